@@ -1,0 +1,29 @@
+"""What `forward` is called with: live values, each with the record that tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netinspect.records.trace import Input
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One argument of the call."""
+
+    keyword: str | None
+    """Passed under this name; None for the next position."""
+
+    value: Any
+    record: Input
+
+
+def split(arguments: Sequence[Argument]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return positional and keyword arguments as a call takes them."""
+    args = tuple(argument.value for argument in arguments if argument.keyword is None)
+    kwargs = {
+        argument.keyword: argument.value for argument in arguments if argument.keyword is not None
+    }
+    return args, kwargs

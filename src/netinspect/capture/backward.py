@@ -1,0 +1,61 @@
+"""The backward: gradients of the parameters, without touching anyone's `.grad`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from netinspect.capture.describe import tensors_of
+from netinspect.records.tensors import Gradient
+from netinspect.records.trace import Backward
+
+
+def run_backward(
+    output: Any, parameters: Sequence[torch.Tensor], *, seed: int
+) -> tuple[Backward, list[Gradient | None]]:
+    """Differentiate a model's output with respect to some parameters.
+
+    The gradient that is fed into the output is normal noise with a fixed seed: with ones, as
+    `output.sum().backward()` uses them, a softmax or a layer norm at the end would give zero
+    everywhere and look like a dead network.
+
+    Args:
+        output: What forward returned, any structure of tensors.
+        parameters: The tensors to differentiate by; those that need no gradient are skipped.
+        seed: Seed of the noise.
+
+    Returns:
+        What was done, and one gradient for each parameter: None for one that got none.
+
+    Raises:
+        RuntimeError: No output depends on a tensor that requires a gradient, or autograd failed.
+    """
+    outputs = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
+    if not outputs:
+        raise RuntimeError("no output tensor requires a gradient")
+    wanted = [index for index, tensor in enumerate(parameters) if tensor.requires_grad]
+    generator = torch.Generator().manual_seed(seed)
+    noise = [
+        torch.randn(tensor.shape, generator=generator).to(device=tensor.device, dtype=tensor.dtype)
+        for tensor in outputs
+    ]
+    gradients: list[Gradient | None] = [None] * len(parameters)
+    found = torch.autograd.grad(
+        outputs, [parameters[index] for index in wanted], noise, allow_unused=True
+    )
+    for index, gradient in zip(wanted, found, strict=True):
+        if gradient is not None:
+            dense = gradient.to_dense() if gradient.is_sparse else gradient
+            norm = torch.linalg.vector_norm(dense.detach().double())
+            gradients[index] = Gradient(shape=tuple(gradient.shape), norm=float(norm))
+    count = len(outputs)
+    return (
+        Backward(
+            outputs=count,
+            description=f"gradient of {count} output tensor{'s' if count > 1 else ''}, weighted with "
+            f"normal noise (seed {seed})",
+        ),
+        gradients,
+    )

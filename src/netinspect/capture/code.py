@@ -1,0 +1,35 @@
+"""The source of the classes of a model, so that it can be shown with shapes beside its lines."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable
+
+from torch import nn
+
+from netinspect.capture.frames import class_place
+from netinspect.records.trace import Code
+
+
+def class_code(modules: Iterable[nn.Module]) -> tuple[Code, ...]:
+    """Read the class statement of every distinct class among some modules.
+
+    A class without source, made by `exec` or compiled, is left out.
+    """
+    classes = dict.fromkeys(type(module) for module in modules)
+    return tuple(code for cls in classes if (code := _read(cls)) is not None)
+
+
+def _read(cls: type) -> Code | None:
+    try:
+        lines, first_line = inspect.getsourcelines(cls)
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return None
+    file = class_place(cls)[0] or getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return Code(
+        class_path=f"{cls.__module__}.{cls.__qualname__}",
+        file=file or "<unknown>",
+        first_line=first_line,
+        lines=tuple(line.rstrip("\n") for line in lines),
+    )

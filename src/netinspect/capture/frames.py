@@ -1,0 +1,118 @@
+"""From the Python stack to the line of code that made a call."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from netinspect.records.steps import SourceLine
+
+_TORCH = str(Path(torch.__file__).parent)
+_OURS = str(Path(__file__).parent.parent)
+
+# Files through which torch hands a call on; they are nobody's "own code" of a module.
+_PLUMBING = tuple(
+    str(Path(_TORCH, *parts))
+    for parts in (("overrides.py",), ("_jit_internal.py",), ("_tensor.py",), ("nn", "functional.py"))
+)
+_MODULE_CALL = str(Path(_TORCH, "nn", "modules", "module.py"))
+
+Place = tuple[str, int, str]
+"""File, line, function: a source line before its text is read."""
+
+
+def calling_lines(depth: int) -> tuple[Place | None, Place | None]:
+    """Find who made the current call.
+
+    Args:
+        depth: How many frames above this function's caller to start.
+
+    Returns:
+        The innermost line outside torch, and the line in the surrounding module's own code where
+        that is torch's; each None where there is none.
+    """
+    frame: types.FrameType | None = sys._getframe(depth + 1)
+    site: Place | None = None
+    left_module = False
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(_OURS):
+            # Our own frames are either the hook that is asking, or the capture that started it all.
+            if frame.f_code.co_name == "run_forward":
+                break
+        elif not file.startswith(_TORCH):
+            return (file, frame.f_lineno, frame.f_code.co_name), site
+        elif file == _MODULE_CALL:
+            left_module = site is not None
+        elif site is None and not left_module and file not in _PLUMBING:
+            site = (file, frame.f_lineno, frame.f_code.co_name)
+        frame = frame.f_back
+    return None, site
+
+
+def raising_line(error: BaseException) -> SourceLine | None:
+    """Find the innermost line outside torch and netinspect in an exception's traceback."""
+    found: SourceLine | None = None
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith((_TORCH, _OURS)):
+            found = source_line((code.co_filename, traceback.tb_lineno, code.co_name))
+        traceback = traceback.tb_next
+    return found
+
+
+def source_line(place: Place | None) -> SourceLine | None:
+    """Read the text of a place; empty for torch's own files, which nobody asked to see."""
+    if place is None:
+        return None
+    file, line, function = place
+    text = "" if file.startswith(_TORCH) else linecache.getline(file, line).strip()
+    return SourceLine(file=file, line=line, function=function, text=text)
+
+
+def is_library(cls: type) -> bool:
+    """Whether torch itself defines a class."""
+    return cls.__module__ == "torch" or cls.__module__.startswith("torch.")
+
+
+def class_place(cls: type) -> tuple[str | None, int | None]:
+    """Find the file and line of a class statement.
+
+    `inspect.getsourcelines` parses the whole file each time; a search for the statement takes a
+    thousandth of that, and is right unless one file defines a name twice at the same depth.
+    """
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        # A notebook cell has a file that only its functions know.
+        file = getattr(getattr(cls.__dict__.get("forward"), "__code__", None), "co_filename", None)
+    if file is None or file.endswith((".so", ".pyd")):
+        return None, None
+    statement = re.compile(rf"\s*class\s+{re.escape(cls.__name__)}\b")
+    for number, line in enumerate(linecache.getlines(file), start=1):
+        if statement.match(line):
+            return file, number
+    return file, None
+
+
+def callable_place(function: Any) -> tuple[str, str | None, int | None]:
+    """Name a callable and find where it is defined: qualified name, file, line."""
+    target = inspect.unwrap(function) if callable(function) else function
+    while hasattr(target, "func"):  # functools.partial
+        target = target.func
+    bound = getattr(target, "__func__", target)
+    code = getattr(bound, "__code__", None)
+    if code is None and not hasattr(bound, "__qualname__"):
+        code = getattr(getattr(type(bound), "__call__", None), "__code__", None)
+    name = getattr(target, "__qualname__", None) or type(target).__qualname__
+    if code is None:
+        return name, None, None
+    return name, code.co_filename, code.co_firstlineno

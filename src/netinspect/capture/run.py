@@ -1,0 +1,222 @@
+"""`capture`: one live module and its inputs in, one `Trace` out."""
+
+from __future__ import annotations
+
+import platform
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from netinspect.capture.arguments import Argument, split
+from netinspect.capture.backward import run_backward
+from netinspect.capture.code import class_code
+from netinspect.capture.frames import raising_line
+from netinspect.capture.guest import guest
+from netinspect.capture.recorder import Recorder
+from netinspect.capture.statistics import statistics
+from netinspect.capture.walk import global_hooks, hook_dictionaries, walk_modules, walk_tensors
+from netinspect.records.steps import Failure, Step
+from netinspect.records.tensors import Buffer, Gradient, Parameter
+from netinspect.records.trace import Backward, Trace, Versions
+from netinspect.records.values import Value
+from netinspect.version import __version__
+
+
+Entry = TypeVar("Entry", Parameter, Buffer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureOptions:
+    """What a capture shall look at beyond shapes."""
+
+    training: bool = False
+    """Run in train mode instead of eval mode."""
+
+    seed: int = 0
+    """Seed of everything random that forward and backward draw."""
+
+    backward: bool = False
+    """Also differentiate, and note `grad_fn` and gradients."""
+
+    values: bool = False
+    """Keep the tensors as torch prints them: parameters, buffers and the output."""
+
+    statistics: bool = False
+    """Summarise the values of parameters and buffers."""
+
+    code: bool = False
+    """Keep the source of the classes."""
+
+
+@dataclass(slots=True)
+class _Forward:
+    """What one run of forward left behind."""
+
+    steps: tuple[Step, ...] = ()
+    output: Value | None = None
+    output_values: str | None = None
+    failure: Failure | None = None
+    backward: Backward | None = None
+    gradients: dict[int, Gradient | None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def capture(
+    model: nn.Module,
+    arguments: Sequence[Argument] | None,
+    options: CaptureOptions | None = None,
+    *,
+    target: str | None = None,
+) -> Trace:
+    """Look at a model, and leave it as it was.
+
+    Args:
+        model: The live module.
+        arguments: What to call `forward` with; None to look without running it.
+        options: What to look at beyond shapes.
+        target: What the user called the model; its class name if None.
+
+    Returns:
+        The trace. Where forward raised, it reaches up to there and tells the failure; nothing is
+        raised for it.
+    """
+    options = options or CaptureOptions()
+    modules = walk_modules(model)
+    parameters, buffers = walk_tensors(model)
+    ran = _Forward()
+    if arguments is not None:
+        ran = _observe(model, arguments, options)
+        parameters = _with_gradients(model, parameters, ran.gradients)
+    if options.values or options.statistics:
+        live = dict(_live_tensors(model))
+        parameters = tuple(_with_values(entry, live[entry.name], options) for entry in parameters)
+        buffers = tuple(_with_values(entry, live[entry.name], options) for entry in buffers)
+    return Trace(
+        target=target or type(model).__name__,
+        class_name=type(model).__name__,
+        versions=Versions(
+            netinspect=__version__,
+            torch=str(torch.__version__),
+            python=platform.python_version(),
+        ),
+        modules=modules,
+        parameters=parameters,
+        buffers=buffers,
+        hook_dictionaries=hook_dictionaries(),
+        global_hooks=global_hooks(),
+        ran=arguments is not None,
+        inputs=tuple(argument.record for argument in arguments or ()),
+        steps=ran.steps,
+        output=ran.output,
+        output_values=ran.output_values,
+        mode="train" if options.training else "eval",
+        lane="real",
+        seed=options.seed,
+        failure=ran.failure,
+        backward=ran.backward,
+        code=class_code(model.modules()) if options.code else (),
+        warnings=tuple(ran.warnings),
+    )
+
+
+def _observe(
+    model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions
+) -> _Forward:
+    args, kwargs = split(arguments)
+    ran = _Forward()
+    output: Any = None
+    with guest(model, training=options.training) as observed, ExitStack() as stack:
+        torch.manual_seed(options.seed)
+        stack.enter_context(torch.set_grad_enabled(options.backward))
+        recorder = Recorder(model, observed, with_grad=options.backward)
+        try:
+            with recorder.recording():
+                output = run_forward(model, args, kwargs)
+        except Exception as error:  # the model's own failure is a finding
+            ran.failure = _failure(error, recorder)
+        ran.steps = recorder.steps()
+        if ran.failure is None:
+            ran.output = ran.steps[0].output if ran.steps else None
+            if options.values:
+                ran.output_values = repr(output)
+            if options.backward:
+                _differentiate(model, output, options, ran)
+        ran.warnings += observed.unrestored()
+    return ran
+
+
+def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Call the model. `frames` stops its search for the calling line at this function's name."""
+    return model(*args, **kwargs)
+
+
+def _differentiate(
+    model: nn.Module, output: Any, options: CaptureOptions, ran: _Forward
+) -> None:
+    # Tied entries are the same object, and get the same gradient.
+    parameters = list(model.parameters())
+    try:
+        ran.backward, gradients = run_backward(output, parameters, seed=options.seed)
+    except Exception as error:  # the model's own failure is a finding
+        ran.failure = Failure(
+            step=None,
+            module="",
+            type=type(error).__name__,
+            message=str(error),
+            place=raising_line(error),
+            phase="backward",
+        )
+    else:
+        ran.gradients = {
+            id(parameter): gradient
+            for parameter, gradient in zip(parameters, gradients, strict=True)
+        }
+
+
+def _failure(error: Exception, recorder: Recorder) -> Failure:
+    step = recorder.failed_step(error)
+    failing = recorder.failing
+    message = str(error) or "".join(traceback.format_exception_only(error)).strip()
+    return Failure(
+        step=None if step is None else step.index,
+        module=failing.module if failing is not None else "",
+        type=type(error).__name__,
+        message=message,
+        place=raising_line(error),
+    )
+
+
+def _live_tensors(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    return [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
+
+
+def _with_gradients(
+    model: nn.Module,
+    parameters: tuple[Parameter, ...],
+    gradients: Mapping[int, Gradient | None],
+) -> tuple[Parameter, ...]:
+    if not gradients:
+        return parameters
+    live = dict(_live_tensors(model))
+    return tuple(
+        replace(parameter, gradient=gradients.get(id(live[parameter.name])))
+        for parameter in parameters
+    )
+
+
+def _with_values(
+    entry: Entry, tensor: torch.Tensor, options: CaptureOptions
+) -> Entry:
+    return replace(
+        entry,
+        values=repr(tensor) if options.values else None,
+        statistics=statistics(tensor) if options.statistics else None,
+    )

@@ -1,0 +1,228 @@
+"""The static walk: what a module tree is and holds, before anything runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.capture.describe import tensor_spec
+from netinspect.capture.frames import callable_place, class_place, is_library
+from netinspect.records.modules import Attribute, Hook, Module
+from netinspect.records.tensors import Buffer, Parameter
+
+_SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
+
+
+class TensorIdentities:
+    """Numbers the memory behind tensors, so that tied ones share a number.
+
+    Two tensors are tied where they cover the same elements of the same storage: the same object
+    under two names, `a.weight = b.weight`, a transposed view. Storages are told apart by their
+    address in torch, which also works on the meta device, where there is no data pointer.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, tensor: torch.Tensor) -> int:
+        """Return the number of a tensor's memory, a new one if it was not met before."""
+        return self._numbers.setdefault(self._key(tensor), len(self._numbers))
+
+    @staticmethod
+    def _key(tensor: torch.Tensor) -> Any:
+        try:
+            if tensor.numel() == 0:
+                return id(tensor)
+            storage = tensor.untyped_storage()._cdata
+            return storage, tensor.storage_offset(), tensor.numel()
+        except (RuntimeError, NotImplementedError, ValueError):
+            # Sparse and uninitialised tensors have no storage to compare.
+            return id(tensor)
+
+
+def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str | None]]:
+    """Yield path, module and alias path of the whole tree, root first, depth first.
+
+    A module that was met before is yielded again under its further path, with the first path as its
+    alias, and not entered again.
+    """
+    first_paths: dict[int, str] = {}
+    stack: list[tuple[str, nn.Module]] = [("", model)]
+    while stack:
+        path, module = stack.pop()
+        alias_of = first_paths.get(id(module))
+        yield path, module, alias_of
+        if alias_of is None:
+            first_paths[id(module)] = path
+            stack += [
+                (join_path(path, name), child)
+                for name, child in reversed(module._modules.items())
+                if child is not None
+            ]
+
+
+def join_path(path: str, name: str) -> str:
+    """Append a name to a dotted path."""
+    return f"{path}.{name}" if path else name
+
+
+def walk_modules(model: nn.Module) -> tuple[Module, ...]:
+    """Describe every module of the tree."""
+    return tuple(
+        _describe_module(path, module, alias_of) for path, module, alias_of in named_modules(model)
+    )
+
+
+def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer, ...]]:
+    """Describe every named parameter and buffer, tied ones under each of their names."""
+    identities = TensorIdentities()
+    parameters: list[Parameter] = []
+    buffers: list[Buffer] = []
+    for path, module, alias_of in named_modules(model):
+        if alias_of is not None:
+            continue
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                parameters.append(
+                    Parameter(
+                        name=join_path(path, name),
+                        module=path,
+                        spec=tensor_spec(parameter),
+                        trainable=parameter.requires_grad,
+                        identity=identities.number(parameter),
+                    )
+                )
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                buffers.append(
+                    Buffer(
+                        name=join_path(path, name),
+                        module=path,
+                        spec=tensor_spec(buffer),
+                        persistent=name not in module._non_persistent_buffers_set,
+                        identity=identities.number(buffer),
+                    )
+                )
+    return tuple(parameters), tuple(buffers)
+
+
+@functools.cache
+def hook_dictionaries() -> tuple[str, ...]:
+    """Name the hook attributes of a module in the installed torch, in its own order."""
+    return tuple(
+        name
+        for name, value in vars(nn.Module()).items()
+        if "hook" in name and isinstance(value, dict)
+    )
+
+
+@functools.cache
+def _standard_attributes() -> frozenset[str]:
+    return frozenset(vars(nn.Module()))
+
+
+def global_hooks() -> tuple[Hook, ...]:
+    """List the hooks that are registered for every module of the process."""
+    namespace = vars(nn.modules.module)
+    return tuple(
+        hook
+        for name in namespace
+        if name.startswith("_global_") and "hook" in name and isinstance(namespace[name], dict)
+        for hook in _hooks_in(name, namespace[name], namespace)
+    )
+
+
+def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Module:
+    cls = type(module)
+    class_name, class_path, bases, library, file, line = _describe_class(cls)
+    state = vars(module)
+    return Module(
+        path=path,
+        name=path.rpartition(".")[2],
+        class_name=class_name,
+        class_path=class_path,
+        bases=bases,
+        library=library,
+        file=file,
+        line=line,
+        extra=_extra(module),
+        training=module.training,
+        parameters=tuple(_paths(path, module._parameters)),
+        buffers=tuple(_paths(path, module._buffers)),
+        children=tuple(_paths(path, module._modules)),
+        empty=tuple(
+            name
+            for entries in (module._parameters, module._buffers, module._modules)
+            for name, value in entries.items()
+            if value is None
+        ),
+        alias_of=alias_of,
+        hooks=tuple(
+            hook
+            for name in hook_dictionaries()
+            if state.get(name)
+            for hook in _hooks_in(name, state[name], state)
+        ),
+        attributes=tuple(
+            Attribute(name=name, type=type(value).__name__, text=_attribute_text(value))
+            for name, value in state.items()
+            if name not in _standard_attributes()
+        ),
+    )
+
+
+def _paths(path: str, entries: dict[str, Any]) -> Iterator[str]:
+    return (join_path(path, name) for name, value in entries.items() if value is not None)
+
+
+@functools.lru_cache(maxsize=4096)
+def _describe_class(
+    cls: type,
+) -> tuple[str, str, tuple[str, ...], bool, str | None, int | None]:
+    bases = tuple(
+        base.__name__
+        for base in cls.__mro__[1:]
+        if base not in (nn.Module, object) and issubclass(base, nn.Module)
+    )
+    file, line = class_place(cls)
+    return cls.__name__, f"{cls.__module__}.{cls.__qualname__}", bases, is_library(cls), file, line
+
+
+def _extra(module: nn.Module) -> str:
+    try:
+        return module.extra_repr()
+    except Exception as error:  # the user's own code; the look goes on without its answer
+        return f"<extra_repr raised {type(error).__name__}>"
+
+
+def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterator[Hook]:
+    """Describe the hooks of one dictionary; torch keeps their flags in dictionaries beside it."""
+    flags = {
+        label: state.get(name.removesuffix("s") + suffix) or {}
+        for label, suffix in (("with_kwargs", "s_with_kwargs"), ("always_call", "s_always_called"))
+    }
+    if name.endswith(("_with_kwargs", "_always_called")):
+        return  # the flags themselves
+    for number, hook in hooks.items():
+        qualified_name, file, line = callable_place(hook)
+        yield Hook(
+            dictionary=name,
+            name=qualified_name,
+            file=file,
+            line=line,
+            flags=tuple(label for label, numbers in flags.items() if number in numbers),
+        )
+
+
+def _attribute_text(value: Any) -> str:
+    plain = isinstance(value, _SHOWN_ATTRIBUTES) or (
+        isinstance(value, (tuple, list))
+        and len(value) <= 8
+        and all(isinstance(item, _SHOWN_ATTRIBUTES) for item in value)
+    )
+    text = repr(value) if plain else f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else text[:77] + "..."

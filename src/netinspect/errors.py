@@ -1,0 +1,88 @@
+"""The errors that netinspect raises on purpose.
+
+The whole tree::
+
+    NetinspectError            message, hint, cause, place, exit code
+    ├── UsageError             exit 2: a wrong option, spec string or setting
+    ├── LoadError              exit 3: the target could not be loaded
+    │   └── SavedTraceError    exit 3: a saved trace is damaged, foreign, or lacks what was asked for
+    └── ForwardError           exit 4: the model failed on the inputs
+
+An error is raised where the most is known and caught once, at the edge of the command line. None of
+them prints anything.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+from netinspect.exits import ExitCode
+
+
+class NetinspectError(Exception):
+    """Base of every error that a user can cause and mend.
+
+    Args:
+        message: What could not be done, naming the culprit; one sentence without a final stop.
+        cause: Why, when that is known: usually the text of the exception underneath.
+        place: `file:line` in the user's code that the error is about.
+        hint: What to try next.
+    """
+
+    kind: ClassVar[str] = "error"
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str | None = None,
+        place: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        self.place = place
+        self.hint = hint
+
+
+class UsageError(NetinspectError):
+    """A wrong option, argument, spec string or setting."""
+
+    kind = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class LoadError(NetinspectError):
+    """The target could not be turned into a module or a record."""
+
+    kind = "load"
+    exit_code = ExitCode.LOAD
+
+
+class SavedTraceError(LoadError):
+    """A saved trace is damaged, is not one, or does not hold what was asked of it."""
+
+    kind = "saved"
+
+
+class ForwardError(NetinspectError):
+    """The model raised while it ran on the inputs."""
+
+    kind = "forward"
+    exit_code = ExitCode.FORWARD
+
+
+def closest(word: str, candidates: Iterable[str]) -> str | None:
+    """Return a "did you mean" sentence for a mistyped word, or None if nothing comes near.
+
+    Args:
+        word: What was typed.
+        candidates: What would have been accepted.
+    """
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
+    if not matches:
+        return None
+    return "did you mean " + " or ".join(repr(by_lower[match]) for match in matches) + "?"

@@ -1,0 +1,35 @@
+"""From specs to tensors: the same seed gives the same bytes."""
+
+from __future__ import annotations
+
+import torch
+
+from netinspect.inputs.spec import InputSpec
+
+
+def build_tensor(
+    spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu"
+) -> torch.Tensor:
+    """Make one tensor.
+
+    Floats are drawn from a standard normal distribution, or evenly from the range; integers evenly
+    from the range, which is 0..1 where none is given, since every embedding has those two; booleans
+    evenly. All are drawn on the CPU in float32 or int64, so that neither the device nor the dtype
+    changes which numbers come.
+
+    Args:
+        spec: Shape, dtype and range.
+        generator: Source of randomness; the process's own is not touched.
+        device: Where the tensor shall be.
+    """
+    dtype: torch.dtype = getattr(torch, spec.dtype)
+    if dtype is torch.bool or not (dtype.is_floating_point or dtype.is_complex):
+        low, high = (0, 1) if spec.low is None or spec.high is None else (spec.low, spec.high)
+        tensor = torch.randint(int(low), int(high) + 1, spec.shape, generator=generator)
+    elif dtype.is_complex:
+        tensor = torch.randn(spec.shape, generator=generator, dtype=torch.complex64)
+    elif spec.low is None or spec.high is None:
+        tensor = torch.randn(spec.shape, generator=generator)
+    else:
+        tensor = torch.rand(spec.shape, generator=generator) * (spec.high - spec.low) + spec.low
+    return tensor.to(device=device, dtype=dtype)

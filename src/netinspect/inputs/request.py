@@ -1,0 +1,30 @@
+"""What the user asks for as inputs, before any model is known; no torch is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from netinspect.inputs.spec import InputSpec, parse_spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRequest:
+    """What was asked for, before any model is known."""
+
+    specs: tuple[InputSpec, ...] = ()
+    """In the order given; empty to take what the model declares."""
+
+    batch: int | None = None
+    """First dimension of every input; None to leave it."""
+
+    seed: int = 0
+
+    @classmethod
+    def parse(
+        cls, specs: tuple[str, ...] = (), *, batch: int | None = None, seed: int = 0
+    ) -> InputRequest:
+        """Read spec strings.
+
+        Raises:
+            UsageError: One of them does not follow the grammar.
+        """
+        return cls(specs=tuple(parse_spec(text) for text in specs), batch=batch, seed=seed)

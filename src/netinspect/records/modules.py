@@ -1,0 +1,75 @@
+"""What one `nn.Module` is and holds, read off the object itself."""
+
+from __future__ import annotations
+
+from netinspect.records.base import record
+
+
+@record
+class Hook:
+    """One registered hook."""
+
+    dictionary: str
+    """The attribute that holds it, such as `_forward_pre_hooks`."""
+
+    name: str
+    """Qualified name of the callable."""
+
+    file: str | None
+    line: int | None
+    flags: tuple[str, ...] = ()
+    """How it was registered: `with_kwargs`, `always_call`."""
+
+
+@record
+class Attribute:
+    """One plain attribute of a module, beyond what `nn.Module.__init__` sets."""
+
+    name: str
+    type: str
+    text: str
+
+
+@record
+class Module:
+    """One module of the tree."""
+
+    path: str
+    """Dotted path from the root; empty for the root itself."""
+
+    name: str
+    """The name under which its parent holds it; empty for the root."""
+
+    class_name: str
+    class_path: str
+    """With the Python module in front, such as `torch.nn.modules.conv.Conv2d`."""
+
+    bases: tuple[str, ...]
+    """The classes it derives from, up to and without `nn.Module`."""
+
+    library: bool
+    """Whether torch itself defines the class."""
+
+    file: str | None
+    line: int | None
+    """Where the class statement stands; None where no source can be found."""
+
+    extra: str
+    """Its `extra_repr`: the facts that its constructor was given."""
+
+    training: bool
+    parameters: tuple[str, ...]
+    """Dotted names of the entries of its own `_parameters`; a None entry is left out."""
+
+    buffers: tuple[str, ...]
+    children: tuple[str, ...]
+    """Paths, in the order of `_modules`."""
+
+    empty: tuple[str, ...] = ()
+    """Names in `_parameters`, `_buffers` or `_modules` that hold None, as `bias` in a layer without one."""
+
+    alias_of: str | None = None
+    """Path under which the same object was met first; its inside is told only there."""
+
+    hooks: tuple[Hook, ...] = ()
+    attributes: tuple[Attribute, ...] = ()

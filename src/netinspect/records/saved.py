@@ -1,0 +1,59 @@
+"""Trace files: a trace as one JSON document, with the name and version of its schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from netinspect.errors import SavedTraceError
+from netinspect.records.codec import CodecError, from_data, to_data
+from netinspect.records.trace import Trace
+
+
+def identity() -> dict[str, Any]:
+    """The entries by which a trace file is recognised."""
+    return {"schema": Trace.schema, "schema_version": Trace.schema_version}
+
+
+def dump_trace(trace: Trace) -> str:
+    """Spell a trace as a JSON document; pure ASCII, and the same bytes for the same trace."""
+    return json.dumps(identity() | to_data(trace), allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def parse_trace(text: str, *, name: str) -> Trace:
+    """Read what `dump_trace` wrote.
+
+    Args:
+        text: The document.
+        name: What to call it in an error.
+
+    Raises:
+        SavedTraceError: It is no JSON, no trace, of a newer schema, or damaged.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SavedTraceError(
+            f"cannot read {name} as a saved trace",
+            cause=f"it is not valid JSON: {error}",
+            hint="save one with --save FILE",
+        ) from error
+    if not isinstance(data, dict) or data.get("schema") != Trace.schema:
+        raise SavedTraceError(
+            f"{name} is not a saved trace",
+            cause=f'it is JSON, but has no entry "schema": "{Trace.schema}"',
+            hint="save one with --save FILE; --format json is for other programs to read",
+        )
+    version = data.get("schema_version")
+    if version != Trace.schema_version:
+        raise SavedTraceError(
+            f"cannot read {name}",
+            cause=f"its schema version is {version}, this netinspect reads {Trace.schema_version}",
+            hint="save it again with this version, or update netinspect",
+        )
+    try:
+        return from_data(Trace, data)
+    except (CodecError, RecursionError) as error:
+        raise SavedTraceError(
+            f"the saved trace {name} is damaged", cause=str(error), hint="save it again"
+        ) from error

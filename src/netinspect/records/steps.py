@@ -1,0 +1,84 @@
+"""What happened in `forward`, in order, and where it stopped if it failed."""
+
+from __future__ import annotations
+
+from typing import Literal as OneOf
+
+from netinspect.records.base import record
+from netinspect.records.values import Structure, Value
+
+
+@record
+class SourceLine:
+    """A place in source code."""
+
+    file: str
+    line: int
+    function: str
+    text: str = ""
+    """The line itself, stripped; empty where it was not read."""
+
+
+@record
+class Step:
+    """One call in `forward`: of a module, or of a function or tensor method."""
+
+    index: int
+    kind: OneOf["module", "function"]
+    name: str
+    """Class name of a module, plain name of a function: `Conv2d`, `relu`, `view`, `add`."""
+
+    qualified_name: str
+    """Such as `torch.nn.functional.relu` or `torch.Tensor.view`."""
+
+    module: str
+    """Path of the module called, or of the module in whose `forward` the function ran."""
+
+    parent: int | None
+    """Index of the module step that this one happened in; None for the root."""
+
+    depth: int
+    call: int
+    """Which call of this module it is, from 1; for a function, of the module around it."""
+
+    inputs: Structure
+    """Positional arguments under their position, keyword arguments under their name."""
+
+    output: Value | None
+    """None where the call did not return."""
+
+    source: SourceLine | None
+    """The innermost line outside torch that made the call."""
+
+    site: SourceLine | None
+    """The line of the surrounding module's own code, where that is torch's and so not `source`."""
+
+    producers: tuple[int, ...]
+    """Indices of the steps that produced its input tensors."""
+
+    parameters: tuple[str, ...]
+    """Dotted names of the parameters and buffers that it was handed directly."""
+
+    failed: bool = False
+    grad_fn: str | None = None
+    """Class of the output's `grad_fn`; None without a backward, or where autograd has no part."""
+
+
+@record
+class Failure:
+    """Why `forward` did not return."""
+
+    step: int | None
+    """Index of the innermost step that raised; None where it was plain Python code."""
+
+    module: str
+    """Path of the module in whose `forward` it was raised."""
+
+    type: str
+    """Class name of the exception."""
+
+    message: str
+    place: SourceLine | None
+    """The innermost line outside torch."""
+
+    phase: OneOf["forward", "backward"] = "forward"

@@ -1,0 +1,100 @@
+"""The `Trace`: all that one look at a model has found. Every number and view comes from it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from typing import Literal as OneOf
+
+from netinspect.records.base import record
+from netinspect.records.modules import Hook, Module
+from netinspect.records.steps import Failure, Step
+from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.values import Value
+
+
+@record
+class Versions:
+    """What made the record."""
+
+    netinspect: str
+    torch: str
+    python: str
+
+
+@record
+class Input:
+    """One argument that `forward` was given."""
+
+    name: str
+    value: Value
+    spec: str
+    """The spec string that makes such a tensor again; empty where none can."""
+
+    origin: str
+    """Who chose it, and from which evidence."""
+
+
+@record
+class Code:
+    """The source of one class."""
+
+    class_path: str
+    file: str
+    first_line: int
+    lines: tuple[str, ...]
+
+
+@record
+class Backward:
+    """How the gradients of the parameters came about."""
+
+    outputs: int
+    """Number of output tensors that were differentiated."""
+
+    description: str
+
+
+@record
+class Trace:
+    """One model, seen once: its modules, tensors, and every step of one forward."""
+
+    schema: ClassVar[str] = "netinspect-trace"
+    schema_version: ClassVar[int] = 1
+
+    target: str
+    """What was asked for, as typed; the class name where a live module was given."""
+
+    class_name: str
+    versions: Versions
+    modules: tuple[Module, ...]
+    """Root first, depth first, in the order of `_modules`."""
+
+    parameters: tuple[Parameter, ...]
+    buffers: tuple[Buffer, ...]
+    hook_dictionaries: tuple[str, ...]
+    """Names of all hook attributes that a module has in the torch version that ran."""
+
+    global_hooks: tuple[Hook, ...]
+    """Hooks registered for every module of the process."""
+
+    ran: bool
+    """Whether forward was run at all."""
+
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+    output: Value | None
+    output_values: str | None
+    """The output as torch prints it; only where values were asked for."""
+
+    mode: OneOf["eval", "train"]
+    """The mode that forward ran in; each module's own mode is `Module.training`."""
+
+    lane: OneOf["real"]
+    """How the forward ran: `real` means real tensors on the model's own device."""
+
+    seed: int
+    failure: Failure | None
+    backward: Backward | None
+    code: tuple[Code, ...]
+    warnings: tuple[str, ...]
+    """What the user should know about the look itself."""

@@ -1,0 +1,230 @@
+"""From a target to a live module: import, find, construct."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.capture.frames import callable_place, raising_line
+from netinspect.capture.guest import preserved_randomness
+from netinspect.errors import LoadError, closest
+from netinspect.sources.target import Target
+
+MAIN_CLASS = "MODEL"
+"""A module-level constant that names the main class of a file with several."""
+
+
+def build_module(target: Target, arguments: Mapping[str, Any], *, seed: int) -> nn.Module:
+    """Import what a target names, and construct the model.
+
+    This runs the code of the file or package, as asked.
+
+    Args:
+        target: Of kind `sample`, `file` or `dotted`.
+        arguments: Keyword arguments of the class or factory.
+        seed: Seed of the initial weights.
+
+    Raises:
+        LoadError: It does not import, holds no such name, or cannot be constructed.
+    """
+    with preserved_randomness():
+        torch.manual_seed(seed)
+        namespace = _import(target)
+        name = target.name or _only_candidate(target, namespace)
+        found = _look_up(target, namespace, name)
+        return _construct(target, name, found, arguments)
+
+
+def _import(target: Target) -> ModuleType:
+    with _user_code(f"cannot import {target.place}"):
+        if target.kind == "dotted":
+            if "" not in sys.path and str(Path.cwd()) not in sys.path:
+                # As `python -m` does: a package in the current folder is found.
+                sys.path.insert(0, str(Path.cwd()))
+            return importlib.import_module(target.place)
+        return _import_file(Path(target.place).resolve())
+
+
+def _import_file(path: Path) -> ModuleType:
+    name = path.stem
+    if not name.isidentifier() or name in sys.modules or name in sys.stdlib_module_names:
+        name = f"netinspect_target_{name}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise LoadError(f"{path} is not a Python file")
+    if str(path.parent) not in sys.path:
+        # As for a script: files beside it can be imported.
+        sys.path.insert(0, str(path.parent))
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _only_candidate(target: Target, namespace: ModuleType) -> str:
+    main = getattr(namespace, MAIN_CLASS, None)
+    if isinstance(main, str):
+        return main
+    candidates = _candidates(namespace)
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
+        raise LoadError(
+            f"{target.text} defines no nn.Module class",
+            hint=f"name a factory function or an instance: {target.text}:NAME",
+        )
+    raise LoadError(
+        f"{target.text} defines several nn.Module classes",
+        cause=f"they are: {', '.join(candidates)}",
+        hint=f"choose one: {target.text}:{candidates[-1]}",
+    )
+
+
+def _candidates(namespace: ModuleType) -> list[str]:
+    return [
+        name
+        for name, value in vars(namespace).items()
+        if isinstance(value, type)
+        and issubclass(value, nn.Module)
+        and value.__module__ == namespace.__name__
+    ]
+
+
+def _look_up(target: Target, namespace: ModuleType, name: str) -> Any:
+    found: Any = namespace
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            known = [each for each in vars(namespace) if not each.startswith("_")]
+            candidates = _candidates(namespace)
+            listed = f"its nn.Module classes are: {', '.join(candidates)}" if candidates else None
+            raise LoadError(
+                f"there is no {name!r} in {target.place}", hint=closest(name, known) or listed
+            ) from None
+    return found
+
+
+def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, Any]) -> nn.Module:
+    if isinstance(found, nn.Module):
+        if arguments:
+            raise LoadError(
+                f"{name} is an instance, and takes no --arg", hint="name its class instead"
+            )
+        return found
+    if not callable(found):
+        raise LoadError(
+            f"{name} in {target.place} is a {type(found).__name__}, not a model",
+            hint="name an nn.Module class, a function that returns one, or an instance",
+        )
+    if isinstance(found, type) and not issubclass(found, nn.Module):
+        raise LoadError(
+            f"{name} in {target.place} is a class, but not an nn.Module",
+            hint="name an nn.Module class, a function that returns one, or an instance",
+        )
+    _check_arguments(target, name, found, arguments)
+    with _user_code(f"cannot build {name} from {target.place}"):
+        model = found(**arguments)
+    if not isinstance(model, nn.Module):
+        raise LoadError(
+            f"{name} in {target.place} returned a {type(model).__name__}, not an nn.Module",
+            hint="name an nn.Module class, a function that returns one, or an instance",
+        )
+    return model
+
+
+def _check_arguments(
+    target: Target, name: str, function: Any, arguments: Mapping[str, Any]
+) -> None:
+    """Tell missing and unknown arguments before the call, where the names are known."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    parameters = signature.parameters
+    open_ended = any(entry.kind is entry.VAR_KEYWORD for entry in parameters.values())
+    unknown = [key for key in arguments if key not in parameters]
+    if unknown and not open_ended:
+        raise LoadError(
+            f"cannot build {name} from {target.place}",
+            cause=f"it takes no argument {unknown[0]!r}",
+            hint=closest(unknown[0], parameters)
+            or f"its arguments are: {', '.join(parameters) or 'none'}",
+        )
+    missing = [
+        key
+        for key, entry in parameters.items()
+        if entry.default is entry.empty
+        and entry.kind not in (entry.VAR_POSITIONAL, entry.VAR_KEYWORD)
+        and key not in arguments
+    ]
+    if missing:
+        constructor = function.__init__ if isinstance(function, type) else function
+        _, file, line = callable_place(constructor)
+        raise LoadError(
+            f"cannot build {name} from {target.place}",
+            cause=f"it wants {', '.join(missing)}",
+            place=f"{file}:{line}" if file else None,
+            hint="pass it with "
+            + " ".join(f"--arg {key}=VALUE" for key in missing)
+            + ", or name a factory function",
+        )
+
+
+@contextmanager
+def _user_code(failed: str) -> Iterator[None]:
+    """Run code of the user's: tell its exceptions at their own line, leave no files behind."""
+    writes_bytecode = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    except LoadError:
+        raise
+    except SyntaxError as error:
+        raise LoadError(
+            failed,
+            cause=f"{type(error).__name__}: {error.msg}",
+            place=f"{error.filename}:{error.lineno}",
+        ) from error
+    except SystemExit as error:
+        raise LoadError(
+            failed,
+            cause=f"it ended the program (exit {error.code})",
+            place=_spell_place(error),
+            hint='guard what runs as a script with: if __name__ == "__main__"',
+        ) from error
+    except Exception as error:
+        raise LoadError(
+            failed,
+            cause=f"{type(error).__name__}: {error}",
+            place=_spell_place(error),
+            hint=_import_hint(error),
+        ) from error
+    finally:
+        sys.dont_write_bytecode = writes_bytecode
+
+
+def _spell_place(error: BaseException) -> str | None:
+    line = raising_line(error)
+    # Frames of the import machinery have no file that a user could open.
+    return None if line is None or line.file.startswith("<") else f"{line.file}:{line.line}"
+
+
+def _import_hint(error: Exception) -> str | None:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"is {error.name.partition('.')[0]} installed in this Python environment?"
+    return "--debug shows the whole traceback"

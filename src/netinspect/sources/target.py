@@ -1,0 +1,116 @@
+"""The grammar of targets; read without torch, and without running anything.
+
+`lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `trace.json` (a saved trace).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from netinspect.errors import LoadError, UsageError, closest
+from netinspect.records.trace import Trace
+from netinspect.sources.samples import find_sample, sample_names
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+# The name is what follows the last colon after `.py`, so that `C:\models\net.py:Net` is understood.
+_FILE = re.compile(rf"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
+_DOTTED = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*):(?P<name>.*)", re.DOTALL)
+_GRAMMAR = "a target is a sample (lenet), file.py:Class, package.module:Class or a saved trace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A target, understood but not loaded."""
+
+    text: str
+    """As typed."""
+
+    kind: Literal["sample", "file", "dotted", "saved"]
+    place: str
+    """Path of the file, or dotted name of the Python module."""
+
+    name: str | None
+    """What to take from it: a class, factory or instance; None to find the only one."""
+
+
+def parse_target(text: str) -> Target:
+    """Understand a target string.
+
+    Raises:
+        UsageError: It follows no known form.
+        LoadError: It names a sample or file that is not there, or a file of another kind.
+    """
+    if not text.strip():
+        raise UsageError("the target is empty", hint=_GRAMMAR)
+    if "\0" in text:
+        raise UsageError("the target holds a NUL character", hint=_GRAMMAR)
+    if match := _FILE.fullmatch(text):
+        return _file_target(text, match["file"], match["name"])
+    path = Path(text)
+    if (sample := find_sample(text)) is not None:
+        return Target(text=text, kind="sample", place=str(sample), name=None)
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:
+        raise LoadError(f"cannot look at {text!r}", cause=error.strerror) from error
+    if is_folder:
+        raise LoadError(f"{text} is a directory", hint=f"name a file in it; {_GRAMMAR}")
+    if exists:
+        return _other_file(text, path)
+    if match := _DOTTED.fullmatch(text):
+        _check_name(text, match["name"])
+        return Target(text=text, kind="dotted", place=match["module"], name=match["name"])
+    raise _unknown(text)
+
+
+def _file_target(text: str, file: str, name: str | None) -> Target:
+    path = Path(file)
+    if path.is_dir():
+        raise LoadError(f"{file} is a directory", hint=f"name a file in it; {_GRAMMAR}")
+    if not path.exists():
+        near = [str(other) for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise LoadError(f"there is no file {file}", hint=closest(file, near) or _GRAMMAR)
+    if name is not None:
+        _check_name(text, name)
+    return Target(text=text, kind="file", place=str(path), name=name)
+
+
+def _other_file(text: str, path: Path) -> Target:
+    """Recognise a file that is no Python file by its first bytes, never by its suffix."""
+    if not path.is_file():
+        raise LoadError(f"{text} is not a regular file", hint=_GRAMMAR)
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError as error:
+        raise LoadError(f"cannot read {text}", cause=error.strerror) from error
+    if head.lstrip().startswith(b"{") and (
+        path.suffix == ".json" or Trace.schema.encode() in head
+    ):
+        return Target(text=text, kind="saved", place=str(path), name=None)
+    raise LoadError(
+        f"{text} is neither a Python file nor a saved trace",
+        hint="save a trace with --save FILE, or name the .py file that defines the model",
+    )
+
+
+def _check_name(text: str, name: str) -> None:
+    if not re.fullmatch(rf"{_NAME}(?:\.{_NAME})*", name):
+        raise UsageError(
+            f"{name!r} in the target {text!r} is not a name" if name else f"{text!r} ends in a colon",
+            hint="after the colon comes the name of a class, a factory function or an instance",
+        )
+
+
+def _unknown(text: str) -> LoadError:
+    if Path(f"{text}.py").is_file():
+        return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
+    if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
+        return LoadError(f"there is no file {text}", hint=_GRAMMAR)
+    return LoadError(
+        f"there is no sample {text!r}",
+        hint=closest(text, sample_names()) or f"the samples are: {', '.join(sample_names())}",
+    )
