@@ -1,3 +1,57 @@
-"""See inside a PyTorch model."""
+"""See inside a PyTorch model: layers, shapes, parameters, every step of forward.
+
+>>> import netinspect
+>>> trace = netinspect.capture(model, x)        # one look, as plain data
+>>> netinspect.summary(trace)                   # any number of views of it
+>>> netinspect.trace(model, x, grad=True)       # or both at once
+
+Nothing heavy is imported before it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from netinspect.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from netinspect.api import View as View
+    from netinspect.api import capture as capture
+    from netinspect.api import internals as internals
+    from netinspect.api import load as load
+    from netinspect.api import models as models
+    from netinspect.api import params as params
+    from netinspect.api import save as save
+    from netinspect.api import source as source
+    from netinspect.api import summary as summary
+    from netinspect.api import trace as trace
+    from netinspect.api import tree as tree
+    from netinspect.errors import ForwardError as ForwardError
+    from netinspect.errors import LoadError as LoadError
+    from netinspect.errors import NetinspectError as NetinspectError
+    from netinspect.errors import SavedTraceError as SavedTraceError
+    from netinspect.errors import UsageError as UsageError
+    from netinspect.records.trace import Trace as Trace
+
+_HOMES = {
+    "netinspect.api": (
+        "View", "capture", "internals", "load", "models", "params", "save", "source", "summary",
+        "trace", "tree",
+    ),
+    "netinspect.errors": (
+        "ForwardError", "LoadError", "NetinspectError", "SavedTraceError", "UsageError",
+    ),
+    "netinspect.records.trace": ("Trace",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'netinspect' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

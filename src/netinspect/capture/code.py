@@ -13,11 +13,16 @@ from netinspect.records.trace import Code
 
 
 def class_code(modules: Iterable[nn.Module]) -> tuple[Code, ...]:
-    """Read the class statement of every distinct class among some modules.
+    """Read the class statement of every distinct class among some modules, and of their bases.
 
     A class without source, made by `exec` or compiled, is left out.
     """
-    classes = dict.fromkeys(type(module) for module in modules)
+    classes = dict.fromkeys(
+        cls
+        for module_class in dict.fromkeys(type(module) for module in modules)
+        for cls in module_class.__mro__
+        if issubclass(cls, nn.Module) and cls is not nn.Module
+    )
     return tuple(code for cls in classes if (code := _read(cls)) is not None)
 
 

@@ -24,8 +24,8 @@ _PLUMBING = tuple(
 )
 _MODULE_CALL = str(Path(_TORCH, "nn", "modules", "module.py"))
 
-Place = tuple[str, int, str]
-"""File, line, function: a source line before its text is read."""
+Place = tuple[str, int, str, int]
+"""File, line, function, instruction: a source line before its text is read."""
 
 
 def calling_lines(depth: int) -> tuple[Place | None, Place | None]:
@@ -48,13 +48,18 @@ def calling_lines(depth: int) -> tuple[Place | None, Place | None]:
             if frame.f_code.co_name == "run_forward":
                 break
         elif not file.startswith(_TORCH):
-            return (file, frame.f_lineno, frame.f_code.co_name), site
+            return _place(frame), site
         elif file == _MODULE_CALL:
             left_module = site is not None
         elif site is None and not left_module and file not in _PLUMBING:
-            site = (file, frame.f_lineno, frame.f_code.co_name)
+            site = _place(frame)
         frame = frame.f_back
     return None, site
+
+
+def _place(frame: types.FrameType) -> Place:
+    code = frame.f_code
+    return code.co_filename, frame.f_lineno, code.co_name, frame.f_lasti
 
 
 def raising_line(error: BaseException) -> SourceLine | None:
@@ -64,7 +69,9 @@ def raising_line(error: BaseException) -> SourceLine | None:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if not code.co_filename.startswith((_TORCH, _OURS)):
-            found = source_line((code.co_filename, traceback.tb_lineno, code.co_name))
+            found = source_line(
+                (code.co_filename, traceback.tb_lineno, code.co_name, traceback.tb_lasti)
+            )
         traceback = traceback.tb_next
     return found
 
@@ -73,9 +80,11 @@ def source_line(place: Place | None) -> SourceLine | None:
     """Read the text of a place; empty for torch's own files, which nobody asked to see."""
     if place is None:
         return None
-    file, line, function = place
+    file, line, function, instruction = place
     text = "" if file.startswith(_TORCH) else linecache.getline(file, line).strip()
-    return SourceLine(file=file, line=line, function=function, text=text)
+    return SourceLine(
+        file=file, line=line, function=function, text=text, instruction=instruction
+    )
 
 
 def is_library(cls: type) -> bool:

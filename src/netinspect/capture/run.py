@@ -19,7 +19,14 @@ from netinspect.capture.frames import raising_line
 from netinspect.capture.guest import guest
 from netinspect.capture.recorder import Recorder
 from netinspect.capture.statistics import statistics
-from netinspect.capture.walk import global_hooks, hook_dictionaries, walk_modules, walk_tensors
+from netinspect.capture.walk import (
+    global_hooks,
+    hook_dictionaries,
+    join_path,
+    named_tensors,
+    walk_modules,
+    walk_tensors,
+)
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Backward, Trace, Versions
@@ -72,6 +79,7 @@ def capture(
     options: CaptureOptions | None = None,
     *,
     target: str | None = None,
+    example: Sequence[str] = (),
 ) -> Trace:
     """Look at a model, and leave it as it was.
 
@@ -80,6 +88,7 @@ def capture(
         arguments: What to call `forward` with; None to look without running it.
         options: What to look at beyond shapes.
         target: What the user called the model; its class name if None.
+        example: The input specs that the model's own file declares.
 
     Returns:
         The trace. Where forward raised, it reaches up to there and tells the failure; nothing is
@@ -93,7 +102,7 @@ def capture(
         ran = _observe(model, arguments, options)
         parameters = _with_gradients(model, parameters, ran.gradients)
     if options.values or options.statistics:
-        live = dict(_live_tensors(model))
+        live = _live_tensors(model)
         parameters = tuple(_with_values(entry, live[entry.name], options) for entry in parameters)
         buffers = tuple(_with_values(entry, live[entry.name], options) for entry in buffers)
     return Trace(
@@ -111,6 +120,7 @@ def capture(
         global_hooks=global_hooks(),
         ran=arguments is not None,
         inputs=tuple(argument.record for argument in arguments or ()),
+        example=tuple(example),
         steps=ran.steps,
         output=ran.output,
         output_values=ran.output_values,
@@ -191,11 +201,8 @@ def _failure(error: Exception, recorder: Recorder) -> Failure:
     )
 
 
-def _live_tensors(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
-    return [
-        *model.named_parameters(remove_duplicate=False),
-        *model.named_buffers(remove_duplicate=False),
-    ]
+def _live_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {join_path(path, name): tensor for path, _, name, tensor in named_tensors(model)}
 
 
 def _with_gradients(
@@ -205,7 +212,7 @@ def _with_gradients(
 ) -> tuple[Parameter, ...]:
     if not gradients:
         return parameters
-    live = dict(_live_tensors(model))
+    live = _live_tensors(model)
     return tuple(
         replace(parameter, gradient=gradients.get(id(live[parameter.name])))
         for parameter in parameters

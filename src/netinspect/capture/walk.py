@@ -14,6 +14,8 @@ from netinspect.capture.frames import callable_place, class_place, is_library
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
 
+# Dictionaries beside a hook dictionary that hold how its hooks were registered, not hooks.
+_FLAG_SUFFIXES = ("_with_kwargs", "_always_called")
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
 
 
@@ -77,36 +79,46 @@ def walk_modules(model: nn.Module) -> tuple[Module, ...]:
     )
 
 
+def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, torch.Tensor]]:
+    """Yield path, module, name and tensor of every registered parameter and buffer.
+
+    Tied ones come under each of their names, so also all those of a module that has two paths.
+    """
+    for path, module, alias_of in named_modules(model):
+        branch = [(path, module)] if alias_of is None else module.named_modules(prefix=path)
+        for inner_path, inner in branch:
+            for entries in (inner._parameters, inner._buffers):
+                for name, tensor in entries.items():
+                    if tensor is not None:
+                        yield inner_path, inner, name, tensor
+
+
 def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer, ...]]:
-    """Describe every named parameter and buffer, tied ones under each of their names."""
+    """Describe every named parameter and buffer."""
     identities = TensorIdentities()
     parameters: list[Parameter] = []
     buffers: list[Buffer] = []
-    for path, module, alias_of in named_modules(model):
-        if alias_of is not None:
-            continue
-        for name, parameter in module._parameters.items():
-            if parameter is not None:
-                parameters.append(
-                    Parameter(
-                        name=join_path(path, name),
-                        module=path,
-                        spec=tensor_spec(parameter),
-                        trainable=parameter.requires_grad,
-                        identity=identities.number(parameter),
-                    )
+    for path, module, name, tensor in named_tensors(model):
+        if name in module._parameters:
+            parameters.append(
+                Parameter(
+                    name=join_path(path, name),
+                    module=path,
+                    spec=tensor_spec(tensor),
+                    trainable=tensor.requires_grad,
+                    identity=identities.number(tensor),
                 )
-        for name, buffer in module._buffers.items():
-            if buffer is not None:
-                buffers.append(
-                    Buffer(
-                        name=join_path(path, name),
-                        module=path,
-                        spec=tensor_spec(buffer),
-                        persistent=name not in module._non_persistent_buffers_set,
-                        identity=identities.number(buffer),
-                    )
+            )
+        else:
+            buffers.append(
+                Buffer(
+                    name=join_path(path, name),
+                    module=path,
+                    spec=tensor_spec(tensor),
+                    persistent=name not in module._non_persistent_buffers_set,
+                    identity=identities.number(tensor),
                 )
+            )
     return tuple(parameters), tuple(buffers)
 
 
@@ -116,7 +128,7 @@ def hook_dictionaries() -> tuple[str, ...]:
     return tuple(
         name
         for name, value in vars(nn.Module()).items()
-        if "hook" in name and isinstance(value, dict)
+        if "hook" in name and isinstance(value, dict) and not name.endswith(_FLAG_SUFFIXES)
     )
 
 
@@ -131,7 +143,10 @@ def global_hooks() -> tuple[Hook, ...]:
     return tuple(
         hook
         for name in namespace
-        if name.startswith("_global_") and "hook" in name and isinstance(namespace[name], dict)
+        if name.startswith("_global_")
+        and "hook" in name
+        and isinstance(namespace[name], dict)
+        and not name.endswith(_FLAG_SUFFIXES)
         for hook in _hooks_in(name, namespace[name], namespace)
     )
 
@@ -140,6 +155,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     cls = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
     state = vars(module)
+    forward = _forward_place(state["forward"] if "forward" in state else cls.forward)
     return Module(
         path=path,
         name=path.rpartition(".")[2],
@@ -149,6 +165,8 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         library=library,
         file=file,
         line=line,
+        forward_file=forward[0],
+        forward_line=forward[1],
         extra=_extra(module),
         training=module.training,
         parameters=tuple(_paths(path, module._parameters)),
@@ -192,6 +210,12 @@ def _describe_class(
     return cls.__name__, f"{cls.__module__}.{cls.__qualname__}", bases, is_library(cls), file, line
 
 
+@functools.lru_cache(maxsize=4096)
+def _forward_place(forward: Any) -> tuple[str | None, int | None]:
+    _, file, line = callable_place(forward)
+    return file, line
+
+
 def _extra(module: nn.Module) -> str:
     try:
         return module.extra_repr()
@@ -205,8 +229,6 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
         label: state.get(name.removesuffix("s") + suffix) or {}
         for label, suffix in (("with_kwargs", "s_with_kwargs"), ("always_call", "s_always_called"))
     }
-    if name.endswith(("_with_kwargs", "_always_called")):
-        return  # the flags themselves
     for number, hook in hooks.items():
         qualified_name, file, line = callable_place(hook)
         yield Hook(

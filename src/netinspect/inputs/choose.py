@@ -134,15 +134,8 @@ def forward_names(model: nn.Module) -> ForwardNames:
 def _choose_specs(model: nn.Module, request: InputRequest) -> tuple[tuple[InputSpec, ...], str]:
     if request.specs:
         return request.specs, "given"
-    declared = getattr(sys.modules.get(type(model).__module__), DECLARATION, None)
-    if declared is not None:
-        if not isinstance(declared, (tuple, list)) or not all(
-            isinstance(text, str) for text in declared
-        ):
-            raise UsageError(
-                f"{DECLARATION} in the file of {type(model).__name__} is not a tuple of strings",
-                hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
-            )
+    declared = declared_example(model)
+    if declared:
         return tuple(parse_spec(text) for text in declared), "the model's own example"
     names = forward_names(model)
     if not names.required:
@@ -153,6 +146,23 @@ def _choose_specs(model: nn.Module, request: InputRequest) -> tuple[tuple[InputS
         cause=f"its forward takes {', '.join(names.names)}, and its file declares no {DECLARATION}",
         hint=f"give the shapes, such as {specs}",
     )
+
+
+def declared_example(model: nn.Module) -> tuple[str, ...]:
+    """Return the input specs that the file of a model's class declares; empty if it does not.
+
+    Raises:
+        UsageError: The declaration is there, but is no tuple of strings.
+    """
+    declared = getattr(sys.modules.get(type(model).__module__), DECLARATION, ())
+    if not isinstance(declared, (tuple, list)) or not all(
+        isinstance(text, str) for text in declared
+    ):
+        raise UsageError(
+            f"{DECLARATION} in the file of {type(model).__name__} is not a tuple of strings",
+            hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
+        )
+    return tuple(declared)
 
 
 def _device_of(model: nn.Module) -> torch.device:

@@ -54,6 +54,10 @@ class Module:
     line: int | None
     """Where the class statement stands; None where no source can be found."""
 
+    forward_file: str | None
+    forward_line: int | None
+    """Where the `forward` that it runs is defined, which may be a base class."""
+
     extra: str
     """Its `extra_repr`: the facts that its constructor was given."""
 

@@ -117,6 +117,9 @@ class SummaryRow:
     parameters: int
     """Elements that this row accounts for: its own, and those of rows folded into it."""
 
+    branch: int
+    """Elements of the whole branch below it, each tied tensor counted once."""
+
     trainable: OneOf["yes", "no", "partial", "none"]
     bytes: int
     share: float
@@ -143,6 +146,9 @@ class Summary:
     rows: tuple[SummaryRow, ...]
     hidden: int
     """Rows taken out by a filter or a limit."""
+
+    flat: bool
+    """Whether rows are sorted or filtered, so that they no longer draw a tree."""
 
     hidden_parameters: int
     """Parameters of those rows; with the rows' own they make the total."""
@@ -280,30 +286,33 @@ class CodeLine:
 
     number: int
     text: str
-    shapes: str
+    note: str
     """The shapes that passed, as `(10, 1, 28, 28) -> (10, 6, 24, 24)`; empty where none did."""
-
-    runs: int
-    """How often a step was taken on it."""
 
     failed: bool
 
 
 @record
+class Listing:
+    """The source of one class; line numbers jump where parts are left out."""
+
+    class_path: str
+    file: str
+    lines: tuple[CodeLine, ...]
+    total_lines: int
+
+
+@record
 class Source:
-    """The source of one module's class, annotated."""
+    """The source of one module's class, annotated; with that of the base whose `forward` it runs."""
 
     name: ClassVar[str] = "source"
 
     subject: Subject
     path: str
     class_name: str
-    class_path: str
-    file: str
     calls: int
-    lines: tuple[CodeLine, ...]
-    total_lines: int
-    """Lines of the whole class; more than are listed where parts are left out."""
+    listings: tuple[Listing, ...]
 
 
 @record

@@ -18,6 +18,9 @@ class SourceLine:
     text: str = ""
     """The line itself, stripped; empty where it was not read."""
 
+    instruction: int = 0
+    """Offset of the bytecode instruction: it grows along one pass, and falls when a loop comes back."""
+
 
 @record
 class Step:
@@ -82,3 +85,5 @@ class Failure:
     """The innermost line outside torch."""
 
     phase: OneOf["forward", "backward"] = "forward"
+    working_inputs: tuple[str, ...] = ()
+    """Input specs near the given one that were tried and passed."""

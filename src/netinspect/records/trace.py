@@ -81,6 +81,9 @@ class Trace:
     """Whether forward was run at all."""
 
     inputs: tuple[Input, ...]
+    example: tuple[str, ...]
+    """The input specs that the model's own file declares; what to fall back on."""
+
     steps: tuple[Step, ...]
     output: Value | None
     output_values: str | None

@@ -1,0 +1,236 @@
+"""The summary: the module tree as rows whose parameters add up to the total."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal as OneOf
+from typing import NamedTuple
+
+from netinspect.analyze.structure import Structure, matches
+from netinspect.analyze.subject import subject
+from netinspect.analyze.totals import ties, totals
+from netinspect.errors import UsageError, closest
+from netinspect.records.modules import Module
+from netinspect.records.reports import Summary, SummaryRow
+from netinspect.records.steps import Step
+from netinspect.records.tensors import Parameter
+from netinspect.records.trace import Trace
+from netinspect.records.values import Value, tensors_in
+
+SORT_KEYS: dict[str, Callable[[SummaryRow], tuple[float, str]]] = {
+    "params": lambda row: (-row.parameters, row.path),
+    "branch": lambda row: (-row.branch, row.path),
+    "bytes": lambda row: (-row.bytes, row.path),
+    "calls": lambda row: (-row.calls, row.path),
+    "output": lambda row: (-sum(spec.elements for spec in tensors_in(row.output)), row.path),
+    "name": lambda row: (0, row.path),
+}
+"""What rows may be sorted by: numbers from the largest, names from the first."""
+
+
+def summarize(
+    trace: Trace,
+    *,
+    depth: int | None = None,
+    operations: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> Summary:
+    """Make the summary of a trace.
+
+    Args:
+        trace: The trace.
+        depth: Deepest level with rows of its own; what is below is folded into it. None for all.
+        operations: Give the functions between the layers rows too, in the order of execution.
+        include: Shell patterns; if any, only rows whose path matches one are kept.
+        exclude: Shell patterns of paths to leave out.
+        sort: A key of `SORT_KEYS`; None for the order of the tree.
+        top: Keep only so many rows; None for all.
+
+    Raises:
+        UsageError: `sort` is no such key.
+    """
+    if sort is not None and sort not in SORT_KEYS:
+        raise UsageError(
+            f"cannot sort by {sort!r}",
+            hint=closest(sort, SORT_KEYS) or f"one of {', '.join(SORT_KEYS)}",
+        )
+    structure = Structure(trace)
+    whole = totals(trace)
+    builder = _RowBuilder(structure, depth, whole.parameters)
+    root = builder.executed() if operations and trace.steps else builder.defined("", 0)
+    rows = list(_flatten(root, ()))
+    everything = sum(row.parameters for row in rows)
+    kept = [row for row in rows if matches(row.path, include, exclude)]
+    if sort is not None:
+        kept.sort(key=SORT_KEYS[sort])
+    if top is not None:
+        kept = kept[:top]
+    return Summary(
+        subject=subject(trace),
+        rows=tuple(kept),
+        hidden=len(rows) - len(kept),
+        flat=sort is not None or len(kept) < len(rows),
+        hidden_parameters=everything - sum(row.parameters for row in kept),
+        totals=whole,
+        ties=ties(trace),
+        never_called=structure.never_called(),
+        operations=operations,
+    )
+
+
+class _Node(NamedTuple):
+    row: SummaryRow
+    children: list[_Node]
+
+
+def _flatten(node: _Node, last: tuple[bool, ...]) -> Iterator[SummaryRow]:
+    yield replace(node.row, last=last)
+    for index, child in enumerate(node.children):
+        yield from _flatten(child, (*last, index == len(node.children) - 1))
+
+
+class _RowBuilder:
+    """Builds the tree of rows, by definition or by execution."""
+
+    def __init__(self, structure: Structure, depth: int | None, total: int) -> None:
+        self._structure = structure
+        self._depth = depth
+        self._total = total
+
+    def defined(self, path: str, depth: int) -> _Node:
+        """The tree as the constructors built it."""
+        module = self._structure.modules[path]
+        folds = depth == self._depth and module.alias_of is None
+        calls = self._structure.calls.get(path, [])
+        children = []
+        if not folds and module.alias_of is None:
+            children = [self.defined(child, depth + 1) for child in module.children]
+        return _Node(self._module_row(module, depth, calls, folds=folds), children)
+
+    def executed(self) -> _Node:
+        """The tree as forward ran through it; what it never reached comes last."""
+        structure = self._structure
+        seen: set[str] = set()
+        root = self._executed(structure.trace.steps[0], "", 0, seen)
+        # What was never reached gets a row too where it is a layer or holds parameters.
+        for module in structure.trace.modules:
+            if module.path in seen or module.alias_of is not None:
+                continue
+            if not module.children or any(structure.counts(each) for each in self._own(module)):
+                row = self._module_row(module, 1, [], folds=False)
+                root.children.append(_Node(replace(row, name=module.path), []))
+        return root
+
+    def _executed(self, step: Step, parent: str, depth: int, seen: set[str]) -> _Node:
+        structure = self._structure
+        module = structure.modules[step.module]
+        folds = depth == self._depth
+        members = structure.branch(module.path) if folds else [module]
+        unseen = {member.path for member in members} - seen
+        seen |= unseen
+        row = self._module_row(module, depth, [step], folds=folds, only=unseen)
+        # A list of layers is not called itself: its members appear below the one who calls them.
+        row = replace(row, name=module.path.removeprefix(f"{parent}." if parent else ""))
+        if step.call > 1:
+            row = replace(row, calls=step.call)
+        children: list[_Node] = []
+        for child in () if folds else structure.children.get(step.index, ()):
+            if child.kind == "module":
+                children.append(self._executed(child, module.path, depth + 1, seen))
+            elif not structure.is_inner(child):
+                children.append(_Node(self._function_row(child, depth + 1), []))
+        return _Node(row, children)
+
+    def _own(self, module: Module) -> list[Parameter]:
+        return self._structure.parameters.get(module.path, [])
+
+    def _module_row(
+        self,
+        module: Module,
+        depth: int,
+        calls: Sequence[Step],
+        *,
+        folds: bool,
+        only: set[str] | None = None,
+    ) -> SummaryRow:
+        structure = self._structure
+        members = list(structure.branch(module.path)) if folds else [module]
+        held = [
+            parameter
+            for member in members
+            if only is None or member.path in only
+            for parameter in self._own(member)
+        ]
+        counted = [parameter for parameter in held if structure.counts(parameter)]
+        elements = sum(parameter.spec.elements for parameter in counted)
+        outputs = [step.output for step in calls if step.output is not None]
+        return SummaryRow(
+            kind="module",
+            path=module.path,
+            name=module.name,
+            class_name=module.class_name,
+            extra=module.extra,
+            depth=depth,
+            last=(),
+            inputs=_tensor_inputs(calls[0]) if calls else (),
+            output=outputs[0] if outputs else None,
+            shapes=len({_shapes(output) for output in outputs}),
+            calls=len(calls),
+            parameters=elements,
+            branch=structure.branch_sizes[module.path],
+            trainable=_trainable(held),
+            bytes=sum(parameter.spec.bytes for parameter in counted),
+            share=elements / self._total if self._total else 0.0,
+            tied=sum(parameter.spec.elements for parameter in held) - elements,
+            alias_of=module.alias_of,
+            folded=len(members) - 1,
+            failed=any(step.failed for step in calls),
+            place=calls[0].source if calls else None,
+        )
+
+    def _function_row(self, step: Step, depth: int) -> SummaryRow:
+        return SummaryRow(
+            kind="function",
+            path=step.module,
+            name=step.name,
+            class_name=step.qualified_name,
+            extra="",
+            depth=depth,
+            last=(),
+            inputs=_tensor_inputs(step),
+            output=step.output,
+            shapes=1,
+            calls=1,
+            parameters=0,
+            branch=0,
+            trainable="none",
+            bytes=0,
+            share=0.0,
+            tied=0,
+            alias_of=None,
+            folded=0,
+            failed=step.failed,
+            place=step.source,
+        )
+
+
+def _tensor_inputs(step: Step) -> tuple[Value, ...]:
+    """The arguments of a call that are or hold tensors."""
+    return tuple(
+        item.value for item in step.inputs.items if next(tensors_in(item.value), None) is not None
+    )
+
+
+def _shapes(value: Value) -> tuple[tuple[int | str, ...], ...]:
+    return tuple(spec.shape for spec in tensors_in(value))
+
+
+def _trainable(held: Sequence[Parameter]) -> OneOf["yes", "no", "partial", "none"]:
+    flags = {parameter.trainable for parameter in held}
+    if not flags:
+        return "none"
+    return "partial" if len(flags) > 1 else "yes" if flags == {True} else "no"

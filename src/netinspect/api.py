@@ -1,0 +1,406 @@
+"""The Python API: one function for the look, one for each view of it.
+
+The command line calls these and nothing else. Torch is imported only where a live model is at hand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from netinspect.errors import LoadError, UsageError
+from netinspect.records.reports import (
+    Internals,
+    Parameters,
+    Report,
+    Samples,
+    Source,
+    Steps,
+    Summary,
+    Tree,
+)
+from netinspect.records.trace import Trace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.capture.arguments import Argument
+    from netinspect.sources.target import Target
+
+R = TypeVar("R", bound=Report)
+
+
+@dataclass(frozen=True, slots=True)
+class View(Generic[R]):
+    """A report that can be read by programs, in `record`, and shown to people."""
+
+    record: R
+
+    def text(self, format: str = "rich", *, width: int | None = None) -> str:
+        """Spell the report, without colour.
+
+        Args:
+            format: `rich`, `plain`, `json`, `csv` or `markdown`.
+            width: Cells on a line, for `rich`; None for no limit.
+        """
+        from netinspect.render.report import Format, Style, render
+
+        return render(self.record, Style(format=Format(format), width=width))
+
+    def __str__(self) -> str:
+        return self.text().rstrip("\n")
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from netinspect.render.html import spell_html
+        from netinspect.render.report import lay_out
+
+        return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
+
+
+def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
+    """Run a model on some inputs in eval mode, and record all that happened.
+
+    The model is left as it was. Where its forward raises, the trace reaches up to there and tells the
+    failure; nothing is raised for it.
+
+    Args:
+        model: A live module.
+        args: Positional arguments of its forward; without any, those that its file declares.
+        kwargs: Keyword arguments of its forward.
+    """
+    return load(model, args=args or None, kwargs=kwargs or None)
+
+
+def load(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
+    batch: int | None = None,
+    seed: int = 0,
+    constructor: Mapping[str, Any] | None = None,
+    run: bool = True,
+    everything: bool = False,
+    training: bool = False,
+    grad: bool = False,
+    values: bool = False,
+    stats: bool = False,
+    code: bool = False,
+) -> Trace:
+    """Look at a model, or read a saved look.
+
+    Args:
+        subject: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a saved
+            trace. Code that a target names is run.
+        args: Positional arguments of forward, where values are at hand.
+        kwargs: Keyword arguments of forward.
+        inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
+        batch: First dimension of every input.
+        seed: Seed of the weights of a model that is built here, of the inputs, and of whatever
+            forward draws.
+        constructor: Arguments of the class or factory that a target names.
+        run: Whether to run forward; without, shapes are unknown.
+        everything: Keep all that a saved trace needs for every view; forward is run if it can be.
+        training: Run in train mode.
+        grad: Also differentiate, and keep `grad_fn` and gradients.
+        values: Keep the tensors as printed.
+        stats: Summarise the values of the named tensors.
+        code: Keep the source of the classes.
+
+    Raises:
+        LoadError: The target could not be loaded.
+        UsageError: The inputs do not fit the model's signature, or are not known.
+    """
+    if isinstance(subject, Trace):
+        return subject
+    target: Target | None = None
+    if isinstance(subject, (str, os.PathLike)):
+        from netinspect.sources.target import parse_target
+
+        target = parse_target(os.fspath(subject))
+        if target.kind == "saved":
+            return _read(target, given=bool(inputs or args or kwargs or batch or constructor))
+    from netinspect.capture.run import CaptureOptions
+    from netinspect.capture.run import capture as run_capture
+    from netinspect.inputs.choose import declared_example
+
+    if target is not None:
+        from netinspect.sources.build import build_module
+
+        model = build_module(target, constructor or {}, seed=seed)
+    else:
+        model = _checked_module(subject)
+    options = CaptureOptions(
+        training=training,
+        seed=seed,
+        backward=grad,
+        values=values,
+        statistics=stats,
+        code=code or everything,
+    )
+    arguments: list[Argument] | None = None
+    warnings: tuple[str, ...] = ()
+    if run or everything:
+        try:
+            arguments = _arguments(model, args, kwargs, inputs, batch, seed)
+        except UsageError as error:
+            if run:
+                raise
+            warnings = (f"saved without a forward: {error.message}",)
+    trace = run_capture(
+        model,
+        arguments,
+        options,
+        target=target.text if target else None,
+        example=declared_example(model),
+    )
+    return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+
+
+def save(trace: Trace, file: str | os.PathLike[str]) -> None:
+    """Write a trace to a file, whole or not at all.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    from netinspect.records.saved import dump_trace
+
+    write_whole(Path(file), dump_trace(trace))
+
+
+def summary(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    depth: int | None = None,
+    ops: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> View[Summary]:
+    """Show the module tree as a table, with totals.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        depth: Deepest level with rows of its own; None for all.
+        ops: Give the functions between the layers rows too.
+        include: Shell patterns of paths to keep.
+        exclude: Shell patterns of paths to leave out.
+        sort: `params`, `branch`, `bytes`, `calls`, `output` or `name`.
+        top: Keep only so many rows.
+    """
+    from netinspect.analyze.summary import summarize
+
+    return View(
+        summarize(
+            load(subject, args=args or None),
+            depth=depth,
+            operations=ops,
+            include=include,
+            exclude=exclude,
+            sort=sort,
+            top=top,
+        )
+    )
+
+
+def params(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *,
+    buffers: bool = False,
+    stats: bool = False,
+    values: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> View[Parameters]:
+    """Show every named parameter.
+
+    Args:
+        subject: What to look at; see `load`. Forward is not run.
+        buffers: Show the buffers too.
+        stats: Show mean, std, min, max, zeros, NaN and Inf of each.
+        values: Show the tensors themselves.
+        include: Shell patterns of names to keep.
+        exclude: Shell patterns of names to leave out.
+        sort: `size`, `bytes` or `name`.
+        top: Keep only so many rows.
+    """
+    from netinspect.analyze.params import list_parameters
+
+    return View(
+        list_parameters(
+            load(subject, run=False, values=values, stats=stats),
+            buffers=buffers,
+            statistics=stats,
+            values=values,
+            include=include,
+            exclude=exclude,
+            sort=sort,
+            top=top,
+        )
+    )
+
+
+def trace(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    depth: int | None = None,
+    full: bool = False,
+    grad: bool = False,
+    values: bool = False,
+) -> View[Steps]:
+    """Show each step of forward in order.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        depth: Deepest level of calls to show; None for all.
+        full: Show the functions inside torch's own layers too.
+        grad: Also run backward, and show `grad_fn` and gradients.
+        values: Show the output tensor itself.
+    """
+    from netinspect.analyze.steps import list_steps
+
+    look = load(subject, args=args or None, grad=grad, values=values)
+    return View(list_steps(look, depth=depth, full=full, gradients=grad, values=values))
+
+
+def tree(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    path: str = "",
+    *,
+    depth: int | None = None,
+    full: bool = False,
+) -> View[Tree]:
+    """Show the module tree.
+
+    Args:
+        subject: What to look at; see `load`. Forward is not run.
+        path: Module at the top.
+        depth: Deepest level to show; None for all.
+        full: Show alike siblings one by one.
+    """
+    from netinspect.analyze.tree import grow_tree
+
+    return View(grow_tree(load(subject, run=False), path=path, depth=depth, full=full))
+
+
+def source(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    path: str = "",
+    full: bool = False,
+) -> View[Source]:
+    """Show the source of a module's class with the shapes that passed through its lines.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        path: The module.
+        full: Show every line of the class.
+    """
+    from netinspect.analyze.source import annotate_source
+
+    return View(annotate_source(load(subject, args=args or None, code=True), path=path, full=full))
+
+
+def internals(
+    subject: nn.Module | Trace | str | os.PathLike[str], path: str = ""
+) -> View[Internals]:
+    """Show what one `nn.Module` holds, and what its `__call__` will run.
+
+    Args:
+        subject: What to look at; see `load`. Forward is not run.
+        path: The module.
+    """
+    from netinspect.analyze.internals import look_inside
+
+    return View(look_inside(load(subject, run=False), path=path))
+
+
+def models() -> View[Samples]:
+    """Show the sample models that come with netinspect."""
+    from netinspect.sources.samples import describe_sample, sample_names
+
+    return View(Samples(samples=tuple(map(describe_sample, sample_names()))))
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file so that it is never seen half written.
+
+    Raises:
+        UsageError: It cannot be written; an old file stays as it was.
+    """
+    try:
+        if file.exists() and not file.is_file():
+            if file.is_dir():
+                raise IsADirectoryError(21, "Is a directory")
+            file.write_text(text, encoding="utf-8")  # a device or pipe, such as /dev/stdout
+            return
+        part = file.with_name(f".{file.name}.{os.getpid()}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {file}",
+            cause=error.strerror,
+            hint="name a file in a folder that exists and may be written to",
+        ) from error
+
+
+def _read(target: Target, *, given: bool) -> Trace:
+    from netinspect.records.saved import parse_trace
+
+    if given:
+        raise UsageError(
+            f"{target.text} is a saved trace: it cannot be run again on another input",
+            hint="leave --input, --batch and --arg out, or name the model itself",
+        )
+    try:
+        text = Path(target.place).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadError(f"cannot read {target.place}", cause=str(error)) from error
+    return parse_trace(text, name=target.text)
+
+
+def _checked_module(subject: object) -> nn.Module:
+    from torch import nn
+
+    if not isinstance(subject, nn.Module):
+        hint = None
+        if isinstance(subject, type) and issubclass(subject, nn.Module):
+            hint = f"build it first: {subject.__name__}()"
+        raise LoadError(
+            f"cannot look at a {type(subject).__name__}: it is no nn.Module, trace or target",
+            hint=hint,
+        )
+    return subject
+
+
+def _arguments(
+    model: nn.Module,
+    args: Sequence[Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    inputs: Sequence[str],
+    batch: int | None,
+    seed: int,
+) -> list[Argument]:
+    from netinspect.inputs.choose import choose_arguments, given_arguments
+    from netinspect.inputs.request import InputRequest
+
+    if args is not None or kwargs is not None:
+        return given_arguments(model, args or (), kwargs or {})
+    return choose_arguments(model, InputRequest.parse(tuple(inputs), batch=batch, seed=seed))

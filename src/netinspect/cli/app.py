@@ -1,0 +1,116 @@
+"""The Typer app: the explicit list of commands, and the options that stand before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Optional
+
+import typer
+
+from netinspect.cli import internals, models, params, source, summary, trace, tree
+from netinspect.cli.common import SETTINGS
+from netinspect.cli.options import expand
+from netinspect.config import KEYS, Settings, find_settings, read_settings
+from netinspect.version import __version__
+
+COMMANDS: dict[str, ModuleType] = {
+    "summary": summary,
+    "params": params,
+    "trace": trace,
+    "tree": tree,
+    "source": source,
+    "internals": internals,
+    "models": models,
+}
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 findings, 2 wrong usage, 3 the target does not load, 4 the model fails on "
+    "the input, 70 internal error, 130 interrupted."
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import platform
+
+        try:
+            torch_version = version("torch")
+        except PackageNotFoundError:
+            torch_version = "not installed"
+        typer.echo(f"netinspect {__version__}")
+        typer.echo(f"torch {torch_version}")
+        typer.echo(f"python {platform.python_version()}")
+        raise typer.Exit
+
+
+def _start(
+    context: typer.Context,
+    config: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Read settings from this file.", envvar="NETINSPECT_CONFIG"),
+    ] = None,
+    no_config: Annotated[
+        bool, typer.Option("--no-config", help="Read no settings of the project.")
+    ] = False,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the versions of netinspect, torch and Python.",
+        ),
+    ] = False,
+) -> None:
+    """See inside a PyTorch model: layers, shapes, parameters, every step of forward."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        return
+    if context.resilient_parsing:
+        return
+    if no_config:
+        settings = Settings()
+    elif config is not None:
+        settings = read_settings(config) or Settings()
+    else:
+        settings = find_settings(Path.cwd())
+    SETTINGS.set(settings)
+    defaults = {key: value for key, value in settings.values.items() if key != "target"}
+    context.default_map = dict.fromkeys(COMMANDS, defaults)
+
+
+def build_app() -> typer.Typer:
+    """Make the app."""
+    app = typer.Typer(
+        name="netinspect",
+        add_completion=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(
+        invoke_without_command=True,
+        epilog=_epilog(
+            [
+                ("netinspect summary lenet", "see a sample model"),
+                ("netinspect trace net.py:Net --input 1x3x32x32", "see your own"),
+                ("netinspect models", "list the samples"),
+            ]
+        ),
+    )(_start)
+    for name, module in COMMANDS.items():
+        app.command(name, epilog=_epilog(module.EXAMPLES))(expand(module.command))
+    return app
+
+
+def _epilog(examples: Sequence[tuple[str, str]]) -> str:
+    lines = ["[bold]Examples[/bold]"]
+    lines += [f"  [cyan]{command}[/cyan]  [dim]{meaning}[/dim]" for command, meaning in examples]
+    return "\n\n".join([*lines, _EPILOG])
+
+
+__all__ = ["COMMANDS", "KEYS", "build_app"]

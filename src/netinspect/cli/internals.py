@@ -1,0 +1,23 @@
+"""`netinspect internals`."""
+
+from __future__ import annotations
+
+from netinspect import api
+from netinspect.cli.common import look, show
+from netinspect.cli.options import ModelOptions, ModuleArgument, OutputOptions, TargetArgument
+
+EXAMPLES = (
+    ("netinspect internals lenet", "_parameters, _buffers, _modules, hooks, training"),
+    ("netinspect internals lenet conv1", "the same of a submodule"),
+)
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    target: TargetArgument = None,
+    module: ModuleArgument = None,
+) -> None:
+    """Show what an nn.Module holds, and what its __call__ runs in which order."""
+    trace = look(target, model, output, run=False)
+    show(api.internals(trace, module or ""), output)

@@ -1,0 +1,55 @@
+"""`netinspect params`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from netinspect import api
+from netinspect.cli.common import look, show
+from netinspect.cli.options import (
+    ExcludeOption,
+    IncludeOption,
+    ModelOptions,
+    OutputOptions,
+    TargetArgument,
+    TopOption,
+)
+
+EXAMPLES = (
+    ("netinspect params lenet", "name, shape, dtype, size of every parameter"),
+    ("netinspect params lenet --values", "the tensors themselves"),
+    ("netinspect params resnet18 --buffers --stats --top 10", "with mean, std, NaN, ..."),
+)
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    target: TargetArgument = None,
+    buffers: Annotated[bool, typer.Option("--buffers", help="Also the buffers.")] = False,
+    values: Annotated[bool, typer.Option("--values", help="Print the tensors.")] = False,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Mean, std, min, max, zeros, NaN and Inf of each.")
+    ] = False,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    sort: Annotated[
+        Optional[str], typer.Option(metavar="KEY", help="size, bytes or name.")
+    ] = None,
+    top: TopOption = None,
+) -> None:
+    """List every named parameter; forward is not run."""
+    trace = look(target, model, output, run=False, values=values, stats=stats)
+    view = api.params(
+        trace,
+        buffers=buffers,
+        stats=stats,
+        values=values,
+        include=include or (),
+        exclude=exclude or (),
+        sort=sort,
+        top=top or None,
+    )
+    show(view, output)

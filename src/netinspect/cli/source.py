@@ -1,0 +1,29 @@
+"""`netinspect source`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netinspect import api
+from netinspect.cli.common import look, show
+from netinspect.cli.options import ModelOptions, ModuleArgument, OutputOptions, TargetArgument
+
+EXAMPLES = (
+    ("netinspect source lenet", "the class, with real shapes beside each line"),
+    ("netinspect source tiny_gpt blocks.0.attention", "the class of a submodule"),
+    ("netinspect source lenet conv1 --full", "torch's own class, every line"),
+)
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    target: TargetArgument = None,
+    module: ModuleArgument = None,
+    full: Annotated[bool, typer.Option("--full", help="Every line of the class.")] = False,
+) -> None:
+    """Show the source of a class, each line with the shapes that passed through it."""
+    trace = look(target, model, output, code=True)
+    show(api.source(trace, path=module or "", full=full), output)

@@ -1,0 +1,55 @@
+"""`netinspect summary`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from netinspect import api
+from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.options import (
+    DepthOption,
+    ExcludeOption,
+    IncludeOption,
+    ModelOptions,
+    OutputOptions,
+    TargetArgument,
+    TopOption,
+)
+
+EXAMPLES = (
+    ("netinspect summary lenet", "layers, output shapes, parameters"),
+    ("netinspect summary net.py:Net -i 1x3x64x64 --ops", "with the functionals in between"),
+    ("netinspect summary resnet18 --sort params --top 5", "the five largest layers"),
+)
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    target: TargetArgument = None,
+    depth: DepthOption = 3,
+    ops: Annotated[
+        bool, typer.Option("--ops", help="Also the functions between the layers.")
+    ] = False,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    sort: Annotated[
+        Optional[str],
+        typer.Option(metavar="KEY", help="params, branch, bytes, calls, output or name."),
+    ] = None,
+    top: TopOption = None,
+) -> None:
+    """Show the layers as a table: output shapes, parameters, totals."""
+    trace = look(target, model, output)
+    view = api.summary(
+        trace,
+        depth=depth_or_all(depth),
+        ops=ops,
+        include=include or (),
+        exclude=exclude or (),
+        sort=sort,
+        top=top or None,
+    )
+    show(view, output)

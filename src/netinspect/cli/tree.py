@@ -1,0 +1,38 @@
+"""`netinspect tree`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netinspect import api
+from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.options import (
+    DepthOption,
+    ModelOptions,
+    ModuleArgument,
+    OutputOptions,
+    TargetArgument,
+)
+
+EXAMPLES = (
+    ("netinspect tree lenet", "the module tree with what each layer was made with"),
+    ("netinspect tree tiny_gpt", "alike blocks are folded into one line"),
+    ("netinspect tree resnet18 layer1 --full", "one branch, nothing folded"),
+)
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    target: TargetArgument = None,
+    module: ModuleArgument = None,
+    depth: DepthOption = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="A line for each of several alike siblings.")
+    ] = False,
+) -> None:
+    """Show the module tree; forward is not run."""
+    trace = look(target, model, output, run=False)
+    show(api.tree(trace, module or "", depth=depth_or_all(depth), full=full), output)

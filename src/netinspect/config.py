@@ -1,0 +1,104 @@
+"""Settings of a project: `[tool.netinspect]` in the nearest `pyproject.toml`, or `netinspect.toml`.
+
+Precedence: a flag, then its environment variable, then the project, then the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netinspect.errors import UsageError, closest
+
+KEYS: dict[str, tuple[type, ...]] = {
+    "target": (str,),
+    "input": (str, list),
+    "batch": (int,),
+    "seed": (int,),
+    "depth": (int,),
+    "format": (str,),
+    "color": (str,),
+    "width": (int,),
+}
+"""What may be set, and of which types. Each is the flag of the same name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a project has set."""
+
+    file: Path | None = None
+    """Where; None if nothing was found."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str | None:
+        """The project's default target."""
+        return self.values.get("target")
+
+
+def find_settings(folder: Path) -> Settings:
+    """Read the settings of the project that a folder is in.
+
+    Raises:
+        UsageError: The file is no TOML, or holds a key or a type that is not known.
+    """
+    for parent in (folder, *folder.parents):
+        for name in ("netinspect.toml", "pyproject.toml"):
+            file = parent / name
+            if file.is_file():
+                settings = read_settings(file)
+                if settings is not None:
+                    return settings
+    return Settings()
+
+
+def read_settings(file: Path) -> Settings | None:
+    """Read one file; None if it is a `pyproject.toml` that says nothing of netinspect.
+
+    Raises:
+        UsageError: As for `find_settings`, or the file cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the settings in {file}", cause=str(error)) from error
+    is_project = file.name == "pyproject.toml"
+    if is_project and "netinspect" not in text:
+        return None
+    import tomllib
+
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"cannot read the settings in {file}", cause=str(error)) from error
+    if is_project:
+        tools = data.get("tool", {})
+        if not isinstance(tools, dict) or "netinspect" not in tools:
+            return None
+        data = tools["netinspect"]
+    if not isinstance(data, dict):
+        raise UsageError(f"[tool.netinspect] in {file} is not a table")
+    return Settings(file=file, values=_check(file, data))
+
+
+def _check(file: Path, data: dict[str, Any]) -> dict[str, Any]:
+    for key, value in data.items():
+        if key not in KEYS:
+            raise UsageError(
+                f"unknown setting {key!r} in {file}",
+                hint=closest(key, KEYS) or f"the settings are: {', '.join(KEYS)}",
+            )
+        # bool is an int to isinstance, and no setting is one.
+        if isinstance(value, bool) or not isinstance(value, KEYS[key]):
+            expected = " or ".join(kind.__name__ for kind in KEYS[key])
+            raise UsageError(
+                f"the setting {key} in {file} is {value!r}", hint=f"it takes {expected}"
+            )
+    settings = dict(data)
+    if isinstance(settings.get("input"), str):
+        settings["input"] = [settings["input"]]
+    return settings

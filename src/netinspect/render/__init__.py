@@ -1,0 +1,1 @@
+"""Pure functions from records to text: a view lays a report out, a format spells the view."""

@@ -1,0 +1,136 @@
+"""What a view is made of, before any format spells it."""
+
+from __future__ import annotations
+
+from typing import Literal as OneOf
+
+from netinspect.records.base import record
+
+
+@record
+class Span:
+    """A stretch of text in one style; the style is one of Rich's, and never carries meaning alone."""
+
+    text: str
+    style: str = ""
+
+
+@record
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    """For people."""
+
+    value: str | int | float | bool | None
+    """For programs: full names, exact numbers in base units."""
+
+    style: str = ""
+    guide: str = ""
+    """Branches of a tree, drawn before the text."""
+
+
+@record
+class Column:
+    """One column of a table."""
+
+    key: str
+    """Name in machine formats, in lower snake case."""
+
+    title: str
+    align: OneOf["left", "right"] = "left"
+    drop: int = 0
+    """Order in which columns go where the width is short: the largest first, 0 never."""
+
+    least: int | None = None
+    """Narrowest useful width; None for a column that is never cut."""
+
+    elide: OneOf["middle", "end"] = "end"
+    shown: bool = True
+    """Whether people see it unless they choose columns; machine formats have it always."""
+
+
+@record
+class Row:
+    """One row of a table."""
+
+    cells: tuple[Cell, ...]
+    style: str = ""
+
+
+@record
+class Table:
+    """A table; in machine formats, one record a row."""
+
+    name: str
+    """Heading, where a document has several tables."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    footer: tuple[Row, ...] = ()
+    """Totals; they are for people, and not part of machine formats."""
+
+
+@record
+class CodeLine:
+    """One line of code."""
+
+    number: int
+    text: str
+    note: str
+    failed: bool
+
+
+@record
+class Code:
+    """Source code with notes at the ends of its lines."""
+
+    name: str
+    lines: tuple[CodeLine, ...]
+
+
+@record
+class Lines:
+    """Text that has its own layout, such as a printed tensor."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+Block = Table | Code | Lines
+Line = tuple[Span, ...]
+
+
+@record
+class Document:
+    """One view: what it is about, its blocks, and what remains to be said."""
+
+    title: Line
+    blocks: tuple[Block, ...]
+    notes: tuple[Line, ...] = ()
+
+
+def line(*parts: str | tuple[str, str]) -> Line:
+    """Make a line of plain strings and (text, style) pairs."""
+    return tuple(
+        Span(text=part) if isinstance(part, str) else Span(text=part[0], style=part[1])
+        for part in parts
+    )
+
+
+def cell(
+    value: str | int | float | bool | None, text: str | None = None, style: str = "", guide: str = ""
+) -> Cell:
+    """Make a cell; without a text for people, the value itself is shown, and None as a dash."""
+    if text is None:
+        text = "-" if value is None else str(value)
+    return Cell(text=text, value=value, style=style, guide=guide)
+
+
+def branches(last: tuple[bool, ...]) -> str:
+    """Draw the guide of a tree row from whether each level's branch ends there."""
+    if not last:
+        return ""
+    return "".join("   " if ended else "│  " for ended in last[:-1]) + (
+        "└─ " if last[-1] else "├─ "
+    )

@@ -1,0 +1,130 @@
+"""Which columns of a table fit, how wide they are, and how text is cut to a width.
+
+Rich's own tables shrink and wrap every column alike; here columns are ranked: the least important go
+first, and names lose their middle, where they differ least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from netinspect.render.document import Cell, Column, Table
+from netinspect.render.safe import safe
+
+GAP = 2
+
+
+class Fitted(NamedTuple):
+    """A column that is shown."""
+
+    index: int
+    column: Column
+    width: int
+
+
+def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[Fitted]:
+    """Choose the columns of a table and their widths.
+
+    Args:
+        table: The table.
+        width: Cells on a line; None for as many as are needed.
+        chosen: Keys of the columns to show; None for those that are shown by default.
+    """
+    chosen = wanted_columns(table, chosen)
+    natural = _natural_widths(table)
+    fitted = [
+        Fitted(index, column, natural[index])
+        for index, column in enumerate(table.columns)
+        if (column.shown if chosen is None else column.key in chosen)
+    ]
+    if chosen is not None:
+        fitted.sort(key=lambda each: list(chosen).index(each.column.key))
+    if width is None:
+        return fitted
+    while _least_total(fitted) > width:
+        optional = [each for each in fitted if each.column.drop] if chosen is None else []
+        if not optional:
+            break
+        fitted.remove(max(optional, key=lambda each: each.column.drop))
+    return _shrink(fitted, width)
+
+
+def wanted_columns(table: Table, chosen: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the chosen columns that a table has; None, for the default, where it has none."""
+    keys = {column.key for column in table.columns}
+    return [key for key in chosen or () if key in keys] or None
+
+
+def _natural_widths(table: Table) -> list[int]:
+    widths = [cell_len(column.title) for column in table.columns]
+    for row in (*table.rows, *table.footer):
+        for index, cell in enumerate(row.cells):
+            length = text_width(cell)
+            if length > widths[index]:
+                widths[index] = length
+    return widths
+
+
+def text_width(cell: Cell) -> int:
+    """Cells that a table cell takes on a line."""
+    text = safe(cell.text)
+    return len(cell.guide) + (len(text) if text.isascii() else cell_len(text))
+
+
+def _least(each: Fitted) -> int:
+    return each.width if each.column.least is None else min(each.width, each.column.least)
+
+
+def _least_total(fitted: list[Fitted]) -> int:
+    return sum(map(_least, fitted)) + GAP * (len(fitted) - 1)
+
+
+def _shrink(fitted: list[Fitted], width: int) -> list[Fitted]:
+    widths = [each.width for each in fitted]
+    excess = sum(widths) + GAP * (len(fitted) - 1) - width
+    while excess > 0:
+        # The column with most room above its least gives way; where none has any, the widest.
+        room = [
+            size - (1 if each.column.least is None else min(each.column.least, size))
+            for each, size in zip(fitted, widths, strict=True)
+        ]
+        elastic = [index for index, each in enumerate(fitted) if each.column.least is not None]
+        candidates = [index for index in elastic if room[index] > 0] or [
+            index for index, size in enumerate(widths) if size > 1
+        ]
+        if not candidates:
+            break
+        widest = max(candidates, key=lambda index: widths[index])
+        widths[widest] -= 1
+        excess -= 1
+    return [each._replace(width=size) for each, size in zip(fitted, widths, strict=True)]
+
+
+def cut(text: str, width: int, *, middle: bool = False) -> str:
+    """Cut text to a width, with an ellipsis where something is missing."""
+    length = len(text) if text.isascii() else cell_len(text)
+    if length <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    if not middle:
+        return set_cell_size(text, width - 1).rstrip() + "…"
+    keep = width - 1
+    tail = keep // 2
+    return set_cell_size(text, keep - tail).rstrip() + "…" + _tail(text, tail)
+
+
+def _tail(text: str, width: int) -> str:
+    start = len(text)
+    while start and cell_len(text[start - 1 :]) <= width:
+        start -= 1
+    return text[start:]
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """Fill text up to a width."""
+    missing = width - (len(text) if text.isascii() else cell_len(text))
+    return " " * missing + text if right else text + " " * missing

@@ -1,0 +1,114 @@
+"""From a report to text: the one table of views, the one table of formats."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from netinspect.errors import UsageError, closest
+from netinspect.records.reports import Report
+from netinspect.render.document import Document, Table
+
+# Views are imported when used: a command needs one of them.
+_VIEWS = {
+    "summary": "netinspect.render.views.summary",
+    "params": "netinspect.render.views.params",
+    "trace": "netinspect.render.views.steps",
+    "tree": "netinspect.render.views.tree",
+    "source": "netinspect.render.views.source",
+    "internals": "netinspect.render.views.internals",
+    "models": "netinspect.render.views.models",
+}
+
+
+class Format(StrEnum):
+    """The formats that a report can be spelled in."""
+
+    RICH = "rich"
+    PLAIN = "plain"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+SUFFIXES = {
+    ".json": Format.JSON,
+    ".csv": Format.CSV,
+    ".md": Format.MARKDOWN,
+    ".markdown": Format.MARKDOWN,
+    ".tsv": Format.PLAIN,
+}
+"""The format that the name of an output file asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a report is to be spelled."""
+
+    format: Format = Format.RICH
+    width: int | None = None
+    """Cells on a line, for `rich`; None for no limit."""
+
+    color: bool = False
+    ascii_only: bool = False
+    columns: tuple[str, ...] | None = None
+    """Keys of the columns to show, in this order; None for the default ones."""
+
+
+def lay_out(report: Report) -> Document:
+    """Make the view of a report."""
+    module = importlib.import_module(_VIEWS[report.name])
+    return cast("Document", module.view(report))
+
+
+def render(report: Report, style: Style | None = None) -> str:
+    """Spell a report.
+
+    Raises:
+        UsageError: A column was asked for that the report does not have.
+    """
+    style = style or Style()
+    if style.format is Format.JSON:
+        from netinspect.render.machine import spell_json
+
+        return spell_json(report)
+    document = lay_out(report)
+    columns = _checked(document, style.columns)
+    if style.format is Format.PLAIN:
+        from netinspect.render.machine import spell_plain
+
+        return spell_plain(document, columns)
+    if style.format is Format.CSV:
+        from netinspect.render.machine import spell_csv
+
+        return spell_csv(document, columns)
+    if style.format is Format.MARKDOWN:
+        from netinspect.render.markdown import spell_markdown
+
+        return spell_markdown(document, columns)
+    from netinspect.render.terminal import spell_terminal
+
+    return spell_terminal(
+        document,
+        width=style.width,
+        color=style.color,
+        ascii_only=style.ascii_only,
+        columns=columns,
+    )
+
+
+def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str] | None:
+    if columns is None:
+        return None
+    tables = [block for block in document.blocks if isinstance(block, Table)]
+    known = [column.key for column in tables[0].columns] if tables else []
+    for column in columns:
+        if column not in known:
+            raise UsageError(
+                f"there is no column {column!r}",
+                hint=closest(column, known) or f"the columns are: {', '.join(known)}",
+            )
+    return columns

@@ -1,0 +1,120 @@
+"""Values and places as people read them; shared by all views."""
+
+from __future__ import annotations
+
+import os.path
+
+from netinspect import units
+from netinspect.records.reports import Subject, Tie, Totals
+from netinspect.records.steps import SourceLine
+from netinspect.records.values import Literal, Structure, TensorSpec, Value
+from netinspect.render.document import Line, line
+
+_BRACKETS = {"tuple": "()", "list": "[]", "dict": "{}", "arguments": ("", "")}
+
+
+def shape(sizes: tuple[int | str, ...]) -> str:
+    """Spell a shape: `(10, 1, 28, 28)`."""
+    return f"({', '.join(map(str, sizes))})"
+
+
+def tensor(spec: TensorSpec) -> str:
+    """Spell a tensor's shape, with its dtype unless that is float32."""
+    return shape(spec.shape) + (f" {spec.dtype}" if spec.dtype != "float32" else "")
+
+
+def value(item: Value | None) -> str:
+    """Spell a value with its nested structure: `{category: (4, 10), price: (4, 1)}`."""
+    if item is None:
+        return "-"
+    if isinstance(item, TensorSpec):
+        return tensor(item)
+    if isinstance(item, Literal):
+        return item.text
+    return _structure(item)
+
+
+def _structure(item: Structure) -> str:
+    named = item.type not in ("tuple", "list", "arguments")
+    entries = [
+        f"{entry.key}: {value(entry.value)}" if named else value(entry.value)
+        for entry in item.items
+    ]
+    opening, closing = _BRACKETS.get(item.type, (f"{item.type}(", ")"))
+    return f"{opening}{', '.join(entries)}{closing}"
+
+
+def values(items: tuple[Value, ...]) -> str:
+    """Spell several arguments."""
+    return ", ".join(map(value, items)) if items else "-"
+
+
+def place(source: SourceLine | None) -> str:
+    """Spell a place as `file.py:12`, the file as short as it can be found from here."""
+    return "" if source is None else f"{short_path(source.file)}:{source.line}"
+
+
+def short_path(file: str) -> str:
+    """Shorten a path to the current folder's view of it, or to its last two parts."""
+    if not os.path.isabs(file):
+        return file
+    relative = os.path.relpath(file) if os.path.splitdrive(file)[0] == "" else file
+    if not relative.startswith(".."):
+        return relative
+    folder, name = os.path.split(file)
+    return os.path.join(os.path.basename(folder), name)
+
+
+def full_place(source: SourceLine | None) -> str | None:
+    """Spell a place with its whole path, for programs."""
+    return None if source is None else f"{source.file}:{source.line}"
+
+
+def title(subject: Subject, *, path: str = "") -> Line:
+    """The first line of a view: what it is, and what it was run on."""
+    parts: list[str | tuple[str, str]] = [(subject.class_name, "bold")]
+    if path:
+        parts.append((f".{path}", "bold"))
+    if subject.target != subject.class_name:
+        parts.append((f"  {subject.target}", "dim"))
+    return line(*parts)
+
+
+def run_notes(subject: Subject) -> list[Line]:
+    """How forward was run, and what went otherwise than hoped."""
+    notes: list[Line] = []
+    if subject.ran:
+        inputs = ", ".join(
+            f"{entry.name} = {value(entry.value)}" for entry in subject.inputs
+        )
+        origins = "; ".join(dict.fromkeys(entry.origin for entry in subject.inputs))
+        text = f"input: {inputs} ({origins})" if inputs else "input: none"
+        notes.append(line((f"{text}; {subject.mode} mode", "dim")))
+    notes += [line((f"note: {warning}", "yellow")) for warning in subject.warnings]
+    if subject.failure is not None:
+        notes.append(line((f"FAILED: {subject.failure.summary}; up to there it is shown", "bold red")))
+    return notes
+
+
+def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:
+    """The totals in words, and which tensors are tied."""
+    trainable = (
+        "all trainable"
+        if totals.trainable == totals.parameters
+        else "none trainable"
+        if not totals.trainable
+        else f"{units.count(totals.trainable)} trainable"
+    )
+    text = f"{units.plural(totals.parameters, 'parameter')}"
+    if totals.parameters:
+        text += f", {trainable}, {units.size(totals.bytes)} ({', '.join(totals.dtypes)})"
+    if totals.buffers:
+        text += (
+            f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
+        )
+    notes = [line((text, "bold"))]
+    notes += [
+        line(f"tied: {' = '.join(tie.names)}, {units.plural(tie.elements, 'value')} counted once")
+        for tie in ties
+    ]
+    return notes

@@ -1,0 +1,183 @@
+"""The view for people at a terminal, in Rich's styles: `--format rich`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from rich.color import ColorSystem
+from rich.style import Style
+
+from netinspect.render.document import Block, Code, Document, Line, Lines, Row, Span, Table
+from netinspect.render.layout import GAP, Fitted, cut, fit, pad
+from netinspect.render.safe import safe
+
+# What a terminal without Unicode is shown instead; each as wide as what it stands for.
+_ASCII = str.maketrans({"│": "|", "├": "|", "└": "`", "─": "-", "…": "~", "·": "-"})
+_NOTE_COLUMN = 60
+"""Notes of code stand at most this far right of the first column, unless the line is longer."""
+
+
+def spell_terminal(
+    document: Document,
+    *,
+    width: int | None,
+    color: bool,
+    ascii_only: bool,
+    columns: Sequence[str] | None = None,
+) -> str:
+    """Spell a view for a terminal.
+
+    Args:
+        document: The view.
+        width: Cells on a line; None for no limit.
+        color: Whether to emit escape sequences at all.
+        ascii_only: Draw with ASCII characters.
+        columns: Keys of the columns to show; None for the default ones.
+    """
+    text = "".join(
+        _spell_line(each, color) + "\n" for each in styled_lines(document, width, columns)
+    )
+    return text.translate(_ASCII) if ascii_only else text
+
+
+def styled_lines(
+    document: Document, width: int | None, columns: Sequence[str] | None = None
+) -> Iterable[Line]:
+    """Lay a view out as lines of styled text."""
+    yield _limit(document.title, width)
+    for block in document.blocks:
+        if len(document.blocks) > 1 and block.name:
+            yield ()
+            yield (Span(text=safe(block.name), style="bold"),)
+        yield from _block(block, width, columns)
+    for note in document.notes:
+        yield from _wrap(note, width)
+
+
+def _block(block: Block, width: int | None, columns: Sequence[str] | None) -> Iterable[Line]:
+    if isinstance(block, Table):
+        return _table(block, width, columns)
+    if isinstance(block, Code):
+        return _code(block, width)
+    return _lines(block)
+
+
+def _table(table: Table, width: int | None, columns: Sequence[str] | None) -> Iterable[Line]:
+    fitted = fit(table, width, columns)
+    gap = Span(text=" " * GAP)
+    header: list[Span] = []
+    for each in fitted:
+        title = cut(each.column.title, each.width)
+        aligned = pad(title, each.width, right=each.column.align == "right")
+        header += [Span(text=aligned, style="bold cyan"), gap]
+    yield _strip(header[:-1])
+    for row in table.rows:
+        yield _row(row, fitted, gap)
+    if table.footer:
+        yield (Span(text="─" * (sum(each.width + GAP for each in fitted) - GAP), style="dim"),)
+        for row in table.footer:
+            yield _row(row, fitted, gap)
+
+
+def _row(row: Row, fitted: list[Fitted], gap: Span) -> Line:
+    spans: list[Span] = []
+    for index, column, width in fitted:
+        cell = row.cells[index]
+        guide = cell.guide if len(cell.guide) < width else cell.guide[: max(0, width - 1)]
+        text = cut(safe(cell.text), width - len(guide), middle=column.elide == "middle")
+        if guide:
+            spans.append(Span(text=guide, style="dim"))
+        aligned = pad(text, width - len(guide), right=column.align == "right")
+        spans += [Span(text=aligned, style=cell.style or row.style), gap]
+    return _strip(spans[:-1])
+
+
+def _strip(spans: list[Span]) -> Line:
+    """Leave out blanks at the end of a line, so that it can be copied."""
+    while spans and not spans[-1].text.strip():
+        spans.pop()
+    if spans:
+        last = spans[-1]
+        spans[-1] = Span(text=last.text.rstrip(), style=last.style)
+    return tuple(spans)
+
+
+def _lines(block: Lines) -> Iterable[Line]:
+    for text in block.lines:
+        yield (Span(text=safe(text)),)
+
+
+def _code(block: Code, width: int | None) -> Iterable[Line]:
+    """Code with its notes as comments, in one column; a note that does not fit is cut, never code."""
+    digits = len(str(max((each.number for each in block.lines), default=0)))
+    indent = min(
+        (len(each.text) - len(each.text.lstrip()) for each in block.lines if each.text.strip()),
+        default=0,
+    )
+    texts = [safe(each.text[indent:].expandtabs(4)) for each in block.lines]
+    noted = [len(text) for text, each in zip(texts, block.lines, strict=True) if each.note]
+    column = max((length for length in noted if length <= _NOTE_COLUMN), default=0)
+    # Pygments takes a while to import, and only code wants it.
+    from netinspect.render.highlight import highlight_python
+
+    highlighted = highlight_python(texts)
+    previous = None
+    for each, text, spans in zip(block.lines, texts, highlighted, strict=True):
+        if previous is not None and each.number != previous + 1:
+            yield (Span(text=" " * digits + "  ···", style="dim"),)
+        previous = each.number
+        mark = "!" if each.failed else " "
+        parts = [
+            Span(text=f"{each.number:>{digits}}{mark} ", style="bold red" if each.failed else "dim"),
+            *spans,
+        ]
+        if each.note:
+            start = max(column, len(text))
+            room = None if width is None else max(8, width - digits - 2 - start - 4)
+            note = safe(each.note) if room is None else cut(safe(each.note), room)
+            parts.append(Span(text=" " * (start - len(text) + 2)))
+            parts.append(Span(text=f"# {note}", style="bold red" if each.failed else "green"))
+        yield _strip(parts)
+
+
+def _limit(spans: Line, width: int | None) -> Line:
+    """Cut a line to a width."""
+    if width is None:
+        return tuple(Span(text=safe(span.text), style=span.style) for span in spans)
+    cut_spans = []
+    for span in spans:
+        text = cut(safe(span.text), width)
+        cut_spans.append(Span(text=text, style=span.style))
+        width -= len(text)
+        if width <= 0:
+            break
+    return tuple(cut_spans)
+
+
+def _wrap(spans: Line, width: int | None) -> Iterable[Line]:
+    """Break a note of one style at blanks; one of several styles is left whole."""
+    if width is None or len(spans) != 1 or len(spans[0].text) <= width:
+        return [tuple(Span(text=safe(span.text), style=span.style) for span in spans)]
+    import textwrap
+
+    return [
+        (Span(text=text, style=spans[0].style),)
+        for text in textwrap.wrap(safe(spans[0].text), width, subsequent_indent="  ")
+    ]
+
+
+@lru_cache(maxsize=256)
+def _style(definition: str) -> Style:
+    return Style.parse(definition)
+
+
+def _spell_line(spans: Line, color: bool) -> str:
+    if not color:
+        return "".join(span.text for span in spans)
+    return "".join(
+        _style(span.style).render(span.text, color_system=ColorSystem.STANDARD)
+        if span.style
+        else span.text
+        for span in spans
+    )

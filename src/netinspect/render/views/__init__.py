@@ -1,0 +1,1 @@
+"""One view a report: which columns, in which order, with which notes. No format is known here."""

@@ -1,0 +1,39 @@
+"""The view of `models`."""
+
+from __future__ import annotations
+
+from netinspect.records.reports import Samples
+from netinspect.render.document import Column, Document, Row, Table, cell, line
+
+_COLUMNS = (
+    Column(key="name", title="name"),
+    Column(key="description", title="what it is", least=20),
+    Column(key="input", title="input", drop=1, least=16),
+    Column(key="class", title="class", drop=2),
+    Column(key="file", title="file", shown=False),
+)
+
+
+def view(report: Samples) -> Document:
+    """List the samples, one a line."""
+    return Document(
+        title=line(("sample models", "bold"), ("  netinspect summary NAME", "dim")),
+        blocks=(
+            Table(
+                name="models",
+                columns=_COLUMNS,
+                rows=tuple(
+                    Row(
+                        cells=(
+                            cell(sample.name, style="bold"),
+                            cell(sample.description),
+                            cell(" ".join(sample.inputs)),
+                            cell(sample.class_name),
+                            cell(sample.file),
+                        )
+                    )
+                    for sample in report.samples
+                ),
+            ),
+        ),
+    )

@@ -1,0 +1,142 @@
+"""The view of `trace`."""
+
+from __future__ import annotations
+
+from netinspect import units
+from netinspect.records.reports import GradientRow, StepRow, Steps
+from netinspect.records.values import tensors_in
+from netinspect.render import spell
+from netinspect.render.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    Lines,
+    Row,
+    Table,
+    cell,
+    line,
+)
+
+_COLUMNS = (
+    Column(key="step", title="step", align="right", drop=3),
+    Column(key="name", title="call", least=12, elide="middle"),
+    Column(key="class", title="class", drop=4, least=8),
+    Column(key="input", title="input", drop=2, least=14),
+    Column(key="output", title="output", least=14),
+    Column(key="grad_fn", title="grad_fn", drop=1, least=14),
+    Column(key="place", title="line", drop=5, elide="middle", least=12),
+    Column(key="source", title="source", drop=6, least=24),
+    Column(key="kind", title="kind", shown=False),
+    Column(key="path", title="module", shown=False),
+    Column(key="depth", title="depth", align="right", shown=False),
+    Column(key="call_number", title="call no.", align="right", shown=False),
+)
+_GRADIENT_COLUMNS = (
+    Column(key="parameter", title="parameter", least=14, elide="middle"),
+    Column(key="shape", title="gradient", least=9),
+    Column(key="norm", title="norm", align="right"),
+)
+
+
+def view(report: Steps) -> Document:
+    """Lay the steps of forward out, then its output, then the gradients."""
+    shows_grad = report.backward is not None
+    columns = tuple(
+        column if column.key != "grad_fn" or shows_grad else Column(key="grad_fn", title="grad_fn", shown=False)
+        for column in _COLUMNS
+    )
+    rows = [Row(cells=_cells(row), style=_style(row)) for row in report.rows]
+    if report.output is not None:
+        rows.append(_output_row(report))
+    blocks: list[Block] = [Table(name="steps", columns=columns, rows=tuple(rows))]
+    if report.gradients:
+        blocks.append(
+            Table(
+                name="gradients",
+                columns=_GRADIENT_COLUMNS,
+                rows=tuple(Row(cells=_gradient(row), style=_lost(row)) for row in report.gradients),
+            )
+        )
+    if report.output_values is not None:
+        blocks.append(Lines(name="output", lines=tuple(report.output_values.splitlines())))
+    notes = []
+    if report.output is not None:
+        elements = sum(spec.elements for spec in tensors_in(report.output))
+        size = sum(spec.bytes for spec in tensors_in(report.output))
+        notes.append(
+            line(
+                (
+                    f"output: {spell.value(report.output)}, {units.plural(elements, 'value')}, "
+                    f"{units.size(size)}",
+                    "bold",
+                )
+            )
+        )
+    if report.backward is not None:
+        notes.append(line(f"backward: {report.backward.description}"))
+        lost = [row.name for row in report.gradients if row.trainable and row.gradient is None]
+        if lost:
+            notes.append(line((f"no gradient: {', '.join(lost)}", "yellow")))
+    if report.hidden:
+        notes.append(
+            line((f"{units.plural(report.hidden, 'step')} inside layers not shown (--full)", "dim"))
+        )
+    return Document(
+        title=spell.title(report.subject),
+        blocks=tuple(blocks),
+        notes=(*notes, *spell.run_notes(report.subject)),
+    )
+
+
+def _style(row: StepRow) -> str:
+    return "bold red" if row.failed else "cyan" if row.kind == "function" else ""
+
+
+def _cells(row: StepRow) -> tuple[Cell, ...]:
+    repeated = f" ({row.call} of {row.calls})" if row.calls > 1 else ""
+    output = "FAILED" if row.failed else spell.value(row.output)
+    return (
+        cell(row.index),
+        cell(
+            row.name,
+            row.name + repeated,
+            guide="  " * (row.depth - 1),
+            style=_style(row) or "bold",
+        ),
+        cell(row.class_name, row.class_name if row.kind == "module" else "function"),
+        cell(spell.values(row.inputs)),
+        cell(None if row.output is None else spell.value(row.output), output),
+        cell(row.grad_fn),
+        cell(spell.full_place(row.place), spell.place(row.place) or "-"),
+        cell(row.place.text if row.place else None),
+        cell(row.kind),
+        cell(row.path),
+        cell(row.depth),
+        cell(row.call),
+    )
+
+
+def _output_row(report: Steps) -> Row:
+    text = spell.value(report.output)
+    values: dict[str, Cell] = {
+        "name": cell("output", style="bold"),
+        "class": cell(report.subject.class_name, ""),
+        "output": cell(text, style="bold"),
+        "kind": cell("output"),
+    }
+    return Row(cells=tuple(values.get(column.key, cell(None, "")) for column in _COLUMNS))
+
+
+def _gradient(row: GradientRow) -> tuple[Cell, ...]:
+    if row.gradient is not None:
+        return (
+            cell(row.name),
+            cell(spell.shape(row.gradient.shape)),
+            cell(row.gradient.norm, units.decimal(row.gradient.norm)),
+        )
+    return cell(row.name), cell(None, "none" if row.trainable else "frozen"), cell(None)
+
+
+def _lost(row: GradientRow) -> str:
+    return "yellow" if row.trainable and row.gradient is None else ""

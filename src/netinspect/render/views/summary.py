@@ -1,0 +1,124 @@
+"""The view of `summary`."""
+
+from __future__ import annotations
+
+from netinspect import units
+from netinspect.records.reports import Summary, SummaryRow
+from netinspect.render import spell
+from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
+
+_COLUMNS = (
+    Column(key="path", title="layer", least=14, elide="middle"),
+    Column(key="class", title="class", drop=2, least=8),
+    Column(key="input", title="input", drop=8, least=14),
+    Column(key="output", title="output", least=12),
+    Column(key="params", title="params", align="right"),
+    Column(key="share", title="share", align="right", drop=4),
+    Column(key="trainable", title="trainable", drop=5),
+    Column(key="branch", title="with children", align="right", drop=9),
+    Column(key="bytes", title="size", align="right", drop=10),
+    Column(key="calls", title="calls", align="right", drop=6),
+    Column(key="kind", title="kind", shown=False),
+    Column(key="extra", title="made with", drop=11, least=24),
+    Column(key="place", title="called at", drop=12),
+    Column(key="tied", title="tied", align="right", shown=False),
+)
+
+
+def view(report: Summary) -> Document:
+    """Lay a summary out."""
+    rows = tuple(Row(cells=_cells(row, report), style=_style(row)) for row in report.rows)
+    shown = sum(row.parameters for row in report.rows)
+    footer = [_total("total", report.totals.parameters, 1.0, report.totals.bytes)]
+    if report.hidden:
+        share = shown / report.totals.parameters if report.totals.parameters else 0.0
+        size = sum(row.bytes for row in report.rows)
+        label = f"{units.plural(len(report.rows), 'row')} shown"
+        footer.insert(0, _total(label, shown, share, size))
+    notes = spell.total_notes(report.totals, report.ties)
+    if report.hidden:
+        notes.append(
+            line(
+                f"{units.plural(report.hidden, 'row')} not shown, with "
+                f"{units.plural(report.hidden_parameters, 'parameter')}"
+            )
+        )
+    folded = sum(row.folded for row in report.rows)
+    if folded:
+        notes.append(
+            line(f"{units.plural(folded, 'module')} inside folded rows (--depth 0 shows all)")
+        )
+    if report.never_called:
+        notes.append(line(f"never called: {', '.join(report.never_called)}"))
+    return Document(
+        title=spell.title(report.subject),
+        blocks=(Table(name="summary", columns=_COLUMNS, rows=rows, footer=tuple(footer)),),
+        notes=(*notes, *spell.run_notes(report.subject)),
+    )
+
+
+def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
+    is_module = row.kind == "module"
+    name = row.path if report.flat and is_module else row.name
+    output = spell.value(row.output) if row.output is not None else "-"
+    if row.shapes > 1:
+        output += f" +{row.shapes - 1} other"
+    if row.failed and row.output is None:
+        output = "FAILED"
+    return (
+        cell(
+            row.path if is_module else f"{row.path}:{row.name}",
+            (name or row.class_name) + (f" (= {row.alias_of})" if row.alias_of is not None else ""),
+            guide="" if report.flat else branches(row.last),
+            style=_style(row) or ("bold" if is_module else ""),
+        ),
+        cell(row.class_name, row.class_name if is_module else "function"),
+        cell(spell.values(row.inputs)),
+        cell(
+            spell.value(row.output) if row.output is not None else None,
+            output,
+            style="bold red" if row.failed else "",
+        ),
+        cell(row.parameters, _parameters(row)),
+        cell(round(row.share, 6), units.percent(row.share) if row.parameters else "-"),
+        cell(row.trainable, "-" if row.trainable == "none" else row.trainable),
+        cell(row.branch, units.count(row.branch) if row.branch else "-"),
+        cell(row.bytes, units.size(row.bytes) if row.bytes else "-"),
+        cell(row.calls, _calls(row, report)),
+        cell(row.kind),
+        cell(row.extra, row.extra or "-"),
+        cell(spell.full_place(row.place), spell.place(row.place) or "-"),
+        cell(row.tied, units.count(row.tied) if row.tied else "-"),
+    )
+
+
+def _parameters(row: SummaryRow) -> str:
+    if row.alias_of is not None or (row.tied and not row.parameters):
+        return "tied"
+    return units.count(row.parameters) if row.parameters else "-"
+
+
+def _calls(row: SummaryRow, report: Summary) -> str:
+    if row.kind == "function" or not report.subject.ran:
+        return "-"
+    if report.operations:
+        return f"no. {row.calls}" if row.calls > 1 else str(row.calls)
+    return str(row.calls)
+
+
+def _style(row: SummaryRow) -> str:
+    if row.failed:
+        return "bold red"
+    return "cyan" if row.kind == "function" else ""
+
+
+def _total(label: str, parameters: int, share: float, size: int) -> Row:
+    texts = {
+        "path": label,
+        "params": units.count(parameters),
+        "share": units.percent(share),
+        "bytes": units.size(size),
+    }
+    return Row(
+        cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold"
+    )
