@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from netinspect.capture.arguments import Argument
     from netinspect.sources.target import Target
 
-R = TypeVar("R", bound=Report)
+R = TypeVar("R", bound=Report, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,9 +314,7 @@ def source(
     return View(annotate_source(load(subject, args=args or None, code=True), path=path, full=full))
 
 
-def internals(
-    subject: nn.Module | Trace | str | os.PathLike[str], path: str = ""
-) -> View[Internals]:
+def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "") -> View[Internals]:
     """Show what one `nn.Module` holds, and what its `__call__` will run.
 
     Args:

@@ -95,9 +95,7 @@ def _check(file: Path, data: dict[str, Any]) -> dict[str, Any]:
         # bool is an int to isinstance, and no setting is one.
         if isinstance(value, bool) or not isinstance(value, KEYS[key]):
             expected = " or ".join(kind.__name__ for kind in KEYS[key])
-            raise UsageError(
-                f"the setting {key} in {file} is {value!r}", hint=f"it takes {expected}"
-            )
+            raise UsageError(f"the setting {key} in {file} is {value!r}", hint=f"it takes {expected}")
     settings = dict(data)
     if isinstance(settings.get("input"), str):
         settings["input"] = [settings["input"]]

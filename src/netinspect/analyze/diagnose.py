@@ -46,8 +46,7 @@ def diagnose(trace: Trace) -> Diagnosis | None:
         place=failure.place,
         path=tuple(_path(trace, failure)),
         operands=tuple(
-            Operand(name=name, spec=spec, wrong=wrong.get(name, ()))
-            for name, spec in operands.items()
+            Operand(name=name, spec=spec, wrong=wrong.get(name, ())) for name, spec in operands.items()
         ),
         explanation=explanation.text if explanation else None,
         remedies=tuple(remedies),
@@ -78,7 +77,8 @@ def _path(trace: Trace, failure: Failure) -> Iterator[str]:
 def _operands(trace: Trace, step: Step) -> dict[str, TensorSpec]:
     """Name the tensors of a failing call by what they are in the model."""
     names = list(step.parameters)
-    known = {entry.name: entry.spec for entry in (*trace.parameters, *trace.buffers)}
+    known = {entry.name: entry.spec for entry in trace.parameters}
+    known |= {entry.name: entry.spec for entry in trace.buffers}
     operands: dict[str, TensorSpec] = {}
     position = 0
     for item in step.inputs.items:
@@ -125,9 +125,7 @@ def _explain_missing_batch(trace: Trace, step: Step) -> Explanation | None:
     return None
 
 
-def _explain_linear(
-    trace: Trace, step: Step, operands: dict[str, TensorSpec]
-) -> Explanation | None:
+def _explain_linear(trace: Trace, step: Step, operands: dict[str, TensorSpec]) -> Explanation | None:
     weight = _parameter(operands, "weight", dimensions=2)
     given = operands.get("input")
     if weight is None or given is None or not given.shape:
@@ -179,11 +177,10 @@ def _explain_convolution(
         source = _as_input(trace, given)
         if source is not None:
             sizes = "x".join(
-                str(wanted if index == position else size)
-                for index, size in enumerate(given.shape)
+                str(wanted if index == position else size) for index, size in enumerate(given.shape)
             )
             remedies.append(f"--input {_named(source, sizes)}")
-        remedies.append(f"a {step.module} that takes {channels} channels")
+        remedies.append(f"for this input: {step.module} with {channels} input channels")
         return Explanation(
             f"{step.module} wants {wanted} channel{'s' if wanted != 1 else ''} in dimension "
             f"{position} and was given {channels}: {_sizes(given.shape)}",
@@ -207,9 +204,7 @@ def _explain_convolution(
     return None
 
 
-def _explain_pooling(
-    trace: Trace, step: Step, operands: dict[str, TensorSpec]
-) -> Explanation | None:
+def _explain_pooling(trace: Trace, step: Step, operands: dict[str, TensorSpec]) -> Explanation | None:
     given = operands.get("input")
     if given is None or "too small" not in (trace.failure.message if trace.failure else ""):
         return None
@@ -221,9 +216,7 @@ def _explain_pooling(
     )
 
 
-def _explain_embedding(
-    trace: Trace, step: Step, operands: dict[str, TensorSpec]
-) -> Explanation | None:
+def _explain_embedding(trace: Trace, step: Step, operands: dict[str, TensorSpec]) -> Explanation | None:
     weight = _parameter(operands, "weight", dimensions=2)
     given = operands.get("input")
     if weight is None or given is None:
@@ -251,9 +244,7 @@ _SPATIAL = {
     for dimensions in (1, 2, 3)
 }
 
-_EXPLANATIONS: dict[
-    str, Callable[[Trace, Step, dict[str, TensorSpec]], Explanation | None]
-] = {
+_EXPLANATIONS: dict[str, Callable[[Trace, Step, dict[str, TensorSpec]], Explanation | None]] = {
     "linear": _explain_linear,
     "embedding": _explain_embedding,
     **{name: _explain_convolution for name in _SPATIAL if name.startswith("conv")},

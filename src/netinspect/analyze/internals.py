@@ -65,8 +65,7 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
     yield Dictionary(
         name="_buffers",
         entries=tuple(
-            Entry(key=name.rpartition(".")[2], text=_buffer(buffers[name]))
-            for name in module.buffers
+            Entry(key=name.rpartition(".")[2], text=_buffer(buffers[name])) for name in module.buffers
         ),
     )
     yield Dictionary(
@@ -81,13 +80,21 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
             name="registered as None",
             entries=tuple(Entry(key=name, text="None") for name in module.empty),
         )
+    yield Dictionary(
+        name="_non_persistent_buffers_set",
+        entries=tuple(
+            Entry(key=entry.name.rpartition(".")[2], text="not in the state_dict")
+            for entry in buffers.values()
+            if not entry.persistent
+        ),
+    )
     for dictionary in trace.hook_dictionaries:
         yield Dictionary(
             name=dictionary,
             entries=tuple(
-                Entry(key=hook.name, text=" ".join(filter(None, (_place(hook), *hook.flags))))
+                Entry(key=hook.name, text=_place(hook))
                 for hook in module.hooks
-                if hook.dictionary == dictionary
+                if hook.dictionary == dictionary or dictionary in hook.flags
             ),
         )
 

@@ -65,9 +65,10 @@ def list_parameters(
             f"the trace of {trace.target} holds no statistics",
             hint="they are kept by: netinspect params TARGET --stats --save FILE",
         )
-    first = first_names((*trace.parameters, *trace.buffers))
+    everything: list[Parameter | Buffer] = [*trace.parameters, *trace.buffers]
+    first = first_names(everything)
     names: dict[int, list[str]] = {}
-    for tensor in (*trace.parameters, *trace.buffers):
+    for tensor in everything:
         names.setdefault(tensor.identity, []).append(tensor.name)
     rows = [
         TensorRow(

@@ -131,8 +131,10 @@ class _Notes:
         parts = [first] if first else []
         for step in run if chained else run[-1:]:
             shapes = "FAILED" if step.failed else _shapes(step.output)
-            if shapes and (not parts or shapes != parts[-1] or len(run) == 1):
+            if shapes and (not parts or shapes != parts[-1]):
                 parts.append(shapes)
+        if len(parts) == 1 and first:
+            parts.append(first)  # one shape all along: what came in is what went out
         return " -> ".join(parts)
 
     def _feeds(self, left: Step, right: Step) -> bool:
@@ -156,9 +158,7 @@ def _shapes(value: Value | None) -> str:
     return ", ".join(f"({', '.join(map(str, spec.shape))})" for spec in tensors_in(value))
 
 
-def _list(
-    code: Code, module: Module, structure: Structure, notes: _Notes, *, full: bool
-) -> Listing:
+def _list(code: Code, module: Module, structure: Structure, notes: _Notes, *, full: bool) -> Listing:
     parsed = _Parsed(code)
     shown = range(code.first_line, code.first_line + len(code.lines))
     kept = set(shown)

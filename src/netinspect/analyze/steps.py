@@ -83,9 +83,7 @@ def _row(step: Step, structure: Structure, gradients: bool) -> StepRow:
         call=step.call,
         calls=len(structure.calls.get(step.module, ())) if step.kind == "module" else 1,
         inputs=tuple(
-            item.value
-            for item in step.inputs.items
-            if next(tensors_in(item.value), None) is not None
+            item.value for item in step.inputs.items if next(tensors_in(item.value), None) is not None
         ),
         output=step.output,
         place=step.source,

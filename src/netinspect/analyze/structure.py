@@ -83,9 +83,7 @@ class Structure:
         identities collected, so that a model of many modules stays linear.
         """
         sizes: dict[str, int] = {}
-        tied = {
-            entry.identity for entry in self.trace.parameters if not self.counts(entry)
-        }
+        tied = {entry.identity for entry in self.trace.parameters if not self.counts(entry)}
         members: dict[str, dict[int, int]] = {}
         for module in reversed(self.trace.modules):
             source = module.alias_of if module.alias_of is not None else None
@@ -137,9 +135,7 @@ class Structure:
         module = self.modules.get(step.module)
         if module is None or not module.library:
             return False
-        return not any(
-            sibling.kind == "module" for sibling in self.children.get(step.parent, ())
-        )
+        return not any(sibling.kind == "module" for sibling in self.children.get(step.parent, ()))
 
     def find(self, path: str) -> Module:
         """Return a module by its path.

@@ -24,9 +24,7 @@ def totals(trace: Trace) -> Totals:
     before a buffer; it is trainable if any of its parameters is.
     """
     parameters = {entry.identity: entry for entry in reversed(trace.parameters)}
-    buffers = {
-        entry.identity: entry for entry in trace.buffers if entry.identity not in parameters
-    }
+    buffers = {entry.identity: entry for entry in trace.buffers if entry.identity not in parameters}
     trainable = {entry.identity for entry in trace.parameters if entry.trainable}
     return Totals(
         parameters=sum(entry.spec.elements for entry in parameters.values()),

@@ -12,9 +12,7 @@ from netinspect.records.reports import Tree, TreeNode
 from netinspect.records.trace import Trace
 
 
-def grow_tree(
-    trace: Trace, *, path: str = "", depth: int | None = None, full: bool = False
-) -> Tree:
+def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, full: bool = False) -> Tree:
     """Make the module tree of a trace.
 
     Args:
@@ -82,7 +80,14 @@ def _alike(one: TreeNode, other: TreeNode) -> bool:
     """Whether two branches differ in nothing but their names and paths."""
     return (
         (one.class_name, one.extra, one.parameters, one.own, one.called, one.alias_of)
-        == (other.class_name, other.extra, other.parameters, other.own, other.called, other.alias_of)
+        == (
+            other.class_name,
+            other.extra,
+            other.parameters,
+            other.own,
+            other.called,
+            other.alias_of,
+        )
         and other.alias_of is None
         and len(one.children) == len(other.children)
         and all(

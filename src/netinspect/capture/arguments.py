@@ -23,7 +23,5 @@ class Argument:
 def split(arguments: Sequence[Argument]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return positional and keyword arguments as a call takes them."""
     args = tuple(argument.value for argument in arguments if argument.keyword is None)
-    kwargs = {
-        argument.keyword: argument.value for argument in arguments if argument.keyword is not None
-    }
+    kwargs = {argument.keyword: argument.value for argument in arguments if argument.keyword is not None}
     return args, kwargs

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from netinspect.records import values
 
@@ -21,7 +21,7 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
     """Describe one tensor without reading its values."""
     dtype = str(tensor.dtype).removeprefix("torch.")
     device = str(tensor.device)
-    if isinstance(tensor, UninitializedTensorMixin):
+    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
         return values.TensorSpec(shape=("?",), dtype=dtype, device=device, bytes=0)
     shape = tuple(tensor.shape)
     return values.TensorSpec(
@@ -53,9 +53,7 @@ def describe(value: Any, _depth: int = 0) -> values.Value:
 
 def describe_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> values.Structure:
     """Describe the arguments of a call: positions first, then names."""
-    items = [
-        values.Item(key=str(index), value=describe(value)) for index, value in enumerate(args)
-    ]
+    items = [values.Item(key=str(index), value=describe(value)) for index, value in enumerate(args)]
     items += [values.Item(key=name, value=describe(value)) for name, value in kwargs.items()]
     return values.Structure(type="arguments", items=tuple(items))
 
@@ -90,8 +88,7 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_plain_sequence(value: tuple[Any, ...] | list[Any]) -> bool:
     return all(
-        isinstance(entry, _PLAIN)
-        or (isinstance(entry, (tuple, list)) and _is_plain_sequence(entry))
+        isinstance(entry, _PLAIN) or (isinstance(entry, (tuple, list)) and _is_plain_sequence(entry))
         for entry in value
     )
 

@@ -20,7 +20,12 @@ _OURS = str(Path(__file__).parent.parent)
 # Files through which torch hands a call on; they are nobody's "own code" of a module.
 _PLUMBING = tuple(
     str(Path(_TORCH, *parts))
-    for parts in (("overrides.py",), ("_jit_internal.py",), ("_tensor.py",), ("nn", "functional.py"))
+    for parts in (
+        ("overrides.py",),
+        ("_jit_internal.py",),
+        ("_tensor.py",),
+        ("nn", "functional.py"),
+    )
 )
 _MODULE_CALL = str(Path(_TORCH, "nn", "modules", "module.py"))
 
@@ -82,9 +87,7 @@ def source_line(place: Place | None) -> SourceLine | None:
         return None
     file, line, function, instruction = place
     text = "" if file.startswith(_TORCH) else linecache.getline(file, line).strip()
-    return SourceLine(
-        file=file, line=line, function=function, text=text, instruction=instruction
-    )
+    return SourceLine(file=file, line=line, function=function, text=text, instruction=instruction)
 
 
 def is_library(cls: type) -> bool:
@@ -120,7 +123,7 @@ def callable_place(function: Any) -> tuple[str, str | None, int | None]:
     bound = getattr(target, "__func__", target)
     code = getattr(bound, "__code__", None)
     if code is None and not hasattr(bound, "__qualname__"):
-        code = getattr(getattr(type(bound), "__call__", None), "__code__", None)
+        code = getattr(vars(type(bound)).get("__call__"), "__code__", None)
     name = getattr(target, "__qualname__", None) or type(target).__qualname__
     if code is None:
         return name, None, None

@@ -144,7 +144,7 @@ def preserved_randomness() -> Iterator[None]:
 
 
 def _initialised_devices() -> list[int]:
-    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
 
 
 def _same_bytes(tensor: torch.Tensor, copy: torch.Tensor) -> bool:

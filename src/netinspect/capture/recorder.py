@@ -145,9 +145,7 @@ class Recorder(TorchFunctionMode):
 
     # --- modules: hooks -------------------------------------------------------------------------
 
-    def _enter_module(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def _enter_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         path = self._names.modules.get(id(module), "")
         self._calls[path] = self._calls.get(path, 0) + 1
         cls = type(module)
@@ -157,9 +155,7 @@ class Recorder(TorchFunctionMode):
             )
         self._stack.append(draft)
 
-    def _see_inputs(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         with torch._C.DisableTorchFunction():
             self._stack[-1].inputs = describe_call(args, kwargs)
 

@@ -33,7 +33,6 @@ from netinspect.records.trace import Backward, Trace, Versions
 from netinspect.records.values import Value
 from netinspect.version import __version__
 
-
 Entry = TypeVar("Entry", Parameter, Buffer)
 
 
@@ -134,9 +133,7 @@ def capture(
     )
 
 
-def _observe(
-    model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions
-) -> _Forward:
+def _observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> _Forward:
     args, kwargs = split(arguments)
     ran = _Forward()
     output: Any = None
@@ -165,9 +162,7 @@ def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, An
     return model(*args, **kwargs)
 
 
-def _differentiate(
-    model: nn.Module, output: Any, options: CaptureOptions, ran: _Forward
-) -> None:
+def _differentiate(model: nn.Module, output: Any, options: CaptureOptions, ran: _Forward) -> None:
     # Tied entries are the same object, and get the same gradient.
     parameters = list(model.parameters())
     try:
@@ -183,8 +178,7 @@ def _differentiate(
         )
     else:
         ran.gradients = {
-            id(parameter): gradient
-            for parameter, gradient in zip(parameters, gradients, strict=True)
+            id(parameter): gradient for parameter, gradient in zip(parameters, gradients, strict=True)
         }
 
 
@@ -214,14 +208,11 @@ def _with_gradients(
         return parameters
     live = _live_tensors(model)
     return tuple(
-        replace(parameter, gradient=gradients.get(id(live[parameter.name])))
-        for parameter in parameters
+        replace(parameter, gradient=gradients.get(id(live[parameter.name]))) for parameter in parameters
     )
 
 
-def _with_values(
-    entry: Entry, tensor: torch.Tensor, options: CaptureOptions
-) -> Entry:
+def _with_values(entry: Entry, tensor: torch.Tensor, options: CaptureOptions) -> Entry:
     return replace(
         entry,
         values=repr(tensor) if options.values else None,

@@ -14,8 +14,9 @@ from netinspect.capture.frames import callable_place, class_place, is_library
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
 
-# Dictionaries beside a hook dictionary that hold how its hooks were registered, not hooks.
+# Dictionaries beside a hook dictionary hold only the numbers of those hooks that were registered so.
 _FLAG_SUFFIXES = ("_with_kwargs", "_always_called")
+_SCALAR_STATE = ("_is_full_backward_hook",)
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
 
 
@@ -126,9 +127,7 @@ def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer,
 def hook_dictionaries() -> tuple[str, ...]:
     """Name the hook attributes of a module in the installed torch, in its own order."""
     return tuple(
-        name
-        for name, value in vars(nn.Module()).items()
-        if "hook" in name and isinstance(value, dict) and not name.endswith(_FLAG_SUFFIXES)
+        name for name, value in vars(nn.Module()).items() if "hook" in name and isinstance(value, dict)
     )
 
 
@@ -143,19 +142,16 @@ def global_hooks() -> tuple[Hook, ...]:
     return tuple(
         hook
         for name in namespace
-        if name.startswith("_global_")
-        and "hook" in name
-        and isinstance(namespace[name], dict)
-        and not name.endswith(_FLAG_SUFFIXES)
+        if name.startswith("_global_") and "hook" in name and isinstance(namespace[name], dict)
         for hook in _hooks_in(name, namespace[name], namespace)
     )
 
 
 def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Module:
-    cls = type(module)
+    cls: Any = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
     state = vars(module)
-    forward = _forward_place(state["forward"] if "forward" in state else cls.forward)
+    forward = _forward_place(state.get("forward", cls.forward))
     return Module(
         path=path,
         name=path.rpartition(".")[2],
@@ -188,7 +184,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         attributes=tuple(
             Attribute(name=name, type=type(value).__name__, text=_attribute_text(value))
             for name, value in state.items()
-            if name not in _standard_attributes()
+            if name not in _standard_attributes() or name in _SCALAR_STATE
         ),
     )
 
@@ -199,7 +195,7 @@ def _paths(path: str, entries: dict[str, Any]) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _describe_class(
-    cls: type,
+    cls: Any,
 ) -> tuple[str, str, tuple[str, ...], bool, str | None, int | None]:
     bases = tuple(
         base.__name__
@@ -224,11 +220,9 @@ def _extra(module: nn.Module) -> str:
 
 
 def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterator[Hook]:
-    """Describe the hooks of one dictionary; torch keeps their flags in dictionaries beside it."""
-    flags = {
-        label: state.get(name.removesuffix("s") + suffix) or {}
-        for label, suffix in (("with_kwargs", "s_with_kwargs"), ("always_call", "s_always_called"))
-    }
+    """Describe the hooks of one dictionary; how they were registered is told by those beside it."""
+    if name.endswith(_FLAG_SUFFIXES):
+        return
     for number, hook in hooks.items():
         qualified_name, file, line = callable_place(hook)
         yield Hook(
@@ -236,7 +230,9 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
             name=qualified_name,
             file=file,
             line=line,
-            flags=tuple(label for label, numbers in flags.items() if number in numbers),
+            flags=tuple(
+                name + suffix for suffix in _FLAG_SUFFIXES if number in state.get(name + suffix, ())
+            ),
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -49,7 +49,7 @@ def _print_version(wanted: bool) -> None:
 def _start(
     context: typer.Context,
     config: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(metavar="FILE", help="Read settings from this file.", envvar="NETINSPECT_CONFIG"),
     ] = None,
     no_config: Annotated[

@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ _INPUT = "Model and input"
 _OUTPUT = "Output"
 
 TargetArgument = Annotated[
-    Optional[str],
+    str | None,
     typer.Argument(
         metavar="[TARGET]",
         help="A sample (lenet), file.py:Class, package.module:Class, or a saved trace. A Python file "
@@ -36,7 +36,7 @@ TargetArgument = Annotated[
     ),
 ]
 ModuleArgument = Annotated[
-    Optional[str],
+    str | None,
     typer.Argument(
         metavar="[MODULE]",
         help="Dotted path of a submodule, such as layer1.0.conv1. Default: the model itself.",
@@ -44,19 +44,19 @@ ModuleArgument = Annotated[
     ),
 ]
 DepthOption = Annotated[
-    Optional[int],
+    int | None,
     typer.Option("--depth", "-d", min=0, envvar="NETINSPECT_DEPTH", help="Deepest level; 0 for all."),
 ]
 IncludeOption = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--include", metavar="GLOB", help="Keep only matching paths; repeatable."),
 ]
 ExcludeOption = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--exclude", metavar="GLOB", help="Leave matching paths out; repeatable."),
 ]
 TopOption = Annotated[
-    Optional[int], typer.Option("--top", min=0, help="Keep only so many rows; 0 for all.")
+    int | None, typer.Option("--top", min=0, help="Keep only so many rows; 0 for all.")
 ]
 
 
@@ -73,7 +73,7 @@ class ModelOptions:
     """How to build the model and what to run it on."""
 
     input: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(
             "--input",
             "-i",
@@ -84,7 +84,7 @@ class ModelOptions:
         ),
     ] = None
     batch: Annotated[
-        Optional[int],
+        int | None,
         typer.Option(
             "--batch",
             "-b",
@@ -105,7 +105,7 @@ class ModelOptions:
         ),
     ] = 0
     arg: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(
             "--arg",
             metavar="NAME=VALUE",
@@ -143,7 +143,7 @@ class OutputOptions:
     """How to show the result, and where."""
 
     format: Annotated[
-        Optional[Format],
+        Format | None,
         typer.Option(
             "--format",
             "-f",
@@ -154,7 +154,7 @@ class OutputOptions:
         ),
     ] = None
     output: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(
             "--output",
             "-o",
@@ -164,7 +164,7 @@ class OutputOptions:
         ),
     ] = None
     save: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(
             "--save",
             metavar="FILE",
@@ -173,7 +173,7 @@ class OutputOptions:
         ),
     ] = None
     columns: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(
             "--columns",
             metavar="A,B",
@@ -191,7 +191,7 @@ class OutputOptions:
         ),
     ] = Color.AUTO
     width: Annotated[
-        Optional[int],
+        int | None,
         typer.Option(
             "--width",
             min=20,
@@ -202,15 +202,11 @@ class OutputOptions:
     ] = None
     quiet: Annotated[
         bool,
-        typer.Option(
-            "--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=_OUTPUT
-        ),
+        typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=_OUTPUT),
     ] = False
     verbose: Annotated[
         bool,
-        typer.Option(
-            "--verbose", "-v", help="Say on stderr what was done.", rich_help_panel=_OUTPUT
-        ),
+        typer.Option("--verbose", "-v", help="Say on stderr what was done.", rich_help_panel=_OUTPUT),
     ] = False
     debug: Annotated[
         bool,

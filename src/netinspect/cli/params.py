@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -35,9 +35,7 @@ def command(
     ] = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    sort: Annotated[
-        Optional[str], typer.Option(metavar="KEY", help="size, bytes or name.")
-    ] = None,
+    sort: Annotated[str | None, typer.Option(metavar="KEY", help="size, bytes or name.")] = None,
     top: TopOption = None,
 ) -> None:
     """List every named parameter; forward is not run."""

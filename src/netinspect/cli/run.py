@@ -83,9 +83,7 @@ def _usage_error(error: Exception) -> UsageError:
         hint = f"did you mean {' or '.join(sorted(possibilities))}?"
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", "netinspect")
-    return UsageError(
-        message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help"
-    )
+    return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help")
 
 
 def _keep_help_plain(words: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -30,13 +30,11 @@ def command(
     output: OutputOptions,
     target: TargetArgument = None,
     depth: DepthOption = 3,
-    ops: Annotated[
-        bool, typer.Option("--ops", help="Also the functions between the layers.")
-    ] = False,
+    ops: Annotated[bool, typer.Option("--ops", help="Also the functions between the layers.")] = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     sort: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(metavar="KEY", help="params, branch, bytes, calls, output or name."),
     ] = None,
     top: TopOption = None,

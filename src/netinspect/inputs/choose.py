@@ -69,9 +69,7 @@ def _by_position(names: ForwardNames, arguments: list[Argument]) -> list[Argumen
     return leading + list(by_name.values())
 
 
-def given_arguments(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> list[Argument]:
+def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Argument]:
     """Wrap values that a caller of the Python API has at hand."""
     names = forward_names(model)
 
@@ -155,9 +153,7 @@ def declared_example(model: nn.Module) -> tuple[str, ...]:
         UsageError: The declaration is there, but is no tuple of strings.
     """
     declared = getattr(sys.modules.get(type(model).__module__), DECLARATION, ())
-    if not isinstance(declared, (tuple, list)) or not all(
-        isinstance(text, str) for text in declared
-    ):
+    if not isinstance(declared, (tuple, list)) or not all(isinstance(text, str) for text in declared):
         raise UsageError(
             f"{DECLARATION} in the file of {type(model).__name__} is not a tuple of strings",
             hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
@@ -176,8 +172,7 @@ def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
         return
     raise UsageError(
         f"{type(model).__name__}.forward has no argument {name!r}",
-        hint=closest(name, names.names)
-        or f"its arguments are: {', '.join(names.names) or 'none'}",
+        hint=closest(name, names.names) or f"its arguments are: {', '.join(names.names) or 'none'}",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from netinspect.inputs.spec import InputSpec, parse_spec
 
 

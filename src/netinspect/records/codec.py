@@ -25,7 +25,7 @@ class CodecError(ValueError):
 
 def to_data(value: Any) -> Any:
     """Turn a record, or a tuple of them, into dicts, lists, strings, numbers and None."""
-    cls = type(value)
+    cls: Any = type(value)
     if cls is str or cls is int or cls is bool or value is None:
         return value
     if cls is tuple:
@@ -46,7 +46,8 @@ def from_data(cls: type[R], data: Any) -> R:
     Raises:
         CodecError: An entry is missing or of another type.
     """
-    result: R = _decoder(cls)(data, cls.__name__)
+    record: Any = cls
+    result: R = _decoder(record)(data, cls.__name__)
     return result
 
 
@@ -79,7 +80,7 @@ def _spell_non_finite(value: float) -> str:
 
 
 @functools.cache
-def _field_types(cls: type) -> dict[str, Any]:
+def _field_types(cls: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
@@ -127,8 +128,7 @@ def _record_decoder(cls: type) -> Decoder:
                 if field.default is not dataclasses.MISSING
             }
             plan.extend(
-                (name, _decoder(hint), name in optional)
-                for name, hint in _field_types(cls).items()
+                (name, _decoder(hint), name in optional) for name, hint in _field_types(cls).items()
             )
         values = {}
         for name, decoder, is_optional in plan:

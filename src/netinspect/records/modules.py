@@ -18,7 +18,8 @@ class Hook:
     file: str | None
     line: int | None
     flags: tuple[str, ...] = ()
-    """How it was registered: `with_kwargs`, `always_call`."""
+    """Further dictionaries that hold its number, which says how it was registered, such as
+    `_forward_hooks_with_kwargs`."""
 
 
 @record
@@ -70,7 +71,7 @@ class Module:
     """Paths, in the order of `_modules`."""
 
     empty: tuple[str, ...] = ()
-    """Names in `_parameters`, `_buffers` or `_modules` that hold None, as `bias` in a layer without one."""
+    """Names in `_parameters`, `_buffers`, `_modules` that hold None, such as an absent `bias`."""
 
     alias_of: str | None = None
     """Path under which the same object was met first; its inside is told only there."""

@@ -109,17 +109,25 @@ class Document:
     blocks: tuple[Block, ...]
     notes: tuple[Line, ...] = ()
 
+    @property
+    def filled_blocks(self) -> tuple[Block, ...]:
+        """The blocks that people are shown: an empty table beside others says nothing to them."""
+        filled = tuple(block for block in self.blocks if not isinstance(block, Table) or block.rows)
+        return filled or self.blocks[:1]
+
 
 def line(*parts: str | tuple[str, str]) -> Line:
     """Make a line of plain strings and (text, style) pairs."""
     return tuple(
-        Span(text=part) if isinstance(part, str) else Span(text=part[0], style=part[1])
-        for part in parts
+        Span(text=part) if isinstance(part, str) else Span(text=part[0], style=part[1]) for part in parts
     )
 
 
 def cell(
-    value: str | int | float | bool | None, text: str | None = None, style: str = "", guide: str = ""
+    value: str | int | float | bool | None,
+    text: str | None = None,
+    style: str = "",
+    guide: str = "",
 ) -> Cell:
     """Make a cell; without a text for people, the value itself is shown, and None as a dash."""
     if text is None:
@@ -131,6 +139,4 @@ def branches(last: tuple[bool, ...]) -> str:
     """Draw the guide of a tree row from whether each level's branch ends there."""
     if not last:
         return ""
-    return "".join("   " if ended else "│  " for ended in last[:-1]) + (
-        "└─ " if last[-1] else "├─ "
-    )
+    return "".join("   " if ended else "│  " for ended in last[:-1]) + ("└─ " if last[-1] else "├─ ")

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from pygments.lexers.python import PythonLexer
-from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType
+from pygments.token import (
+    Comment,
+    Keyword,
+    Name,
+    Number,
+    Operator,
+    String,
+    _TokenType,
+    is_token_subtype,
+)
 
 from netinspect.render.document import Span
 
@@ -28,7 +37,7 @@ def highlight_python(texts: list[str]) -> list[list[Span]]:
     """
     lines: list[list[Span]] = [[]]
     for token, text in PythonLexer(stripnl=False, ensurenl=False).get_tokens("\n".join(texts)):
-        style = next((style for kind, style in _STYLES if token in kind), "")
+        style = next((style for kind, style in _STYLES if is_token_subtype(token, kind)), "")
         first, *others = text.split("\n")
         if first:
             lines[-1].append(Span(text=first, style=style))

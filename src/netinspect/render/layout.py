@@ -20,7 +20,9 @@ GAP = 2
 class Fitted(NamedTuple):
     """A column that is shown."""
 
-    index: int
+    position: int
+    """Which of the table's columns it is."""
+
     column: Column
     width: int
 

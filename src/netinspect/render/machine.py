@@ -80,7 +80,8 @@ def _as_table(block: Block) -> Table:
 
     if isinstance(block, Code):
         return table(
-            ("line", "code", "shapes"), ((each.number, each.text, each.note) for each in block.lines)
+            ("line", "code", "shapes"),
+            ((each.number, each.text, each.note) for each in block.lines),
         )
     if isinstance(block, Lines):
         return table(("text",), ((text,) for text in block.lines))

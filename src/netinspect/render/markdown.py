@@ -15,8 +15,9 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 def spell_markdown(document: Document, columns: Sequence[str] | None = None) -> str:
     """Spell a view as Markdown; names cannot break out of their cell or become markup."""
     parts = [f"### {_inline(document.title)}"]
-    for block in document.blocks:
-        if len(document.blocks) > 1 and block.name:
+    blocks = document.filled_blocks
+    for block in blocks:
+        if len(blocks) > 1 and block.name:
             parts.append(f"#### {_escape(block.name)}")
         parts.append("\n".join(_block(block, columns)))
     if document.notes:
@@ -51,7 +52,7 @@ def _table(table: Table, columns: Sequence[str] | None) -> Iterator[str]:
     yield _cells([_escape(each.column.title) for each in fitted])
     yield _cells(["---:" if each.column.align == "right" else "---" for each in fitted])
     for row in (*table.rows, *table.footer):
-        yield _cells([_cell(row, each.index) for each in fitted])
+        yield _cells([_cell(row, each.position) for each in fitted])
 
 
 def _cell(row: Row, index: int) -> str:

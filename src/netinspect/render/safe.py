@@ -18,7 +18,7 @@ _UNSAFE = re.compile(
 
 
 def safe(text: str) -> str:
-    """Replace every character that would act on a terminal by its escape, such as `\\x1b`."""
+    r"""Replace every character that would act on a terminal by its escape, such as `\x1b`."""
     # Nearly all text is plain; the test is cheaper than the substitution.
     if text.isascii() and text.isprintable():
         return text

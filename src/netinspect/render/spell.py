@@ -37,8 +37,7 @@ def value(item: Value | None) -> str:
 def _structure(item: Structure) -> str:
     named = item.type not in ("tuple", "list", "arguments")
     entries = [
-        f"{entry.key}: {value(entry.value)}" if named else value(entry.value)
-        for entry in item.items
+        f"{entry.key}: {value(entry.value)}" if named else value(entry.value) for entry in item.items
     ]
     opening, closing = _BRACKETS.get(item.type, (f"{item.type}(", ")"))
     return f"{opening}{', '.join(entries)}{closing}"
@@ -84,9 +83,7 @@ def run_notes(subject: Subject) -> list[Line]:
     """How forward was run, and what went otherwise than hoped."""
     notes: list[Line] = []
     if subject.ran:
-        inputs = ", ".join(
-            f"{entry.name} = {value(entry.value)}" for entry in subject.inputs
-        )
+        inputs = ", ".join(f"{entry.name} = {value(entry.value)}" for entry in subject.inputs)
         origins = "; ".join(dict.fromkeys(entry.origin for entry in subject.inputs))
         text = f"input: {inputs} ({origins})" if inputs else "input: none"
         notes.append(line((f"{text}; {subject.mode} mode", "dim")))
@@ -109,9 +106,7 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:
     if totals.parameters:
         text += f", {trainable}, {units.size(totals.bytes)} ({', '.join(totals.dtypes)})"
     if totals.buffers:
-        text += (
-            f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
-        )
+        text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
     notes = [line((text, "bold"))]
     notes += [
         line(f"tied: {' = '.join(tie.names)}, {units.plural(tie.elements, 'value')} counted once")

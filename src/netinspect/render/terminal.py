@@ -35,9 +35,7 @@ def spell_terminal(
         ascii_only: Draw with ASCII characters.
         columns: Keys of the columns to show; None for the default ones.
     """
-    text = "".join(
-        _spell_line(each, color) + "\n" for each in styled_lines(document, width, columns)
-    )
+    text = "".join(_spell_line(each, color) + "\n" for each in styled_lines(document, width, columns))
     return text.translate(_ASCII) if ascii_only else text
 
 
@@ -46,8 +44,9 @@ def styled_lines(
 ) -> Iterable[Line]:
     """Lay a view out as lines of styled text."""
     yield _limit(document.title, width)
-    for block in document.blocks:
-        if len(document.blocks) > 1 and block.name:
+    blocks = document.filled_blocks
+    for block in blocks:
+        if len(blocks) > 1 and block.name:
             yield ()
             yield (Span(text=safe(block.name), style="bold"),)
         yield from _block(block, width, columns)
@@ -82,8 +81,8 @@ def _table(table: Table, width: int | None, columns: Sequence[str] | None) -> It
 
 def _row(row: Row, fitted: list[Fitted], gap: Span) -> Line:
     spans: list[Span] = []
-    for index, column, width in fitted:
-        cell = row.cells[index]
+    for position, column, width in fitted:
+        cell = row.cells[position]
         guide = cell.guide if len(cell.guide) < width else cell.guide[: max(0, width - 1)]
         text = cut(safe(cell.text), width - len(guide), middle=column.elide == "middle")
         if guide:

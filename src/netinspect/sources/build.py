@@ -122,9 +122,7 @@ def _look_up(target: Target, namespace: ModuleType, name: str) -> Any:
 def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, Any]) -> nn.Module:
     if isinstance(found, nn.Module):
         if arguments:
-            raise LoadError(
-                f"{name} is an instance, and takes no --arg", hint="name its class instead"
-            )
+            raise LoadError(f"{name} is an instance, and takes no --arg", hint="name its class instead")
         return found
     if not callable(found):
         raise LoadError(
@@ -147,9 +145,7 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
     return model
 
 
-def _check_arguments(
-    target: Target, name: str, function: Any, arguments: Mapping[str, Any]
-) -> None:
+def _check_arguments(target: Target, name: str, function: Any, arguments: Mapping[str, Any]) -> None:
     """Tell missing and unknown arguments before the call, where the names are known."""
     try:
         signature = inspect.signature(function)
@@ -173,7 +169,7 @@ def _check_arguments(
         and key not in arguments
     ]
     if missing:
-        constructor = function.__init__ if isinstance(function, type) else function
+        constructor = vars(function).get("__init__") if isinstance(function, type) else function
         _, file, line = callable_place(constructor)
         raise LoadError(
             f"cannot build {name} from {target.place}",

@@ -16,7 +16,7 @@ from netinspect.sources.samples import find_sample, sample_names
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # The name is what follows the last colon after `.py`, so that `C:\models\net.py:Net` is understood.
-_FILE = re.compile(rf"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
+_FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
 _DOTTED = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*):(?P<name>.*)", re.DOTALL)
 _GRAMMAR = "a target is a sample (lenet), file.py:Class, package.module:Class or a saved trace"
 
@@ -87,9 +87,7 @@ def _other_file(text: str, path: Path) -> Target:
             head = file.read(256)
     except OSError as error:
         raise LoadError(f"cannot read {text}", cause=error.strerror) from error
-    if head.lstrip().startswith(b"{") and (
-        path.suffix == ".json" or Trace.schema.encode() in head
-    ):
+    if head.lstrip().startswith(b"{") and (path.suffix == ".json" or Trace.schema.encode() in head):
         return Target(text=text, kind="saved", place=str(path), name=None)
     raise LoadError(
         f"{text} is neither a Python file nor a saved trace",

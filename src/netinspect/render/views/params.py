@@ -18,13 +18,13 @@ from netinspect.render.document import (
 )
 
 _COLUMNS = (
-    Column(key="name", title="name", least=14, elide="middle"),
-    Column(key="shape", title="shape", least=9),
+    Column(key="name", title="name", least=34, elide="middle"),
+    Column(key="shape", title="shape", least=18),
     Column(key="dtype", title="dtype", drop=6),
     Column(key="size", title="size", align="right"),
     Column(key="bytes", title="bytes", align="right", drop=8),
     Column(key="trainable", title="trainable", drop=4),
-    Column(key="tied_to", title="tied to", drop=1, least=8, elide="middle"),
+    Column(key="tied_to", title="tied to", drop=1, least=24, elide="middle"),
 )
 _BUFFER_COLUMNS = (
     Column(key="kind", title="kind", drop=2),

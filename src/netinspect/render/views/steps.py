@@ -20,12 +20,12 @@ from netinspect.render.document import (
 
 _COLUMNS = (
     Column(key="step", title="step", align="right", drop=3),
-    Column(key="name", title="call", least=12, elide="middle"),
-    Column(key="class", title="class", drop=4, least=8),
-    Column(key="input", title="input", drop=2, least=14),
-    Column(key="output", title="output", least=14),
-    Column(key="grad_fn", title="grad_fn", drop=1, least=14),
-    Column(key="place", title="line", drop=5, elide="middle", least=12),
+    Column(key="name", title="call", least=28, elide="middle"),
+    Column(key="class", title="class", drop=4, least=18),
+    Column(key="input", title="input", drop=2, least=20),
+    Column(key="output", title="output", least=22),
+    Column(key="grad_fn", title="grad_fn", drop=1, least=20),
+    Column(key="place", title="line", drop=5, elide="middle", least=20),
     Column(key="source", title="source", drop=6, least=24),
     Column(key="kind", title="kind", shown=False),
     Column(key="path", title="module", shown=False),
@@ -33,8 +33,8 @@ _COLUMNS = (
     Column(key="call_number", title="call no.", align="right", shown=False),
 )
 _GRADIENT_COLUMNS = (
-    Column(key="parameter", title="parameter", least=14, elide="middle"),
-    Column(key="shape", title="gradient", least=9),
+    Column(key="parameter", title="parameter", least=30, elide="middle"),
+    Column(key="shape", title="gradient", least=18),
     Column(key="norm", title="norm", align="right"),
 )
 
@@ -43,7 +43,9 @@ def view(report: Steps) -> Document:
     """Lay the steps of forward out, then its output, then the gradients."""
     shows_grad = report.backward is not None
     columns = tuple(
-        column if column.key != "grad_fn" or shows_grad else Column(key="grad_fn", title="grad_fn", shown=False)
+        column
+        if column.key != "grad_fn" or shows_grad
+        else Column(key="grad_fn", title="grad_fn", shown=False)
         for column in _COLUMNS
     )
     rows = [Row(cells=_cells(row), style=_style(row)) for row in report.rows]

@@ -8,10 +8,10 @@ from netinspect.render import spell
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
 
 _COLUMNS = (
-    Column(key="path", title="layer", least=14, elide="middle"),
-    Column(key="class", title="class", drop=2, least=8),
-    Column(key="input", title="input", drop=8, least=14),
-    Column(key="output", title="output", least=12),
+    Column(key="path", title="layer", least=30, elide="middle"),
+    Column(key="class", title="class", drop=2, least=18),
+    Column(key="input", title="input", drop=8, least=20),
+    Column(key="output", title="output", least=22),
     Column(key="params", title="params", align="right"),
     Column(key="share", title="share", align="right", drop=4),
     Column(key="trainable", title="trainable", drop=5),
@@ -45,9 +45,7 @@ def view(report: Summary) -> Document:
         )
     folded = sum(row.folded for row in report.rows)
     if folded:
-        notes.append(
-            line(f"{units.plural(folded, 'module')} inside folded rows (--depth 0 shows all)")
-        )
+        notes.append(line(f"{units.plural(folded, 'module')} inside folded rows (--depth 0 shows all)"))
     if report.never_called:
         notes.append(line(f"never called: {', '.join(report.never_called)}"))
     return Document(
@@ -119,6 +117,4 @@ def _total(label: str, parameters: int, share: float, size: int) -> Row:
         "share": units.percent(share),
         "bytes": units.size(size),
     }
-    return Row(
-        cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold"
-    )
+    return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")

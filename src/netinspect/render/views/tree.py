@@ -10,8 +10,8 @@ from netinspect.render import spell
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell
 
 _COLUMNS = (
-    Column(key="path", title="module", least=16, elide="middle"),
-    Column(key="class", title="class", least=12),
+    Column(key="path", title="module", least=30, elide="middle"),
+    Column(key="class", title="class", least=30),
     Column(key="params", title="params", align="right"),
     Column(key="repeats", title="repeats", align="right", shown=False),
     Column(key="extra", title="made with", shown=False),
