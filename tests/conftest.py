@@ -1,0 +1,69 @@
+"""Fixtures for all tests: a calm environment, the command line in this process and in its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import Outcome
+
+_SPEAKS = ("NETINSPECT_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
+
+
+@pytest.fixture(autouse=True)
+def calm_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing of the machine's own settings may show in a result."""
+    for name in list(os.environ):
+        if name.startswith(_SPEAKS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TERM", "xterm")
+    modules, path = set(sys.modules), list(sys.path)
+    yield
+    # Files that a test had imported by path must not be found by the next one.
+    for name in set(sys.modules) - modules:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if "pytest-of" in file:
+            del sys.modules[name]
+    sys.path[:] = path
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run the command line in this process: `cli("summary", "lenet")`."""
+    from netinspect.cli.run import run
+
+    def call(*words: str) -> Outcome:
+        capsys.readouterr()
+        code = run(list(words))
+        captured = capsys.readouterr()
+        return Outcome(code=int(code), out=captured.out, err=captured.err)
+
+    return call
+
+
+@pytest.fixture
+def installed() -> Callable[..., Outcome]:
+    """Run the command in a process of its own, as a user does."""
+
+    def call(
+        *words: str, env: dict[str, str] | None = None, cwd: Path | None = None, input: str | None = None
+    ) -> Outcome:
+        completed = subprocess.run(
+            [sys.executable, "-m", "netinspect", *words],
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            input=input,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+        return Outcome(code=completed.returncode, out=completed.stdout, err=completed.stderr)
+
+    return call

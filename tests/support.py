@@ -1,0 +1,28 @@
+"""What several test files need: the outcome of a command, a golden comparison."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def assert_golden(name: str, text: str) -> None:
+    """Compare text with a golden file; `UPDATE_GOLDEN=1 pytest` writes it anew."""
+    file = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    assert file.exists(), f"there is no golden file {name}; make it with UPDATE_GOLDEN=1"
+    assert text == file.read_text(encoding="utf-8")
