@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from netinspect.errors import LoadError, UsageError
-from netinspect.records.reports import (
-    Internals,
-    Parameters,
-    Report,
-    Samples,
-    Source,
-    Steps,
-    Summary,
-    Tree,
-)
-from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netinspect.capture.arguments import Argument
+    from netinspect.records.reports import (
+        Internals,
+        Parameters,
+        Report,
+        Samples,
+        Source,
+        Steps,
+        Summary,
+        Tree,
+    )
+    from netinspect.records.trace import Trace
     from netinspect.sources.target import Target
 
-R = TypeVar("R", bound=Report, covariant=True)
+R = TypeVar("R", bound="Report", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class View(Generic[R]):
             format: `rich`, `plain`, `json`, `csv` or `markdown`.
             width: Cells on a line, for `rich`; None for no limit.
         """
-        from netinspect.render.report import Format, Style, render
+        from netinspect.render.formats import Format, Style
+        from netinspect.render.report import render
 
         return render(self.record, Style(format=Format(format), width=width))
 
@@ -118,6 +119,8 @@ def load(
         LoadError: The target could not be loaded.
         UsageError: The inputs do not fit the model's signature, or are not known.
     """
+    from netinspect.records.trace import Trace
+
     if isinstance(subject, Trace):
         return subject
     target: Target | None = None
@@ -328,6 +331,7 @@ def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "
 
 def models() -> View[Samples]:
     """Show the sample models that come with netinspect."""
+    from netinspect.records.reports import Samples
     from netinspect.sources.samples import describe_sample, sample_names
 
     return View(Samples(samples=tuple(map(describe_sample, sample_names()))))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+import re
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -12,8 +12,9 @@ import typer
 
 from netinspect.cli import internals, models, params, source, summary, trace, tree
 from netinspect.cli.common import SETTINGS
+from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.options import expand
-from netinspect.config import KEYS, Settings, find_settings, read_settings
+from netinspect.config import Settings, find_settings, read_settings
 from netinspect.version import __version__
 
 COMMANDS: dict[str, ModuleType] = {
@@ -26,7 +27,7 @@ COMMANDS: dict[str, ModuleType] = {
     "models": models,
 }
 
-_EPILOG = (
+_EXIT_CODES = (
     "Exit codes: 0 done, 1 findings, 2 wrong usage, 3 the target does not load, 4 the model fails on "
     "the input, 70 internal error, 130 interrupted."
 )
@@ -36,14 +37,23 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import platform
 
-        try:
-            torch_version = version("torch")
-        except PackageNotFoundError:
-            torch_version = "not installed"
         typer.echo(f"netinspect {__version__}")
-        typer.echo(f"torch {torch_version}")
+        typer.echo(f"torch {_torch_version()}")
         typer.echo(f"python {platform.python_version()}")
         raise typer.Exit
+
+
+def _torch_version() -> str:
+    """Read torch's version from its file: importing torch takes seconds, its metadata a while."""
+    found = find_spec("torch")
+    if found is None or found.origin is None:
+        return "not installed"
+    try:
+        text = Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
+    except OSError:
+        return "unknown"
+    match = re.search(r"__version__ = ['\"](.+)['\"]", text)
+    return match[1] if match else "unknown"
 
 
 def _start(
@@ -88,29 +98,22 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="netinspect",
         add_completion=True,
-        rich_markup_mode="rich",
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(
         invoke_without_command=True,
-        epilog=_epilog(
+        cls=OrderedGroup,
+        epilog=epilog(
             [
                 ("netinspect summary lenet", "see a sample model"),
                 ("netinspect trace net.py:Net --input 1x3x32x32", "see your own"),
                 ("netinspect models", "list the samples"),
-            ]
+            ],
+            _EXIT_CODES,
         ),
     )(_start)
     for name, module in COMMANDS.items():
-        app.command(name, epilog=_epilog(module.EXAMPLES))(expand(module.command))
+        app.command(name, cls=GroupedCommand, epilog=epilog(module.EXAMPLES))(expand(module.command))
     return app
-
-
-def _epilog(examples: Sequence[tuple[str, str]]) -> str:
-    lines = ["[bold]Examples[/bold]"]
-    lines += [f"  [cyan]{command}[/cyan]  [dim]{meaning}[/dim]" for command, meaning in examples]
-    return "\n\n".join([*lines, _EPILOG])
-
-
-__all__ = ["COMMANDS", "KEYS", "build_app"]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from netinspect import api
-from netinspect.api import View
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
 from netinspect.cli.options import ModelOptions, OutputOptions
 from netinspect.config import Settings
 from netinspect.errors import ForwardError
-from netinspect.records.reports import Diagnosis, Report
-from netinspect.records.trace import Trace
-from netinspect.render.report import render
+
+if TYPE_CHECKING:
+    from netinspect.records.reports import Diagnosis, Report
+    from netinspect.records.trace import Trace
 
 DEFAULT_TARGET = "lenet"
 
@@ -82,12 +83,14 @@ def look(
     return trace
 
 
-def show(view: View[Report], output: OutputOptions) -> None:
+def show(view: api.View[Report], output: OutputOptions) -> None:
     """Write a report where it belongs.
 
     Raises:
         ForwardError: The report is of a forward that failed; it is shown nevertheless.
     """
+    from netinspect.render.report import render
+
     text = render(view.record, style_for(output))
     if output.output is not None:
         api.write_whole(output.output, text)

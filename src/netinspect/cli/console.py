@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
 from netinspect.cli.options import Color, OutputOptions
-from netinspect.render.report import SUFFIXES, Format, Style
+from netinspect.render.formats import SUFFIXES, Format, Style
 from netinspect.render.safe import safe
 
 

@@ -20,7 +20,7 @@ import typer
 
 from netinspect.cli.completion import complete_target
 from netinspect.errors import UsageError
-from netinspect.render.report import Format
+from netinspect.render.formats import Format
 
 _INPUT = "Model and input"
 _OUTPUT = "Output"

@@ -36,7 +36,6 @@ def run(words: list[str]) -> ExitCode:
     Returns:
         The exit code; an error has been told on stderr.
     """
-    _keep_help_plain(words)
     try:
         return _dispatch(words)
     except NetinspectError as error:
@@ -84,17 +83,6 @@ def _usage_error(error: Exception) -> UsageError:
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", "netinspect")
     return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help")
-
-
-def _keep_help_plain(words: list[str]) -> None:
-    """Typer forces colour in help wherever it sees a CI; a pipe must never get escape sequences."""
-    from netinspect.cli.console import wants_color
-    from netinspect.cli.options import Color
-
-    choice = _asked(words, "--color")
-    colors = [each for each in Color if each.value == choice]
-    if not wants_color(sys.stdout, colors[0] if colors else Color.AUTO):
-        os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
 
 
 def _tell(error: NetinspectError, words: list[str]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import cast
 
 from netinspect.errors import UsageError, closest
 from netinspect.records.reports import Report
 from netinspect.render.document import Document, Table
+from netinspect.render.formats import Format, Style
 
 # Views are imported when used: a command needs one of them.
 _VIEWS = {
@@ -22,40 +21,6 @@ _VIEWS = {
     "internals": "netinspect.render.views.internals",
     "models": "netinspect.render.views.models",
 }
-
-
-class Format(StrEnum):
-    """The formats that a report can be spelled in."""
-
-    RICH = "rich"
-    PLAIN = "plain"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-
-
-SUFFIXES = {
-    ".json": Format.JSON,
-    ".csv": Format.CSV,
-    ".md": Format.MARKDOWN,
-    ".markdown": Format.MARKDOWN,
-    ".tsv": Format.PLAIN,
-}
-"""The format that the name of an output file asks for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How a report is to be spelled."""
-
-    format: Format = Format.RICH
-    width: int | None = None
-    """Cells on a line, for `rich`; None for no limit."""
-
-    color: bool = False
-    ascii_only: bool = False
-    columns: tuple[str, ...] | None = None
-    """Keys of the columns to show, in this order; None for the default ones."""
 
 
 def lay_out(report: Report) -> Document:

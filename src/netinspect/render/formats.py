@@ -1,0 +1,40 @@
+"""The names of the formats, and how a report is to be spelled; imported by every command's options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """The formats that a report can be spelled in."""
+
+    RICH = "rich"
+    PLAIN = "plain"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+SUFFIXES = {
+    ".json": Format.JSON,
+    ".csv": Format.CSV,
+    ".md": Format.MARKDOWN,
+    ".markdown": Format.MARKDOWN,
+    ".tsv": Format.PLAIN,
+}
+"""The format that the name of an output file asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a report is to be spelled."""
+
+    format: Format = Format.RICH
+    width: int | None = None
+    """Cells on a line, for `rich`; None for no limit."""
+
+    color: bool = False
+    ascii_only: bool = False
+    columns: tuple[str, ...] | None = None
+    """Keys of the columns to show, in this order; None for the default ones."""
