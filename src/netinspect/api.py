@@ -17,16 +17,14 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netinspect.capture.arguments import Argument
-    from netinspect.records.reports import (
-        Internals,
-        Parameters,
-        Report,
-        Samples,
-        Source,
-        Steps,
-        Summary,
-        Tree,
-    )
+    from netinspect.records.reports.internals import Internals
+    from netinspect.records.reports.params import Parameters
+    from netinspect.records.reports.registry import Report
+    from netinspect.records.reports.samples import Samples
+    from netinspect.records.reports.source import Source
+    from netinspect.records.reports.steps import Steps
+    from netinspect.records.reports.summary import Summary
+    from netinspect.records.reports.tree import Tree
     from netinspect.records.trace import Trace
     from netinspect.sources.target import Target
 
@@ -331,7 +329,7 @@ def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "
 
 def models() -> View[Samples]:
     """Show the sample models that come with netinspect."""
-    from netinspect.records.reports import Samples
+    from netinspect.records.reports.samples import Samples
     from netinspect.sources.samples import describe_sample, sample_names
 
     return View(Samples(samples=tuple(map(describe_sample, sample_names()))))

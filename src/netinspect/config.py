@@ -6,11 +6,12 @@ Precedence: a flag, then its environment variable, then the project, then the de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from netinspect.errors import UsageError, closest
+from netinspect.records.base import record
 
 KEYS: dict[str, tuple[type, ...]] = {
     "target": (str,),
@@ -25,7 +26,7 @@ KEYS: dict[str, tuple[type, ...]] = {
 """What may be set, and of which types. Each is the flag of the same name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Settings:
     """What a project has set."""
 

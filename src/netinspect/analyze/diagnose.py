@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 from typing import NamedTuple
 
-from netinspect.records.reports import Diagnosis, Operand
+from netinspect.records.reports.common import Diagnosis, Operand
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Input, Trace
 from netinspect.records.values import TensorSpec, tensors_in

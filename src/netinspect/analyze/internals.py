@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.records.modules import Hook, Module
-from netinspect.records.reports import CallStage, Dictionary, Entry, Internals
+from netinspect.records.reports.internals import CallStage, Dictionary, Entry, Internals
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 

@@ -8,7 +8,7 @@ from netinspect.analyze.structure import matches
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import first_names, ties, totals
 from netinspect.errors import SavedTraceError, UsageError, closest
-from netinspect.records.reports import Parameters, TensorRow
+from netinspect.records.reports.params import Parameters, TensorRow
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 

@@ -11,7 +11,7 @@ from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.errors import SavedTraceError, UsageError
 from netinspect.records.modules import Module
-from netinspect.records.reports import CodeLine, Listing, Source
+from netinspect.records.reports.source import CodeLine, Listing, Source
 from netinspect.records.steps import SourceLine, Step
 from netinspect.records.trace import Code, Trace
 from netinspect.records.values import Value, tensors_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.errors import SavedTraceError
-from netinspect.records.reports import GradientRow, StepRow, Steps
+from netinspect.records.reports.steps import GradientRow, StepRow, Steps
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in

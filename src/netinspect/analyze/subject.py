@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect.analyze.diagnose import diagnose
-from netinspect.records.reports import Subject
+from netinspect.records.reports.common import Subject
 from netinspect.records.trace import Trace
 
 

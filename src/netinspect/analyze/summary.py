@@ -12,7 +12,7 @@ from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
 from netinspect.errors import UsageError, closest
 from netinspect.records.modules import Module
-from netinspect.records.reports import Summary, SummaryRow
+from netinspect.records.reports.summary import Summary, SummaryRow
 from netinspect.records.steps import Step
 from netinspect.records.tensors import Parameter
 from netinspect.records.trace import Trace

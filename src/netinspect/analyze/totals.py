@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from netinspect.records.reports import Tie, Totals
+from netinspect.records.reports.common import Tie, Totals
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 

@@ -8,7 +8,7 @@ from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
 from netinspect.records.modules import Module
-from netinspect.records.reports import Tree, TreeNode
+from netinspect.records.reports.tree import Tree, TreeNode
 from netinspect.records.trace import Trace
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from netinspect.records.base import record
 from netinspect.records.trace import Input
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Argument:
     """One argument of the call."""
 

@@ -27,6 +27,7 @@ from netinspect.capture.walk import (
     walk_modules,
     walk_tensors,
 )
+from netinspect.records.base import record
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Backward, Trace, Versions
@@ -36,7 +37,7 @@ from netinspect.version import __version__
 Entry = TypeVar("Entry", Parameter, Buffer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CaptureOptions:
     """What a capture shall look at beyond shapes."""
 

@@ -13,7 +13,8 @@ from netinspect.config import Settings
 from netinspect.errors import ForwardError
 
 if TYPE_CHECKING:
-    from netinspect.records.reports import Diagnosis, Report
+    from netinspect.records.reports.common import Diagnosis
+    from netinspect.records.reports.registry import Report
     from netinspect.records.trace import Trace
 
 DEFAULT_TARGET = "lenet"

@@ -20,6 +20,7 @@ import typer
 
 from netinspect.cli.completion import complete_target
 from netinspect.errors import UsageError
+from netinspect.records.base import record
 from netinspect.render.formats import Format
 
 _INPUT = "Model and input"
@@ -68,7 +69,7 @@ class Color(StrEnum):
     NEVER = "never"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ModelOptions:
     """How to build the model and what to run it on."""
 
@@ -138,7 +139,7 @@ class ModelOptions:
         return arguments
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OutputOptions:
     """How to show the result, and where."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.records.base import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class InputRequest:
     """What was asked for, before any model is known."""
 

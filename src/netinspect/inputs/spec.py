@@ -8,9 +8,10 @@ read one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netinspect.errors import UsageError, closest
+from netinspect.records.base import record
 
 DTYPES = (
     "float32", "float64", "float16", "bfloat16", "complex64", "complex128",
@@ -28,7 +29,7 @@ _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
 _MAXIMUM_ELEMENTS = 1 << 34
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class InputSpec:
     """One tensor to make."""
 

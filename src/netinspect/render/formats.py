@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from netinspect.records.base import record
 
 
 class Format(StrEnum):
@@ -26,7 +27,7 @@ SUFFIXES = {
 """The format that the name of an output file asks for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Style:
     """How a report is to be spelled."""
 

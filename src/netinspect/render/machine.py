@@ -6,12 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from netinspect.records.codec import to_data
-from netinspect.records.reports import SCHEMA_VERSION, Report
+from netinspect.records.reports import SCHEMA_VERSION
 from netinspect.render.document import Block, Cell, Code, Document, Lines, Table
 from netinspect.render.layout import wanted_columns
 from netinspect.render.safe import safe
+
+if TYPE_CHECKING:
+    from netinspect.records.reports.registry import Report
 
 
 def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str:

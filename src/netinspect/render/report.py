@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from netinspect.errors import UsageError, closest
-from netinspect.records.reports import Report
 from netinspect.render.document import Document, Table
 from netinspect.render.formats import Format, Style
+
+if TYPE_CHECKING:
+    from netinspect.records.reports.registry import Report
 
 # Views are imported when used: a command needs one of them.
 _VIEWS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 
 from netinspect import units
-from netinspect.records.reports import Subject, Tie, Totals
+from netinspect.records.reports.common import Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
 from netinspect.render.document import Line, line

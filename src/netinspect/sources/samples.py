@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import netinspect
-from netinspect.records.reports import Sample
+from netinspect.records.reports.samples import Sample
 
 _PACKAGE = Path(netinspect.__file__).parent
 

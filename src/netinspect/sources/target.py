@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from netinspect.errors import LoadError, UsageError, closest
+from netinspect.records.base import record
 from netinspect.records.trace import Trace
 from netinspect.sources.samples import find_sample, sample_names
 
@@ -21,7 +21,7 @@ _DOTTED = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*):(?P<name>.*)", re.DOTA
 _GRAMMAR = "a target is a sample (lenet), file.py:Class, package.module:Class or a saved trace"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Target:
     """A target, understood but not loaded."""
 

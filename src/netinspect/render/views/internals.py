@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netinspect.records.reports import Internals
+from netinspect.records.reports.internals import Internals
 from netinspect.render import spell
 from netinspect.render.document import Cell, Column, Document, Row, Table, cell, line
 

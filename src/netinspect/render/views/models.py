@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.records.reports import Samples
+from netinspect.records.reports.samples import Samples
 from netinspect.render.document import Column, Document, Row, Table, cell, line
 
 _COLUMNS = (

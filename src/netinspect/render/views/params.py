@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect import units
-from netinspect.records.reports import Parameters, TensorRow
+from netinspect.records.reports.params import Parameters, TensorRow
 from netinspect.render import spell
 from netinspect.render.document import (
     Block,

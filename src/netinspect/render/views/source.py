@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect import units
-from netinspect.records.reports import Listing, Source
+from netinspect.records.reports.source import Listing, Source
 from netinspect.render import spell
 from netinspect.render.document import Block, Code, CodeLine, Document, line
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect import units
-from netinspect.records.reports import GradientRow, StepRow, Steps
+from netinspect.records.reports.steps import GradientRow, StepRow, Steps
 from netinspect.records.values import tensors_in
 from netinspect.render import spell
 from netinspect.render.document import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect import units
-from netinspect.records.reports import Summary, SummaryRow
+from netinspect.records.reports.summary import Summary, SummaryRow
 from netinspect.render import spell
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
 

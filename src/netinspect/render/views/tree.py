@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netinspect import units
-from netinspect.records.reports import Tree, TreeNode
+from netinspect.records.reports.tree import Tree, TreeNode
 from netinspect.render import spell
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell
 

@@ -1,0 +1,86 @@
+"""What several reports share: what they are about, why it failed, what it adds up to."""
+
+from __future__ import annotations
+
+from typing import Literal as OneOf
+
+from netinspect.records.base import record
+from netinspect.records.steps import SourceLine
+from netinspect.records.trace import Input, Versions
+from netinspect.records.values import TensorSpec
+
+
+@record
+class Subject:
+    """What a report is about, and how it was looked at."""
+
+    target: str
+    class_name: str
+    versions: Versions
+    ran: bool
+    inputs: tuple[Input, ...]
+    mode: OneOf["eval", "train"]
+    lane: str
+    seed: int
+    failure: Diagnosis | None
+    warnings: tuple[str, ...]
+
+
+@record
+class Operand:
+    """One tensor that a failing call was given."""
+
+    name: str
+    spec: TensorSpec
+    wrong: tuple[int, ...] = ()
+    """Positions of the sizes that do not fit."""
+
+
+@record
+class Diagnosis:
+    """Why `forward` failed, in words that name the place and the mend."""
+
+    summary: str
+    """One sentence: which call, in which module."""
+
+    phase: OneOf["forward", "backward"]
+    exception: str
+    message: str
+    place: SourceLine | None
+    path: tuple[str, ...]
+    """The modules from the root to the one that failed, each as `path (Class)`."""
+
+    operands: tuple[Operand, ...]
+    explanation: str | None
+    """The arithmetic that does not work out; None where nothing beyond the message is known."""
+
+    remedies: tuple[str, ...]
+    """What would mend it, the most likely first."""
+
+
+@record
+class Tie:
+    """Entries that are one tensor."""
+
+    names: tuple[str, ...]
+    elements: int
+    bytes: int
+
+
+@record
+class Totals:
+    """Sums over the named tensors, each tied tensor counted once."""
+
+    parameters: int
+    """Elements of all parameters."""
+
+    trainable: int
+    bytes: int
+    """Bytes of all parameters."""
+
+    buffers: int
+    """Elements of all buffers."""
+
+    buffer_bytes: int
+    dtypes: tuple[str, ...]
+    """Of the parameters, sorted."""

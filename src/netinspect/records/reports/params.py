@@ -1,0 +1,46 @@
+"""What `params` finds."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from typing import Literal as OneOf
+
+from netinspect.records.base import record
+from netinspect.records.reports.common import Subject, Tie, Totals
+from netinspect.records.tensors import Statistics
+from netinspect.records.values import TensorSpec
+
+
+@record
+class TensorRow:
+    """One named parameter or buffer."""
+
+    name: str
+    kind: OneOf["parameter", "buffer"]
+    spec: TensorSpec
+    elements: int
+    trainable: bool
+    persistent: bool
+    counted: bool
+    """False where the same tensor was counted under an earlier name."""
+
+    tied_to: tuple[str, ...]
+    """Its other names."""
+
+    statistics: Statistics | None
+    values: str | None
+
+
+@record
+class Parameters:
+    """Every named tensor."""
+
+    name: ClassVar[str] = "params"
+
+    subject: Subject
+    rows: tuple[TensorRow, ...]
+    hidden: int
+    totals: Totals
+    ties: tuple[Tie, ...]
+    with_statistics: bool
+    with_values: bool

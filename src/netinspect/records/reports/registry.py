@@ -1,0 +1,15 @@
+"""All reports, for those who need every one of them: schemas and types."""
+
+from __future__ import annotations
+
+from netinspect.records.reports.internals import Internals
+from netinspect.records.reports.params import Parameters
+from netinspect.records.reports.samples import Samples
+from netinspect.records.reports.source import Source
+from netinspect.records.reports.steps import Steps
+from netinspect.records.reports.summary import Summary
+from netinspect.records.reports.tree import Tree
+
+Report = Summary | Parameters | Steps | Tree | Source | Internals | Samples
+
+REPORTS: tuple[type[Report], ...] = (Summary, Parameters, Steps, Tree, Source, Internals, Samples)
