@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ from netinspect.exits import ExitCode
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    # A process that lives for a second needs few collections; each one walks all that torch made.
+    gc.set_threshold(100_000, 50, 100)
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = run(words)
     # What is still buffered for a reader that has gone must not raise at shutdown.

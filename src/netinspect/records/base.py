@@ -26,10 +26,10 @@ def _values(item: Any) -> tuple[Any, ...]:
     return tuple(getattr(item, name) for name in item.__slots__)
 
 
-def _equal(self: Any, other: object) -> bool:
+def _equal(self: Any, other: object) -> Any:
     if type(self) is not type(other):
         return NotImplemented
-    return bool(_values(self) == _values(other))
+    return _values(self) == _values(other)
 
 
 def _hash(self: Any) -> int:
