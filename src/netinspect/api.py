@@ -162,6 +162,11 @@ def load(
         target=target.text if target else None,
         example=declared_example(model),
     )
+    if trace.failure is not None and arguments is not None and args is None and kwargs is None:
+        from netinspect.inputs.search import working_inputs
+
+        passing = working_inputs(model, arguments, trace, training=training)
+        trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 

@@ -32,7 +32,9 @@ def diagnose(trace: Trace) -> Diagnosis | None:
     operands = _operands(trace, step) if step is not None else {}
     explanation = _explain(trace, step, operands) if step is not None else None
     remedies = list(explanation.remedies) if explanation else []
-    remedies += [f"an input that was tried and passes: {spec}" for spec in failure.working_inputs]
+    if failure.working_inputs:
+        specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
+        remedies.append(f"an input of another size; tried, and passes: {specs}")
     given = [entry.spec for entry in trace.inputs]
     if trace.example and list(trace.example) != given and failure.phase == "forward":
         specs = " ".join(f"--input {spec}" for spec in trace.example)
