@@ -7,7 +7,9 @@ read one.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from netinspect.errors import UsageError, closest
@@ -24,9 +26,22 @@ _ALIASES = {
     "long": "int64", "int": "int64", "i64": "int64", "i32": "int32", "u8": "uint8",
 }  # fmt: skip
 
+_LIMITS: dict[str, tuple[int, int]] = {
+    "float16": (-65504, 65504),
+    # One short of the whole: a generator draws up to, and not including, the end after the last.
+    "int64": (-(2**63) + 1, 2**63 - 2),
+    "int32": (-(2**31), 2**31 - 1),
+    "int16": (-(2**15), 2**15 - 1),
+    "int8": (-(2**7), 2**7 - 1),
+    "uint8": (0, 255),
+}
+"""Values beyond these would wrap around or become infinite, without a word from torch."""
+
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
 _MAXIMUM_ELEMENTS = 1 << 34
+_TOO_LARGE = f"its sizes are too large: no more than {_MAXIMUM_ELEMENTS:,} elements fit in memory"
+_MAXIMUM_QUOTE = 100
 
 
 @record
@@ -45,10 +60,21 @@ class InputSpec:
     """Greatest value, which belongs to the range for integers."""
 
     def with_batch(self, batch: int | None) -> InputSpec:
-        """Return the same spec with another first dimension; a scalar has none and stays."""
+        """Return the same spec with another first dimension; a scalar has none and stays.
+
+        Raises:
+            UsageError: There is no tensor of that shape.
+        """
         if batch is None or not self.shape:
             return self
-        return replace(self, shape=(batch, *self.shape[1:]))
+        shape = (batch, *self.shape[1:])
+        if batch < 0 or not _fits(shape):
+            raise UsageError(
+                f"cannot set the batch of {self} to {batch}",
+                cause=_TOO_LARGE if batch > 0 else "a size is 0 or more",
+                hint="give a smaller one" if batch > 0 else "leave it out to keep the spec's own",
+            )
+        return replace(self, shape=shape)
 
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""
@@ -75,34 +101,48 @@ def parse_spec(text: str) -> InputSpec:
     dtype, low, high = "float32", None, None
     if len(parts) > 2:
         raise _bad(text, "there are more than three parts between the colons")
-    for part in parts:
+    for index, part in enumerate(parts):
         if ".." in part:
+            if low is not None:
+                raise _bad(text, "there are two ranges")
             low, high = _parse_range(text, part)
-        elif part is parts[0]:
+        elif index == 0:
             dtype = _parse_dtype(text, part)
         else:
-            raise _bad(text, f"{part!r} is not a range like 0..999")
+            raise _bad(text, f"{_quote(part)} is not a range like 0..999")
     _check_range(text, dtype, low, high)
     return InputSpec(name=name or None, shape=shape, dtype=dtype, low=low, high=high)
 
 
 def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:
-    shape_text = shape_text.strip().strip("()[]").lower()
-    if shape_text in ("scalar", ""):
-        if not shape_text:
-            raise _bad(text, "there are no sizes")
+    shape_text = shape_text.strip().lower()
+    if shape_text in ("scalar", "()", "[]"):
         return ()
+    # As Python spells a shape; it leaves a comma behind a single size.
+    shape_text = shape_text.strip("()[] ").removesuffix(",").rstrip()
+    if not shape_text:
+        raise _bad(text, "there are no sizes")
     sizes = []
     for size in re.split(r"\s*[x,×]\s*", shape_text):  # noqa: RUF001
-        if not re.fullmatch(r"[0-9]{1,12}", size):
-            raise _bad(text, f"{size!r} is not a size")
-        sizes.append(int(size))
-    elements = 1
-    for size in sizes:
-        elements *= size
-    if elements > _MAXIMUM_ELEMENTS:
-        raise _bad(text, f"a tensor of {elements:,} elements does not fit in memory")
+        if not re.fullmatch(r"[0-9]+", size):
+            raise _bad(text, f"{_quote(size)} is not a size")
+        if len(size.lstrip("0")) > len(str(_MAXIMUM_ELEMENTS)):
+            raise _bad(text, _TOO_LARGE)
+        sizes.append(int(size.lstrip("0") or "0"))
+    if not _fits(sizes):
+        raise _bad(text, _TOO_LARGE)
     return tuple(sizes)
+
+
+def _fits(shape: Sequence[int]) -> bool:
+    """Whether a tensor of a shape is of a size that can be made at all."""
+    elements = 1
+    for size in shape:
+        # Torch computes the strides of an empty tensor as if its zeros were ones.
+        elements *= max(size, 1)
+        if elements > _MAXIMUM_ELEMENTS:
+            return False
+    return True
 
 
 def _parse_dtype(text: str, part: str) -> str:
@@ -111,8 +151,8 @@ def _parse_dtype(text: str, part: str) -> str:
     if dtype not in DTYPES:
         suggestion = closest(dtype, DTYPES)
         raise UsageError(
-            f"cannot read the input spec {text!r}",
-            cause=f"{part!r} is not a dtype",
+            _message(text),
+            cause=f"{_quote(part)} is not a dtype",
             hint=suggestion or f"one of {', '.join(DTYPES)}",
         )
     return dtype
@@ -121,24 +161,32 @@ def _parse_dtype(text: str, part: str) -> str:
 def _parse_range(text: str, part: str) -> tuple[float, float]:
     low_text, _, high_text = part.partition("..")
     try:
-        return float(low_text), float(high_text)
+        return _parse_number(low_text), _parse_number(high_text)
     except ValueError:
-        raise _bad(text, f"{part!r} is not a range like 0..999") from None
+        raise _bad(text, f"{_quote(part)} is not a range like 0..999") from None
+
+
+def _parse_number(text: str) -> float:
+    # A float would round the large integers.
+    return int(text) if re.fullmatch(r"\s*[-+]?[0-9]{1,30}\s*", text) else float(text)
 
 
 def _check_range(text: str, dtype: str, low: float | None, high: float | None) -> None:
     if low is None or high is None:
         return
+    if math.isnan(low) or math.isnan(high):
+        raise _bad(text, "the range has an end that is no number")
     if not (abs(low) < 2**63 and abs(high) < 2**63):
         raise _bad(text, "the range has an end that is too large")
     if low > high:
         raise _bad(text, f"the range {_number(low)}..{_number(high)} is empty")
-    if dtype in _INTEGERS and (low % 1 or high % 1):
-        raise _bad(text, f"a range of {dtype} needs whole ends")
-    if dtype == "uint8" and low < 0:
-        raise _bad(text, "uint8 has no negative values")
     if dtype in ("bool", "complex64", "complex128"):
         raise _bad(text, f"a range means nothing for {dtype}")
+    if dtype in _INTEGERS and (low % 1 or high % 1):
+        raise _bad(text, f"a range of {dtype} needs whole ends")
+    if dtype in _LIMITS and not (_LIMITS[dtype][0] <= low and high <= _LIMITS[dtype][1]):
+        least, most = _LIMITS[dtype]
+        raise _bad(text, f"{dtype} holds only {least}..{most}")
 
 
 def _number(value: float) -> str:
@@ -146,4 +194,13 @@ def _number(value: float) -> str:
 
 
 def _bad(text: str, cause: str) -> UsageError:
-    return UsageError(f"cannot read the input spec {text!r}", cause=cause, hint=_EXAMPLE)
+    return UsageError(_message(text), cause=cause, hint=_EXAMPLE)
+
+
+def _message(text: str) -> str:
+    return f"cannot read the input spec {_quote(text)}"
+
+
+def _quote(text: str) -> str:
+    """Quote what was typed, or the start of it: an error must not fill the screen."""
+    return repr(text if len(text) <= _MAXIMUM_QUOTE else f"{text[:_MAXIMUM_QUOTE]}…")
