@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 
 from netinspect.cli import internals, models, params, source, summary, trace, tree
-from netinspect.cli.common import SETTINGS
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
-from netinspect.cli.options import expand
+from netinspect.cli.options import SETTINGS, expand
 from netinspect.config import Settings, find_settings, read_settings
 from netinspect.version import __version__
 
@@ -82,7 +81,9 @@ def _start(
         return
     if context.resilient_parsing:
         return
-    if no_config:
+    words = context.obj or ()
+    if no_config or any(word in context.help_option_names for word in words):
+        # Help must come even where the settings are broken: it may be what is wanted to mend them.
         settings = Settings()
     elif config is not None:
         settings = read_settings(config) or Settings()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
-from contextvars import ContextVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netinspect import api
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
-from netinspect.cli.options import ModelOptions, OutputOptions
+from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
 from netinspect.errors import ForwardError
 
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
     from netinspect.records.trace import Trace
 
 DEFAULT_TARGET = "lenet"
-
-SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # noqa: B039
-"""What the project has set; read once, before any command."""
 
 
 def look(
@@ -38,37 +37,45 @@ def look(
 
     Args:
         target: As typed; None for the project's default, else `lenet`.
-        model: How to build the model and what to run it on.
-        output: Whether to save, and how much to say.
+        model: How to build the model, what to run it on, and whether to save the look.
+        output: How much to say.
         run: Whether the command needs a forward; inputs that are given ask for one too.
         grad: Also differentiate.
         values: Keep the tensors as printed.
         stats: Summarise the values.
         code: Keep the source of the classes.
+
+    Raises:
+        ForwardError: The model ended the program.
     """
+    style_for(output)  # a mistake in what is to come out shall not wait for a long forward
+    settings = SETTINGS.get()
+    inputs = model.input or []
     if target is None:
-        settings = SETTINGS.get()
-        target = settings.target or DEFAULT_TARGET
+        target = _project_target(settings) or DEFAULT_TARGET
         if not output.quiet:
             origin = f"set in {settings.file}" if settings.target else "the default"
             say(f"no target given: {target} ({origin})")
+    elif settings.target not in (None, target) and "input" not in model.typed:
+        # The project's inputs are for the project's target, not for any other.
+        inputs = [] if inputs == settings.values.get("input") else inputs
     started = time.perf_counter()
-    with users_output_on_stderr():
+    with users_output_on_stderr(), _no_exit(target):
         trace = api.load(
             target,
-            inputs=model.input or (),
+            inputs=inputs,
             batch=model.batch,
             seed=model.seed,
             constructor=model.constructor(),
-            run=run or bool(model.input),
-            everything=output.save is not None,
+            run=run or bool(inputs),
+            everything=model.save is not None,
             training=model.train,
             grad=grad,
             values=values,
             stats=stats,
             code=code,
         )
-    if output.verbose:
+    if output.verbose and not output.quiet:
         seconds = time.perf_counter() - started
         versions = trace.versions
         say(
@@ -77,22 +84,54 @@ def look(
         )
         for warning in trace.warnings:
             say(f"note: {warning}")
-    if output.save is not None:
-        api.save(trace, output.save)
+    if model.save is not None:
+        api.save(trace, model.save)
         if not output.quiet:
-            say(f"saved to {output.save}")
+            say(f"saved to {model.save}")
     return trace
 
 
-def show(view: api.View[Report], output: OutputOptions) -> None:
+def _project_target(settings: Settings) -> str | None:
+    """The target that the project sets; a file is meant as seen from the settings' own folder."""
+    target = settings.target
+    if target is None or settings.file is None:
+        return target
+    file, mark, name = target.rpartition(".py:")
+    file = f"{file}.py" if mark else target
+    beside = settings.file.parent / file
+    if not beside.is_file():
+        return target
+    return os.path.relpath(beside) + (f":{name}" if mark else "")
+
+
+@contextmanager
+def _no_exit(target: str) -> Iterator[None]:
+    """A model that calls `sys.exit` has failed: it may not choose our exit code."""
+    try:
+        yield
+    except SystemExit as error:
+        raise ForwardError(
+            f"{target} ended the program while it was looked at",
+            cause=f"SystemExit: {error.code}",
+            hint="take sys.exit out of the model; an exception tells more",
+        ) from error
+
+
+def show(view: api.View[Report], output: OutputOptions, columns: str | None = None) -> None:
     """Write a report where it belongs.
+
+    Args:
+        view: The report.
+        output: How to show it, and where.
+        columns: Names of columns with commas between them; None for the default ones.
 
     Raises:
         ForwardError: The report is of a forward that failed; it is shown nevertheless.
+        UsageError: There is no such column, or the file cannot be written.
     """
     from netinspect.render.report import render
 
-    text = render(view.record, style_for(output))
+    text = render(view.record, style_for(output, columns))
     if output.output is not None:
         api.write_whole(output.output, text)
         if not output.quiet:
@@ -124,7 +163,7 @@ def forward_error(diagnosis: Diagnosis) -> ForwardError:
         diagnosis.summary,
         cause="\n".join(cause),
         place=f"{place.file}:{place.line}" if place is not None else None,
-        hint="\n".join(diagnosis.remedies) or None,
+        hint="\n".join(diagnosis.remedies) or "netinspect trace shows each step up to there",
     )
 
 

@@ -6,12 +6,15 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
 from netinspect.cli.options import Color, OutputOptions
+from netinspect.errors import UsageError
 from netinspect.render.formats import SUFFIXES, Format, Style
 from netinspect.render.safe import safe
+
+_TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -42,30 +45,57 @@ def is_ascii(stream: TextIO | None) -> bool:
     return False
 
 
-def style_for(options: OutputOptions) -> Style:
-    """Decide how to spell a report, from the options and from where it goes."""
+def style_for(options: OutputOptions, columns: str | None = None) -> Style:
+    """Decide how to spell a report, from the options and from where it goes.
+
+    Args:
+        options: The options.
+        columns: Names of columns with commas between them; None for the default ones.
+
+    Raises:
+        UsageError: `columns` names none, or the output file has a suffix that goes with no format.
+    """
     to_file = options.output is not None
-    chosen = options.format
-    if chosen is None and options.output is not None:
-        chosen = SUFFIXES.get(options.output.suffix.lower(), Format.RICH)
-    if chosen is None:
-        chosen = Format.RICH if is_terminal(sys.stdout) or options.width else Format.PLAIN
+    chosen = _format_for(options)
     width = options.width
     if width is None and not to_file and is_terminal(sys.stdout):
         # A narrower terminal than this shows nothing useful; there lines run on.
         width = max(20, shutil.get_terminal_size().columns)
-    elif width is None and os.environ.get("COLUMNS", "").isdigit() and not to_file:
+    elif width is None and os.environ.get("COLUMNS", "").isdecimal() and not to_file:
         width = max(20, int(os.environ["COLUMNS"]))
-    columns = None
-    if options.columns is not None:
-        columns = tuple(filter(None, (name.strip() for name in options.columns.split(","))))
+    names = None
+    if columns is not None:
+        names = tuple(filter(None, (name.strip() for name in columns.split(","))))
+        if not names:
+            raise UsageError(
+                f"--columns {columns!r} names no column", hint="write it like --columns path,params"
+            )
     return Style(
         format=chosen,
         width=width,
         color=wants_color(None if to_file else sys.stdout, options.color),
         ascii_only=not to_file and is_ascii(sys.stdout),
-        columns=columns or None,
+        columns=names,
     )
+
+
+def _format_for(options: OutputOptions) -> Format:
+    """The format; the suffix of the output file is part of a flag, so it beats what is only set."""
+    if options.format is not None and (options.output is None or "format" in options.typed):
+        return options.format
+    if options.output is not None:
+        suffix = options.output.suffix.lower()
+        if suffix in SUFFIXES:
+            return SUFFIXES[suffix]
+        if suffix not in _TEXT_SUFFIXES:
+            raise UsageError(
+                f"no format goes with the suffix of {options.output}",
+                hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
+            )
+        return options.format or Format.RICH
+    # A width or colour that was asked for on this very command line is for people to look at.
+    for_people = "width" in options.typed or options.color is Color.ALWAYS
+    return Format.RICH if is_terminal(sys.stdout) or for_people else Format.PLAIN
 
 
 def write_out(text: str) -> None:
@@ -78,22 +108,46 @@ def write_out(text: str) -> None:
     stream.flush()
 
 
-def say(text: str) -> None:
-    """Say one line on stderr, where talk belongs."""
+def say(text: str, *, label: str = "", style: str = "") -> None:
+    """Say one line on stderr, where talk belongs.
+
+    Args:
+        text: What to say; made safe here.
+        label: What stands before it.
+        style: Parameters of the escape sequence that colours the line; empty for no colour.
+    """
     stream = sys.stderr
     if stream is None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
+    shown = (label + safe(text)).encode(encoding, "backslashreplace").decode(encoding)
     with suppress(OSError, ValueError):
-        stream.write(safe(text).encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.write((f"\x1b[{style}m{shown}\x1b[0m" if style else shown) + "\n")
         stream.flush()
 
 
 @contextmanager
 def users_output_on_stderr() -> Iterator[None]:
-    """Send what the user's code prints to stderr: stdout is for the result alone."""
-    if sys.stderr is None:
+    """Send what the user's code prints to stderr: stdout is for the result alone.
+
+    That holds for what libraries in C and child processes print too, where there are real streams.
+    """
+    with ExitStack() as stack:
+        with suppress(AttributeError, OSError, ValueError):
+            stack.enter_context(_descriptor_at(sys.stdout.fileno(), sys.stderr.fileno()))
+        stream = sys.stderr or stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        stack.enter_context(redirect_stdout(stream))
         yield
-    else:
-        with redirect_stdout(sys.stderr):
-            yield
+
+
+@contextmanager
+def _descriptor_at(number: int, other: int) -> Iterator[None]:
+    """Let one file descriptor stand for another one, for a while."""
+    sys.stdout.flush()
+    kept = os.dup(number)
+    os.dup2(other, number)
+    try:
+        yield
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)

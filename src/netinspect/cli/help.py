@@ -1,4 +1,4 @@
-"""Help pages: plain text in groups, examples first.
+"""Help pages: plain text in groups, examples last, where the eye is.
 
 Typer's own rich help takes four times as long to import as the whole of Typer, and forces colour where
 it sees a CI. This one is as fast as `--version`, and has no escape sequences anywhere.
@@ -24,11 +24,17 @@ class GroupedCommand(TyperCommand):
                 continue
             default = "Arguments" if parameter.param_type_name == "argument" else "Options"
             panel = getattr(parameter, "rich_help_panel", None) or default
-            sections.setdefault(panel, []).append(record)
+            sections.setdefault(panel, []).append((record[0], _readable(record[1])))
         for name, records in sections.items():
             if records:
                 with formatter.section(name):
                     formatter.write_dl(records)
+
+
+def _readable(text: str) -> str:
+    """Spell the limits of a number as people do; that it is not negative goes without saying."""
+    text = text.replace("; x>=0]", "]").replace("  [x>=0]", "")
+    return text.replace("x>=", "at least ")
 
 
 class OrderedGroup(TyperGroup):

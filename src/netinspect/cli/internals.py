@@ -18,6 +18,6 @@ def command(
     target: TargetArgument = None,
     module: ModuleArgument = None,
 ) -> None:
-    """Show what an nn.Module holds, and what its __call__ runs in which order."""
+    """Show what an nn.Module holds and what its __call__ runs."""
     trace = look(target, model, output, run=False)
     show(api.internals(trace, module or ""), output)

@@ -12,6 +12,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,12 +20,17 @@ from typing import Annotated, Any
 import typer
 
 from netinspect.cli.completion import complete_target
+from netinspect.config import Settings
 from netinspect.errors import UsageError
 from netinspect.records.base import record
 from netinspect.render.formats import Format
 
+SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # noqa: B039
+"""What the project has set; read once, before any command."""
+
 _INPUT = "Model and input"
 _OUTPUT = "Output"
+_TYPED = "typed"
 
 TargetArgument = Annotated[
     str | None,
@@ -46,7 +52,14 @@ ModuleArgument = Annotated[
 ]
 DepthOption = Annotated[
     int | None,
-    typer.Option("--depth", "-d", min=0, envvar="NETINSPECT_DEPTH", help="Deepest level; 0 for all."),
+    typer.Option(
+        "--depth",
+        "-d",
+        metavar="N",
+        min=0,
+        envvar="NETINSPECT_DEPTH",
+        help="Deepest level; 0 for all.",
+    ),
 ]
 IncludeOption = Annotated[
     list[str] | None,
@@ -57,7 +70,19 @@ ExcludeOption = Annotated[
     typer.Option("--exclude", metavar="GLOB", help="Leave matching paths out; repeatable."),
 ]
 TopOption = Annotated[
-    int | None, typer.Option("--top", min=0, help="Keep only so many rows; 0 for all.")
+    int | None,
+    typer.Option("--top", metavar="N", min=0, help="Keep only so many rows; 0 for all."),
+]
+
+
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="A,B",
+        help="Columns to show, in this order.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 
 
@@ -89,6 +114,7 @@ class ModelOptions:
         typer.Option(
             "--batch",
             "-b",
+            metavar="N",
             min=0,
             envvar="NETINSPECT_BATCH",
             help="First dimension of every input.",
@@ -99,6 +125,7 @@ class ModelOptions:
         int,
         typer.Option(
             "--seed",
+            metavar="N",
             min=0,
             envvar="NETINSPECT_SEED",
             help="Seed of weights, inputs and dropout.",
@@ -118,6 +145,17 @@ class ModelOptions:
         bool,
         typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=_INPUT),
     ] = False
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            help="Also keep the whole look as a file, which every command takes as its target.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    typed: frozenset[str] = frozenset()
+    """The names of the options that stood on the command line itself, as against a setting."""
 
     def constructor(self) -> dict[str, Any]:
         """Read the `--arg` entries.
@@ -148,8 +186,9 @@ class OutputOptions:
         typer.Option(
             "--format",
             "-f",
+            metavar="NAME",
             envvar="NETINSPECT_FORMAT",
-            help="Default: rich on a terminal, plain in a pipe.",
+            help="rich, plain, json, csv or markdown. Default: rich on a terminal, plain in a pipe.",
             show_default=False,
             rich_help_panel=_OUTPUT,
         ),
@@ -160,25 +199,7 @@ class OutputOptions:
             "--output",
             "-o",
             metavar="FILE",
-            help="Write there; the suffix tells the format: .json .csv .md .tsv .txt",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            "--save",
-            metavar="FILE",
-            help="Also keep the whole look as a file, which every command takes as its target.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            "--columns",
-            metavar="A,B",
-            help="Columns to show, in this order.",
+            help="Write there; the suffix tells the format: .json .csv .tsv .md .txt",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
@@ -186,8 +207,10 @@ class OutputOptions:
         Color,
         typer.Option(
             "--color",
+            metavar="WHEN",
             envvar="NETINSPECT_COLOR",
-            help="NO_COLOR and FORCE_COLOR are heeded too.",
+            help="auto, always or never. NO_COLOR and FORCE_COLOR are heeded too; always implies "
+            "--format rich.",
             rich_help_panel=_OUTPUT,
         ),
     ] = Color.AUTO
@@ -195,9 +218,10 @@ class OutputOptions:
         int | None,
         typer.Option(
             "--width",
+            metavar="N",
             min=20,
             envvar="NETINSPECT_WIDTH",
-            help="Cells on a line.",
+            help="Cells on a line; implies --format rich.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
@@ -218,21 +242,25 @@ class OutputOptions:
             rich_help_panel=_OUTPUT,
         ),
     ] = False
+    typed: frozenset[str] = frozenset()
+    """The names of the options that stood on the command line itself, as against a setting."""
 
 
 def expand(command: Callable[..., None]) -> Callable[..., None]:
     """Spread a command's bundle parameters into a flat signature.
 
     A parameter whose annotation is a dataclass is a bundle: its fields become options, and it is built
-    from them when the command is called.
+    from them when the command is called. A field called `typed` becomes no option: it is told which
+    options were typed.
     """
     hints = typing.get_type_hints(command, include_extras=True)
-    flat: list[inspect.Parameter] = []
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    flat = [inspect.Parameter("context", keyword, annotation=typer.Context)]
     bundles: dict[str, tuple[type, list[str]]] = {}
     for parameter in inspect.signature(command).parameters.values():
         hint = hints[parameter.name]
         if not dataclasses.is_dataclass(hint) or not isinstance(hint, type):
-            flat.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
+            flat.append(parameter.replace(annotation=hint, kind=keyword))
             continue
         field_hints = typing.get_type_hints(hint, include_extras=True)
         fields = dataclasses.fields(hint)
@@ -240,19 +268,28 @@ def expand(command: Callable[..., None]) -> Callable[..., None]:
         flat += [
             inspect.Parameter(
                 field.name,
-                inspect.Parameter.KEYWORD_ONLY,
+                keyword,
                 annotation=field_hints[field.name],
                 default=field.default,
             )
             for field in fields
+            if field.name != _TYPED
         ]
 
     @functools.wraps(command)
-    def run(**values: Any) -> None:
+    def run(context: typer.Context, **values: Any) -> None:
+        typed = frozenset(name for name in values if _is_typed(context, name))
         for name, (bundle, fields) in bundles.items():
-            values[name] = bundle(**{field: values.pop(field) for field in fields})
+            values[name] = bundle(
+                **{field: typed if field == _TYPED else values.pop(field) for field in fields}
+            )
         command(**values)
 
     run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return run
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -9,6 +9,7 @@ import typer
 from netinspect import api
 from netinspect.cli.common import look, show
 from netinspect.cli.options import (
+    ColumnsOption,
     ExcludeOption,
     IncludeOption,
     ModelOptions,
@@ -37,6 +38,7 @@ def command(
     exclude: ExcludeOption = None,
     sort: Annotated[str | None, typer.Option(metavar="KEY", help="size, bytes or name.")] = None,
     top: TopOption = None,
+    columns: ColumnsOption = None,
 ) -> None:
     """List every named parameter; forward is not run."""
     trace = look(target, model, output, run=False, values=values, stats=stats)
@@ -50,4 +52,4 @@ def command(
         sort=sort,
         top=top or None,
     )
-    show(view, output)
+    show(view, output, columns)

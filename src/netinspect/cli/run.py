@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from netinspect.errors import NetinspectError, UsageError
 from netinspect.exits import ExitCode
@@ -30,6 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+class _InternalError(NetinspectError):
+    """A defect of netinspect itself."""
+
+    kind = "internal"
+    exit_code = ExitCode.INTERNAL
+
+
 def run(words: list[str]) -> ExitCode:
     """Run one command.
 
@@ -42,8 +50,7 @@ def run(words: list[str]) -> ExitCode:
     try:
         return _dispatch(words)
     except NetinspectError as error:
-        _tell(error, words)
-        return error.exit_code
+        return _tell(error, words)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -51,111 +58,91 @@ def run(words: list[str]) -> ExitCode:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    except SystemExit:
+        # Typer ends so after printing a completion script, and where the reader of help has gone.
+        return ExitCode.OK
     except MemoryError as error:
-        _tell_internal(error, "out of memory", words)
-        return ExitCode.INTERNAL
+        return _tell(_internal_error(error, "out of memory"), words)
     except Exception as error:  # a defect of ours: told with where to look, never a bare traceback
-        _tell_internal(error, f"{type(error).__name__}: {error}", words)
-        return ExitCode.INTERNAL
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            full = UsageError("cannot write the output", cause=error.strerror, hint="make room for it")
+            return _tell(full, words)
+        return _tell(_internal_error(error, f"{type(error).__name__}: {error}"), words)
 
 
 def _dispatch(words: list[str]) -> ExitCode:
     import typer
 
     from netinspect.cli.app import build_app
+    from netinspect.cli.options import SETTINGS
+    from netinspect.cli.usage import usage_error
+    from netinspect.config import Settings
 
+    SETTINGS.set(Settings())
     command = typer.main.get_command(build_app())
     try:
-        result = command.main(words, prog_name="netinspect", standalone_mode=False)
+        result = command.main(words, prog_name="netinspect", standalone_mode=False, obj=words)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
-        raise _usage_error(error) from error
+        raise usage_error(error, words) from error
     return ExitCode(result) if isinstance(result, int) else ExitCode.OK
 
 
-def _usage_error(error: Exception) -> UsageError:
-    """Turn what the parser says into our own shape, with its suggestion as the hint."""
-    message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
-    message, _, suggestion = message.partition(" Did you mean ")
-    hint = f"did you mean {suggestion}" if suggestion else None
-    possibilities = getattr(error, "possibilities", None)
-    if possibilities:
-        message = str(getattr(error, "message", message)).rstrip(".")
-        hint = f"did you mean {' or '.join(sorted(possibilities))}?"
-    context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", "netinspect")
-    return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help")
+def _internal_error(error: BaseException, cause: str) -> _InternalError:
+    told = _InternalError(
+        "netinspect itself failed; the model is not to blame",
+        cause="\n".join(cause.splitlines()[:5]),
+        hint="run it again with --debug, and report what it prints",
+    )
+    told.__cause__ = error
+    return told
 
 
-def _tell(error: NetinspectError, words: list[str]) -> None:
+def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
+    """Tell an error on stderr, in the form that goes with the format of the output."""
     from netinspect.cli.console import say, wants_color
+    from netinspect.cli.usage import asked, asked_color, debugs
 
-    if _debugs(words) and error.__cause__ is not None:
-        say_lines(traceback.format_exception(error.__cause__))
-    if _asked(words, "--format", "-f") == "json":
-        say(
-            json.dumps(
-                {
-                    "error": error.kind,
-                    "message": error.message,
-                    "place": error.place,
-                    "cause": error.cause,
-                    "hint": error.hint,
-                    "exit_code": int(error.exit_code),
-                }
-            )
-        )
-        return
-    from netinspect.render.safe import safe
+    if debugs(words) and error.__cause__ is not None:
+        for line in "".join(traceback.format_exception(error.__cause__)).splitlines():
+            say(line)
+    if asked("format", words) == "json":
+        say(_spell_json(error))
+    else:
+        color = wants_color(sys.stderr, asked_color(words))
+        for style, label, content in _error_lines(error):
+            say(content, label=label, style=style if color else "")
+    return error.exit_code
 
-    lines = [("error", f"error[{error.kind}]: ", error.message)]
+
+def _spell_json(error: NetinspectError) -> str:
+    return json.dumps(
+        {
+            "error": error.kind,
+            "message": error.message,
+            "place": error.place,
+            "cause": error.cause,
+            "hint": error.hint,
+            "exit_code": int(error.exit_code),
+        }
+    )
+
+
+def _error_lines(error: NetinspectError) -> Iterator[tuple[str, str, str]]:
+    """The lines of an error, each with its style and label; the order is always the same."""
+    yield "1;31", f"error[{error.kind}]: ", error.message
     if error.place:
-        lines.append(("place", "  --> ", error.place))
-    for part, text in (("cause", error.cause), ("hint", error.hint)):
+        yield "2", "  --> ", _near(error.place)
+    for part, text, style in (("cause", error.cause, ""), ("hint", error.hint, "36")):
         for index, content in enumerate((text or "").splitlines()):
-            label = f"  {part}: " if index == 0 else " " * (len(part) + 4)
-            lines.append((part, label, content))
-    if not wants_color(sys.stderr):
-        for _, label, content in lines:
-            say(label + content)
-        return
-    styles = {"error": "\x1b[1;31m", "place": "\x1b[2m", "cause": "", "hint": "\x1b[36m"}
-    for part, label, content in lines:
-        reset = "\x1b[0m" if styles[part] else ""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(f"{styles[part]}{label}{safe(content)}{reset}\n")
+            yield style, f"  {part}: " if index == 0 else " " * (len(part) + 4), content
 
 
-def _tell_internal(error: BaseException, cause: str, words: list[str]) -> None:
-    from netinspect.cli.console import say
-
-    if _debugs(words):
-        say_lines(traceback.format_exception(error))
-    say("error[internal]: netinspect itself failed; the model is not to blame")
-    for line in cause.splitlines()[:5]:
-        say(f"  cause: {line}")
-    say("  hint: run it again with --debug, and report what it prints")
-
-
-def say_lines(lines: list[str]) -> None:
-    """Say a traceback on stderr."""
-    from netinspect.cli.console import say
-
-    for line in "".join(lines).splitlines():
-        say(line)
-
-
-def _debugs(words: list[str]) -> bool:
-    return "--debug" in words or os.environ.get("NETINSPECT_DEBUG", "") not in ("", "0", "false")
-
-
-def _asked(words: list[str], *names: str) -> str | None:
-    """The value of an option, read without a parser: it may be the parser that failed."""
-    for index, word in enumerate(words):
-        for name in names:
-            if word == name and index + 1 < len(words):
-                return words[index + 1]
-            if word.startswith(f"{name}="):
-                return word.partition("=")[2]
-    return None
+def _near(place: str) -> str:
+    """Shorten a path below the current folder; any other is told whole, so that it can be opened."""
+    try:
+        near = os.path.relpath(place)
+    except ValueError:  # on another drive
+        return place
+    return place if near.startswith("..") else near

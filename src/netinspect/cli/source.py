@@ -24,6 +24,6 @@ def command(
     module: ModuleArgument = None,
     full: Annotated[bool, typer.Option("--full", help="Every line of the class.")] = False,
 ) -> None:
-    """Show the source of a class, each line with the shapes that passed through it."""
+    """Show the source of a class with the shapes at each line."""
     trace = look(target, model, output, code=True)
     show(api.source(trace, path=module or "", full=full), output)

@@ -9,6 +9,7 @@ import typer
 from netinspect import api
 from netinspect.cli.common import depth_or_all, look, show
 from netinspect.cli.options import (
+    ColumnsOption,
     DepthOption,
     ExcludeOption,
     IncludeOption,
@@ -38,6 +39,7 @@ def command(
         typer.Option(metavar="KEY", help="params, branch, bytes, calls, output or name."),
     ] = None,
     top: TopOption = None,
+    columns: ColumnsOption = None,
 ) -> None:
     """Show the layers as a table: output shapes, parameters, totals."""
     trace = look(target, model, output)
@@ -50,4 +52,4 @@ def command(
         sort=sort,
         top=top or None,
     )
-    show(view, output)
+    show(view, output, columns)

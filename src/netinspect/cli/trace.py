@@ -8,7 +8,13 @@ import typer
 
 from netinspect import api
 from netinspect.cli.common import depth_or_all, look, show
-from netinspect.cli.options import DepthOption, ModelOptions, OutputOptions, TargetArgument
+from netinspect.cli.options import (
+    ColumnsOption,
+    DepthOption,
+    ModelOptions,
+    OutputOptions,
+    TargetArgument,
+)
 
 EXAMPLES = (
     ("netinspect trace lenet --input 10x1x28x28", "each step of forward with its shapes"),
@@ -29,8 +35,9 @@ def command(
         bool, typer.Option("--grad", help="Also run backward: grad_fn and gradients.")
     ] = False,
     values: Annotated[bool, typer.Option("--values", help="Print the output tensor.")] = False,
+    columns: ColumnsOption = None,
 ) -> None:
-    """Show each step of forward in order: modules and functions, shapes, source lines."""
+    """Show each step of forward with its shapes and source line."""
     trace = look(target, model, output, grad=grad, values=values)
     view = api.trace(trace, depth=depth_or_all(depth), full=full, grad=grad, values=values)
-    show(view, output)
+    show(view, output, columns)

@@ -9,6 +9,7 @@ import typer
 from netinspect import api
 from netinspect.cli.common import depth_or_all, look, show
 from netinspect.cli.options import (
+    ColumnsOption,
     DepthOption,
     ModelOptions,
     ModuleArgument,
@@ -32,7 +33,8 @@ def command(
     full: Annotated[
         bool, typer.Option("--full", help="A line for each of several alike siblings.")
     ] = False,
+    columns: ColumnsOption = None,
 ) -> None:
     """Show the module tree; forward is not run."""
     trace = look(target, model, output, run=False)
-    show(api.tree(trace, module or "", depth=depth_or_all(depth), full=full), output)
+    show(api.tree(trace, module or "", depth=depth_or_all(depth), full=full), output, columns)

@@ -39,6 +39,11 @@ def render(report: Report, style: Style | None = None) -> str:
     """
     style = style or Style()
     if style.format is Format.JSON:
+        if style.columns is not None:
+            raise UsageError(
+                "--columns does not go with json, which always has every field",
+                hint="choose columns in csv or plain, or pick the fields with a tool such as jq",
+            )
         from netinspect.render.machine import spell_json
 
         return spell_json(report)

@@ -1,0 +1,96 @@
+"""What stood on the command line, read without the parser; and what the parser says, in our shape."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from netinspect.cli.options import SETTINGS, Color
+from netinspect.errors import UsageError, closest
+
+_OPTIONS = {"format": ("--format", "-f"), "color": ("--color",)}
+
+
+def asked(name: str, words: Sequence[str]) -> str | None:
+    """Find the value of `format` or `color`: it is wanted even where the parser failed.
+
+    The precedence is that of every option: a flag, then its environment variable, then the project.
+    """
+    flag = _flag(words, *_OPTIONS[name])
+    if flag is not None:
+        return flag
+    value = os.environ.get(f"NETINSPECT_{name.upper()}") or SETTINGS.get().values.get(name)
+    return None if value is None else str(value)
+
+
+def asked_color(words: Sequence[str]) -> Color:
+    """Find what `--color` asks for; a value that is none of its own asks for nothing."""
+    value = asked("color", words)
+    return next((each for each in Color if each.value == value), Color.AUTO)
+
+
+def debugs(words: Sequence[str]) -> bool:
+    """Whether tracebacks are wanted."""
+    return "--debug" in words or os.environ.get("NETINSPECT_DEBUG", "") not in ("", "0", "false")
+
+
+def usage_error(error: Any, words: Sequence[str]) -> UsageError:
+    """Turn what the parser says into our own shape, with its suggestion as the hint.
+
+    Args:
+        error: An exception of Typer's.
+        words: The command line.
+    """
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    path = getattr(context, "command_path", "netinspect")
+    if context is not None and parameter is not None and getattr(parameter, "opts", None):
+        bad = _bad_value(context, parameter, words)
+        if bad is not None:
+            return bad
+    message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+    message, _, suggestion = message.partition(" Did you mean ")
+    hint = f"did you mean {suggestion}" if suggestion else None
+    possibilities = getattr(error, "possibilities", None)
+    if possibilities:
+        message = str(getattr(error, "message", message)).rstrip(".")
+        hint = f"did you mean {' or '.join(sorted(possibilities))}?"
+    return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help")
+
+
+def _bad_value(context: Any, parameter: Any, words: Sequence[str]) -> UsageError | None:
+    """Name the value that an option does not take, where it was set, and what it would take."""
+    option = max(parameter.opts, key=len)
+    source = getattr(context.get_parameter_source(parameter.name), "name", "")
+    origin = ""
+    value: object = None
+    if source == "COMMANDLINE":
+        value = _flag(words, *parameter.opts)
+    elif source == "ENVIRONMENT":
+        value, origin = os.environ.get(parameter.envvar), f", as {parameter.envvar} sets it"
+    elif source == "DEFAULT_MAP":
+        settings = SETTINGS.get()
+        value, origin = settings.values.get(parameter.name), f", as {settings.file} sets it"
+    choices = [str(getattr(each, "value", each)) for each in getattr(parameter.type, "choices", ())]
+    least = getattr(parameter.type, "min", None)
+    if value is None or (not choices and least is None):
+        return None
+    takes = f"one of {', '.join(choices)}" if choices else f"a whole number, at least {least}"
+    return UsageError(
+        f"{option} cannot be {str(value)!r}{origin}",
+        hint=closest(str(value), choices) or f"it takes {takes}",
+    )
+
+
+def _flag(words: Sequence[str], *names: str) -> str | None:
+    """The last value of an option: `--format json`, `--format=json`, `-f json` or `-fjson`."""
+    found = None
+    for index, word in enumerate(words):
+        for name in names:
+            if word == name and index + 1 < len(words):
+                found = words[index + 1]
+            elif name.startswith("--") and word.startswith(f"{name}="):
+                found = word.partition("=")[2]
+            elif not name.startswith("--") and word.startswith(name) and word != name:
+                found = word[len(name) :].removeprefix("=")
+    return found
