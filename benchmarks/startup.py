@@ -1,0 +1,141 @@
+"""How much netinspect adds to the bare minimum, as ratios measured in one run.
+
+    python benchmarks/startup.py [ROUNDS]
+
+Every row compares whole processes, measured in turn so that a busy machine slows both alike: the
+command against the least that any such program must do. CPU seconds (user and system) and peak memory
+are medians over the rounds; the first, cold round is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FRAMEWORKS = ("-c", "import typer, rich")
+BARE_LENET = (
+    "-c",
+    """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 5)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(256, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), (2, 2))
+        x = F.max_pool2d(F.relu(self.conv2(x)), (2, 2))
+        x = x.view(x.size()[0], -1)
+        return F.relu(self.fc3(F.relu(self.fc2(F.relu(self.fc1(x))))))
+
+
+print(LeNet()(torch.randn(10, 1, 28, 28)).shape)
+""",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison."""
+
+    name: str
+    command: Sequence[str]
+    floor_name: str
+    floor: Sequence[str]
+    goal: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took."""
+
+    seconds: float
+    mebibytes: float
+
+
+def measure(arguments: Sequence[str]) -> Cost:
+    """Run one Python process and tell its own CPU seconds and peak memory."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        message = process.stderr.read().decode() if process.stderr else ""
+    if process.returncode:
+        raise SystemExit(f"{' '.join(arguments[:3])} failed:\n{message}")
+    scale = 1024 if sys.platform != "darwin" else 1024 * 1024
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
+
+
+def compare(row: Row, rounds: int) -> str:
+    """Measure a row and spell it."""
+    pairs = [(measure(row.command), measure(row.floor)) for _ in range(rounds + 1)][1:]
+    ours, floors = zip(*pairs, strict=True)
+    ratio = statistics.median(one.seconds for one in ours) / statistics.median(
+        one.seconds for one in floors
+    )
+    least, most = (
+        function(one.seconds / other.seconds for one, other in pairs) for function in (min, max)
+    )
+    return (
+        f"{row.name:<24}{row.floor_name:<28}"
+        f"{statistics.median(one.seconds for one in ours):>8.3f}"
+        f"{statistics.median(one.seconds for one in floors):>8.3f}"
+        f"{ratio:>8.2f}  {least:.2f}-{most:.2f}{row.goal:>8.2f}"
+        f"{statistics.median(one.mebibytes for one in ours):>9.0f}"
+        f"{statistics.median(one.mebibytes for one in floors):>7.0f}"
+    )
+
+
+def main() -> None:
+    """Measure and print the table."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    with tempfile.TemporaryDirectory() as folder:
+        saved = str(Path(folder, "lenet.json"))
+        measure(("-m", "netinspect", "summary", "lenet", "--save", saved))
+        rows = (
+            Row("--help", ("-m", "netinspect", "--help"), "import typer, rich", FRAMEWORKS, 2.0),
+            Row("--version", ("-m", "netinspect", "--version"), "import typer, rich", FRAMEWORKS, 2.0),
+            Row(
+                "summary lenet",
+                ("-m", "netinspect", "summary", "lenet", "--format", "rich"),
+                "import torch, build, forward",
+                BARE_LENET,
+                1.15,
+            ),
+            Row(
+                "summary saved.json",
+                ("-m", "netinspect", "summary", saved, "--format", "rich"),
+                "import torch, build, forward",
+                BARE_LENET,
+                0.25,
+            ),
+        )
+        print(f"{'command':<24}{'floor':<28}{'CPU s':>8}{'floor':>8}{'ratio':>8}  min-max", end="")
+        print(f"{'goal':>10}{'MiB':>9}{'floor':>7}")
+        for row in rows:
+            print(compare(row, rounds), flush=True)
+
+
+if __name__ == "__main__":
+    main()
