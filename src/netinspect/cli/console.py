@@ -94,7 +94,9 @@ def _format_for(options: OutputOptions) -> Format:
             )
         return options.format or Format.RICH
     # A width or colour that was asked for on this very command line is for people to look at.
-    for_people = "width" in options.typed or options.color is Color.ALWAYS
+    for_people = "width" in options.typed or (
+        options.color is Color.ALWAYS and "color" in options.typed
+    )
     return Format.RICH if is_terminal(sys.stdout) or for_people else Format.PLAIN
 
 
