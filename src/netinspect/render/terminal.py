@@ -134,10 +134,18 @@ def _code(block: Code, width: int | None) -> Iterable[Line]:
         if each.note:
             start = max(column, len(text))
             room = None if width is None else max(8, width - digits - 2 - start - 4)
-            note = safe(each.note) if room is None else cut(safe(each.note), room)
+            note = safe(each.note) if room is None else _cut_chain(safe(each.note), room)
             parts.append(Span(text=" " * (start - len(text) + 2)))
             parts.append(Span(text=f"# {note}", style="bold red" if each.failed else "green"))
         yield _strip(parts)
+
+
+def _cut_chain(note: str, width: int) -> str:
+    """Cut a chain of shapes: what came in and what went out stay, what is between goes first."""
+    parts = note.split(" -> ")
+    if len(note) > width and len(parts) > 2:
+        note = f"{parts[0]} -> … -> {parts[-1]}"
+    return cut(note, width)
 
 
 def _limit(spans: Line, width: int | None) -> Line:
