@@ -29,7 +29,7 @@ def test_a_console_example_prints_what_the_readme_shows(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("NETINSPECT_FORMAT", "rich")
-    monkeypatch.setenv("NETINSPECT_WIDTH", "100")
+    monkeypatch.setenv("NETINSPECT_WIDTH", "112")
     outcome = cli(*shlex.split(command))
     shown = outcome.out + outcome.err
     text = README.read_text(encoding="utf-8")

@@ -155,7 +155,8 @@ def _line(step: Step) -> SourceLine | None:
 
 
 def _shapes(value: Value | None) -> str:
-    return ", ".join(f"({', '.join(map(str, spec.shape))})" for spec in tensors_in(value))
+    # Without blanks, as one writes shapes beside code: there is little room.
+    return ", ".join(f"({','.join(map(str, spec.shape))})" for spec in tensors_in(value))
 
 
 def _list(code: Code, module: Module, structure: Structure, notes: _Notes, *, full: bool) -> Listing:
@@ -211,7 +212,7 @@ def _constructed(number: int, parsed: _Parsed, module: Module, structure: Struct
         return f"{size:,} parameters" if size else ""
     for parameter in structure.parameters.get(module.path, ()):
         if parameter.name == path:
-            return f"({', '.join(map(str, parameter.spec.shape))}) parameter"
+            return f"({','.join(map(str, parameter.spec.shape))}) parameter"
     return ""
 
 

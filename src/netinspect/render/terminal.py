@@ -108,7 +108,7 @@ def _lines(block: Lines) -> Iterable[Line]:
 
 
 def _code(block: Code, width: int | None) -> Iterable[Line]:
-    """Code with its notes as comments, in one column; a note that does not fit is cut, never code."""
+    """Code with its notes as comments, in one column; a note that does not fit goes below its line."""
     digits = len(str(max((each.number for each in block.lines), default=0)))
     indent = min(
         (len(each.text) - len(each.text.lstrip()) for each in block.lines if each.text.strip()),
@@ -131,21 +131,33 @@ def _code(block: Code, width: int | None) -> Iterable[Line]:
             Span(text=f"{each.number:>{digits}}{mark} ", style="bold red" if each.failed else "dim"),
             *spans,
         ]
-        if each.note:
-            start = max(column, len(text))
-            room = None if width is None else max(8, width - digits - 2 - start - 4)
-            note = safe(each.note) if room is None else _cut_chain(safe(each.note), room)
+        if not each.note:
+            yield _strip(parts)
+            continue
+        start = max(column, len(text))
+        style = "bold red" if each.failed else "green"
+        room = None if width is None else width - digits - 2 - start - 4
+        note = _fitting(safe(each.note), room)
+        if note is not None:
             parts.append(Span(text=" " * (start - len(text) + 2)))
-            parts.append(Span(text=f"# {note}", style="bold red" if each.failed else "green"))
-        yield _strip(parts)
+            parts.append(Span(text=f"# {note}", style=style))
+            yield _strip(parts)
+        else:
+            # Shapes are what one came for: on a line of their own rather than cut.
+            yield _strip(parts)
+            indent = " " * (digits + 2 + len(text) - len(text.lstrip()))
+            below = cut(f"{indent}# {safe(each.note)}", width or len(each.note))
+            yield (Span(text=below, style=style),)
 
 
-def _cut_chain(note: str, width: int) -> str:
-    """Cut a chain of shapes: what came in and what went out stay, what is between goes first."""
+def _fitting(note: str, room: int | None) -> str | None:
+    """A note if it fits, without the middle of its chain of shapes if need be; else None."""
+    if room is None or len(note) <= room:
+        return note
     parts = note.split(" -> ")
-    if len(note) > width and len(parts) > 2:
-        note = f"{parts[0]} -> … -> {parts[-1]}"
-    return cut(note, width)
+    if len(parts) > 2 and len(short := f"{parts[0]} -> … -> {parts[-1]}") <= room:
+        return short
+    return None
 
 
 def _limit(spans: Line, width: int | None) -> Line:
