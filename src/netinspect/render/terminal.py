@@ -14,8 +14,6 @@ from netinspect.render.safe import safe
 
 # What a terminal without Unicode is shown instead; each as wide as what it stands for.
 _ASCII = str.maketrans({"│": "|", "├": "|", "└": "`", "─": "-", "…": "~", "·": "-"})
-_NOTE_COLUMN = 60
-"""Notes of code stand at most this far right of the first column, unless the line is longer."""
 
 
 def spell_terminal(
@@ -58,7 +56,10 @@ def _block(block: Block, width: int | None, columns: Sequence[str] | None) -> It
     if isinstance(block, Table):
         return _table(block, width, columns)
     if isinstance(block, Code):
-        return _code(block, width)
+        # Pygments takes a while to import, and only code wants it.
+        from netinspect.render.listing import code_lines
+
+        return map(_strip, map(list, code_lines(block, width)))
     return _lines(block)
 
 
@@ -105,59 +106,6 @@ def _strip(spans: list[Span]) -> Line:
 def _lines(block: Lines) -> Iterable[Line]:
     for text in block.lines:
         yield (Span(text=safe(text)),)
-
-
-def _code(block: Code, width: int | None) -> Iterable[Line]:
-    """Code with its notes as comments, in one column; a note that does not fit goes below its line."""
-    digits = len(str(max((each.number for each in block.lines), default=0)))
-    indent = min(
-        (len(each.text) - len(each.text.lstrip()) for each in block.lines if each.text.strip()),
-        default=0,
-    )
-    texts = [safe(each.text[indent:].expandtabs(4)) for each in block.lines]
-    noted = [len(text) for text, each in zip(texts, block.lines, strict=True) if each.note]
-    column = max((length for length in noted if length <= _NOTE_COLUMN), default=0)
-    # Pygments takes a while to import, and only code wants it.
-    from netinspect.render.highlight import highlight_python
-
-    highlighted = highlight_python(texts)
-    previous = None
-    for each, text, spans in zip(block.lines, texts, highlighted, strict=True):
-        if previous is not None and each.number != previous + 1:
-            yield (Span(text=" " * digits + "  ···", style="dim"),)
-        previous = each.number
-        mark = "!" if each.failed else " "
-        parts = [
-            Span(text=f"{each.number:>{digits}}{mark} ", style="bold red" if each.failed else "dim"),
-            *spans,
-        ]
-        if not each.note:
-            yield _strip(parts)
-            continue
-        start = max(column, len(text))
-        style = "bold red" if each.failed else "green"
-        room = None if width is None else width - digits - 2 - start - 4
-        note = _fitting(safe(each.note), room)
-        if note is not None:
-            parts.append(Span(text=" " * (start - len(text) + 2)))
-            parts.append(Span(text=f"# {note}", style=style))
-            yield _strip(parts)
-        else:
-            # Shapes are what one came for: on a line of their own rather than cut.
-            yield _strip(parts)
-            indent = " " * (digits + 2 + len(text) - len(text.lstrip()))
-            below = cut(f"{indent}# {safe(each.note)}", width or len(each.note))
-            yield (Span(text=below, style=style),)
-
-
-def _fitting(note: str, room: int | None) -> str | None:
-    """A note if it fits, without the middle of its chain of shapes if need be; else None."""
-    if room is None or len(note) <= room:
-        return note
-    parts = note.split(" -> ")
-    if len(parts) > 2 and len(short := f"{parts[0]} -> … -> {parts[-1]}") <= room:
-        return short
-    return None
 
 
 def _limit(spans: Line, width: int | None) -> Line:
