@@ -80,6 +80,15 @@ class Quits(nn.Module):
     def forward(self, x):
         sys.exit(0)
 """,
+    "quits_early.py": """\
+import sys
+from torch import nn
+
+
+class Quits(nn.Module):
+    def extra_repr(self):
+        sys.exit(5)
+""",
     "talks.py": """\
 import os
 from torch import nn

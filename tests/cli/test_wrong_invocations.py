@@ -172,7 +172,11 @@ TABLE = [
     Wrong(
         "summary several.py:First", 4, "forward", "First", "netinspect trace", ("forward",), partial=True
     ),
-    Wrong("summary quits.py", 4, "forward", "quits.py", "sys.exit", ("SystemExit",)),
+    Wrong(
+        "summary quits.py", 4, "forward", "Quits", "netinspect trace",
+        ("quits.py:9", "SystemExit"), partial=True,
+    ),
+    Wrong("tree quits_early.py", 4, "forward", "quits_early.py", "sys.exit", ("SystemExit: 5",)),
 ]  # fmt: skip
 
 

@@ -94,9 +94,7 @@ def _format_for(options: OutputOptions) -> Format:
             )
         return options.format or Format.RICH
     # A width or colour that was asked for on this very command line is for people to look at.
-    for_people = "width" in options.typed or (
-        options.color is Color.ALWAYS and "color" in options.typed
-    )
+    for_people = "width" in options.typed or (options.color is Color.ALWAYS and "color" in options.typed)
     return Format.RICH if is_terminal(sys.stdout) or for_people else Format.PLAIN
 
 
@@ -135,9 +133,9 @@ def users_output_on_stderr() -> Iterator[None]:
     That holds for what libraries in C and child processes print too, where there are real streams.
     """
     with ExitStack() as stack:
-        with suppress(AttributeError, OSError, ValueError):
-            stack.enter_context(_descriptor_at(sys.stdout.fileno(), sys.stderr.fileno()))
         stream = sys.stderr or stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        with suppress(AttributeError, OSError, ValueError):
+            stack.enter_context(_descriptor_at(sys.stdout.fileno(), stream.fileno()))
         stack.enter_context(redirect_stdout(stream))
         yield
 

@@ -1,0 +1,111 @@
+"""One test a code: scripts rely on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netinspect import api
+from netinspect.exits import ExitCode
+from tests.support import Outcome
+
+Cli = Callable[..., Outcome]
+
+
+def test_the_codes_are_as_documented(cli: Cli) -> None:
+    codes = {code.name: int(code) for code in ExitCode}
+    assert codes == {
+        "OK": 0,
+        "FINDINGS": 1,
+        "USAGE": 2,
+        "LOAD": 3,
+        "FORWARD": 4,
+        "INTERNAL": 70,
+        "INTERRUPTED": 130,
+    }
+    page = " ".join(cli("--help").out.split())
+    for code in codes.values():
+        assert f" {code} " in page.partition("Exit codes:")[2]
+
+
+@pytest.mark.parametrize("words", [["models"], ["--help"], ["--version"], [], ["summary", "lenet"]])
+def test_0_done(cli: Cli, words: list[str]) -> None:
+    outcome = cli(*words)
+    assert outcome.code == 0
+    assert outcome.out
+    assert outcome.err == ""
+
+
+def test_2_wrong_usage(cli: Cli) -> None:
+    assert cli("summary", "lenet", "--no-such-option").code == 2
+
+
+def test_3_the_target_does_not_load(cli: Cli) -> None:
+    assert cli("summary", "no-such-sample").code == 3
+
+
+def test_4_the_model_fails_on_the_input(cli: Cli) -> None:
+    assert cli("summary", "lenet", "-i", "1x1x9x9").code == 4
+
+
+def test_4_the_model_fails_in_backward(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\n"
+        'EXAMPLE_INPUTS = ("x=2x8",)\n'
+        "class Detached(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(8, 2)\n"
+        "    def stop(self, gradient):\n"
+        '        raise ValueError("stopped on the way back")\n'
+        "    def forward(self, x):\n"
+        "        y = self.fc(x)\n"
+        "        y.register_hook(self.stop)\n"
+        "        return y\n"
+    )
+    outcome = cli("trace", str(file), "--grad")
+    assert outcome.code == 4
+    assert "backward" in outcome.err.splitlines()[0]
+    assert "stopped on the way back" in outcome.err
+    assert "fc" in outcome.out
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero\nand more"), MemoryError()])
+def test_70_a_defect_of_our_own(cli: Cli, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(api, "models", fail)
+    outcome = cli("models")
+    assert outcome.code == 70
+    assert outcome.out == ""
+    assert outcome.err.startswith("error[internal]: ")
+    assert "--debug" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert "Traceback" in cli("models", "--debug").err
+
+    told = json.loads(cli("models", "--format", "json").err)
+    assert told["error"] == "internal"
+    assert told["exit_code"] == 70
+
+
+def test_debug_shows_the_traceback_of_a_users_error_too(cli: Cli, workshop: Path) -> None:
+    assert "Traceback" not in cli("summary", "raises.py").err
+    shown = cli("summary", "raises.py", "--debug").err
+    assert "Traceback" in shown
+    assert shown.index("Traceback") < shown.index("error[load]")
+
+
+def test_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "models", interrupt)
+    outcome = cli("models")
+    assert outcome.code == 130
+    assert outcome.out == ""
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,198 @@
+"""The process as the shell sees it: pipes, closed streams, full disks, Ctrl-C, a real terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.support import Outcome
+
+NETINSPECT = f"{shlex.quote(sys.executable)} -m netinspect"
+
+
+def shell(line: str, **environment: str) -> Outcome:
+    """Run a line of bash in which `NETINSPECT` stands for the command."""
+    completed = subprocess.run(
+        ["bash", "-c", line.replace("NETINSPECT", NETINSPECT)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    return Outcome(completed.returncode, completed.stdout.decode(), completed.stderr.decode())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help | head -1",
+        "models --format json | head -1",
+        # Far more than a pipe holds, so that the writer is still at it when the reader goes.
+        "params big.json --format json | head -1",
+        "--help | true",
+        "params big.json --format csv | true",
+    ],
+)
+def test_a_reader_that_goes_early_is_no_failure(workshop: Path, saved_lenet: str, words: str) -> None:
+    entry = json.loads(saved_lenet)
+    entry["parameters"] = [
+        {**entry["parameters"][0], "name": f"conv1.weight{number}"} for number in range(150)
+    ]
+    (workshop / "big.json").write_text(json.dumps(entry), encoding="utf-8")
+    outcome = shell(f"NETINSPECT {words}; exit ${{PIPESTATUS[0]}}")
+    assert outcome.code == 0
+    assert outcome.err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("models <&-", 0),
+        ("models >&-", 0),
+        ("models 2>&-", 0),
+        ("summary nope 2>&-", 3),
+        ("models <&- >&- 2>&-", 0),
+    ],
+)
+def test_closed_streams(words: str, code: int) -> None:
+    outcome = shell(f"NETINSPECT {words}")
+    assert outcome.code == code
+    assert outcome.err == ""
+    assert ("lenet" in outcome.out) == (">&-" not in words.replace("2>&-", "") and code == 0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_told(workshop: Path) -> None:
+    outcome = shell("NETINSPECT models > /dev/full")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error[usage]: cannot write the output")
+    assert "No space left" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "words", ["tree saved.json --width 60", "--help", "summary 'nö…'", "'sümmary'", "source saved.json"]
+)
+def test_an_ascii_pipe(workshop: Path, words: str) -> None:
+    outcome = shell(f"NETINSPECT {words}", PYTHONIOENCODING="ascii")
+    assert outcome.code in (0, 2, 3)
+    assert outcome.out.isascii()
+    assert outcome.err.isascii()
+    assert "Traceback" not in outcome.err
+    assert "internal" not in outcome.err
+    if "tree" in words:
+        assert "\n|- conv1  Conv2d(" in outcome.out
+        assert "\n`- fc3 " in outcome.out
+
+
+def test_what_a_model_prints_goes_to_stderr(workshop: Path) -> None:
+    outcome = shell("NETINSPECT summary talks.py --format json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["subject"]["class_name"] == "Talks"
+    for told in ("the import", "forward", "a child"):
+        assert f"hello from {told}" in outcome.err
+
+
+def test_a_model_that_prints_with_stderr_closed(workshop: Path) -> None:
+    outcome = shell("NETINSPECT summary talks.py --format json 2>&-")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["subject"]["class_name"] == "Talks"
+
+
+def test_ctrl_c_stops_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\n"
+        "from torch import nn\n"
+        'EXAMPLE_INPUTS = ("x=1x1",)\n'
+        "class Slow(nn.Module):\n"
+        "    def forward(self, x):\n"
+        '        pathlib.Path("begun").touch()\n'
+        "        time.sleep(60)\n"
+        "        return x\n",
+        encoding="utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "netinspect", "summary", "slow.py", "-o", "out.txt", "--save", "saved"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "begun").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 130
+    assert out == b""
+    assert b"Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "slow.py"]
+
+
+def on_a_terminal(words: str, columns: int, **environment: str) -> str:
+    """What a terminal of that width is sent."""
+    calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "netinspect", *shlex.split(words)],
+        env={**calm, "TERM": "xterm-256color", **environment},
+        dimensions=(30, columns),
+        encoding="utf-8",
+        timeout=60,
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    return str(child.before).replace("\r\n", "\n")
+
+
+def without_colour(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.mark.parametrize("columns", [50, 100])
+def test_a_terminal_gets_colour_and_its_own_width(workshop: Path, columns: int) -> None:
+    shown = on_a_terminal("tree saved.json", columns)
+    assert "\x1b[" in shown
+    lines = without_colour(shown).splitlines()
+    assert "├─ conv1" in without_colour(shown)
+    assert max(map(len, lines)) <= columns
+    assert max(map(len, lines)) > columns / 2
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
+def test_a_terminal_without_colour(workshop: Path, environment: dict[str, str]) -> None:
+    shown = on_a_terminal("tree saved.json", 70, **environment)
+    assert "\x1b" not in shown
+    assert "├─ conv1" in shown
+    assert max(map(len, shown.splitlines())) <= 70
+
+
+def test_an_error_on_a_terminal_has_colour_unless_told_not_to() -> None:
+    assert "\x1b[1;31merror[load]: " in on_a_terminal("summary lente", 80)
+    assert "\x1b" not in on_a_terminal("summary lente --color never", 80)
+
+
+def test_a_folder_that_cannot_be_written(
+    installed: Callable[..., Outcome], workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever runs the tests as root may write everywhere but here.
+    target = "/proc/netinspect.json" if os.geteuid() == 0 else str(workshop / "folder" / "x.json")
+    (workshop / "folder").chmod(0o555)
+    outcome = installed("models", "-o", target, cwd=workshop)
+    (workshop / "folder").chmod(0o755)
+    assert outcome.code == 2
+    assert target in outcome.err
+    assert list((workshop / "folder").iterdir()) == []
