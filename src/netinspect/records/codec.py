@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Callable
@@ -24,7 +25,11 @@ class CodecError(ValueError):
 
 
 def to_data(value: Any) -> Any:
-    """Turn a record, or a tuple of them, into dicts, lists, strings, numbers and None."""
+    """Turn a record, or a tuple of them, into dicts, lists, strings, numbers and None.
+
+    Raises:
+        TypeError: A field holds something else, which would not come back as it was.
+    """
     cls: Any = type(value)
     if cls is str or cls is int or cls is bool or value is None:
         return value
@@ -81,6 +86,8 @@ def _spell_non_finite(value: float) -> str:
 
 @functools.cache
 def _field_types(cls: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(cls):
+        raise TypeError(f"cannot save a {cls.__name__}: it is no record")
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
@@ -151,9 +158,10 @@ def _union_decoder(members: tuple[Any, ...]) -> Decoder:
             return None
         if isinstance(data, dict) and records:
             kind = data.get("kind")
-            cls = by_kind.get(kind) if len(records) > 1 else records[0]
+            known = by_kind.get(kind) if isinstance(kind, str) else None
+            cls = known if len(records) > 1 else records[0]
             if cls is None:
-                raise CodecError(f"{path}: unknown kind {kind!r}")
+                raise CodecError(f"{path}: unknown kind {reprlib.repr(kind)}")
             return _decoder(cls)(data, path)
         for member in others:
             if member is type(None):
@@ -182,7 +190,8 @@ def _tuple_decoder(item: Any) -> Decoder:
 def _choice_decoder(choices: tuple[Any, ...]) -> Decoder:
     def decode(data: Any, path: str) -> Any:
         if data not in choices:
-            raise CodecError(f"{path}: {data!r} is none of {', '.join(map(repr, choices))}")
+            known = ", ".join(map(repr, choices))
+            raise CodecError(f"{path}: {reprlib.repr(data)} is none of {known}")
         return data
 
     return decode
@@ -203,7 +212,10 @@ def _decode_float(data: Any, path: str) -> float:
         return _NON_FINITE[data]
     if type(data) not in (int, float):
         raise CodecError(f"{path}: expected a number, found {type(data).__name__}")
-    return float(data)
+    try:
+        return float(data)
+    except OverflowError:
+        raise CodecError(f"{path}: the number is too large") from None
 
 
 _SCALAR_SCHEMAS: dict[Any, dict[str, Any]] = {

@@ -101,3 +101,13 @@ class Trace:
     code: tuple[Code, ...]
     warnings: tuple[str, ...]
     """What the user should know about the look itself."""
+
+    def __repr__(self) -> str:
+        # Whole, it would fill many screens of a session. The name's own repr escapes what is unsafe.
+        modules, steps = len(self.modules), len(self.steps)
+        ran = f"{steps} step{'s' * (steps != 1)}" if self.ran else "not run"
+        failed = ""
+        if self.failure is not None:
+            failed = f", failed in {self.failure.module}" if self.failure.module else ", failed"
+        text = f"{self.class_name}: {modules} module{'s' * (modules != 1)}, {ran}{failed}"
+        return f"<Trace of {repr(text)[1:-1]}>"

@@ -1,0 +1,89 @@
+"""Hypothesis strategies for records, read off their type hints as the codec itself does it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from typing import Any
+
+from hypothesis import strategies as st
+
+from netinspect.records.reports.registry import REPORTS
+from netinspect.records.trace import Trace
+
+# File names that are no UTF-8 reach Python as lone low surrogates.
+TEXT = st.text(st.characters(codec="utf-8") | st.integers(0xDC80, 0xDCFF).map(chr), max_size=8)
+_SCALARS: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXT,
+    int: st.integers(),
+    bool: st.booleans(),
+    float: st.floats(),
+    type(None): st.none(),
+}
+
+
+def record_types() -> list[type]:
+    """Every record that can be reached from a trace or a report, in order of their names."""
+    found: dict[str, type] = {}
+
+    def visit(hint: Any) -> None:
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            if found.get(hint.__name__) is hint:
+                return
+            # Schemas and errors name records by their bare names.
+            assert hint.__name__ not in found, f"two records are called {hint.__name__}"
+            found[hint.__name__] = hint
+            for field_hint in field_types(hint).values():
+                visit(field_hint)
+        for member in typing.get_args(hint):
+            visit(member)
+
+    for root in (Trace, *REPORTS):
+        visit(root)
+    return [found[name] for name in sorted(found)]
+
+
+def field_types(cls: Any) -> dict[str, Any]:
+    """The types of a record's fields, by name."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+@functools.cache
+def strategy_for(hint: Any, depth: int = 3) -> st.SearchStrategy[Any]:
+    """Make values of a type; tuples nest only so deep, since records may contain themselves."""
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    origin, members = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return st.one_of([strategy_for(member, depth) for member in members])
+    if origin is typing.Literal:
+        return st.sampled_from(members)
+    if origin is tuple:
+        if depth == 0:
+            return st.just(())
+        return st.lists(strategy_for(members[0], depth - 1), max_size=2).map(tuple)
+    assert dataclasses.is_dataclass(hint), hint
+    build: Any = hint
+    return st.builds(
+        build, **{name: strategy_for(each, depth) for name, each in field_types(hint).items()}
+    )
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values are equal and of the same types all through, NaN being equal to itself."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, float):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if dataclasses.is_dataclass(one):
+        return all(
+            alike(getattr(one, field.name), getattr(other, field.name))
+            for field in dataclasses.fields(one)
+        )
+    return bool(one == other)

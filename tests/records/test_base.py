@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netinspect.records.base import record
+from netinspect.records.values import Item, Literal, TensorSpec
+from tests.records.examples import small_trace, tensor
+from tests.records.strategies import record_types, strategy_for
+
+TYPES = record_types()
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_is_frozen_slotted_and_keyword_only(cls: Any) -> None:
+    assert cls.__dataclass_params__.frozen
+    assert "__dict__" not in vars(cls)
+    assert set(cls.__slots__) == {field.name for field in dataclasses.fields(cls)}
+    assert all(field.kw_only for field in dataclasses.fields(cls))
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_tells_what_it_is(cls: Any) -> None:
+    assert cls.__doc__
+    assert not cls.__doc__.startswith(f"{cls.__name__}(")  # what `dataclass` writes for want of one
+
+
+def test_nothing_can_be_set() -> None:
+    item = Literal(type="int", text="3")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        item.text = "4"  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        item.other = "4"  # type: ignore[attr-defined]
+    assert item == Literal(type="int", text="3")
+
+
+def test_positional_arguments_are_refused() -> None:
+    with pytest.raises(TypeError):
+        Literal("int", "3")  # type: ignore[call-arg]
+
+
+def test_equal_are_records_of_one_type_with_equal_fields() -> None:
+    @record
+    class Twin:
+        """Has the fields of a `Literal`."""
+
+        type: str
+        text: str
+
+    item = Literal(type="int", text="3")
+    assert item == Literal(type="int", text="3")
+    assert hash(item) == hash(Literal(type="int", text="3"))
+    assert item != Literal(type="int", text="4")
+    others: list[object] = [Twin(type="int", text="3"), ("int", "3")]
+    assert item not in others
+    assert {item, Literal(type="int", text="3")} == {item}
+
+
+def test_repr_is_the_call_that_makes_it() -> None:
+    item = Item(key="0", value=tensor(2, "N"))
+    assert repr(item) == (
+        "Item(key='0', value=TensorSpec(shape=(2, 'N'), dtype='float32', device='cpu', bytes=0))"
+    )
+    assert eval(repr(item), {"Item": Item, "TensorSpec": TensorSpec}) == item
+
+
+def test_a_class_may_have_its_own_repr() -> None:
+    @record
+    class Short:
+        """Says little."""
+
+        number: int
+
+        def __repr__(self) -> str:
+            return "<Short>"
+
+    assert repr(Short(number=1)) == "<Short>"
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(TYPES).flatmap(strategy_for))
+def test_copies_and_pickles_are_equal(item: Any) -> None:
+    # A NaN is equal to itself only as the same object.
+    if "nan" not in repr(item):
+        assert copy.deepcopy(item) == item
+        assert pickle.loads(pickle.dumps(item)) == item
+
+
+def test_the_repr_of_a_trace_is_short() -> None:
+    assert repr(small_trace()) == "<Trace of Net: 3 modules, 3 steps, failed in two>"
+    whole = dataclasses.replace(small_trace(), failure=None)
+    assert repr(whole) == "<Trace of Net: 3 modules, 3 steps>"
+    unrun = dataclasses.replace(whole, ran=False, steps=(), modules=whole.modules[:1])
+    assert repr(unrun) == "<Trace of Net: 1 module, not run>"
+    hostile = dataclasses.replace(unrun, class_name="A\x1b]0;\u202e")
+    assert repr(hostile) == "<Trace of A\\x1b]0;\\u202e: 1 module, not run>"
+    at_root = dataclasses.replace(small_trace().failure, module="")  # type: ignore[type-var]
+    assert repr(dataclasses.replace(small_trace(), failure=at_root)) == (
+        "<Trace of Net: 3 modules, 3 steps, failed>"
+    )

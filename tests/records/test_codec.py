@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from netinspect.records.base import record
+from netinspect.records.codec import CodecError, from_data, to_data
+from netinspect.records.steps import Failure, Step
+from netinspect.records.tensors import Gradient, Statistics
+from netinspect.records.trace import Trace
+from netinspect.records.values import Item, Literal, Structure, TensorSpec, Value
+from tests.records.examples import small_trace, step, tensor
+from tests.records.strategies import alike, record_types, strategy_for
+
+TYPES = record_types()
+Spot = tuple[str | int, ...]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def spots(data: Any, path: Spot = ()) -> Iterator[Spot]:
+    """Every place in a document, from the outermost."""
+    yield path
+    if isinstance(data, (dict, list)):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from spots(value, (*path, key))
+
+
+def put(data: Any, spot: Spot, value: Any) -> Any:
+    """A copy of a document with another value at one place."""
+    if not spot:
+        return value
+    changed = copy.copy(data)
+    changed[spot[0]] = put(data[spot[0]], spot[1:], value)
+    return changed
+
+
+def without(data: Any, spot: Spot) -> Any:
+    """A copy of a document that lacks one entry."""
+    if len(spot) > 1:
+        changed = copy.copy(data)
+        changed[spot[0]] = without(data[spot[0]], spot[1:])
+        return changed
+    return {key: value for key, value in data.items() if key != spot[0]}
+
+
+def spelled(spot: Spot) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in spot)
+
+
+SMALL = to_data(small_trace())
+SPOTS = list(spots(SMALL))
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_every_record_survives_the_round_trip(cls: type) -> None:
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(strategy_for(cls))
+    def survives(item: Any) -> None:
+        data = to_data(item)
+        text = json.dumps(data, allow_nan=False)
+        again: Any = from_data(cls, json.loads(text))
+        assert alike(again, item)
+        assert json.dumps(to_data(again), allow_nan=False) == text
+
+    survives()
+
+
+def test_a_handmade_trace_survives_it() -> None:
+    again = from_data(Trace, json.loads(json.dumps(SMALL, allow_nan=False)))
+    assert alike(again, small_trace())
+
+
+@pytest.mark.parametrize(
+    ("number", "data"),
+    [
+        (1.5, 1.5),
+        (0.1, 0.1),
+        (5e-324, 5e-324),
+        (1.7976931348623157e308, 1.7976931348623157e308),
+        (-0.0, -0.0),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_floats_travel_exactly(number: float, data: float | str) -> None:
+    sent = to_data(Gradient(shape=(), norm=number))
+    assert sent["norm"] == data
+    received = from_data(Gradient, json.loads(json.dumps(sent, allow_nan=False))).norm
+    assert received.hex() == number.hex()
+
+
+def test_a_whole_number_will_do_for_a_float() -> None:
+    # Other programs may write 1.0 as 1.
+    norm = from_data(Gradient, {"shape": [], "norm": 1}).norm
+    assert norm == 1.0
+    assert type(norm) is float
+
+
+def test_an_unknown_size_is_a_string_beside_numbers() -> None:
+    assert to_data(tensor("4*N", 3))["shape"] == ["4*N", 3]
+    assert from_data(TensorSpec, to_data(tensor("4*N", 3))).shape == ("4*N", 3)
+
+
+def test_nested_values_keep_their_kind() -> None:
+    value = Structure(
+        type="dict",
+        items=(
+            Item(key="a", value=Structure(type="list", items=(Item(key="0", value=tensor(1)),))),
+            Item(key="b", value=Literal(type="NoneType", text="None")),
+        ),
+    )
+    data = to_data(value)
+    assert data["kind"] == "structure"
+    assert data["items"][0]["value"]["items"][0]["value"]["kind"] == "tensor"
+    assert data["items"][1]["value"] == {"kind": "literal", "type": "NoneType", "text": "None"}
+    assert from_data(Structure, data) == value
+
+
+def test_entries_that_a_newer_version_added_are_ignored() -> None:
+    def extended(data: Any) -> Any:
+        if isinstance(data, dict):
+            return {"added": {"kind": ["?"]}, **{key: extended(each) for key, each in data.items()}}
+        return [extended(each) for each in data] if isinstance(data, list) else data
+
+    assert alike(from_data(Trace, extended(SMALL)), small_trace())
+
+
+def test_entries_that_an_older_version_lacked_take_their_default() -> None:
+    data = to_data(step(1, "Linear", "one", 0))
+    del data["failed"], data["grad_fn"], data["source"]["text"], data["source"]["instruction"]
+    read = from_data(Step, data)
+    assert (read.failed, read.grad_fn) == (False, None)
+    assert read.source is not None
+    assert (read.source.text, read.source.instruction) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("cls", "data", "message"),
+    [
+        (Gradient, [], "Gradient: expected an object, found list"),
+        (Gradient, None, "Gradient: expected an object, found NoneType"),
+        (Gradient, {"shape": []}, "Gradient: no entry 'norm'"),
+        (Gradient, {"shape": {}, "norm": 1.0}, "Gradient.shape: expected a list, found dict"),
+        (Gradient, {"shape": [1, 2.5], "norm": 1.0}, "Gradient.shape[1]: unexpected float"),
+        (Gradient, {"shape": [True], "norm": 1.0}, "Gradient.shape[0]: unexpected bool"),
+        (Gradient, {"shape": [], "norm": "1"}, "Gradient.norm: expected a number, found str"),
+        (Gradient, {"shape": [], "norm": True}, "Gradient.norm: expected a number, found bool"),
+        (Gradient, {"shape": [], "norm": 10**400}, "Gradient.norm: the number is too large"),
+        (Literal, {"type": "int", "text": 3}, "Literal.text: expected str, found int"),
+        (
+            Failure,
+            {**SMALL["failure"], "phase": "sideways"},
+            "Failure.phase: 'sideways' is none of 'forward', 'backward'",
+        ),
+        (Failure, {**SMALL["failure"], "phase": ["forward"]}, "Failure.phase: ['forward'] is none of"),
+        (Failure, {**SMALL["failure"], "step": True}, "Failure.step: unexpected bool"),
+        (Item, {"key": "0", "value": {}}, "Item.value: unknown kind None"),
+        (Item, {"key": "0", "value": {"kind": "x"}}, "Item.value: unknown kind 'x'"),
+        (Item, {"key": "0", "value": {"kind": []}}, "Item.value: unknown kind []"),
+        (Item, {"key": "0", "value": 3}, "Item.value: unexpected int"),
+        (Item, {"key": "0", "value": None}, "Item.value: unexpected NoneType"),
+        (
+            Item,
+            {"key": "0", "value": {"kind": "structure", "type": "list", "items": [{"key": "0"}]}},
+            "Item.value.items[0]: no entry 'value'",
+        ),
+        (
+            Trace,
+            put(SMALL, ("modules", 1, "hooks", 0, "line"), "7"),
+            "Trace.modules[1].hooks[0].line: unexpected str",
+        ),
+    ],
+)
+def test_an_error_names_the_spot(cls: type, data: Any, message: str) -> None:
+    with pytest.raises(CodecError) as caught:
+        from_data(cls, data)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_error_quotes_no_novel() -> None:
+    with pytest.raises(CodecError) as caught:
+        from_data(Failure, {**SMALL["failure"], "phase": "x" * 10_000})
+    assert len(str(caught.value)) < 300
+    with pytest.raises(CodecError) as caught:
+        from_data(Item, {"key": "0", "value": {"kind": list(range(10_000))}})
+    assert len(str(caught.value)) < 300
+
+
+@given(st.sampled_from(SPOTS), JSON)
+@example(("steps", 0, "inputs", "items", 0, "value", "kind"), {})
+@example(("parameters", 0, "gradient", "norm"), 10**400)
+@settings(deadline=None)
+def test_whatever_stands_in_a_document_it_is_read_or_refused(spot: Spot, value: Any) -> None:
+    document = put(SMALL, spot, value)
+    try:
+        read = from_data(Trace, document)
+    except CodecError as error:
+        refusal = str(error)
+    else:
+        refusal = "Trace"
+        assert alike(from_data(Trace, to_data(read)), read)
+    assert refusal.startswith("Trace")
+
+
+def test_a_missing_entry_is_named_or_has_a_default() -> None:
+    named = 0
+    for spot in SPOTS:
+        if not spot or isinstance(spot[-1], int):
+            continue
+        try:
+            again = to_data(from_data(Trace, without(SMALL, spot)))
+        except CodecError as error:
+            named += 1
+            holder = f"Trace{spelled(spot[:-1])}"
+            wanted = (f"{holder}: no entry {spot[-1]!r}", f"{holder}: unknown kind None")
+            assert str(error) in wanted  # noqa: PT017
+        else:
+            # Nothing but the entry itself may differ.
+            assert put(again, spot, None) == put(SMALL, spot, None)
+    assert named > len(SPOTS) / 2
+
+
+def test_what_is_no_record_is_refused_by_the_writer() -> None:
+    # A subclass such as `torch.Size` would come back as another type.
+    class Sizes(tuple[int, ...]):
+        __slots__ = ()
+
+    @record
+    class Holder:
+        """Holds anything."""
+
+        entry: Any
+
+    for entry in (Sizes((1, 2)), {1: 2}, {1}, b"x", 1j, object()):
+        with pytest.raises(TypeError, match=f"cannot save a {type(entry).__name__}"):
+            to_data(Holder(entry=entry))
+
+
+def test_statistics_of_no_number_are_none() -> None:
+    statistics = Statistics(mean=None, std=None, min=None, max=None, zeros=0, nan=0, inf=0)
+    assert from_data(Statistics, to_data(statistics)) == statistics
+
+
+def test_a_value_is_any_of_its_kinds() -> None:
+    values: tuple[Value, ...] = (
+        tensor(2),
+        Literal(type="int", text="3"),
+        Structure(type="tuple", items=()),
+    )
+    for value in values:
+        item = Item(key="0", value=value)
+        assert from_data(Item, to_data(item)) == item
+
+
+def test_fields_of_records_have_types_that_json_can_carry() -> None:
+    for cls in TYPES:
+        # Making an example asserts that every type is understood.
+        assert strategy_for(cls) is not None
+        for field in dataclasses.fields(cls):
+            # A name that JSON documents use for themselves would be lost.
+            assert field.name not in ("schema", "schema_version")
