@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 from netinspect.analyze.totals import first_names
@@ -105,6 +104,10 @@ class Structure:
         """Modules that were called, or hold a parameter that was used, and all above them."""
         reached = {""} if self.trace.steps else set()
         used = [*self.calls, *(name.rpartition(".")[0] for name in self._handed)]
+        for path in self.calls:
+            if self.modules[path].class_path.startswith("torch.jit."):
+                # What TorchScript calls inside is not seen: none of it can be said to be idle.
+                used += [member.path for member in self.branch(path)]
         for path in used:
             while path not in reached:
                 reached.add(path)
@@ -153,11 +156,3 @@ class Structure:
                 hint=closest(path, known) or f"its first level is: {', '.join(top) or 'empty'}",
             )
         return module
-
-
-def matches(path: str, include: Iterable[str], exclude: Iterable[str]) -> bool:
-    """Whether a dotted path is wanted by shell patterns such as `layer1.*`."""
-    included = list(include)
-    return (not included or any(fnmatch.fnmatchcase(path, pattern) for pattern in included)) and (
-        not any(fnmatch.fnmatchcase(path, pattern) for pattern in exclude)
-    )

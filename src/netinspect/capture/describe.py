@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,31 +14,51 @@ from netinspect.records import values
 
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_TEXT = 60
-_SCALARS = (type(None), bool, int, float, complex, str, bytes, type(...))
+# In two forms: most values are of one of these very types, and a set answers that fastest.
+_SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _PLAIN = (*_SCALARS, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
+
+
+def is_uninitialised(tensor: torch.Tensor) -> bool:
+    """Whether a parameter or buffer of a lazy layer still waits for its size."""
+    return isinstance(tensor, (UninitializedParameter, UninitializedBuffer))
 
 
 def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
     """Describe one tensor without reading its values."""
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    device = str(tensor.device)
-    if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
+    dtype, device = _dtype_name(tensor.dtype), _device_name(tensor.device)
+    if is_uninitialised(tensor):
         return values.TensorSpec(shape=("?",), dtype=dtype, device=device, bytes=0)
-    shape = tuple(tensor.shape)
-    return values.TensorSpec(
-        shape=shape, dtype=dtype, device=device, bytes=tensor.numel() * tensor.element_size()
-    )
+    try:
+        shape: tuple[int | str, ...] = tuple(tensor.shape)
+        size = tensor.numel() * tensor.element_size()
+    except (RuntimeError, NotImplementedError, ValueError):  # a nested tensor has rows of all sizes
+        return values.TensorSpec(shape=("?",), dtype=dtype, device=device, bytes=0)
+    if type(size) is not int:  # sizes can be symbols, as the length of a jagged tensor is
+        shape = tuple(each if type(each) is int else str(each) for each in shape)
+        size = 0
+    return values.TensorSpec(shape=shape, dtype=dtype, device=device, bytes=size)
+
+
+@functools.cache
+def _dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+@functools.cache
+def _device_name(device: torch.device) -> str:
+    return str(device)
 
 
 def describe(value: Any, _depth: int = 0) -> values.Value:
     """Describe any value: its tensors, and the containers and objects that hold them."""
     if isinstance(value, torch.Tensor):
         return tensor_spec(value)
-    if isinstance(value, _PLAIN):
+    if type(value) in _SCALARS or isinstance(value, _PLAIN):
         return _literal(value)
     if _depth >= _MAXIMUM_DEPTH:
         return values.Literal(type=type(value).__name__, text="<nested too deeply>")
-    entries = list(_entries(value))
+    entries = _entries(value)
     if entries or isinstance(value, (tuple, list, Mapping)):
         if isinstance(value, (tuple, list)) and _is_plain_sequence(value):
             return _literal(value)
@@ -62,12 +83,22 @@ def tensors_of(value: Any, _depth: int = 0) -> Iterator[torch.Tensor]:
     """Yield the live tensors of a value, in the order in which `describe` tells them."""
     if isinstance(value, torch.Tensor):
         yield value
-    elif not isinstance(value, _PLAIN) and _depth < _MAXIMUM_DEPTH:
+    elif type(value) not in _SCALARS and not isinstance(value, _PLAIN) and _depth < _MAXIMUM_DEPTH:
         for _, entry in _entries(value):
             yield from tensors_of(entry, _depth + 1)
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+def _entries(value: Any) -> list[tuple[str, Any]]:
+    """What a container or object holds, with its own names; nothing where it cannot be read."""
+    if type(value) is tuple or type(value) is list:
+        return [(str(index), entry) for index, entry in enumerate(value)]
+    try:
+        return list(_entries_of_object(value))
+    except Exception:  # the object's own code; a look at it must not fail the run
+        return []
+
+
+def _entries_of_object(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         for key, entry in value.items():
             yield str(key), entry
@@ -80,9 +111,13 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
         for field in dataclasses.fields(value):
             yield field.name, getattr(value, field.name, None)
     elif not isinstance(value, (type, torch.nn.Module)) and hasattr(value, "__dict__"):
-        # Any other object is told only by the tensors that it holds, as a distribution does.
+        # Any other object is told only by the tensors that it holds, itself or in a container. The
+        # objects in it are not entered, since they may be anything, except for distributions.
         for name, entry in vars(value).items():
-            if isinstance(entry, torch.Tensor):
+            if isinstance(entry, torch.Tensor) or (
+                isinstance(entry, (tuple, list, dict, torch.distributions.Distribution))
+                and next(tensors_of(entry, _MAXIMUM_DEPTH - 3), None) is not None
+            ):
                 yield name, entry
 
 
@@ -94,7 +129,15 @@ def _is_plain_sequence(value: tuple[Any, ...] | list[Any]) -> bool:
 
 
 def _literal(value: Any) -> values.Literal:
-    text = repr(tuple(value)) if isinstance(value, torch.Size) else repr(value)
+    whole = value
+    if isinstance(value, torch.Size):
+        value = tuple(value)
+    if isinstance(value, (str, bytes, tuple, list)) and len(value) > _MAXIMUM_TEXT:
+        value = value[:_MAXIMUM_TEXT]  # every entry is at least one character of the text
+    try:
+        text = repr(value)
+    except Exception:  # a subclass of the user's
+        text = f"<{type(value).__name__}>"
     if len(text) > _MAXIMUM_TEXT:
         text = text[: _MAXIMUM_TEXT - 3] + "..."
-    return values.Literal(type=type(value).__name__, text=text)
+    return values.Literal(type=type(whole).__name__, text=text)

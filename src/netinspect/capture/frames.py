@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import linecache
+import os
 import re
 import sys
+import sysconfig
 import types
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from netinspect.records.steps import SourceLine
 
-_TORCH = str(Path(torch.__file__).parent)
-_OURS = str(Path(__file__).parent.parent)
+# With a separator at the end: torchvision stands beside torch, and is not torch.
+_TORCH = str(Path(torch.__file__).parent) + os.sep
+_OURS = str(Path(__file__).parent.parent) + os.sep
+_SAMPLES = str(Path(_OURS, "models")) + os.sep
+_STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 # Files through which torch hands a call on; they are nobody's "own code" of a module.
 _PLUMBING = tuple(
@@ -33,6 +40,20 @@ Place = tuple[str, int, str, int]
 """File, line, function, instruction: a source line before its text is read."""
 
 
+@functools.lru_cache(maxsize=4096)
+def owner(file: str) -> Literal["torch", "ours", "python", "user"]:
+    """Tell whose a code file is. The samples are a user's, wherever they are installed."""
+    if file.startswith(_TORCH):
+        return "torch"
+    if file.startswith(_OURS):
+        return "user" if file.startswith(_SAMPLES) else "ours"
+    if file.startswith("<frozen "):
+        return "python"
+    if file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _INSTALLED):
+        return "python"
+    return "user"
+
+
 def calling_lines(depth: int) -> tuple[Place | None, Place | None]:
     """Find who made the current call.
 
@@ -40,20 +61,23 @@ def calling_lines(depth: int) -> tuple[Place | None, Place | None]:
         depth: How many frames above this function's caller to start.
 
     Returns:
-        The innermost line outside torch, and the line in the surrounding module's own code where
-        that is torch's; each None where there is none.
+        The innermost line outside torch and Python's own library, and the line in the surrounding
+        module's own code where that is torch's; each None where there is none.
     """
     frame: types.FrameType | None = sys._getframe(depth + 1)
     site: Place | None = None
     left_module = False
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(_OURS):
+        whose = owner(file)
+        if whose == "user":
+            return _place(frame), site
+        if whose == "ours":
             # Our own frames are either the hook that is asking, or the capture that started it all.
             if frame.f_code.co_name == "run_forward":
                 break
-        elif not file.startswith(_TORCH):
-            return _place(frame), site
+        elif whose == "python":
+            pass
         elif file == _MODULE_CALL:
             left_module = site is not None
         elif site is None and not left_module and file not in _PLUMBING:
@@ -68,12 +92,12 @@ def _place(frame: types.FrameType) -> Place:
 
 
 def raising_line(error: BaseException) -> SourceLine | None:
-    """Find the innermost line outside torch and netinspect in an exception's traceback."""
+    """Find the innermost line of the user's in an exception's traceback."""
     found: SourceLine | None = None
     traceback = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not code.co_filename.startswith((_TORCH, _OURS)):
+        if owner(code.co_filename) == "user":
             found = source_line(
                 (code.co_filename, traceback.tb_lineno, code.co_name, traceback.tb_lasti)
             )
@@ -86,7 +110,7 @@ def source_line(place: Place | None) -> SourceLine | None:
     if place is None:
         return None
     file, line, function, instruction = place
-    text = "" if file.startswith(_TORCH) else linecache.getline(file, line).strip()
+    text = "" if owner(file) == "torch" else linecache.getline(file, line).strip()
     return SourceLine(file=file, line=line, function=function, text=text, instruction=instruction)
 
 
@@ -99,7 +123,7 @@ def class_place(cls: type) -> tuple[str | None, int | None]:
     """Find the file and line of a class statement.
 
     `inspect.getsourcelines` parses the whole file each time; a search for the statement takes a
-    thousandth of that, and is right unless one file defines a name twice at the same depth.
+    thousandth of that.
     """
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
@@ -108,11 +132,23 @@ def class_place(cls: type) -> tuple[str | None, int | None]:
         file = getattr(getattr(cls.__dict__.get("forward"), "__code__", None), "co_filename", None)
     if file is None or file.endswith((".so", ".pyd")):
         return None, None
-    statement = re.compile(rf"\s*class\s+{re.escape(cls.__name__)}\b")
-    for number, line in enumerate(linecache.getlines(file), start=1):
-        if statement.match(line):
-            return file, number
-    return file, None
+    statement = re.compile(rf"\s*class\s+{re.escape(cls.__name__)}\s*[\[(:]")
+    numbers = [
+        number for number, line in enumerate(linecache.getlines(file), start=1) if statement.match(line)
+    ]
+    # Where a file defines a name twice, the class is the last one above its first method.
+    first_method = min(
+        (
+            value.__code__.co_firstlineno
+            for value in vars(cls).values()
+            if isinstance(value, types.FunctionType)
+            and value.__code__.co_filename == file
+            and value.__qualname__.startswith(f"{cls.__qualname__}.")
+        ),
+        default=sys.maxsize,
+    )
+    above = [number for number in numbers if number <= first_method]
+    return file, above[-1] if above else next(iter(numbers), None)
 
 
 def callable_place(function: Any) -> tuple[str, str | None, int | None]:

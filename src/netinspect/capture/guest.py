@@ -1,24 +1,59 @@
 """The guest rule: after a look at a model, everything is as it was before.
 
-What is put back: every module's attributes, mode, hooks and registered entries; the contents of all
-buffers, and of parameters that `forward` wrote to; `requires_grad` and `.grad`; the random state of
-Python, NumPy and torch. It is put back on any exit, exceptions and Ctrl-C included.
+What is put back: the attributes, mode, hooks and registered entries of every module, and the entries
+of the containers in them; the bytes of all buffers, and of every tensor that `forward` was seen
+writing to; `requires_grad` and `.grad`; the state of random generators; torch's default dtype and
+device. It is put back on any exit, exceptions and Ctrl-C included.
 """
 
 from __future__ import annotations
 
-import random
 import sys
-import types
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-_Container = dict[Any, Any] | list[Any] | set[Any]
+from netinspect.capture.describe import is_uninitialised
+from netinspect.capture.reach import Container, Reach
+from netinspect.capture.seeds import preserved_randomness, rewinder
+
+# Torch keeps no storage, or one without values, for some kinds of tensors; asking them raises these.
+_NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
+
+
+@dataclass(slots=True)
+class _Tensor:
+    """What one tensor object is, beyond the bytes in its storage."""
+
+    tensor: torch.Tensor
+    cls: type[torch.Tensor]
+    data: torch.Tensor
+    """A second view of its memory, to which it can be pointed again."""
+
+    requires_grad: bool
+    gradient: torch.Tensor | None
+    version: int | None
+    counter: Any
+    """Sets autograd's count of writes back: a graph of the user's that waits for its backward would
+    refuse to run, though the bytes that it saved are the same again."""
+
+    def put_back(self) -> None:
+        tensor = self.tensor
+        if _layout(tensor.data) != _layout(self.data):
+            tensor.data = self.data
+        if type(tensor) is not self.cls:
+            tensor.__class__ = self.cls  # a lazy parameter that became a real one
+        if tensor.is_leaf:
+            if tensor.requires_grad != self.requires_grad:
+                tensor.requires_grad_(self.requires_grad)
+            if tensor.grad is not self.gradient:
+                tensor.grad = self.gradient
 
 
 class Guest:
@@ -26,155 +61,204 @@ class Guest:
 
     Args:
         model: The live module.
+        inputs: What forward will be given; its tensors are looked after like the model's own.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        modules = list(model.modules())
-        self._attributes = [(module, dict(vars(module))) for module in modules]
-        # The containers themselves stay in place, since others may hold them; their entries go back.
-        self._contents: list[tuple[_Container, _Container]] = [
-            (value, value.copy())
-            for module in modules
-            for value in vars(module).values()
-            if isinstance(value, (dict, list, set))
-        ]
-        self._parameters = {id(parameter): parameter for parameter in model.parameters()}
-        self._flags = [
-            (parameter, parameter.requires_grad, parameter.grad)
-            for parameter in self._parameters.values()
-        ]
-        self._versions = {
-            key: parameter._version
-            for key, parameter in self._parameters.items()
-            if not parameter.is_inference()
-        }
-        self._copies: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        for module in modules:
-            self._copy_all(module._buffers.values())
-            if getattr(module, "max_norm", None) is not None:
-                # An embedding with max_norm rescales its weight in every forward.
-                self._copy_all(module._parameters.values())
+    def __init__(self, model: nn.Module, inputs: Any = ()) -> None:
+        reach = Reach(model, inputs)
+        registered = {id(module) for module in model.modules()}
+        self.hidden = [module for module in reach.modules if id(module) not in registered]
+        """Modules held by plain attributes or containers, so that torch does not know of them."""
 
-    @cached_property
-    def _by_storage(self) -> dict[int, list[torch.Tensor]]:
-        owners: dict[int, list[torch.Tensor]] = {}
-        for parameter in self._parameters.values():
-            if (storage := _storage(parameter)) is not None:
-                owners.setdefault(storage, []).append(parameter)
-        return owners
+        self._model = model
+        self._classes = [(module, type(module)) for module in reach.modules]
+        self._containers = [(container, _copy(container)) for container in reach.containers]
+        self._rewinders = [rewinder(generator) for generator in reach.generators]
+        self._arrays = [(array, array.copy()) for array in reach.arrays]
+        self._tensors = [state for tensor in reach.tensors if (state := _state(tensor)) is not None]
+        self.lazy = any(is_uninitialised(state.tensor) for state in self._tensors)
+        """Whether some parameter waits for the first input to tell its size."""
+
+        self._watched: set[int] = set()
+        self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor]] = {}
+        for state in self._tensors:
+            for tensor in (state.data, state.gradient):
+                if tensor is not None and (storage := _storage(tensor)) is not None:
+                    self._watched.add(storage._cdata)
+        for module in reach.modules:
+            self._copy_all(module._buffers.values())
+            # An embedding with max_norm rescales its weight in every forward, and nobody sees what
+            # TorchScript writes to.
+            if getattr(module, "max_norm", None) is not None or isinstance(
+                module, torch.jit.ScriptModule
+            ):
+                self._copy_all(module.parameters())
+        # A backward inside forward adds to the gradients in place.
+        self._copy_all(state.gradient for state in self._tensors)
 
     def about_to_write(self, tensor: torch.Tensor) -> None:
-        """Keep the contents of the parameters that an in-place operation is about to change.
+        """Keep the bytes of a tensor's storage, if it is one of the model's or of its inputs'.
 
-        The tensor may be another one on a parameter's storage, as in `weight.data.mul_(2)`.
+        The tensor may be another one on that storage, as in `weight.data.mul_(2)`.
         """
-        if (storage := _storage(tensor)) is not None:
-            self._copy_all(self._by_storage.get(storage, ()))
+        storage = _storage(tensor)
+        if storage is not None and storage._cdata in self._watched:
+            self._copy_all((tensor,))
 
     def _copy_all(self, tensors: Iterable[torch.Tensor | None]) -> None:
         for tensor in tensors:
-            if tensor is None or id(tensor) in self._copies or _storage(tensor) is None:
-                continue
-            with torch.no_grad():
-                self._copies[id(tensor)] = (tensor, tensor.detach().clone())
+            storage = None if tensor is None else _storage(tensor)
+            if storage is not None and storage._cdata not in self._copies:
+                self._copies[storage._cdata] = storage, _bytes(storage).clone()
 
     def unrestored(self) -> list[str]:
-        """Name what changed in a way that was not foreseen, and so could not be put back."""
-        return [
-            f"forward wrote to a parameter of shape {tuple(parameter.shape)} in a way that could "
-            "not be foreseen; its old values are lost"
-            for key, parameter in self._parameters.items()
-            if key in self._versions
-            and key not in self._copies
-            and parameter._version != self._versions[key]
-        ]
+        """Name what changed in a way that was not foreseen, and so cannot be put back."""
+        names = {id(parameter): name for name, parameter in self._model.named_parameters()}
+        lost = []
+        for state in self._tensors:
+            storage = _storage(state.data)
+            if (
+                state.version is not None
+                and state.tensor._version != state.version
+                and storage is not None
+                and storage._cdata not in self._copies
+            ):
+                name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.data.shape)}")
+                lost.append(f"forward wrote to {name} unforeseen; its old values are lost")
+        return lost
 
     def restore(self) -> None:
         """Put everything back."""
-        for container, before in self._contents:
+        for module, cls in self._classes:
+            if type(module) is not cls:
+                module.__class__ = cls  # a lazy layer that became a real one
+        for container, before in self._containers:
             _refill(container, before)
-        for module, attributes in self._attributes:
-            state = vars(module)
-            for name in state.keys() - attributes.keys():
-                del state[name]
-            for name, value in attributes.items():
-                if state.get(name, state) is not value:
-                    state[name] = value
-        with torch.no_grad():
-            for tensor, copy in self._copies.values():
-                if not _same_bytes(tensor, copy):
-                    tensor.detach().copy_(copy)
-        for parameter, requires_grad, gradient in self._flags:
-            if parameter.requires_grad != requires_grad:
-                parameter.requires_grad_(requires_grad)
-            if parameter.grad is not gradient:
-                parameter.grad = gradient
+        # Outside of inference mode, a tensor that was made in it may not be written to.
+        with torch.inference_mode():
+            for storage, copy in self._copies.values():
+                if storage.nbytes() != copy.numel():
+                    storage.resize_(copy.numel())
+                now = _bytes(storage)
+                if not torch.equal(now, copy):
+                    now.copy_(copy)
+        for state in self._tensors:
+            with suppress(*_NO_STORAGE):
+                state.put_back()
+            if state.version not in (None, state.tensor._version) and self._kept(state.data):
+                state.counter.__exit__(None, None, None)
+        for rewind in self._rewinders:
+            rewind()
+        for array, array_before in self._arrays:
+            if array.tobytes() != array_before.tobytes():
+                array[...] = array_before
+
+    def _kept(self, tensor: torch.Tensor) -> bool:
+        storage = _storage(tensor)
+        return storage is not None and storage._cdata in self._copies
 
 
 @contextmanager
-def guest(model: nn.Module, *, training: bool) -> Iterator[Guest]:
+def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Guest]:
     """Switch a model to one mode, and put everything back at the end.
 
     Args:
         model: The live module.
+        inputs: What forward will be given.
         training: The mode that it is to run in.
     """
     with ExitStack() as stack:
         stack.enter_context(preserved_randomness())
-        observed = Guest(model)
+        stack.enter_context(preserved_defaults())
+        observed = Guest(model, inputs)
         stack.callback(observed.restore)
-        model.train(training)
+        if training:
+            model.train()
+        else:
+            model.eval()
         yield observed
 
 
 @contextmanager
-def preserved_randomness() -> Iterator[None]:
-    """Put the random state of Python, NumPy and torch, on all devices, back at the end."""
-    python_state = random.getstate()
-    # NumPy is not imported for this alone: what is not loaded cannot have been used.
-    numpy: types.ModuleType | None = sys.modules.get("numpy")
-    numpy_state: Any = numpy.random.get_state() if numpy else None
+def preserved_defaults() -> Iterator[None]:
+    """Put torch's default dtype and device back at the end, and leave no bytecode files meanwhile.
+
+    What forward imports lies beside the user's file, and so would its `__pycache__`.
+    """
+    writes_no_bytecode, dtype = sys.dont_write_bytecode, torch.get_default_dtype()
+    device = torch.get_default_device()
+    sys.dont_write_bytecode = True
     try:
-        with torch.random.fork_rng(devices=_initialised_devices()):
-            yield
+        yield
     finally:
-        random.setstate(python_state)
-        if numpy and numpy_state is not None:
-            numpy.random.set_state(numpy_state)
+        sys.dont_write_bytecode = writes_no_bytecode
+        if torch.get_default_dtype() != dtype:
+            torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
 
 
-def _initialised_devices() -> list[int]:
-    return list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-
-
-def _same_bytes(tensor: torch.Tensor, copy: torch.Tensor) -> bool:
-    if tensor.shape != copy.shape or tensor.dtype != copy.dtype:
-        return False
+def _state(tensor: torch.Tensor) -> _Tensor | None:
+    if is_uninitialised(tensor):
+        version = counter = None
+    else:
+        version = None if tensor.is_inference() else tensor._version
+        counter = None if version is None else _unsafe_preserve_version_counter(tensor)
     try:
-        return bool(torch.equal(tensor, copy))  # a NaN is unequal to itself: then it is rewritten
-    except (RuntimeError, NotImplementedError):
-        return False
-
-
-def _storage(tensor: torch.Tensor) -> int | None:
-    """The address of a tensor's storage in torch; None where it has none, or holds no values."""
-    try:
-        return None if tensor.is_meta else tensor.untyped_storage()._cdata
-    except (RuntimeError, NotImplementedError, ValueError):
+        return _Tensor(
+            tensor=tensor,
+            cls=type(tensor),
+            data=tensor.data,
+            requires_grad=tensor.requires_grad,
+            gradient=tensor.grad if tensor.is_leaf else None,
+            version=version,
+            counter=counter,
+        )
+    except _NO_STORAGE:
         return None
 
 
-def _refill(container: _Container, before: _Container) -> None:
+def _layout(tensor: torch.Tensor) -> tuple[Any, ...]:
+    storage = _storage(tensor)
+    if storage is None:
+        return (tensor.shape, tensor.dtype, tensor.device)
+    return (storage._cdata, tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.dtype)
+
+
+def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
+    """A tensor's storage; None where it has none, or holds no values."""
+    try:
+        return None if tensor.is_meta else tensor.untyped_storage()
+    except _NO_STORAGE:
+        return None
+
+
+def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
+    """View a whole storage as bytes: they can be compared and copied whatever they stand for."""
+    return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+
+
+def _copy(container: Container) -> Container:
+    return dict(container.items()) if isinstance(container, dict) else container.copy()
+
+
+def _refill(container: Container, before: Container) -> None:
     """Give a container its old entries again, each the same object, without replacing it."""
+    if not container and not before:
+        return  # as most hook dictionaries are
     if isinstance(container, dict) and isinstance(before, dict):
-        unchanged = list(container) == list(before) and all(
-            container[key] is before[key] for key in before
-        )
-        if not unchanged:
+        if not (_same(container, before) and _same(container.values(), before.values())):
             container.clear()
             container.update(before)
-    elif isinstance(container, list) and isinstance(before, list):
-        container[:] = before
     elif isinstance(container, set) and isinstance(before, set):
+        if container != before:
+            container.clear()
+            container.update(before)
+    elif isinstance(container, (list, deque)) and not _same(container, before):
         container.clear()
-        container.update(before)
+        container.extend(before)
+
+
+def _same(one: Iterable[Any], other: Iterable[Any]) -> bool:
+    one, other = list(one), list(other)
+    return len(one) == len(other) and all(left is right for left, right in zip(one, other, strict=True))

@@ -7,27 +7,42 @@ torch is replaced. What is recorded are drafts; `steps` makes the frozen records
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.jit import ScriptModule
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from netinspect.capture.describe import describe, describe_call, tensors_of
-from netinspect.capture.frames import Place, calling_lines, source_line
+from netinspect.capture.frames import Place, calling_lines, is_library, source_line
 from netinspect.capture.guest import Guest
 from netinspect.records.steps import Step
 from netinspect.records.values import Structure, Value
 
 # Methods that read a tensor's values into Python: the points where data decides what happens next.
-_READS = frozenset({"item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__"})
+_READS = frozenset(
+    {
+        "item", "tolist", "numpy", "__array__", "__bool__", "__int__", "__float__", "__complex__",
+        "__index__", "__contains__", "equal", "allclose", "is_nonzero", "backward",
+    }
+)  # fmt: skip
 
-# Methods that write to their first argument though their names do not end in an underscore.
-_WRITES = frozenset({"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__"})
+# Methods that write to their first argument though their names do not end in an underscore, and those
+# that hand its memory out, so that nobody sees what is written to it.
+_WRITES = frozenset(
+    {
+        "__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ifloordiv__",
+        "__imod__", "__ipow__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__",
+    }
+)  # fmt: skip
+_LENDS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "untyped_storage", "storage"})
 
 
 @dataclass(slots=True)
@@ -47,20 +62,16 @@ class Draft:
     parameters: tuple[str, ...]
     source: Place | None
     site: Place | None
+    library: bool
+    """Whether it is a call of a module whose class is torch's."""
+
     handled: BaseException | None
     """The exception that was being handled when the call began; not one of its own."""
 
     output: Value | None = None
     grad_fn: str | None = None
-    failed: bool = False
-
-
-@dataclass(slots=True)
-class _Names:
-    """Paths and dotted names of the live objects of one model, by identity."""
-
-    modules: dict[int, str] = field(default_factory=dict)
-    tensors: dict[int, str] = field(default_factory=dict)
+    error: BaseException | None = None
+    """What it raised, be it caught further up or not."""
 
 
 class Recorder(TorchFunctionMode):
@@ -75,28 +86,45 @@ class Recorder(TorchFunctionMode):
     def __init__(self, model: nn.Module, observed: Guest, *, with_grad: bool) -> None:
         super().__init__()
         self.drafts: list[Draft] = []
-        self.failing: Draft | None = None
-        self._failure: BaseException | None = None
+        self.elsewhere = 0
+        """Calls of modules in other threads, where neither order nor functions can be seen."""
+
+        self.hidden: dict[str, int] = {}
+        """Calls of modules that are held but not registered, by class name."""
+
         self._model = model
         self._guest = observed
         self._with_grad = with_grad
+        self._thread: int | None = None
         self._stack: list[Draft] = []
         self._calls: dict[str, int] = {}
         self._producers: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
-        self._names = _Names()
+        self._modules: dict[int, tuple[nn.Module, str]] = {}
+        self._tensors: dict[int, str] = {}
         for path, module in model.named_modules():
-            self._names.modules[id(module)] = path
+            self._modules[id(module)] = module, path
             prefix = f"{path}." if path else ""
             for entries in (module._parameters, module._buffers):
                 for name, tensor in entries.items():
                     if tensor is not None:
-                        self._names.tensors.setdefault(id(tensor), prefix + name)
+                        self._tensors.setdefault(id(tensor), prefix + name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
+        """A forward that copies a module copies our hooks with it; they stay those of one recorder."""
+        return self
 
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
         """Attach the hooks and enter the mode; undo both at the end."""
         with ExitStack() as stack:
-            for module in self._model.modules():
+            scripted = [each for each, _ in self._modules.values() if isinstance(each, ScriptModule)]
+            if scripted:
+                # They take no hooks of their own; those for every module of the process they run.
+                stack.callback(register_module_forward_pre_hook(self._enter_script).remove)
+                stack.callback(register_module_forward_hook(self._leave_script, always_call=True).remove)
+            for module, _ in self._modules.values():
+                if isinstance(module, ScriptModule):
+                    continue
                 has_own = bool(module._forward_pre_hooks)
                 # First, so that what the module's own pre-hooks do is told as part of its call.
                 before = module.register_forward_pre_hook(
@@ -111,11 +139,26 @@ class Recorder(TorchFunctionMode):
                     self._leave_module, with_kwargs=True, always_call=True
                 )
                 stack.callback(after.remove)
+            for module in self._guest.hidden:
+                if isinstance(module, ScriptModule):
+                    continue
+                stack.callback(module.register_forward_pre_hook(self._see_hidden).remove)
+            self._thread = threading.get_ident()
+            stack.callback(self._stop)
             stack.enter_context(self)
             yield self
 
-    def steps(self) -> tuple[Step, ...]:
-        """Freeze the drafts."""
+    def _stop(self) -> None:
+        self._thread = None
+
+    def steps(self, failure: BaseException | None = None) -> tuple[Step, ...]:
+        """Freeze the drafts.
+
+        Args:
+            failure: What ended forward, if it failed: the steps that raised it failed, while one whose
+                exception was caught did not.
+        """
+        fatal = set(map(id, _with_causes(failure)))
         return tuple(
             Step(
                 index=draft.index,
@@ -132,37 +175,54 @@ class Recorder(TorchFunctionMode):
                 site=source_line(draft.site),
                 producers=draft.producers,
                 parameters=draft.parameters,
-                failed=draft.failed,
+                failed=id(draft.error) in fatal,
                 grad_fn=draft.grad_fn,
             )
             for draft in self.drafts
         )
 
-    @property
-    def open_modules(self) -> list[str]:
-        """Paths of the module calls that have begun and not ended, outermost first."""
-        return [draft.module for draft in self._stack]
+    def innermost(self, error: BaseException) -> Draft | None:
+        """Return the innermost call that raised an exception; None where none of ours did."""
+        # Calls end from the inside outwards, so the innermost one began last.
+        return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
 
     # --- modules: hooks -------------------------------------------------------------------------
 
     def _enter_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        path = self._names.modules.get(id(module), "")
+        if (path := self._path(module)) is None:
+            return
         self._calls[path] = self._calls.get(path, 0) + 1
         cls = type(module)
         with torch._C.DisableTorchFunction():
             draft = self._begin(
                 "module", cls.__name__, f"{cls.__module__}.{cls.__qualname__}", path, args, kwargs
             )
+        draft.library = is_library(cls)
         self._stack.append(draft)
 
     def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        with torch._C.DisableTorchFunction():
-            self._stack[-1].inputs = describe_call(args, kwargs)
+        if self._path(module) is not None:
+            with torch._C.DisableTorchFunction():
+                self._stack[-1].inputs = describe_call(args, kwargs)
+
+    def _enter_script(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if isinstance(module, ScriptModule):
+            self._enter_module(module, args, {})
+
+    def _leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if isinstance(module, ScriptModule):
+            self._leave_module(module, args, {}, output)
+
+    def _see_hidden(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if self._thread is not None:
+            name = type(module).__name__
+            self.hidden[name] = self.hidden.get(name, 0) + 1
 
     def _leave_module(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        path = self._names.modules.get(id(module), "")
+        if (path := self._path(module)) is None:
+            return
         # A call that was cut off without its hook, by a BaseException or a JIT frame, is dropped.
         while self._stack and self._stack[-1].module != path:
             self._stack.pop()
@@ -171,10 +231,18 @@ class Recorder(TorchFunctionMode):
         draft = self._stack.pop()
         error = sys.exc_info()[1]
         if error is not None and error is not draft.handled:
-            self._fail(draft, error)
+            draft.error = error
             return
         with torch._C.DisableTorchFunction():
             self._end(draft, output)
+
+    def _path(self, module: nn.Module) -> str | None:
+        """The path of a module that is to be recorded; None for a copy of one, or in another thread."""
+        if self._thread != threading.get_ident():
+            self.elsewhere += self._thread is not None
+            return None
+        entry = self._modules.get(id(module))
+        return entry[1] if entry is not None and entry[0] is module else None
 
     # --- functions: the mode --------------------------------------------------------------------
 
@@ -188,25 +256,26 @@ class Recorder(TorchFunctionMode):
         """Run one torch function and record it. Called by torch, with the mode itself off."""
         kwargs = kwargs or {}
         name = _plain_name(func)
+        writes = (name[-1:] == "_" and name[-2:] != "__") or name in _WRITES or "out" in kwargs
+        for tensor in _written(name, args, kwargs, writes=writes):
+            self._guest.about_to_write(tensor)
         if name in _SILENT:
             return func(*args, **kwargs)
-        writes = (name[-1] == "_" and name[-2:] != "__") or name in _WRITES or "out" in kwargs
-        if writes:
-            for tensor in tensors_of((args[:1], kwargs.get("out"))):
-                self._guest.about_to_write(tensor)
         path = self._stack[-1].module if self._stack else ""
-        draft = self._begin("function", name, _qualified_name(func, name), path, args, kwargs)
+        with torch._C.DisableTorchFunction():
+            draft = self._begin("function", name, _qualified_name(func, name), path, args, kwargs)
         try:
             output = func(*args, **kwargs)
         except BaseException as error:
-            self._fail(draft, error)
+            draft.error = error
             raise
         result = args[0] if writes and output is None and args else output
-        if name in _READS or next(tensors_of(result), None) is not None:
-            self._end(draft, result)
-        elif self.drafts[-1] is draft:
-            # It read a size, a flag or the like: nothing flowed through it.
-            self.drafts.pop()
+        with torch._C.DisableTorchFunction():
+            if name in _READS or next(tensors_of(result), None) is not None:
+                self._end(draft, result)
+            elif self.drafts[-1] is draft:
+                # It read a size, a flag or the like: nothing flowed through it.
+                self.drafts.pop()
         return output
 
     # --- both -----------------------------------------------------------------------------------
@@ -223,7 +292,7 @@ class Recorder(TorchFunctionMode):
         producers: list[int] = []
         parameters: list[str] = []
         for tensor in tensors_of((args, kwargs)):
-            known = self._names.tensors.get(id(tensor))
+            known = self._tensors.get(id(tensor))
             if known is not None:
                 parameters.append(known)
             elif (producer := self._producer(tensor)) is not None:
@@ -243,7 +312,9 @@ class Recorder(TorchFunctionMode):
             producers=tuple(dict.fromkeys(producers)),
             parameters=tuple(dict.fromkeys(parameters)),
             source=source,
-            site=site,
+            # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
+            site=site if parent is not None and parent.library else None,
+            library=False,
             handled=sys.exc_info()[1],
         )
         self.drafts.append(draft)
@@ -260,23 +331,48 @@ class Recorder(TorchFunctionMode):
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
 
-    def _fail(self, draft: Draft, error: BaseException) -> None:
-        draft.failed = True
-        if error is not self._failure:
-            # The first to see an exception is the innermost call.
-            self._failure = error
-            self.failing = draft
-
-    def failed_step(self, error: BaseException) -> Draft | None:
-        """Return the innermost step that raised `error`; None where plain Python code did."""
-        draft = self.failing if error is self._failure else None
-        return draft if draft is not None and draft.kind == "function" else None
-
     def _producer(self, tensor: torch.Tensor) -> int | None:
         entry = self._producers.get(id(tensor))
         # An address is used again once its tensor is gone; the reference tells the two apart.
         return entry[1] if entry is not None and entry[0]() is tensor else None
 
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception, and those that it was raised from or while handling."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _written(
+    name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, writes: bool
+) -> Iterator[torch.Tensor]:
+    """Yield the tensors that a call may write to."""
+    if writes:
+        yield from tensors_of((args[:1], kwargs.get("out")))
+    elif name in _LENDS:
+        yield from tensors_of(args[:1])
+    elif kwargs.get("inplace") is True or (
+        name in _INPLACE_BY_FLAG and any(value is True for value in args[1:])
+    ):
+        yield from tensors_of((args[:1], kwargs.get("input")))
+    elif name in ("embedding", "embedding_bag"):
+        if kwargs.get("max_norm") is not None or (len(args) > 3 and args[3] is not None):
+            yield from tensors_of((args[1:2], kwargs.get("weight")))
+    elif name in ("batch_norm", "instance_norm"):
+        yield from tensors_of((args[1:3], kwargs.get("running_mean"), kwargs.get("running_var")))
+
+
+# Functions that work in place where a flag says so.
+_INPLACE_BY_FLAG = frozenset(
+    {
+        "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "rrelu", "hardtanh", "hardswish",
+        "hardsigmoid", "silu", "mish", "threshold", "dropout", "alpha_dropout", "dropout1d", "dropout2d",
+        "dropout3d", "feature_alpha_dropout",
+    }
+)  # fmt: skip
 
 # Reads of shapes and flags come many times a layer; they are let through without a look.
 _SILENT = frozenset(
@@ -291,7 +387,8 @@ _SILENT = frozenset(
 
 
 def _plain_name(func: Callable[..., Any]) -> str:
-    name: str = getattr(func, "__name__", None) or type(func).__name__
+    # `torch.ops.aten.relu_.default` is named with its overload.
+    name: str = (getattr(func, "__name__", None) or type(func).__name__).partition(".")[0]
     if name in ("__get__", "__set__", "__delete__"):
         # A property such as Tensor.T: the descriptor is the bound object of the accessor.
         name = getattr(getattr(func, "__self__", None), "__name__", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -15,9 +15,11 @@ from torch import nn
 from netinspect.capture.arguments import Argument, split
 from netinspect.capture.backward import run_backward
 from netinspect.capture.code import class_code
+from netinspect.capture.describe import describe
 from netinspect.capture.frames import raising_line
 from netinspect.capture.guest import guest
 from netinspect.capture.recorder import Recorder
+from netinspect.capture.seeds import seed_everything
 from netinspect.capture.statistics import statistics
 from netinspect.capture.walk import (
     global_hooks,
@@ -71,6 +73,8 @@ class _Forward:
     backward: Backward | None = None
     gradients: dict[int, Gradient | None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
+    """The named tensors as forward left them; only where it gave some of them their sizes."""
 
 
 def capture(
@@ -100,6 +104,7 @@ def capture(
     ran = _Forward()
     if arguments is not None:
         ran = _observe(model, arguments, options)
+        parameters, buffers = ran.tensors or (parameters, buffers)
         parameters = _with_gradients(model, parameters, ran.gradients)
     if options.values or options.statistics:
         live = _live_tensors(model)
@@ -135,27 +140,87 @@ def capture(
 
 
 def _observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> _Forward:
+    ran = _run(model, arguments, options, with_graph=options.backward)
+    failure = ran.failure
+    if failure is not None and not options.backward and "does not require grad" in failure.message:
+        # A forward that differentiates needs the graph that is spared all others.
+        ran = _run(model, arguments, options, with_graph=True)
+    return ran
+
+
+def _run(
+    model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions, *, with_graph: bool
+) -> _Forward:
     args, kwargs = split(arguments)
     ran = _Forward()
     output: Any = None
-    with guest(model, training=options.training) as observed, ExitStack() as stack:
-        torch.manual_seed(options.seed)
-        stack.enter_context(torch.set_grad_enabled(options.backward))
+    error: BaseException | None = None
+    with ExitStack() as stack:
+        # A caller's inference mode would leave nothing to differentiate.
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.set_grad_enabled(with_graph))
+        try:
+            observed = stack.enter_context(guest(model, (args, kwargs), training=options.training))
+        except Exception as raised:  # the model's own train() or eval()
+            ran.failure = _plain_failure(raised)
+            return ran
+        seed_everything(options.seed)
         recorder = Recorder(model, observed, with_grad=options.backward)
         try:
             with recorder.recording():
                 output = run_forward(model, args, kwargs)
-        except Exception as error:  # the model's own failure is a finding
-            ran.failure = _failure(error, recorder)
-        ran.steps = recorder.steps()
-        if ran.failure is None:
-            ran.output = ran.steps[0].output if ran.steps else None
+        except (Exception, SystemExit) as raised:  # the model's own failure is a finding
+            error = raised
+            ran.failure = _failure(raised, recorder)
+        ran.steps = recorder.steps(error)
+        if error is None:
+            ran.output = ran.steps[0].output if ran.steps else describe(output)
             if options.values:
-                ran.output_values = repr(output)
+                ran.output_values = _spell(output)
             if options.backward:
                 _differentiate(model, output, options, ran)
+        if observed.lazy:
+            ran.tensors = walk_tensors(model)
+            ran.warnings.append(
+                "lazy layers took their sizes from this input; the model itself still has none"
+            )
+        ran.warnings += _limits(model, recorder)
         ran.warnings += observed.unrestored()
+        # An exception holds the frames that it passed, and they hold everything.
+        recorder.drafts.clear()
     return ran
+
+
+def _limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
+    """Tell what could not be seen."""
+    scripted = [
+        path for path, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)
+    ]
+    outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
+    if outermost:
+        names = _several([path or type(model).__name__ for path in outermost])
+        yield f"TorchScript shows nothing of what happens inside: {names}"
+    if recorder.hidden:
+        count = sum(recorder.hidden.values())
+        yield (
+            f"forward called {count} time{'s' if count > 1 else ''} modules that are not registered "
+            f"({_several(list(recorder.hidden))}), as in a plain list: they are no part of the model, "
+            "nor are their parameters"
+        )
+    if recorder.elsewhere:
+        yield f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps"
+
+
+def _several(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _spell(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # the user's own code
+        return f"<its repr raised {type(error).__name__}>"
 
 
 def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -169,29 +234,26 @@ def _differentiate(model: nn.Module, output: Any, options: CaptureOptions, ran: 
     try:
         ran.backward, gradients = run_backward(output, parameters, seed=options.seed)
     except Exception as error:  # the model's own failure is a finding
-        ran.failure = Failure(
-            step=None,
-            module="",
-            type=type(error).__name__,
-            message=str(error),
-            place=raising_line(error),
-            phase="backward",
-        )
+        ran.failure = replace(_plain_failure(error), phase="backward")
     else:
         ran.gradients = {
             id(parameter): gradient for parameter, gradient in zip(parameters, gradients, strict=True)
         }
 
 
-def _failure(error: Exception, recorder: Recorder) -> Failure:
-    step = recorder.failed_step(error)
-    failing = recorder.failing
-    message = str(error) or "".join(traceback.format_exception_only(error)).strip()
+def _failure(error: BaseException, recorder: Recorder) -> Failure:
+    failure, draft = _plain_failure(error), recorder.innermost(error)
+    if draft is None:
+        return failure
+    return replace(failure, step=draft.index if draft.kind == "function" else None, module=draft.module)
+
+
+def _plain_failure(error: BaseException) -> Failure:
     return Failure(
-        step=None if step is None else step.index,
-        module=failing.module if failing is not None else "",
+        step=None,
+        module="",
         type=type(error).__name__,
-        message=message,
+        message=str(error) or "".join(traceback.format_exception_only(error)).strip(),
         place=raising_line(error),
     )
 
@@ -216,6 +278,6 @@ def _with_gradients(
 def _with_values(entry: Entry, tensor: torch.Tensor, options: CaptureOptions) -> Entry:
     return replace(
         entry,
-        values=repr(tensor) if options.values else None,
+        values=_spell(tensor) if options.values else None,
         statistics=statistics(tensor) if options.statistics else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from netinspect.capture.describe import is_uninitialised
 from netinspect.records.tensors import Statistics
 
 _CHUNK = 1 << 22
@@ -16,7 +17,14 @@ def statistics(tensor: torch.Tensor) -> Statistics | None:
         Mean, standard deviation, minimum and maximum over the finite elements, and the counts of
         zeros, NaN and infinities over all; None for a tensor without readable real values.
     """
-    if tensor.is_meta or tensor.is_complex() or tensor.layout != torch.strided:
+    if (
+        is_uninitialised(tensor)
+        or tensor.is_meta
+        or tensor.is_complex()
+        or tensor.is_quantized
+        or tensor.is_nested
+        or tensor.layout != torch.strided
+    ):
         return None
     zeros = nan = inf = finite = 0
     mean = squares = 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import inspect
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import torch
@@ -41,7 +42,15 @@ class TensorIdentities:
             if tensor.numel() == 0:
                 return id(tensor)
             storage = tensor.untyped_storage()._cdata
-            return storage, tensor.storage_offset(), tensor.numel()
+            # Dimensions from the widest stride, joined where one runs on where the next one ends: the
+            # same for a tensor, its transpose and its flat view.
+            runs: list[list[int]] = []
+            for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True):
+                if runs and size > 1 and runs[-1][0] == stride * size:
+                    runs[-1] = [stride, runs[-1][1] * size]
+                elif size > 1:
+                    runs.append([stride, size])
+            return storage, tensor.storage_offset(), tensor.dtype, tuple(map(tuple, runs))
         except (RuntimeError, NotImplementedError, ValueError):
             # Sparse and uninitialised tensors have no storage to compare.
             return id(tensor)
@@ -151,7 +160,12 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     cls: Any = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
     state = vars(module)
-    forward = _forward_place(state.get("forward", cls.forward))
+    # Statically, for a compiled class answers only through an instance. One that was patched on the
+    # instance is not cached: it may hold the model itself.
+    if "forward" in state:
+        _, forward_file, forward_line = callable_place(state["forward"])
+    else:
+        forward_file, forward_line = _forward_place(cls)
     return Module(
         path=path,
         name=path.rpartition(".")[2],
@@ -161,8 +175,8 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         library=library,
         file=file,
         line=line,
-        forward_file=forward[0],
-        forward_line=forward[1],
+        forward_file=forward_file,
+        forward_line=forward_line,
         extra=_extra(module),
         training=module.training,
         parameters=tuple(_paths(path, module._parameters)),
@@ -193,7 +207,7 @@ def _paths(path: str, entries: dict[str, Any]) -> Iterator[str]:
     return (join_path(path, name) for name, value in entries.items() if value is not None)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def _describe_class(
     cls: Any,
 ) -> tuple[str, str, tuple[str, ...], bool, str | None, int | None]:
@@ -206,9 +220,9 @@ def _describe_class(
     return cls.__name__, f"{cls.__module__}.{cls.__qualname__}", bases, is_library(cls), file, line
 
 
-@functools.lru_cache(maxsize=4096)
-def _forward_place(forward: Any) -> tuple[str | None, int | None]:
-    _, file, line = callable_place(forward)
+@functools.lru_cache(maxsize=256)
+def _forward_place(cls: Hashable) -> tuple[str | None, int | None]:
+    _, file, line = callable_place(inspect.getattr_static(cls, "forward"))
     return file, line
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import nn
 
 from netinspect.capture.frames import callable_place, raising_line
-from netinspect.capture.guest import preserved_randomness
+from netinspect.capture.guest import preserved_defaults
+from netinspect.capture.seeds import preserved_randomness, seed_everything
 from netinspect.errors import LoadError, closest
 from netinspect.sources.target import Target
 
@@ -37,8 +38,8 @@ def build_module(target: Target, arguments: Mapping[str, Any], *, seed: int) -> 
     Raises:
         LoadError: It does not import, holds no such name, or cannot be constructed.
     """
-    with preserved_randomness():
-        torch.manual_seed(seed)
+    with preserved_randomness(), preserved_defaults():
+        seed_everything(seed)
         namespace = _import(target)
         name = target.name or _only_candidate(target, namespace)
         found = _look_up(target, namespace, name)
@@ -56,23 +57,55 @@ def _import(target: Target) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    name = path.stem
-    if not name.isidentifier() or name in sys.modules or name in sys.stdlib_module_names:
-        name = f"netinspect_target_{name}"
+    name = _module_name(path)
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise LoadError(f"{path} is not a Python file")
-    if str(path.parent) not in sys.path:
-        # As for a script: files beside it can be imported.
-        sys.path.insert(0, str(path.parent))
+    folder = str(path.parent)
+    # As for a script: files beside it can be imported, and are found first.
+    sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
+    _forget_siblings(folder)
+    before = set(sys.modules)
     module = importlib.util.module_from_spec(specification)
+    replaced = sys.modules.get(name)
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
+        if replaced is not None:
+            sys.modules[name] = replaced
         raise
+    finally:
+        _siblings.setdefault(folder, set()).update(
+            each
+            for each in sys.modules.keys() - before - {name}
+            if (getattr(sys.modules[each], "__file__", None) or "").startswith(folder + os.sep)
+        )
     return module
+
+
+_siblings: dict[str, set[str]] = {}
+"""Names of the modules that targets have imported from their own folder, by folder."""
+
+
+def _forget_siblings(folder: str) -> None:
+    """Make room for a file's siblings: those of another folder may have the same names."""
+    for other in _siblings.keys() - {folder}:
+        for name in _siblings.pop(other):
+            sys.modules.pop(name, None)
+
+
+def _module_name(path: Path) -> str:
+    """Choose the name that a file is imported under: its own, where nothing else has it."""
+    name = path.stem
+    if not name.isidentifier() or name in sys.stdlib_module_names:
+        name = f"netinspect_target_{name}"
+    free, number = name, 1
+    while free in sys.modules and getattr(sys.modules[free], "__file__", None) != str(path):
+        number += 1
+        free = f"netinspect_target_{path.stem}_{number}"
+    return free
 
 
 def _only_candidate(target: Target, namespace: ModuleType) -> str:
@@ -95,13 +128,15 @@ def _only_candidate(target: Target, namespace: ModuleType) -> str:
 
 
 def _candidates(namespace: ModuleType) -> list[str]:
-    return [
-        name
-        for name, value in vars(namespace).items()
-        if isinstance(value, type)
-        and issubclass(value, nn.Module)
-        and value.__module__ == namespace.__name__
-    ]
+    names: dict[type, str] = {}
+    for name, value in vars(namespace).items():
+        if (
+            isinstance(value, type)
+            and issubclass(value, nn.Module)
+            and value.__module__ == namespace.__name__
+        ):
+            names.setdefault(value, name)  # a class under two names is one candidate
+    return list(names.values())
 
 
 def _look_up(target: Target, namespace: ModuleType, name: str) -> Any:
@@ -183,9 +218,7 @@ def _check_arguments(target: Target, name: str, function: Any, arguments: Mappin
 
 @contextmanager
 def _user_code(failed: str) -> Iterator[None]:
-    """Run code of the user's: tell its exceptions at their own line, leave no files behind."""
-    writes_bytecode = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True
+    """Run code of the user's: tell its exceptions at their own line."""
     try:
         yield
     except LoadError:
@@ -210,8 +243,6 @@ def _user_code(failed: str) -> Iterator[None]:
             place=_spell_place(error),
             hint=_import_hint(error),
         ) from error
-    finally:
-        sys.dont_write_bytecode = writes_bytecode
 
 
 def _spell_place(error: BaseException) -> str | None:

@@ -1,0 +1,74 @@
+"""What a model can reach and so may change while it runs: modules, containers, tensors, generators."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections import deque
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+
+from netinspect.capture.seeds import GENERATORS, Generator
+
+Container = dict[Any, Any] | list[Any] | set[Any] | deque[Any]
+
+# What cannot hold anything that changes; most of what a model holds is such.
+_ATOMS = frozenset(
+    {bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype, torch.device}
+    | {types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType}
+)
+
+
+class Reach:
+    """Everything reachable from a model through attributes and plain containers, each once.
+
+    Objects of foreign classes are not entered: behind a logger or a trainer is the whole program.
+    Only dataclasses and simple namespaces are, as they are containers by another name.
+
+    Args:
+        model: Where to start.
+        inputs: What forward will be given; its tensors are reached as well.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Any = ()) -> None:
+        self.modules: list[nn.Module] = []
+        self.containers: list[Container] = []
+        self.tensors: list[torch.Tensor] = []
+        self.arrays: list[numpy.ndarray[Any, Any]] = []
+        self.generators: list[Generator] = []
+        seen: set[int] = set()
+        waiting: list[Any] = [inputs, model]
+        while waiting:
+            value = waiting.pop()
+            if type(value) in _ATOMS or id(value) in seen:
+                continue
+            seen.add(id(value))
+            waiting.extend(self._sort(value))
+
+    def _sort(self, value: Any) -> Any:
+        """Put one value into its list, and return what is in it."""
+        if isinstance(value, torch.Tensor):
+            self.tensors.append(value)
+        elif isinstance(value, nn.Module):
+            self.modules.append(value)
+            return (vars(value),)
+        elif isinstance(value, dict):
+            self.containers.append(value)
+            return value.values()
+        elif isinstance(value, (list, set, deque)):
+            self.containers.append(value)
+            return value
+        elif isinstance(value, tuple):
+            return value
+        elif isinstance(value, numpy.ndarray):
+            self.arrays.append(value)
+        elif isinstance(value, GENERATORS):
+            self.generators.append(value)
+        elif isinstance(value, types.SimpleNamespace) or (
+            dataclasses.is_dataclass(value) and hasattr(value, "__dict__")
+        ):
+            return (vars(value),)
+        return ()
