@@ -176,6 +176,7 @@ def save(trace: Trace, file: str | os.PathLike[str]) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
+    from netinspect.files import write_whole
     from netinspect.records.saved import dump_trace
 
     write_whole(Path(file), dump_trace(trace))
@@ -338,32 +339,6 @@ def models() -> View[Samples]:
     from netinspect.sources.samples import describe_sample, sample_names
 
     return View(Samples(samples=tuple(map(describe_sample, sample_names()))))
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file so that it is never seen half written.
-
-    Raises:
-        UsageError: It cannot be written; an old file stays as it was.
-    """
-    try:
-        if file.exists() and not file.is_file():
-            if file.is_dir():
-                raise IsADirectoryError(21, "Is a directory")
-            file.write_text(text, encoding="utf-8")  # a device or pipe, such as /dev/stdout
-            return
-        part = file.with_name(f".{file.name}.{os.getpid()}.part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {file}",
-            cause=error.strerror,
-            hint="name a file in a folder that exists and may be written to",
-        ) from error
 
 
 def _read(target: Target, *, given: bool) -> Trace:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netinspect.analyze.structure import matches
+from netinspect.analyze.select import select
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import first_names, ties, totals
-from netinspect.errors import SavedTraceError, UsageError, closest
+from netinspect.errors import SavedTraceError
 from netinspect.records.reports.params import Parameters, TensorRow
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
@@ -47,11 +47,6 @@ def list_parameters(
         UsageError: `sort` is no such key.
         SavedTraceError: Values or statistics were asked of a trace that has none.
     """
-    if sort is not None and sort not in SORT_KEYS:
-        raise UsageError(
-            f"cannot sort by {sort!r}",
-            hint=closest(sort, SORT_KEYS) or f"one of {', '.join(SORT_KEYS)}",
-        )
     tensors: list[Parameter | Buffer] = [*trace.parameters]
     if buffers:
         tensors += trace.buffers
@@ -85,11 +80,15 @@ def list_parameters(
         )
         for tensor in tensors
     ]
-    kept = [row for row in rows if matches(row.name, include, exclude)]
-    if sort is not None:
-        kept.sort(key=SORT_KEYS[sort])
-    if top is not None:
-        kept = kept[:top]
+    kept = select(
+        rows,
+        lambda row: row.name,
+        include=include,
+        exclude=exclude,
+        keys=SORT_KEYS,
+        sort=sort,
+        top=top,
+    )
     return Parameters(
         subject=subject(trace),
         rows=tuple(kept),

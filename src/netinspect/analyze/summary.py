@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Literal as OneOf
 from typing import NamedTuple
 
-from netinspect.analyze.structure import Structure, matches
+from netinspect.analyze.select import select
+from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
-from netinspect.errors import UsageError, closest
 from netinspect.records.modules import Module
 from netinspect.records.reports.summary import Summary, SummaryRow
 from netinspect.records.steps import Step
@@ -53,22 +53,21 @@ def summarize(
     Raises:
         UsageError: `sort` is no such key.
     """
-    if sort is not None and sort not in SORT_KEYS:
-        raise UsageError(
-            f"cannot sort by {sort!r}",
-            hint=closest(sort, SORT_KEYS) or f"one of {', '.join(SORT_KEYS)}",
-        )
     structure = Structure(trace)
     whole = totals(trace)
     builder = _RowBuilder(structure, depth, whole.parameters)
     root = builder.executed() if operations and trace.steps else builder.defined("", 0)
     rows = list(_flatten(root, ()))
     everything = sum(row.parameters for row in rows)
-    kept = [row for row in rows if matches(row.path, include, exclude)]
-    if sort is not None:
-        kept.sort(key=SORT_KEYS[sort])
-    if top is not None:
-        kept = kept[:top]
+    kept = select(
+        rows,
+        lambda row: row.path,
+        include=include,
+        exclude=exclude,
+        keys=SORT_KEYS,
+        sort=sort,
+        top=top,
+    )
     return Summary(
         subject=subject(trace),
         rows=tuple(kept),

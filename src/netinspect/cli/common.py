@@ -13,6 +13,7 @@ from netinspect.cli.console import say, style_for, users_output_on_stderr, write
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
 from netinspect.errors import ForwardError
+from netinspect.files import write_whole
 
 if TYPE_CHECKING:
     from netinspect.records.reports.common import Diagnosis
@@ -133,7 +134,7 @@ def show(view: api.View[Report], output: OutputOptions, columns: str | None = No
 
     text = render(view.record, style_for(output, columns))
     if output.output is not None:
-        api.write_whole(output.output, text)
+        write_whole(output.output, text)
         if not output.quiet:
             say(f"written to {output.output}")
     else:

@@ -6,10 +6,9 @@ import ast
 from functools import cache
 from pathlib import Path
 
-import netinspect
 from netinspect.records.reports.samples import Sample
 
-_PACKAGE = Path(netinspect.__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 
 
 @cache

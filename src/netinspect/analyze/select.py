@@ -1,0 +1,56 @@
+"""Which rows of a table to keep, and in which order; the same for every table."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from netinspect.errors import UsageError, closest
+
+Row = TypeVar("Row")
+SortKeys = Mapping[str, Callable[[Row], tuple[float, str]]]
+"""What rows may be sorted by: numbers from the largest, ties and names from the first."""
+
+
+def select(
+    rows: Sequence[Row],
+    path: Callable[[Row], str],
+    *,
+    include: Iterable[str],
+    exclude: Iterable[str],
+    keys: SortKeys[Row],
+    sort: str | None,
+    top: int | None,
+) -> list[Row]:
+    """Filter, sort and limit rows.
+
+    Args:
+        rows: The rows, in their own order.
+        path: Returns the dotted path that patterns are held against.
+        include: Shell patterns such as `layer1.*`; if any, only paths that match one are kept.
+        exclude: Shell patterns of paths to leave out.
+        keys: What may be sorted by.
+        sort: One of the keys; None for the rows' own order.
+        top: Keep only so many; None for all.
+
+    Raises:
+        UsageError: `sort` is no such key.
+    """
+    if sort is not None and sort not in keys:
+        raise UsageError(
+            f"cannot sort by {sort!r}", hint=closest(sort, keys) or f"one of {', '.join(keys)}"
+        )
+    included, excluded = list(include), list(exclude)
+    kept = [
+        row
+        for row in rows
+        if (not included or _matches(path(row), included)) and not _matches(path(row), excluded)
+    ]
+    if sort is not None:
+        kept.sort(key=keys[sort])
+    return kept if top is None else kept[:top]
+
+
+def _matches(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
