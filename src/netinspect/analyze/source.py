@@ -129,8 +129,14 @@ class _Notes:
             ]
             first = ", ".join(dict.fromkeys(filter(None, (*inputs, *others))))
         parts = [first] if first else []
-        for step in run if chained else run[-1:]:
-            shapes = "FAILED" if step.failed else _shapes(step.output)
+        made_here = [
+            "FAILED" if step.failed else _shapes(step.output)
+            for index, step in enumerate(run)
+            if chained or not any(self._feeds(step, later) for later in run[index + 1 :])
+        ]
+        if not chained:
+            made_here = [", ".join(filter(None, made_here))]
+        for shapes in made_here:
             if shapes and (not parts or shapes != parts[-1]):
                 parts.append(shapes)
         if len(parts) == 1 and first:

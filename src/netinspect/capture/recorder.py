@@ -21,7 +21,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from netinspect.capture.describe import describe, describe_call, tensors_of
-from netinspect.capture.frames import Place, calling_lines, is_library, source_line
+from netinspect.capture.frames import Place, calling_lines, source_line
 from netinspect.capture.guest import Guest
 from netinspect.records.steps import Step
 from netinspect.records.values import Structure, Value
@@ -197,7 +197,8 @@ class Recorder(TorchFunctionMode):
             draft = self._begin(
                 "module", cls.__name__, f"{cls.__module__}.{cls.__qualname__}", path, args, kwargs
             )
-        draft.library = is_library(cls)
+        # A user's class may run a forward that it inherits from torch, as a subclass of Sequential.
+        draft.library = str(getattr(cls.forward, "__module__", "")).startswith("torch.")
         self._stack.append(draft)
 
     def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
