@@ -57,6 +57,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
     """
     to_file = options.output is not None
     chosen = _format_for(options)
+    asked_color = options.color is Color.ALWAYS and "color" in options.typed
     width = options.width
     if width is None and not to_file and is_terminal(sys.stdout):
         # A narrower terminal than this shows nothing useful; there lines run on.
@@ -73,7 +74,8 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
     return Style(
         format=chosen,
         width=width,
-        color=wants_color(None if to_file else sys.stdout, options.color),
+        # What a terminal or a CI prefers says nothing of files: there colour must be asked for.
+        color=asked_color if to_file else wants_color(sys.stdout, options.color),
         ascii_only=not to_file and is_ascii(sys.stdout),
         columns=names,
     )

@@ -79,6 +79,10 @@ def _dispatch(words: list[str]) -> ExitCode:
     from netinspect.config import Settings
 
     SETTINGS.set(Settings())
+    if os.environ.get("_NETINSPECT_COMPLETE") == "complete_bash":
+        from netinspect.cli.completion import join_words_of_bash
+
+        join_words_of_bash()
     command = typer.main.get_command(build_app())
     try:
         result = command.main(words, prog_name="netinspect", standalone_mode=False, obj=words)

@@ -1,0 +1,107 @@
+"""What the shell completes, without importing torch or running any file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netinspect.cli.completion import complete_target
+
+SHOW = """
+import sys
+from netinspect.cli.run import run
+code = run(sys.argv[1:])
+assert not {"torch", "numpy", "rich"} & set(sys.modules), "heavy imports"
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("len", ["lenet"]),
+        ("two", ["two_inputs"]),
+        ("al", ["alexnet"]),
+        ("net.", ["net.py"]),
+        ("fold", ["folder/"]),
+        ("save", ["saved.json"]),
+        ("sever", ["several.py"]),
+        ("several.py:", ["several.py:First", "several.py:Second", "several.py:Plain"]),
+        ("several.py:S", ["several.py:Second"]),
+        ("./several.py:S", ["./several.py:Second"]),
+        ("./net", ["./net.py"]),
+        ("folder/", ["folder/inner.py"]),
+        ("gone/", []),
+        ("gone.py:", []),
+        ("syntax.py:", []),
+        ("weights", []),
+        ("zzz", []),
+        ("\0", []),
+        ("\0.py:", []),
+    ],
+)
+def test_targets(workshop: Path, typed: str, completed: list[str]) -> None:
+    (workshop / "folder" / "inner.py").touch()
+    assert complete_target(typed) == completed
+
+
+def test_nothing_typed_yet_lists_samples_and_files(workshop: Path) -> None:
+    offered = complete_target("")
+    assert "lenet" in offered
+    assert "net.py" in offered
+    assert not any(each.startswith(".") for each in offered)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shells_script_is_shown(shell: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOW, "--show-completion", shell],
+        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "_NETINSPECT_COMPLETE" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+def told_to_bash(words: list[str], current: int) -> list[str]:
+    told = subprocess.run(
+        [sys.executable, "-m", "netinspect"],
+        env={
+            **os.environ,
+            "_NETINSPECT_COMPLETE": "complete_bash",
+            "COMP_WORDS": "\n".join(words),
+            "COMP_CWORD": str(current),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.stderr == ""
+    return told.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("netinspect su", ["summary"]),
+        ("netinspect summary len", ["lenet"]),
+        ("netinspect summary lenet --form", ["--format"]),
+        # Bash breaks words at colons, and replaces only what stands after the last one.
+        ("netinspect summary several.py : F", ["First"]),
+        ("netinspect summary several.py :", ["First", "Second", "Plain"]),
+    ],
+)
+def test_what_bash_is_told(workshop: Path, line: str, completed: list[str]) -> None:
+    words = line.split()
+    assert told_to_bash(words, len(words) - 1) == completed
+
+
+def test_bash_after_a_colon_with_an_empty_word(workshop: Path) -> None:
+    words = ["netinspect", "summary", "several.py", ":"]
+    assert told_to_bash(words, len(words)) == ["First", "Second", "Plain"]

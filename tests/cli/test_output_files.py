@@ -1,0 +1,129 @@
+"""`-o` and `--save`: where results go, in which form, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import Outcome
+
+Cli = Callable[..., Outcome]
+
+COMMANDS = [
+    ["summary", "--ops"],
+    ["summary", "--depth", "1", "--sort", "params", "--top", "2"],
+    ["params", "--buffers", "--stats"],
+    ["params", "--values"],
+    ["trace", "--grad", "--full"],
+    ["trace", "--values"],
+    ["tree", "--full"],
+    ["source"],
+    ["source", "--full"],
+    ["internals"],
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("out.json", "{\n"),
+        ("out.JSON", "{\n"),
+        ("out.csv", "path,class,"),
+        ("out.md", "### "),
+        ("out.markdown", "### "),
+        ("out.tsv", "path\tclass\t"),
+        ("out.txt", "LeNet  lenet\n"),
+        ("out", "LeNet  lenet\n"),
+    ],
+)
+def test_the_suffix_tells_the_format(cli: Cli, workshop: Path, name: str, start: str) -> None:
+    outcome = cli("summary", "lenet", "-o", name)
+    assert outcome.code == 0
+    assert outcome.out == ""
+    assert outcome.err == f"written to {name}\n"
+    text = Path(name).read_text(encoding="utf-8")
+    assert text.startswith(start)
+    assert "\x1b" not in text
+
+
+def test_a_text_file_is_drawn_with_branches_but_no_colour(
+    cli: Cli, workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    cli("tree", "lenet", "-o", "tree.txt")
+    text = Path("tree.txt").read_text(encoding="utf-8")
+    assert "└─ fc3    Linear(in_features=84, out_features=10, bias=True) " in text
+    assert "\x1b" not in text
+    cli("tree", "lenet", "-o", "tree.txt", "--color", "always")
+    assert "\x1b[1mLeNet" in Path("tree.txt").read_text(encoding="utf-8")
+
+
+def test_a_format_beats_the_suffix(cli: Cli, workshop: Path) -> None:
+    cli("summary", "lenet", "-o", "out.json", "--format", "csv")
+    rows = list(csv.DictReader(Path("out.json").read_text(encoding="utf-8").splitlines()))
+    assert [row["path"] for row in rows] == ["", "conv1", "conv2", "fc1", "fc2", "fc3"]
+
+
+def test_an_old_file_is_replaced_whole_or_not_at_all(cli: Cli, workshop: Path) -> None:
+    Path("out.txt").write_text("old")
+    assert cli("summary", "lente", "-o", "out.txt").code == 3
+    assert Path("out.txt").read_text() == "old"
+    cli("models", "-o", "out.txt")
+    assert Path("out.txt").read_text().startswith("sample models")
+    assert not list(workshop.glob("*.part")) + list(workshop.glob(".*"))
+
+
+def test_a_failed_forward_is_written_too(cli: Cli, workshop: Path) -> None:
+    outcome = cli("summary", "lenet", "-i", "1x1x32x32", "-o", "out.json")
+    assert outcome.code == 4
+    failure = json.loads(Path("out.json").read_text())["subject"]["failure"]
+    assert failure["summary"] in outcome.err
+
+
+@pytest.mark.parametrize("sample", ["lenet", "tiny_gpt", "shared_layer", "two_inputs"])
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_saved_look_shows_what_the_live_one_does(
+    cli: Cli, workshop: Path, sample: str, words: list[str]
+) -> None:
+    command, *options = words
+    live = cli(command, sample, *options, "--save", "kept.json", "-f", "json")
+    assert live.code == 0, live.err
+    for format in ("json", "rich", "plain"):
+        live = cli(command, sample, *options, "-f", format)
+        saved = cli(command, "kept.json", *options, "-f", format)
+        assert saved.code == 0, saved.err
+        assert saved.err == ""
+        if command in ("tree", "params", "internals"):
+            # A saved look has been run, and says so; these need no forward when live.
+            continue
+        assert saved.out == live.out
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_rows_of_a_saved_look_are_those_of_the_live_one(
+    cli: Cli, workshop: Path, words: list[str]
+) -> None:
+    command, *options = words
+    cli(command, "shared_layer", *options, "--save", "kept.json", "-i", "x=8x32")
+    live = cli(command, "shared_layer", *options, "-i", "x=8x32")
+    saved = cli(command, "kept.json", *options)
+    assert saved.out == live.out
+
+
+@pytest.mark.parametrize("sample", ["lenet", "resnet18"])
+def test_one_plain_save_serves_every_command(cli: Cli, workshop: Path, sample: str) -> None:
+    cli("tree", sample, "--save", "kept.json")
+    for command in ("summary", "params", "trace", "tree", "source", "internals"):
+        assert cli(command, "kept.json").code == 0
+
+
+def test_a_model_without_known_inputs_is_saved_with_a_note(cli: Cli, workshop: Path) -> None:
+    outcome = cli("tree", "net.py", "--save", "kept.json", "-v")
+    assert outcome.code == 0
+    assert "note: saved without a forward" in outcome.err
+    assert cli("summary", "kept.json").code == 0

@@ -1,0 +1,137 @@
+"""What a project sets, and what beats it: a flag, then the environment, then the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import Outcome
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def project(workshop: Path) -> Path:
+    (workshop / "pyproject.toml").write_text(
+        '[tool.netinspect]\ntarget = "net.py:Net"\ninput = "4x8"\n'
+        'format = "csv"\ndepth = 1\nwidth = 44\n',
+        encoding="utf-8",
+    )
+    return workshop
+
+
+def test_the_project_names_the_target_and_its_input(cli: Cli, project: Path) -> None:
+    outcome = cli("summary")
+    assert outcome.code == 0
+    assert outcome.err == f"no target given: net.py:Net (set in {project / 'pyproject.toml'})\n"
+    assert 'fc,Linear,"(4, 8)","(4, 3)",27' in outcome.out
+
+
+def test_without_a_project_the_target_is_lenet(cli: Cli, workshop: Path) -> None:
+    outcome = cli("summary")
+    assert outcome.err == "no target given: lenet (the default)\n"
+    assert "LeNet" in outcome.out
+
+
+def test_a_target_is_meant_from_the_settings_folder(
+    cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "folder")
+    outcome = cli("summary")
+    assert outcome.code == 0, outcome.err
+    assert "no target given: ../net.py:Net " in outcome.err
+
+
+def test_the_projects_input_is_for_its_own_target(cli: Cli, project: Path) -> None:
+    assert 'conv1,Conv2d,"(10, 1, 28, 28)"' in cli("summary", "lenet").out
+    assert '"(7, 8)"' in cli("summary", "-i", "7x8").out
+    # Without a target of its own, a project's input is for whatever is looked at.
+    (project / "pyproject.toml").write_text('[tool.netinspect]\ninput = ["x=2x1x28x28"]\n')
+    assert "(2, 1, 28, 28)" in cli("summary", "lenet").out
+
+
+def test_precedence_of_format(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("models").out.startswith("name,description")
+    monkeypatch.setenv("NETINSPECT_FORMAT", "json")
+    assert cli("models").out.startswith("{")
+    assert cli("models", "-f", "markdown").out.startswith("### ")
+    monkeypatch.delenv("NETINSPECT_FORMAT")
+    assert cli("--no-config", "models").out.startswith("name\tdescription")
+
+
+def test_precedence_of_width(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def widest(*words: str) -> int:
+        out = cli("tree", "lenet", "-f", "rich", *words).out
+        return max(map(len, out.splitlines()))
+
+    assert 40 < widest() <= 44
+    monkeypatch.setenv("NETINSPECT_WIDTH", "53")
+    assert 44 < widest() <= 53
+    assert 53 < widest("--width", "60") <= 60
+
+
+def test_precedence_of_depth(cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows(*words: str) -> int:
+        return len(cli("summary", "two_inputs", *words).out.splitlines()) - 1
+
+    assert rows() == 6
+    monkeypatch.setenv("NETINSPECT_DEPTH", "2")
+    assert rows() == 14
+    assert rows("--depth", "1") == 6
+
+
+def test_a_width_of_the_project_leaves_pipes_alone(cli: Cli, project: Path) -> None:
+    (project / "pyproject.toml").write_text("[tool.netinspect]\nwidth = 44\n")
+    assert cli("models").out.startswith("name\t")
+    (project / "pyproject.toml").write_text('[tool.netinspect]\ncolor = "always"\n')
+    assert cli("models").out.startswith("name\t")
+
+
+def test_the_suffix_of_the_output_beats_what_is_only_set(
+    cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETINSPECT_FORMAT", "markdown")
+    cli("models", "-o", "models.json")
+    assert Path("models.json").read_text().startswith("{")
+    cli("models", "-o", "models.json", "-f", "csv")
+    assert Path("models.json").read_text().startswith("name,")
+    cli("models", "-o", "models")
+    assert Path("models").read_text().startswith("### ")
+
+
+def test_settings_from_a_file_of_ones_choice(cli: Cli, project: Path) -> None:
+    Path("mine.toml").write_text('format = "markdown"\n')
+    assert cli("--config", "mine.toml", "models").out.startswith("### ")
+    assert cli("--no-config", "--config", "broken.toml", "models").code == 0
+
+
+@pytest.mark.parametrize("words", [["--help"], ["summary", "--help"], ["models", "-h"], ["--version"]])
+def test_help_comes_even_where_the_settings_are_broken(
+    cli: Cli, project: Path, words: list[str]
+) -> None:
+    (project / "pyproject.toml").write_text('[tool.netinspect]\nformt = "csv"\n')
+    assert cli(*words).code == 0
+    outcome = cli("models")
+    assert outcome.code == 2
+    assert "'formt'" in outcome.err
+
+
+def test_settings_do_not_outlive_a_run(cli: Cli, project: Path) -> None:
+    cli("models")
+    assert "set in" not in cli("--no-config", "tree").err
+
+
+def test_quiet_silences_talk_and_verbose_tells_more(cli: Cli, workshop: Path) -> None:
+    assert cli("tree", "-q").err == ""
+    assert cli("tree", "-q", "-v").err == ""
+    assert cli("tree", "lenet", "-o", "x.txt", "--save", "x.json", "-q").err == ""
+    assert cli("tree", "lenet", "-o", "x.txt", "--save", "x.json").err == (
+        "saved to x.json\nwritten to x.txt\n"
+    )
+    told = cli("tree", "lenet", "-v").err
+    assert told.startswith("looked at lenet in ")
+    assert "torch" in told
+    assert "seed 0" in told
+    assert cli("summary", "lente", "-q").err.startswith("error[load]")
