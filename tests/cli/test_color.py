@@ -1,0 +1,105 @@
+"""Where there is colour and where there is none: pipes, CI, NO_COLOR, FORCE_COLOR, `--color`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from netinspect.cli import console
+from netinspect.render.formats import Format
+from tests.support import Outcome
+
+Cli = Callable[..., Outcome]
+
+COMMANDS = ["summary", "params", "trace", "tree", "source", "internals", "models"]
+ERRORS = [["summary", "lente"], ["summary", "lenet", "--zzz"], ["summary", "lenet", "-i", "1x1x9x9"]]
+
+
+def with_target(command: str) -> list[str]:
+    return [command] if command == "models" else [command, "lenet"]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both streams are terminals, 80 cells wide."""
+    monkeypatch.setattr(console, "is_terminal", lambda stream: True)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_ACTIONS", "PY_COLORS", "FORCE_COLOR"])
+def test_a_pipe_has_no_escapes(cli: Cli, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    lines: list[Sequence[str]] = [["--help"], ["--version"], [], *ERRORS]
+    for command in COMMANDS:
+        lines.append([command, "--help"])
+        for format in Format:
+            lines.append([*with_target(command), "--format", format])
+        lines.append(with_target(command))
+    monkeypatch.setenv(variable, "1")
+    for words in lines:
+        outcome = cli(*words)
+        forced = variable == "FORCE_COLOR" and ("rich" in words or words in ERRORS)
+        assert ("\x1b" in outcome.out + outcome.err) == forced, words
+
+
+def test_a_terminal_gets_the_rich_view_in_colour(cli: Cli, terminal: None) -> None:
+    for command in COMMANDS:
+        shown = cli(*with_target(command)).out
+        assert "\x1b[" in shown
+        assert "\t" not in shown
+        assert all(line.count("\x1b[0m") * 2 == line.count("\x1b[") for line in shown.splitlines())
+    for words in ERRORS:
+        assert "\x1b[1;31merror[" in cli(*words).err
+
+
+@pytest.mark.parametrize(
+    ("words", "environment"),
+    [
+        (["--color", "never"], {}),
+        (["--color=never"], {"FORCE_COLOR": "1"}),
+        ([], {"NO_COLOR": "1"}),
+        ([], {"NO_COLOR": "1", "FORCE_COLOR": "1"}),
+        ([], {"TERM": "dumb"}),
+        ([], {"NETINSPECT_COLOR": "never"}),
+    ],
+)
+def test_a_terminal_without_colour(
+    cli: Cli,
+    terminal: None,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    environment: dict[str, str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for line in (*map(with_target, COMMANDS), *ERRORS):
+        outcome = cli(*line, *words)
+        assert "\x1b" not in outcome.out
+        assert "\x1b" not in outcome.err
+        assert "error[" in outcome.err or "lenet" in outcome.out
+    assert "\x1b" not in cli("--help").out
+    assert "\x1b" not in cli("summary", "--help", *words).out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_color_always_gives_colour_in_a_pipe(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b[1m" in cli(*with_target(command), "--color", "always").out
+    assert "\x1b[1;31merror" in cli(command, "--color", "always", "--zzz").err
+
+
+def test_colour_is_for_the_rich_format_alone(cli: Cli) -> None:
+    for format in ("plain", "json", "csv", "markdown"):
+        assert "\x1b" not in cli("summary", "lenet", "--color", "always", "--format", format).out
+
+
+def test_colour_changes_nothing_else(cli: Cli) -> None:
+    import re
+
+    for command in COMMANDS:
+        words = [*with_target(command), "--width", "70"]
+        shown = cli(*words, "--color", "always").out
+        assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == cli(*words).out
