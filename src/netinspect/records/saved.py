@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from typing import Any
 
 from netinspect.errors import SavedTraceError
+from netinspect.records.check import check_references
 from netinspect.records.codec import CodecError, from_data, to_data
 from netinspect.records.trace import Trace
+
+_TOO_DEEP = "its entries are nested too deeply"
 
 
 def identity() -> dict[str, Any]:
@@ -33,9 +37,10 @@ def parse_trace(text: str, *, name: str) -> Trace:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
+        too_deep = isinstance(error, RecursionError)
         raise SavedTraceError(
             f"cannot read {name} as a saved trace",
-            cause=f"it is not valid JSON: {error}",
+            cause=_TOO_DEEP if too_deep else f"it is not valid JSON: {error}",
             hint="save one with --save FILE",
         ) from error
     if not isinstance(data, dict) or data.get("schema") != Trace.schema:
@@ -45,15 +50,21 @@ def parse_trace(text: str, *, name: str) -> Trace:
             hint="save one with --save FILE; --format json is for other programs to read",
         )
     version = data.get("schema_version")
-    if version != Trace.schema_version:
+    # True is equal to 1, and is no version.
+    if version != Trace.schema_version or type(version) is not int:
+        found = reprlib.repr(version)
         raise SavedTraceError(
             f"cannot read {name}",
-            cause=f"its schema version is {version}, this netinspect reads {Trace.schema_version}",
+            cause=f"its schema version is {found}, this netinspect reads {Trace.schema_version}",
             hint="save it again with this version, or update netinspect",
         )
     try:
-        return from_data(Trace, data)
+        trace = from_data(Trace, data)
+        check_references(trace)
     except (CodecError, RecursionError) as error:
         raise SavedTraceError(
-            f"the saved trace {name} is damaged", cause=str(error), hint="save it again"
+            f"the saved trace {name} is damaged",
+            cause=_TOO_DEEP if isinstance(error, RecursionError) else str(error),
+            hint="save it again",
         ) from error
+    return trace

@@ -58,7 +58,8 @@ class Backward:
 class Trace:
     """One model, seen once: its modules, tensors, and every step of one forward."""
 
-    schema: ClassVar[str] = "netinspect-trace"
+    # `netinspect-trace` is what the command `trace` writes with `--format json`.
+    schema: ClassVar[str] = "netinspect-saved-trace"
     schema_version: ClassVar[int] = 1
 
     target: str

@@ -1,0 +1,71 @@
+"""Whether the parts of a trace fit together: what one names, another one is.
+
+A capture makes nothing else, but a file may have been edited, and no view should stumble over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from netinspect.records.codec import CodecError
+from netinspect.records.trace import Trace
+
+
+def check_references(trace: Trace) -> None:
+    """Check that every path, name and index in a trace leads to something.
+
+    Raises:
+        CodecError: One does not; the message holds the path to the spot.
+    """
+    _check_modules(trace)
+    _check_steps(trace)
+    failed = trace.failure.step if trace.failure is not None else None
+    if failed is not None and not 0 <= failed < len(trace.steps):
+        raise CodecError(f"Trace.failure.step: there is no {failed}")
+
+
+def _check_modules(trace: Trace) -> None:
+    if not trace.modules or trace.modules[0].path:
+        raise CodecError("Trace.modules: the first is not the root")
+    positions: dict[str, int] = {}
+    for index, module in enumerate(trace.modules):
+        if positions.setdefault(module.path, index) != index:
+            raise CodecError(f"Trace.modules[{index}].path: there are two of {module.path!r}")
+    parameters = {parameter.name for parameter in trace.parameters}
+    buffers = {buffer.name for buffer in trace.buffers}
+    for index, module in enumerate(trace.modules):
+        spot = f"Trace.modules[{index}]"
+        _check_known(f"{spot}.parameters", module.parameters, parameters)
+        _check_known(f"{spot}.buffers", module.buffers, buffers)
+        if module.alias_of is not None:
+            # What is below it is told at its first path, and only there.
+            _check_known(f"{spot}.alias_of", (module.alias_of,), positions)
+            continue
+        _check_known(f"{spot}.children", module.children, positions)
+        for child in module.children:
+            # A tree that leads back to itself would never end.
+            if positions[child] <= index:
+                raise CodecError(f"{spot}.children: {child!r} does not come after it")
+
+
+def _check_steps(trace: Trace) -> None:
+    paths = {module.path for module in trace.modules}
+    for index, step in enumerate(trace.steps):
+        spot = f"Trace.steps[{index}]"
+        if step.index != index:
+            raise CodecError(f"{spot}.index: it is {step.index}")
+        _check_known(f"{spot}.module", (step.module,), paths)
+        if step.parent is not None and not 0 <= step.parent < index:
+            raise CodecError(f"{spot}.parent: {step.parent} is no earlier step")
+        depth = 0 if step.parent is None else trace.steps[step.parent].depth + 1
+        if step.depth != depth:
+            raise CodecError(f"{spot}.depth: it is {step.depth}, not {depth}")
+        for producer in step.producers:
+            if not 0 <= producer < index:
+                raise CodecError(f"{spot}.producers: {producer} is no earlier step")
+
+
+def _check_known(spot: str, names: Iterable[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise CodecError(f"{spot}: there is no {name!r}")

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netinspect.errors import SavedTraceError
+from netinspect.exits import ExitCode
+from netinspect.records.modules import Module
+from netinspect.records.saved import dump_trace, identity, parse_trace
+from netinspect.records.steps import Step
+from netinspect.records.trace import Trace
+from tests.records.examples import small_trace
+from tests.records.strategies import alike
+from tests.support import Outcome
+
+Cli = Callable[..., Outcome]
+
+
+def refusal(text: str) -> SavedTraceError:
+    with pytest.raises(SavedTraceError) as caught:
+        parse_trace(text, name="net.json")
+    assert caught.value.exit_code is ExitCode.LOAD
+    assert "net.json" in caught.value.message
+    assert caught.value.hint
+    return caught.value
+
+
+def changed(**entries: Any) -> str:
+    return json.dumps(json.loads(dump_trace(small_trace())) | entries)
+
+
+def test_what_was_saved_is_read_again() -> None:
+    assert alike(parse_trace(dump_trace(small_trace()), name="net.json"), small_trace())
+
+
+def test_a_document_is_one_line_of_plain_ascii_that_says_what_it_is() -> None:
+    text = dump_trace(small_trace())
+    assert text.isascii()
+    assert text.endswith("\n")
+    assert text[:-1].isprintable()
+    assert text.startswith('{"schema":"netinspect-saved-trace","schema_version":1,"target":')
+    assert identity() == {"schema": "netinspect-saved-trace", "schema_version": 1}
+
+
+def test_the_same_trace_gives_the_same_bytes() -> None:
+    text = dump_trace(small_trace())
+    assert dump_trace(small_trace()) == text
+    assert dump_trace(parse_trace(text, name="net.json")) == text
+
+
+def test_two_looks_at_one_model_save_the_same_bytes(cli: Cli, tmp_path: Path) -> None:
+    for name in ("one.json", "two.json"):
+        assert cli("summary", "lenet", "--save", str(tmp_path / name)).code == 0
+    one, two = ((tmp_path / name).read_bytes() for name in ("one.json", "two.json"))
+    assert one == two
+    assert dump_trace(parse_trace(one.decode(), name="one.json")).encode() == one
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "cause"),
+    [
+        ("", "cannot read net.json as a saved trace", "it is not valid JSON: Expecting value"),
+        ("{", "cannot read net.json as a saved trace", "it is not valid JSON: "),
+        (
+            dump_trace(small_trace())[:-100],
+            "cannot read net.json as a saved trace",
+            "it is not valid JSON: ",
+        ),
+        (
+            "[" * 100_000,
+            "cannot read net.json as a saved trace",
+            "its entries are nested too deeply",
+        ),
+        (
+            '{"schema": %s}' % ("9" * 5000),
+            "cannot read net.json as a saved trace",
+            "it is not valid JSON: ",
+        ),
+        ("[]", "net.json is not a saved trace", 'it is JSON, but has no entry "schema": "net'),
+        ("3", "net.json is not a saved trace", 'it is JSON, but has no entry "schema": "net'),
+        ("null", "net.json is not a saved trace", 'it is JSON, but has no entry "schema": "net'),
+        ("{}", "net.json is not a saved trace", 'it is JSON, but has no entry "schema": "net'),
+        (
+            changed(schema="netinspect-summary"),
+            "net.json is not a saved trace",
+            'it is JSON, but has no entry "schema": "netinspect-saved-trace"',
+        ),
+        (
+            changed(schema_version=2),
+            "cannot read net.json",
+            "its schema version is 2, this netinspect reads 1",
+        ),
+        (
+            changed(schema_version=None),
+            "cannot read net.json",
+            "its schema version is None, this netinspect reads 1",
+        ),
+        (
+            changed(schema_version=True),
+            "cannot read net.json",
+            "its schema version is True, this netinspect reads 1",
+        ),
+        (
+            changed(schema_version="x" * 1000),
+            "cannot read net.json",
+            "its schema version is 'xxxx",
+        ),
+        (
+            '{"schema": "netinspect-saved-trace", "schema_version": 1}',
+            "the saved trace net.json is damaged",
+            "Trace: no entry 'target'",
+        ),
+        (
+            changed(versions={"netinspect": "1", "torch": 2}),
+            "the saved trace net.json is damaged",
+            "Trace.versions.torch: expected str, found int",
+        ),
+        (
+            changed(lane="imagined"),
+            "the saved trace net.json is damaged",
+            "Trace.lane: 'imagined' is none of 'real'",
+        ),
+    ],
+    ids=range(17),
+)
+def test_what_is_no_sound_trace_is_refused(text: str, message: str, cause: str) -> None:
+    error = refusal(text)
+    assert error.message == message
+    assert (error.cause or "").startswith(cause)
+    assert len(error.cause or "") < 300
+
+
+def test_nesting_within_json_but_beyond_python_is_refused() -> None:
+    value: dict[str, Any] = {"kind": "literal", "type": "int", "text": "0"}
+    for _ in range(240):
+        value = {"kind": "structure", "type": "l", "items": [{"key": "0", "value": value}]}
+    error = refusal(changed(output=value))
+    assert error.message == "the saved trace net.json is damaged"
+    assert error.cause == "its entries are nested too deeply"
+
+
+def test_entries_of_newer_versions_are_ignored() -> None:
+    read = parse_trace(changed(colour="blue", zebra={"deep": [1]}), name="net.json")
+    assert alike(read, small_trace())
+
+
+def with_module(position: int, **entries: Any) -> Trace:
+    modules: list[Module] = list(small_trace().modules)
+    modules[position] = replace(modules[position], **entries)
+    return replace(small_trace(), modules=tuple(modules))
+
+
+def with_step(position: int, **entries: Any) -> Trace:
+    steps: list[Step] = list(small_trace().steps)
+    steps[position] = replace(steps[position], **entries)
+    return replace(small_trace(), steps=tuple(steps))
+
+
+def with_failure(**entries: Any) -> Trace:
+    failure: Any = small_trace().failure
+    return replace(small_trace(), failure=replace(failure, **entries))
+
+
+@pytest.mark.parametrize(
+    ("trace", "cause"),
+    [
+        (
+            replace(small_trace(), modules=()),
+            "Trace.modules: the first is not the root",
+        ),
+        (with_module(0, path="x"), "Trace.modules: the first is not the root"),
+        (with_module(2, path="one"), "Trace.modules[2].path: there are two of 'one'"),
+        (with_module(0, children=("three",)), "Trace.modules[0].children: there is no 'three'"),
+        (
+            with_module(1, children=("one",)),
+            "Trace.modules[1].children: 'one' does not come after it",
+        ),
+        (
+            with_module(2, children=("",)),
+            "Trace.modules[2].children: '' does not come after it",
+        ),
+        (with_module(2, alias_of="x"), "Trace.modules[2].alias_of: there is no 'x'"),
+        (
+            with_module(2, parameters=("two.bias",)),
+            "Trace.modules[2].parameters: there is no 'two.bias'",
+        ),
+        (with_module(2, buffers=("x",)), "Trace.modules[2].buffers: there is no 'x'"),
+        (with_step(1, index=2), "Trace.steps[1].index: it is 2"),
+        (with_step(1, parent=1), "Trace.steps[1].parent: 1 is no earlier step"),
+        (with_step(1, parent=-1), "Trace.steps[1].parent: -1 is no earlier step"),
+        (with_step(1, parent=7), "Trace.steps[1].parent: 7 is no earlier step"),
+        (with_step(0, depth=1), "Trace.steps[0].depth: it is 1, not 0"),
+        (with_step(2, depth=10**20), f"Trace.steps[2].depth: it is {10**20}, not 1"),
+        (with_step(2, producers=(1, 2)), "Trace.steps[2].producers: 2 is no earlier step"),
+        (with_step(2, producers=(-1,)), "Trace.steps[2].producers: -1 is no earlier step"),
+        (with_step(2, module="three"), "Trace.steps[2].module: there is no 'three'"),
+        (with_failure(step=3), "Trace.failure.step: there is no 3"),
+        (with_failure(step=-1), "Trace.failure.step: there is no -1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_names_nothing_is_refused(trace: Trace, cause: str) -> None:
+    error = refusal(dump_trace(trace))
+    assert error.message == "the saved trace net.json is damaged"
+    assert error.cause == cause
+
+
+@given(st.integers(0, len(dump_trace(small_trace()))), st.text(max_size=3))
+@settings(deadline=None, max_examples=200)
+def test_a_file_with_any_dent_is_read_or_refused(place: int, dent: str) -> None:
+    text = dump_trace(small_trace())
+    try:
+        read = parse_trace(text[:place] + dent + text[place + len(dent) :], name="net.json")
+    except SavedTraceError as error:
+        told = error.message
+    else:
+        told = f"net.json: {read!r}"
+    assert "net.json" in told
+
+
+def test_reading_one_needs_no_torch(tmp_path: Path) -> None:
+    file = tmp_path / "net.json"
+    file.write_text(dump_trace(small_trace()), encoding="utf-8")
+    program = (
+        "import sys; from netinspect.records.saved import parse_trace;"
+        "print(parse_trace(open(sys.argv[1]).read(), name='net.json'));"
+        "print({'torch', 'rich', 'typer', 'numpy'} & set(sys.modules))"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True
+    )
+    assert completed.stdout == "<Trace of Net: 3 modules, 3 steps, failed in two>\nset()\n"
