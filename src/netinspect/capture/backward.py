@@ -1,4 +1,4 @@
-"""The backward: gradients of the parameters, without touching anyone's `.grad`."""
+"""The backward: gradients of the parameters. Whoever calls it puts their `.grad` back."""
 
 from __future__ import annotations
 
@@ -42,9 +42,15 @@ def run_backward(
         for tensor in outputs
     ]
     gradients: list[Gradient | None] = [None] * len(parameters)
-    found = torch.autograd.grad(
-        outputs, [parameters[index] for index in wanted], noise, allow_unused=True
-    )
+    leaves = [parameters[index] for index in wanted]
+    if _hides_parameters(outputs):
+        for leaf in leaves:
+            leaf.grad = None
+        torch.autograd.backward(outputs, noise)
+        found = tuple(leaf.grad for leaf in leaves)
+    else:
+        # This leaves `.grad` alone, and does not set off an optimizer that steps within backward.
+        found = torch.autograd.grad(outputs, leaves, noise, allow_unused=True)
     for index, gradient in zip(wanted, found, strict=True):
         if gradient is not None:
             dense = gradient.to_dense() if gradient.is_sparse else gradient
@@ -59,3 +65,18 @@ def run_backward(
         ),
         gradients,
     )
+
+
+def _hides_parameters(outputs: Sequence[torch.Tensor]) -> bool:
+    """Whether a reentrant checkpoint is in the graph: what it used is found only by running backward."""
+    waiting = [tensor.grad_fn for tensor in outputs]
+    seen: set[object] = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() == "CheckpointFunctionBackward":
+            return True
+        waiting += [earlier for earlier, _ in node.next_functions]
+    return False

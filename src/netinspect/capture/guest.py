@@ -172,10 +172,11 @@ def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Gue
         stack.enter_context(preserved_defaults())
         observed = Guest(model, inputs)
         stack.callback(observed.restore)
-        if training:
-            model.train()
-        else:
-            model.eval()
+        try:
+            model.train(training)
+        except RecursionError:  # a module that has registered its parent; its forward may well work
+            for module in model.modules():
+                module.training = training
         yield observed
 
 

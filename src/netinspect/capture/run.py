@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
+import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -159,6 +160,7 @@ def _run(
         # A caller's inference mode would leave nothing to differentiate.
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.set_grad_enabled(with_graph))
+        stack.enter_context(_uncompiled())
         try:
             observed = stack.enter_context(guest(model, (args, kwargs), training=options.training))
         except Exception as raised:  # the model's own train() or eval()
@@ -174,7 +176,7 @@ def _run(
             ran.failure = _failure(raised, recorder)
         ran.steps = recorder.steps(error)
         if error is None:
-            ran.output = ran.steps[0].output if ran.steps else describe(output)
+            ran.output = describe(output)
             if options.values:
                 ran.output_values = _spell(output)
             if options.backward:
@@ -191,6 +193,17 @@ def _run(
     return ran
 
 
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run what was compiled in eager mode: a compiler would trace our hooks, and keep what it made."""
+    set_stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
+    if "torch._dynamo" not in sys.modules or set_stance is None:
+        yield
+    else:
+        with set_stance("force_eager"):
+            yield
+
+
 def _limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     """Tell what could not be seen."""
     scripted = [
@@ -200,6 +213,14 @@ def _limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if outermost:
         names = _several([path or type(model).__name__ for path in outermost])
         yield f"TorchScript shows nothing of what happens inside: {names}"
+    compiled = [
+        path or type(model).__name__
+        for path, module in model.named_modules()
+        if type(module).__module__.startswith("torch._dynamo")
+        or getattr(module, "_compiled_call_impl", None) is not None
+    ]
+    if compiled:
+        yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
     if recorder.hidden:
         count = sum(recorder.hidden.values())
         yield (
