@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from netinspect.records.reports.common import Tie, Totals
 from netinspect.records.tensors import Buffer, Parameter
@@ -37,16 +37,36 @@ def totals(trace: Trace) -> Totals:
 
 
 def ties(trace: Trace) -> tuple[Tie, ...]:
-    """List the parameters that are one tensor under several names."""
+    """List what is one and the same under several names: modules first, then parameters.
+
+    The parameters of a module that has two paths are not listed one by one.
+    """
+    paths: dict[str, list[str]] = {}
+    for module in trace.modules:
+        if module.alias_of is not None:
+            paths.setdefault(module.alias_of, [module.alias_of]).append(module.path)
+    aliases = [path for group in paths.values() for path in group[1:]]
     groups: dict[int, list[Parameter]] = {}
     for entry in trace.parameters:
-        groups.setdefault(entry.identity, []).append(entry)
-    return tuple(
-        Tie(
-            names=tuple(entry.name for entry in group),
-            elements=group[0].spec.elements,
-            bytes=group[0].spec.bytes,
-        )
-        for group in groups.values()
-        if len(group) > 1
+        if not any(_is_below(entry.module, alias) for alias in aliases):
+            groups.setdefault(entry.identity, []).append(entry)
+    shared = [
+        _tie(names, [group[0] for group in groups.values() if _is_below(group[0].module, first)])
+        for first, names in paths.items()
+    ]
+    tied = [
+        _tie([entry.name for entry in group], group[:1]) for group in groups.values() if len(group) > 1
+    ]
+    return (*(tie for tie in shared if tie.elements), *tied)
+
+
+def _tie(names: Sequence[str], counted: Sequence[Parameter]) -> Tie:
+    return Tie(
+        names=tuple(name or "the model itself" for name in names),
+        elements=sum(entry.spec.elements for entry in counted),
+        bytes=sum(entry.spec.bytes for entry in counted),
     )
+
+
+def _is_below(path: str, top: str) -> bool:
+    return not top or path == top or path.startswith(f"{top}.")

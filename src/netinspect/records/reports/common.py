@@ -60,7 +60,7 @@ class Diagnosis:
 
 @record
 class Tie:
-    """Entries that are one tensor."""
+    """Parameters, or whole modules, that are one and the same under several names."""
 
     names: tuple[str, ...]
     elements: int

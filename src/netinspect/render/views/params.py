@@ -64,7 +64,7 @@ def view(report: Parameters) -> Document:
     blocks: list[Block] = [table]
     if report.with_values:
         blocks += [
-            Lines(name=row.name, lines=(f"{row.name}:", *(row.values or "").splitlines(), ""))
+            Lines(name="", lines=(f"{row.name}:", *(row.values or "").splitlines(), ""))
             for row in report.rows
         ]
         blocks = blocks[1:]
