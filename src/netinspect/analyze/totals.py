@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from netinspect.records.reports.common import Tie, Totals
 from netinspect.records.tensors import Buffer, Parameter
@@ -45,19 +45,23 @@ def ties(trace: Trace) -> tuple[Tie, ...]:
     for module in trace.modules:
         if module.alias_of is not None:
             paths.setdefault(module.alias_of, [module.alias_of]).append(module.path)
-    aliases = [path for group in paths.values() for path in group[1:]]
+    aliases = {path for group in paths.values() for path in group[1:]}
     groups: dict[int, list[Parameter]] = {}
+    inside: dict[str, list[Parameter]] = {}
     for entry in trace.parameters:
-        if not any(_is_below(entry.module, alias) for alias in aliases):
-            groups.setdefault(entry.identity, []).append(entry)
-    shared = [
-        _tie(names, [group[0] for group in groups.values() if _is_below(group[0].module, first)])
-        for first, names in paths.items()
-    ]
+        above = list(_upwards(entry.module))
+        if aliases.intersection(above):
+            continue
+        group = groups.setdefault(entry.identity, [])
+        if not group:
+            for path in paths.keys() & above:
+                inside.setdefault(path, []).append(entry)
+        group.append(entry)
+    shared = [_tie(names, inside[first]) for first, names in paths.items() if first in inside]
     tied = [
         _tie([entry.name for entry in group], group[:1]) for group in groups.values() if len(group) > 1
     ]
-    return (*(tie for tie in shared if tie.elements), *tied)
+    return (*shared, *tied)
 
 
 def _tie(names: Sequence[str], counted: Sequence[Parameter]) -> Tie:
@@ -68,5 +72,9 @@ def _tie(names: Sequence[str], counted: Sequence[Parameter]) -> Tie:
     )
 
 
-def _is_below(path: str, top: str) -> bool:
-    return not top or path == top or path.startswith(f"{top}.")
+def _upwards(path: str) -> Iterator[str]:
+    """Yield a module's path, and those of all above it up to the root."""
+    while path:
+        yield path
+        path = path.rpartition(".")[0]
+    yield ""
