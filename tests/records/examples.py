@@ -73,6 +73,7 @@ def step(index: int, name: str, path: str, parent: int | None, *, failed: bool =
         output=None if failed else tensor("N", 4),
         source=SourceLine(file="/net.py", line=5, function="forward", text="x = self.one(x)"),
         site=None,
+        via=(),
         producers=() if index < 2 else (1,),
         parameters=(),
         failed=failed,

@@ -85,16 +85,19 @@ class _Notes:
         for call in calls:
             reached: dict[tuple[str, int], int] = {}
             for step in structure.children.get(call.index, ()):
-                line = _line(step)
-                if line is None:
-                    continue
-                key = (line.file, line.line)
-                runs = self._by_line.setdefault(key, [])
-                if line.instruction > reached.get(key, line.instruction):
-                    runs[-1].append(step)
-                else:  # another call, or a loop that came back to the line
-                    runs.append([step])
-                reached[key] = line.instruction
+                inner = _line(step)
+                for line in () if inner is None else (inner, *step.via):
+                    key = (line.file, line.line)
+                    runs = self._by_line.setdefault(key, [])
+                    before = reached.get(key)
+                    # All steps of a helper share the instruction that calls it.
+                    if before is not None and (
+                        line.instruction > before or (line is not inner and line.instruction == before)
+                    ):
+                        runs[-1].append(step)
+                    else:  # another call, or a loop that came back to the line
+                        runs.append([step])
+                    reached[key] = line.instruction
 
     def lines(self, code: Code) -> set[int]:
         """Numbers of the lines of a class that steps were taken on."""

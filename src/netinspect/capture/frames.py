@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import types
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -54,36 +54,60 @@ def owner(file: str) -> Literal["torch", "ours", "python", "user"]:
     return "user"
 
 
-def calling_lines(depth: int) -> tuple[Place | None, Place | None]:
+class Calling(NamedTuple):
+    """Who made a call."""
+
+    source: Place | None
+    """The innermost line outside torch and Python's own library."""
+
+    site: Place | None
+    """The innermost line of torch's own that is no plumbing."""
+
+    via: tuple[Place, ...]
+    """The lines that led to `source` inside the same module call, as from `forward` to a helper."""
+
+
+def calling_lines(depth: int) -> Calling:
     """Find who made the current call.
 
     Args:
         depth: How many frames above this function's caller to start.
-
-    Returns:
-        The innermost line outside torch and Python's own library, and the line in the surrounding
-        module's own code where that is torch's; each None where there is none.
     """
     frame: types.FrameType | None = sys._getframe(depth + 1)
     site: Place | None = None
-    left_module = False
+    entered = left_module = False
     while frame is not None:
         file = frame.f_code.co_filename
         whose = owner(file)
         if whose == "user":
-            return _place(frame), site
+            return Calling(_place(frame), site, () if left_module else _outer_lines(frame))
         if whose == "ours":
             # Our own frames are either the hook that is asking, or the capture that started it all.
             if frame.f_code.co_name == "run_forward":
                 break
-        elif whose == "python":
-            pass
         elif file == _MODULE_CALL:
-            left_module = site is not None
-        elif site is None and not left_module and file not in _PLUMBING:
-            site = _place(frame)
+            # The first of these frames belong to the very call that is asked about.
+            left_module = entered
+        elif whose == "torch":
+            entered = True
+            if site is None and not left_module and file not in _PLUMBING:
+                site = _place(frame)
         frame = frame.f_back
-    return None, site
+    return Calling(None, site, ())
+
+
+def _outer_lines(frame: types.FrameType) -> tuple[Place, ...]:
+    lines = []
+    outer = frame.f_back
+    while outer is not None:
+        file = outer.f_code.co_filename
+        whose = owner(file)
+        if whose == "ours" or file == _MODULE_CALL:
+            break
+        if whose == "user":
+            lines.append(_place(outer))
+        outer = outer.f_back
+    return tuple(lines)
 
 
 def _place(frame: types.FrameType) -> Place:

@@ -62,6 +62,7 @@ class Draft:
     parameters: tuple[str, ...]
     source: Place | None
     site: Place | None
+    via: tuple[Place, ...]
     library: bool
     """Whether it is a call of a module whose class is torch's."""
 
@@ -173,6 +174,7 @@ class Recorder(TorchFunctionMode):
                 output=draft.output,
                 source=source_line(draft.source),
                 site=source_line(draft.site),
+                via=tuple(line for place in draft.via if (line := source_line(place)) is not None),
                 producers=draft.producers,
                 parameters=draft.parameters,
                 failed=id(draft.error) in fatal,
@@ -298,7 +300,7 @@ class Recorder(TorchFunctionMode):
                 parameters.append(known)
             elif (producer := self._producer(tensor)) is not None:
                 producers.append(producer)
-        source, site = calling_lines(2)
+        calling = calling_lines(2)
         parent = self._stack[-1] if self._stack else None
         draft = Draft(
             index=len(self.drafts),
@@ -312,9 +314,10 @@ class Recorder(TorchFunctionMode):
             inputs=describe_call(args, kwargs),
             producers=tuple(dict.fromkeys(producers)),
             parameters=tuple(dict.fromkeys(parameters)),
-            source=source,
+            source=calling.source,
             # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
-            site=site if parent is not None and parent.library else None,
+            site=calling.site if parent is not None and parent.library else None,
+            via=calling.via,
             library=False,
             handled=sys.exc_info()[1],
         )

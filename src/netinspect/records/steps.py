@@ -56,6 +56,10 @@ class Step:
     site: SourceLine | None
     """The line of the surrounding module's own code, where that is torch's and so not `source`."""
 
+    via: tuple[SourceLine, ...]
+    """The lines that led to `source` inside the same module call, innermost first: from `forward` to a
+    helper method, say."""
+
     producers: tuple[int, ...]
     """Indices of the steps that produced its input tensors."""
 
