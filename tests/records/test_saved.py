@@ -191,9 +191,13 @@ def with_failure(**entries: Any) -> Trace:
         (with_module(2, alias_of="x"), "Trace.modules[2].alias_of: there is no 'x'"),
         (
             with_module(2, parameters=("two.bias",)),
-            "Trace.modules[2].parameters: there is no 'two.bias'",
+            "Trace.modules[2].parameters: it holds no 'two.bias'",
         ),
-        (with_module(2, buffers=("x",)), "Trace.modules[2].buffers: there is no 'x'"),
+        (
+            with_module(2, parameters=("one.weight",)),
+            "Trace.modules[2].parameters: it holds no 'one.weight'",
+        ),
+        (with_module(2, buffers=("x",)), "Trace.modules[2].buffers: it holds no 'x'"),
         (with_step(1, index=2), "Trace.steps[1].index: it is 2"),
         (with_step(1, parent=1), "Trace.steps[1].parent: 1 is no earlier step"),
         (with_step(1, parent=-1), "Trace.steps[1].parent: -1 is no earlier step"),

@@ -31,12 +31,17 @@ def _check_modules(trace: Trace) -> None:
     for index, module in enumerate(trace.modules):
         if positions.setdefault(module.path, index) != index:
             raise CodecError(f"Trace.modules[{index}].path: there are two of {module.path!r}")
-    parameters = {parameter.name for parameter in trace.parameters}
-    buffers = {buffer.name for buffer in trace.buffers}
+    parameters = {(entry.module, entry.name) for entry in trace.parameters}
+    buffers = {(entry.module, entry.name) for entry in trace.buffers}
     for index, module in enumerate(trace.modules):
         spot = f"Trace.modules[{index}]"
-        _check_known(f"{spot}.parameters", module.parameters, parameters)
-        _check_known(f"{spot}.buffers", module.buffers, buffers)
+        for field, names, held in (
+            ("parameters", module.parameters, parameters),
+            ("buffers", module.buffers, buffers),
+        ):
+            for name in names:
+                if (module.path, name) not in held:
+                    raise CodecError(f"{spot}.{field}: it holds no {name!r}")
         if module.alias_of is not None:
             # What is below it is told at its first path, and only there.
             _check_known(f"{spot}.alias_of", (module.alias_of,), positions)

@@ -59,6 +59,9 @@ def from_data(cls: type[R], data: Any) -> R:
 def json_schema(cls: type, *, title: str, identity: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a record class.
 
+    What it demands is what `from_data` demands: a field with a default need not be there, so that one
+    that is added later leaves older documents valid. What it does not know may be there too.
+
     Args:
         cls: The record class.
         title: What the document is called.
@@ -90,6 +93,10 @@ def _field_types(cls: Any) -> dict[str, Any]:
         raise TypeError(f"cannot save a {cls.__name__}: it is no record")
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _optional_fields(cls: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls) if field.default is not dataclasses.MISSING}
 
 
 def _is_record(hint: Any) -> bool:
@@ -129,11 +136,7 @@ def _record_decoder(cls: type) -> Decoder:
         if not isinstance(data, dict):
             raise CodecError(f"{path}: expected an object, found {type(data).__name__}")
         if not plan:
-            optional = {
-                field.name
-                for field in dataclasses.fields(cls)
-                if field.default is not dataclasses.MISSING
-            }
+            optional = _optional_fields(cls)
             plan.extend(
                 (name, _decoder(hint), name in optional) for name, hint in _field_types(cls).items()
             )
@@ -246,8 +249,9 @@ def _schema_of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         for field_name, field_hint in _field_types(hint).items():
             properties[field_name] = _schema_of(field_hint, definitions)
         definitions[name] = {
+            "description": " ".join((hint.__doc__ or "").split()),
             "type": "object",
             "properties": properties,
-            "required": list(properties),
+            "required": [each for each in properties if each not in _optional_fields(hint)],
         }
     return {"$ref": f"#/$defs/{name}"}
