@@ -16,7 +16,7 @@ from netinspect.errors import LoadError, UsageError
 if TYPE_CHECKING:
     from torch import nn
 
-    from netinspect.capture.arguments import Argument
+    from netinspect.observe.arguments import Argument
     from netinspect.records.reports.internals import Internals
     from netinspect.records.reports.params import Parameters
     from netinspect.records.reports.registry import Report
@@ -128,9 +128,9 @@ def load(
         target = parse_target(os.fspath(subject))
         if target.kind == "saved":
             return _read(target, given=bool(inputs or args or kwargs or batch or constructor))
-    from netinspect.capture.run import CaptureOptions
-    from netinspect.capture.run import capture as run_capture
     from netinspect.inputs.choose import declared_example
+    from netinspect.observe.run import CaptureOptions
+    from netinspect.observe.run import capture as run_capture
 
     if target is not None:
         from netinspect.sources.build import build_module

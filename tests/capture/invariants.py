@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.capture.describe import describe
+from netinspect.observe.describe import describe
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 

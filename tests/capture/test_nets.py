@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netinspect.capture.describe import describe, tensors_of
+from netinspect.observe.describe import describe, tensors_of
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
 from tests.capture.invariants import check_steps, own_record, recorded_calls

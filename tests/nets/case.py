@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.capture.run import CaptureOptions, capture
 from netinspect.inputs.choose import given_arguments
+from netinspect.observe.run import CaptureOptions, capture
 from netinspect.records.trace import Trace
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.capture.arguments import Argument
-from netinspect.capture.describe import describe, tensor_spec
 from netinspect.errors import UsageError, closest
 from netinspect.inputs.build import build_tensor
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.observe.arguments import Argument
+from netinspect.observe.describe import describe, tensor_spec
 from netinspect.records.trace import Input
 
 DECLARATION = "EXAMPLE_INPUTS"

@@ -13,11 +13,11 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from netinspect.capture.arguments import Argument, split
-from netinspect.capture.guest import guest
-from netinspect.capture.run import run_forward
 from netinspect.inputs.build import build_tensor
 from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.observe.arguments import Argument, split
+from netinspect.observe.guest import guest
+from netinspect.observe.run import run_forward
 from netinspect.records.trace import Trace
 
 _SECONDS = 2.0

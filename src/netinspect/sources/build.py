@@ -15,10 +15,10 @@ from typing import Any
 
 from torch import nn
 
-from netinspect.capture.frames import callable_place, raising_line
-from netinspect.capture.guest import preserved_defaults
-from netinspect.capture.seeds import preserved_randomness, seed_everything
 from netinspect.errors import LoadError, closest
+from netinspect.observe.frames import callable_place, raising_line
+from netinspect.observe.guest import preserved_defaults
+from netinspect.observe.seeds import preserved_randomness, seed_everything
 from netinspect.sources.target import Target
 
 MAIN_CLASS = "MODEL"
