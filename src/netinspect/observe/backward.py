@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from netinspect.capture.describe import tensors_of
+from netinspect.observe.describe import tensors_of
 from netinspect.records.tensors import Gradient
 from netinspect.records.trace import Backward
 

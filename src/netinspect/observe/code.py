@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from netinspect.capture.frames import class_place
+from netinspect.observe.frames import class_place
 from netinspect.records.trace import Code
 
 

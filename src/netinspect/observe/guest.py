@@ -19,9 +19,9 @@ import torch
 from torch import nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-from netinspect.capture.describe import is_uninitialised
-from netinspect.capture.reach import Container, Reach
-from netinspect.capture.seeds import preserved_randomness, rewinder
+from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.reach import Container, Reach
+from netinspect.observe.seeds import preserved_randomness, rewinder
 
 # Torch keeps no storage, or one without values, for some kinds of tensors; asking them raises these.
 _NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)

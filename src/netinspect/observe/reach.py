@@ -11,7 +11,7 @@ import numpy
 import torch
 from torch import nn
 
-from netinspect.capture.seeds import GENERATORS, Generator
+from netinspect.observe.seeds import GENERATORS, Generator
 
 Container = dict[Any, Any] | list[Any] | set[Any] | deque[Any]
 

@@ -20,9 +20,9 @@ from torch.jit import ScriptModule
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
-from netinspect.capture.describe import describe, describe_call, tensors_of
-from netinspect.capture.frames import Place, calling_lines, source_line
-from netinspect.capture.guest import Guest
+from netinspect.observe.describe import describe, describe_call, tensors_of
+from netinspect.observe.frames import Place, calling_lines, source_line
+from netinspect.observe.guest import Guest
 from netinspect.records.steps import Step
 from netinspect.records.values import Structure, Value
 

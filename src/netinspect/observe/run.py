@@ -13,16 +13,16 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from netinspect.capture.arguments import Argument, split
-from netinspect.capture.backward import run_backward
-from netinspect.capture.code import class_code
-from netinspect.capture.describe import describe
-from netinspect.capture.frames import raising_line
-from netinspect.capture.guest import guest
-from netinspect.capture.recorder import Recorder
-from netinspect.capture.seeds import seed_everything
-from netinspect.capture.statistics import statistics
-from netinspect.capture.walk import (
+from netinspect.observe.arguments import Argument, split
+from netinspect.observe.backward import run_backward
+from netinspect.observe.code import class_code
+from netinspect.observe.describe import describe
+from netinspect.observe.frames import raising_line
+from netinspect.observe.guest import guest
+from netinspect.observe.recorder import Recorder
+from netinspect.observe.seeds import seed_everything
+from netinspect.observe.statistics import statistics
+from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
     join_path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from netinspect.capture.describe import is_uninitialised
+from netinspect.observe.describe import is_uninitialised
 from netinspect.records.tensors import Statistics
 
 _CHUNK = 1 << 22

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.capture.describe import tensor_spec
-from netinspect.capture.frames import callable_place, class_place, is_library
+from netinspect.observe.describe import tensor_spec
+from netinspect.observe.frames import callable_place, class_place, is_library
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
 
