@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from models.lenet import LeNet
+
 from tests.support import Outcome
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +66,7 @@ def test_the_python_example_runs() -> None:
 
 
 def test_ci_runs_the_second_command_of_the_readme() -> None:
-    commands = re.findall(r"^    (python3 -m venv .*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    text = README.read_text(encoding="utf-8")
+    commands = re.findall(r"^    (python3 -m venv .*)$", text, re.MULTILINE)
     assert len(commands) == 2
     assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
