@@ -42,7 +42,7 @@ def annotate_source(trace: Trace, *, path: str = "", full: bool = False) -> Sour
         )
     by_class = {code.class_path: code for code in trace.code}
     own = by_class.get(module.class_path)
-    if own is None:
+    if own is None or not own.lines:
         raise UsageError(
             f"the class {module.class_path} has no source to show",
             hint="it was made without a file: by exec, by a compiler, or in C++",

@@ -15,7 +15,7 @@ from netinspect.records.trace import Code
 def class_code(modules: Iterable[nn.Module]) -> tuple[Code, ...]:
     """Read the class statement of every distinct class among some modules, and of their bases.
 
-    A class without source, made by `exec` or compiled, is left out.
+    A class without source, made by `exec` or compiled, has no lines.
     """
     classes = dict.fromkeys(
         cls
@@ -23,14 +23,14 @@ def class_code(modules: Iterable[nn.Module]) -> tuple[Code, ...]:
         for cls in module_class.__mro__
         if issubclass(cls, nn.Module) and cls is not nn.Module
     )
-    return tuple(code for cls in classes if (code := _read(cls)) is not None)
+    return tuple(map(_read, classes))
 
 
-def _read(cls: type) -> Code | None:
+def _read(cls: type) -> Code:
     try:
         lines, first_line = inspect.getsourcelines(cls)
     except (OSError, TypeError, SyntaxError, IndexError):
-        return None
+        lines, first_line = [], 0
     file = class_place(cls)[0] or getattr(sys.modules.get(cls.__module__), "__file__", None)
     return Code(
         class_path=f"{cls.__module__}.{cls.__qualname__}",

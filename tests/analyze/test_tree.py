@@ -1,0 +1,57 @@
+"""The module tree: folded, but nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from netinspect.analyze.tree import grow_tree
+from netinspect.errors import UsageError
+from netinspect.records.reports.tree import TreeNode
+from tests.analyze.looks import ODD, SAMPLES, trace_of
+
+
+def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
+    """Yield each node with how many modules it stands for, folded ancestors included."""
+    yield node, node.repeats
+    for child in node.children:
+        for inner, count in walk(child):
+            yield inner, count * node.repeats
+
+
+@pytest.mark.parametrize("name", [*SAMPLES, *ODD])
+def test_folding_loses_no_module(name: str) -> None:
+    trace = trace_of(name)
+    folded, full = grow_tree(trace), grow_tree(trace, full=True)
+    assert sum(count for _, count in walk(folded.root)) == len(trace.modules)
+    assert sum(count for _, count in walk(full.root)) == len(trace.modules)
+    assert all(node.repeats == 1 for node, _ in walk(full.root))
+    assert [node.path for node, _ in walk(full.root)] == [module.path for module in trace.modules]
+
+
+def test_alike_blocks_fold_and_their_sizes_multiply() -> None:
+    root = grow_tree(trace_of("tiny_gpt")).root
+    blocks = next(child for child in root.children if child.name == "blocks")
+    (block,) = blocks.children
+    assert (block.name, block.last_name, block.repeats) == ("0", "2", 3)
+    assert block.repeats * block.parameters == blocks.parameters == 149_952
+
+
+def test_blocks_that_differ_inside_do_not_fold() -> None:
+    root = grow_tree(trace_of("resnet18")).root
+    repeats = {child.name: [block.repeats for block in child.children] for child in root.children}
+    assert repeats["layer1"] == [2]
+    assert repeats["layer2"] == [1, 1]  # the first one has a downsample
+
+
+def test_depth_and_path() -> None:
+    tree = grow_tree(trace_of("resnet18"), path="layer2", depth=1)
+    assert [node.path for node, _ in walk(tree.root)] == ["layer2", "layer2.0", "layer2.1"]
+    with pytest.raises(UsageError, match="no module 'layer9'"):
+        grow_tree(trace_of("resnet18"), path="layer9")
+
+
+def test_tensors_set_directly_on_a_module_are_named() -> None:
+    root = grow_tree(trace_of("shared_layer")).root
+    assert root.own == ("step_sizes (4)", "input_mean (32)", "decay (4)")
