@@ -1,0 +1,117 @@
+"""What `forward` is called with, and how the tensors for it are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netinspect.errors import UsageError
+from netinspect.inputs.build import build_tensor
+from netinspect.inputs.choose import choose_arguments, given_arguments
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.spec import DTYPES, parse_spec
+
+
+class Two(nn.Module):
+    def forward(self, image: Tensor, title: Tensor, *, scale: float = 1.0) -> Tensor:
+        return image
+
+
+class Anything(nn.Module):
+    def forward(self, *tensors: Tensor, **named: Tensor) -> None:
+        return None
+
+
+class Nothing(nn.Module):
+    def forward(self) -> None:
+        return None
+
+
+def chosen(model: nn.Module, *specs: str, **options: Any) -> list[tuple[str | None, str]]:
+    """Keyword and spec of each argument."""
+    arguments = choose_arguments(model, InputRequest.parse(specs, **options))
+    return [(argument.keyword, argument.record.spec) for argument in arguments]
+
+
+def test_names_go_by_position_where_they_can() -> None:
+    expected = [(None, "2x3"), (None, "4")]
+    assert [keyword for keyword, _ in chosen(Two(), "2x3", "4")] == [None, None]
+    by_name = choose_arguments(Two(), InputRequest.parse(("title=4", "image=2x3")))
+    assert [argument.record.name for argument in by_name] == ["image", "title"]
+    assert [(each.keyword, each.record.spec.partition("=")[2]) for each in by_name] == expected
+    mixed = choose_arguments(Two(), InputRequest.parse(("2x3", "title=4")))
+    assert [argument.keyword for argument in mixed] == [None, None]
+
+
+def test_open_ended_signatures_take_what_comes() -> None:
+    arguments = choose_arguments(Anything(), InputRequest.parse(("2", "3", "mask=4")))
+    assert [argument.keyword for argument in arguments] == [None, None, "mask"]
+    assert [argument.record.name for argument in arguments] == ["0", "1", "mask"]
+
+
+def test_batch_replaces_the_first_dimension_and_leaves_scalars() -> None:
+    specs = [spec for _, spec in chosen(Two(), "2x3", "scalar", batch=7)]
+    assert specs[0].endswith("7x3")
+    assert specs[1].endswith("scalar")
+
+
+@pytest.mark.parametrize(
+    ("specs", "says", "hint"),
+    [
+        ((), "nothing tells what to run Two on", "--input image="),
+        (("2x3",), "also needs title", "--input title=SIZES"),
+        (("2", "3", "4"), "but 3 inputs were given", "image, title"),
+        (("picture=2", "title=3"), "no argument 'picture'", "its arguments are"),
+        (("imag=2", "title=3"), "no argument 'imag'", "'image'"),
+        (("2", "image=3", "title=4"), "'image' of Two.forward is given twice", "--input NAME=SIZES"),
+    ],
+)
+def test_what_does_not_fit_is_told(specs: tuple[str, ...], says: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        chosen(Two(), *specs)
+    assert says in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_forward_without_arguments_needs_none() -> None:
+    assert chosen(Nothing()) == []
+
+
+def test_values_at_hand_are_passed_as_they_are() -> None:
+    image, title = torch.zeros(2, 3), torch.ones(4, dtype=torch.int64)
+    arguments = given_arguments(Two(), (image,), {"title": title, "scale": 2.0})
+    assert arguments[0].value is image
+    assert [argument.record.name for argument in arguments] == ["image", "title", "scale"]
+    assert arguments[1].record.spec == "title=4:int64"
+    assert arguments[2].record.spec == ""
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_dtype_can_be_made_and_comes_out_the_same(dtype: str) -> None:
+    spec = parse_spec(f"4x5:{dtype}")
+    first, second = (build_tensor(spec, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert (first.shape, str(first.dtype)) == ((4, 5), f"torch.{dtype}")
+    assert torch.equal(first, second)
+
+
+def test_integers_fill_their_range_with_both_ends() -> None:
+    tensor = build_tensor(parse_spec("1000:int64:5..7"), torch.Generator().manual_seed(0))
+    assert set(tensor.tolist()) == {5, 6, 7}
+    assert set(build_tensor(parse_spec("1000:int64"), torch.Generator()).tolist()) == {0, 1}
+
+
+def test_floats_stay_in_their_range() -> None:
+    tensor = build_tensor(parse_spec("1000:float32:-2..3"), torch.Generator().manual_seed(0))
+    assert -2 <= float(tensor.min()) < -1.9
+    assert 2.9 < float(tensor.max()) <= 3
+
+
+def test_the_dtype_does_not_change_which_numbers_come() -> None:
+    single, half = (
+        build_tensor(parse_spec(f"8:{dtype}"), torch.Generator().manual_seed(0))
+        for dtype in ("float32", "float16")
+    )
+    assert torch.equal(single.half(), half)
