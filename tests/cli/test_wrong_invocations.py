@@ -93,7 +93,7 @@ TABLE = [
     Wrong("summary weights.pt", 3, "load", "weights.pt", "--save"),
     Wrong("summary list.json", 3, "load", "list.json", "--save"),
     Wrong("summary empty.json", 3, "load", "empty.json", "--save"),
-    Wrong("summary other.json", 3, "saved", "other.json", "--save", ("netinspect-trace",)),
+    Wrong("summary other.json", 3, "saved", "other.json", "--save", ("netinspect-saved-trace",)),
     Wrong("summary cut.json", 3, "saved", "cut.json", "--save", ("not valid JSON",)),
     Wrong("summary damaged.json", 3, "saved", "damaged.json", "save it again", ("parameters",)),
     Wrong("summary newer.json", 3, "saved", "newer.json", "update netinspect", ("99",)),

@@ -115,6 +115,10 @@ class Document:
         filled = tuple(block for block in self.blocks if not isinstance(block, Table) or block.rows)
         return filled or self.blocks[:1]
 
+    def has_heading(self, block: Block) -> bool:
+        """Whether a block's name stands above it; a printed tensor says nothing without its name."""
+        return bool(block.name) and (len(self.filled_blocks) > 1 or isinstance(block, Lines))
+
 
 def line(*parts: str | tuple[str, str]) -> Line:
     """Make a line of plain strings and (text, style) pairs."""

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from netinspect.records.codec import to_data
 from netinspect.records.reports import SCHEMA_VERSION
-from netinspect.render.document import Block, Cell, Code, Document, Lines, Table
+from netinspect.render.document import Block, Cell, Code, Column, Document, Lines, Row, Table, cell
 from netinspect.render.layout import wanted_columns
 from netinspect.render.safe import safe
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str:
     """Spell a view as lines of tab-separated fields under a header of lower-snake-case names.
 
-    A view of several tables has a blank line between them; text with its own layout stays as it is.
+    A view of several tables has a blank line between them; text with its own layout stays as it is,
+    below its name.
     """
     blocks = []
     for block in document.blocks:
@@ -30,18 +32,21 @@ def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str
         elif isinstance(block, Code):
             blocks.append("".join(_annotated(block)))
         else:
-            blocks.append("".join(safe(text) + "\n" for text in block.lines))
+            blocks.append("".join(safe(text) + "\n" for text in (f"{block.name}:", *block.lines)))
     return "\n".join(blocks)
 
 
 def spell_csv(document: Document, columns: Sequence[str] | None = None) -> str:
-    """Spell a view as comma-separated values (RFC 4180, lines end in a line feed)."""
-    blocks = []
-    for block in document.blocks:
+    """Spell a view as comma-separated values (RFC 4180, lines end in a line feed).
+
+    A view of several tables has a blank line between them.
+    """
+    texts = []
+    for table in _tables(document.blocks):
         stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerows(_records(_as_table(block), columns))
-        blocks.append(stream.getvalue())
-    return "\n".join(blocks)
+        csv.writer(stream, lineterminator="\n").writerows(_records(table, columns))
+        texts.append(stream.getvalue())
+    return "\n".join(texts)
 
 
 def spell_json(report: Report) -> str:
@@ -72,21 +77,29 @@ def _annotated(block: Code) -> Iterator[str]:
         yield safe(each.text.expandtabs(4)) + (f"  # {safe(each.note)}" if each.note else "") + "\n"
 
 
-def _as_table(block: Block) -> Table:
-    from netinspect.render.document import Column, Row, cell
+def _tables(blocks: Iterable[Block]) -> Iterator[Table]:
+    """Every block as a table; printed tensors that follow each other share one."""
+    for kind, group in groupby(blocks, type):
+        members = list(group)
+        if kind is Lines:
+            yield _table(("name", "text"), _named_lines(members))
+        for block in members:
+            if isinstance(block, Code):
+                rows = ((each.number, each.text, each.note) for each in block.lines)
+                yield _table(("line", "code", "shapes"), rows)
+            elif isinstance(block, Table):
+                yield block
 
-    def table(keys: Iterable[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
-        return Table(
-            name=block.name,
-            columns=tuple(Column(key=key, title=key) for key in keys),
-            rows=tuple(Row(cells=tuple(map(cell, row))) for row in rows),
-        )
 
-    if isinstance(block, Code):
-        return table(
-            ("line", "code", "shapes"),
-            ((each.number, each.text, each.note) for each in block.lines),
-        )
-    if isinstance(block, Lines):
-        return table(("text",), ((text,) for text in block.lines))
-    return block
+def _named_lines(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
+    for block in blocks:
+        if isinstance(block, Lines):
+            yield from ((block.name, text) for text in block.lines)
+
+
+def _table(keys: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
+    return Table(
+        name="",
+        columns=tuple(Column(key=key, title=key) for key in keys),
+        rows=tuple(Row(cells=tuple(map(cell, row))) for row in rows),
+    )

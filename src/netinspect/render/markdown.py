@@ -15,9 +15,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 def spell_markdown(document: Document, columns: Sequence[str] | None = None) -> str:
     """Spell a view as Markdown; names cannot break out of their cell or become markup."""
     parts = [f"### {_inline(document.title)}"]
-    blocks = document.filled_blocks
-    for block in blocks:
-        if len(blocks) > 1 and block.name:
+    for block in document.filled_blocks:
+        if document.has_heading(block):
             parts.append(f"#### {_escape(block.name)}")
         parts.append("\n".join(_block(block, columns)))
     if document.notes:

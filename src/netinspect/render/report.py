@@ -77,6 +77,8 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
         return None
     tables = [block for block in document.blocks if isinstance(block, Table)]
     known = [column.key for column in tables[0].columns] if tables else []
+    if not known:
+        raise UsageError("there are no columns in this view", hint="leave --columns out")
     for column in columns:
         if column not in known:
             raise UsageError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from rich.cells import cell_len, chop_cells
 from rich.color import ColorSystem
 from rich.style import Style
 
@@ -42,11 +43,10 @@ def styled_lines(
 ) -> Iterable[Line]:
     """Lay a view out as lines of styled text."""
     yield _limit(document.title, width)
-    blocks = document.filled_blocks
-    for block in blocks:
-        if len(blocks) > 1 and block.name:
+    for block in document.filled_blocks:
+        if document.has_heading(block):
             yield ()
-            yield (Span(text=safe(block.name), style="bold"),)
+            yield _limit((Span(text=block.name, style="bold"),), width)
         yield from _block(block, width, columns)
     for note in document.notes:
         yield from _wrap(note, width)
@@ -116,22 +116,27 @@ def _limit(spans: Line, width: int | None) -> Line:
     for span in spans:
         text = cut(safe(span.text), width)
         cut_spans.append(Span(text=text, style=span.style))
-        width -= len(text)
+        width -= cell_len(text)
         if width <= 0:
             break
     return tuple(cut_spans)
 
 
 def _wrap(spans: Line, width: int | None) -> Iterable[Line]:
-    """Break a note of one style at blanks; one of several styles is left whole."""
-    if width is None or len(spans) != 1 or len(spans[0].text) <= width:
-        return [tuple(Span(text=safe(span.text), style=span.style) for span in spans)]
-    import textwrap
-
-    return [
-        (Span(text=text, style=spans[0].style),)
-        for text in textwrap.wrap(safe(spans[0].text), width, subsequent_indent="  ")
-    ]
+    """Break a note at blanks, and within words that are longer than a line; it has one style."""
+    for span in spans:
+        line = ""
+        for word in safe(span.text).split(" "):
+            longer = f"{line} {word}" if line else word
+            if width is None or cell_len(longer) <= width:
+                line = longer
+                continue
+            if line.strip():
+                yield (Span(text=line, style=span.style),)
+            *whole, line = chop_cells(f"  {word}", width)
+            for part in whole:
+                yield (Span(text=part, style=span.style),)
+        yield (Span(text=line, style=span.style),)
 
 
 @lru_cache(maxsize=256)

@@ -62,12 +62,10 @@ def view(report: Parameters) -> Document:
         footer=_footer(report, columns),
     )
     blocks: list[Block] = [table]
-    if report.with_values:
-        blocks += [
-            Lines(name="", lines=(f"{row.name}:", *(row.values or "").splitlines(), ""))
-            for row in report.rows
+    if report.with_values and report.rows:
+        blocks = [
+            Lines(name=row.name, lines=tuple((row.values or "").splitlines())) for row in report.rows
         ]
-        blocks = blocks[1:]
     notes = spell.total_notes(report.totals, report.ties)
     if report.hidden:
         notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))

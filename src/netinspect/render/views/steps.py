@@ -107,7 +107,7 @@ def _cells(row: StepRow) -> tuple[Cell, ...]:
             style=_style(row) or "bold",
         ),
         cell(row.class_name, row.class_name if row.kind == "module" else "function"),
-        cell(spell.values(row.inputs)),
+        cell(spell.values(row.inputs) if row.inputs else None),
         cell(None if row.output is None else spell.value(row.output), output),
         cell(row.grad_fn),
         cell(spell.full_place(row.place), spell.place(row.place) or "-"),

@@ -71,7 +71,7 @@ def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
             style=_style(row) or ("bold" if is_module else ""),
         ),
         cell(row.class_name, row.class_name if is_module else "function"),
-        cell(spell.values(row.inputs)),
+        cell(spell.values(row.inputs) if row.inputs else None),
         cell(
             spell.value(row.output) if row.output is not None else None,
             output,
