@@ -7,7 +7,7 @@ from netinspect.cli.common import look, show
 from netinspect.cli.options import ModelOptions, ModuleArgument, OutputOptions, TargetArgument
 
 EXAMPLES = (
-    ("netinspect internals lenet", "_parameters, _buffers, _modules, hooks, training"),
+    ("netinspect internals lenet", "what the module itself holds"),
     ("netinspect internals lenet conv1", "the same of a submodule"),
 )
 

@@ -19,9 +19,9 @@ from netinspect.cli.options import (
 )
 
 EXAMPLES = (
-    ("netinspect params lenet", "name, shape, dtype, size of every parameter"),
+    ("netinspect params lenet", "name, shape, dtype and size"),
     ("netinspect params lenet --values", "the tensors themselves"),
-    ("netinspect params resnet18 --buffers --stats --top 10", "with mean, std, NaN, ..."),
+    ("netinspect params resnet18 --stats --top 10", "with mean, std, zeros, NaN"),
 )
 
 

@@ -11,9 +11,9 @@ from netinspect.cli.common import look, show
 from netinspect.cli.options import ModelOptions, ModuleArgument, OutputOptions, TargetArgument
 
 EXAMPLES = (
-    ("netinspect source lenet", "the class, with real shapes beside each line"),
+    ("netinspect source lenet", "the class, with real shapes"),
     ("netinspect source tiny_gpt blocks.0.attention", "the class of a submodule"),
-    ("netinspect source lenet conv1 --full", "torch's own class, every line"),
+    ("netinspect source lenet conv1 --full", "torch's own class, whole"),
 )
 
 

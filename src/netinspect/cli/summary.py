@@ -20,9 +20,9 @@ from netinspect.cli.options import (
 )
 
 EXAMPLES = (
-    ("netinspect summary lenet", "layers, output shapes, parameters"),
-    ("netinspect summary net.py:Net -i 1x3x64x64 --ops", "with the functionals in between"),
-    ("netinspect summary resnet18 --sort params --top 5", "the five largest layers"),
+    ("netinspect summary lenet", "layers and shapes"),
+    ("netinspect summary net.py:Net -i 1x3x64x64 --ops", "with the functions"),
+    ("netinspect summary resnet18 --sort params --top 5", "the five largest"),
 )
 
 

@@ -17,8 +17,8 @@ from netinspect.cli.options import (
 )
 
 EXAMPLES = (
-    ("netinspect trace lenet --input 10x1x28x28", "each step of forward with its shapes"),
-    ("netinspect trace lenet --grad", "also backward: grad_fn, gradients"),
+    ("netinspect trace lenet --input 10x1x28x28", "each step, with shapes"),
+    ("netinspect trace lenet --grad", "also backward"),
     ("netinspect trace net.py:Net -i ids=2x16:int64:0..999", "token ids as input"),
 )
 

@@ -18,8 +18,8 @@ from netinspect.cli.options import (
 )
 
 EXAMPLES = (
-    ("netinspect tree lenet", "the module tree with what each layer was made with"),
-    ("netinspect tree tiny_gpt", "alike blocks are folded into one line"),
+    ("netinspect tree lenet", "what each layer was made with"),
+    ("netinspect tree tiny_gpt", "alike blocks in one line"),
     ("netinspect tree resnet18 layer1 --full", "one branch, nothing folded"),
 )
 

@@ -7,7 +7,7 @@ from netinspect.render.document import Column, Document, Row, Table, cell, line
 
 _COLUMNS = (
     Column(key="name", title="name"),
-    Column(key="description", title="what it is", least=20),
+    Column(key="description", title="what it is", least=40),
     Column(key="input", title="input", drop=1, least=16),
     Column(key="class", title="class", drop=2),
     Column(key="file", title="file", shown=False),

@@ -26,7 +26,7 @@ _COLUMNS = (
     Column(key="output", title="output", least=22),
     Column(key="grad_fn", title="grad_fn", drop=1, least=20),
     Column(key="place", title="line", drop=5, elide="middle", least=20),
-    Column(key="source", title="source", drop=6, least=24),
+    Column(key="source", title="source", drop=6, least=40),
     Column(key="kind", title="kind", shown=False),
     Column(key="path", title="module", shown=False),
     Column(key="depth", title="depth", align="right", shown=False),

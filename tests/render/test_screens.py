@@ -1,0 +1,110 @@
+"""What people see, at several widths: golden screens, to be read by a person when they change.
+
+They hold no numbers that depend on torch's version or the machine. The invariants of the same views
+are in `test_invariants`, so that refreshing a golden file cannot hide a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import GOLDEN, Outcome, assert_golden
+
+ROOT = Path(__file__).parent.parent.parent
+
+SAMPLES = ["lenet", "resnet18", "tiny_gpt", "lstm_tagger", "two_inputs"]
+SCREENS = [
+    *(("summary", sample, width) for sample in SAMPLES for width in (60, 80, 120, 200)),
+    *(
+        (command, "lenet", width)
+        for command in ("trace", "tree", "params", "source", "internals", "models")
+        for width in (80, 120)
+    ),
+    *(("trace", sample, 120) for sample in ("tiny_gpt", "lstm_tagger", "shared_layer")),
+    *(("tree", sample, 80) for sample in ("tiny_gpt", "shared_layer", "encoder")),
+    *(("params --buffers", sample, 80) for sample in ("shared_layer", "tiny_gpt")),
+    ("summary --ops", "shared_layer", 100),
+    ("summary --ops --depth 1", "tiny_gpt", 100),
+    ("summary --sort params --top 4", "resnet18", 80),
+    ("trace --depth 1", "resnet18", 100),
+    ("source", "two_inputs", 120),
+]
+COMMANDS = ["", "summary", "params", "trace", "tree", "source", "internals", "models"]
+
+
+def words_of(command: str, sample: str) -> list[str]:
+    name, *options = command.split()
+    return [name, *([] if name == "models" else [sample]), *options]
+
+
+def normal(text: str) -> str:
+    """Take out where the repository lies, and which versions looked."""
+    text = re.sub(r'"(netinspect|torch|python)": "[0-9][^"]*"', r'"\1": "VERSION"', text)
+    return text.replace(f"{ROOT}/", "")
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize(("command", "sample", "width"), SCREENS)
+def test_screen(cli: Callable[..., Outcome], command: str, sample: str, width: int) -> None:
+    outcome = cli(*words_of(command, sample), "--format", "rich", "--width", str(width))
+    assert outcome.code == 0
+    name = command.replace(" --", "_").replace(" ", "")
+    subject = "" if name == "models" else f"_{sample}"
+    assert_golden(f"screens/{name}{subject}_{width}.txt", normal(outcome.out))
+
+
+@pytest.mark.parametrize("format", ["plain", "csv", "json", "markdown"])
+@pytest.mark.parametrize("command", ["summary", "trace", "tree", "params", "source", "models"])
+def test_format(cli: Callable[..., Outcome], command: str, format: str) -> None:
+    outcome = cli(*words_of(command, "lenet"), "--format", format)
+    assert outcome.code == 0
+    assert_golden(f"formats/{command}.{format}", normal(outcome.out))
+
+
+@pytest.mark.parametrize("inputs", ["1x28x28", "10x3x28x28", "10x1x32x32"])
+def test_failure(cli: Callable[..., Outcome], inputs: str) -> None:
+    outcome = cli("summary", "lenet", "-i", inputs, "--format", "rich", "--width", "100")
+    assert outcome.code == 4
+    assert_golden(f"failures/lenet_{inputs}.txt", normal(outcome.out + "\n" + outcome.err))
+
+
+def test_ascii_screen(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    from netinspect.cli import console
+
+    monkeypatch.setattr(console, "is_ascii", lambda stream: True)
+    out = cli("summary", "two_inputs", "--width", "60").out
+    assert out.isascii()
+    assert_golden("screens/summary_two_inputs_60_ascii.txt", out)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = cli(*command.split(), "--help").out
+    assert max(map(len, page.splitlines())) <= 80
+    assert "\x1b" not in page
+    assert "..." not in page.replace("[ARGS]...", "")  # no sentence is cut
+    assert_golden(f"help/{command or 'netinspect'}.txt", page)
+
+
+def test_goldens_hold_for_every_machine_and_version() -> None:
+    import platform
+
+    import torch
+
+    files = [file for file in GOLDEN.rglob("*") if file.is_file()]
+    assert files
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert str(ROOT) not in text
+        assert torch.__version__ not in text
+        assert platform.python_version() not in text
+        assert "site-packages" not in text
