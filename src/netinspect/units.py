@@ -1,6 +1,6 @@
 """Numbers as people read them; what is spelled here is never read back."""
 
-_BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def count(number: int) -> str:
@@ -12,12 +12,21 @@ def size(number: int) -> str:
     """Spell bytes in powers of 1024, to four digits: `173.5 KiB`."""
     if number < 1024:
         return f"{number} B"
-    value = float(number)
-    for unit in _BYTE_UNITS:
-        if value < 1024 or unit == _BYTE_UNITS[-1]:
-            return f"{value:.1f} {unit}" if value < 1000 else f"{value:.0f} {unit}"
-        value /= 1024
-    raise AssertionError("the loop always returns")
+    text = ""
+    for power, unit in enumerate(_BYTE_UNITS, start=1):
+        # Rounded first, so that no unit is given more than it holds: 1,048,575 bytes are 1.0 MiB.
+        tenths = _rounded_ratio(10 * number, 1024**power)
+        whole = _rounded_ratio(number, 1024**power)
+        text = f"{tenths // 10}.{tenths % 10} {unit}" if tenths < 10_000 else f"{whole} {unit}"
+        if whole < 1024:
+            break
+    return text
+
+
+def _rounded_ratio(number: int, divisor: int) -> int:
+    """Divide and round half to even, as floats are spelled, but exactly at any size."""
+    quotient, rest = divmod(number, divisor)
+    return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient % 2 == 1))
 
 
 def percent(share: float) -> str:
