@@ -18,6 +18,9 @@ from typing import ClassVar
 
 from netinspect.exits import ExitCode
 
+_NEAR = 0.6
+"""How alike a name must be to be suggested, from 0 to 1; what `difflib` takes by default."""
+
 
 class NetinspectError(Exception):
     """Base of every error that a user can cause and mend.
@@ -81,8 +84,17 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
         word: What was typed.
         candidates: What would have been accepted.
     """
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    matches = difflib.get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
-    if not matches:
+    # As `difflib.get_close_matches`, which would take the last of several that are equally near, and
+    # one of two that differ in case.
+    matcher = difflib.SequenceMatcher(b=word.lower())
+    near = []
+    for candidate in dict.fromkeys(candidates):
+        matcher.set_seq1(candidate.lower())
+        if matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR:
+            near.append((matcher.ratio(), candidate))
+    near = [(ratio, candidate) for ratio, candidate in near if ratio >= _NEAR]
+    # Sorting keeps the order of those that are equally near.
+    near.sort(key=lambda each: -each[0])
+    if not near:
         return None
-    return "did you mean " + " or ".join(repr(by_lower[match]) for match in matches) + "?"
+    return "did you mean " + " or ".join(repr(candidate) for _, candidate in near[:2]) + "?"

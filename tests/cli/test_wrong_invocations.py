@@ -135,7 +135,7 @@ TABLE = [
     Wrong("summary lenet --save gone/x", 2, "usage", "gone/x", "a folder that exists"),
     Wrong("models -o page.html", 2, "usage", "page.html", "--format", tells_format=True),
     # Modules that are not there.
-    Wrong("tree lenet conv9", 2, "usage", "'conv9'", "'conv2' or 'conv1'"),
+    Wrong("tree lenet conv9", 2, "usage", "'conv9'", "'conv1' or 'conv2'"),
     Wrong("source lenet zzz.x", 2, "usage", "'zzz.x'", "conv1, conv2, fc1"),
     Wrong("internals lenet conv", 2, "usage", "'conv'", "'conv1'"),
     # Saved traces asked for what they do not hold.

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pickle
+import re
+import traceback
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netinspect import errors
+from netinspect.errors import (
+    ForwardError,
+    LoadError,
+    NetinspectError,
+    SavedTraceError,
+    UsageError,
+    closest,
+)
+from netinspect.exits import ExitCode
+
+RAISED = (UsageError, LoadError, SavedTraceError, ForwardError)
+
+
+def test_exit_codes_are_a_contract_with_scripts() -> None:
+    assert {code.name: code.value for code in ExitCode} == {
+        "OK": 0,
+        "FINDINGS": 1,
+        "USAGE": 2,
+        "LOAD": 3,
+        "FORWARD": 4,
+        "INTERNAL": 70,
+        "INTERRUPTED": 130,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cls", "kind", "code", "parent"),
+    [
+        (NetinspectError, "error", ExitCode.INTERNAL, Exception),
+        (UsageError, "usage", ExitCode.USAGE, NetinspectError),
+        (LoadError, "load", ExitCode.LOAD, NetinspectError),
+        (SavedTraceError, "saved", ExitCode.LOAD, LoadError),
+        (ForwardError, "forward", ExitCode.FORWARD, NetinspectError),
+    ],
+)
+def test_each_error_has_its_kind_and_exit_code(
+    cls: type[NetinspectError], kind: str, code: ExitCode, parent: type
+) -> None:
+    assert (cls.kind, cls.exit_code) == (kind, code)
+    assert cls.__base__ is parent
+    assert cls("x").exit_code is code
+
+
+def test_the_drawn_tree_is_the_real_one() -> None:
+    drawn: dict[str, tuple[str, int | None]] = {}
+    stack: list[tuple[int, str]] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"([ │├└─]*)(\w+Error)\b(?:\s+exit (\d+):)?", line)
+        if match is None:
+            continue
+        column = match.start(2)
+        while stack and stack[-1][0] >= column:
+            stack.pop()
+        parent = stack[-1][1] if stack else "Exception"
+        drawn[match[2]] = parent, int(match[3]) if match[3] else None
+        stack.append((column, match[2]))
+    real = {
+        name: (value.mro()[1].__name__, int(value.exit_code) if value is not NetinspectError else None)
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, NetinspectError)
+    }
+    assert drawn == real
+    assert len(real) == 5
+
+
+def test_an_error_carries_what_the_user_is_told() -> None:
+    error = LoadError("cannot read it", cause="no such file", place="net.py:3", hint="look there")
+    assert (error.message, error.cause, error.place, error.hint) == (
+        "cannot read it", "no such file", "net.py:3", "look there",
+    )  # fmt: skip
+    assert str(error) == "cannot read it"
+    assert traceback.format_exception_only(error) == ["netinspect.errors.LoadError: cannot read it\n"]
+
+
+@pytest.mark.parametrize("cls", RAISED)
+def test_only_the_message_is_needed(cls: type[NetinspectError]) -> None:
+    error = cls("x")
+    assert (error.message, error.cause, error.place, error.hint) == ("x", None, None, None)
+
+
+@pytest.mark.parametrize("cls", RAISED)
+def test_an_error_survives_a_process_pool(cls: type[NetinspectError]) -> None:
+    error = cls("x", cause="c", place="p", hint="h")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is cls
+    assert (again.message, again.cause, again.place, again.hint) == ("x", "c", "p", "h")
+
+
+@pytest.mark.parametrize(
+    ("word", "candidates", "hint"),
+    [
+        ("lenett", ["alexnet", "lenet", "mlp"], "did you mean 'lenet' or 'alexnet'?"),
+        ("LENET", ["lenet", "unet"], "did you mean 'lenet' or 'unet'?"),
+        ("linear", ["Linear", "Bilinear"], "did you mean 'Linear' or 'Bilinear'?"),
+        ("cov1", ["conv1", "conv2", "fc"], "did you mean 'conv1' or 'conv2'?"),
+        # No more than two, the nearest first.
+        ("layer", ["layer10", "layer1", "layer2", "layer3"], "did you mean 'layer1' or 'layer2'?"),
+        ("zzz", ["lenet", "alexnet"], None),
+        ("", ["lenet"], None),
+        ("lenet", [], None),
+    ],
+)
+def test_the_nearest_names_are_suggested(word: str, candidates: list[str], hint: str | None) -> None:
+    assert closest(word, candidates) == hint
+    assert closest(word, iter(candidates)) == hint
+
+
+def test_names_that_differ_in_case_are_told_apart() -> None:
+    assert closest("nett", ["Net", "net"]) == "did you mean 'Net' or 'net'?"
+
+
+@given(st.text(), st.lists(st.text(), max_size=5))
+def test_a_suggestion_names_candidates_only(word: str, candidates: list[str]) -> None:
+    hint = closest(word, candidates)
+    if hint is not None:
+        spelled = {repr(candidate) for candidate in candidates}
+        told = hint.removeprefix("did you mean ").removesuffix("?")
+        pairs = {f"{one} or {two}" for one in spelled for two in spelled if one != two}
+        assert told in spelled | pairs
+
+
+@given(st.text(min_size=1))
+def test_the_word_itself_is_always_near(word: str) -> None:
+    assert closest(word, [word, "something else"]) is not None
