@@ -165,7 +165,7 @@ class Tricky(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(3, 3)
-        self.forward = self.patched  # type: ignore[method-assign]
+        self.forward = self.patched
 
     @property
     def layer(self) -> nn.Module:

@@ -45,10 +45,11 @@ class _Tensor:
 
     def put_back(self) -> None:
         tensor = self.tensor
-        if _layout(tensor.data) != _layout(self.data):
+        if type(tensor) is not self.cls:  # a lazy tensor that became a real one
+            tensor.data = torch.empty(0, dtype=self.data.dtype, device=self.data.device)
+            tensor.__class__ = self.cls
+        elif not is_uninitialised(tensor) and _layout(tensor.data) != _layout(self.data):
             tensor.data = self.data
-        if type(tensor) is not self.cls:
-            tensor.__class__ = self.cls  # a lazy parameter that became a real one
         if tensor.is_leaf:
             if tensor.requires_grad != self.requires_grad:
                 tensor.requires_grad_(self.requires_grad)
@@ -145,7 +146,8 @@ class Guest:
         for state in self._tensors:
             with suppress(*_NO_STORAGE):
                 state.put_back()
-            if state.version not in (None, state.tensor._version) and self._kept(state.data):
+            written = state.version is not None and state.tensor._version != state.version
+            if written and self._kept(state.data):
                 state.counter.__exit__(None, None, None)
         for rewind in self._rewinders:
             rewind()

@@ -52,6 +52,7 @@ class Reach:
         """Put one value into its list, and return what is in it."""
         if isinstance(value, torch.Tensor):
             self.tensors.append(value)
+            return (value.grad,) if value.is_leaf else ()
         elif isinstance(value, nn.Module):
             self.modules.append(value)
             return (vars(value),)

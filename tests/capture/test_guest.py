@@ -1,0 +1,223 @@
+"""The guest rule: a look leaves no trace on the model, its inputs, or the process."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netinspect.api import load
+from netinspect.observe.run import CaptureOptions
+from tests.capture.snapshot import snapshot
+from tests.nets import every, mutating
+from tests.nets.case import Case, look, rows
+
+OPTIONS = {
+    "eval": CaptureOptions(),
+    "train": CaptureOptions(training=True),
+    "backward": CaptureOptions(backward=True),
+    "train and backward": CaptureOptions(training=True, backward=True),
+    "all": CaptureOptions(backward=True, values=True, statistics=True, code=True),
+}
+
+
+@pytest.fixture(autouse=True)
+def own_process_state() -> Iterator[None]:
+    """Whatever a failing test leaves behind is not the next one's."""
+    states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+    yield
+    torch.set_rng_state(states[0])
+    random.setstate(states[1])
+    numpy.random.set_state(states[2])
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+
+
+def assert_untouched(before: dict[str, Any], after: dict[str, Any]) -> None:
+    for key, value in before.items():
+        assert after[key] == value, key
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("act", mutating.ACTS)
+def test_whatever_forward_does_is_undone(act: str, options: CaptureOptions) -> None:
+    case = mutating.everything(act)
+    model, args = case.model(), case.args()
+    model.get_submodule("dropout").eval()  # modes are mixed
+    before = snapshot(model, args)
+    trace = look(model, *args, options=options)
+    assert trace.failure is None or trace.failure.phase == "backward"
+    assert trace.warnings == ()
+    assert_untouched(before, snapshot(model, args))
+
+
+@pytest.mark.parametrize("act", mutating.ACTS)
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_it_is_undone_when_forward_raises(act: str, error: type[BaseException]) -> None:
+    def act_and_raise(net: mutating.Everything, x: Tensor) -> None:
+        mutating.ACTS[act](net, x)
+        raise error("on purpose")
+
+    model, args = mutating.Everything(act_and_raise), (rows(4, 3),)
+    before = snapshot(model, args)
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            look(model, *args)
+    else:
+        failure = look(model, *args).failure
+        assert failure is not None
+        assert failure.type == error.__name__
+    assert_untouched(before, snapshot(model, args))
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("case", every.CASES, ids=lambda case: case.name)
+def test_every_odd_model_is_left_as_it_was(case: Case, options: CaptureOptions) -> None:
+    if case.name == "circular":
+        pytest.skip("its own state_dict() never ends, so that no picture can be taken")
+    model, args, kwargs = case.model(), case.args(), case.kwargs()
+    before = snapshot(model, args, kwargs)
+    look(model, *args, options=options, **kwargs)
+    assert_untouched(before, snapshot(model, args, kwargs))
+
+
+class _Failing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise RuntimeError("backward on purpose")
+
+
+class FailsBackward(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.linear.weight.grad = torch.ones(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = _Failing.apply(self.linear(x))  # type: ignore[no-untyped-call]
+        return out
+
+
+def test_it_is_undone_when_backward_raises() -> None:
+    model = FailsBackward()
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(backward=True))
+    assert trace.failure is not None
+    assert (trace.failure.phase, trace.failure.message) == ("backward", "backward on purpose")
+    assert trace.failure.place is not None
+    assert trace.failure.place.text == 'raise RuntimeError("backward on purpose")'
+    assert trace.output is not None
+    assert_untouched(before, snapshot(model))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
+    model = mutating.Stubborn()
+    model.norm.track_running_stats = True
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(training=training))
+    assert trace.failure is None
+    assert model.switches == 0
+    assert_untouched(before, snapshot(model))
+
+
+def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
+    model = mutating.Lazy()
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(values=True, statistics=True))
+    assert trace.failure is None
+    assert trace.warnings == (
+        "lazy layers took their sizes from this input; the model itself still has none",
+    )
+    assert {entry.name: entry.spec.shape for entry in trace.parameters}["linear.weight"] == (4, 3)
+    assert_untouched(before, snapshot(model))
+    assert type(model.linear) is nn.LazyLinear
+    assert model(rows(2, 5)).shape == (2, 4)
+    assert look(mutating.Lazy(), rows(1, 1)).failure is None
+
+
+def test_a_copy_made_inside_forward_is_not_mistaken_for_the_layer() -> None:
+    model = mutating.Cloning()
+    before = snapshot(model)
+    trace = look(model, rows(4, 3))
+    assert [step.module for step in trace.steps if step.kind == "module"] == ["", "linear"]
+    assert_untouched(before, snapshot(model))
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+def test_the_users_own_hooks_fire_once_and_first_see_what_they_would() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    heard: list[str] = []
+    model[0].register_forward_pre_hook(lambda *_: heard.append("pre"))
+    model[0].register_forward_pre_hook(lambda _, args: (args[0] * 2,))
+    model[0].register_forward_hook(lambda *_: heard.append("post"))
+    model[0].register_forward_hook(lambda _, __, output: output[:1])
+    model[0].register_full_backward_hook(lambda *_: heard.append("backward"))
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(backward=True))
+    assert heard == ["pre", "post", "backward"]
+    (linear,) = [step for step in trace.steps if step.module == "0" and step.kind == "module"]
+    assert linear.output is not None
+    assert linear.output.shape == (1, 3)  # type: ignore[union-attr]
+    assert_untouched(before, snapshot(model))
+
+
+def test_a_graph_of_the_users_can_still_be_differentiated() -> None:
+    model = mutating.Everything(mutating.ACTS["parameters in place"]).eval()
+    loss = model.linear(rows(4, 3)).square().sum()
+    look(model, rows(4, 3))
+    loss.backward()
+
+
+def test_inside_inference_mode_and_on_what_was_made_there() -> None:
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+        before = snapshot(model)
+        assert look(model, rows(4, 3)).failure is None
+        assert_untouched(before, snapshot(model))
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(training=True))
+    assert trace.ran
+    assert_untouched(before, snapshot(model))
+
+
+def test_a_write_that_nobody_can_foresee_is_told() -> None:
+    class Swapping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad(), torch._C.DisableTorchFunction():
+                self.linear.weight.mul_(2)
+            out: Tensor = self.linear(x)
+            return out
+
+    (warning,) = look(Swapping(), rows(4, 3)).warnings
+    assert warning == "forward wrote to linear.weight unforeseen; its old values are lost"
+
+
+@pytest.mark.parametrize("target", ["lenet", "resnet18", "shared_layer", "lstm_tagger"])
+def test_a_look_at_a_target_leaves_the_process_alone(target: str) -> None:
+    bystander = nn.Linear(1, 1)
+    before = snapshot(bystander)
+    load(target, training=True, grad=True, values=True, stats=True, code=True)
+    assert_untouched(before, snapshot(bystander))
+
+
+def test_looking_without_running_calls_nothing() -> None:
+    model = mutating.everything("attributes").model()
+    before = snapshot(model)
+    trace = load(model, run=False, values=True, stats=True, code=True)
+    assert not trace.ran
+    assert_untouched(before, snapshot(model))
