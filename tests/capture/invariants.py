@@ -42,7 +42,7 @@ def check_steps(trace: Trace) -> None:
             assert producer < position
             made = {spec.shape for spec in tensors_in(trace.steps[producer].output)}
             assert made & given
-    names = {entry.name for entry in (*trace.parameters, *trace.buffers)}
+    names = {entry.name for entry in trace.parameters} | {entry.name for entry in trace.buffers}
     assert all(set(step.parameters) <= names for step in trace.steps)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -131,7 +132,14 @@ def test_a_reused_layer_is_called_each_time() -> None:
 
 def test_containers_are_walked_though_never_called() -> None:
     trace = named("containers").look()
-    assert called(trace.steps) == ["", "several.0", "named.relu", "several.1", "named.relu", "named.last"]
+    assert called(trace.steps) == [
+        "",
+        "several.0",
+        "named.relu",
+        "several.1",
+        "named.relu",
+        "named.last",
+    ]
     multiplied = [step.parameters for step in trace.steps if step.name == "mul"]
     assert multiplied == [("scales.0",), ("scales.1",)]
     assert {"shifts.one"} == {
@@ -228,7 +236,7 @@ def test_operators_are_steps_in_order() -> None:
     assert by_name["matmul"].parameters == ("weight",)
     # What is done in place is what comes next.
     order = ["cat", "add", "relu", "setitem", "mul", "unsqueeze", "mT"]
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in itertools.pairwise(order):
         assert by_name[earlier].index in by_name[later].producers
     assert next(tensors_in(by_name["unsqueeze"].output)).shape == (1, 4, 3)
 
@@ -240,7 +248,9 @@ def test_an_exception_that_was_caught_is_no_failure() -> None:
     assert called(trace.steps) == ["", "wrong", "wrong.0", "right"]
     unfinished = [step for step in trace.steps if step.output is None]
     assert [step.name for step in unfinished] == ["Sequential", "Linear", "linear", "view"]
-    assert all(step.parent == 0 for step in trace.steps if step.module == "right" and step.kind == "module")
+    assert all(
+        step.parent == 0 for step in trace.steps if step.module == "right" and step.kind == "module"
+    )
     assert trace.steps[-1].name == "relu"
     assert trace.steps[-1].parent == 0
 
@@ -270,11 +280,14 @@ def test_the_two_kinds_of_checkpoint_give_the_same_gradients() -> None:
 
 
 def test_packed_sequences() -> None:
-    (lstm,) = [step for step in named("packed").look().steps if step.module == "lstm" and step.depth == 1]
+    (lstm,) = [
+        step for step in named("packed").look().steps if step.module == "lstm" and step.depth == 1
+    ]
     assert lstm.inputs.items[0].value == Structure(
-        type="PackedSequence", items=lstm.inputs.items[0].value.items  # type: ignore[union-attr]
+        type="PackedSequence",
+        items=lstm.inputs.items[0].value.items,  # type: ignore[union-attr]
     )
-    assert [spec.shape for spec in tensors_in(lstm.output)][0] == (5, 4)
+    assert next(spec.shape for spec in tensors_in(lstm.output)) == (5, 4)
 
 
 def test_a_forward_that_differentiates_gets_its_graph() -> None:
