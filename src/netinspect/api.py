@@ -127,7 +127,9 @@ def load(
 
         target = parse_target(os.fspath(subject))
         if target.kind == "saved":
-            return _read(target, given=bool(inputs or args or kwargs or batch or constructor))
+            return _read(
+                target, given=bool(inputs or args or kwargs or batch or constructor or training)
+            )
     from netinspect.inputs.choose import declared_example
     from netinspect.observe.run import CaptureOptions
     from netinspect.observe.run import capture as run_capture
@@ -347,7 +349,7 @@ def _read(target: Target, *, given: bool) -> Trace:
     if given:
         raise UsageError(
             f"{target.text} is a saved trace: it cannot be run again on another input",
-            hint="leave --input, --batch and --arg out, or name the model itself",
+            hint="leave --input, --batch, --arg and --train out, or name the model itself",
         )
     try:
         text = Path(target.place).read_text(encoding="utf-8")

@@ -66,7 +66,11 @@ def read_settings(file: Path) -> Settings | None:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the settings in {file}", cause=str(error)) from error
+        raise UsageError(
+            f"cannot read the settings in {file}",
+            cause=getattr(error, "strerror", None) or str(error),
+            hint="name a TOML file in UTF-8, or leave the project's settings out with --no-config",
+        ) from error
     is_project = file.name == "pyproject.toml"
     if is_project and "netinspect" not in text:
         return None
@@ -75,14 +79,19 @@ def read_settings(file: Path) -> Settings | None:
     try:
         data: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"cannot read the settings in {file}", cause=str(error)) from error
-    if is_project:
+        raise UsageError(
+            f"cannot read the settings in {file}", cause=str(error), hint="mend it, or use --no-config"
+        ) from error
+    # A file of any name may be laid out like a pyproject.toml.
+    if is_project or set(data) == {"tool"}:
         tools = data.get("tool", {})
         if not isinstance(tools, dict) or "netinspect" not in tools:
             return None
         data = tools["netinspect"]
     if not isinstance(data, dict):
-        raise UsageError(f"[tool.netinspect] in {file} is not a table")
+        raise UsageError(
+            f"[tool.netinspect] in {file} is not a table", hint='write it like target = "net.py:Net"'
+        )
     return Settings(file=file, values=_check(file, data))
 
 

@@ -84,6 +84,17 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
         word: What was typed.
         candidates: What would have been accepted.
     """
+    near = nearest(word, candidates)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else None
+
+
+def nearest(word: str, candidates: Iterable[str]) -> list[str]:
+    """Return the one or two candidates that come nearest to a mistyped word, or none.
+
+    Args:
+        word: What was typed.
+        candidates: What would have been accepted.
+    """
     # As `difflib.get_close_matches`, which would take the last of several that are equally near, and
     # one of two that differ in case.
     matcher = difflib.SequenceMatcher(b=word.lower())
@@ -95,6 +106,4 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
     near = [(ratio, candidate) for ratio, candidate in near if ratio >= _NEAR]
     # Sorting keeps the order of those that are equally near.
     near.sort(key=lambda each: -each[0])
-    if not near:
-        return None
-    return "did you mean " + " or ".join(repr(candidate) for _, candidate in near[:2]) + "?"
+    return [candidate for _, candidate in near[:2]]

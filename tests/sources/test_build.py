@@ -115,7 +115,7 @@ def test_a_file_named_like_a_module_of_pythons_does_not_replace_it(folder: Path)
         ("net.py:Net", {}, "cannot build Net", "it wants classes", "--arg classes=VALUE"),
         ("net.py:Net", {"clases": 2}, "cannot build Net", "no argument 'clases'", "'classes'"),
         ("net.py:Nett", {}, "no 'Nett'", None, "'Net'"),
-        ("net.py:number", {}, "is a int, not a model", None, "nn.Module class"),
+        ("net.py:number", {}, "is an int, not a model", None, "nn.Module class"),
         ("net.py:Settings", {}, "not an nn.Module", None, "nn.Module class"),
         ("net.py:wrong", {}, "returned a list", None, "nn.Module class"),
         ("net.py:instance", {"classes": 1}, "takes no --arg", None, "class instead"),

@@ -32,6 +32,8 @@ def diagnose(trace: Trace) -> Diagnosis | None:
     operands = _operands(trace, step) if step is not None else {}
     explanation = _explain(trace, step, operands) if step is not None else None
     remedies = list(explanation.remedies) if explanation else []
+    if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
+        remedies.append(f"write a forward method in {trace.class_name}")
     if failure.working_inputs:
         specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
         remedies.append(f"an input of another size; tried, and passes: {specs}")

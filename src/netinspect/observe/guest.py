@@ -21,7 +21,7 @@ from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.reach import Container, Reach
-from netinspect.observe.seeds import preserved_randomness, rewinder
+from netinspect.observe.seeds import preserved_randomness
 
 # Torch keeps no storage, or one without values, for some kinds of tensors; asking them raises these.
 _NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
@@ -74,7 +74,7 @@ class Guest:
         self._model = model
         self._classes = [(module, type(module)) for module in reach.modules]
         self._containers = [(container, _copy(container)) for container in reach.containers]
-        self._rewinders = [rewinder(generator) for generator in reach.generators]
+        self._rewinders = reach.rewinders
         self._arrays = [(array, array.copy()) for array in reach.arrays]
         self._tensors = [state for tensor in reach.tensors if (state := _state(tensor)) is not None]
         self.lazy = any(is_uninitialised(state.tensor) for state in self._tensors)

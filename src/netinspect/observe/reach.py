@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 import torch
 from torch import nn
 
-from netinspect.observe.seeds import GENERATORS, Generator
+from netinspect.observe.seeds import rewinder
 
 Container = dict[Any, Any] | list[Any] | set[Any] | deque[Any]
 
@@ -38,7 +39,9 @@ class Reach:
         self.containers: list[Container] = []
         self.tensors: list[torch.Tensor] = []
         self.arrays: list[numpy.ndarray[Any, Any]] = []
-        self.generators: list[Generator] = []
+        self.rewinders: list[Callable[[], object]] = []
+        """What puts each random generator back to where it stands."""
+
         seen: set[int] = set()
         waiting: list[Any] = [inputs, model]
         while waiting:
@@ -66,8 +69,8 @@ class Reach:
             return value
         elif isinstance(value, numpy.ndarray):
             self.arrays.append(value)
-        elif isinstance(value, GENERATORS):
-            self.generators.append(value)
+        elif (rewind := rewinder(value)) is not None:
+            self.rewinders.append(rewind)
         elif isinstance(value, types.SimpleNamespace) or (
             dataclasses.is_dataclass(value) and hasattr(value, "__dict__")
         ):

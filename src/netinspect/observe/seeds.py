@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-import numpy
 import torch
 
-Generator = torch.Generator | random.Random | numpy.random.Generator | numpy.random.RandomState
-GENERATORS = (torch.Generator, random.Random, numpy.random.Generator, numpy.random.RandomState)
+
+def numpy_random() -> Any:
+    """NumPy's random module if it is loaded; what is not has drawn nothing, and loading takes time."""
+    return sys.modules.get("numpy.random")
 
 
 def seed_everything(seed: int) -> None:
@@ -21,7 +24,8 @@ def seed_everything(seed: int) -> None:
     later, and nothing takes that back.
     """
     random.seed(seed)
-    numpy.random.seed(seed % 2**32)
+    if (module := numpy_random()) is not None:
+        module.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)
@@ -30,27 +34,34 @@ def seed_everything(seed: int) -> None:
 @contextmanager
 def preserved_randomness() -> Iterator[None]:
     """Put the random state of Python, NumPy and torch, on all devices, back at the end."""
-    python_state, numpy_state = random.getstate(), numpy.random.get_state()
+    python_state, module = random.getstate(), numpy_random()
+    numpy_state = None if module is None else module.get_state()
     try:
         with torch.random.fork_rng(devices=_initialised_devices()):
             yield
     finally:
         random.setstate(python_state)
-        numpy.random.set_state(numpy_state)
+        if module is not None:
+            module.set_state(numpy_state)
 
 
-def rewinder(generator: Generator) -> Callable[[], object]:
-    """Return what puts a generator of a model's own back to where it stands now."""
+def rewinder(generator: Any) -> Callable[[], object] | None:
+    """Return what puts a generator of a model's own back to where it stands; None for anything else."""
+    if isinstance(generator, torch.Generator):
+        return partial(generator.set_state, generator.get_state())
     if isinstance(generator, random.SystemRandom):
         return lambda: None  # it has no state
     if isinstance(generator, random.Random):
         return partial(generator.setstate, generator.getstate())
-    if isinstance(generator, numpy.random.Generator):
+    module = numpy_random()
+    if module is None:
+        return None
+    if isinstance(generator, module.Generator):
         source = generator.bit_generator
         return partial(setattr, source, "state", source.state)
-    if isinstance(generator, numpy.random.RandomState):
+    if isinstance(generator, module.RandomState):
         return partial(generator.set_state, generator.get_state())
-    return partial(generator.set_state, generator.get_state())
+    return None
 
 
 def _initialised_devices() -> list[int]:

@@ -229,7 +229,7 @@ def _forward_place(cls: Hashable) -> tuple[str | None, int | None]:
 def _extra(module: nn.Module) -> str:
     try:
         return module.extra_repr()
-    except Exception as error:  # the user's own code; the look goes on without its answer
+    except (Exception, SystemExit) as error:  # the user's own code; the look goes on without its answer
         return f"<extra_repr raised {type(error).__name__}>"
 
 

@@ -42,6 +42,8 @@ def build_module(target: Target, arguments: Mapping[str, Any], *, seed: int) -> 
         seed_everything(seed)
         namespace = _import(target)
         name = target.name or _only_candidate(target, namespace)
+        # Again: what the import drew, or loaded, must not change the weights.
+        seed_everything(seed)
         found = _look_up(target, namespace, name)
         return _construct(target, name, found, arguments)
 
@@ -161,7 +163,7 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
         return found
     if not callable(found):
         raise LoadError(
-            f"{name} in {target.place} is a {type(found).__name__}, not a model",
+            f"{name} in {target.place} is {_indefinite(type(found).__name__)}, not a model",
             hint="name an nn.Module class, a function that returns one, or an instance",
         )
     if isinstance(found, type) and not issubclass(found, nn.Module):
@@ -174,10 +176,14 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
         model = found(**arguments)
     if not isinstance(model, nn.Module):
         raise LoadError(
-            f"{name} in {target.place} returned a {type(model).__name__}, not an nn.Module",
+            f"{name} in {target.place} returned {_indefinite(type(model).__name__)}, not an nn.Module",
             hint="name an nn.Module class, a function that returns one, or an instance",
         )
     return model
+
+
+def _indefinite(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def _check_arguments(target: Target, name: str, function: Any, arguments: Mapping[str, Any]) -> None:
@@ -226,8 +232,9 @@ def _user_code(failed: str) -> Iterator[None]:
     except SyntaxError as error:
         raise LoadError(
             failed,
-            cause=f"{type(error).__name__}: {error.msg}",
+            cause=f"{type(error).__name__}: {error.msg}\n{(error.text or '').strip()}".rstrip(),
             place=f"{error.filename}:{error.lineno}",
+            hint="mend that line; Python cannot read the file",
         ) from error
     except SystemExit as error:
         raise LoadError(

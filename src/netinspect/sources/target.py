@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from netinspect.errors import LoadError, UsageError, closest
+from netinspect.errors import LoadError, UsageError, closest, nearest
 from netinspect.records.base import record
 from netinspect.records.trace import Trace
 from netinspect.sources.samples import find_sample, sample_names
@@ -71,11 +71,19 @@ def _file_target(text: str, file: str, name: str | None) -> Target:
     if path.is_dir():
         raise LoadError(f"{file} is a directory", hint=f"name a file in it; {_GRAMMAR}")
     if not path.exists():
-        near = [str(other) for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise LoadError(f"there is no file {file}", hint=closest(file, near) or _GRAMMAR)
+        raise LoadError(f"there is no file {file}", hint=_nearest_file(path) or _GRAMMAR)
     if name is not None:
         _check_name(text, name)
     return Target(text=text, kind="file", place=str(path), name=name)
+
+
+def _nearest_file(path: Path) -> str | None:
+    """Name the file, or else the sample, that was perhaps meant; suffixes are alike, so stems decide."""
+    beside = {each.stem: each for each in path.parent.glob("*.py")} if path.parent.is_dir() else {}
+    near = [repr(str(beside[stem])) for stem in nearest(path.stem, beside)]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return closest(path.stem, sample_names())
 
 
 def _other_file(text: str, path: Path) -> Target:
