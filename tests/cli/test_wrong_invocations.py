@@ -170,7 +170,8 @@ TABLE = [
         ("256 rows",), partial=True,
     ),
     Wrong(
-        "summary several.py:First", 4, "forward", "First", "write a forward method", ("forward",), partial=True
+        "summary several.py:First", 4, "forward", "First", "write a forward method",
+        ("forward",), partial=True,
     ),
     Wrong(
         "summary quits.py", 4, "forward", "Quits", "netinspect trace",
@@ -267,3 +268,10 @@ def test_a_value_from_the_environment_is_blamed_on_it(
     outcome = cli("summary", "lenet")
     assert outcome.code == 2
     assert "--depth cannot be 'deep', as NETINSPECT_DEPTH sets it" in outcome.err
+
+
+@pytest.mark.usefixtures("workshop")
+def test_a_layer_that_quits_while_it_is_described_is_shown_so(cli: Callable[..., Outcome]) -> None:
+    outcome = cli("tree", "quits_early.py")
+    assert outcome.code == 0
+    assert "<extra_repr raised SystemExit>" in outcome.out
