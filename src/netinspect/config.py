@@ -5,6 +5,7 @@ Precedence: a flag, then its environment variable, then the project, then the de
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -64,7 +65,8 @@ def read_settings(file: Path) -> Settings | None:
         UsageError: As for `find_settings`, or the file cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        # Some editors put a byte order mark in front, which is no TOML.
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"cannot read the settings in {file}",
@@ -103,9 +105,16 @@ def _check(file: Path, data: dict[str, Any]) -> dict[str, Any]:
                 hint=closest(key, KEYS) or f"the settings are: {', '.join(KEYS)}",
             )
         # bool is an int to isinstance, and no setting is one.
-        if isinstance(value, bool) or not isinstance(value, KEYS[key]):
-            expected = " or ".join(kind.__name__ for kind in KEYS[key])
-            raise UsageError(f"the setting {key} in {file} is {value!r}", hint=f"it takes {expected}")
+        fits = isinstance(value, KEYS[key]) and not isinstance(value, bool)
+        if fits and isinstance(value, list):
+            fits = all(isinstance(item, str) for item in value)
+        if not fits:
+            expected = " or ".join(
+                "list of str" if kind is list else kind.__name__ for kind in KEYS[key]
+            )
+            raise UsageError(
+                f"the setting {key} in {file} is {reprlib.repr(value)}", hint=f"it takes {expected}"
+            )
     settings = dict(data)
     if isinstance(settings.get("input"), str):
         settings["input"] = [settings["input"]]

@@ -22,7 +22,7 @@ def snapshot(model: nn.Module, *others: Any) -> dict[str, Any]:
         "numpy random": pickle.dumps(numpy.random.get_state()),
         "grad mode": torch.is_grad_enabled(),
         "dtype": torch.get_default_dtype(),
-        "device": torch.get_default_device(),
+        "device": torch.empty(0).device,
         "modes": torch._C._len_torch_function_stack(),
         "global hooks": {
             name: _shape_of(value, {})

@@ -189,7 +189,7 @@ def preserved_defaults() -> Iterator[None]:
     What forward imports lies beside the user's file, and so would its `__pycache__`.
     """
     writes_no_bytecode, dtype = sys.dont_write_bytecode, torch.get_default_dtype()
-    device = torch.get_default_device()
+    device = _default_device()
     sys.dont_write_bytecode = True
     try:
         yield
@@ -197,8 +197,13 @@ def preserved_defaults() -> Iterator[None]:
         sys.dont_write_bytecode = writes_no_bytecode
         if torch.get_default_dtype() != dtype:
             torch.set_default_dtype(dtype)
-        if torch.get_default_device() != device:
+        if _default_device() != device:
             torch.set_default_device(None if device.type == "cpu" else device)
+
+
+def _default_device() -> torch.device:
+    # `torch.get_default_device` fails in older versions once a default was set and taken back.
+    return torch.empty(0).device
 
 
 def _state(tensor: torch.Tensor) -> _Tensor | None:
