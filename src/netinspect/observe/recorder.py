@@ -22,27 +22,17 @@ from torch.overrides import TorchFunctionMode
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
 from netinspect.observe.frames import Place, calling_lines, source_line
+from netinspect.observe.functions import (
+    READS,
+    SILENT,
+    plain_name,
+    qualified_name,
+    writes_in_place,
+    written,
+)
 from netinspect.observe.guest import Guest
 from netinspect.records.steps import Step
 from netinspect.records.values import Structure, Value
-
-# Methods that read a tensor's values into Python: the points where data decides what happens next.
-_READS = frozenset(
-    {
-        "item", "tolist", "numpy", "__array__", "__bool__", "__int__", "__float__", "__complex__",
-        "__index__", "__contains__", "equal", "allclose", "is_nonzero", "backward",
-    }
-)  # fmt: skip
-
-# Methods that write to their first argument though their names do not end in an underscore, and those
-# that hand its memory out, so that nobody sees what is written to it.
-_WRITES = frozenset(
-    {
-        "__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ifloordiv__",
-        "__imod__", "__ipow__", "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__",
-    }
-)  # fmt: skip
-_LENDS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "untyped_storage", "storage"})
 
 
 @dataclass(slots=True)
@@ -258,23 +248,23 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Run one torch function and record it. Called by torch, with the mode itself off."""
         kwargs = kwargs or {}
-        name = _plain_name(func)
-        writes = (name[-1:] == "_" and name[-2:] != "__") or name in _WRITES or "out" in kwargs
-        for tensor in _written(name, args, kwargs, writes=writes):
+        name = plain_name(func)
+        for tensor in written(name, args, kwargs):
             self._guest.about_to_write(tensor)
-        if name in _SILENT:
+        if name in SILENT:
             return func(*args, **kwargs)
         path = self._stack[-1].module if self._stack else ""
         with torch._C.DisableTorchFunction():
-            draft = self._begin("function", name, _qualified_name(func, name), path, args, kwargs)
+            draft = self._begin("function", name, qualified_name(func, name), path, args, kwargs)
         try:
             output = func(*args, **kwargs)
         except BaseException as error:
             draft.error = error
             raise
-        result = args[0] if writes and output is None and args else output
+        is_silent_write = output is None and args and writes_in_place(name, kwargs)
+        result = args[0] if is_silent_write else output
         with torch._C.DisableTorchFunction():
-            if name in _READS or next(tensors_of(result), None) is not None:
+            if name in READS or next(tensors_of(result), None) is not None:
                 self._end(draft, result)
             elif self.drafts[-1] is draft:
                 # It read a size, a flag or the like: nothing flowed through it.
@@ -348,64 +338,3 @@ def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _written(
-    name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, writes: bool
-) -> Iterator[torch.Tensor]:
-    """Yield the tensors that a call may write to."""
-    if writes:
-        yield from tensors_of((args[:1], kwargs.get("out")))
-    elif name in _LENDS:
-        yield from tensors_of(args[:1])
-    elif kwargs.get("inplace") is True or (
-        name in _INPLACE_BY_FLAG and any(value is True for value in args[1:])
-    ):
-        yield from tensors_of((args[:1], kwargs.get("input")))
-    elif name in ("embedding", "embedding_bag"):
-        if kwargs.get("max_norm") is not None or (len(args) > 3 and args[3] is not None):
-            yield from tensors_of((args[1:2], kwargs.get("weight")))
-    elif name in ("batch_norm", "instance_norm"):
-        yield from tensors_of((args[1:3], kwargs.get("running_mean"), kwargs.get("running_var")))
-
-
-# Functions that work in place where a flag says so.
-_INPLACE_BY_FLAG = frozenset(
-    {
-        "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "rrelu", "hardtanh", "hardswish",
-        "hardsigmoid", "silu", "mish", "threshold", "dropout", "alpha_dropout", "dropout1d", "dropout2d",
-        "dropout3d", "feature_alpha_dropout",
-    }
-)  # fmt: skip
-
-# Reads of shapes and flags come many times a layer; they are let through without a look.
-_SILENT = frozenset(
-    {
-        "size", "dim", "ndim", "shape", "dtype", "device", "layout", "is_cuda", "numel", "stride",
-        "requires_grad", "is_floating_point", "is_complex", "is_contiguous", "is_nested", "is_sparse",
-        "is_quantized", "is_meta", "names", "is_leaf", "grad_fn", "nelement", "ndimension", "get_device",
-        "element_size", "itemsize", "nbytes", "storage_offset", "data_ptr", "__len__", "_version",
-        "is_mkldnn", "is_inference", "untyped_storage", "_is_view", "has_names", "is_same_size",
-    }
-)  # fmt: skip
-
-
-def _plain_name(func: Callable[..., Any]) -> str:
-    # `torch.ops.aten.relu_.default` is named with its overload.
-    name: str = (getattr(func, "__name__", None) or type(func).__name__).partition(".")[0]
-    if name in ("__get__", "__set__", "__delete__"):
-        # A property such as Tensor.T: the descriptor is the bound object of the accessor.
-        name = getattr(getattr(func, "__self__", None), "__name__", name)
-    return name
-
-
-def _qualified_name(func: Callable[..., Any], name: str) -> str:
-    owner = getattr(func, "__objclass__", None) or getattr(
-        getattr(func, "__self__", None), "__objclass__", None
-    )
-    if owner is not None or (getattr(func, "__qualname__", "").startswith("Tensor.")):
-        return f"torch.Tensor.{name}"
-    module = getattr(func, "__module__", None) or "torch"
-    if module == "torch._C._nn":
-        module = "torch.nn.functional"
-    return f"{module}.{name}"
