@@ -80,7 +80,7 @@ def read_settings(file: Path) -> Settings | None:
 
     try:
         data: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of which TOMLDecodeError is one
         raise UsageError(
             f"cannot read the settings in {file}", cause=str(error), hint="mend it, or use --no-config"
         ) from error

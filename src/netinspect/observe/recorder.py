@@ -173,6 +173,11 @@ class Recorder(TorchFunctionMode):
             for draft in self.drafts
         )
 
+    def cut_off(self, error: BaseException) -> None:
+        """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
+        for draft in self._stack:
+            draft.error = error
+
     def innermost(self, error: BaseException) -> Draft | None:
         """Return the innermost call that raised an exception; None where none of ours did."""
         # Calls end from the inside outwards, so the innermost one began last.

@@ -173,6 +173,7 @@ def _run(
                 output = run_forward(model, args, kwargs)
         except (Exception, SystemExit) as raised:  # the model's own failure is a finding
             error = raised
+            recorder.cut_off(raised)
             ran.failure = _failure(raised, recorder)
         ran.steps = recorder.steps(error)
         if error is None:
