@@ -80,9 +80,12 @@ def read_settings(file: Path) -> Settings | None:
 
     try:
         data: dict[str, Any] = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # of which TOMLDecodeError is one
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+        too_deep = isinstance(error, RecursionError)
         raise UsageError(
-            f"cannot read the settings in {file}", cause=str(error), hint="mend it, or use --no-config"
+            f"cannot read the settings in {file}",
+            cause="its values are nested too deeply" if too_deep else str(error),
+            hint="mend it, or use --no-config",
         ) from error
     # A file of any name may be laid out like a pyproject.toml.
     if is_project or set(data) == {"tool"}:
