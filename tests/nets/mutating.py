@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from tests.nets.case import Case, rows
 
-
 TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
 
 
