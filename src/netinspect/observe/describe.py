@@ -34,7 +34,8 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
         size = tensor.numel() * tensor.element_size()
     except (RuntimeError, NotImplementedError, ValueError):  # a nested tensor has rows of all sizes
         return values.TensorSpec(shape=("?",), dtype=dtype, device=device, bytes=0)
-    if type(size) is not int:  # sizes can be symbols, as the length of a jagged tensor is
+    if not {type(size), *map(type, shape)} <= {int}:
+        # Sizes can be symbols, as the length of a jagged tensor is.
         shape = tuple(each if type(each) is int else str(each) for each in shape)
         size = 0
     return values.TensorSpec(shape=shape, dtype=dtype, device=device, bytes=size)

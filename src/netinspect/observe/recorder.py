@@ -6,6 +6,8 @@ torch is replaced. What is recorded are drafts; `steps` makes the frozen records
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 import threading
 import weakref
@@ -189,13 +191,12 @@ class Recorder(TorchFunctionMode):
         if (path := self._path(module)) is None:
             return
         self._calls[path] = self._calls.get(path, 0) + 1
-        cls = type(module)
+        cls: Any = type(module)
         with torch._C.DisableTorchFunction():
             draft = self._begin(
                 "module", cls.__name__, f"{cls.__module__}.{cls.__qualname__}", path, args, kwargs
             )
-        # A user's class may run a forward that it inherits from torch, as a subclass of Sequential.
-        draft.library = str(getattr(cls.forward, "__module__", "")).startswith("torch.")
+        draft.library = _runs_torchs_forward(cls)
         self._stack.append(draft)
 
     def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -334,6 +335,14 @@ class Recorder(TorchFunctionMode):
         entry = self._producers.get(id(tensor))
         # An address is used again once its tensor is gone; the reference tells the two apart.
         return entry[1] if entry is not None and entry[0]() is tensor else None
+
+
+@functools.lru_cache(maxsize=256)
+def _runs_torchs_forward(cls: Any) -> bool:
+    """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
+    # Statically, for a TorchScript class answers only through an instance.
+    forward = inspect.getattr_static(cls, "forward", None)
+    return str(getattr(forward, "__module__", "")).startswith("torch.")
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
