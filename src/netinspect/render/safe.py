@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import re
 
-# Control characters, soft hyphen, zero-width and bidirectional marks, line separators, surrogates,
-# the byte order mark, interlinear annotation, tags: whatever changes how its neighbours are shown.
+# Unicode's categories Cc, Cf, Cs, Zl, Zp and its "default ignorable" characters: controls, zero-width
+# and bidirectional marks, line separators, surrogates, fillers that show nothing, tags. They are spelled
+# out, since Python's own table of categories grows with its version.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"
+    "\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff"
+    "\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    # The choice between a sign and its picture is let through behind a sign: comments have them.
+    "|(?<![#*0-9\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]"
 )
 
 
