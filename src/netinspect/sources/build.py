@@ -82,13 +82,19 @@ def _import_file(path: Path) -> ModuleType:
         _siblings.setdefault(folder, set()).update(
             each
             for each in sys.modules.keys() - before - {name}
-            if (getattr(sys.modules[each], "__file__", None) or "").startswith(folder + os.sep)
+            if _is_in(folder, getattr(sys.modules[each], "__file__", None) or "")
         )
     return module
 
 
 _siblings: dict[str, set[str]] = {}
 """Names of the modules that targets have imported from their own folder, by folder."""
+
+
+def _is_in(folder: str, file: str) -> bool:
+    """Whether a file is the folder's own; a virtual environment often lies in a project's folder."""
+    inside = file.removeprefix(folder + os.sep)
+    return inside != file and not {"site-packages", "dist-packages"} & set(Path(inside).parts)
 
 
 def _forget_siblings(folder: str) -> None:
