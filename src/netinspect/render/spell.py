@@ -10,6 +10,8 @@ from netinspect.records.steps import SourceLine
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
 from netinspect.render.document import Line, line
 
+# What is installed is named from its package on, wherever the virtual environment is.
+_PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _BRACKETS = {"tuple": "()", "list": "[]", "dict": "{}", "arguments": ("", "")}
 
 
@@ -54,9 +56,13 @@ def place(source: SourceLine | None) -> str:
 
 
 def short_path(file: str) -> str:
-    """Shorten a path to the current folder's view of it, or to its last two parts."""
+    """Shorten a path: to the package's own, to the current folder's view of it, or to its last parts."""
     if not os.path.isabs(file):
         return file
+    for folder in _PACKAGE_FOLDERS:
+        _, found, inside = file.rpartition(folder)
+        if found:
+            return inside
     relative = os.path.relpath(file) if os.path.splitdrive(file)[0] == "" else file
     if not relative.startswith(".."):
         return relative
