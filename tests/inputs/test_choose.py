@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+import netinspect
 from netinspect.errors import UsageError
 from netinspect.inputs.build import build_tensor
 from netinspect.inputs.choose import choose_arguments, given_arguments
@@ -87,6 +89,28 @@ def test_values_at_hand_are_passed_as_they_are() -> None:
     assert [argument.record.name for argument in arguments] == ["image", "title", "scale"]
     assert arguments[1].record.spec == "title=4:int64"
     assert arguments[2].record.spec == ""
+
+
+def test_a_spec_is_told_only_where_it_makes_such_a_tensor_again() -> None:
+    jagged = torch.nested.nested_tensor([torch.ones(1), torch.ones(2)], layout=torch.jagged)
+    odd = torch.ones(2).to(torch.float8_e4m3fn)
+    arguments = given_arguments(Anything(), (torch.ones(1, 2), odd, jagged), {"x": torch.tensor(True)})
+    specs = [argument.record.spec for argument in arguments]
+    assert specs == ["1x2", "", "", "x=scalar:bool"]
+    for spec in filter(None, specs):
+        assert str(parse_spec(spec)) == spec
+
+
+def test_an_example_of_another_kind_is_in_nobodys_way_until_one_is_needed(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn, ones\nEXAMPLE_INPUTS = ones(1, 2)\n"
+        "class Net(nn.Module):\n    def forward(self, x):\n        return x\n"
+    )
+    assert netinspect.load(file, run=False).example == ()
+    assert netinspect.load(file, inputs=["1x2"]).failure is None
+    with pytest.raises(UsageError, match="EXAMPLE_INPUTS in the file of Net is not a tuple"):
+        netinspect.load(file)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -18,10 +18,11 @@ from torch import nn
 from netinspect.errors import UsageError, closest
 from netinspect.inputs.build import build_tensor
 from netinspect.inputs.request import InputRequest
-from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.inputs.spec import DTYPES, InputSpec, parse_spec
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import describe, tensor_spec
 from netinspect.records.trace import Input
+from netinspect.records.values import TensorSpec
 
 DECLARATION = "EXAMPLE_INPUTS"
 """A module-level tuple of input specs in the file that defines a model."""
@@ -74,11 +75,13 @@ def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
     names = forward_names(model)
 
     def wrap(name: str, keyword: str | None, value: Any) -> Argument:
-        spec = ""
-        if isinstance(value, torch.Tensor):
-            dtype = str(value.dtype).removeprefix("torch.")
-            spec = str(InputSpec(name=name, shape=tuple(value.shape), dtype=dtype))
-        record = Input(name=name, value=describe(value), spec=spec, origin="given")
+        described, spec = describe(value), ""
+        if isinstance(described, TensorSpec) and described.dtype in DTYPES:
+            sizes = [size for size in described.shape if isinstance(size, int)]
+            if len(sizes) == len(described.shape):
+                known = name if name.isidentifier() else None
+                spec = str(InputSpec(name=known, shape=tuple(sizes), dtype=described.dtype))
+        record = Input(name=name, value=described, spec=spec, origin="given")
         return Argument(keyword=keyword, value=value, record=record)
 
     return [wrap(names.at(index), None, value) for index, value in enumerate(args)] + [
@@ -132,6 +135,11 @@ def forward_names(model: nn.Module) -> ForwardNames:
 def _choose_specs(model: nn.Module, request: InputRequest) -> tuple[tuple[InputSpec, ...], str]:
     if request.specs:
         return request.specs, "given"
+    if not _is_example(_declaration(model)):
+        raise UsageError(
+            f"{DECLARATION} in the file of {type(model).__name__} is not a tuple of strings",
+            hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
+        )
     declared = declared_example(model)
     if declared:
         return tuple(parse_spec(text) for text in declared), "the model's own example"
@@ -149,16 +157,18 @@ def _choose_specs(model: nn.Module, request: InputRequest) -> tuple[tuple[InputS
 def declared_example(model: nn.Module) -> tuple[str, ...]:
     """Return the input specs that the file of a model's class declares; empty if it does not.
 
-    Raises:
-        UsageError: The declaration is there, but is no tuple of strings.
+    Something else under that name is the file's own business, as long as nobody needs an example.
     """
-    declared = getattr(sys.modules.get(type(model).__module__), DECLARATION, ())
-    if not isinstance(declared, (tuple, list)) or not all(isinstance(text, str) for text in declared):
-        raise UsageError(
-            f"{DECLARATION} in the file of {type(model).__name__} is not a tuple of strings",
-            hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
-        )
-    return tuple(declared)
+    declared = _declaration(model)
+    return tuple(declared) if _is_example(declared) else ()
+
+
+def _declaration(model: nn.Module) -> Any:
+    return getattr(sys.modules.get(type(model).__module__), DECLARATION, ())
+
+
+def _is_example(declared: Any) -> bool:
+    return isinstance(declared, (tuple, list)) and all(isinstance(text, str) for text in declared)
 
 
 def _device_of(model: nn.Module) -> torch.device:
