@@ -48,7 +48,7 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
         return fitted
     while _least_total(fitted) > width:
         optional = [each for each in fitted if each.column.drop] if chosen is None else []
-        if not optional:
+        if not optional or len(fitted) == 1:
             break
         fitted.remove(max(optional, key=lambda each: each.column.drop))
     return _shrink(fitted, width)
@@ -123,6 +123,9 @@ def _tail(text: str, width: int) -> str:
     start = len(text)
     while start and cell_len(text[start - 1 :]) <= width:
         start -= 1
+    # An accent whose letter is cut off would settle on the ellipsis.
+    while start < len(text) and not cell_len(text[start]):
+        start += 1
     return text[start:]
 
 
