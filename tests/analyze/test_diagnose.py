@@ -105,6 +105,7 @@ def test_grouped_and_transposed_convolutions_count_their_channels(tmp_path: Path
     found = failure(f"{file}:transposed", "1x4x9x9")
     assert found.explanation is not None
     assert found.explanation.startswith("0 wants 6 channels in dimension 1 and was given 4")
+    assert wrong_sizes(found) == {"input": [4], "0.weight": [6]}
 
 
 def test_a_failure_in_plain_python_names_its_line(tmp_path: Path) -> None:

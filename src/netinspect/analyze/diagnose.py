@@ -189,7 +189,8 @@ def _explain_convolution(
             f"{step.module} wants {wanted} channel{'s' if wanted != 1 else ''} in dimension "
             f"{position} and was given {channels}: {_sizes(given.shape)}",
             remedies,
-            {"input": (position,), weight_name: (1,)},
+            # A transposed convolution keeps its input channels first in the weight.
+            {"input": (position,), weight_name: (0 if "transpose" in step.name else 1,)},
         )
     small = tuple(
         index

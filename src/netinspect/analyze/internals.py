@@ -68,11 +68,13 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
             Entry(key=name.rpartition(".")[2], text=_buffer(buffers[name])) for name in module.buffers
         ),
     )
+    # What is inside a module of two paths is told under the first of them.
+    first = module if module.alias_of is None else structure.modules[module.alias_of]
     yield Dictionary(
         name="_modules",
         entries=tuple(
             Entry(key=child.name, text=f"{child.class_name}({child.extra})")
-            for child in (structure.modules[path] for path in module.children)
+            for child in (structure.modules[path] for path in first.children)
         ),
     )
     if module.empty:
