@@ -1,154 +1,380 @@
-"""The one-way rule, read off every import; and what must not be imported before it is needed."""
+"""The one-way rule: who may import whom, proven from the source; and what stays free of torch."""
 
 from __future__ import annotations
 
 import ast
+import functools
+import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-import netinspect
+from netinspect.records.saved import dump_trace
+from tests.records.examples import small_trace
 
-PACKAGE = Path(netinspect.__file__).parent
-FILES = sorted(
-    path for path in PACKAGE.rglob("*.py") if "models" not in path.relative_to(PACKAGE).parts[:1]
-)
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "netinspect"
 
-BASE = {"errors", "exits", "units", "version", "files"}
-MAY_IMPORT = {
-    "records": BASE | {"records"},
-    "config": BASE | {"records", "config"},
-    "observe": BASE | {"records", "observe"},
-    "inputs": BASE | {"records", "observe", "inputs"},
-    "sources": BASE | {"records", "observe", "sources"},
-    "analyze": BASE | {"records", "analyze"},
-    "render": BASE | {"records", "render"},
-    "api": BASE | {"records", "observe", "inputs", "sources", "analyze", "render", "config"},
-    "cli": BASE
-    | {"records", "observe", "inputs", "sources", "analyze", "render", "config", "api", "cli"},
-    **dict.fromkeys(BASE, BASE),
-    "__init__": BASE | {"api", "records"},
+BASE = {"records", "units", "errors", "exits", "version"}
+ALLOWED = {
+    "cli": {"api", "config", "files", "render", "sources", *BASE},
+    "api": {"files", "analyze", "render", "sources", "inputs", "observe", *BASE},
+    "config": BASE,
+    "files": BASE,
+    "render": BASE,
+    "analyze": BASE,
+    "inputs": {"observe", *BASE},
+    "sources": {"observe", *BASE},
+    "observe": BASE,
+    "records": {"errors"},
+    "units": set(),
+    "errors": {"exits"},
+    "exits": set(),
+    "version": set(),
     "__main__": {"cli"},
+    # The package itself names what it offers, and imports it when it is asked for.
+    "__init__": {"api", *BASE},
 }
-LIBRARIES = {
+"""For each package or module of the top level, which others of them it may import in any way."""
+
+THIRD_PARTIES = {
     "torch": {"observe", "inputs", "sources", "api"},
     "numpy": {"observe"},
     "rich": {"render"},
     "pygments": {"render"},
     "typer": {"cli"},
 }
-"""Who may import a library; all others may not."""
-
-WITHOUT_TORCH = {"inputs/spec.py", "inputs/request.py", "sources/target.py", "sources/samples.py"}
+"""Where what is not in the standard library may be imported."""
 
 
-def folder(path: Path) -> str:
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
+class Import(NamedTuple):
+    """One import, or the name of one of our modules in a string that `importlib` is given."""
+
+    file: str
+    line: int
+    module: str
+    when: str
+    """`start` where it runs on import, `call` inside a function, `types` for type checkers only."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.module}"
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Every imported module, and whether it is imported only for types."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node in for_types
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, "imports are absolute"
-            if node.module == "netinspect":
-                for alias in node.names:
-                    yield f"netinspect.{alias.name}", node in for_types
-            else:
-                yield node.module, node in for_types
+def unit(name: str) -> str:
+    """The package or module of the top level that a file or dotted name belongs to."""
+    parts = name.removesuffix(".py").split("/") if "/" in name or name[-3:] == ".py" else None
+    if parts is None:
+        parts = name.split(".")[1:] or ["__init__"]
+    return parts[0]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_one_way(path: Path) -> None:
-    here = folder(path)
-    for name, _ in imports(path):
-        parts = name.split(".")
-        if parts[0] == "netinspect" and len(parts) > 1:
-            assert parts[1] in MAY_IMPORT[here], f"{here} may not import {name}"
-        elif parts[0] in LIBRARIES:
-            assert here in LIBRARIES[parts[0]], f"{here} may not import {name}"
+def file_of(module: str) -> Path | None:
+    """The file of one of our modules; None where there is no such module."""
+    path = SOURCE.joinpath(*module.split(".")[1:])
+    if (path / "__init__.py").is_file():
+        return path / "__init__.py"
+    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
 
 
-@pytest.mark.parametrize("name", sorted(WITHOUT_TORCH))
-def test_what_is_read_without_a_model_needs_no_torch(name: str) -> None:
-    found = {module.split(".")[0] for module, _ in imports(PACKAGE / name)}
-    assert "torch" not in found
-    assert not any(module.startswith("netinspect.observe") for module, _ in imports(PACKAGE / name))
+@functools.cache
+def imports() -> list[Import]:
+    return [each for file in sorted(SOURCE.rglob("*.py")) for each in imports_of(file)]
 
 
-def test_the_api_names_torch_only_for_types_or_inside_functions() -> None:
-    tree = ast.parse((PACKAGE / "api.py").read_text(encoding="utf-8"))
-    top = [ast.unparse(node) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    assert not any("torch" in line or "observe" in line for line in top)
+def imports_of(file: Path) -> Iterator[Import]:
+    name = str(file.relative_to(SOURCE))
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    yield from _walk(tree, name, "start")
 
 
-def test_modules_do_one_job() -> None:
-    lengths = {
-        str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines())
-        for path in FILES
-    }
-    assert {name: length for name, length in lengths.items() if length > 400} == {}
+def _walk(node: ast.AST, file: str, when: str) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        inside = when
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            inside = "call"
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            inside = "types"
+        elif isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(file, child.lineno, alias.name, when)
+        elif isinstance(child, ast.ImportFrom):
+            assert not child.level, f"{file}:{child.lineno} is a relative import"
+            assert child.module is not None
+            for alias in child.names:
+                inner = f"{child.module}.{alias.name}"
+                is_module = inner.startswith("netinspect.") and file_of(inner)
+                yield Import(file, child.lineno, inner if is_module else child.module, when)
+        elif (
+            isinstance(child, ast.Constant)
+            and isinstance(child.value, str)
+            and re.fullmatch(r"netinspect(\.\w+)+", child.value)
+            and file_of(child.value)
+        ):
+            yield Import(file, child.lineno, child.value, "call")
+        yield from _walk(child, file, inside)
 
 
-WATCH = """
-import os, sys
-os.environ.update({environment!r})
+def own() -> list[Import]:
+    return [each for each in imports() if each.module.partition(".")[0] == "netinspect"]
+
+
+def foreign() -> list[Import]:
+    return [
+        each
+        for each in imports()
+        if each.module.partition(".")[0] not in {"netinspect", *sys.stdlib_module_names}
+    ]
+
+
+@functools.cache
+def started_by(module: str) -> frozenset[str]:
+    """All modules that importing one of ours runs, by names read from the source."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+        file = file_of(name) if name.partition(".")[0] == "netinspect" else None
+        if file is not None:
+            relative = str(file.relative_to(SOURCE))
+            waiting += [
+                each.module for each in imports() if each.file == relative and each.when == "start"
+            ]
+    return frozenset(seen)
+
+
+def modules_below(*units: str) -> list[str]:
+    names = []
+    for file in sorted(SOURCE.rglob("*.py")):
+        relative = file.relative_to(SOURCE)
+        if unit(str(relative)) in units:
+            parts = relative.with_suffix("").parts
+            names.append(".".join(("netinspect", *parts)).removesuffix(".__init__"))
+    return names
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
+    """The proof is worth as much as its reader."""
+    text = (
+        "from __future__ import annotations\nimport os.path, json as j\n"
+        "from netinspect import units\nfrom netinspect.records import base\n"
+        "from netinspect.errors import UsageError\n"
+        "if TYPE_CHECKING:\n    import torch\nelse:\n    import rich\n"
+        "def f():\n    import typer\n    class C:\n        from torch import nn\n"
+        "try:\n    import numpy\nexcept ImportError:\n    pass\n"
+        "VIEWS = {'a': 'netinspect.render.views.tree', 'b': 'netinspect.nothing'}\n"
+    )
+    found = [(each.module, each.when) for each in _walk(ast.parse(text), "x.py", "start")]
+    assert found == [
+        ("__future__", "start"),
+        ("os.path", "start"),
+        ("json", "start"),
+        ("netinspect.units", "start"),
+        ("netinspect.records.base", "start"),
+        ("netinspect.errors", "start"),
+        ("torch", "types"),
+        ("rich", "types"),
+        ("typer", "call"),
+        ("torch", "call"),
+        ("numpy", "start"),
+        ("netinspect.render.views.tree", "call"),
+    ]
+
+
+def test_the_table_knows_every_package() -> None:
+    units = {unit(str(file.relative_to(SOURCE))) for file in SOURCE.rglob("*.py")}
+    assert units == set(ALLOWED)
+
+
+def test_imports_go_one_way() -> None:
+    wrong = [
+        str(each)
+        for each in own()
+        if unit(each.module) != unit(each.file)
+        and unit(each.module) not in ALLOWED[unit(each.file)]
+        # `import netinspect` alone runs nothing but the version.
+        and each.module != "netinspect"
+    ]
+    assert wrong == []
+
+
+def test_the_table_has_no_cycle() -> None:
+    waiting = {name: set(targets) for name, targets in ALLOWED.items()}
+    while waiting:
+        free = {name for name, targets in waiting.items() if not targets & set(waiting)}
+        assert free, f"there is a cycle among {sorted(waiting)}"
+        waiting = {name: targets for name, targets in waiting.items() if name not in free}
+
+
+def test_no_import_leads_back_to_itself() -> None:
+    """Within a package too, modules that import each other depend on who comes first."""
+    graph: dict[str, set[str]] = {}
+    for name in modules_below(*ALLOWED):
+        file = file_of(name)
+        assert file is not None
+        relative = str(file.relative_to(SOURCE))
+        graph[name] = {
+            each.module
+            for each in imports()
+            if each.file == relative and each.when == "start" and each.module != name
+        }
+    waiting = {name: targets & set(graph) for name, targets in graph.items()}
+    while waiting:
+        free = {name for name, targets in waiting.items() if not targets & set(waiting)}
+        assert free, f"there is a cycle among {sorted(waiting)}"
+        waiting = {name: targets for name, targets in waiting.items() if name not in free}
+
+
+def test_records_need_nothing_but_the_standard_library() -> None:
+    assert [str(each) for each in foreign() if unit(each.file) == "records"] == []
+
+
+def test_third_parties_stay_where_they_belong() -> None:
+    wrong = [
+        str(each)
+        for each in foreign()
+        if unit(each.file) not in THIRD_PARTIES.get(each.module.partition(".")[0], set())
+    ]
+    assert wrong == []
+
+
+def test_third_parties_are_declared() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    declared = set(re.findall(r'^    "([a-z]+)>=', text.partition("[project.optional")[0], re.MULTILINE))
+    # Pygments comes with Rich.
+    assert set(THIRD_PARTIES) - {"pygments"} <= declared
+
+
+def test_nothing_imports_the_command_line_but_the_entry() -> None:
+    importers = {each.file for each in own() if unit(each.module) == "cli" and unit(each.file) != "cli"}
+    assert importers == {"__main__.py"}
+
+
+def test_the_api_imports_torch_only_when_called() -> None:
+    torch = [each for each in imports() if each.file == "api.py" and each.module.startswith("torch")]
+    assert torch
+    assert {each.when for each in torch} <= {"call", "types"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "netinspect",
+        *modules_below("api", "cli", "config", "files", "render", "analyze", "records", "units"),
+        "netinspect.sources.target",
+        "netinspect.sources.samples",
+        "netinspect.inputs.spec",
+        "netinspect.inputs.request",
+    ],
+)
+def test_importing_it_imports_no_torch(module: str) -> None:
+    started = started_by(module)
+    assert "torch" not in started
+    # Nor what would bring it along.
+    assert not {name for name in started if unit(name) == "observe" and name.startswith("netinspect.")}
+
+
+def test_the_closure_of_imports_is_followed() -> None:
+    assert "torch" in started_by("netinspect.inputs.choose")
+    assert "torch" in started_by("netinspect.sources.build")
+    assert "netinspect.exits" in started_by("netinspect.records.saved")
+    assert "netinspect.records" in started_by("netinspect.records.saved")
+
+
+@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda file: file.name)
+def test_a_module_is_no_longer_than_one_can_read(file: Path) -> None:
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+# --- the same, in a running process --------------------------------------------------------------
+
+RUN = """
+import json, sys
 from netinspect.cli.run import run
-code = run({words!r})
-print("loaded:", sorted({{"torch", "rich", "pygments", "numpy", "pydantic"}} & set(sys.modules)), code)
+watched = ("torch", "numpy", "rich")
+for words in json.loads(sys.argv[1]):
+    try:
+        code = int(run(words))
+    except SystemExit as end:
+        code = end.code
+    print(json.dumps([words, code, [name for name in watched if name in sys.modules]]), file=sys.stderr)
 """
 
 
-def loaded(*words: str, **environment: str) -> str:
-    """Which heavy packages a command has loaded, and its exit code."""
+def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]]]:
+    """Run commands one after another in one fresh process; tell what each left imported."""
     completed = subprocess.run(
-        [sys.executable, "-c", WATCH.format(words=list(words), environment=environment)],
+        [sys.executable, "-c", RUN, json.dumps(commands)],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    return completed.stdout.strip().splitlines()[-1]
+    told = [json.loads(line) for line in completed.stderr.splitlines() if line.startswith("[[")]
+    assert [words for words, _, _ in told] == list(commands)
+    return [(code, names) for _, code, names in told]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["trace", "--help"], ["nonsense"]])
-def test_nothing_heavy_for_help(words: list[str]) -> None:
-    assert loaded(*words).startswith("loaded: [] ")
+def test_help_and_version_import_neither_torch_nor_rich(tmp_path: Path) -> None:
+    commands = [["--help"], ["--version"], ["summary", "--help"], ["trace", "-h"], []]
+    assert imported_by(*commands, folder=tmp_path) == [(0, [])] * len(commands)
 
 
-def test_no_torch_for_samples_and_saved_traces(tmp_path: Path) -> None:
-    saved = tmp_path / "lenet.json"
-    netinspect.save(netinspect.load("lenet", everything=True), saved)
-    for words in (
+def test_saved_traces_and_samples_are_shown_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "saved.json").write_text(dump_trace(small_trace()), encoding="utf-8")
+    formats = ("rich", "plain", "json", "csv", "markdown")
+    commands = [
         ["models"],
-        ["summary", str(saved), "--format", "rich"],
-        ["params", str(saved)],
-        ["trace", str(saved), "--format", "json"],
-        ["tree", str(saved), "--format", "markdown"],
-        ["source", str(saved), "--format", "rich"],
-        ["internals", str(saved), "conv1"],
-    ):
-        line = loaded(*words)
-        assert "torch" not in line
-        assert "numpy" not in line
-        assert line.endswith(" 0")
+        *(["summary", "saved.json", "--format", each] for each in formats),
+        ["trace", "saved.json"],
+        ["tree", "saved.json"],
+        ["source", "saved.json"],
+        ["params", "saved.json", "--stats", "--buffers"],
+        ["internals", "saved.json", "one"],
+        ["summary", "lente"],
+        ["summary", "lenet", "--depht", "1"],
+    ]
+    outcomes = imported_by(*commands, folder=tmp_path)
+    for words, (code, names) in zip(commands, outcomes, strict=True):
+        assert "torch" not in names, words
+        assert code in (0, 2, 3, 4), words  # 4: the saved forward has failed
+    assert [code for code, _ in outcomes][-2:] == [3, 2]
+    assert outcomes[0][0] == 0
 
 
-def test_importing_the_package_loads_nothing() -> None:
-    code = "import sys, netinspect; print({'torch', 'rich', 'typer', 'numpy'} & set(sys.modules))"
-    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert completed.stdout.strip() == "set()"
+@pytest.mark.parametrize(
+    ("line", "completed"), [("netinspect summary len", "lenet"), ("netinspect tre", "tree")]
+)
+def test_a_completion_is_answered_without_torch(line: str, completed: str, tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "netinspect"],
+        env={
+            **os.environ,
+            "_NETINSPECT_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split()) - 1),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert completed in process.stdout.split()
+    names = {entry.rpartition("|")[2].strip() for entry in process.stderr.splitlines()}
+    assert "netinspect.cli.run" in names
+    assert not names & {"torch", "numpy"}
