@@ -305,7 +305,7 @@ def test_other_weights_are_followed_through_a_functional_call() -> None:
 
 
 def test_attention_is_seen_inside_though_torch_has_a_fast_path() -> None:
-    trace = named("encoder").look()
+    trace = named("transformer").look()
     assert [path for path in called(trace.steps) if "layers.0" in path] == [
         "layers.0",
         *(f"layers.0.{name}" for name in ("self_attn", "dropout1", "norm1", "linear1", "dropout")),

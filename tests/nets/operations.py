@@ -176,7 +176,7 @@ CASES = (
     Case(name="self-backward", build=SelfBackward, args=_x),
     Case(name="functional", build=Functional, args=_x),
     Case(name="vectorised", build=Vectorised, args=_x),
-    Case(name="encoder", build=_encoder, args=lambda: (rows(2, 5, 4),)),
+    Case(name="transformer", build=_encoder, args=lambda: (rows(2, 5, 4),)),
     Case(name="weight-norm", build=lambda: weight_norm(nn.Linear(3, 3)), args=_x),
     Case(name="data-parallel", build=lambda: nn.DataParallel(nn.Linear(3, 3)), args=_x),
 )
