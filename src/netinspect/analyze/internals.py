@@ -54,7 +54,7 @@ def look_inside(trace: Trace, *, path: str = "") -> Internals:
 def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
     trace = structure.trace
     parameters = {entry.name: entry for entry in structure.parameters.get(module.path, ())}
-    buffers = {entry.name: entry for entry in trace.buffers if entry.module == module.path}
+    buffers = {entry.name: entry for entry in structure.buffers.get(module.path, ())}
     yield Dictionary(
         name="_parameters",
         entries=tuple(

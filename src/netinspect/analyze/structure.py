@@ -9,7 +9,7 @@ from netinspect.analyze.totals import first_names
 from netinspect.errors import UsageError, closest
 from netinspect.records.modules import Module
 from netinspect.records.steps import Step
-from netinspect.records.tensors import Parameter
+from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 
 
@@ -34,6 +34,14 @@ class Structure:
         by_module: dict[str, list[Parameter]] = {}
         for parameter in self.trace.parameters:
             by_module.setdefault(parameter.module, []).append(parameter)
+        return by_module
+
+    @cached_property
+    def buffers(self) -> dict[str, list[Buffer]]:
+        """Buffers by the path of the module that holds them."""
+        by_module: dict[str, list[Buffer]] = {}
+        for buffer in self.trace.buffers:
+            by_module.setdefault(buffer.module, []).append(buffer)
         return by_module
 
     @cached_property

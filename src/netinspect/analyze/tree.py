@@ -68,7 +68,10 @@ def _own(structure: Structure, module: Module) -> tuple[str, ...]:
         return ()
     specs = {
         entry.name: entry.spec
-        for entry in (*structure.parameters.get(module.path, ()), *structure.trace.buffers)
+        for entry in (
+            *structure.parameters.get(module.path, ()),
+            *structure.buffers.get(module.path, ()),
+        )
     }
     return tuple(
         f"{name.rpartition('.')[2]} ({', '.join(map(str, specs[name].shape))})"
