@@ -366,7 +366,7 @@ def _checked_module(subject: object) -> nn.Module:
         if isinstance(subject, type) and issubclass(subject, nn.Module):
             hint = f"build it first: {subject.__name__}()"
         raise LoadError(
-            f"cannot look at a {type(subject).__name__}: it is no nn.Module, trace or target",
+            f"cannot look at {type(subject).__name__}: it is no nn.Module, trace or target",
             hint=hint,
         )
     return subject

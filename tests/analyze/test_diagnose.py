@@ -134,3 +134,40 @@ def test_a_failed_backward_says_so(tmp_path: Path) -> None:
     )
     found = failure(str(file), "2x2", grad=True)
     assert (found.phase, found.summary) == ("backward", "the backward of Net failed")
+
+
+FLATTENING = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, start):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.fc = nn.Linear(4 * 6 * 6, 10)
+        self.start = start
+
+    def forward(self, x):
+        x = self.conv(x)
+        if self.start is not None:
+            x = torch.flatten(x, self.start)
+        return self.fc(x)
+
+
+merged, forgotten = Net(0), Net(None)
+"""
+
+
+def test_a_flatten_that_takes_the_batch_in_or_is_forgotten(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(FLATTENING)
+    found = failure(f"{file}:merged", "2x3x8x8")
+    assert found.explanation == (
+        "flatten made (288) of (2, 4, 6, 6): it merged the batch dimension of 2 with the features"
+    )
+    assert found.remedies == ("keep the batch dimension: torch.flatten(x, 1)",)
+    found = failure(f"{file}:forgotten", "2x3x8x8")
+    assert found.explanation is not None
+    assert "144 = 4 * 6 * 6" in found.explanation
+    assert found.remedies == ("flatten before fc: torch.flatten(x, 1)",)

@@ -22,6 +22,9 @@ class Explanation(NamedTuple):
     wrong: dict[str, tuple[int, ...]]
     """Positions of the sizes that do not fit, by operand."""
 
+    size_helps: bool = True
+    """Whether an input of another size is a mend, and not a coincidence."""
+
 
 def diagnose(trace: Trace) -> Diagnosis | None:
     """Explain the failure of a trace; None where forward did not fail."""
@@ -34,7 +37,7 @@ def diagnose(trace: Trace) -> Diagnosis | None:
     remedies = list(explanation.remedies) if explanation else []
     if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
         remedies.append(f"write a forward method in {trace.class_name}")
-    if failure.working_inputs:
+    if failure.working_inputs and (explanation is None or explanation.size_helps):
         specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
         remedies.append(f"an input of another size; tried, and passes: {specs}")
     given = [entry.spec for entry in trace.inputs]
@@ -138,6 +141,9 @@ def _explain_linear(trace: Trace, step: Step, operands: dict[str, TensorSpec]) -
     outputs, wanted = weight_spec.shape
     if features == wanted:
         return None
+    flattening = _explain_flattening(trace, step, given, wanted)
+    if flattening is not None:
+        return flattening
     text = f"{step.module} wants {wanted} features in the last dimension and was given {features}"
     remedies = []
     before = _before_flatten(trace, step)
@@ -152,6 +158,34 @@ def _explain_linear(trace: Trace, step: Step, operands: dict[str, TensorSpec]) -
     else:
         remedies.append(f"{step.module} = Linear({features}, {outputs}), or {wanted} input features")
     return Explanation(text, remedies, {"input": (len(given.shape) - 1,), weight[0]: (1,)})
+
+
+def _explain_flattening(
+    trace: Trace, step: Step, given: TensorSpec, wanted: int | str
+) -> Explanation | None:
+    """A flatten that took the batch dimension in, or that was forgotten."""
+    sizes = [size for size in given.shape if isinstance(size, int)]
+    if len(sizes) == 1:
+        for index in step.producers:
+            before = next(tensors_in(trace.steps[index].inputs), None)
+            if before is not None and len(before.shape) > 1 and before.elements == sizes[0]:
+                name, batch = trace.steps[index].name, before.shape[0]
+                return Explanation(
+                    f"{name} made {_sizes(given.shape)} of {_sizes(before.shape)}: it merged the batch "
+                    f"dimension of {batch} with the features",
+                    ["keep the batch dimension: torch.flatten(x, 1)"],
+                    {"input": (0,)},
+                    size_helps=False,
+                )
+    elif len(sizes) > 2 and prod(sizes[1:]) == wanted:
+        return Explanation(
+            f"{step.module} wants {wanted} features in the last dimension, and {wanted} = "
+            f"{' * '.join(map(str, sizes[1:]))}: {_sizes(given.shape)} was not flattened",
+            [f"flatten before {step.module}: torch.flatten(x, 1)"],
+            {"input": tuple(range(1, len(sizes)))},
+            size_helps=False,
+        )
+    return None
 
 
 def _explain_convolution(

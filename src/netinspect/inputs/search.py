@@ -20,7 +20,7 @@ from netinspect.observe.guest import guest
 from netinspect.observe.run import run_forward
 from netinspect.records.trace import Trace
 
-_SECONDS = 2.0
+_SECONDS = 6.0
 _FARTHEST = 32
 """How far from the given size to look."""
 
@@ -40,7 +40,7 @@ def working_inputs(
 ) -> tuple[str, ...]:
     """Find sizes near a failed one that pass, for a model with one square image as its input.
 
-    Every size that is returned was tried. The search takes two seconds at most, and is not begun where
+    Every size that is returned was tried. The search takes six seconds at most, far less as a rule, and is not begun where
     the failure cannot depend on the size.
 
     Args:
