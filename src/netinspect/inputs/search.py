@@ -40,8 +40,8 @@ def working_inputs(
 ) -> tuple[str, ...]:
     """Find sizes near a failed one that pass, for a model with one square image as its input.
 
-    Every size that is returned was tried. The search takes six seconds at most, far less as a rule, and is not begun where
-    the failure cannot depend on the size.
+    Every size that is returned was tried. The search takes six seconds at most, far less as a rule, and
+    is not begun where the failure cannot depend on the size.
 
     Args:
         model: The live module; it is left as it was.
