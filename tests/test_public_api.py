@@ -20,7 +20,7 @@ from models.lenet import LeNet
 from torch import Tensor, nn
 
 import netinspect
-from netinspect.errors import LoadError
+from netinspect.errors import LoadError, UsageError
 from netinspect.render.formats import Format
 
 VIEWS = {
@@ -220,3 +220,9 @@ def test_a_saved_look_is_the_same_look(tmp_path: Any) -> None:
     trace = netinspect.load("tiny_gpt", everything=True, stats=True, values=True, grad=True)
     netinspect.save(trace, tmp_path / "look.json")
     assert netinspect.load(tmp_path / "look.json") == trace
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**70])
+def test_a_seed_that_torch_does_not_take_is_told(seed: int) -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        netinspect.load("lenet", seed=seed)

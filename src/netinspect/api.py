@@ -119,6 +119,8 @@ def load(
     """
     from netinspect.records.trace import Trace
 
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"the seed {seed} is out of range", hint="take one from 0 to 2**63 - 1")
     if isinstance(subject, Trace):
         return subject
     target: Target | None = None

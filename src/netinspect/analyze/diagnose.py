@@ -310,7 +310,7 @@ def _before_flatten(trace: Trace, step: Step) -> tuple[Step, TensorSpec] | None:
         if producer.name in ("view", "reshape", "flatten"):
             spec = next(tensors_in(producer.inputs), None)
             made = next(tensors_in(producer.output), None)
-            if spec is None or made is None or len(spec.shape) < 3:
+            if spec is None or made is None or not made.shape or len(spec.shape) < 3:
                 return None
             if all(isinstance(size, int) for size in spec.shape[1:]) and made.shape[-1] == prod(
                 size for size in spec.shape[1:] if isinstance(size, int)

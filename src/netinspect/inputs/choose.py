@@ -52,7 +52,14 @@ def choose_arguments(model: nn.Module, request: InputRequest) -> list[Argument]:
             )
         name = spec.name or names.at(position)
         position += spec.name is None
-        tensor = build_tensor(spec, generator, device)
+        try:
+            tensor = build_tensor(spec, generator, device)
+        except (RuntimeError, MemoryError) as error:
+            raise UsageError(
+                f"cannot make the input {spec}",
+                cause=str(error).partition("\n")[0] or "there is not enough memory",
+                hint="take a smaller batch or smaller sizes",
+            ) from error
         record = Input(name=name, value=tensor_spec(tensor), spec=str(spec), origin=origin)
         arguments.append(Argument(keyword=spec.name, value=tensor, record=record))
     _check_complete(model, names, arguments)
