@@ -188,6 +188,7 @@ def test_a_graph_of_the_users_can_still_be_differentiated() -> None:
     loss = model.linear(rows(4, 3)).square().sum()
     look(model, rows(4, 3))
     loss.backward()
+    assert model.linear.bias.grad is not None
 
 
 def test_inside_inference_mode_and_on_what_was_made_there() -> None:

@@ -73,7 +73,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave a half-imported module to be found
         del sys.modules[name]
         if replaced is not None:
             sys.modules[name] = replaced
@@ -249,7 +249,7 @@ def _user_code(failed: str) -> Iterator[None]:
             place=_spell_place(error),
             hint='guard what runs as a script with: if __name__ == "__main__"',
         ) from error
-    except Exception as error:
+    except Exception as error:  # whatever the user's code raises is told as a load error
         raise LoadError(
             failed,
             cause=f"{type(error).__name__}: {error}",
