@@ -52,6 +52,7 @@ class Draft:
     inputs: Structure
     producers: tuple[int, ...]
     parameters: tuple[str, ...]
+    arguments: tuple[str, ...]
     source: Place | None
     site: Place | None
     via: tuple[Place, ...]
@@ -74,9 +75,17 @@ class Recorder(TorchFunctionMode):
         model: The model; its modules get hooks between `recording()`'s begin and end.
         observed: Told before any write to a parameter.
         with_grad: Whether to note the `grad_fn` of each output.
+        arguments: What the model is called with, by name.
     """
 
-    def __init__(self, model: nn.Module, observed: Guest, *, with_grad: bool) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        observed: Guest,
+        *,
+        with_grad: bool,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.drafts: list[Draft] = []
         self.elsewhere = 0
@@ -101,6 +110,12 @@ class Recorder(TorchFunctionMode):
                 for name, tensor in entries.items():
                     if tensor is not None:
                         self._tensors.setdefault(id(tensor), prefix + name)
+        # The arguments outlive the run, so their addresses are theirs alone.
+        self._arguments = {
+            id(tensor): name
+            for name, value in (arguments or {}).items()
+            for tensor in tensors_of(value)
+        }
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
         """A forward that copies a module copies our hooks with it; they stay those of one recorder."""
@@ -169,6 +184,7 @@ class Recorder(TorchFunctionMode):
                 via=tuple(line for place in draft.via if (line := source_line(place)) is not None),
                 producers=draft.producers,
                 parameters=draft.parameters,
+                arguments=draft.arguments,
                 failed=id(draft.error) in fatal,
                 grad_fn=draft.grad_fn,
             )
@@ -290,12 +306,15 @@ class Recorder(TorchFunctionMode):
     ) -> Draft:
         producers: list[int] = []
         parameters: list[str] = []
+        arguments: list[str] = []
         for tensor in tensors_of((args, kwargs)):
             known = self._tensors.get(id(tensor))
             if known is not None:
                 parameters.append(known)
             elif (producer := self._producer(tensor)) is not None:
                 producers.append(producer)
+            elif (argument := self._arguments.get(id(tensor))) is not None:
+                arguments.append(argument)
         calling = calling_lines(2)
         parent = self._stack[-1] if self._stack else None
         draft = Draft(
@@ -310,6 +329,7 @@ class Recorder(TorchFunctionMode):
             inputs=describe_call(args, kwargs),
             producers=tuple(dict.fromkeys(producers)),
             parameters=tuple(dict.fromkeys(parameters)),
+            arguments=tuple(dict.fromkeys(arguments)),
             source=calling.source,
             # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
             site=calling.site if parent is not None and parent.library else None,

@@ -167,7 +167,8 @@ def _run(
             ran.failure = _plain_failure(raised)
             return ran
         seed_everything(options.seed)
-        recorder = Recorder(model, observed, with_grad=options.backward)
+        given = {argument.record.name: argument.value for argument in arguments}
+        recorder = Recorder(model, observed, with_grad=options.backward, arguments=given)
         try:
             with recorder.recording():
                 output = run_forward(model, args, kwargs)

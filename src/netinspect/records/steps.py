@@ -66,6 +66,9 @@ class Step:
     parameters: tuple[str, ...]
     """Dotted names of the parameters and buffers that it was handed directly."""
 
+    arguments: tuple[str, ...] = ()
+    """Names of the model's own inputs that it was handed directly."""
+
     failed: bool = False
     grad_fn: str | None = None
     """Class of the output's `grad_fn`; None without a backward, or where autograd has no part."""
