@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import operators
 from tests.support import Outcome
+
+operators.declare()
 
 _SPEAKS = ("NETINSPECT_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
 

@@ -85,6 +85,7 @@ def load(
     batch: int | None = None,
     seed: int = 0,
     constructor: Mapping[str, Any] | None = None,
+    online: bool = False,
     run: bool = True,
     everything: bool = False,
     training: bool = False,
@@ -96,8 +97,8 @@ def load(
     """Look at a model, or read a saved look.
 
     Args:
-        subject: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a saved
-            trace. Code that a target names is run.
+        subject: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a
+            library's model such as `timm:resnet50`, a saved trace. Code that a target names is run.
         args: Positional arguments of forward, where values are at hand.
         kwargs: Keyword arguments of forward.
         inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
@@ -105,6 +106,7 @@ def load(
         seed: Seed of the weights of a model that is built here, of the inputs, and of whatever
             forward draws.
         constructor: Arguments of the class or factory that a target names.
+        online: Whether the configuration of a model on the hub may be fetched; weights never are.
         run: Whether to run forward; without, shapes are unknown.
         everything: Keep all that a saved trace needs for every view; forward is run if it can be.
         training: Run in train mode.
@@ -127,7 +129,7 @@ def load(
     if isinstance(subject, (str, os.PathLike)):
         from netinspect.sources.target import parse_target
 
-        target = parse_target(os.fspath(subject))
+        target = parse_target(os.fspath(subject), online=online)
         if target.kind == "saved":
             return _read(
                 target, given=bool(inputs or args or kwargs or batch or constructor or training)
@@ -139,7 +141,7 @@ def load(
     if target is not None:
         from netinspect.sources.build import build_module
 
-        model = build_module(target, constructor or {}, seed=seed)
+        model = build_module(target, constructor or {}, seed=seed, online=online)
     else:
         model = _checked_module(subject)
     options = CaptureOptions(

@@ -68,6 +68,7 @@ def look(
             batch=model.batch,
             seed=model.seed,
             constructor=model.constructor(),
+            online=model.online,
             run=run or bool(inputs),
             everything=model.save is not None,
             training=model.train,

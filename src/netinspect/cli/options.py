@@ -36,8 +36,9 @@ TargetArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[TARGET]",
-        help="A sample (lenet), file.py:Class, package.module:Class, or a saved trace. A Python file "
-        "or package is imported, which runs it. Default: the project's setting, else lenet.",
+        help="A sample (lenet), file.py:Class, package.module:Class, timm:resnet50 (torchvision: and "
+        "transformers: too), or a saved trace. A Python file or package is imported, which runs it. "
+        "Default: the project's setting, else lenet.",
         autocompletion=complete_target,
         show_default=False,
     ),
@@ -141,6 +142,15 @@ class ModelOptions:
             rich_help_panel=_INPUT,
         ),
     ] = None
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online",
+            envvar="NETINSPECT_ONLINE",
+            help="Let a library fetch a model's configuration from the hub; weights never are fetched.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = False
     train: Annotated[
         bool,
         typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=_INPUT),

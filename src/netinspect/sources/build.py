@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,33 +19,50 @@ from netinspect.errors import LoadError, closest
 from netinspect.observe.frames import callable_place, raising_line
 from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.seeds import preserved_randomness, seed_everything
+from netinspect.sources.libraries.network import network
 from netinspect.sources.target import Target
 
 MAIN_CLASS = "MODEL"
 """A module-level constant that names the main class of a file with several."""
 
 
-def build_module(target: Target, arguments: Mapping[str, Any], *, seed: int) -> nn.Module:
+def build_module(
+    target: Target, arguments: Mapping[str, Any], *, seed: int, online: bool = False
+) -> nn.Module:
     """Import what a target names, and construct the model.
 
     This runs the code of the file or package, as asked.
 
     Args:
-        target: Of kind `sample`, `file` or `dotted`.
+        target: Of any kind but `saved`.
         arguments: Keyword arguments of the class or factory.
         seed: Seed of the initial weights.
+        online: Whether a library may fetch a configuration; weights are never fetched.
 
     Raises:
         LoadError: It does not import, holds no such name, or cannot be constructed.
     """
     with preserved_randomness(), preserved_defaults():
         seed_everything(seed)
+        if target.kind == "library":
+            with network(allowed=online):
+                name = target.name or ""
+                found = _library_builder(target.place, name, online=online)
+                seed_everything(seed)
+                return _construct(target, name, found, arguments)
         namespace = _import(target)
         name = target.name or _only_candidate(target, namespace)
         # Again: what the import drew, or loaded, must not change the weights.
         seed_everything(seed)
         found = _look_up(target, namespace, name)
         return _construct(target, name, found, arguments)
+
+
+def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., Any]:
+    with _user_code(f"cannot find {name} in {library}"):
+        adapter = importlib.import_module(f"netinspect.sources.libraries.{library}")
+        builder: Callable[..., Any] = adapter.find_builder(name, online=online)
+        return builder
 
 
 def _import(target: Target) -> ModuleType:
@@ -264,7 +281,20 @@ def _spell_place(error: BaseException) -> str | None:
     return None if line is None or line.file.startswith("<") else f"{line.file}:{line.line}"
 
 
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception, and those that it was raised in the handling of."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
 def _import_hint(error: Exception) -> str | None:
+    if any("operator torchvision::" in str(each) for each in _with_causes(error)):
+        return (
+            "torchvision was built for another torch: install both again from the same index, as in "
+            "pip install --force-reinstall torch torchvision"
+        )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"is {error.name.partition('.')[0]} installed in this Python environment?"
     return "--debug shows the whole traceback"

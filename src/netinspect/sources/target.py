@@ -1,6 +1,7 @@
 """The grammar of targets; read without torch, and without running anything.
 
-`lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `trace.json` (a saved trace).
+`lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `timm:resnet50` (of a library),
+`trace.json` (a saved trace).
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from typing import Literal
 from netinspect.errors import LoadError, UsageError, closest, nearest
 from netinspect.records.base import record
 from netinspect.records.trace import Trace
+from netinspect.sources.libraries.names import check_name, split_library
 from netinspect.sources.samples import find_sample, sample_names
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # The name is what follows the last colon after `.py`, so that `C:\models\net.py:Net` is understood.
 _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
 _DOTTED = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*):(?P<name>.*)", re.DOTALL)
-_GRAMMAR = "a target is a sample (lenet), file.py:Class, package.module:Class or a saved trace"
+_GRAMMAR = (
+    "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
+    "(timm:resnet50) or a saved trace"
+)
 
 
 @record
@@ -28,25 +33,36 @@ class Target:
     text: str
     """As typed."""
 
-    kind: Literal["sample", "file", "dotted", "saved"]
+    kind: Literal["sample", "file", "dotted", "library", "saved"]
     place: str
-    """Path of the file, or dotted name of the Python module."""
+    """Path of the file, or dotted name of the Python module, or the library."""
 
     name: str | None
-    """What to take from it: a class, factory or instance; None to find the only one."""
+    """What to take from it: a class, factory or instance; None to find the only one.
+
+    Of a library: the name that it has for a model.
+    """
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str, *, online: bool = False) -> Target:
     """Understand a target string.
+
+    Args:
+        text: As typed.
+        online: Whether it may name a model of the hub, whose configuration would be fetched.
 
     Raises:
         UsageError: It follows no known form.
-        LoadError: It names a sample or file that is not there, or a file of another kind.
+        LoadError: It names a sample, file or model that is not there, or a file of another kind.
     """
     if not text.strip():
         raise UsageError("the target is empty", hint=_GRAMMAR)
     if "\0" in text:
         raise UsageError("the target holds a NUL character", hint=_GRAMMAR)
+    if (parts := split_library(text)) is not None and not Path(text).exists():
+        library, name = parts
+        check_name(library, name, online=online)
+        return Target(text=text, kind="library", place=library, name=name)
     if match := _FILE.fullmatch(text):
         return _file_target(text, match["file"], match["name"])
     path = Path(text)
