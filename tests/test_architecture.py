@@ -24,7 +24,8 @@ SOURCE = ROOT / "src" / "netinspect"
 BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
     "cli": {"api", "config", "files", "render", "sources", *BASE},
-    "api": {"files", "analyze", "render", "sources", "inputs", "observe", *BASE},
+    "api": {"files", "analyze", "render", "look", "sources", "inputs", "observe", *BASE},
+    "look": {"sources", "inputs", "observe", *BASE},
     "config": BASE,
     "files": BASE,
     "render": BASE,
@@ -44,8 +45,9 @@ ALLOWED = {
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {"observe", "inputs", "sources", "api"},
-    "numpy": {"observe"},
+    "torch": {"observe", "inputs", "sources", "look", "api"},
+    "numpy": {"observe", "inputs"},
+    "safetensors": {"inputs"},
     "rich": {"render"},
     "pygments": {"render"},
     "typer": {"cli"},
@@ -254,8 +256,8 @@ def test_third_parties_stay_where_they_belong() -> None:
 def test_third_parties_are_declared() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     declared = set(re.findall(r'^    "([a-z]+)>=', text.partition("[project.optional")[0], re.MULTILINE))
-    # Pygments comes with Rich.
-    assert set(THIRD_PARTIES) - {"pygments"} <= declared
+    # Pygments comes with Rich; safetensors is asked for where a file of its kind is read.
+    assert set(THIRD_PARTIES) - {"pygments", "safetensors"} <= declared
 
 
 def test_nothing_imports_the_command_line_but_the_entry() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -16,7 +16,6 @@ from netinspect.errors import LoadError, UsageError
 if TYPE_CHECKING:
     from torch import nn
 
-    from netinspect.observe.arguments import Argument
     from netinspect.records.reports.internals import Internals
     from netinspect.records.reports.params import Parameters
     from netinspect.records.reports.registry import Report
@@ -86,6 +85,7 @@ def load(
     seed: int = 0,
     constructor: Mapping[str, Any] | None = None,
     online: bool = False,
+    on: str = "auto",
     run: bool = True,
     everything: bool = False,
     training: bool = False,
@@ -107,6 +107,9 @@ def load(
             forward draws.
         constructor: Arguments of the class or factory that a target names.
         online: Whether the configuration of a model on the hub may be fetched; weights never are.
+        on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are one
+            zero seen as many), a device for real ones such as `cpu`, or `auto` for the first of these
+            that works.
         run: Whether to run forward; without, shapes are unknown.
         everything: Keep all that a saved trace needs for every view; forward is run if it can be.
         training: Run in train mode.
@@ -119,12 +122,14 @@ def load(
         LoadError: The target could not be loaded.
         UsageError: The inputs do not fit the model's signature, or are not known.
     """
+    from netinspect.inputs.request import InputRequest
     from netinspect.records.trace import Trace
 
     if not 0 <= seed < 2**63:
         raise UsageError(f"the seed {seed} is out of range", hint="take one from 0 to 2**63 - 1")
     if isinstance(subject, Trace):
         return subject
+    request = InputRequest.parse(tuple(inputs), batch=batch, seed=seed)
     target: Target | None = None
     if isinstance(subject, (str, os.PathLike)):
         from netinspect.sources.target import parse_target
@@ -134,46 +139,32 @@ def load(
             return _read(
                 target, given=bool(inputs or args or kwargs or batch or constructor or training)
             )
-    from netinspect.inputs.choose import declared_example
+    from netinspect.look import LookOptions, look_at_module, look_at_target
     from netinspect.observe.run import CaptureOptions
-    from netinspect.observe.run import capture as run_capture
 
-    if target is not None:
-        from netinspect.sources.build import build_module
-
-        model = build_module(target, constructor or {}, seed=seed, online=online)
-    else:
-        model = _checked_module(subject)
-    options = CaptureOptions(
-        training=training,
-        seed=seed,
-        backward=grad,
-        values=values,
-        statistics=stats,
-        code=code or everything,
+    options = LookOptions(
+        request=request,
+        args=args,
+        kwargs=kwargs,
+        run=run,
+        everything=everything,
+        on=on,
+        capture=CaptureOptions(
+            training=training,
+            seed=seed,
+            backward=grad,
+            values=values,
+            statistics=stats,
+            code=code or everything,
+        ),
     )
-    arguments: list[Argument] | None = None
-    warnings: tuple[str, ...] = ()
-    if run or everything:
-        try:
-            arguments = _arguments(model, args, kwargs, inputs, batch, seed)
-        except UsageError as error:
-            if run:
-                raise
-            warnings = (f"saved without a forward: {error.message}",)
-    trace = run_capture(
-        model,
-        arguments,
-        options,
-        target=target.text if target else None,
-        example=declared_example(model),
-    )
-    if trace.failure is not None and arguments is not None and args is None and kwargs is None:
-        from netinspect.inputs.search import working_inputs
+    if target is None:
+        return look_at_module(_checked_module(subject), options)
+    from netinspect.sources.build import find_blueprint
 
-        passing = working_inputs(model, arguments, trace, training=training)
-        trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
-    return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+    return look_at_target(
+        find_blueprint(target, constructor or {}, seed=seed, online=online), options
+    )
 
 
 def save(trace: Trace, file: str | os.PathLike[str]) -> None:
@@ -374,19 +365,3 @@ def _checked_module(subject: object) -> nn.Module:
             hint=hint,
         )
     return subject
-
-
-def _arguments(
-    model: nn.Module,
-    args: Sequence[Any] | None,
-    kwargs: Mapping[str, Any] | None,
-    inputs: Sequence[str],
-    batch: int | None,
-    seed: int,
-) -> list[Argument]:
-    from netinspect.inputs.choose import choose_arguments, given_arguments
-    from netinspect.inputs.request import InputRequest
-
-    if args is not None or kwargs is not None:
-        return given_arguments(model, args or (), kwargs or {})
-    return choose_arguments(model, InputRequest.parse(tuple(inputs), batch=batch, seed=seed))

@@ -140,7 +140,7 @@ def test_dtypes_and_their_aliases(alias: str, dtype: str) -> None:
         ),
         ("3:int64:0..1.5", "a range of int64 needs whole ends"),
         ("3:int64:0.5..1", "a range of int64 needs whole ends"),
-        ("3:bool:0..1", "a range means nothing for bool"),
+        ("3:bool:0..2", "bool holds only 0..1"),
         ("3:complex64:0..1", "a range means nothing for complex64"),
         # Values beyond these would wrap around, or become infinite.
         ("3:uint8:-1..1", "uint8 holds only 0..255"),

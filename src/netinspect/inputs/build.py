@@ -7,6 +7,15 @@ import torch
 from netinspect.inputs.spec import InputSpec
 
 
+def build_value(
+    spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu"
+) -> torch.Tensor | list[torch.Tensor]:
+    """Make what a spec stands for: one tensor, or a list of them; see `build_tensor`."""
+    if not spec.listed:
+        return build_tensor(spec, generator, device)
+    return [build_tensor(spec, generator, device) for _ in range(spec.listed)]
+
+
 def build_tensor(
     spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> torch.Tensor:

@@ -1,46 +1,160 @@
 """From a request and a model to the arguments of `forward`.
 
 This is the one place that decides what a model is run with. Evidence is asked in order: what the
-user said, then what the model's file declares. Inference from the model itself will join here.
+user said, what the model's file or the model itself declares, what the library that it comes from
+knows, and then what names, layers and short runs tell.
 """
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from netinspect.errors import UsageError, closest
-from netinspect.inputs.build import build_tensor
+from netinspect.inputs.build import build_value
+from netinspect.inputs.facts import device_of, read_facts
+from netinspect.inputs.guess import Candidate, Guess
+from netinspect.inputs.infer import infer
+from netinspect.inputs.libraries import known_inputs
 from netinspect.inputs.request import InputRequest
+from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.inputs.spec import DTYPES, InputSpec, parse_spec
 from netinspect.observe.arguments import Argument
-from netinspect.observe.describe import describe, tensor_spec
-from netinspect.records.trace import Input
+from netinspect.observe.describe import describe, tensors_of
+from netinspect.observe.run import CaptureOptions, Forward, observe
+from netinspect.records.steps import Failure
+from netinspect.records.trace import Attempt, Input
 from netinspect.records.values import TensorSpec
 
 DECLARATION = "EXAMPLE_INPUTS"
 """A module-level tuple of input specs in the file that defines a model."""
 
+EXAMPLE_ATTRIBUTE = "example_input_array"
+"""An attribute of a model that holds what it can be called with."""
 
-def choose_arguments(model: nn.Module, request: InputRequest) -> list[Argument]:
-    """Decide what to call `forward` with.
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What forward will be called with, and how that came about."""
+
+    arguments: list[Argument]
+    attempts: tuple[Attempt, ...] = ()
+    forward: Forward | None = None
+    """What happened on these very arguments, where they were found by running them."""
+
+    stopped: bool = False
+    """Whether the search was given up because the model read values that its tensors do not have."""
+
+
+def choose_inputs(
+    model: nn.Module,
+    request: InputRequest,
+    options: CaptureOptions,
+    *,
+    target: str | None = None,
+    stops_at: Callable[[Failure], bool] = lambda failure: False,
+) -> Choice:
+    """Decide what to call `forward` with: what is stated, else what the model lets infer.
+
+    Args:
+        model: The live module.
+        request: What the user asked for.
+        options: How forward will be run.
+        target: What the user called the model; a library's name tells more than the module.
+        stops_at: Whether a failure is one that no other input can mend.
 
     Raises:
-        UsageError: Nothing tells what the model takes, or a name is not an argument of `forward`.
+        UsageError: What was asked for does not fit the signature of `forward`.
     """
-    specs, origin = _choose_specs(model, request)
-    device = _device_of(model)
+    stated = _stated_specs(model, request)
+    facts = read_facts(model)
+    settled = {spec.name or facts.names.at(index) for index, (spec, _) in enumerate(stated or ())}
+    missing = [name for name in facts.names.required if name not in settled]
+    if stated is not None and not (missing and request.specs):
+        return Choice(make_arguments(model, stated, request))
+    if stated is None and (example := live_example(model)) is not None:
+        return Choice(example)
+    # Checks the names of what was given, and that none is given twice.
+    fixed = make_arguments(model, stated or [], request, complete=False)
+    given = {
+        argument.record.name: Guess(spec=parse_spec(argument.record.spec), reason="given")
+        for argument in fixed
+    }
+
+    def arguments_of(candidate: Candidate) -> list[Argument]:
+        specs = [
+            (replace(guess.spec, name=name if name.isidentifier() else None), guess.reason)
+            for name, guess in candidate.items()
+        ]
+        return make_arguments(model, specs, replace(request, batch=None), complete=False)
+
+    found = infer(
+        facts,
+        lambda candidate: observe(model, arguments_of(candidate), options),
+        given=given,
+        known={
+            **known_inputs(facts, target),
+            **{
+                spec.name or facts.names.at(index): Guess(spec=spec, reason="found on other tensors")
+                for index, spec in enumerate(map(parse_spec, request.start))
+            },
+        },
+        stops_at=stops_at,
+    )
+    arguments, forward = arguments_of(found.candidate), found.forward
+    if request.batch is not None:
+        specs = [(parse_spec(each.record.spec), each.record.origin) for each in arguments]
+        arguments, forward = make_arguments(model, specs, request, complete=False), None
+    return Choice(arguments, found.attempts, forward, found.stopped)
+
+
+def choose_arguments(model: nn.Module, request: InputRequest) -> list[Argument]:
+    """Decide what to call `forward` with, without running it.
+
+    Raises:
+        UsageError: Nothing states what the model takes, or a name is not an argument of `forward`.
+    """
+    stated = _stated_specs(model, request)
+    if stated is None:
+        names = forward_names(model)
+        specs = " ".join(f"--input {name}=1x3x224x224" for name in names.required or names.names)
+        raise UsageError(
+            f"nothing tells what to run {type(model).__name__} on",
+            cause=f"its forward takes {', '.join(names.names)}, and its file declares no {DECLARATION}",
+            hint=f"give the shapes, such as {specs}",
+        )
+    return make_arguments(model, stated, request)
+
+
+def make_arguments(
+    model: nn.Module,
+    specs: Sequence[tuple[InputSpec, str]],
+    request: InputRequest,
+    *,
+    complete: bool = True,
+) -> list[Argument]:
+    """Make the arguments that specs stand for.
+
+    Args:
+        model: The live module.
+        specs: Each with who chose it.
+        request: Batch and seed.
+        complete: Whether all that forward needs has to be among them.
+
+    Raises:
+        UsageError: A name is not an argument of `forward`, or one is missing or given twice.
+    """
+    device = device_of(model)
     generator = torch.Generator().manual_seed(request.seed)
     names = forward_names(model)
     arguments = []
     position = 0
-    for spec in specs:
+    for spec, origin in specs:
         spec = spec.with_batch(request.batch)
         if spec.name is not None:
             _check_name(spec.name, model, names)
@@ -53,16 +167,16 @@ def choose_arguments(model: nn.Module, request: InputRequest) -> list[Argument]:
         name = spec.name or names.at(position)
         position += spec.name is None
         try:
-            tensor = build_tensor(spec, generator, device)
+            value = build_value(spec, generator, device)
         except (RuntimeError, MemoryError) as error:
             raise UsageError(
                 f"cannot make the input {spec}",
                 cause=str(error).partition("\n")[0] or "there is not enough memory",
                 hint="take a smaller batch or smaller sizes",
             ) from error
-        record = Input(name=name, value=tensor_spec(tensor), spec=str(spec), origin=origin)
-        arguments.append(Argument(keyword=spec.name, value=tensor, record=record))
-    _check_complete(model, names, arguments)
+        record = Input(name=name, value=describe(value), spec=str(spec), origin=origin)
+        arguments.append(Argument(keyword=spec.name, value=value, record=record))
+    _check_complete(model, names, arguments, complete=complete)
     return _by_position(names, arguments)
 
 
@@ -96,52 +210,10 @@ def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
     ]
 
 
-class ForwardNames:
-    """The argument names of a model's `forward`.
-
-    Attributes:
-        positional: Names that may be given by position, in order, `self` left out.
-        required: Those names, and keyword-only ones, that have no default.
-        takes_any_position: Whether there is a `*args`.
-        takes_any_name: Whether there is a `**kwargs`.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self.positional: list[str] = []
-        self.names: list[str] = []
-        self.required: list[str] = []
-        self.takes_any_position = self.takes_any_name = False
-        try:
-            parameters = list(inspect.signature(model.forward).parameters.values())
-        except (TypeError, ValueError):
-            # Some forwards are built in C++ or by a compiler and tell no signature.
-            self.takes_any_position = self.takes_any_name = True
-            return
-        for parameter in parameters:
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                self.takes_any_position = True
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                self.takes_any_name = True
-            else:
-                self.names.append(parameter.name)
-                if parameter.kind is not parameter.KEYWORD_ONLY:
-                    self.positional.append(parameter.name)
-                if parameter.default is parameter.empty:
-                    self.required.append(parameter.name)
-
-    def at(self, position: int) -> str:
-        """Name the argument at a position; a number where forward has no name for it."""
-        return self.positional[position] if position < len(self.positional) else str(position)
-
-
-def forward_names(model: nn.Module) -> ForwardNames:
-    """Read the signature of a model's `forward`."""
-    return ForwardNames(model)
-
-
-def _choose_specs(model: nn.Module, request: InputRequest) -> tuple[tuple[InputSpec, ...], str]:
+def _stated_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpec, str]] | None:
+    """What the user or the model's own file says; None where neither does."""
     if request.specs:
-        return request.specs, "given"
+        return [(spec, "given") for spec in request.specs]
     if not _is_example(_declaration(model)):
         raise UsageError(
             f"{DECLARATION} in the file of {type(model).__name__} is not a tuple of strings",
@@ -149,16 +221,29 @@ def _choose_specs(model: nn.Module, request: InputRequest) -> tuple[tuple[InputS
         )
     declared = declared_example(model)
     if declared:
-        return tuple(parse_spec(text) for text in declared), "the model's own example"
+        return [(parse_spec(text), "the model's own example") for text in declared]
     names = forward_names(model)
-    if not names.required:
-        return (), "forward needs no argument"
-    specs = " ".join(f"--input {name}=1x3x224x224" for name in names.required)
-    raise UsageError(
-        f"nothing tells what to run {type(model).__name__} on",
-        cause=f"its forward takes {', '.join(names.names)}, and its file declares no {DECLARATION}",
-        hint=f"give the shapes, such as {specs}",
-    )
+    if not names.names and not names.takes_any_position:
+        return []
+    return None
+
+
+def live_example(model: nn.Module) -> list[Argument] | None:
+    """Return the arguments that a model holds ready in an attribute, as those of Lightning do."""
+    example = getattr(model, EXAMPLE_ATTRIBUTE, None)
+    if not tensors_in_value(example):
+        return None
+    if isinstance(example, dict) and set(example) <= {*forward_names(model).names}:
+        arguments = given_arguments(model, (), example)
+    else:
+        arguments = given_arguments(model, example if isinstance(example, tuple) else (example,), {})
+    origin = f"the model's {EXAMPLE_ATTRIBUTE}"
+    return [replace(each, record=replace(each.record, origin=origin)) for each in arguments]
+
+
+def tensors_in_value(value: Any) -> bool:
+    """Whether a value is a tensor, or holds one."""
+    return next(tensors_of(value), None) is not None
 
 
 def declared_example(model: nn.Module) -> tuple[str, ...]:
@@ -178,12 +263,6 @@ def _is_example(declared: Any) -> bool:
     return isinstance(declared, (tuple, list)) and all(isinstance(text, str) for text in declared)
 
 
-def _device_of(model: nn.Module) -> torch.device:
-    for tensor in (*model.parameters(), *model.buffers()):
-        return tensor.device
-    return torch.device("cpu")
-
-
 def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
     if name in names.names or names.takes_any_name:
         return
@@ -193,7 +272,9 @@ def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
     )
 
 
-def _check_complete(model: nn.Module, names: ForwardNames, arguments: list[Argument]) -> None:
+def _check_complete(
+    model: nn.Module, names: ForwardNames, arguments: list[Argument], *, complete: bool
+) -> None:
     given = {argument.record.name for argument in arguments}
     if len(given) < len(arguments):
         repeated = [argument.record.name for argument in arguments]
@@ -203,7 +284,7 @@ def _check_complete(model: nn.Module, names: ForwardNames, arguments: list[Argum
             hint="name the others too: --input NAME=SIZES",
         )
     missing = [name for name in names.required if name not in given]
-    if missing:
+    if missing and complete:
         raise UsageError(
             f"{type(model).__name__}.forward also needs {', '.join(missing)}",
             cause=f"its arguments are {', '.join(names.names)}; given: {', '.join(given) or 'none'}",

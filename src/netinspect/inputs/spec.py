@@ -1,8 +1,8 @@
 """Input specs: the little language of `--input`.
 
-`[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH]`, such as `10x1x28x28`, `x=2x3x32x32`, `ids=2x16:int64`,
-`ids=2x16:int64:0..999` (both ends belong to the range) or `flag=scalar:bool`. No torch is needed to
-read one.
+`[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`, such as `10x1x28x28`, `x=2x3x32x32`,
+`ids=2x16:int64`, `ids=2x16:int64:0..999` (both ends belong to the range), `flag=scalar:bool` or
+`images=3x320x320:list`, which is a list of one such tensor. No torch is needed to read one.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _LIMITS: dict[str, tuple[int, int]] = {
 }
 """Values beyond these would wrap around or become infinite, without a word from torch."""
 
+_LIST = re.compile(r"list(?P<length>[0-9]{0,4})")
+_MAXIMUM_LIST = 1024
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
 _MAXIMUM_ELEMENTS = 1 << 34
@@ -59,14 +61,35 @@ class InputSpec:
     high: float | None = None
     """Greatest value, which belongs to the range for integers."""
 
+    listed: int = 0
+    """Length of the list of such tensors that it stands for; 0 for a tensor of its own."""
+
+    def with_shape(self, shape: tuple[int, ...]) -> InputSpec:
+        """Return the same spec with other sizes."""
+        return replace(self, shape=shape)
+
+    def with_range(self, low: float, high: float) -> InputSpec:
+        """Return the same spec with other limits."""
+        return replace(self, low=low, high=high)
+
+    def with_dtype(self, dtype: str) -> InputSpec:
+        """Return the same spec with another dtype, and its default limits."""
+        return replace(self, dtype=dtype, low=None, high=None)
+
+    def as_list(self) -> InputSpec:
+        """Return a list of the examples in a batch of such tensors."""
+        return replace(self, shape=self.shape[1:], listed=self.shape[0] if self.shape else 1)
+
     def with_batch(self, batch: int | None) -> InputSpec:
         """Return the same spec with another first dimension; a scalar has none and stays.
 
         Raises:
             UsageError: There is no tensor of that shape.
         """
-        if batch is None or not self.shape:
+        if batch is None or not (self.shape or self.listed):
             return self
+        if self.listed and 0 < batch <= _MAXIMUM_LIST:
+            return replace(self, listed=batch)
         shape = (batch, *self.shape[1:])
         if batch < 0 or not _fits(shape):
             raise UsageError(
@@ -83,7 +106,8 @@ class InputSpec:
         if self.low is not None and self.high is not None:
             limits = f":{_number(self.low)}..{_number(self.high)}"
         dtype = f":{self.dtype}" if limits or self.dtype != "float32" else ""
-        return f"{name}{shape}{dtype}{limits}"
+        listed = "" if not self.listed else ":list" if self.listed == 1 else f":list{self.listed}"
+        return f"{name}{shape}{dtype}{limits}{listed}"
 
 
 def parse_spec(text: str) -> InputSpec:
@@ -99,6 +123,12 @@ def parse_spec(text: str) -> InputSpec:
     shape_text, *parts = rest.strip().split(":")
     shape = _parse_shape(text, shape_text)
     dtype, low, high = "float32", None, None
+    listed = 0
+    if parts and (match := _LIST.fullmatch(parts[-1].strip())):
+        parts.pop()
+        listed = int(match["length"] or 1)
+        if not 0 < listed <= _MAXIMUM_LIST:
+            raise _bad(text, f"a list has 1 to {_MAXIMUM_LIST} entries")
     if len(parts) > 2:
         raise _bad(text, "there are more than three parts between the colons")
     for index, part in enumerate(parts):
@@ -111,7 +141,7 @@ def parse_spec(text: str) -> InputSpec:
         else:
             raise _bad(text, f"{_quote(part)} is not a range like 0..999")
     _check_range(text, dtype, low, high)
-    return InputSpec(name=name or None, shape=shape, dtype=dtype, low=low, high=high)
+    return InputSpec(name=name or None, shape=shape, dtype=dtype, low=low, high=high, listed=listed)
 
 
 def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:
@@ -180,7 +210,9 @@ def _check_range(text: str, dtype: str, low: float | None, high: float | None) -
         raise _bad(text, "the range has an end that is too large")
     if low > high:
         raise _bad(text, f"the range {_number(low)}..{_number(high)} is empty")
-    if dtype in ("bool", "complex64", "complex128"):
+    if dtype == "bool" and not {low, high} <= {0, 1}:
+        raise _bad(text, "bool holds only 0..1")
+    if dtype.startswith("complex"):
         raise _bad(text, f"a range means nothing for {dtype}")
     if dtype in _INTEGERS and (low % 1 or high % 1):
         raise _bad(text, f"a range of {dtype} needs whole ends")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from typing import Literal as OneOf
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from netinspect.observe.code import class_code
 from netinspect.observe.describe import describe
 from netinspect.observe.frames import raising_line
 from netinspect.observe.guest import guest
+from netinspect.observe.limits import limits
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
@@ -33,7 +35,7 @@ from netinspect.observe.walk import (
 from netinspect.records.base import record
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
-from netinspect.records.trace import Backward, Trace, Versions
+from netinspect.records.trace import Attempt, Backward, Trace, Versions
 from netinspect.records.values import Value
 from netinspect.version import __version__
 
@@ -64,7 +66,7 @@ class CaptureOptions:
 
 
 @dataclass(slots=True)
-class _Forward:
+class Forward:
     """What one run of forward left behind."""
 
     steps: tuple[Step, ...] = ()
@@ -85,6 +87,9 @@ def capture(
     *,
     target: str | None = None,
     example: Sequence[str] = (),
+    forward: Forward | None = None,
+    lane: OneOf["real", "meta", "hollow"] = "real",
+    attempts: Sequence[Attempt] = (),
 ) -> Trace:
     """Look at a model, and leave it as it was.
 
@@ -94,6 +99,9 @@ def capture(
         options: What to look at beyond shapes.
         target: What the user called the model; its class name if None.
         example: The input specs that the model's own file declares.
+        forward: What `observe` noted on these arguments, where that was done already.
+        lane: What the model's tensors are.
+        attempts: How the arguments were found, where they were searched for.
 
     Returns:
         The trace. Where forward raised, it reaches up to there and tells the failure; nothing is
@@ -102,9 +110,9 @@ def capture(
     options = options or CaptureOptions()
     modules = walk_modules(model)
     parameters, buffers = walk_tensors(model)
-    ran = _Forward()
+    ran = Forward()
     if arguments is not None:
-        ran = _observe(model, arguments, options)
+        ran = forward or observe(model, arguments, options)
         parameters, buffers = ran.tensors or (parameters, buffers)
         parameters = _with_gradients(model, parameters, ran.gradients)
     if options.values or options.statistics:
@@ -131,7 +139,8 @@ def capture(
         output=ran.output,
         output_values=ran.output_values,
         mode="train" if options.training else "eval",
-        lane="real",
+        lane=lane,
+        attempts=tuple(attempts),
         seed=options.seed,
         failure=ran.failure,
         backward=ran.backward,
@@ -140,7 +149,8 @@ def capture(
     )
 
 
-def _observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> _Forward:
+def observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> Forward:
+    """Run forward once, and note what happened; the model is left as it was."""
     ran = _run(model, arguments, options, with_graph=options.backward)
     failure = ran.failure
     if failure is not None and not options.backward and "does not require grad" in failure.message:
@@ -151,9 +161,9 @@ def _observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOp
 
 def _run(
     model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions, *, with_graph: bool
-) -> _Forward:
+) -> Forward:
     args, kwargs = split(arguments)
-    ran = _Forward()
+    ran = Forward()
     output: Any = None
     error: BaseException | None = None
     with ExitStack() as stack:
@@ -188,7 +198,7 @@ def _run(
             ran.warnings.append(
                 "lazy layers took their sizes from this input; the model itself still has none"
             )
-        ran.warnings += _limits(model, recorder)
+        ran.warnings += limits(model, recorder)
         ran.warnings += observed.unrestored()
         # An exception holds the frames that it passed, and they hold everything.
         recorder.drafts.clear()
@@ -206,39 +216,6 @@ def _uncompiled() -> Iterator[None]:
             yield
 
 
-def _limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
-    """Tell what could not be seen."""
-    scripted = [
-        path for path, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)
-    ]
-    outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
-    if outermost:
-        names = _several([path or type(model).__name__ for path in outermost])
-        yield f"TorchScript shows nothing of what happens inside: {names}"
-    compiled = [
-        path or type(model).__name__
-        for path, module in model.named_modules()
-        if type(module).__module__.startswith("torch._dynamo")
-        or getattr(module, "_compiled_call_impl", None) is not None
-    ]
-    if compiled:
-        yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
-    if recorder.hidden:
-        count = sum(recorder.hidden.values())
-        yield (
-            f"forward called {count} time{'s' if count > 1 else ''} modules that are not registered "
-            f"({_several(list(recorder.hidden))}), as in a plain list: they are no part of the model, "
-            "nor are their parameters"
-        )
-    if recorder.elsewhere:
-        yield f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps"
-
-
-def _several(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
-
-
 def _spell(value: Any) -> str:
     try:
         return repr(value)
@@ -251,11 +228,11 @@ def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, An
     return model(*args, **kwargs)
 
 
-def _differentiate(model: nn.Module, output: Any, options: CaptureOptions, ran: _Forward) -> None:
+def _differentiate(model: nn.Module, output: Any, options: CaptureOptions, ran: Forward) -> None:
     # Tied entries are the same object, and get the same gradient.
     parameters = list(model.parameters())
     try:
-        ran.backward, gradients = run_backward(output, parameters, seed=options.seed)
+        ran.backward, gradients = run_backward(output, parameters, seed=options.seed, notes=ran.warnings)
     except Exception as error:  # the model's own failure is a finding
         ran.failure = replace(_plain_failure(error), phase="backward")
     else:
@@ -268,7 +245,7 @@ def _failure(error: BaseException, recorder: Recorder) -> Failure:
     failure, draft = _plain_failure(error), recorder.innermost(error)
     if draft is None:
         return failure
-    return replace(failure, step=draft.index if draft.kind == "function" else None, module=draft.module)
+    return replace(failure, step=draft.index, module=draft.module)
 
 
 def _plain_failure(error: BaseException) -> Failure:

@@ -35,6 +35,18 @@ class Input:
 
 
 @record
+class Attempt:
+    """One run of forward while inputs were searched for that pass."""
+
+    inputs: tuple[str, ...]
+    """As input specs."""
+
+    why: str
+    outcome: str
+    """`passed`, or where and how it failed."""
+
+
+@record
 class Code:
     """The source of one class."""
 
@@ -93,8 +105,9 @@ class Trace:
     mode: OneOf["eval", "train"]
     """The mode that forward ran in; each module's own mode is `Module.training`."""
 
-    lane: OneOf["real"]
-    """How the forward ran: `real` means real tensors on the model's own device."""
+    lane: OneOf["real", "meta", "hollow"]
+    """What the tensors were that forward ran on: `real` ones on the model's own device; `meta`, which
+    have a shape and no values; `hollow`, on the CPU, where a large weight is one zero seen as many."""
 
     seed: int
     failure: Failure | None
@@ -102,6 +115,9 @@ class Trace:
     code: tuple[Code, ...]
     warnings: tuple[str, ...]
     """What the user should know about the look itself."""
+
+    attempts: tuple[Attempt, ...] = ()
+    """How the inputs were found, where nobody gave them."""
 
     def __repr__(self) -> str:
         # Whole, it would fill many screens of a session. The name's own repr escapes what is unsafe.

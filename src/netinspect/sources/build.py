@@ -9,27 +9,79 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from netinspect.errors import LoadError, closest
 from netinspect.observe.frames import callable_place, raising_line
 from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.seeds import preserved_randomness, seed_everything
+from netinspect.sources.hollow import Hollow
 from netinspect.sources.libraries.network import network
 from netinspect.sources.target import Target
+
+Lane = Literal["real", "meta", "hollow"]
+"""What the tensors of a model are: see `Trace.lane`."""
 
 MAIN_CLASS = "MODEL"
 """A module-level constant that names the main class of a file with several."""
 
 
-def build_module(
-    target: Target, arguments: Mapping[str, Any], *, seed: int, online: bool = False
-) -> nn.Module:
-    """Import what a target names, and construct the model.
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a target names, found but not built."""
+
+    target: Target
+    name: str
+    found: Any
+    """A class, a factory or an instance."""
+
+    arguments: Mapping[str, Any]
+    seed: int
+    online: bool
+
+    @property
+    def is_built(self) -> bool:
+        """Whether it is an instance already, so that nothing is left to choose."""
+        return isinstance(self.found, nn.Module)
+
+    def build(self, lane: Lane = "real") -> tuple[nn.Module, Lane]:
+        """Construct the model; each time anew, unless it is an instance.
+
+        Args:
+            lane: What its tensors shall be.
+
+        Returns:
+            The model, and what its tensors are: one without any large tensor is real, not hollow.
+
+        Raises:
+            LoadError: It cannot be constructed so.
+        """
+        with preserved_randomness(), preserved_defaults(), network(allowed=self.online):
+            # Again: what the import drew, or loaded, must not change the weights.
+            seed_everything(self.seed)
+            if lane == "meta":
+                with torch.device("meta"):
+                    return self._construct(), lane
+            if lane == "hollow":
+                with Hollow() as hollow:
+                    model = self._construct()
+                return model, "hollow" if hollow.made else "real"
+            return self._construct(), lane
+
+    def _construct(self) -> nn.Module:
+        return _construct(self.target, self.name, self.found, self.arguments)
+
+
+def find_blueprint(
+    target: Target, arguments: Mapping[str, Any], *, seed: int = 0, online: bool = False
+) -> Blueprint:
+    """Import what a target names.
 
     This runs the code of the file or package, as asked.
 
@@ -40,22 +92,31 @@ def build_module(
         online: Whether a library may fetch a configuration; weights are never fetched.
 
     Raises:
-        LoadError: It does not import, holds no such name, or cannot be constructed.
+        LoadError: It does not import, or holds no such name.
     """
-    with preserved_randomness(), preserved_defaults():
+    with preserved_randomness(), preserved_defaults(), network(allowed=online):
         seed_everything(seed)
         if target.kind == "library":
-            with network(allowed=online):
-                name = target.name or ""
-                found = _library_builder(target.place, name, online=online)
-                seed_everything(seed)
-                return _construct(target, name, found, arguments)
-        namespace = _import(target)
-        name = target.name or _only_candidate(target, namespace)
-        # Again: what the import drew, or loaded, must not change the weights.
-        seed_everything(seed)
-        found = _look_up(target, namespace, name)
-        return _construct(target, name, found, arguments)
+            name = target.name or ""
+            found: Any = _library_builder(target.place, name, online=online)
+        else:
+            namespace = _import(target)
+            name = target.name or _only_candidate(target, namespace)
+            found = _look_up(target, namespace, name)
+    return Blueprint(
+        target=target, name=name, found=found, arguments=arguments, seed=seed, online=online
+    )
+
+
+def build_module(
+    target: Target, arguments: Mapping[str, Any], *, seed: int, online: bool = False
+) -> nn.Module:
+    """Import what a target names, and construct the model with all its weights.
+
+    Raises:
+        LoadError: It does not import, holds no such name, or cannot be constructed.
+    """
+    return find_blueprint(target, arguments, seed=seed, online=online).build()[0]
 
 
 def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., Any]:

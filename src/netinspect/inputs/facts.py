@@ -1,0 +1,92 @@
+"""What the inference of inputs knows of a model before it runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.inputs.signature import ForwardNames, forward_names
+
+TOKENS = 16
+"""Length of a sequence, where nothing tells one."""
+
+_SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One model, as far as it can be read without running it."""
+
+    model: nn.Module
+    names: ForwardNames
+    shapes: dict[str, tuple[int, ...]]
+    """Of the parameters and buffers, by name."""
+
+    float_dtype: str
+    """Of the parameters."""
+
+    sequential: bool
+    """Whether some layer works along a sequence, so that a Linear is likely to see one."""
+
+    embeddings: dict[str, int]
+    """Rows of each embedding, by the path of the module."""
+
+    device: torch.device
+    config: Any = field(default=None)
+    """The `config` attribute of a model that has one, as those of transformers do."""
+
+    def setting(self, *names: str) -> Any:
+        """Return the first of some settings that the model's config holds, in it or in a part of it."""
+        for config in self._configs():
+            for name in names:
+                value = getattr(config, name, None)
+                if value is not None:
+                    return value
+        return None
+
+    def _configs(self) -> list[Any]:
+        parts = [
+            part
+            for name in ("text_config", "vision_config", "audio_config", "encoder", "decoder")
+            if (part := getattr(self.config, name, None)) is not None
+        ]
+        return [] if self.config is None else [self.config, *parts]
+
+
+def read_facts(model: nn.Module) -> Facts:
+    """Read a model."""
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    floating = (str(tensor.dtype) for _, tensor in tensors if tensor.dtype.is_floating_point)
+    return Facts(
+        model=model,
+        names=forward_names(model),
+        shapes={name: _shape(tensor) for name, tensor in tensors},
+        float_dtype=next(floating, "float32").removeprefix("torch."),
+        sequential=any(isinstance(module, _SEQUENTIAL) for module in model.modules())
+        or any(re.search("mask|length", name) for name in forward_names(model).names),
+        embeddings={
+            path: module.num_embeddings
+            for path, module in model.named_modules()
+            if isinstance(module, (nn.Embedding, nn.EmbeddingBag))
+        },
+        device=device_of(model),
+        config=getattr(model, "config", None),
+    )
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return the device of a model's first tensor; the CPU where it has none."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        return tensor.device
+    return torch.device("cpu")
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    try:
+        return tuple(tensor.shape)
+    except (RuntimeError, ValueError):  # a lazy parameter has none yet
+        return ()

@@ -1,0 +1,128 @@
+"""Inputs from files: tensors only, read without running anything in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.errors import UsageError
+from netinspect.inputs.facts import device_of
+
+SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
+
+
+def read_inputs(texts: tuple[str, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Read the arguments of forward from files.
+
+    Args:
+        texts: Each `FILE` or `NAME=FILE`. A file of one tensor is the next argument, or the named one;
+            the tensors of a file with several are arguments by their own names.
+
+    Returns:
+        Positional and keyword arguments.
+
+    Raises:
+        UsageError: A file cannot be read, or holds something else than tensors.
+    """
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for text in texts:
+        name, equals, file = text.rpartition("=")
+        if equals and not name.isidentifier():
+            name, file = "", text
+        loaded = _read(Path(file))
+        if isinstance(loaded, torch.Tensor):
+            if name:
+                kwargs[name] = loaded
+            else:
+                args.append(loaded)
+        elif name:
+            kwargs[name] = loaded
+        elif isinstance(loaded, dict):
+            kwargs.update(loaded)
+        else:
+            args += loaded
+    return tuple(args), kwargs
+
+
+def _read(file: Path) -> Any:
+    readers = {
+        ".npy": _numpy,
+        ".npz": _numpy,
+        ".pt": _torch,
+        ".pth": _torch,
+        ".safetensors": _safetensors,
+    }
+    reader = readers.get(file.suffix.lower())
+    if reader is None:
+        raise _unreadable(file, f"its suffix is none of {', '.join(SUFFIXES)}")
+    if not file.is_file():
+        raise _unreadable(file, "there is no such file")
+    try:
+        loaded = reader(file)
+    except UsageError:
+        raise
+    except Exception as error:  # whatever the reader finds wrong with the file
+        raise _unreadable(file, str(error).partition("\n")[0] or type(error).__name__) from error
+    if not _holds_tensors_only(loaded):
+        raise _unreadable(file, "it holds something else than tensors")
+    return loaded
+
+
+def _numpy(file: Path) -> Any:
+    import numpy
+
+    loaded = numpy.load(file, allow_pickle=False)
+    if isinstance(loaded, numpy.ndarray):
+        return torch.from_numpy(loaded)
+    with loaded:
+        return {name: torch.from_numpy(loaded[name]) for name in loaded.files}
+
+
+def _torch(file: Path) -> Any:
+    return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _safetensors(file: Path) -> Any:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise UsageError(
+            f"cannot read {file}: safetensors is not installed", hint="pip install safetensors"
+        ) from error
+    loaded = load_file(file)
+    return next(iter(loaded.values())) if len(loaded) == 1 else loaded
+
+
+def _holds_tensors_only(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _holds_tensors_only(each) for key, each in value.items())
+    if isinstance(value, (tuple, list)):
+        return all(map(_holds_tensors_only, value))
+    return isinstance(value, torch.Tensor)
+
+
+def _unreadable(file: Path, cause: str) -> UsageError:
+    return UsageError(
+        f"cannot read inputs from {file}",
+        cause=cause,
+        hint="an input file is an array of NumPy, or tensors saved by torch or safetensors",
+    )
+
+
+def place_on(model: nn.Module, value: Any) -> Any:
+    """Put tensors where a model is: those that were read or made elsewhere are on the CPU."""
+    return _placed(value, device_of(model))
+
+
+def _placed(value: Any, device: torch.device) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _placed(each, device) for key, each in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_placed(each, device) for each in value)
+    return value

@@ -1,0 +1,56 @@
+"""Guesses: what an argument may be, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from netinspect.inputs.spec import InputSpec
+from netinspect.records.base import record
+
+
+@record
+class Guess:
+    """What one argument may be."""
+
+    spec: InputSpec
+    reason: str
+    """The evidence, such as `conv1 takes 3 channels`."""
+
+    firm: bool = True
+    """Whether the evidence is about this very argument; what is not gives way to the layer that takes it."""
+
+    solved: tuple[int, ...] = ()
+    """Dimensions whose size was found by solving for what some layer wants."""
+
+    def resized(self, dimensions: Mapping[int, int], reason: str) -> Guess:
+        """Return the guess with some sizes changed."""
+        shape = tuple(dimensions.get(index, size) for index, size in enumerate(self.spec.shape))
+        return replace(
+            self,
+            spec=replace(self.spec, shape=shape),
+            reason=reason,
+            solved=tuple(sorted({*self.solved, *dimensions})),
+        )
+
+
+Candidate = dict[str, Guess]
+"""One guess for each argument that is passed, by name."""
+
+
+def tensor(
+    *shape: int,
+    reason: str,
+    dtype: str = "float32",
+    low: float | None = None,
+    high: float | None = None,
+    firm: bool = True,
+) -> Guess:
+    """Guess a tensor."""
+    spec = InputSpec(name=None, shape=shape, dtype=dtype, low=low, high=high)
+    return Guess(spec=spec, reason=reason, firm=firm)
+
+
+def spell(candidate: Candidate) -> tuple[str, ...]:
+    """Write a candidate as input specs."""
+    return tuple(str(replace(guess.spec, name=name)) for name, guess in candidate.items())

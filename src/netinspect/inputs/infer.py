@@ -1,0 +1,342 @@
+"""Inputs nobody gave: guesses from names and layers, run, mended from what fails, and solved for sizes.
+
+Nothing that the model can tell is asked of the user. Every candidate is run, so that what comes out is
+known to pass; the attempts are kept, so that the reasoning can be shown.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from netinspect.inputs.consumers import first_layer_guess, guess_for_layer
+from netinspect.inputs.facts import TOKENS, Facts
+from netinspect.inputs.guess import Candidate, Guess, spell, tensor
+from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
+from netinspect.inputs.repair import repairs
+from netinspect.inputs.signature import ForwardArgument
+from netinspect.inputs.solve import solve
+from netinspect.inputs.trials import Exhausted, Stopped, Trial, Trials, sources_of
+from netinspect.observe.run import Forward
+from netinspect.records.steps import Failure
+from netinspect.records.trace import Attempt
+from netinspect.records.values import tensors_in
+
+_USUAL_SIDES = (224, 32, 28, 256, 64, 128, 96, 112, 160, 192, 299, 384, 448, 512, 336, 48)
+_LONG = 1000
+_NEAR = 2.01
+"""How much larger or smaller than a size that was solved a usual one may be, to be tried instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What came of a search for inputs."""
+
+    candidate: Candidate
+    """What passed; else what came farthest."""
+
+    forward: Forward | None
+    """Its forward; None where none was run."""
+
+    attempts: tuple[Attempt, ...]
+    passed: bool
+    stopped: bool
+    """Whether it was given up because of a failure that no other input mends."""
+
+
+def infer(
+    facts: Facts,
+    run_forward: Callable[[Candidate], Forward],
+    *,
+    given: Candidate,
+    known: Candidate,
+    stops_at: Callable[[Failure], bool],
+) -> Inference:
+    """Find inputs that pass.
+
+    Args:
+        facts: The model.
+        run_forward: Runs it on a candidate.
+        given: The arguments that the user has settled; they are not changed.
+        known: The guesses of whoever knows this very model, such as the library that it comes from.
+        stops_at: Whether a failure is one that no other input can mend.
+    """
+    trials = Trials(run_forward, stops_at)
+    frozen = frozenset(given)
+    passed: Trial | None = None
+    stopped: Trial | None = None
+    try:
+        passed = _search(trials, facts, given, known, frozen)
+        if passed is not None:
+            passed = _polish(trials, passed, facts, frozen)
+    except Exhausted:
+        passed = passed or next(
+            (trial for trial in (trials.best(),) if trial and not trial.failure), None
+        )
+    except Stopped as stop:
+        stopped = stop.trial
+    best = passed or stopped or trials.best()
+    if best is not None and best.said is not None:
+        best.said.say()
+    return Inference(
+        candidate=best.candidate if best is not None else dict(given),
+        forward=best.forward if best is not None else None,
+        attempts=tuple(trials.attempts),
+        passed=passed is not None,
+        stopped=stopped is not None,
+    )
+
+
+def _search(
+    trials: Trials, facts: Facts, given: Candidate, known: Candidate, frozen: frozenset[str]
+) -> Trial | None:
+    """Try candidates, those first that came farthest; each failure suggests others."""
+    order = itertools.count()
+    waiting: list[tuple[int, int, Candidate | Trial, str]] = []
+
+    def push(progress: int, what: Candidate | Trial, why: str) -> None:
+        heapq.heappush(waiting, (-progress, next(order), what, why))
+
+    for candidate, why in _starts(facts, given, known):
+        push(1, candidate, why)
+    while waiting:
+        progress, _, what, why = heapq.heappop(waiting)
+        if isinstance(what, Trial):
+            solved = solve(trials, what, frozen)
+            if solved is None:
+                continue
+            what, why = solved, "solved"
+        elif trials.has_run(what):
+            continue
+        trial = trials.run(what, why)
+        failure = trial.failure
+        if failure is None:
+            return trial
+        followers = [
+            mended
+            for mended in repairs(trial, facts)
+            if all(mended.get(name) == trial.candidate.get(name) for name in frozen)
+            and not trials.has_run(mended)
+        ]
+        # What did not come as far as its parent is no progress, but may be the only way.
+        for mended in followers:
+            push(max(trial.progress, 1), mended, _difference(trial.candidate, mended))
+        push(max(trial.progress, 1), trial, "")
+    return None
+
+
+def _difference(before: Candidate, after: Candidate) -> str:
+    changed = [name for name in after if before.get(name) != after[name]]
+    return "; ".join(f"{name}: {after[name].reason}" for name in changed)
+
+
+# --- where to start ------------------------------------------------------------------------------
+
+
+def _starts(facts: Facts, given: Candidate, known: Candidate) -> list[tuple[Candidate, str]]:
+    """The first candidates, the likeliest first."""
+    candidate: Candidate = {}
+    names = _names_to_fill(facts, given, known)
+    for name in names:
+        if name in given:
+            candidate[name] = given[name]
+        elif name in known:
+            candidate[name] = known[name]
+        else:
+            candidate[name] = _first_guess(facts.names.arguments.get(name), name, candidate, facts)
+    starts = [candidate]
+    unsure = [name for name, guess in candidate.items() if not guess.firm and name not in given]
+    if unsure:
+        for guess in _alternatives(facts):
+            starts.append({**candidate, **dict.fromkeys(unsure, guess)})
+    return [(each, _difference({}, each) or "no arguments") for each in starts]
+
+
+def _names_to_fill(facts: Facts, given: Candidate, known: Candidate) -> list[str]:
+    names = facts.names
+    wanted = [name for name in names.names if name in {*names.required, *given, *known}]
+    wanted += [name for name in (*given, *known) if name not in wanted]
+    if not wanted and names.names:
+        telling = [name for name in names.names if meaning_of(name) is not None]
+        wanted = [(telling or names.names)[0]]
+    if not wanted and names.takes_any_position:
+        wanted = ["0"]
+    return wanted
+
+
+_SCALARS = {
+    "int": tensor(dtype="int64", low=1, high=1, reason="an int"),
+    "float": tensor(low=1.0, high=1.0, reason="a float"),
+    "bool": tensor(dtype="bool", low=0, high=0, reason="a bool"),
+}
+
+
+def _first_guess(argument: ForwardArgument | None, name: str, others: Candidate, facts: Facts) -> Guess:
+    annotation = argument.annotation if argument is not None else ""
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
+    guess = guess_by_name(name, others, facts)
+    if guess is None and meaning_of(name) is Meaning.IMAGE:
+        guess = _first_of(facts, name, (nn.Conv2d, nn.Conv3d))
+    if guess is None:
+        guess = first_layer_guess(name, facts)
+        if guess is not None:
+            guess = Guess(spec=guess.spec, reason=guess.reason, firm=False)
+    if guess is None:
+        of_nodes = {"edge_index", "adj", "adjacency"} & {*facts.names.names}
+        rows = TOKENS if of_nodes else 1
+        guess = tensor(rows, TOKENS, reason="nothing tells its sizes", firm=False)
+    if argument is not None and argument.is_list:
+        spec = guess.spec
+        guess = Guess(spec=spec.as_list(), reason=f"{guess.reason}; a list of them", firm=guess.firm)
+    return guess
+
+
+def _first_of(facts: Facts, name: str, kinds: tuple[type[nn.Module], ...]) -> Guess | None:
+    for path, layer in facts.model.named_modules():
+        if isinstance(layer, kinds):
+            return guess_for_layer(path, layer, name, facts)
+    return None
+
+
+def _alternatives(facts: Facts) -> list[Guess]:
+    rows = max(facts.embeddings.values(), default=0)
+    reason = "nothing else tells"
+    guesses = [
+        tensor(1, 3, 224, 224, reason=f"{reason}: an image", firm=False),
+        tensor(1, TOKENS, 64, reason=f"{reason}: a sequence", firm=False),
+        tensor(1, 64, reason=f"{reason}: features", firm=False),
+        tensor(TOKENS, reason=f"{reason}: a vector", firm=False),
+    ]
+    if rows:
+        ids = tensor(1, TOKENS, dtype="int64", low=0, high=rows - 1, reason=f"{reason}: ids", firm=False)
+        guesses.insert(0, ids)
+    return guesses
+
+
+# --- what passes, made as people would write it --------------------------------------------------
+
+
+def _polish(trials: Trials, trial: Trial, facts: Facts, frozen: frozenset[str]) -> Trial:
+    for name in list(trial.candidate):
+        if name not in frozen:
+            trial = _with_batch(trials, trial, name, facts)
+            trial = _with_usual_side(trials, trial, name)
+            trial = _with_floats(trials, trial, name, facts)
+            trial = _within_range(trial, name, facts)
+    return _with_fixing_layers(trial)
+
+
+def _with_batch(trials: Trials, trial: Trial, name: str, facts: Facts) -> Trial:
+    """Convolutions also take one example without a batch; nobody means that."""
+    guess = trial.candidate[name]
+    for step in trial.forward.steps:
+        if name in step.arguments and step.name.startswith("conv") and step.name[-1:] == "d":
+            if len(guess.spec.shape) == int(step.name[-2]) + 1:
+                spec = guess.spec.with_shape((1, *guess.spec.shape))
+                batched = {**trial.candidate, name: Guess(spec=spec, reason=guess.reason)}
+                other = trials.run(batched, f"{name} with a batch dimension")
+                return other if other.failure is None else trial
+            return trial
+    return trial
+
+
+def _with_usual_side(trials: Trials, trial: Trial, name: str) -> Trial:
+    """Of the sides that pass, people mean a usual one: 28 and not 29, where both do."""
+    guess = trial.candidate[name]
+    dimensions = guess.solved
+    sides = {guess.spec.shape[index] for index in dimensions}
+    if len(sides) != 1:
+        return trial
+    side = sides.pop()
+    if len(dimensions) == 1:
+        # Of a waveform, say, the round length of those that pass.
+        for unit in (1000, 100):
+            shorter = side // unit * unit
+            resized = guess.resized({dimensions[0]: shorter}, guess.reason)
+            if 0 < shorter < side and side > _LONG:
+                other = trials.run({**trial.candidate, name: resized}, f"{name} with a round {shorter}")
+                if other.failure is None:
+                    return other
+        return trial
+    for usual in _USUAL_SIDES:
+        if usual != side and max(usual, side) / min(usual, side) < _NEAR:
+            resized = guess.resized(dict.fromkeys(dimensions, usual), guess.reason)
+            other = trials.run(
+                {**trial.candidate, name: resized}, f"{name} with a usual side of {usual}"
+            )
+            if other.failure is None:
+                return other
+        elif usual == side:
+            return trial
+    return trial
+
+
+def _with_floats(trials: Trials, trial: Trial, name: str, facts: Facts) -> Trial:
+    """Integers only where they are needed: a number that is multiplied was meant to be a float."""
+    guess = trial.candidate[name]
+    if guess.firm or guess.spec.dtype != "int64":
+        return trial
+    spec = guess.spec.with_dtype("float32")
+    floats = {**trial.candidate, name: Guess(spec=spec, reason=guess.reason)}
+    other = trials.run(floats, f"{name} with floats")
+    return other if other.failure is None else trial
+
+
+def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
+    """Where tensors have no values, an index beyond its table passes; it shall not be told as passing."""
+    guess = trial.candidate[name]
+    if guess.spec.dtype != "int64" or guess.spec.high is None:
+        return trial
+    steps = trial.forward.steps
+    rows = [
+        facts.shapes[weight][0]
+        for step in steps
+        if step.name == "embedding" and name in sources_of(step, steps)
+        for weight in step.parameters
+        if facts.shapes.get(weight)
+    ]
+    if rows and guess.spec.high >= min(rows):
+        spec = guess.spec.with_range(0, min(rows) - 1)
+        reason = f"{guess.reason}; the smallest table has {min(rows)} rows"
+        return Trial(
+            {**trial.candidate, name: Guess(spec=spec, reason=reason)}, trial.forward, trial.said
+        )
+    return trial
+
+
+def _with_fixing_layers(trial: Trial) -> Trial:
+    """Name the Linear behind a flatten that allows this size of image and hardly another one."""
+    steps = trial.forward.steps
+    for step in steps:
+        if step.name != "linear" or not step.producers:
+            continue
+        producer = steps[step.producers[0]]
+        before = next(tensors_in(producer.inputs), None)
+        if producer.name not in ("view", "reshape", "flatten") or before is None:
+            continue
+        sizes = [size for size in before.shape[1:] if isinstance(size, int)]
+        if len(sizes) < 2 or len(sizes) != len(before.shape) - 1 or math.prod(sizes[1:]) == 1:
+            continue
+        for name in sources_of(step, steps):
+            guess = trial.candidate.get(name)
+            if guess is not None and len(guess.spec.shape) >= 3:
+                reason = f"solved from {step.module}.in_features = {math.prod(sizes)}"
+                fixed = Guess(spec=guess.spec, reason=reason, solved=guess.solved)
+                return Trial({**trial.candidate, name: fixed}, trial.forward, trial.said)
+    return trial
+
+
+def describe_tries(attempts: tuple[Attempt, ...], limit: int = 4) -> str:
+    """Say in a few lines what was tried."""
+    shown = [f"{' '.join(each.inputs) or 'nothing'}: {each.outcome}" for each in attempts[:limit]]
+    more = len(attempts) - len(shown)
+    return "\n".join([*shown, *([f"and {more} more"] if more > 0 else [])])
+
+
+__all__ = ["Inference", "describe_tries", "infer", "spell"]

@@ -1,0 +1,145 @@
+"""What the libraries that models come from know of their inputs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from netinspect.inputs.facts import TOKENS, Facts
+from netinspect.inputs.guess import Candidate, Guess, tensor
+
+_MAXIMUM_SIDE = 1024
+
+
+def known_inputs(facts: Facts, target: str | None) -> Candidate:
+    """Return the guesses of the library that a model comes from; empty where none knows it.
+
+    Args:
+        facts: The model.
+        target: What the user called it, such as `torchvision:resnet50`.
+    """
+    for knows in (_timm, _transformers, _torchvision):
+        known = knows(facts, target or "")
+        if known:
+            return known
+    return {}
+
+
+def _first_name(facts: Facts) -> str:
+    return next(iter(facts.names.names), "0")
+
+
+def _timm(facts: Facts, target: str) -> Candidate:
+    settings = getattr(facts.model, "pretrained_cfg", None) or getattr(facts.model, "default_cfg", None)
+    size = (settings or {}).get("input_size") if isinstance(settings, dict) else None
+    if not isinstance(size, (tuple, list)) or not all(isinstance(each, int) for each in size):
+        return {}
+    return {_first_name(facts): tensor(1, *size, reason=f"timm's input_size = {tuple(size)}")}
+
+
+def _torchvision(facts: Facts, target: str) -> Candidate:
+    library = sys.modules.get("torchvision")
+    if library is None or not type(facts.model).__module__.startswith("torchvision.models."):
+        return {}
+    settings = _torchvision_settings(library, target.partition(":")[2])
+    kind = type(facts.model).__module__.split(".")[2]
+    if kind == "detection":
+        guess = tensor(
+            3, 320, 320, low=0.0, high=1.0, reason="torchvision's detectors take lists of images"
+        )
+        return {
+            _first_name(facts): Guess(
+                spec=guess.spec.with_shape((1, 3, 320, 320)).as_list(), reason=guess.reason
+            )
+        }
+    side = settings.get("crop_size")
+    if isinstance(side, (list, tuple)):
+        side = side[-1]
+    if not isinstance(side, int):
+        return {}
+    reason = f"torchvision's transforms crop to {side}"
+    if kind == "video":
+        frames = max(int(settings.get("min_temporal_size", 16)), 16)
+        return {_first_name(facts): tensor(1, 3, frames, side, side, reason=reason)}
+    return {_first_name(facts): tensor(1, 3, side, side, reason=reason)}
+
+
+def _torchvision_settings(library: Any, name: str) -> dict[str, Any]:
+    try:
+        weights = library.models.get_model_weights(name).DEFAULT
+        settings = dict(getattr(weights.transforms, "keywords", {}))
+        return {**weights.meta, **settings}
+    except (ValueError, AttributeError, KeyError):
+        return {}
+
+
+# --- transformers --------------------------------------------------------------------------------
+
+
+def _transformers(facts: Facts, target: str) -> Candidate:
+    main = getattr(facts.model, "main_input_name", None)
+    if facts.config is None or not isinstance(main, str):
+        return {}
+    names = [main] if main in facts.names.names else []
+    names += [
+        name
+        for name in facts.names.names
+        if name in _MODALITIES and name not in names and facts.names.arguments[name].required
+    ]
+    if not names:
+        names = [name for name in facts.names.names if name in _MODALITIES][:1]
+    if getattr(facts.config, "is_encoder_decoder", False) and "decoder_input_ids" in facts.names.names:
+        names.append("decoder_input_ids")
+    known: Candidate = {}
+    for name in names:
+        guess = _MODALITIES[name](facts) if name in _MODALITIES else None
+        if guess is not None:
+            known[name] = guess
+    return known
+
+
+def _ids(facts: Facts) -> Guess:
+    size = facts.setting("vocab_size") or max(facts.embeddings.values(), default=2)
+    return tensor(
+        1, TOKENS, dtype="int64", low=0, high=max(int(size) - 1, 0), reason=f"config.vocab_size = {size}"
+    )
+
+
+def _pixels(facts: Facts) -> Guess:
+    side = facts.setting("image_size", "input_size", "img_size")
+    channels = facts.setting("num_channels", "in_channels", "num_input_channels")
+    height, width = side if isinstance(side, (list, tuple)) and len(side) == 2 else (side, side)
+    height, width = (
+        each if isinstance(each, int) and each <= _MAXIMUM_SIDE else 224 for each in (height, width)
+    )
+    channels = channels if isinstance(channels, int) else 3
+    frames = facts.setting("num_frames")
+    leading = (1, frames) if isinstance(frames, int) and "Video" in type(facts.model).__name__ else (1,)
+    return tensor(*leading, channels, height, width, reason=f"config.image_size = {side}")
+
+
+def _features(facts: Facts) -> Guess:
+    bins = (
+        facts.setting("num_mel_bins", "input_feat_per_channel", "feature_size", "input_channels") or 80
+    )
+    positions = facts.setting("max_source_positions")
+    layout = re.search(r"whisper|qwen2_audio", getattr(facts.config, "model_type", ""))
+    if layout:
+        return tensor(1, bins, 2 * (positions or 1500), reason=f"config.num_mel_bins = {bins}")
+    return tensor(1, 100, bins, reason=f"config: {bins} features a frame")
+
+
+def _audio(facts: Facts) -> Guess:
+    return tensor(1, 16_000, reason="a second of audio at 16 kHz")
+
+
+_MODALITIES: dict[str, Callable[[Facts], Guess]] = {
+    "input_ids": _ids,
+    "decoder_input_ids": _ids,
+    "pixel_values": _pixels,
+    "pixel_values_videos": _pixels,
+    "input_features": _features,
+    "input_values": _audio,
+}

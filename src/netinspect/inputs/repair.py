@@ -1,0 +1,206 @@
+"""From a failed try to the next ones: what the error says of the arguments that led to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from netinspect.inputs.consumers import guess_for_layer, guess_for_weight
+from netinspect.inputs.facts import TOKENS, Facts
+from netinspect.inputs.guess import Candidate, Guess, tensor
+from netinspect.inputs.names import guess_by_name
+from netinspect.inputs.trials import Trial, sources_of
+from netinspect.records.steps import Failure, Step
+
+_INTEGERS = ("Long", "Int", "int64", "integer")
+_FLOATS = ("Float", "Double", "Half", "BFloat16", "floating")
+_WANTS_INTEGERS = (
+    "tensors used as indices must be",
+    "Expected tensor for argument #1 'indices'",
+    "expected scalar type Long",
+    "one_hot is only applicable to index tensor",
+    "gather(): Expected dtype int",
+    "index_select(): Expected dtype int",
+    "must be an integer",
+    "Expected dtype int64",
+    "expected Long",
+)
+_WANTS_BOOLEANS = ("only supports boolean masks", "boolean tensor", "expected condition to be")
+
+
+def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
+    """Yield what to try after a failed trial, the most likely first; sizes are solved elsewhere."""
+    candidate, step, failure, steps = trial.candidate, trial.step, trial.failure, trial.forward.steps
+    if failure is None:
+        return
+    culprits = sources_of(step, steps) if step is not None else []
+    culprits = [name for name in culprits if name in candidate] or list(candidate)
+    if step is not None:
+        yield from _as_its_layer_wants(candidate, step, facts)
+        yield from _channels_last(candidate, culprits, step, facts)
+    yield from _of_another_dtype(candidate, culprits, failure)
+    yield from _of_another_rank(candidate, culprits, failure)
+    yield from _with_one_more(candidate, failure, facts)
+    if "more than 1 value per channel" in failure.message:
+        yield from _batched(candidate, culprits)
+
+
+def _as_its_layer_wants(candidate: Candidate, step: Step, facts: Facts) -> Iterator[Candidate]:
+    """Where a layer takes an argument at first hand, the layer knows what it is."""
+    for name in step.arguments:
+        current = candidate.get(name)
+        if current is None:
+            continue
+        guess: Guess | None = None
+        if step.module:
+            guess = guess_for_layer(step.module, facts.model.get_submodule(step.module), name, facts)
+        for weight in step.parameters:
+            guess = guess or guess_for_weight(step.name, weight, facts.shapes.get(weight, ()), facts)
+        # An argument that said itself what it is keeps its sizes where they can be mended.
+        if guess is not None and (
+            not current.firm
+            or _kind(guess) != _kind(current)
+            or len(guess.spec.shape) != len(current.spec.shape)
+        ):
+            yield {**candidate, name: guess}
+
+
+def _channels_last(
+    candidate: Candidate, culprits: Sequence[str], step: Step, facts: Facts
+) -> Iterator[Candidate]:
+    """Images that are turned before the convolution come with their channels last."""
+    if not step.name.startswith("conv") or not any(
+        len(facts.shapes.get(each, ())) > 3 for each in step.parameters
+    ):
+        return
+    for name in culprits:
+        guess = candidate[name]
+        if name not in step.arguments and len(guess.spec.shape) == 4:
+            batch, channels, *sides = guess.spec.shape
+            spec = guess.spec.with_shape((batch, *sides, channels))
+            yield {
+                **candidate,
+                name: replace(guess, spec=spec, reason=f"{guess.reason}; channels come last"),
+            }
+
+
+def _kind(guess: Guess) -> str:
+    return guess.spec.dtype.rstrip("0123456789")
+
+
+def _of_another_dtype(
+    candidate: Candidate, culprits: Sequence[str], failure: Failure
+) -> Iterator[Candidate]:
+    message = failure.message
+    if any(text in message for text in _WANTS_BOOLEANS):
+        for name in reversed(culprits):
+            yield _with_dtype(candidate, name, "bool", "a mask of truth values is wanted")
+        return
+    wants_integers = any(text in message for text in _WANTS_INTEGERS)
+    mixes = "dtype" in message or "type" in message
+    if not wants_integers and not (mixes and any(each in message for each in (*_INTEGERS, *_FLOATS))):
+        return
+    for name in culprits:
+        is_float = candidate[name].spec.dtype.startswith(("float", "bfloat"))
+        if wants_integers and is_float:
+            yield _with_dtype(candidate, name, "int64", "indices are wanted")
+        elif not wants_integers and not is_float:
+            yield _with_dtype(candidate, name, "float32", "floats are wanted")
+
+
+def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Candidate:
+    guess = candidate[name]
+    low, high = (0, 1) if dtype in ("int64", "bool") else (None, None)
+    return {
+        **candidate,
+        name: replace(guess, spec=replace(guess.spec, dtype=dtype, low=low, high=high), reason=reason),
+    }
+
+
+_RANKS = (
+    r"expected (?P<rank>\d)D(?: or (?P<other>\d)D)? input",
+    r"Expected (?:\dD \(unbatched\) or )?(?P<rank>\d)D \(batched\) input",
+    r"[Ii]nput to be \dD or (?P<rank>\d)D",
+    r"[Ii]nput must have (?P<rank>\d) dimensions",
+    r"not enough values to unpack \(expected (?P<rank>\d)",
+    r"too many values to unpack \(expected (?P<rank>\d)",
+    r"not equal to len\(dims\) = (?P<rank>\d)",
+    r"equation \((?P<rank>\d)\) does not match the number of dimensions",
+    r"must be (?P<rank>\d)-?[dD]",
+    r"[Ee]xpected (?:a )?(?P<rank>\d)-?[dD]",
+)
+_DEEPER = ("Dimension out of range", "too many indices for tensor", "index out of range", "IndexError")
+
+
+def _of_another_rank(
+    candidate: Candidate, culprits: Sequence[str], failure: Failure
+) -> Iterator[Candidate]:
+    ranks: list[int] = []
+    for pattern in _RANKS:
+        if (match := re.search(pattern, failure.message)) is not None:
+            ranks += [int(rank) for rank in match.groups() if rank]
+            break
+    for name in culprits:
+        guess = candidate[name]
+        wanted = list(ranks)
+        if not ranks and any(text in failure.message for text in _DEEPER):
+            wanted = [len(guess.spec.shape) + 1]
+        for rank in wanted:
+            if 0 < rank <= 6 and rank != len(guess.spec.shape):
+                yield from (
+                    {
+                        **candidate,
+                        name: replace(guess, spec=replace(guess.spec, shape=shape), reason=reason),
+                    }
+                    for shape, reason in _reshaped(guess, rank)
+                )
+
+
+def _reshaped(guess: Guess, rank: int) -> Iterator[tuple[tuple[int, ...], str]]:
+    shape, reason = guess.spec.shape, f"{rank} dimensions are wanted"
+    missing = rank - len(shape)
+    if missing < 0:
+        yield (*shape[:1], *shape[1 - missing :]), reason
+        yield shape[:rank], reason
+    elif rank == 4 and len(shape) <= 2:
+        yield (1, 3, 224, 224), f"{reason}, as images have"
+        yield (1, 1, 28, 28), f"{reason}, as images have"
+    elif len(shape) >= 2:
+        # A sequence of what there was; or channels in front of it.
+        yield (*shape[:1], *[TOKENS] * missing, *shape[1:]), reason
+        yield (*[1] * missing, *shape), reason
+    else:
+        yield (*shape, *[TOKENS] * missing), reason
+
+
+def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iterator[Candidate]:
+    """An optional argument that the error, or the line that raised it, speaks of."""
+    texts = [failure.message, failure.place.text if failure.place is not None else ""]
+    if failure.type in ("TypeError", "AttributeError") and "NoneType" not in failure.message:
+        texts.pop()
+    for text in texts:
+        for name in facts.names.names:
+            if name not in candidate and re.search(rf"\b{re.escape(name)}\b", text):
+                guess = guess_by_name(name, candidate, facts) or _like_the_first(candidate, name)
+                if guess is not None:
+                    yield {
+                        **candidate,
+                        name: replace(guess, reason=f"{guess.reason}; forward asks for it"),
+                    }
+
+
+def _like_the_first(candidate: Candidate, name: str) -> Guess | None:
+    first = next(iter(candidate.values()), None)
+    if first is None:
+        return tensor(1, TOKENS, reason=f"an argument called {name}", firm=False)
+    return replace(first, reason=f"{name} like the first argument", firm=False, solved=())
+
+
+def _batched(candidate: Candidate, culprits: Sequence[str]) -> Iterator[Candidate]:
+    """Batch statistics of one value per channel need a second example."""
+    for name in culprits:
+        guess = candidate[name]
+        if guess.spec.shape[:1] == (1,):
+            shape = (2, *guess.spec.shape[1:])
+            yield {**candidate, name: replace(guess, spec=replace(guess.spec, shape=shape))}

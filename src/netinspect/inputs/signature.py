@@ -1,0 +1,93 @@
+"""What the signature of a model's `forward` tells: names, defaults, annotations."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardArgument:
+    """One argument of `forward`."""
+
+    name: str
+    required: bool
+    positional: bool
+    annotation: str
+    """As written, or as Python spells it; empty without one."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is annotated as a list of tensors."""
+        return (
+            re.match(r"(typing\.)?(list|sequence)\[.*tensor", self.annotation, re.IGNORECASE) is not None
+        )
+
+
+class ForwardNames:
+    """The arguments of a model's `forward`, `self` left out.
+
+    Attributes:
+        arguments: All that have a name, in order.
+        takes_any_position: Whether there is a `*args`.
+        takes_any_name: Whether there is a `**kwargs`.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.arguments: dict[str, ForwardArgument] = {}
+        self.takes_any_position = self.takes_any_name = False
+        try:
+            parameters = list(inspect.signature(model.forward).parameters.values())
+        except (TypeError, ValueError):
+            # Some forwards are built in C++ or by a compiler and tell no signature.
+            self.takes_any_position = self.takes_any_name = True
+            return
+        for parameter in parameters:
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                self.takes_any_position = True
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                self.takes_any_name = True
+            else:
+                self.arguments[parameter.name] = ForwardArgument(
+                    name=parameter.name,
+                    required=parameter.default is parameter.empty,
+                    positional=parameter.kind is not parameter.KEYWORD_ONLY,
+                    annotation=_annotation(parameter),
+                )
+
+    @property
+    def names(self) -> list[str]:
+        """All names."""
+        return list(self.arguments)
+
+    @property
+    def positional(self) -> list[str]:
+        """Names that may be given by position, in order."""
+        return [each.name for each in self.arguments.values() if each.positional]
+
+    @property
+    def required(self) -> list[str]:
+        """Names without a default."""
+        return [each.name for each in self.arguments.values() if each.required]
+
+    def at(self, position: int) -> str:
+        """Name the argument at a position; a number where forward has no name for it."""
+        positional = self.positional
+        return positional[position] if position < len(positional) else str(position)
+
+
+def forward_names(model: nn.Module) -> ForwardNames:
+    """Read the signature of a model's `forward`."""
+    return ForwardNames(model)
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    annotation = parameter.annotation
+    if annotation is parameter.empty:
+        return ""
+    if isinstance(annotation, str):
+        return annotation
+    return annotation.__name__ if type(annotation) is type else str(annotation)

@@ -1,0 +1,148 @@
+"""Short forwards on candidates, counted and timed: no inference may run for ever."""
+
+from __future__ import annotations
+
+import io
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+
+from netinspect.inputs.guess import Candidate, spell
+from netinspect.observe.run import Forward
+from netinspect.records.steps import Failure, Step
+from netinspect.records.trace import Attempt
+
+MAXIMUM_TRIALS = 120
+SECONDS = 30.0
+
+
+class Exhausted(Exception):
+    """The trials are used up."""
+
+
+@dataclass(slots=True)
+class Said:
+    """What a forward printed and warned of: that of many trials would drown the one that counts."""
+
+    output: io.StringIO = field(default_factory=io.StringIO)
+    warnings: list[warnings.WarningMessage] = field(default_factory=list)
+
+    def say(self) -> None:
+        """Say it after all."""
+        print(self.output.getvalue(), end="")
+        for each in self.warnings:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+@contextmanager
+def _kept_quiet() -> Iterator[Said]:
+    said = Said()
+    with redirect_stdout(said.output), warnings.catch_warnings(record=True) as caught:
+        try:
+            yield said
+        finally:
+            said.warnings += caught
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One forward on one candidate."""
+
+    candidate: Candidate
+    forward: Forward
+    said: Said | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """How it failed; None where it passed."""
+        return self.forward.failure
+
+    @property
+    def step(self) -> Step | None:
+        """The innermost step that failed."""
+        return failed_step(self.forward.steps)
+
+    @property
+    def progress(self) -> int:
+        """How many steps it came to."""
+        return len(self.forward.steps)
+
+
+@dataclass(slots=True)
+class Trials:
+    """Runs candidates, and remembers what came of each."""
+
+    run_forward: Callable[[Candidate], Forward]
+    stops_at: Callable[[Failure], bool]
+    """Whether a failure is one that no other input can mend; it is raised as `Stopped`."""
+
+    deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    attempts: list[Attempt] = field(default_factory=list)
+    _known: dict[tuple[str, ...], Trial] = field(default_factory=dict)
+
+    def run(self, candidate: Candidate, why: str) -> Trial:
+        """Run a candidate, or remember how it ran.
+
+        Raises:
+            Exhausted: There were too many, or they took too long.
+            Stopped: It failed in a way that has nothing to do with its sizes.
+        """
+        key = spell(candidate)
+        if (known := self._known.get(key)) is not None:
+            return known
+        if len(self._known) >= MAXIMUM_TRIALS or (self._known and time.monotonic() > self.deadline):
+            raise Exhausted
+        with _kept_quiet() as said:
+            forward = self.run_forward(candidate)
+        trial = Trial(candidate, forward, said)
+        self._known[key] = trial
+        failure = trial.failure
+        self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(trial)))
+        if failure is not None and self.stops_at(failure):
+            raise Stopped(trial)
+        return trial
+
+    def has_run(self, candidate: Candidate) -> bool:
+        """Whether a candidate was tried already."""
+        return spell(candidate) in self._known
+
+    def best(self) -> Trial | None:
+        """The one that came farthest."""
+        return max(self._known.values(), key=lambda trial: trial.progress, default=None)
+
+
+class Stopped(Exception):
+    """No other input will help."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__()
+        self.trial = trial
+
+
+def _outcome(trial: Trial) -> str:
+    failure, step = trial.failure, trial.step
+    if failure is None:
+        return "passed"
+    where = f"{step.module or 'the model'} ({step.name})" if step is not None else "the call"
+    message = " ".join(failure.message.split())
+    return f"failed in {where}: {failure.type}: {message[:200]}"
+
+
+def failed_step(steps: Sequence[Step]) -> Step | None:
+    """Return the innermost step that failed: the last one that began."""
+    return next((step for step in reversed(steps) if step.failed), None)
+
+
+def sources_of(step: Step, steps: Sequence[Step]) -> list[str]:
+    """Name the arguments that a step's inputs were made from; those that it takes directly first."""
+    names: dict[str, None] = {}
+    waiting, seen = [step.index], set[int]()
+    while waiting:
+        index = waiting.pop(0)
+        if index not in seen:
+            seen.add(index)
+            names.update(dict.fromkeys(steps[index].arguments))
+            waiting += steps[index].producers
+    return list(names)

@@ -1,0 +1,255 @@
+"""From a subject to its trace: build, choose the inputs, run, on the first kind of tensors that works.
+
+A model of any size can be looked at without its weights: on the meta device, where tensors have a shape
+and nothing else, or hollow, where a large weight is one zero seen as many. What reads values fails on
+meta tensors; what writes to its weights fails on hollow ones. So one after the other is tried, and the
+trace tells which it was, and why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.errors import LoadError, UsageError
+from netinspect.inputs.choose import Choice, choose_inputs, declared_example, given_arguments
+from netinspect.inputs.files import place_on
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.search import working_inputs
+from netinspect.observe.run import CaptureOptions, capture
+from netinspect.records.steps import Failure
+from netinspect.records.trace import Trace
+from netinspect.sources.build import Blueprint, Lane
+
+_WORTH_META = 150_000_000
+"""Elements from which on real kernels take longer than what the meta device brings along to import."""
+
+_MAXIMUM_HOLLOW = 6_000_000_000
+_MAXIMUM_REAL = 1_500_000_000
+"""Elements up to which a model is run with kernels, and with weights, without being asked to."""
+
+_NEEDS_VALUES = re.compile(
+    r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
+)
+_NEEDS_WEIGHTS = re.compile(r"single memory location|view size is not|view_as_complex|stride")
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """What to look at, and on what."""
+
+    request: InputRequest = field(default_factory=InputRequest)
+    args: Sequence[Any] | None = None
+    kwargs: Mapping[str, Any] | None = None
+    run: bool = True
+    everything: bool = False
+    """Run forward if it can be, and look without it otherwise."""
+
+    on: str = "auto"
+    """`auto`, `meta`, `hollow`, or the device of real tensors."""
+
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
+
+    @property
+    def needs_values(self) -> bool:
+        """Whether what is asked for are values, which only real weights have."""
+        return self.capture.values or self.capture.statistics or self.capture.backward
+
+
+def look_at_module(model: nn.Module, options: LookOptions, *, target: str | None = None) -> Trace:
+    """Look at a live module, where it is and as it is."""
+    tensors = [*model.parameters(), *model.buffers()]
+    lane: Lane = "meta" if any(tensor.is_meta for tensor in tensors) else "real"
+    if options.on not in ("auto", lane):
+        raise UsageError(
+            f"cannot look at a live model on {options.on}",
+            hint="move it there first, or name a target that can be built there",
+        )
+    return _look(model, lane, options, target=target)
+
+
+def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
+    """Look at what a target names, on the first kind of tensors that works.
+
+    Raises:
+        LoadError: It cannot be built.
+        UsageError: The inputs do not fit its signature.
+    """
+    target = blueprint.target.text
+    if blueprint.is_built:
+        return look_at_module(blueprint.build()[0], options, target=target)
+    notes: list[str] = []
+    reported: Trace | None = None
+    lanes = _Lanes(blueprint, options)
+    for wanted in lanes:
+        try:
+            model, lane = blueprint.build(wanted)
+        except LoadError as error:
+            lanes.failed_to_build(error)
+            continue
+        if lanes.puts_off(model, lane):
+            continue
+        if wanted == "real" and options.on not in ("auto", "cpu"):
+            model = _moved(model, options.on)
+        notes += lanes.building_notes(lane)
+        trace = _look(model, lane, options, target=target)
+        trace = replace(trace, warnings=(*notes, *trace.warnings))
+        if trace.failure is None or not _is_of_the_lane(trace.failure, lane):
+            return trace
+        reported = trace
+        elements = sum(parameter.numel() for parameter in model.parameters())
+        if lanes.can_go_on(elements):
+            notes.append(_why(trace.failure, lane))
+            options = replace(options, request=replace(options.request, start=_settled(trace)))
+        else:
+            limit = f"{_why(trace.failure, lane, fell_back=False)}; the trace ends there"
+            return replace(trace, warnings=(*trace.warnings, limit))
+    if reported is not None:
+        return reported
+    raise lanes.error
+
+
+class _Lanes:
+    """Which kinds of tensors to try, one after the other."""
+
+    def __init__(self, blueprint: Blueprint, options: LookOptions) -> None:
+        self.error: LoadError
+        self._asked = options.on
+        self._waiting: list[Lane] = []
+        self._tried: list[Lane] = []
+        self._notes: list[str] = []
+        if options.on == "meta" or options.on == "hollow":
+            self._waiting = [options.on]  # type: ignore[list-item]
+        elif options.on != "auto" or options.needs_values:
+            self._waiting = ["real"]
+        elif blueprint.target.kind == "library":
+            self._waiting = ["meta", "hollow", "real"]
+        else:
+            self._waiting = ["hollow", "real"]
+
+    def __iter__(self) -> Iterator[Lane]:
+        while self._waiting:
+            self._tried.append(self._waiting.pop(0))
+            yield self._tried[-1]
+
+    def puts_off(self, model: nn.Module, lane: Lane) -> bool:
+        """Whether a hollow model is so large that the meta device shall come first."""
+        if lane != "hollow" or self._asked != "auto" or "meta" in self._tried:
+            return False
+        if sum(parameter.numel() for parameter in model.parameters()) < _WORTH_META:
+            return False
+        self._waiting = ["meta", "hollow", *self._waiting]
+        return True
+
+    def failed_to_build(self, error: LoadError) -> None:
+        """Remember why a model cannot be built; the last reason, with real weights, is the user's own."""
+        self.error = error
+        cause = (error.cause or error.message).partition("\n")[0]
+        self._notes.append(f"it cannot be built on {self._tried[-1]} tensors ({cause})")
+
+    def building_notes(self, lane: Lane) -> list[str]:
+        """Say on what it was built instead."""
+        notes = [f"{note}: built with {lane} ones" for note in self._notes]
+        self._notes = []
+        return notes
+
+    def can_go_on(self, elements: int) -> bool:
+        """Whether another kind of tensors is left that a model of such a size can be run on."""
+        limits = {"meta": elements, "hollow": _MAXIMUM_HOLLOW, "real": _MAXIMUM_REAL}
+        self._waiting = [lane for lane in self._waiting if elements <= limits[lane]]
+        return bool(self._waiting)
+
+
+def _settled(trace: Trace) -> tuple[str, ...]:
+    """The inputs that a stopped search had come to."""
+    return tuple(each.spec for each in trace.inputs) if trace.attempts else ()
+
+
+def _is_of_the_lane(failure: Failure, lane: Lane) -> bool:
+    if lane == "meta":
+        return failure.type == "NotImplementedError" or bool(_NEEDS_VALUES.search(failure.message))
+    return lane == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
+
+
+def _why(failure: Failure, lane: Lane, *, fell_back: bool = True) -> str:
+    place = failure.place
+    where = f" ({place.text} in line {place.line} of {place.file})" if place and place.text else ""
+    if lane == "meta":
+        why = f"forward needs values, which tensors on the meta device do not have{where}"
+        if fell_back:
+            why += "; it ran with weights of zeros instead, and a branch that depends on values went their way"
+        return why
+    return f"forward does to its weights what hollow ones do not bear{where}" + (
+        "; it ran with real ones instead" if fell_back else ""
+    )
+
+
+def _moved(model: nn.Module, device: str) -> nn.Module:
+    try:
+        return model.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"cannot look on {device}",
+            cause=str(error).partition("\n")[0],
+            hint="--on takes auto, meta, hollow, cpu or a device that torch has, such as cuda:0",
+        ) from error
+
+
+def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | None) -> Trace:
+    choice: Choice | None = None
+    warnings: tuple[str, ...] = ()
+    if options.run or options.everything:
+        try:
+            choice = _choose(model, lane, options, target)
+        except UsageError as error:
+            if options.run:
+                raise
+            warnings = (f"saved without a forward: {error.message}",)
+    trace = capture(
+        model,
+        choice.arguments if choice is not None else None,
+        options.capture,
+        target=target,
+        example=declared_example(model),
+        forward=choice.forward if choice is not None else None,
+        lane=lane,
+        attempts=choice.attempts if choice is not None else (),
+    )
+    if (
+        trace.failure is not None
+        and choice is not None
+        and options.args is None
+        and options.kwargs is None
+    ):
+        if choice.attempts:
+            warnings += (_unsettled(trace),)
+        else:
+            passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
+            trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
+    return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+
+
+def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | None) -> Choice:
+    if options.args is not None or options.kwargs is not None:
+        args, kwargs = options.args or (), options.kwargs or {}
+        if target is not None:
+            args, kwargs = place_on(model, tuple(args)), place_on(model, dict(kwargs))
+        return Choice(given_arguments(model, args, kwargs))
+    return choose_inputs(
+        model,
+        options.request,
+        options.capture,
+        target=target,
+        stops_at=lambda failure: _is_of_the_lane(failure, lane),
+    )
+
+
+def _unsettled(trace: Trace) -> str:
+    specs = " ".join(f"--input {each.spec}" for each in trace.inputs)
+    tries = len(trace.attempts)
+    return f"no inputs were given, and none of {tries} tries passed; this one came farthest, to edit: {specs}"
