@@ -19,10 +19,7 @@ from tests.nets.case import Case
 from tests.nets.every import CASES
 
 NEVER_CALLED = {"uncalled": ("idle", "idle_branch")}
-"""`direct` is called past `__call__`, and its weight is used; lists and attention's `out_proj` too."""
-
-SOURCELESS = {("weight-norm", "")}
-"""Torch makes a class for each module that it parametrizes."""
+"""`direct` is called past `__call__`; lists are never called, and attention uses `out_proj`'s weight."""
 
 every_name = pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 
@@ -77,12 +74,8 @@ def test_every_module_can_be_looked_into(name: str) -> None:
     for module in trace.modules:
         assert look_inside(trace, path=module.path).path == module.path
         assert grow_tree(trace, path=module.path, depth=1).root.path == module.path
-        if (name, module.path) in SOURCELESS:
-            with pytest.raises(UsageError, match="has no source to show"):
-                annotate_source(trace, path=module.path)
-        else:
-            assert annotate_source(trace, path=module.path).listings
-            assert annotate_source(trace, path=module.path, full=True).listings
+        assert annotate_source(trace, path=module.path).listings
+        assert annotate_source(trace, path=module.path, full=True).listings
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -9,9 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from netinspect.analyze.structure import Structure
 from netinspect.observe.describe import describe, tensors_of
+from netinspect.observe.drafts import UNSEEN
 from netinspect.records.steps import Step
-from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
+from netinspect.records.values import Literal, TensorSpec, tensors_in
+from netinspect.records.values import Structure as StructureValue
 from tests.capture.invariants import check_steps, own_record, recorded_calls
 from tests.nets import every, operations, sharing, structures
 from tests.nets.case import Case, look, rows
@@ -82,14 +85,14 @@ def test_nested_inputs_and_outputs_keep_their_names() -> None:
     (data,) = trace.inputs
     spec = TensorSpec(shape=(4, 3), dtype="float32", device="cpu", bytes=48)
     assert list(tensors_in(data.value)) == [spec] * 5
-    assert isinstance(data.value, Structure)
+    assert isinstance(data.value, StructureValue)
     assert [item.key for item in data.value.items] == ["list", "batch", "note"]
     output = trace.output
-    assert isinstance(output, Structure)
+    assert isinstance(output, StructureValue)
     kinds = {item.key: getattr(item.value, "type", "") for item in output.items}
     assert kinds == {"pair": "Pair", "batch": "Batch", "list": "list", "size": "int"}
     pair = output.items[0].value
-    assert isinstance(pair, Structure)
+    assert isinstance(pair, StructureValue)
     assert [item.key for item in pair.items] == ["left", "right"]
 
 
@@ -105,12 +108,12 @@ def test_keywords_are_inputs_under_their_names() -> None:
 def test_outputs_of_every_kind() -> None:
     assert named("nothing").look().output == Literal(type="NoneType", text="None")
     boxed = named("boxed").look().output
-    assert isinstance(boxed, Structure)
+    assert isinstance(boxed, StructureValue)
     box, hostile = (item.value for item in boxed.items)
     assert [spec.shape for spec in tensors_in(box)] == [(4, 2)] * 3
     assert hostile == Literal(type="Hostile", text="<Hostile>")
     distributed = named("distributed").look().output
-    assert isinstance(distributed, Structure)
+    assert isinstance(distributed, StructureValue)
     assert distributed.type == "Independent"
     assert {spec.shape for spec in tensors_in(distributed)} == {(4, 2)}
 
@@ -147,13 +150,22 @@ def test_containers_are_walked_though_never_called() -> None:
     }
 
 
-def test_a_layer_called_past_call_is_told_as_functions() -> None:
+def test_a_layer_called_past_call_is_shown_but_for_its_output() -> None:
     trace = named("uncalled").look()
-    assert called(trace.steps) == ["", "used"]
-    (direct,) = [step for step in trace.steps if "direct.weight" in step.parameters]
-    assert (direct.module, direct.name) == ("", "linear")
-    assert direct.source is not None
-    assert direct.source.text == "return self.direct.forward(self.used(x))"
+    assert called(trace.steps) == ["", "used", "direct"]
+    used, direct = (step for step in trace.steps if step.kind == "function")
+    assert (direct.module, direct.name) == ("direct", "linear")
+    assert direct.producers == (used.index,)
+    assert direct.parent is not None
+    call = trace.steps[direct.parent]
+    assert (call.parent, call.depth, call.producers) == (0, 1, (used.index,))
+    assert [spec.shape for spec in tensors_in(call.inputs)] == [(4, 3)]
+    assert call.output == UNSEEN
+    assert call.source is not None
+    assert call.source.text == "return self.direct.forward(self.used(x))"
+    (warning,) = trace.warnings
+    assert warning.startswith("called through .forward(), past their hooks: direct; ")
+    assert Structure(trace).never_called() == ("idle", "idle_branch")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +205,7 @@ def test_an_alias_is_told_once_and_called_under_its_first_path() -> None:
 def test_layers_in_a_plain_list_are_warned_of() -> None:
     trace = named("hidden").look()
     assert called(trace.steps) == ["", "known"]
-    assert functions(trace.steps) == ["linear", "add", "batch_norm"]  # eval() does not reach it either
+    assert functions(trace.steps) == ["linear", "add_", "batch_norm"]  # eval() does not reach it either
     (warning,) = trace.warnings
     assert "forward called 2 times modules that are not registered (Linear, BatchNorm1d)" in warning
 
@@ -230,15 +242,15 @@ def test_operators_are_steps_in_order() -> None:
     trace = named("operators").look()
     assert functions(trace.steps) == [
         "chunk", "matmul", "split", "einsum", "unbind", "getitem", "neg", "getitem", "rsub", "cat",
-        "add", "relu", "setitem", "mul", "unsqueeze", "mT", "getitem",
+        "add_", "relu_", "setitem", "mul", "unsqueeze_", "mT", "getitem",
     ]  # fmt: skip
     by_name = {step.name: step for step in trace.steps}
     assert by_name["matmul"].parameters == ("weight",)
     # What is done in place is what comes next.
-    order = ["cat", "add", "relu", "setitem", "mul", "unsqueeze", "mT"]
+    order = ["cat", "add_", "relu_", "setitem", "mul", "unsqueeze_", "mT"]
     for earlier, later in itertools.pairwise(order):
         assert by_name[earlier].index in by_name[later].producers
-    assert next(tensors_in(by_name["unsqueeze"].output)).shape == (1, 4, 3)
+    assert next(tensors_in(by_name["unsqueeze_"].output)).shape == (1, 4, 3)
 
 
 def test_an_exception_that_was_caught_is_no_failure() -> None:
@@ -283,7 +295,7 @@ def test_packed_sequences() -> None:
     (lstm,) = [
         step for step in named("packed").look().steps if step.module == "lstm" and step.depth == 1
     ]
-    assert lstm.inputs.items[0].value == Structure(
+    assert lstm.inputs.items[0].value == StructureValue(
         type="PackedSequence",
         items=lstm.inputs.items[0].value.items,  # type: ignore[union-attr]
     )
@@ -301,7 +313,7 @@ def test_other_weights_are_followed_through_a_functional_call() -> None:
     doubled = [step.index for step in steps if step.name == "mul"]
     (linear,) = [step for step in steps if step.name == "linear"]
     assert linear.producers == tuple(doubled)
-    assert linear.parameters == ()
+    assert linear.parameters == ("linear.weight", "linear.bias")
 
 
 def test_attention_is_seen_inside_though_torch_has_a_fast_path() -> None:

@@ -56,7 +56,7 @@ def summarize(
     structure = Structure(trace)
     whole = totals(trace)
     builder = _RowBuilder(structure, depth, whole.parameters)
-    root = builder.executed() if operations and trace.steps else builder.defined("", 0)
+    root = builder.executed() if operations and structure.calls.get("") else builder.defined("", 0)
     rows = list(_flatten(root, ()))
     everything = sum(row.parameters for row in rows)
     kept = select(
@@ -114,7 +114,9 @@ class _RowBuilder:
         """The tree as forward ran through it; what it never reached comes last."""
         structure = self._structure
         seen: set[str] = set()
-        root = self._executed(structure.trace.steps[0], "", 0, seen)
+        # A hook for every module of the process may have run functions before it.
+        begin = next(step for step in structure.calls[""] if step.parent is None)
+        root = self._executed(begin, "", 0, seen)
         # What was never reached gets a row too where it is a layer or holds parameters.
         for module in structure.trace.modules:
             if module.path in seen or module.alias_of is not None:

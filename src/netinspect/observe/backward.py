@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,7 +15,7 @@ from netinspect.records.trace import Backward
 
 
 def run_backward(
-    output: Any, parameters: Sequence[torch.Tensor], *, seed: int
+    output: Any, parameters: Sequence[torch.Tensor], *, seed: int, notes: list[str]
 ) -> tuple[Backward, list[Gradient | None]]:
     """Differentiate a model's output with respect to some parameters.
 
@@ -25,6 +27,7 @@ def run_backward(
         output: What forward returned, any structure of tensors.
         parameters: The tensors to differentiate by; those that need no gradient are skipped.
         seed: Seed of the noise.
+        notes: What torch warns of is added to these: it would name our line, where there is no fault.
 
     Returns:
         What was done, and one gradient for each parameter: None for one that got none.
@@ -43,14 +46,15 @@ def run_backward(
     ]
     gradients: list[Gradient | None] = [None] * len(parameters)
     leaves = [parameters[index] for index in wanted]
-    if _hides_parameters(outputs):
-        for leaf in leaves:
-            leaf.grad = None
-        torch.autograd.backward(outputs, noise)
-        found = tuple(leaf.grad for leaf in leaves)
-    else:
-        # This leaves `.grad` alone, and does not set off an optimizer that steps within backward.
-        found = torch.autograd.grad(outputs, leaves, noise, allow_unused=True)
+    with _noted(notes):
+        if _hides_parameters(outputs):
+            for leaf in leaves:
+                leaf.grad = None
+            torch.autograd.backward(outputs, noise)
+            found = tuple(leaf.grad for leaf in leaves)
+        else:
+            # This leaves `.grad` alone, and does not set off an optimizer that steps within backward.
+            found = torch.autograd.grad(outputs, leaves, noise, allow_unused=True)
     for index, gradient in zip(wanted, found, strict=True):
         if gradient is not None:
             dense = gradient.to_dense() if gradient.is_sparse else gradient
@@ -65,6 +69,18 @@ def run_backward(
         ),
         gradients,
     )
+
+
+@contextmanager
+def _noted(notes: list[str]) -> Iterator[None]:
+    """Turn the warnings of what runs inside into notes, each once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            texts = (" ".join(str(warning.message).split()) for warning in caught)
+            notes += dict.fromkeys(f"backward warned: {text}" for text in texts)
 
 
 def _hides_parameters(outputs: Sequence[torch.Tensor]) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from netinspect.observe.packed import packed_tensors
 from netinspect.records import values
 
 _MAXIMUM_DEPTH = 8
@@ -17,6 +19,10 @@ _MAXIMUM_TEXT = 60
 # In two forms: most values are of one of these very types, and a set answers that fastest.
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _PLAIN = (*_SCALARS, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
+
+
+# Inside the transforms of torch.func, a tensor is a wrapper that hides a dimension that is mapped over.
+_functorch: Any = torch._C._functorch
 
 
 def is_uninitialised(tensor: torch.Tensor) -> bool:
@@ -32,6 +38,9 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
     try:
         shape: tuple[int | str, ...] = tuple(tensor.shape)
         size = tensor.numel() * tensor.element_size()
+        if _functorch.is_functorch_wrapped_tensor(tensor):
+            mapped = _mapped_sizes(tensor)
+            shape, size = (*mapped, *shape), size * math.prod(mapped)
     except (RuntimeError, NotImplementedError, ValueError):  # a nested tensor has rows of all sizes
         return values.TensorSpec(shape=("?",), dtype=dtype, device=device, bytes=0)
     if not {type(size), *map(type, shape)} <= {int}:
@@ -39,6 +48,17 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
         shape = tuple(each if type(each) is int else str(each) for each in shape)
         size = 0
     return values.TensorSpec(shape=shape, dtype=dtype, device=device, bytes=size)
+
+
+def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The sizes of the dimensions that `torch.vmap` hides, outermost first."""
+    sizes: list[int] = []
+    while _functorch.is_functorch_wrapped_tensor(tensor):
+        inner = _functorch.get_unwrapped(tensor)
+        if _functorch.is_batchedtensor(tensor):
+            sizes.insert(0, inner.shape[_functorch.maybe_get_bdim(tensor)])
+        tensor = inner
+    return tuple(sizes)
 
 
 @functools.cache
@@ -59,6 +79,8 @@ def describe(value: Any, _depth: int = 0) -> values.Value:
         return _literal(value)
     if _depth >= _MAXIMUM_DEPTH:
         return values.Literal(type=type(value).__name__, text="<nested too deeply>")
+    if type(value) is torch.ScriptObject:
+        return _packed(value)
     entries = _entries(value)
     if entries or isinstance(value, (tuple, list, Mapping)):
         if isinstance(value, (tuple, list)) and _is_plain_sequence(value):
@@ -71,6 +93,19 @@ def describe(value: Any, _depth: int = 0) -> values.Value:
         )
     name = type(value).__name__
     return values.Literal(type=name, text=f"<{name}>")
+
+
+def _packed(value: torch.ScriptObject) -> values.Value:
+    """Describe an object of a C++ class: by the tensors packed in it, where it tells them."""
+    name = str(value).rstrip(">").rpartition(".")[2]
+    items = tuple(
+        values.Item(key=key, value=tensor_spec(tensor)) for key, tensor in packed_tensors(value)
+    )
+    return (
+        values.Structure(type=name, items=items)
+        if items
+        else values.Literal(type=name, text=f"<{name}>")
+    )
 
 
 def describe_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> values.Structure:

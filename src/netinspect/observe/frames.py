@@ -36,6 +36,20 @@ _PLUMBING = tuple(
 )
 _MODULE_CALL = str(Path(_TORCH, "nn", "modules", "module.py"))
 
+# Where torch works for itself between our hook and the layer: steps that nobody wrote.
+_MACHINERY = frozenset(
+    str(Path(_TORCH, *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
+)
+# Functions of torch's that are written in Python, and what in each does the work; the rest is no step.
+_HELPERS_FILE = str(Path(_TORCH, "nn", "utils", "rnn.py"))
+_HELPERS: dict[str, tuple[str, ...]] = {
+    "pack_padded_sequence": ("_pack_padded_sequence",),
+    "pack_sequence": ("pad_sequence", "_pack_padded_sequence"),
+    "pad_packed_sequence": ("_pad_packed_sequence",),
+    "unpad_sequence": ("unbind", "__getitem__"),
+    "invert_permutation": (),
+}
+
 Place = tuple[str, int, str, int]
 """File, line, function, instruction: a source line before its text is read."""
 
@@ -66,21 +80,32 @@ class Calling(NamedTuple):
     via: tuple[Place, ...]
     """The lines that led to `source` inside the same module call, as from `forward` to a helper."""
 
+    forwards: tuple[types.FrameType, ...] = ()
+    """Frames inside the same module call that run a `forward` which was not called by a module's
+    `__call__`, innermost first: a layer's own that passed its hooks by, or one of a base class."""
 
-def calling_lines(depth: int) -> Calling:
-    """Find who made the current call.
+    hidden: bool = False
+    """Whether torch made the call for itself: as machinery of its hooks, or a part of one function."""
+
+
+def calling_lines(frame: types.FrameType | None, name: str = "") -> Calling:
+    """Find who made a call.
 
     Args:
-        depth: How many frames above this function's caller to start.
+        frame: Where to start.
+        name: The function that is called.
     """
-    frame: types.FrameType | None = sys._getframe(depth + 1)
     site: Place | None = None
     entered = left_module = False
+    forwards: list[types.FrameType] = []
     while frame is not None:
-        file = frame.f_code.co_filename
+        code = frame.f_code
+        file = code.co_filename
         whose = owner(file)
         if whose == "user":
-            return Calling(_place(frame), site, () if left_module else _outer_lines(frame))
+            if left_module:
+                return Calling(_place(frame), site, (), tuple(forwards))
+            return Calling(_place(frame), site, _outer_lines(frame, forwards), tuple(forwards))
         if whose == "ours":
             # Our own frames are either the hook that is asking, or the capture that started it all.
             if frame.f_code.co_name == "run_forward":
@@ -90,24 +115,53 @@ def calling_lines(depth: int) -> Calling:
             left_module = entered
         elif whose == "torch":
             entered = True
-            if site is None and not left_module and file not in _PLUMBING:
-                site = _place(frame)
+            if not left_module:
+                if file in _MACHINERY or (
+                    file == _HELPERS_FILE and name not in _HELPERS.get(code.co_name, (name,))
+                ):
+                    return Calling(None, None, (), hidden=True)
+                if site is None and file not in _PLUMBING:
+                    site = _place(frame)
+                if code.co_name == "forward" and not _is_called(frame):
+                    forwards.append(frame)
         frame = frame.f_back
-    return Calling(None, site, ())
+    return Calling(None, site, (), tuple(forwards))
 
 
-def _outer_lines(frame: types.FrameType) -> tuple[Place, ...]:
-    lines = []
-    outer = frame.f_back
+def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tuple[Place, ...]:
+    lines: list[Place] = []
+    outer: types.FrameType | None = frame
     while outer is not None:
-        file = outer.f_code.co_filename
-        whose = owner(file)
-        if whose == "ours" or file == _MODULE_CALL:
+        code = outer.f_code
+        whose = owner(code.co_filename)
+        if whose == "ours" or code.co_filename == _MODULE_CALL:
             break
         if whose == "user":
             lines.append(_place(outer))
+        if code.co_name == "forward" and not _is_called(outer):
+            forwards.append(outer)
         outer = outer.f_back
-    return tuple(lines)
+    return tuple(lines[1:])
+
+
+def _is_called(forward: types.FrameType) -> bool:
+    """Whether a module's `__call__` runs a forward, so that our hooks know of it."""
+    return forward.f_back is not None and forward.f_back.f_code.co_filename == _MODULE_CALL
+
+
+def module_of(forward: types.FrameType) -> Any:
+    """The `self` of a running forward; None for a function that has none."""
+    names = forward.f_code.co_varnames[: forward.f_code.co_argcount]
+    return forward.f_locals.get(names[0]) if names else None
+
+
+def arguments_of(forward: types.FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a running forward was given, as its names hold it now: positions, names."""
+    values = inspect.getargvalues(forward)
+    found = [values.locals[name] for name in values.args[1:] if name in values.locals]
+    more = values.locals.get(values.varargs, ()) if values.varargs else ()
+    named = values.locals.get(values.keywords, {}) if values.keywords else {}
+    return (*found, *more), dict(named)
 
 
 def _place(frame: types.FrameType) -> Place:
@@ -143,8 +197,44 @@ def is_library(cls: type) -> bool:
     return cls.__module__ == "torch" or cls.__module__.startswith("torch.")
 
 
+@functools.lru_cache(maxsize=256)
+def class_path(cls: Any) -> str:
+    """Name a class with its module; one that `torch.fx` made, by the code that it made with it."""
+    # They are all called alike; the file of the code has a number, and then tells what it is from.
+    if (code := _fx_code(cls)) is not None:
+        return f"torch.fx.GraphModule {code.co_filename.partition(' from ')[0]}"
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _fx_code(cls: Any) -> types.CodeType | None:
+    """The forward that `torch.fx` has written for a class of its own; None for any other class."""
+    if cls.__module__ != "torch.fx.graph_module":
+        return None
+    code: types.CodeType | None = getattr(vars(cls).get("forward"), "__code__", None)
+    return code
+
+
 def class_place(cls: type) -> tuple[str | None, int | None]:
     """Find the file and line of a class statement.
+
+    A class that was made while the program ran has none, as that of a parametrized layer; then it is
+    that of the class whose `forward` it runs.
+    """
+    if (generated := _fx_code(cls)) is not None:
+        return generated.co_filename, generated.co_firstlineno
+    places = list(map(_own_place, makers(cls)))
+    return next((place for place in places if place[1] is not None), places[0])
+
+
+def makers(cls: type) -> list[type]:
+    """A class, and those that it was made from, up to the one that defines its `forward`."""
+    classes = [each for each in cls.__mro__ if each is not object]
+    defining = [index for index, each in enumerate(classes) if "forward" in vars(each)]
+    return classes[: defining[0] + 1] if defining else [cls]
+
+
+def _own_place(cls: type) -> tuple[str | None, int | None]:
+    """Find the file and line of the statement of one class.
 
     `inspect.getsourcelines` parses the whole file each time; a search for the statement takes a
     thousandth of that.

@@ -36,6 +36,14 @@ _INPLACE_BY_FLAG = frozenset(
     }
 )  # fmt: skip
 
+# Methods whose names end in an underscore though they leave the values alone.
+_OUTSIDE = frozenset(
+    {
+        "requires_grad_", "detach_", "squeeze_", "unsqueeze_", "t_", "transpose_", "swapaxes_",
+        "swapdims_", "as_strided_", "resize_", "resize_as_", "set_", "share_memory_", "rename_",
+    }
+)  # fmt: skip
+
 # Reads of shapes and flags come many times a layer; they are let through without a look.
 SILENT = frozenset(
     {
@@ -56,6 +64,12 @@ def plain_name(func: Callable[..., Any]) -> str:
         # A property such as Tensor.T: the descriptor is the bound object of the accessor.
         name = getattr(getattr(func, "__self__", None), "__name__", name)
     return name
+
+
+def shown_name(name: str) -> str:
+    """Name a function as people speak of it: `getitem`, `lstm`; `relu_` where it works in place."""
+    # torch's private functions begin with an underscore; Python's methods stand between two.
+    return name.strip("_") if name[-2:] == "__" else name.lstrip("_")
 
 
 def qualified_name(func: Callable[..., Any], name: str) -> str:
@@ -91,3 +105,12 @@ def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iter
             yield from tensors_of((args[1:2], kwargs.get("weight")))
     elif name in ("batch_norm", "instance_norm"):
         yield from tensors_of((args[1:3], kwargs.get("running_mean"), kwargs.get("running_var")))
+
+
+def overwritten(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
+    """Yield the tensors whose values a call replaced: what comes next flows from it."""
+    if writes_in_place(name, kwargs):
+        if name not in _OUTSIDE:
+            yield from tensors_of(kwargs["out"] if "out" in kwargs else args[:1])
+    elif kwargs.get("inplace") is True:
+        yield from tensors_of((args[:1], kwargs.get("input")))

@@ -10,10 +10,8 @@ import functools
 import inspect
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,49 +21,22 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
-from netinspect.observe.frames import Place, calling_lines, source_line
+from netinspect.observe.drafts import UNSEEN, Draft, freeze
+from netinspect.observe.flow import Flow
+from netinspect.observe.frames import Calling, arguments_of, calling_lines, class_path, module_of
 from netinspect.observe.functions import (
     READS,
     SILENT,
+    overwritten,
     plain_name,
     qualified_name,
+    shown_name,
     writes_in_place,
     written,
 )
 from netinspect.observe.guest import Guest
+from netinspect.observe.packed import packed_objects, packed_tensors
 from netinspect.records.steps import Step
-from netinspect.records.values import Structure, Value
-
-
-@dataclass(slots=True)
-class Draft:
-    """A step that is still happening."""
-
-    index: int
-    kind: str
-    name: str
-    qualified_name: str
-    module: str
-    parent: int | None
-    depth: int
-    call: int
-    inputs: Structure
-    producers: tuple[int, ...]
-    parameters: tuple[str, ...]
-    arguments: tuple[str, ...]
-    source: Place | None
-    site: Place | None
-    via: tuple[Place, ...]
-    library: bool
-    """Whether it is a call of a module whose class is torch's."""
-
-    handled: BaseException | None
-    """The exception that was being handled when the call began; not one of its own."""
-
-    output: Value | None = None
-    grad_fn: str | None = None
-    error: BaseException | None = None
-    """What it raised, be it caught further up or not."""
 
 
 class Recorder(TorchFunctionMode):
@@ -91,8 +62,17 @@ class Recorder(TorchFunctionMode):
         self.elsewhere = 0
         """Calls of modules in other threads, where neither order nor functions can be seen."""
 
+        self.direct: dict[str, None] = {}
+        """Paths of the modules whose `forward` was called without their hooks."""
+
         self.hidden: dict[str, int] = {}
         """Calls of modules that are held but not registered, by class name."""
+
+        self.packed: dict[int, list[str]] = {}
+        """Names of the tensors in the packed objects of quantized layers."""
+
+        self.unread: list[str] = []
+        """Objects of C++ classes that tell none of their tensors."""
 
         self._model = model
         self._guest = observed
@@ -100,7 +80,7 @@ class Recorder(TorchFunctionMode):
         self._thread: int | None = None
         self._stack: list[Draft] = []
         self._calls: dict[str, int] = {}
-        self._producers: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
+        self._flow = Flow()
         self._modules: dict[int, tuple[nn.Module, str]] = {}
         self._tensors: dict[int, str] = {}
         for path, module in model.named_modules():
@@ -110,11 +90,15 @@ class Recorder(TorchFunctionMode):
                 for name, tensor in entries.items():
                     if tensor is not None:
                         self._tensors.setdefault(id(tensor), prefix + name)
+            for attribute, packed in packed_objects(module):
+                self.packed[id(packed)] = names = [
+                    f"{prefix}{attribute}.{name}" for name, _ in packed_tensors(packed)
+                ]
+                self.unread += () if names else (prefix + attribute,)
+        self._names = set(self._tensors.values())
         # The arguments outlive the run, so their addresses are theirs alone.
         self._arguments = {
-            id(tensor): name
-            for name, value in (arguments or {}).items()
-            for tensor in tensors_of(value)
+            id(tensor): name for name, value in (arguments or {}).items() for tensor in tensors_of(value)
         }
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
@@ -159,37 +143,14 @@ class Recorder(TorchFunctionMode):
     def _stop(self) -> None:
         self._thread = None
 
-    def steps(self, failure: BaseException | None = None) -> tuple[Step, ...]:
-        """Freeze the drafts.
+    @property
+    def mapped(self) -> bool:
+        """Whether some step ran inside `torch.vmap`."""
+        return self._flow.mapped
 
-        Args:
-            failure: What ended forward, if it failed: the steps that raised it failed, while one whose
-                exception was caught did not.
-        """
-        fatal = set(map(id, _with_causes(failure)))
-        return tuple(
-            Step(
-                index=draft.index,
-                kind="module" if draft.kind == "module" else "function",
-                name=draft.name,
-                qualified_name=draft.qualified_name,
-                module=draft.module,
-                parent=draft.parent,
-                depth=draft.depth,
-                call=draft.call,
-                inputs=draft.inputs,
-                output=draft.output,
-                source=source_line(draft.source),
-                site=source_line(draft.site),
-                via=tuple(line for place in draft.via if (line := source_line(place)) is not None),
-                producers=draft.producers,
-                parameters=draft.parameters,
-                arguments=draft.arguments,
-                failed=id(draft.error) in fatal,
-                grad_fn=draft.grad_fn,
-            )
-            for draft in self.drafts
-        )
+    def steps(self, failure: BaseException | None = None) -> tuple[Step, ...]:
+        """Freeze the drafts; `failure` is what ended forward, if it failed."""
+        return freeze(self.drafts, failure)
 
     def cut_off(self, error: BaseException) -> None:
         """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
@@ -206,14 +167,25 @@ class Recorder(TorchFunctionMode):
     def _enter_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if (path := self._path(module)) is None:
             return
+        with torch._C.DisableTorchFunction():
+            calling = calling_lines(sys._getframe(1))
+            self._follow(calling)
+            self._stack.append(self._begin_module(module, path, calling, args, kwargs))
+
+    def _begin_module(
+        self,
+        module: nn.Module,
+        path: str,
+        calling: Calling,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Draft:
         self._calls[path] = self._calls.get(path, 0) + 1
         cls: Any = type(module)
-        with torch._C.DisableTorchFunction():
-            draft = self._begin(
-                "module", cls.__name__, f"{cls.__module__}.{cls.__qualname__}", path, args, kwargs
-            )
+        draft = self._begin("module", cls.__name__, class_path(cls), path, calling, args, kwargs)
+        draft.holder = module
         draft.library = _runs_torchs_forward(cls)
-        self._stack.append(draft)
+        return draft
 
     def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._path(module) is not None:
@@ -239,12 +211,13 @@ class Recorder(TorchFunctionMode):
         if (path := self._path(module)) is None:
             return
         # A call that was cut off without its hook, by a BaseException or a JIT frame, is dropped.
-        while self._stack and self._stack[-1].module != path:
-            self._stack.pop()
+        error = sys.exc_info()[1]
+        while self._stack and (self._stack[-1].module != path or self._stack[-1].forward is not None):
+            inner = self._stack.pop()
+            self._close(inner, None if error is inner.handled else error)
         if not self._stack:
             return
         draft = self._stack.pop()
-        error = sys.exc_info()[1]
         if error is not None and error is not draft.handled:
             draft.error = error
             return
@@ -275,9 +248,19 @@ class Recorder(TorchFunctionMode):
             self._guest.about_to_write(tensor)
         if name in SILENT:
             return func(*args, **kwargs)
-        path = self._stack[-1].module if self._stack else ""
         with torch._C.DisableTorchFunction():
-            draft = self._begin("function", name, qualified_name(func, name), path, args, kwargs)
+            calling = calling_lines(sys._getframe(1), name)
+            if not calling.hidden:
+                self._follow(calling)
+                path = self._stack[-1].module if self._stack else ""
+                draft = self._begin(
+                    "function", shown_name(name), qualified_name(func, name), path, calling, args, kwargs
+                )
+        if calling.hidden:
+            output = func(*args, **kwargs)
+            with torch._C.DisableTorchFunction():
+                self._flow.pass_on(tensors_of((args, kwargs)), tensors_of(output))
+            return output
         try:
             output = func(*args, **kwargs)
         except BaseException as error:
@@ -288,6 +271,8 @@ class Recorder(TorchFunctionMode):
         with torch._C.DisableTorchFunction():
             if name in READS or next(tensors_of(result), None) is not None:
                 self._end(draft, result)
+                for tensor in overwritten(name, args, kwargs):
+                    self._flow.wrote(tensor, draft.index)
             elif self.drafts[-1] is draft:
                 # It read a size, a flag or the like: nothing flowed through it.
                 self.drafts.pop()
@@ -301,9 +286,11 @@ class Recorder(TorchFunctionMode):
         name: str,
         qualified_name: str,
         path: str,
+        calling: Calling,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Draft:
+        parent = self._stack[-1] if self._stack else None
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
@@ -311,16 +298,21 @@ class Recorder(TorchFunctionMode):
             known = self._tensors.get(id(tensor))
             if known is not None:
                 parameters.append(known)
-            elif (producer := self._producer(tensor)) is not None:
-                producers.append(producer)
-            elif (argument := self._arguments.get(id(tensor))) is not None:
-                arguments.append(argument)
-        calling = calling_lines(2)
-        parent = self._stack[-1] if self._stack else None
+                producers += self._flow.writers(tensor)
+                continue
+            made_by = self._flow.producers(tensor)
+            producers += made_by
+            if not made_by:
+                argument = self._arguments.get(id(self._flow.unwrapped(tensor)))
+                arguments += () if argument is None else (argument,)
+            if parent is not None and parent.holder is not None:
+                parameters += self._put_in(parent.holder, parent.module, tensor)
+        if self.packed:
+            parameters += self._unpacked((args, kwargs))
         draft = Draft(
             index=len(self.drafts),
             kind=kind,
-            name=name.strip("_") if kind == "function" else name,
+            name=name,
             qualified_name=qualified_name,
             module=path,
             parent=None if parent is None else parent.index,
@@ -334,27 +326,63 @@ class Recorder(TorchFunctionMode):
             # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
             site=calling.site if parent is not None and parent.library else None,
             via=calling.via,
-            library=False,
             handled=sys.exc_info()[1],
         )
         self.drafts.append(draft)
         return draft
 
+    def _put_in(self, module: nn.Module, path: str, tensor: torch.Tensor) -> Iterator[str]:
+        """Name a tensor that stands in the place of a registered one, as in a functional call."""
+        for entries in (module._parameters, module._buffers):
+            for name, entry in entries.items():
+                if entry is tensor and (known := f"{path}.{name}" if path else name) in self._names:
+                    yield known
+
+    def _unpacked(self, value: Any) -> Iterator[str]:
+        """Name the weights in the packed objects that a quantized layer hands to its function."""
+        if type(value) is torch.ScriptObject:
+            yield from self.packed.get(id(value), ())
+        elif isinstance(value, (tuple, list, dict)):
+            for each in value.values() if isinstance(value, dict) else value:
+                yield from self._unpacked(each)
+
+    def _follow(self, calling: Calling) -> None:
+        """Open and close the calls of layers whose `forward` was called directly: no hook tells of it.
+
+        What one was given is read off its variables at its first step; what it returns nobody sees.
+        """
+        while self._stack and (running := self._stack[-1].forward) is not None:
+            if any(frame is running for frame in calling.forwards):
+                break
+            self._close(self._stack.pop(), None)
+        known = {id(draft.forward) for draft in self._stack if draft.forward is not None}
+        for frame in reversed(calling.forwards):
+            module = None if id(frame) in known else module_of(frame)
+            # A `forward` that calls that of its base class is one call.
+            if not isinstance(module, nn.Module) or (self._stack and self._stack[-1].holder is module):
+                continue
+            if (path := self._path(module)) is None:
+                continue
+            args, kwargs = arguments_of(frame)
+            draft = self._begin_module(module, path, calling_lines(frame.f_back), args, kwargs)
+            draft.forward = frame
+            self._stack.append(draft)
+            self.direct[path] = None
+
+    def _close(self, draft: Draft, error: BaseException | None) -> None:
+        if draft.forward is not None:
+            draft.forward, draft.error = None, error
+            draft.output = UNSEEN if error is None else None
+
     def _end(self, draft: Draft, output: Any) -> None:
         draft.output = describe(output)
         for tensor in tensors_of(output):
-            made_by = self._producer(tensor)
             # A module hands on what a function inside it made; only one that returns its own input,
             # as Identity does, is the producer itself.
-            if draft.kind == "function" or made_by is None or made_by < draft.index:
-                self._producers[id(tensor)] = (weakref.ref(tensor), draft.index)
+            if draft.kind == "function" or max(self._flow.producers(tensor), default=-1) < draft.index:
+                self._flow.made(tensor, draft.index)
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
-
-    def _producer(self, tensor: torch.Tensor) -> int | None:
-        entry = self._producers.get(id(tensor))
-        # An address is used again once its tensor is gone; the reference tells the two apart.
-        return entry[1] if entry is not None and entry[0]() is tensor else None
 
 
 @functools.lru_cache(maxsize=256)
@@ -363,12 +391,3 @@ def _runs_torchs_forward(cls: Any) -> bool:
     # Statically, for a TorchScript class answers only through an instance.
     forward = inspect.getattr_static(cls, "forward", None)
     return str(getattr(forward, "__module__", "")).startswith("torch.")
-
-
-def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception, and those that it was raised from or while handling."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__

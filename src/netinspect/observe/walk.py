@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from netinspect.observe.describe import tensor_spec
-from netinspect.observe.frames import callable_place, class_place, is_library
+from netinspect.observe.frames import callable_place, class_path, class_place, is_library
+from netinspect.observe.packed import packed_objects, packed_tensors
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
 
@@ -31,9 +32,12 @@ class TensorIdentities:
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
+        self._kept: list[torch.Tensor] = []
+        """What was numbered: unpacked copies would else give their addresses to one another."""
 
     def number(self, tensor: torch.Tensor) -> int:
         """Return the number of a tensor's memory, a new one if it was not met before."""
+        self._kept.append(tensor)
         return self._numbers.setdefault(self._key(tensor), len(self._numbers))
 
     @staticmethod
@@ -92,7 +96,8 @@ def walk_modules(model: nn.Module) -> tuple[Module, ...]:
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, torch.Tensor]]:
     """Yield path, module, name and tensor of every registered parameter and buffer.
 
-    Tied ones come under each of their names, so also all those of a module that has two paths.
+    The packed weights of quantized layers come as buffers: they are state, and get no gradient.
+    Tied tensors come under each of their names, so also all those of a module that has two paths.
     """
     for path, module, alias_of in named_modules(model):
         branch = [(path, module)] if alias_of is None else module.named_modules(prefix=path)
@@ -101,6 +106,9 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, torch
                 for name, tensor in entries.items():
                     if tensor is not None:
                         yield inner_path, inner, name, tensor
+            for attribute, packed in packed_objects(inner):
+                for name, tensor in packed_tensors(packed):
+                    yield inner_path, inner, f"{attribute}.{name}", tensor
 
 
 def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer, ...]]:
@@ -217,7 +225,7 @@ def _describe_class(
         if base not in (nn.Module, object) and issubclass(base, nn.Module)
     )
     file, line = class_place(cls)
-    return cls.__name__, f"{cls.__module__}.{cls.__qualname__}", bases, is_library(cls), file, line
+    return cls.__name__, class_path(cls), bases, is_library(cls), file, line
 
 
 @functools.lru_cache(maxsize=256)
@@ -228,7 +236,8 @@ def _forward_place(cls: Hashable) -> tuple[str | None, int | None]:
 
 def _extra(module: nn.Module) -> str:
     try:
-        return module.extra_repr()
+        # A list of parameters has a line for each.
+        return ", ".join(line.strip() for line in module.extra_repr().split("\n"))
     except (Exception, SystemExit) as error:  # the user's own code; the look goes on without its answer
         return f"<extra_repr raised {type(error).__name__}>"
 

@@ -1,0 +1,97 @@
+"""Steps while they happen: what the hooks and the function mode write down, frozen at the end."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from netinspect.observe.frames import Place, source_line
+from netinspect.records.steps import Step
+from netinspect.records.values import Literal, Structure, Value
+
+UNSEEN = Literal(type="unseen", text="<not seen>")
+"""The output of a layer whose hooks were passed by: what it did is seen, and not what it returned."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A step that is still happening."""
+
+    index: int
+    kind: str
+    name: str
+    qualified_name: str
+    module: str
+    parent: int | None
+    depth: int
+    call: int
+    inputs: Structure
+    producers: tuple[int, ...]
+    parameters: tuple[str, ...]
+    arguments: tuple[str, ...]
+    source: Place | None
+    site: Place | None
+    via: tuple[Place, ...]
+    handled: BaseException | None
+    """The exception that was being handled when the call began; not one of its own."""
+
+    holder: nn.Module | None = None
+    """The module that is called."""
+
+    library: bool = False
+    """Whether it is a call of a module whose class is torch's."""
+
+    forward: types.FrameType | None = None
+    """The frame of a `forward` that was called directly; kept only while it runs, for it keeps all of
+    its variables."""
+
+    output: Value | None = None
+    grad_fn: str | None = None
+    error: BaseException | None = None
+    """What it raised, be it caught further up or not."""
+
+
+def freeze(drafts: Iterable[Draft], failure: BaseException | None) -> tuple[Step, ...]:
+    """Make the records.
+
+    Args:
+        drafts: The steps, in order of their beginning.
+        failure: What ended forward, if it failed: the steps that raised it failed, while one whose
+            exception was caught did not.
+    """
+    fatal = set(map(id, _with_causes(failure)))
+    return tuple(
+        Step(
+            index=draft.index,
+            kind="module" if draft.kind == "module" else "function",
+            name=draft.name,
+            qualified_name=draft.qualified_name,
+            module=draft.module,
+            parent=draft.parent,
+            depth=draft.depth,
+            call=draft.call,
+            inputs=draft.inputs,
+            output=draft.output,
+            source=source_line(draft.source),
+            site=source_line(draft.site),
+            via=tuple(line for place in draft.via if (line := source_line(place)) is not None),
+            producers=draft.producers,
+            parameters=draft.parameters,
+            arguments=draft.arguments,
+            failed=id(draft.error) in fatal,
+            grad_fn=draft.grad_fn,
+        )
+        for draft in drafts
+    )
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception, and those that it was raised from or while handling."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

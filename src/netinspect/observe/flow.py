@@ -1,0 +1,192 @@
+"""What flows from step to step: who made a tensor, and who wrote to the memory behind it."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+
+_WRITES_KEPT = 64
+"""Writes to different parts of one storage that are remembered: a loop over views would else make the
+list of producers grow with the square of its length."""
+
+# The transforms of torch.func hand forward a wrapper; what they wrap has the memory.
+_functorch: Any = torch._C._functorch
+
+_NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
+
+
+class _Part(NamedTuple):
+    """Which elements of a storage a tensor covers."""
+
+    offset: int
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class Flow:
+    """The producers of every tensor that was seen.
+
+    A tensor object is known by its address, with a weak reference that tells it from a later one at the
+    same place. What no step returned may still lie in memory that a step filled, as a view made out of
+    sight does; and what a step returned may since have been written to through another tensor.
+    """
+
+    def __init__(self) -> None:
+        self.mapped = False
+        """Whether a tensor inside `torch.vmap` was met."""
+
+        self._makers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
+        self._storages: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
+        self._writes: dict[int, tuple[StorageWeakRef, dict[_Part, int]]] = {}
+
+    def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        """Indices of the steps that a tensor's values come from; none for what came from outside."""
+        entry = self._makers.get(id(tensor))
+        # An address is used again once its tensor is gone; the reference tells the two apart.
+        if entry is not None and entry[0]() is tensor:
+            makers = entry[1]
+        else:
+            makers = self._out_of_sight(tensor)
+            self._makers[id(tensor)] = weakref.ref(tensor), makers
+        if self._writes:
+            makers += tuple(self.writers(tensor, since=max(makers, default=-1)))
+        return makers
+
+    def writers(self, tensor: torch.Tensor, since: int = -1) -> Iterator[int]:
+        """Yield the steps that wrote to a tensor's memory in place, through whatever tensor."""
+        if not self._writes:
+            return
+        tensor = self.unwrapped(tensor)
+        entry = self._writes.get(_address(tensor))
+        if entry is not None:
+            part = _part(tensor)
+            yield from (
+                index for other, index in entry[1].items() if index > since and _overlap(part, other)
+            )
+
+    def made(self, tensor: torch.Tensor, index: int) -> None:
+        """Note that a step returned a tensor."""
+        self._put(tensor, (index,), owns=not tensor._is_view())
+
+    def wrote(self, tensor: torch.Tensor, index: int) -> None:
+        """Note that a step wrote to a tensor in place."""
+        tensor = self.unwrapped(tensor)
+        if (address := _address(tensor)) == 0:
+            return
+        entry = self._writes.get(address)
+        if entry is None:
+            # The reference keeps the address from being used again, and not the values alive.
+            entry = self._writes[address] = _weak(tensor.untyped_storage()), {}
+        part = _part(tensor)
+        if math.prod(part.sizes) == (end := _end(part)) - part.offset + 1:
+            # It leaves no gap, and so took up what was written within it before, or put an end to it.
+            for other in [each for each in entry[1] if each.offset >= part.offset and _end(each) <= end]:
+                del entry[1][other]
+        entry[1].pop(part, None)
+        entry[1][part] = index
+        if len(entry[1]) > _WRITES_KEPT:
+            del entry[1][next(iter(entry[1]))]
+
+    def pass_on(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
+        """Note that what comes out is from where what went in was, since the call itself is no step."""
+        makers = tuple(dict.fromkeys(maker for tensor in inputs for maker in self.producers(tensor)))
+        for tensor in outputs:
+            self._put(tensor, makers, owns=False)
+
+    def _put(self, tensor: torch.Tensor, makers: tuple[int, ...], *, owns: bool) -> None:
+        entry = weakref.ref(tensor), makers
+        self._makers[id(tensor)] = entry
+        if owns:
+            inner = self.unwrapped(tensor)
+            if inner is not tensor:
+                entry = weakref.ref(inner), makers
+                self._makers[id(inner)] = entry
+            address = _address(inner)
+            known = self._storages.get(address)
+            if known is None or known[0]() is None:
+                self._storages[address] = entry
+
+    def _out_of_sight(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        inner = self.unwrapped(tensor)
+        if inner is not tensor:
+            entry = self._makers.get(id(inner))
+            if entry is not None and entry[0]() is inner:
+                return entry[1]
+        if (address := _address(inner)) == 0:
+            return ()
+        entry = self._storages.get(address)
+        if entry is None or entry[0]() is None:
+            # It came from outside, and so did whatever else lies in its memory.
+            entry = self._storages[address] = weakref.ref(inner), ()
+        return entry[1]
+
+    def unwrapped(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What a transform of torch.func has wrapped; any other tensor itself."""
+        while _functorch.is_functorch_wrapped_tensor(tensor):
+            self.mapped |= _functorch.is_batchedtensor(tensor)
+            tensor = _functorch.get_unwrapped(tensor)
+        return tensor
+
+
+def _address(tensor: torch.Tensor) -> int:
+    """What tells a tensor's storage from others; 0 where it has none."""
+    try:
+        address: int = tensor.untyped_storage()._cdata
+    except _NO_STORAGE:
+        return 0
+    return address
+
+
+def _weak(storage: torch.UntypedStorage) -> StorageWeakRef:
+    return StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+
+
+def _part(tensor: torch.Tensor) -> _Part:
+    return _Part(int(tensor.storage_offset()), tuple(tensor.shape), tensor.stride())
+
+
+def _overlap(one: _Part, other: _Part) -> bool:
+    """Whether two parts of a storage share an element; yes where that cannot be told."""
+    if one == other:
+        return True
+    if 0 in one.sizes or 0 in other.sizes or _end(one) < other.offset or _end(other) < one.offset:
+        return False
+    # Pieces of one tensor are boxes in it: they are apart where they are along some dimension.
+    strides = sorted({*one.strides, *other.strides} - {0}, reverse=True)
+    box, other_box = _box(one, strides), _box(other, strides)
+    if box is None or other_box is None:
+        return True
+    return all(
+        first < second + size and second < first + length
+        for (first, length), (second, size) in zip(box, other_box, strict=True)
+    )
+
+
+def _end(part: _Part) -> int:
+    return part.offset + sum(
+        (size - 1) * stride for size, stride in zip(part.sizes, part.strides, strict=True)
+    )
+
+
+def _box(part: _Part, strides: list[int]) -> list[tuple[int, int]] | None:
+    """Where a part begins and how long it is along each stride; None where it is no box in them."""
+    lengths = dict.fromkeys(strides, 1)
+    for size, stride in zip(part.sizes, part.strides, strict=True):
+        if size > 1 and stride:
+            if lengths[stride] > 1:
+                return None
+            lengths[stride] = size
+    box: list[tuple[int, int]] = []
+    rest, room = part.offset, 0
+    for stride in strides:
+        start, rest = divmod(rest, stride)
+        if room and (room % stride or (start + lengths[stride]) * stride > room):
+            return None
+        box.append((start, lengths[stride]))
+        room = stride
+    return [*box, (rest, 1)]

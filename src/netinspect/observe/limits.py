@@ -1,0 +1,56 @@
+"""What a look could not see, or saw otherwise than the code does: said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import torch
+from torch import nn
+
+from netinspect.observe.recorder import Recorder
+
+
+def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
+    """Tell what could not be seen."""
+    modules = dict(model.named_modules())
+    scripted = [path for path, module in modules.items() if isinstance(module, torch.jit.ScriptModule)]
+    outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
+    if outermost:
+        names = _several([path or type(model).__name__ for path in outermost])
+        yield f"TorchScript shows nothing of what happens inside: {names}"
+    compiled = [
+        path or type(model).__name__
+        for path, module in modules.items()
+        if type(module).__module__.startswith("torch._dynamo")
+        or getattr(module, "_compiled_call_impl", None) is not None
+    ]
+    if compiled:
+        yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
+    if recorder.direct:
+        yield (
+            f"called through .forward(), past their hooks: {_several(recorder.direct)}; their inputs "
+            "are what their variables held at the first step, and their outputs were not seen"
+        )
+    if recorder.hidden:
+        count = sum(recorder.hidden.values())
+        yield (
+            f"forward called {count} time{'s' if count > 1 else ''} modules that are not registered "
+            f"({_several(recorder.hidden)}), as in a plain list: they are no part of the model, "
+            "nor are their parameters"
+        )
+    if recorder.mapped:
+        yield (
+            "inside torch.vmap, shapes are told whole: the dimension that is mapped over comes first, "
+            "and the code there does not see it"
+        )
+    if packed := [name for names in recorder.packed.values() for name in names]:
+        yield f"packed for quantized functions, and told as buffers: {_several(packed)}"
+    if recorder.unread:
+        yield f"packed in C++ objects that do not tell their tensors: {_several(recorder.unread)}"
+    if recorder.elsewhere:
+        yield f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps"
+
+
+def _several(names: Collection[str]) -> str:
+    shown = ", ".join(list(names)[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
