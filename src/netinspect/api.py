@@ -81,6 +81,8 @@ def load(
     args: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
     inputs: Sequence[str] = (),
+    inputs_from: str | None = None,
+    input_files: Sequence[str] = (),
     batch: int | None = None,
     seed: int = 0,
     constructor: Mapping[str, Any] | None = None,
@@ -102,6 +104,9 @@ def load(
         args: Positional arguments of forward, where values are at hand.
         kwargs: Keyword arguments of forward.
         inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
+        inputs_from: A function such as `data.py:make` that returns arguments, a dictionary of keyword
+            arguments, or a pair of both. It is run.
+        input_files: `FILE` or `NAME=FILE`, arrays of NumPy or tensors saved by torch or safetensors.
         batch: First dimension of every input.
         seed: Seed of the weights of a model that is built here, of the inputs, and of whatever
             forward draws.
@@ -130,6 +135,17 @@ def load(
     if isinstance(subject, Trace):
         return subject
     request = InputRequest.parse(tuple(inputs), batch=batch, seed=seed)
+    ways = {
+        "--input": bool(inputs),
+        "--inputs-from": inputs_from is not None,
+        "--input-file": bool(input_files),
+    }
+    if sum(ways.values()) > 1 or (batch is not None and sum(ways.values()) > ways["--input"]):
+        chosen = [name for name, used in ways.items() if used] + ["--batch"] * (batch is not None)
+        raise UsageError(
+            f"inputs come from one place, and {' and '.join(chosen)} were given",
+            hint="leave all but one of them out",
+        )
     target: Target | None = None
     if isinstance(subject, (str, os.PathLike)):
         from netinspect.sources.target import parse_target
@@ -137,13 +153,27 @@ def load(
         target = parse_target(os.fspath(subject), online=online)
         if target.kind == "saved":
             return _read(
-                target, given=bool(inputs or args or kwargs or batch or constructor or training)
+                target,
+                given=any(
+                    (inputs, inputs_from, input_files, args, kwargs, batch, constructor, training)
+                ),
             )
     from netinspect.look import LookOptions, look_at_module, look_at_target
     from netinspect.observe.run import CaptureOptions
 
+    example = None
+    if inputs_from is not None:
+        from netinspect.sources.build import call_function
+        from netinspect.sources.target import parse_target
+
+        example = call_function(parse_target(inputs_from), seed=seed)
+    elif input_files:
+        from netinspect.inputs.files import read_inputs
+
+        example = read_inputs(tuple(input_files))
     options = LookOptions(
         request=request,
+        example=example,
         args=args,
         kwargs=kwargs,
         run=run,
@@ -162,9 +192,7 @@ def load(
         return look_at_module(_checked_module(subject), options)
     from netinspect.sources.build import find_blueprint
 
-    return look_at_target(
-        find_blueprint(target, constructor or {}, seed=seed, online=online), options
-    )
+    return look_at_target(find_blueprint(target, constructor or {}, seed=seed, online=online), options)
 
 
 def save(trace: Trace, file: str | os.PathLike[str]) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from netinspect.errors import LoadError, UsageError
-from netinspect.inputs.choose import Choice, choose_inputs, declared_example, given_arguments
+from netinspect.inputs.choose import Choice, as_call, choose_inputs, declared_example, given_arguments
 from netinspect.inputs.files import place_on
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.search import working_inputs
@@ -46,6 +46,9 @@ class LookOptions:
     request: InputRequest = field(default_factory=InputRequest)
     args: Sequence[Any] | None = None
     kwargs: Mapping[str, Any] | None = None
+    example: Any = None
+    """What the user's own function made: arguments, keyword arguments, or both."""
+
     run: bool = True
     everything: bool = False
     """Run forward if it can be, and look without it otherwise."""
@@ -54,6 +57,11 @@ class LookOptions:
     """`auto`, `meta`, `hollow`, or the device of real tensors."""
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the arguments of forward are at hand."""
+        return not (self.args is None and self.kwargs is None and self.example is None)
 
     @property
     def needs_values(self) -> bool:
@@ -235,8 +243,10 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
 
 
 def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | None) -> Choice:
-    if options.args is not None or options.kwargs is not None:
+    if options.has_values:
         args, kwargs = options.args or (), options.kwargs or {}
+        if options.example is not None:
+            args, kwargs = as_call(model, options.example)
         if target is not None:
             args, kwargs = place_on(model, tuple(args)), place_on(model, dict(kwargs))
         return Choice(given_arguments(model, args, kwargs))

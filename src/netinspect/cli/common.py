@@ -65,11 +65,14 @@ def look(
         trace = api.load(
             target,
             inputs=inputs,
+            inputs_from=model.inputs_from,
+            input_files=model.input_file or (),
+            on=model.on,
             batch=model.batch,
             seed=model.seed,
             constructor=model.constructor(),
             online=model.online,
-            run=run or bool(inputs),
+            run=run or model.asks_to_run or bool(inputs),
             everything=model.save is not None,
             training=model.train,
             grad=grad,
@@ -77,6 +80,9 @@ def look(
             stats=stats,
             code=code,
         )
+    if model.explain_input:
+        for text in explain_inputs(trace):
+            say(text)
     if output.verbose and not output.quiet:
         seconds = time.perf_counter() - started
         versions = trace.versions
@@ -91,6 +97,20 @@ def look(
         if not output.quiet:
             say(f"saved to {model.save}")
     return trace
+
+
+def explain_inputs(trace: Trace) -> Iterator[str]:
+    """Say what forward was given and why, and what was tried on the way."""
+    if not trace.ran:
+        yield "forward was not run, and needed no inputs"
+    for entry in trace.inputs:
+        yield f"input {entry.spec or entry.name}: {entry.origin}"
+    for number, attempt in enumerate(trace.attempts, start=1):
+        yield f"try {number}: {' '.join(attempt.inputs) or 'no arguments'}"
+        yield f"  because: {attempt.why}"
+        yield f"  outcome: {attempt.outcome}"
+    if trace.ran and not trace.attempts:
+        yield "nothing had to be tried"
 
 
 def _project_target(settings: Settings) -> str | None:

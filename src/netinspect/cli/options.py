@@ -106,10 +106,47 @@ class ModelOptions:
             "-i",
             metavar="SPEC",
             envvar="NETINSPECT_INPUT",
-            help="An input, such as 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999; repeatable.",
+            help="An input, such as 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999; repeatable. "
+            "Without any, they are found out.",
             rich_help_panel=_INPUT,
         ),
     ] = None
+    inputs_from: Annotated[
+        str | None,
+        typer.Option(
+            "--inputs-from",
+            metavar="FILE:FUNCTION",
+            help="Call that function for the arguments of forward.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
+    input_file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-file",
+            metavar="[NAME=]FILE",
+            help="Read an input: .npy, .npz, .pt or .safetensors, tensors only; repeatable.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
+    explain_input: Annotated[
+        bool,
+        typer.Option(
+            "--explain-input",
+            help="Say on stderr how the inputs were found.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = False
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="WHERE",
+            envvar="NETINSPECT_ON",
+            help="auto, meta (no weights), hollow (weights of zeros, no memory), cpu or cuda.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = "auto"
     batch: Annotated[
         int | None,
         typer.Option(
@@ -166,6 +203,11 @@ class ModelOptions:
     ] = None
     typed: frozenset[str] = frozenset()
     """The names of the options that stood on the command line itself, as against a setting."""
+
+    @property
+    def asks_to_run(self) -> bool:
+        """Whether something was given that is for a forward only."""
+        return bool(self.inputs_from or self.input_file or self.explain_input)
 
     def constructor(self) -> dict[str, Any]:
         """Read the `--arg` entries.

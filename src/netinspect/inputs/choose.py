@@ -241,6 +241,27 @@ def live_example(model: nn.Module) -> list[Argument] | None:
     return [replace(each, record=replace(each.record, origin=origin)) for each in arguments]
 
 
+def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Read what a user's function returned as the arguments of `forward`.
+
+    Args:
+        model: The live module.
+        value: A pair of positional and keyword arguments; a dictionary by the names of arguments; a
+            tuple of arguments; or a single one.
+    """
+    if (
+        isinstance(value, (tuple, list))
+        and len(value) == 2
+        and isinstance(value[0], (tuple, list))
+        and isinstance(value[1], dict)
+    ):
+        return tuple(value[0]), dict(value[1])
+    names = forward_names(model)
+    if isinstance(value, dict) and (names.takes_any_name or {*value} <= {*names.names}):
+        return (), dict(value)
+    return (tuple(value) if type(value) is tuple else (value,)), {}
+
+
 def tensors_in_value(value: Any) -> bool:
     """Whether a value is a tensor, or holds one."""
     return next(tensors_of(value), None) is not None

@@ -73,7 +73,7 @@ def infer(
     try:
         passed = _search(trials, facts, given, known, frozen)
         if passed is not None:
-            passed = _polish(trials, passed, facts, frozen)
+            passed = _polish(trials, passed, facts, frozen, frozenset(known))
     except Exhausted:
         passed = passed or next(
             (trial for trial in (trials.best(),) if trial and not trial.failure), None
@@ -222,14 +222,16 @@ def _alternatives(facts: Facts) -> list[Guess]:
 # --- what passes, made as people would write it --------------------------------------------------
 
 
-def _polish(trials: Trials, trial: Trial, facts: Facts, frozen: frozenset[str]) -> Trial:
+def _polish(
+    trials: Trials, trial: Trial, facts: Facts, frozen: frozenset[str], known: frozenset[str]
+) -> Trial:
     for name in list(trial.candidate):
         if name not in frozen:
             trial = _with_batch(trials, trial, name, facts)
             trial = _with_usual_side(trials, trial, name)
             trial = _with_floats(trials, trial, name, facts)
             trial = _within_range(trial, name, facts)
-    return _with_fixing_layers(trial)
+    return _with_fixing_layers(trial, frozen | known)
 
 
 def _with_batch(trials: Trials, trial: Trial, name: str, facts: Facts) -> Trial:
@@ -310,7 +312,7 @@ def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
     return trial
 
 
-def _with_fixing_layers(trial: Trial) -> Trial:
+def _with_fixing_layers(trial: Trial, settled: frozenset[str]) -> Trial:
     """Name the Linear behind a flatten that allows this size of image and hardly another one."""
     steps = trial.forward.steps
     for step in steps:
@@ -325,7 +327,7 @@ def _with_fixing_layers(trial: Trial) -> Trial:
             continue
         for name in sources_of(step, steps):
             guess = trial.candidate.get(name)
-            if guess is not None and len(guess.spec.shape) >= 3:
+            if guess is not None and name not in settled and len(guess.spec.shape) >= 3:
                 reason = f"solved from {step.module}.in_features = {math.prod(sizes)}"
                 fixed = Guess(spec=guess.spec, reason=reason, solved=guess.solved)
                 return Trial({**trial.candidate, name: fixed}, trial.forward, trial.said)

@@ -7,11 +7,13 @@ import os.path
 from netinspect import units
 from netinspect.records.reports.common import Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
+from netinspect.records.trace import Input
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
 from netinspect.render.document import Line, line
 
 # What is installed is named from its package on, wherever the virtual environment is.
 _PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_LANES = {"meta": ", on the meta device", "hollow": ", with hollow weights"}
 _BRACKETS = {"tuple": "()", "list": "[]", "dict": "{}", "arguments": ("", "")}
 
 
@@ -89,14 +91,30 @@ def run_notes(subject: Subject) -> list[Line]:
     """How forward was run, and what went otherwise than hoped."""
     notes: list[Line] = []
     if subject.ran:
-        inputs = ", ".join(f"{entry.name} = {value(entry.value)}" for entry in subject.inputs)
-        origins = "; ".join(dict.fromkeys(entry.origin for entry in subject.inputs))
-        text = f"input: {inputs} ({origins})" if inputs else "input: none"
-        notes.append(line((f"{text}; {subject.mode} mode", "dim")))
+        how = f"{subject.mode} mode{_LANES.get(subject.lane, '')}"
+        notes.append(line((f"input: {chosen_inputs(subject.inputs)}; {how}", "dim")))
     notes += [line((f"note: {warning}", "yellow")) for warning in subject.warnings]
     if subject.failure is not None:
         notes.append(line((f"FAILED: {subject.failure.summary}; up to there it is shown", "bold red")))
     return notes
+
+
+def chosen_inputs(inputs: tuple[Input, ...]) -> str:
+    """Spell what forward was given and why, as `x = 1x1x28x28 float32 (the model's own example)`."""
+    if not inputs:
+        return "none"
+    shared = len({entry.origin for entry in inputs}) == 1
+    entries = [
+        f"{entry.name} = {_sizes_and_dtype(entry.value)}" + ("" if shared else f" ({entry.origin})")
+        for entry in inputs
+    ]
+    return ", ".join(entries) + (f" ({inputs[0].origin})" if shared else "")
+
+
+def _sizes_and_dtype(item: Value) -> str:
+    if isinstance(item, TensorSpec):
+        return f"{'x'.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
+    return value(item)
 
 
 def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:

@@ -108,6 +108,23 @@ def find_blueprint(
     )
 
 
+def call_function(target: Target, *, seed: int = 0) -> Any:
+    """Call a function without arguments that a target names, such as one that makes inputs.
+
+    Raises:
+        LoadError: It does not import, is no function, or raises.
+    """
+    blueprint = find_blueprint(target, {}, seed=seed)
+    if not callable(blueprint.found) or isinstance(blueprint.found, nn.Module):
+        raise LoadError(
+            f"{target.text} is {_indefinite(type(blueprint.found).__name__)}, not a function",
+            hint="name a function without arguments that returns what forward shall be called with",
+        )
+    with preserved_randomness(), preserved_defaults(), _user_code(f"cannot call {target.text}"):
+        seed_everything(seed)
+        return blueprint.found()
+
+
 def build_module(
     target: Target, arguments: Mapping[str, Any], *, seed: int, online: bool = False
 ) -> nn.Module:
