@@ -106,8 +106,8 @@ def check_name(library: str, name: str, *, online: bool) -> None:
     elsewhere = [each for each in LIBRARIES if each != library and _has(each, name)]
     raise LoadError(
         f"{library} has no model {name!r}",
-        hint=closest(name, known)
-        or (f"{elsewhere[0]} has one: {elsewhere[0]}:{name}" if elsewhere else None)
+        hint=(f"{elsewhere[0]} has one: {elsewhere[0]}:{name}" if elsewhere else None)
+        or closest(name, known)
         or f"netinspect models {library}: lists them",
     )
 

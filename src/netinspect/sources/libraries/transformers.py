@@ -85,7 +85,7 @@ def _from_settings(library: Any, settings: dict[str, Any], origin: str) -> Calla
         raise LoadError(
             f"{origin} is for no model that transformers {library.__version__} knows",
             cause=f"model_type is {model_type!r}, architectures is {settings.get('architectures')!r}",
-            hint=closest(str(model_type), model_names("transformers"))
+            hint=closest(model_type or "", model_names("transformers"))
             or "a newer version of transformers may know it",
         )
     # A class of the library is meant, though the configuration names code beside it too.
