@@ -29,7 +29,7 @@ from netinspect.sources.build import Blueprint, Lane
 _WORTH_META = 150_000_000
 """Elements from which on real kernels take longer than what the meta device brings along to import."""
 
-_MAXIMUM_HOLLOW = 6_000_000_000
+_MAXIMUM_HOLLOW = 2_000_000_000
 _MAXIMUM_REAL = 1_500_000_000
 """Elements up to which a model is run with kernels, and with weights, without being asked to."""
 
@@ -173,9 +173,9 @@ class _Lanes:
         return bool(self._waiting)
 
 
-def _settled(trace: Trace) -> tuple[str, ...]:
-    """The inputs that a stopped search had come to."""
-    return tuple(each.spec for each in trace.inputs) if trace.attempts else ()
+def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:
+    """The inputs that a stopped search had come to, with their reasons."""
+    return tuple((each.spec, each.origin) for each in trace.inputs) if trace.attempts else ()
 
 
 def _is_of_the_lane(failure: Failure, lane: Lane) -> bool:

@@ -100,8 +100,10 @@ def choose_inputs(
         known={
             **known_inputs(facts, target),
             **{
-                spec.name or facts.names.at(index): Guess(spec=spec, reason="found on other tensors")
-                for index, spec in enumerate(map(parse_spec, request.start))
+                parse_spec(text).name or facts.names.at(index): Guess(
+                    spec=parse_spec(text), reason=reason
+                )
+                for index, (text, reason) in enumerate(request.start)
             },
         },
         stops_at=stops_at,

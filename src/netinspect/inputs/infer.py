@@ -18,12 +18,12 @@ from netinspect.inputs.consumers import first_layer_guess, guess_for_layer
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, spell, tensor
 from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
-from netinspect.inputs.repair import repairs
+from netinspect.inputs.repair import is_unbatched, repairs
 from netinspect.inputs.signature import ForwardArgument
 from netinspect.inputs.solve import solve
 from netinspect.inputs.trials import Exhausted, Stopped, Trial, Trials, sources_of
 from netinspect.observe.run import Forward
-from netinspect.records.steps import Failure
+from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Attempt
 from netinspect.records.values import tensors_in
 
@@ -227,24 +227,21 @@ def _polish(
 ) -> Trial:
     for name in list(trial.candidate):
         if name not in frozen:
-            trial = _with_batch(trials, trial, name, facts)
+            trial = _with_batch(trials, trial, name)
             trial = _with_usual_side(trials, trial, name)
-            trial = _with_floats(trials, trial, name, facts)
+            trial = _with_floats(trials, trial, name)
             trial = _within_range(trial, name, facts)
     return _with_fixing_layers(trial, frozen | known)
 
 
-def _with_batch(trials: Trials, trial: Trial, name: str, facts: Facts) -> Trial:
-    """Convolutions also take one example without a batch; nobody means that."""
+def _with_batch(trials: Trials, trial: Trial, name: str) -> Trial:
+    """See `is_unbatched`."""
     guess = trial.candidate[name]
-    for step in trial.forward.steps:
-        if name in step.arguments and step.name.startswith("conv") and step.name[-1:] == "d":
-            if len(guess.spec.shape) == int(step.name[-2]) + 1:
-                spec = guess.spec.with_shape((1, *guess.spec.shape))
-                batched = {**trial.candidate, name: Guess(spec=spec, reason=guess.reason)}
-                other = trials.run(batched, f"{name} with a batch dimension")
-                return other if other.failure is None else trial
-            return trial
+    if any(name in step.arguments and is_unbatched(step, guess) for step in trial.forward.steps):
+        spec = guess.spec.with_shape((1, *guess.spec.shape))
+        batched = {**trial.candidate, name: Guess(spec=spec, reason=guess.reason)}
+        other = trials.run(batched, f"{name} with a batch dimension")
+        return other if other.failure is None else trial
     return trial
 
 
@@ -279,7 +276,7 @@ def _with_usual_side(trials: Trials, trial: Trial, name: str) -> Trial:
     return trial
 
 
-def _with_floats(trials: Trials, trial: Trial, name: str, facts: Facts) -> Trial:
+def _with_floats(trials: Trials, trial: Trial, name: str) -> Trial:
     """Integers only where they are needed: a number that is multiplied was meant to be a float."""
     guess = trial.candidate[name]
     if guess.firm or guess.spec.dtype != "int64":
@@ -299,7 +296,7 @@ def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
     rows = [
         facts.shapes[weight][0]
         for step in steps
-        if step.name == "embedding" and name in sources_of(step, steps)
+        if step.name == "embedding" and _takes(step, name, steps)
         for weight in step.parameters
         if facts.shapes.get(weight)
     ]
@@ -310,6 +307,19 @@ def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
             {**trial.candidate, name: Guess(spec=spec, reason=reason)}, trial.forward, trial.said
         )
     return trial
+
+
+_AS_IT_IS = frozenset(
+    "view reshape to long squeeze unsqueeze contiguous flatten getitem clone int".split()
+)
+
+
+def _takes(step: Step, name: str, steps: tuple[Step, ...]) -> bool:
+    """Whether a step is given an argument itself, at most in another shape."""
+    if name in step.arguments:
+        return True
+    makers = [steps[index] for index in step.producers]
+    return any(maker.name in _AS_IT_IS and _takes(maker, name, steps) for maker in makers)
 
 
 def _with_fixing_layers(trial: Trial, settled: frozenset[str]) -> Trial:

@@ -27,6 +27,12 @@ def known_inputs(facts: Facts, target: str | None) -> Candidate:
     return {}
 
 
+def guess_of_library(name: str, facts: Facts) -> Guess | None:
+    """Guess one more argument of a model of transformers; None where its name is none of theirs."""
+    make = _MODALITIES.get(name)
+    return make(facts) if make is not None and facts.config is not None else None
+
+
 def _first_name(facts: Facts) -> str:
     return next(iter(facts.names.names), "0")
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from netinspect.inputs.consumers import guess_for_layer, guess_for_weight
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
+from netinspect.inputs.libraries import guess_of_library
 from netinspect.inputs.names import guess_by_name
 from netinspect.inputs.trials import Trial, sources_of
 from netinspect.records.steps import Failure, Step
 
-_INTEGERS = ("Long", "Int", "int64", "integer")
-_FLOATS = ("Float", "Double", "Half", "BFloat16", "floating")
+_NUMBERS = re.compile(r"long|\bint|float|double|half", re.IGNORECASE)
 _WANTS_INTEGERS = (
     "tensors used as indices must be",
     "Expected tensor for argument #1 'indices'",
@@ -39,6 +39,7 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
     if step is not None:
         yield from _as_its_layer_wants(candidate, step, facts)
         yield from _channels_last(candidate, culprits, step, facts)
+    yield from _with_batch_dimension(trial)
     yield from _of_another_dtype(candidate, culprits, failure)
     yield from _of_another_rank(candidate, culprits, failure)
     yield from _with_one_more(candidate, failure, facts)
@@ -64,6 +65,22 @@ def _as_its_layer_wants(candidate: Candidate, step: Step, facts: Facts) -> Itera
             or len(guess.spec.shape) != len(current.spec.shape)
         ):
             yield {**candidate, name: guess}
+
+
+def _with_batch_dimension(trial: Trial) -> Iterator[Candidate]:
+    """Convolutions also take one example without a batch; nobody means that."""
+    for step in trial.forward.steps:
+        for name in step.arguments:
+            guess = trial.candidate.get(name)
+            if guess is not None and is_unbatched(step, guess):
+                batched = replace(guess, spec=guess.spec.with_shape((1, *guess.spec.shape)))
+                yield {**trial.candidate, name: batched}
+
+
+def is_unbatched(step: Step, guess: Guess) -> bool:
+    """Whether a step convolves an argument as one example."""
+    match = re.fullmatch(r"conv(?:_transpose)?(\d)d", step.name)
+    return match is not None and len(guess.spec.shape) == int(match[1]) + 1
 
 
 def _channels_last(
@@ -99,7 +116,7 @@ def _of_another_dtype(
         return
     wants_integers = any(text in message for text in _WANTS_INTEGERS)
     mixes = "dtype" in message or "type" in message
-    if not wants_integers and not (mixes and any(each in message for each in (*_INTEGERS, *_FLOATS))):
+    if not wants_integers and not (mixes and _NUMBERS.search(message)):
         return
     for name in culprits:
         is_float = candidate[name].spec.dtype.startswith(("float", "bfloat"))
@@ -182,7 +199,11 @@ def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iter
     for text in texts:
         for name in facts.names.names:
             if name not in candidate and re.search(rf"\b{re.escape(name)}\b", text):
-                guess = guess_by_name(name, candidate, facts) or _like_the_first(candidate, name)
+                guess = (
+                    guess_of_library(name, facts)
+                    or guess_by_name(name, candidate, facts)
+                    or _like_the_first(candidate, name)
+                )
                 if guess is not None:
                     yield {
                         **candidate,

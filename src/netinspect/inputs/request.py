@@ -17,8 +17,8 @@ class InputRequest:
     """First dimension of every input; None to leave it."""
 
     seed: int = 0
-    start: tuple[str, ...] = ()
-    """Specs to begin a search with, as one on other tensors had come to them."""
+    start: tuple[tuple[str, str], ...] = ()
+    """Specs with their reasons to begin a search with, as one on other tensors had come to them."""
 
     @classmethod
     def parse(

@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -67,7 +67,9 @@ class Blueprint:
             seed_everything(self.seed)
             if lane == "meta":
                 with torch.device("meta"):
-                    return self._construct(), lane
+                    model = self._construct()
+                _suit_meta(model)
+                return model, lane
             if lane == "hollow":
                 with Hollow() as hollow:
                     model = self._construct()
@@ -76,6 +78,15 @@ class Blueprint:
 
     def _construct(self) -> nn.Module:
         return _construct(self.target, self.name, self.found, self.arguments)
+
+
+def _suit_meta(model: nn.Module) -> None:
+    """Have transformers multiply by experts in batches: on the meta device its groups want bfloat16."""
+    choose = getattr(model, "set_experts_implementation", None)
+    is_bfloat16 = any(parameter.dtype is torch.bfloat16 for parameter in model.parameters())
+    if callable(choose) and not is_bfloat16:
+        with suppress(ValueError):  # a model without experts
+            choose("batched_mm")
 
 
 def find_blueprint(

@@ -149,7 +149,7 @@ def _automatic(library: Any, config: Any) -> Any:
     classes: list[Any] = [each for each in offered if hasattr(each, "_model_mapping")]
     first = [each for name in _FIRST for each in classes if each.__name__ == name]
     for each in [*first, *classes]:
-        if type(config) in each._model_mapping:
+        if each._model_mapping is not None and type(config) in each._model_mapping:
             return each
     raise LoadError(
         f"transformers has no model for a {type(config).__name__} alone",
