@@ -120,7 +120,7 @@ def test_a_failure_in_plain_python_names_its_line(tmp_path: Path) -> None:
     assert (found.exception, found.message) == ("KeyError", "'missing'")
     assert found.place is not None
     assert (found.place.line, found.place.text) == (4, "return {}['missing']")
-    assert found.operands == ()
+    assert [(each.name, each.spec.shape) for each in found.operands] == [("x", (2, 2))]
     assert found.explanation is None
 
 

@@ -11,7 +11,6 @@ from netinspect.analyze.steps import list_steps
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.summary import SORT_KEYS, summarize
 from netinspect.analyze.tree import grow_tree
-from netinspect.errors import UsageError
 from netinspect.observe.walk import named_modules
 from netinspect.records.saved import dump_trace, parse_trace
 from tests.analyze.looks import ODD, SAMPLES, trace_of, unique_parameters

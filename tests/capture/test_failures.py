@@ -69,7 +69,11 @@ def test_plain_python_code(
 ) -> None:
     trace = look(failing.Plain(act), rows(2, 3))
     failure = failure_of(trace)
-    assert (failure.type, failure.step, failure.module) == (type_name, None, "child")
+    assert (failure.type, failure.module) == (type_name, "child")
+    # It points to the call of the module whose code it was.
+    assert failure.step is not None
+    step = trace.steps[failure.step]
+    assert (step.kind, step.module) == ("module", "child")
     assert failure.message.startswith(message)
     assert place_of(failure) == line
     assert [step.module for step in trace.steps if step.kind == "module" and step.failed] == [
@@ -107,14 +111,16 @@ def test_a_hook(when: str) -> None:
     finally:
         handle.remove()
     failure = failure_of(trace)
-    assert (failure.step, failure.module) == (None, "0" if when == "global" else "1")
+    assert failure.module == ("0" if when == "global" else "1")
+    assert failure.step is not None
+    assert trace.steps[failure.step].module == failure.module
     assert place_of(failure) == "return 1 / 0"
 
 
 def test_an_argument_too_many() -> None:
     trace = look(nn.Linear(3, 3), rows(2, 3), rows(2, 3))
     failure = failure_of(trace)
-    assert (failure.type, failure.step, failure.module, failure.place) == ("TypeError", None, "", None)
+    assert (failure.type, failure.step, failure.module, failure.place) == ("TypeError", 0, "", None)
 
 
 def test_a_train_that_raises_is_the_models_failure() -> None:

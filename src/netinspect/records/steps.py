@@ -79,7 +79,8 @@ class Failure:
     """Why `forward` did not return."""
 
     step: int | None
-    """Index of the innermost step that raised; None where it was plain Python code."""
+    """Index of the innermost step that raised: a function, or a module where the Python code of its
+    forward or of a hook did. None where no step was under way."""
 
     module: str
     """Path of the module in whose `forward` it was raised."""

@@ -51,6 +51,12 @@ class Diagnosis:
     """The modules from the root to the one that failed, each as `path (Class)`."""
 
     operands: tuple[Operand, ...]
+    """The tensors that the failing call was given."""
+
+    made: tuple[Operand, ...]
+    """Where plain Python code of a module failed: the tensors that it made last, under the calls that
+    made them."""
+
     explanation: str | None
     """The arithmetic that does not work out; None where nothing beyond the message is known."""
 
