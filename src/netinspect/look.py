@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from netinspect.inputs.files import place_on
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.search import working_inputs
 from netinspect.observe.run import CaptureOptions, capture
+from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure
 from netinspect.records.trace import Trace
 from netinspect.sources.build import Blueprint, Lane
@@ -36,6 +38,8 @@ _MAXIMUM_REAL = 1_500_000_000
 _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
+_ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
+_VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_WEIGHTS = re.compile(r"single memory location|view size is not|view_as_complex|stride")
 
 
@@ -54,7 +58,7 @@ class LookOptions:
     """Run forward if it can be, and look without it otherwise."""
 
     on: str = "auto"
-    """`auto`, `meta`, `hollow`, or the device of real tensors."""
+    """`auto`, `meta`, `hollow`, `fake`, or the device of real tensors."""
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
 
@@ -95,31 +99,45 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
     reported: Trace | None = None
     lanes = _Lanes(blueprint, options)
     for wanted in lanes:
-        try:
-            model, lane = blueprint.build(wanted)
-        except LoadError as error:
-            lanes.failed_to_build(error)
-            continue
-        if lanes.puts_off(model, lane):
-            continue
-        if wanted == "real" and options.on not in ("auto", "cpu"):
-            model = _moved(model, options.on)
-        notes += lanes.building_notes(lane)
-        trace = _look(model, lane, options, target=target)
+        with _entered(wanted):
+            try:
+                model, lane = blueprint.build(wanted)
+            except LoadError as error:
+                lanes.failed_to_build(error)
+                continue
+            if lanes.puts_off(model, lane):
+                continue
+            if wanted == "real" and options.on not in ("auto", "cpu"):
+                model = _moved(model, options.on)
+            notes += lanes.building_notes(lane)
+            trace = _look(model, lane, options, target=target)
         trace = replace(trace, warnings=(*notes, *trace.warnings))
         if trace.failure is None or not _is_of_the_lane(trace.failure, lane):
             return trace
-        reported = trace
+        if reported is None or len(trace.steps) > len(reported.steps):
+            reported = trace
         elements = sum(parameter.numel() for parameter in model.parameters())
         if lanes.can_go_on(elements):
             notes.append(_why(trace.failure, lane))
             options = replace(options, request=replace(options.request, start=_settled(trace)))
-        else:
+        elif reported is not None:
             limit = f"{_why(trace.failure, lane, fell_back=False)}; the trace ends there"
-            return replace(trace, warnings=(*trace.warnings, limit))
+            return replace(reported, warnings=(*reported.warnings, limit))
     if reported is not None:
         return reported
     raise lanes.error
+
+
+@contextmanager
+def _entered(lane: Lane) -> Iterator[None]:
+    """Make whatever is made fake, where that is the lane; the others are made by the blueprint."""
+    if lane != "fake":
+        yield
+        return
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True):
+        yield
 
 
 class _Lanes:
@@ -131,12 +149,12 @@ class _Lanes:
         self._waiting: list[Lane] = []
         self._tried: list[Lane] = []
         self._notes: list[str] = []
-        if options.on == "meta" or options.on == "hollow":
+        if options.on in ("meta", "hollow", "fake"):
             self._waiting = [options.on]  # type: ignore[list-item]
         elif options.on != "auto" or options.needs_values:
             self._waiting = ["real"]
         elif blueprint.target.kind == "library":
-            self._waiting = ["meta", "hollow", "real"]
+            self._waiting = ["meta", "hollow", "fake", "real"]
         else:
             self._waiting = ["hollow", "real"]
 
@@ -151,7 +169,7 @@ class _Lanes:
             return False
         if sum(parameter.numel() for parameter in model.parameters()) < _WORTH_META:
             return False
-        self._waiting = ["meta", "hollow", *self._waiting]
+        self._waiting = ["meta", "hollow", "fake", *self._waiting]
         return True
 
     def failed_to_build(self, error: LoadError) -> None:
@@ -168,8 +186,11 @@ class _Lanes:
 
     def can_go_on(self, elements: int) -> bool:
         """Whether another kind of tensors is left that a model of such a size can be run on."""
-        limits = {"meta": elements, "hollow": _MAXIMUM_HOLLOW, "real": _MAXIMUM_REAL}
-        self._waiting = [lane for lane in self._waiting if elements <= limits[lane]]
+        limits = {"hollow": _MAXIMUM_HOLLOW, "real": _MAXIMUM_REAL}
+        self._waiting = [lane for lane in self._waiting if elements <= limits.get(lane, elements)]
+        if "hollow" in self._tried or "hollow" in self._waiting:
+            # Fake tensors have no values either: they are for what is too large for kernels.
+            self._waiting = [lane for lane in self._waiting if lane != "fake"]
         return bool(self._waiting)
 
 
@@ -179,8 +200,8 @@ def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:
 
 
 def _is_of_the_lane(failure: Failure, lane: Lane) -> bool:
-    if lane == "meta":
-        return failure.type == "NotImplementedError" or bool(_NEEDS_VALUES.search(failure.message))
+    if lane in ("meta", "fake"):
+        return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
     return lane == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
 
 
@@ -204,7 +225,7 @@ def _moved(model: nn.Module, device: str) -> nn.Module:
         raise UsageError(
             f"cannot look on {device}",
             cause=str(error).partition("\n")[0],
-            hint="--on takes auto, meta, hollow, cpu or a device that torch has, such as cuda:0",
+            hint="--on takes auto, meta, hollow, fake, cpu or a device that torch has, such as cuda:0",
         ) from error
 
 
@@ -218,6 +239,8 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
             if options.run:
                 raise
             warnings = (f"saved without a forward: {error.message}",)
+    if lane == "hollow" and choice is not None:
+        warnings += (_ZEROS,)
     trace = capture(
         model,
         choice.arguments if choice is not None else None,

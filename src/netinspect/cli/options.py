@@ -143,7 +143,7 @@ class ModelOptions:
             "--on",
             metavar="WHERE",
             envvar="NETINSPECT_ON",
-            help="auto, meta (no weights), hollow (weights of zeros, no memory), cpu or cuda.",
+            help="auto, meta (no weights), hollow (weights of zeros), fake, cpu or cuda.",
             rich_help_panel=_INPUT,
         ),
     ] = "auto"

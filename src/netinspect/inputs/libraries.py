@@ -11,6 +11,7 @@ from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 
 _MAXIMUM_SIDE = 1024
+_GRID = 4
 
 
 def known_inputs(facts: Facts, target: str | None) -> Candidate:
@@ -137,11 +138,32 @@ def _features(facts: Facts) -> Guess:
     return tensor(1, 100, bins, reason=f"config: {bins} features a frame")
 
 
+def _patches(facts: Facts) -> Guess | None:
+    """Images as rows of patches, as Qwen's vision models take them, with a grid of 4 x 4 x 4."""
+    patch = facts.setting("patch_size")
+    if "grid_thw" not in facts.names.names or not isinstance(patch, int):
+        return None
+    channels = facts.setting("in_channels", "in_chans", "num_channels") or 3
+    size = channels * (facts.setting("temporal_patch_size") or 1) * patch * patch
+    return tensor(
+        _GRID**3, size, reason=f"config.patch_size = {patch}, a grid of {_GRID}x{_GRID}x{_GRID}"
+    )
+
+
+def _grid(facts: Facts) -> Guess:
+    return tensor(
+        1, 3, dtype="int64", low=_GRID, high=_GRID, reason=f"a grid of {_GRID}x{_GRID}x{_GRID}"
+    )
+
+
 def _audio(facts: Facts) -> Guess:
     return tensor(1, 16_000, reason="a second of audio at 16 kHz")
 
 
-_MODALITIES: dict[str, Callable[[Facts], Guess]] = {
+_MODALITIES: dict[str, Callable[[Facts], Guess | None]] = {
+    "hidden_states": _patches,
+    "grid_thw": _grid,
+    "image_grid_thw": _grid,
     "input_ids": _ids,
     "decoder_input_ids": _ids,
     "pixel_values": _pixels,

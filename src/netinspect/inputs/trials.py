@@ -15,7 +15,7 @@ from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Attempt
 
 MAXIMUM_TRIALS = 120
-SECONDS = 30.0
+SECONDS = 20.0
 
 
 class Exhausted(Exception):

@@ -236,7 +236,9 @@ def _layout(tensor: torch.Tensor) -> tuple[Any, ...]:
 def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
     """A tensor's storage; None where it has none, or holds no values."""
     try:
-        return None if tensor.is_meta else tensor.untyped_storage()
+        storage = tensor.untyped_storage()
+        # A fake tensor names a device of its own, and its storage is on the meta device all the same.
+        return None if storage.device.type == "meta" else storage
     except _NO_STORAGE:
         return None
 

@@ -88,7 +88,7 @@ def capture(
     target: str | None = None,
     example: Sequence[str] = (),
     forward: Forward | None = None,
-    lane: OneOf["real", "meta", "hollow"] = "real",
+    lane: OneOf["real", "meta", "hollow", "fake"] = "real",
     attempts: Sequence[Attempt] = (),
 ) -> Trace:
     """Look at a model, and leave it as it was.

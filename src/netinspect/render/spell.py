@@ -13,7 +13,7 @@ from netinspect.render.document import Line, line
 
 # What is installed is named from its package on, wherever the virtual environment is.
 _PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_LANES = {"meta": ", on the meta device", "hollow": ", with hollow weights"}
+_LANES = {"meta": ", on the meta device", "hollow": ", with hollow weights", "fake": ", on fake tensors"}
 _BRACKETS = {"tuple": "()", "list": "[]", "dict": "{}", "arguments": ("", "")}
 
 
@@ -133,7 +133,9 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:
         text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
     notes = [line((text, "bold"))]
     notes += [
-        line(f"tied: {' = '.join(tie.names)}, {units.plural(tie.elements, 'value')} counted once")
+        line(
+            f"tied: {' = '.join(name or 'the model itself' for name in tie.names)}, {units.plural(tie.elements, 'value')} counted once"
+        )
         for tie in ties
     ]
     return notes

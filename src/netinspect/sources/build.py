@@ -25,7 +25,7 @@ from netinspect.sources.hollow import Hollow
 from netinspect.sources.libraries.network import network
 from netinspect.sources.target import Target
 
-Lane = Literal["real", "meta", "hollow"]
+Lane = Literal["real", "meta", "hollow", "fake"]
 """What the tensors of a model are: see `Trace.lane`."""
 
 MAIN_CLASS = "MODEL"
