@@ -208,14 +208,12 @@ def _is_of_the_lane(failure: Failure, lane: Lane) -> bool:
 def _why(failure: Failure, lane: Lane, *, fell_back: bool = True) -> str:
     place = failure.place
     where = f" ({place.text} in line {place.line} of {place.file})" if place and place.text else ""
-    if lane == "meta":
-        why = f"forward needs values, which tensors on the meta device do not have{where}"
-        if fell_back:
-            why += "; it ran with weights of zeros instead, and a branch that depends on values went their way"
-        return why
-    return f"forward does to its weights what hollow ones do not bear{where}" + (
-        "; it ran with real ones instead" if fell_back else ""
-    )
+    if lane in ("meta", "fake"):
+        kind = "tensors on the meta device" if lane == "meta" else "fake tensors"
+        why, instead = f"forward needs values, which {kind} do not have{where}", "others"
+    else:
+        why, instead = f"forward does to its weights what hollow ones do not bear{where}", "real ones"
+    return f"{why}; it ran on {instead} instead" if fell_back else why
 
 
 def _moved(model: nn.Module, device: str) -> nn.Module:

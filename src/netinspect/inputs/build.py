@@ -9,8 +9,10 @@ from netinspect.inputs.spec import InputSpec
 
 def build_value(
     spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu"
-) -> torch.Tensor | list[torch.Tensor]:
-    """Make what a spec stands for: one tensor, or a list of them; see `build_tensor`."""
+) -> torch.Tensor | list[torch.Tensor] | bool | None:
+    """Make what a spec stands for: a tensor, a list of them, or a literal; see `build_tensor`."""
+    if spec.literal is not None:
+        return None if spec.literal == "None" else spec.literal == "True"
     if not spec.listed:
         return build_tensor(spec, generator, device)
     return [build_tensor(spec, generator, device) for _ in range(spec.listed)]

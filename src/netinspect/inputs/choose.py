@@ -23,7 +23,7 @@ from netinspect.inputs.infer import infer
 from netinspect.inputs.libraries import known_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import ForwardNames, forward_names
-from netinspect.inputs.spec import DTYPES, InputSpec, parse_spec
+from netinspect.inputs.spec import DTYPES, InputSpec, is_name, parse_spec
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import describe, tensors_of
 from netinspect.observe.run import CaptureOptions, Forward, observe
@@ -73,7 +73,7 @@ def choose_inputs(
     """
     stated = _stated_specs(model, request)
     facts = read_facts(model)
-    settled = {spec.name or facts.names.at(index) for index, (spec, _) in enumerate(stated or ())}
+    settled = {spec.head or facts.names.at(index) for index, (spec, _) in enumerate(stated or ())}
     missing = [name for name in facts.names.required if name not in settled]
     if stated is not None and not (missing and request.specs):
         return Choice(make_arguments(model, stated, request))
@@ -82,13 +82,14 @@ def choose_inputs(
     # Checks the names of what was given, and that none is given twice.
     fixed = make_arguments(model, stated or [], request, complete=False)
     given = {
-        argument.record.name: Guess(spec=parse_spec(argument.record.spec), reason="given")
+        spec.name or argument.record.name: Guess(spec=spec, reason="given")
         for argument in fixed
+        for spec in map(parse_spec, argument.record.spec.split())
     }
 
     def arguments_of(candidate: Candidate) -> list[Argument]:
         specs = [
-            (replace(guess.spec, name=name if name.isidentifier() else None), guess.reason)
+            (replace(guess.spec, name=name if is_name(name) else None), guess.reason)
             for name, guess in candidate.items()
         ]
         return make_arguments(model, specs, replace(request, batch=None), complete=False)
@@ -103,14 +104,19 @@ def choose_inputs(
                 parse_spec(text).name or facts.names.at(index): Guess(
                     spec=parse_spec(text), reason=reason
                 )
-                for index, (text, reason) in enumerate(request.start)
+                for index, (texts, reason) in enumerate(request.start)
+                for text in texts.split()
             },
         },
         stops_at=stops_at,
     )
     arguments, forward = arguments_of(found.candidate), found.forward
     if request.batch is not None:
-        specs = [(parse_spec(each.record.spec), each.record.origin) for each in arguments]
+        specs = [
+            (parse_spec(text), each.record.origin)
+            for each in arguments
+            for text in each.record.spec.split()
+        ]
         arguments, forward = make_arguments(model, specs, request, complete=False), None
     return Choice(arguments, found.attempts, forward, found.stopped)
 
@@ -154,32 +160,54 @@ def make_arguments(
     device = device_of(model)
     generator = torch.Generator().manual_seed(request.seed)
     names = forward_names(model)
-    arguments = []
+    arguments: dict[str, Argument] = {}
     position = 0
     for spec, origin in specs:
         spec = spec.with_batch(request.batch)
-        if spec.name is not None:
-            _check_name(spec.name, model, names)
+        if spec.head is not None:
+            _check_name(spec.head, model, names)
         elif position >= len(names.positional) and not names.takes_any_position:
             raise UsageError(
                 f"{type(model).__name__}.forward takes {_count(len(names.positional))}, "
                 f"but {len(specs)} inputs were given",
                 hint=f"its arguments are: {', '.join(names.positional) or 'none'}",
             )
-        name = spec.name or names.at(position)
-        position += spec.name is None
+        name = spec.head or names.at(position)
+        position += spec.head is None
         try:
-            value = build_value(spec, generator, device)
+            value: Any = build_value(spec, generator, device)
         except (RuntimeError, MemoryError) as error:
             raise UsageError(
                 f"cannot make the input {spec}",
                 cause=str(error).partition("\n")[0] or "there is not enough memory",
                 hint="take a smaller batch or smaller sizes",
             ) from error
-        record = Input(name=name, value=describe(value), spec=str(spec), origin=origin)
-        arguments.append(Argument(keyword=spec.name, value=value, record=record))
-    _check_complete(model, names, arguments, complete=complete)
-    return _by_position(names, arguments)
+        text = str(spec)
+        before = arguments.get(name)
+        if spec.name != spec.head and (before is None or isinstance(before.value, dict)):
+            value = _with_key(before.value if before else {}, str(spec.name).split(".")[1:], value)
+            text, origin = (
+                (f"{before.record.spec} {text}", _both(before.record.origin, origin))
+                if before
+                else (text, origin)
+            )
+        elif before is not None:
+            raise _given_twice(model, name)
+        record = Input(name=name, value=describe(value), spec=text, origin=origin)
+        arguments[name] = Argument(keyword=spec.head, value=value, record=record)
+    made = list(arguments.values())
+    if complete:
+        _check_complete(model, names, made)
+    return _by_position(names, made)
+
+
+def _with_key(dictionary: dict[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
+    first, *rest = keys
+    return {**dictionary, first: _with_key(dictionary.get(first, {}), rest, value) if rest else value}
+
+
+def _both(one: str, other: str) -> str:
+    return one if other in one.split("; ") else f"{one}; {other}"
 
 
 def _by_position(names: ForwardNames, arguments: list[Argument]) -> list[Argument]:
@@ -295,19 +323,17 @@ def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
     )
 
 
-def _check_complete(
-    model: nn.Module, names: ForwardNames, arguments: list[Argument], *, complete: bool
-) -> None:
+def _given_twice(model: nn.Module, name: str) -> UsageError:
+    return UsageError(
+        f"the argument {name!r} of {type(model).__name__}.forward is given twice",
+        hint="name the others too: --input NAME=SIZES",
+    )
+
+
+def _check_complete(model: nn.Module, names: ForwardNames, arguments: list[Argument]) -> None:
     given = {argument.record.name for argument in arguments}
-    if len(given) < len(arguments):
-        repeated = [argument.record.name for argument in arguments]
-        twice = next(name for name in repeated if repeated.count(name) > 1)
-        raise UsageError(
-            f"the argument {twice!r} of {type(model).__name__}.forward is given twice",
-            hint="name the others too: --input NAME=SIZES",
-        )
     missing = [name for name in names.required if name not in given]
-    if missing and complete:
+    if missing:
         raise UsageError(
             f"{type(model).__name__}.forward also needs {', '.join(missing)}",
             cause=f"its arguments are {', '.join(names.names)}; given: {', '.join(given) or 'none'}",

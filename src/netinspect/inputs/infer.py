@@ -21,6 +21,7 @@ from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.repair import is_unbatched, repairs
 from netinspect.inputs.signature import ForwardArgument
 from netinspect.inputs.solve import solve
+from netinspect.inputs.spec import InputSpec
 from netinspect.inputs.trials import Exhausted, Stopped, Trial, Trials, sources_of
 from netinspect.observe.run import Forward
 from netinspect.records.steps import Failure, Step
@@ -148,7 +149,8 @@ def _starts(facts: Facts, given: Candidate, known: Candidate) -> list[tuple[Cand
         elif name in known:
             candidate[name] = known[name]
         else:
-            candidate[name] = _first_guess(facts.names.arguments.get(name), name, candidate, facts)
+            argument = facts.names.arguments.get(name)
+            candidate[name] = _first_guess(argument, name.rpartition(".")[2], candidate, facts)
     starts = [candidate]
     unsure = [name for name, guess in candidate.items() if not guess.firm and name not in given]
     if unsure:
@@ -160,6 +162,13 @@ def _starts(facts: Facts, given: Candidate, known: Candidate) -> list[tuple[Cand
 def _names_to_fill(facts: Facts, given: Candidate, known: Candidate) -> list[str]:
     names = facts.names
     wanted = [name for name in names.names if name in {*names.required, *given, *known}]
+    # What is taken out of a dictionary is guessed key by key.
+    wanted = [
+        part
+        for name in wanted
+        for part in ([f"{name}.{key}" for key in names.arguments[name].keys] or [name])
+        if name in {*given, *known} or not any(each.startswith(f"{name}.") for each in given)
+    ]
     wanted += [name for name in (*given, *known) if name not in wanted]
     if not wanted and names.names:
         telling = [name for name in names.names if meaning_of(name) is not None]
@@ -172,7 +181,7 @@ def _names_to_fill(facts: Facts, given: Candidate, known: Candidate) -> list[str
 _SCALARS = {
     "int": tensor(dtype="int64", low=1, high=1, reason="an int"),
     "float": tensor(low=1.0, high=1.0, reason="a float"),
-    "bool": tensor(dtype="bool", low=0, high=0, reason="a bool"),
+    "bool": Guess(spec=InputSpec(name=None, shape=(), literal="False"), reason="a bool"),
 }
 
 

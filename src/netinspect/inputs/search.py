@@ -79,7 +79,7 @@ def working_inputs(
 
 
 def _image_spec(arguments: Sequence[Argument]) -> InputSpec | None:
-    if len(arguments) != 1 or not arguments[0].record.spec:
+    if len(arguments) != 1 or len(arguments[0].record.spec.split()) != 1:
         return None
     spec = parse_spec(arguments[0].record.spec)
     spatial = spec.shape[2:]

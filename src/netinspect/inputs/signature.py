@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import textwrap
 from dataclasses import dataclass
 
 from torch import nn
@@ -18,6 +20,9 @@ class ForwardArgument:
     positional: bool
     annotation: str
     """As written, or as Python spells it; empty without one."""
+
+    keys: tuple[str, ...] = ()
+    """What the code of `forward` takes out of it by name, as out of a dictionary."""
 
     @property
     def is_list(self) -> bool:
@@ -45,6 +50,7 @@ class ForwardNames:
             # Some forwards are built in C++ or by a compiler and tell no signature.
             self.takes_any_position = self.takes_any_name = True
             return
+        keys = _keys_by_argument(model)
         for parameter in parameters:
             if parameter.kind is parameter.VAR_POSITIONAL:
                 self.takes_any_position = True
@@ -56,6 +62,7 @@ class ForwardNames:
                     required=parameter.default is parameter.empty,
                     positional=parameter.kind is not parameter.KEYWORD_ONLY,
                     annotation=_annotation(parameter),
+                    keys=tuple(keys.get(parameter.name, ())),
                 )
 
     @property
@@ -91,3 +98,24 @@ def _annotation(parameter: inspect.Parameter) -> str:
     if isinstance(annotation, str):
         return annotation
     return annotation.__name__ if type(annotation) is type else str(annotation)
+
+
+def _keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
+    """Find the strings that the code of `forward` subscripts its arguments with."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return {}
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.value, ast.Name)
+            and isinstance(node.slice, ast.Constant)
+            and isinstance(node.slice.value, str)
+            and node.slice.value.isidentifier()
+        ):
+            keys = found.setdefault(node.value.id, [])
+            if node.slice.value not in keys:
+                keys.append(node.slice.value)
+    return found

@@ -2,7 +2,8 @@
 
 `[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`, such as `10x1x28x28`, `x=2x3x32x32`,
 `ids=2x16:int64`, `ids=2x16:int64:0..999` (both ends belong to the range), `flag=scalar:bool` or
-`images=3x320x320:list`, which is a list of one such tensor. No torch is needed to read one.
+`images=3x320x320:list`, which is a list of one such tensor. A dotted name is a key of a dictionary, as
+in `batch.ids=2x16:int64`; `cache=False`, `True` and `None` are themselves. No torch is needed to read one.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _LIMITS: dict[str, tuple[int, int]] = {
 
 _LIST = re.compile(r"list(?P<length>[0-9]{0,4})")
 _MAXIMUM_LIST = 1024
+_LITERALS = ("True", "False", "None")
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
 _MAXIMUM_ELEMENTS = 1 << 34
@@ -63,6 +65,14 @@ class InputSpec:
 
     listed: int = 0
     """Length of the list of such tensors that it stands for; 0 for a tensor of its own."""
+
+    literal: str | None = None
+    """`True`, `False` or `None`, where it is no tensor at all."""
+
+    @property
+    def head(self) -> str | None:
+        """The argument of `forward` that it is for, or for a part of."""
+        return None if self.name is None else self.name.partition(".")[0]
 
     def with_shape(self, shape: tuple[int, ...]) -> InputSpec:
         """Return the same spec with other sizes."""
@@ -101,6 +111,8 @@ class InputSpec:
 
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""
+        if self.literal is not None:
+            return f"{name}{self.literal}"
         shape = "x".join(map(str, self.shape)) if self.shape else "scalar"
         limits = ""
         if self.low is not None and self.high is not None:
@@ -108,6 +120,11 @@ class InputSpec:
         dtype = f":{self.dtype}" if limits or self.dtype != "float32" else ""
         listed = "" if not self.listed else ":list" if self.listed == 1 else f":list{self.listed}"
         return f"{name}{shape}{dtype}{limits}{listed}"
+
+
+def is_name(text: str) -> bool:
+    """Whether a text names an argument, or a key in one."""
+    return bool(text) and all(part.isidentifier() for part in text.split("."))
 
 
 def parse_spec(text: str) -> InputSpec:
@@ -118,8 +135,10 @@ def parse_spec(text: str) -> InputSpec:
     """
     name, equals, rest = text.rpartition("=")
     name = name.strip()
-    if equals and not name.isidentifier():
+    if equals and not is_name(name):
         raise _bad(text, f"{name!r} is not an argument name")
+    if rest.strip() in _LITERALS:
+        return InputSpec(name=name or None, shape=(), literal=rest.strip())
     shape_text, *parts = rest.strip().split(":")
     shape = _parse_shape(text, shape_text)
     dtype, low, high = "float32", None, None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 
 from netinspect.inputs.guess import Candidate, spell
 from netinspect.observe.run import Forward
+from netinspect.records.dataflow import failed_step
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Attempt
 
@@ -128,21 +129,3 @@ def _outcome(trial: Trial) -> str:
     where = f"{step.module or 'the model'} ({step.name})" if step is not None else "the call"
     message = " ".join(failure.message.split())
     return f"failed in {where}: {failure.type}: {message[:200]}"
-
-
-def failed_step(steps: Sequence[Step]) -> Step | None:
-    """Return the innermost step that failed: the last one that began."""
-    return next((step for step in reversed(steps) if step.failed), None)
-
-
-def sources_of(step: Step, steps: Sequence[Step]) -> list[str]:
-    """Name the arguments that a step's inputs were made from; those that it takes directly first."""
-    names: dict[str, None] = {}
-    waiting, seen = [step.index], set[int]()
-    while waiting:
-        index = waiting.pop(0)
-        if index not in seen:
-            seen.add(index)
-            names.update(dict.fromkeys(steps[index].arguments))
-            waiting += steps[index].producers
-    return list(names)

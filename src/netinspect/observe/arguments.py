@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from netinspect.records.base import record
@@ -25,3 +25,12 @@ def split(arguments: Sequence[Argument]) -> tuple[tuple[Any, ...], dict[str, Any
     args = tuple(argument.value for argument in arguments if argument.keyword is None)
     kwargs = {argument.keyword: argument.value for argument in arguments if argument.keyword is not None}
     return args, kwargs
+
+
+def named_leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested dictionaries under dotted names, as `batch.ids`."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value and all(isinstance(key, str) for key in value):
+            yield from named_leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

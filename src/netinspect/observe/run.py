@@ -14,7 +14,7 @@ from typing import Literal as OneOf
 import torch
 from torch import nn
 
-from netinspect.observe.arguments import Argument, split
+from netinspect.observe.arguments import Argument, named_leaves, split
 from netinspect.observe.backward import run_backward
 from netinspect.observe.code import class_code
 from netinspect.observe.describe import describe
@@ -177,7 +177,7 @@ def _run(
             ran.failure = _plain_failure(raised)
             return ran
         seed_everything(options.seed)
-        given = {argument.record.name: argument.value for argument in arguments}
+        given = dict(named_leaves({each.record.name: each.value for each in arguments}))
         recorder = Recorder(model, observed, with_grad=options.backward, arguments=given)
         try:
             with recorder.recording():

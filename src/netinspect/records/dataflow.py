@@ -1,0 +1,25 @@
+"""How values flow through the steps of a forward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netinspect.records.steps import Step
+
+
+def failed_step(steps: Sequence[Step]) -> Step | None:
+    """Return the innermost step that failed: the last one that began."""
+    return next((step for step in reversed(steps) if step.failed), None)
+
+
+def sources_of(step: Step, steps: Sequence[Step]) -> list[str]:
+    """Name the arguments that a step's inputs were made from; those that it takes directly first."""
+    names: dict[str, None] = {}
+    waiting, seen = [step.index], set[int]()
+    while waiting:
+        index = waiting.pop(0)
+        if index not in seen:
+            seen.add(index)
+            names.update(dict.fromkeys(steps[index].arguments))
+            waiting += steps[index].producers
+    return list(names)
