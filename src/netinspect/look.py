@@ -255,9 +255,7 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         and options.args is None
         and options.kwargs is None
     ):
-        if choice.attempts:
-            warnings += (_unsettled(trace),)
-        else:
+        if not choice.attempts:
             passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
             trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
@@ -278,9 +276,3 @@ def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | No
         target=target,
         stops_at=lambda failure: _is_of_the_lane(failure, lane),
     )
-
-
-def _unsettled(trace: Trace) -> str:
-    specs = " ".join(f"--input {each.spec}" for each in trace.inputs)
-    tries = len(trace.attempts)
-    return f"no inputs were given, and none of {tries} tries passed; this one came farthest, to edit: {specs}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from netinspect.records.dataflow import failed_step, sources_of
 from netinspect.records.reports.common import Diagnosis, Operand
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Trace
@@ -54,6 +55,8 @@ def diagnose(trace: Trace) -> Diagnosis | None:
 
 def _further(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
     """What may help beyond the explanation: another input, or the one that the model's file has."""
+    if trace.attempts and failure.phase == "forward":
+        yield _unsettled(trace)
     if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
         yield f"write a forward method in {trace.class_name}"
     if failure.working_inputs and (explanation is None or explanation.size_helps):
@@ -63,6 +66,20 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
     if trace.example and list(trace.example) != given and failure.phase == "forward":
         specs = " ".join(f"--input {spec}" for spec in trace.example)
         yield f"the model's own example: {specs}"
+
+
+def _unsettled(trace: Trace) -> str:
+    """Say which input could not be found, and how to give it."""
+    step = failed_step(trace.steps)
+    names = sources_of(step, trace.steps) if step is not None else []
+    which = " and ".join(names) or "the inputs"
+    specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
+    tries = len(trace.attempts)
+    tried = f"none of {tries} tries passed" if tries > 1 else "one try did not pass"
+    return (
+        f"nobody gave inputs, and {which} could not be settled: {tried} (--explain-input tells them); "
+        f"to give them yourself: {specs}"
+    )
 
 
 def _summarize(trace: Trace, failure: Failure, call: Call | None) -> str:

@@ -22,8 +22,9 @@ from netinspect.inputs.repair import is_unbatched, repairs
 from netinspect.inputs.signature import ForwardArgument
 from netinspect.inputs.solve import solve
 from netinspect.inputs.spec import InputSpec
-from netinspect.inputs.trials import Exhausted, Stopped, Trial, Trials, sources_of
+from netinspect.inputs.trials import Exhausted, Stopped, Trial, Trials
 from netinspect.observe.run import Forward
+from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Attempt
 from netinspect.records.values import tensors_in

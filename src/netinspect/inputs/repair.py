@@ -11,7 +11,8 @@ from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.libraries import guess_of_library
 from netinspect.inputs.names import guess_by_name
-from netinspect.inputs.trials import Trial, sources_of
+from netinspect.inputs.trials import Trial
+from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
 
 _NUMBERS = re.compile(r"long|\bint|float|double|half", re.IGNORECASE)

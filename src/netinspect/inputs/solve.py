@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from netinspect.inputs.guess import Candidate
 from netinspect.inputs.mismatch import Mismatch, find_mismatch
-from netinspect.inputs.trials import Trial, Trials, sources_of
+from netinspect.inputs.trials import Trial, Trials
+from netinspect.records.dataflow import sources_of
 
 _LARGEST_SIDE = 4096
 _LONGEST = 1 << 20
