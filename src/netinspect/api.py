@@ -358,12 +358,15 @@ def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "
     return View(look_inside(load(subject, run=False), path=path))
 
 
-def models() -> View[Samples]:
-    """Show the sample models that come with netinspect."""
-    from netinspect.records.reports.samples import Samples
-    from netinspect.sources.samples import describe_sample, sample_names
+def models(pattern: str | None = None) -> View[Samples]:
+    """Show which models can be named: the samples that come with netinspect, or a library's.
 
-    return View(Samples(samples=tuple(map(describe_sample, sample_names()))))
+    Args:
+        pattern: `timm:` for all of a library, `timm:*convnext*` for some, `resnet*` for samples.
+    """
+    from netinspect.sources.catalog import find_models
+
+    return View(find_models(pattern))
 
 
 def _read(target: Target, *, given: bool) -> Trace:

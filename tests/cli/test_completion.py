@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from netinspect.cli.completion import complete_target
+from netinspect.cli.completion import complete_pattern, complete_target
+from netinspect.sources.samples import sample_names
 
 SHOW = """
 import sys
@@ -39,6 +40,12 @@ sys.exit(code)
         ("gone.py:", []),
         ("syntax.py:", []),
         ("weights", []),
+        ("timm:convnext_at", ["timm:convnext_atto", "timm:convnext_atto_ols", "timm:convnext_atto_rms"]),
+        ("torchvision:resnet1", [f"torchvision:resnet{size}" for size in (18, 101, 152)]),
+        ("transformers:BertForMas", ["transformers:BertForMaskedLM"]),
+        ("ti", ["timm:", "tiny_gpt"]),
+        ("torchvi", ["torchvision:"]),
+        ("timm:nothing_like_it", []),
         ("zzz", []),
         ("\0", []),
         ("\0.py:", []),
@@ -46,7 +53,18 @@ sys.exit(code)
 )
 def test_targets(workshop: Path, typed: str, completed: list[str]) -> None:
     (workshop / "folder" / "inner.py").touch()
-    assert complete_target(typed) == completed
+    assert sorted(complete_target(typed)) == sorted(completed)
+
+
+def test_patterns_are_of_models_only(workshop: Path) -> None:
+    assert complete_pattern("") == [*sample_names(), "torchvision:", "timm:", "transformers:"]
+    assert complete_pattern("timm:convnext_attoo") == []
+    assert complete_pattern("net.") == []
+
+
+def test_a_library_that_is_not_there_has_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert complete_target("timm:") == []
 
 
 def test_nothing_typed_yet_lists_samples_and_files(workshop: Path) -> None:
@@ -95,6 +113,10 @@ def told_to_bash(words: list[str], current: int) -> list[str]:
         # Bash breaks words at colons, and replaces only what stands after the last one.
         ("netinspect summary several.py : F", ["First"]),
         ("netinspect summary several.py :", ["First", "Second", "Plain"]),
+        ("netinspect summary timm : convnext_atto_", ["convnext_atto_ols", "convnext_atto_rms"]),
+        ("netinspect summary timm : convnext_atto --form", ["--format"]),
+        ("netinspect models torchvision : alex", ["alexnet"]),
+        ("netinspect models torchv", ["torchvision:"]),
     ],
 )
 def test_what_bash_is_told(workshop: Path, line: str, completed: list[str]) -> None:

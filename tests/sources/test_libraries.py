@@ -296,10 +296,15 @@ def test_the_hub_is_offline_meanwhile_and_as_before_afterwards(monkeypatch: pyte
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("TRANSFORMERS_OFFLINE", "0")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with pytest.raises(KeyError), network(allowed=False):
-        assert constants.is_offline_mode()
-        assert os.environ["HF_HUB_OFFLINE"] == os.environ["TRANSFORMERS_OFFLINE"] == "1"
-        raise KeyError
+
+    def fail() -> None:
+        with network(allowed=False):
+            assert constants.is_offline_mode()
+            assert os.environ["HF_HUB_OFFLINE"] == os.environ["TRANSFORMERS_OFFLINE"] == "1"
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert not constants.is_offline_mode()
     assert "HF_HUB_OFFLINE" not in os.environ
     assert os.environ["TRANSFORMERS_OFFLINE"] == "0"

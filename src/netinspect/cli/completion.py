@@ -5,24 +5,32 @@ from __future__ import annotations
 import ast
 import os
 import shlex
+from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
-_FILE: ContextVar[str] = ContextVar("file", default="")
-"""What stands before the colon of `file.py:Class`, where the shell asks only for what is behind it."""
+_BEFORE: ContextVar[str] = ContextVar("before", default="")
+"""What stands before the colon of `file.py:Class` or `timm:name`, where the shell asks only for what is
+behind it."""
 
 
 def complete_target(incomplete: str) -> list[str]:
-    """Complete samples, Python files, saved traces, and class names after `file.py:`."""
+    """Complete samples, Python files, saved traces; classes after `file.py:`, models after `timm:`."""
+    from netinspect.sources.libraries.names import LIBRARIES
     from netinspect.sources.samples import sample_names
 
-    if file := _FILE.get():
-        return [each for each in _class_names(Path(file)) if each.startswith(incomplete)]
+    if before := _BEFORE.get():
+        names = _library_names(before) if before in LIBRARIES else _class_names(Path(before))
+        return [each for each in names if each.startswith(incomplete)]
+    library, colon, name = incomplete.partition(":")
+    if colon and library in LIBRARIES:
+        return [f"{library}:{each}" for each in _library_names(library) if each.startswith(name)]
     file, colon, name = incomplete.rpartition(":")
     if colon and file.endswith(".py"):
         return [f"{file}:{each}" for each in _class_names(Path(file)) if each.startswith(name)]
     folder, _, start = incomplete.rpartition("/")
-    found = [] if folder else [each for each in sample_names() if each.startswith(start)]
+    offered = [] if folder else [*sample_names(), *(f"{each}:" for each in LIBRARIES)]
+    found = [each for each in offered if each.startswith(start)]
     try:
         entries = sorted(Path(folder or ("/" if incomplete.startswith("/") else ".")).iterdir())
     except OSError:
@@ -37,6 +45,21 @@ def complete_target(incomplete: str) -> list[str]:
     return found
 
 
+def complete_pattern(incomplete: str) -> list[str]:
+    """Complete what `models` lists: samples, libraries and their models."""
+    return [each for each in complete_target(incomplete) if not each.endswith((".py", ".json", "/"))]
+
+
+def _library_names(library: str) -> Sequence[str]:
+    from netinspect.errors import LoadError
+    from netinspect.sources.libraries.names import known_names
+
+    try:
+        return known_names(library)
+    except LoadError:
+        return ()
+
+
 def _class_names(file: Path) -> list[str]:
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -48,9 +71,11 @@ def _class_names(file: Path) -> list[str]:
 def join_words_of_bash() -> None:
     """Put together what Bash takes apart: to it, `net.py:Ne` is three words, of which it replaces one.
 
-    The words are in the environment, where Typer reads them; the file before a name that is being
-    typed is kept aside.
+    The words are in the environment, where Typer reads them; the file or library before a name that is
+    being typed is kept aside.
     """
+    from netinspect.sources.libraries.names import LIBRARIES
+
     try:
         parts = shlex.split(os.environ["COMP_WORDS"])
         current = int(os.environ["COMP_CWORD"])
@@ -60,13 +85,18 @@ def join_words_of_bash() -> None:
     # An empty word at the end, where the cursor stands after a blank or a colon, may be left out.
     for position, part in enumerate([*parts, ""] if current == len(parts) else parts):
         before = words[-1] if words else ""
-        if before.endswith(".py:") or (part == ":" and before.endswith(".py")):
+        splits = before.removesuffix(":").endswith(".py") or before.removesuffix(":") in LIBRARIES
+        if splits and (before.endswith(":") or part == ":"):
             words[-1] += part
             current -= position <= int(os.environ["COMP_CWORD"])
         else:
             words.append(part)
-    if 0 <= current < len(words) and ".py:" in words[current]:
-        file, _, words[current] = words[current].rpartition(":")
-        _FILE.set(file)
+    if 0 <= current < len(words):
+        before, colon, name = words[current].partition(":")
+        if not colon or before not in LIBRARIES:
+            before, colon, name = words[current].rpartition(":")
+        if colon and (before in LIBRARIES or before.endswith(".py")):
+            _BEFORE.set(before)
+            words[current] = name
     os.environ["COMP_WORDS"] = shlex.join(words)
     os.environ["COMP_CWORD"] = str(current)

@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -62,7 +62,7 @@ class Blueprint:
         Raises:
             LoadError: It cannot be constructed so.
         """
-        with preserved_randomness(), preserved_defaults(), network(allowed=self.online):
+        with preserved_randomness(), preserved_defaults(), _network(self.target, self.online):
             # Again: what the import drew, or loaded, must not change the weights.
             seed_everything(self.seed)
             if lane == "meta":
@@ -105,7 +105,7 @@ def find_blueprint(
     Raises:
         LoadError: It does not import, or holds no such name.
     """
-    with preserved_randomness(), preserved_defaults(), network(allowed=online):
+    with preserved_randomness(), preserved_defaults(), _network(target, online):
         seed_everything(seed)
         if target.kind == "library":
             name = target.name or ""
@@ -145,6 +145,11 @@ def build_module(
         LoadError: It does not import, holds no such name, or cannot be constructed.
     """
     return find_blueprint(target, arguments, seed=seed, online=online).build()[0]
+
+
+def _network(target: Target, online: bool) -> AbstractContextManager[None]:
+    """Keep a library off the network; what a user's own code does there is the user's affair."""
+    return network(allowed=online or target.kind != "library")
 
 
 def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., Any]:

@@ -20,8 +20,16 @@ class Sample:
 
 @record
 class Samples:
-    """The sample models."""
+    """The sample models, or those of a library: what `netinspect summary` can be told by name."""
 
     name: ClassVar[str] = "models"
 
     samples: tuple[Sample, ...]
+    library: str | None = None
+    """The library that was asked for; None for the samples."""
+
+    names: tuple[str, ...] = ()
+    """The names in the library that match, as it has them."""
+
+    total: int | None = None
+    """How many names the library has in all."""

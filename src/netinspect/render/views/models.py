@@ -15,7 +15,9 @@ _COLUMNS = (
 
 
 def view(report: Samples) -> Document:
-    """List the samples, one a line."""
+    """List the models, one a line."""
+    if report.library is not None:
+        return _of_library(report, report.library)
     return Document(
         title=line(("sample models", "bold"), ("  netinspect summary NAME", "dim")),
         blocks=(
@@ -34,6 +36,24 @@ def view(report: Samples) -> Document:
                     )
                     for sample in report.samples
                 ),
+            ),
+        ),
+    )
+
+
+def _of_library(report: Samples, library: str) -> Document:
+    count = f"{len(report.names):,}"
+    if report.total is not None and report.total != len(report.names):
+        count += f" of {report.total:,}"
+    return Document(
+        title=line(
+            (f"{library} models", "bold"), (f"  {count}  netinspect summary {library}:NAME", "dim")
+        ),
+        blocks=(
+            Table(
+                name="models",
+                columns=(Column(key="target", title="target"),),
+                rows=tuple(Row(cells=(cell(f"{library}:{name}"),)) for name in report.names),
             ),
         ),
     )
