@@ -1,5 +1,5 @@
 """All odd models together."""
 
-from tests.nets import operations, sharing, structures
+from tests.nets import operations, sharing, structures, wild
 
-CASES = (*structures.CASES, *sharing.CASES, *operations.CASES)
+CASES = (*structures.CASES, *sharing.CASES, *operations.CASES, *wild.CASES)

@@ -58,7 +58,8 @@ def run_backward(
     for index, gradient in zip(wanted, found, strict=True):
         if gradient is not None:
             dense = gradient.to_dense() if gradient.is_sparse else gradient
-            norm = torch.linalg.vector_norm(dense.detach().double())
+            wide = torch.complex128 if dense.is_complex() else torch.float64
+            norm = torch.linalg.vector_norm(dense.detach().to(wide))
             gradients[index] = Gradient(shape=tuple(gradient.shape), norm=float(norm))
     count = len(outputs)
     return (

@@ -135,7 +135,8 @@ def _entries(value: Any) -> list[tuple[str, Any]]:
 
 
 def _entries_of_object(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
+    is_dataclass = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    if isinstance(value, Mapping) and (value or not is_dataclass):
         for key, entry in value.items():
             yield str(key), entry
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -143,7 +144,7 @@ def _entries_of_object(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, (tuple, list)):
         for index, entry in enumerate(value):
             yield str(index), entry
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+    elif is_dataclass:
         for field in dataclasses.fields(value):
             yield field.name, getattr(value, field.name, None)
     elif not isinstance(value, (type, torch.nn.Module)) and hasattr(value, "__dict__"):

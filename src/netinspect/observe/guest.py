@@ -37,6 +37,7 @@ class _Tensor:
     """A second view of its memory, to which it can be pointed again."""
 
     requires_grad: bool
+    is_leaf: bool
     gradient: torch.Tensor | None
     version: int | None
     counter: Any
@@ -50,6 +51,10 @@ class _Tensor:
             tensor.__class__ = self.cls
         elif not is_uninitialised(tensor) and _layout(tensor.data) != _layout(self.data):
             tensor.data = self.data
+        if self.is_leaf and not tensor.is_leaf:
+            # Values with a graph were written to it; only a view cannot be taken out of its graph.
+            with suppress(RuntimeError):
+                tensor.detach_()
         if tensor.is_leaf:
             if tensor.requires_grad != self.requires_grad:
                 tensor.requires_grad_(self.requires_grad)
@@ -218,6 +223,7 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
             cls=type(tensor),
             data=tensor.data,
             requires_grad=tensor.requires_grad,
+            is_leaf=tensor.is_leaf,
             gradient=tensor.grad if tensor.is_leaf else None,
             version=version,
             counter=counter,
