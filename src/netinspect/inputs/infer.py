@@ -10,7 +10,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -157,7 +157,19 @@ def _starts(facts: Facts, given: Candidate, known: Candidate) -> list[tuple[Cand
     if unsure:
         for guess in _alternatives(facts):
             starts.append({**candidate, **dict.fromkeys(unsure, guess)})
+    starts = [_with_batch_of(given, each) for each in starts]
     return [(each, _difference({}, each) or "no arguments") for each in starts]
+
+
+def _with_batch_of(given: Candidate, candidate: Candidate) -> Candidate:
+    """Give what is guessed as many examples as what the user gave has."""
+    batch = next((guess.spec.shape[0] for guess in given.values() if len(guess.spec.shape) > 1), 1)
+    return {
+        name: guess
+        if name in given or guess.spec.shape[:1] != (1,)
+        else replace(guess, spec=guess.spec.with_batch(batch))
+        for name, guess in candidate.items()
+    }
 
 
 def _names_to_fill(facts: Facts, given: Candidate, known: Candidate) -> list[str]:

@@ -145,6 +145,7 @@ _RANKS = (
     r"too many values to unpack \(expected (?P<rank>\d)",
     r"not equal to len\(dims\) = (?P<rank>\d)",
     r"equation \((?P<rank>\d)\) does not match the number of dimensions",
+    r"same number of dimensions: got (?P<rank>\d) and (?P<other>\d)",
     r"must be (?P<rank>\d)-?[dD]",
     r"[Ee]xpected (?:a )?(?P<rank>\d)-?[dD]",
 )

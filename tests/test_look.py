@@ -1,0 +1,188 @@
+"""The kinds of tensors that a model is looked at on: which is taken, what is told, what it costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import netinspect
+from netinspect.errors import UsageError
+from netinspect.sources.hollow import Hollow, is_hollow
+from tests.nets import valued
+
+NETS = ["Item", "Branch", "Mask", "Numpy", "Writes", "Builds", "BuildsFromWeights", "Refuses"]
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_what_needs_values_is_run_all_the_same(name: str) -> None:
+    trace = netinspect.load(f"tests.nets.valued:{name}")
+    assert trace.failure is None
+    assert trace.lane == ("real" if name in ("Writes", "Refuses") else "hollow")
+    weight = next(each for each in trace.parameters if each.name == "layer.weight")
+    assert weight.spec.shape == (valued.LARGE, valued.LARGE)
+    assert weight.spec.bytes == 4 * valued.LARGE**2
+    assert len({each.identity for each in trace.parameters}) == len(trace.parameters)
+    told = " ".join(trace.warnings)
+    assert ("large weights are zeros here" in told) == (trace.lane == "hollow")
+    assert ("what hollow ones do not bear" in told) == (name == "Writes")
+    assert ("cannot be built on hollow tensors" in told) == (name == "Refuses")
+
+
+@pytest.mark.parametrize("name", ["Item", "Branch", "Mask", "Numpy"])
+def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
+    trace = netinspect.load(f"tests.nets.valued:{name}", on="meta")
+    assert trace.lane == "meta"
+    assert trace.failure is not None
+    assert trace.steps
+    assert "forward needs values, which tensors on the meta device do not have" in trace.warnings[-1]
+
+
+def test_the_same_steps_on_every_kind() -> None:
+    traces = {
+        on: netinspect.load("tests.nets.inference:Big", on=on)
+        for on in ("meta", "hollow", "fake", "cpu")
+    }
+    assert [traces[on].lane for on in traces] == ["meta", "hollow", "fake", "real"]
+    shapes = {
+        on: [(step.name, step.module, _shapes(step.output)) for step in trace.steps]
+        for on, trace in traces.items()
+    }
+    assert shapes["meta"] == shapes["hollow"] == shapes["fake"] == shapes["cpu"]
+    sizes = {on: sum(each.spec.bytes for each in trace.parameters) for on, trace in traces.items()}
+    assert len(set(sizes.values())) == 1
+
+
+def _shapes(value: object) -> object:
+    return getattr(value, "shape", None)
+
+
+@pytest.mark.parametrize("option", ["values", "stats", "grad"])
+def test_values_are_of_real_weights(option: str) -> None:
+    trace = netinspect.load("tests.nets.valued:Item", **{option: True})
+    assert trace.lane == "real"
+
+
+def test_a_small_model_is_real() -> None:
+    assert netinspect.load("lenet").lane == "real"
+
+
+def test_a_live_model_stays_where_it_is() -> None:
+    with torch.device("meta"):
+        model = nn.Linear(3, 2)
+    assert netinspect.load(model, args=(torch.ones(1, 3, device="meta"),)).lane == "meta"
+    assert netinspect.load(model).lane == "meta"
+    assert netinspect.load(nn.Linear(3, 2)).lane == "real"
+    with pytest.raises(UsageError, match="live model"):
+        netinspect.load(nn.Linear(3, 2), on="meta")
+
+
+def test_a_device_that_is_not_there_is_told() -> None:
+    with pytest.raises(UsageError, match="cannot look on nonsense"):
+        netinspect.load("lenet", on="nonsense")
+
+
+# --- hollow weights ------------------------------------------------------------------------------
+
+
+def test_large_tensors_are_hollow_and_small_ones_as_ever() -> None:
+    torch.manual_seed(0)
+    with Hollow() as hollow:
+        large, small = nn.Linear(2000, 2000), nn.Linear(20, 20)
+        zeros, ones = torch.zeros(1 << 20), torch.ones(1 << 10, 1 << 10)
+        full, like = torch.full((1 << 20,), 7), torch.ones_like(zeros)
+        new = zeros.new_ones((2, 1 << 20), dtype=torch.float64)
+    assert hollow.made == 6
+    assert is_hollow(large.weight)
+    assert large.weight.untyped_storage().nbytes() == 4
+    assert large.weight.requires_grad
+    assert not is_hollow(small.weight)
+    assert small.weight.std() > 0
+    assert torch.equal(zeros, torch.zeros(1 << 20))
+    assert torch.equal(ones, torch.ones(1 << 10, 1 << 10))
+    assert full.dtype == torch.int64
+    assert full.unique().tolist() == [7]
+    assert like.unique().tolist() == [1]
+    assert new.shape == (2, 1 << 20)
+    assert new.dtype == torch.float64
+
+
+def test_hollow_tensors_keep_their_kind() -> None:
+    with Hollow():
+        tensor = torch.zeros(1 << 20)
+        for changed in (tensor.half(), tensor.to(torch.bfloat16), tensor.clone(), tensor.contiguous()):
+            assert is_hollow(changed)
+            assert changed.shape == tensor.shape
+        assert tensor.normal_() is tensor
+        assert tensor.unique().tolist() == [0]
+    with pytest.raises(TypeError):
+        torch.zeros("many")  # type: ignore[call-overload]
+
+
+def test_hollow_leaves_wrong_calls_to_torch() -> None:
+    with Hollow(), pytest.raises(TypeError):
+        torch.zeros("many")  # type: ignore[call-overload]
+
+
+def test_a_hollow_transformer_takes_no_memory() -> None:
+    with Hollow():
+        model = nn.TransformerEncoder(nn.TransformerEncoderLayer(1024, 16, 8192, batch_first=True), 12)
+    stored = {
+        each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in model.parameters()
+    }
+    assert sum(each.numel() for each in model.parameters()) > 200_000_000
+    assert sum(stored.values()) < 2_000_000
+
+
+# --- what is too large for any machine -----------------------------------------------------------
+
+LLAMA_405B = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 16384,
+    "intermediate_size": 53248,
+    "num_attention_heads": 128,
+    "num_hidden_layers": 126,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "torch_dtype": "bfloat16",
+    "tie_word_embeddings": False,
+}
+
+MEASURED = """
+import resource, runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+"""
+
+
+def test_405_billion_parameters_in_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA_405B))
+    runner = Path(__file__).with_name("operators.py")
+    completed = subprocess.run(
+        [sys.executable, "-c", MEASURED, runner, "summary", f"transformers:{tmp_path}", "-f", "json"],
+        env={**os.environ, "PYTHONPATH": str(runner.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+    summary = json.loads(completed.stdout)
+    # By hand: embeddings and head 2 * 128256 * 16384; each layer 4 projections of attention, 3 of the
+    # feed-forward network and 2 norms; one norm at the end.
+    layer = 2 * 16384**2 + 2 * 16384 * 1024 + 3 * 16384 * 53248 + 2 * 16384
+    expected = 2 * 128256 * 16384 + 126 * layer + 16384
+    assert expected == 405_853_388_800
+    assert summary["totals"]["parameters"] == expected
+    assert summary["totals"]["bytes"] == 2 * expected
+    assert int(completed.stderr.split()[-1]) < 1500
