@@ -66,7 +66,7 @@ def ties(trace: Trace) -> tuple[Tie, ...]:
 
 def _tie(names: Sequence[str], counted: Sequence[Parameter]) -> Tie:
     return Tie(
-        names=tuple(name or "the model itself" for name in names),
+        names=tuple(names),
         elements=sum(entry.spec.elements for entry in counted),
         bytes=sum(entry.spec.bytes for entry in counted),
     )

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netinspect import api
@@ -153,7 +154,9 @@ def show(view: api.View[Report], output: OutputOptions, columns: str | None = No
     """
     from netinspect.render.report import render
 
-    text = render(view.record, style_for(output, columns))
+    style = style_for(output, columns)
+    # On the screen the error below explains a failure; a file stands alone.
+    text = render(view.record, replace(style, failure=output.output is not None))
     if output.output is not None:
         write_whole(output.output, text)
         if not output.quiet:
@@ -167,23 +170,12 @@ def show(view: api.View[Report], output: OutputOptions, columns: str | None = No
 
 def forward_error(diagnosis: Diagnosis) -> ForwardError:
     """Tell a diagnosis as an error."""
+    from netinspect.render.failure import cause
+
     place = diagnosis.place
-    cause = [f"{diagnosis.exception}: {diagnosis.message}"]
-    if place is not None and place.text:
-        cause.append(f"line: {place.text}")
-    if len(diagnosis.path) > 1:
-        cause.append(f"path: {' > '.join(diagnosis.path)}")
-    for operand in diagnosis.operands:
-        sizes = ", ".join(
-            f">{size}<" if position in operand.wrong else str(size)
-            for position, size in enumerate(operand.spec.shape)
-        )
-        cause.append(f"{operand.name}: ({sizes}) {operand.spec.dtype}")
-    if diagnosis.explanation:
-        cause.append(diagnosis.explanation)
     return ForwardError(
         diagnosis.summary,
-        cause="\n".join(cause),
+        cause="\n".join(cause(diagnosis)),
         place=f"{place.file}:{place.line}" if place is not None else None,
         hint="\n".join(diagnosis.remedies) or "netinspect trace shows each step up to there",
     )

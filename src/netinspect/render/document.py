@@ -108,6 +108,8 @@ class Document:
     title: Line
     blocks: tuple[Block, ...]
     notes: tuple[Line, ...] = ()
+    failure: tuple[Line, ...] = ()
+    """Why forward failed, for people; empty where it did not, or where an error tells it."""
 
     @property
     def filled_blocks(self) -> tuple[Block, ...]:

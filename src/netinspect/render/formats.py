@@ -39,3 +39,6 @@ class Style:
     ascii_only: bool = False
     columns: tuple[str, ...] | None = None
     """Keys of the columns to show, in this order; None for the default ones."""
+
+    failure: bool = True
+    """Whether a forward that failed is explained; not where an error beside it does so."""

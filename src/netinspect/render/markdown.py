@@ -21,6 +21,9 @@ def spell_markdown(document: Document, columns: Sequence[str] | None = None) -> 
         parts.append("\n".join(_block(block, columns)))
     if document.notes:
         parts.append("\n".join(f"- {_inline(note)}" for note in document.notes))
+    if document.failure:
+        told = [safe("".join(span.text for span in spans)) for spans in document.failure]
+        parts.append("\n".join(_fenced(told, "")))
     return "\n\n".join(parts) + "\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from netinspect.errors import UsageError, closest
@@ -24,11 +25,25 @@ _VIEWS = {
     "models": "netinspect.render.views.models",
 }
 
+_OF_FORWARD = ("summary", "trace", "source")
+"""The views that show what forward did."""
 
-def lay_out(report: Report) -> Document:
-    """Make the view of a report."""
+
+def lay_out(report: Report, *, failure: bool = True) -> Document:
+    """Make the view of a report.
+
+    Args:
+        report: The report.
+        failure: Whether a forward that failed is explained.
+    """
     module = importlib.import_module(_VIEWS[report.name])
-    return cast("Document", module.view(report))
+    document = cast("Document", module.view(report))
+    subject = getattr(report, "subject", None)
+    if not failure or report.name not in _OF_FORWARD or subject is None or subject.failure is None:
+        return document
+    from netinspect.render.failure import tell_failure
+
+    return replace(document, failure=tell_failure(subject.failure))
 
 
 def render(report: Report, style: Style | None = None) -> str:
@@ -47,7 +62,7 @@ def render(report: Report, style: Style | None = None) -> str:
         from netinspect.render.machine import spell_json
 
         return spell_json(report)
-    document = lay_out(report)
+    document = lay_out(report, failure=style.failure)
     columns = _checked(document, style.columns)
     if style.format is Format.PLAIN:
         from netinspect.render.machine import spell_plain

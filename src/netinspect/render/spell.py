@@ -132,10 +132,7 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:
     if totals.buffers:
         text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
     notes = [line((text, "bold"))]
-    notes += [
-        line(
-            f"tied: {' = '.join(name or 'the model itself' for name in tie.names)}, {units.plural(tie.elements, 'value')} counted once"
-        )
-        for tie in ties
-    ]
+    for tie in ties:
+        names = " = ".join(name or "the model itself" for name in tie.names)
+        notes.append(line(f"tied: {names}, {units.plural(tie.elements, 'value')} counted once"))
     return notes

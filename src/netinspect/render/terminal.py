@@ -50,6 +50,9 @@ def styled_lines(
         yield from _block(block, width, columns)
     for note in document.notes:
         yield from _wrap(note, width)
+    for told in document.failure:
+        for each in _wrap(told, None if width is None else width - 2):
+            yield (Span(text="  "), *each)
 
 
 def _block(block: Block, width: int | None, columns: Sequence[str] | None) -> Iterable[Line]:

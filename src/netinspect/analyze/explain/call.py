@@ -213,8 +213,8 @@ def _name_tensors(trace: Trace, step: Step) -> list[Given]:
             names[index] = name
         elif not key[0].isdigit():
             names[index] = ".".join(key)
-        elif step.parent is None and step.kind == "module" and int(key[0]) < len(trace.inputs):
-            names[index] = ".".join((trace.inputs[int(key[0])].name, *key[1:]))
+        elif (name := _input_name(trace, step, int(key[0]))) is not None:
+            names[index] = ".".join((name, *key[1:]))
         elif len(key) == 1 and int(key[0]) < len(_NAMES.get(step.name, ())):
             names[index] = _NAMES[step.name][int(key[0])]
     unnamed = 0
@@ -232,6 +232,14 @@ def _name_tensors(trace: Trace, step: Step) -> list[Given]:
         seen.add(name)
         named.append(Given(name, spec, key))
     return named
+
+
+def _input_name(trace: Trace, step: Step, position: int) -> str | None:
+    """What an argument of the model's own forward is called there."""
+    if step.parent is not None or step.kind != "module" or position >= len(trace.inputs):
+        return None
+    name = trace.inputs[position].name
+    return name if name.isidentifier() else None
 
 
 def _leaves(value: Value, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], TensorSpec]]:

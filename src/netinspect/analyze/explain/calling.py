@@ -48,13 +48,11 @@ def _explain_call(call: Call, wants: str, positions: int) -> Explanation:
     named = [item.key for item in call.step.inputs.items if not item.key.isdigit()]
     given = f"{positions} by position" + (f" and {', '.join(named)} by name" if named else "")
     who = call.module.path or call.module.class_name
-    source = call.step.source
-    where = "" if source is None or not source.text or not call.module.path else f" in {source.text!r}"
     remedies = []
     if call.module.class_name == "Sequential" and positions > 1:
         remedies.append("Sequential passes on one value: write a module with a forward of its own")
     return Explanation(
-        f"{call.module.class_name}.forward {wants}; {who} was called with {given}{where}",
+        f"{call.module.class_name}.forward {wants}; {who} was called with {given}",
         remedies,
         {},
         size_helps=False,

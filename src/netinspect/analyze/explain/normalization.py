@@ -40,7 +40,8 @@ def explain_layer(call: Call) -> Explanation | None:
             remedies.append(f"for {given.rank} dimensions there is {other}")
         return Explanation(text, remedies, {given.name: tuple(range(given.rank))}, size_helps=False)
     features = call.attribute("num_features")
-    position = given.rank - ranks[-1] + 1
+    # Only `InstanceNorm` may come without a batch, and then its channels come first.
+    position = 1 if "Batch" in call.module.class_name else given.rank - ranks[-1] + 1
     channels = given.shape[position]
     uses_features = any(call.attribute(name) for name in ("affine", "track_running_stats"))
     if type(features) is int and channels != features and uses_features:

@@ -69,6 +69,8 @@ class Tie:
     """Parameters, or whole modules, that are one and the same under several names."""
 
     names: tuple[str, ...]
+    """Dotted names; empty for the model itself."""
+
     elements: int
     bytes: int
 

@@ -1,0 +1,43 @@
+"""A diagnosis in words: the same for the error of the command line and for the view of a report."""
+
+from __future__ import annotations
+
+from netinspect.records.reports.common import Diagnosis, Operand
+from netinspect.render import spell
+from netinspect.render.document import Line, line
+
+
+def cause(diagnosis: Diagnosis) -> list[str]:
+    """Spell why forward failed, line by line: torch's words, the code, the tensors, the arithmetic."""
+    lines = f"{diagnosis.exception}: {diagnosis.message}".splitlines()
+    if diagnosis.place is not None and diagnosis.place.text:
+        lines.append(f"line: {diagnosis.place.text}")
+    if len(diagnosis.path) > 1:
+        lines.append(f"path: {' > '.join(diagnosis.path)}")
+    devices = {each.spec.device for each in (*diagnosis.operands, *diagnosis.made)}
+    with_device = devices != {"cpu"}
+    lines += [f"{each.name}: {_operand(each, with_device)}" for each in diagnosis.operands]
+    lines += [f"{each.name} made {_operand(each, with_device)}" for each in diagnosis.made]
+    if diagnosis.explanation:
+        lines.append(diagnosis.explanation)
+    return lines
+
+
+def _operand(operand: Operand, with_device: bool) -> str:
+    sizes = ", ".join(
+        f">{size}<" if position in operand.wrong else str(size)
+        for position, size in enumerate(operand.spec.shape)
+    )
+    device = f" on {operand.spec.device}" if with_device else ""
+    return f"({sizes}) {operand.spec.dtype}{device}"
+
+
+def tell_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
+    """Lay a diagnosis out below the view of what ran."""
+    told = []
+    if diagnosis.place is not None:
+        told.append(line((f"at {spell.place(diagnosis.place)}", "dim")))
+    known = [diagnosis.explanation] if diagnosis.explanation else []
+    told += [line((text, "bold" if text in known else "")) for text in cause(diagnosis)]
+    told += [line((f"try: {remedy}", "green")) for remedy in diagnosis.remedies]
+    return tuple(told)

@@ -1,0 +1,67 @@
+"""What people read when a forward failed: one golden file a family of mistakes.
+
+Torch's own message is left out, since it changes with torch's version; line numbers too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import netinspect
+from netinspect.analyze.diagnose import diagnose
+from netinspect.records.reports.common import Diagnosis
+from netinspect.render.failure import tell_failure
+from tests.nets.mistakes import FAMILIES
+from tests.support import Outcome, assert_golden
+
+ROOT = Path(__file__).parents[2]
+
+
+def told(found: Diagnosis) -> str:
+    plain = replace(found, exception="Error", message="...")
+    lines = ["".join(span.text for span in line) for line in tell_failure(plain)]
+    return re.sub(r"(\.py):\d+", r"\1", "\n".join([f"FAILED: {found.summary}", *lines]))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_of_mistakes(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    parts = []
+    for name, mistake in FAMILIES[family].items():
+        found = diagnose(mistake.look())
+        assert found is not None, name
+        if family != "python":
+            assert found.explanation is not None, name
+        parts.append(f"# {name}\n{told(found)}\n")
+    assert_golden(f"failures/{family}.txt", "\n".join(parts))
+
+
+def test_a_notebook_and_a_document_explain_a_failure() -> None:
+    view = netinspect.summary(netinspect.load("lenet", inputs=["10x1x32x32"]))
+    words = "400 = 16 * 5 * 5"
+    assert words in str(view)
+    assert words in view.text("markdown")
+    assert words in view._repr_mimebundle_()["text/html"]
+    for line in view.text(width=40).splitlines():
+        assert len(line) <= 40
+    # Programs read it in the record.
+    assert words not in view.text("plain")
+    assert words not in view.text("csv")
+
+
+def test_the_command_line_explains_a_failure_once(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    words = "400 = 16 * 5 * 5"
+    for format in ("rich", "markdown", "plain"):
+        outcome = cli("summary", "lenet", "-i", "10x1x32x32", "--format", format)
+        assert outcome.code == 4
+        assert words not in outcome.out
+        assert outcome.err.count(words) == 1
+    file = tmp_path / "failed.md"
+    outcome = cli("summary", "lenet", "-i", "10x1x32x32", "-o", str(file))
+    assert outcome.code == 4
+    assert file.read_text(encoding="utf-8").count(words) == 1
