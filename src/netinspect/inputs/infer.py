@@ -176,11 +176,12 @@ def _names_to_fill(facts: Facts, given: Candidate, known: Candidate) -> list[str
     names = facts.names
     wanted = [name for name in names.names if name in {*names.required, *given, *known}]
     # What is taken out of a dictionary is guessed key by key.
+    settled = {*given, *known}
     wanted = [
         part
         for name in wanted
-        for part in ([f"{name}.{key}" for key in names.arguments[name].keys] or [name])
-        if name in {*given, *known} or not any(each.startswith(f"{name}.") for each in given)
+        for part in ([name] if name in settled else names.arguments[name].parts())
+        if not any(each.startswith(f"{part}.") for each in settled)
     ]
     wanted += [name for name in (*given, *known) if name not in wanted]
     if not wanted and names.names:

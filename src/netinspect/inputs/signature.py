@@ -24,6 +24,14 @@ class ForwardArgument:
     keys: tuple[str, ...] = ()
     """What the code of `forward` takes out of it by name, as out of a dictionary."""
 
+    def parts(self) -> list[str]:
+        """Name what is to be made for it: itself, or the keys of the dictionary that it is."""
+        takes_tensor = re.search(r"Tensor\s*[|,\]]|Union\[", self.annotation) is not None
+        is_tensor = self.annotation in ("Tensor", "torch.Tensor") or (
+            takes_tensor and not re.match(r"(typing\.)?(dict|mapping)\[", self.annotation, re.IGNORECASE)
+        )
+        return [self.name] if is_tensor or not self.keys else [f"{self.name}.{key}" for key in self.keys]
+
     @property
     def is_list(self) -> bool:
         """Whether it is annotated as a list of tensors."""
