@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from netinspect.analyze.structure import Structure
@@ -41,7 +42,8 @@ def _line(step: Step, names: dict[int, str]) -> str:
     if step.producers:
         line += f" from {' '.join(dict.fromkeys(names[index] for index in step.producers))}"
     if step.arguments:
-        line += f" of {' '.join(step.arguments)}"
+        whole = (re.split(r"[.\[]", name)[0] for name in step.arguments)
+        line += f" of {' '.join(dict.fromkeys(whole))}"
     if step.kind == "function" and step.parameters:
         line += f" with {' '.join(step.parameters)}"
     return line

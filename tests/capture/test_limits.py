@@ -93,6 +93,15 @@ for model, name in ((torch.compile(net, backend="eager"), "OptimizedModule"), (n
     assert trace.failure is None
     assert [step.name for step in trace.steps if step.kind == "function"] == ["linear", "relu"]
     assert trace.warnings == (f"compiled for speed, but run uncompiled here: {name}",), trace.warnings
+    with torch.no_grad():
+        model(rows(2, 3))  # now there is compiled code, which must not run either
+    assert look(model, rows(2, 3)).steps == trace.steps
+both = torch.compile(net, backend="eager")
+for model, calls in ((both, 4), (nn.Sequential(both, net), 8), (net, 3)):
+    trace = look(model, rows(2, 3))
+    check_steps(trace)
+    assert trace.steps[0].name == type(model).__name__
+    assert sum(step.kind == "module" for step in trace.steps) == calls, trace.steps
 """
 
 

@@ -1,0 +1,454 @@
+"""The steps of odd models line by line: names, shapes, and where every input comes from."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+import torch.fx
+from torch import Tensor, nn
+
+from netinspect.analyze.source import annotate_source
+from netinspect.analyze.structure import Structure
+from netinspect.analyze.summary import summarize
+from netinspect.observe.flow import Flow
+from netinspect.observe.packed import packed_tensors
+from netinspect.observe.run import CaptureOptions
+from tests.capture.invariants import check_steps
+from tests.capture.story import spell, story
+from tests.nets import every, mutating
+from tests.nets.case import Case, look, rows
+
+STORIES = {
+    "fields": [
+        "inner: (4,3) -> Fields[first=(4,2) more=list[0=(4,2)]] of x",
+        "inner.linear: (4,3) -> (4,2) of x",
+        "head: (4,2) -> (4,1) from inner.linear",
+    ],
+    "namedtuple": [
+        "inner: (4,3) -> Pair[left=(4,2) right=(4,2)] of x",
+        "inner.linear: (4,3) -> (4,2) of x",
+        "add: (4,2) -> (4,2) from inner.linear",
+        "head: (4,2) -> (4,1) from add",
+    ],
+    "nested": [
+        "add: (4,3) (4,3) -> (4,3) of data",
+        "add/2: (4,3) (4,3) -> (4,3) from add of data",
+        "add/3: (4,3) (4,3) -> (4,3) from add/2 of data",
+        "add/4: (4,3) (4,3) -> (4,3) from add/3 of data",
+        "linear: (4,3) -> (4,2) from add/4",
+    ],
+    "reused": [
+        "linear: (4,3) -> (4,3) of x",
+        "linear/2: (4,3) -> (4,3) from linear",
+        "getitem: (4,3) -> (1,3) from linear/2",
+        "linear/3: (1,3) -> (1,3) from getitem",
+    ],
+    "recursive": [
+        "linear: (4,3) -> (4,3) of x",
+        "model/2: (4,3) -> (4,3) from linear",
+        "linear/2: (4,3) -> (4,3) from linear",
+    ],
+    "aliased": [
+        "left: (4,3) -> (4,3) of x",
+        "left.0: (4,3) -> (4,3) of x",
+        "left.0.0: (4,3) -> (4,3) of x",
+        "left.0.1: (4,3) -> (4,3) from left.0.0",
+        "left.1: (4,3) -> (4,3) from left.0.1",
+        "right: (4,3) -> (4,3) from left.1",
+        "right.0: (4,3) -> (4,3) from left.1",
+        "left.0/2: (4,3) -> (4,3) from right.0",
+        "left.0.0/2: (4,3) -> (4,3) from right.0",
+        "left.0.1/2: (4,3) -> (4,3) from left.0.0/2",
+    ],
+    "tied-object": [
+        "embedding: int64(2) -> (2,3) of tokens",
+        "head: (2,3) -> (2,5) from embedding",
+    ],
+    "containers": [
+        "several.0: (4,3) -> (4,3) of x",
+        "mul: (4,3) (3) -> (4,3) from several.0 with scales.0",
+        "add: (4,3) (3) -> (4,3) from mul with shifts.one",
+        "named.relu: (4,3) -> (4,3) from add",
+        "several.1: (4,3) -> (4,3) from named.relu",
+        "mul/2: (4,3) (3) -> (4,3) from several.1 with scales.1",
+        "add/2: (4,3) (3) -> (4,3) from mul/2 with shifts.one",
+        "named.relu/2: (4,3) -> (4,3) from add/2",
+        "named.last: (4,3) -> (4,2) from named.relu/2",
+    ],
+    "bare": [
+        "linear: (4,3) (3,3) (3) -> (4,3) of x with weight bias",
+        "setitem: (6,3) (4,3) -> (6,3) from linear with cache",
+        "sum: (6,3) -> (3) from setitem with cache",
+    ],
+    "chosen": [
+        "named.narrow: (4,3) -> (4,2) of x",
+        "numbered.1: (4,2) -> (4,2) from named.narrow",
+    ],
+    "directly": [
+        "norm: (4,3) -> ? of x",
+        "block: (4,3) -> ? from norm",
+        "block.0: (4,3) -> (4,3) from norm",
+        "block.1: (4,3) -> (4,3) from block.0",
+        "derived: (4,3) -> ? from block.1",
+        "sin: (4,3) -> (4,3) from block.1",
+        "add: (4,3) -> (4,3) from sin",
+        "exp: (4,3) -> (4,3) from add",
+    ],
+    "replaced": [
+        "0: (4,3) -> (4,3) of input",
+        "1: (4,3) -> (4,2) from 0",
+    ],
+    "sentences": [
+        "pad_sequence: tuple[0=(2,3) 1=(3,3)] -> (3,2,3) of short long",
+        "pack_padded_sequence: (3,2,3) int64(2) -> tuple[0=(5,3) 1=int64(3)] from pad_sequence",
+        "layer: PackedSequence[data=(5,3) batch_sizes=int64(3) sorted_indices=int64(2) "
+        "unsorted_indices=int64(2)] -> tuple[0=PackedSequence[data=(5,4) batch_sizes=int64(3) "
+        "sorted_indices=int64(2) unsorted_indices=int64(2)] 1=tuple[0=(1,2,4) 1=(1,2,4)]] "
+        "from pack_padded_sequence",
+        "pad_packed_sequence: (5,4) int64(3) -> tuple[0=(3,2,4) 1=int64(2)] from layer",
+        "getitem: int64(2) -> int64(2,1) from pad_packed_sequence layer",
+        "div: (3,2,4) int64(2,1) -> (3,2,4) from pad_packed_sequence layer getitem",
+    ],
+    "cells": [
+        "unbind: (2,4,3) -> tuple[0=(4,3) 1=(4,3)] of x",
+        "first: (4,3) -> tuple[0=(4,4) 1=(4,4)] from unbind",
+        "second: (4,4) -> (4,4) from first",
+        "first/2: (4,3) tuple[0=(4,4) 1=(4,4)] -> tuple[0=(4,4) 1=(4,4)] from unbind first",
+        "second/2: (4,4) (4,4) -> (4,4) from first/2 second",
+    ],
+    "attending": [
+        "scaled_dot_product_attention: (1,2,5,4) (1,2,5,4) (1,2,5,4) -> (1,2,5,4) of q k v",
+        "einsum: (1,2,5,4) (1,2,5,4) -> (1,2,5,5) from scaled_dot_product_attention of k",
+    ],
+    "views": [
+        "mul: (3,4) -> (3,4) of x",
+        "split: (3,4) -> tuple[0=(3,2) 1=(3,2)] from mul",
+        "add_: (3,2) -> (3,2) from split",
+        "exp: (3,2) -> (3,2) from split",
+        "view: (3,4) -> (12) from mul add_",
+        "mul_: (12) -> (12) from view",
+        "t: (3,4) -> (4,3) from mul mul_",
+        "add: (4,3) -> (4,3) from t",
+        "neg: (3,2) -> (3,2) from add_ mul_",
+    ],
+    "in-place": [
+        "add: (4,3) -> (4,3) of x",
+        "add_: (4,3) -> (4,3) from add",
+        "clamp_: (4,3) -> (4,3) from add_",
+        "relu: (4,3) -> (4,3) from clamp_",
+        "add/2: (4,3) (4,3) -> (4,3) from relu",
+        "act: (4,3) -> (4,3) from add/2",
+        "mul: (4,3) -> (4,3) from act",
+    ],
+    "parametrized": [
+        "0: (2,4,3) -> (2,4,3) of input",
+        "0.parametrizations.weight:  -> (3,3)",
+        "0.parametrizations.weight.0: (3,3) -> (3,3)",
+        "mul: (3,3) -> (3,3) with 0.parametrizations.weight.original",
+        "linear: (2,4,3) (3,3) (3) -> (2,4,3) from mul of input with 0.bias",
+        "1: (2,4,3) -> (2,2,3) from linear",
+        "1.parametrizations.weight:  -> (2,4,1)",
+        "1.parametrizations.weight.0: (2,1,1) (2,4,1) -> (2,4,1)",
+        "conv1d: (2,4,3) (2,4,1) (2) -> (2,2,3) from linear 1.parametrizations.weight.0 with 1.bias",
+    ],
+    "pruned": ["0: (4,3) -> (4,3) of input", "1: (4,3) -> (4,3) from 0"],
+    "custom": [
+        "linear: (4,3) -> (4,3) of x",
+        "mul: (4,3) (4,3) -> (4,3) from linear",
+        "add: (4,3) -> (4,3) from mul",
+    ],
+    "checkpointed": [
+        "block: (4,3) -> (4,3) of x",
+        "block.0: (4,3) -> (4,3) of x",
+        "block.1: (4,3) -> (4,3) from block.0",
+        "exp: (4,3) -> (4,3) from block.1",
+    ],
+    "vectorised": ["linear: (4,3) -> (4,3) of x"],
+    "mapped": [
+        "linear: (2,4,3) -> (2,4,2) of x",
+        "mul: (2,4,2) -> (2,4,2) from linear",
+        "add: (2,4,2) -> (2,4,2) from mul",
+    ],
+    "functional": [
+        "mul: (3,3) -> (3,3) with linear.weight",
+        "mul/2: (3) -> (3) with linear.bias",
+        "linear: (4,3) -> (4,3) of x",
+    ],
+    "data-parallel": ["module: (4,3) -> (4,3) of 0"],
+    "scalar": ["mul: () () -> () of x with scale"],
+    "dtypes": [
+        "fft_fft: (4,3) -> complex64(4,3) of x",
+        "bfloat16: (4,3) -> bfloat16(4,3) of x",
+        "low: bfloat16(4,3) -> bfloat16(4,3) from bfloat16",
+        "real: complex64(4,3) -> (4,3) from fft_fft",
+        "half: (4,3) -> float16(4,3) from real",
+    ],
+    "hooked": ["0: (4,3) -> (4,3) of input", "1: (4,3) -> (4,3) from 0"],
+    "fx": ["0: (4,3) -> (4,3) of input", "1: (4,3) -> (4,2) from 0"],
+    "quantized": ["0: (4,3) -> (4,2) of input"],
+}
+STORIES["sentences-gru"] = [
+    line.replace("1=tuple[0=(1,2,4) 1=(1,2,4)]]", "1=(1,2,4)]") for line in STORIES["sentences"]
+]
+STORIES["checkpointed-reentrant"] = STORIES["checkpointed"]
+
+
+def named(name: str) -> Case:
+    return next(case for case in every.CASES if case.name == name)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_steps_shapes_and_edges(name: str) -> None:
+    assert story(named(name).look()) == STORIES[name]
+
+
+@pytest.mark.parametrize("name", ["hooked", "custom", "checkpointed", "checkpointed-reentrant"])
+def test_a_graph_changes_nothing_of_it(name: str) -> None:
+    assert story(named(name).look(backward=True)) == STORIES[name]
+
+
+def test_an_object_of_a_library() -> None:
+    pytest.importorskip("transformers")
+    trace = named("model-output").look()
+    text = "BaseModelOutput[last_hidden_state=(4,2) hidden_states=tuple[0=(4,2) 1=(4,2)]]"
+    assert story(trace) == [
+        f"inner: (4,3) -> {text} of x",
+        "inner.linear: (4,3) -> (4,2) of x",
+        "head: (4,2) -> (4,1) from inner.linear",
+    ]
+    assert spell(trace.output) == f"dict[state={text} scores=tuple[0=(4,1) 1=]]".replace(" 1=]]", "]]")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("mapped", ["inside torch.vmap, shapes are told whole"]),
+        ("vectorised", ["inside torch.vmap, shapes are told whole"]),
+        ("directly", ["called through .forward(), past their hooks: norm, block, derived; "]),
+        ("quantized", ["packed for quantized functions, and told as buffers: 0._packed_params."]),
+        ("hidden", ["modules that are not registered (Linear, BatchNorm1d)"]),
+        ("gradients", []),
+        ("hooked", []),
+        ("sentences", []),
+    ],
+)
+def test_what_is_seen_in_part_is_said(name: str, parts: list[str]) -> None:
+    told = named(name).look().warnings
+    assert len(told) == len(parts)
+    assert all(part in warning for part, warning in zip(parts, told, strict=True))
+
+
+def test_attention_of_torchs_own() -> None:
+    trace = named("attention").look()
+    (step,) = [each for each in trace.steps if each.name == "multi_head_attention_forward"]
+    assert step.arguments == ("query", "key", "value")
+    assert step.parameters == ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
+    assert spell(trace.output) == "tuple[0=(5,2,4) 1=(2,5,5)]"
+
+
+def test_a_gradient_of_torch_func_is_followed() -> None:
+    trace = named("gradients").look()
+    steps = {step.name: step for step in trace.steps}
+    assert steps["Linear"].producers  # z is what `grad` made of y
+    made = steps["linear"].index
+    assert steps["sum"].producers == (made,)
+    assert steps["sum"].index in steps["grad"].producers
+
+
+def test_weights_of_a_functional_call_have_their_names() -> None:
+    (linear,) = [step for step in named("functional").look().steps if step.name == "linear"]
+    assert linear.parameters == ("linear.weight", "linear.bias")
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "weights"),
+    [
+        ("quantized", "linear_dynamic", {"weight": "qint8(2,3)", "bias": "(2)"}),
+        (
+            "quantized-lstm",
+            "quantized_lstm",
+            {"0.weight": "qint8(16,3)", "0.bias": "(16)", "1.weight": "qint8(16,4)", "1.bias": "(16)"},
+        ),
+        ("quantized-cell", "quantized_gru_cell_dynamic", {"weight": "qint8(12,4)", "bias": "(12)"}),
+    ],
+)
+def test_packed_weights_are_read(name: str, function: str, weights: dict[str, str]) -> None:
+    trace = named(name).look(values=True)
+    (step,) = [each for each in trace.steps if each.name == function]
+    told = {buffer.name: spell(buffer.spec) for buffer in trace.buffers}
+    assert step.parameters == tuple(told)
+    last = list(told.values())[-len(weights) :]
+    assert last == list(weights.values())
+    assert all(entry.values for entry in trace.buffers)
+    assert Structure(trace).never_called() == ()
+    # Copies that were made one after the other are not taken for one another.
+    assert len({entry.identity for entry in trace.buffers}) == len(trace.buffers)
+
+
+def test_an_object_that_does_not_tell_its_tensors_is_left() -> None:
+    class Refusing:
+        def unpack(self) -> None:
+            raise RuntimeError("no")
+
+    assert packed_tensors(Refusing()) == []
+    assert packed_tensors(object()) == []
+
+
+def test_lazy_layers_show_their_work_and_not_their_birth() -> None:
+    trace = look(mutating.Lazy(), rows(4, 3))
+    assert [step.name for step in trace.steps] == [
+        *("Lazy", "LazyLinear", "linear", "LazyBatchNorm1d", "batch_norm"),
+    ]
+    assert trace.steps[3].producers == (2,)
+
+
+def test_a_direct_forward_that_fails_is_told_as_such() -> None:
+    class Failing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Sequential(nn.Linear(3, 3), nn.Linear(4, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.block.forward(x)
+
+    trace = look(Failing(), rows(2, 3))
+    check_steps(trace)
+    assert trace.failure is not None
+    assert trace.failure.module == "block.1"
+    failed = [step for step in trace.steps if step.failed]
+    assert [step.module for step in failed] == ["", "block", "block.1", "block.1"]
+    assert all(step.output is None for step in failed)
+
+
+def test_a_direct_forward_of_a_layer_in_a_loop_is_a_call_each_time() -> None:
+    class Looping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(3):
+                x = self.layer.forward(x)
+            return x
+
+    trace = look(Looping(), rows(2, 3))
+    check_steps(trace)
+    assert story(trace) == [
+        "layer: (2,3) -> ? of x",
+        "layer/2: (2,3) -> ? from layer",
+        "layer/3: (2,3) -> ? from layer/2",
+    ]
+
+
+def test_the_source_of_a_layer_that_torch_derived_is_that_of_the_layer() -> None:
+    trace = named("parametrized").look(code=True)
+    module = next(each for each in trace.modules if each.path == "0")
+    assert (module.class_name, module.bases[0]) == ("ParametrizedLinear", "Linear")
+    assert module.file is not None
+    assert module.file.endswith("linear.py")
+    assert module.line is not None
+    (listing,) = annotate_source(trace, path="0").listings
+    assert listing.file == module.file
+    notes = [line.note for line in listing.lines if "F.linear" in line.text]
+    assert notes == ["(2,4,3), (3,3), (3) -> (2,4,3)"]
+
+
+def test_the_source_of_a_graph_module_is_what_was_written_for_it() -> None:
+    one, other = (torch.fx.symbolic_trace(nn.Sequential(layer)) for layer in (nn.ReLU(), nn.Tanh()))
+    trace = look(nn.Sequential(one, other), rows(2, 3), options=CaptureOptions(code=True))
+    for path in ("0", "1"):
+        (listing,) = annotate_source(trace, path=path, full=True).listings
+        head, *body = listing.lines
+        assert head.text == "class GraphModule(torch.nn.Module):  # written by torch.fx"
+        assert body[0].text == "    def forward(self, input):"
+        assert [line.note for line in body if 'getattr(self, "0")' in line.text] == ["(2,3) -> (2,3)"]
+    files = {module.path: module.file for module in trace.modules}
+    assert files["0"] is not None
+    assert files["0"].startswith("<eval_with_key>")
+    assert files["0"] != files["1"]
+
+
+def test_a_hook_for_every_module_may_call_torch() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+
+    def double(module: nn.Module, args: Any) -> Any:
+        return (args[0] * 2,)
+
+    handle = nn.modules.module.register_module_forward_pre_hook(double)
+    try:
+        trace = look(model, rows(2, 3))
+    finally:
+        handle.remove()
+    check_steps(trace)
+    assert [step.name for step in trace.steps if step.parent is None] == ["mul", "Sequential"]
+    table = summarize(trace, operations=True).rows
+    assert [row.path for row in table if row.kind == "module"] == ["", "0", "1"]
+
+
+def test_what_torch_warns_of_during_backward_is_a_note() -> None:
+    class Warning_(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Any) -> Any:
+            warnings.warn("on  purpose", stacklevel=1)
+            return gradients[0]
+
+    class Warned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = Warning_.apply(Warning_.apply(self.linear(x)))
+            return out
+
+    trace = look(Warned(), rows(2, 3), options=CaptureOptions(backward=True))
+    assert trace.failure is None
+    assert trace.warnings == ("backward warned: on purpose",)
+
+
+def test_the_facts_of_a_list_of_parameters_are_one_line() -> None:
+    trace = named("containers").look()
+    (scales,) = [module for module in trace.modules if module.path == "scales"]
+    assert "\n" not in scales.extra
+    assert scales.extra.startswith("(0): ")
+    assert ", (1): " in scales.extra
+
+
+def test_writes_to_other_parts_of_a_tensor_are_not_sources() -> None:
+    base = torch.zeros(4, 6)
+    parts = {
+        "rows": base[1:3],
+        "column": base[:, 2],
+        "flat": base.view(-1),
+        "square": base[2:, 3:],
+        "even": base[:, ::2],
+        "turned": base.t(),
+    }
+    touching = {
+        "rows": {"column", "flat", "square", "even", "turned"},
+        "column": {"rows", "flat", "even", "turned"},
+        "square": {"rows", "flat", "even", "turned"},
+    }
+    for written, expected in touching.items():
+        flow = Flow()
+        flow.wrote(parts[written], 7)
+        found = {name for name, part in parts.items() if list(flow.writers(part)) == [7]}
+        assert found == {written} | expected, written
+
+
+def test_memory_that_is_used_again_has_no_old_sources() -> None:
+    flow = Flow()
+    for index in range(50):
+        tensor = torch.zeros(1000)
+        assert flow.producers(tensor) == ()
+        flow.made(tensor, index)
+        flow.wrote(tensor, index)
+        assert flow.producers(tensor[:3]) == (index,)
+        del tensor
