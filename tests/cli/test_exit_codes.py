@@ -101,7 +101,7 @@ def test_debug_shows_the_traceback_of_a_users_error_too(cli: Cli, workshop: Path
 
 
 def test_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt() -> None:
+    def interrupt(pattern: str | None) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(api, "models", interrupt)

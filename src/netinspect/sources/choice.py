@@ -1,0 +1,150 @@
+"""Which model a file means, where none is named: only what is beyond doubt is taken."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from torch import nn
+
+from netinspect.errors import LoadError
+from netinspect.sources.target import Target
+
+MAIN_CLASS = "MODEL"
+"""A module-level constant that names the main class of a file with several."""
+
+_FACTORIES = ("build_model", "create_model", "get_model", "make_model")
+"""Functions that are called so make the model of their file."""
+
+
+def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str, Any]) -> str:
+    """Find the one class, factory or instance that a file is about.
+
+    That is its only class, or the class that all others are parts of; else its only factory; else its
+    only instance. A class that needs arguments gives way to a factory or an instance that needs none.
+
+    Args:
+        target: What was asked for.
+        namespace: The module it was imported as.
+        arguments: What is given to the class or factory.
+
+    Raises:
+        LoadError: There is none, or it is not clear which.
+    """
+    main = getattr(namespace, MAIN_CLASS, None)
+    if isinstance(main, str):
+        return main
+    classes = class_names(namespace)
+    factories = _factories(namespace, arguments)
+    instances = _instances(namespace)
+    others = [each[0] for each in (factories, instances) if len(each) == 1]
+    chosen = classes[0] if len(classes) == 1 else _whole(namespace, classes)
+    if chosen is not None:
+        ready = _takes_no_more(getattr(namespace, chosen), arguments)
+        return others[0] if others and not ready else chosen
+    if others:
+        return others[0]
+    found = {"classes": classes, "factories": factories, "instances": instances}
+    told = "\n".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
+    if not told:
+        raise LoadError(
+            f"{target.text} defines no nn.Module class",
+            hint=f"name a factory function or an instance: {target.text}:NAME",
+        )
+    raise LoadError(
+        f"{target.text} defines several models, and none is named",
+        cause=told,
+        hint=f"choose one: {target.text}:{(classes or factories or instances)[-1]}",
+    )
+
+
+def class_names(namespace: ModuleType) -> list[str]:
+    """List the nn.Module classes that a module defines itself."""
+    names: dict[type, str] = {}
+    for name, value in vars(namespace).items():
+        if (
+            isinstance(value, type)
+            and issubclass(value, nn.Module)
+            and value.__module__ == namespace.__name__
+        ):
+            names.setdefault(value, name)  # a class under two names is one candidate
+    return list(names.values())
+
+
+def _factories(namespace: ModuleType, arguments: Mapping[str, Any]) -> list[str]:
+    """List the functions that make a model and lack no argument; one of known name goes first."""
+    names = [
+        name
+        for name, value in vars(namespace).items()
+        if isinstance(value, FunctionType)
+        and value.__module__ == namespace.__name__
+        and not name.startswith("_")
+        and (name in _FACTORIES or _returns_module(value))
+        and _takes_no_more(value, arguments)
+    ]
+    known = [name for name in names if name in _FACTORIES]
+    return known if len(known) == 1 else names
+
+
+def _returns_module(function: Callable[..., Any]) -> bool:
+    try:
+        returned = typing.get_type_hints(function).get("return")
+    except Exception:  # an annotation is any expression, and may fail in any way
+        return False
+    return isinstance(returned, type) and issubclass(returned, nn.Module)
+
+
+def _takes_no_more(function: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
+    """Whether a call with these arguments lacks none."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return all(
+        each.default is not each.empty
+        or each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        or each.name in arguments
+        for each in parameters
+    )
+
+
+def _instances(namespace: ModuleType) -> list[str]:
+    names: dict[int, str] = {}
+    for name, value in vars(namespace).items():
+        if isinstance(value, nn.Module) and not name.startswith("_"):
+            names.setdefault(id(value), name)
+    return list(names.values())
+
+
+def _whole(namespace: ModuleType, classes: list[str]) -> str | None:
+    """Find the class that all other classes of a file are parts of, directly or through each other."""
+    used = _uses(namespace, set(classes))
+    wholes = []
+    for name in classes:
+        reached, waiting = {name}, [name]
+        while waiting:
+            new = used.get(waiting.pop(), set()) - reached
+            reached |= new
+            waiting += new
+        if reached == set(classes) and not any(name in used.get(each, ()) for each in reached - {name}):
+            wholes.append(name)
+    return wholes[0] if len(wholes) == 1 else None
+
+
+def _uses(namespace: ModuleType, classes: set[str]) -> dict[str, set[str]]:
+    """Read which classes of a file stand in the statement of which other one."""
+    try:
+        tree = ast.parse(Path(namespace.__file__ or "").read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return {}
+    return {
+        node.name: {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        & (classes - {node.name})
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }

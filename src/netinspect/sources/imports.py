@@ -1,0 +1,174 @@
+"""Files as modules: alone with those beside them, or as a part of their package."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+from netinspect.errors import LoadError
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a file under its own name, or as a part of the package that it needs for its imports.
+
+    Each time it is read anew, and so are the files of its package.
+
+    Raises:
+        LoadError: It is no Python file.
+    """
+    dots = _most_dots(path)
+    folder = str(path.parent)
+    # As for a script: files beside it can be imported, and are found first. Then those of its package,
+    # which names itself where it imports without dots.
+    root = _root(path.parent, 0)
+    entries = [folder, *([str(root.parent)] if root != path.parent or _is_package(root) else [])]
+    sys.path[:] = [*entries, *(entry for entry in sys.path if entry not in entries)]
+    _forget_siblings(folder)
+    if dots or path.name == "__init__.py":
+        return _import_in_package(path, dots)
+    return _import_alone(path, folder)
+
+
+def _import_alone(path: Path, folder: str) -> ModuleType:
+    name = _module_name(path)
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise LoadError(f"{path} is not a Python file")
+    before = set(sys.modules)
+    module = importlib.util.module_from_spec(specification)
+    replaced = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except BaseException:  # Ctrl-C too must not leave a half-imported module to be found
+        del sys.modules[name]
+        if replaced is not None:
+            sys.modules[name] = replaced
+        raise
+    finally:
+        _siblings.setdefault(folder, set()).update(
+            each
+            for each in sys.modules.keys() - before - {name}
+            if _is_in(folder, getattr(sys.modules[each], "__file__", None) or "")
+        )
+    return module
+
+
+_siblings: dict[str, set[str]] = {}
+"""Names of the modules that targets have imported from their own folder, by folder."""
+
+
+def _is_in(folder: str, file: str) -> bool:
+    """Whether a file is the folder's own; a virtual environment often lies in a project's folder."""
+    inside = file.removeprefix(folder + os.sep)
+    return inside != file and not {"site-packages", "dist-packages"} & set(Path(inside).parts)
+
+
+def _forget_siblings(folder: str) -> None:
+    """Make room for a file's siblings: those of another folder may have the same names."""
+    for other in _siblings.keys() - {folder}:
+        for name in _siblings.pop(other):
+            sys.modules.pop(name, None)
+
+
+def _module_name(path: Path) -> str:
+    """Choose the name that a file is imported under: its own, where nothing else has it."""
+    name = path.stem
+    if not name.isidentifier() or name in sys.stdlib_module_names:
+        name = f"netinspect_target_{name}"
+    free, number = name, 1
+    while free in sys.modules and getattr(sys.modules[free], "__file__", None) != str(path):
+        number += 1
+        free = f"netinspect_target_{path.stem}_{number}"
+    return free
+
+
+def _most_dots(path: Path) -> int:
+    """How many dots the furthest of a file's relative imports has; 0 where it has none."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return 0  # told when it is imported
+    return max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file()
+
+
+def _root(folder: Path, dots: int) -> Path:
+    """Find the outermost folder of the package that a folder is in, or that its imports ask for."""
+    root, depth = folder, 1
+    while root.parent != root.parent.parent and (_is_package(root.parent) or depth < dots):
+        if not _is_package(root) and depth >= dots:
+            break
+        root, depth = root.parent, depth + 1
+    return root
+
+
+def _import_in_package(path: Path, dots: int) -> ModuleType:
+    """Import a file as a part of its package: of real ones, or of folders that are taken for some."""
+    root = _root(path.parent, dots)
+    top = _package_name(root)
+    for known in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
+        del sys.modules[known]
+    name, folder = top, root
+    module = _import_package(name, folder)
+    for part in path.parent.relative_to(root).parts:
+        name, folder = f"{name}.{part}", folder / part
+        module = sys.modules.get(name) or _import_package(name, folder)
+    if path.name == "__init__.py":
+        return module
+    name = f"{name}.{path.stem}"
+    if name not in sys.modules:  # the package may have imported it already
+        _execute(name, importlib.util.spec_from_file_location(name, path))
+    return sys.modules[name]
+
+
+_packages: dict[str, Path] = {}
+"""The outermost packages that targets were imported in, by name."""
+
+
+def _package_name(root: Path) -> str:
+    """Choose the name of the outermost package: its own, where nothing else has it."""
+    own = root.name
+    taken = own in sys.modules and _packages.get(own) is None
+    if not own.isidentifier() or own in sys.stdlib_module_names or taken:
+        own = f"netinspect_target_{re.sub(r'[^0-9A-Za-z_]', '_', own)}"
+    _packages[own] = root
+    return own
+
+
+def _import_package(name: str, folder: Path) -> ModuleType:
+    file = folder / "__init__.py"
+    if file.is_file():
+        specification = importlib.util.spec_from_file_location(
+            name, file, submodule_search_locations=[str(folder)]
+        )
+    else:
+        specification = ModuleSpec(name, None, is_package=True)
+        specification.submodule_search_locations = [str(folder)]
+    return _execute(name, specification)
+
+
+def _execute(name: str, specification: ModuleSpec | None) -> ModuleType:
+    if specification is None:
+        raise LoadError(f"{name} cannot be imported")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        if specification.loader is not None:
+            specification.loader.exec_module(module)
+    except BaseException:  # as above
+        del sys.modules[name]
+        raise
+    parent, _, last = name.rpartition(".")
+    if parent:
+        setattr(sys.modules[parent], last, module)
+    return module
