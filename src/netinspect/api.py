@@ -43,10 +43,10 @@ class View(Generic[R]):
             format: `rich`, `plain`, `json`, `csv` or `markdown`.
             width: Cells on a line, for `rich`; None for no limit.
         """
-        from netinspect.render.formats import Format, Style
+        from netinspect.render.formats import Style, format_named
         from netinspect.render.report import render
 
-        return render(self.record, Style(format=Format(format), width=width))
+        return render(self.record, Style(format=format_named(format), width=width))
 
     def __str__(self) -> str:
         return self.text().rstrip("\n")

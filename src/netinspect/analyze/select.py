@@ -13,6 +13,16 @@ SortKeys = Mapping[str, Callable[[Row], tuple[float, str]]]
 """What rows may be sorted by: numbers from the largest, ties and names from the first."""
 
 
+def refuse_negative(name: str, limit: int | None) -> None:
+    """Refuse a limit that counts nothing.
+
+    Raises:
+        UsageError: It is below 0.
+    """
+    if limit is not None and limit < 0:
+        raise UsageError(f"{name} is {limit}", hint="give 0 or more; without it, there is no limit")
+
+
 def select(
     rows: Sequence[Row],
     path: Callable[[Row], str],
@@ -22,6 +32,7 @@ def select(
     keys: SortKeys[Row],
     sort: str | None,
     top: int | None,
+    titles: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """Filter, sort and limit rows.
 
@@ -33,10 +44,14 @@ def select(
         keys: What may be sorted by.
         sort: One of the keys; None for the rows' own order.
         top: Keep only so many; None for all.
+        titles: What else the keys are called: the titles that people see above the columns.
 
     Raises:
-        UsageError: `sort` is no such key.
+        UsageError: `sort` is no such key, or `top` is negative.
     """
+    refuse_negative("top", top)
+    if sort is not None and sort not in keys:
+        sort = (titles or {}).get(sort.lower(), sort.lower() if sort.lower() in keys else sort)
     if sort is not None and sort not in keys:
         raise UsageError(
             f"cannot sort by {sort!r}", hint=closest(sort, keys) or f"one of {', '.join(keys)}"

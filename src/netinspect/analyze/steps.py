@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect.analyze.select import refuse_negative
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.errors import SavedTraceError
@@ -30,7 +31,9 @@ def list_steps(
 
     Raises:
         SavedTraceError: Forward was not run, or what was asked for was not kept.
+        UsageError: `depth` is negative.
     """
+    refuse_negative("depth", depth)
     if not trace.ran:
         raise SavedTraceError(
             f"the trace of {trace.target} holds no forward", hint="save it again with an input"

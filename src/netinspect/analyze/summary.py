@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal as OneOf
 from typing import NamedTuple
 
-from netinspect.analyze.select import select
+from netinspect.analyze.select import refuse_negative, select
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
@@ -27,6 +27,9 @@ SORT_KEYS: dict[str, Callable[[SummaryRow], tuple[float, str]]] = {
     "name": lambda row: (0, row.path),
 }
 """What rows may be sorted by: numbers from the largest, names from the first."""
+
+_SORT_TITLES = {"with children": "branch", "size": "bytes", "share": "params", "layer": "name"}
+"""The titles that people see above those columns."""
 
 
 def summarize(
@@ -51,8 +54,9 @@ def summarize(
         top: Keep only so many rows; None for all.
 
     Raises:
-        UsageError: `sort` is no such key.
+        UsageError: `sort` is no such key, or a limit is negative.
     """
+    refuse_negative("depth", depth)
     structure = Structure(trace)
     whole = totals(trace)
     builder = _RowBuilder(structure, depth, whole.parameters)
@@ -67,6 +71,7 @@ def summarize(
         keys=SORT_KEYS,
         sort=sort,
         top=top,
+        titles=_SORT_TITLES,
     )
     return Summary(
         subject=subject(trace),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from netinspect.analyze.select import refuse_negative
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
@@ -22,8 +23,9 @@ def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, full: b
         full: Give alike siblings a line each.
 
     Raises:
-        UsageError: There is no module at `path`.
+        UsageError: There is no module at `path`, or `depth` is negative.
     """
+    refuse_negative("depth", depth)
     structure = Structure(trace)
     top = structure.find(path)
     never_called = set(structure.never_called())

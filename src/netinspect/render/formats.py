@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from netinspect.errors import UsageError, closest
 from netinspect.records.base import record
 
 
@@ -15,6 +16,20 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+
+
+def format_named(name: str) -> Format:
+    """Return a format by its name.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if name not in tuple(Format):
+        raise UsageError(
+            f"there is no format {name!r}",
+            hint=closest(name, Format) or f"the formats are: {', '.join(Format)}",
+        )
+    return Format(name)
 
 
 SUFFIXES = {

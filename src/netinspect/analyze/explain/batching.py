@@ -21,8 +21,9 @@ def explain_missing_batch(call: Call) -> Explanation | None:
     source, spec, taker = found
     if not _fits_with_batch(call, source, spec):
         return None
+    name = source.name if source.name.isidentifier() else "the input"
     return Explanation(
-        f"{source.name} has {len(spec.shape)} dimensions, so {taker} "
+        f"{name} has {len(spec.shape)} dimensions, so {taker} "
         f"took {spell(spec.shape)} for one example without a batch dimension, and everything "
         f"after it is off by one; the model wants batches: N x {' x '.join(map(str, spec.shape))}",
         [f"add the batch dimension: {_batched(source, spec)}"],
@@ -37,7 +38,8 @@ def suggest_batch(call: Call) -> str | None:
     if found is None or call.name in SPATIAL:
         return None
     source, spec, _ = found
-    return f"if {source.name} lacks its batch dimension: {_batched(source, spec)}"
+    name = source.name if source.name.isidentifier() else "the input"
+    return f"if {name} lacks its batch dimension: {_batched(source, spec)}"
 
 
 def _batched(source: Input, spec: TensorSpec) -> str:
