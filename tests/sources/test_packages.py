@@ -14,7 +14,17 @@ from netinspect.sources.build import build_module
 from netinspect.sources.target import parse_target
 from tests.support import Outcome
 
-LAYERS = "from torch import nn\n\n\nclass Block(nn.Linear):\n    def __init__(self):\n        super().__init__(WIDTH, 1)\n\n\nWIDTH = 3\n"
+LAYERS = """\
+from torch import nn
+
+
+class Block(nn.Linear):
+    def __init__(self):
+        super().__init__(WIDTH, 1)
+
+
+WIDTH = 3
+"""
 NET = """\
 from torch import nn
 
@@ -34,7 +44,7 @@ def lay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
     def write(**files: str) -> Path:
         for name, text in files.items():
-            path = tmp_path / name.replace("__in__", "__init__").replace("___", "/")
+            path = tmp_path / name.replace("___", "/")
             path = path.with_name(path.name + ".py")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -48,10 +58,8 @@ def build(file: Path | str) -> Any:
 
 
 def test_in_a_package(lay: Callable[..., Path]) -> None:
-    root = lay(pack___zoo__="", **{
-        "own___init": "", "own___layers": LAYERS, "own___net": NET.format(origin=".layers"),
-    })  # fmt: skip
-    (root / "own" / "init.py").rename(root / "own" / "__init__.py")
+    root = lay(own___layers=LAYERS, own___net=NET.format(origin=".layers"))
+    (root / "own" / "__init__.py").write_text("")
     model = build("own/net.py")
     assert type(model).__module__ == "own.net"
     assert type(model.block).__module__ == "own.layers"

@@ -1,0 +1,139 @@
+"""Parameter counts against the tables that the libraries publish.
+
+    python benchmarks/truth.py [--library torchvision|timm] [--only GLOB] [--jobs N]
+
+Every model of `tests/truth/torchvision.csv` must have exactly the number of parameters of the table,
+every one of `tests/truth/timm.csv` the number of millions, to two decimals. Rows marked as in conflict
+are published for a fused or reparametrised model, and listed apart. Models are built through
+netinspect without weights, which needs no memory for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import csv
+import fnmatch
+import multiprocessing
+import re
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TRUTH = ROOT / "tests" / "truth"
+TABLES = ("torchvision", "timm")
+
+# The table's number is without the heads for training.
+WITHOUT_HEADS = "torchvision:googlenet"
+# Models of segmentation have a head more where they were trained with an auxiliary loss.
+AUXILIARY = re.compile(r"torchvision:(fcn|deeplabv3)_")
+# Trained, their backbone has frozen normalisation, whose numbers are buffers; without weights they are
+# parameters, and no argument changes that.
+FROZEN = {"torchvision:maskrcnn_resnet50_fpn": 53_120}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of a table, and what was counted."""
+
+    target: str
+    published: str
+    counted: str = ""
+    failure: str = ""
+    conflict: bool = False
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        return self.counted == self.published
+
+
+def rows(library: str) -> list[Row]:
+    with (TRUTH / f"{library}.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    if library == "timm":
+        return [
+            Row(
+                target=f"timm:{row['model']}",
+                published=f"{float(row['param_count_M']):.2f}",
+                conflict=row["conflict"] == "1",
+            )
+            for row in table
+        ]
+    return [
+        Row(target=_target(row), published=row["num_params"], arguments=_arguments(_target(row), row))
+        for row in table
+    ]
+
+
+def _arguments(target: str, row: dict[str, str]) -> tuple[tuple[str, Any], ...]:
+    if target == WITHOUT_HEADS:
+        return (("aux_logits", False),)
+    if AUXILIARY.match(target):
+        return (("aux_loss", True),)
+    if ":vit_" in target and row["min_size"]:
+        # Positions have parameters: weights for larger images have more of them.
+        return (("image_size", ast.literal_eval(row["min_size"])[0]),)
+    return ()
+
+
+def _target(row: dict[str, str]) -> str:
+    """Name the builder that belongs to a row; the table names the enumeration of its weights."""
+    name = row["builder"].removesuffix("_Weights").lower()
+    if row["file"].startswith("quantization/"):
+        name = f"quantized_{name.replace('_quantizedweights', '').removesuffix('_quantized')}"
+    return f"torchvision:{name}"
+
+
+def count(row: Row) -> Row:
+    """Build one model, and count its parameters."""
+    sys.path.insert(0, str(ROOT))
+    from tests import operators
+
+    operators.declare()
+    import netinspect
+
+    try:
+        trace = netinspect.load(row.target, constructor=dict(row.arguments), run=False)
+    except netinspect.NetinspectError as error:
+        return replace(row, failure=f"{error.message}: {error.cause or ''}".splitlines()[0])
+    counted = netinspect.summary(trace).record.totals.parameters - FROZEN.get(row.target, 0)
+    return replace(row, counted=f"{counted / 1e6:.2f}" if "timm:" in row.target else str(counted))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--library", choices=TABLES, help="one table only")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="names to check")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    options = parser.parse_args()
+    wrong = 0
+    for library in [options.library] if options.library else TABLES:
+        wanted = [
+            each
+            for each in dict.fromkeys(rows(library))
+            if fnmatch.fnmatch(each.target.partition(":")[2], options.only)
+        ]
+        # Processes are renewed now and then: what a library keeps of each model adds up.
+        with multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=150) as pool:
+            done = pool.map(count, wanted, chunksize=10)
+        plain = [each for each in done if not each.conflict]
+        bad = [each for each in plain if not each.agrees]
+        print(f"{library}: {len(plain) - len(bad)} of {len(plain)} as published")
+        for row in bad:
+            print(
+                f"  {row.target}: published {row.published}, {row.failure or f'counted {row.counted}'}"
+            )
+        apart = [each for each in done if each.conflict]
+        if apart:
+            print(
+                f"  apart, in conflict: {sum(each.agrees for each in apart)} of {len(apart)} as published"
+            )
+        wrong += len(bad)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
