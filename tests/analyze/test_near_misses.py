@@ -141,3 +141,64 @@ def test_what_the_code_made_last_helps_where_plain_python_fails() -> None:
     assert [(each.name, each.spec.shape) for each in found.made] == [("fc", (2, 3))]
     assert found.place is not None
     assert found.place.text == 'return {"hidden": s.fc(x)}["output"]'
+
+
+CALLS: list[Callable[..., Any]] = [
+    lambda s, x, y: x + y,
+    lambda s, x, y: x @ y,
+    lambda s, x, y: torch.bmm(x, y),
+    lambda s, x, y: torch.cat([x, y], -1),
+    lambda s, x, y: torch.stack([x, y]),
+    lambda s, x, y: x.view(y.shape),
+    lambda s, x, y: x.view(-1, *y.shape),
+    lambda s, x, y: x.unflatten(-1, tuple(y.shape)),
+    lambda s, x, y: x.expand(y.shape),
+    lambda s, x, y: x.repeat(*y.shape),
+    lambda s, x, y: F.linear(x, y),
+    lambda s, x, y: F.conv1d(x, y),
+    lambda s, x, y: F.conv2d(x, y, padding=1),
+    lambda s, x, y: F.max_pool2d(x, y.dim()),
+    lambda s, x, y: F.scaled_dot_product_attention(x, y, x),
+    lambda s, x, y: F.layer_norm(x, tuple(y.shape)),
+    lambda s, x, y: F.group_norm(x, max(1, y.dim())),
+    lambda s, x, y: F.batch_norm(x, y, y),
+    lambda s, x, y: F.cross_entropy(x, y),
+    lambda s, x, y: F.cross_entropy(x, y.long()),
+    lambda s, x, y: F.embedding(x.long(), y),
+    lambda s, x, y: F.pixel_shuffle(x, y.dim()),
+    lambda s, x, y: torch.einsum("ij,jk->ik", x, y),
+    lambda s, x, y: x[y.bool()],
+    lambda s, x, y: x[..., 2, y.dim()],
+    lambda s, x, y: x.split(list(y.shape)),
+    lambda s, x, y: nn.MultiheadAttention(2, 1)(x, y, y),
+    lambda s, x, y: nn.GRU(2, 3)(x, y),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", range(len(CALLS)))
+def test_whatever_the_shapes_an_explanation_is_made_or_left_out(number: int) -> None:
+    generator = torch.Generator().manual_seed(number)
+
+    def shape() -> list[int]:
+        rank = int(torch.randint(0, 5, (1,), generator=generator))
+        return [int(size) for size in torch.randint(0, 4, (rank,), generator=generator)]
+
+    failed = 0
+    for _ in range(25):
+        trace = look(Acting(CALLS[number], {}), torch.rand(shape()), torch.rand(shape()))
+        found = diagnose(trace)
+        failed += found is not None
+        for operand in found.operands if found is not None else ():
+            assert all(position < len(operand.spec.shape) for position in operand.wrong)
+    assert failed
+
+
+def test_a_packed_sequence_has_lengths_of_their_own_dtype() -> None:
+    def act(s: Any, x: Tensor) -> Any:
+        packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([3, 2]), batch_first=True)
+        return s.rnn(packed, zeros(1, 2, 7))
+
+    found = diagnose(on(rows(2, 3, 4), rnn=nn.GRU(4, 5))(act).look())
+    assert found is not None
+    assert "one dtype" not in (found.explanation or "")

@@ -163,7 +163,7 @@ def explain_pixel_shuffle(call: Call) -> Explanation | None:
     """Channels that are no multiple of the square of the factor."""
     given = call.tensor("0", "input")
     factor = call.number("1", "upscale_factor")
-    if given is None or factor is None or given.rank < 3:
+    if given is None or factor is None or factor < 1 or given.rank < 3:
         return None
     channels = given.shape[-3]
     if not isinstance(channels, int) or channels % factor**2 == 0:

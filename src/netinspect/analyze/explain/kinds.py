@@ -127,8 +127,10 @@ def _explain_several(call: Call) -> Explanation | None:
 
 
 def _takes_part(given: Given) -> bool:
-    """Masks and lengths have dtypes of their own."""
-    return "mask" not in given.name and given.spec.dtype != "bool" and given.key[:1] != ("batch_sizes",)
+    """Masks have dtypes of their own, and so have the lengths and orders of a packed sequence."""
+    if given.key and given.key[-1] in ("batch_sizes", "sorted_indices", "unsorted_indices"):
+        return False
+    return "mask" not in given.name and given.spec.dtype != "bool"
 
 
 def _shortened(names: list[str]) -> list[str]:

@@ -30,7 +30,7 @@ def explain_linear(call: Call) -> Explanation | None:
         flatten, spec = before
         channels, *spatial = spec.shape[1:]
         text += f" = {product(spec.shape[1:])}, which {flatten.name} made of {spell(spec.shape)}"
-        if isinstance(wanted, int) and isinstance(channels, int) and wanted % channels == 0:
+        if isinstance(wanted, int) and isinstance(channels, int) and channels and wanted % channels == 0:
             text += f"; {wanted} = {channels} * {_factors(wanted // channels, len(spatial))}"
         remedies.append(f"for this input size: {layer} = Linear({features}, {outputs})")
     elif layer == call.name:

@@ -69,7 +69,7 @@ def _explain_elements(
     elif -1 not in wanted:
         at = _open_position(total, wanted)
         if at is not None:
-            size = total // (prod(wanted) // wanted[at])
+            size = total // (prod(wanted[:at]) * prod(wanted[at + 1 :]))
             other = (*wanted[:at], size, *wanted[at + 1 :])
             remedies.append(f"with {size} in dimension {at} it fits: {spell(other)}, or -1 there")
     return Explanation(text, remedies, {given.name: tuple(range(given.rank))})
