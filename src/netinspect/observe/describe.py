@@ -23,6 +23,7 @@ _PLAIN = (*_SCALARS, torch.dtype, torch.device, torch.layout, torch.memory_forma
 
 # Inside the transforms of torch.func, a tensor is a wrapper that hides a dimension that is mapped over.
 _functorch: Any = torch._C._functorch
+_is_wrapped = _functorch.is_functorch_wrapped_tensor
 
 
 def is_uninitialised(tensor: torch.Tensor) -> bool:
@@ -38,7 +39,7 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
     try:
         shape: tuple[int | str, ...] = tuple(tensor.shape)
         size = tensor.numel() * tensor.element_size()
-        if _functorch.is_functorch_wrapped_tensor(tensor):
+        if _is_wrapped(tensor):
             mapped = _mapped_sizes(tensor)
             shape, size = (*mapped, *shape), size * math.prod(mapped)
     except (RuntimeError, NotImplementedError, ValueError):  # a nested tensor has rows of all sizes
@@ -53,7 +54,7 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
 def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
     """The sizes of the dimensions that `torch.vmap` hides, outermost first."""
     sizes: list[int] = []
-    while _functorch.is_functorch_wrapped_tensor(tensor):
+    while _is_wrapped(tensor):
         inner = _functorch.get_unwrapped(tensor)
         if _functorch.is_batchedtensor(tensor):
             sizes.insert(0, inner.shape[_functorch.maybe_get_bdim(tensor)])

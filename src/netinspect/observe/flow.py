@@ -16,6 +16,7 @@ list of producers grow with the square of its length."""
 
 # The transforms of torch.func hand forward a wrapper; what they wrap has the memory.
 _functorch: Any = torch._C._functorch
+_is_wrapped = _functorch.is_functorch_wrapped_tensor
 
 _NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
 
@@ -32,16 +33,16 @@ class Flow:
     """The producers of every tensor that was seen.
 
     A tensor object is known by its address, with a weak reference that tells it from a later one at the
-    same place. What no step returned may still lie in memory that a step filled, as a view made out of
-    sight does; and what a step returned may since have been written to through another tensor.
+    same place. What no step returned may still be a view of what one did, made out of sight; and what a
+    step returned may since have been written to through another tensor.
     """
 
     def __init__(self) -> None:
         self.mapped = False
         """Whether a tensor inside `torch.vmap` was met."""
 
+        self._transforms = False
         self._makers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
-        self._storages: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
         self._writes: dict[int, tuple[StorageWeakRef, dict[_Part, int]]] = {}
 
     def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
@@ -71,7 +72,9 @@ class Flow:
 
     def made(self, tensor: torch.Tensor, index: int) -> None:
         """Note that a step returned a tensor."""
-        self._put(tensor, (index,), owns=not tensor._is_view())
+        self._makers[id(tensor)] = weakref.ref(tensor), (index,)
+        if self._transforms and (inner := self.unwrapped(tensor)) is not tensor:
+            self._makers[id(inner)] = weakref.ref(inner), (index,)
 
     def wrote(self, tensor: torch.Tensor, index: int) -> None:
         """Note that a step wrote to a tensor in place."""
@@ -96,38 +99,21 @@ class Flow:
         """Note that what comes out is from where what went in was, since the call itself is no step."""
         makers = tuple(dict.fromkeys(maker for tensor in inputs for maker in self.producers(tensor)))
         for tensor in outputs:
-            self._put(tensor, makers, owns=False)
-
-    def _put(self, tensor: torch.Tensor, makers: tuple[int, ...], *, owns: bool) -> None:
-        entry = weakref.ref(tensor), makers
-        self._makers[id(tensor)] = entry
-        if owns:
-            inner = self.unwrapped(tensor)
-            if inner is not tensor:
-                entry = weakref.ref(inner), makers
-                self._makers[id(inner)] = entry
-            address = _address(inner)
-            known = self._storages.get(address)
-            if known is None or known[0]() is None:
-                self._storages[address] = entry
+            self._makers[id(tensor)] = weakref.ref(tensor), makers
 
     def _out_of_sight(self, tensor: torch.Tensor) -> tuple[int, ...]:
         inner = self.unwrapped(tensor)
-        if inner is not tensor:
-            entry = self._makers.get(id(inner))
-            if entry is not None and entry[0]() is inner:
-                return entry[1]
-        if (address := _address(inner)) == 0:
-            return ()
-        entry = self._storages.get(address)
-        if entry is None or entry[0]() is None:
-            # It came from outside, and so did whatever else lies in its memory.
-            entry = self._storages[address] = weakref.ref(inner), ()
-        return entry[1]
+        for origin in (inner, inner._base):
+            if origin is not None and origin is not tensor:
+                entry = self._makers.get(id(origin))
+                if entry is not None and entry[0]() is origin:
+                    return entry[1]
+        return ()
 
     def unwrapped(self, tensor: torch.Tensor) -> torch.Tensor:
         """What a transform of torch.func has wrapped; any other tensor itself."""
-        while _functorch.is_functorch_wrapped_tensor(tensor):
+        while _is_wrapped(tensor):
+            self._transforms = True
             self.mapped |= _functorch.is_batchedtensor(tensor)
             tensor = _functorch.get_unwrapped(tensor)
         return tensor

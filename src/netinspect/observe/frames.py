@@ -103,9 +103,12 @@ def calling_lines(frame: types.FrameType | None, name: str = "") -> Calling:
         file = code.co_filename
         whose = owner(file)
         if whose == "user":
-            if left_module:
-                return Calling(_place(frame), site, (), tuple(forwards))
-            return Calling(_place(frame), site, _outer_lines(frame, forwards), tuple(forwards))
+            via: tuple[Place, ...] = ()
+            if not left_module:
+                if code.co_name == "forward" and not _is_called(frame):
+                    forwards.append(frame)
+                via = _outer_lines(frame, forwards)
+            return Calling(_place(frame), site, via, tuple(forwards) if forwards else ())
         if whose == "ours":
             # Our own frames are either the hook that is asking, or the capture that started it all.
             if frame.f_code.co_name == "run_forward":
@@ -130,18 +133,18 @@ def calling_lines(frame: types.FrameType | None, name: str = "") -> Calling:
 
 def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tuple[Place, ...]:
     lines: list[Place] = []
-    outer: types.FrameType | None = frame
+    outer = frame.f_back
     while outer is not None:
         code = outer.f_code
-        whose = owner(code.co_filename)
-        if whose == "ours" or code.co_filename == _MODULE_CALL:
+        file = code.co_filename
+        if file == _MODULE_CALL or (whose := owner(file)) == "ours":
             break
         if whose == "user":
             lines.append(_place(outer))
         if code.co_name == "forward" and not _is_called(outer):
             forwards.append(outer)
         outer = outer.f_back
-    return tuple(lines[1:])
+    return tuple(lines)
 
 
 def _is_called(forward: types.FrameType) -> bool:

@@ -266,13 +266,14 @@ class Recorder(TorchFunctionMode):
         except BaseException as error:
             draft.error = error
             raise
-        is_silent_write = output is None and args and writes_in_place(name, kwargs)
-        result = args[0] if is_silent_write else output
+        writes = writes_in_place(name, kwargs) or kwargs.get("inplace") is True
+        result = args[0] if writes and output is None and args else output
         with torch._C.DisableTorchFunction():
             if name in READS or next(tensors_of(result), None) is not None:
                 self._end(draft, result)
-                for tensor in overwritten(name, args, kwargs):
-                    self._flow.wrote(tensor, draft.index)
+                if writes:
+                    for tensor in overwritten(name, args, kwargs):
+                        self._flow.wrote(tensor, draft.index)
             elif self.drafts[-1] is draft:
                 # It read a size, a flag or the like: nothing flowed through it.
                 self.drafts.pop()
@@ -351,6 +352,8 @@ class Recorder(TorchFunctionMode):
 
         What one was given is read off its variables at its first step; what it returns nobody sees.
         """
+        if not calling.forwards and (not self._stack or self._stack[-1].forward is None):
+            return
         while self._stack and (running := self._stack[-1].forward) is not None:
             if any(frame is running for frame in calling.forwards):
                 break
