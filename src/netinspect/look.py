@@ -18,10 +18,11 @@ import torch
 from torch import nn
 
 from netinspect.errors import LoadError, UsageError
-from netinspect.inputs.choose import Choice, as_call, choose_inputs, declared_example, given_arguments
-from netinspect.inputs.files import place_on
+from netinspect.inputs.arguments import as_call, given_arguments
+from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
-from netinspect.inputs.search import working_inputs
+from netinspect.inputs.stated import declared_example
+from netinspect.observe.functions import READS
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure
@@ -39,6 +40,7 @@ _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
 _ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
+_READS = frozenset(name.strip("_") for name in READS)
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_WEIGHTS = re.compile(r"single memory location|view size is not|view_as_complex|stride")
 
@@ -149,6 +151,7 @@ class _Lanes:
         self._waiting: list[Lane] = []
         self._tried: list[Lane] = []
         self._notes: list[str] = []
+        self._failed_to_build: str | None = None
         if options.on in ("meta", "hollow", "fake"):
             self._waiting = [options.on]  # type: ignore[list-item]
         elif options.on != "auto" or options.needs_values:
@@ -173,7 +176,14 @@ class _Lanes:
         return True
 
     def failed_to_build(self, error: LoadError) -> None:
-        """Remember why a model cannot be built; the last reason, with real weights, is the user's own."""
+        """Remember why a model cannot be built.
+
+        What fails alike on two kinds of tensors is not their fault: real weights, which may not even
+        fit in memory, would not help.
+        """
+        if self._failed_to_build is not None and self._failed_to_build == error.cause:
+            raise error
+        self._failed_to_build = error.cause
         self.error = error
         cause = (error.cause or error.message).partition("\n")[0]
         self._notes.append(f"it cannot be built on {self._tried[-1]} tensors ({cause})")
@@ -237,8 +247,6 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
             if options.run:
                 raise
             warnings = (f"saved without a forward: {error.message}",)
-    if lane == "hollow" and choice is not None:
-        warnings += (_ZEROS,)
     trace = capture(
         model,
         choice.arguments if choice is not None else None,
@@ -256,6 +264,8 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         and options.kwargs is None
     ):
         if not choice.attempts:
+            from netinspect.inputs.search import working_inputs
+
             passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
             trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
@@ -267,6 +277,8 @@ def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | No
         if options.example is not None:
             args, kwargs = as_call(model, options.example)
         if target is not None:
+            from netinspect.inputs.files import place_on
+
             args, kwargs = place_on(model, tuple(args)), place_on(model, dict(kwargs))
         return Choice(given_arguments(model, args, kwargs))
     return choose_inputs(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from netinspect.api import load
-from netinspect.inputs.choose import choose_arguments
+from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.observe.arguments import split
+from netinspect.observe.run import CaptureOptions
 from netinspect.observe.describe import describe
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
@@ -24,7 +25,7 @@ def test_a_sample_is_told_as_torch_itself_has_it(name: str) -> None:
     assert trace.warnings == ()
     check_steps(trace)
     model = build_module(parse_target(name), {}, seed=0)
-    args, kwargs = split(choose_arguments(model, InputRequest()))
+    args, kwargs = split(choose_inputs(model, InputRequest(), CaptureOptions()).arguments)
     calls, output = own_record(model, args, kwargs)
     assert recorded_calls(trace) == calls
     assert trace.output == trace.steps[0].output == describe(output)

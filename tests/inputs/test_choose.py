@@ -12,9 +12,12 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.errors import UsageError
 from netinspect.inputs.build import build_tensor
-from netinspect.inputs.choose import choose_arguments, given_arguments
+from netinspect.inputs.arguments import given_arguments
+from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import DTYPES, parse_spec
+from netinspect.observe.arguments import Argument
+from netinspect.observe.run import CaptureOptions
 
 
 class Two(nn.Module):
@@ -30,6 +33,10 @@ class Anything(nn.Module):
 class Nothing(nn.Module):
     def forward(self) -> None:
         return None
+
+
+def choose_arguments(model: nn.Module, request: InputRequest) -> list[Argument]:
+    return choose_inputs(model, request, CaptureOptions()).arguments
 
 
 def chosen(model: nn.Module, *specs: str, **options: Any) -> list[tuple[str | None, str]]:
@@ -63,8 +70,6 @@ def test_batch_replaces_the_first_dimension_and_leaves_scalars() -> None:
 @pytest.mark.parametrize(
     ("specs", "says", "hint"),
     [
-        ((), "nothing tells what to run Two on", "--input image="),
-        (("2x3",), "also needs title", "--input title=SIZES"),
         (("2", "3", "4"), "but 3 inputs were given", "image, title"),
         (("picture=2", "title=3"), "no argument 'picture'", "its arguments are"),
         (("imag=2", "title=3"), "no argument 'imag'", "'image'"),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.inputs.choose import given_arguments
+from netinspect.inputs.arguments import given_arguments
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.records.trace import Trace
 

@@ -19,7 +19,7 @@ from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, spell, tensor
 from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.repair import is_unbatched, repairs
-from netinspect.inputs.signature import ForwardArgument
+from netinspect.inputs.signature import ForwardArgument, keys_by_argument
 from netinspect.inputs.solve import solve
 from netinspect.inputs.spec import InputSpec
 from netinspect.inputs.trials import Exhausted, Stopped, Trial, Trials
@@ -176,11 +176,11 @@ def _names_to_fill(facts: Facts, given: Candidate, known: Candidate) -> list[str
     names = facts.names
     wanted = [name for name in names.names if name in {*names.required, *given, *known}]
     # What is taken out of a dictionary is guessed key by key.
-    settled = {*given, *known}
+    settled, keys = {*given, *known}, keys_by_argument(facts.model)
     wanted = [
         part
         for name in wanted
-        for part in ([name] if name in settled else names.arguments[name].parts())
+        for part in ([name] if name in settled else names.arguments[name].parts(keys.get(name, ())))
         if not any(each.startswith(f"{part}.") for each in settled)
     ]
     wanted += [name for name in (*given, *known) if name not in wanted]

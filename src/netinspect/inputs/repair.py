@@ -11,6 +11,7 @@ from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.libraries import guess_of_library
 from netinspect.inputs.names import guess_by_name
+from netinspect.inputs.spec import InputSpec
 from netinspect.inputs.trials import Trial
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
@@ -38,7 +39,7 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
     culprits = sources_of(step, steps) if step is not None else []
     culprits = [name for name in culprits if name in candidate] or list(candidate)
     if step is not None:
-        yield from _as_its_layer_wants(candidate, step, facts)
+        yield from _as_its_layer_wants(candidate, step, failure.message, facts)
         yield from _channels_last(candidate, culprits, step, facts)
     yield from _with_batch_dimension(trial)
     yield from _of_another_dtype(candidate, culprits, failure)
@@ -48,7 +49,9 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
         yield from _batched(candidate, culprits)
 
 
-def _as_its_layer_wants(candidate: Candidate, step: Step, facts: Facts) -> Iterator[Candidate]:
+def _as_its_layer_wants(
+    candidate: Candidate, step: Step, message: str, facts: Facts
+) -> Iterator[Candidate]:
     """Where a layer takes an argument at first hand, the layer knows what it is."""
     for name in step.arguments:
         current = candidate.get(name)
@@ -59,6 +62,12 @@ def _as_its_layer_wants(candidate: Candidate, step: Step, facts: Facts) -> Itera
             guess = guess_for_layer(step.module, facts.model.get_submodule(step.module), name, facts)
         for weight in step.parameters:
             guess = guess or guess_for_weight(step.name, weight, facts.shapes.get(weight, ()), facts)
+        if guess is not None and "index out of range" in message and _kind(guess) == _kind(current):
+            yield {
+                **candidate,
+                name: replace(current, spec=_in_range_of(guess, current), reason=guess.reason),
+            }
+            continue
         # An argument that said itself what it is keeps its sizes where they can be mended.
         if guess is not None and (
             not current.firm
@@ -66,6 +75,10 @@ def _as_its_layer_wants(candidate: Candidate, step: Step, facts: Facts) -> Itera
             or len(guess.spec.shape) != len(current.spec.shape)
         ):
             yield {**candidate, name: guess}
+
+
+def _in_range_of(guess: Guess, current: Guess) -> InputSpec:
+    return replace(current.spec, low=guess.spec.low, high=guess.spec.high)
 
 
 def _with_batch_dimension(trial: Trial) -> Iterator[Candidate]:

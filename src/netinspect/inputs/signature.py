@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -21,16 +22,17 @@ class ForwardArgument:
     annotation: str
     """As written, or as Python spells it; empty without one."""
 
-    keys: tuple[str, ...] = ()
-    """What the code of `forward` takes out of it by name, as out of a dictionary."""
+    def parts(self, keys: Sequence[str]) -> list[str]:
+        """Name what is to be made for it: itself, or the keys of the dictionary that it is.
 
-    def parts(self) -> list[str]:
-        """Name what is to be made for it: itself, or the keys of the dictionary that it is."""
+        Args:
+            keys: What the code takes out of it by name.
+        """
         takes_tensor = re.search(r"Tensor\s*[|,\]]|Union\[", self.annotation) is not None
         is_tensor = self.annotation in ("Tensor", "torch.Tensor") or (
             takes_tensor and not re.match(r"(typing\.)?(dict|mapping)\[", self.annotation, re.IGNORECASE)
         )
-        return [self.name] if is_tensor or not self.keys else [f"{self.name}.{key}" for key in self.keys]
+        return [self.name] if is_tensor or not keys else [f"{self.name}.{key}" for key in keys]
 
     @property
     def is_list(self) -> bool:
@@ -58,7 +60,6 @@ class ForwardNames:
             # Some forwards are built in C++ or by a compiler and tell no signature.
             self.takes_any_position = self.takes_any_name = True
             return
-        keys = _keys_by_argument(model)
         for parameter in parameters:
             if parameter.kind is parameter.VAR_POSITIONAL:
                 self.takes_any_position = True
@@ -70,7 +71,6 @@ class ForwardNames:
                     required=parameter.default is parameter.empty,
                     positional=parameter.kind is not parameter.KEYWORD_ONLY,
                     annotation=_annotation(parameter),
-                    keys=tuple(keys.get(parameter.name, ())),
                 )
 
     @property
@@ -108,7 +108,7 @@ def _annotation(parameter: inspect.Parameter) -> str:
     return annotation.__name__ if type(annotation) is type else str(annotation)
 
 
-def _keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
+def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
     """Find the strings that the code of `forward` subscripts its arguments with."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))

@@ -1,0 +1,174 @@
+"""Specs and values to the arguments of one call of `forward`, checked against its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.errors import UsageError, closest
+from netinspect.inputs.build import build_value
+from netinspect.inputs.facts import device_of
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.signature import ForwardNames, forward_names
+from netinspect.inputs.spec import DTYPES, InputSpec
+from netinspect.observe.arguments import Argument
+from netinspect.observe.describe import describe
+from netinspect.records.trace import Input
+from netinspect.records.values import TensorSpec
+
+
+def make_arguments(
+    model: nn.Module,
+    specs: Sequence[tuple[InputSpec, str]],
+    request: InputRequest,
+    *,
+    complete: bool = True,
+) -> list[Argument]:
+    """Make the arguments that specs stand for.
+
+    Args:
+        model: The live module.
+        specs: Each with who chose it.
+        request: Batch and seed.
+        complete: Whether all that forward needs has to be among them.
+
+    Raises:
+        UsageError: A name is not an argument of `forward`, or one is missing or given twice.
+    """
+    device = device_of(model)
+    generator = torch.Generator().manual_seed(request.seed)
+    names = forward_names(model)
+    arguments: dict[str, Argument] = {}
+    position = 0
+    for spec, origin in specs:
+        spec = spec.with_batch(request.batch)
+        if spec.head is not None:
+            _check_name(spec.head, model, names)
+        elif position >= len(names.positional) and not names.takes_any_position:
+            raise UsageError(
+                f"{type(model).__name__}.forward takes {_count(len(names.positional))}, "
+                f"but {len(specs)} inputs were given",
+                hint=f"its arguments are: {', '.join(names.positional) or 'none'}",
+            )
+        name = spec.head or names.at(position)
+        position += spec.head is None
+        try:
+            value: Any = build_value(spec, generator, device)
+        except (RuntimeError, MemoryError) as error:
+            raise UsageError(
+                f"cannot make the input {spec}",
+                cause=str(error).partition("\n")[0] or "there is not enough memory",
+                hint="take a smaller batch or smaller sizes",
+            ) from error
+        text = str(spec)
+        before = arguments.get(name)
+        if spec.name != spec.head and (before is None or isinstance(before.value, dict)):
+            value = _with_key(before.value if before else {}, str(spec.name).split(".")[1:], value)
+            text, origin = (
+                (f"{before.record.spec} {text}", _both(before.record.origin, origin))
+                if before
+                else (text, origin)
+            )
+        elif before is not None:
+            raise _given_twice(model, name)
+        record = Input(name=name, value=describe(value), spec=text, origin=origin)
+        arguments[name] = Argument(keyword=spec.head, value=value, record=record)
+    made = list(arguments.values())
+    if complete:
+        _check_complete(model, names, made)
+    return _by_position(names, made)
+
+
+def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Read what a user's function returned as the arguments of `forward`.
+
+    Args:
+        model: The live module.
+        value: A pair of positional and keyword arguments; a dictionary by the names of arguments; a
+            tuple of arguments; or a single one.
+    """
+    if (
+        isinstance(value, (tuple, list))
+        and len(value) == 2
+        and isinstance(value[0], (tuple, list))
+        and isinstance(value[1], dict)
+    ):
+        return tuple(value[0]), dict(value[1])
+    names = forward_names(model)
+    if isinstance(value, dict) and (names.takes_any_name or {*value} <= {*names.names}):
+        return (), dict(value)
+    return (tuple(value) if type(value) is tuple else (value,)), {}
+
+
+def _with_key(dictionary: dict[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
+    first, *rest = keys
+    return {**dictionary, first: _with_key(dictionary.get(first, {}), rest, value) if rest else value}
+
+
+def _both(one: str, other: str) -> str:
+    return one if other in one.split("; ") else f"{one}; {other}"
+
+
+def _by_position(names: ForwardNames, arguments: list[Argument]) -> list[Argument]:
+    """Pass by position what can be, as people write a call; hooks without kwargs see it then."""
+    by_name = {argument.record.name: argument for argument in arguments}
+    leading = []
+    for name in names.positional:
+        if name not in by_name:
+            break
+        leading.append(replace(by_name.pop(name), keyword=None))
+    return leading + list(by_name.values())
+
+
+def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Argument]:
+    """Wrap values that a caller of the Python API has at hand."""
+    names = forward_names(model)
+
+    def wrap(name: str, keyword: str | None, value: Any) -> Argument:
+        described, spec = describe(value), ""
+        if isinstance(described, TensorSpec) and described.dtype in DTYPES:
+            sizes = [size for size in described.shape if isinstance(size, int)]
+            if len(sizes) == len(described.shape):
+                known = name if name.isidentifier() else None
+                spec = str(InputSpec(name=known, shape=tuple(sizes), dtype=described.dtype))
+        record = Input(name=name, value=described, spec=spec, origin="given")
+        return Argument(keyword=keyword, value=value, record=record)
+
+    return [wrap(names.at(index), None, value) for index, value in enumerate(args)] + [
+        wrap(name, name, value) for name, value in kwargs.items()
+    ]
+
+
+def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
+    if name in names.names or names.takes_any_name:
+        return
+    raise UsageError(
+        f"{type(model).__name__}.forward has no argument {name!r}",
+        hint=closest(name, names.names) or f"its arguments are: {', '.join(names.names) or 'none'}",
+    )
+
+
+def _given_twice(model: nn.Module, name: str) -> UsageError:
+    return UsageError(
+        f"the argument {name!r} of {type(model).__name__}.forward is given twice",
+        hint="name the others too: --input NAME=SIZES",
+    )
+
+
+def _check_complete(model: nn.Module, names: ForwardNames, arguments: list[Argument]) -> None:
+    given = {argument.record.name for argument in arguments}
+    missing = [name for name in names.required if name not in given]
+    if missing:
+        raise UsageError(
+            f"{type(model).__name__}.forward also needs {', '.join(missing)}",
+            cause=f"its arguments are {', '.join(names.names)}; given: {', '.join(given) or 'none'}",
+            hint=" ".join(f"--input {name}=SIZES" for name in missing),
+        )
+
+
+def _count(number: int) -> str:
+    return "1 argument" if number == 1 else f"{number} arguments"
