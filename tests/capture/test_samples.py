@@ -8,8 +8,8 @@ from netinspect.api import load
 from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.observe.arguments import split
-from netinspect.observe.run import CaptureOptions
 from netinspect.observe.describe import describe
+from netinspect.observe.run import CaptureOptions
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.sources.build import build_module

@@ -11,9 +11,11 @@ from torch import nn
 
 def packed_objects(module: nn.Module) -> Iterator[tuple[str, torch.ScriptObject]]:
     """Yield the objects of C++ classes that a module holds, by attribute."""
-    for name, value in vars(module).items():
-        if type(value) is torch.ScriptObject:
-            yield name, value
+    # Most hold none, and are many.
+    if torch.ScriptObject in map(type, vars(module).values()):
+        for name, value in vars(module).items():
+            if type(value) is torch.ScriptObject:
+                yield name, value
 
 
 def packed_tensors(packed: Any) -> list[tuple[str, torch.Tensor]]:
