@@ -257,17 +257,14 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         lane=lane,
         attempts=choice.attempts if choice is not None else (),
     )
-    if (
-        trace.failure is not None
-        and choice is not None
-        and options.args is None
-        and options.kwargs is None
-    ):
-        if not choice.attempts:
-            from netinspect.inputs.search import working_inputs
+    if lane == "hollow" and any(step.name in _READS for step in trace.steps):
+        warnings += (_ZEROS,)
+    is_given = choice is not None and not choice.attempts and not options.has_values
+    if trace.failure is not None and choice is not None and is_given:
+        from netinspect.inputs.search import working_inputs
 
-            passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
-            trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
+        passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
+        trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 
