@@ -25,8 +25,9 @@ from netinspect.inputs.stated import declared_example
 from netinspect.observe.functions import READS
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
-from netinspect.records.steps import Failure
+from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Trace
+from netinspect.records.values import tensors_in
 from netinspect.sources.build import Blueprint, Lane
 
 _WORTH_META = 150_000_000
@@ -40,7 +41,7 @@ _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
 _ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
-_READS = frozenset(name.strip("_") for name in READS)
+_READS = frozenset(name.strip("_") for name in READS) | {"nonzero", "masked_select", "unique"}
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_WEIGHTS = re.compile(r"single memory location|view size is not|view_as_complex|stride")
 
@@ -257,7 +258,7 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         lane=lane,
         attempts=choice.attempts if choice is not None else (),
     )
-    if lane == "hollow" and any(step.name in _READS for step in trace.steps):
+    if lane == "hollow" and any(map(_reads_values, trace.steps)):
         warnings += (_ZEROS,)
     is_given = choice is not None and not choice.attempts and not options.has_values
     if trace.failure is not None and choice is not None and is_given:
@@ -266,6 +267,13 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
         trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+
+
+def _reads_values(step: Step) -> bool:
+    """Whether what comes after a step depends on values: a number that is read, a mask that selects."""
+    if step.name == "getitem":
+        return any(spec.dtype == "bool" for spec in tensors_in(step.inputs))
+    return step.name in _READS
 
 
 def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | None) -> Choice:
