@@ -47,6 +47,7 @@ class Row:
 
     @property
     def agrees(self) -> bool:
+        """Whether the count is the published one."""
         return self.counted == self.published
 
 
@@ -128,9 +129,8 @@ def main() -> int:
             )
         apart = [each for each in done if each.conflict]
         if apart:
-            print(
-                f"  apart, in conflict: {sum(each.agrees for each in apart)} of {len(apart)} as published"
-            )
+            same = sum(each.agrees for each in apart)
+            print(f"  apart, in conflict: {same} of {len(apart)} as published")
         wrong += len(bad)
     return 1 if wrong else 0
 

@@ -1,0 +1,309 @@
+"""How many models of a library are summarised when nothing is told but the name.
+
+    python benchmarks/coverage.py [--library timm] [--only GLOB] [--sample N] [--output FILE.json]
+
+For each model, three outcomes, each in a process of its own with a limit of time and memory:
+
+- `summary`: `netinspect summary LIBRARY:NAME` ends with exit code 0;
+- `forward`: the model, built by the library itself, runs on the right input;
+- `torchinfo`: `torchinfo.summary` of that model, given that input.
+
+The right input is the one that netinspect chose, where it ran; else one made by hand for the library.
+Models of transformers are reduced first: the default configuration of each type, with two layers and
+four experts, is written into a folder, and the folder is the target. Results are appended to the
+output as JSON lines; what stands there already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import datetime
+import fnmatch
+import io
+import json
+import os
+import re
+import resource
+import select
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coverage_models import LIBRARIES, build, made_again, made_by_hand, targets, write_config
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+STEPS = ("summary", "forward", "torchinfo")
+LARGEST_REAL = 300_000_000
+"""Parameters up to which a forward that fails on the meta device is tried with real weights."""
+
+
+@dataclass
+class Job:
+    """A process that measures one step of one model."""
+
+    name: str
+    step: str
+    given: dict[str, Any]
+    pid: int = 0
+    pipe: int = 0
+    ends: float = 0.0
+    began: float = 0.0
+    said: bytes = b""
+
+
+# --- one step, in its own process ----------------------------------------------------------------
+
+
+def run_summary(library: str, name: str, target: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Run the command; its report tells which input it chose."""
+    from netinspect.cli.run import run
+
+    if library == "transformers":
+        write_config(name, Path(target.partition(":")[2]))
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = int(run(["summary", target, "--format", "json", "--quiet"]))
+    told = [line for line in err.getvalue().splitlines() if line.startswith('{"error"')]
+    if code:
+        error = json.loads(told[-1]) if told else {"message": err.getvalue()[-300:]}
+        return {
+            "ok": False,
+            "cause": f"{error.get('message')}: {error.get('cause') or ''}",
+            "code": code,
+        }
+    report = json.loads(out.getvalue())
+    return {
+        "ok": True,
+        "parameters": report["totals"]["parameters"],
+        "inputs": report.get("subject", {}).get("inputs", []),
+    }
+
+
+def run_forward(library: str, name: str, target: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Run the model itself, on the meta device if that works."""
+    import torch
+
+    with torch.no_grad():
+        device, (model, positional, named) = _working(library, name, target, given)
+    del model, positional, named
+    return {"ok": True, "device": device}
+
+
+def _working(library: str, name: str, target: str, given: dict[str, Any]) -> tuple[str, Any]:
+    """Find the device on which a model runs; give that, and the model with its arguments."""
+    ready = None
+    for device in ("meta", "cpu"):
+        try:
+            ready = _ready(library, name, target, given, device)
+            ready[0](*ready[1], **ready[2])
+        except Exception:  # what fails without values may run with them
+            if device == "cpu" or (ready is not None and _size(ready[0]) > LARGEST_REAL):
+                raise
+        else:
+            return device, ready
+    raise AssertionError("one of the devices returns or raises")
+
+
+def _ready(library: str, name: str, target: str, given: dict[str, Any], device: str) -> Any:
+    model = build(library, name, target, device)
+    inputs = given.get("inputs")
+    if inputs:
+        arguments = [(each["name"], made_again(each["value"], device)) for each in inputs]
+        return model, [], dict(arguments)
+    pairs = made_by_hand(library, name, model, device)
+    return model, [v for key, v in pairs if key is None], {key: v for key, v in pairs if key}
+
+
+def _size(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def run_torchinfo(library: str, name: str, target: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Give the model and its input to torchinfo."""
+    import torchinfo
+
+    device = given.get("device", "cpu")
+    model, positional, named = _ready(library, name, target, given, device)
+    data: Any = named or positional
+    found = torchinfo.summary(model, input_data=data, device=device, mode="eval", verbose=0)
+    str(found)
+    return {"ok": True, "parameters": found.total_params}
+
+
+RUN: dict[str, Callable[[str, str, str, dict[str, Any]], dict[str, Any]]] = {
+    "summary": run_summary,
+    "forward": run_forward,
+    "torchinfo": run_torchinfo,
+}
+
+
+def start(job: Job, library: str, target: str, options: argparse.Namespace) -> None:
+    """Fork a process for a job: the library is imported already, which takes longer than most models."""
+    reader, writer = os.pipe()
+    job.began = time.monotonic()
+    job.ends = job.began + options.timeout
+    job.pid, job.pipe = os.fork(), reader
+    if job.pid:
+        os.close(writer)
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (options.memory << 30, options.memory << 30))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    try:
+        result = RUN[job.step](library, job.name, target, job.given)
+    except BaseException as error:  # the outcome of a measurement, whatever it is
+        result = {"ok": False, "cause": f"{type(error).__name__}: {str(error).strip()}"}
+    with open(writer, "w", encoding="utf-8") as pipe:
+        json.dump(result, pipe, default=str)
+    os._exit(0)
+
+
+def finish(job: Job, *, late: bool) -> dict[str, Any]:
+    """Take the outcome of a process that has ended, or that has had its time."""
+    if late:
+        os.kill(job.pid, signal.SIGKILL)
+    os.close(job.pipe)
+    _, status = os.waitpid(job.pid, 0)
+    seconds = round(time.monotonic() - job.began, 1)
+    if late:
+        return {"ok": False, "cause": "over the time limit", "seconds": seconds}
+    try:
+        result: dict[str, Any] = json.loads(job.said)
+    except ValueError:
+        result = {"ok": False, "cause": f"the process ended with status {status}"}
+    return {**result, "cause": str(result.get("cause", ""))[:300], "seconds": seconds}
+
+
+def measure(
+    library: str, wanted: dict[str, str], options: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """Measure models, some at a time; a model's steps come one after the other."""
+    waiting = [Job(name, STEPS[0], {}) for name in wanted]
+    outcomes: dict[str, dict[str, Any]] = {name: {} for name in wanted}
+    running: list[Job] = []
+    while waiting or running:
+        while waiting and len(running) < options.jobs:
+            job = waiting.pop(0)
+            start(job, library, wanted[job.name], options)
+            running.append(job)
+        readable, _, _ = select.select([job.pipe for job in running], [], [], 0.2)
+        for job in list(running):
+            ended = False
+            if job.pipe in readable:
+                part = os.read(job.pipe, 1 << 20)
+                job.said += part
+                ended = not part
+            late = time.monotonic() > job.ends
+            if not ended and not late:
+                continue
+            running.remove(job)
+            outcome = outcomes[job.name]
+            result = finish(job, late=late and not ended)
+            outcome[job.step] = result
+            step = STEPS.index(job.step) + 1
+            failed = job.step == "forward" and not result["ok"]
+            if step == len(STEPS) or failed:
+                outcome["summary"].pop("inputs", None)
+                yield {"library": library, "name": job.name, **outcome}
+                continue
+            passed = {key: result[key] for key in ("inputs", "device") if key in result}
+            given = job.given | passed
+            waiting.insert(0, Job(job.name, STEPS[step], given))
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+def is_ok(result: dict[str, Any], step: str) -> bool:
+    """Whether a step succeeded; torchinfo is not asked where the model itself does not run."""
+    return bool(result.get(step, {}).get("ok"))
+
+
+def causes(results: Sequence[dict[str, Any]], step: str) -> list[tuple[str, list[str]]]:
+    """Group failures by their message, numbers aside."""
+    groups: dict[str, list[str]] = collections.defaultdict(list)
+    for result in results:
+        if step in result and not is_ok(result, step):
+            groups[re.sub(r"\d+", "N", result[step].get("cause", "")).partition("\n")[0][:160]].append(
+                result["name"]
+            )
+    return sorted(groups.items(), key=lambda each: -len(each[1]))
+
+
+def report(results: Sequence[dict[str, Any]], *, markdown: bool) -> Iterator[str]:
+    """Tell the numbers of each library, and what the failures were."""
+    if markdown:
+        import importlib.metadata as metadata
+
+        import torch
+
+        names = [*LIBRARIES, "torchinfo", "netinspect"]
+        told = [f"torch {torch.__version__}", *(f"{each} {metadata.version(each)}" for each in names)]
+        yield f"Measured on {datetime.date.today():%Y-%m-%d}: {', '.join(told)}.\n"
+        yield "| library | models | netinspect, name only | plain forward | torchinfo, given the input |"
+        yield "|---|---|---|---|---|"
+    for library in LIBRARIES:
+        own = [each for each in results if each["library"] == library]
+        if not own:
+            continue
+        counts = [sum(is_ok(each, step) for each in own) for step in STEPS]
+        if markdown:
+            yield f"| {library} | {len(own)} | {' | '.join(map(str, counts))} |"
+            continue
+        shares = ", ".join(f"{step} {count}" for step, count in zip(STEPS, counts, strict=True))
+        yield f"{library}: {len(own)} models; {shares}"
+        for step in STEPS:
+            for cause, names in causes(own, step):
+                yield f"  {step} {len(names)} x {cause} ({', '.join(names[:4])})"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--library", choices=LIBRARIES, action="append")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="names to measure")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many of each library, evenly spread")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds for each step")
+    parser.add_argument("--memory", type=int, default=16, help="GiB of address space for each step")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE.json", help="JSON lines; resumed if it is there"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print the table for the documentation")
+    options = parser.parse_args()
+    results: list[dict[str, Any]] = []
+    if options.output and options.output.exists():
+        results = [json.loads(line) for line in options.output.read_text("utf-8").splitlines()]
+    from tests import operators
+
+    operators.declare()
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    with tempfile.TemporaryDirectory() as folder:
+        for library in options.library or LIBRARIES:
+            wanted = targets(library, Path(folder))
+            names = [name for name in wanted if fnmatch.fnmatch(name, options.only)]
+            if options.sample:
+                names = [names[place * len(names) // options.sample] for place in range(options.sample)]
+            done = {each["name"] for each in results if each["library"] == library}
+            names = [name for name in dict.fromkeys(names) if name not in done]
+            for result in measure(library, {name: wanted[name] for name in names}, options):
+                results.append(result)
+                marks = " ".join(f"{step}={'ok' if is_ok(result, step) else 'NO'}" for step in STEPS)
+                print(f"{library}:{result['name']} {marks}", file=sys.stderr, flush=True)
+                if options.output:
+                    with options.output.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(result) + "\n")
+    print("\n".join(report(results, markdown=options.markdown)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The models that `coverage.py` measures: their names, reduced configurations, inputs made by hand."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("torchvision", "timm", "transformers")
+LAYERS = re.compile(
+    r"(num_(hidden_|encoder_|decoder_)?layers|(en|de)coder_layers|n_layers?|depth|num_blocks)"
+)
+EXPERTS = re.compile(r"(num_(local_)?experts|n_routed_experts|moe_num_experts)")
+CHOSEN = re.compile(r"(num_experts_per_tok|moe_topk|moe_k|top_k_experts)")
+
+
+def targets(library: str, folder: Path) -> dict[str, str]:
+    """Give the target of every model of a library, by name."""
+    module: Any = importlib.import_module(library)
+    if library == "torchvision":
+        return {name: f"torchvision:{name}" for name in module.models.list_models()}
+    if library == "timm":
+        return {name: f"timm:{name}" for name in module.list_models()}
+    types = importlib.import_module("transformers.models.auto.configuration_auto").CONFIG_MAPPING_NAMES
+    # Some types configure a part of another, and have no model that could be built.
+    whole = {name for each in automatic_classes() for name in each._model_mapping._model_mapping}
+    return {name: f"transformers:{folder / name}" for name in types if name in whole}
+
+
+def automatic_classes() -> list[Any]:
+    """List the automatic classes of transformers, the plain one first."""
+    module = importlib.import_module("transformers.models.auto.modeling_auto")
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    offered: list[Any] = [each for each in classes if getattr(each, "_model_mapping", None)]
+    return sorted(offered, key=lambda each: each.__name__ not in ("AutoModel", "AutoModelForCausalLM"))
+
+
+def reduced(values: Any) -> Any:
+    """Cut a configuration to few layers and experts, with whatever lists one entry a layer."""
+    if not isinstance(values, dict):
+        return values
+    changed, cut = dict(values), {}
+    # Where layers are of several kinds, one of each is kept.
+    kinds = [each for each in values.values() if isinstance(each, list) and each]
+    firsts = [max(map(each.index, each)) + 1 for each in kinds if isinstance(each[0], str)]
+    layers = max([2, *firsts])
+    for key, value in values.items():
+        if isinstance(value, dict):
+            changed[key] = reduced(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            for pattern, limit in ((LAYERS, layers), (EXPERTS, 4), (CHOSEN, 2)):
+                if pattern.fullmatch(key) and value > limit:
+                    changed[key] = limit
+                    if pattern is LAYERS:
+                        cut[value] = limit
+    for key, value in values.items():
+        if isinstance(value, list) and len(value) in cut and key != "architectures":
+            changed[key] = value[: cut[len(value)]]
+    return changed
+
+
+def write_config(name: str, folder: Path) -> None:
+    """Write the reduced default configuration of a model type; all of it if that is not valid."""
+    from transformers import CONFIG_MAPPING
+
+    config_class = CONFIG_MAPPING[name]
+    whole = config_class().to_dict()
+    settings = {**reduced(whole), "model_type": name}
+    try:
+        build_transformers(config_class.from_dict(dict(settings)))
+    except Exception:  # whatever does not build with fewer layers is measured with all of them
+        settings = {**whole, "model_type": name}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(settings, default=str), encoding="utf-8")
+
+
+def build_transformers(config: Any) -> Any:
+    """Build the plain model of a configuration, else what the library has for it, on the meta device."""
+    import torch
+
+    for each in automatic_classes():
+        if type(config) in each._model_mapping:
+            with torch.device("meta"):
+                return each.from_config(config)
+    raise LookupError(f"no model for {type(config).__name__} alone")
+
+
+def build(library: str, name: str, target: str, device: str) -> Any:
+    """Build a model with the library's own functions, without weights."""
+    import torch
+
+    with torch.device(device):
+        if library == "timm":
+            return importlib.import_module("timm").create_model(name, pretrained=False).eval()
+        if library == "torchvision":
+            builder = importlib.import_module("torchvision.models").get_model_builder(name)
+            with contextlib.suppress(TypeError):
+                return builder(weights=None, weights_backbone=None).eval()
+            return builder(weights=None).eval()
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(target.partition(":")[2])
+        model = build_transformers(config)
+        return model.eval() if device == "meta" else type(model)._from_config(config).eval()
+
+
+def made_by_hand(library: str, name: str, model: Any, device: str) -> list[tuple[str | None, Any]]:
+    """Make an input for a model that netinspect found none for."""
+    import torch
+
+    def image(*shape: int) -> Any:
+        return torch.rand(*shape, device=device)
+
+    if library == "timm":
+        return [(None, image(1, *model.default_cfg.get("input_size", (3, 224, 224))))]
+    if library == "torchvision":
+        if "rcnn" in name or name.startswith(("ssd", "retinanet", "fcos")):
+            return [(None, [image(3, 320, 320)])]
+        if name.startswith("raft"):
+            return [(None, image(1, 3, 128, 128)), (None, image(1, 3, 128, 128))]
+        if re.match(r"(r3d|mc3|r2plus1d|s3d|mvit|swin3d)", name):
+            return [(None, image(1, 3, 16, 224, 224))]
+        return [
+            (None, image(1, 3, 299 if "inception" in name else 224, 299 if "inception" in name else 224))
+        ]
+    key = getattr(model, "main_input_name", "input_ids")
+    if key == "pixel_values":
+        size = getattr(model.config, "image_size", 224)
+        height, width = size if isinstance(size, (list, tuple)) else (size, size)
+        return [(key, image(1, getattr(model.config, "num_channels", 3), height, width))]
+    if key == "input_ids":
+        return [(key, torch.ones(1, 32, dtype=torch.int64, device=device))]
+    return [(key, image(1, 80, 3000))]
+
+
+def made_again(value: dict[str, Any], device: str) -> Any:
+    """Make a value like one that a report tells."""
+    import torch
+
+    if value.get("kind") == "tensor":
+        dtype = getattr(torch, value["dtype"])
+        if dtype.is_floating_point:
+            return torch.rand(value["shape"], device=device).to(dtype)
+        return torch.ones(value["shape"], dtype=dtype, device=device)
+    if value.get("kind") == "literal":
+        return ast.literal_eval(value["text"])
+    entries = {item["key"]: made_again(item["value"], device) for item in value["items"]}
+    return entries if value["type"] == "dict" else list(entries.values())
