@@ -56,7 +56,7 @@ class Mismatch(NamedTuple):
 
 def find_mismatch(step: Step, failure: Failure) -> Mismatch | None:
     """Read the two sizes from the operands of a failed step, else from the message of the error."""
-    find = _FINDERS.get(step.name)
+    find = _FINDERS.get(step.name.rstrip("_"))  # what works in place wants the same sizes
     found = find(step, _shapes(step)) if find is not None else None
     return found or _from_message(step, failure.message)
 
