@@ -85,7 +85,7 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
         candidates: What would have been accepted.
     """
     near = nearest(word, candidates)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else None
+    return f"did you mean {' or '.join(repr(str(each)) for each in near)}?" if near else None
 
 
 def nearest(word: str, candidates: Iterable[str]) -> list[str]:

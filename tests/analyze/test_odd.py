@@ -66,9 +66,7 @@ def test_the_tensors_that_count_add_up(name: str) -> None:
     in_ties = {path for tie in report.ties for path in tie.names}
     # A module of two paths, which may be the root, is one tie for all that is in it.
     for name in tied:
-        assert "" in in_ties or any(
-            name == path or name.startswith(f"{path}.") for path in in_ties
-        )
+        assert "" in in_ties or any(name == path or name.startswith(f"{path}.") for path in in_ties)
 
 
 @every_name

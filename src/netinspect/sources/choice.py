@@ -41,7 +41,8 @@ def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str
         return main
     classes = class_names(namespace)
     factories = _factories(namespace, arguments)
-    instances = _instances(namespace)
+    # Beside classes of the file's own, a layer that happens to stand there is not what it is about.
+    instances = _instances(namespace, own=bool(classes))
     others = [each[0] for each in (factories, instances) if len(each) == 1]
     chosen = classes[0] if len(classes) == 1 else _whole(namespace, classes)
     if chosen is not None:
@@ -113,9 +114,11 @@ def _takes_no_more(function: Callable[..., Any], arguments: Mapping[str, Any]) -
     )
 
 
-def _instances(namespace: ModuleType) -> list[str]:
+def _instances(namespace: ModuleType, *, own: bool) -> list[str]:
     names: dict[int, str] = {}
     for name, value in vars(namespace).items():
+        if own and type(value).__module__ != namespace.__name__:
+            continue
         if isinstance(value, nn.Module) and not name.startswith("_"):
             names.setdefault(id(value), name)
     return list(names.values())
