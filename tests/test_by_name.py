@@ -15,18 +15,53 @@ import netinspect
 from netinspect.records.trace import Trace
 from tests.capture.invariants import check_steps
 
-TORCHVISION = """
-alexnet convnext_tiny deeplabv3_mobilenet_v3_large densenet121 efficientnet_b0 googlenet inception_v3
-maxvit_t mc3_18 mnasnet0_5 mobilenet_v3_small mvit_v2_s raft_small regnet_x_400mf resnet18 s3d
-shufflenet_v2_x0_5 squeezenet1_1 ssdlite320_mobilenet_v3_large swin_v2_t vgg11 vit_b_16
-""".split()
+TORCHVISION = [
+    "alexnet",
+    "convnext_tiny",
+    "deeplabv3_mobilenet_v3_large",
+    "densenet121",
+    "efficientnet_b0",
+    "googlenet",
+    "inception_v3",
+    "maxvit_t",
+    "mc3_18",
+    "mnasnet0_5",
+    "mobilenet_v3_small",
+    "mvit_v2_s",
+    "raft_small",
+    "regnet_x_400mf",
+    "resnet18",
+    "s3d",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+    "ssdlite320_mobilenet_v3_large",
+    "swin_v2_t",
+    "vgg11",
+    "vit_b_16",
+]
 
-TIMM = """
-beit_base_patch16_224 cait_xxs24_224 coat_tiny convnextv2_atto davit_tiny deit3_small_patch16_224
-eva02_tiny_patch14_224 ghostnet_100 hrnet_w18_small levit_128 maxvit_nano_rw_256 mixer_b16_224
-mobilevit_xxs naflexvit_base_patch16_gap nfnet_f0 pit_ti_distilled_224 res2net50_26w_4s tnt_s_patch16_224
-vit_tiny_patch16_224 xcit_nano_12_p8_224
-""".split()
+TIMM = [
+    "beit_base_patch16_224",
+    "cait_xxs24_224",
+    "coat_tiny",
+    "convnextv2_atto",
+    "davit_tiny",
+    "deit3_small_patch16_224",
+    "eva02_tiny_patch14_224",
+    "ghostnet_100",
+    "hrnet_w18_small",
+    "levit_128",
+    "maxvit_nano_rw_256",
+    "mixer_b16_224",
+    "mobilevit_xxs",
+    "naflexvit_base_patch16_gap",
+    "nfnet_f0",
+    "pit_ti_distilled_224",
+    "res2net50_26w_4s",
+    "tnt_s_patch16_224",
+    "vit_tiny_patch16_224",
+    "xcit_nano_12_p8_224",
+]
 
 TRANSFORMERS: dict[str, dict[str, Any]] = {
     "albert": {},

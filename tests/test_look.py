@@ -65,7 +65,7 @@ def _shapes(value: object) -> object:
 
 @pytest.mark.parametrize("option", ["values", "stats", "grad"])
 def test_values_are_of_real_weights(option: str) -> None:
-    trace = netinspect.load("tests.nets.valued:Item", **{option: True})
+    trace = netinspect.load("tests.nets.valued:Item", **{option: True})  # type: ignore[arg-type]
     assert trace.lane == "real"
 
 
@@ -122,12 +122,12 @@ def test_hollow_tensors_keep_their_kind() -> None:
         assert tensor.normal_() is tensor
         assert tensor.unique().tolist() == [0]
     with pytest.raises(TypeError):
-        torch.zeros("many")  # type: ignore[call-overload]
+        torch.zeros("many")  # type: ignore[arg-type]
 
 
 def test_hollow_leaves_wrong_calls_to_torch() -> None:
     with Hollow(), pytest.raises(TypeError):
-        torch.zeros("many")  # type: ignore[call-overload]
+        torch.zeros("many")  # type: ignore[arg-type]
 
 
 def test_a_hollow_transformer_takes_no_memory() -> None:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.errors import UsageError
-from netinspect.inputs.build import build_tensor
 from netinspect.inputs.arguments import given_arguments
+from netinspect.inputs.build import build_tensor
 from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import DTYPES, parse_spec

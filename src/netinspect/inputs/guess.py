@@ -18,7 +18,7 @@ class Guess:
     """The evidence, such as `conv1 takes 3 channels`."""
 
     firm: bool = True
-    """Whether the evidence is about this very argument; what is not gives way to the layer that takes it."""
+    """Whether the evidence is about this very argument; what is not gives way to a layer."""
 
     solved: tuple[int, ...] = ()
     """Dimensions whose size was found by solving for what some layer wants."""

@@ -107,7 +107,7 @@ def _search(
     for candidate, why in _starts(facts, given, known):
         push(1, candidate, why)
     while waiting:
-        progress, _, what, why = heapq.heappop(waiting)
+        _, _, what, why = heapq.heappop(waiting)
         if isinstance(what, Trial):
             solved = solve(trials, what, frozen)
             if solved is None:
@@ -311,7 +311,7 @@ def _with_floats(trials: Trials, trial: Trial, name: str) -> Trial:
 
 
 def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
-    """Where tensors have no values, an index beyond its table passes; it shall not be told as passing."""
+    """Where tensors have no values, an index beyond its table passes; it shall not be told."""
     guess = trial.candidate[name]
     if guess.spec.dtype != "int64" or guess.spec.high is None:
         return trial
@@ -333,7 +333,7 @@ def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
 
 
 _AS_IT_IS = frozenset(
-    "view reshape to long squeeze unsqueeze contiguous flatten getitem clone int".split()
+    "view reshape to long squeeze unsqueeze contiguous flatten getitem clone int".split()  # noqa: SIM905
 )
 
 

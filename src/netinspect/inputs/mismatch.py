@@ -177,7 +177,8 @@ _WANTED_AND_GOT = (
     r"size \((?P<got>\d+)(?:[*x, ]+\d+)?\) (?:doesn't|does not) match (?:the )?model \((?P<wanted>\d+)",
     r"\((?P<got>\d+)\) (?:doesn't|does not) match (?:the )?\w+(?: size)? \(?(?P<wanted>\d+)",
     r"size of tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)",
-    r"(?:should be|must be|expected)\D{0,40}?(?P<wanted>\d+)\D{1,40}?(?:got|is|was|not)\D{0,20}?(?P<got>\d+)",
+    r"(?:should be|must be|expected)\D{0,40}?(?P<wanted>\d+)"
+    r"\D{1,40}?(?:got|is|was|not)\D{0,20}?(?P<got>\d+)",
 )
 
 

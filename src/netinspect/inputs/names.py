@@ -39,7 +39,8 @@ _PATTERNS: dict[str, Meaning] = {
     r"pos(ition)?_ids|positions?": Meaning.POSITIONS,
     r"(.*_)?(len|lens|lengths?|seq_lens?)": Meaning.LENGTHS,
     r"t|ts|time|times|time_?steps?|sigmas?|noise_levels?|diffusion_steps?": Meaning.TIME,
-    r"(.*_)?(ids?|idx|token_ids|tokens?|indices|words?|texts?|captions?|sentences?|chars?)": Meaning.TOKENS,
+    r"(.*_)?(ids?|idx|token_ids|tokens?|indices|words?|texts?|captions?|sentences?|chars?)":
+        Meaning.TOKENS,
     r"(.*_)?(images?|imgs?|pixel_values|pixels|photos?|rgb|pictures?|frames?|video|videos)(_?\d+)?":
         Meaning.IMAGE,
     r"(.*_)?(waveforms?|wavs?|audios?|speech|raw_speech|signals?|input_values)": Meaning.AUDIO,

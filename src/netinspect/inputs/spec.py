@@ -3,7 +3,8 @@
 `[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`, such as `10x1x28x28`, `x=2x3x32x32`,
 `ids=2x16:int64`, `ids=2x16:int64:0..999` (both ends belong to the range), `flag=scalar:bool` or
 `images=3x320x320:list`, which is a list of one such tensor. A dotted name is a key of a dictionary, as
-in `batch.ids=2x16:int64`; `cache=False`, `True` and `None` are themselves. No torch is needed to read one.
+in `batch.ids=2x16:int64`; `cache=False`, `True` and `None` are themselves. No torch is needed to
+read one.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Hollow(TorchFunctionMode):
     def _made_by(
         func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> torch.Tensor | None:
-        """Return a hollow tensor in place of the one that a factory would make; None where it would not."""
+        """Return a hollow tensor in place of a factory's; None where it would not be large."""
         if kwargs.get("out") is not None or kwargs.get("layout") not in (None, torch.strided):
             return None
         options = {name: kwargs[name] for name in _MADE_WITH if name in kwargs}
