@@ -186,3 +186,11 @@ def test_405_billion_parameters_in_little_memory(tmp_path: Path) -> None:
     assert summary["totals"]["parameters"] == expected
     assert summary["totals"]["bytes"] == 2 * expected
     assert int(completed.stderr.split()[-1]) < 1500
+
+
+def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
+    trace = netinspect.load("tests.nets.valued:Strided", inputs=[f"1x{valued.LARGE}"])
+    assert trace.failure is not None
+    assert "view size is not compatible" in trace.failure.message
+    assert trace.lane == "real"
+    assert trace.warnings == ()

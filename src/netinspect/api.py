@@ -69,7 +69,8 @@ def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
 
     Args:
         model: A live module.
-        args: Positional arguments of its forward; without any, those that its file declares.
+        args: Positional arguments of its forward; without any, those that its file declares, or that
+            are found out.
         kwargs: Keyword arguments of its forward.
     """
     return load(model, args=args or None, kwargs=kwargs or None)
@@ -125,7 +126,7 @@ def load(
 
     Raises:
         LoadError: The target could not be loaded.
-        UsageError: The inputs do not fit the model's signature, or are not known.
+        UsageError: The inputs do not fit the model's signature, or cannot be read.
     """
     from netinspect.inputs.request import InputRequest
     from netinspect.records.trace import Trace

@@ -100,6 +100,7 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
         return look_at_module(blueprint.build()[0], options, target=target)
     notes: list[str] = []
     reported: Trace | None = None
+    why = ""
     lanes = _Lanes(blueprint, options)
     for wanted in lanes:
         with _entered(wanted):
@@ -114,6 +115,8 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
                 model = _moved(model, options.on)
             notes += lanes.building_notes(lane)
             trace = _look(model, lane, options, target=target)
+        if reported is not None and _fails_alike(reported, trace):
+            notes.remove(why)  # it was not for the tensors that it failed
         trace = replace(trace, warnings=(*notes, *trace.warnings))
         if trace.failure is None or not _is_of_the_lane(trace.failure, lane):
             return trace
@@ -121,7 +124,8 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
             reported = trace
         elements = sum(parameter.numel() for parameter in model.parameters())
         if lanes.can_go_on(elements):
-            notes.append(_why(trace.failure, lane))
+            why = _why(trace.failure, lane)
+            notes.append(why)
             options = replace(options, request=replace(options.request, start=_settled(trace)))
         elif reported is not None:
             limit = f"{_why(trace.failure, lane, fell_back=False)}; the trace ends there"
@@ -203,6 +207,11 @@ class _Lanes:
             # Fake tensors have no values either: they are for what is too large for kernels.
             self._waiting = [lane for lane in self._waiting if lane != "fake"]
         return bool(self._waiting)
+
+
+def _fails_alike(one: Trace, other: Trace) -> bool:
+    first, second = one.failure, other.failure
+    return first is not None and second is not None and first.message == second.message
 
 
 def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:

@@ -315,3 +315,50 @@ def test_inputs_come_from_one_place(cli: Cli) -> None:
     outcome = cli("summary", "lenet", "--input", "1x1x28x28", "--input-file", "x.npy")
     assert outcome.code == 2
     assert "--input and --input-file" in outcome.err
+
+
+class Halved(nn.Module):
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(40, 8, dtype=dtype)
+        self.conv = nn.Conv2d(3, 8, 3, dtype=dtype)
+        self.head = nn.Linear(16, 2, dtype=dtype)
+
+    def forward(self, image: Tensor, ids: Tensor, metadata: Tensor) -> Tensor:
+        seen = self.conv(image).mean((2, 3)) + metadata
+        return self.head(torch.cat([seen, self.embed(ids).mean(1)], 1))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_floats_are_of_the_models_own_dtype(dtype: str, device: str) -> None:
+    with torch.device(device):
+        model = Halved(getattr(torch, dtype))
+    trace = netinspect.load(model)
+    assert trace.failure is None
+    assert specs(trace)[0] == f"image=1x3x224x224:{dtype}"
+    assert specs(trace)[1] == "ids=1x16:int64:0..39"
+    assert specs(trace)[2].endswith(f":{dtype}")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["batch.features=1x6", "batch.features=1x6"], "'batch.features'"),
+        (["batch.features=1x6", "batch.features.deep=1x6"], "'batch.features.deep'"),
+        (["batch.features.deep=1x6", "batch.features=1x6"], "'batch.features'"),
+        (["batch=1x6", "batch.features=1x6"], "'batch'"),
+    ],
+)
+def test_an_entry_is_given_once(given: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match="given twice") as error:
+        netinspect.load("tests.nets.inference:DictIn", inputs=given)
+    assert says in error.value.message
+
+
+def test_inputs_from_a_file_without_a_function(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "data.py"
+    file.write_text("from torch import nn\nclass Net(nn.Module): pass\n")
+    outcome = cli("summary", "lenet", "--inputs-from", str(file))
+    assert outcome.code == 2
+    assert "names no function" in outcome.err

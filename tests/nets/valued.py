@@ -70,3 +70,10 @@ class Refuses(Item):
         nn.init.ones_(self.layer.weight)
         if self.layer.weight.sum().item() != LARGE * LARGE:
             raise ValueError("the weights are not ones")
+
+
+class Strided(Item):
+    """Its forward fails whatever its weights are, in words that hollow weights fail in too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).t().expand(LARGE, 3).t().view(-1)

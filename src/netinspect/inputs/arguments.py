@@ -66,15 +66,16 @@ def make_arguments(
             ) from error
         text = str(spec)
         before = arguments.get(name)
-        if spec.name != spec.head and (before is None or isinstance(before.value, dict)):
-            value = _with_key(before.value if before else {}, str(spec.name).split(".")[1:], value)
-            text, origin = (
-                (f"{before.record.spec} {text}", _both(before.record.origin, origin))
-                if before
-                else (text, origin)
-            )
-        elif before is not None:
+        keys = str(spec.name).split(".")[1:]
+        if before is not None and not (keys and isinstance(before.value, dict)):
             raise _given_twice(model, name)
+        if keys:
+            try:
+                value = _with_key(before.value if before else {}, keys, value)
+            except KeyError:
+                raise _given_twice(model, str(spec.name)) from None
+        if before is not None:
+            text, origin = f"{before.record.spec} {text}", _both(before.record.origin, origin)
         record = Input(name=name, value=describe(value), spec=text, origin=origin)
         arguments[name] = Argument(keyword=spec.head, value=value, record=record)
     made = list(arguments.values())
@@ -106,7 +107,10 @@ def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, An
 
 def _with_key(dictionary: dict[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
     first, *rest = keys
-    return {**dictionary, first: _with_key(dictionary.get(first, {}), rest, value) if rest else value}
+    inner = dictionary.get(first, {})
+    if first in dictionary and not (rest and isinstance(inner, dict)):
+        raise KeyError(first)
+    return {**dictionary, first: _with_key(inner, rest, value) if rest else value}
 
 
 def _both(one: str, other: str) -> str:

@@ -36,9 +36,6 @@ class Choice:
     forward: Forward | None = None
     """What happened on these very arguments, where they were found by running them."""
 
-    stopped: bool = False
-    """Whether the search was given up because the model read values that its tensors do not have."""
-
 
 def choose_inputs(
     model: nn.Module,
@@ -125,4 +122,4 @@ def _inferred(
             for text in each.record.spec.split()
         ]
         arguments, forward = make_arguments(model, specs, request, complete=False), None
-    return Choice(arguments, found.attempts, forward, found.stopped)
+    return Choice(arguments, found.attempts, forward)

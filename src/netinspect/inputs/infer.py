@@ -16,9 +16,9 @@ from torch import nn
 
 from netinspect.inputs.consumers import first_layer_guess, guess_for_layer
 from netinspect.inputs.facts import TOKENS, Facts
-from netinspect.inputs.guess import Candidate, Guess, spell, tensor
+from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
-from netinspect.inputs.repair import is_unbatched, repairs
+from netinspect.inputs.repair import repairs, with_batch_dimension
 from netinspect.inputs.signature import ForwardArgument, keys_by_argument
 from netinspect.inputs.solve import solve
 from netinspect.inputs.spec import InputSpec
@@ -46,9 +46,6 @@ class Inference:
     """Its forward; None where none was run."""
 
     attempts: tuple[Attempt, ...]
-    passed: bool
-    stopped: bool
-    """Whether it was given up because of a failure that no other input mends."""
 
 
 def infer(
@@ -68,29 +65,24 @@ def infer(
         known: The guesses of whoever knows this very model, such as the library that it comes from.
         stops_at: Whether a failure is one that no other input can mend.
     """
-    trials = Trials(run_forward, stops_at)
     frozen = frozenset(given)
-    passed: Trial | None = None
-    stopped: Trial | None = None
+    trials = Trials(run_forward, stops_at, lambda candidate: _suited(candidate, facts, frozen))
+    best: Trial | None = None
     try:
-        passed = _search(trials, facts, given, known, frozen)
-        if passed is not None:
-            passed = _polish(trials, passed, facts, frozen, frozenset(known))
+        best = _search(trials, facts, given, known, frozen)
+        if best is not None:
+            best = _polish(trials, best, facts, frozen, frozenset(known))
     except Exhausted:
-        passed = passed or next(
-            (trial for trial in (trials.best(),) if trial and not trial.failure), None
-        )
+        pass
     except Stopped as stop:
-        stopped = stop.trial
-    best = passed or stopped or trials.best()
+        best = best or stop.trial
+    best = best or trials.best()
     if best is not None and best.said is not None:
         best.said.say()
     return Inference(
         candidate=best.candidate if best is not None else dict(given),
         forward=best.forward if best is not None else None,
         attempts=tuple(trials.attempts),
-        passed=passed is not None,
-        stopped=stopped is not None,
     )
 
 
@@ -130,6 +122,16 @@ def _search(
             push(max(trial.progress, 1), mended, _difference(trial.candidate, mended))
         push(max(trial.progress, 1), trial, "")
     return None
+
+
+def _suited(candidate: Candidate, facts: Facts, frozen: frozenset[str]) -> Candidate:
+    """Give floats the dtype of the model's own: layers take no other."""
+    return {
+        name: guess
+        if name in frozen or guess.spec.dtype != "float32"
+        else replace(guess, spec=replace(guess.spec, dtype=facts.float_dtype))
+        for name, guess in candidate.items()
+    }
 
 
 def _difference(before: Candidate, after: Candidate) -> str:
@@ -248,24 +250,16 @@ def _alternatives(facts: Facts) -> list[Guess]:
 def _polish(
     trials: Trials, trial: Trial, facts: Facts, frozen: frozenset[str], known: frozenset[str]
 ) -> Trial:
+    for batched in with_batch_dimension(trial):
+        if all(batched[name] == trial.candidate[name] for name in frozen):
+            other = trials.run(batched, _difference(trial.candidate, batched))
+            trial = other if other.failure is None else trial
     for name in list(trial.candidate):
         if name not in frozen:
-            trial = _with_batch(trials, trial, name)
             trial = _with_usual_side(trials, trial, name)
             trial = _with_floats(trials, trial, name)
             trial = _within_range(trial, name, facts)
     return _with_fixing_layers(trial, frozen | known)
-
-
-def _with_batch(trials: Trials, trial: Trial, name: str) -> Trial:
-    """See `is_unbatched`."""
-    guess = trial.candidate[name]
-    if any(name in step.arguments and is_unbatched(step, guess) for step in trial.forward.steps):
-        spec = guess.spec.with_shape((1, *guess.spec.shape))
-        batched = {**trial.candidate, name: Guess(spec=spec, reason=guess.reason)}
-        other = trials.run(batched, f"{name} with a batch dimension")
-        return other if other.failure is None else trial
-    return trial
 
 
 def _with_usual_side(trials: Trials, trial: Trial, name: str) -> Trial:
@@ -365,13 +359,3 @@ def _with_fixing_layers(trial: Trial, settled: frozenset[str]) -> Trial:
                 fixed = Guess(spec=guess.spec, reason=reason, solved=guess.solved)
                 return Trial({**trial.candidate, name: fixed}, trial.forward, trial.said)
     return trial
-
-
-def describe_tries(attempts: tuple[Attempt, ...], limit: int = 4) -> str:
-    """Say in a few lines what was tried."""
-    shown = [f"{' '.join(each.inputs) or 'nothing'}: {each.outcome}" for each in attempts[:limit]]
-    more = len(attempts) - len(shown)
-    return "\n".join([*shown, *([f"and {more} more"] if more > 0 else [])])
-
-
-__all__ = ["Inference", "describe_tries", "infer", "spell"]

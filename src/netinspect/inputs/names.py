@@ -32,7 +32,6 @@ class Meaning(Enum):
 
 _PATTERNS: dict[str, Meaning] = {
     r"(key_|src_key_|tgt_key_|memory_key_)?pad(ding)?_mask": Meaning.PADDING_MASK,
-    r"src_key_padding_mask|tgt_key_padding_mask|memory_key_padding_mask": Meaning.PADDING_MASK,
     r"(attn|src|tgt|causal|memory|look_ahead)_mask": Meaning.PAIRWISE_MASK,
     r"((encoder|decoder|input|text)_)?(attention_)?mask|.*attention_mask": Meaning.ATTENTION_MASK,
     r"token_type_ids?|segment(_ids?|s)?": Meaning.ZEROS,

@@ -41,7 +41,7 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
     if step is not None:
         yield from _as_its_layer_wants(candidate, step, failure.message, facts)
         yield from _channels_last(candidate, culprits, step, facts)
-    yield from _with_batch_dimension(trial)
+    yield from with_batch_dimension(trial)
     yield from _of_another_dtype(candidate, culprits, failure)
     yield from _of_another_rank(candidate, culprits, failure)
     yield from _with_one_more(candidate, failure, facts)
@@ -81,17 +81,17 @@ def _in_range_of(guess: Guess, current: Guess) -> InputSpec:
     return replace(current.spec, low=guess.spec.low, high=guess.spec.high)
 
 
-def _with_batch_dimension(trial: Trial) -> Iterator[Candidate]:
+def with_batch_dimension(trial: Trial) -> Iterator[Candidate]:
     """Convolutions also take one example without a batch; nobody means that."""
     for step in trial.forward.steps:
         for name in step.arguments:
             guess = trial.candidate.get(name)
-            if guess is not None and is_unbatched(step, guess):
+            if guess is not None and _is_unbatched(step, guess):
                 batched = replace(guess, spec=guess.spec.with_shape((1, *guess.spec.shape)))
                 yield {**trial.candidate, name: batched}
 
 
-def is_unbatched(step: Step, guess: Guess) -> bool:
+def _is_unbatched(step: Step, guess: Guess) -> bool:
     """Whether a step convolves an argument as one example."""
     match = re.fullmatch(r"conv(?:_transpose)?(\d)d", step.name)
     return match is not None and len(guess.spec.shape) == int(match[1]) + 1

@@ -26,8 +26,7 @@ _HEIGHTS = (32, 64, 40, 80, 128, 48, 50, 96, 16, 100)
 _COLLAPSES = (
     "larger than", "greater than actual input", "too small", "must be greater", "non-zero size",
     "should be greater than zero", "Output size", "non-empty", "smaller than", "at least",
-    "non-negative",
-    "at most", "Padding size",
+    "non-negative", "at most", "Padding size",
 )  # fmt: skip
 
 

@@ -79,6 +79,9 @@ class Trials:
     stops_at: Callable[[Failure], bool]
     """Whether a failure is one that no other input can mend; it is raised as `Stopped`."""
 
+    suited: Callable[[Candidate], Candidate]
+    """Gives a candidate what all of the model's inputs have in common: the dtype of its floats."""
+
     deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
     attempts: list[Attempt] = field(default_factory=list)
     _known: dict[tuple[str, ...], Trial] = field(default_factory=dict)
@@ -90,6 +93,7 @@ class Trials:
             Exhausted: There were too many, or they took too long.
             Stopped: It failed in a way that has nothing to do with its sizes.
         """
+        candidate = self.suited(candidate)
         key = spell(candidate)
         if (known := self._known.get(key)) is not None:
             return known
@@ -107,11 +111,15 @@ class Trials:
 
     def has_run(self, candidate: Candidate) -> bool:
         """Whether a candidate was tried already."""
-        return spell(candidate) in self._known
+        return spell(self.suited(candidate)) in self._known
 
     def best(self) -> Trial | None:
-        """The one that came farthest."""
-        return max(self._known.values(), key=lambda trial: trial.progress, default=None)
+        """One that passed; else the one that came farthest."""
+        return max(
+            self._known.values(),
+            key=lambda trial: (trial.failure is None, trial.progress),
+            default=None,
+        )
 
 
 class Stopped(Exception):

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from netinspect.errors import LoadError, closest
+from netinspect.errors import LoadError, UsageError, closest
 from netinspect.observe.frames import callable_place
 from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.seeds import preserved_randomness, seed_everything
@@ -122,8 +122,14 @@ def call_function(target: Target, *, seed: int = 0) -> Any:
     """Call a function without arguments that a target names, such as one that makes inputs.
 
     Raises:
+        UsageError: The target names none.
         LoadError: It does not import, is no function, or raises.
     """
+    if target.name is None:
+        raise UsageError(
+            f"{target.text} names no function",
+            hint="name one that returns what forward shall be called with, such as data.py:make",
+        )
     blueprint = find_blueprint(target, {}, seed=seed)
     if not callable(blueprint.found) or isinstance(blueprint.found, nn.Module):
         raise LoadError(
