@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.errors import UsageError
 from tests.capture.snapshot import snapshot
-from tests.nets import inference
+from tests.nets.inference import NETS
 from tests.support import Outcome
 
 CHOSEN = {
@@ -64,12 +64,6 @@ CHOSEN = {
     "Rect": ("x=1x1x32x100",),
     "Big": ("idx=1x16:int64:0..49999",),
     "Opt": ("x=1x6", "flag=False", "n=scalar:int64:1..1"),
-}
-
-NETS = {
-    name: each
-    for name, each in vars(inference).items()
-    if isinstance(each, type) and issubclass(each, nn.Module) and each.__module__ == inference.__name__
 }
 
 
