@@ -194,3 +194,9 @@ def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
     assert "view size is not compatible" in trace.failure.message
     assert trace.lane == "real"
     assert trace.warnings == ()
+
+
+@pytest.mark.parametrize("on", ["meta", "hollow", "fake"])
+def test_values_are_not_told_of_tensors_without(on: str) -> None:
+    with pytest.raises(UsageError, match="no values to tell"):
+        netinspect.load("lenet", on=on, stats=True, run=False)

@@ -158,6 +158,11 @@ class _Lanes:
         self._notes: list[str] = []
         self._failed_to_build: str | None = None
         if options.on in ("meta", "hollow", "fake"):
+            if options.needs_values:
+                raise UsageError(
+                    f"there are no values to tell with --on {options.on}",
+                    hint="leave --on out: what is asked for needs real weights",
+                )
             self._waiting = [options.on]  # type: ignore[list-item]
         elif options.on != "auto" or options.needs_values:
             self._waiting = ["real"]
