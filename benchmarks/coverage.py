@@ -9,8 +9,9 @@ For each model, three outcomes, each in a process of its own with a limit of tim
 - `torchinfo`: `torchinfo.summary` of that model, given that input.
 
 The right input is the one that netinspect chose, where it ran; else one made by hand for the library.
-Models of transformers are reduced first: the default configuration of each type, with two layers and
-four experts, is written into a folder, and the folder is the target. Results are appended to the
+Models of transformers are reduced first: the default configuration of each type, with two layers, is
+written into a folder, and the folder is the target; where that does not do, so is the whole one. What
+a default lacks to be a configuration at all is made up for. Results are appended to the
 output as JSON lines; what stands there already is not run again.
 """
 
@@ -36,7 +37,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coverage_models import LIBRARIES, build, made_again, made_by_hand, targets, write_config
+from coverage_models import (
+    LIBRARIES,
+    build,
+    configurations,
+    made_again,
+    made_by_hand,
+    targets,
+    write_config,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -64,10 +73,21 @@ class Job:
 
 def run_summary(library: str, name: str, target: str, given: dict[str, Any]) -> dict[str, Any]:
     """Run the command; its report tells which input it chose."""
+    if library != "transformers":
+        return summarized(target)
+    outcome: dict[str, Any] = {"ok": False, "cause": "there is no configuration"}
+    for settings in configurations(name):
+        write_config(settings, Path(target.partition(":")[2]))
+        outcome = summarized(target)
+        if outcome["ok"]:
+            break
+    return outcome
+
+
+def summarized(target: str) -> dict[str, Any]:
+    """Run the command on a target."""
     from netinspect.cli.run import run
 
-    if library == "transformers":
-        write_config(name, Path(target.partition(":")[2]))
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = int(run(["summary", target, "--format", "json", "--quiet"]))

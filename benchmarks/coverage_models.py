@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,48 @@ LIBRARIES = ("torchvision", "timm", "transformers")
 LAYERS = re.compile(
     r"(num_(hidden_|encoder_|decoder_)?layers|(en|de)coder_layers|n_layers?|depth|num_blocks)"
 )
-EXPERTS = re.compile(r"(num_(local_)?experts|n_routed_experts|moe_num_experts)")
-CHOSEN = re.compile(r"(num_experts_per_tok|moe_topk|moe_k|top_k_experts)")
+_ROPE = {"rope_type": "default", "rope_theta": 10_000.0}
+_MROPE = _ROPE | {"partial_rotary_factor": 0.5, "mrope_section": [8, 12, 12]}
+_GLM = {"head_dim": 128, "rope_parameters": _MROPE}
+_MAMBA = {"num_hidden_layers": 2, "layer_types": ["linear_attention", "full_attention"]}
+LACKING: dict[str, dict[str, Any]] = {
+    "autoformer": {"prediction_length": 24},
+    "aya_vision": {"vision_config": {"num_attention_heads": 16}},
+    "bamba": {"attn_layer_indices": [1]},
+    "chameleon": {"vocabulary_map": {"<image>": 8711}},
+    "dbrx": {"attn_config": {"rope_theta": 10_000.0}},
+    "deepseek_v2": {"num_experts_per_tok": 6},
+    "emu3": {"vocabulary_map": {"<image>": 151_646, "<|extra_200|>": 151_846}},
+    "esm": {"vocab_size": 33},
+    "glm46v": {"text_config": _GLM},
+    "glm4v": {"text_config": _GLM},
+    "glm4v_moe": {"text_config": _GLM},
+    "glm4v_moe_text": _GLM,
+    "glm4v_text": _GLM,
+    "glm_image": {"text_config": _GLM},
+    "glm_image_text": _GLM,
+    "glmga": {"text_config": _GLM},
+    "granitemoehybrid": _MAMBA,
+    "hunyuan_v1_dense": {"head_dim": 128},
+    "hunyuan_v1_moe": {"head_dim": 128},
+    "hunyuan_vl": {"text_config": {"head_dim": 128}},
+    "hunyuan_vl_text": {"head_dim": 128},
+    "informer": {"prediction_length": 24},
+    "lfm2_moe": {"num_hidden_layers": 2, "layer_types": ["conv", "full_attention"]},
+    "ministral": {"head_dim": 128},
+    "moonshine_streaming": {"num_key_value_heads": 8},
+    "nemotron": {"num_key_value_heads": 48},
+    "perception_lm": {
+        "vision_config": {
+            "architecture": "vit_pe_core_large_patch14_336",
+            "model_args": {"embed_dim": 1024, "global_pool": ""},
+        }
+    },
+    "t5gemma2_encoder": {"text_config": {"dropout_rate": 0.0}},
+    "time_series_transformer": {"prediction_length": 24},
+    "timm_backbone": {"backbone": "resnet18"},
+}
+"""What the default configuration of a type lacks to be one: the library itself builds no model of it."""
 
 
 def targets(library: str, folder: Path) -> dict[str, str]:
@@ -40,40 +81,49 @@ def automatic_classes() -> list[Any]:
 
 
 def reduced(values: Any) -> Any:
-    """Cut a configuration to few layers and experts, with whatever lists one entry a layer."""
+    """Cut a configuration to few layers, with whatever lists one entry a layer.
+
+    Where layers are of several kinds, one of each is kept.
+    """
     if not isinstance(values, dict):
         return values
     changed, cut = dict(values), {}
-    # Where layers are of several kinds, one of each is kept.
     kinds = [each for each in values.values() if isinstance(each, list) and each]
     firsts = [max(map(each.index, each)) + 1 for each in kinds if isinstance(each[0], str)]
     layers = max([2, *firsts])
     for key, value in values.items():
         if isinstance(value, dict):
             changed[key] = reduced(value)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            for pattern, limit in ((LAYERS, layers), (EXPERTS, 4), (CHOSEN, 2)):
-                if pattern.fullmatch(key) and value > limit:
-                    changed[key] = limit
-                    if pattern is LAYERS:
-                        cut[value] = limit
+        elif type(value) is int and LAYERS.fullmatch(str(key)) and value > layers:
+            changed[key] = layers
+            cut[value] = layers
     for key, value in values.items():
         if isinstance(value, list) and len(value) in cut and key != "architectures":
             changed[key] = value[: cut[len(value)]]
     return changed
 
 
-def write_config(name: str, folder: Path) -> None:
-    """Write the reduced default configuration of a model type; all of it if that is not valid."""
+def configurations(name: str) -> Iterator[dict[str, Any]]:
+    """Yield the default configuration of a model type: reduced, then whole, for not all can be cut."""
     from transformers import CONFIG_MAPPING
 
     config_class = CONFIG_MAPPING[name]
-    whole = config_class().to_dict()
-    settings = {**reduced(whole), "model_type": name}
-    try:
-        build_transformers(config_class.from_dict(dict(settings)))
-    except Exception:  # whatever does not build with fewer layers is measured with all of them
-        settings = {**whole, "model_type": name}
+    settings = merged(config_class().to_dict(), LACKING.get(name, {}))
+    settings["model_type"] = name
+    yield {**reduced(settings), **LACKING.get(name, {})}
+    yield settings
+
+
+def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Change some values of a configuration, nested ones too."""
+    return values | {
+        key: merged(values.get(key) or {}, value) if isinstance(value, dict) else value
+        for key, value in changes.items()
+    }
+
+
+def write_config(settings: dict[str, Any], folder: Path) -> None:
+    """Write a configuration where a target can name it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(settings, default=str), encoding="utf-8")
 

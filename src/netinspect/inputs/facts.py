@@ -14,6 +14,9 @@ from netinspect.inputs.signature import ForwardNames, forward_names
 TOKENS = 16
 """Length of a sequence, where nothing tells one."""
 
+_PARTS = ("text_config", "vision_config", "audio_config", "encoder", "decoder")
+"""The parts of a config that are asked first for what the whole does not say."""
+
 _SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer)
 
 
@@ -39,22 +42,33 @@ class Facts:
     config: Any = field(default=None)
     """The `config` attribute of a model that has one, as those of transformers do."""
 
-    def setting(self, *names: str) -> Any:
-        """Return the first of some settings that the model's config holds, in it or in a part of it."""
-        for config in self._configs():
+    def setting(self, *names: str, part: str = "") -> Any:
+        """Return the first of some settings that the model's config holds, in it or in a part of it.
+
+        Args:
+            names: What the setting may be called.
+            part: Begin of the name of the part to ask first, such as `decoder`.
+        """
+        configs = sorted(self._configs(), key=lambda each: not (part and each[0].startswith(part)))
+        for _, config in configs:
             for name in names:
                 value = getattr(config, name, None)
                 if value is not None:
                     return value
         return None
 
-    def _configs(self) -> list[Any]:
-        parts = [
-            part
-            for name in ("text_config", "vision_config", "audio_config", "encoder", "decoder")
-            if (part := getattr(self.config, name, None)) is not None
-        ]
-        return [] if self.config is None else [self.config, *parts]
+    def _configs(self) -> list[tuple[str, Any]]:
+        """The config itself, then the parts that it is made of, each with its name."""
+        if self.config is None:
+            return []
+        found = {
+            name: part
+            for name, part in getattr(self.config, "__dict__", {}).items()
+            if (name in ("encoder", "decoder") or name.endswith("_config")) and hasattr(part, "__dict__")
+        }
+        first = [name for name in _PARTS if name in found]
+        names = [*first, *(name for name in found if name not in first)]
+        return [("", self.config), *((name, found[name]) for name in names)]
 
 
 def read_facts(model: nn.Module) -> Facts:

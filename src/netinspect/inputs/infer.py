@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from netinspect.inputs.consumers import first_layer_guess, guess_for_layer
+from netinspect.inputs.documented import as_documented
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
@@ -155,6 +156,9 @@ def _starts(facts: Facts, given: Candidate, known: Candidate) -> list[tuple[Cand
             argument = facts.names.arguments.get(name)
             candidate[name] = _first_guess(argument, name.rpartition(".")[2], candidate, facts)
     starts = [candidate]
+    # What may be left out is perhaps better left out.
+    needed = {*facts.names.required, *given, *list(candidate)[:1]}
+    starts.append({name: guess for name, guess in candidate.items() if name.partition(".")[0] in needed})
     unsure = [name for name, guess in candidate.items() if not guess.firm and name not in given]
     if unsure:
         for guess in _alternatives(facts):
@@ -212,6 +216,7 @@ def _first_guess(argument: ForwardArgument | None, name: str, others: Candidate,
         guess = first_layer_guess(name, facts)
         if guess is not None:
             guess = Guess(spec=guess.spec, reason=guess.reason, firm=False)
+    guess = as_documented(name, guess, others, facts)
     if guess is None:
         of_nodes = {"edge_index", "adj", "adjacency"} & {*facts.names.names}
         rows = TOKENS if of_nodes else 1

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 
@@ -107,14 +109,22 @@ def _transformers(facts: Facts, target: str) -> Candidate:
     return known
 
 
-def _ids(facts: Facts) -> Guess:
-    size = facts.setting("vocab_size") or max(facts.embeddings.values(), default=2)
+def _ids(facts: Facts, part: str = "") -> Guess:
+    size = facts.setting("vocab_size", part=part) or max(facts.embeddings.values(), default=2)
     return tensor(
         1, TOKENS, dtype="int64", low=0, high=max(int(size) - 1, 0), reason=f"config.vocab_size = {size}"
     )
 
 
 def _pixels(facts: Facts) -> Guess:
+    for path, layer in facts.model.named_modules():
+        if isinstance(layer, nn.modules.conv._ConvNd):
+            break
+        if isinstance(layer, nn.Linear) and "patch" in path:
+            # Images that were cut into patches before.
+            return tensor(
+                1, TOKENS, layer.in_features, reason=f"{path}.in_features = {layer.in_features}"
+            )
     side = facts.setting("image_size", "input_size", "img_size")
     channels = facts.setting("num_channels", "in_channels", "num_input_channels")
     height, width = side if isinstance(side, (list, tuple)) and len(side) == 2 else (side, side)
@@ -165,7 +175,7 @@ _MODALITIES: dict[str, Callable[[Facts], Guess | None]] = {
     "grid_thw": _grid,
     "image_grid_thw": _grid,
     "input_ids": _ids,
-    "decoder_input_ids": _ids,
+    "decoder_input_ids": lambda facts: _ids(facts, "decoder"),
     "pixel_values": _pixels,
     "pixel_values_videos": _pixels,
     "input_features": _features,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -132,11 +132,15 @@ def _concatenation(step: Step, shapes: Sequence[Shape]) -> Mismatch | None:
 
 
 def _reshape(step: Step, shapes: Sequence[Shape]) -> Mismatch | None:
-    text = " ".join(getattr(item.value, "text", "") for item in step.inputs.items[1:])
-    sizes = [int(size) for size in re.findall(r"-?\d+", text)]
+    sizes = _reshaped_to(step)
     if not shapes or not sizes or -1 in sizes:
         return None
     return _unequal(prod(shapes[0]), prod(sizes), f"{step.name} to {tuple(sizes)} in {_named(step)}")
+
+
+def _reshaped_to(step: Step) -> list[int]:
+    text = " ".join(getattr(item.value, "text", "") for item in step.inputs.items[1:])
+    return [int(size) for size in re.findall(r"-?\d+", text)]
 
 
 def _norm(step: Step, shapes: Sequence[Shape]) -> Mismatch | None:
@@ -175,16 +179,40 @@ _WANTED_AND_GOT = (
     r"embedding dimension of (?P<wanted>\d+), but got (?P<got>\d+)",
     r"should contain (?P<got>\d+) elements not (?P<wanted>\d+)",
     r"size \((?P<got>\d+)(?:[*x, ]+\d+)?\) (?:doesn't|does not) match (?:the )?model \((?P<wanted>\d+)",
-    r"\((?P<got>\d+)\) (?:doesn't|does not) match (?:the )?\w+(?: size)? \(?(?P<wanted>\d+)",
+    r"\((?P<got>\d+)\) (?:doesn't|does not) match (?:the )?\w+(?: \w+)? \(?(?P<wanted>\d+)",
+    r": (?P<got>\d+) (?:doesn't|does not) correspond to [\w.]+: (?P<wanted>\d+)",
     r"size of tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)",
+    r"of length (?P<wanted>\d+), but (?:found|got|received) (?P<got>\d+)",
     r"(?:should be|must be|expected)\D{0,40}?(?P<wanted>\d+)"
-    r"\D{1,40}?(?:got|is|was|not)\D{0,20}?(?P<got>\d+)",
+    r"\D{1,40}?(?:got|is|was|not|found)\D{0,20}?(?P<got>\d+)",
+)
+_MULTIPLE = (
+    r"multiple of [^.()]*\((\d+)\)",
+    r"multiple of\D{0,20}?(\d+)",
+    r"divisible by\D{0,20}?(\d+)",
 )
 
 
-def _from_message(step: Step, message: str) -> Mismatch | None:
+def told_sizes(message: str) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of sizes that an error tells: which there was, and which was wanted instead."""
     for pattern in _WANTED_AND_GOT:
         if (match := re.search(pattern, message)) is not None and match["got"] != match["wanted"]:
-            wanted = int(match["wanted"])
-            return Mismatch(int(match["got"]), wanted, f"{_named(step)} wants {wanted}")
+            yield int(match["got"]), int(match["wanted"])
+
+
+def wanted_unit(step: Step | None, message: str) -> int | None:
+    """Return the number that a size should be a multiple of, by an error or by a step that splits it."""
+    for pattern in _MULTIPLE:
+        if (match := re.search(pattern, message)) is not None and int(match[1]):
+            return int(match[1])
+    if step is None or step.name not in _RESHAPE:
+        return None
+    sizes, shapes = _reshaped_to(step), _shapes(step)
+    unit = prod(size for size in sizes if size > 0)
+    return unit if shapes and -1 in sizes and unit and prod(shapes[0]) % unit else None
+
+
+def _from_message(step: Step, message: str) -> Mismatch | None:
+    for got, wanted in told_sizes(message):
+        return Mismatch(got, wanted, f"{_named(step)} wants {wanted}")
     return None

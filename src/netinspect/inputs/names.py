@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from enum import Enum, auto
 
@@ -28,12 +29,17 @@ class Meaning(Enum):
     NODES = auto()
     EDGES = auto()
     ADJACENCY = auto()
+    GRID = auto()
+    IMAGE_MASK = auto()
 
 
 _PATTERNS: dict[str, Meaning] = {
     r"(key_|src_key_|tgt_key_|memory_key_)?pad(ding)?_mask": Meaning.PADDING_MASK,
     r"(attn|src|tgt|causal|memory|look_ahead)_mask": Meaning.PAIRWISE_MASK,
     r"((encoder|decoder|input|text)_)?(attention_)?mask|.*attention_mask": Meaning.ATTENTION_MASK,
+    r"pixel(_attention)?_mask": Meaning.IMAGE_MASK,
+    r".*_mask": Meaning.ATTENTION_MASK,
+    r"spatial_shapes?|(tgt|target)_sizes": Meaning.GRID,
     r"token_type_ids?|segment(_ids?|s)?": Meaning.ZEROS,
     r"pos(ition)?_ids|positions?": Meaning.POSITIONS,
     r"(.*_)?(len|lens|lengths?|seq_lens?)": Meaning.LENGTHS,
@@ -108,6 +114,18 @@ def guess_by_name(name: str, others: Candidate, facts: Facts) -> Guess | None:
             return tensor(batch, dtype="int64", low=0, high=999, reason=f"{why}: one step an example")
         case Meaning.EDGES:
             return tensor(2, 2 * TOKENS, dtype="int64", low=0, high=TOKENS - 1, reason=why)
+        case Meaning.GRID:
+            side = math.isqrt(TOKENS)
+            return tensor(
+                batch, 2, dtype="int64", low=side, high=side, reason=f"{why}: {side}x{side} patches"
+            )
+        case Meaning.IMAGE_MASK:
+            sides = next(
+                (guess.spec.shape[-2:] for guess in others.values() if len(guess.spec.shape) > 3), ()
+            )
+            return tensor(
+                batch, *sides, dtype="int64", low=1, high=1, reason=f"{why}: nothing is masked"
+            )
         case Meaning.ADJACENCY:
             return tensor(TOKENS, TOKENS, low=0, high=1, reason=why)
     return None

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from netinspect.inputs.consumers import guess_for_layer, guess_for_weight
+from netinspect.inputs.documented import as_documented, shape_in_words
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.libraries import guess_of_library
-from netinspect.inputs.names import guess_by_name
+from netinspect.inputs.mismatch import told_sizes, wanted_unit
+from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.spec import InputSpec
 from netinspect.inputs.trials import Trial
 from netinspect.records.dataflow import sources_of
@@ -43,8 +45,10 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
         yield from _channels_last(candidate, culprits, step, facts)
     yield from with_batch_dimension(trial)
     yield from _of_another_dtype(candidate, culprits, failure)
+    yield from _of_the_sizes_told(trial, culprits, facts)
     yield from _of_another_rank(candidate, culprits, failure)
     yield from _with_one_more(candidate, failure, facts)
+    yield from _with_an_optional_one(candidate, step, failure, facts)
     if "more than 1 value per channel" in failure.message:
         yield from _batched(candidate, culprits)
 
@@ -149,12 +153,38 @@ def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Can
     }
 
 
+def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> Iterator[Candidate]:
+    """Many models check their inputs, and tell in words what they want."""
+    candidate, message = trial.candidate, trial.failure.message if trial.failure is not None else ""
+    shape, unit = shape_in_words(message, facts), wanted_unit(trial.step, message)
+    for name in culprits:
+        guess = candidate[name]
+        sizes = guess.spec.shape
+        named = [size for size in sizes if re.search(rf"\b{size}\b", message)]
+        if shape is not None and len(shape) != len(sizes):
+            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(shape), reason=_TOLD)}
+        if len(sizes) == 3 and sizes[-1] in named and meaning_of(name) is Meaning.SPECTRUM:
+            turned = (*sizes[:-2], sizes[-1], sizes[-2])
+            reason = f"{guess.reason}; frames come last"
+            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(turned), reason=reason)}
+        for got, wanted in told_sizes(message):
+            places = [index for index, size in enumerate(sizes) if size == got]
+            if len(places) > 1:
+                yield {**candidate, name: guess.resized(dict.fromkeys(places, wanted), _TOLD)}
+            for index in places:
+                yield {**candidate, name: guess.resized({index: wanted}, _TOLD)}
+        for index in reversed(range(len(sizes))) if unit is not None else ():
+            size = sizes[index]
+            if size % unit and (size in named or (not named and (index or len(sizes) == 1))):
+                yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _TOLD)}
+
+
+_TOLD = "the model says what it wants"
 _RANKS = (
     r"expected (?P<rank>\d)D(?: or (?P<other>\d)D)? input",
     r"Expected (?:\dD \(unbatched\) or )?(?P<rank>\d)D \(batched\) input",
     r"[Ii]nput to be \dD or (?P<rank>\d)D",
     r"[Ii]nput must have (?P<rank>\d) dimensions",
-    r"not enough values to unpack \(expected (?P<rank>\d)",
     r"too many values to unpack \(expected (?P<rank>\d)",
     r"not equal to len\(dims\) = (?P<rank>\d)",
     r"equation \((?P<rank>\d)\) does not match the number of dimensions",
@@ -173,10 +203,14 @@ def _of_another_rank(
         if (match := re.search(pattern, failure.message)) is not None:
             ranks += [int(rank) for rank in match.groups() if rank]
             break
+    fewer = re.search(r"not enough values to unpack \(expected (\d), got (\d)\)", failure.message)
     for name in culprits:
         guess = candidate[name]
         wanted = list(ranks)
-        if not ranks and any(text in failure.message for text in _DEEPER):
+        if fewer is not None:
+            # What was unpacked may have been taken apart before: it is as many short as the input is.
+            wanted = [int(fewer[1]), len(guess.spec.shape) + int(fewer[1]) - int(fewer[2])]
+        if not wanted and any(text in failure.message for text in _DEEPER):
             wanted = [len(guess.spec.shape) + 1]
         for rank in wanted:
             if 0 < rank <= 6 and rank != len(guess.spec.shape):
@@ -213,17 +247,45 @@ def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iter
         texts.pop()
     for text in texts:
         for name in facts.names.names:
-            if name not in candidate and re.search(rf"\b{re.escape(name)}\b", text):
-                guess = (
-                    guess_of_library(name, facts)
-                    or guess_by_name(name, candidate, facts)
-                    or _like_the_first(candidate, name)
+            if name not in candidate and re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE):
+                guess = guess_of_library(name, facts) or as_documented(
+                    name, guess_by_name(name, candidate, facts), candidate, facts
                 )
+                guess = guess or _like_the_first(candidate, name)
                 if guess is not None:
                     yield {
                         **candidate,
                         name: replace(guess, reason=f"{guess.reason}; forward asks for it"),
                     }
+
+
+_NOT_TENSORS = re.compile(
+    r"past|cache|labels?|encoder_outputs|output_|return_|use_|(head_)?mask$|.*_embeds"
+)
+
+
+def _with_an_optional_one(
+    candidate: Candidate, step: Step | None, failure: Failure, facts: Facts
+) -> Iterator[Candidate]:
+    """Where something is None that should not be, an argument that may be left out is missing."""
+    if "NoneType" not in failure.message:
+        return
+    path = step.module if step is not None else ""
+    optional = [
+        name
+        for name, argument in facts.names.arguments.items()
+        if name not in candidate and not argument.required and not _NOT_TENSORS.match(name)
+    ]
+    # A decoder lacks what is called after it.
+    for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):
+        guess = guess_of_library(name, facts) or as_documented(
+            name, guess_by_name(name, candidate, facts), candidate, facts
+        )
+        if guess is not None:
+            yield {
+                **candidate,
+                name: replace(guess, reason=f"{guess.reason}; something was None without"),
+            }
 
 
 def _like_the_first(candidate: Candidate, name: str) -> Guess | None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from netinspect.inputs.facts import TOKENS
 from netinspect.inputs.guess import Candidate
 from netinspect.inputs.mismatch import Mismatch, find_mismatch
 from netinspect.inputs.trials import Trial, Trials
@@ -72,7 +73,7 @@ def solve(trials: Trials, failed: Trial, frozen: frozenset[str]) -> Candidate | 
 def _groups(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """Dimensions that change together: the sides of an image, then each alone, the last one first."""
     spatial = tuple(range(max(len(shape) - 2, 1), len(shape)))
-    if len(shape) >= 3 and len(spatial) == 2 and shape[-1] == shape[-2]:
+    if len(shape) >= 3 and len(spatial) == 2 and shape[-1] == shape[-2] != TOKENS:
         yield spatial
     for index in reversed(range(len(shape))):
         if index > 0 or len(shape) == 1:

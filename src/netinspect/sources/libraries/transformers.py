@@ -99,9 +99,7 @@ def _builder(
 ) -> Callable[..., Any]:
     def build(**changes: Any) -> Any:
         config = _configure(config_class, settings, changes)
-        if model_class is not None:
-            return model_class._from_config(config)
-        return _automatic(library, config).from_config(config, trust_remote_code=False)
+        return (model_class or _class_for(library, config))._from_config(config)
 
     return build
 
@@ -142,16 +140,42 @@ def _with_layers(settings: Mapping[str, Any], before: Any, after: Any) -> dict[s
     }
 
 
-def _automatic(library: Any, config: Any) -> Any:
-    """Find the automatic class that has a model for a configuration: the plain one, if it has."""
-    module = importlib.import_module("transformers.models.auto.modeling_auto")
-    offered = [each for each in vars(module).values() if isinstance(each, type)]
-    classes: list[Any] = [each for each in offered if hasattr(each, "_model_mapping")]
-    first = [each for name in _FIRST for each in classes if each.__name__ == name]
-    for each in [*first, *classes]:
-        if each._model_mapping is not None and type(config) in each._model_mapping:
+def _class_for(library: Any, config: Any) -> Any:
+    """Find the class of the model that a configuration is for.
+
+    The automatic classes tell it, the plain one first. Some of them build a part of a model from the
+    configuration of the whole, and some models have no `forward` and only hold others: another is taken
+    where there is one. A few models are in no table; those stand beside their configuration.
+    """
+    tables = importlib.import_module("transformers.models.auto.modeling_auto")
+    offered = [each for each in vars(tables).values() if isinstance(each, type)]
+    automatic: list[Any] = [
+        each for each in offered if getattr(each, "_model_mapping", None) is not None
+    ]
+    automatic.sort(key=lambda each: (*_FIRST, each.__name__).index(each.__name__))
+    found: list[Any] = []
+    for each in automatic:
+        if type(config) in each._model_mapping:
+            entry = each._model_mapping[type(config)]
+            found += entry if isinstance(entry, (list, tuple)) else [entry]
+    if not found:
+        module = importlib.import_module(type(config).__module__.replace("configuration_", "modeling_"))
+        found = [each for each in vars(module).values() if _is_model(each, library)]
+    for each in sorted(found, key=lambda each: not _has_forward(each)):
+        if each.config_class is type(config):
             return each
+    if found:
+        return found[0]
     raise LoadError(
         f"transformers has no model for a {type(config).__name__} alone",
         hint="it configures a part: name the model that it is a part of",
     )
+
+
+def _is_model(value: Any, library: Any) -> bool:
+    is_class = isinstance(value, type) and issubclass(value, library.PreTrainedModel)
+    return is_class and "PreTrained" not in value.__name__
+
+
+def _has_forward(model_class: Any) -> bool:
+    return bool(model_class.forward.__name__ != "_forward_unimplemented")

@@ -1,0 +1,173 @@
+"""What the documentation of `forward` says of its arguments: their shapes in words, and their dtypes.
+
+Many write `x: images of shape (batch, channels, height, width)`, or annotate `Float[Tensor, "b c h w"]`.
+The words of one argument are sizes that others share, settings of the model's own, or plain numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import zip_longest
+from typing import NamedTuple
+
+from torch import nn
+
+from netinspect.inputs.facts import TOKENS, Facts
+from netinspect.inputs.guess import Candidate, Guess, tensor
+
+_SIDE = 224
+_LARGEST = 1 << 20
+
+_SHAPE = re.compile(r"of\s+(?:shape|size)s?:?\s*`*[(\[]+(?P<sizes>[^)\]`]*)[)\]]")
+_TUPLE = re.compile(r"[(\[](?P<sizes>\s*\w[\w.*+/ ]*(?:,\s*\w[\w.*+/ ]*)+,?\s*)[)\]]")
+_DTYPES = (
+    (re.compile(r"LongTensor|IntTensor|\bint64\b|torch\.long|\bindices\b"), "int64"),
+    (re.compile(r"BoolTensor|\bboolean\b|\bbool\b"), "bool"),
+    (re.compile(r"FloatTensor|\bfloat32\b|torch\.float"), "float32"),
+)
+_ARRAY = re.compile(r"""(?P<kind>\w+)\[[\w.]*Tensor\s*,\s*["'](?P<sizes>[^"']+)["']\s*\]""")
+_ARRAY_DTYPES = {"Int": "int64", "Integer": "int64", "UInt8": "uint8", "Bool": "bool"}
+
+_BATCH = re.compile(r"(.*_)?(batch(_?size)?|bsz?|b|n)")
+_CHANNELS = re.compile(r"(.*_)?channels?|c")
+_SIDES = re.compile(r"(.*_)?(height|width|image_size|frame_size|img_size)|h|w")
+_FEATURES = re.compile(r"(.*_)?(mel_bins|num_bins|feature_dim|feature_size)")
+_LENGTH = re.compile(
+    r"(.*_)?(len(gth)?|seq(_?len(gth)?)?|seqlen|tokens?|time(_steps)?|frames?|patches|samples|points"
+    r"|frame_len)|t|s|l"
+)
+
+
+class Documented(NamedTuple):
+    """What is said of one argument."""
+
+    sizes: tuple[str, ...]
+    """One word, number or product of them for each dimension."""
+
+    dtype: str | None
+
+
+@functools.lru_cache(maxsize=64)
+def documented_arguments(model_class: type[nn.Module]) -> Mapping[str, Documented]:
+    """Read the annotations and the docstring of the `forward` of a class."""
+    try:
+        names = list(inspect.signature(model_class.forward).parameters)[1:]
+    except (TypeError, ValueError):
+        return {}
+    text = inspect.getdoc(model_class.forward) or ""
+    text = re.split(r"(?m)^\s*(?:Returns?|Yields|Raises|Examples?):?\s*$", text)[0]
+    found = dict(_annotated(model_class))
+    for name, part in _parts(text, names):
+        match = _SHAPE.search(part) or _TUPLE.search(part)
+        if match is not None and name not in found:
+            first = part[: match.end()]
+            dtype = next((dtype for pattern, dtype in _DTYPES if pattern.search(first)), None)
+            sizes = tuple(size.strip().strip("*`") for size in match["sizes"].split(","))
+            sizes = tuple(size for size in sizes if size)
+            if sizes:
+                found[name] = Documented(sizes, dtype)
+    return found
+
+
+def _annotated(model_class: type[nn.Module]) -> Iterator[tuple[str, Documented]]:
+    for name, annotation in getattr(model_class.forward, "__annotations__", {}).items():
+        match = _ARRAY.search(annotation if isinstance(annotation, str) else str(annotation))
+        if match is not None:
+            dtype = _ARRAY_DTYPES.get(match["kind"], "float32")
+            yield name, Documented(tuple(match["sizes"].split()), dtype)
+
+
+def _parts(text: str, names: list[str]) -> Iterator[tuple[str, str]]:
+    """Cut a docstring into what it says of each argument, one after the other."""
+    begins = re.compile(
+        rf"(?m)^[ \t]*(?:[-*:]|:?param\s)?\s*`*(?P<name>{'|'.join(map(re.escape, names))})\b"
+    )
+    matches = list(begins.finditer(text)) if names else []
+    for match, following in zip_longest(matches, matches[1:]):
+        yield match["name"], text[match.end() : following.start() if following else len(text)]
+
+
+def as_documented(name: str, guess: Guess | None, others: Candidate, facts: Facts) -> Guess | None:
+    """Give a guess the dimensions and the dtype that the documentation tells.
+
+    Args:
+        name: Name of the argument.
+        guess: What names and layers say; None where they say nothing.
+        others: The guesses for the arguments before it, whose sizes it may share.
+        facts: The model.
+
+    Returns:
+        The guess itself where nothing is documented, or nothing else.
+    """
+    documented = documented_arguments(type(facts.model)).get(name)
+    if documented is None:
+        return guess
+    dtype = documented.dtype or (guess.spec.dtype if guess is not None else "float32")
+    if (
+        guess is not None
+        and len(guess.spec.shape) == len(documented.sizes)
+        and guess.spec.dtype == dtype
+    ):
+        return guess
+    known = _shared(others, facts)
+    sizes = [_size(word, known, facts) for word in documented.sizes]
+    shape = tuple(size or TOKENS for size in sizes)
+    reason = f"forward documents {name} as ({', '.join(documented.sizes)})"
+    if guess is not None and guess.spec.dtype == dtype:
+        return replace(guess, spec=guess.spec.with_shape(shape), reason=reason)
+    low, high = (None, None) if dtype == "float32" else (0, 1)
+    return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason, firm=None not in sizes)
+
+
+def shape_in_words(text: str, facts: Facts) -> tuple[int, ...] | None:
+    """Read a shape that an error tells in words, as `of shape (batch_size, 2, height, width)`."""
+    match = _SHAPE.search(text)
+    if match is None:
+        return None
+    words = [word.strip() for word in match["sizes"].split(",") if word.strip()]
+    sizes = [_size(word, {}, facts) for word in words]
+    return tuple(size or TOKENS for size in sizes) if len(sizes) > 1 else None
+
+
+def _shared(others: Candidate, facts: Facts) -> dict[str, int]:
+    """The sizes that the words of other arguments stand for."""
+    documented = documented_arguments(type(facts.model))
+    known: dict[str, int] = {}
+    for name, guess in others.items():
+        words = documented[name].sizes if name in documented else ()
+        if len(words) == len(guess.spec.shape):
+            known.update(zip(words, guess.spec.shape, strict=True))
+    return known
+
+
+def _size(word: str, known: Mapping[str, int], facts: Facts) -> int | None:
+    """The size that a word stands for; None where it says nothing."""
+    word = word.strip()
+    if word in known:
+        return known[word]
+    if word.isdigit():
+        return min(int(word), _LARGEST)
+    for sign, combine in (("*", math.prod), ("+", sum)):
+        if sign in word:
+            parts = [_size(part, known, facts) for part in word.split(sign)]
+            sizes = [part for part in parts if part is not None]
+            return combine(sizes) if len(sizes) == len(parts) else None
+    name = word.rpartition(".")[2].lower()
+    setting = facts.setting(name)
+    if isinstance(setting, int) and not isinstance(setting, bool) and 0 < setting <= _LARGEST:
+        return setting
+    for pattern, size in (
+        (_BATCH, 1),
+        (_CHANNELS, facts.setting("num_channels", "in_channels") or 3),
+        (_SIDES, facts.setting("image_size") or _SIDE),
+        (_FEATURES, facts.setting("num_mel_bins", "feature_size") or 80),
+        (_LENGTH, TOKENS),
+    ):
+        if pattern.fullmatch(name):
+            return size if isinstance(size, int) else _SIDE
+    return None
