@@ -18,13 +18,26 @@ LAYERS = re.compile(
 _ROPE = {"rope_type": "default", "rope_theta": 10_000.0}
 _MROPE = _ROPE | {"partial_rotary_factor": 0.5, "mrope_section": [8, 12, 12]}
 _GLM = {"head_dim": 128, "rope_parameters": _MROPE}
+_SERIES = {"prediction_length": 24, "num_time_features": 2}
+_INDEXER = {
+    "indexer_n_heads": 4,
+    "indexer_kv_heads": 1,
+    "indexer_head_dim": 256,
+    "indexer_budget": 64,
+    "indexer_compress_ratio": 16,
+}
+_REPVIT = {
+    "model_type": "timm_wrapper",
+    "architecture": "repvit_m1",
+    "model_args": {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
+}
 _MAMBA = {"num_hidden_layers": 2, "layer_types": ["linear_attention", "full_attention"]}
 LACKING: dict[str, dict[str, Any]] = {
-    "autoformer": {"prediction_length": 24},
+    "autoformer": _SERIES,
     "aya_vision": {"vision_config": {"num_attention_heads": 16}},
     "bamba": {"attn_layer_indices": [1]},
     "chameleon": {"vocabulary_map": {"<image>": 8711}},
-    "dbrx": {"attn_config": {"rope_theta": 10_000.0}},
+    "dbrx": {"attn_config": {"rope_theta": 10_000.0, "clip_qkv": 8.0}},
     "deepseek_v2": {"num_experts_per_tok": 6},
     "emu3": {"vocabulary_map": {"<image>": 151_646, "<|extra_200|>": 151_846}},
     "esm": {"vocab_size": 33},
@@ -41,7 +54,7 @@ LACKING: dict[str, dict[str, Any]] = {
     "hunyuan_v1_moe": {"head_dim": 128},
     "hunyuan_vl": {"text_config": {"head_dim": 128}},
     "hunyuan_vl_text": {"head_dim": 128},
-    "informer": {"prediction_length": 24},
+    "informer": _SERIES,
     "lfm2_moe": {"num_hidden_layers": 2, "layer_types": ["conv", "full_attention"]},
     "ministral": {"head_dim": 128},
     "moonshine_streaming": {"num_key_value_heads": 8},
@@ -53,7 +66,26 @@ LACKING: dict[str, dict[str, Any]] = {
         }
     },
     "t5gemma2_encoder": {"text_config": {"dropout_rate": 0.0}},
-    "time_series_transformer": {"prediction_length": 24},
+    "time_series_transformer": _SERIES,
+    "blip-2": {"image_token_index": 50_264},
+    "instructblip": {"image_token_index": 31_999},
+    "dots1": {"n_routed_experts": 16, "n_shared_experts": 1, "num_experts_per_tok": 4},
+    "diffusion_gemma": {
+        "text_config": {"num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 704}
+    },
+    "cohere_compass_text": {"rope_parameters": {"full_attention": _ROPE}},
+    "cohere_compass": {"text_config": {"rope_parameters": {"full_attention": _ROPE}}},
+    "deepseek_ocr2": {
+        "text_config": {
+            "num_hidden_layers": 2,
+            "mlp_layer_types": ["dense", "sparse"],
+            "num_experts_per_tok": 2,
+        }
+    },
+    "qwen4_exp_text": _INDEXER,
+    "qwen4_exp": {"text_config": _INDEXER},
+    "edgetam": {"vision_config": {"backbone_config": _REPVIT}},
+    "edgetam_vision_model": {"backbone_config": _REPVIT},
     "timm_backbone": {"backbone": "resnet18"},
 }
 """What the default configuration of a type lacks to be one: the library itself builds no model of it."""
@@ -108,9 +140,11 @@ def configurations(name: str) -> Iterator[dict[str, Any]]:
     from transformers import CONFIG_MAPPING
 
     config_class = CONFIG_MAPPING[name]
-    settings = merged(config_class().to_dict(), LACKING.get(name, {}))
+    lacking = LACKING.get(name, {})
+    plain = {key: value for key, value in lacking.items() if not isinstance(value, dict)}
+    settings = merged(config_class(**plain).to_dict(), lacking)
     settings["model_type"] = name
-    yield {**reduced(settings), **LACKING.get(name, {})}
+    yield merged(reduced(settings), lacking)
     yield settings
 
 

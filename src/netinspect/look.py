@@ -43,6 +43,7 @@ _NEEDS_VALUES = re.compile(
 _ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
 _READS = frozenset(name.strip("_") for name in READS) | {"nonzero", "masked_select", "unique"}
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
+_NO_FORWARD = 'missing the required "forward"'
 _NEEDS_WEIGHTS = re.compile(r"single memory location|view size is not|view_as_complex|stride")
 
 
@@ -225,7 +226,7 @@ def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:
 
 
 def _is_of_the_lane(failure: Failure, lane: Lane) -> bool:
-    if lane in ("meta", "fake"):
+    if lane in ("meta", "fake") and _NO_FORWARD not in failure.message:
         return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
     return lane == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
 
@@ -305,5 +306,5 @@ def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | No
         options.request,
         options.capture,
         target=target,
-        stops_at=lambda failure: _is_of_the_lane(failure, lane),
+        stops_at=lambda failure: _is_of_the_lane(failure, lane) or _NO_FORWARD in failure.message,
     )

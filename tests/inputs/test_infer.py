@@ -63,6 +63,13 @@ CHOSEN = {
     "ConvText": ("text=1x32:int64:0..98",),
     "Rect": ("x=1x1x32x100",),
     "Big": ("idx=1x16:int64:0..49999",),
+    "Annotated": ("field=1x4x224x224", "steps=1:int64:0..1"),
+    "Documented": ("signal=1x16x5", "marks=1x16:int64:0..1", "levels=1x16x7"),
+    "Exact": ("past_values=1x36x3",),
+    "Missed": ("input_ids=1x16:int64:0..39", "decoder_input_ids=1x16:int64:0..29"),
+    "Pairs": ("pixel_values=1x2x3x224x224",),
+    "Patches": ("patches=16x48", "spatial_shapes=1x2:int64:4..4"),
+    "Strict": ("waveform=1x96",),
     "Opt": ("x=1x6", "flag=False", "n=scalar:int64:1..1"),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from netinspect.inputs.spec import InputSpec
@@ -23,10 +25,10 @@ def build_tensor(
 ) -> torch.Tensor:
     """Make one tensor.
 
-    Floats are drawn from a standard normal distribution, or evenly from the range; integers evenly
-    from the range, which is 0..1 where none is given, since every embedding has those two; booleans
-    evenly. All are drawn on the CPU in float32 or int64, so that neither the device nor the dtype
-    changes which numbers come.
+    Values that are told are taken as they are. Floats are drawn from a standard normal distribution, or
+    evenly from the range; integers evenly from the range, which is 0..1 where none is given, since every
+    embedding has those two; booleans evenly. All are drawn on the CPU in float32 or int64, so that
+    neither the device nor the dtype changes which numbers come.
 
     Args:
         spec: Shape, dtype and range.
@@ -34,7 +36,11 @@ def build_tensor(
         device: Where the tensor shall be.
     """
     dtype: torch.dtype = getattr(torch, spec.dtype)
-    if dtype is torch.bool or not (dtype.is_floating_point or dtype.is_complex):
+    if spec.values:
+        elements = math.prod(spec.shape)
+        repeated = torch.tensor(spec.values).repeat(elements // len(spec.values) + 1)
+        tensor = repeated[:elements].reshape(spec.shape)
+    elif dtype is torch.bool or not (dtype.is_floating_point or dtype.is_complex):
         low, high = (0, 1) if spec.low is None or spec.high is None else (spec.low, spec.high)
         tensor = torch.randint(int(low), int(high) + 1, spec.shape, generator=generator)
     elif dtype.is_complex:

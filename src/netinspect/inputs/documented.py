@@ -10,10 +10,10 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -23,7 +23,8 @@ from netinspect.inputs.guess import Candidate, Guess, tensor
 _SIDE = 224
 _LARGEST = 1 << 20
 
-_SHAPE = re.compile(r"of\s+(?:shape|size)s?:?\s*`*[(\[]+(?P<sizes>[^)\]`]*)[)\]]")
+_SHAPE = re.compile(r"of\s+(?:shape|size)s?:?\s*`*[(\[]+(?P<sizes>(?:[^()\]`]|\([^()]*\))*)[)\]]")
+_REMARK = re.compile(r"\s*\([^()]*\)")
 _TUPLE = re.compile(r"[(\[](?P<sizes>\s*\w[\w.*+/ ]*(?:,\s*\w[\w.*+/ ]*)+,?\s*)[)\]]")
 _DTYPES = (
     (re.compile(r"LongTensor|IntTensor|\bint64\b|torch\.long|\bindices\b"), "int64"),
@@ -52,30 +53,35 @@ class Documented(NamedTuple):
     dtype: str | None
 
 
+def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
+    """Read the annotations and the docstring of the `forward` of a model."""
+    return _documented(type(model).forward)
+
+
 @functools.lru_cache(maxsize=64)
-def documented_arguments(model_class: type[nn.Module]) -> Mapping[str, Documented]:
-    """Read the annotations and the docstring of the `forward` of a class."""
+def _documented(forward: Callable[..., Any]) -> Mapping[str, Documented]:
     try:
-        names = list(inspect.signature(model_class.forward).parameters)[1:]
+        names = list(inspect.signature(forward).parameters)[1:]
     except (TypeError, ValueError):
         return {}
-    text = inspect.getdoc(model_class.forward) or ""
+    text = inspect.getdoc(forward) or ""
     text = re.split(r"(?m)^\s*(?:Returns?|Yields|Raises|Examples?):?\s*$", text)[0]
-    found = dict(_annotated(model_class))
+    found = dict(_annotated(forward))
     for name, part in _parts(text, names):
         match = _SHAPE.search(part) or _TUPLE.search(part)
         if match is not None and name not in found:
             first = part[: match.end()]
             dtype = next((dtype for pattern, dtype in _DTYPES if pattern.search(first)), None)
-            sizes = tuple(size.strip().strip("*`") for size in match["sizes"].split(","))
+            told = _REMARK.sub("", match["sizes"]).split(",")
+            sizes = tuple(size.strip().strip("*`") for size in told)
             sizes = tuple(size for size in sizes if size)
             if sizes:
                 found[name] = Documented(sizes, dtype)
     return found
 
 
-def _annotated(model_class: type[nn.Module]) -> Iterator[tuple[str, Documented]]:
-    for name, annotation in getattr(model_class.forward, "__annotations__", {}).items():
+def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, Documented]]:
+    for name, annotation in getattr(forward, "__annotations__", {}).items():
         match = _ARRAY.search(annotation if isinstance(annotation, str) else str(annotation))
         if match is not None:
             dtype = _ARRAY_DTYPES.get(match["kind"], "float32")
@@ -104,23 +110,30 @@ def as_documented(name: str, guess: Guess | None, others: Candidate, facts: Fact
     Returns:
         The guess itself where nothing is documented, or nothing else.
     """
-    documented = documented_arguments(type(facts.model)).get(name)
+    documented = documented_arguments(facts.model).get(name)
     if documented is None:
         return guess
     dtype = documented.dtype or (guess.spec.dtype if guess is not None else "float32")
+    known = _shared(others, facts)
     if (
         guess is not None
         and len(guess.spec.shape) == len(documented.sizes)
         and guess.spec.dtype == dtype
     ):
-        return guess
-    known = _shared(others, facts)
+        # Of sizes that have the same name in another argument, that one decides.
+        pairs = zip(documented.sizes, guess.spec.shape, strict=True)
+        shape = tuple(known.get(word, size) for word, size in pairs)
+        return guess if shape == guess.spec.shape else replace(guess, spec=guess.spec.with_shape(shape))
     sizes = [_size(word, known, facts) for word in documented.sizes]
     shape = tuple(size or TOKENS for size in sizes)
     reason = f"forward documents {name} as ({', '.join(documented.sizes)})"
     if guess is not None and guess.spec.dtype == dtype:
         return replace(guess, spec=guess.spec.with_shape(shape), reason=reason)
+    low: float | None
+    high: float | None
     low, high = (None, None) if dtype == "float32" else (0, 1)
+    if low is not None and guess is not None and guess.spec.low is not None:
+        low, high = guess.spec.low, guess.spec.high if dtype != "bool" else guess.spec.low
     return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason, firm=None not in sizes)
 
 
@@ -136,12 +149,12 @@ def shape_in_words(text: str, facts: Facts) -> tuple[int, ...] | None:
 
 def _shared(others: Candidate, facts: Facts) -> dict[str, int]:
     """The sizes that the words of other arguments stand for."""
-    documented = documented_arguments(type(facts.model))
+    documented = documented_arguments(facts.model)
     known: dict[str, int] = {}
     for name, guess in others.items():
         words = documented[name].sizes if name in documented else ()
         if len(words) == len(guess.spec.shape):
-            known.update(zip(words, guess.spec.shape, strict=True))
+            known = {**dict(zip(words, guess.spec.shape, strict=True)), **known}
     return known
 
 
@@ -152,7 +165,7 @@ def _size(word: str, known: Mapping[str, int], facts: Facts) -> int | None:
         return known[word]
     if word.isdigit():
         return min(int(word), _LARGEST)
-    for sign, combine in (("*", math.prod), ("+", sum)):
+    for sign, combine in (("+", sum), ("*", math.prod)):
         if sign in word:
             parts = [_size(part, known, facts) for part in word.split(sign)]
             sizes = [part for part in parts if part is not None]

@@ -44,10 +44,11 @@ def tensor(
     dtype: str = "float32",
     low: float | None = None,
     high: float | None = None,
+    values: tuple[float, ...] = (),
     firm: bool = True,
 ) -> Guess:
     """Guess a tensor."""
-    spec = InputSpec(name=None, shape=shape, dtype=dtype, low=low, high=high)
+    spec = InputSpec(name=None, shape=shape, dtype=dtype, low=low, high=high, values=values)
     return Guess(spec=spec, reason=reason, firm=firm)
 
 

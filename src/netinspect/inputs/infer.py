@@ -355,8 +355,11 @@ def _with_fixing_layers(trial: Trial, settled: frozenset[str]) -> Trial:
         if producer.name not in ("view", "reshape", "flatten") or before is None:
             continue
         sizes = [size for size in before.shape[1:] if isinstance(size, int)]
+        given = next(tensors_in(step.inputs), None)
         if len(sizes) < 2 or len(sizes) != len(before.shape) - 1 or math.prod(sizes[1:]) == 1:
             continue
+        if given is None or given.shape[-1:] != (math.prod(sizes),):
+            continue  # heads of attention that were joined, not a map that was flattened
         for name in sources_of(step, steps):
             guess = trial.candidate.get(name)
             if guess is not None and name not in settled and len(guess.spec.shape) >= 3:

@@ -117,6 +117,8 @@ def _ids(facts: Facts, part: str = "") -> Guess:
 
 
 def _pixels(facts: Facts) -> Guess:
+    if (patches := _patches(facts)) is not None:
+        return patches
     for path, layer in facts.model.named_modules():
         if isinstance(layer, nn.modules.conv._ConvNd):
             break
@@ -149,25 +151,40 @@ def _features(facts: Facts) -> Guess:
 
 
 def _patches(facts: Facts) -> Guess | None:
-    """Images as rows of patches, as Qwen's vision models take them, with a grid of 4 x 4 x 4."""
-    patch = facts.setting("patch_size")
-    if "grid_thw" not in facts.names.names or not isinstance(patch, int):
+    """Images as rows of patches, as Qwen's vision models take them, with a grid of their places."""
+    patch = facts.setting("patch_size", part="vision")
+    if not isinstance(patch, int) or not {"grid_thw", "image_grid_thw"} & {*facts.names.required}:
         return None
-    channels = facts.setting("in_channels", "in_chans", "num_channels") or 3
-    size = channels * (facts.setting("temporal_patch_size") or 1) * patch * patch
-    return tensor(
-        _GRID**3, size, reason=f"config.patch_size = {patch}, a grid of {_GRID}x{_GRID}x{_GRID}"
-    )
+    for path, layer in facts.model.named_modules():
+        if isinstance(layer, nn.Linear) and "patch" in path:
+            size, reason = layer.in_features, f"{path}.in_features = {layer.in_features}"
+            break
+    else:
+        channels = facts.setting("in_channels", "in_chans", "num_channels", part="vision") or 3
+        size = channels * (facts.setting("temporal_patch_size", part="vision") or 1) * patch * patch
+        reason = f"config.patch_size = {patch}"
+    return tensor(_GRID**2, size, reason=f"{reason}, a grid of 1x{_GRID}x{_GRID}")
 
 
 def _grid(facts: Facts) -> Guess:
-    return tensor(
-        1, 3, dtype="int64", low=_GRID, high=_GRID, reason=f"a grid of {_GRID}x{_GRID}x{_GRID}"
-    )
+    values = (1, _GRID, _GRID)
+    return tensor(1, 3, dtype="int64", values=values, reason=f"a grid of 1x{_GRID}x{_GRID}")
 
 
 def _audio(facts: Facts) -> Guess:
     return tensor(1, 16_000, reason="a second of audio at 16 kHz")
+
+
+def _history(facts: Facts) -> Guess | None:
+    """The past of a time series that is looked back into by lags, beyond the context."""
+    lags, context = facts.setting("lags_sequence"), facts.setting("context_length", "prediction_length")
+    if not isinstance(lags, (list, tuple)) or not lags or not isinstance(context, int):
+        return None
+    sizes = [facts.setting("input_size") or 1]
+    return tensor(
+        1, context + max(lags), *(size for size in sizes if size > 1),
+        reason=f"config: a context of {context} and a lag of {max(lags)}",
+    )  # fmt: skip
 
 
 _MODALITIES: dict[str, Callable[[Facts], Guess | None]] = {
@@ -180,4 +197,5 @@ _MODALITIES: dict[str, Callable[[Facts], Guess | None]] = {
     "pixel_values_videos": _pixels,
     "input_features": _features,
     "input_values": _audio,
+    "past_values": _history,
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from math import prod
 from typing import NamedTuple
 
 from netinspect.records.steps import Failure, Step
@@ -135,7 +135,9 @@ def _reshape(step: Step, shapes: Sequence[Shape]) -> Mismatch | None:
     sizes = _reshaped_to(step)
     if not shapes or not sizes or -1 in sizes:
         return None
-    return _unequal(prod(shapes[0]), prod(sizes), f"{step.name} to {tuple(sizes)} in {_named(step)}")
+    return _unequal(
+        math.prod(shapes[0]), math.prod(sizes), f"{step.name} to {tuple(sizes)} in {_named(step)}"
+    )
 
 
 def _reshaped_to(step: Step) -> list[int]:
@@ -200,16 +202,31 @@ def told_sizes(message: str) -> Iterator[tuple[int, int]]:
             yield int(match["got"]), int(match["wanted"])
 
 
-def wanted_unit(step: Step | None, message: str) -> int | None:
-    """Return the number that a size should be a multiple of, by an error or by a step that splits it."""
+class Unit(NamedTuple):
+    """What a size should be a multiple of."""
+
+    unit: int
+    elements: int | None = None
+    """Where not the size itself is meant but all that it makes: how much that is now."""
+
+    def of(self, size: int) -> int:
+        """Return what a size should be a multiple of, where what it makes grows with it."""
+        made_of_each = (self.elements or size) // max(size, 1)
+        return self.unit // math.gcd(self.unit, made_of_each)
+
+
+def wanted_unit(step: Step | None, message: str) -> Unit | None:
+    """Find what a size should be a multiple of: an error tells it, or a step that splits a dimension."""
     for pattern in _MULTIPLE:
         if (match := re.search(pattern, message)) is not None and int(match[1]):
-            return int(match[1])
+            return Unit(int(match[1]))
     if step is None or step.name not in _RESHAPE:
         return None
     sizes, shapes = _reshaped_to(step), _shapes(step)
-    unit = prod(size for size in sizes if size > 0)
-    return unit if shapes and -1 in sizes and unit and prod(shapes[0]) % unit else None
+    unit = math.prod(size for size in sizes if size > 0)
+    if shapes and -1 in sizes and unit and math.prod(shapes[0]) % unit:
+        return Unit(unit, math.prod(shapes[0]))
+    return None
 
 
 def _from_message(step: Step, message: str) -> Mismatch | None:

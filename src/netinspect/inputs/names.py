@@ -30,6 +30,7 @@ class Meaning(Enum):
     EDGES = auto()
     ADJACENCY = auto()
     GRID = auto()
+    COUNTS = auto()
     IMAGE_MASK = auto()
 
 
@@ -40,6 +41,7 @@ _PATTERNS: dict[str, Meaning] = {
     r"pixel(_attention)?_mask": Meaning.IMAGE_MASK,
     r".*_mask": Meaning.ATTENTION_MASK,
     r"spatial_shapes?|(tgt|target)_sizes": Meaning.GRID,
+    r"merge_sizes?": Meaning.COUNTS,
     r"token_type_ids?|segment(_ids?|s)?": Meaning.ZEROS,
     r"pos(ition)?_ids|positions?": Meaning.POSITIONS,
     r"(.*_)?(len|lens|lengths?|seq_lens?)": Meaning.LENGTHS,
@@ -119,6 +121,8 @@ def guess_by_name(name: str, others: Candidate, facts: Facts) -> Guess | None:
             return tensor(
                 batch, 2, dtype="int64", low=side, high=side, reason=f"{why}: {side}x{side} patches"
             )
+        case Meaning.COUNTS:
+            return tensor(batch, dtype="int64", low=1, high=1, reason=f"{why}: one of each")
         case Meaning.IMAGE_MASK:
             sides = next(
                 (guess.spec.shape[-2:] for guess in others.values() if len(guess.spec.shape) > 3), ()

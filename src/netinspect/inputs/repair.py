@@ -46,6 +46,8 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
     yield from with_batch_dimension(trial)
     yield from _of_another_dtype(candidate, culprits, failure)
     yield from _of_the_sizes_told(trial, culprits, facts)
+    yield from _not_negative(candidate, culprits, failure)
+    yield from _with_places_for_features(candidate, failure, facts)
     yield from _of_another_rank(candidate, culprits, failure)
     yield from _with_one_more(candidate, failure, facts)
     yield from _with_an_optional_one(candidate, step, failure, facts)
@@ -156,7 +158,7 @@ def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Can
 def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> Iterator[Candidate]:
     """Many models check their inputs, and tell in words what they want."""
     candidate, message = trial.candidate, trial.failure.message if trial.failure is not None else ""
-    shape, unit = shape_in_words(message, facts), wanted_unit(trial.step, message)
+    shape, wanted = shape_in_words(message, facts), wanted_unit(trial.step, message)
     for name in culprits:
         guess = candidate[name]
         sizes = guess.spec.shape
@@ -167,15 +169,16 @@ def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> I
             turned = (*sizes[:-2], sizes[-1], sizes[-2])
             reason = f"{guess.reason}; frames come last"
             yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(turned), reason=reason)}
-        for got, wanted in told_sizes(message):
+        for got, instead in told_sizes(message):
             places = [index for index, size in enumerate(sizes) if size == got]
             if len(places) > 1:
-                yield {**candidate, name: guess.resized(dict.fromkeys(places, wanted), _TOLD)}
+                yield {**candidate, name: guess.resized(dict.fromkeys(places, instead), _TOLD)}
             for index in places:
-                yield {**candidate, name: guess.resized({index: wanted}, _TOLD)}
-        for index in reversed(range(len(sizes))) if unit is not None else ():
-            size = sizes[index]
-            if size % unit and (size in named or (not named and (index or len(sizes) == 1))):
+                yield {**candidate, name: guess.resized({index: instead}, _TOLD)}
+        for index, size in reversed([*enumerate(sizes)]):
+            unit = wanted.of(size) if wanted is not None else 1
+            # More examples make more of everything, and so never fit better.
+            if size % unit and (size in named or not named) and (index or len(sizes) < 3):
                 yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _TOLD)}
 
 
@@ -259,9 +262,43 @@ def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iter
                     }
 
 
-_NOT_TENSORS = re.compile(
-    r"past|cache|labels?|encoder_outputs|output_|return_|use_|(head_)?mask$|.*_embeds"
+def _not_negative(
+    candidate: Candidate, culprits: Sequence[str], failure: Failure
+) -> Iterator[Candidate]:
+    """Floats that become indices are no negative numbers."""
+    for name in culprits if "out of range" in failure.message else ():
+        guess = candidate[name]
+        if guess.spec.dtype.startswith(("float", "bfloat")) and guess.spec.low is None:
+            reason = f"{guess.reason}; some of it are indices"
+            yield {**candidate, name: replace(guess, spec=guess.spec.with_range(0, 1), reason=reason)}
+
+
+_FEATURES_AND_TOKENS = re.compile(
+    r"(?P<kind>\w+) features and .*tokens do not match.*tokens:? \d+.*features:? (?P<features>\d+)",
+    re.DOTALL,
 )
+
+
+def _with_places_for_features(
+    candidate: Candidate, failure: Failure, facts: Facts
+) -> Iterator[Candidate]:
+    """What is seen or heard takes the place of tokens of its own, of which there must be as many."""
+    match = _FEATURES_AND_TOKENS.search(failure.message)
+    if match is None:
+        return
+    kind = match["kind"].lower()
+    token = facts.setting(f"{kind}_token_id", f"{kind}_token_index", "image_token_id")
+    for name, guess in candidate.items():
+        if isinstance(token, int) and meaning_of(name) is Meaning.TOKENS:
+            spec = guess.spec.with_shape((1, int(match["features"]))).with_range(token, token)
+            reason = f"a token {token} in the place of each feature of the {kind}"
+            yield {**candidate, name: replace(guess, spec=spec, reason=reason)}
+
+
+_NOT_MISSED = re.compile(
+    r"(past|cache|output|return|use|is)_.*|.*labels?|encoder_outputs|.*head_mask|.*inputs_embeds|logits_to_keep"
+)
+"""Arguments whose absence a model bears, or that are there instead of others."""
 
 
 def _with_an_optional_one(
@@ -274,7 +311,7 @@ def _with_an_optional_one(
     optional = [
         name
         for name, argument in facts.names.arguments.items()
-        if name not in candidate and not argument.required and not _NOT_TENSORS.match(name)
+        if name not in candidate and not argument.required and not _NOT_MISSED.fullmatch(name)
     ]
     # A decoder lacks what is called after it.
     for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):

@@ -61,6 +61,9 @@ def solve(trials: Trials, failed: Trial, frozen: frozenset[str]) -> Candidate | 
         for dimensions in _groups(failed.candidate[name].spec.shape):
             if mismatch is not None:
                 found = _solve_for(trials, failed, mismatch, name, dimensions)
+            elif "is invalid for input of size" in failure.message and len(dimensions) == 2:
+                # A map that is cut into windows, of which there must be a whole number.
+                found = _first_round(trials, failed, step.module or step.name, name, dimensions)
             elif any(text in failure.message for text in _COLLAPSES):
                 found = _grown(trials, failed, step.module or step.name, name, dimensions)
             else:

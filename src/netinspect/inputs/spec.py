@@ -1,7 +1,8 @@
 """Input specs: the little language of `--input`.
 
 `[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`, such as `10x1x28x28`, `x=2x3x32x32`,
-`ids=2x16:int64`, `ids=2x16:int64:0..999` (both ends belong to the range), `flag=scalar:bool` or
+`ids=2x16:int64`, `ids=2x16:int64:0..999` (both ends belong to the range), `grid=1x3:int64:1,4,4` (the
+values themselves, from the first again where there are more elements), `flag=scalar:bool` or
 `images=3x320x320:list`, which is a list of one such tensor. A dotted name is a key of a dictionary, as
 in `batch.ids=2x16:int64`; `cache=False`, `True` and `None` are themselves. No torch is needed to
 read one.
@@ -39,6 +40,7 @@ _LIMITS: dict[str, tuple[int, int]] = {
 }
 """Values beyond these would wrap around or become infinite, without a word from torch."""
 
+_VALUES = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?(\s*,\s*[-+]?[0-9]+(\.[0-9]+)?)*")
 _LIST = re.compile(r"list(?P<length>[0-9]{0,4})")
 _MAXIMUM_LIST = 1024
 _LITERALS = ("True", "False", "None")
@@ -64,6 +66,9 @@ class InputSpec:
     high: float | None = None
     """Greatest value, which belongs to the range for integers."""
 
+    values: tuple[float, ...] = ()
+    """The values themselves, in order and again from the first; empty where they are drawn."""
+
     listed: int = 0
     """Length of the list of such tensors that it stands for; 0 for a tensor of its own."""
 
@@ -81,11 +86,11 @@ class InputSpec:
 
     def with_range(self, low: float, high: float) -> InputSpec:
         """Return the same spec with other limits."""
-        return replace(self, low=low, high=high)
+        return replace(self, low=low, high=high, values=())
 
     def with_dtype(self, dtype: str) -> InputSpec:
         """Return the same spec with another dtype, and its default limits."""
-        return replace(self, dtype=dtype, low=None, high=None)
+        return replace(self, dtype=dtype, low=None, high=None, values=())
 
     def as_list(self) -> InputSpec:
         """Return a list of the examples in a batch of such tensors."""
@@ -118,6 +123,8 @@ class InputSpec:
         limits = ""
         if self.low is not None and self.high is not None:
             limits = f":{_number(self.low)}..{_number(self.high)}"
+        elif self.values:
+            limits = f":{','.join(map(_number, self.values))}"
         dtype = f":{self.dtype}" if limits or self.dtype != "float32" else ""
         listed = "" if not self.listed else ":list" if self.listed == 1 else f":list{self.listed}"
         return f"{name}{shape}{dtype}{limits}{listed}"
@@ -143,6 +150,7 @@ def parse_spec(text: str) -> InputSpec:
     shape_text, *parts = rest.strip().split(":")
     shape = _parse_shape(text, shape_text)
     dtype, low, high = "float32", None, None
+    values: tuple[float, ...] = ()
     listed = 0
     if parts and (match := _LIST.fullmatch(parts[-1].strip())):
         parts.pop()
@@ -153,15 +161,23 @@ def parse_spec(text: str) -> InputSpec:
         raise _bad(text, "there are more than three parts between the colons")
     for index, part in enumerate(parts):
         if ".." in part:
-            if low is not None:
+            if low is not None or values:
                 raise _bad(text, "there are two ranges")
             low, high = _parse_range(text, part)
-        elif index == 0:
+        elif index == 0 and not _VALUES.fullmatch(part.strip()):
             dtype = _parse_dtype(text, part)
+        elif _VALUES.fullmatch(part.strip()) and low is None and not values:
+            values = tuple(map(_parse_number, part.split(",")))
         else:
             raise _bad(text, f"{_quote(part)} is not a range like 0..999")
     _check_range(text, dtype, low, high)
-    return InputSpec(name=name or None, shape=shape, dtype=dtype, low=low, high=high, listed=listed)
+    if values:
+        _check_range(text, dtype, min(values), max(values))
+        if dtype in _INTEGERS and any(value % 1 for value in values):
+            raise _bad(text, f"{dtype} holds whole numbers only")
+    return InputSpec(
+        name=name or None, shape=shape, dtype=dtype, low=low, high=high, values=values, listed=listed
+    )
 
 
 def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:

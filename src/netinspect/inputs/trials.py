@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Attempt
 
 MAXIMUM_TRIALS = 120
+MAXIMUM_ELEMENTS = 1 << 27
 SECONDS = 20.0
 
 
@@ -100,7 +102,9 @@ class Trials:
         if len(self._known) >= MAXIMUM_TRIALS or (self._known and time.monotonic() > self.deadline):
             raise Exhausted
         with _kept_quiet() as said:
-            forward = self.run_forward(candidate)
+            forward = (
+                self.run_forward(candidate) if _is_feasible(candidate) else Forward(failure=_TOO_LARGE)
+            )
         trial = Trial(candidate, forward, said)
         self._known[key] = trial
         failure = trial.failure
@@ -128,6 +132,17 @@ class Stopped(Exception):
     def __init__(self, trial: Trial) -> None:
         super().__init__()
         self.trial = trial
+
+
+def _is_feasible(candidate: Candidate) -> bool:
+    """Whether the inputs are of a size that somebody could have meant."""
+    sizes = (math.prod(guess.spec.shape) * max(guess.spec.listed, 1) for guess in candidate.values())
+    return sum(sizes) <= MAXIMUM_ELEMENTS
+
+
+_TOO_LARGE = Failure(
+    step=None, module="", type="MemoryError", message="the inputs are too large to be tried", place=None
+)
 
 
 def _outcome(trial: Trial) -> str:

@@ -47,6 +47,7 @@ from tests.nets.inference.other import (
     Wave,
     WaveFlat,
 )
+from tests.nets.inference.told import Annotated, Documented, Exact, Missed, Pairs, Patches, Strict
 
 NETS: dict[str, type[nn.Module]] = {
     each.__name__: each
@@ -92,5 +93,12 @@ NETS: dict[str, type[nn.Module]] = {
         ConvText,
         Big,
         Opt,
+        Annotated,
+        Documented,
+        Exact,
+        Missed,
+        Pairs,
+        Patches,
+        Strict,
     )
 }
