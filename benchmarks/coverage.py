@@ -103,7 +103,8 @@ def summarized(target: str) -> dict[str, Any]:
     return {
         "ok": True,
         "parameters": report["totals"]["parameters"],
-        "inputs": report.get("subject", {}).get("inputs", []),
+        "class_name": report["subject"]["class_name"],
+        "inputs": report["subject"].get("inputs", []),
     }
 
 
@@ -133,7 +134,7 @@ def _working(library: str, name: str, target: str, given: dict[str, Any]) -> tup
 
 
 def _ready(library: str, name: str, target: str, given: dict[str, Any], device: str) -> Any:
-    model = build(library, name, target, device)
+    model = build(library, name, target, device, given.get("class_name", ""))
     inputs = given.get("inputs")
     if inputs:
         arguments = [(each["name"], made_again(each["value"], device)) for each in inputs]
@@ -235,7 +236,7 @@ def measure(
                 outcome["summary"].pop("inputs", None)
                 yield {"library": library, "name": job.name, **outcome}
                 continue
-            passed = {key: result[key] for key in ("inputs", "device") if key in result}
+            passed = {key: result[key] for key in ("inputs", "device", "class_name") if key in result}
             given = job.given | passed
             waiting.insert(0, Job(job.name, STEPS[step], given))
 

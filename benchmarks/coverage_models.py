@@ -15,6 +15,8 @@ LIBRARIES = ("torchvision", "timm", "transformers")
 LAYERS = re.compile(
     r"(num_(hidden_|encoder_|decoder_)?layers|(en|de)coder_layers|n_layers?|depth|num_blocks)"
 )
+EXPERTS = re.compile(r"(num_(local_)?experts|n_routed_experts|moe_num_experts)")
+CHOSEN = re.compile(r"(num_experts_per_tok|moe_topk|moe_k|top_k_experts)")
 _ROPE = {"rope_type": "default", "rope_theta": 10_000.0}
 _MROPE = _ROPE | {"partial_rotary_factor": 0.5, "mrope_section": [8, 12, 12]}
 _GLM = {"head_dim": 128, "rope_parameters": _MROPE}
@@ -31,6 +33,7 @@ _REPVIT = {
     "architecture": "repvit_m1",
     "model_args": {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
 }
+_XDROPE = _ROPE | {"mrope_section": [16, 16, 16, 16]}
 _MAMBA = {"num_hidden_layers": 2, "layer_types": ["linear_attention", "full_attention"]}
 LACKING: dict[str, dict[str, Any]] = {
     "autoformer": _SERIES,
@@ -52,8 +55,8 @@ LACKING: dict[str, dict[str, Any]] = {
     "granitemoehybrid": _MAMBA,
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128},
-    "hunyuan_vl": {"text_config": {"head_dim": 128}},
-    "hunyuan_vl_text": {"head_dim": 128},
+    "hunyuan_vl": {"text_config": {"head_dim": 128, "rope_parameters": _XDROPE}},
+    "hunyuan_vl_text": {"head_dim": 128, "rope_parameters": _XDROPE},
     "informer": _SERIES,
     "lfm2_moe": {"num_hidden_layers": 2, "layer_types": ["conv", "full_attention"]},
     "ministral": {"head_dim": 128},
@@ -112,8 +115,8 @@ def automatic_classes() -> list[Any]:
     return sorted(offered, key=lambda each: each.__name__ not in ("AutoModel", "AutoModelForCausalLM"))
 
 
-def reduced(values: Any) -> Any:
-    """Cut a configuration to few layers, with whatever lists one entry a layer.
+def reduced(values: Any, *, experts: bool = False) -> Any:
+    """Cut a configuration to few layers, with whatever lists one entry a layer, and to few experts.
 
     Where layers are of several kinds, one of each is kept.
     """
@@ -125,10 +128,14 @@ def reduced(values: Any) -> Any:
     layers = max([2, *firsts])
     for key, value in values.items():
         if isinstance(value, dict):
-            changed[key] = reduced(value)
+            changed[key] = reduced(value, experts=experts)
         elif type(value) is int and LAYERS.fullmatch(str(key)) and value > layers:
             changed[key] = layers
             cut[value] = layers
+        elif type(value) is int and experts and EXPERTS.fullmatch(str(key)):
+            changed[key] = min(value, 8)
+        elif type(value) is int and experts and CHOSEN.fullmatch(str(key)):
+            changed[key] = min(value, 2)
     for key, value in values.items():
         if isinstance(value, list) and len(value) in cut and key != "architectures":
             changed[key] = value[: cut[len(value)]]
@@ -136,7 +143,10 @@ def reduced(values: Any) -> Any:
 
 
 def configurations(name: str) -> Iterator[dict[str, Any]]:
-    """Yield the default configuration of a model type: reduced, then whole, for not all can be cut."""
+    """Yield the default configuration of a model type: reduced, then whole, for not all can be cut.
+
+    Some can be run with few experts only, being too large otherwise for anything but the meta device.
+    """
     from transformers import CONFIG_MAPPING
 
     config_class = CONFIG_MAPPING[name]
@@ -145,6 +155,8 @@ def configurations(name: str) -> Iterator[dict[str, Any]]:
     settings = merged(config_class(**plain).to_dict(), lacking)
     settings["model_type"] = name
     yield merged(reduced(settings), lacking)
+    if (fewer := reduced(settings, experts=True)) != reduced(settings):
+        yield merged(fewer, lacking)
     yield settings
 
 
@@ -162,19 +174,30 @@ def write_config(settings: dict[str, Any], folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(settings, default=str), encoding="utf-8")
 
 
-def build_transformers(config: Any) -> Any:
-    """Build the plain model of a configuration, else what the library has for it, on the meta device."""
-    import torch
-
+def class_of(config: Any, name: str) -> Any:
+    """Find the class of the model for a configuration: of a name, else what the library has for it."""
+    library = importlib.import_module("transformers")
+    module = importlib.import_module(type(config).__module__.replace("configuration_", "modeling_"))
+    found = getattr(module, name, None) or getattr(library, name, None) if name else None
+    if found is not None:
+        return found
     for each in automatic_classes():
         if type(config) in each._model_mapping:
-            with torch.device("meta"):
-                return each.from_config(config)
+            entry = each._model_mapping[type(config)]
+            return entry[0] if isinstance(entry, (list, tuple)) else entry
     raise LookupError(f"no model for {type(config).__name__} alone")
 
 
-def build(library: str, name: str, target: str, device: str) -> Any:
-    """Build a model with the library's own functions, without weights."""
+def build(library: str, name: str, target: str, device: str, class_name: str = "") -> Any:
+    """Build a model with the library's own functions, without weights.
+
+    Args:
+        library: One of `LIBRARIES`.
+        name: Of the model.
+        target: Where its configuration lies.
+        device: Where to build it.
+        class_name: The class that netinspect took, where a configuration has several.
+    """
     import torch
 
     with torch.device(device):
@@ -188,8 +211,7 @@ def build(library: str, name: str, target: str, device: str) -> Any:
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(target.partition(":")[2])
-        model = build_transformers(config)
-        return model.eval() if device == "meta" else type(model)._from_config(config).eval()
+        return class_of(config, class_name)._from_config(config).eval()
 
 
 def made_by_hand(library: str, name: str, model: Any, device: str) -> list[tuple[str | None, Any]]:

@@ -195,7 +195,13 @@ _RANKS = (
     r"must be (?P<rank>\d)-?[dD]",
     r"[Ee]xpected (?:a )?(?P<rank>\d)-?[dD]",
 )
-_DEEPER = ("Dimension out of range", "too many indices for tensor", "index out of range", "IndexError")
+_DEEPER = (
+    "Dimension out of range",
+    "non-existing dimension",
+    "too many indices for tensor",
+    "index out of range",
+    "IndexError",
+)
 
 
 def _of_another_rank(
