@@ -8,6 +8,7 @@ trace tells which it was, and why.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -144,8 +145,14 @@ def _entered(lane: Lane) -> Iterator[None]:
         return
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True):
-        yield
+    # What fails is told by us, once; torch would write it to stderr at every try.
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True):
+            yield
+    finally:
+        log.disabled = was_disabled
 
 
 class _Lanes:

@@ -73,14 +73,17 @@ class Blueprint:
                 with Hollow() as hollow:
                     model = self._construct()
                 return model, "hollow" if hollow.made else "real"
-            return self._construct(), lane
+            model = self._construct()
+            if lane == "fake":
+                _suit_meta(model)
+            return model, lane
 
     def _construct(self) -> nn.Module:
         return _construct(self.target, self.name, self.found, self.arguments)
 
 
 def _suit_meta(model: nn.Module) -> None:
-    """Have transformers multiply by experts in batches: on the meta device its groups want bfloat16."""
+    """Have transformers multiply by experts in batches: without values, its groups want bfloat16."""
     choose = getattr(model, "set_experts_implementation", None)
     is_bfloat16 = any(parameter.dtype is torch.bfloat16 for parameter in model.parameters())
     if callable(choose) and not is_bfloat16:
