@@ -200,3 +200,21 @@ def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
 def test_values_are_not_told_of_tensors_without(on: str) -> None:
     with pytest.raises(UsageError, match="no values to tell"):
         netinspect.load("lenet", on=on, stats=True, run=False)
+
+
+def test_experts_run_on_fake_tensors_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    sizes = {"num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 32, "vocab_size": 99}
+    trace = netinspect.load("transformers:mixtral", constructor=sizes, on="fake")
+    assert trace.failure is None
+    assert capfd.readouterr().err == ""
+
+
+def test_a_model_without_a_forward_is_built_once(tmp_path: Path) -> None:
+    file = tmp_path / "held.py"
+    file.write_text("from torch import nn\n\nclass Held(nn.Module):\n    built = 0\n"
+                    "    def __init__(self):\n        super().__init__()\n        Held.built += 1\n"
+                    "        self.layer = nn.Linear(3, 2)\n")  # fmt: skip
+    trace = netinspect.load(str(file))
+    assert trace.failure is not None
+    assert 'missing the required "forward"' in trace.failure.message
+    assert len(trace.attempts) == 1

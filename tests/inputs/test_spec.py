@@ -17,8 +17,9 @@ def spec(
     dtype: str = "float32",
     low: float | None = None,
     high: float | None = None,
+    values: tuple[float, ...] = (),
 ) -> InputSpec:
-    return InputSpec(name=name, shape=shape, dtype=dtype, low=low, high=high)
+    return InputSpec(name=name, shape=shape, dtype=dtype, low=low, high=high, values=values)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,9 @@ def spec(
         ("ids=2x16: int64 : 0 .. 999", spec(2, 16, name="ids", dtype="int64", low=0, high=999)),
         ("2x16:torch.int64", spec(2, 16, dtype="int64")),
         ("3:0..1", spec(3, low=0, high=1)),
+        ("grid=1x3:int64:1,4,4", spec(1, 3, name="grid", dtype="int64", values=(1, 4, 4))),
+        ("2: 0.5, -1", spec(2, values=(0.5, -1))),
+        ("4:int64:7,", spec(4, dtype="int64", values=(7,))),
         ("3:-1..1", spec(3, low=-1, high=1)),
         ("3:-1.5..-.5", spec(3, low=-1.5, high=-0.5)),
         ("3:1e-3..1E3", spec(3, low=0.001, high=1000)),
@@ -119,9 +123,14 @@ def test_dtypes_and_their_aliases(alias: str, dtype: str) -> None:
         ("3:", "'' is not a dtype"),
         ("3::0..1", "'' is not a dtype"),
         ("3:string", "'string' is not a dtype"),
+        ("3:int64:1,2.5", "int64 holds whole numbers only"),
+        ("3:uint8:1,256", "uint8 holds only 0..255"),
+        ("3:int64:0..1:1,2", "there are more than three parts between the colons"),
+        ("3:0..1:1,2", "there are two ranges, or values beside one"),
+        ("3:7", "'7' is not a dtype"),
         ("3:float32:float32", "'float32' is not a range like 0..999"),
         ("3:0..1:int64", "'int64' is not a range like 0..999"),
-        ("3:0..1:5..9", "there are two ranges"),
+        ("3:0..1:5..9", "there are two ranges, or values beside one"),
         ("3:int64:0..1:x", "there are more than three parts between the colons"),
         ("3:..", "'..' is not a range like 0..999"),
         ("3:1..", "'1..' is not a range like 0..999"),
@@ -228,6 +237,9 @@ def specs(draw: st.DrawFn) -> InputSpec:
         else:
             most = 65504.0 if dtype == "float16" else 2.0**62
             ends = st.floats(-most, most, width=16 if dtype == "float16" else 64)
+        if draw(st.booleans()):
+            values = tuple(draw(st.lists(ends, min_size=1, max_size=4)))
+            return InputSpec(name=name, shape=shape, dtype=dtype, values=values)
         low, high = sorted((draw(ends), draw(ends)))
     return InputSpec(name=name, shape=shape, dtype=dtype, low=low, high=high)
 

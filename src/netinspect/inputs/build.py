@@ -38,7 +38,8 @@ def build_tensor(
     dtype: torch.dtype = getattr(torch, spec.dtype)
     if spec.values:
         elements = math.prod(spec.shape)
-        repeated = torch.tensor(spec.values).repeat(elements // len(spec.values) + 1)
+        exact = torch.int64 if all(isinstance(each, int) for each in spec.values) else torch.float64
+        repeated = torch.tensor(spec.values, dtype=exact).repeat(elements // len(spec.values) + 1)
         tensor = repeated[:elements].reshape(spec.shape)
     elif dtype is torch.bool or not (dtype.is_floating_point or dtype.is_complex):
         low, high = (0, 1) if spec.low is None or spec.high is None else (spec.low, spec.high)

@@ -40,7 +40,8 @@ _LIMITS: dict[str, tuple[int, int]] = {
 }
 """Values beyond these would wrap around or become infinite, without a word from torch."""
 
-_VALUES = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?(\s*,\s*[-+]?[0-9]+(\.[0-9]+)?)*")
+_NUMBER = r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*"
+_VALUES = re.compile(rf"{_NUMBER}(?:,{_NUMBER})+|{_NUMBER},\s*")
 _LIST = re.compile(r"list(?P<length>[0-9]{0,4})")
 _MAXIMUM_LIST = 1024
 _LITERALS = ("True", "False", "None")
@@ -124,7 +125,7 @@ class InputSpec:
         if self.low is not None and self.high is not None:
             limits = f":{_number(self.low)}..{_number(self.high)}"
         elif self.values:
-            limits = f":{','.join(map(_number, self.values))}"
+            limits = f":{','.join(map(_number, self.values))}{',' * (len(self.values) == 1)}"
         dtype = f":{self.dtype}" if limits or self.dtype != "float32" else ""
         listed = "" if not self.listed else ":list" if self.listed == 1 else f":list{self.listed}"
         return f"{name}{shape}{dtype}{limits}{listed}"
@@ -162,19 +163,21 @@ def parse_spec(text: str) -> InputSpec:
     for index, part in enumerate(parts):
         if ".." in part:
             if low is not None or values:
-                raise _bad(text, "there are two ranges")
+                raise _bad(text, "there are two ranges, or values beside one")
             low, high = _parse_range(text, part)
-        elif index == 0 and not _VALUES.fullmatch(part.strip()):
+        elif _VALUES.fullmatch(part):
+            if low is not None or values:
+                raise _bad(text, "there are two ranges, or values beside one")
+            values = tuple(map(_parse_number, part.strip().removesuffix(",").split(",")))
+        elif index == 0:
             dtype = _parse_dtype(text, part)
-        elif _VALUES.fullmatch(part.strip()) and low is None and not values:
-            values = tuple(map(_parse_number, part.split(",")))
         else:
             raise _bad(text, f"{_quote(part)} is not a range like 0..999")
     _check_range(text, dtype, low, high)
     if values:
-        _check_range(text, dtype, min(values), max(values))
         if dtype in _INTEGERS and any(value % 1 for value in values):
             raise _bad(text, f"{dtype} holds whole numbers only")
+        _check_range(text, dtype, min(values), max(values))
     return InputSpec(
         name=name or None, shape=shape, dtype=dtype, low=low, high=high, values=values, listed=listed
     )
