@@ -32,6 +32,8 @@ from netinspect.records.values import tensors_in
 
 _USUAL_SIDES = (224, 32, 28, 256, 64, 128, 96, 112, 160, 192, 299, 384, 448, 512, 336, 48)
 _LONG = 1000
+_FIRST = 1 << 30
+"""More progress than any trial makes: what is to be tried first."""
 _NEAR = 2.01
 """How much larger or smaller than a size that was solved a usual one may be, to be tried instead."""
 
@@ -97,8 +99,9 @@ def _search(
     def push(progress: int, what: Candidate | Trial, why: str) -> None:
         heapq.heappush(waiting, (-progress, next(order), what, why))
 
-    for candidate, why in _starts(facts, given, known):
-        push(1, candidate, why)
+    # The likeliest is tried whole, then without what may be left out, before anything is mended.
+    for index, (candidate, why) in enumerate(_starts(facts, given, known)):
+        push(_FIRST - index if index < 2 else 1, candidate, why)
     while waiting:
         _, _, what, why = heapq.heappop(waiting)
         if isinstance(what, Trial):
