@@ -1,14 +1,14 @@
 """What a whole look costs, against the least that any script must do, and against other tools.
 
-    python benchmarks/speed.py [--rounds N] [--python PYTHON] [--only GLOB] [--peers]
+    python benchmarks/speed.py [--rounds N] [--python PYTHON] [--only GLOB] [--peers [TOOL ...]]
 
-Each cell is a process of its own that imports, builds a model, and looks at one forward; the cells of a
-model are measured in turn, so that a busy machine slows all alike. CPU seconds (user and system) and peak
-memory are medians over the rounds; a first, cold round is left out. What counts is the ratio to the floor:
-the bare script that imports torch, builds the model with its weights and runs it once.
+Each cell is a process of its own that imports, builds a model, and looks at one forward; the cells of
+a model are measured in turn, so that a busy machine slows all alike. CPU seconds (user and system) and
+peak memory are medians over the rounds; a first, cold round is left out. What counts is the ratio to the
+floor: the bare script that imports torch, builds the model with its weights and runs it once.
 
-With `--peers`, other tools do their own work on the same model and inputs; those that PYTHON lacks are
-left out, and said to be. The models are published ones, written out in `nets/`; their parameter counts
+With `--peers`, other tools do their own work on the same model and inputs: those that are named, or all.
+What PYTHON lacks is left out, and said to be. The models are published ones, written out in `nets/`; their parameter counts
 are checked before anything is measured.
 """
 
@@ -42,7 +42,7 @@ TOOLS = {
     ),
     "torchview": (
         "import torchview\n"
-        "print(torchview.draw_graph(model, inputs, device=inputs[0].device).num_context_nodes)"
+        "print(torchview.draw_graph(model, inputs, device=inputs[0].device).visual_graph.source)"
     ),
     "torchlens": "import torchlens\nprint(torchlens.trace(model, list(inputs)))",
     "fvcore": (
@@ -238,9 +238,10 @@ def report(model: Model, costs: dict[str, list[Cost]]) -> Iterator[str]:
         ratios = [one.seconds / other.seconds for one, other in zip(found, floors, strict=True)]
         memory = statistics.median(cost.mebibytes for cost in found)
         goal = f"{model.cpu_goal:.2f}" if tool == OURS else ""
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
         yield (
             f"| {model.name} | {tool} | {seconds:.2f} | {ratio:.2f} | "
-            f"{min(ratios):.2f}-{max(ratios):.2f} | {goal} | {memory:.0f} | {memory / floor_memory:.2f} |"
+            f"{spread} | {goal} | {memory:.0f} | {memory / floor_memory:.2f} |"
         )
 
 
@@ -250,10 +251,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--python", default=sys.executable, help="the interpreter that runs all cells")
     parser.add_argument("--only", default="*", help="names of models, as a shell pattern")
-    parser.add_argument("--peers", action="store_true", help="measure other tools too")
+    peers = [tool for tool in TOOLS if tool != "floor"]
+    parser.add_argument("--peers", nargs="*", choices=peers, help="measure other tools too")
     options = parser.parse_args()
-    peers = [tool for tool in TOOLS if tool != "floor"] if options.peers else []
-    tools = ["floor", OURS, *present(options.python, peers)]
+    wanted = [] if options.peers is None else options.peers or peers
+    tools = ["floor", OURS, *present(options.python, wanted)]
     print("| model | tool | CPU s | x floor | min-max | goal | MiB | x floor |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:

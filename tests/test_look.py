@@ -115,10 +115,9 @@ def test_many_tensors_that_are_not_small_are_hollow_from_the_millionth_value_on(
     with Hollow() as hollow:
         layers = [nn.Linear(512, 512, bias=False) for _ in range(40)]
     kept = [not hollow.holds(layer.weight) for layer in layers]
-    assert kept == sorted(kept, reverse=True)
-    assert kept.count(True) * 512 * 512 == 1 << 22
+    assert kept == [True] * 3 + [False] * 37
     with Hollow() as hollow:
-        _ = [nn.Linear(512, 512) for _ in range(16)]
+        _ = [nn.Linear(512, 512) for _ in range(3)]
     assert not hollow.made
 
 

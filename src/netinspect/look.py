@@ -1,9 +1,9 @@
 """From a subject to its trace: build, choose the inputs, run, on the first kind of tensors that works.
 
 A model of any size can be looked at without its weights: on the meta device, where tensors have a shape
-and nothing else, or hollow, where large weights are zeros that take no memory. What reads values fails on
-meta tensors; what zeros are no good for, such as an inverse, fails on hollow ones. So one after the other
-is tried, and the trace tells which it was, and why.
+and nothing else, or hollow, where large weights are zeros that take no memory. What reads values fails
+on meta tensors; what zeros are no good for, such as an inverse, fails on hollow ones. So one after the
+other is tried, and the trace tells which it was, and why.
 """
 
 from __future__ import annotations

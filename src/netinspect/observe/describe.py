@@ -53,9 +53,7 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
 
 
 @functools.lru_cache(maxsize=4096)
-def _spec(
-    shape: tuple[int | str, ...], dtype: torch.dtype, device: torch.device
-) -> values.TensorSpec:
+def _spec(shape: tuple[int | str, ...], dtype: torch.dtype, device: torch.device) -> values.TensorSpec:
     is_known = all(type(size) is int for size in shape)
     return values.TensorSpec(
         shape=tuple([size if type(size) is int else str(size) for size in shape]),
@@ -76,9 +74,7 @@ def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def describe(
-    value: Any, tensors: list[torch.Tensor] | None = None, _depth: int = 0
-) -> values.Value:
+def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int = 0) -> values.Value:
     """Describe any value: its tensors, and the containers and objects that hold them.
 
     Args:

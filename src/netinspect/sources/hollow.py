@@ -2,9 +2,9 @@
 
 While a model is built under `Hollow`, each large tensor that a factory such as `torch.empty` would make
 lies in pages that the system has promised and not yet given: read, they are zeros that take no memory;
-what initialises them does nothing. Such a model takes no time to initialise, kernels run on it as fast as
-on any other, and unlike one on the meta device it can run code that reads values, or writes them. Small
-tensors, and what is computed from others, are made as ever.
+what initialises them does nothing. Such a model takes no time to initialise, kernels run on it as fast
+as on any other, and unlike one on the meta device it can run code that reads values, or writes them.
+Small tensors, and what is computed from others, are made as ever.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 LARGE = 1 << 20
-"""Elements from which on a tensor is always hollow: to fill a smaller one takes a few milliseconds."""
+"""Elements that are made with values, all tensors from `_MODEST` on taken together; what would go beyond
+is hollow. To fill so many takes some milliseconds, and a model that has no more stays what it is."""
 
 _MODEST = 1 << 14
-_ENOUGH = 1 << 22
-"""Of tensors of `_MODEST` elements and more, so many elements are made with values; all later ones are
-hollow. A model of a few million parameters so stays what it is, unless one of them is large."""
+"""Elements below which a tensor is never hollow."""
 
 # Factories whose values are zero or random, by where they take sizes and kind from.
 _BY_SIZE = frozenset({torch.empty, torch.zeros, torch.rand, torch.randn})
@@ -86,7 +85,7 @@ class Hollow(TorchFunctionMode):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
-        """Make another hollow tensor of the kind that a conversion gives; the same one if it gives that."""
+        """Make a hollow tensor of the kind that a conversion gives; the same one if it gives that."""
         rest = [each for each in args if not isinstance(each, torch.memory_format)]
         named = {name: value for name, value in kwargs.items() if name != "memory_format"}
         one = tensor.detach().as_strided((), ())
@@ -128,7 +127,7 @@ class Hollow(TorchFunctionMode):
             return None  # a call that is wrong, or no room to promise: torch itself shall say so
 
     def _is_enough(self, elements: int) -> bool:
-        if elements >= LARGE or self._filled >= _ENOUGH:
+        if self._filled + elements >= LARGE:
             return True
         self._filled += elements
         return False
