@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -80,8 +81,8 @@ def overhead(name: str, model: nn.Module, x: Tensor, rounds: int) -> str:
     pairs = []
     for _ in range(rounds + 2):
         with torch.no_grad():
-            plain = seconds(lambda: model(x))
-        pairs.append((plain, seconds(lambda: api.capture(model, x))))
+            plain = seconds(partial(model, x))
+        pairs.append((plain, seconds(partial(api.capture, model, x))))
     pairs = pairs[2:]
     plains, ours = (statistics.median(each) for each in zip(*pairs, strict=True))
     ratios = [one / plain for plain, one in pairs]
@@ -95,14 +96,15 @@ def parts(model: nn.Module) -> Iterator[tuple[str, float]]:
     """Name and CPU seconds of each part of a look."""
     x = torch.ones(1, 2)
     with torch.no_grad():
-        yield "forward", seconds(lambda: model(x))
-    looks: list[object] = []
-    yield "capture", seconds(lambda: looks.append(api.capture(model, x)))
-    trace = looks[0]
-    views: list[api.View[object]] = []
-    yield "summary", seconds(lambda: views.append(api.summary(trace)))  # type: ignore[arg-type]
+        yield "forward", seconds(partial(model, x))
+    begin = time.process_time()
+    trace = api.capture(model, x)
+    yield "capture", time.process_time() - begin
+    begin = time.process_time()
+    view = api.summary(trace)
+    yield "summary", time.process_time() - begin
     for style in ("rich", "plain", "json"):
-        yield style, seconds(lambda style=style: views[0].text(style))  # type: ignore[misc]
+        yield style, seconds(partial(view.text, style))
 
 
 def main() -> None:

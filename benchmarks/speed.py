@@ -8,8 +8,8 @@ peak memory are medians over the rounds; a first, cold round is left out. What c
 floor: the bare script that imports torch, builds the model with its weights and runs it once.
 
 With `--peers`, other tools do their own work on the same model and inputs: those that are named, or all.
-What PYTHON lacks is left out, and said to be. The models are published ones, written out in `nets/`; their parameter counts
-are checked before anything is measured.
+What PYTHON lacks is left out, and said to be. The models are published ones, written out in `nets/`;
+their parameter counts are checked before anything is measured.
 """
 
 from __future__ import annotations

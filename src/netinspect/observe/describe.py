@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from netinspect.observe.packed import packed_tensors
 from netinspect.records import values
@@ -32,8 +32,8 @@ _is_wrapped = _functorch.is_functorch_wrapped_tensor
 
 def is_uninitialised(tensor: torch.Tensor) -> bool:
     """Whether a parameter or buffer of a lazy layer still waits for its size."""
-    # The classes themselves are asked through Python, and this one of what they share is not.
-    return isinstance(tensor, UninitializedTensorMixin)
+    # Their classes answer `isinstance` in Python; what this asks for is a base class of both.
+    return is_lazy(tensor)
 
 
 def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:

@@ -121,16 +121,18 @@ class Guest:
 
     def unrestored(self) -> list[str]:
         """Name what changed in a way that was not foreseen, and so cannot be put back."""
+        written = [
+            state
+            for state in self._tensors
+            if state.version is not None and state.tensor._version != state.version
+        ]
+        if not written:
+            return []
         names = {id(parameter): name for name, parameter in self._model.named_parameters()}
         lost = []
-        for state in self._tensors:
+        for state in written:
             storage = _storage(state.data)
-            if (
-                state.version is not None
-                and state.tensor._version != state.version
-                and storage is not None
-                and storage._cdata not in self._copies
-            ):
+            if storage is not None and storage._cdata not in self._copies:
                 name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.data.shape)}")
                 lost.append(f"forward wrote to {name} unforeseen; its old values are lost")
         return lost

@@ -6,8 +6,6 @@ torch is replaced. What is recorded are drafts; `steps` makes the frozen records
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +21,14 @@ from torch.overrides import TorchFunctionMode
 from netinspect.observe.describe import describe, describe_call, tensors_of
 from netinspect.observe.drafts import UNSEEN, Draft, freeze
 from netinspect.observe.flow import Flow
-from netinspect.observe.frames import Calling, arguments_of, calling_lines, class_path, module_of
+from netinspect.observe.frames import (
+    Calling,
+    arguments_of,
+    calling_lines,
+    class_path,
+    module_of,
+    runs_torchs_forward,
+)
 from netinspect.observe.functions import (
     READS,
     SILENT,
@@ -184,7 +189,7 @@ class Recorder(TorchFunctionMode):
         called = Name(cls.__name__, cls.__name__, class_path(cls))
         draft = self._begin("module", called, path, calling, args, kwargs)
         draft.holder = module
-        draft.library = _runs_torchs_forward(cls)
+        draft.library = runs_torchs_forward(cls)
         return draft
 
     def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -390,11 +395,3 @@ class Recorder(TorchFunctionMode):
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
         return bool(tensors)
-
-
-@functools.lru_cache(maxsize=256)
-def _runs_torchs_forward(cls: Any) -> bool:
-    """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
-    # Statically, for a TorchScript class answers only through an instance.
-    forward = inspect.getattr_static(cls, "forward", None)
-    return str(getattr(forward, "__module__", "")).startswith("torch.")

@@ -201,12 +201,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
             if value is None
         ),
         alias_of=alias_of,
-        hooks=tuple(
-            hook
-            for name in hook_dictionaries()
-            if state.get(name)
-            for hook in _hooks_in(name, state[name], state)
-        ),
+        hooks=tuple(_hooks(state)) if any(map(state.get, hook_dictionaries())) else (),
         attributes=tuple(
             _attribute(name, type(value).__name__, _attribute_text(value))
             for name, value in state.items()
@@ -244,6 +239,12 @@ def _extra(module: nn.Module) -> str:
         return ", ".join(line.strip() for line in module.extra_repr().split("\n"))
     except (Exception, SystemExit) as error:  # the user's own code; the look goes on without its answer
         return f"<extra_repr raised {type(error).__name__}>"
+
+
+def _hooks(state: dict[str, Any]) -> Iterator[Hook]:
+    for name in hook_dictionaries():
+        if state.get(name):
+            yield from _hooks_in(name, state[name], state)
 
 
 def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterator[Hook]:
