@@ -113,8 +113,8 @@ def load(
             forward draws.
         constructor: Arguments of the class or factory that a target names.
         online: Whether the configuration of a model on the hub may be fetched; weights never are.
-        on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are one
-            zero seen as many), a device for real ones such as `cpu`, or `auto` for the first of these
+        on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are zeros
+            that take no memory), a device for real ones such as `cpu`, or `auto` for the first of these
             that works.
         run: Whether to run forward; without, shapes are unknown.
         everything: Keep all that a saved trace needs for every view; forward is run if it can be.

@@ -1,9 +1,9 @@
 """From a subject to its trace: build, choose the inputs, run, on the first kind of tensors that works.
 
 A model of any size can be looked at without its weights: on the meta device, where tensors have a shape
-and nothing else, or hollow, where a large weight is one zero seen as many. What reads values fails on
-meta tensors; what writes to its weights fails on hollow ones. So one after the other is tried, and the
-trace tells which it was, and why.
+and nothing else, or hollow, where large weights are zeros that take no memory. What reads values fails
+on meta tensors; what zeros are no good for, such as an inverse, fails on hollow ones. So one after the
+other is tried, and the trace tells which it was, and why.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ _ZEROS = "large weights are zeros here: a branch that depends on values went the
 _READS = frozenset(name.strip("_") for name in READS) | {"nonzero", "masked_select", "unique"}
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NO_FORWARD = 'missing the required "forward"'
-_NEEDS_WEIGHTS = re.compile(r"single memory location|view size is not|view_as_complex|stride")
+_NEEDS_WEIGHTS = re.compile(
+    r"singular|positive[- ]definite|converge|ill-conditioned|probabilit", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,7 @@ def _why(failure: Failure, lane: Lane, *, fell_back: bool = True) -> str:
         kind = "tensors on the meta device" if lane == "meta" else "fake tensors"
         why, instead = f"forward needs values, which {kind} do not have{where}", "others"
     else:
-        why, instead = f"forward does to its weights what hollow ones do not bear{where}", "real ones"
+        why, instead = f"forward does to its weights what zeros do not bear{where}", "real ones"
     return f"{why}; it ran on {instead} instead" if fell_back else why
 
 

@@ -41,6 +41,11 @@ class Writes(Item):
         return self.layer(x)
 
 
+class Inverts(Item):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) @ torch.linalg.inv(self.layer.weight)
+
+
 class Builds(Item):
     """Its constructor reads values, as those with a rate of dropout for each depth do."""
 
@@ -72,8 +77,8 @@ class Refuses(Item):
             raise ValueError("the weights are not ones")
 
 
-class Strided(Item):
+class Singular(Item):
     """Its forward fails whatever its weights are, in words that hollow weights fail in too."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x).t().expand(LARGE, 3).t().view(-1)
+        return self.layer(x) @ torch.linalg.inv(torch.zeros(LARGE, LARGE))

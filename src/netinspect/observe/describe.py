@@ -1,4 +1,7 @@
-"""Live values to records: tensors to their specs, containers to their structure."""
+"""Live values to records: tensors to their specs, containers to their structure.
+
+A forward hands the same shapes and numbers on thousands of times: alike ones are one record, made once.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.nn.parameter import is_lazy
 
 from netinspect.observe.packed import packed_tensors
 from netinspect.records import values
 
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_TEXT = 60
+_MAXIMUM_ITEMS = 4096
 # In two forms: most values are of one of these very types, and a set answers that fastest.
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _PLAIN = (*_SCALARS, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
@@ -28,27 +32,35 @@ _is_wrapped = _functorch.is_functorch_wrapped_tensor
 
 def is_uninitialised(tensor: torch.Tensor) -> bool:
     """Whether a parameter or buffer of a lazy layer still waits for its size."""
-    return isinstance(tensor, (UninitializedParameter, UninitializedBuffer))
+    # Their classes answer `isinstance` in Python; what this asks for is a base class of both.
+    return is_lazy(tensor)
 
 
 def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
     """Describe one tensor without reading its values."""
-    dtype, device = _dtype_name(tensor.dtype), _device_name(tensor.device)
-    if is_uninitialised(tensor):
-        return values.TensorSpec(shape=("?",), dtype=dtype, device=device, bytes=0)
     try:
-        shape: tuple[int | str, ...] = tuple(tensor.shape)
-        size = tensor.numel() * tensor.element_size()
+        shape = tensor.shape
         if _is_wrapped(tensor):
-            mapped = _mapped_sizes(tensor)
-            shape, size = (*mapped, *shape), size * math.prod(mapped)
-    except (RuntimeError, NotImplementedError, ValueError):  # a nested tensor has rows of all sizes
-        return values.TensorSpec(shape=("?",), dtype=dtype, device=device, bytes=0)
-    if not {type(size), *map(type, shape)} <= {int}:
-        # Sizes can be symbols, as the length of a jagged tensor is.
-        shape = tuple(each if type(each) is int else str(each) for each in shape)
-        size = 0
-    return values.TensorSpec(shape=shape, dtype=dtype, device=device, bytes=size)
+            shape = torch.Size((*_mapped_sizes(tensor), *shape))
+    except (RuntimeError, NotImplementedError, ValueError):
+        # That of a lazy layer waits for its size, and a nested tensor has rows of all sizes.
+        return _spec(("?",), tensor.dtype, tensor.device)
+    try:
+        return _spec(shape, tensor.dtype, tensor.device)
+    except TypeError:  # sizes can be symbols, as the length of a jagged tensor is
+        known = tuple(size if type(size) is int else str(size) for size in shape)
+        return _spec(known, tensor.dtype, tensor.device)
+
+
+@functools.lru_cache(maxsize=4096)
+def _spec(shape: tuple[int | str, ...], dtype: torch.dtype, device: torch.device) -> values.TensorSpec:
+    is_known = all(type(size) is int for size in shape)
+    return values.TensorSpec(
+        shape=tuple([size if type(size) is int else str(size) for size in shape]),
+        dtype=str(dtype).removeprefix("torch."),
+        device=str(device),
+        bytes=math.prod(map(int, shape)) * dtype.itemsize if is_known else 0,
+    )
 
 
 def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
@@ -62,38 +74,36 @@ def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-@functools.cache
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int = 0) -> values.Value:
+    """Describe any value: its tensors, and the containers and objects that hold them.
 
-
-@functools.cache
-def _device_name(device: torch.device) -> str:
-    return str(device)
-
-
-def describe(value: Any, _depth: int = 0) -> values.Value:
-    """Describe any value: its tensors, and the containers and objects that hold them."""
+    Args:
+        value: The value.
+        tensors: Where to add the live tensors that are met, in their order.
+    """
     if isinstance(value, torch.Tensor):
+        if tensors is not None:
+            tensors.append(value)
         return tensor_spec(value)
-    if type(value) in _SCALARS or isinstance(value, _PLAIN):
+    cls = type(value)
+    if cls in _SCALARS or isinstance(value, _PLAIN):
         return _literal(value)
     if _depth >= _MAXIMUM_DEPTH:
-        return values.Literal(type=type(value).__name__, text="<nested too deeply>")
-    if type(value) is torch.ScriptObject:
+        return values.Literal(type=cls.__name__, text="<nested too deeply>")
+    if cls is torch.ScriptObject:
         return _packed(value)
+    is_sequence = isinstance(value, (tuple, list))
+    if (cls is tuple or cls is list) and _is_plain_sequence(value):
+        return _literal(value)
     entries = _entries(value)
-    if entries or isinstance(value, (tuple, list, Mapping)):
-        if isinstance(value, (tuple, list)) and _is_plain_sequence(value):
+    if entries or is_sequence or isinstance(value, Mapping):
+        if is_sequence and _is_plain_sequence(value):
             return _literal(value)
         return values.Structure(
-            type=type(value).__name__,
-            items=tuple(
-                values.Item(key=key, value=describe(entry, _depth + 1)) for key, entry in entries
-            ),
+            type=cls.__name__,
+            items=tuple([_item(key, describe(entry, tensors, _depth + 1)) for key, entry in entries]),
         )
-    name = type(value).__name__
-    return values.Literal(type=name, text=f"<{name}>")
+    return values.Literal(type=cls.__name__, text=f"<{cls.__name__}>")
 
 
 def _packed(value: torch.ScriptObject) -> values.Value:
@@ -109,11 +119,30 @@ def _packed(value: torch.ScriptObject) -> values.Value:
     )
 
 
-def describe_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> values.Structure:
-    """Describe the arguments of a call: positions first, then names."""
-    items = [values.Item(key=str(index), value=describe(value)) for index, value in enumerate(args)]
-    items += [values.Item(key=name, value=describe(value)) for name, value in kwargs.items()]
+def describe_call(
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    tensors: list[torch.Tensor] | None = None,
+) -> values.Structure:
+    """Describe the arguments of a call: positions first, then names; `tensors` as in `describe`."""
+    items = [_item(str(index), describe(value, tensors)) for index, value in enumerate(args)]
+    items += [_item(name, describe(value, tensors)) for name, value in kwargs.items()]
     return values.Structure(type="arguments", items=tuple(items))
+
+
+_items: dict[tuple[str, int], values.Item] = {}
+
+
+def _item(key: str, value: values.Value) -> values.Item:
+    item = _items.get((key, id(value)))
+    # An item keeps its value, so that nothing else gets the address while it is here.
+    if item is None:
+        item = values.Item(key=key, value=value)
+        if type(value) is not values.Structure:
+            if len(_items) >= _MAXIMUM_ITEMS:
+                _items.clear()
+            _items[key, id(value)] = item
+    return item
 
 
 def tensors_of(value: Any, _depth: int = 0) -> Iterator[torch.Tensor]:
@@ -178,4 +207,9 @@ def _literal(value: Any) -> values.Literal:
         text = f"<{type(value).__name__}>"
     if len(text) > _MAXIMUM_TEXT:
         text = text[: _MAXIMUM_TEXT - 3] + "..."
-    return values.Literal(type=type(whole).__name__, text=text)
+    return _text_literal(type(whole).__name__, text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _text_literal(type_name: str, text: str) -> values.Literal:
+    return values.Literal(type=type_name, text=text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def freeze(drafts: Iterable[Draft], failure: BaseException | None) -> tuple[Step
             exception was caught did not.
     """
     fatal = set(map(id, _with_causes(failure)))
+    # A line that runs many times is read once.
+    line = functools.cache(source_line)
     return tuple(
         Step(
             index=draft.index,
@@ -75,9 +78,9 @@ def freeze(drafts: Iterable[Draft], failure: BaseException | None) -> tuple[Step
             call=draft.call,
             inputs=draft.inputs,
             output=draft.output,
-            source=source_line(draft.source),
-            site=source_line(draft.site),
-            via=tuple(line for place in draft.via if (line := source_line(place)) is not None),
+            source=line(draft.source),
+            site=line(draft.site),
+            via=tuple([told for place in draft.via if (told := line(place)) is not None]),
             producers=draft.producers,
             parameters=draft.parameters,
             arguments=draft.arguments,

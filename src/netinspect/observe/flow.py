@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -58,17 +58,16 @@ class Flow:
             makers += tuple(self.writers(tensor, since=max(makers, default=-1)))
         return makers
 
-    def writers(self, tensor: torch.Tensor, since: int = -1) -> Iterator[int]:
-        """Yield the steps that wrote to a tensor's memory in place, through whatever tensor."""
+    def writers(self, tensor: torch.Tensor, since: int = -1) -> Sequence[int]:
+        """The steps that wrote to a tensor's memory in place, through whatever tensor."""
         if not self._writes:
-            return
+            return ()
         tensor = self.unwrapped(tensor)
         entry = self._writes.get(_address(tensor))
-        if entry is not None:
-            part = _part(tensor)
-            yield from (
-                index for other, index in entry[1].items() if index > since and _overlap(part, other)
-            )
+        if entry is None:
+            return ()
+        part = _part(tensor)
+        return [index for other, index in entry[1].items() if index > since and _overlap(part, other)]
 
     def made(self, tensor: torch.Tensor, index: int) -> None:
         """Note that a step returned a tensor."""

@@ -201,6 +201,14 @@ def is_library(cls: type) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
+def runs_torchs_forward(cls: Any) -> bool:
+    """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
+    # Statically, for a TorchScript class answers only through an instance.
+    forward = inspect.getattr_static(cls, "forward", None)
+    return str(getattr(forward, "__module__", "")).startswith("torch.")
+
+
+@functools.lru_cache(maxsize=256)
 def class_path(cls: Any) -> str:
     """Name a class with its module; one that `torch.fx` made, by the code that it made with it."""
     # They are all called alike; the file of the code has a number, and then tells what it is from.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 
@@ -56,8 +57,38 @@ SILENT = frozenset(
 )  # fmt: skip
 
 
-def plain_name(func: Callable[..., Any]) -> str:
-    """Name a function, method or property as it is written in code."""
+class Name(NamedTuple):
+    """What a function is called."""
+
+    plain: str
+    """As it is written in code."""
+
+    shown: str
+    """As people speak of it: `getitem`, `lstm`; `relu_` where it works in place."""
+
+    qualified: str
+    """With where it belongs, such as `torch.Tensor.view`."""
+
+
+def name_of(func: Callable[..., Any]) -> Name:
+    """Name a function, method or property."""
+    try:
+        return _remembered_name(func)
+    except TypeError:  # an object of the user's that cannot be told from others
+        return _name(func)
+
+
+def _name(func: Callable[..., Any]) -> Name:
+    plain = _plain_name(func)
+    # Torch's private functions begin with an underscore; Python's methods stand between two.
+    shown = plain.strip("_") if plain[-2:] == "__" else plain.lstrip("_")
+    return Name(plain, shown, _qualified_name(func, plain))
+
+
+_remembered_name = functools.lru_cache(maxsize=1024)(_name)
+
+
+def _plain_name(func: Callable[..., Any]) -> str:
     # `torch.ops.aten.relu_.default` is named with its overload.
     name: str = (getattr(func, "__name__", None) or type(func).__name__).partition(".")[0]
     if name in ("__get__", "__set__", "__delete__"):
@@ -66,14 +97,7 @@ def plain_name(func: Callable[..., Any]) -> str:
     return name
 
 
-def shown_name(name: str) -> str:
-    """Name a function as people speak of it: `getitem`, `lstm`; `relu_` where it works in place."""
-    # torch's private functions begin with an underscore; Python's methods stand between two.
-    return name.strip("_") if name[-2:] == "__" else name.lstrip("_")
-
-
-def qualified_name(func: Callable[..., Any], name: str) -> str:
-    """Name a function with where it belongs, such as `torch.Tensor.view`."""
+def _qualified_name(func: Callable[..., Any], name: str) -> str:
     owner = getattr(func, "__objclass__", None) or getattr(
         getattr(func, "__self__", None), "__objclass__", None
     )
@@ -90,8 +114,24 @@ def writes_in_place(name: str, kwargs: Mapping[str, Any]) -> bool:
     return (name[-1:] == "_" and name[-2:] != "__") or name in _WRITES or "out" in kwargs
 
 
-def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
-    """Yield the tensors that a call may write to."""
+def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterable[torch.Tensor]:
+    """The tensors that a call may write to."""
+    may_write = _may_write(name) or "out" in kwargs or "inplace" in kwargs
+    return _written(name, args, kwargs) if may_write else ()
+
+
+@functools.lru_cache(maxsize=4096)
+def _may_write(name: str) -> bool:
+    """Whether it takes a look at the arguments to know that a function does not write; most never do."""
+    return (
+        writes_in_place(name, {})
+        or name in _LENDS
+        or name in _INPLACE_BY_FLAG
+        or name in ("embedding", "embedding_bag", "batch_norm", "instance_norm")
+    )
+
+
+def _written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
     if writes_in_place(name, kwargs):
         yield from tensors_of((args[:1], kwargs.get("out")))
     elif name in _LENDS:

@@ -8,9 +8,10 @@ device. It is put back on any exit, exceptions and Ctrl-C included.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class _Tensor:
         if type(tensor) is not self.cls:  # a lazy tensor that became a real one
             tensor.data = torch.empty(0, dtype=self.data.dtype, device=self.data.device)
             tensor.__class__ = self.cls
-        elif not is_uninitialised(tensor) and _layout(tensor.data) != _layout(self.data):
+        elif not is_uninitialised(tensor) and _is_elsewhere(tensor, self.data):
             tensor.data = self.data
         if self.is_leaf and not tensor.is_leaf:
             # Values with a graph were written to it; only a view cannot be taken out of its graph.
@@ -78,6 +79,7 @@ class Guest:
 
         self._model = model
         self._classes = [(module, type(module)) for module in reach.modules]
+        self._empty = reach.empty
         self._containers = [(container, _copy(container)) for container in reach.containers]
         self._rewinders = reach.rewinders
         self._arrays = [(array, array.copy()) for array in reach.arrays]
@@ -119,16 +121,18 @@ class Guest:
 
     def unrestored(self) -> list[str]:
         """Name what changed in a way that was not foreseen, and so cannot be put back."""
+        written = [
+            state
+            for state in self._tensors
+            if state.version is not None and state.tensor._version != state.version
+        ]
+        if not written:
+            return []
         names = {id(parameter): name for name, parameter in self._model.named_parameters()}
         lost = []
-        for state in self._tensors:
+        for state in written:
             storage = _storage(state.data)
-            if (
-                state.version is not None
-                and state.tensor._version != state.version
-                and storage is not None
-                and storage._cdata not in self._copies
-            ):
+            if storage is not None and storage._cdata not in self._copies:
                 name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.data.shape)}")
                 lost.append(f"forward wrote to {name} unforeseen; its old values are lost")
         return lost
@@ -138,6 +142,9 @@ class Guest:
         for module, cls in self._classes:
             if type(module) is not cls:
                 module.__class__ = cls  # a lazy layer that became a real one
+        for container in self._empty:
+            if container:
+                container.clear()
         for container, before in self._containers:
             _refill(container, before)
         # Outside of inference mode, a tensor that was made in it may not be written to.
@@ -232,11 +239,18 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
         return None
 
 
-def _layout(tensor: torch.Tensor) -> tuple[Any, ...]:
-    storage = _storage(tensor)
-    if storage is None:
-        return (tensor.shape, tensor.dtype, tensor.device)
-    return (storage._cdata, tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.dtype)
+def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
+    """Whether a tensor has other memory than an earlier view of it, or sees it otherwise."""
+    if tensor.shape != data.shape or tensor.dtype != data.dtype:
+        return True
+    try:
+        return (
+            tensor.untyped_storage()._cdata != data.untyped_storage()._cdata
+            or tensor.stride() != data.stride()
+            or tensor.storage_offset() != data.storage_offset()
+        )
+    except _NO_STORAGE:
+        return tensor.device != data.device
 
 
 def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
@@ -260,8 +274,6 @@ def _copy(container: Container) -> Container:
 
 def _refill(container: Container, before: Container) -> None:
     """Give a container its old entries again, each the same object, without replacing it."""
-    if not container and not before:
-        return  # as most hook dictionaries are
     if isinstance(container, dict) and isinstance(before, dict):
         if not (_same(container, before) and _same(container.values(), before.values())):
             container.clear()
@@ -275,6 +287,5 @@ def _refill(container: Container, before: Container) -> None:
         container.extend(before)
 
 
-def _same(one: Iterable[Any], other: Iterable[Any]) -> bool:
-    one, other = list(one), list(other)
-    return len(one) == len(other) and all(left is right for left, right in zip(one, other, strict=True))
+def _same(one: Collection[Any], other: Collection[Any]) -> bool:
+    return len(one) == len(other) and all(map(operator.is_, one, other))

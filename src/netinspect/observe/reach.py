@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +22,8 @@ _ATOMS = frozenset(
     | {types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType}
 )
 
+_PLAIN_CONTAINERS = frozenset({dict, OrderedDict, list, set, deque})
+
 
 class Reach:
     """Everything reachable from a model through attributes and plain containers, each once.
@@ -37,6 +39,9 @@ class Reach:
     def __init__(self, model: nn.Module, inputs: Any = ()) -> None:
         self.modules: list[nn.Module] = []
         self.containers: list[Container] = []
+        self.empty: list[Container] = []
+        """Those with nothing in them, as the hook dictionaries of most modules are."""
+
         self.tensors: list[torch.Tensor] = []
         self.arrays: list[numpy.ndarray[Any, Any]] = []
         self.rewinders: list[Callable[[], object]] = []
@@ -46,28 +51,33 @@ class Reach:
         waiting: list[Any] = [inputs, model]
         while waiting:
             value = waiting.pop()
-            if type(value) in _ATOMS or id(value) in seen:
+            if id(value) in seen:
                 continue
             seen.add(id(value))
-            waiting.extend(self._sort(value))
+            for each in self._sort(value):
+                kind = type(each)
+                if kind in _PLAIN_CONTAINERS and not each:
+                    self.empty.append(each)
+                elif kind not in _ATOMS:
+                    waiting.append(each)
 
     def _sort(self, value: Any) -> Any:
         """Put one value into its list, and return what is in it."""
+        if isinstance(value, dict):  # of which there are most
+            self.containers.append(value)
+            return value.values()
         if isinstance(value, torch.Tensor):
             self.tensors.append(value)
             return (value.grad,) if value.is_leaf else ()
-        elif isinstance(value, nn.Module):
+        if isinstance(value, nn.Module):
             self.modules.append(value)
             return (vars(value),)
-        elif isinstance(value, dict):
-            self.containers.append(value)
-            return value.values()
-        elif isinstance(value, (list, set, deque)):
+        if isinstance(value, (list, set, deque)):
             self.containers.append(value)
             return value
-        elif isinstance(value, tuple):
+        if isinstance(value, tuple):
             return value
-        elif isinstance(value, numpy.ndarray):
+        if isinstance(value, numpy.ndarray):
             self.arrays.append(value)
         elif (rewind := rewinder(value)) is not None:
             self.rewinders.append(rewind)

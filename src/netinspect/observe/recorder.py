@@ -6,8 +6,6 @@ torch is replaced. What is recorded are drafts; `steps` makes the frozen records
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,14 +21,20 @@ from torch.overrides import TorchFunctionMode
 from netinspect.observe.describe import describe, describe_call, tensors_of
 from netinspect.observe.drafts import UNSEEN, Draft, freeze
 from netinspect.observe.flow import Flow
-from netinspect.observe.frames import Calling, arguments_of, calling_lines, class_path, module_of
+from netinspect.observe.frames import (
+    Calling,
+    arguments_of,
+    calling_lines,
+    class_path,
+    module_of,
+    runs_torchs_forward,
+)
 from netinspect.observe.functions import (
     READS,
     SILENT,
+    Name,
+    name_of,
     overwritten,
-    plain_name,
-    qualified_name,
-    shown_name,
     writes_in_place,
     written,
 )
@@ -182,9 +186,10 @@ class Recorder(TorchFunctionMode):
     ) -> Draft:
         self._calls[path] = self._calls.get(path, 0) + 1
         cls: Any = type(module)
-        draft = self._begin("module", cls.__name__, class_path(cls), path, calling, args, kwargs)
+        called = Name(cls.__name__, cls.__name__, class_path(cls))
+        draft = self._begin("module", called, path, calling, args, kwargs)
         draft.holder = module
-        draft.library = _runs_torchs_forward(cls)
+        draft.library = runs_torchs_forward(cls)
         return draft
 
     def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -243,7 +248,8 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Run one torch function and record it. Called by torch, with the mode itself off."""
         kwargs = kwargs or {}
-        name = plain_name(func)
+        called = name_of(func)
+        name = called.plain
         for tensor in written(name, args, kwargs):
             self._guest.about_to_write(tensor)
         if name in SILENT:
@@ -253,9 +259,7 @@ class Recorder(TorchFunctionMode):
             if not calling.hidden:
                 self._follow(calling)
                 path = self._stack[-1].module if self._stack else ""
-                draft = self._begin(
-                    "function", shown_name(name), qualified_name(func, name), path, calling, args, kwargs
-                )
+                draft = self._begin("function", called, path, calling, args, kwargs)
         if calling.hidden:
             output = func(*args, **kwargs)
             with torch._C.DisableTorchFunction():
@@ -269,14 +273,15 @@ class Recorder(TorchFunctionMode):
         writes = writes_in_place(name, kwargs) or kwargs.get("inplace") is True
         result = args[0] if writes and output is None and args else output
         with torch._C.DisableTorchFunction():
-            if name in READS or next(tensors_of(result), None) is not None:
-                self._end(draft, result)
+            if self._end(draft, result) or name in READS:
                 if writes:
                     for tensor in overwritten(name, args, kwargs):
                         self._flow.wrote(tensor, draft.index)
             elif self.drafts[-1] is draft:
                 # It read a size, a flag or the like: nothing flowed through it.
                 self.drafts.pop()
+            else:
+                draft.output = None
         return output
 
     # --- both -----------------------------------------------------------------------------------
@@ -284,8 +289,7 @@ class Recorder(TorchFunctionMode):
     def _begin(
         self,
         kind: str,
-        name: str,
-        qualified_name: str,
+        called: Name,
         path: str,
         calling: Calling,
         args: tuple[Any, ...],
@@ -295,7 +299,9 @@ class Recorder(TorchFunctionMode):
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
-        for tensor in tensors_of((args, kwargs)):
+        tensors: list[torch.Tensor] = []
+        inputs = describe_call(args, kwargs, tensors)
+        for tensor in tensors:
             known = self._tensors.get(id(tensor))
             if known is not None:
                 parameters.append(known)
@@ -313,13 +319,13 @@ class Recorder(TorchFunctionMode):
         draft = Draft(
             index=len(self.drafts),
             kind=kind,
-            name=name,
-            qualified_name=qualified_name,
+            name=called.shown,
+            qualified_name=called.qualified,
             module=path,
             parent=None if parent is None else parent.index,
             depth=0 if parent is None else parent.depth + 1,
             call=max(1, self._calls.get(path, 1)),
-            inputs=describe_call(args, kwargs),
+            inputs=inputs,
             producers=tuple(dict.fromkeys(producers)),
             parameters=tuple(dict.fromkeys(parameters)),
             arguments=tuple(dict.fromkeys(arguments)),
@@ -377,20 +383,15 @@ class Recorder(TorchFunctionMode):
             draft.forward, draft.error = None, error
             draft.output = UNSEEN if error is None else None
 
-    def _end(self, draft: Draft, output: Any) -> None:
-        draft.output = describe(output)
-        for tensor in tensors_of(output):
+    def _end(self, draft: Draft, output: Any) -> bool:
+        """Note what a call returned; False where no tensor is in it."""
+        tensors: list[torch.Tensor] = []
+        draft.output = describe(output, tensors)
+        for tensor in tensors:
             # A module hands on what a function inside it made; only one that returns its own input,
             # as Identity does, is the producer itself.
             if draft.kind == "function" or max(self._flow.producers(tensor), default=-1) < draft.index:
                 self._flow.made(tensor, draft.index)
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
-
-
-@functools.lru_cache(maxsize=256)
-def _runs_torchs_forward(cls: Any) -> bool:
-    """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
-    # Statically, for a TorchScript class answers only through an instance.
-    forward = inspect.getattr_static(cls, "forward", None)
-    return str(getattr(forward, "__module__", "")).startswith("torch.")
+        return bool(tensors)

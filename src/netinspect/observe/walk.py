@@ -46,10 +46,13 @@ class TensorIdentities:
             if tensor.numel() == 0:
                 return id(tensor)
             storage = tensor.untyped_storage()._cdata
+            dimensions = [(1, tensor.numel())]
+            if not tensor.is_contiguous():  # as few are
+                dimensions = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
             # Dimensions from the widest stride, joined where one runs on where the next one ends: the
             # same for a tensor, its transpose and its flat view.
             runs: list[list[int]] = []
-            for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True):
+            for stride, size in dimensions:
                 if runs and size > 1 and runs[-1][0] == stride * size:
                     runs[-1] = [stride, runs[-1][1] * size]
                 elif size > 1:
@@ -149,8 +152,8 @@ def hook_dictionaries() -> tuple[str, ...]:
 
 
 @functools.cache
-def _standard_attributes() -> frozenset[str]:
-    return frozenset(vars(nn.Module()))
+def _untold_attributes() -> frozenset[str]:
+    return frozenset(vars(nn.Module())) - {*_SCALAR_STATE}
 
 
 def global_hooks() -> tuple[Hook, ...]:
@@ -168,6 +171,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     cls: Any = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
     state = vars(module)
+    untold = _untold_attributes()
     # Statically, for a compiled class answers only through an instance. One that was patched on the
     # instance is not cached: it may hold the model itself.
     if "forward" in state:
@@ -197,16 +201,11 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
             if value is None
         ),
         alias_of=alias_of,
-        hooks=tuple(
-            hook
-            for name in hook_dictionaries()
-            if state.get(name)
-            for hook in _hooks_in(name, state[name], state)
-        ),
+        hooks=tuple(_hooks(state)) if any(map(state.get, hook_dictionaries())) else (),
         attributes=tuple(
-            Attribute(name=name, type=type(value).__name__, text=_attribute_text(value))
+            _attribute(name, type(value).__name__, _attribute_text(value))
             for name, value in state.items()
-            if name not in _standard_attributes() or name in _SCALAR_STATE
+            if name not in untold
         ),
     )
 
@@ -242,6 +241,12 @@ def _extra(module: nn.Module) -> str:
         return f"<extra_repr raised {type(error).__name__}>"
 
 
+def _hooks(state: dict[str, Any]) -> Iterator[Hook]:
+    for name in hook_dictionaries():
+        if state.get(name):
+            yield from _hooks_in(name, state[name], state)
+
+
 def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterator[Hook]:
     """Describe the hooks of one dictionary; how they were registered is told by those beside it."""
     if name.endswith(_FLAG_SUFFIXES):
@@ -257,6 +262,12 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
                 name + suffix for suffix in _FLAG_SUFFIXES if number in state.get(name + suffix, ())
             ),
         )
+
+
+@functools.lru_cache(maxsize=4096)
+def _attribute(name: str, type_name: str, text: str) -> Attribute:
+    """One record for what many layers have alike."""
+    return Attribute(name=name, type=type_name, text=text)
 
 
 def _attribute_text(value: Any) -> str:

@@ -107,8 +107,8 @@ class Trace:
 
     lane: OneOf["real", "meta", "hollow", "fake"]
     """What the tensors were that forward ran on: `real` ones on the model's own device; `meta`, which
-    have a shape and no values; `fake`, the same with a device; `hollow`, on the CPU, where a large
-    weight is one zero seen as many."""
+    have a shape and no values; `fake`, the same with a device; `hollow`, on the CPU, where large
+    weights are zeros that take no memory."""
 
     seed: int
     failure: Failure | None

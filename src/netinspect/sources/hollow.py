@@ -1,13 +1,15 @@
 """Hollow weights: full shapes, no memory, and real kernels that run on them.
 
 While a model is built under `Hollow`, each large tensor that a factory such as `torch.empty` would make
-is one number expanded to the whole shape, with all strides zero; what initialises it does nothing. Such
-a model takes next to no memory and no time to initialise, and unlike one on the meta device it can run
-code that reads values, on zeros. Small tensors, and what is computed from others, are made as ever.
+lies in pages that the system has promised and not yet given: read, they are zeros that take no memory;
+what initialises them does nothing. Such a model takes no time to initialise, kernels run on it as fast
+as on any other, and unlike one on the meta device it can run code that reads values, or writes them.
+Small tensors, and what is computed from others, are made as ever.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,37 +17,25 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 LARGE = 1 << 20
-"""Elements from which on a tensor is hollow: to fill a smaller one takes a few milliseconds."""
+"""Elements that are made with values, all tensors from `_MODEST` on taken together; what would go beyond
+is hollow. To fill so many takes some milliseconds, and a model that has no more stays what it is."""
 
-# Factories whose first arguments are sizes; the number in every element does not matter for random ones.
-_BY_SIZE: dict[Any, Callable[..., torch.Tensor]] = {
-    torch.empty: torch.zeros,
-    torch.zeros: torch.zeros,
-    torch.rand: torch.zeros,
-    torch.randn: torch.zeros,
-    torch.ones: torch.ones,
-}
-_LIKE: dict[Any, Callable[..., torch.Tensor]] = {
-    torch.empty_like: torch.zeros,
-    torch.zeros_like: torch.zeros,
-    torch.rand_like: torch.zeros,
-    torch.randn_like: torch.zeros,
-    torch.ones_like: torch.ones,
-}
-_NEW: dict[Any, Callable[..., torch.Tensor]] = {
-    torch.Tensor.new_empty: torch.zeros,
-    torch.Tensor.new_zeros: torch.zeros,
-    torch.Tensor.new_ones: torch.ones,
-}
-# Done to one element they say all: the rest is the same.
-_ELEMENTWISE = frozenset(
+_MODEST = 1 << 14
+"""Elements below which a tensor is never hollow."""
+
+# Factories whose values are zero or random, by where they take sizes and kind from.
+_BY_SIZE = frozenset({torch.empty, torch.zeros, torch.rand, torch.randn})
+_LIKE = frozenset({torch.empty_like, torch.zeros_like, torch.rand_like, torch.randn_like})
+_NEW = frozenset({torch.Tensor.new_empty, torch.Tensor.new_zeros})
+# What these make of a hollow tensor is hollow; what kind it has is told by doing it to one number.
+_CONVERSIONS = frozenset(
     {
         torch.Tensor.clone, torch.Tensor.to, torch.Tensor.type, torch.Tensor.float, torch.Tensor.double,
         torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.cpu, torch.Tensor.contiguous,
         torch.clone,
     }
 )  # fmt: skip
-_MADE_WITH = ("dtype", "device", "requires_grad")
+_PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
 
 
 class Hollow(TorchFunctionMode):
@@ -58,6 +48,8 @@ class Hollow(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.made = 0
+        self._filled = 0
+        self._storages: dict[int, torch.UntypedStorage] = {}
 
     def __torch_function__(
         self,
@@ -70,66 +62,84 @@ class Hollow(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         made = self._made_by(func, args, kwargs)
         if made is not None:
-            self.made += 1
             return made
         first = args[0] if args else kwargs.get("tensor", kwargs.get("input"))
-        if isinstance(first, torch.Tensor) and is_hollow(first):
-            if func in _ELEMENTWISE:
-                kwargs.pop("memory_format", None)
-                rest = [each for each in args[1:] if not isinstance(each, torch.memory_format)]
-                one = first.detach().as_strided((), ())
-                changed = func(one, *rest, **kwargs)
-                if isinstance(changed, torch.Tensor):
-                    return first if changed is one else changed.expand(first.shape)
-                return changed
+        if self.made and isinstance(first, torch.Tensor) and self.holds(first):
+            if func in _CONVERSIONS:
+                return self._convert(func, first, args[1:], kwargs)
             if _writes(func):
                 return first  # nobody will read what it would write
         return func(*args, **kwargs)
 
-    @staticmethod
+    def holds(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor is hollow, or a view of one that is."""
+        try:
+            return tensor.untyped_storage()._cdata in self._storages
+        except (RuntimeError, NotImplementedError, ValueError):  # it has no storage
+            return False
+
+    def _convert(
+        self,
+        func: Callable[..., Any],
+        tensor: torch.Tensor,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Make a hollow tensor of the kind that a conversion gives; the same one if it gives that."""
+        rest = [each for each in args if not isinstance(each, torch.memory_format)]
+        named = {name: value for name, value in kwargs.items() if name != "memory_format"}
+        one = tensor.detach().as_strided((), ())
+        changed = func(one, *rest, **named)
+        if not isinstance(changed, torch.Tensor) or changed.device.type != "cpu":
+            return func(tensor, *args, **kwargs)
+        return tensor if changed is one else self._make(tensor.shape, changed.dtype)
+
     def _made_by(
-        func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> torch.Tensor | None:
         """Return a hollow tensor in place of a factory's; None where it would not be large."""
-        if kwargs.get("out") is not None or kwargs.get("layout") not in (None, torch.strided):
-            return None
-        options = {name: kwargs[name] for name in _MADE_WITH if name in kwargs}
         try:
-            if (make := _BY_SIZE.get(func)) is not None:
-                shape = _sizes(args, kwargs)
-            elif func is torch.full:
-                shape = _sizes(args[:1], kwargs)
-                value = args[1] if len(args) > 1 else kwargs["fill_value"]
-
-                def make(_: Any, **more: Any) -> torch.Tensor:
-                    return torch.full((), value, **more)
-
-            elif (make := _LIKE.get(func)) is not None:
+            if func in _BY_SIZE:
+                shape, source = _sizes(args, kwargs), None
+            elif func in _LIKE:
                 source = args[0] if args else kwargs["input"]
                 shape = source.shape
-                options = {"dtype": source.dtype, "device": source.device, **options}
-            elif (make := _NEW.get(func)) is not None:
-                shape = _sizes(args[1:], kwargs)
-                options = {"dtype": args[0].dtype, "device": args[0].device, **options}
+            elif func in _NEW:
+                shape, source = _sizes(args[1:], kwargs), args[0]
             else:
                 return None
-            if shape.numel() < LARGE or torch.device(options.get("device") or "cpu").type == "meta":
+            if shape.numel() < _MODEST or not self._is_enough(shape.numel()):
                 return None
-            wants_gradient = options.pop("requires_grad", False)
-            made: torch.Tensor = make((), **options).expand(shape)
-            return made.requires_grad_() if wants_gradient else made
-        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError):
-            return None  # a call that is wrong: torch itself shall say so
+            if kwargs.get("out") is not None or kwargs.get("layout") not in (None, torch.strided):
+                return None
+            device = kwargs.get("device") or (
+                torch.get_default_device() if source is None else source.device
+            )
+            dtype = kwargs.get("dtype") or (
+                torch.get_default_dtype() if source is None else source.dtype
+            )
+            # Whole numbers are no weights: they say where things stand, and their values matter.
+            if torch.device(device).type != "cpu" or not (dtype.is_floating_point or dtype.is_complex):
+                return None
+            made = self._make(shape, dtype)
+            return made.requires_grad_() if kwargs.get("requires_grad") else made
+        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, OSError):
+            return None  # a call that is wrong, or no room to promise: torch itself shall say so
 
-
-def is_hollow(tensor: torch.Tensor) -> bool:
-    """Whether a tensor is one number, seen as many."""
-    try:
-        return tensor.numel() >= 2 and not any(
-            stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1
-        )
-    except (RuntimeError, NotImplementedError, ValueError):  # it has no strides
+    def _is_enough(self, elements: int) -> bool:
+        if self._filled + elements >= LARGE:
+            return True
+        self._filled += elements
         return False
+
+    def _make(self, shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+        pages = mmap.mmap(-1, shape.numel() * dtype.itemsize, **_PRIVATE)
+        tensor = torch.frombuffer(pages, dtype=dtype).view(shape)
+        storage = tensor.untyped_storage()
+        # Kept, so that no other storage gets its address while the mode is on.
+        self._storages[storage._cdata] = storage
+        self.made += 1
+        return tensor
 
 
 def _sizes(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Size:

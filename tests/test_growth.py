@@ -1,0 +1,96 @@
+"""Work grows with the number of steps and modules, and not faster: counted in calls, not in time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import netinspect
+
+
+class Reused(nn.Module):
+    """One layer that is called many times."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = calls
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self.calls):
+            x = self.layer(x)
+        return x
+
+
+class Writes(nn.Module):
+    """One tensor that is written to many times, in all its parts."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.clone()
+        for index in range(self.calls):
+            x[:, index % 2].add_(1)
+        return x
+
+
+def flat(layers: int) -> nn.Module:
+    return nn.Sequential(*(nn.Linear(2, 2) for _ in range(layers)))
+
+
+def tree(leaves: int) -> nn.Module:
+    if leaves <= 5:
+        return nn.Sequential(*(nn.ReLU() for _ in range(leaves)))
+    return nn.Sequential(*(tree(leaves // 5) for _ in range(5)))
+
+
+def tied(layers: int) -> nn.Module:
+    model = nn.Sequential(*(nn.Linear(2, 2, bias=False) for _ in range(layers)))
+    for layer in model:
+        layer.weight = model[0].weight
+    return model
+
+
+def look(model: nn.Module) -> None:
+    """All that `summary` does, in each format; and the steps."""
+    trace = netinspect.capture(model, torch.ones(1, 2))
+    for view in (
+        netinspect.summary(trace),
+        netinspect.summary(trace, ops=True),
+        netinspect.trace(trace),
+    ):
+        for style in ("rich", "plain", "json"):
+            view.text(style)
+
+
+def calls_of(function: Callable[[], object]) -> int:
+    """Count the calls of Python and C functions that one call makes."""
+    count = 0
+
+    def counts(_: Any, event: str, __: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counts)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("make", [flat, tree, tied, Reused, Writes])
+def test_five_times_the_modules_is_five_times_the_work(make: Callable[[int], nn.Module]) -> None:
+    small, large = make(125), make(625)
+    look(small)  # what is imported and remembered is not counted
+    few, many = calls_of(partial(look, small)), calls_of(partial(look, large))
+    assert many < 5.3 * few
