@@ -15,6 +15,7 @@ from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
 from netinspect.errors import ForwardError
 from netinspect.files import write_whole
+from netinspect.kept.looks import LookCache
 
 if TYPE_CHECKING:
     from netinspect.records.reports.common import Diagnosis
@@ -61,6 +62,7 @@ def look(
     elif settings.target not in (None, target) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
+    looks = LookCache()
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
         trace = api.load(
@@ -80,6 +82,7 @@ def look(
             values=values,
             stats=stats,
             code=code,
+            cache=looks if model.cache else False,
         )
     if model.explain_input:
         for text in explain_inputs(trace):
@@ -91,6 +94,8 @@ def look(
             f"looked at {target} in {seconds:.2f} s: torch {versions.torch}, Python "
             f"{versions.python}, {trace.lane} tensors, seed {trace.seed}"
         )
+        if looks.outcome:
+            say(looks.outcome)
         for warning in trace.warnings:
             say(f"note: {warning}")
     if model.save is not None:

@@ -1,0 +1,342 @@
+"""What a kept look rests on: files, folders, packages, each with a digest of what it was like."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable
+from typing import Literal as OneOf
+
+from netinspect.kept.places import Places
+from netinspect.kept.question import HARMLESS_VARIABLES
+from netinspect.kept.witness import Witness
+from netinspect.records.base import record
+
+_MAXIMUM_BYTES = 64 * 2**20
+"""Of all files together: to hash them shall cost far less than to look anew."""
+
+_MAXIMUM_ENTRIES = 20_000
+"""Of a folder."""
+
+_TOO_MANY = "too many"
+
+_STARTERS = ("sitecustomize", "usercustomize", "__main__", "__mp_main__")
+"""Modules that Python imports itself, before anything else could."""
+
+_MAIN = re.compile(rb"""^if __name__\s*==\s*["']__main__["']\s*:.*\n(?:[ \t].*\n?|\n)*""", re.MULTILINE)
+"""What is run as a script only."""
+
+_UNSEEN = {
+    "asks what files there are": (
+        r"exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount samefile "
+        r"getsize getmtime getctime getatime stat\( lstat fstat statvfs access\( disk_usage readlink "
+        r"which\( import\s+which dir_fd"
+    ),
+    "asks for the time": (
+        r"datetime time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time gmtime "
+        r"localtime strftime timeit import\s+time from\s+time time\.time"
+    ),
+    "draws random numbers that no seed sets": (
+        r"urandom SystemRandom import\s+secrets from\s+secrets secrets\. uuid1 uuid4 default_rng "
+        r"RandomState getrandom seed\(\) Random\(\)"
+    ),
+    "asks for the state of the process or the machine": (
+        r"getpid getppid getlogin getuser getuid geteuid getloadavg psutil pynvml import\s+resource "
+        r"getrusage mem_get_info memory_allocated sysconf get_terminal_size isatty argv stdin "
+        r"orig_argv gethostname"
+    ),
+    "runs compiled code, or has it read files": (
+        r"ctypes cffi cpp_extension load_library safetensors safe_open from_pretrained from_file h5py "
+        r"cv2 lmdb pyarrow tensorstore torchaudio soundfile memfd_create"
+    ),
+    "watches or replaces how Python works": r"addaudithook settrace setprofile meta_path path_hooks",
+    "reads a variable that differs between terminals": " ".join(
+        rf"""["']{name}["']""" for name in sorted(HARMLESS_VARIABLES)
+    ),
+}
+"""What user's code can find out without a trace, by the words that it would have to use."""
+
+
+@record
+class File:
+    """One file of the user's."""
+
+    path: str
+    real: str
+    """Where it is, all links followed."""
+
+    digest: str
+    """Of its content; empty where there was no file."""
+
+
+@record
+class Folder:
+    """One folder that was listed, or in which imports were searched."""
+
+    path: str
+    kind: OneOf["all", "importable", "installed"]
+    """Which of its entries count."""
+
+    digest: str
+
+
+@record
+class Package:
+    """The files that were imported from one folder of installed packages."""
+
+    root: str
+    files: tuple[str, ...]
+    digest: str
+    """Of their times and sizes."""
+
+
+@record
+class Evidence:
+    """All that a look rests on beside its key."""
+
+    files: tuple[File, ...]
+    folders: tuple[Folder, ...]
+    packages: tuple[Package, ...]
+
+    def holds(self) -> bool:
+        """Whether everything is as it was."""
+        return (
+            all(_list_digest(each.path, each.kind) == each.digest for each in self.folders)
+            and all(_state_digest(each.root, each.files) == each.digest for each in self.packages)
+            and all(_is_unchanged(each) for each in self.files)
+        )
+
+
+class Unfit(Exception):
+    """A look cannot be kept; the message tells why."""
+
+
+def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
+    """Collect what a look rests on, after it is over.
+
+    Args:
+        witness: What was seen of it.
+        extra: Paths of files that it rests on in any case, such as the target.
+
+    Raises:
+        Unfit: It rests on something that cannot be checked later, or something has changed already.
+    """
+    for reason in witness.refusals:
+        raise Unfit(reason)
+    extra = [os.path.abspath(path) for path in extra]
+    places = Places(own=tuple({os.getcwd(), *map(os.path.dirname, extra)}))
+    files, installed, searched = _modules(witness, places)
+    files += extra
+    files += [path for path in witness.opened if places.owner(path) == "user"]
+    folders = [Folder(path=path, kind="importable", digest="") for path in searched]
+    folders += [Folder(path=path, kind="installed", digest="") for path in places.installed]
+    folders += [
+        Folder(path=path, kind="all", digest="")
+        for path in witness.listed
+        if places.owner(path + os.sep) == "user"
+    ]
+    evidence = Evidence(
+        files=tuple(_read_files(dict.fromkeys(files), witness.started, places)),
+        folders=tuple(
+            Folder(path=each.path, kind=each.kind, digest=_list_digest(each.path, each.kind))
+            for each in dict.fromkeys(folders)
+        ),
+        packages=tuple(_packages(installed, places, witness.started)),
+    )
+    for each in evidence.folders:
+        if each.digest == _TOO_MANY:
+            raise Unfit(f"{each.path} holds a great many entries")
+    return evidence
+
+
+def strangers(places: Places) -> list[str]:
+    """Name the modules of the user's that are imported already, and so may not be what is on disk."""
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if name not in _STARTERS
+        and (file := getattr(module, "__file__", None))
+        and os.path.isabs(file)
+        and places.owner(file) == "user"
+    ]
+
+
+def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], list[str]]:
+    """Find the files of all modules, the user's and installed ones, and where imports are searched."""
+    users: list[str] = []
+    installed: list[str] = []
+    searched = [os.path.abspath(entry) for entry in sys.path]
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and os.path.isabs(file):
+            owner = places.owner(file)
+            if owner == "installed":
+                installed.append(file)
+            elif owner != "python":
+                users.append(file)
+                if owner == "user" and name not in _STARTERS and not _is_source(file):
+                    raise Unfit(f"{file} is no source file")
+                if (
+                    owner == "user"
+                    and name not in _STARTERS
+                    and witness.preloaded.get(name) == id(module)
+                ):
+                    raise Unfit(f"{name} was imported before")
+        try:
+            searched += [os.path.abspath(entry) for entry in getattr(module, "__path__", None) or ()]
+        except Exception:  # an object that only poses as a module
+            continue
+    searched = [path for path in dict.fromkeys(searched) if places.owner(path + os.sep) == "user"]
+    return users, installed, searched
+
+
+def _is_source(file: str) -> bool:
+    return file.endswith(".py") and os.path.isfile(file)
+
+
+def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[File]:
+    left = _MAXIMUM_BYTES
+    reals: dict[str, str] = {}
+    starter = getattr(sys.modules.get("__main__"), "__file__", None)
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            yield File(path=path, real="", digest="")
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            if stat.S_ISDIR(status.st_mode):
+                continue  # it could not be read, and still cannot
+            raise Unfit(f"{path} is no regular file")
+        _check_age(path, status, started)
+        left -= status.st_size
+        if left < 0:
+            raise Unfit("it reads a great deal")
+        with open(path, "rb") as file:
+            content = file.read()
+        if path.endswith(".py") and path != starter and places.owner(path) == "user":
+            _check_words(path, content)
+        yield File(path=path, real=_real(path, reals), digest=hashlib.sha256(content).hexdigest())
+
+
+def _check_age(path: str, status: os.stat_result, started: int) -> None:
+    """Refuse what may have changed since the look began: it may have seen what was there before."""
+    if max(status.st_mtime_ns, status.st_ctime_ns) >= started:
+        raise Unfit(f"{path} has just been changed")
+
+
+def _check_words(path: str, content: bytes) -> None:
+    if (found := _word_pattern().search(_MAIN.sub(b"", content))) is not None:
+        word = found[0]
+        for reason, words in _UNSEEN.items():
+            if re.fullmatch(_alternatives(words), word):
+                raise Unfit(f"{os.path.basename(path)} {reason} ({word.decode()})")
+
+
+def _alternatives(words: str) -> bytes:
+    # A word alone; one that ends in a bracket or a dot may be followed by anything.
+    return rb"(?:(?<!\w)(?:" + "|".join(words.split()).encode() + rb")(?:(?<!\w)|(?!\w)))"
+
+
+def _word_pattern() -> re.Pattern[bytes]:
+    return re.compile(b"|".join(map(_alternatives, _UNSEEN.values())))
+
+
+def _is_unchanged(file: File) -> bool:
+    try:
+        status = os.stat(file.path)
+    except OSError:
+        return not file.digest
+    if not file.digest or not stat.S_ISREG(status.st_mode) or status.st_size > _MAXIMUM_BYTES:
+        return False
+    with open(file.path, "rb") as opened:
+        content = opened.read(_MAXIMUM_BYTES + 1)
+    return hashlib.sha256(content).hexdigest() == file.digest and _real(file.path, _reals) == file.real
+
+
+_reals: dict[str, str] = {}
+
+
+def _real(path: str, known: dict[str, str]) -> str:
+    """Follow all links; those of folders once for all files in them."""
+    folder, name = os.path.split(path)
+    if folder not in known:
+        known[folder] = os.path.realpath(folder)
+    return os.path.realpath(path) if os.path.islink(path) else os.path.join(known[folder], name)
+
+
+def _packages(paths: Iterable[str], places: Places, started: int) -> Iterable[Package]:
+    by_root: dict[str, list[str]] = {}
+    for path in sorted(set(paths)):
+        by_root.setdefault(places.root(path), []).append(path)
+    for root, members in by_root.items():
+        files = tuple(path.removeprefix(root) for path in members)
+        yield Package(root=root, files=files, digest=_state_digest(root, files, started))
+
+
+def _state_digest(root: str, files: Iterable[str], started: int | None = None) -> str:
+    """Sum up the times and sizes of installed files: whoever writes to one changes its times."""
+    total = hashlib.sha256()
+    for file in files:
+        try:
+            status = os.stat(root + file)
+        except OSError:
+            total.update(b"absent;")
+            continue
+        if started is not None:
+            _check_age(root + file, status, started)
+        total.update(b"%d %d %d;" % (status.st_mtime_ns, status.st_ctime_ns, status.st_size))
+    return total.hexdigest()
+
+
+def _list_digest(folder: str, kind: str) -> str:
+    """Sum up the entries of a folder that count."""
+    try:
+        with os.scandir(folder) as entries:
+            found = []
+            for entry in entries:
+                if (spelled := _spell_entry(entry, kind)) is not None:
+                    found.append(spelled)
+                if len(found) > _MAXIMUM_ENTRIES:
+                    return _TOO_MANY
+    except OSError as error:
+        return f"error {error.errno}"
+    text = "\0".join(sorted(found))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _metadata_state(path: str) -> str:
+    for each in (f"{path}/METADATA", f"{path}/PKG-INFO", path):
+        try:
+            status = os.stat(each)
+        except OSError:
+            continue
+        return f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_size}"
+    return "absent"
+
+
+_SUFFIXES = (*importlib.machinery.all_suffixes(), ".zip", ".egg")
+
+
+def _spell_entry(entry: os.DirEntry[str], kind: str) -> str | None:
+    name = entry.name
+    if name == "__pycache__":
+        return None
+    is_folder = entry.is_dir()
+    if kind == "all":
+        return f"{name}/" if is_folder else name
+    if kind == "installed" and name.endswith((".dist-info", ".egg-info", ".pth", ".egg-link")):
+        return f"{name} {_metadata_state(entry.path)}"
+    if is_folder:
+        if not name.isidentifier():
+            return None
+        if kind == "installed":
+            return f"{name}/"
+        # Without such a file, it comes after every module and package of the same name.
+        package = any(os.path.isfile(os.path.join(entry.path, f"__init__{each}")) for each in _SUFFIXES)
+        return f"{name}/{'__init__' if package else ''}"
+    return name if name.endswith(_SUFFIXES) else None
