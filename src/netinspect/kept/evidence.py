@@ -329,7 +329,7 @@ def _spell_entry(entry: os.DirEntry[str], kind: str) -> str | None:
     is_folder = entry.is_dir()
     if kind == "all":
         return f"{name}/" if is_folder else name
-    if kind == "installed" and name.endswith((".dist-info", ".egg-info", ".pth", ".egg-link")):
+    if name.endswith((".dist-info", ".egg-info", ".pth", ".egg-link")):
         return f"{name} {_metadata_state(entry.path)}"
     if is_folder:
         if not name.isidentifier():

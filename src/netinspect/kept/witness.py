@@ -21,6 +21,7 @@ _LONGEST_SAYING = 64 * 1024
 _WRITES = frozenset("wax+")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _IMPORTER = "<frozen importlib"
+_METADATA = os.path.join(os.path.dirname(os.__file__), "importlib", "metadata")
 
 _RULED_OUT = {
     "it starts another process": (
@@ -114,7 +115,7 @@ class Witness:
         path = arguments[0] if arguments[0] is not None else "."
         if isinstance(path, int):
             self.refuse("it lists a folder by its descriptor")
-        elif not sys._getframe(3).f_code.co_filename.startswith(_IMPORTER):
+        elif not _is_import_system(sys._getframe(3).f_code.co_filename):
             self.listed[os.path.abspath(os.fsdecode(path))] = None
 
     def _note_library(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -139,6 +140,11 @@ class Witness:
                 return True
             frame = frame.f_back
         return False
+
+
+def _is_import_system(file: str) -> bool:
+    """Whether a file searches `sys.path`, for modules or metadata: that is watched in any case."""
+    return file.startswith(_IMPORTER) or file.startswith(_METADATA)
 
 
 class _Heard:
