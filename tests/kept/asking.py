@@ -39,6 +39,11 @@ from torch import nn
 import helper
 from pkg.sub import WIDTH
 
+try:
+    from extras.more import WIDTH
+except ImportError:
+    pass
+
 HERE = Path(__file__).parent
 EXAMPLE_INPUTS = ("x=2x8",)
 

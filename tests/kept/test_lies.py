@@ -107,6 +107,7 @@ CHANGES = {
     "a package of a folder that was none": made("empty/__init__.py"),
     "a compiled module that would hide one": made("helper.so"),
     "a package that would hide a module of a package": made("pkg/sub/__init__.py"),
+    "a folder that an import did not find": made("extras/more.py", "WIDTH = 5\n"),
     "an installed package edited in place": edited("site-packages/mylib/__init__.py", "0", "7"),
     "an installed package of another version": moved(
         "site-packages/mylib-1.0.dist-info", "site-packages/mylib-2.0.dist-info"
@@ -117,7 +118,9 @@ CHANGES = {
 }
 
 UNDONE_BY_CONTENT = {
-    name for name in CHANGES if "installed" not in name and "version" not in name and name != "a path file"
+    name
+    for name in CHANGES
+    if "installed" not in name and "version" not in name and name != "a path file"
 }
 """Where the content counts, and not the times; what is back is as before."""
 
@@ -207,13 +210,13 @@ def test_times_alone_do_not_count(ask_again: Asker) -> None:
 
 
 def test_what_nobody_would_import_does_not_count(ask_again: Asker) -> None:
-    for name in ("out.txt", "report.md", "saved.json", "with-dash/x.txt"):
+    for name in ("out.txt", "report.md", "saved.json", "with-dash/x.txt", "outputs/x.txt"):
         with made(name)(ask_again.folder):  # type: ignore[attr-defined]
             assert ask_again.is_answered(*WORDS)
 
 
 def test_the_new_truth_is_told(tmp_path: Path) -> None:
-    """The same size and time, in the model's file and in what it reads: Python's bytecode is not asked."""
+    """The same size and time, in the model's file and in what it reads: bytecode is not trusted."""
     ask = make_project(tmp_path)
     show = ("params", "net.py:Net", "--format", "plain", "--columns", "name,shape")
     first = ask(*show)

@@ -9,6 +9,8 @@ import re
 import stat
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 from typing import Literal as OneOf
 
 from netinspect.kept.places import Places
@@ -101,11 +103,15 @@ class Evidence:
     files: tuple[File, ...]
     folders: tuple[Folder, ...]
     packages: tuple[Package, ...]
+    sought: tuple[str, ...]
+    """Names that a folder without an `__init__.py` would be taken for: they were not found, or are such
+    folders themselves."""
 
     def holds(self) -> bool:
         """Whether everything is as it was."""
+        sought = frozenset(self.sought)
         return (
-            all(_list_digest(each.path, each.kind) == each.digest for each in self.folders)
+            all(_list_digest(each.path, each.kind, sought) == each.digest for each in self.folders)
             and all(_state_digest(each.root, each.files) == each.digest for each in self.packages)
             and all(_is_unchanged(each) for each in self.files)
         )
@@ -139,13 +145,15 @@ def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
         for path in witness.listed
         if places.owner(path + os.sep) == "user"
     ]
+    sought = _sought(witness)
     evidence = Evidence(
         files=tuple(_read_files(dict.fromkeys(files), witness.started, places)),
         folders=tuple(
-            Folder(path=each.path, kind=each.kind, digest=_list_digest(each.path, each.kind))
+            replace(each, digest=_list_digest(each.path, each.kind, sought))
             for each in dict.fromkeys(folders)
         ),
         packages=tuple(_packages(installed, places, witness.started)),
+        sought=tuple(sorted(sought)),
     )
     for each in evidence.folders:
         if each.digest == _TOO_MANY:
@@ -159,10 +167,25 @@ def strangers(places: Places) -> list[str]:
         name
         for name, module in list(sys.modules.items())
         if name not in _STARTERS
-        and (file := getattr(module, "__file__", None))
+        and isinstance(file := _own(module, "__file__"), str)
         and os.path.isabs(file)
         and places.owner(file) == "user"
     ]
+
+
+def _own(module: object, name: str) -> Any:
+    """An attribute that a module really has; some make up others, or import things for that."""
+    return getattr(module, "__dict__", {}).get(name)
+
+
+def _sought(witness: Witness) -> frozenset[str]:
+    names = [name for name in witness.sought if name not in sys.modules]
+    names += [
+        name
+        for name, module in list(sys.modules.items())
+        if _own(module, "__path__") is not None and _own(module, "__file__") is None
+    ]
+    return frozenset(name.rpartition(".")[2] for name in names)
 
 
 def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], list[str]]:
@@ -171,7 +194,7 @@ def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], li
     installed: list[str] = []
     searched = [os.path.abspath(entry) for entry in sys.path]
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
+        file = _own(module, "__file__")
         if isinstance(file, str) and os.path.isabs(file):
             owner = places.owner(file)
             if owner == "installed":
@@ -187,7 +210,7 @@ def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], li
                 ):
                     raise Unfit(f"{name} was imported before")
         try:
-            searched += [os.path.abspath(entry) for entry in getattr(module, "__path__", None) or ()]
+            searched += [os.path.abspath(entry) for entry in _own(module, "__path__") or ()]
         except Exception:  # an object that only poses as a module
             continue
     searched = [path for path in dict.fromkeys(searched) if places.owner(path + os.sep) == "user"]
@@ -293,13 +316,13 @@ def _state_digest(root: str, files: Iterable[str], started: int | None = None) -
     return total.hexdigest()
 
 
-def _list_digest(folder: str, kind: str) -> str:
+def _list_digest(folder: str, kind: str, sought: frozenset[str]) -> str:
     """Sum up the entries of a folder that count."""
     try:
         with os.scandir(folder) as entries:
             found = []
             for entry in entries:
-                if (spelled := _spell_entry(entry, kind)) is not None:
+                if (spelled := _spell_entry(entry, kind, sought)) is not None:
                     found.append(spelled)
                 if len(found) > _MAXIMUM_ENTRIES:
                     return _TOO_MANY
@@ -322,7 +345,7 @@ def _metadata_state(path: str) -> str:
 _SUFFIXES = (*importlib.machinery.all_suffixes(), ".zip", ".egg")
 
 
-def _spell_entry(entry: os.DirEntry[str], kind: str) -> str | None:
+def _spell_entry(entry: os.DirEntry[str], kind: str, sought: frozenset[str]) -> str | None:
     name = entry.name
     if name == "__pycache__":
         return None
@@ -331,12 +354,13 @@ def _spell_entry(entry: os.DirEntry[str], kind: str) -> str | None:
         return f"{name}/" if is_folder else name
     if name.endswith((".dist-info", ".egg-info", ".pth", ".egg-link")):
         return f"{name} {_metadata_state(entry.path)}"
-    if is_folder:
-        if not name.isidentifier():
-            return None
-        if kind == "installed":
-            return f"{name}/"
-        # Without such a file, it comes after every module and package of the same name.
-        package = any(os.path.isfile(os.path.join(entry.path, f"__init__{each}")) for each in _SUFFIXES)
-        return f"{name}/{'__init__' if package else ''}"
-    return name if name.endswith(_SUFFIXES) else None
+    if not is_folder:
+        return name if name.endswith(_SUFFIXES) else None
+    if not name.isidentifier():
+        return None
+    if kind == "installed" or any(
+        os.path.isfile(os.path.join(entry.path, f"__init__{each}")) for each in _SUFFIXES
+    ):
+        return f"{name}/"
+    # Any module or package of the same name comes before a folder that is no package.
+    return f"{name}:" if name in sought else None

@@ -61,6 +61,9 @@ class Witness:
         self.listed: dict[str, None] = {}
         """Absolute paths of the folders that were listed, but by the import system."""
 
+        self.sought: dict[str, None] = {}
+        """Dotted names of the modules that were looked for, found or not."""
+
         self.refusals: dict[str, None] = {}
         """Why this look cannot be kept; empty if it can."""
 
@@ -68,6 +71,7 @@ class Witness:
         self._length = 0
         self._handlers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
             "open": self._note_open,
+            "import": self._note_import,
             "os.listdir": self._note_listing,
             "os.scandir": self._note_listing,
             "ctypes.dlopen": self._note_library,
@@ -110,6 +114,9 @@ class Witness:
             self._refuse_if_asked("os.rename", arguments)
         else:
             self.opened[path] = None
+
+    def _note_import(self, event: str, arguments: tuple[Any, ...]) -> None:
+        self.sought[arguments[0]] = None
 
     def _note_listing(self, event: str, arguments: tuple[Any, ...]) -> None:
         path = arguments[0] if arguments[0] is not None else "."
