@@ -57,7 +57,6 @@ REFUSED = {
     "import ctypes\nctypes.CDLL(None)": "runs compiled code",
     "from safetensors.torch import load_file": "has it read files (safetensors)",
     "import os\nwide = os.environ.get('COLUMNS')": "differs between terminals",
-    "import sys\nsys.setprofile(None)": "how Python works (setprofile)",
     "open('pipe', 'rb', opener=lambda *_: 0)": "no regular file",
     "print('x' * 100_000)": "prints a great deal",
     "open('huge.bin', 'rb').read(1)": "reads a great deal",

@@ -15,7 +15,6 @@ from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
 from netinspect.errors import ForwardError
 from netinspect.files import write_whole
-from netinspect.kept.looks import LookCache
 
 if TYPE_CHECKING:
     from netinspect.records.reports.common import Diagnosis
@@ -51,6 +50,8 @@ def look(
     Raises:
         ForwardError: The model ended the program.
     """
+    from netinspect.kept.looks import LookCache
+
     style_for(output)  # a mistake in what is to come out shall not wait for a long forward
     settings = SETTINGS.get()
     inputs = model.input or []

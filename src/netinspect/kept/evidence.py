@@ -55,7 +55,6 @@ _UNSEEN = {
         r"ctypes cffi cpp_extension load_library safetensors safe_open from_pretrained from_file h5py "
         r"cv2 lmdb pyarrow tensorstore torchaudio soundfile memfd_create"
     ),
-    "watches or replaces how Python works": r"addaudithook settrace setprofile meta_path path_hooks",
     "reads a variable that differs between terminals": " ".join(
         rf"""["']{name}["']""" for name in sorted(HARMLESS_VARIABLES)
     ),
@@ -224,7 +223,7 @@ def _is_source(file: str) -> bool:
 def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[File]:
     left = _MAXIMUM_BYTES
     reals: dict[str, str] = {}
-    starter = getattr(sys.modules.get("__main__"), "__file__", None)
+    starters = {_own(sys.modules.get(name), "__file__") for name in _STARTERS}
     for path in paths:
         try:
             status = os.stat(path)
@@ -241,7 +240,7 @@ def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[
             raise Unfit("it reads a great deal")
         with open(path, "rb") as file:
             content = file.read()
-        if path.endswith(".py") and path != starter and places.owner(path) == "user":
+        if path.endswith(".py") and path not in starters and places.owner(path) == "user":
             _check_words(path, content)
         yield File(path=path, real=_real(path, reals), digest=hashlib.sha256(content).hexdigest())
 
