@@ -27,7 +27,7 @@ ALLOWED = {
     "api": {"files", "analyze", "render", "kept", "loading", "sources", *BASE},
     "loading": {"kept", "look", "render", "sources", "inputs", "observe", *BASE},
     # The search for inputs tells how long it may take: a look that ran out of time is not kept.
-    "kept": {"look", "inputs", *BASE},
+    "kept": {"look", "inputs", "sources", *BASE},
     "look": {"sources", "inputs", "observe", *BASE},
     "config": BASE,
     "files": BASE,

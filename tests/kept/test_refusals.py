@@ -109,6 +109,29 @@ def test_what_can_be_checked_is_kept(tmp_path: Path, text: str) -> None:
     assert {str(tmp_path / name) for name in ("net.py", *KEPT[text])} <= set(files)
 
 
+def test_bytecode_of_another_text_is_not_trusted(tmp_path: Path) -> None:
+    """Python runs it where the source has the same time and size: then nobody can tell what ran."""
+    beside = tmp_path / "beside.py"
+    beside.write_text("WIDTH = 3\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-c", JUDGE, "net.py"]
+    (tmp_path / "net.py").write_text("import beside\n", encoding="utf-8")
+
+    def told() -> str:
+        run = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return run.stdout
+
+    assert "beside.py" in told()
+    assert list(tmp_path.glob("__pycache__/beside.*.pyc"))
+    assert "beside.py" in told()
+    times = beside.stat()
+    beside.write_text("WIDTH = 4\n", encoding="utf-8")
+    os.utime(beside, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert "has changed since its bytecode was written" in told()
+
+
 def test_the_reason_is_told(tmp_path: Path) -> None:
     text = (
         "import time\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.machinery
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -14,9 +13,10 @@ from typing import Any
 from typing import Literal as OneOf
 
 from netinspect.kept.places import Places
-from netinspect.kept.question import HARMLESS_VARIABLES
+from netinspect.kept.unseen import tells_of_unseen
 from netinspect.kept.witness import Witness
 from netinspect.records.base import record
+from netinspect.sources.imports import SourceLoader
 
 _MAXIMUM_BYTES = 64 * 2**20
 """Of all files together: to hash them shall cost far less than to look anew."""
@@ -28,38 +28,6 @@ _TOO_MANY = "too many"
 
 _STARTERS = ("sitecustomize", "usercustomize", "__main__", "__mp_main__")
 """Modules that Python imports itself, before anything else could."""
-
-_MAIN = re.compile(rb"""^if __name__\s*==\s*["']__main__["']\s*:.*\n(?:[ \t].*\n?|\n)*""", re.MULTILINE)
-"""What is run as a script only."""
-
-_UNSEEN = {
-    "asks what files there are": (
-        r"exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount samefile "
-        r"getsize getmtime getctime getatime stat\( lstat fstat statvfs access\( disk_usage readlink "
-        r"which\( import\s+which dir_fd"
-    ),
-    "asks for the time": (
-        r"datetime time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time gmtime "
-        r"localtime strftime timeit import\s+time from\s+time time\.time"
-    ),
-    "draws random numbers that no seed sets": (
-        r"urandom SystemRandom import\s+secrets from\s+secrets secrets\. uuid1 uuid4 default_rng "
-        r"RandomState getrandom seed\(\) Random\(\)"
-    ),
-    "asks for the state of the process or the machine": (
-        r"getpid getppid getlogin getuser getuid geteuid getloadavg psutil pynvml import\s+resource "
-        r"getrusage mem_get_info memory_allocated sysconf get_terminal_size isatty argv stdin "
-        r"orig_argv gethostname"
-    ),
-    "runs compiled code, or has it read files": (
-        r"ctypes cffi cpp_extension load_library safetensors safe_open from_pretrained from_file h5py "
-        r"cv2 lmdb pyarrow tensorstore torchaudio soundfile memfd_create"
-    ),
-    "reads a variable that differs between terminals": " ".join(
-        rf"""["']{name}["']""" for name in sorted(HARMLESS_VARIABLES)
-    ),
-}
-"""What user's code can find out without a trace, by the words that it would have to use."""
 
 
 @record
@@ -208,6 +176,8 @@ def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], li
                     and witness.preloaded.get(name) == id(module)
                 ):
                     raise Unfit(f"{name} was imported before")
+                if owner == "user" and _has_stale_bytecode(module, file):
+                    raise Unfit(f"{file} has changed since its bytecode was written")
         try:
             searched += [os.path.abspath(entry) for entry in _own(module, "__path__") or ()]
         except Exception:  # an object that only poses as a module
@@ -218,6 +188,28 @@ def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], li
 
 def _is_source(file: str) -> bool:
     return file.endswith(".py") and os.path.isfile(file)
+
+
+def _has_stale_bytecode(module: object, file: str) -> bool:
+    """Whether Python may have run bytecode of what a file held before.
+
+    It takes any that tells the time and size of the source, which are soon made the same again.
+    """
+    specification = _own(module, "__spec__")
+    cached = getattr(specification, "cached", None)
+    if not isinstance(cached, str) or isinstance(specification.loader, SourceLoader):
+        return False
+    try:
+        source, bytecode = os.stat(file), os.stat(cached)
+        with open(cached, "rb") as opened:
+            head = opened.read(16)
+    except OSError:
+        return False
+    if bytecode.st_mtime_ns >= source.st_ctime_ns:
+        return False
+    told = tuple(int.from_bytes(head[start : start + 4], "little") for start in (4, 8, 12))
+    here = (0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
+    return told[0] == 1 or told == here
 
 
 def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[File]:
@@ -234,14 +226,17 @@ def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[
             if stat.S_ISDIR(status.st_mode):
                 continue  # it could not be read, and still cannot
             raise Unfit(f"{path} is no regular file")
-        _check_age(path, status, started)
         left -= status.st_size
         if left < 0:
             raise Unfit("it reads a great deal")
         with open(path, "rb") as file:
             content = file.read()
+        # After it was read: what is written from now on shows when the digest is compared.
+        _check_age(path, os.stat(path), started)
         if path.endswith(".py") and path not in starters and places.owner(path) == "user":
-            _check_words(path, content)
+            reason = tells_of_unseen(content)
+            if reason is not None:
+                raise Unfit(f"{os.path.basename(path)} {reason}")
         yield File(path=path, real=_real(path, reals), digest=hashlib.sha256(content).hexdigest())
 
 
@@ -249,23 +244,6 @@ def _check_age(path: str, status: os.stat_result, started: int) -> None:
     """Refuse what may have changed since the look began: it may have seen what was there before."""
     if max(status.st_mtime_ns, status.st_ctime_ns) >= started:
         raise Unfit(f"{path} has just been changed")
-
-
-def _check_words(path: str, content: bytes) -> None:
-    if (found := _word_pattern().search(_MAIN.sub(b"", content))) is not None:
-        word = found[0]
-        for reason, words in _UNSEEN.items():
-            if re.fullmatch(_alternatives(words), word):
-                raise Unfit(f"{os.path.basename(path)} {reason} ({word.decode()})")
-
-
-def _alternatives(words: str) -> bytes:
-    # A word alone; one that ends in a bracket or a dot may be followed by anything.
-    return rb"(?:(?<!\w)(?:" + "|".join(words.split()).encode() + rb")(?:(?<!\w)|(?!\w)))"
-
-
-def _word_pattern() -> re.Pattern[bytes]:
-    return re.compile(b"|".join(map(_alternatives, _UNSEEN.values())))
 
 
 def _is_unchanged(file: File) -> bool:

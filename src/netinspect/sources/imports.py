@@ -62,7 +62,7 @@ def _import_alone(path: Path, folder: str) -> ModuleType:
     return module
 
 
-class _SourceLoader(SourceFileLoader):
+class SourceLoader(SourceFileLoader):
     """Compiles the source as it is: Python takes bytecode for that of the same time and size."""
 
     def path_stats(self, path: Any) -> Mapping[str, Any]:
@@ -73,7 +73,7 @@ class _SourceLoader(SourceFileLoader):
 def _specify(name: str, path: Path) -> ModuleSpec | None:
     if path.suffix != ".py":
         return importlib.util.spec_from_file_location(name, path)
-    return importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
+    return importlib.util.spec_from_file_location(name, path, loader=SourceLoader(name, str(path)))
 
 
 _siblings: dict[str, set[str]] = {}
