@@ -230,6 +230,46 @@ def test_the_new_truth_is_told(tmp_path: Path) -> None:
     assert "4" in second.out
 
 
+def test_files_of_inputs_count(tmp_path: Path) -> None:
+    """Compiled code reads some of them, and Python is not told."""
+    import torch
+    from safetensors.torch import save_file
+
+    ask = Asker(tmp_path, tmp_path / "home")
+    file = tmp_path / "x.safetensors"
+    save_file({"x": torch.zeros(4, 1, 28, 28)}, file)
+    words = ("summary", "mlp", "--input-file", "x.safetensors")
+    first = ask(*words)
+    assert first.code == 0, first.err
+    assert ask.is_answered(*words)
+    save_file({"x": torch.ones(4, 1, 28, 28)}, file)
+    assert not ask.is_answered(*words)
+
+
+def test_a_package_of_the_users_counts(tmp_path: Path) -> None:
+    """It is found in the current folder, and what makes its inputs is its own affair too."""
+    net = (
+        "from torch import nn\n\nfrom own.widths import WIDTH\n\n\ndef make():\n"
+        "    return nn.Linear(8, WIDTH)\n"
+    )
+    files = {
+        "own/__init__.py": "",
+        "own/widths.py": "WIDTH = 3\n",
+        "own/net.py": net,
+        "data.py": "import torch\n\n\ndef inputs():\n    return torch.zeros(2, 8)\n",
+    }
+    write(tmp_path, files)
+    ask = Asker(tmp_path, tmp_path / "home")
+    words = ("summary", "own.net:make", "--inputs-from", "data.py:inputs")
+    first = ask(*words)
+    assert first.code == 0, first.err
+    for name in files:
+        assert ask.is_answered(*words)
+        write(tmp_path, {name: files[name] + "# changed\n"})
+        assert not ask.is_answered(*words), name
+        write(tmp_path, files)
+
+
 def test_ours_and_the_samples_count_where_they_are_edited(tmp_path: Path) -> None:
     """A checkout of netinspect is made of files like the user's own."""
     root = Path(__file__).parents[2]

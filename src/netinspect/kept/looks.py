@@ -44,11 +44,18 @@ class LookCache:
             look: Looks, and keeps the source of the classes in the trace.
         """
         self.outcome, self.said = "", ""
-        own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(question.place))})
-        if "torch" in sys.modules or strangers(Places(own)) or (store := find_store()) is None:
+        try:
+            own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(question.place))})
+            around = surroundings()
+        except OSError:
+            self.outcome = "the cache was not asked: there is no current folder"
+            return look()
+        if "torch" in sys.modules or strangers(Places(own)):
             self.outcome = "the cache was not asked: this process has imported things before"
             return look()
-        around = surroundings()
+        if (store := find_store()) is None:
+            self.outcome = "the cache was not asked: there is no home for it"
+            return look()
         if (found := self._find(store, question, around)) is not None:
             self.outcome = "answered from a kept look (--no-cache looks anew)"
             return found
@@ -82,10 +89,18 @@ class LookCache:
         try:
             if (reason := _unsure(trace, witness)) is not None:
                 raise Unfit(reason)
-            evidence = gather(witness, question.files())
-        except (Unfit, OSError) as error:
+            self._write(store, question, around, trace, witness)
+        except Unfit as error:
             self.outcome = f"the look was not kept: {error}"
-            return
+        except Exception as error:  # a look that cannot be kept, for whatever reason, is as good
+            self.outcome = f"the look was not kept: {type(error).__name__}: {error}"
+        else:
+            self.outcome = "the look was kept"
+
+    def _write(
+        self, store: Store, question: Question, around: str, trace: Trace, witness: Witness
+    ) -> None:
+        evidence = gather(witness, question.files())
         said = "".join(witness.said)
         other = question.without_forward()
         also = other is not None and not said and _is_same_without_forward(trace)
@@ -93,9 +108,7 @@ class LookCache:
         key = question.key(around)
         lines = [json.dumps(to_data(each), separators=(",", ":")) for each in (head, evidence)]
         if not store.write(key, [*lines, dump_trace(trace).rstrip("\n")]):
-            self.outcome = f"the look was not kept: it is too large, or {store.folder} is not to be had"
-            return
-        self.outcome = "the look was kept"
+            raise Unfit(f"it is too large, or {store.folder} is not to be had")
         if also and other is not None:
             store.write(other.key(around), [key])
 

@@ -22,6 +22,7 @@ LIMIT = 256 * 2**20
 """Bytes of all entries; the oldest go first."""
 
 _MAGIC = b"netinspect-cached-look 1 "
+_KEY = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9a-f]{64}\.look")
 _PART = re.compile(r"\.[0-9a-f]{64}\.[0-9]+\.[0-9]+\.[0-9]+\.part")
 _STALE_PART = 3600.0
@@ -37,7 +38,7 @@ class Store:
     def read(self, key: str) -> list[str] | None:
         """Return the lines of an entry; None where there is none, or it is not as it was written."""
         try:
-            if not self._is_private():
+            if not _KEY.fullmatch(key) or not self._is_private():
                 return None
             # Neither a link is followed, nor a pipe waited for.
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

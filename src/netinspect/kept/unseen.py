@@ -18,7 +18,7 @@ _UNSEEN = {
     ),
     "asks for the time": (
         r"datetime time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time gmtime "
-        r"localtime strftime timeit import\s+time from\s+time time\.time"
+        r"localtime strftime asctime clock_gettime timeit import\s+time from\s+time time\.time"
     ),
     "draws random numbers that no seed sets": (
         r"urandom SystemRandom import\s+secrets from\s+secrets secrets\. uuid1 uuid4 default_rng "

@@ -127,7 +127,9 @@ class Witness:
 
     def _note_library(self, event: str, arguments: tuple[Any, ...]) -> None:
         name = os.fsdecode(arguments[0] or "")
-        if os.path.isabs(name) and self.places.owner(name) == "user" and not name.startswith("/usr/"):
+        # A bare name is one of the system's libraries.
+        file = os.path.abspath(name) if os.path.basename(name) != name else ""
+        if file and self.places.owner(file) == "user" and not file.startswith("/usr/"):
             self.refuse("it loads compiled code of its own")
 
     def _refuse_if_asked(self, event: str, arguments: tuple[Any, ...]) -> None:
