@@ -16,7 +16,6 @@ from netinspect.kept.places import Places
 from netinspect.kept.unseen import tells_of_unseen
 from netinspect.kept.witness import Witness
 from netinspect.records.base import record
-from netinspect.sources.imports import SourceLoader
 
 _MAXIMUM_BYTES = 64 * 2**20
 """Of all files together: to hash them shall cost far less than to look anew."""
@@ -195,6 +194,8 @@ def _has_stale_bytecode(module: object, file: str) -> bool:
 
     It takes any that tells the time and size of the source, which are soon made the same again.
     """
+    from netinspect.sources.imports import SourceLoader
+
     specification = _own(module, "__spec__")
     cached = getattr(specification, "cached", None)
     if not isinstance(cached, str) or isinstance(specification.loader, SourceLoader):

@@ -183,8 +183,12 @@ _current: Witness | None = None
 _is_hooked = False
 
 
+_EVENTS = frozenset(("open", "import", "os.listdir", "os.scandir", "ctypes.dlopen", *_REASONS))
+"""What a witness takes up; Python tells of some ten thousand other events in a look."""
+
+
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _current is not None:
+    if _current is not None and event in _EVENTS:
         _current.note(event, arguments)
 
 
