@@ -18,13 +18,21 @@ operators.declare()
 _SPEAKS = ("NETINSPECT_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
 
 
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home for caches that is not the user's."""
+    return tmp_path_factory.mktemp("cache_home")
+
+
 @pytest.fixture(autouse=True)
-def calm_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing of the machine's own settings may show in a result."""
+def calm_environment(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> Iterator[None]:
+    """Nothing of the machine's own settings may show in a result; nor may a former look."""
     for name in list(os.environ):
         if name.startswith(_SPEAKS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
+    monkeypatch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache switch it on
     modules, path = set(sys.modules), list(sys.path)
     yield
     # Files that a test had imported by path must not be found by the next one.

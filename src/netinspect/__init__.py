@@ -15,6 +15,7 @@ from netinspect.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from netinspect.api import View as View
+    from netinspect.api import cache as cache
     from netinspect.api import capture as capture
     from netinspect.api import internals as internals
     from netinspect.api import load as load
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "netinspect.api": (
-        "View", "capture", "internals", "load", "models", "params", "save", "source", "summary",
-        "trace", "tree",
+        "View", "cache", "capture", "internals", "load", "models", "params", "save", "source",
+        "summary", "trace", "tree",
     ),
     "netinspect.errors": (
         "ForwardError", "LoadError", "NetinspectError", "SavedTraceError", "UsageError",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from netinspect.errors import LoadError, UsageError
-
 if TYPE_CHECKING:
     from torch import nn
 
+    from netinspect.kept.looks import LookCache
+    from netinspect.records.reports.cache import Cache
     from netinspect.records.reports.internals import Internals
     from netinspect.records.reports.params import Parameters
     from netinspect.records.reports.registry import Report
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from netinspect.records.reports.summary import Summary
     from netinspect.records.reports.tree import Tree
     from netinspect.records.trace import Trace
-    from netinspect.sources.target import Target
 
 R = TypeVar("R", bound="Report", covariant=True)
 
@@ -96,6 +95,7 @@ def load(
     values: bool = False,
     stats: bool = False,
     code: bool = False,
+    cache: bool | LookCache = False,
 ) -> Trace:
     """Look at a model, or read a saved look.
 
@@ -123,77 +123,36 @@ def load(
         values: Keep the tensors as printed.
         stats: Summarise the values of the named tensors.
         code: Keep the source of the classes.
+        cache: Whether a look at a target that was kept on disk may answer, and this one be kept; see
+            docs/cache.md. It serves a process that has imported neither torch nor anything of the
+            user's, as the command line is; others look anew.
 
     Raises:
         LoadError: The target could not be loaded.
         UsageError: The inputs do not fit the model's signature, or cannot be read.
     """
-    from netinspect.inputs.request import InputRequest
-    from netinspect.records.trace import Trace
+    from netinspect.loading import LoadRequest, load_subject
 
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"the seed {seed} is out of range", hint="take one from 0 to 2**63 - 1")
-    if isinstance(subject, Trace):
-        return subject
-    request = InputRequest.parse(tuple(inputs), batch=batch, seed=seed)
-    ways = {
-        "--input": bool(inputs),
-        "--inputs-from": inputs_from is not None,
-        "--input-file": bool(input_files),
-    }
-    if sum(ways.values()) > 1 or (batch is not None and sum(ways.values()) > ways["--input"]):
-        chosen = [name for name, used in ways.items() if used] + ["--batch"] * (batch is not None)
-        raise UsageError(
-            f"inputs come from one place, and {' and '.join(chosen)} were given",
-            hint="leave all but one of them out",
-        )
-    target: Target | None = None
-    if isinstance(subject, (str, os.PathLike)):
-        from netinspect.sources.target import parse_target
-
-        target = parse_target(os.fspath(subject), online=online)
-        if target.kind == "saved":
-            return _read(
-                target,
-                given=any(
-                    (inputs, inputs_from, input_files, args, kwargs, batch, constructor, training)
-                ),
-            )
-    from netinspect.look import LookOptions, look_at_module, look_at_target
-    from netinspect.observe.run import CaptureOptions
-
-    example = None
-    if inputs_from is not None:
-        from netinspect.sources.build import call_function
-        from netinspect.sources.target import parse_target
-
-        example = call_function(parse_target(inputs_from), seed=seed)
-    elif input_files:
-        from netinspect.inputs.files import read_inputs
-
-        example = read_inputs(tuple(input_files))
-    options = LookOptions(
-        request=request,
-        example=example,
+    request = LoadRequest(
         args=args,
         kwargs=kwargs,
+        inputs=tuple(inputs),
+        inputs_from=inputs_from,
+        input_files=tuple(input_files),
+        batch=batch,
+        seed=seed,
+        constructor=constructor or {},
+        online=online,
+        on=on,
         run=run,
         everything=everything,
-        on=on,
-        capture=CaptureOptions(
-            training=training,
-            seed=seed,
-            backward=grad,
-            values=values,
-            statistics=stats,
-            code=code or everything,
-        ),
+        training=training,
+        grad=grad,
+        values=values,
+        stats=stats,
+        code=code,
     )
-    if target is None:
-        return look_at_module(_checked_module(subject), options)
-    from netinspect.sources.build import find_blueprint
-
-    return look_at_target(find_blueprint(target, constructor or {}, seed=seed, online=online), options)
+    return load_subject(subject, request, cache)
 
 
 def save(trace: Trace, file: str | os.PathLike[str]) -> None:
@@ -370,30 +329,12 @@ def models(pattern: str | None = None) -> View[Samples]:
     return View(find_models(pattern))
 
 
-def _read(target: Target, *, given: bool) -> Trace:
-    from netinspect.records.saved import parse_trace
+def cache(*, clear: bool = False) -> View[Cache]:
+    """Show what is kept on disk of former looks, for the command line to answer from.
 
-    if given:
-        raise UsageError(
-            f"{target.text} is a saved trace: it cannot be run again on another input",
-            hint="leave --input, --batch, --arg and --train out, or name the model itself",
-        )
-    try:
-        text = Path(target.place).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LoadError(f"cannot read {target.place}", cause=str(error)) from error
-    return parse_trace(text, name=target.text)
+    Args:
+        clear: Remove all of it.
+    """
+    from netinspect.kept.store import tell_cache
 
-
-def _checked_module(subject: object) -> nn.Module:
-    from torch import nn
-
-    if not isinstance(subject, nn.Module):
-        hint = None
-        if isinstance(subject, type) and issubclass(subject, nn.Module):
-            hint = f"build it first: {subject.__name__}()"
-        raise LoadError(
-            f"cannot look at {type(subject).__name__}: it is no nn.Module, trace or target",
-            hint=hint,
-        )
-    return subject
+    return View(tell_cache(clear=clear))

@@ -41,7 +41,7 @@ _MAXIMUM_REAL = 1_500_000_000
 _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
-_ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
+ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
 _READS = frozenset(name.strip("_") for name in READS) | {"nonzero", "masked_select", "unique"}
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NO_FORWARD = 'missing the required "forward"'
@@ -283,7 +283,7 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         attempts=choice.attempts if choice is not None else (),
     )
     if lane == "hollow" and any(map(_reads_values, trace.steps)):
-        warnings += (_ZEROS,)
+        warnings += (ZEROS,)
     is_given = choice is not None and not choice.attempts and not options.has_values
     if trace.failure is not None and choice is not None and is_given:
         from netinspect.inputs.search import working_inputs

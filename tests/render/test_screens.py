@@ -33,7 +33,7 @@ SCREENS = [
     ("trace --depth 1", "resnet18", 100),
     ("source", "two_inputs", 120),
 ]
-COMMANDS = ["", "summary", "params", "trace", "tree", "source", "internals", "models"]
+COMMANDS = ["", "summary", "params", "trace", "tree", "source", "internals", "models", "cache"]
 
 
 def words_of(command: str, sample: str) -> list[str]:

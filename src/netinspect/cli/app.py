@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from netinspect.cli import internals, models, params, source, summary, trace, tree
+from netinspect.cli import cache, internals, models, params, source, summary, trace, tree
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.options import SETTINGS, expand
 from netinspect.config import Settings, find_settings, read_settings
@@ -24,6 +24,7 @@ COMMANDS: dict[str, ModuleType] = {
     "source": source,
     "internals": internals,
     "models": models,
+    "cache": cache,
 }
 
 _EXIT_CODES = (

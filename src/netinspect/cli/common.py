@@ -50,6 +50,8 @@ def look(
     Raises:
         ForwardError: The model ended the program.
     """
+    from netinspect.kept.looks import LookCache
+
     style_for(output)  # a mistake in what is to come out shall not wait for a long forward
     settings = SETTINGS.get()
     inputs = model.input or []
@@ -61,6 +63,7 @@ def look(
     elif settings.target not in (None, target) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
+    looks = LookCache()
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
         trace = api.load(
@@ -80,6 +83,7 @@ def look(
             values=values,
             stats=stats,
             code=code,
+            cache=looks if model.cache else False,
         )
     if model.explain_input:
         for text in explain_inputs(trace):
@@ -91,6 +95,8 @@ def look(
             f"looked at {target} in {seconds:.2f} s: torch {versions.torch}, Python "
             f"{versions.python}, {trace.lane} tensors, seed {trace.seed}"
         )
+        if looks.outcome:
+            say(looks.outcome)
         for warning in trace.warnings:
             say(f"note: {warning}")
     if model.save is not None:

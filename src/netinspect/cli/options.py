@@ -192,6 +192,15 @@ class ModelOptions:
         bool,
         typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=_INPUT),
     ] = False
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache",
+            envvar="NETINSPECT_CACHE",
+            help="Answer from a look kept on disk where nothing has changed since, and keep this one.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = True
     save: Annotated[
         Path | None,
         typer.Option(

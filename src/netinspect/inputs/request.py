@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect.errors import UsageError
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.records.base import record
 
@@ -30,3 +31,20 @@ class InputRequest:
             UsageError: One of them does not follow the grammar.
         """
         return cls(specs=tuple(parse_spec(text) for text in specs), batch=batch, seed=seed)
+
+
+def check_sources(**given: bool) -> None:
+    """Make sure that inputs come from one place; a batch goes with specs only.
+
+    Args:
+        given: Whether each of `input`, `inputs_from`, `input_file` and `batch` was.
+
+    Raises:
+        UsageError: They come from several.
+    """
+    chosen = [f"--{name.replace('_', '-')}" for name, used in given.items() if used]
+    if len(chosen) > 1 and chosen != ["--input", "--batch"]:
+        raise UsageError(
+            f"inputs come from one place, and {' and '.join(chosen)} were given",
+            hint="leave all but one of them out",
+        )

@@ -20,7 +20,7 @@ from netinspect.observe.guest import guest
 from netinspect.observe.run import run_forward
 from netinspect.records.trace import Trace
 
-_SECONDS = 6.0
+SECONDS = 6.0
 _FARTHEST = 32
 """How far from the given size to look."""
 
@@ -59,7 +59,7 @@ def working_inputs(
     name = trace.steps[failure.step].name
     if name not in _SIZE_DEPENDENT and not name.startswith(_SIZE_DEPENDENT_PREFIXES):
         return ()
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + SECONDS
     side = spec.shape[-1]
 
     def passes(size: int) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import reprlib
+from pathlib import Path
 from typing import Any
 
-from netinspect.errors import SavedTraceError
+from netinspect.errors import LoadError, SavedTraceError
 from netinspect.records.check import check_references
 from netinspect.records.codec import CodecError, from_data, to_data
 from netinspect.records.trace import Trace
@@ -22,6 +23,20 @@ def identity() -> dict[str, Any]:
 def dump_trace(trace: Trace) -> str:
     """Spell a trace as a JSON document; pure ASCII, and the same bytes for the same trace."""
     return json.dumps(identity() | to_data(trace), allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def read_trace(file: Path, *, name: str) -> Trace:
+    """Read a trace file.
+
+    Raises:
+        LoadError: It cannot be read.
+        SavedTraceError: It is none; see `parse_trace`.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadError(f"cannot read {file}", cause=str(error)) from error
+    return parse_trace(text, name=name)
 
 
 def parse_trace(text: str, *, name: str) -> Trace:

@@ -23,6 +23,7 @@ _VIEWS = {
     "source": "netinspect.render.views.source",
     "internals": "netinspect.render.views.internals",
     "models": "netinspect.render.views.models",
+    "cache": "netinspect.render.views.cache",
 }
 
 _OF_FORWARD = ("summary", "trace", "source")

@@ -7,9 +7,11 @@ import importlib.util
 import os
 import re
 import sys
-from importlib.machinery import ModuleSpec
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from netinspect.errors import LoadError
 
@@ -37,7 +39,7 @@ def import_file(path: Path) -> ModuleType:
 
 def _import_alone(path: Path, folder: str) -> ModuleType:
     name = _module_name(path)
-    specification = importlib.util.spec_from_file_location(name, path)
+    specification = _specify(name, path)
     if specification is None or specification.loader is None:
         raise LoadError(f"{path} is not a Python file")
     before = set(sys.modules)
@@ -58,6 +60,20 @@ def _import_alone(path: Path, folder: str) -> ModuleType:
             if _is_in(folder, getattr(sys.modules[each], "__file__", None) or "")
         )
     return module
+
+
+class SourceLoader(SourceFileLoader):
+    """Compiles the source as it is: Python takes bytecode for that of the same time and size."""
+
+    def path_stats(self, path: Any) -> Mapping[str, Any]:
+        """Know nothing of the file, so that neither is bytecode looked for nor written."""
+        raise OSError(path)
+
+
+def _specify(name: str, path: Path) -> ModuleSpec | None:
+    if path.suffix != ".py":
+        return importlib.util.spec_from_file_location(name, path)
+    return importlib.util.spec_from_file_location(name, path, loader=SourceLoader(name, str(path)))
 
 
 _siblings: dict[str, set[str]] = {}
@@ -127,7 +143,7 @@ def _import_in_package(path: Path, dots: int) -> ModuleType:
         return module
     name = f"{name}.{path.stem}"
     if name not in sys.modules:  # the package may have imported it already
-        _execute(name, importlib.util.spec_from_file_location(name, path))
+        _execute(name, _specify(name, path))
     return sys.modules[name]
 
 

@@ -44,12 +44,14 @@ class Target:
     """
 
 
-def parse_target(text: str, *, online: bool = False) -> Target:
+def parse_target(text: str, *, online: bool = False, check: bool = True) -> Target:
     """Understand a target string.
 
     Args:
         text: As typed.
         online: Whether it may name a model of the hub, whose configuration would be fetched.
+        check: Whether to make sure that a library has such a model, which takes a while; see
+            `check_target`.
 
     Raises:
         UsageError: It follows no known form.
@@ -61,8 +63,10 @@ def parse_target(text: str, *, online: bool = False) -> Target:
         raise UsageError("the target holds a NUL character", hint=_GRAMMAR)
     if (parts := split_library(text)) is not None and not Path(text).exists():
         library, name = parts
-        check_name(library, name, online=online)
-        return Target(text=text, kind="library", place=library, name=name)
+        target = Target(text=text, kind="library", place=library, name=name)
+        if check:
+            check_target(target, online=online)
+        return target
     if match := _FILE.fullmatch(text):
         return _file_target(text, match["file"], match["name"])
     path = Path(text)
@@ -80,6 +84,16 @@ def parse_target(text: str, *, online: bool = False) -> Target:
         _check_name(text, match["name"])
         return Target(text=text, kind="dotted", place=match["module"], name=match["name"])
     raise _unknown(text)
+
+
+def check_target(target: Target, *, online: bool = False) -> None:
+    """Make sure that a library has the model that a target names; its source is read for that.
+
+    Raises:
+        LoadError: It has none of that name.
+    """
+    if target.kind == "library":
+        check_name(target.place, target.name or "", online=online)
 
 
 def _file_target(text: str, file: str, name: str | None) -> Target:

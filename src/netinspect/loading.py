@@ -1,0 +1,205 @@
+"""From a subject and what is asked of it to a trace: a live look, a saved one, or one from the cache.
+
+Torch is imported where a look is really taken, and not before.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netinspect.errors import LoadError, UsageError
+from netinspect.inputs.request import InputRequest, check_sources
+from netinspect.records.trace import Trace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.kept.looks import LookCache
+    from netinspect.kept.question import Question
+    from netinspect.sources.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRequest:
+    """What is asked of a subject; `api.load` tells what each entry means."""
+
+    args: Sequence[Any] | None = None
+    kwargs: Mapping[str, Any] | None = None
+    inputs: tuple[str, ...] = ()
+    inputs_from: str | None = None
+    input_files: tuple[str, ...] = ()
+    batch: int | None = None
+    seed: int = 0
+    constructor: Mapping[str, Any] = field(default_factory=dict)
+    online: bool = False
+    on: str = "auto"
+    run: bool = True
+    everything: bool = False
+    training: bool = False
+    grad: bool = False
+    values: bool = False
+    stats: bool = False
+    code: bool = False
+
+    def check(self) -> InputRequest:
+        """Return the inputs that were asked for, understood.
+
+        Raises:
+            UsageError: They cannot be read, come from several places, or the seed is out of range.
+        """
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(
+                f"the seed {self.seed} is out of range", hint="take one from 0 to 2**63 - 1"
+            )
+        request = InputRequest.parse(self.inputs, batch=self.batch, seed=self.seed)
+        check_sources(
+            input=bool(self.inputs),
+            inputs_from=self.inputs_from is not None,
+            input_file=bool(self.input_files),
+            batch=self.batch is not None,
+        )
+        return request
+
+
+def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache = False) -> Trace:
+    """Look at a subject; see `api.load`."""
+    inputs = request.check()
+    if isinstance(subject, Trace):
+        return subject
+    if not isinstance(subject, (str, os.PathLike)):
+        from netinspect.look import look_at_module
+
+        return look_at_module(_checked_module(subject), _look_options(request, inputs))
+    from netinspect.sources.target import parse_target
+
+    # Names of a library are checked later: that takes longer than an answer from the cache.
+    target = parse_target(os.fspath(subject), online=request.online, check=False)
+    if target.kind == "saved":
+        return _read(target, request)
+    question = _question(target, request) if cache else None
+    if question is None:
+        return _look(target, request, inputs)
+    return _ask(cache, question, target, request, inputs)
+
+
+def _ask(
+    cache: bool | LookCache,
+    question: Question,
+    target: Target,
+    request: LoadRequest,
+    inputs: InputRequest,
+) -> Trace:
+    from netinspect.kept.looks import LookCache
+    from netinspect.render.safe import safe
+
+    looks = cache if isinstance(cache, LookCache) else LookCache()
+    # A look that is kept has the source of the classes, whatever this command shows of it.
+    complete = replace(request, code=True)
+    trace = looks.answer(question, lambda: _look(target, complete, inputs))
+    for line in looks.said.splitlines():
+        print(safe(line), file=sys.stderr)
+    return trace if request.code or request.everything else replace(trace, code=())
+
+
+def _question(target: Target, request: LoadRequest) -> Question | None:
+    """Spell what is asked; None where the answer must not be kept."""
+    from netinspect.kept.question import Question, spell_constructor
+
+    constructor = spell_constructor(request.constructor)
+    has_values = request.args is not None or request.kwargs is not None
+    if constructor is None or has_values or request.online:
+        return None
+    return Question(
+        target=target.text,
+        kind=target.kind,
+        place=target.place,
+        name=target.name,
+        inputs=request.inputs,
+        inputs_from=request.inputs_from,
+        input_files=request.input_files,
+        batch=request.batch,
+        seed=request.seed,
+        constructor=constructor,
+        on=request.on,
+        run=request.run,
+        everything=request.everything and not request.run,
+        training=request.training,
+        grad=request.grad,
+        values=request.values,
+        stats=request.stats,
+    )
+
+
+def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
+    from netinspect.sources.target import check_target, parse_target
+
+    check_target(target, online=request.online)
+    from netinspect.look import look_at_target
+    from netinspect.sources.build import call_function, find_blueprint
+
+    example = None
+    if request.inputs_from is not None:
+        example = call_function(parse_target(request.inputs_from), seed=request.seed)
+    elif request.input_files:
+        from netinspect.inputs.files import read_inputs
+
+        example = read_inputs(request.input_files)
+    blueprint = find_blueprint(target, request.constructor, seed=request.seed, online=request.online)
+    return look_at_target(blueprint, _look_options(request, inputs, example))
+
+
+def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:
+    from netinspect.look import LookOptions
+    from netinspect.observe.run import CaptureOptions
+
+    return LookOptions(
+        request=inputs,
+        example=example,
+        args=request.args,
+        kwargs=request.kwargs,
+        run=request.run,
+        everything=request.everything,
+        on=request.on,
+        capture=CaptureOptions(
+            training=request.training,
+            seed=request.seed,
+            backward=request.grad,
+            values=request.values,
+            statistics=request.stats,
+            code=request.code or request.everything,
+        ),
+    )
+
+
+def _read(target: Target, request: LoadRequest) -> Trace:
+    from netinspect.records.saved import read_trace
+
+    given = (
+        *(request.inputs, request.inputs_from, request.input_files, request.args, request.kwargs),
+        *(request.batch, request.constructor, request.training),
+    )
+    if any(given):
+        raise UsageError(
+            f"{target.text} is a saved trace: it cannot be run again on another input",
+            hint="leave --input, --batch, --arg and --train out, or name the model itself",
+        )
+    return read_trace(Path(target.place), name=target.text)
+
+
+def _checked_module(subject: object) -> nn.Module:
+    from torch import nn
+
+    if not isinstance(subject, nn.Module):
+        hint = None
+        if isinstance(subject, type) and issubclass(subject, nn.Module):
+            hint = f"build it first: {subject.__name__}()"
+        raise LoadError(
+            f"cannot look at {type(subject).__name__}: it is no nn.Module, trace or target",
+            hint=hint,
+        )
+    return subject

@@ -1,0 +1,165 @@
+"""A command line in a process of its own, with or without torch at hand; and a project to ask about."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support import Outcome
+
+DRIVER = """
+import sys
+
+class Blocked(Exception):
+    pass
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "numpy", "pydantic"):
+            raise Blocked(name + " is asked for")
+
+if sys.argv.pop(1) == "blocked":
+    sys.meta_path.insert(0, Blocker())
+from netinspect.cli.run import main
+main(sys.argv[1:])
+"""
+
+PROJECT = {
+    "net.py": """\
+import json
+import os
+from pathlib import Path
+
+from torch import nn
+
+import helper
+from pkg.sub import WIDTH
+
+try:
+    from extras.more import WIDTH
+except ImportError:
+    pass
+
+HERE = Path(__file__).parent
+EXAMPLE_INPUTS = ("x=2x8",)
+
+
+class Net(nn.Module):
+    def __init__(self, classes: int = 3) -> None:
+        super().__init__()
+        config = json.loads((HERE / "config.json").read_text())
+        with open(HERE / "linked.txt") as file:
+            file.read()
+        try:
+            with open("optional.txt") as file:
+                more = int(file.read())
+        except OSError:
+            more = 0
+        layers = os.listdir(HERE / "layers")
+        width = config["width"] + helper.MORE + WIDTH + more + int(os.environ.get("OWN_WIDTH", 0))
+        self.fc = nn.Linear(8, width)
+        self.rest = nn.ModuleList(nn.Linear(width, width) for _ in layers)
+        self.last = nn.Linear(width, classes)
+
+    def forward(self, x):
+        x = self.fc(x)
+        for layer in self.rest:
+            x = layer(x)
+        return self.last(x)
+""",
+    "helper.py": "MORE = 1\n",
+    "pkg/__init__.py": "",
+    "pkg/sub.py": "from mylib import EXTRA\n\nWIDTH = 2 + EXTRA\n",
+    "pkg/data.py": "",
+    "config.json": '{"width": 10}\n',
+    "layers/one.txt": "",
+    "empty/readme.txt": "",
+    "first.txt": "the same",
+    "elsewhere/first.txt": "the same",
+    "other/net.py": "from torch import nn\n\n\nclass Net(nn.Linear):\n    pass\n",
+    "site-packages/mylib/__init__.py": "EXTRA = 0\n",
+    "site-packages/mylib-1.0.dist-info/METADATA": "Name: mylib\nVersion: 1.0\n",
+}
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Runs commands in one folder, with one cache."""
+
+    folder: Path
+    home: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(
+        self,
+        *words: str,
+        blocked: bool = False,
+        cwd: Path | None = None,
+        flags: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+    ) -> Outcome:
+        completed = self.start(*words, blocked=blocked, cwd=cwd, flags=flags, env=env)
+        out, err = completed.communicate(timeout=120)
+        return Outcome(code=completed.returncode, out=out, err=err)
+
+    def start(
+        self,
+        *words: str,
+        blocked: bool = False,
+        cwd: Path | None = None,
+        flags: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+    ) -> subprocess.Popen[str]:
+        """Start a command, and do not wait for it."""
+        environment = {
+            **{key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"},
+            "XDG_CACHE_HOME": str(self.home),
+            "NETINSPECT_CACHE": "1",
+            "PYTHONDONTWRITEBYTECODE": "",
+            **self.environment,
+            **(env or {}),
+        }
+        return subprocess.Popen(
+            [sys.executable, *flags, "-c", DRIVER, "blocked" if blocked else "free", *words],
+            cwd=cwd or self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def is_answered(self, *words: str, **options: object) -> bool:
+        """Whether the cache answers, in a process that could not look itself."""
+        outcome = self(*words, blocked=True, **options)  # type: ignore[arg-type]
+        assert "Traceback" not in outcome.err
+        if "torch is asked for" in outcome.err:
+            return False
+        assert outcome.code in (0, 4), outcome.err
+        return True
+
+    @property
+    def entries(self) -> list[Path]:
+        """The files in the cache."""
+        return sorted((self.home / "netinspect").glob("*.look"))
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    """Write files, making their folders."""
+    for name, text in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def make_project(folder: Path) -> Asker:
+    """Write the project; its packages come from a folder of installed ones."""
+    project = folder / "project"
+    write(project, PROJECT)
+    (project / "linked.txt").symlink_to("first.txt")
+    return Asker(project, folder / "home", {"PYTHONPATH": str(project / "site-packages")})
