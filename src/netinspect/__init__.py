@@ -16,6 +16,7 @@ from netinspect.version import __version__ as __version__
 if TYPE_CHECKING:
     from netinspect.api import View as View
     from netinspect.api import capture as capture
+    from netinspect.api import cost as cost
     from netinspect.api import internals as internals
     from netinspect.api import load as load
     from netinspect.api import models as models
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "netinspect.api": (
-        "View", "capture", "internals", "load", "models", "params", "save", "source", "summary",
+        "View", "capture", "cost", "internals", "load", "models", "params", "save", "source", "summary",
         "trace", "tree",
     ),
     "netinspect.errors": (

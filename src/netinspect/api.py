@@ -16,6 +16,7 @@ from netinspect.errors import LoadError, UsageError
 if TYPE_CHECKING:
     from torch import nn
 
+    from netinspect.records.reports.cost import CostReport
     from netinspect.records.reports.internals import Internals
     from netinspect.records.reports.params import Parameters
     from netinspect.records.reports.registry import Report
@@ -227,7 +228,7 @@ def summary(
         ops: Give the functions between the layers rows too.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
-        sort: `params`, `branch`, `bytes`, `calls`, `output` or `name`.
+        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`.
         top: Keep only so many rows.
     """
     from netinspect.analyze.summary import summarize
@@ -306,6 +307,48 @@ def trace(
 
     look = load(subject, args=args or None, grad=grad, values=values)
     return View(list_steps(look, depth=depth, full=full, gradients=grad, values=values))
+
+
+def cost(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    by: str = "module",
+    depth: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+    grad: bool = False,
+) -> View[CostReport]:
+    """Show what forward costs: MACs, FLOPs, activations, bytes.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        by: `module`, `class` (of modules), `function`, `operator`, `kind` (of operators) or `line`.
+        depth: Deepest level of modules with rows of its own; None for all.
+        include: Shell patterns of rows to keep, by what they are grouped by.
+        exclude: Shell patterns of rows to leave out.
+        sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `intensity`, `calls` or
+            `name`.
+        top: Keep only so many rows.
+        grad: Also run backward, and show its total.
+    """
+    from netinspect.analyze.cost import count_cost
+
+    look = load(subject, args=args or None, grad=grad)
+    return View(
+        count_cost(
+            look,
+            by=by,
+            depth=depth,
+            include=include,
+            exclude=exclude,
+            sort=sort,
+            top=top,
+            gradients=grad,
+        )
+    )
 
 
 def tree(

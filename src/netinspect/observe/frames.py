@@ -281,3 +281,11 @@ def callable_place(function: Any) -> tuple[str, str | None, int | None]:
     if code is None:
         return name, None, None
     return name, code.co_filename, code.co_firstlineno
+
+
+@functools.lru_cache(maxsize=256)
+def runs_torchs_forward(cls: Any) -> bool:
+    """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
+    # Statically, for a TorchScript class answers only through an instance.
+    forward = inspect.getattr_static(cls, "forward", None)
+    return str(getattr(forward, "__module__", "")).startswith("torch.")

@@ -6,8 +6,6 @@ torch is replaced. What is recorded are drafts; `steps` makes the frozen records
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +19,16 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
-from netinspect.observe.drafts import UNSEEN, Draft, freeze
+from netinspect.observe.drafts import UNSEEN, Draft, freeze, under_way
 from netinspect.observe.flow import Flow
-from netinspect.observe.frames import Calling, arguments_of, calling_lines, class_path, module_of
+from netinspect.observe.frames import (
+    Calling,
+    arguments_of,
+    calling_lines,
+    class_path,
+    module_of,
+    runs_torchs_forward,
+)
 from netinspect.observe.functions import (
     READS,
     SILENT,
@@ -37,6 +42,7 @@ from netinspect.observe.functions import (
 from netinspect.observe.guest import Guest
 from netinspect.observe.packed import packed_objects, packed_tensors
 from netinspect.records.steps import Step
+from netinspect.records.work import Work
 
 
 class Recorder(TorchFunctionMode):
@@ -148,9 +154,15 @@ class Recorder(TorchFunctionMode):
         """Whether some step ran inside `torch.vmap`."""
         return self._flow.mapped
 
-    def steps(self, failure: BaseException | None = None) -> tuple[Step, ...]:
-        """Freeze the drafts; `failure` is what ended forward, if it failed."""
-        return freeze(self.drafts, failure)
+    def steps(
+        self, failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
+    ) -> tuple[Step, ...]:
+        """Freeze the drafts; `failure` is what ended forward, if it failed, `work` what each did."""
+        return freeze(self.drafts, failure, work)
+
+    def under_way(self) -> Draft | None:
+        """Return the innermost step that has begun and not ended."""
+        return under_way(self.drafts, self._stack)
 
     def cut_off(self, error: BaseException) -> None:
         """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
@@ -184,7 +196,7 @@ class Recorder(TorchFunctionMode):
         cls: Any = type(module)
         draft = self._begin("module", cls.__name__, class_path(cls), path, calling, args, kwargs)
         draft.holder = module
-        draft.library = _runs_torchs_forward(cls)
+        draft.library = runs_torchs_forward(cls)
         return draft
 
     def _see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -386,11 +398,3 @@ class Recorder(TorchFunctionMode):
                 self._flow.made(tensor, draft.index)
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
-
-
-@functools.lru_cache(maxsize=256)
-def _runs_torchs_forward(cls: Any) -> bool:
-    """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
-    # Statically, for a TorchScript class answers only through an instance.
-    forward = inspect.getattr_static(cls, "forward", None)
-    return str(getattr(forward, "__module__", "")).startswith("torch.")

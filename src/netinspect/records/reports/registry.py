@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect.records.reports.cost import CostReport
 from netinspect.records.reports.internals import Internals
 from netinspect.records.reports.params import Parameters
 from netinspect.records.reports.samples import Samples
@@ -10,6 +11,15 @@ from netinspect.records.reports.steps import Steps
 from netinspect.records.reports.summary import Summary
 from netinspect.records.reports.tree import Tree
 
-Report = Summary | Parameters | Steps | Tree | Source | Internals | Samples
+Report = Summary | Parameters | Steps | CostReport | Tree | Source | Internals | Samples
 
-REPORTS: tuple[type[Report], ...] = (Summary, Parameters, Steps, Tree, Source, Internals, Samples)
+REPORTS: tuple[type[Report], ...] = (
+    Summary,
+    Parameters,
+    Steps,
+    CostReport,
+    Tree,
+    Source,
+    Internals,
+    Samples,
+)
