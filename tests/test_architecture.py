@@ -24,7 +24,8 @@ SOURCE = ROOT / "src" / "netinspect"
 BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
     "cli": {"api", "config", "files", "render", "sources", *BASE},
-    "api": {"files", "analyze", "render", "look", "sources", "inputs", "observe", *BASE},
+    "api": {"files", "view", "analyze", "render", "look", "sources", "inputs", "observe", *BASE},
+    "view": {"render", *BASE},
     "look": {"sources", "inputs", "observe", *BASE},
     "config": BASE,
     "files": BASE,
@@ -40,7 +41,7 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", *BASE},
+    "__init__": {"api", "view", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from netinspect.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from netinspect.api import View as View
     from netinspect.api import capture as capture
     from netinspect.api import cost as cost
     from netinspect.api import internals as internals
@@ -32,16 +31,18 @@ if TYPE_CHECKING:
     from netinspect.errors import SavedTraceError as SavedTraceError
     from netinspect.errors import UsageError as UsageError
     from netinspect.records.trace import Trace as Trace
+    from netinspect.view import View as View
 
 _HOMES = {
     "netinspect.api": (
-        "View", "capture", "cost", "internals", "load", "models", "params", "save", "source", "summary",
+        "capture", "cost", "internals", "load", "models", "params", "save", "source", "summary",
         "trace", "tree",
     ),
     "netinspect.errors": (
         "ForwardError", "LoadError", "NetinspectError", "SavedTraceError", "UsageError",
     ),
     "netinspect.records.trace": ("Trace",),
+    "netinspect.view": ("View",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from netinspect.errors import LoadError, UsageError
+from netinspect.view import View
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from netinspect.records.reports.cost import CostReport
     from netinspect.records.reports.internals import Internals
     from netinspect.records.reports.params import Parameters
-    from netinspect.records.reports.registry import Report
     from netinspect.records.reports.samples import Samples
     from netinspect.records.reports.source import Source
     from netinspect.records.reports.steps import Steps
@@ -27,39 +26,6 @@ if TYPE_CHECKING:
     from netinspect.records.reports.tree import Tree
     from netinspect.records.trace import Trace
     from netinspect.sources.target import Target
-
-R = TypeVar("R", bound="Report", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class View(Generic[R]):
-    """A report that can be read by programs, in `record`, and shown to people."""
-
-    record: R
-
-    def text(self, format: str = "rich", *, width: int | None = None) -> str:
-        """Spell the report, without colour.
-
-        Args:
-            format: `rich`, `plain`, `json`, `csv` or `markdown`.
-            width: Cells on a line, for `rich`; None for no limit.
-        """
-        from netinspect.render.formats import Style, format_named
-        from netinspect.render.report import render
-
-        return render(self.record, Style(format=format_named(format), width=width))
-
-    def __str__(self) -> str:
-        return self.text().rstrip("\n")
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from netinspect.render.html import spell_html
-        from netinspect.render.report import lay_out
-
-        return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
 
 
 def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:

@@ -33,7 +33,7 @@ _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def short(number: int) -> str:
-    """Spell a large count in powers of 1000, to four significant digits: `4.089 G`; a small one whole."""
+    """Spell a large count in powers of 1000, to four digits: `4.089 G`; a small one whole."""
     if number < 1000:
         return str(number)
     for power, prefix in enumerate(_PREFIXES[1:], start=1):

@@ -1,18 +1,8 @@
 """Arithmetic that is no product: one convention for each class of operators, in FLOPs.
 
-They are operations as one would write them down, not those of a kernel: an exponential is one of them, and
-so is a comparison. What any published table counts of these classes can be made of them.
-
-| class | FLOPs |
-|---|---|
-| elementwise | 1 for each output element |
-| normalization | 5 for each input element, 4 without a weight; 2 and 1 where the statistics are given; the
-root mean square's are 4 and 3; its backward is twice that |
-| softmax | 5 for each element: maximum, difference, exponential, sum, quotient; backward 4 |
-| pooling | the elements of the window for each output; those of the input where windows adapt |
-| interpolation | 1 for each neighbour that an output is made of: bilinear 4, trilinear 8; nearest none |
-| reduction | 1 for each input element; 4 for a variance, 2 for a norm, 3 for a distance |
-| fft | 5 n log2 n for each transform of n complex numbers, half of that for real ones |
+They are operations as one would write them down, not those of a kernel: an exponential is one, and so is
+a comparison. What any published table counts of these classes can be made of them. docs/cost.md has
+the whole list.
 """
 
 from __future__ import annotations
@@ -136,7 +126,8 @@ _POOLING: dict[str, Formula] = {
 _NEIGHBOURS = {
     "upsample_nearest1d": 0, "upsample_nearest2d": 0, "upsample_nearest3d": 0,
     "_upsample_nearest_exact1d": 0, "_upsample_nearest_exact2d": 0, "_upsample_nearest_exact3d": 0,
-    "upsample_linear1d": 2, "upsample_bilinear2d": 4, "upsample_bicubic2d": 16, "upsample_trilinear3d": 8,
+    "upsample_linear1d": 2, "upsample_bilinear2d": 4, "upsample_bicubic2d": 16,
+    "upsample_trilinear3d": 8,
 }  # fmt: skip
 _ANTI_ALIASED = ("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa")
 
@@ -169,10 +160,12 @@ _INTERPOLATION: dict[str, Formula] = {
 
 _REDUCED = {
     **dict.fromkeys(
-        ("sum", "nansum", "mean", "amax", "amin", "aminmax", "_aminmax", "max", "min", "argmax", "argmin",
-         "prod", "any", "all", "cumsum", "cumprod", "cummax", "cummin", "_cummax_helper", "_cummin_helper",
-         "count_nonzero", "trace", "bincount", "histc", "equal", "nll_loss_forward", "nll_loss2d_forward",
-         "_is_all_true", "_is_any_true"),
+        (
+            "sum", "nansum", "mean", "amax", "amin", "aminmax", "_aminmax", "max", "min",
+            "argmax", "argmin", "prod", "any", "all", "cumsum", "cumprod", "cummax", "cummin",
+            "_cummax_helper", "_cummin_helper", "count_nonzero", "trace", "bincount", "histc",
+            "equal", "nll_loss_forward", "nll_loss2d_forward", "_is_all_true", "_is_any_true",
+        ),
         1,
     ),
     **dict.fromkeys(("norm", "linalg_vector_norm", "native_norm", "renorm"), 2),
@@ -236,25 +229,27 @@ _FFT: dict[str, Formula] = {
 }
 
 _ELEMENTWISE = (
-    "add", "sub", "rsub", "mul", "div", "floor_divide", "_add_relu", "relu", "mish", "celu", "prelu", "addr",
-    "_prelu_kernel", "_prelu_kernel_backward", "glu", "glu_backward", "gelu_backward", "elu_backward",
-    "hardswish", "hardswish_backward", "hardsigmoid", "hardsigmoid_backward", "hardtanh",
-    "hardtanh_backward", "hardshrink", "hardshrink_backward", "leaky_relu", "leaky_relu_backward",
-    "log_sigmoid_forward", "log_sigmoid_backward", "softplus_backward", "softshrink_backward",
-    "rrelu_with_noise", "rrelu_with_noise_backward", "mse_loss", "mse_loss_backward", "smooth_l1_loss",
-    "smooth_l1_loss_backward", "huber_loss", "huber_loss_backward", "binary_cross_entropy",
-    "binary_cross_entropy_backward", "binary_cross_entropy_with_logits", "soft_margin_loss",
-    "soft_margin_loss_backward", "nll_loss_backward", "nll_loss2d_backward", "native_dropout",
-    "native_dropout_backward", "_masked_scale", "isnan", "isinf", "isin", "polar", "bitwise_and",
-    "bitwise_or", "bitwise_xor", "dequantize", "quantize_per_tensor", "quantize_per_channel",
-    "quantize_per_tensor_dynamic", "fake_quantize_per_tensor_affine_cachemask",
-    "fake_quantize_per_channel_affine_cachemask", "_transform_bias_rescale_qkv", "affine_grid_generator",
+    "add", "sub", "rsub", "mul", "div", "floor_divide", "_add_relu", "relu", "mish", "celu",
+    "prelu", "addr", "_prelu_kernel", "_prelu_kernel_backward", "glu", "glu_backward",
+    "gelu_backward", "elu_backward", "hardswish", "hardswish_backward", "hardsigmoid",
+    "hardsigmoid_backward", "hardtanh", "hardtanh_backward", "hardshrink", "hardshrink_backward",
+    "leaky_relu", "leaky_relu_backward", "log_sigmoid_forward", "log_sigmoid_backward",
+    "softplus_backward", "softshrink_backward", "rrelu_with_noise", "rrelu_with_noise_backward",
+    "mse_loss", "mse_loss_backward", "smooth_l1_loss", "smooth_l1_loss_backward", "huber_loss",
+    "huber_loss_backward", "binary_cross_entropy", "binary_cross_entropy_backward",
+    "binary_cross_entropy_with_logits", "soft_margin_loss", "soft_margin_loss_backward",
+    "nll_loss_backward", "nll_loss2d_backward", "native_dropout", "native_dropout_backward",
+    "_masked_scale", "isnan", "isinf", "isin", "polar", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "dequantize", "quantize_per_tensor", "quantize_per_channel", "quantize_per_tensor_dynamic",
+    "fake_quantize_per_tensor_affine_cachemask", "fake_quantize_per_channel_affine_cachemask",
+    "_transform_bias_rescale_qkv", "affine_grid_generator",
 )  # fmt: skip
 """Those that torch does not mark as pointwise, in some version or other."""
 
 _QUANTIZED = (
-    "add", "add_relu", "add_scalar", "add_scalar_relu", "mul", "mul_relu", "mul_scalar", "mul_scalar_relu",
-    "celu", "clamp", "elu", "hardswish", "leaky_relu", "prelu", "relu6", "sigmoid", "threshold", "dropout",
+    "add", "add_relu", "add_scalar", "add_scalar_relu", "mul", "mul_relu", "mul_scalar",
+    "mul_scalar_relu", "celu", "clamp", "elu", "hardswish", "leaky_relu", "prelu", "relu6",
+    "sigmoid", "threshold", "dropout",
 )  # fmt: skip
 
 

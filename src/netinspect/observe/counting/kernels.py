@@ -117,8 +117,10 @@ def _deformable_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _aligned_regions(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Each output is the mean of samples, of four neighbours each; how many there are may depend on the
-    sizes of the regions."""
+    """Each output is the mean of samples, of four neighbours each.
+
+    How many there are may depend on the sizes of the regions, which nobody sees.
+    """
     ratio = int(argument(args, kwargs, 5, "sampling_ratio", -1))
     return Count(0, 4 * ratio * ratio * elements_of(out) if ratio > 0 else None)
 

@@ -154,14 +154,16 @@ def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tu
 
 
 def _attention(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Torch has no formula for the CPU and MPS kernels, and wants as many heads of keys as of queries."""
+    """Torch has no formula for the CPU and MPS kernels, and wants as many heads of keys as of
+    queries."""
     macs, elements = _attended(*args[:3])
     return products(macs, out, elements)
 
 
 def _attention_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """Two products for each of the forward. Torch also counts the one that these kernels do again, so
-    that the same model would cost more with them than without."""
+    that the same model would cost more with them than without.
+    """
     macs, elements = _attended(*args[1:4])
     return products(2 * macs, out, 2 * elements)
 
@@ -221,9 +223,9 @@ OWN: dict[str, Rule] = {
         f"aten.{name}": Rule("convolution", _plain_convolution)
         for name in (
             "mkldnn_convolution", "miopen_convolution", "miopen_depthwise_convolution",
-            "_conv_depthwise2d", "conv_depthwise3d", "slow_conv3d_forward", "_nnpack_spatial_convolution",
-            "slow_conv_dilated2d", "slow_conv_dilated3d", "cudnn_convolution_relu",
-            "cudnn_convolution_add_relu",
+            "_conv_depthwise2d", "conv_depthwise3d", "slow_conv3d_forward",
+            "_nnpack_spatial_convolution", "slow_conv_dilated2d", "slow_conv_dilated3d",
+            "cudnn_convolution_relu", "cudnn_convolution_add_relu",
         )
     },
     "aten.conv_tbc": Rule("convolution", _convolution_by_time),

@@ -9,10 +9,9 @@ from netinspect.render import spell
 from netinspect.render.document import Cell, Column, Document, Line, Row, Table, cell, line
 
 _NOTES = (
-    "MACs: multiply-accumulates of matrix products, convolutions, attention and recurrent kernels, without "
-    "bias; FLOPs: two for each",
-    "other FLOPs: arithmetic of all other operators; activations: elements that products give out; read, "
-    "written: each tensor once, whole",
+    "MACs: multiply-accumulates of matrix products, convolutions, attention, recurrent kernels; no bias",
+    "FLOPs: two for each MAC; other FLOPs: the arithmetic of all other operators",
+    "activations: elements that these products give out; read, written: each tensor once, whole",
 )
 _TITLES = {"class": "module class", "kind": "kind of operator"}
 
