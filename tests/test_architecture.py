@@ -23,7 +23,7 @@ SOURCE = ROOT / "src" / "netinspect"
 
 BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
-    "cli": {"api", "config", "files", "render", "sources", *BASE},
+    "cli": {"api", "view", "config", "files", "render", "sources", *BASE},
     "api": {"files", "view", "analyze", "render", "look", "sources", "inputs", "observe", *BASE},
     "view": {"render", *BASE},
     "look": {"sources", "inputs", "observe", *BASE},

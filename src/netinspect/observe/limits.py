@@ -43,7 +43,10 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if recorder.unread:
         yield f"packed in C++ objects that do not tell their tensors: {_several(recorder.unread)}"
     if recorder.elsewhere:
-        yield f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor is their work"
+        yield (
+            f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor "
+            "is their work"
+        )
 
 
 def compiled_modules(model: nn.Module) -> list[str]:

@@ -1,8 +1,8 @@
 """What each step costs: every operator that torch dispatches is counted where it ran.
 
-`TorchDispatchMode` is public and temporary, as the hooks and the function mode are. It sees what is below
-functions and layers: `F.linear` runs `aten.addmm`. Each operator is charged to the innermost step that is
-under way.
+`TorchDispatchMode` is public and temporary, as the hooks and the function mode are. It sees what is
+below functions and layers: `F.linear` runs `aten.addmm`. Each operator is charged to the innermost step
+that is under way.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @functools.cache
 def _is_made_of_others(cls: Any) -> bool:
-    """Whether tensors of a class have a dispatch of their own; fake ones have, and stand for plain ones."""
+    """Whether a class has a dispatch of its own; fake tensors have, and stand for plain ones."""
     is_plain = cls.__torch_dispatch__ == torch.Tensor.__torch_dispatch__
     return not is_plain and cls.__name__ not in ("FakeTensor", "FunctionalTensor")
 

@@ -43,8 +43,8 @@ class Work:
     """Multiply-accumulates of products, without bias; None where they could not be counted."""
 
     flops: int | None
-    """Floating-point operations: twice the MACs of a product, the arithmetic of any other operator in the
-    convention of its kind; None where they could not be counted."""
+    """Floating-point operations: twice the MACs of a product, the arithmetic of any other operator in
+    the convention of its kind; None where they could not be counted."""
 
     elements: int
     """Elements of the outputs; of a fused attention or recurrent kernel, of the products within it."""

@@ -32,7 +32,7 @@ def torchs(formula: Any, share: tuple[int, int] = (1, 1)) -> Formula:
         formula: As it stands in `flop_registry`.
         share: Which part of it is meant, as a fraction.
     """
-    # Most take shapes, and are wrapped in a search through all arguments, which costs more than the rest.
+    # Most take shapes, and are wrapped in a search through all arguments, which costs most.
     of_shapes = getattr(formula, "__wrapped__", None)
     multiply, divide = share
 
@@ -154,15 +154,15 @@ def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tu
 
 
 def _attention(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Torch has no formula for the CPU and MPS kernels, and wants as many heads of keys as of
-    queries."""
+    """Torch has no formula for CPU and MPS, and wants as many heads of keys as of queries."""
     macs, elements = _attended(*args[:3])
     return products(macs, out, elements)
 
 
 def _attention_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Two products for each of the forward. Torch also counts the one that these kernels do again, so
-    that the same model would cost more with them than without.
+    """Two products for each of the forward.
+
+    Torch also counts the one that these kernels do again; the same model would cost more with them.
     """
     macs, elements = _attended(*args[1:4])
     return products(2 * macs, out, 2 * elements)
