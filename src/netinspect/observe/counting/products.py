@@ -21,6 +21,7 @@ from netinspect.observe.counting.rule import (
     dense,
     product,
     products,
+    unknown,
 )
 from netinspect.records.work import Kind
 
@@ -69,6 +70,11 @@ def _with_sparse(first: int, formula: Formula) -> Formula:
         return products(int(left._nnz()) * dense(args[first + 1]).shape[-1], out)
 
     return count
+
+
+def _sparse(first: int) -> Formula:
+    """A product that has its left operand sparse always: torch has no formula for it."""
+    return _with_sparse(first, unknown)
 
 
 def _rows_by(index: int) -> Formula:
@@ -210,6 +216,7 @@ OWN: dict[str, Rule] = {
             "_dyn_quant_matmul_4bit": 0,
         }.items()
     },
+    "aten._sparse_addmm": Rule("matrix_product", _sparse(1)),
     "aten.dot": Rule("matrix_product", _dot),
     "aten.vdot": Rule("matrix_product", _dot),
     "aten.addbmm": Rule("matrix_product", _addbmm),
