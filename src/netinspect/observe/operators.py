@@ -69,7 +69,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         with torch._C.DisableTorchFunction():
             if rule is None:
                 return func(*args, **kwargs)
-            if rule.decomposes:
+            if rule.decomposes and all(map(_is_plain, args)):
                 with self:
                     return func.decompose(*args, **kwargs)
             output = func(*args, **kwargs)
@@ -155,6 +155,13 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
             for (name, no_macs, no_flops), (rule, tally) in merged.items()
         )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether an operand is what a composition is for; nested and packed ones have kernels instead."""
+    if not isinstance(value, torch.Tensor):
+        return True
+    return value.layout is torch.strided and not (value.is_nested or value.is_quantized)
 
 
 @functools.cache

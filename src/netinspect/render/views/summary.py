@@ -48,7 +48,7 @@ def view(report: Summary) -> Document:
         )
         footer.insert(0, _total(label, shown, share, size, cost))
     notes = spell.total_notes(report.totals, report.ties)
-    if report.counted != "no":
+    if report.counted != "no" and report.subject.failure is None:
         least = "at least " if report.cost.uncounted or report.counted == "partly" else ""
         notes.append(line(f"{least}{units.plural(report.cost.macs, 'MAC')}, two FLOPs each"))
     if report.hidden:
