@@ -157,7 +157,7 @@ def load(
         ),
     )
     if target is None:
-        return look_at_module(_checked_module(subject), options)
+        return look_at_module(subject, options)
     from netinspect.sources.build import find_blueprint
 
     return look_at_target(find_blueprint(target, constructor or {}, seed=seed, online=online), options)
@@ -392,17 +392,3 @@ def _read(target: Target, *, given: bool) -> Trace:
     except (OSError, UnicodeDecodeError) as error:
         raise LoadError(f"cannot read {target.place}", cause=str(error)) from error
     return parse_trace(text, name=target.text)
-
-
-def _checked_module(subject: object) -> nn.Module:
-    from torch import nn
-
-    if not isinstance(subject, nn.Module):
-        hint = None
-        if isinstance(subject, type) and issubclass(subject, nn.Module):
-            hint = f"build it first: {subject.__name__}()"
-        raise LoadError(
-            f"cannot look at {type(subject).__name__}: it is no nn.Module, trace or target",
-            hint=hint,
-        )
-    return subject

@@ -18,7 +18,7 @@ _UNKNOWN = Rule("unknown", unknown)
 _MOVES = Rule("data_movement", no_arithmetic)
 _COMPOSED = Rule("unknown", unknown, decomposes=True)
 _QUIET = frozenset({"prim", "profiler", "debugprims"})
-"""Namespaces of what asks for a fact, or marks a place."""
+"""Namespaces of what asks for a fact, or marks a place; the dispatcher knows nothing of some."""
 
 
 def name_of(operator: Any) -> str:
@@ -39,10 +39,10 @@ def rule_for(operator: Any) -> Rule | None:
         None for what neither computes nor moves anything: views, sizes, flags.
     """
     name = name_of(operator)
-    if name in UNNOTED:
-        return None
     if not isinstance(operator, OpOverload):
         return torchs_rule(name, operator) or _UNKNOWN
+    if name in UNNOTED or operator.namespace in _QUIET:
+        return None
     known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
     if known is None and name.endswith("_"):
         # What works in place is named with an underscore behind.
@@ -51,7 +51,7 @@ def rule_for(operator: Any) -> Rule | None:
         return known
     if _is_composed(operator):
         return _COMPOSED
-    if operator.is_view or operator.namespace in _QUIET:
+    if operator.is_view:
         return None
     if operator.namespace == "aten":
         is_loop = name.startswith("aten._foreach")
