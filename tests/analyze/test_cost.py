@@ -173,3 +173,12 @@ def test_published_conventions_by_hand() -> None:
     normal = 2 * elements + 5 * elements
     assert fvcore_macs(trace) == convolution + linear + normal + 4 * elements + 4 * elements
     assert fvcore_activations(trace) == elements + 2 * 4
+
+
+def test_a_convolution_that_is_padded_by_a_word_is_unknown_to_fvcore() -> None:
+    import torch
+    from torch import nn
+
+    trace = netinspect.capture(nn.Conv2d(3, 8, 3, padding="same"), torch.zeros(1, 3, 6, 6))
+    assert (fvcore_macs(trace), fvcore_activations(trace)) == (0, 0)
+    assert torchvision_macs(trace) == 8 * 6 * 6 * 27

@@ -91,22 +91,24 @@ def test_a_tensor_made_of_others_counts_by_those() -> None:
     from torch.utils._pytree import tree_map_only
 
     class Wrapped(Tensor):
-        inner: Tensor
+        held: Any
 
         @staticmethod
         def __new__(cls, inner: Tensor) -> Any:
-            made = Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)  # type: ignore[attr-defined]
-            made.inner = inner
+            made = Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+            made.held = inner
             return made
 
         @classmethod
-        def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            plain = tree_map_only(Wrapped, lambda each: each.inner, (args, kwargs or {}))
+        def __torch_dispatch__(  # type: ignore[override]
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            plain = tree_map_only(Wrapped, lambda each: each.held, (args, kwargs or {}))
             out = func(*plain[0], **plain[1])
             out = tree_map_only(Tensor, Wrapped, out)
             return return_and_correct_aliasing(func, args, kwargs or {}, out)
 
-    model = Calls(lambda self, x: (Wrapped(x) @ Wrapped(x)).inner)
+    model = Calls(lambda self, x: (Wrapped(x) @ Wrapped(x)).held)
     assert cost(model, rows(3, 3)).macs == 3 * 3 * 3
 
 

@@ -222,8 +222,8 @@ def test_bilinear_meets_every_pair() -> None:
 
 
 def test_grouped_heads_cost_by_the_heads_of_the_query() -> None:
-    def attend(*args: Tensor) -> Tensor:
-        return F.scaled_dot_product_attention(*args, enable_gqa=True)
+    def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value, enable_gqa=True)
 
     if "enable_gqa" not in str(F.scaled_dot_product_attention.__doc__):
         pytest.skip("this torch has no grouped heads")
@@ -231,8 +231,8 @@ def test_grouped_heads_cost_by_the_heads_of_the_query() -> None:
 
 
 def test_a_mask_leaves_the_products_whole() -> None:
-    def causal(*args: Tensor) -> Tensor:
-        return F.scaled_dot_product_attention(*args, is_causal=True)
+    def causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True)
 
     assert cost(causal, *heads(2, 2, 6, 6, 8, 8)).macs == 2 * 2 * 6 * 6 * 16
 

@@ -63,10 +63,10 @@ def test_statically_quantized_layers() -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             x = self.conv(self.begin(x))
-            return self.end(self.linear(x.flatten(1)))  # type: ignore[no-any-return]
+            return self.end(self.linear(x.flatten(1)))
 
     model = Net().eval()
-    model.qconfig = torch.ao.quantization.get_default_qconfig("fbgemm")  # type: ignore[assignment]
+    model.qconfig = torch.ao.quantization.get_default_qconfig("fbgemm")
     torch.ao.quantization.prepare(model, inplace=True)
     model(rows(2, 4, 6, 6))
     torch.ao.quantization.convert(model, inplace=True)

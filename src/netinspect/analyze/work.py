@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
-from netinspect.records.values import tensors_in
+from netinspect.records.values import Literal, tensors_in
 from netinspect.records.work import PRODUCTS, Cost, Work
 
 _FVCORE_ACTIVATIONS = ("matrix_product", "convolution", "attention")
@@ -70,9 +70,10 @@ def fvcore_macs(trace: Trace) -> int:
 
     MACs of products, 5 for each element that is normalized (4 without a weight; 2 and 1 for a batch
     norm in eval mode), 1 for each that a nearest upsampling gives out and 4 for a bilinear one, 1 for
-    each that an adaptive average pooling takes in. It knows of no recurrent kernel.
+    each that an adaptive average pooling takes in. It knows of no recurrent kernel, and of no
+    convolution that is padded by a word.
     """
-    return sum(_fvcore(each) for step in trace.steps for each in step.work) + sum(
+    return sum(_fvcore(each) for step in _fvcore_steps(trace) for each in step.work) + sum(
         map(_adaptive_pooling, trace.steps)
     )
 
@@ -80,8 +81,19 @@ def fvcore_macs(trace: Trace) -> int:
 def fvcore_activations(trace: Trace) -> int:
     """Count as fvcore does, and so the `macts` of timm's tables: elements that products give out."""
     return sum(
-        each.elements for step in trace.steps for each in step.work if each.kind in _FVCORE_ACTIVATIONS
+        each.elements
+        for step in _fvcore_steps(trace)
+        for each in step.work
+        if each.kind in _FVCORE_ACTIVATIONS
     )
+
+
+def _fvcore_steps(trace: Trace) -> Iterator[Step]:
+    """The steps without those that run an operator which fvcore has under another name."""
+    for step in trace.steps:
+        words = {item.value.text for item in step.inputs.items if isinstance(item.value, Literal)}
+        if not (step.name.startswith("conv") and words & {"'same'", "'valid'"}):
+            yield step
 
 
 def _fvcore(work: Work) -> int:

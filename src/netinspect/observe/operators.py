@@ -186,7 +186,8 @@ def _bytes(values: Iterable[Any]) -> int:
     total = 0
     for value in values:
         if isinstance(value, torch.Tensor):
-            total += value.numel() * value.element_size()
+            stored = value._nnz() if value.is_sparse else value.numel()
+            total += stored * value.element_size()
         # Sizes and strides come in lists too, and are many.
         elif isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
             total += _bytes(value)
