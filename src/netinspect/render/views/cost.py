@@ -19,7 +19,7 @@ _TITLES = {"class": "module class", "kind": "kind of operator"}
 def view(report: CostReport) -> Document:
     """Lay the costs out, their total last."""
     columns = _columns(report)
-    footer = [_total("total", report.total, report.parameters, len(columns))]
+    footer = [_total(report.total, report.parameters)]
     if report.hidden:
         shown = report.total.macs - report.rest.macs
         share = shown / report.total.macs if report.total.macs else 0.0
@@ -31,7 +31,8 @@ def view(report: CostReport) -> Document:
         rows=tuple(Row(cells=_cells(row, report)) for row in report.rows),
         footer=tuple(footer),
     )
-    notes: list[Line] = [line((f"forward: {_in_words(report.total)}", "bold"))]
+    forward = _in_words(report.total, partly=report.partly)
+    notes: list[Line] = [line((f"forward: {forward}", "bold"))]
     if report.backward is not None:
         notes.append(line((f"backward: {_in_words(report.backward)}", "bold")))
     notes += _holes(report)
@@ -79,7 +80,7 @@ def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
     cost = row.cost
     return (
         cell(row.key, _name(row, report), style="bold"),
-        cell(row.class_name or None, row.class_name.replace("_", " ")),
+        cell(row.class_name or None, _class(row, report)),
         cell(row.calls),
         cell(cost.macs, spell.macs(cost)),
         cell(round(row.share, 6), units.percent(row.share) if cost.macs else "-"),
@@ -94,6 +95,10 @@ def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
     )
 
 
+def _class(row: CostRow, report: CostReport) -> str:
+    return row.class_name.replace("_", " ") if report.by == "operator" else row.class_name
+
+
 def _name(row: CostRow, report: CostReport) -> str:
     if report.by == "module":
         return row.key or row.class_name
@@ -102,14 +107,14 @@ def _name(row: CostRow, report: CostReport) -> str:
     return row.key.replace("_", " ") if report.by == "kind" else row.key
 
 
-def _total(label: str, cost: Cost, parameters: int, width: int) -> Row:
+def _total(cost: Cost, parameters: int) -> Row:
     texts = (
-        label, "", "", spell.macs(cost), units.percent(1.0), units.short(cost.flops),
+        "total", "", "", spell.macs(cost), units.percent(1.0), units.short(cost.flops),
         units.short(cost.other_flops), units.count(parameters), units.short(cost.activations),
         units.size(cost.bytes_read), units.size(cost.bytes_written), units.decimal(cost.intensity),
         str(cost.uncounted_flops or ""),
     )  # fmt: skip
-    return Row(cells=tuple(cell(None, text) for text in texts[:width]), style="bold")
+    return Row(cells=tuple(cell(None, text) for text in texts), style="bold")
 
 
 def _shown(label: str, macs: int, share: float, columns: tuple[Column, ...]) -> Row:
@@ -117,9 +122,9 @@ def _shown(label: str, macs: int, share: float, columns: tuple[Column, ...]) -> 
     return Row(cells=tuple(cell(None, texts.get(each.key, "")) for each in columns), style="bold")
 
 
-def _in_words(cost: Cost) -> str:
-    least = "at least " if cost.uncounted else ""
-    other = "at least " if cost.uncounted_flops else ""
+def _in_words(cost: Cost, *, partly: bool = False) -> str:
+    least = "at least " if cost.uncounted or partly else ""
+    other = "at least " if cost.uncounted_flops or partly else ""
     return (
         f"{least}{units.plural(cost.macs, 'MAC')}, {units.plural(cost.flops, 'FLOP')}; "
         f"{other}{units.plural(cost.other_flops, 'other FLOP')}"
