@@ -28,7 +28,9 @@ LIMIT = 240
 """Seconds for one model."""
 
 EXPLAINED: dict[str, str] = {
+    "torchvision:maskrcnn_*": "its head for masks runs on what is detected: with other weights, nothing",
     "timm:ghostnetv3_*": "published for a model whose branches are merged, as its parameters are too",
+    "timm:*rope_mixed*": "published for an older timm, which had a matrix product in that embedding",
 }
 """Why the rows of some models differ, by patterns of their names."""
 
@@ -82,26 +84,27 @@ def rows(library: str) -> Iterator[Row]:
                 published=(float(each["gmacs"]), float(each["macts_M"])),
                 conflict=each["conflict"] == "1",
             )
-        elif (given := _image(each)) is not None:
+        else:
             from truth import _arguments, _target
 
             target = _target(each)
             yield Row(
                 target=target,
-                inputs=given,
+                inputs=_image(each),
                 arguments=(),
                 built_with=_arguments(target, each),
                 published=(float(each["gmacs_ops"]),),
             )
 
 
-def _image(row: dict[str, str]) -> str | None:
-    """What the table's model was given, as its preprocessing makes it; None for lists of images."""
+def _image(row: dict[str, str]) -> str:
+    """What the table's model was given, as its preprocessing makes it."""
+    if row["transforms"] == "ObjectDetection":
+        return "images=3x512x512:list"
     found = re.search(r"crop_size=\(?(\d+)", row["transforms"])
     if "SemanticSegmentation" in row["transforms"]:
         found = re.search(r"resize_size=(\d+)", row["transforms"])
-    if found is None:
-        return None
+    assert found is not None, row
     frames = "16x" if row["file"].startswith("video/") else ""
     return f"1x3x{frames}{found[1]}x{found[1]}"
 

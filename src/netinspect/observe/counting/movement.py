@@ -73,7 +73,8 @@ UNNOTED = frozenset(
     for name in (
         "empty", "empty_like", "_empty_affine_quantized", "_empty_per_channel_affine_quantized",
         "empty_quantized", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided",
-        "lift_fresh", "set_", "resize_", "resize_as_", "_local_scalar_dense", "is_same_size",
+        "lift_fresh", "set_", "as_strided_", "squeeze_", "unsqueeze_", "t_", "transpose_",
+        "detach_", "resize_", "resize_as_", "_local_scalar_dense", "is_same_size",
         "_has_same_storage_numel", "record_stream", "_nested_tensor_size", "_assert_async",
         "_functional_assert_async", "sym_size", "sym_stride", "sym_numel", "sym_storage_offset",
         "requires_grad_", "_version", "_fw_primal", "_efficientzerotensor",

@@ -88,8 +88,8 @@ def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
         cell(cost.other_flops, units.short(cost.other_flops) if cost.other_flops else "-"),
         cell(row.parameters, units.count(row.parameters) if row.parameters else "-"),
         cell(cost.activations, units.short(cost.activations) if cost.activations else "-"),
-        cell(cost.bytes_read, units.size(cost.bytes_read)),
-        cell(cost.bytes_written, units.size(cost.bytes_written)),
+        cell(cost.bytes_read, units.size(cost.bytes_read) if cost.bytes_read else "-"),
+        cell(cost.bytes_written, units.size(cost.bytes_written) if cost.bytes_written else "-"),
         cell(round(cost.intensity, 6), units.decimal(cost.intensity) if cost.intensity else "-"),
         cell(cost.uncounted_flops, str(cost.uncounted_flops or "-")),
     )
