@@ -182,3 +182,23 @@ def test_a_convolution_that_is_padded_by_a_word_is_unknown_to_fvcore() -> None:
     trace = netinspect.capture(nn.Conv2d(3, 8, 3, padding="same"), torch.zeros(1, 3, 6, 6))
     assert (fvcore_macs(trace), fvcore_activations(trace)) == (0, 0)
     assert torchvision_macs(trace) == 8 * 6 * 6 * 27
+
+
+def test_what_a_hook_of_the_process_does_before_the_model_is_in_the_total() -> None:
+    import torch
+    from torch import nn
+    from torch.nn.modules.module import register_module_forward_pre_hook
+
+    def hook(module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        torch.mm(torch.ones(2, 3), torch.ones(3, 4))
+
+    handle = register_module_forward_pre_hook(hook)
+    try:
+        trace = netinspect.capture(nn.Sequential(nn.Linear(3, 3)), torch.zeros(1, 3))
+    finally:
+        handle.remove()
+    total = 2 * (2 * 3 * 4) + 3 * 3
+    assert count_cost(trace).total.macs == total
+    for operations in (False, True):
+        report = summarize(trace, operations=operations)
+        assert sum(row.cost.macs for row in report.rows) == report.cost.macs == total

@@ -108,6 +108,7 @@ class _RowBuilder:
         self._structure = structure
         self._depth = depth
         self._total = total
+        self._begin: Step | None = None
 
     def defined(self, path: str, depth: int) -> _Node:
         """The tree as the constructors built it."""
@@ -124,8 +125,8 @@ class _RowBuilder:
         structure = self._structure
         seen: set[str] = set()
         # A hook for every module of the process may have run functions before it.
-        begin = next(step for step in structure.calls[""] if step.parent is None)
-        root = self._executed(begin, "", 0, seen)
+        self._begin = next(step for step in structure.calls[""] if step.parent is None)
+        root = self._executed(self._begin, "", 0, seen)
         # What was never reached gets a row too where it is a layer or holds parameters.
         for module in structure.trace.modules:
             if module.path in seen or module.alias_of is not None:
@@ -165,9 +166,10 @@ class _RowBuilder:
                 found += self._unlisted(child, whole=True)
             elif structure.is_inner(child):
                 found.append(child)
-        if step.module == "" and step.parent is None:
+        if step is self._begin:
             # Hooks of the whole process may have run functions before the model, or after it.
-            found += [each for each in structure.children.get(None, ()) if each is not step]
+            for other in structure.children.get(None, ()):
+                found += self._unlisted(other, whole=True) if other is not step else ()
         return found
 
     def _own(self, module: Module) -> list[Parameter]:
