@@ -276,6 +276,18 @@ def test_products_with_an_addend_and_of_vectors() -> None:
     assert cost(torch.dot, rows(7), rows(7)).macs == 7
 
 
+def test_products_in_place_and_into_a_given_tensor() -> None:
+    def in_place(x: Tensor, y: Tensor) -> Tensor:
+        return torch.zeros(3, 5).addmm_(x, y)
+
+    def given(x: Tensor, y: Tensor) -> Tensor:
+        return torch.mm(x, y, out=torch.empty(3, 5))
+
+    for function in (in_place, given):
+        found = cost(function, rows(3, 4), rows(4, 5))
+        assert (found.macs, found.uncounted) == (3 * 4 * 5, 0)
+
+
 def test_a_transform_has_flops_and_no_macs() -> None:
     found = cost(torch.fft.fft, torch.complex(rows(2, 8), rows(2, 8)))
     assert (found.macs, found.other_flops) == (0, 2 * 5 * 8 * math.log2(8))

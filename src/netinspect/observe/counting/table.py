@@ -46,7 +46,10 @@ def rule_for(operator: Any) -> Rule | None:
     known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
     if known is None and name.endswith("_"):
         # What works in place is named with an underscore behind.
-        known = _RULES.get(name[:-1])
+        plain = name.removesuffix("_")
+        known = _RULES.get(plain)
+        if known is None and operator.namespace == "aten":
+            known = torchs_rule(plain, getattr(torch.ops.aten, plain.removeprefix("aten."), None))
     if known is not None:
         return known
     if _is_composed(operator):
