@@ -275,6 +275,10 @@ ARITHMETIC: dict[str, Rule] = {
     **{f"quantized.{name}": _ONE_EACH for name in _QUANTIZED},
     "quantized.softmax": Rule("softmax", per_output(5)),
     **{f"quantized.{name}_norm": Rule("normalization", per_output(5)) for name in ("layer", "group")},
+    **{
+        f"aten.{name}": Rule("reduction", unknown_flops)
+        for name in ("_ctc_loss", "_ctc_loss_backward", "_cudnn_ctc_loss")
+    },
     "torchvision.roi_pool": Rule("pooling", unknown_flops),
     "torchvision.ps_roi_pool": Rule("pooling", unknown_flops),
     "torchvision.ps_roi_align": Rule("interpolation", unknown_flops),
