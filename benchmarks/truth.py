@@ -1,11 +1,12 @@
-"""Parameter counts against the tables that the libraries publish.
+"""Parameter counts, GMACs and activations against the tables that the libraries publish.
 
     python benchmarks/truth.py [--library torchvision|timm] [--only GLOB] [--jobs N]
+    python benchmarks/truth.py --costs [--sample N] [--output FILE.jsonl] [...]
 
 Every model of `tests/truth/torchvision.csv` must have exactly the number of parameters of the table,
 every one of `tests/truth/timm.csv` the number of millions, to two decimals. Rows marked as in conflict
 are published for a fused or reparametrised model, and listed apart. Models are built through
-netinspect without weights, which needs no memory for them.
+netinspect without weights, which needs no memory for them. With `--costs`, see `truth_costs.py`.
 """
 
 from __future__ import annotations
@@ -109,7 +110,23 @@ def main() -> int:
     parser.add_argument("--library", choices=TABLES, help="one table only")
     parser.add_argument("--only", default="*", metavar="GLOB", help="names to check")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    parser.add_argument("--costs", action="store_true", help="GMACs and activations instead")
+    parser.add_argument("--sample", type=int, help="so many rows of each table, spread evenly")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="keep results, and go on from them")
     options = parser.parse_args()
+    if options.costs:
+        from truth_costs import check
+
+        return int(
+            check(
+                [options.library] if options.library else TABLES,
+                only=options.only,
+                sample=options.sample,
+                jobs=options.jobs,
+                output=options.output,
+            )
+            > 0
+        )
     wrong = 0
     for library in [options.library] if options.library else TABLES:
         wanted = [

@@ -23,11 +23,12 @@ SOURCE = ROOT / "src" / "netinspect"
 
 BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
-    "cli": {"api", "kept", "config", "files", "render", "sources", *BASE},
-    "api": {"files", "analyze", "render", "kept", "loading", "sources", *BASE},
+    "cli": {"api", "view", "kept", "config", "files", "render", "sources", *BASE},
+    "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", *BASE},
     "loading": {"kept", "look", "render", "sources", "inputs", "observe", *BASE},
     # The search for inputs tells how long it may take: a look that ran out of time is not kept.
     "kept": {"look", "inputs", "sources", *BASE},
+    "view": {"render", *BASE},
     "look": {"sources", "inputs", "observe", *BASE},
     "config": BASE,
     "files": BASE,
@@ -43,7 +44,7 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", *BASE},
+    "__init__": {"api", "view", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 

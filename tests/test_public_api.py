@@ -27,6 +27,7 @@ VIEWS = {
     "summary": netinspect.summary,
     "params": netinspect.params,
     "trace": netinspect.trace,
+    "cost": netinspect.cost,
     "tree": netinspect.tree,
     "source": netinspect.source,
     "internals": netinspect.internals,

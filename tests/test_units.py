@@ -20,6 +20,34 @@ def test_counts_are_exact(number: int, text: str) -> None:
     assert units.count(number) == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.000 k"),
+        (44_426, "44.43 k"),
+        (416_520, "416.5 k"),
+        # Rounded before a unit is chosen: never `1000.0`.
+        (999_949, "999.9 k"),
+        (999_950, "1.000 M"),
+        (4_089_184_256, "4.089 G"),
+        (51_700_000_000_000, "51.70 T"),
+        (10**22, "10000 E"),
+    ],
+)
+def test_large_counts_are_short(number: int, text: str) -> None:
+    assert units.short(number) == text
+
+
+@given(st.integers(0, 10**18))
+def test_a_short_count_is_right_to_its_digits(number: int) -> None:
+    digits, _, prefix = units.short(number).partition(" ")
+    scale = 1000 ** " kMGTPE".index(prefix or " ")
+    assert abs(float(digits) * scale - number) <= number * 0.0005 + 1e-9
+    assert len(digits.replace(".", "")) <= 4
+
+
 @given(st.integers())
 def test_a_count_can_be_read_back(number: int) -> None:
     assert int(units.count(number).replace(",", "")) == number

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from netinspect.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from netinspect.api import View as View
     from netinspect.api import cache as cache
     from netinspect.api import capture as capture
+    from netinspect.api import cost as cost
     from netinspect.api import internals as internals
     from netinspect.api import load as load
     from netinspect.api import models as models
@@ -32,16 +32,18 @@ if TYPE_CHECKING:
     from netinspect.errors import SavedTraceError as SavedTraceError
     from netinspect.errors import UsageError as UsageError
     from netinspect.records.trace import Trace as Trace
+    from netinspect.view import View as View
 
 _HOMES = {
     "netinspect.api": (
-        "View", "cache", "capture", "internals", "load", "models", "params", "save", "source",
+        "cache", "capture", "cost", "internals", "load", "models", "params", "save", "source",
         "summary", "trace", "tree",
     ),
     "netinspect.errors": (
         "ForwardError", "LoadError", "NetinspectError", "SavedTraceError", "UsageError",
     ),
     "netinspect.records.trace": ("Trace",),
+    "netinspect.view": ("View",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -7,57 +7,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from netinspect.view import View
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netinspect.kept.looks import LookCache
     from netinspect.records.reports.cache import Cache
+    from netinspect.records.reports.cost import CostReport
     from netinspect.records.reports.internals import Internals
     from netinspect.records.reports.params import Parameters
-    from netinspect.records.reports.registry import Report
     from netinspect.records.reports.samples import Samples
     from netinspect.records.reports.source import Source
     from netinspect.records.reports.steps import Steps
     from netinspect.records.reports.summary import Summary
     from netinspect.records.reports.tree import Tree
     from netinspect.records.trace import Trace
-
-R = TypeVar("R", bound="Report", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class View(Generic[R]):
-    """A report that can be read by programs, in `record`, and shown to people."""
-
-    record: R
-
-    def text(self, format: str = "rich", *, width: int | None = None) -> str:
-        """Spell the report, without colour.
-
-        Args:
-            format: `rich`, `plain`, `json`, `csv` or `markdown`.
-            width: Cells on a line, for `rich`; None for no limit.
-        """
-        from netinspect.render.formats import Style, format_named
-        from netinspect.render.report import render
-
-        return render(self.record, Style(format=format_named(format), width=width))
-
-    def __str__(self) -> str:
-        return self.text().rstrip("\n")
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from netinspect.render.html import spell_html
-        from netinspect.render.report import lay_out
-
-        return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
 
 
 def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
@@ -186,7 +154,7 @@ def summary(
         ops: Give the functions between the layers rows too.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
-        sort: `params`, `branch`, `bytes`, `calls`, `output` or `name`.
+        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`.
         top: Keep only so many rows.
     """
     from netinspect.analyze.summary import summarize
@@ -265,6 +233,48 @@ def trace(
 
     look = load(subject, args=args or None, grad=grad, values=values)
     return View(list_steps(look, depth=depth, full=full, gradients=grad, values=values))
+
+
+def cost(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    by: str = "module",
+    depth: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+    grad: bool = False,
+) -> View[CostReport]:
+    """Show what forward costs: MACs, FLOPs, activations, bytes.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        by: `module`, `class` (of modules), `function`, `operator`, `kind` (of operators) or `line`.
+        depth: Deepest level of modules with rows of its own; None for all.
+        include: Shell patterns of rows to keep, by what they are grouped by.
+        exclude: Shell patterns of rows to leave out.
+        sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `intensity`, `calls` or
+            `name`.
+        top: Keep only so many rows.
+        grad: Also run backward, and show its total.
+    """
+    from netinspect.analyze.cost import count_cost
+
+    look = load(subject, args=args or None, grad=grad)
+    return View(
+        count_cost(
+            look,
+            by=by,
+            depth=depth,
+            include=include,
+            exclude=exclude,
+            sort=sort,
+            top=top,
+            gradients=grad,
+        )
+    )
 
 
 def tree(

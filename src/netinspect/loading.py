@@ -12,13 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netinspect.errors import LoadError, UsageError
+from netinspect.errors import UsageError
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from netinspect.kept.looks import LookCache
     from netinspect.kept.question import Question
     from netinspect.sources.target import Target
@@ -74,7 +72,7 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
     if not isinstance(subject, (str, os.PathLike)):
         from netinspect.look import look_at_module
 
-        return look_at_module(_checked_module(subject), _look_options(request, inputs))
+        return look_at_module(subject, _look_options(request, inputs))
     from netinspect.sources.target import parse_target
 
     # Names of a library are checked later: that takes longer than an answer from the cache.
@@ -189,17 +187,3 @@ def _read(target: Target, request: LoadRequest) -> Trace:
             hint="leave --input, --batch, --arg and --train out, or name the model itself",
         )
     return read_trace(Path(target.place), name=target.text)
-
-
-def _checked_module(subject: object) -> nn.Module:
-    from torch import nn
-
-    if not isinstance(subject, nn.Module):
-        hint = None
-        if isinstance(subject, type) and issubclass(subject, nn.Module):
-            hint = f"build it first: {subject.__name__}()"
-        raise LoadError(
-            f"cannot look at {type(subject).__name__}: it is no nn.Module, trace or target",
-            hint=hint,
-        )
-    return subject

@@ -80,8 +80,14 @@ class LookOptions:
         return self.capture.values or self.capture.statistics or self.capture.backward
 
 
-def look_at_module(model: nn.Module, options: LookOptions, *, target: str | None = None) -> Trace:
-    """Look at a live module, where it is and as it is."""
+def look_at_module(model: object, options: LookOptions, *, target: str | None = None) -> Trace:
+    """Look at a live module, where it is and as it is.
+
+    Raises:
+        LoadError: It is none.
+        UsageError: It cannot be looked at as asked for.
+    """
+    model = _checked_module(model)
     tensors = [*model.parameters(), *model.buffers()]
     lane: Lane = "meta" if any(tensor.is_meta for tensor in tensors) else "real"
     if options.on not in ("auto", lane):
@@ -90,6 +96,18 @@ def look_at_module(model: nn.Module, options: LookOptions, *, target: str | None
             hint="move it there first, or name a target that can be built there",
         )
     return _look(model, lane, options, target=target)
+
+
+def _checked_module(subject: object) -> nn.Module:
+    if not isinstance(subject, nn.Module):
+        hint = None
+        if isinstance(subject, type) and issubclass(subject, nn.Module):
+            hint = f"build it first: {subject.__name__}()"
+        raise LoadError(
+            f"cannot look at {type(subject).__name__}: it is no nn.Module, trace or target",
+            hint=hint,
+        )
+    return subject
 
 
 def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:

@@ -29,6 +29,22 @@ def _rounded_ratio(number: int, divisor: int) -> int:
     return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient % 2 == 1))
 
 
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
+def short(number: int) -> str:
+    """Spell a large count in powers of 1000, to four digits: `4.089 G`; a small one whole."""
+    if number < 1000:
+        return str(number)
+    for power, prefix in enumerate(_PREFIXES[1:], start=1):
+        # Rounded first, so that no unit is given more than it holds: 999,999 are 1.000 M.
+        for digits in (3, 2, 1):
+            scaled = _rounded_ratio(number * 10**digits, 1000**power)
+            if scaled < 10_000:
+                return f"{scaled // 10**digits}.{scaled % 10**digits:0{digits}} {prefix}"
+    return f"{_rounded_ratio(number, 1000**power)} {prefix}"
+
+
 def percent(share: float) -> str:
     """Spell a share of 0 to 1: `69.2 %`; what is not zero never reads as zero."""
     if 0 < share < 0.0005:

@@ -62,6 +62,8 @@ TABLE = [
     Wrong("summary lenet --seed 1.5", 2, "usage", "'1.5'", "a whole number"),
     Wrong("summary lenet --width", 2, "usage", "--width", "--help", tells_format=True),
     Wrong("summary lenet --sort parms", 2, "usage", "'parms'", "'params'"),
+    Wrong("cost lenet --by modul", 2, "usage", "'modul'", "'module'"),
+    Wrong("cost lenet --sort zzz", 2, "usage", "'zzz'", "macs, flops, other_flops"),
     Wrong("params lenet --sort zzz", 2, "usage", "'zzz'", "size, bytes, name"),
     Wrong("summary lenet --columns path,parms", 2, "usage", "'parms'", "'params'", tells_format=True),
     Wrong("models --columns zzz", 2, "usage", "'zzz'", "name, description", tells_format=True),

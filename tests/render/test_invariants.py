@@ -38,6 +38,8 @@ def reports(sample: str) -> dict[str, Report]:
         "summary sorted": api.summary(trace, sort="params", top=3).record,
         "params": api.params(trace, buffers=True, stats=True).record,
         "trace": api.trace(trace, grad=True).record,
+        "cost": api.cost(trace, grad=True).record,
+        "cost by line": api.cost(trace, by="line", top=2).record,
         "trace in full": api.trace(trace, full=True).record,
         "tree": api.tree(trace).record,
         "tree in full": api.tree(trace, full=True).record,

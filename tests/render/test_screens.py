@@ -21,7 +21,7 @@ SCREENS = [
     *(("summary", sample, width) for sample in SAMPLES for width in (60, 80, 120, 200)),
     *(
         (command, "lenet", width)
-        for command in ("trace", "tree", "params", "source", "internals", "models")
+        for command in ("trace", "cost", "tree", "params", "source", "internals", "models")
         for width in (80, 120)
     ),
     *(("trace", sample, 120) for sample in ("tiny_gpt", "lstm_tagger", "shared_layer")),
@@ -31,9 +31,17 @@ SCREENS = [
     ("summary --ops --depth 1", "tiny_gpt", 100),
     ("summary --sort params --top 4", "resnet18", 80),
     ("trace --depth 1", "resnet18", 100),
+    ("cost --depth 1", "resnet18", 100),
+    ("cost --sort macs --top 4", "resnet18", 80),
+    ("cost --by kind --grad", "tiny_gpt", 120),
+    ("cost --by line", "lstm_tagger", 120),
+    ("cost --by function", "lenet", 100),
+    ("cost --by operator", "encoder", 120),
     ("source", "two_inputs", 120),
 ]
-COMMANDS = ["", "summary", "params", "trace", "tree", "source", "internals", "models", "cache"]
+COMMANDS = [
+    "", "summary", "params", "trace", "cost", "tree", "source", "internals", "models", "cache",
+]  # fmt: skip
 
 
 def words_of(command: str, sample: str) -> list[str]:
@@ -62,7 +70,7 @@ def test_screen(cli: Callable[..., Outcome], command: str, sample: str, width: i
 
 
 @pytest.mark.parametrize("format", ["plain", "csv", "json", "markdown"])
-@pytest.mark.parametrize("command", ["summary", "trace", "tree", "params", "source", "models"])
+@pytest.mark.parametrize("command", ["summary", "trace", "cost", "tree", "params", "source", "models"])
 def test_format(cli: Callable[..., Outcome], command: str, format: str) -> None:
     outcome = cli(*words_of(command, "lenet"), "--format", format)
     assert outcome.code == 0

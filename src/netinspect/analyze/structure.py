@@ -62,6 +62,14 @@ class Structure:
         return by_module
 
     @cached_property
+    def within(self) -> dict[str, list[Step]]:
+        """Steps by the path of the module called, or of that in whose `forward` a function ran."""
+        by_module: dict[str, list[Step]] = {}
+        for step in self.trace.steps:
+            by_module.setdefault(step.module, []).append(step)
+        return by_module
+
+    @cached_property
     def children(self) -> dict[int | None, list[Step]]:
         """Steps by the index of the step that they happened in."""
         by_parent: dict[int | None, list[Step]] = {}

@@ -11,6 +11,7 @@ from netinspect.analyze.select import refuse_negative, select
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
+from netinspect.analyze.work import cost_of_steps
 from netinspect.records.modules import Module
 from netinspect.records.reports.summary import Summary, SummaryRow
 from netinspect.records.steps import Step
@@ -22,6 +23,7 @@ SORT_KEYS: dict[str, Callable[[SummaryRow], tuple[float, str]]] = {
     "params": lambda row: (-row.parameters, row.path),
     "branch": lambda row: (-row.branch, row.path),
     "bytes": lambda row: (-row.bytes, row.path),
+    "macs": lambda row: (-row.cost.macs, row.path),
     "calls": lambda row: (-row.calls, row.path),
     "output": lambda row: (-sum(spec.elements for spec in tensors_in(row.output)), row.path),
     "name": lambda row: (0, row.path),
@@ -83,6 +85,8 @@ def summarize(
         ties=ties(trace),
         never_called=structure.never_called(),
         operations=operations,
+        cost=cost_of_steps(trace.steps),
+        counted=trace.counted,
     )
 
 
@@ -104,6 +108,7 @@ class _RowBuilder:
         self._structure = structure
         self._depth = depth
         self._total = total
+        self._begin: Step | None = None
 
     def defined(self, path: str, depth: int) -> _Node:
         """The tree as the constructors built it."""
@@ -120,8 +125,8 @@ class _RowBuilder:
         structure = self._structure
         seen: set[str] = set()
         # A hook for every module of the process may have run functions before it.
-        begin = next(step for step in structure.calls[""] if step.parent is None)
-        root = self._executed(begin, "", 0, seen)
+        self._begin = next(step for step in structure.calls[""] if step.parent is None)
+        root = self._executed(self._begin, "", 0, seen)
         # What was never reached gets a row too where it is a layer or holds parameters.
         for module in structure.trace.modules:
             if module.path in seen or module.alias_of is not None:
@@ -138,7 +143,8 @@ class _RowBuilder:
         members = structure.branch(module.path) if folds else [module]
         unseen = {member.path for member in members} - seen
         seen |= unseen
-        row = self._module_row(module, depth, [step], folds=folds, only=unseen)
+        work = self._unlisted(step, whole=folds)
+        row = self._module_row(module, depth, [step], folds=folds, only=unseen, work=work)
         # A list of layers is not called itself: its members appear below the one who calls them.
         row = replace(row, name=module.path.removeprefix(f"{parent}." if parent else ""))
         if step.call > 1:
@@ -151,6 +157,21 @@ class _RowBuilder:
                 children.append(_Node(self._function_row(child, depth + 1), []))
         return _Node(row, children)
 
+    def _unlisted(self, step: Step, *, whole: bool) -> list[Step]:
+        """The steps that a call's row accounts for: those within it that get no row of their own."""
+        structure = self._structure
+        found = [step]
+        for child in structure.children.get(step.index, ()):
+            if whole:
+                found += self._unlisted(child, whole=True)
+            elif structure.is_inner(child):
+                found.append(child)
+        if step is self._begin:
+            # Hooks of the whole process may have run functions before the model, or after it.
+            for other in structure.children.get(None, ()):
+                found += self._unlisted(other, whole=True) if other is not step else ()
+        return found
+
     def _own(self, module: Module) -> list[Parameter]:
         return self._structure.parameters.get(module.path, [])
 
@@ -162,9 +183,12 @@ class _RowBuilder:
         *,
         folds: bool,
         only: set[str] | None = None,
+        work: Sequence[Step] | None = None,
     ) -> SummaryRow:
         structure = self._structure
         members = list(structure.branch(module.path)) if folds else [module]
+        if work is None:
+            work = [step for member in members for step in structure.within.get(member.path, ())]
         held = [
             parameter
             for member in members
@@ -196,6 +220,7 @@ class _RowBuilder:
             folded=len(members) - 1,
             failed=any(step.failed for step in calls),
             place=calls[0].source if calls else None,
+            cost=cost_of_steps(work),
         )
 
     def _function_row(self, step: Step, depth: int) -> SummaryRow:
@@ -221,6 +246,7 @@ class _RowBuilder:
             folded=0,
             failed=step.failed,
             place=step.source,
+            cost=cost_of_steps((step,)),
         )
 
 

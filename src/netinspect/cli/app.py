@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from netinspect.cli import cache, internals, models, params, source, summary, trace, tree
+from netinspect.cli import cache, cost, internals, models, params, source, summary, trace, tree
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.options import SETTINGS, expand
 from netinspect.config import Settings, find_settings, read_settings
@@ -20,6 +20,7 @@ COMMANDS: dict[str, ModuleType] = {
     "summary": summary,
     "params": params,
     "trace": trace,
+    "cost": cost,
     "tree": tree,
     "source": source,
     "internals": internals,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netinspect.records.reports.common import Diagnosis
     from netinspect.records.reports.registry import Report
     from netinspect.records.trace import Trace
+    from netinspect.view import View
 
 DEFAULT_TARGET = "lenet"
 
@@ -146,7 +147,7 @@ def _no_exit(target: str) -> Iterator[None]:
         ) from error
 
 
-def show(view: api.View[Report], output: OutputOptions, columns: str | None = None) -> None:
+def show(view: View[Report], output: OutputOptions, columns: str | None = None) -> None:
     """Write a report where it belongs.
 
     Args:

@@ -36,7 +36,7 @@ def command(
     exclude: ExcludeOption = None,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="params, branch, bytes, calls, output or name."),
+        typer.Option(metavar="KEY", help="params, branch, bytes, macs, calls, output or name."),
     ] = None,
     top: TopOption = None,
     columns: ColumnsOption = None,

@@ -10,12 +10,18 @@ from typing import Any
 import torch
 
 from netinspect.observe.describe import tensors_of
+from netinspect.observe.operators import Operators
 from netinspect.records.tensors import Gradient
 from netinspect.records.trace import Backward
 
 
 def run_backward(
-    output: Any, parameters: Sequence[torch.Tensor], *, seed: int, notes: list[str]
+    output: Any,
+    parameters: Sequence[torch.Tensor],
+    *,
+    seed: int,
+    notes: list[str],
+    operators: Operators,
 ) -> tuple[Backward, list[Gradient | None]]:
     """Differentiate a model's output with respect to some parameters.
 
@@ -28,6 +34,7 @@ def run_backward(
         parameters: The tensors to differentiate by; those that need no gradient are skipped.
         seed: Seed of the noise.
         notes: What torch warns of is added to these: it would name our line, where there is no fault.
+        operators: Counts what is done.
 
     Returns:
         What was done, and one gradient for each parameter: None for one that got none.
@@ -50,11 +57,13 @@ def run_backward(
         if _hides_parameters(outputs):
             for leaf in leaves:
                 leaf.grad = None
-            torch.autograd.backward(outputs, noise)
+            with operators:
+                torch.autograd.backward(outputs, noise)
             found = tuple(leaf.grad for leaf in leaves)
         else:
             # This leaves `.grad` alone, and does not set off an optimizer that steps within backward.
-            found = torch.autograd.grad(outputs, leaves, noise, allow_unused=True)
+            with operators:
+                found = torch.autograd.grad(outputs, leaves, noise, allow_unused=True)
     for index, gradient in zip(wanted, found, strict=True):
         if gradient is not None:
             dense = gradient.to_dense() if gradient.is_sparse else gradient
@@ -67,6 +76,7 @@ def run_backward(
             outputs=count,
             description=f"gradient of {count} output tensor{'s' if count > 1 else ''}, weighted with "
             f"normal noise (seed {seed})",
+            work=operators.work(),
         ),
         gradients,
     )

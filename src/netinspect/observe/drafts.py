@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from netinspect.observe.frames import Place, source_line
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, Value
+from netinspect.records.work import Work
 
 UNSEEN = Literal(type="unseen", text="<not seen>")
 """The output of a layer whose hooks were passed by: what it did is seen, and not what it returned."""
@@ -55,13 +56,30 @@ class Draft:
     """What it raised, be it caught further up or not."""
 
 
-def freeze(drafts: Iterable[Draft], failure: BaseException | None) -> tuple[Step, ...]:
+def under_way(drafts: Sequence[Draft], modules: Sequence[Draft]) -> Draft | None:
+    """Return the innermost step that has begun and not ended; None where there is none.
+
+    Args:
+        drafts: The steps, in order of their beginning.
+        modules: The calls of modules that have not ended, outermost first.
+    """
+    if drafts:
+        last = drafts[-1]
+        if last.kind == "function" and last.output is None and last.error is None:
+            return last
+    return modules[-1] if modules else None
+
+
+def freeze(
+    drafts: Iterable[Draft], failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
+) -> tuple[Step, ...]:
     """Make the records.
 
     Args:
         drafts: The steps, in order of their beginning.
         failure: What ended forward, if it failed: the steps that raised it failed, while one whose
             exception was caught did not.
+        work: What each step did, by its index.
     """
     fatal = set(map(id, _with_causes(failure)))
     # A line that runs many times is read once.
@@ -86,6 +104,7 @@ def freeze(drafts: Iterable[Draft], failure: BaseException | None) -> tuple[Step
             arguments=draft.arguments,
             failed=id(draft.error) in fatal,
             grad_fn=draft.grad_fn,
+            work=work.get(draft.index, ()),
         )
         for draft in drafts
     )

@@ -87,6 +87,9 @@ class Guest:
         self.lazy = any(is_uninitialised(state.tensor) for state in self._tensors)
         """Whether some parameter waits for the first input to tell its size."""
 
+        self.keeping = False
+        """Whether a copy is being made right now: that is no work of the model's."""
+
         self._watched: set[int] = set()
         self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor]] = {}
         for state in self._tensors:
@@ -111,7 +114,11 @@ class Guest:
         """
         storage = _storage(tensor)
         if storage is not None and storage._cdata in self._watched:
-            self._copy_all((tensor,))
+            self.keeping = True
+            try:
+                self._copy_all((tensor,))
+            finally:
+                self.keeping = False
 
     def _copy_all(self, tensors: Iterable[torch.Tensor | None]) -> None:
         for tensor in tensors:

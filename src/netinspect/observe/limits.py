@@ -18,12 +18,7 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if outermost:
         names = _several([path or type(model).__name__ for path in outermost])
         yield f"TorchScript shows nothing of what happens inside: {names}"
-    compiled = [
-        path or type(model).__name__
-        for path, module in modules.items()
-        if type(module).__module__.startswith("torch._dynamo")
-        or getattr(module, "_compiled_call_impl", None) is not None
-    ]
+    compiled = [path or type(model).__name__ for path in compiled_modules(model)]
     if compiled:
         yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
     if recorder.direct:
@@ -48,7 +43,20 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if recorder.unread:
         yield f"packed in C++ objects that do not tell their tensors: {_several(recorder.unread)}"
     if recorder.elsewhere:
-        yield f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps"
+        yield (
+            f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor "
+            "is their work"
+        )
+
+
+def compiled_modules(model: nn.Module) -> list[str]:
+    """Paths of the modules that are compiled for speed."""
+    return [
+        path
+        for path, module in model.named_modules()
+        if type(module).__module__.startswith("torch._dynamo")
+        or getattr(module, "_compiled_call_impl", None) is not None
+    ]
 
 
 def _several(names: Collection[str]) -> str:

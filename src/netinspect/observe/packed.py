@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -51,3 +51,17 @@ def _sort(state: Any, tensors: list[torch.Tensor], packed: list[Any]) -> None:
     elif isinstance(state, (tuple, list)):
         for each in state:
             _sort(each, tensors, packed)
+
+
+def names_of_packed(value: Any, names: Mapping[int, Sequence[str]]) -> Iterator[str]:
+    """Name the weights in the packed objects that a quantized layer hands to its function.
+
+    Args:
+        value: What the function is called with.
+        names: The names of the tensors in each packed object, by its address.
+    """
+    if type(value) is torch.ScriptObject:
+        yield from names.get(id(value), ())
+    elif isinstance(value, (tuple, list, dict)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from names_of_packed(each, names)

@@ -19,7 +19,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
-from netinspect.observe.drafts import UNSEEN, Draft, freeze
+from netinspect.observe.drafts import UNSEEN, Draft, freeze, under_way
 from netinspect.observe.flow import Flow
 from netinspect.observe.frames import (
     Calling,
@@ -39,8 +39,9 @@ from netinspect.observe.functions import (
     written,
 )
 from netinspect.observe.guest import Guest
-from netinspect.observe.packed import packed_objects, packed_tensors
+from netinspect.observe.packed import names_of_packed, packed_objects, packed_tensors
 from netinspect.records.steps import Step
+from netinspect.records.work import Work
 
 
 class Recorder(TorchFunctionMode):
@@ -152,9 +153,15 @@ class Recorder(TorchFunctionMode):
         """Whether some step ran inside `torch.vmap`."""
         return self._flow.mapped
 
-    def steps(self, failure: BaseException | None = None) -> tuple[Step, ...]:
-        """Freeze the drafts; `failure` is what ended forward, if it failed."""
-        return freeze(self.drafts, failure)
+    def steps(
+        self, failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
+    ) -> tuple[Step, ...]:
+        """Freeze the drafts; `failure` is what ended forward, if it failed, `work` what each did."""
+        return freeze(self.drafts, failure, work)
+
+    def under_way(self) -> Draft | None:
+        """Return the innermost step that has begun and not ended."""
+        return under_way(self.drafts, self._stack)
 
     def cut_off(self, error: BaseException) -> None:
         """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
@@ -315,7 +322,7 @@ class Recorder(TorchFunctionMode):
             if parent is not None and parent.holder is not None:
                 parameters += self._put_in(parent.holder, parent.module, tensor)
         if self.packed:
-            parameters += self._unpacked((args, kwargs))
+            parameters += names_of_packed((args, kwargs), self.packed)
         draft = Draft(
             index=len(self.drafts),
             kind=kind,
@@ -344,14 +351,6 @@ class Recorder(TorchFunctionMode):
             for name, entry in entries.items():
                 if entry is tensor and (known := f"{path}.{name}" if path else name) in self._names:
                     yield known
-
-    def _unpacked(self, value: Any) -> Iterator[str]:
-        """Name the weights in the packed objects that a quantized layer hands to its function."""
-        if type(value) is torch.ScriptObject:
-            yield from self.packed.get(id(value), ())
-        elif isinstance(value, (tuple, list, dict)):
-            for each in value.values() if isinstance(value, dict) else value:
-                yield from self._unpacked(each)
 
     def _follow(self, calling: Calling) -> None:
         """Open and close the calls of layers whose `forward` was called directly: no hook tells of it.

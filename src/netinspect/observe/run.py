@@ -20,7 +20,8 @@ from netinspect.observe.code import class_code
 from netinspect.observe.describe import describe
 from netinspect.observe.frames import raising_line
 from netinspect.observe.guest import guest
-from netinspect.observe.limits import limits
+from netinspect.observe.limits import compiled_modules, limits
+from netinspect.observe.operators import Operators
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
@@ -75,6 +76,7 @@ class Forward:
     failure: Failure | None = None
     backward: Backward | None = None
     gradients: dict[int, Gradient | None] = field(default_factory=dict)
+    counted: OneOf["no", "partly", "yes"] = "no"
     warnings: list[str] = field(default_factory=list)
     tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
     """The named tensors as forward left them; only where it gave some of them their sizes."""
@@ -141,6 +143,7 @@ def capture(
         mode="train" if options.training else "eval",
         lane=lane,
         attempts=tuple(attempts),
+        counted=ran.counted,
         seed=options.seed,
         failure=ran.failure,
         backward=ran.backward,
@@ -179,20 +182,22 @@ def _run(
         seed_everything(options.seed)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
         recorder = Recorder(model, observed, with_grad=options.backward, arguments=given)
+        operators = Operators(observed, recorder.under_way)
         try:
-            with recorder.recording():
+            with recorder.recording(), operators:
                 output = run_forward(model, args, kwargs)
         except (Exception, SystemExit) as raised:  # the model's own failure is a finding
             error = raised
             recorder.cut_off(raised)
             ran.failure = _failure(raised, recorder)
-        ran.steps = recorder.steps(error)
+        ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
+        ran.counted = "partly" if recorder.elsewhere or _runs_compiled(model) else "yes"
         if error is None:
             ran.output = describe(output)
             if options.values:
                 ran.output_values = _spell(output)
             if options.backward:
-                _differentiate(model, output, options, ran)
+                _differentiate(model, output, options, ran, Operators(observed))
         if observed.lazy:
             ran.tensors = walk_tensors(model)
             ran.warnings.append(
@@ -216,6 +221,11 @@ def _uncompiled() -> Iterator[None]:
             yield
 
 
+def _runs_compiled(model: nn.Module) -> bool:
+    """Whether the operators of some module were fused by a compiler, and so not seen."""
+    return not hasattr(torch.compiler, "set_stance") and bool(compiled_modules(model))
+
+
 def _spell(value: Any) -> str:
     try:
         return repr(value)
@@ -228,11 +238,15 @@ def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, An
     return model(*args, **kwargs)
 
 
-def _differentiate(model: nn.Module, output: Any, options: CaptureOptions, ran: Forward) -> None:
+def _differentiate(
+    model: nn.Module, output: Any, options: CaptureOptions, ran: Forward, operators: Operators
+) -> None:
     # Tied entries are the same object, and get the same gradient.
     parameters = list(model.parameters())
     try:
-        ran.backward, gradients = run_backward(output, parameters, seed=options.seed, notes=ran.warnings)
+        ran.backward, gradients = run_backward(
+            output, parameters, seed=options.seed, notes=ran.warnings, operators=operators
+        )
     except Exception as error:  # the model's own failure is a finding
         ran.failure = replace(_plain_failure(error), phase="backward")
     else:

@@ -6,6 +6,7 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.values import Structure, Value
+from netinspect.records.work import Work
 
 
 @record
@@ -72,6 +73,9 @@ class Step:
     failed: bool = False
     grad_fn: str | None = None
     """Class of the output's `grad_fn`; None without a backward, or where autograd has no part."""
+
+    work: tuple[Work, ...] = ()
+    """The operators that ran in it, and in no step within it."""
 
 
 @record

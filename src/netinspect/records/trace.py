@@ -10,6 +10,7 @@ from netinspect.records.modules import Hook, Module
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.values import Value
+from netinspect.records.work import Work
 
 
 @record
@@ -64,6 +65,8 @@ class Backward:
     """Number of output tensors that were differentiated."""
 
     description: str
+    work: tuple[Work, ...] = ()
+    """All operators of the backward: autograd does not tell for which module they ran."""
 
 
 @record
@@ -119,6 +122,9 @@ class Trace:
 
     attempts: tuple[Attempt, ...] = ()
     """How the inputs were found, where nobody gave them."""
+
+    counted: OneOf["no", "partly", "yes"] = "no"
+    """Whether the work of the steps was counted; partly where some ran out of sight."""
 
     def __repr__(self) -> str:
         # Whole, it would fill many screens of a session. The name's own repr escapes what is unsafe.

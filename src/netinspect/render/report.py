@@ -19,6 +19,7 @@ _VIEWS = {
     "summary": "netinspect.render.views.summary",
     "params": "netinspect.render.views.params",
     "trace": "netinspect.render.views.steps",
+    "cost": "netinspect.render.views.cost",
     "tree": "netinspect.render.views.tree",
     "source": "netinspect.render.views.source",
     "internals": "netinspect.render.views.internals",
@@ -26,7 +27,7 @@ _VIEWS = {
     "cache": "netinspect.render.views.cache",
 }
 
-_OF_FORWARD = ("summary", "trace", "source")
+_OF_FORWARD = ("summary", "trace", "cost", "source")
 """The views that show what forward did."""
 
 

@@ -9,6 +9,7 @@ from netinspect.records.reports.common import Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.trace import Input
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
+from netinspect.records.work import Cost
 from netinspect.render.document import Line, line
 
 # What is installed is named from its package on, wherever the virtual environment is.
@@ -115,6 +116,13 @@ def _sizes_and_dtype(item: Value) -> str:
     if isinstance(item, TensorSpec):
         return f"{'x'.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
     return value(item)
+
+
+def macs(cost: Cost) -> str:
+    """Spell MACs; as a lower bound where some of them could not be counted."""
+    if not cost.uncounted:
+        return units.short(cost.macs) if cost.macs else "-"
+    return f">= {units.short(cost.macs)}"
 
 
 def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:

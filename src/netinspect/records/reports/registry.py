@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netinspect.records.reports.cache import Cache
+from netinspect.records.reports.cost import CostReport
 from netinspect.records.reports.internals import Internals
 from netinspect.records.reports.params import Parameters
 from netinspect.records.reports.samples import Samples
@@ -11,12 +12,13 @@ from netinspect.records.reports.steps import Steps
 from netinspect.records.reports.summary import Summary
 from netinspect.records.reports.tree import Tree
 
-Report = Summary | Parameters | Steps | Tree | Source | Internals | Samples | Cache
+Report = Summary | Parameters | Steps | CostReport | Tree | Source | Internals | Samples | Cache
 
 REPORTS: tuple[type[Report], ...] = (
     Summary,
     Parameters,
     Steps,
+    CostReport,
     Tree,
     Source,
     Internals,

@@ -9,6 +9,7 @@ from netinspect.records.base import record
 from netinspect.records.reports.common import Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.values import Value
+from netinspect.records.work import Cost
 
 
 @record
@@ -56,6 +57,8 @@ class SummaryRow:
 
     failed: bool
     place: SourceLine | None
+    cost: Cost
+    """What this row accounts for: its own work, and that of rows folded into it."""
 
 
 @record
@@ -80,3 +83,9 @@ class Summary:
     never_called: tuple[str, ...]
     operations: bool
     """Whether the functions between the layers have rows."""
+
+    cost: Cost
+    """The work of all rows, hidden ones included."""
+
+    counted: OneOf["no", "partly", "yes"]
+    """Whether the work was counted at all, and whether some of it could not be seen."""

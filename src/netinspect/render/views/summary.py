@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netinspect import units
 from netinspect.records.reports.summary import Summary, SummaryRow
+from netinspect.records.work import Cost
 from netinspect.render import spell
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
 
@@ -22,6 +25,9 @@ _COLUMNS = (
     Column(key="extra", title="made with", drop=11, least=24),
     Column(key="place", title="called at", drop=12),
     Column(key="tied", title="tied", align="right", shown=False),
+    Column(key="macs", title="MACs", align="right", drop=3),
+    Column(key="flops", title="FLOPs", align="right", shown=False),
+    Column(key="activations", title="activations", align="right", shown=False),
 )
 
 
@@ -29,13 +35,22 @@ def view(report: Summary) -> Document:
     """Lay a summary out."""
     rows = tuple(Row(cells=_cells(row, report), style=_style(row)) for row in report.rows)
     shown = sum(row.parameters for row in report.rows)
-    footer = [_total("total", report.totals.parameters, 1.0, report.totals.bytes)]
+    footer = [_total("total", report.totals.parameters, 1.0, report.totals.bytes, report.cost)]
     if report.hidden:
         share = shown / report.totals.parameters if report.totals.parameters else 0.0
         size = sum(row.bytes for row in report.rows)
         label = f"{units.plural(len(report.rows), 'row')} shown"
-        footer.insert(0, _total(label, shown, share, size))
+        cost = Cost(
+            macs=sum(row.cost.macs for row in report.rows),
+            flops=sum(row.cost.flops for row in report.rows),
+            activations=sum(row.cost.activations for row in report.rows),
+            uncounted=sum(row.cost.uncounted for row in report.rows),
+        )
+        footer.insert(0, _total(label, shown, share, size, cost))
     notes = spell.total_notes(report.totals, report.ties)
+    if report.counted != "no" and report.subject.failure is None:
+        least = "at least " if report.cost.uncounted or report.counted == "partly" else ""
+        notes.append(line(f"{least}{units.plural(report.cost.macs, 'MAC')}, two FLOPs each"))
     if report.hidden:
         notes.append(
             line(
@@ -50,9 +65,16 @@ def view(report: Summary) -> Document:
         notes.append(line(f"never called: {', '.join(report.never_called)}"))
     return Document(
         title=spell.title(report.subject),
-        blocks=(Table(name="summary", columns=_COLUMNS, rows=rows, footer=tuple(footer)),),
+        blocks=(Table(name="summary", columns=_columns(report), rows=rows, footer=tuple(footer)),),
         notes=(*notes, *spell.run_notes(report.subject)),
     )
+
+
+def _columns(report: Summary) -> tuple[Column, ...]:
+    """The columns; without a forward there is no cost to show."""
+    if report.counted != "no":
+        return _COLUMNS
+    return tuple(replace(column, shown=False) if column.key == "macs" else column for column in _COLUMNS)
 
 
 def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
@@ -87,6 +109,9 @@ def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
         cell(row.extra, row.extra or "-"),
         cell(spell.full_place(row.place), spell.place(row.place) or "-"),
         cell(row.tied, units.count(row.tied) if row.tied else "-"),
+        cell(row.cost.macs, spell.macs(row.cost)),
+        cell(row.cost.flops, units.short(row.cost.flops) if row.cost.flops else "-"),
+        cell(row.cost.activations, units.short(row.cost.activations) if row.cost.activations else "-"),
     )
 
 
@@ -110,11 +135,14 @@ def _style(row: SummaryRow) -> str:
     return "cyan" if row.kind == "function" else ""
 
 
-def _total(label: str, parameters: int, share: float, size: int) -> Row:
+def _total(label: str, parameters: int, share: float, size: int, cost: Cost) -> Row:
     texts = {
         "path": label,
         "params": units.count(parameters),
         "share": units.percent(share),
         "bytes": units.size(size),
+        "macs": spell.macs(cost),
+        "flops": units.short(cost.flops),
+        "activations": units.short(cost.activations),
     }
     return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")

@@ -1,0 +1,67 @@
+"""`netinspect cost`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netinspect import api
+from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.options import (
+    ColumnsOption,
+    DepthOption,
+    ExcludeOption,
+    IncludeOption,
+    ModelOptions,
+    OutputOptions,
+    TargetArgument,
+    TopOption,
+)
+
+EXAMPLES = (
+    ("netinspect cost resnet18 --sort macs --top 5", "the five dearest modules"),
+    ("netinspect cost tiny_gpt --by operator", "by torch's operators"),
+    ("netinspect cost lenet --by line --grad", "by source line; also backward"),
+)
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    target: TargetArgument = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="WHAT", help="Rows: module, class, function, operator, kind or line."
+        ),
+    ] = "module",
+    depth: DepthOption = 3,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="macs, flops, other_flops, params, activations, bytes, intensity, calls or name.",
+        ),
+    ] = None,
+    top: TopOption = None,
+    grad: Annotated[
+        bool, typer.Option("--grad", help="Also run backward: its total for the model.")
+    ] = False,
+    columns: ColumnsOption = None,
+) -> None:
+    """Show what forward costs: MACs, FLOPs, activations, bytes."""
+    trace = look(target, model, output, grad=grad)
+    view = api.cost(
+        trace,
+        by=by,
+        depth=depth_or_all(depth),
+        include=include or (),
+        exclude=exclude or (),
+        sort=sort,
+        top=top or None,
+        grad=grad,
+    )
+    show(view, output, columns)

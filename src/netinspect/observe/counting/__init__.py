@@ -1,0 +1,1 @@
+"""What each of torch's operators costs: one rule an operator, found by its name."""

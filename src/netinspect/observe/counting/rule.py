@@ -1,0 +1,124 @@
+"""A rule: to which class an operator belongs, and how to count one call of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from typing import Literal as OneOf
+
+import torch
+
+from netinspect.records.work import Kind
+
+Args = Sequence[Any]
+Kwargs = Mapping[str, Any]
+
+
+class Count(NamedTuple):
+    """What one call of an operator costs; None where that cannot be known."""
+
+    macs: int | None = 0
+    flops: int | None = 0
+    elements: int | None = None
+    """Elements that count as given out, where they are not those of the first output."""
+
+
+class UncountableError(Exception):
+    """A call whose operands are not of the kind that its formula is for."""
+
+
+Formula = Callable[[Args, Kwargs, Any], Count]
+
+NOTHING = Count()
+UNKNOWN = Count(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How the calls of one operator are counted."""
+
+    kind: Kind
+    formula: Formula
+    reads: OneOf["all", "selected", "sources"] = "all"
+    """What is read: every operand; of the first one only what is given out, as in a lookup; or every
+    operand but the first, which is only written to."""
+
+    decomposes: bool = False
+    """Whether torch has it as a composition of others, which are then counted instead."""
+
+
+def products(macs: int, out: Any, elements: int | None = None) -> Count:
+    """Count multiply-accumulates; one of complex numbers is four of real ones."""
+    first = out[0] if isinstance(out, (tuple, list)) else out
+    if isinstance(first, torch.Tensor) and first.is_complex():
+        macs *= 4
+    return Count(macs, 2 * macs, elements)
+
+
+def no_arithmetic(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Count nothing."""
+    return NOTHING
+
+
+def unknown(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Say that it cannot be counted."""
+    return UNKNOWN
+
+
+def unknown_flops(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Say that there are no products in it, and that the rest cannot be counted."""
+    return Count(0, None)
+
+
+def per_output(operations: int) -> Formula:
+    """Count so many operations for each element of the first output."""
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        return Count(0, operations * elements_of(out))
+
+    return count
+
+
+def per_input(operations: int) -> Formula:
+    """Count so many operations for each element of the first operand."""
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        return Count(0, operations * elements_of(argument(args, kwargs, 0, "self")))
+
+    return count
+
+
+def elements_of(value: Any) -> int:
+    """Elements of a tensor, of the first of a tuple of outputs, or of all in a list."""
+    if isinstance(value, torch.Tensor):
+        return value.numel()
+    if isinstance(value, tuple):
+        return elements_of(value[0]) if value else 0
+    if isinstance(value, list):
+        return sum(map(elements_of, value))
+    return 0
+
+
+def argument(args: Args, kwargs: Kwargs, index: int, name: str, default: Any = None) -> Any:
+    """Return an argument by its position or name; torch leaves those out that have their default."""
+    return args[index] if index < len(args) else kwargs.get(name, default)
+
+
+def dense(tensor: Any) -> torch.Tensor:
+    """Return an operand, if its shape tells how much work there is in it.
+
+    Raises:
+        UncountableError: It is sparse, nested, or no tensor at all.
+    """
+    if not isinstance(tensor, torch.Tensor) or tensor.is_nested or tensor.is_sparse:
+        raise UncountableError
+    if tensor.layout is not torch.strided and not tensor.is_mkldnn:
+        raise UncountableError
+    return tensor
+
+
+def product(sizes: Iterable[int]) -> int:
+    """Multiply sizes."""
+    return math.prod(sizes)

@@ -1,0 +1,194 @@
+"""What each step costs: every operator that torch dispatches is counted where it ran.
+
+`TorchDispatchMode` is public and temporary, as the hooks and the function mode are. It sees what is
+below functions and layers: `F.linear` runs `aten.addmm`. Each operator is charged to the innermost step
+that is under way.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from netinspect.observe.counting.rule import UNKNOWN, Rule, elements_of
+from netinspect.observe.counting.table import name_of, rule_for
+from netinspect.observe.drafts import Draft
+from netinspect.observe.guest import Guest
+from netinspect.records.work import Work
+
+_Tally = list[int]
+"""Calls, MACs, FLOPs, elements, bytes read and bytes written."""
+
+_Key = tuple[int, bool, bool]
+"""Address of an operator, which lives as long as we know its rule; whether its MACs and its FLOPs could
+not be counted."""
+
+_Tallies = dict[_Key, _Tally]
+
+
+class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts every operator that runs while it is entered.
+
+    Args:
+        observed: What is done to keep the guest as it was is no work of the model's.
+        innermost: Tells the step that is under way; None for no step.
+    """
+
+    supports_higher_order_operators = True
+
+    def __init__(self, observed: Guest, innermost: Callable[[], Draft | None] | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._guest = observed
+        self._innermost = innermost
+        # Operators hash in Python, which costs more than all else here.
+        self._rules: dict[int, tuple[Any, Rule | None]] = {}
+        self._tallies: dict[int, tuple[Draft | None, _Tallies]] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else torch wraps what is below so that the first operator imports torch._dynamo.
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run one operator and count it. Called by torch, with the mode itself off."""
+        kwargs = kwargs or {}
+        entry = self._rules.get(id(func))
+        if entry is None:
+            entry = self._rules[id(func)] = func, rule_for(func)
+        if types and any(map(_is_made_of_others, types)):
+            # It runs other operators on what it is made of: those count.
+            return NotImplemented
+        rule = entry[1]
+        # TorchScript runs operators with the function mode on, to which this call would be one more.
+        with torch._C.DisableTorchFunction():
+            if rule is None:
+                return func(*args, **kwargs)
+            if rule.decomposes and all(map(_is_plain, args)):
+                with self:
+                    return func.decompose(*args, **kwargs)
+            output = func(*args, **kwargs)
+            if not self._guest.keeping:
+                self._note(id(func), rule, args, kwargs, output)
+            return output
+
+    def _note(
+        self, operator: int, rule: Rule, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
+    ) -> None:
+        try:
+            macs, flops, elements = rule.formula(args, kwargs, output)
+            written = _bytes((output,))
+            read = _bytes(args if rule.reads == "all" else args[1:])
+            if kwargs:
+                read += _bytes(kwargs.values())
+            if rule.reads == "selected":
+                read += written
+            if elements is None:
+                elements = elements_of(output)
+        except Exception:  # operands that no formula foresees; the model must run on all the same
+            (macs, flops, _), elements, read, written = UNKNOWN, 0, 0, 0
+        draft = None if self._innermost is None else self._innermost()
+        entry = self._tallies.get(id(draft))
+        if entry is None:
+            entry = self._tallies[id(draft)] = draft, {}
+        key = operator, macs is None, flops is None
+        tally = entry[1].get(key)
+        if tally is None:
+            entry[1][key] = [1, macs or 0, flops or 0, elements, read, written]
+            return
+        tally[0] += 1
+        tally[1] += macs or 0
+        tally[2] += flops or 0
+        tally[3] += elements
+        tally[4] += read
+        tally[5] += written
+
+    def work_by_step(self, drafts: list[Draft]) -> dict[int, tuple[Work, ...]]:
+        """Return what was done, by the index of the step.
+
+        A function that proved to be no step leaves what it did to the module that it ran in.
+        """
+        by_step: dict[int, _Tallies] = {}
+        for draft, tallies in self._tallies.values():
+            index = 0
+            if draft is not None:
+                is_step = draft.index < len(drafts) and drafts[draft.index] is draft
+                index = draft.index if is_step else draft.parent or 0
+            if index in by_step:
+                _add(by_step[index], tallies)
+            else:
+                by_step[index] = dict(tallies)
+        return {index: self._freeze(tallies) for index, tallies in by_step.items()}
+
+    def work(self) -> tuple[Work, ...]:
+        """Return all that was done."""
+        whole: _Tallies = {}
+        for _, tallies in self._tallies.values():
+            _add(whole, tallies)
+        return self._freeze(whole)
+
+    def _freeze(self, tallies: _Tallies) -> tuple[Work, ...]:
+        """Make the records, one for each operator, in the order in which they ran first."""
+        merged: dict[tuple[str, bool, bool], tuple[Rule, _Tally]] = {}
+        for (address, *uncounted), tally in tallies.items():
+            operator, rule = self._rules[address]
+            assert rule is not None
+            # The overloads of an operator are told as one.
+            key = name_of(operator), uncounted[0], uncounted[1]
+            known = merged.get(key)
+            merged[key] = rule, tally if known is None else _sum(known[1], tally)
+        return tuple(
+            Work(
+                operator=name,
+                kind=rule.kind,
+                calls=tally[0],
+                macs=None if no_macs else tally[1],
+                flops=None if no_flops else tally[2],
+                elements=tally[3],
+                bytes_read=tally[4],
+                bytes_written=tally[5],
+            )
+            for (name, no_macs, no_flops), (rule, tally) in merged.items()
+        )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether an operand is what a composition is for; nested and packed ones have kernels instead."""
+    if not isinstance(value, torch.Tensor):
+        return True
+    return value.layout is torch.strided and not (value.is_nested or value.is_quantized)
+
+
+@functools.cache
+def _is_made_of_others(cls: Any) -> bool:
+    """Whether a class has a dispatch of its own; fake tensors have, and stand for plain ones."""
+    is_plain = cls.__torch_dispatch__ == torch.Tensor.__torch_dispatch__
+    return not is_plain and cls.__name__ not in ("FakeTensor", "FunctionalTensor")
+
+
+def _add(whole: _Tallies, more: _Tallies) -> None:
+    for key, tally in more.items():
+        known = whole.get(key)
+        whole[key] = tally if known is None else _sum(known, tally)
+
+
+def _sum(one: _Tally, other: _Tally) -> _Tally:
+    return [left + right for left, right in zip(one, other, strict=True)]
+
+
+def _bytes(values: Iterable[Any]) -> int:
+    """Bytes of all tensors among some values, and in lists of them."""
+    total = 0
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            stored = value._nnz() if value.is_sparse else value.numel()
+            total += stored * value.element_size()
+        # Sizes and strides come in lists too, and are many.
+        elif isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
+            total += _bytes(value)
+    return total

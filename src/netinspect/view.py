@@ -1,0 +1,42 @@
+"""What every function of the API returns: a report that shows itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from netinspect.records.reports.registry import Report
+
+R = TypeVar("R", bound="Report", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class View(Generic[R]):
+    """A report that can be read by programs, in `record`, and shown to people."""
+
+    record: R
+
+    def text(self, format: str = "rich", *, width: int | None = None) -> str:
+        """Spell the report, without colour.
+
+        Args:
+            format: `rich`, `plain`, `json`, `csv` or `markdown`.
+            width: Cells on a line, for `rich`; None for no limit.
+        """
+        from netinspect.render.formats import Style, format_named
+        from netinspect.render.report import render
+
+        return render(self.record, Style(format=format_named(format), width=width))
+
+    def __str__(self) -> str:
+        return self.text().rstrip("\n")
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        from netinspect.render.html import spell_html
+        from netinspect.render.report import lay_out
+
+        return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
