@@ -23,8 +23,10 @@ SOURCE = ROOT / "src" / "netinspect"
 
 BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
-    "cli": {"api", "config", "files", "render", "sources", *BASE},
+    "cli": {"api", "estimates", "config", "files", "render", "sources", *BASE},
     "api": {"files", "analyze", "render", "look", "sources", "inputs", "observe", *BASE},
+    "estimates": {"api", "analyze", "render", "tracking", *BASE},
+    "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
     "look": {"sources", "inputs", "observe", *BASE},
     "config": BASE,
     "files": BASE,
@@ -40,12 +42,12 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", *BASE},
+    "__init__": {"api", "estimates", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {"observe", "inputs", "sources", "look", "api"},
+    "torch": {"observe", "inputs", "sources", "look", "tracking", "api", "estimates"},
     "numpy": {"observe", "inputs"},
     "safetensors": {"inputs"},
     "rich": {"render"},
@@ -275,11 +277,16 @@ def test_the_api_imports_torch_only_when_called() -> None:
     "module",
     [
         "netinspect",
-        *modules_below("api", "cli", "config", "files", "render", "analyze", "records", "units"),
+        *modules_below(
+            "api", "estimates", "cli", "config", "files", "render", "analyze", "records", "units"
+        ),
         "netinspect.sources.target",
         "netinspect.sources.samples",
         "netinspect.inputs.spec",
         "netinspect.inputs.request",
+        "netinspect.tracking.prepare",
+        "netinspect.tracking.parent",
+        "netinspect.tracking.child",
     ],
 )
 def test_importing_it_imports_no_torch(module: str) -> None:

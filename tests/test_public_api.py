@@ -30,6 +30,7 @@ VIEWS = {
     "tree": netinspect.tree,
     "source": netinspect.source,
     "internals": netinspect.internals,
+    "memory": netinspect.memory,
 }
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netinspect.errors import NetinspectError as NetinspectError
     from netinspect.errors import SavedTraceError as SavedTraceError
     from netinspect.errors import UsageError as UsageError
+    from netinspect.estimates import memory as memory
     from netinspect.records.trace import Trace as Trace
 
 _HOMES = {
@@ -40,6 +41,7 @@ _HOMES = {
     "netinspect.errors": (
         "ForwardError", "LoadError", "NetinspectError", "SavedTraceError", "UsageError",
     ),
+    "netinspect.estimates": ("memory",),
     "netinspect.records.trace": ("Trace",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from netinspect.cli import internals, models, params, source, summary, trace, tree
+from netinspect.cli import internals, memory, models, params, source, summary, trace, tree
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.options import SETTINGS, expand
 from netinspect.config import Settings, find_settings, read_settings
@@ -23,6 +23,7 @@ COMMANDS: dict[str, ModuleType] = {
     "tree": tree,
     "source": source,
     "internals": internals,
+    "memory": memory,
     "models": models,
 }
 

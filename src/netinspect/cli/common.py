@@ -13,11 +13,11 @@ from netinspect import api
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
-from netinspect.errors import ForwardError
+from netinspect.errors import ForwardError, UsageError
 from netinspect.files import write_whole
+from netinspect.sources.target import parse_target
 
 if TYPE_CHECKING:
-    from netinspect.records.reports.common import Diagnosis
     from netinspect.records.reports.registry import Report
     from netinspect.records.trace import Trace
 
@@ -34,6 +34,7 @@ def look(
     values: bool = False,
     stats: bool = False,
     code: bool = False,
+    anew: bool = False,
 ) -> Trace:
     """Load the target, and save the look if that was asked for.
 
@@ -46,9 +47,11 @@ def look(
         values: Keep the tensors as printed.
         stats: Summarise the values.
         code: Keep the source of the classes.
+        anew: The command will build the model once more, so that a saved look does not do.
 
     Raises:
         ForwardError: The model ended the program.
+        UsageError: The target is a saved look, and the command needs the model.
     """
     style_for(output)  # a mistake in what is to come out shall not wait for a long forward
     settings = SETTINGS.get()
@@ -61,6 +64,11 @@ def look(
     elif settings.target not in (None, target) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
+    if anew and parse_target(target, online=model.online).kind == "saved":
+        raise UsageError(
+            f"{target} is a saved look, and the model has to be built anew for this",
+            hint="name the model itself",
+        )
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
         trace = api.load(
@@ -165,20 +173,9 @@ def show(view: api.View[Report], output: OutputOptions, columns: str | None = No
         write_out(text)
     subject = getattr(view.record, "subject", None)
     if subject is not None and subject.failure is not None:
+        from netinspect.render.failure import forward_error
+
         raise forward_error(subject.failure)
-
-
-def forward_error(diagnosis: Diagnosis) -> ForwardError:
-    """Tell a diagnosis as an error."""
-    from netinspect.render.failure import cause
-
-    place = diagnosis.place
-    return ForwardError(
-        diagnosis.summary,
-        cause="\n".join(cause(diagnosis)),
-        place=f"{place.file}:{place.line}" if place is not None else None,
-        hint="\n".join(diagnosis.remedies) or "netinspect trace shows each step up to there",
-    )
 
 
 def depth_or_all(depth: int | None) -> int | None:

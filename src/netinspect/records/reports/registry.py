@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netinspect.records.reports.internals import Internals
+from netinspect.records.reports.memory import Memory
 from netinspect.records.reports.params import Parameters
 from netinspect.records.reports.samples import Samples
 from netinspect.records.reports.source import Source
@@ -10,6 +11,8 @@ from netinspect.records.reports.steps import Steps
 from netinspect.records.reports.summary import Summary
 from netinspect.records.reports.tree import Tree
 
-Report = Summary | Parameters | Steps | Tree | Source | Internals | Samples
+Report = Summary | Parameters | Steps | Tree | Source | Internals | Memory | Samples
 
-REPORTS: tuple[type[Report], ...] = (Summary, Parameters, Steps, Tree, Source, Internals, Samples)
+REPORTS: tuple[type[Report], ...] = (
+    Summary, Parameters, Steps, Tree, Source, Internals, Memory, Samples,
+)  # fmt: skip

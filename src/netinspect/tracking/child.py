@@ -1,0 +1,69 @@
+"""The other process: reads a request, builds what it names, tracks it, writes what it found.
+
+It is a process of its own because torch can end the one that it runs in where tensors have no data, and
+because what a target's code does to its process must not be done to the user's twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from contextlib import suppress
+from typing import Any, TextIO
+
+from netinspect.errors import NetinspectError
+from netinspect.records.codec import from_data, to_data
+from netinspect.tracking.request import TrackRequest
+
+
+def main(document: dict[str, Any]) -> None:
+    """Answer one request on what was stdout, and end the process.
+
+    Args:
+        document: The request as data.
+    """
+    # What the target's code prints is no part of the answer.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    # The look before has warned of whatever there is to warn of.
+    warnings.simplefilter("ignore")
+    try:
+        _write(answer, {"tracking": to_data(_answer(from_data(TrackRequest, document)))})
+    except NetinspectError as error:
+        _write(
+            answer,
+            {
+                "error": type(error).__name__,
+                "message": error.message,
+                "cause": error.cause,
+                "place": error.place,
+                "hint": error.hint,
+            },
+        )
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    # Nothing that is torn down from here on matters to anyone.
+    os._exit(0)
+
+
+def _answer(request: TrackRequest) -> Any:
+    from netinspect.sources.build import find_blueprint
+    from netinspect.sources.target import parse_target
+    from netinspect.tracking.fakes import fake_copy
+    from netinspect.tracking.session import track
+
+    target = parse_target(request.target, online=request.online)
+    blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
+    instance = blueprint.build()[0] if blueprint.is_built else None
+
+    def build(mode: Any) -> Any:
+        return blueprint.build("fake")[0] if instance is None else fake_copy(instance, mode)
+
+    return track(request, build)
+
+
+def _write(answer: TextIO, document: dict[str, Any]) -> None:
+    json.dump(document, answer)
+    answer.flush()

@@ -1,0 +1,95 @@
+"""Models of tensors without data. The one place that knows torch's private mode for them.
+
+Tensors are made on the CPU, whatever device the memory is asked for: a build of torch without CUDA
+ends the whole process when a backward runs on fake CUDA tensors.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.errors import LoadError
+from netinspect.observe.seeds import preserved_randomness
+
+
+@contextmanager
+def fake_tensors() -> Iterator[Any]:
+    """Make whatever is made fake; yields the mode.
+
+    Raises:
+        LoadError: This torch has no such mode where it is looked for.
+    """
+    try:
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        mode = FakeTensorMode(allow_non_fake_inputs=True)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise LoadError(
+            f"torch {torch.__version__} cannot run without data",
+            cause=f"{type(error).__name__}: {error}",
+            hint="memory is tracked by torch._subclasses.fake_tensor, which is private to torch; take a "
+            "version of torch that netinspect is tested with",
+        ) from error
+    with preserved_randomness(), _without_onednn(), mode:
+        yield mode
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    """With oneDNN, an LSTM is one call whose workspace nobody knows before it has run.
+
+    `torch.backends.mkldnn.flags` sets more than this, and warns of it.
+    """
+    enabled = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)
+
+
+def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
+    """Copy a model that has data to one that has none; the model itself is only read.
+
+    Raises:
+        LoadError: It cannot be copied.
+    """
+    from torch._subclasses.fake_tensor import FakeCopyMode
+
+    try:
+        with FakeCopyMode(mode):
+            return copy.deepcopy(model)
+    except Exception as error:  # whatever the model holds may refuse to be copied
+        raise LoadError(
+            f"cannot copy {type(model).__name__} to track its memory",
+            cause=f"{type(error).__name__}: {error}",
+            hint="name a target that can be built anew, such as net.py:Net",
+        ) from error
+
+
+def cast(model: nn.Module, dtype: torch.dtype) -> None:
+    """Cast all floating parameters and buffers, in place; what is tied stays so.
+
+    `Module.to` swaps fake tensors with others, which torch refuses where anything refers to them weakly.
+    """
+    made: dict[int, torch.Tensor] = {}
+    for module in model.modules():
+        for registered in (module._parameters, module._buffers):
+            for name, tensor in list(registered.items()):
+                if tensor is None or not tensor.dtype.is_floating_point or tensor.dtype is dtype:
+                    continue
+                if id(tensor) not in made:
+                    changed = tensor.detach().to(dtype)
+                    made[id(tensor)] = (
+                        nn.Parameter(changed, requires_grad=tensor.requires_grad)
+                        if isinstance(tensor, nn.Parameter)
+                        else changed
+                    )
+                # Not through the dictionary: recurrent layers keep a list of their weights in step.
+                setattr(module, name, made[id(tensor)])
