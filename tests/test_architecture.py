@@ -23,7 +23,7 @@ SOURCE = ROOT / "src" / "netinspect"
 
 BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
-    "cli": {"api", "estimates", "config", "files", "render", "sources", *BASE},
+    "cli": {"api", "estimates", "config", "files", "render", "sources", "tracking", *BASE},
     "api": {"files", "analyze", "render", "look", "sources", "inputs", "observe", *BASE},
     "estimates": {"api", "analyze", "render", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},

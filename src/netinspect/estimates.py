@@ -67,19 +67,17 @@ def memory(
         ForwardError: The model fails, or needs values to run.
     """
     from netinspect.analyze.memory import tell_memory
-    from netinspect.tracking.prepare import prepare, tracked_inputs
+    from netinspect.tracking.prepare import prepare, read_options, tracked_inputs
 
-    options: dict[str, Any] = {
-        "batch": batch,
-        "train": train,
-        "optimizer": optimizer,
-        "dtype": dtype,
-        "checkpoint": checkpoint_activations,
-        "device": device,
-        "limit": device_memory,
-        "constructor": constructor,
-        "online": online,
-    }
+    options = read_options(
+        batch=batch,
+        train=train,
+        optimizer=optimizer,
+        dtype=dtype,
+        checkpoint=checkpoint_activations,
+        device=device,
+        limit=device_memory,
+    )
     look = subject
     if not isinstance(look, Trace):
         look = load(
@@ -97,16 +95,16 @@ def memory(
         diagnosis = head(look).failure
         assert diagnosis is not None
         raise forward_error(diagnosis)
-    request = prepare(look, **options)
+    request = prepare(look, options, constructor=constructor, online=online)
     return View(
         tell_memory(
             look,
             _track(subject, request),
-            inputs=tracked_inputs(look, request),
-            device=request.device,
-            optimizer=request.optimizer if request.training else None,
-            dtype=request.dtype,
-            checkpoint=request.checkpoint,
+            inputs=tracked_inputs(look, options),
+            device=options.device,
+            optimizer=options.optimizer if options.training else None,
+            dtype=options.dtype,
+            checkpoint=options.checkpoint,
             depth=depth,
             top=top,
             points=points,

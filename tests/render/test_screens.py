@@ -32,9 +32,6 @@ SCREENS = [
     ("summary --sort params --top 4", "resnet18", 80),
     ("trace --depth 1", "resnet18", 100),
     ("source", "two_inputs", 120),
-    ("memory --train --batch 32", "lenet", 120),
-    ("memory --train --batch 32 --checkpoint-activations", "tiny_gpt", 80),
-    ("memory --device-memory 64MiB", "resnet18", 100),
 ]
 COMMANDS = ["", "summary", "params", "trace", "tree", "source", "internals", "memory", "models"]
 

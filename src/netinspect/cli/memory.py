@@ -18,6 +18,7 @@ from netinspect.cli.options import (
     TargetArgument,
     TopOption,
 )
+from netinspect.tracking.prepare import read_options
 
 EXAMPLES = (
     ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),
@@ -80,7 +81,17 @@ def command(
 
     It is tracked on tensors without data, of any size; with --train, two iterations of training.
     """
+    # A mistake in the options shall not wait for a look.
     style_for(output, columns)
+    read_options(
+        batch=model.batch,
+        train=model.train,
+        optimizer=optimizer,
+        dtype=dtype,
+        checkpoint=checkpoint_activations,
+        device=device,
+        limit=device_memory,
+    )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     trace = look(target, replace(model, batch=None, train=False), output, anew=True)
     view = estimates.memory(

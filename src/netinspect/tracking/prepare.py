@@ -18,6 +18,7 @@ from netinspect.tracking.request import (
     OPTIMIZERS,
     Device,
     NamedShape,
+    TrackOptions,
     TrackRequest,
     checked,
     spell_arguments,
@@ -56,8 +57,7 @@ def read_size(text: str | int) -> int:
     return size
 
 
-def prepare(
-    trace: Trace,
+def read_options(
     *,
     batch: int | None = None,
     train: bool = False,
@@ -66,13 +66,10 @@ def prepare(
     checkpoint: bool = False,
     device: str = "cuda",
     limit: str | int | None = None,
-    constructor: Mapping[str, Any] | None = None,
-    online: bool = False,
-) -> TrackRequest:
-    """Make the request of a run.
+) -> TrackOptions:
+    """Read how to run.
 
     Args:
-        trace: A look at the model that told what it is called with.
         batch: First dimension of every input; None to leave it.
         train: Two iterations of training instead of one forward.
         optimizer: One of `OPTIMIZERS`.
@@ -80,8 +77,6 @@ def prepare(
         checkpoint: Recompute the activations of repeated blocks.
         device: One of `DEVICES`.
         limit: Memory to find the largest batch for.
-        constructor: Arguments of the class or factory.
-        online: Whether a configuration may be fetched.
 
     Raises:
         UsageError: Some of this is not known, or does not go together.
@@ -97,7 +92,35 @@ def prepare(
         )
     if batch is not None and batch < 1:
         raise UsageError(f"the batch is {batch}", hint="give 1 or more")
-    size = None if limit is None else read_size(limit)
+    return TrackOptions(
+        batch=batch,
+        training=train,
+        optimizer=optimizer,
+        dtype=wanted,
+        device=chosen,
+        checkpoint=checkpoint,
+        limit=None if limit is None else read_size(limit),
+    )
+
+
+def prepare(
+    trace: Trace,
+    options: TrackOptions,
+    *,
+    constructor: Mapping[str, Any] | None = None,
+    online: bool = False,
+) -> TrackRequest:
+    """Make the request of a run.
+
+    Args:
+        trace: A look at the model that told what it is called with.
+        options: How to run.
+        constructor: Arguments of the class or factory.
+        online: Whether a configuration may be fetched.
+
+    Raises:
+        UsageError: The inputs cannot be made without data, or the arguments not be handed on.
+    """
     untold = [entry.name for entry in trace.inputs if not entry.spec]
     if untold:
         raise UsageError(
@@ -105,13 +128,14 @@ def prepare(
             hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary",
         )
     specs = tuple(text for entry in trace.inputs for text in entry.spec.split())
-    if size is not None and not any(parse_spec(text).shape for text in specs):
+    if options.limit is not None and not any(parse_spec(text).shape for text in specs):
         raise UsageError(
             "the model takes no tensor with a batch, so none is the largest",
             hint="leave --device-memory out",
         )
     return TrackRequest(
         target=trace.target,
+        options=options,
         constructor=spell_arguments(constructor or {}),
         seed=trace.seed,
         online=online,
@@ -121,30 +145,23 @@ def prepare(
             for each in trace.parameters
             if all(isinstance(size, int) for size in each.spec.shape)
         ),
-        batch=batch,
-        training=train,
-        optimizer=optimizer,
-        dtype=wanted,
-        device=chosen,
-        checkpoint=checkpoint,
-        limit=size,
     )
 
 
-def tracked_inputs(trace: Trace, request: TrackRequest) -> tuple[Input, ...]:
+def tracked_inputs(trace: Trace, options: TrackOptions) -> tuple[Input, ...]:
     """What the run is called with: the inputs of the look at another batch, and of another dtype."""
-    return tuple(_changed(entry, request) for entry in trace.inputs)
+    return tuple(_changed(entry, options) for entry in trace.inputs)
 
 
-def _changed(entry: Input, request: TrackRequest) -> Input:
+def _changed(entry: Input, options: TrackOptions) -> Input:
     value = entry.value
     if not isinstance(value, TensorSpec):
         return entry
     shape, dtype, width = value.shape, value.dtype, value.bytes // max(1, value.elements)
-    if request.batch is not None and shape:
-        shape = (request.batch, *shape[1:])
-    if request.dtype is not None and "float" in dtype:
-        dtype, width = request.dtype, 4 if request.dtype == "float32" else 2
+    if options.batch is not None and shape:
+        shape = (options.batch, *shape[1:])
+    if options.dtype is not None and "float" in dtype:
+        dtype, width = options.dtype, 4 if options.dtype == "float32" else 2
     size = math.prod(each for each in shape if isinstance(each, int)) * width
     changed = replace(value, shape=shape, dtype=dtype, bytes=size)
-    return replace(entry, value=changed, spec=str(parse_spec(entry.spec).with_batch(request.batch)))
+    return replace(entry, value=changed, spec=str(parse_spec(entry.spec).with_batch(options.batch)))

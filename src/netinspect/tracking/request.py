@@ -31,20 +31,8 @@ class NamedShape:
 
 
 @record
-class TrackRequest:
-    """One run to track."""
-
-    target: str
-    constructor: str = "{}"
-    """Arguments of the class or factory, as a Python literal."""
-
-    seed: int = 0
-    online: bool = False
-    inputs: tuple[str, ...] = ()
-    """Input specs, as many as a look has settled."""
-
-    parameters: tuple[NamedShape, ...] = ()
-    """What the model must have, to be the one that was looked at; empty to take it as it comes."""
+class TrackOptions:
+    """How to run, and what to look for; see `read_options`."""
 
     batch: int | None = None
     """First dimension of every input; None to leave it."""
@@ -60,6 +48,24 @@ class TrackRequest:
 
     limit: int | None = None
     """Bytes of memory to find the largest batch for; None to look for none."""
+
+
+@record
+class TrackRequest:
+    """One run to track."""
+
+    target: str
+    options: TrackOptions
+    constructor: str = "{}"
+    """Arguments of the class or factory, as a Python literal."""
+
+    seed: int = 0
+    online: bool = False
+    inputs: tuple[str, ...] = ()
+    """Input specs, as many as a look has settled."""
+
+    parameters: tuple[NamedShape, ...] = ()
+    """What the model must have, to be the one that was looked at; empty to take it as it comes."""
 
     def arguments(self) -> dict[str, Any]:
         """Read the arguments of the class or factory."""

@@ -25,7 +25,7 @@ from netinspect.tracking.fakes import cast, fake_tensors
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import find_largest
 from netinspect.tracking.request import TrackRequest
-from netinspect.tracking.workload import infer, train
+from netinspect.tracking.workload import Unwatched, infer, train
 
 _VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
@@ -47,45 +47,45 @@ def track(request: TrackRequest, build: Build) -> Tracking:
         UsageError: The batch is too large for any tensor, or this torch has no such optimizer.
     """
     specs = [parse_spec(text) for text in request.inputs]
-    found = _track(request, build, specs, request.batch)
+    found = _track(request, build, specs, request.options.batch)
     search = None
-    if request.limit is not None and found.batch is not None:
-        known = {found.batch: peak_bytes(found, request.device)}
+    if request.options.limit is not None and found.batch is not None:
+        known = {found.batch: peak_bytes(found, request.options.device)}
 
         def peak(batch: int) -> int:
             if batch not in known:
-                known[batch] = peak_bytes(_track(request, build, specs, batch), request.device)
+                known[batch] = peak_bytes(_track(request, build, specs, batch), request.options.device)
             return known[batch]
 
-        search = find_largest(peak, request.limit, start=found.batch)
+        search = find_largest(peak, request.options.limit, start=found.batch)
     return Tracking(track=found, search=search)
 
 
 def _track(
     request: TrackRequest, build: Build, specs: list[InputSpec], batch: int | None
 ) -> MemoryTrack:
-    specs = [_cast_spec(spec.with_batch(batch), request.dtype) for spec in specs]
+    specs = [_cast_spec(spec.with_batch(batch), request.options.dtype) for spec in specs]
     with ExitStack() as stack:
         mode = stack.enter_context(fake_tensors())
         model = build(mode)
         _check(model, request)
-        model.train(request.training)
+        model.train(request.options.training)
         asked = InputRequest(seed=request.seed)
         arguments = make_arguments(model, [(spec, "") for spec in specs], asked)
         args, kwargs = split(arguments)
-        if request.device == "cuda":
+        if request.options.device == "cuda":
             stack.enter_context(GpuKernels())
         if any(map(is_uninitialised, model.parameters())):
-            _tell(lambda: infer(lambda: model(*args, **kwargs), _Unwatched()), model, "forward", batch)
-        if request.dtype is not None:
-            cast(model, getattr(torch, request.dtype))
-        wrapped = checkpoint_blocks(model) if request.checkpoint else ()
-        tracker = AllocationTracker(model, (args, kwargs), host_steps=request.device == "cuda")
+            _tell(lambda: infer(lambda: model(*args, **kwargs), Unwatched()), model, "forward", batch)
+        if request.options.dtype is not None:
+            cast(model, getattr(torch, request.options.dtype))
+        wrapped = checkpoint_blocks(model) if request.options.checkpoint else ()
+        tracker = AllocationTracker(model, (args, kwargs), host_steps=request.options.device == "cuda")
         with tracker:
             _tell(lambda: _run(request, model, args, kwargs, tracker), model, tracker, batch)
         return MemoryTrack(
             batch=_first_dimension(specs),
-            training=request.training,
+            training=request.options.training,
             steps=tuple(tracker.steps),
             allocations=tracker.allocations(),
             wrapped=wrapped,
@@ -98,23 +98,19 @@ def _run(
     def call() -> Any:
         return model(*args, **kwargs)
 
-    if request.training:
+    if request.options.training:
         with torch.enable_grad():
-            train(model, call, request.optimizer, foreach=request.device == "cuda", watcher=tracker)
+            train(
+                model,
+                call,
+                request.options.optimizer,
+                foreach=request.options.device == "cuda",
+                watcher=tracker,
+            )
     else:
         # It is held until the run is over, as by whoever asked for it.
         output = infer(call, tracker)
         del output
-
-
-class _Unwatched:
-    """A watcher of runs that nobody watches."""
-
-    def enter_phase(self, *_: Any) -> None: ...
-
-    def mark_gradients(self) -> None: ...
-
-    def mark_states(self, *_: Any) -> None: ...
 
 
 def _cast_spec(spec: InputSpec, dtype: str | None) -> InputSpec:

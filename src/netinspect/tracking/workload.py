@@ -33,6 +33,19 @@ class Watcher(Protocol):
         """Say that an optimizer has its states."""
 
 
+class Unwatched:
+    """A watcher of runs that nobody watches."""
+
+    def enter_phase(self, phase: Phase, iteration: int) -> None:
+        """Do nothing."""
+
+    def mark_gradients(self) -> None:
+        """Do nothing."""
+
+    def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
+        """Do nothing."""
+
+
 def infer(call: Callable[[], Any], watcher: Watcher) -> Any:
     """Run forward once, without autograd.
 
