@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import warnings
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -27,8 +26,6 @@ def main(document: dict[str, Any]) -> None:
     # What the target's code prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    # The look before has warned of whatever there is to warn of.
-    warnings.simplefilter("ignore")
     try:
         _write(answer, {"tracking": to_data(_answer(from_data(TrackRequest, document)))})
     except NetinspectError as error:

@@ -7,6 +7,7 @@ ends the whole process when a backward runs on fake CUDA tensors.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from netinspect.errors import LoadError
+from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.seeds import preserved_randomness
 
 
@@ -36,8 +38,11 @@ def fake_tensors() -> Iterator[Any]:
             hint="memory is tracked by torch._subclasses.fake_tensor, which is private to torch; take a "
             "version of torch that netinspect is tested with",
         ) from error
-    with preserved_randomness(), _without_onednn(), mode:
-        yield mode
+    with preserved_randomness(), _without_onednn(), warnings.catch_warnings():
+        # The look before has warned of whatever there is to warn of.
+        warnings.simplefilter("ignore")
+        with mode:
+            yield mode
 
 
 @contextmanager
@@ -73,19 +78,28 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
         ) from error
 
 
-def cast(model: nn.Module, dtype: torch.dtype) -> None:
-    """Cast all floating parameters and buffers, in place; what is tied stays so.
+def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
+    """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
 
-    `Module.to` swaps fake tensors with others, which torch refuses where anything refers to them weakly.
+    Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
+    anything refers to them weakly. And what `copy.deepcopy` made while tensors were fake, as torch's own
+    transformers do, is made anew: its views do not share its memory, as they do with real tensors.
+
+    Args:
+        model: A model without data.
+        dtype: What to cast to; None to leave it.
     """
     made: dict[int, torch.Tensor] = {}
     for module in model.modules():
         for registered in (module._parameters, module._buffers):
             for name, tensor in list(registered.items()):
-                if tensor is None or not tensor.dtype.is_floating_point or tensor.dtype is dtype:
+                if tensor is None or is_uninitialised(tensor):
+                    continue
+                wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
+                if wanted is tensor.dtype and _is_sound(tensor):
                     continue
                 if id(tensor) not in made:
-                    changed = tensor.detach().to(dtype)
+                    changed = tensor.detach().clone().to(wanted)
                     made[id(tensor)] = (
                         nn.Parameter(changed, requires_grad=tensor.requires_grad)
                         if isinstance(tensor, nn.Parameter)
@@ -93,3 +107,9 @@ def cast(model: nn.Module, dtype: torch.dtype) -> None:
                     )
                 # Not through the dictionary: recurrent layers keep a list of their weights in step.
                 setattr(module, name, made[id(tensor)])
+
+
+def _is_sound(tensor: torch.Tensor) -> bool:
+    if tensor.layout is not torch.strided:
+        return True
+    return tensor.untyped_storage()._cdata == tensor.detach().untyped_storage()._cdata

@@ -21,7 +21,7 @@ from netinspect.observe.frames import raising_line
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
-from netinspect.tracking.fakes import cast, fake_tensors
+from netinspect.tracking.fakes import fake_tensors, suit
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import find_largest
 from netinspect.tracking.request import TrackRequest
@@ -77,8 +77,8 @@ def _track(
             stack.enter_context(GpuKernels())
         if any(map(is_uninitialised, model.parameters())):
             _tell(lambda: infer(lambda: model(*args, **kwargs), Unwatched()), model, "forward", batch)
-        if request.options.dtype is not None:
-            cast(model, getattr(torch, request.options.dtype))
+        dtype = request.options.dtype
+        suit(model, None if dtype is None else getattr(torch, dtype))
         wrapped = checkpoint_blocks(model) if request.options.checkpoint else ()
         tracker = AllocationTracker(model, (args, kwargs), host_steps=request.options.device == "cuda")
         with tracker:

@@ -22,7 +22,7 @@ _CATEGORIES = (
 """Fields of `Amounts`, what people call them, and what they are drawn with."""
 
 _LEGEND = "█ parameters, buffers, inputs  ▓ gradients, optimizer states  ▒ activations  ░ temporaries"
-_BAR = 32
+_BAR = 24
 """Cells of the bar that is the peak."""
 
 _PEAK = (
@@ -101,7 +101,7 @@ def _timeline(report: Memory) -> Table:
 
 def _point(point: MemoryPoint, report: Memory) -> tuple[Cell, ...]:
     share = point.total / report.peak.total if report.peak.total else 0.0
-    mark = "  <- peak" if point.index == report.peak.index else ""
+    mark = " <peak" if point.index == report.peak.index else ""
     return (
         cell(point.index),
         cell(point.phase, _phase(point, report)),
