@@ -94,7 +94,7 @@ def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net:
     with pytest.raises(LoadError, match="not the model that was looked at") as caught:
         netinspect.memory(look)
     assert "--arg" in str(caught.value.hint)
-    report = netinspect.memory(look, constructor={"width": 32}).record
+    report = netinspect.memory(look, constructor={"width": 32}, device="cpu").record
     assert report.peak.amounts.parameters == sum(each.spec.bytes for each in look.parameters)
 
 
@@ -129,7 +129,8 @@ def test_arguments_that_are_no_literals_stay_here() -> None:
 def test_a_target_that_prints_does_not_spoil_the_result(
     installed: Callable[..., Outcome], net: str
 ) -> None:
-    outcome = installed("memory", f"{net}:Net", "--train", "--batch", "3", "-f", "json")
+    words = ("memory", f"{net}:Net", "--train", "--batch", "3", "-f", "json")
+    outcome = installed(*words, cwd=Path(net).parents[1])
     assert outcome.code == 0, outcome.err
     document = json.loads(outcome.out)
     assert document["batch"] == 3

@@ -31,7 +31,7 @@ def test_a_line_is_answered_by_a_line(fixed: int, slope: int, limit: int, start:
     search = searched(lambda batch: fixed + slope * batch, limit, start)
     exact = (limit - fixed) // slope
     assert search.found == (None if exact >= MAXIMUM else max(0, exact))
-    if 0 < exact < MAXIMUM - 1:
+    if start <= exact < MAXIMUM - 1:
         assert search.method == "line"
         assert len(search.probes) <= 6
 

@@ -19,6 +19,7 @@ from netinspect.errors import ForwardError, UsageError
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Allocation, BatchSearch, MemoryStep, MemoryTrack, Probe, Tracking
 from netinspect.records.reports.memory import Amounts, Memory
+from netinspect.records.trace import Versions
 from netinspect.render.formats import Format, Style
 from netinspect.render.report import render
 from tests.memory.runs import Asking, Blocks, Chain, Selecting, Tied
@@ -191,7 +192,8 @@ def by_hand() -> Tracking:
 
 
 def report_by_hand(**options: Any) -> Memory:
-    trace = replace(small_trace(), failure=None, warnings=())
+    versions = Versions(netinspect="1", torch="2", python="3")
+    trace = replace(small_trace(), failure=None, warnings=(), versions=versions)
     return tell_memory(
         trace,
         by_hand(),

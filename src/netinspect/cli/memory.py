@@ -77,7 +77,7 @@ def command(
     ] = 24,
     columns: ColumnsOption = None,
 ) -> None:
-    """Estimate the memory of a run: its peak, what it is made of, a timeline.
+    """Estimate the peak memory of a run, and what it is made of.
 
     It is tracked on tensors without data, of any size; with --train, two iterations of training.
     """

@@ -21,13 +21,14 @@ def main(document: dict[str, Any]) -> None:
     """Answer one request on what was stdout, and end the process.
 
     Args:
-        document: The request as data.
+        document: The request as data, and the places where modules are looked for.
     """
     # What the target's code prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
-        _write(answer, {"tracking": to_data(_answer(from_data(TrackRequest, document)))})
+        request = from_data(TrackRequest, document["request"])
+        _write(answer, {"tracking": to_data(_answer(request, document["path"]))})
     except NetinspectError as error:
         _write(
             answer,
@@ -45,12 +46,14 @@ def main(document: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def _answer(request: TrackRequest) -> Any:
+def _answer(request: TrackRequest, path: list[str]) -> Any:
     from netinspect.sources.build import find_blueprint
     from netinspect.sources.target import parse_target
     from netinspect.tracking.fakes import fake_copy
     from netinspect.tracking.session import track
 
+    # Only now: beside a target there may be a file that has the name of a module of Python's.
+    sys.path[:] = path
     target = parse_target(request.target, online=request.online)
     blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
     instance = blueprint.build()[0] if blueprint.is_built else None

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
@@ -18,10 +19,10 @@ _ERRORS: dict[str, type[NetinspectError]] = {
     each.__name__: each for each in (ForwardError, LoadError, UsageError)
 }
 _START = (
-    "import json, sys; document = json.load(sys.stdin); sys.path[:] = document.pop('path'); "
+    "import json, sys; document = json.load(sys.stdin); sys.path.append(document['home']); "
     "from netinspect.tracking.child import main; main(document)"
 )
-"""The child finds modules where its parent does, and nowhere else: see `python -P`."""
+"""With `python -P`, so that no file in the current folder hides a module of Python's."""
 
 
 def track_in_child(request: TrackRequest, *, command: Sequence[str] | None = None) -> Tracking:
@@ -34,7 +35,8 @@ def track_in_child(request: TrackRequest, *, command: Sequence[str] | None = Non
     Raises:
         NetinspectError: What the child tells; or that it ended without telling anything.
     """
-    document = {**to_data(request), "path": sys.path}
+    home = str(Path(__file__).parents[2])
+    document = {"request": to_data(request), "path": sys.path, "home": home}
     process = subprocess.Popen(
         command or [sys.executable, "-P", "-c", _START],
         stdin=subprocess.PIPE,
