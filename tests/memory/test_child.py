@@ -42,6 +42,18 @@ class Net(nn.Module):
         return self.third(torch.tanh(self.second(torch.relu(self.first(x)))))
 
 
+class Reading(nn.Module):
+    """Its constructor reads values, and one weight is large enough to be hollow."""
+
+    def __init__(self):
+        super().__init__()
+        self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]
+        self.layer = nn.Linear(64, 1 << 15)
+
+    def forward(self, x):
+        return self.layer(x) * self.rates[-1]
+
+
 class Gone(Net):
     def forward(self, x):
         print("last words", file=sys.stderr, flush=True)
@@ -73,6 +85,17 @@ def test_it_comes_back_with_what_this_process_finds(net: str) -> None:
     here = tracked(Chain(), "16x64", training=True)
     assert track.steps == here.steps
     assert peak_bytes(track, "cpu") == peak_bytes(here, "cpu")
+
+
+def test_a_constructor_may_read_values(net: str) -> None:
+    request = TrackRequest(
+        target=f"{net}:Reading", options=TrackOptions(device="cpu"), inputs=("2x64",)
+    )
+    track = track_in_child(request).track
+    parameters = sum(each.bytes for each in track.allocations if each.kind == "parameter")
+    assert parameters == 4 * (64 + 1) * (1 << 15)
+    # The result of the layer, and then that of the multiplication too.
+    assert peak_bytes(track, "cpu") == parameters + 4 * 2 * (64 + 2 * (1 << 15))
 
 
 def test_its_end_without_an_answer_is_told(net: str) -> None:

@@ -49,19 +49,14 @@ def main(document: dict[str, Any]) -> None:
 def _answer(request: TrackRequest, path: list[str]) -> Any:
     from netinspect.sources.build import find_blueprint
     from netinspect.sources.target import parse_target
-    from netinspect.tracking.fakes import fake_copy
+    from netinspect.tracking.build import Builder
     from netinspect.tracking.session import track
 
     # Only now: beside a target there may be a file that has the name of a module of Python's.
     sys.path[:] = path
     target = parse_target(request.target, online=request.online)
     blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
-    instance = blueprint.build()[0] if blueprint.is_built else None
-
-    def build(mode: Any) -> Any:
-        return blueprint.build("fake")[0] if instance is None else fake_copy(instance, mode)
-
-    return track(request, build)
+    return track(request, Builder(blueprint))
 
 
 def _write(answer: TextIO, document: dict[str, Any]) -> None:

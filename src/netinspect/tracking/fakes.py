@@ -7,9 +7,10 @@ ends the whole process when a backward runs on fake CUDA tensors.
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +19,10 @@ from torch import nn
 from netinspect.errors import LoadError
 from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.seeds import preserved_randomness
+from netinspect.sources.hollow import is_hollow
+
+_VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
+_NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
 
 
 @contextmanager
@@ -59,6 +64,20 @@ def _without_onednn() -> Iterator[None]:
         torch._C._set_mkldnn_enabled(enabled)
 
 
+def real_tensors() -> AbstractContextManager[Any]:
+    """Within `fake_tensors`, make tensors with data again for a while."""
+    from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+    return unset_fake_temporarily()
+
+
+def needs_values(error: BaseException | None) -> bool:
+    """Whether an exception says that something asked for data where there is none."""
+    return error is not None and (
+        type(error).__name__ in _VALUELESS or bool(_NEEDS_VALUES.search(str(error)))
+    )
+
+
 def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     """Copy a model that has data to one that has none; the model itself is only read.
 
@@ -82,8 +101,8 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
     """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
 
     Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
-    anything refers to them weakly. And what `copy.deepcopy` made while tensors were fake, as torch's own
-    transformers do, is made anew: its views do not share its memory, as they do with real tensors.
+    anything refers to them weakly. And two kinds are made anew: hollow ones, and what `copy.deepcopy`
+    made while tensors were fake, as torch's own transformers do, since its views do not share its memory.
 
     Args:
         model: A model without data.
@@ -112,4 +131,7 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
 def _is_sound(tensor: torch.Tensor) -> bool:
     if tensor.layout is not torch.strided:
         return True
-    return tensor.untyped_storage()._cdata == tensor.detach().untyped_storage()._cdata
+    return (
+        not is_hollow(tensor)
+        and tensor.untyped_storage()._cdata == tensor.detach().untyped_storage()._cdata
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -21,14 +20,11 @@ from netinspect.observe.frames import raising_line
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
-from netinspect.tracking.fakes import fake_tensors, suit
+from netinspect.tracking.fakes import fake_tensors, needs_values, suit
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import find_largest
 from netinspect.tracking.request import TrackRequest
 from netinspect.tracking.workload import Unwatched, infer, train
-
-_VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
-_NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
 
 Build = Callable[[Any], nn.Module]
 """Makes the model anew, without data, under the mode that it is given."""
@@ -163,7 +159,7 @@ def _told(error: BaseException, name: str, phase: str, batch: int | None) -> For
     if line is not None and line.text:
         cause += f"\nline: {line.text}"
     at = f" with batch {batch}" if batch is not None else ""
-    valueless = type(error).__name__ in _VALUELESS or _NEEDS_VALUES.search(str(error))
+    valueless = needs_values(error)
     return ForwardError(
         f"{name} needs values, and its memory is tracked without any"
         if valueless
