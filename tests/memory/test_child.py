@@ -43,8 +43,7 @@ class Net(nn.Module):
 
 
 class Reading(nn.Module):
-    """Its constructor reads values, and one weight is large enough to be hollow."""
-
+    # Its constructor reads values, and one weight is large enough to be hollow.
     def __init__(self):
         super().__init__()
         self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]
@@ -88,9 +87,7 @@ def test_it_comes_back_with_what_this_process_finds(net: str) -> None:
 
 
 def test_a_constructor_may_read_values(net: str) -> None:
-    request = TrackRequest(
-        target=f"{net}:Reading", options=TrackOptions(device="cpu"), inputs=("2x64",)
-    )
+    request = TrackRequest(target=f"{net}:Reading", options=TrackOptions(device="cpu"), inputs=("2x64",))
     track = track_in_child(request).track
     parameters = sum(each.bytes for each in track.allocations if each.kind == "parameter")
     assert parameters == 4 * (64 + 1) * (1 << 15)

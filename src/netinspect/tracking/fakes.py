@@ -102,7 +102,7 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
 
     Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
     anything refers to them weakly. And two kinds are made anew: hollow ones, and what `copy.deepcopy`
-    made while tensors were fake, as torch's own transformers do, since its views do not share its memory.
+    made while tensors were fake, as torch's own transformers do: its views do not share its memory.
 
     Args:
         model: A model without data.
