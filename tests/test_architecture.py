@@ -25,7 +25,7 @@ BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
     "cli": {"api", "estimates", "config", "files", "render", "sources", "tracking", *BASE},
     "api": {"files", "analyze", "render", "look", "sources", "inputs", "observe", *BASE},
-    "estimates": {"api", "analyze", "render", "tracking", *BASE},
+    "estimates": {"api", "analyze", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
     "look": {"sources", "inputs", "observe", *BASE},
     "config": BASE,

@@ -67,6 +67,7 @@ def memory(
         ForwardError: The model fails, or needs values to run.
     """
     from netinspect.analyze.memory import tell_memory
+    from netinspect.sources.target import parse_live_target
     from netinspect.tracking.prepare import prepare, read_options, tracked_inputs
 
     options = read_options(
@@ -78,6 +79,8 @@ def memory(
         device=device,
         limit=device_memory,
     )
+    if isinstance(subject, (str, os.PathLike)):
+        parse_live_target(os.fspath(subject), online=online)
     look = subject
     if not isinstance(look, Trace):
         look = load(

@@ -159,6 +159,42 @@ def test_dropout_on_a_gpu_keeps_a_byte_an_element() -> None:
     assert kept("cuda") == [16 * 4096]
 
 
+def test_attention_with_dropout_makes_no_matrix_on_a_gpu() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.layer(x)
+            rate = 0.5 if self.training else 0.0
+            return nn.functional.scaled_dot_product_attention(x, x, x, dropout_p=rate)
+
+    def largest(device: str) -> int:
+        track = tracked(Attention(), "1x1x256x8", training=True, optimizer="none", device=device)
+        return max(each.bytes for each in track.allocations)
+
+    assert largest("cpu") == FLOAT * 256 * 256
+    assert largest("cuda") < FLOAT * 256 * 256
+
+
+def test_a_model_on_the_meta_device_is_tracked() -> None:
+    with torch.device("meta"):
+        empty = Chain()
+    whole = tracked(Chain(), "16x64", training=True)
+    assert peak_bytes(tracked(empty, "16x64", training=True), "cpu") == peak_bytes(whole, "cpu")
+
+
+def test_a_lazy_model_is_told_what_it_lacks() -> None:
+    lazy = nn.Sequential(nn.LazyLinear(10), nn.ReLU())
+    with pytest.raises(LoadError, match="lazy layers") as caught:
+        tracked(lazy, "2x5")
+    assert "nn.Linear(5, 10)" in str(caught.value.hint)
+    lazy(torch.zeros(2, 5))
+    parameters = [each.bytes for each in tracked(lazy, "2x5").allocations if each.kind == "parameter"]
+    assert sorted(parameters) == [FLOAT * 10, FLOAT * 50]
+
+
 # --- against what we did not write ---------------------------------------------------------------
 
 
@@ -236,7 +272,7 @@ def test_the_allocator_of_the_cpu_comes_to_the_same_peak(
             train(model, lambda: model(given), "adamw", foreach=False, watcher=Unwatched())
         else:
             infer(lambda: model(given), Unwatched())
-    events = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
+    events = profiler.profiler.kineto_results.events()
     total = true = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
         if event.name() == "[memory]":

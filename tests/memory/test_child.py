@@ -14,7 +14,6 @@ import pytest
 import netinspect
 from netinspect.analyze.footprint import peak_bytes
 from netinspect.errors import ForwardError, LoadError, UsageError
-from netinspect.tracking import parent
 from netinspect.tracking.parent import track_in_child
 from netinspect.tracking.request import TrackOptions, TrackRequest, spell_arguments
 from tests.memory.runs import Chain, tracked
@@ -51,6 +50,15 @@ class Reading(nn.Module):
 
     def forward(self, x):
         return self.layer(x) * self.rates[-1]
+
+
+class Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LazyLinear(10)
+
+    def forward(self, x):
+        return self.layer(x)
 
 
 class Gone(Net):
@@ -107,6 +115,8 @@ def test_its_errors_are_those_of_this_process(net: str) -> None:
         track_in_child(asked(f"{net}:Failing"))
     assert "not today" in str(caught.value.cause)
     assert str(caught.value.place).startswith(net)
+    with pytest.raises(LoadError, match="Lazy has lazy layers"):
+        track_in_child(asked(f"{net}:Lazy"))
 
 
 def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net: str) -> None:
@@ -132,7 +142,7 @@ def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
             started.append(self)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(parent.subprocess, "Popen", Interrupted)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         track_in_child(asked("lenet"), command=[sys.executable, "-c", "import time; time.sleep(60)"])

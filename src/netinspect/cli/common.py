@@ -13,9 +13,9 @@ from netinspect import api
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
-from netinspect.errors import ForwardError, UsageError
+from netinspect.errors import ForwardError
 from netinspect.files import write_whole
-from netinspect.sources.target import parse_target
+from netinspect.sources.target import parse_live_target
 
 if TYPE_CHECKING:
     from netinspect.records.reports.registry import Report
@@ -64,11 +64,8 @@ def look(
     elif settings.target not in (None, target) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
-    if anew and parse_target(target, online=model.online).kind == "saved":
-        raise UsageError(
-            f"{target} is a saved look, and the model has to be built anew for this",
-            hint="name the model itself",
-        )
+    if anew:
+        parse_live_target(target, online=model.online)
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
         trace = api.load(

@@ -8,7 +8,7 @@ from torch import nn
 
 from netinspect.errors import LoadError
 from netinspect.sources.build import Blueprint
-from netinspect.tracking.fakes import fake_copy, needs_values, real_tensors
+from netinspect.tracking.fakes import fake_copy, lazy_error, needs_values, real_tensors
 
 
 class Builder:
@@ -38,6 +38,8 @@ class Builder:
             try:
                 return self._blueprint.build("fake")[0]
             except LoadError as error:
+                if "UninitializedParameter" in str(error.__cause__):
+                    raise lazy_error(self._blueprint.name) from error
                 if not needs_values(error.__cause__):
                     raise
             with real_tensors():

@@ -86,6 +86,8 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     """
     from torch._subclasses.fake_tensor import FakeCopyMode
 
+    if any(map(is_uninitialised, model.parameters())):
+        raise lazy_error(type(model).__name__)
     try:
         with FakeCopyMode(mode):
             return copy.deepcopy(model)
@@ -97,12 +99,22 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
         ) from error
 
 
+def lazy_error(name: str) -> LoadError:
+    """The error for a model with lazy layers, which torch cannot make without data."""
+    return LoadError(
+        f"{name} has lazy layers, which have no sizes to track before a first run",
+        hint="give them their sizes, as nn.Linear(5, 10) for nn.LazyLinear(10); or run the model once "
+        "in Python, and pass it to netinspect.memory",
+    )
+
+
 def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
     """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
 
     Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
-    anything refers to them weakly. And two kinds are made anew: hollow ones, and what `copy.deepcopy`
-    made while tensors were fake, as torch's own transformers do: its views do not share its memory.
+    anything refers to them weakly. And three kinds are made anew: those on the meta device, hollow
+    ones, and what `copy.deepcopy` made while tensors were fake, as torch's own transformers do: its
+    views do not share its memory.
 
     Args:
         model: A model without data.
@@ -112,13 +124,13 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
     for module in model.modules():
         for registered in (module._parameters, module._buffers):
             for name, tensor in list(registered.items()):
-                if tensor is None or is_uninitialised(tensor):
+                if tensor is None:
                     continue
                 wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
                 if wanted is tensor.dtype and _is_sound(tensor):
                     continue
                 if id(tensor) not in made:
-                    changed = tensor.detach().clone().to(wanted)
+                    changed = torch.empty(tensor.shape, dtype=wanted, device=_device(tensor))
                     made[id(tensor)] = (
                         nn.Parameter(changed, requires_grad=tensor.requires_grad)
                         if isinstance(tensor, nn.Parameter)
@@ -128,7 +140,13 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
                 setattr(module, name, made[id(tensor)])
 
 
+def _device(tensor: torch.Tensor) -> torch.device:
+    return torch.device("cpu") if tensor.device.type == "meta" else tensor.device
+
+
 def _is_sound(tensor: torch.Tensor) -> bool:
+    if tensor.device.type == "meta":
+        return False
     if tensor.layout is not torch.strided:
         return True
     return (

@@ -15,7 +15,6 @@ from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.observe.arguments import split
-from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.frames import raising_line
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
@@ -24,7 +23,7 @@ from netinspect.tracking.fakes import fake_tensors, needs_values, suit
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import find_largest
 from netinspect.tracking.request import TrackRequest
-from netinspect.tracking.workload import Unwatched, infer, train
+from netinspect.tracking.workload import infer, train
 
 Build = Callable[[Any], nn.Module]
 """Makes the model anew, without data, under the mode that it is given."""
@@ -66,15 +65,13 @@ def _track(
         model = build(mode)
         _check(model, request)
         model.train(request.options.training)
+        dtype = request.options.dtype
+        suit(model, None if dtype is None else getattr(torch, dtype))
         asked = InputRequest(seed=request.seed)
         arguments = make_arguments(model, [(spec, "") for spec in specs], asked)
         args, kwargs = split(arguments)
         if request.options.device == "cuda":
             stack.enter_context(GpuKernels())
-        if any(map(is_uninitialised, model.parameters())):
-            _tell(lambda: infer(lambda: model(*args, **kwargs), Unwatched()), model, "forward", batch)
-        dtype = request.options.dtype
-        suit(model, None if dtype is None else getattr(torch, dtype))
         wrapped = checkpoint_blocks(model) if request.options.checkpoint else ()
         tracker = AllocationTracker(model, (args, kwargs), host_steps=request.options.device == "cuda")
         with tracker:
@@ -124,7 +121,7 @@ def _first_dimension(specs: list[InputSpec]) -> int | None:
 def _check(model: nn.Module, request: TrackRequest) -> None:
     """Make sure that this is the model whose inputs were found."""
     wanted = {each.name: each.shape for each in request.parameters}
-    if not wanted or any(map(is_uninitialised, model.parameters())):
+    if not wanted:
         return
     found = {
         name: tuple(parameter.shape)
@@ -140,7 +137,7 @@ def _check(model: nn.Module, request: TrackRequest) -> None:
 
 
 def _tell(
-    run: Callable[[], Any], model: nn.Module, where: str | AllocationTracker, batch: int | None
+    run: Callable[[], Any], model: nn.Module, tracker: AllocationTracker, batch: int | None
 ) -> None:
     """Run, and tell what goes wrong in words."""
     try:
@@ -148,8 +145,7 @@ def _tell(
     except NetinspectError:
         raise
     except (Exception, SystemExit) as error:  # the model's own failure is a finding
-        phase = where if isinstance(where, str) else where.steps[-1].phase
-        raise _told(error, type(model).__name__, phase, batch) from error
+        raise _told(error, type(model).__name__, tracker.steps[-1].phase, batch) from error
 
 
 def _told(error: BaseException, name: str, phase: str, batch: int | None) -> ForwardError:
