@@ -69,3 +69,9 @@ def test_what_does_not_grow_has_no_largest() -> None:
 
 def test_where_one_is_too_much_none_fits() -> None:
     assert searched(lambda batch: 100 + batch, 50, 8).found == 0
+
+
+def test_nothing_beyond_the_maximum_is_tried() -> None:
+    search = find_largest(lambda batch: batch, 10**9, start=8, maximum=1000)
+    assert search.found is None
+    assert max(probe.batch for probe in search.probes) == 1000

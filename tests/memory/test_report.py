@@ -82,6 +82,13 @@ def test_the_batch_that_fits_fits_and_one_more_does_not() -> None:
     assert peak(found) <= limit < peak(found + 1)
 
 
+def test_where_memory_is_plenty_the_search_ends_with_what_a_tensor_can_hold() -> None:
+    report = netinspect.memory(nn.ReLU(), torch.zeros(1, 1 << 20), device_memory="1000PB").record
+    assert report.search is not None
+    assert report.search.found is None
+    assert max(probe.batch for probe in report.search.probes) == 1 << 14
+
+
 def test_a_gpu_gives_out_whole_blocks() -> None:
     report = netinspect.memory(nn.Linear(3, 5), torch.zeros(2, 3), points=None).record
     assert report.device == "cuda"

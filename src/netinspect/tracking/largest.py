@@ -10,7 +10,9 @@ MAXIMUM = 1 << 20
 """A batch that fits at this size is not made any larger."""
 
 
-def find_largest(peak: Callable[[int], int], limit: int, *, start: int) -> BatchSearch:
+def find_largest(
+    peak: Callable[[int], int], limit: int, *, start: int, maximum: int = MAXIMUM
+) -> BatchSearch:
     """Find the largest batch that fits.
 
     The peak of a run is the largest of many sums, each of which grows by a fixed amount with the batch
@@ -23,6 +25,7 @@ def find_largest(peak: Callable[[int], int], limit: int, *, start: int) -> Batch
         peak: Tracks a run at a batch, and returns its peak in bytes.
         limit: Bytes that there are.
         start: The batch to begin with, at least 1.
+        maximum: The largest batch to try, at least 2.
 
     Returns:
         The search; its answer was tracked itself, and so was the next larger batch.
@@ -42,8 +45,8 @@ def find_largest(peak: Callable[[int], int], limit: int, *, start: int) -> Batch
             method="bisection" if method == "bisection" else "line",
         )
 
-    start = max(1, min(start, MAXIMUM // 2))
-    low, high = 0, MAXIMUM + 1
+    start = max(1, min(start, maximum // 2))
+    low, high = 0, maximum + 1
     """The largest that fits, and the smallest that does not, as far as they are known."""
 
     method = "line"
@@ -53,18 +56,18 @@ def find_largest(peak: Callable[[int], int], limit: int, *, start: int) -> Batch
             if low < batch < high:
                 low, high = (batch, high) if fits(batch) else (low, batch)
         if high == low + 1:
-            found = None if low == MAXIMUM else low
+            found = None if low == maximum else low
             return result(found, method)
-        guess = _on_the_line(probes, limit) if number < 6 else None
+        guess = _on_the_line(probes, limit, maximum) if number < 6 else None
         if guess is None or not low <= guess < high:
             guess, method = (low + high) // 2, "bisection"
-            if high > MAXIMUM:
-                guess = min(MAXIMUM, max(1, 8 * low))
+            if high > maximum:
+                guess = min(maximum, max(1, 8 * low))
         tries = [guess, guess + 1]
     raise AssertionError("halving a range ends")
 
 
-def _on_the_line(probes: dict[int, int], limit: int) -> int | None:
+def _on_the_line(probes: dict[int, int], limit: int, maximum: int) -> int | None:
     """Where the line through the two batches nearest to the limit crosses it; None if it does not."""
     nearest = sorted(probes, key=lambda batch: (abs(probes[batch] - limit), batch))
     for second in nearest[1:]:
@@ -72,5 +75,5 @@ def _on_the_line(probes: dict[int, int], limit: int) -> int | None:
         run, rise = second - first, probes[second] - probes[first]
         if run * rise > 0:
             crossing = first + (limit - probes[first]) * run // rise
-            return max(0, min(crossing, MAXIMUM))
+            return max(0, min(crossing, maximum))
     return None

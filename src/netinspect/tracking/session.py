@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netinspect.analyze.footprint import peak_bytes
-from netinspect.errors import ForwardError, LoadError, NetinspectError
+from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
@@ -21,9 +21,12 @@ from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
 from netinspect.tracking.fakes import fake_tensors, needs_values, suit
 from netinspect.tracking.gpu import GpuKernels
-from netinspect.tracking.largest import find_largest
+from netinspect.tracking.largest import MAXIMUM, find_largest
 from netinspect.tracking.request import TrackRequest
 from netinspect.tracking.workload import infer, train
+
+_MAXIMUM_LIST = 1024
+"""Entries that a list of tensors among the inputs can have; see `InputSpec`."""
 
 Build = Callable[[Any], nn.Module]
 """Makes the model anew, without data, under the mode that it is given."""
@@ -52,7 +55,7 @@ def track(request: TrackRequest, build: Build) -> Tracking:
                 known[batch] = peak_bytes(_track(request, build, specs, batch), request.options.device)
             return known[batch]
 
-        search = find_largest(peak, request.options.limit, start=found.batch)
+        search = find_largest(peak, request.options.limit, start=found.batch, maximum=_maximum(specs))
     return Tracking(track=found, search=search)
 
 
@@ -116,6 +119,20 @@ def _first_dimension(specs: list[InputSpec]) -> int | None:
         if spec.literal is None and (spec.listed or spec.shape):
             return spec.listed or spec.shape[0]
     return None
+
+
+def _maximum(specs: list[InputSpec]) -> int:
+    """A batch that tensors can still be made of."""
+    maximum = _MAXIMUM_LIST if any(spec.listed for spec in specs) else MAXIMUM
+    while maximum > 2:
+        try:
+            for spec in specs:
+                spec.with_batch(maximum)
+        except UsageError:
+            maximum //= 2
+        else:
+            break
+    return maximum
 
 
 def _check(model: nn.Module, request: TrackRequest) -> None:
