@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netinspect.api import View, load
-from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
     from torch import nn
 
     from netinspect.records.memory import Tracking
     from netinspect.records.reports.memory import Memory
+    from netinspect.records.trace import Trace
     from netinspect.tracking.request import TrackRequest
 
 
@@ -67,6 +67,7 @@ def memory(
         ForwardError: The model fails, or needs values to run.
     """
     from netinspect.analyze.memory import tell_memory
+    from netinspect.records.trace import Trace
     from netinspect.sources.target import parse_live_target
     from netinspect.tracking.prepare import prepare, read_options, tracked_inputs
 
@@ -116,6 +117,8 @@ def memory(
 
 
 def _track(subject: nn.Module | Trace | str | os.PathLike[str], request: TrackRequest) -> Tracking:
+    from netinspect.records.trace import Trace
+
     if isinstance(subject, (Trace, str, os.PathLike)):
         from netinspect.tracking.parent import track_in_child
 

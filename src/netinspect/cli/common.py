@@ -15,7 +15,6 @@ from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
 from netinspect.errors import ForwardError
 from netinspect.files import write_whole
-from netinspect.sources.target import parse_live_target
 
 if TYPE_CHECKING:
     from netinspect.records.reports.registry import Report
@@ -65,6 +64,8 @@ def look(
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
     if anew:
+        from netinspect.sources.target import parse_live_target
+
         parse_live_target(target, online=model.online)
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):

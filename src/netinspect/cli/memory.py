@@ -18,7 +18,6 @@ from netinspect.cli.options import (
     TargetArgument,
     TopOption,
 )
-from netinspect.tracking.prepare import read_options
 
 EXAMPLES = (
     ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),
@@ -81,6 +80,8 @@ def command(
 
     It is tracked on tensors without data, of any size; with --train, two iterations of training.
     """
+    from netinspect.tracking.prepare import read_options
+
     # A mistake in the options shall not wait for a look.
     style_for(output, columns)
     read_options(
