@@ -147,6 +147,7 @@ def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         track_in_child(asked("lenet"), command=[sys.executable, "-c", "import time; time.sleep(60)"])
     assert started[0].poll() is not None
+    assert all(pipe.closed for pipe in (started[0].stdin, started[0].stdout, started[0].stderr))  # type: ignore[union-attr]
     assert time.monotonic() - begun < 30
 
 

@@ -37,7 +37,7 @@ def track_in_child(request: TrackRequest, *, command: Sequence[str] | None = Non
     """
     home = str(Path(__file__).parents[2])
     document = {"request": to_data(request), "path": sys.path, "home": home}
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command or [sys.executable, "-P", "-c", _START],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -45,13 +45,12 @@ def track_in_child(request: TrackRequest, *, command: Sequence[str] | None = Non
         text=True,
         encoding="utf-8",
         errors="replace",
-    )
-    try:
-        out, err = process.communicate(json.dumps(document))
-    finally:
-        # Also where Ctrl-C ends the wait.
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            out, err = process.communicate(json.dumps(document))
+        finally:
+            # Also where Ctrl-C ends the wait.
+            process.kill()
     return _read(request, out, err, process.returncode)
 
 
