@@ -23,8 +23,21 @@ SOURCE = ROOT / "src" / "netinspect"
 
 BASE = {"records", "units", "errors", "exits", "version"}
 ALLOWED = {
-    "cli": {"api", "view", "kept", "config", "files", "render", "sources", *BASE},
+    "cli": {
+        "api",
+        "view",
+        "estimates",
+        "kept",
+        "config",
+        "files",
+        "render",
+        "sources",
+        "tracking",
+        *BASE,
+    },
     "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", *BASE},
+    "estimates": {"api", "view", "analyze", "render", "sources", "tracking", *BASE},
+    "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
     "loading": {"kept", "look", "render", "sources", "inputs", "observe", *BASE},
     # The search for inputs tells how long it may take: a look that ran out of time is not kept.
     "kept": {"look", "inputs", "sources", *BASE},
@@ -44,12 +57,12 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", "view", *BASE},
+    "__init__": {"api", "estimates", "view", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {"observe", "inputs", "sources", "look", "loading", "api"},
+    "torch": {"observe", "inputs", "sources", "look", "tracking", "api", "estimates"},
     "numpy": {"observe", "inputs"},
     "safetensors": {"inputs"},
     "rich": {"render"},
@@ -270,7 +283,7 @@ def test_nothing_imports_the_command_line_but_the_entry() -> None:
 
 
 def test_the_api_imports_torch_only_when_called() -> None:
-    files = ("api.py", "loading.py")
+    files = ("api.py", "estimates.py")
     torch = [each for each in imports() if each.file in files and each.module.startswith("torch")]
     assert {each.file for each in torch} == set(files)
     assert {each.when for each in torch} <= {"call", "types"}
@@ -281,12 +294,26 @@ def test_the_api_imports_torch_only_when_called() -> None:
     [
         "netinspect",
         *modules_below(
-            "api", "loading", "kept", "cli", "config", "files", "render", "analyze", "records", "units"
+            "api",
+            "view",
+            "estimates",
+            "loading",
+            "kept",
+            "cli",
+            "config",
+            "files",
+            "render",
+            "analyze",
+            "records",
+            "units",
         ),
         "netinspect.sources.target",
         "netinspect.sources.samples",
         "netinspect.inputs.spec",
         "netinspect.inputs.request",
+        "netinspect.tracking.prepare",
+        "netinspect.tracking.parent",
+        "netinspect.tracking.child",
     ],
 )
 def test_importing_it_imports_no_torch(module: str) -> None:

@@ -31,6 +31,7 @@ VIEWS = {
     "tree": netinspect.tree,
     "source": netinspect.source,
     "internals": netinspect.internals,
+    "memory": netinspect.memory,
 }
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netinspect.errors import NetinspectError as NetinspectError
     from netinspect.errors import SavedTraceError as SavedTraceError
     from netinspect.errors import UsageError as UsageError
+    from netinspect.estimates import memory as memory
     from netinspect.records.trace import Trace as Trace
     from netinspect.view import View as View
 
@@ -42,6 +43,7 @@ _HOMES = {
     "netinspect.errors": (
         "ForwardError", "LoadError", "NetinspectError", "SavedTraceError", "UsageError",
     ),
+    "netinspect.estimates": ("memory",),
     "netinspect.records.trace": ("Trace",),
     "netinspect.view": ("View",),
 }  # fmt: skip

@@ -68,6 +68,12 @@ TABLE = [
     Wrong("summary lenet --columns path,parms", 2, "usage", "'parms'", "'params'", tells_format=True),
     Wrong("models --columns zzz", 2, "usage", "'zzz'", "name, description", tells_format=True),
     Wrong("summary lenet --columns ,", 2, "usage", "','", "path,params"),
+    Wrong("memory lenet --train --optimizer adamv", 2, "usage", "'adamv'", "'adamw'"),
+    Wrong("memory lenet --dtype int8", 2, "usage", "'int8'", "fp32, bf16, fp16"),
+    Wrong("memory lenet --device-memory 24", 2, "usage", "'24'", "24GiB", ("no unit",)),
+    Wrong("memory lenet --device gpu", 2, "usage", "'gpu'", "cuda, cpu"),
+    Wrong("memory lenet --checkpoint-activations", 2, "usage", "--checkpoint", "--train"),
+    Wrong("memory lenet --batch 0", 2, "usage", "the batch is 0", "1 or more"),
     # Settings.
     Wrong("--config missing.toml models", 2, "usage", "missing.toml", None),
     Wrong("--config broken.toml models", 2, "usage", "broken.toml", None, ("line 1",)),
@@ -144,7 +150,12 @@ TABLE = [
     Wrong("params saved.json --stats", 3, "saved", "statistics", "params TARGET --stats --save"),
     Wrong("trace saved.json --values", 3, "saved", "values", "trace TARGET --values --save"),
     Wrong("trace saved.json --grad", 3, "saved", "backward", "trace TARGET --grad --save"),
+    Wrong("memory saved.json", 2, "usage", "saved.json", "name the model itself"),
     # Models that fail on the input.
+    Wrong(
+        "memory lenet -i 10x1x32x32", 4, "forward", "fc1 (Linear)", "Linear(400, 120)",
+        (*SHAPES, "lenet.py:32"),
+    ),
     Wrong(
         "summary lenet -i 1x28x28", 4, "forward", "fc1 (Linear)", "--input x=1x1x28x28",
         ("without a batch dimension", "lenet.py:32"), partial=True,

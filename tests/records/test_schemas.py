@@ -190,6 +190,7 @@ def test_what_the_schema_lets_through_is_read(spot: Spot, value: Any) -> None:
         ("source", "lenet"),
         ("internals", "lenet"),
         ("internals", "lenet", "conv1"),
+        ("memory", "lenet", "--train", "--device-memory", "2MiB"),
         ("models",),
     ],
     ids=" ".join,

@@ -40,7 +40,7 @@ SCREENS = [
     ("source", "two_inputs", 120),
 ]
 COMMANDS = [
-    "", "summary", "params", "trace", "cost", "tree", "source", "internals", "models", "cache",
+    "", "summary", "params", "trace", "cost", "tree", "source", "internals", "memory", "models", "cache",
 ]  # fmt: skip
 
 

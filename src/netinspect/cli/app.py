@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from netinspect.cli import cache, cost, internals, models, params, source, summary, trace, tree
+from netinspect.cli import (
+    cache,
+    cost,
+    internals,
+    memory,
+    models,
+    params,
+    source,
+    summary,
+    trace,
+    tree,
+)
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.options import SETTINGS, expand
 from netinspect.config import Settings, find_settings, read_settings
@@ -24,6 +35,7 @@ COMMANDS: dict[str, ModuleType] = {
     "tree": tree,
     "source": source,
     "internals": internals,
+    "memory": memory,
     "models": models,
     "cache": cache,
 }

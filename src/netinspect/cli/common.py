@@ -17,7 +17,6 @@ from netinspect.errors import ForwardError
 from netinspect.files import write_whole
 
 if TYPE_CHECKING:
-    from netinspect.records.reports.common import Diagnosis
     from netinspect.records.reports.registry import Report
     from netinspect.records.trace import Trace
     from netinspect.view import View
@@ -35,6 +34,7 @@ def look(
     values: bool = False,
     stats: bool = False,
     code: bool = False,
+    anew: bool = False,
 ) -> Trace:
     """Load the target, and save the look if that was asked for.
 
@@ -47,9 +47,11 @@ def look(
         values: Keep the tensors as printed.
         stats: Summarise the values.
         code: Keep the source of the classes.
+        anew: The command will build the model once more, so that a saved look does not do.
 
     Raises:
         ForwardError: The model ended the program.
+        UsageError: The target is a saved look, and the command needs the model.
     """
     from netinspect.kept.looks import LookCache
 
@@ -64,6 +66,10 @@ def look(
     elif settings.target not in (None, target) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
+    if anew:
+        from netinspect.sources.target import parse_live_target
+
+        parse_live_target(target, online=model.online)
     looks = LookCache()
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
@@ -172,20 +178,9 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         write_out(text)
     subject = getattr(view.record, "subject", None)
     if subject is not None and subject.failure is not None:
+        from netinspect.render.failure import forward_error
+
         raise forward_error(subject.failure)
-
-
-def forward_error(diagnosis: Diagnosis) -> ForwardError:
-    """Tell a diagnosis as an error."""
-    from netinspect.render.failure import cause
-
-    place = diagnosis.place
-    return ForwardError(
-        diagnosis.summary,
-        cause="\n".join(cause(diagnosis)),
-        place=f"{place.file}:{place.line}" if place is not None else None,
-        hint="\n".join(diagnosis.remedies) or "netinspect trace shows each step up to there",
-    )
 
 
 def depth_or_all(depth: int | None) -> int | None:

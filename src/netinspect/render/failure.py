@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect.errors import ForwardError
 from netinspect.records.reports.common import Diagnosis, Operand
 from netinspect.render import spell
 from netinspect.render.document import Line, line
@@ -41,3 +42,14 @@ def tell_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
     told += [line((text, "bold" if text in known else "")) for text in cause(diagnosis)]
     told += [line((f"try: {remedy}", "green")) for remedy in diagnosis.remedies]
     return tuple(told)
+
+
+def forward_error(diagnosis: Diagnosis) -> ForwardError:
+    """Tell a diagnosis as an error."""
+    place = diagnosis.place
+    return ForwardError(
+        diagnosis.summary,
+        cause="\n".join(cause(diagnosis)),
+        place=f"{place.file}:{place.line}" if place is not None else None,
+        hint="\n".join(diagnosis.remedies) or "netinspect trace shows each step up to there",
+    )

@@ -14,7 +14,9 @@ from netinspect.render.layout import GAP, Fitted, cut, fit, pad
 from netinspect.render.safe import safe
 
 # What a terminal without Unicode is shown instead; each as wide as what it stands for.
-_ASCII = str.maketrans({"│": "|", "├": "|", "└": "`", "─": "-", "…": "~", "·": "-"})
+_ASCII = str.maketrans(
+    {"│": "|", "├": "|", "└": "`", "─": "-", "…": "~", "·": "-", "█": "#", "▓": "=", "▒": "+", "░": "."}
+)
 
 
 def spell_terminal(

@@ -96,6 +96,27 @@ def check_target(target: Target, *, online: bool = False) -> None:
         check_name(target.place, target.name or "", online=online)
 
 
+def parse_live_target(text: str, *, online: bool = False) -> Target:
+    """Understand a target that has to be built, as a saved look cannot be.
+
+    Args:
+        text: As typed.
+        online: As for `parse_target`.
+
+    Raises:
+        UsageError: It is a saved look, or as for `parse_target`.
+        LoadError: As for `parse_target`.
+    """
+    target = parse_target(text, online=online)
+    if target.kind == "saved":
+        # It names the target that it was made of, but reading a file shall not run one.
+        raise UsageError(
+            f"{text} is a saved look, and the model has to be built anew for this",
+            hint="name the model itself",
+        )
+    return target
+
+
 def _file_target(text: str, file: str, name: str | None) -> Target:
     path = Path(file)
     if path.is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netinspect.records.reports.cache import Cache
 from netinspect.records.reports.cost import CostReport
 from netinspect.records.reports.internals import Internals
+from netinspect.records.reports.memory import Memory
 from netinspect.records.reports.params import Parameters
 from netinspect.records.reports.samples import Samples
 from netinspect.records.reports.source import Source
@@ -12,7 +13,7 @@ from netinspect.records.reports.steps import Steps
 from netinspect.records.reports.summary import Summary
 from netinspect.records.reports.tree import Tree
 
-Report = Summary | Parameters | Steps | CostReport | Tree | Source | Internals | Samples | Cache
+Report = Summary | Parameters | Steps | CostReport | Tree | Source | Internals | Memory | Samples | Cache
 
 REPORTS: tuple[type[Report], ...] = (
     Summary,
@@ -22,6 +23,7 @@ REPORTS: tuple[type[Report], ...] = (
     Tree,
     Source,
     Internals,
+    Memory,
     Samples,
     Cache,
 )

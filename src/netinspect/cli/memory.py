@@ -1,0 +1,113 @@
+"""`netinspect memory`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from netinspect import estimates
+from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.console import style_for
+from netinspect.cli.options import (
+    ColumnsOption,
+    DepthOption,
+    ModelOptions,
+    OutputOptions,
+    TargetArgument,
+    TopOption,
+)
+
+EXAMPLES = (
+    ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),
+    ("netinspect memory lenet --device-memory 24GiB", "the largest batch"),
+    ("netinspect memory tiny_gpt --train --dtype bf16", "in another dtype"),
+)
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    target: TargetArgument = None,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            "--optimizer",
+            metavar="NAME",
+            help="With --train: sgd, sgd-momentum, adam, adamw, adafactor or none.",
+        ),
+    ] = "adamw",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            help="fp32, bf16 or fp16, for parameters and inputs. Default: as the model is built.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint_activations: Annotated[
+        bool,
+        typer.Option(
+            "--checkpoint-activations",
+            help="With --train: repeated blocks recompute their activations.",
+        ),
+    ] = False,
+    device_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--device-memory",
+            metavar="SIZE",
+            help="Find the largest batch that fits, such as in 24GiB or 512MiB.",
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option("--device", metavar="NAME", help="Whose way of counting: cuda or cpu."),
+    ] = "cuda",
+    depth: DepthOption = None,
+    top: TopOption = 10,
+    points: Annotated[
+        int,
+        typer.Option(
+            "--points", metavar="N", min=0, help="About how many points of the timeline; 0 for all."
+        ),
+    ] = 24,
+    columns: ColumnsOption = None,
+) -> None:
+    """Estimate the peak memory of a run, and what it is made of.
+
+    It is tracked on tensors without data, of any size; with --train, two iterations of training.
+    """
+    from netinspect.tracking.prepare import read_options
+
+    # A mistake in the options shall not wait for a look.
+    style_for(output, columns)
+    read_options(
+        batch=model.batch,
+        train=model.train,
+        optimizer=optimizer,
+        dtype=dtype,
+        checkpoint=checkpoint_activations,
+        device=device,
+        limit=device_memory,
+    )
+    # The inputs are found on what they are declared with: the batch is for the run without data alone.
+    trace = look(target, replace(model, batch=None, train=False), output, anew=True)
+    view = estimates.memory(
+        trace,
+        batch=model.batch,
+        train=model.train,
+        optimizer=optimizer,
+        dtype=dtype,
+        checkpoint_activations=checkpoint_activations,
+        device_memory=device_memory,
+        device=device,
+        constructor=model.constructor(),
+        online=model.online,
+        depth=depth_or_all(depth),
+        top=top or None,
+        points=points or None,
+    )
+    show(view, output, columns)

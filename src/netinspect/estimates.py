@@ -1,0 +1,130 @@
+"""The part of the Python API that tells what a run would take, without running it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netinspect.api import load
+from netinspect.view import View
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.records.memory import Tracking
+    from netinspect.records.reports.memory import Memory
+    from netinspect.records.trace import Trace
+    from netinspect.tracking.request import TrackRequest
+
+
+def memory(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    batch: int | None = None,
+    train: bool = False,
+    optimizer: str = "adamw",
+    dtype: str | None = None,
+    checkpoint_activations: bool = False,
+    device_memory: str | int | None = None,
+    device: str = "cuda",
+    inputs: Sequence[str] = (),
+    constructor: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    online: bool = False,
+    depth: int | None = None,
+    top: int | None = 10,
+    points: int | None = 24,
+) -> View[Memory]:
+    """Estimate the memory that a run takes: its peak, what that is made of, how it comes to it.
+
+    The run is tracked on tensors without data, for whatever size of model. What a target names is built
+    anew for it in a process of its own; a live module is copied to one without data, and tracked in this
+    process. Not counted is what kernels, the allocator and the device take for themselves.
+
+    Args:
+        subject: A live module; a target; or a trace of one, which is then built anew with
+            `constructor`. Code that a target names is run.
+        args: Positional arguments of forward, for a live module; only their sizes matter.
+        batch: First dimension of every input; None to leave it.
+        train: Track two iterations of training: forward, backward, the optimizer's step.
+        optimizer: `sgd`, `sgd-momentum`, `adam`, `adamw`, `adafactor` or `none`.
+        dtype: `fp32`, `bf16` or `fp16`, for parameters, buffers and floating inputs; None to leave
+            them as they are.
+        checkpoint_activations: Recompute the activations of repeated blocks in backward.
+        device_memory: Memory to find the largest batch for, such as `24GiB`, or in bytes.
+        device: `cuda` to count as torch does on a GPU, or `cpu`.
+        inputs: Input specs, such as `10x1x28x28`.
+        constructor: Arguments of the class or factory that a target names.
+        seed: Seed of weights and inputs of the look that comes first.
+        online: Whether the configuration of a model on the hub may be fetched.
+        depth: Deepest level of modules with rows of their own; None for all.
+        top: Keep only so many modules; None for all.
+        points: About how many points of the timeline to keep; None for all.
+
+    Raises:
+        LoadError: The target could not be loaded, or the model cannot be copied.
+        UsageError: An option is not known, or the inputs do not fit.
+        ForwardError: The model fails, or needs values to run.
+    """
+    from netinspect.analyze.memory import tell_memory
+    from netinspect.records.trace import Trace
+    from netinspect.sources.target import parse_live_target
+    from netinspect.tracking.prepare import prepare, read_options, tracked_inputs
+
+    options = read_options(
+        batch=batch,
+        train=train,
+        optimizer=optimizer,
+        dtype=dtype,
+        checkpoint=checkpoint_activations,
+        device=device,
+        limit=device_memory,
+    )
+    if isinstance(subject, (str, os.PathLike)):
+        parse_live_target(os.fspath(subject), online=online)
+    look = subject
+    if not isinstance(look, Trace):
+        look = load(
+            look,
+            args=args or None,
+            inputs=inputs,
+            constructor=constructor,
+            seed=seed,
+            online=online,
+        )
+    if look.failure is not None:
+        from netinspect.analyze.subject import subject as head
+        from netinspect.render.failure import forward_error
+
+        diagnosis = head(look).failure
+        assert diagnosis is not None
+        raise forward_error(diagnosis)
+    request = prepare(look, options, constructor=constructor, online=online)
+    return View(
+        tell_memory(
+            look,
+            _track(subject, request),
+            inputs=tracked_inputs(look, options),
+            device=options.device,
+            optimizer=options.optimizer if options.training else None,
+            dtype=options.dtype,
+            checkpoint=options.checkpoint,
+            depth=depth,
+            top=top,
+            points=points,
+        )
+    )
+
+
+def _track(subject: nn.Module | Trace | str | os.PathLike[str], request: TrackRequest) -> Tracking:
+    from netinspect.records.trace import Trace
+
+    if isinstance(subject, (Trace, str, os.PathLike)):
+        from netinspect.tracking.parent import track_in_child
+
+        return track_in_child(request)
+    from netinspect.tracking.fakes import fake_copy
+    from netinspect.tracking.session import track
+
+    return track(request, lambda mode: fake_copy(subject, mode))

@@ -1,0 +1,269 @@
+"""A tracker of storages: what each operation allocates, for which module, and when it is freed.
+
+Everything is noted as it happens; what it adds up to is counted later, from the record. A storage is
+followed by a weak reference, so that its end is seen whoever held it: a variable, autograd, an
+optimizer. What a kernel allocates and frees within itself is not seen.
+"""
+
+from __future__ import annotations
+
+import bisect
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
+
+
+@dataclass(slots=True)
+class _Storage:
+    """One storage, as far as it is known."""
+
+    bytes: int
+    born: int
+    module: str
+    recomputed: bool
+    kind: Kind = "made"
+    died: int | None = None
+    counted: bool = True
+
+
+class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While entered, notes every storage that an operation makes.
+
+    Args:
+        model: Its parameters and buffers are there from the start, and its modules are what storages
+            are made for.
+        inputs: What forward will be given.
+        host_steps: Whether an optimizer's counts of its steps are in the memory of the host, as torch
+            has them on a GPU, and so are not counted.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Any, *, host_steps: bool = False) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._host_steps = host_steps
+        self.steps = [MemoryStep(phase="start", iteration=0, module="", operation="")]
+        self._phase: Phase = "start"
+        self._iteration = 0
+        self._storages: list[_Storage] = []
+        self._live: dict[int, tuple[int, Any]] = {}
+        """By address of the storage: its place in the list, and the reference that watches it."""
+
+        self._callers: list[str] = []
+        """Paths of the modules whose forward is running, innermost last."""
+
+        self._graph_numbers: list[int] = []
+        self._graph_modules: list[str] = []
+        """From which number on autograd's nodes belong to which module."""
+
+        self._paths = {id(module): path for path, module in model.named_modules()}
+        self._parameters: dict[int, str] = {}
+        """The module that each parameter is of."""
+
+        self._handles: list[Any] = []
+        self._model = model
+        for path, module in model.named_modules():
+            for parameter in module._parameters.values():
+                if parameter is not None:
+                    self._parameters.setdefault(id(parameter), path)
+                    self._mark(parameter, "parameter", path)
+            for buffer in module._buffers.values():
+                if buffer is not None:
+                    self._mark(buffer, "buffer", path)
+        for leaf in tree_leaves(inputs):
+            if isinstance(leaf, torch.Tensor):
+                self._mark(leaf, "input", "")
+
+    def enter_phase(self, phase: Phase, iteration: int) -> None:
+        """Say what is being run from here on."""
+        self._phase, self._iteration = phase, iteration
+
+    def mark_gradients(self) -> None:
+        """Take what the parameters' `.grad` hold for what it is."""
+        for parameter in self._model.parameters():
+            self._mark_gradient(parameter)
+
+    def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take what an optimizer holds for what it is."""
+        for parameter, states in optimizer.state.items():
+            for name, state in states.items():
+                for leaf in tree_leaves(state):
+                    if isinstance(leaf, torch.Tensor):
+                        self._mark(leaf, "optimizer_state", self._parameters.get(id(parameter), ""))
+                        if name == "step" and self._host_steps:
+                            self._leave_out(leaf)
+
+    def allocations(self) -> tuple[Allocation, ...]:
+        """All that was seen, in the order in which it was made."""
+        return tuple(
+            Allocation(
+                bytes=each.bytes,
+                kind=each.kind,
+                born=each.born,
+                died=each.died,
+                module=each.module,
+                recomputed=each.recomputed,
+            )
+            for each in self._storages
+            if each.bytes and each.counted
+        )
+
+    def __enter__(self) -> Self:
+        for module in self._model.modules():
+            self._handles.append(module.register_forward_pre_hook(self._enter_module, prepend=True))
+            self._handles.append(module.register_forward_hook(self._leave_module, always_call=True))
+        for parameter in self._model.parameters():
+            if parameter.requires_grad and parameter.is_leaf:
+                handle = parameter.register_post_accumulate_grad_hook(self._mark_gradient)  # type: ignore[no-untyped-call]
+                self._handles.append(handle)
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        # What is freed from here on is no longer the run's affair.
+        self._live.clear()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run one operation. Called by torch, with the mode itself off."""
+        if self._phase == "optimizer" and func is torch.ops.aten._local_scalar_dense.default:
+            # Adafactor reads its count of steps, and norms. Whatever they are, it takes as much memory.
+            return 1.0
+        result = func(*args, **(kwargs or {}))
+        made = [
+            storage
+            for leaf in tree_leaves(result)
+            if isinstance(leaf, torch.Tensor)
+            for storage in _storages(leaf)
+            if self._is_news(storage)
+        ]
+        if made:
+            module = self._caller()
+            self.steps.append(
+                MemoryStep(
+                    phase=self._phase,
+                    iteration=self._iteration,
+                    module=module,
+                    operation=str(func).rpartition(".")[0] or str(func),
+                )
+            )
+            for storage in made:
+                if self._is_news(storage):  # one operation may give the same one twice
+                    self._add(storage, module)
+        return result
+
+    def _is_news(self, storage: torch.UntypedStorage) -> bool:
+        known = self._live.get(storage._cdata)
+        return known is None or self._storages[known[0]].bytes != storage.nbytes()
+
+    def _add(self, storage: torch.UntypedStorage, module: str) -> int:
+        address = storage._cdata
+        if (known := self._live.get(address)) is not None:  # it was resized
+            self._storages[known[0]].died = len(self.steps) - 2
+        place = len(self._storages)
+        self._storages.append(
+            _Storage(
+                bytes=storage.nbytes(),
+                born=len(self.steps) - 1,
+                module=module,
+                recomputed=self._phase == "backward" and bool(self._callers),
+            )
+        )
+        self._live[address] = place, weakref.ref(storage, partial(self._end, address, place))
+        return place
+
+    def _end(self, address: int, place: int, _: Any) -> None:
+        known = self._live.get(address)
+        if known is not None and known[0] == place:
+            self._storages[place].died = len(self.steps) - 1
+            del self._live[address]
+
+    def _mark(self, tensor: torch.Tensor, kind: Kind, module: str) -> None:
+        for storage in _storages(tensor):
+            known = self._live.get(storage._cdata)
+            if known is None:
+                place = self._add(storage, module)
+            elif self._storages[known[0]].kind != "made":
+                continue  # a gradient that is a parameter's own memory stays one
+            else:
+                place = known[0]
+            self._storages[place].kind = kind
+            self._storages[place].module = module
+
+    def _leave_out(self, tensor: torch.Tensor) -> None:
+        for storage in _storages(tensor):
+            known = self._live.pop(storage._cdata, None)
+            if known is not None:
+                self._storages[known[0]].counted = False
+
+    def _mark_gradient(self, parameter: torch.Tensor) -> None:
+        if parameter.grad is not None:
+            self._mark(parameter.grad, "gradient", self._parameters.get(id(parameter), ""))
+
+    def _enter_module(self, module: nn.Module, _: Any) -> None:
+        self._callers.append(self._paths.get(id(module), ""))
+        self._note_graph()
+
+    def _leave_module(self, *_: Any) -> None:
+        if self._callers:
+            self._callers.pop()
+        self._note_graph()
+
+    def _note_graph(self) -> None:
+        number = _next_graph_number()
+        if number is not None and (not self._graph_numbers or number >= self._graph_numbers[-1]):
+            self._graph_numbers.append(number)
+            self._graph_modules.append(self._callers[-1] if self._callers else "")
+
+    def _caller(self) -> str:
+        if self._callers:
+            return self._callers[-1]
+        number = _running_graph_number() if self._phase == "backward" else None
+        if number is None:
+            return ""
+        place = bisect.bisect_right(self._graph_numbers, number) - 1
+        return self._graph_modules[place] if place >= 0 else ""
+
+
+def _storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
+    """The memory of a tensor, or of the tensors that it is made of."""
+    flatten = getattr(type(tensor), "__tensor_flatten__", None)
+    if flatten is not None:
+        for name in flatten(tensor)[0]:
+            yield from _storages(getattr(tensor, name))
+    elif tensor.layout is torch.strided:
+        yield tensor.untyped_storage()
+    elif tensor.layout is torch.sparse_coo:
+        yield tensor._indices().untyped_storage()
+        yield tensor._values().untyped_storage()
+
+
+def _next_graph_number() -> int | None:
+    """The number that autograd's next node will get, where this torch tells it."""
+    tell = getattr(torch.autograd, "_get_sequence_nr", None)
+    return None if tell is None else int(tell())
+
+
+def _running_graph_number() -> int | None:
+    """The number of the node whose backward is running, where this torch tells it."""
+    tell = getattr(torch._C, "_current_autograd_node", None)
+    node = None if tell is None else tell()
+    return None if node is None else int(node._sequence_nr())

@@ -1,0 +1,64 @@
+"""The other process: reads a request, builds what it names, tracks it, writes what it found.
+
+It is a process of its own because torch can end the one that it runs in where tensors have no data, and
+because what a target's code does to its process must not be done to the user's twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any, TextIO
+
+from netinspect.errors import NetinspectError
+from netinspect.records.codec import from_data, to_data
+from netinspect.tracking.request import TrackRequest
+
+
+def main(document: dict[str, Any]) -> None:
+    """Answer one request on what was stdout, and end the process.
+
+    Args:
+        document: The request as data, and the places where modules are looked for.
+    """
+    # What the target's code prints is no part of the answer.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    try:
+        request = from_data(TrackRequest, document["request"])
+        _write(answer, {"tracking": to_data(_answer(request, document["path"]))})
+    except NetinspectError as error:
+        _write(
+            answer,
+            {
+                "error": type(error).__name__,
+                "message": error.message,
+                "cause": error.cause,
+                "place": error.place,
+                "hint": error.hint,
+            },
+        )
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    # Nothing that is torn down from here on matters to anyone.
+    os._exit(0)
+
+
+def _answer(request: TrackRequest, path: list[str]) -> Any:
+    from netinspect.sources.build import find_blueprint
+    from netinspect.sources.target import parse_target
+    from netinspect.tracking.build import Builder
+    from netinspect.tracking.session import track
+
+    # Only now: beside a target there may be a file that has the name of a module of Python's.
+    sys.path[:] = path
+    target = parse_target(request.target, online=request.online)
+    blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
+    return track(request, Builder(blueprint))
+
+
+def _write(answer: TextIO, document: dict[str, Any]) -> None:
+    json.dump(document, answer)
+    answer.flush()

@@ -1,0 +1,151 @@
+"""Models of tensors without data. The one place that knows torch's private mode for them.
+
+Tensors are made on the CPU, whatever device the memory is asked for: a build of torch without CUDA
+ends the whole process when a backward runs on fake CUDA tensors.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.errors import LoadError
+from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.seeds import preserved_randomness
+
+_VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
+_NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
+
+
+@contextmanager
+def fake_tensors() -> Iterator[Any]:
+    """Make whatever is made fake; yields the mode.
+
+    Raises:
+        LoadError: This torch has no such mode where it is looked for.
+    """
+    try:
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        mode = FakeTensorMode(allow_non_fake_inputs=True)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise LoadError(
+            f"torch {torch.__version__} cannot run without data",
+            cause=f"{type(error).__name__}: {error}",
+            hint="memory is tracked by torch._subclasses.fake_tensor, which is private to torch; take a "
+            "version of torch that netinspect is tested with",
+        ) from error
+    with preserved_randomness(), _without_onednn(), warnings.catch_warnings():
+        # The look before has warned of whatever there is to warn of.
+        warnings.simplefilter("ignore")
+        with mode:
+            yield mode
+
+
+@contextmanager
+def _without_onednn() -> Iterator[None]:
+    """With oneDNN, an LSTM is one call whose workspace nobody knows before it has run.
+
+    `torch.backends.mkldnn.flags` sets more than this, and warns of it.
+    """
+    enabled = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)
+
+
+def real_tensors() -> AbstractContextManager[Any]:
+    """Within `fake_tensors`, make tensors with data again for a while."""
+    from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+    return unset_fake_temporarily()
+
+
+def needs_values(error: BaseException | None) -> bool:
+    """Whether an exception says that something asked for data where there is none."""
+    return error is not None and (
+        type(error).__name__ in _VALUELESS or bool(_NEEDS_VALUES.search(str(error)))
+    )
+
+
+def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
+    """Copy a model that has data to one that has none; the model itself is only read.
+
+    Raises:
+        LoadError: It cannot be copied.
+    """
+    from torch._subclasses.fake_tensor import FakeCopyMode
+
+    if any(map(is_uninitialised, model.parameters())):
+        raise lazy_error(type(model).__name__)
+    try:
+        with FakeCopyMode(mode):
+            return copy.deepcopy(model)
+    except Exception as error:  # whatever the model holds may refuse to be copied
+        raise LoadError(
+            f"cannot copy {type(model).__name__} to track its memory",
+            cause=f"{type(error).__name__}: {error}",
+            hint="name a target that can be built anew, such as net.py:Net",
+        ) from error
+
+
+def lazy_error(name: str) -> LoadError:
+    """The error for a model with lazy layers, which torch cannot make without data."""
+    return LoadError(
+        f"{name} has lazy layers, which have no sizes to track before a first run",
+        hint="give them their sizes, as nn.Linear(5, 10) for nn.LazyLinear(10); or run the model once "
+        "in Python, and pass it to netinspect.memory",
+    )
+
+
+def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
+    """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
+
+    Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
+    anything refers to them weakly. And three kinds are made anew: those on the meta device, hollow
+    ones, and what `copy.deepcopy` made while tensors were fake, as torch's own transformers do: its
+    views do not share its memory.
+
+    Args:
+        model: A model without data.
+        dtype: What to cast to; None to leave it.
+    """
+    made: dict[int, torch.Tensor] = {}
+    for module in model.modules():
+        for registered in (module._parameters, module._buffers):
+            for name, tensor in list(registered.items()):
+                if tensor is None:
+                    continue
+                wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
+                if wanted is tensor.dtype and _is_sound(tensor):
+                    continue
+                if id(tensor) not in made:
+                    changed = torch.empty(tensor.shape, dtype=wanted, device=_device(tensor))
+                    made[id(tensor)] = (
+                        nn.Parameter(changed, requires_grad=tensor.requires_grad)
+                        if isinstance(tensor, nn.Parameter)
+                        else changed
+                    )
+                # Not through the dictionary: recurrent layers keep a list of their weights in step.
+                setattr(module, name, made[id(tensor)])
+
+
+def _device(tensor: torch.Tensor) -> torch.device:
+    return torch.device("cpu") if tensor.device.type == "meta" else tensor.device
+
+
+def _is_sound(tensor: torch.Tensor) -> bool:
+    if tensor.device.type == "meta":
+        return False
+    if tensor.layout is not torch.strided:
+        return True
+    return bool(tensor.untyped_storage()._cdata == tensor.detach().untyped_storage()._cdata)

@@ -1,0 +1,51 @@
+"""What a GPU's kernels keep where those of the CPU, which are tracked, would keep something else.
+
+Both follow from torch's own source: on CUDA, dropout keeps a mask of one byte an element, and attention
+with dropout does not make the matrix of its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+_DROPOUT_OF_ATTENTION = 10
+"""Position of `dropout_p` among the arguments of `multi_head_attention_forward`."""
+
+
+class GpuKernels(TorchFunctionMode):
+    """While entered, dropout and attention keep what they would keep on a GPU."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Answer one torch function. Called by torch, with the mode itself off."""
+        kwargs = dict(kwargs or {})
+        if func is F.dropout or func is torch.dropout:
+            return _dropout(func, args, kwargs)
+        if func is F.scaled_dot_product_attention:
+            if len(args) > 4:
+                args = (*args[:4], 0.0, *args[5:])
+            elif "dropout_p" in kwargs:
+                kwargs["dropout_p"] = 0.0
+        elif func is F.multi_head_attention_forward and kwargs.get("need_weights") is False:
+            args = (*args[:_DROPOUT_OF_ATTENTION], 0.0, *args[_DROPOUT_OF_ATTENTION + 1 :])
+        return func(*args, **kwargs)
+
+
+def _dropout(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    names = ("input", "p", "training", "inplace") if func is F.dropout else ("input", "p", "train")
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    training = given.get("training", given.get("train", True))
+    probability = given.get("p", 0.5)
+    if training and not given.get("inplace") and 0 < probability < 1:
+        return torch.native_dropout(given["input"], probability, True)[0]
+    return func(*args, **kwargs)

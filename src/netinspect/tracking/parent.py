@@ -1,0 +1,85 @@
+"""Starts the process that tracks, and reads what it found; an end without an answer is an error."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
+from netinspect.records.codec import from_data, to_data
+from netinspect.records.memory import Tracking
+from netinspect.tracking.request import TrackRequest
+
+_ERRORS: dict[str, type[NetinspectError]] = {
+    each.__name__: each for each in (ForwardError, LoadError, UsageError)
+}
+_START = (
+    "import json, sys; document = json.load(sys.stdin); sys.path.append(document['home']); "
+    "from netinspect.tracking.child import main; main(document)"
+)
+"""With `python -P`, so that no file in the current folder hides a module of Python's."""
+
+
+def track_in_child(request: TrackRequest, *, command: Sequence[str] | None = None) -> Tracking:
+    """Track in a process of its own.
+
+    Args:
+        request: What to track.
+        command: What to start; None for this Python with our own code.
+
+    Raises:
+        NetinspectError: What the child tells; or that it ended without telling anything.
+    """
+    home = str(Path(__file__).parents[2])
+    document = {"request": to_data(request), "path": sys.path, "home": home}
+    with subprocess.Popen(
+        command or [sys.executable, "-P", "-c", _START],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        try:
+            out, err = process.communicate(json.dumps(document))
+        finally:
+            # Also where Ctrl-C ends the wait.
+            process.kill()
+    return _read(request, out, err, process.returncode)
+
+
+def _read(request: TrackRequest, out: str, err: str, code: int) -> Tracking:
+    try:
+        answer: Any = json.loads(out)
+    except ValueError:
+        raise _ended(request, err, code) from None
+    if "error" in answer:
+        raise _ERRORS.get(answer["error"], NetinspectError)(
+            answer["message"], cause=answer["cause"], place=answer["place"], hint=answer["hint"]
+        )
+    return from_data(Tracking, answer["tracking"])
+
+
+def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
+    """The error for a child that ended without an answer."""
+    how = f"exit code {code}"
+    if code < 0:
+        try:
+            how = f"signal {signal.Signals(-code).name}"
+        except ValueError:
+            how = f"signal {-code}"
+    words = [line for line in err.splitlines() if line.strip()][-3:]
+    killed = code == -getattr(signal, "SIGKILL", 9)
+    return ForwardError(
+        f"the process that tracked the memory of {request.target} ended without an answer",
+        cause="\n".join([how, *words]),
+        hint="the system ends a process so that takes too much memory: is there enough for the program?"
+        if killed
+        else "torch itself, or the target's code, ended it; netinspect trace TARGET may show where",
+    )

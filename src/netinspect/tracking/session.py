@@ -1,0 +1,187 @@
+"""Tracks what a request asks for: builds the model without data, runs it, looks for the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.analyze.footprint import peak_bytes
+from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
+from netinspect.inputs.arguments import make_arguments
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.observe.arguments import split
+from netinspect.observe.frames import raising_line
+from netinspect.records.memory import MemoryTrack, Tracking
+from netinspect.tracking.allocations import AllocationTracker
+from netinspect.tracking.checkpointing import checkpoint_blocks
+from netinspect.tracking.fakes import fake_tensors, needs_values, suit
+from netinspect.tracking.gpu import GpuKernels
+from netinspect.tracking.largest import MAXIMUM, find_largest
+from netinspect.tracking.request import TrackRequest
+from netinspect.tracking.workload import infer, train
+
+_MAXIMUM_LIST = 1024
+"""Entries that a list of tensors among the inputs can have; see `InputSpec`."""
+
+Build = Callable[[Any], nn.Module]
+"""Makes the model anew, without data, under the mode that it is given."""
+
+
+def track(request: TrackRequest, build: Build) -> Tracking:
+    """Track a run, and look for the largest batch that fits if that was asked for.
+
+    Args:
+        request: What to run.
+        build: Makes the model.
+
+    Raises:
+        LoadError: The model cannot be built, or is not the one that was looked at.
+        ForwardError: It fails, or needs values.
+        UsageError: The batch is too large for any tensor, or this torch has no such optimizer.
+    """
+    specs = [parse_spec(text) for text in request.inputs]
+    found = _track(request, build, specs, request.options.batch)
+    search = None
+    if request.options.limit is not None and found.batch is not None:
+        known = {found.batch: peak_bytes(found, request.options.device)}
+
+        def peak(batch: int) -> int:
+            if batch not in known:
+                known[batch] = peak_bytes(_track(request, build, specs, batch), request.options.device)
+            return known[batch]
+
+        search = find_largest(peak, request.options.limit, start=found.batch, maximum=_maximum(specs))
+    return Tracking(track=found, search=search)
+
+
+def _track(
+    request: TrackRequest, build: Build, specs: list[InputSpec], batch: int | None
+) -> MemoryTrack:
+    specs = [_cast_spec(spec.with_batch(batch), request.options.dtype) for spec in specs]
+    with ExitStack() as stack:
+        mode = stack.enter_context(fake_tensors())
+        model = build(mode)
+        _check(model, request)
+        model.train(request.options.training)
+        dtype = request.options.dtype
+        suit(model, None if dtype is None else getattr(torch, dtype))
+        asked = InputRequest(seed=request.seed)
+        arguments = make_arguments(model, [(spec, "") for spec in specs], asked)
+        args, kwargs = split(arguments)
+        if request.options.device == "cuda":
+            stack.enter_context(GpuKernels())
+        wrapped = checkpoint_blocks(model) if request.options.checkpoint else ()
+        tracker = AllocationTracker(model, (args, kwargs), host_steps=request.options.device == "cuda")
+        with tracker:
+            _tell(lambda: _run(request, model, args, kwargs, tracker), model, tracker, batch)
+        return MemoryTrack(
+            batch=_first_dimension(specs),
+            training=request.options.training,
+            steps=tuple(tracker.steps),
+            allocations=tracker.allocations(),
+            wrapped=wrapped,
+        )
+
+
+def _run(
+    request: TrackRequest, model: nn.Module, args: Any, kwargs: Any, tracker: AllocationTracker
+) -> None:
+    def call() -> Any:
+        return model(*args, **kwargs)
+
+    if request.options.training:
+        with torch.enable_grad():
+            train(
+                model,
+                call,
+                request.options.optimizer,
+                foreach=request.options.device == "cuda",
+                watcher=tracker,
+            )
+    else:
+        # It is held until the run is over, as by whoever asked for it.
+        output = infer(call, tracker)
+        del output
+
+
+def _cast_spec(spec: InputSpec, dtype: str | None) -> InputSpec:
+    is_floating = spec.literal is None and "float" in spec.dtype
+    return spec.with_dtype(dtype) if dtype is not None and is_floating else spec
+
+
+def _first_dimension(specs: list[InputSpec]) -> int | None:
+    for spec in specs:
+        if spec.literal is None and (spec.listed or spec.shape):
+            return spec.listed or spec.shape[0]
+    return None
+
+
+def _maximum(specs: list[InputSpec]) -> int:
+    """A batch that tensors can still be made of."""
+    maximum = _MAXIMUM_LIST if any(spec.listed for spec in specs) else MAXIMUM
+    while maximum > 2:
+        try:
+            for spec in specs:
+                spec.with_batch(maximum)
+        except UsageError:
+            maximum //= 2
+        else:
+            break
+    return maximum
+
+
+def _check(model: nn.Module, request: TrackRequest) -> None:
+    """Make sure that this is the model whose inputs were found."""
+    wanted = {each.name: each.shape for each in request.parameters}
+    if not wanted:
+        return
+    found = {
+        name: tuple(parameter.shape)
+        for name, parameter in model.named_parameters(remove_duplicate=False)
+    }
+    differing = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
+    if differing:
+        raise LoadError(
+            f"{request.target} was built anew, and is not the model that was looked at",
+            cause=f"{differing[0]} was {wanted.get(differing[0])}, and is {found.get(differing[0])}",
+            hint="give the same --arg as for the look, and build no model at random",
+        )
+
+
+def _tell(
+    run: Callable[[], Any], model: nn.Module, tracker: AllocationTracker, batch: int | None
+) -> None:
+    """Run, and tell what goes wrong in words."""
+    try:
+        run()
+    except NetinspectError:
+        raise
+    except (Exception, SystemExit) as error:  # the model's own failure is a finding
+        raise _told(error, type(model).__name__, tracker.steps[-1].phase, batch) from error
+
+
+def _told(error: BaseException, name: str, phase: str, batch: int | None) -> ForwardError:
+    line = raising_line(error)
+    text = (str(error).strip().splitlines() or [""])[0]
+    cause = f"{type(error).__name__}: {text}"
+    if line is not None and line.text:
+        cause += f"\nline: {line.text}"
+    at = f" with batch {batch}" if batch is not None else ""
+    valueless = needs_values(error)
+    return ForwardError(
+        f"{name} needs values, and its memory is tracked without any"
+        if valueless
+        else f"{name} failed{at} while its memory was tracked"
+        + (f", in {phase}" if phase in ("backward", "optimizer") else ""),
+        cause=cause,
+        place=f"{line.file}:{line.line}" if line is not None else None,
+        hint="what reads values (.item(), an if on a tensor, a mask that selects, nonzero) has no "
+        "answer on tensors without data: take it out of forward for this"
+        if valueless
+        else "netinspect trace shows each step; another --batch or --dtype may be what it takes",
+    )
