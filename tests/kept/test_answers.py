@@ -122,14 +122,14 @@ class Fails(nn.Module):
         raise ValueError("no")
 """,
 }
-NETS = ("Item", "Branch", "Mask", "Numpy", "Writes", "Builds", "BuildsFromWeights", "Refuses")
+NETS = ("Item", "Branch", "Mask", "Numpy", "Inverts", "Builds", "BuildsFromWeights", "Refuses")
 
 
 @pytest.mark.parametrize(
     ("target", "is_same"),
     [
         *((name, True) for name in ("lenet", "tiny_gpt", "resnet18", "shared_layer", "two_inputs")),
-        *((f"tests.nets.valued:{name}", name not in ("Writes", "Refuses")) for name in NETS),
+        *((f"tests.nets.valued:{name}", name not in ("Inverts", "Refuses")) for name in NETS),
         ("nets.py:Lazy", False),
         ("nets.py:Normal", True),
         ("nets.py:Fails", False),

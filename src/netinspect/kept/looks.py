@@ -136,6 +136,7 @@ def without_forward(trace: Trace) -> Trace:
         failure=None,
         backward=None,
         attempts=(),
+        counted="no",
         warnings=(),
     )
 
