@@ -137,7 +137,7 @@ def _ready(library: str, name: str, target: str, given: dict[str, Any], device: 
     model = build(library, name, target, device, given.get("class_name", ""))
     inputs = given.get("inputs")
     if inputs:
-        arguments = [(each["name"], made_again(each["value"], device)) for each in inputs]
+        arguments = [(each["name"], made_again(each, device)) for each in inputs]
         return model, [], dict(arguments)
     pairs = made_by_hand(library, name, model, device)
     return model, [v for key, v in pairs if key is None], {key: v for key, v in pairs if key}

@@ -243,8 +243,19 @@ def made_by_hand(library: str, name: str, model: Any, device: str) -> list[tuple
     return [(key, image(1, 80, 3000))]
 
 
-def made_again(value: dict[str, Any], device: str) -> Any:
-    """Make a value like one that a report tells."""
+def made_again(argument: dict[str, Any], device: str) -> Any:
+    """Make an argument that a report tells: by its spec, with its values; else one of the same sizes."""
+    import torch
+    from netinspect.inputs.build import build_value
+    from netinspect.inputs.spec import parse_spec
+
+    specs = argument.get("spec", "").split()
+    if len(specs) == 1:
+        return build_value(parse_spec(specs[0]), torch.Generator().manual_seed(0), device)
+    return _alike(argument["value"], device)
+
+
+def _alike(value: dict[str, Any], device: str) -> Any:
     import torch
 
     if value.get("kind") == "tensor":
@@ -254,5 +265,5 @@ def made_again(value: dict[str, Any], device: str) -> Any:
         return torch.ones(value["shape"], dtype=dtype, device=device)
     if value.get("kind") == "literal":
         return ast.literal_eval(value["text"])
-    entries = {item["key"]: made_again(item["value"], device) for item in value["items"]}
+    entries = {item["key"]: _alike(item["value"], device) for item in value["items"]}
     return entries if value["type"] == "dict" else list(entries.values())

@@ -11,6 +11,7 @@ from torch import nn
 
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
+from netinspect.inputs.names import Meaning, meaning_of
 
 _MAXIMUM_SIDE = 1024
 _GRID = 4
@@ -119,14 +120,14 @@ def _ids(facts: Facts, part: str = "") -> Guess:
 def _pixels(facts: Facts) -> Guess:
     if (patches := _patches(facts)) is not None:
         return patches
-    for path, layer in facts.model.named_modules():
-        if isinstance(layer, nn.modules.conv._ConvNd):
-            break
-        if isinstance(layer, nn.Linear) and "patch" in path:
-            # Images that were cut into patches before.
-            return tensor(
-                1, TOKENS, layer.in_features, reason=f"{path}.in_features = {layer.in_features}"
-            )
+    if any(meaning_of(name) is Meaning.GRID for name in facts.names.names):
+        # Images that were cut into patches before; else a model cuts them itself.
+        for path, layer in facts.model.named_modules():
+            if isinstance(layer, nn.modules.conv._ConvNd):
+                break
+            if isinstance(layer, nn.Linear) and "patch" in path:
+                features = layer.in_features
+                return tensor(1, TOKENS, features, reason=f"{path}.in_features = {features}")
     side = facts.setting("image_size", "input_size", "img_size")
     channels = facts.setting("num_channels", "in_channels", "num_input_channels")
     height, width = side if isinstance(side, (list, tuple)) and len(side) == 2 else (side, side)
