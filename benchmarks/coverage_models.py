@@ -246,6 +246,7 @@ def made_by_hand(library: str, name: str, model: Any, device: str) -> list[tuple
 def made_again(argument: dict[str, Any], device: str) -> Any:
     """Make an argument that a report tells: by its spec, with its values; else one of the same sizes."""
     import torch
+
     from netinspect.inputs.build import build_value
     from netinspect.inputs.spec import parse_spec
 
