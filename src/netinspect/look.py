@@ -26,6 +26,7 @@ from netinspect.inputs.stated import declared_example
 from netinspect.observe.functions import READS
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
+from netinspect.observe.walk import named_tensors
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
@@ -88,8 +89,7 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
         UsageError: It cannot be looked at as asked for.
     """
     model = _checked_module(model)
-    tensors = [*model.parameters(), *model.buffers()]
-    lane: Lane = "meta" if any(tensor.is_meta for tensor in tensors) else "real"
+    lane: Lane = "meta" if any(tensor.is_meta for *_, tensor in named_tensors(model)) else "real"
     if options.on not in ("auto", lane):
         raise UsageError(
             f"cannot look at a live model on {options.on}",

@@ -55,7 +55,8 @@ class Flow:
             makers = self._out_of_sight(tensor)
             self._makers[id(tensor)] = weakref.ref(tensor), makers
         if self._writes:
-            makers += tuple(self.writers(tensor, since=max(makers, default=-1)))
+            writers = self.writers(tensor, since=max(makers, default=-1))
+            return (*makers, *writers) if writers else makers
         return makers
 
     def writers(self, tensor: torch.Tensor, since: int = -1) -> Sequence[int]:

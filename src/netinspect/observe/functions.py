@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from netinspect.observe.describe import tensors_of
+from netinspect.observe.frames import class_path
 
 # Methods that read a tensor's values into Python: the points where data decides what happens next.
 READS = frozenset(
@@ -76,6 +77,12 @@ def name_of(func: Callable[..., Any]) -> Name:
         return _remembered_name(func)
     except TypeError:  # an object of the user's that cannot be told from others
         return _name(func)
+
+
+@functools.lru_cache(maxsize=256)
+def name_of_class(cls: Any) -> Name:
+    """Name a class of modules."""
+    return Name(cls.__name__, cls.__name__, class_path(cls))
 
 
 def _name(func: Callable[..., Any]) -> Name:
