@@ -150,8 +150,14 @@ def _written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Ite
     elif name in ("embedding", "embedding_bag"):
         if kwargs.get("max_norm") is not None or (len(args) > 3 and args[3] is not None):
             yield from tensors_of((args[1:2], kwargs.get("weight")))
-    elif name in ("batch_norm", "instance_norm"):
+    elif name in ("batch_norm", "instance_norm") and _takes_statistics(args, kwargs):
         yield from tensors_of((args[1:3], kwargs.get("running_mean"), kwargs.get("running_var")))
+
+
+def _takes_statistics(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a normalization may update the running statistics, by the flag that stands sixth."""
+    flag = args[5] if len(args) > 5 else kwargs.get("training", kwargs.get("use_input_stats"))
+    return flag is not False
 
 
 def overwritten(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:

@@ -17,6 +17,7 @@ from torch import nn
 from torch.jit import ScriptModule
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
 from netinspect.observe.drafts import UNSEEN, Draft, freeze, under_way
@@ -95,33 +96,30 @@ class Recorder(TorchFunctionMode):
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
         """Attach the hooks and enter the mode; undo both at the end."""
+        handles: list[RemovableHandle] = []
         with ExitStack() as stack:
-            scripted = any(isinstance(module, ScriptModule) for module in self.registered.modules())
-            if scripted:
+            stack.callback(_remove, handles)
+            if any(isinstance(module, ScriptModule) for module in self.registered.modules()):
                 # They take no hooks of their own; those for every module of the process they run.
-                stack.callback(register_module_forward_pre_hook(self._enter_script).remove)
-                stack.callback(register_module_forward_hook(self._leave_script, always_call=True).remove)
+                handles.append(register_module_forward_pre_hook(self._enter_script))
+                handles.append(register_module_forward_hook(self._leave_script, always_call=True))
             for module in self.registered.modules():
                 if isinstance(module, ScriptModule):
                     continue
                 has_own = bool(module._forward_pre_hooks)
                 # First, so that what the module's own pre-hooks do is told as part of its call.
-                before = module.register_forward_pre_hook(
-                    self._enter_module, prepend=True, with_kwargs=True
+                handles.append(
+                    module.register_forward_pre_hook(self._enter_module, prepend=True, with_kwargs=True)
                 )
-                stack.callback(before.remove)
                 if has_own:
                     # And last, to see the inputs as they made them.
-                    changed = module.register_forward_pre_hook(self._see_inputs, with_kwargs=True)
-                    stack.callback(changed.remove)
-                after = module.register_forward_hook(
-                    self._leave_module, with_kwargs=True, always_call=True
+                    handles.append(module.register_forward_pre_hook(self._see_inputs, with_kwargs=True))
+                handles.append(
+                    module.register_forward_hook(self._leave_module, with_kwargs=True, always_call=True)
                 )
-                stack.callback(after.remove)
             for module in self._guest.hidden:
-                if isinstance(module, ScriptModule):
-                    continue
-                stack.callback(module.register_forward_pre_hook(self._see_hidden).remove)
+                if not isinstance(module, ScriptModule):
+                    handles.append(module.register_forward_pre_hook(self._see_hidden))
             self._thread = threading.get_ident()
             stack.callback(self._stop)
             stack.enter_context(self)
@@ -369,6 +367,11 @@ class Recorder(TorchFunctionMode):
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
         return bool(tensors)
+
+
+def _remove(handles: list[RemovableHandle]) -> None:
+    for handle in reversed(handles):
+        handle.remove()
 
 
 def _distinct(items: list[Entry]) -> tuple[Entry, ...]:
