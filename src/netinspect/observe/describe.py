@@ -23,6 +23,7 @@ _MAXIMUM_ITEMS = 4096
 # In two forms: most values are of one of these very types, and a set answers that fastest.
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _PLAIN = (*_SCALARS, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
+_DISCRETE = frozenset({type(None), bool, int, type(...)})
 _SEQUENCES = frozenset({tuple, list, torch.Size})
 _INTEGERS = frozenset({int})
 
@@ -88,6 +89,8 @@ def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int 
             tensors.append(value)
         return tensor_spec(value)
     cls: Any = type(value)
+    if cls in _DISCRETE:
+        return _remembered_literal(value)
     if cls in _SCALARS:
         return _scalar(value)
     if cls in _SEQUENCES and len(value) <= _MAXIMUM_DEPTH and _INTEGERS.issuperset(map(type, value)):

@@ -98,11 +98,8 @@ class Guest:
                     self._watched.add(storage._cdata)
         for module in reach.modules:
             self._copy_all(module._buffers.values())
-            # An embedding with max_norm rescales its weight in every forward, and nobody sees what
-            # TorchScript writes to.
-            if getattr(module, "max_norm", None) is not None or isinstance(
-                module, torch.jit.ScriptModule
-            ):
+            if isinstance(module, torch.jit.ScriptModule) or _rescales_its_weight(module):
+                # Nobody sees what TorchScript writes to.
                 self._copy_all(module.parameters())
         # A backward inside forward adds to the gradients in place.
         self._copy_all(state.gradient for state in self._tensors)
@@ -273,6 +270,13 @@ def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
 def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
     """View a whole storage as bytes: they can be compared and copied whatever they stand for."""
     return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+
+
+def _rescales_its_weight(module: nn.Module) -> bool:
+    """Whether every forward may write to the weight, as that of an embedding with `max_norm` does."""
+    # Most have no such attribute, and a module that is asked for one takes long to say so.
+    is_there = "max_norm" in vars(module) or hasattr(type(module), "max_norm")
+    return is_there and module.max_norm is not None
 
 
 def _copy(container: Container) -> Container:

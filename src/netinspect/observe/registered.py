@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -62,11 +62,12 @@ class Registered:
         entry = self._modules.get(id(module))
         return entry if entry is not None and entry.module is module else None
 
-    def put_in(self, module: nn.Module, tensor: Any) -> Iterator[str]:
+    def put_in(self, module: nn.Module, tensor: torch.Tensor) -> Sequence[str]:
         """Name a tensor that stands in the place of a registered one, as in a functional call."""
         _, path, tensors = self._modules[id(module)]
+        found: list[str] = []
         for entries in tensors:
             if id(tensor) in map(id, entries.values()):
-                for name, entry in entries.items():
-                    if entry is tensor and (known := f"{path}.{name}" if path else name) in self._names:
-                        yield known
+                prefix = f"{path}." if path else ""
+                found += [prefix + name for name, entry in entries.items() if entry is tensor]
+        return [name for name in found if name in self._names] if found else ()

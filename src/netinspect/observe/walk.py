@@ -281,7 +281,7 @@ def _attribute_text(value: Any) -> str:
     plain = isinstance(value, _SHOWN_ATTRIBUTES) or (
         isinstance(value, (tuple, list))
         and len(value) <= 8
-        and all(isinstance(item, _SHOWN_ATTRIBUTES) for item in value)
+        and all([isinstance(item, _SHOWN_ATTRIBUTES) for item in value])
     )
     text = repr(value) if plain else f"<{type(value).__name__}>"
     return text if len(text) <= 80 else text[:77] + "..."
