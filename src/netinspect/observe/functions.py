@@ -151,7 +151,8 @@ def _written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Ite
         if kwargs.get("max_norm") is not None or (len(args) > 3 and args[3] is not None):
             yield from tensors_of((args[1:2], kwargs.get("weight")))
     elif name in ("batch_norm", "instance_norm") and _takes_statistics(args, kwargs):
-        yield from tensors_of((args[1:3], kwargs.get("running_mean"), kwargs.get("running_var")))
+        # In `torch.nn.functional` they come before weight and bias, and in `torch` behind them.
+        yield from tensors_of((args[1:5], kwargs.get("running_mean"), kwargs.get("running_var")))
 
 
 def _takes_statistics(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
