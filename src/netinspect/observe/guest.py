@@ -91,7 +91,9 @@ class Guest:
         """Whether a copy is being made right now: that is no work of the model's."""
 
         self._watched: set[int] = set()
-        self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor]] = {}
+        self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor, torch.Tensor]] = {}
+        """By its address: a storage, a view of its bytes, and what they were."""
+
         for state in self._tensors:
             for tensor in (state.data, state.gradient):
                 if tensor is not None and (storage := _storage(tensor)) is not None:
@@ -121,7 +123,8 @@ class Guest:
         for tensor in tensors:
             storage = None if tensor is None else _storage(tensor)
             if storage is not None and storage._cdata not in self._copies:
-                self._copies[storage._cdata] = storage, _bytes(storage).clone()
+                view = _bytes(storage)
+                self._copies[storage._cdata] = storage, view, view.clone()
 
     def unrestored(self) -> list[str]:
         """Name what changed in a way that was not foreseen, and so cannot be put back."""
@@ -153,12 +156,11 @@ class Guest:
             _refill(container, before)
         # Outside of inference mode, a tensor that was made in it may not be written to.
         with torch.inference_mode():
-            for storage, copy in self._copies.values():
+            for storage, view, copy in self._copies.values():
                 if storage.nbytes() != copy.numel():
                     storage.resize_(copy.numel())
-                now = _bytes(storage)
-                if not torch.equal(now, copy):
-                    now.copy_(copy)
+                if not torch.equal(view, copy):
+                    view.copy_(copy)
         for state in self._tensors:
             with suppress(*_NO_STORAGE):
                 state.put_back()
