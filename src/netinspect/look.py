@@ -88,14 +88,22 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
         UsageError: It cannot be looked at as asked for.
     """
     model = _checked_module(model)
-    tensors = [*model.parameters(), *model.buffers()]
-    lane: Lane = "meta" if any(tensor.is_meta for tensor in tensors) else "real"
+    lane: Lane = "meta" if _is_on_meta(model) else "real"
     if options.on not in ("auto", lane):
         raise UsageError(
             f"cannot look at a live model on {options.on}",
             hint="move it there first, or name a target that can be built there",
         )
     return _look(model, lane, options, target=target)
+
+
+def _is_on_meta(model: nn.Module) -> bool:
+    """Whether some parameter or buffer has no values."""
+    return any(
+        tensor is not None and tensor.is_meta
+        for module in model.modules()
+        for tensor in (*module._parameters.values(), *module._buffers.values())
+    )
 
 
 def _checked_module(subject: object) -> nn.Module:

@@ -23,6 +23,9 @@ _MAXIMUM_ITEMS = 4096
 # In two forms: most values are of one of these very types, and a set answers that fastest.
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _PLAIN = (*_SCALARS, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
+_DISCRETE = frozenset({type(None), bool, int, type(...)})
+_SEQUENCES = frozenset({tuple, list, torch.Size})
+_INTEGERS = frozenset({int})
 
 
 # Inside the transforms of torch.func, a tensor is a wrapper that hides a dimension that is mapped over.
@@ -85,8 +88,14 @@ def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int 
         if tensors is not None:
             tensors.append(value)
         return tensor_spec(value)
-    cls = type(value)
-    if cls in _SCALARS or isinstance(value, _PLAIN):
+    cls: Any = type(value)
+    if cls in _DISCRETE:
+        return _remembered_literal(value)
+    if cls in _SCALARS:
+        return _scalar(value)
+    if cls in _SEQUENCES and len(value) <= _MAXIMUM_DEPTH and _INTEGERS.issuperset(map(type, value)):
+        return _integers(cls, *value)
+    if isinstance(value, _PLAIN):
         return _literal(value)
     if _depth >= _MAXIMUM_DEPTH:
         return values.Literal(type=cls.__name__, text="<nested too deeply>")
@@ -125,11 +134,23 @@ def describe_call(
     tensors: list[torch.Tensor] | None = None,
 ) -> values.Structure:
     """Describe the arguments of a call: positions first, then names; `tensors` as in `describe`."""
-    items = [_item(str(index), describe(value, tensors)) for index, value in enumerate(args)]
-    items += [_item(name, describe(value, tensors)) for name, value in kwargs.items()]
-    return values.Structure(type="arguments", items=tuple(items))
+    described = [describe(value, tensors) for value in args]
+    described += [describe(value, tensors) for value in kwargs.values()]
+    key: tuple[int | str, ...] = (len(args), *kwargs, *map(id, described))
+    call = _calls.get(key)
+    # As with an item: what is in it has its address to itself.
+    if call is None:
+        names = [*map(str, range(len(args))), *kwargs]
+        items = tuple(_item(name, value) for name, value in zip(names, described, strict=True))
+        call = values.Structure(type="arguments", items=items)
+        if values.Structure not in map(type, described):
+            if len(_calls) >= _MAXIMUM_ITEMS:
+                _calls.clear()
+            _calls[key] = call
+    return call
 
 
+_calls: dict[tuple[int | str, ...], values.Structure] = {}
 _items: dict[tuple[str, int], values.Item] = {}
 
 
@@ -195,6 +216,19 @@ def _is_plain_sequence(value: tuple[Any, ...] | list[Any]) -> bool:
     )
 
 
+def _scalar(value: Any) -> values.Literal:
+    if isinstance(value, (str, bytes)):
+        is_kept = len(value) <= _MAXIMUM_TEXT  # a longer one would be kept for nothing
+    else:
+        is_kept = bool(value) or not isinstance(value, (float, complex))  # 0.0 equals -0.0
+    return _remembered_literal(value) if is_kept else _literal(value)
+
+
+@functools.lru_cache(maxsize=4096)
+def _integers(cls: Any, *numbers: int) -> values.Literal:
+    return _literal(cls(numbers))
+
+
 def _literal(value: Any) -> values.Literal:
     whole = value
     if isinstance(value, torch.Size):
@@ -208,6 +242,10 @@ def _literal(value: Any) -> values.Literal:
     if len(text) > _MAXIMUM_TEXT:
         text = text[: _MAXIMUM_TEXT - 3] + "..."
     return _text_literal(type(whole).__name__, text)
+
+
+# By their type as well: 1, 1.0 and True are equal.
+_remembered_literal = functools.lru_cache(maxsize=4096, typed=True)(_literal)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -44,6 +44,7 @@ class Flow:
         self._transforms = False
         self._makers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
         self._writes: dict[int, tuple[StorageWeakRef, dict[_Part, int]]] = {}
+        self._last_write = -1
 
     def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
         """Indices of the steps that a tensor's values come from; none for what came from outside."""
@@ -54,8 +55,10 @@ class Flow:
         else:
             makers = self._out_of_sight(tensor)
             self._makers[id(tensor)] = weakref.ref(tensor), makers
-        if self._writes:
-            makers += tuple(self.writers(tensor, since=max(makers, default=-1)))
+        since = max(makers, default=-1)
+        # To ask for a storage takes long; most tensors are as new as the last write, or newer.
+        if self._last_write > since and (writers := self.writers(tensor, since)):
+            makers = (*makers, *writers)
         return makers
 
     def writers(self, tensor: torch.Tensor, since: int = -1) -> Sequence[int]:
@@ -91,6 +94,7 @@ class Flow:
                 del entry[1][other]
         entry[1].pop(part, None)
         entry[1][part] = index
+        self._last_write = max(self._last_write, index)
         if len(entry[1]) > _WRITES_KEPT:
             del entry[1][next(iter(entry[1]))]
 

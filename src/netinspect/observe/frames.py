@@ -167,9 +167,21 @@ def arguments_of(forward: types.FrameType) -> tuple[tuple[Any, ...], dict[str, A
     return (*found, *more), dict(named)
 
 
+_MAXIMUM_PLACES = 4096
+_places: dict[tuple[int, int], tuple[types.CodeType, Place]] = {}
+
+
 def _place(frame: types.FrameType) -> Place:
-    code = frame.f_code
-    return code.co_filename, frame.f_lineno, code.co_name, frame.f_lasti
+    """Where a frame stands; found once for each instruction, since counting lines takes long."""
+    code, instruction = frame.f_code, frame.f_lasti
+    # By its address, since code hashes all that is in it; the entry keeps the address from others.
+    known = _places.get((id(code), instruction))
+    if known is None:
+        if len(_places) >= _MAXIMUM_PLACES:
+            _places.clear()
+        known = code, (code.co_filename, frame.f_lineno, code.co_name, instruction)
+        _places[id(code), instruction] = known
+    return known[1]
 
 
 def raising_line(error: BaseException) -> SourceLine | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from netinspect.observe.describe import tensors_of
+from netinspect.observe.frames import class_path
 
 # Methods that read a tensor's values into Python: the points where data decides what happens next.
 READS = frozenset(
@@ -78,6 +79,12 @@ def name_of(func: Callable[..., Any]) -> Name:
         return _name(func)
 
 
+@functools.lru_cache(maxsize=256)
+def name_of_class(cls: Any) -> Name:
+    """Name a class of modules."""
+    return Name(cls.__name__, cls.__name__, class_path(cls))
+
+
 def _name(func: Callable[..., Any]) -> Name:
     plain = _plain_name(func)
     # Torch's private functions begin with an underscore; Python's methods stand between two.
@@ -143,8 +150,15 @@ def _written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Ite
     elif name in ("embedding", "embedding_bag"):
         if kwargs.get("max_norm") is not None or (len(args) > 3 and args[3] is not None):
             yield from tensors_of((args[1:2], kwargs.get("weight")))
-    elif name in ("batch_norm", "instance_norm"):
-        yield from tensors_of((args[1:3], kwargs.get("running_mean"), kwargs.get("running_var")))
+    elif name in ("batch_norm", "instance_norm") and _takes_statistics(args, kwargs):
+        # In `torch.nn.functional` they come before weight and bias, and in `torch` behind them.
+        yield from tensors_of((args[1:5], kwargs.get("running_mean"), kwargs.get("running_var")))
+
+
+def _takes_statistics(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a normalization may update the running statistics, by the flag that stands sixth."""
+    flag = args[5] if len(args) > 5 else kwargs.get("training", kwargs.get("use_input_stats"))
+    return flag is not False
 
 
 def overwritten(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:

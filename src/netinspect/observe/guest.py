@@ -91,18 +91,17 @@ class Guest:
         """Whether a copy is being made right now: that is no work of the model's."""
 
         self._watched: set[int] = set()
-        self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor]] = {}
+        self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor, torch.Tensor]] = {}
+        """By its address: a storage, a view of its bytes, and what they were."""
+
         for state in self._tensors:
             for tensor in (state.data, state.gradient):
                 if tensor is not None and (storage := _storage(tensor)) is not None:
                     self._watched.add(storage._cdata)
         for module in reach.modules:
             self._copy_all(module._buffers.values())
-            # An embedding with max_norm rescales its weight in every forward, and nobody sees what
-            # TorchScript writes to.
-            if getattr(module, "max_norm", None) is not None or isinstance(
-                module, torch.jit.ScriptModule
-            ):
+            if isinstance(module, torch.jit.ScriptModule) or _rescales_its_weight(module):
+                # Nobody sees what TorchScript writes to.
                 self._copy_all(module.parameters())
         # A backward inside forward adds to the gradients in place.
         self._copy_all(state.gradient for state in self._tensors)
@@ -124,7 +123,8 @@ class Guest:
         for tensor in tensors:
             storage = None if tensor is None else _storage(tensor)
             if storage is not None and storage._cdata not in self._copies:
-                self._copies[storage._cdata] = storage, _bytes(storage).clone()
+                view = _bytes(storage)
+                self._copies[storage._cdata] = storage, view, view.clone()
 
     def unrestored(self) -> list[str]:
         """Name what changed in a way that was not foreseen, and so cannot be put back."""
@@ -156,12 +156,11 @@ class Guest:
             _refill(container, before)
         # Outside of inference mode, a tensor that was made in it may not be written to.
         with torch.inference_mode():
-            for storage, copy in self._copies.values():
+            for storage, view, copy in self._copies.values():
                 if storage.nbytes() != copy.numel():
                     storage.resize_(copy.numel())
-                now = _bytes(storage)
-                if not torch.equal(now, copy):
-                    now.copy_(copy)
+                if not torch.equal(view, copy):
+                    view.copy_(copy)
         for state in self._tensors:
             with suppress(*_NO_STORAGE):
                 state.put_back()
@@ -273,6 +272,13 @@ def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
 def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
     """View a whole storage as bytes: they can be compared and copied whatever they stand for."""
     return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+
+
+def _rescales_its_weight(module: nn.Module) -> bool:
+    """Whether every forward may write to the weight, as that of an embedding with `max_norm` does."""
+    # Most have no such attribute, and a module that is asked for one takes long to say so.
+    is_there = "max_norm" in vars(module) or hasattr(type(module), "max_norm")
+    return is_there and module.max_norm is not None
 
 
 def _copy(container: Container) -> Container:

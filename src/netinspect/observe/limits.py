@@ -38,10 +38,10 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             "inside torch.vmap, shapes are told whole: the dimension that is mapped over comes first, "
             "and the code there does not see it"
         )
-    if packed := [name for names in recorder.packed.values() for name in names]:
+    if packed := [name for names in recorder.registered.packed.values() for name in names]:
         yield f"packed for quantized functions, and told as buffers: {_several(packed)}"
-    if recorder.unread:
-        yield f"packed in C++ objects that do not tell their tensors: {_several(recorder.unread)}"
+    if unread := recorder.registered.unread:
+        yield f"packed in C++ objects that do not tell their tensors: {_several(unread)}"
     if recorder.elsewhere:
         yield (
             f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor "

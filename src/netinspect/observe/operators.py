@@ -45,7 +45,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._guest = observed
         self._innermost = innermost
         # Operators hash in Python, which costs more than all else here.
-        self._rules: dict[int, tuple[Any, Rule | None]] = {}
+        self._rules: dict[int, tuple[str, Rule | None, Any]] = {}
         self._tallies: dict[int, tuple[Draft | None, _Tallies]] = {}
 
     @classmethod
@@ -60,7 +60,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         entry = self._rules.get(id(func))
         if entry is None:
-            entry = self._rules[id(func)] = func, rule_for(func)
+            entry = self._rules[id(func)] = name_of(func), rule_for(func), func
         if types and any(map(_is_made_of_others, types)):
             # It runs other operators on what it is made of: those count.
             return NotImplemented
@@ -136,10 +136,10 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Make the records, one for each operator, in the order in which they ran first."""
         merged: dict[tuple[str, bool, bool], tuple[Rule, _Tally]] = {}
         for (address, *uncounted), tally in tallies.items():
-            operator, rule = self._rules[address]
+            name, rule, _ = self._rules[address]
             assert rule is not None
             # The overloads of an operator are told as one.
-            key = name_of(operator), uncounted[0], uncounted[1]
+            key = name, uncounted[0], uncounted[1]
             known = merged.get(key)
             merged[key] = rule, tally if known is None else _sum(known[1], tally)
         return tuple(
@@ -186,8 +186,7 @@ def _bytes(values: Iterable[Any]) -> int:
     total = 0
     for value in values:
         if isinstance(value, torch.Tensor):
-            stored = value._nnz() if value.is_sparse else value.numel()
-            total += stored * value.element_size()
+            total += value._nnz() * value.element_size() if value.is_sparse else value.nbytes
         # Sizes and strides come in lists too, and are many.
         elif isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
             total += _bytes(value)

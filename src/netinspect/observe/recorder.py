@@ -10,13 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.jit import ScriptModule
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
 from netinspect.observe.drafts import UNSEEN, Draft, freeze, under_way
@@ -25,7 +26,6 @@ from netinspect.observe.frames import (
     Calling,
     arguments_of,
     calling_lines,
-    class_path,
     module_of,
     runs_torchs_forward,
 )
@@ -34,14 +34,18 @@ from netinspect.observe.functions import (
     SILENT,
     Name,
     name_of,
+    name_of_class,
     overwritten,
     writes_in_place,
     written,
 )
 from netinspect.observe.guest import Guest
-from netinspect.observe.packed import names_of_packed, packed_objects, packed_tensors
+from netinspect.observe.packed import names_of_packed
+from netinspect.observe.registered import Registered
 from netinspect.records.steps import Step
 from netinspect.records.work import Work
+
+Entry = TypeVar("Entry")
 
 
 class Recorder(TorchFunctionMode):
@@ -73,34 +77,13 @@ class Recorder(TorchFunctionMode):
         self.hidden: dict[str, int] = {}
         """Calls of modules that are held but not registered, by class name."""
 
-        self.packed: dict[int, list[str]] = {}
-        """Names of the tensors in the packed objects of quantized layers."""
-
-        self.unread: list[str] = []
-        """Objects of C++ classes that tell none of their tensors."""
-
-        self._model = model
+        self.registered = Registered(model)
         self._guest = observed
         self._with_grad = with_grad
         self._thread: int | None = None
         self._stack: list[Draft] = []
         self._calls: dict[str, int] = {}
         self._flow = Flow()
-        self._modules: dict[int, tuple[nn.Module, str]] = {}
-        self._tensors: dict[int, str] = {}
-        for path, module in model.named_modules():
-            self._modules[id(module)] = module, path
-            prefix = f"{path}." if path else ""
-            for entries in (module._parameters, module._buffers):
-                for name, tensor in entries.items():
-                    if tensor is not None:
-                        self._tensors.setdefault(id(tensor), prefix + name)
-            for attribute, packed in packed_objects(module):
-                self.packed[id(packed)] = names = [
-                    f"{prefix}{attribute}.{name}" for name, _ in packed_tensors(packed)
-                ]
-                self.unread += () if names else (prefix + attribute,)
-        self._names = set(self._tensors.values())
         # The arguments outlive the run, so their addresses are theirs alone.
         self._arguments = {
             id(tensor): name for name, value in (arguments or {}).items() for tensor in tensors_of(value)
@@ -113,33 +96,30 @@ class Recorder(TorchFunctionMode):
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
         """Attach the hooks and enter the mode; undo both at the end."""
+        handles: list[RemovableHandle] = []
         with ExitStack() as stack:
-            scripted = [each for each, _ in self._modules.values() if isinstance(each, ScriptModule)]
-            if scripted:
+            stack.callback(_remove, handles)
+            if any(isinstance(module, ScriptModule) for module in self.registered.modules()):
                 # They take no hooks of their own; those for every module of the process they run.
-                stack.callback(register_module_forward_pre_hook(self._enter_script).remove)
-                stack.callback(register_module_forward_hook(self._leave_script, always_call=True).remove)
-            for module, _ in self._modules.values():
+                handles.append(register_module_forward_pre_hook(self._enter_script))
+                handles.append(register_module_forward_hook(self._leave_script, always_call=True))
+            for module in self.registered.modules():
                 if isinstance(module, ScriptModule):
                     continue
                 has_own = bool(module._forward_pre_hooks)
                 # First, so that what the module's own pre-hooks do is told as part of its call.
-                before = module.register_forward_pre_hook(
-                    self._enter_module, prepend=True, with_kwargs=True
+                handles.append(
+                    module.register_forward_pre_hook(self._enter_module, prepend=True, with_kwargs=True)
                 )
-                stack.callback(before.remove)
                 if has_own:
                     # And last, to see the inputs as they made them.
-                    changed = module.register_forward_pre_hook(self._see_inputs, with_kwargs=True)
-                    stack.callback(changed.remove)
-                after = module.register_forward_hook(
-                    self._leave_module, with_kwargs=True, always_call=True
+                    handles.append(module.register_forward_pre_hook(self._see_inputs, with_kwargs=True))
+                handles.append(
+                    module.register_forward_hook(self._leave_module, with_kwargs=True, always_call=True)
                 )
-                stack.callback(after.remove)
             for module in self._guest.hidden:
-                if isinstance(module, ScriptModule):
-                    continue
-                stack.callback(module.register_forward_pre_hook(self._see_hidden).remove)
+                if not isinstance(module, ScriptModule):
+                    handles.append(module.register_forward_pre_hook(self._see_hidden))
             self._thread = threading.get_ident()
             stack.callback(self._stop)
             stack.enter_context(self)
@@ -193,7 +173,7 @@ class Recorder(TorchFunctionMode):
     ) -> Draft:
         self._calls[path] = self._calls.get(path, 0) + 1
         cls: Any = type(module)
-        called = Name(cls.__name__, cls.__name__, class_path(cls))
+        called = name_of_class(cls)
         draft = self._begin("module", called, path, calling, args, kwargs)
         draft.holder = module
         draft.library = runs_torchs_forward(cls)
@@ -241,8 +221,8 @@ class Recorder(TorchFunctionMode):
         if self._thread != threading.get_ident():
             self.elsewhere += self._thread is not None
             return None
-        entry = self._modules.get(id(module))
-        return entry[1] if entry is not None and entry[0] is module else None
+        entry = self.registered.find(module)
+        return None if entry is None else entry.path
 
     # --- functions: the mode --------------------------------------------------------------------
 
@@ -309,7 +289,7 @@ class Recorder(TorchFunctionMode):
         tensors: list[torch.Tensor] = []
         inputs = describe_call(args, kwargs, tensors)
         for tensor in tensors:
-            known = self._tensors.get(id(tensor))
+            known = self.registered.tensors.get(id(tensor))
             if known is not None:
                 parameters.append(known)
                 producers += self._flow.writers(tensor)
@@ -320,9 +300,9 @@ class Recorder(TorchFunctionMode):
                 argument = self._arguments.get(id(self._flow.unwrapped(tensor)))
                 arguments += () if argument is None else (argument,)
             if parent is not None and parent.holder is not None:
-                parameters += self._put_in(parent.holder, parent.module, tensor)
-        if self.packed:
-            parameters += names_of_packed((args, kwargs), self.packed)
+                parameters += self.registered.put_in(parent.holder, tensor)
+        if packed := self.registered.packed:
+            parameters += names_of_packed((args, kwargs), packed)
         draft = Draft(
             index=len(self.drafts),
             kind=kind,
@@ -333,9 +313,9 @@ class Recorder(TorchFunctionMode):
             depth=0 if parent is None else parent.depth + 1,
             call=max(1, self._calls.get(path, 1)),
             inputs=inputs,
-            producers=tuple(dict.fromkeys(producers)),
-            parameters=tuple(dict.fromkeys(parameters)),
-            arguments=tuple(dict.fromkeys(arguments)),
+            producers=_distinct(producers),
+            parameters=_distinct(parameters),
+            arguments=_distinct(arguments),
             source=calling.source,
             # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
             site=calling.site if parent is not None and parent.library else None,
@@ -344,13 +324,6 @@ class Recorder(TorchFunctionMode):
         )
         self.drafts.append(draft)
         return draft
-
-    def _put_in(self, module: nn.Module, path: str, tensor: torch.Tensor) -> Iterator[str]:
-        """Name a tensor that stands in the place of a registered one, as in a functional call."""
-        for entries in (module._parameters, module._buffers):
-            for name, entry in entries.items():
-                if entry is tensor and (known := f"{path}.{name}" if path else name) in self._names:
-                    yield known
 
     def _follow(self, calling: Calling) -> None:
         """Open and close the calls of layers whose `forward` was called directly: no hook tells of it.
@@ -394,3 +367,12 @@ class Recorder(TorchFunctionMode):
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
         return bool(tensors)
+
+
+def _remove(handles: list[RemovableHandle]) -> None:
+    for handle in reversed(handles):
+        handle.remove()
+
+
+def _distinct(items: list[Entry]) -> tuple[Entry, ...]:
+    return tuple(items) if len(items) < 2 else tuple(dict.fromkeys(items))

@@ -191,27 +191,34 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         forward_line=forward_line,
         extra=_extra(module),
         training=module.training,
-        parameters=tuple(_paths(path, module._parameters)),
-        buffers=tuple(_paths(path, module._buffers)),
-        children=tuple(_paths(path, module._modules)),
+        parameters=_paths(path, module._parameters),
+        buffers=_paths(path, module._buffers),
+        children=_paths(path, module._modules),
         empty=tuple(
-            name
-            for entries in (module._parameters, module._buffers, module._modules)
-            for name, value in entries.items()
-            if value is None
+            [
+                name
+                for entries in (module._parameters, module._buffers, module._modules)
+                for name, value in entries.items()
+                if value is None
+            ]
         ),
         alias_of=alias_of,
         hooks=tuple(_hooks(state)) if any(map(state.get, hook_dictionaries())) else (),
         attributes=tuple(
-            _attribute(name, type(value).__name__, _attribute_text(value))
-            for name, value in state.items()
-            if name not in untold
+            [
+                _attribute(name, type(value).__name__, _attribute_text(value))
+                for name, value in state.items()
+                if name not in untold
+            ]
         ),
     )
 
 
-def _paths(path: str, entries: dict[str, Any]) -> Iterator[str]:
-    return (join_path(path, name) for name, value in entries.items() if value is not None)
+def _paths(path: str, entries: dict[str, Any]) -> tuple[str, ...]:
+    if not entries:
+        return ()
+    prefix = f"{path}." if path else ""
+    return tuple([prefix + name for name, value in entries.items() if value is not None])
 
 
 @functools.lru_cache(maxsize=256)
@@ -274,7 +281,7 @@ def _attribute_text(value: Any) -> str:
     plain = isinstance(value, _SHOWN_ATTRIBUTES) or (
         isinstance(value, (tuple, list))
         and len(value) <= 8
-        and all(isinstance(item, _SHOWN_ATTRIBUTES) for item in value)
+        and all([isinstance(item, _SHOWN_ATTRIBUTES) for item in value])
     )
     text = repr(value) if plain else f"<{type(value).__name__}>"
     return text if len(text) <= 80 else text[:77] + "..."

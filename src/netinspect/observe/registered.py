@@ -1,0 +1,73 @@
+"""What is registered in a model when a run begins, found by its address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from netinspect.observe.packed import packed_objects, packed_tensors
+
+
+class Entry(NamedTuple):
+    """One module."""
+
+    module: nn.Module
+    path: str
+    tensors: tuple[Mapping[str, torch.Tensor | None], ...]
+    """Its own parameters and buffers, where it has any."""
+
+
+class Registered:
+    """The modules, parameters and buffers of a model.
+
+    Args:
+        model: The model; it keeps what it registers now alive for as long as this is used.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.packed: dict[int, list[str]] = {}
+        """Names of the tensors in the packed objects of quantized layers."""
+
+        self.unread: list[str] = []
+        """Objects of C++ classes that tell none of their tensors."""
+
+        self.tensors: dict[int, str] = {}
+        """The first name of each parameter and buffer."""
+
+        self._modules: dict[int, Entry] = {}
+        for path, module in model.named_modules():
+            prefix = f"{path}." if path else ""
+            tensors = tuple(each for each in (module._parameters, module._buffers) if each)
+            self._modules[id(module)] = Entry(module, path, tensors)
+            for entries in tensors:
+                for name, tensor in entries.items():
+                    if tensor is not None:
+                        self.tensors.setdefault(id(tensor), prefix + name)
+            for attribute, packed in packed_objects(module):
+                self.packed[id(packed)] = names = [
+                    f"{prefix}{attribute}.{name}" for name, _ in packed_tensors(packed)
+                ]
+                self.unread += () if names else (prefix + attribute,)
+        self._names = frozenset(self.tensors.values())
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Yield each module once."""
+        return (entry.module for entry in self._modules.values())
+
+    def find(self, module: nn.Module) -> Entry | None:
+        """Return the entry of a module; None for a copy of one, or one that is not registered."""
+        entry = self._modules.get(id(module))
+        return entry if entry is not None and entry.module is module else None
+
+    def put_in(self, module: nn.Module, tensor: torch.Tensor) -> Sequence[str]:
+        """Name a tensor that stands in the place of a registered one, as in a functional call."""
+        _, path, tensors = self._modules[id(module)]
+        found: list[str] = []
+        for entries in tensors:
+            if id(tensor) in map(id, entries.values()):
+                prefix = f"{path}." if path else ""
+                found += [prefix + name for name, entry in entries.items() if entry is tensor]
+        return [name for name in found if name in self._names] if found else ()
