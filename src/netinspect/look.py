@@ -23,6 +23,7 @@ from netinspect.inputs.arguments import as_call, given_arguments
 from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
+from netinspect.inputs.symbols import SymbolRequest
 from netinspect.observe.functions import READS
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
@@ -68,6 +69,8 @@ class LookOptions:
     """`auto`, `meta`, `hollow`, `fake`, or the device of real tensors."""
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
+    symbols: Sequence[SymbolRequest] = ()
+    """Sizes that shall be told as symbols; every one takes four more runs."""
 
     @property
     def has_values(self) -> bool:
@@ -308,6 +311,10 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
 
         passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
         trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
+    if options.symbols and choice is not None:
+        from netinspect.rerun import tell_as_symbols
+
+        trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 
