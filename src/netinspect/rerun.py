@@ -181,23 +181,20 @@ class _Runner:
         )
 
     def _sizes(self, name: str, own: int) -> Iterator[tuple[int, ...]]:
-        """Yield sets of sizes to run at: three primes that no tensor has, and a multiple of 2.
+        """Yield sets of sizes to run at: three primes that no tensor has, and a multiple of 6.
 
         Primes alone would not do: half of an odd number, rounded, is a polynomial in odd numbers.
         """
         taken = {*self._seen, own}
-        least = 3 if name == "batch" else max(3, own)
+        least = 2 if name == "batch" else max(2, own)
         larger = [size for size in range(least, own + 1000) if size not in taken]
         smaller = [size for size in range(own - 1, 2, -1) if size not in taken]
         ways = (larger, smaller) if name == "batch" or own < _LARGE else (smaller, larger)
         for way in ways:
             primes = [size for size in way if _is_prime(size)][:_FITTED]
-            if len(primes) == _FITTED:
-                even = [size for size in way if size % 2 == 0 and size not in primes]
-                # Far enough to tell the rounded quotients by 4 and by 3 from straight lines too.
-                even.sort(key=lambda size: (size % 6 != 0, abs(size - primes[-1])))
-                if even:
-                    yield (*sorted(primes), even[0])
+            even = [size for size in way if size % 6 == 0] or [size for size in way if size % 2 == 0]
+            if len(primes) == _FITTED and even and even[0] not in primes:
+                yield (*sorted(primes), even[0])
 
 
 def _is_prime(number: int) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from netinspect.analyze.fitting import Fit
+from netinspect.analyze.fitting import HIGHEST_POWER, Fit
 from netinspect.records.polynomial import Polynomial
 from netinspect.records.steps import Step
 from netinspect.records.symbols import Symbol, Symbolic
@@ -27,16 +27,15 @@ def fuse(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace
         symbols: What was changed.
 
     Returns:
-        The look; its numbers are its own, and its shapes hold expressions where all runs, itself
-        included, agree with one.
+        The look; its numbers are its own, and beside them and in its shapes are expressions, where all
+        runs, itself included, agree with one. The amounts of a look with a size of 1 need not.
     """
     parting = _parting(base, runs, symbols)
     if parting is not None:
         return concrete(base, parting)
     own = {each.symbol: each.size for each in symbols}
     last = {each.symbol: each.confirmed for each in symbols}
-    fit = Fit({each.symbol: each.fitted for each in symbols}, (last, own))
-    fusion = _Fusion(fit)
+    fusion = _Fusion(Fit({each.symbol: each.fitted for each in symbols}, (last,)), own)
     fused = replace(
         base,
         inputs=tuple(
@@ -50,10 +49,7 @@ def fuse(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace
         output=fusion.value(base.output, [run.output for run in runs]),
         backward=fusion.backward(base.backward, [run.backward for run in runs]),
     )
-    at = " and ".join(f"{symbol} = {size}" for symbol, size in own.items())
-    return replace(
-        fused, symbolic=Symbolic(symbols=tuple(symbols), notes=tuple(fusion.notes(base.steps, at)))
-    )
+    return replace(fused, symbolic=Symbolic(symbols=tuple(symbols), notes=tuple(fusion.notes(base))))
 
 
 def concrete(base: Trace, why: str) -> Trace:
@@ -88,23 +84,31 @@ def _kind(step: Step) -> tuple[object, ...]:
 class _Fusion:
     """Fits every number of a look, and remembers which could not be."""
 
-    def __init__(self, fit: Fit) -> None:
+    def __init__(self, fit: Fit, own: Mapping[str, int]) -> None:
         self._fit = fit
+        self._own = own
         self._at: int | None = None
         self._shapes: set[int] = set()
-        self._amounts: dict[str, set[int]] = {}
+        self._amounts: dict[int | None, list[str]] = {}
+        self._singles: dict[int | None, list[str]] = {}
 
-    def notes(self, steps: Sequence[Step], at: str) -> list[str]:
+    def notes(self, base: Trace) -> list[str]:
         """Say what has no expression."""
+        at = " and ".join(f"{symbol} = {size}" for symbol, size in self._own.items())
+        no_polynomial = f"no polynomial of degree {HIGHEST_POWER} or less"
         notes = []
         if self._shapes:
+            named = _named(base, self._shapes)
+            notes.append(f"sizes with a ? are those at {at}, and {no_polynomial}: {named}")
+        if self._amounts:
             notes.append(
-                f"sizes that are no polynomial are shown for {at}: {_named(steps, self._shapes)}"
+                f"amounts told at {at} are {no_polynomial} ({_kinds(self._amounts)}): "
+                f"{_named(base, self._amounts)}"
             )
-        for name, indices in self._amounts.items():
+        if self._singles:
             notes.append(
-                f"{name.replace('_', ' ')} that are no polynomial, or differ at {at} itself, are "
-                f"shown for it: {_named(steps, indices)}"
+                f"at {at} itself some amounts are others than the expressions of larger sizes tell "
+                f"({_kinds(self._singles)}): {_named(base, self._singles)}"
             )
         return notes
 
@@ -171,10 +175,10 @@ class _Fusion:
         if sizes.count(own) == len(sizes):
             return own
         whole = [size for size in sizes if isinstance(size, int)]
-        found = self._fit.of(whole) if len(whole) == len(sizes) else None
-        if found is None:
+        found = self._fit.of(whole[:-1]) if len(whole) == len(sizes) else None
+        if found is None or found.at(self._own) != own:
             self._note_shape()
-            return own
+            return f"{own}?"
         return found.text()
 
     def _note_shape(self) -> None:
@@ -214,22 +218,31 @@ class _Fusion:
 
     def _amount(self, name: str, values: Sequence[int | None]) -> Polynomial | None:
         # What could not be counted adds nothing to a sum that is told as a lower bound.
-        found = self._fit.of([value or 0 for value in values])
-        if found is None:
-            self._amounts.setdefault(name, set()).add(-1 if self._at is None else self._at)
-        return found
+        *others, own = (value or 0 for value in values)
+        found = self._fit.of(others)
+        if found is not None and found.at(self._own) == own:
+            return found
+        # Of a size of 1 torch needs no copy where it does of others: that is no reason to doubt those.
+        is_single = found is not None and 1 in self._own.values()
+        names = (self._singles if is_single else self._amounts).setdefault(self._at, [])
+        names += [name] if name not in names else []
+        return found if is_single else None
 
 
-def _named(steps: Sequence[Step], indices: set[int]) -> str:
-    """Name some steps, the first ones; what runs last is not told where those before it are."""
-    names = []
-    for index in sorted(indices):
-        if index < 0:
-            names.append("backward")
-            continue
-        step = steps[index]
+def _kinds(amounts: Mapping[int | None, Sequence[str]]) -> str:
+    names = dict.fromkeys(name for names in amounts.values() for name in names)
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def _named(base: Trace, indices: Collection[int | None]) -> str:
+    """Name some steps, the first ones; None is backward."""
+    known = [index for index in indices if index is not None]
+    names = ["backward"] * (None in indices)
+    for index in sorted(known):
+        step = base.steps[index]
         where = f" in {step.module}" if step.module and step.kind == "function" else ""
-        names.append(f"step {index}, {step.module if step.kind == 'module' else step.name}{where}")
+        name = step.name if step.kind == "function" else step.module or "the output"
+        names.append(f"step {index}, {name}{where}" if index else name)
     more = len(names) - _NAMED
     return "; ".join(names[:_NAMED]) + (f"; {more} more" if more > 0 else "")
 

@@ -60,7 +60,7 @@ class Polynomial:
                 for symbol, power in zip(self.symbols, term.powers, strict=True)
                 if power
             ]
-            if size != 1 or spell is not str or not factors:
+            if not factors or spell(size) != "1":
                 factors.insert(0, spell(size))
             sign = "-" if term.coefficient < 0 else "+"
             text += f" {sign} " if text else "-" * (sign == "-")

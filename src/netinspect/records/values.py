@@ -19,7 +19,8 @@ class TensorSpec:
     kind: ClassVar[str] = "tensor"
 
     shape: tuple[int | str, ...]
-    """Sizes; a string where a size is not a number (unknown, or an expression in the batch)."""
+    """Sizes; a string where a size is not a number: an expression in the symbols of the look such as
+    `4*N`, or `5?` for one that moves with them, was 5 in this look, and is no polynomial in them."""
 
     dtype: str
     """torch's name without its prefix, such as `float32`."""

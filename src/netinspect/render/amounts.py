@@ -83,15 +83,18 @@ def tensor_amounts(value: Value | None, subject: Subject) -> str:
     specs = list(tensors_in(value))
     symbols = subject.symbolic.symbols if subject.symbolic is not None else ()
     names = tuple(each.symbol for each in symbols)
-    if not any(isinstance(size, str) for spec in specs for size in spec.shape):
+    sizes = [size for spec in specs for size in spec.shape if isinstance(size, str)]
+    if not sizes or any(size.endswith("?") for size in sizes):
         elements = sum(spec.elements for spec in specs)
-        return f"{units.plural(elements, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
+        size = units.size(sum(spec.bytes for spec in specs))
+        text = f"{units.plural(elements, 'value')}, {size}"
+        return f"{text} at {own_sizes(subject)}" if sizes else text
     elements_of = [(spec, _elements(spec, names)) for spec in specs]
     values = _sum(told for _, told in elements_of)
-    size = _sum(
+    moved = _sum(
         multiply(told, _number(spec.bytes // max(1, spec.elements), names)) for spec, told in elements_of
     )
-    return f"{values.text(units.count)} values, {size.text(units.size)}"
+    return f"{values.text(units.count)} values, {moved.text(units.size)}"
 
 
 def _sum(polynomials: Iterable[Polynomial]) -> Polynomial:
