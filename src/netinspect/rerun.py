@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -55,15 +55,12 @@ def tell_as_symbols(
         return concrete(base, "no input has a dimension that could be changed")
     bare = CaptureOptions(training=options.training, seed=options.seed, backward=options.backward)
     runner = _Runner(base, model, arguments, bare)
-    found = []
+    found: list[_Found] = []
     for request in requests:
-        one = runner.find(request, places_for(request, shapes), shapes)
+        one = runner.find(request, shapes, {place for each in found for place in each.places})
         if one is None:
-            return concrete(base, runner.why or f"no input has a dimension for {request.name}")
+            return concrete(base, runner.why or _unknown(request))
         found.append(one)
-    taken = [place for one in found for place in one.places]
-    if len(set(taken)) < len(taken):
-        return concrete(base, "two symbols came to be the same dimension of an input")
     runs = runner.grid(found)
     if runs is None:
         return concrete(base, runner.why)
@@ -96,15 +93,15 @@ class _Runner:
         self._seen = sizes_seen(base)
 
     def find(
-        self,
-        request: SymbolRequest,
-        choices: Iterable[tuple[Place, ...]],
-        shapes: Mapping[str, Shape],
+        self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: Collection[Place]
     ) -> _Found | None:
         """Find the dimensions that a name means, and sizes at which the model passes."""
-        for places in choices:
+        for places in places_for(request, shapes):
+            if any(place in taken for place in places):
+                continue
             name, at = places[0]
             own = shapes[name][at]
+            usual = bool(request.dimensions) or _is_usual(request.name, places, shapes)
             for *fitted, confirmed in self._sizes(request.name, own):
                 symbol = Symbol(
                     name=request.name,
@@ -115,7 +112,7 @@ class _Runner:
                     confirmed=confirmed,
                 )
                 found = _Found(symbol, places)
-                if self._passes(found):
+                if self._passes(found, is_usual=usual):
                     return found
         return None
 
@@ -131,7 +128,7 @@ class _Runner:
             runs.append(run)
         return runs
 
-    def _passes(self, found: _Found) -> bool:
+    def _passes(self, found: _Found, *, is_usual: bool) -> bool:
         dimension = _LAYERS_AS.get(found.symbol.name)
         for size in (*found.symbol.fitted, found.symbol.confirmed):
             run = self._run([found], (size,))
@@ -139,13 +136,15 @@ class _Runner:
                 return False
             if dimension is not None:
                 moved = moves_in_layers(self._base, run, dimension)
-                if moved and not any(moved.values()):
+                if any(moved.values()) or (is_usual and not moved):
+                    continue
+                if moved:
                     kind = "batch" if dimension == 0 else "sequence"
                     self.why = self.why or (
                         f"{', '.join(found.symbol.dimensions)} is not the {kind}, as "
                         f"{next(iter(moved))} takes it"
                     )
-                    return False
+                return False
         return True
 
     def _run(self, found: Sequence[_Found], point: Sequence[int]) -> Trace | None:
@@ -195,6 +194,20 @@ class _Runner:
             even = [size for size in way if size % 6 == 0] or [size for size in way if size % 2 == 0]
             if len(primes) == _FITTED and even and even[0] not in primes:
                 yield (*sorted(primes), even[0])
+
+
+def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -> bool:
+    """Whether dimensions are where they are by custom; others take a layer that says so."""
+    if name == "batch":
+        return any(at == 0 for _, at in places)
+    return name != "seq" or any(at or len(shapes[each]) == 1 for each, at in places)
+
+
+def _unknown(request: SymbolRequest) -> str:
+    return (
+        f"no dimension of the inputs was found to be {request.name}; name it, as in "
+        f"--symbolic {request.name}=x:1"
+    )
 
 
 def _is_prime(number: int) -> bool:

@@ -86,48 +86,46 @@ def places_for(request: SymbolRequest, shapes: Mapping[str, Shape]) -> Iterator[
 
 def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...]]:
     if name == "batch":
-        first, common = next(iter(shapes)), _usual(shape[0] for shape in shapes.values())
+        # The batch of a list is its length.
+        shapes = {each: shape for each, shape in shapes.items() if "[" not in each}
+        if not shapes:
+            return
+        common = _usual([shape[0] for shape in shapes.values()])[0]
         yield tuple((each, 0) for each, shape in shapes.items() if shape[0] == common)
         # A state of a recurrent layer has its layers before its batch.
         yield tuple((each, shape.index(common)) for each, shape in shapes.items() if common in shape)
-        yield ((first, 0),)
+        yield ((next(iter(shapes)), 0),)
         yield from _along(1, shapes)
     elif name == "seq":
         # The two sizes of an image are no sequence.
         flat = {each: shape for each, shape in shapes.items() if 2 <= len(shape) <= 3}
         for at in (1, 2, 0):
             yield from _along(at, flat)
-        vectors = {each: shape for each, shape in shapes.items() if len(shape) == 1}
-        yield from _along(0, vectors)
+        yield from _along(0, {each: shape for each, shape in shapes.items() if len(shape) == 1})
     elif name in _FROM_THE_END:
-        images = {each: shape for each, shape in shapes.items() if len(shape) >= 4}
-        images = images or {each: shape for each, shape in shapes.items() if len(shape) == 3}
-        at = _FROM_THE_END[name]
-        for rank in sorted({len(shape) for shape in images.values()}):
-            yield from _along(at + rank, {k: v for k, v in images.items() if len(v) == rank})
+        rank = max(3, *map(len, shapes.values()))
+        images = {each: shape for each, shape in shapes.items() if len(shape) == rank}
+        yield from _along(rank + _FROM_THE_END[name], images)
 
 
 def _along(at: int, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...]]:
-    """One dimension of all that share its size; then every dimension of it; then that of the first."""
+    """One dimension of all that share its size; then every dimension of that size, but the first."""
     long = {each: shape for each, shape in shapes.items() if len(shape) > at}
-    if not long:
-        return
-    common = _usual(shape[at] for shape in long.values())
-    yield tuple((each, at) for each, shape in long.items() if shape[at] == common)
-    if at and common > 1:
-        # A mask may have the sequence twice, and a vector has it first.
-        yield tuple(
-            (each, index)
-            for each, shape in shapes.items()
-            for index, size in enumerate(shape)
-            if size == common and (index or len(shape) == 1)
-        )
-    yield ((next(iter(long)), at),)
+    for size in _usual([shape[at] for shape in long.values()]):
+        yield tuple((each, at) for each, shape in long.items() if shape[at] == size)
+        if at:
+            # A mask may have the sequence twice, and a vector has it first.
+            yield tuple(
+                (each, index)
+                for each, shape in shapes.items()
+                for index, other in enumerate(shape)
+                if other == size and (index or len(shape) == 1)
+            )
 
 
-def _usual(sizes: Iterator[int]) -> int:
-    """The size that most have; the first of several."""
-    return Counter(sizes).most_common(1)[0][0]
+def _usual(sizes: Sequence[int]) -> list[int]:
+    """Sizes without repetition, those that most have first."""
+    return [size for size, _ in Counter(sizes).most_common()]
 
 
 def _told(place: Place, request: SymbolRequest, shapes: Mapping[str, Shape]) -> Place:
@@ -154,6 +152,8 @@ def _mapped(value: Any, name: str, change: Callable[[str, torch.Tensor], torch.T
         return change(name, value)
     if type(value) is dict:
         return {key: _mapped(each, f"{name}.{key}", change) for key, each in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_mapped(each, f"{name}.{at}", change) for at, each in enumerate(value))
+    if type(value) is tuple:
+        return tuple(_mapped(each, f"{name}.{at}", change) for at, each in enumerate(value))
+    if type(value) is list:
+        return [_mapped(each, f"{name}[{at}]", change) for at, each in enumerate(value)]
     return value

@@ -41,8 +41,10 @@ def parse_symbols(texts: Sequence[str], *, batch: int | None = None) -> tuple[Sy
             hint="leave some out: every symbol takes four runs, two of them ten more",
         )
     for index, each in enumerate(requests):
-        if each.name in [other.name for other in requests[:index]]:
-            raise UsageError(f"--symbolic {each.name} is given twice", hint="leave one out")
+        if each.symbol in [other.symbol for other in requests[:index]]:
+            raise UsageError(
+                f"--symbolic gives the symbol {each.symbol} twice", hint="leave one out, or rename it"
+            )
     if batch is not None and any(each.name == "batch" for each in requests):
         raise UsageError(
             "--batch and --symbolic batch were given: the batch is a number or a symbol",

@@ -15,7 +15,12 @@ from netinspect.render.document import Line, line
 UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
 """In what the numbers of a cost are told to people, where that is not the powers of 1000."""
 
-_NAMES = {"batch": "the batch", "seq": "the length of the sequence"}
+_NAMES = {
+    "batch": "the batch",
+    "seq": "the length of the sequence",
+    "height": "the height",
+    "width": "the width",
+}
 
 
 def amount(cost: Cost, name: str, subject: Subject, *, nothing: str | None = None) -> str:
