@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
 from math import lcm
+from typing import TYPE_CHECKING
 
 from netinspect.records.base import record
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+# Fractions are imported where they are used: decimals come with them, and most looks have no symbols.
 
 Powers = tuple[int, ...]
 
@@ -38,6 +43,8 @@ class Polynomial:
 
     def at(self, sizes: Mapping[str, int]) -> Fraction:
         """Return its value where the symbols stand for these sizes."""
+        from fractions import Fraction
+
         total = 0
         for term in self.terms:
             product = term.coefficient
@@ -72,7 +79,7 @@ class Polynomial:
 
 def polynomial(symbols: tuple[str, ...], coefficients: Mapping[Powers, Fraction | int]) -> Polynomial:
     """Make a polynomial of its coefficients by the powers of the symbols."""
-    divisor = lcm(*(Fraction(each).denominator for each in coefficients.values()))
+    divisor = lcm(*(each.denominator for each in coefficients.values()))
     ordered = sorted(coefficients, key=lambda powers: (sum(powers), powers), reverse=True)
     return Polynomial(
         symbols=symbols,
@@ -87,6 +94,8 @@ def polynomial(symbols: tuple[str, ...], coefficients: Mapping[Powers, Fraction 
 
 def add(polynomials: Iterable[Polynomial | None]) -> Polynomial | None:
     """Add polynomials in the same symbols up; None where one of them is not known."""
+    from fractions import Fraction
+
     symbols: tuple[str, ...] = ()
     total: dict[Powers, Fraction] = {}
     for each in polynomials:
@@ -101,6 +110,8 @@ def add(polynomials: Iterable[Polynomial | None]) -> Polynomial | None:
 
 def multiply(one: Polynomial, other: Polynomial) -> Polynomial:
     """Multiply two polynomials in the same symbols."""
+    from fractions import Fraction
+
     product: dict[Powers, Fraction] = {}
     divisor = one.divisor * other.divisor
     for left in one.terms:
@@ -115,11 +126,19 @@ _SUM = re.compile(r"\((?P<sum>.*)\)/(?P<divisor>[0-9]+)|(?P<term>[^/]*)/(?P<over
 
 
 def read_size(text: str, symbols: tuple[str, ...]) -> Polynomial:
-    """Read what `Polynomial.text` spelled, as it stands in a shape."""
+    """Read what `Polynomial.text` spelled, as it stands in a shape.
+
+    Raises:
+        ValueError: It is no polynomial in these symbols.
+    """
+    from fractions import Fraction
+
     divisor = 1
     if match := _SUM.fullmatch(text):
         text = match["sum"] or match["term"]
         divisor = int(match["divisor"] or match["over"])
+        if not divisor:
+            raise ValueError(f"divided by 0: {text}")
     coefficients: dict[Powers, Fraction | int] = {}
     for part in text.replace(" - ", " + -").split(" + "):
         coefficient, powers = (-1 if part.startswith("-") else 1), [0] * len(symbols)

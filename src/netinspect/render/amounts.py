@@ -89,16 +89,16 @@ def tensor_amounts(value: Value | None, subject: Subject) -> str:
     symbols = subject.symbolic.symbols if subject.symbolic is not None else ()
     names = tuple(each.symbol for each in symbols)
     sizes = [size for spec in specs for size in spec.shape if isinstance(size, str)]
-    if not sizes or any(size.endswith("?") for size in sizes):
+    try:
+        told = [_elements(spec, names) for spec in specs] if sizes else []
+    except ValueError:  # a size that is no expression, such as `5?`
+        told = []
+    if not told:
         elements = sum(spec.elements for spec in specs)
-        size = units.size(sum(spec.bytes for spec in specs))
-        text = f"{units.plural(elements, 'value')}, {size}"
-        return f"{text} at {own_sizes(subject)}" if sizes else text
-    elements_of = [(spec, _elements(spec, names)) for spec in specs]
-    values = _sum(told for _, told in elements_of)
-    moved = _sum(
-        multiply(told, _number(spec.bytes // max(1, spec.elements), names)) for spec, told in elements_of
-    )
+        text = f"{units.plural(elements, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
+        return f"{text} at {own_sizes(subject)}" if sizes and symbols else text
+    widths = [_number(spec.bytes // max(1, spec.elements), names) for spec in specs]
+    values, moved = _sum(told), _sum(map(multiply, told, widths))
     return f"{values.text(units.count)} values, {moved.text(units.size)}"
 
 

@@ -115,7 +115,9 @@ def chosen_inputs(inputs: tuple[Input, ...]) -> str:
 
 def _sizes_and_dtype(item: Value) -> str:
     if isinstance(item, TensorSpec):
-        return f"{'x'.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
+        # A symbol may have letters of its own.
+        between = "x" if all(isinstance(size, int) for size in item.shape) else " x "
+        return f"{between.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
     return value(item)
 
 
