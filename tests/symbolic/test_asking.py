@@ -15,6 +15,7 @@ import pytest
 import netinspect
 from netinspect.errors import SavedTraceError, UsageError
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.kept.looks import without_forward
 from netinspect.kept.question import Question
 from netinspect.records.saved import parse_trace
 from tests.records.test_schemas import complaints
@@ -154,6 +155,8 @@ def test_a_kept_look_answers_for_the_same_symbols(
     other = replace(one, symbolic=("batch",))
     assert one.key("") != other.key("")
     assert one.without_forward() == other.without_forward()
+    trace = without_forward(netinspect.load("lenet", symbolic="batch"))
+    assert trace == netinspect.load("lenet", run=False)
 
 
 def test_the_page_shows_what_the_command_prints(cli: Cli) -> None:

@@ -137,6 +137,8 @@ def without_forward(trace: Trace) -> Trace:
         backward=None,
         attempts=(),
         warnings=(),
+        counted="no",
+        symbolic=None,
     )
 
 
