@@ -42,7 +42,9 @@ ALLOWED = {
     # The search for inputs tells how long it may take: a look that ran out of time is not kept.
     "kept": {"look", "inputs", "sources", *BASE},
     "view": {"render", *BASE},
-    "look": {"sources", "inputs", "observe", *BASE},
+    "look": {"sources", "inputs", "observe", "rerun", *BASE},
+    # Looks at several sizes are made one by a pure function.
+    "rerun": {"inputs", "observe", "analyze", *BASE},
     "config": BASE,
     "files": BASE,
     "render": BASE,
@@ -62,7 +64,7 @@ ALLOWED = {
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {"observe", "inputs", "sources", "look", "tracking", "api", "estimates"},
+    "torch": {"observe", "inputs", "sources", "look", "rerun", "tracking", "api", "estimates"},
     "numpy": {"observe", "inputs"},
     "safetensors": {"inputs"},
     "rich": {"render"},

@@ -63,6 +63,7 @@ def load(
     values: bool = False,
     stats: bool = False,
     code: bool = False,
+    symbolic: str | Sequence[str] = (),
     cache: bool | LookCache = False,
 ) -> Trace:
     """Look at a model, or read a saved look.
@@ -91,6 +92,9 @@ def load(
         values: Keep the tensors as printed.
         stats: Summarise the values of the named tensors.
         code: Keep the source of the classes.
+        symbolic: Sizes of the inputs to tell as symbols, so that shapes and costs are expressions where
+            runs at other sizes prove them: `batch` (N), `seq` (T), `height`, `width`, or any name
+            with the dimensions that it is, such as `points=x:2` or `seq=ids:1,mask:1`.
         cache: Whether a look at a target that was kept on disk may answer, and this one be kept; see
             docs/cache.md. It serves a process that has imported neither torch nor anything of the
             user's, as the command line is; others look anew.
@@ -119,6 +123,7 @@ def load(
         values=values,
         stats=stats,
         code=code,
+        symbolic=(symbolic,) if isinstance(symbolic, str) else tuple(symbolic),
     )
     return load_subject(subject, request, cache)
 

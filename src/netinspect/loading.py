@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netinspect.errors import UsageError
 from netinspect.inputs.request import InputRequest, check_sources
+from netinspect.inputs.symbols import SymbolRequest, parse_symbols
 from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ class LoadRequest:
     values: bool = False
     stats: bool = False
     code: bool = False
+    symbolic: tuple[str, ...] = ()
+
+    def symbols(self) -> tuple[SymbolRequest, ...]:
+        """Return the symbols that were asked for, understood.
+
+        Raises:
+            UsageError: They cannot be read, or the batch shall be a number too.
+        """
+        return parse_symbols(self.symbolic, batch=self.batch) if self.symbolic else ()
 
     def check(self) -> InputRequest:
         """Return the inputs that were asked for, understood.
@@ -54,6 +64,7 @@ class LoadRequest:
             raise UsageError(
                 f"the seed {self.seed} is out of range", hint="take one from 0 to 2**63 - 1"
             )
+        self.symbols()
         request = InputRequest.parse(self.inputs, batch=self.batch, seed=self.seed)
         check_sources(
             input=bool(self.inputs),
@@ -130,6 +141,7 @@ def _question(target: Target, request: LoadRequest) -> Question | None:
         grad=request.grad,
         values=request.values,
         stats=request.stats,
+        symbolic=request.symbolic,
     )
 
 
@@ -171,6 +183,7 @@ def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = Non
             statistics=request.stats,
             code=request.code or request.everything,
         ),
+        symbols=request.symbols(),
     )
 
 
@@ -181,6 +194,11 @@ def _read(target: Target, request: LoadRequest) -> Trace:
         *(request.inputs, request.inputs_from, request.input_files, request.args, request.kwargs),
         *(request.batch, request.constructor, request.training),
     )
+    if request.symbolic:
+        raise UsageError(
+            f"{target.text} is a saved trace: it cannot be run at other sizes",
+            hint="name the model itself; what --save keeps of it then has the symbols",
+        )
     if any(given):
         raise UsageError(
             f"{target.text} is a saved trace: it cannot be run again on another input",

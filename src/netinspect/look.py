@@ -23,6 +23,7 @@ from netinspect.inputs.arguments import as_call, given_arguments
 from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
+from netinspect.inputs.symbols import SymbolRequest
 from netinspect.observe.functions import READS
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
@@ -42,6 +43,7 @@ _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
 ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
+SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
 _READS = frozenset(name.strip("_") for name in READS) | {"nonzero", "masked_select", "unique"}
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NO_FORWARD = 'missing the required "forward"'
@@ -68,6 +70,8 @@ class LookOptions:
     """`auto`, `meta`, `hollow`, `fake`, or the device of real tensors."""
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
+    symbols: Sequence[SymbolRequest] = ()
+    """Sizes that shall be told as symbols; every one takes four more runs."""
 
     @property
     def has_values(self) -> bool:
@@ -316,6 +320,12 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
 
         passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
         trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
+    if options.symbols and choice is not None:
+        from netinspect.rerun import tell_as_symbols
+
+        trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
+        if trace.symbolic is not None and trace.symbolic.symbols:
+            warnings += (SELECTED,) if any(map(_reads_values, trace.steps)) else ()
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 

@@ -12,12 +12,11 @@ from netinspect.analyze.work import (
     cost_of_steps,
     fvcore_activations,
     fvcore_macs,
-    sum_of,
     torchvision_macs,
 )
 from netinspect.errors import SavedTraceError, UsageError
 from netinspect.records.trace import Trace
-from netinspect.records.work import Cost, Work
+from netinspect.records.work import Cost, Work, sum_of
 
 SAMPLES = ("lenet", "tiny_gpt", "shared_layer", "lstm_tagger", "two_inputs", "encoder", "unet")
 

@@ -37,6 +37,10 @@ SCREENS = [
     ("cost --by line", "lstm_tagger", 120),
     ("cost --by function", "lenet", 100),
     ("cost --by operator", "encoder", 120),
+    ("summary --symbolic batch", "lenet", 100),
+    ("cost --depth 1 --symbolic batch --symbolic seq", "tiny_gpt", 120),
+    ("trace --symbolic batch", "two_inputs", 100),
+    ("source --symbolic batch", "lenet", 100),
     ("source", "two_inputs", 120),
 ]
 COMMANDS = [

@@ -10,12 +10,12 @@ from netinspect.analyze.select import refuse_negative, select
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import totals
-from netinspect.analyze.work import cost_of, cost_of_steps, sum_of
+from netinspect.analyze.work import cost_of, cost_of_steps
 from netinspect.errors import SavedTraceError, UsageError, closest
 from netinspect.records.reports.cost import CostReport, CostRow, Grouping, Uncounted
 from netinspect.records.steps import SourceLine, Step
 from netinspect.records.trace import Backward, Trace
-from netinspect.records.work import Work
+from netinspect.records.work import Work, sum_of
 
 GROUPINGS: dict[str, Grouping] = {
     "module": "module",

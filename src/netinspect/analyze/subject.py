@@ -20,4 +20,5 @@ def subject(trace: Trace) -> Subject:
         seed=trace.seed,
         failure=diagnose(trace),
         warnings=trace.warnings,
+        symbolic=trace.symbolic,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netinspect.records.polynomial import add
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import Literal, tensors_in
-from netinspect.records.work import PRODUCTS, Cost, Work
+from netinspect.records.work import PRODUCTS, Cost, CostExpressions, Work, WorkExpressions
 
 _FVCORE_ACTIVATIONS = ("matrix_product", "convolution", "attention")
 
@@ -15,7 +16,10 @@ _FVCORE_ACTIVATIONS = ("matrix_product", "convolution", "attention")
 def cost_of(work: Iterable[Work]) -> Cost:
     """Add work up."""
     macs = flops = other = activations = read = written = uncounted = uncounted_flops = 0
+    symbolic: list[tuple[Work, WorkExpressions]] = []
     for each in work:
+        if each.expressions is not None:
+            symbolic.append((each, each.expressions))
         if each.kind in PRODUCTS:
             flops += each.flops or 0
             activations += each.elements
@@ -37,22 +41,27 @@ def cost_of(work: Iterable[Work]) -> Cost:
         bytes_written=written,
         uncounted=uncounted,
         uncounted_flops=uncounted_flops,
+        expressions=_expressions(symbolic) if symbolic else None,
+    )
+
+
+def _expressions(work: list[tuple[Work, WorkExpressions]]) -> CostExpressions:
+    """Add the same up in the symbols of the look."""
+    products = [told for each, told in work if each.kind in PRODUCTS]
+    others = [told for each, told in work if each.kind not in PRODUCTS]
+    return CostExpressions(
+        macs=add(told.macs for _, told in work),
+        flops=add(told.flops for told in products),
+        other_flops=add(told.flops for told in others),
+        activations=add(told.elements for told in products),
+        bytes_read=add(told.bytes_read for _, told in work),
+        bytes_written=add(told.bytes_written for _, told in work),
     )
 
 
 def cost_of_steps(steps: Iterable[Step]) -> Cost:
     """Add up the work of steps, without that of the steps within them."""
     return cost_of(work for step in steps for work in step.work)
-
-
-def sum_of(costs: Iterable[Cost]) -> Cost:
-    """Add costs up."""
-    names = Cost.__dataclass_fields__
-    totals = dict.fromkeys(names, 0)
-    for cost in costs:
-        for name in names:
-            totals[name] += getattr(cost, name)
-    return Cost(**totals)
 
 
 def torchvision_macs(trace: Trace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ def look(
     stats: bool = False,
     code: bool = False,
     anew: bool = False,
+    symbolic: Sequence[str] | None = None,
 ) -> Trace:
     """Load the target, and save the look if that was asked for.
 
@@ -48,6 +49,7 @@ def look(
         stats: Summarise the values.
         code: Keep the source of the classes.
         anew: The command will build the model once more, so that a saved look does not do.
+        symbolic: Sizes of the inputs that shall be symbols.
 
     Raises:
         ForwardError: The model ended the program.
@@ -70,6 +72,9 @@ def look(
         from netinspect.sources.target import parse_live_target
 
         parse_live_target(target, online=model.online)
+    batch = model.batch
+    if symbolic and "batch" not in model.typed and any(each.startswith("batch") for each in symbolic):
+        batch = None  # what was typed goes before the project's number
     looks = LookCache()
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
@@ -79,7 +84,7 @@ def look(
             inputs_from=model.inputs_from,
             input_files=model.input_file or (),
             on=model.on,
-            batch=model.batch,
+            batch=batch,
             seed=model.seed,
             constructor=model.constructor(),
             online=model.online,
@@ -90,6 +95,7 @@ def look(
             values=values,
             stats=stats,
             code=code,
+            symbolic=symbolic or (),
             cache=looks if model.cache else False,
         )
     if model.explain_input:

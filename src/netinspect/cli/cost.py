@@ -15,6 +15,7 @@ from netinspect.cli.options import (
     IncludeOption,
     ModelOptions,
     OutputOptions,
+    SymbolicOption,
     TargetArgument,
     TopOption,
 )
@@ -50,10 +51,11 @@ def command(
     grad: Annotated[
         bool, typer.Option("--grad", help="Also run backward: its total for the model.")
     ] = False,
+    symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Show what forward costs: MACs, FLOPs, activations, bytes."""
-    trace = look(target, model, output, grad=grad)
+    trace = look(target, model, output, grad=grad, symbolic=symbolic)
     view = api.cost(
         trace,
         by=by,

@@ -76,6 +76,16 @@ TopOption = Annotated[
 ]
 
 
+SymbolicOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--symbolic",
+        metavar="NAME",
+        help="Tell a size of the inputs as a symbol, and shapes and costs in it: batch, seq, height, "
+        "width, or a dimension, as points=x:2; repeatable.",
+        rich_help_panel=_INPUT,
+    ),
+]
 ColumnsOption = Annotated[
     str | None,
     typer.Option(

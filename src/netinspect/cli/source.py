@@ -8,7 +8,13 @@ import typer
 
 from netinspect import api
 from netinspect.cli.common import look, show
-from netinspect.cli.options import ModelOptions, ModuleArgument, OutputOptions, TargetArgument
+from netinspect.cli.options import (
+    ModelOptions,
+    ModuleArgument,
+    OutputOptions,
+    SymbolicOption,
+    TargetArgument,
+)
 
 EXAMPLES = (
     ("netinspect source lenet", "the class, with real shapes"),
@@ -23,7 +29,8 @@ def command(
     target: TargetArgument = None,
     module: ModuleArgument = None,
     full: Annotated[bool, typer.Option("--full", help="Every line of the class.")] = False,
+    symbolic: SymbolicOption = None,
 ) -> None:
     """Show the source of a class with the shapes at each line."""
-    trace = look(target, model, output, code=True)
+    trace = look(target, model, output, code=True, symbolic=symbolic)
     show(api.source(trace, path=module or "", full=full), output)

@@ -15,6 +15,7 @@ from netinspect.cli.options import (
     IncludeOption,
     ModelOptions,
     OutputOptions,
+    SymbolicOption,
     TargetArgument,
     TopOption,
 )
@@ -39,10 +40,11 @@ def command(
         typer.Option(metavar="KEY", help="params, branch, bytes, macs, calls, output or name."),
     ] = None,
     top: TopOption = None,
+    symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Show the layers as a table: output shapes, parameters, totals."""
-    trace = look(target, model, output)
+    trace = look(target, model, output, symbolic=symbolic)
     view = api.summary(
         trace,
         depth=depth_or_all(depth),

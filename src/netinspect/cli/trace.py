@@ -13,6 +13,7 @@ from netinspect.cli.options import (
     DepthOption,
     ModelOptions,
     OutputOptions,
+    SymbolicOption,
     TargetArgument,
 )
 
@@ -35,9 +36,10 @@ def command(
         bool, typer.Option("--grad", help="Also run backward: grad_fn and gradients.")
     ] = False,
     values: Annotated[bool, typer.Option("--values", help="Print the output tensor.")] = False,
+    symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Show each step of forward with its shapes and source line."""
-    trace = look(target, model, output, grad=grad, values=values)
+    trace = look(target, model, output, grad=grad, values=values, symbolic=symbolic)
     view = api.trace(trace, depth=depth_or_all(depth), full=full, grad=grad, values=values)
     show(view, output, columns)

@@ -40,7 +40,8 @@ class Said:
 
 
 @contextmanager
-def _kept_quiet() -> Iterator[Said]:
+def kept_quiet() -> Iterator[Said]:
+    """Keep what a forward says back."""
     said = Said()
     with redirect_stdout(said.output), warnings.catch_warnings(record=True) as caught:
         try:
@@ -101,7 +102,7 @@ class Trials:
             return known
         if len(self._known) >= MAXIMUM_TRIALS or (self._known and time.monotonic() > self.deadline):
             raise Exhausted
-        with _kept_quiet() as said:
+        with kept_quiet() as said:
             forward = (
                 self.run_forward(candidate) if _is_feasible(candidate) else Forward(failure=_TOO_LARGE)
             )

@@ -138,6 +138,8 @@ def without_forward(trace: Trace) -> Trace:
         attempts=(),
         counted="no",
         warnings=(),
+        counted="no",
+        symbolic=None,
     )
 
 

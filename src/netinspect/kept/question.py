@@ -60,6 +60,7 @@ class Question:
     grad: bool = False
     values: bool = False
     stats: bool = False
+    symbolic: tuple[str, ...] = ()
 
     def files(self) -> tuple[str, ...]:
         """Paths that decide what the target means, though some may not be there."""
@@ -76,7 +77,7 @@ class Question:
         """The question that a look without a forward would ask; None where that is another matter."""
         if not self.run or self.grad or self.values or self.stats or self.inputs_from is not None:
             return None
-        return replace(self, run=False, inputs=(), input_files=(), batch=None)
+        return replace(self, run=False, inputs=(), input_files=(), batch=None, symbolic=())
 
     def key(self, surroundings: str) -> str:
         """Return the name of its answer, in hexadecimal."""

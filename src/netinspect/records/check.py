@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from netinspect.records.codec import CodecError
+from netinspect.records.polynomial import Polynomial
 from netinspect.records.trace import Trace
+from netinspect.records.work import WorkExpressions
 
 
 def check_references(trace: Trace) -> None:
@@ -19,6 +21,7 @@ def check_references(trace: Trace) -> None:
     """
     _check_modules(trace)
     _check_steps(trace)
+    _check_expressions(trace)
     failed = trace.failure.step if trace.failure is not None else None
     if failed is not None and not 0 <= failed < len(trace.steps):
         raise CodecError(f"Trace.failure.step: there is no {failed}")
@@ -68,6 +71,23 @@ def _check_steps(trace: Trace) -> None:
         for producer in step.producers:
             if not 0 <= producer < index:
                 raise CodecError(f"{spot}.producers: {producer} is no earlier step")
+
+
+def _check_expressions(trace: Trace) -> None:
+    symbols = tuple(each.symbol for each in trace.symbolic.symbols) if trace.symbolic else ()
+    spots = [(f"Trace.steps[{step.index}].work", step.work) for step in trace.steps]
+    if trace.backward is not None:
+        spots.append(("Trace.backward.work", trace.backward.work))
+    for spot, works in spots:
+        for work in works:
+            told = work.expressions
+            for name in () if told is None else WorkExpressions.__dataclass_fields__:
+                each: Polynomial | None = getattr(told, name)
+                if each is None:
+                    continue
+                whole = all(len(term.powers) == len(symbols) for term in each.terms)
+                if each.symbols != symbols or each.divisor < 1 or not whole:
+                    raise CodecError(f"{spot}.expressions.{name}: it is not in the symbols of the look")
 
 
 def _check_known(spot: str, names: Iterable[str], known: Collection[str]) -> None:

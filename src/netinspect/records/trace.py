@@ -8,6 +8,7 @@ from typing import Literal as OneOf
 from netinspect.records.base import record
 from netinspect.records.modules import Hook, Module
 from netinspect.records.steps import Failure, Step
+from netinspect.records.symbols import Symbolic
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.values import Value
 from netinspect.records.work import Work
@@ -125,6 +126,9 @@ class Trace:
 
     counted: OneOf["no", "partly", "yes"] = "no"
     """Whether the work of the steps was counted; partly where some ran out of sight."""
+
+    symbolic: Symbolic | None = None
+    """What sizes are told as symbols; None where nobody asked for any."""
 
     def __repr__(self) -> str:
         # Whole, it would fill many screens of a session. The name's own repr escapes what is unsafe.

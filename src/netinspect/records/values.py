@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -18,7 +19,8 @@ class TensorSpec:
     kind: ClassVar[str] = "tensor"
 
     shape: tuple[int | str, ...]
-    """Sizes; a string where a size is not a number (unknown, or an expression in the batch)."""
+    """Sizes; a string where a size is not a number: an expression in the symbols of the look such as
+    `4*N`, or `5?` for one that moves with them, was 5 in this look, and is no polynomial in them."""
 
     dtype: str
     """torch's name without its prefix, such as `float32`."""
@@ -27,14 +29,19 @@ class TensorSpec:
     """Such as `cpu`, `cuda:0` or `meta`."""
 
     bytes: int
-    """Elements times bytes an element; 0 where the shape is unknown."""
+    """Elements times bytes an element, of the very tensor that was seen; 0 where its shape is
+    unknown."""
 
     @property
     def elements(self) -> int:
-        """Number of elements, counting an unknown size as 0."""
+        """Number of elements of the very tensor that was seen; 0 where its shape is unknown."""
         total = 1
         for size in self.shape:
-            total *= size if isinstance(size, int) else 0
+            if not isinstance(size, int):
+                # Its bytes tell the size that an expression had.
+                bits = re.search(r"\d+", self.dtype)
+                return self.bytes // max(1, int(bits[0]) // 8 if bits else 1)
+            total *= size
         return total
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
+from netinspect.records.polynomial import Polynomial, add
 
 Kind = OneOf[
     "matrix_product",
@@ -26,6 +28,29 @@ Kind = OneOf[
 
 PRODUCTS = ("matrix_product", "convolution", "attention", "recurrent")
 """The kinds whose work is multiply-accumulates; their FLOPs are twice their MACs."""
+
+
+@record
+class WorkExpressions:
+    """The numbers of some work for any size of the symbols; None where one is no polynomial."""
+
+    macs: Polynomial | None
+    flops: Polynomial | None
+    elements: Polynomial | None
+    bytes_read: Polynomial | None
+    bytes_written: Polynomial | None
+
+
+@record
+class CostExpressions:
+    """The numbers of a cost for any size of the symbols; None where one is no polynomial."""
+
+    macs: Polynomial | None
+    flops: Polynomial | None
+    other_flops: Polynomial | None
+    activations: Polynomial | None
+    bytes_read: Polynomial | None
+    bytes_written: Polynomial | None
 
 
 @record
@@ -53,6 +78,9 @@ class Work:
     bytes_written: int
     """Bytes of inputs and outputs, as if each tensor was read and written once, whole."""
 
+    expressions: WorkExpressions | None = None
+    """The same in the symbols of the look; None where it has none."""
+
 
 @record
 class Cost:
@@ -76,8 +104,30 @@ class Cost:
     uncounted_flops: int = 0
     """Calls of operators whose other arithmetic could not be counted, those above among them."""
 
+    expressions: CostExpressions | None = None
+    """The same in the symbols of the look; None where it has none, or nothing was done."""
+
     @property
     def intensity(self) -> float:
         """Floating-point operations for each byte that is read or written; 0 where none is."""
         moved = self.bytes_read + self.bytes_written
         return (self.flops + self.other_flops) / moved if moved else 0.0
+
+
+def sum_of(costs: Iterable[Cost]) -> Cost:
+    """Add costs up."""
+    numbers = [name for name in Cost.__dataclass_fields__ if name != "expressions"]
+    totals = dict.fromkeys(numbers, 0)
+    symbolic = []
+    for cost in costs:
+        for name in numbers:
+            totals[name] += getattr(cost, name)
+        if cost.expressions is not None:
+            symbolic.append(cost.expressions)
+    expressions = None
+    if symbolic:
+        names = CostExpressions.__dataclass_fields__
+        expressions = CostExpressions(
+            **{name: add(getattr(each, name) for each in symbolic) for name in names}
+        )
+    return Cost(**totals, expressions=expressions)

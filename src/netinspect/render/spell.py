@@ -9,7 +9,7 @@ from netinspect.records.reports.common import Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.trace import Input
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
-from netinspect.records.work import Cost
+from netinspect.render.amounts import symbol_notes
 from netinspect.render.document import Line, line
 
 # What is installed is named from its package on, wherever the virtual environment is.
@@ -94,6 +94,7 @@ def run_notes(subject: Subject) -> list[Line]:
     if subject.ran:
         how = f"{subject.mode} mode{_LANES.get(subject.lane, '')}"
         notes.append(line((f"input: {chosen_inputs(subject.inputs)}; {how}", "dim")))
+    notes += symbol_notes(subject)
     notes += [line((f"note: {warning}", "yellow")) for warning in subject.warnings]
     if subject.failure is not None:
         notes.append(line((f"FAILED: {subject.failure.summary}; up to there it is shown", "bold red")))
@@ -114,15 +115,10 @@ def chosen_inputs(inputs: tuple[Input, ...]) -> str:
 
 def _sizes_and_dtype(item: Value) -> str:
     if isinstance(item, TensorSpec):
-        return f"{'x'.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
+        # A symbol may have letters of its own.
+        between = "x" if all(isinstance(size, int) for size in item.shape) else " x "
+        return f"{between.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
     return value(item)
-
-
-def macs(cost: Cost) -> str:
-    """Spell MACs; as a lower bound where some of them could not be counted."""
-    if not cost.uncounted:
-        return units.short(cost.macs) if cost.macs else "-"
-    return f">= {units.short(cost.macs)}"
 
 
 def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:

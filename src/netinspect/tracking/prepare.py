@@ -158,6 +158,8 @@ def _changed(entry: Input, options: TrackOptions) -> Input:
     if not isinstance(value, TensorSpec):
         return entry
     shape, dtype, width = value.shape, value.dtype, value.bytes // max(1, value.elements)
+    if entry.spec and not all(isinstance(size, int) for size in shape):
+        shape = parse_spec(entry.spec).shape  # of a look that tells sizes as symbols
     if options.batch is not None and shape:
         shape = (options.batch, *shape[1:])
     if options.dtype is not None and "float" in dtype:

@@ -6,6 +6,7 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.steps import SourceLine
+from netinspect.records.symbols import Symbolic
 from netinspect.records.trace import Input, Versions
 from netinspect.records.values import TensorSpec
 
@@ -24,6 +25,7 @@ class Subject:
     seed: int
     failure: Diagnosis | None
     warnings: tuple[str, ...]
+    symbolic: Symbolic | None = None
 
 
 @record

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from netinspect import units
+from netinspect.records.reports.common import Subject
 from netinspect.records.reports.cost import CostReport, CostRow
-from netinspect.records.work import Cost
+from netinspect.records.work import Cost, sum_of
 from netinspect.render import spell
+from netinspect.render.amounts import amount, exact, in_words, macs, own_sizes
 from netinspect.render.document import Cell, Column, Document, Line, Row, Table, cell, line
 
 _NOTES = (
@@ -19,31 +21,31 @@ _TITLES = {"class": "module class", "kind": "kind of operator"}
 def view(report: CostReport) -> Document:
     """Lay the costs out, their total last."""
     columns = _columns(report)
-    footer = [_total(report.total, report.parameters)]
+    footer = [_total(report)]
     if report.hidden:
-        shown = report.total.macs - report.rest.macs
-        share = shown / report.total.macs if report.total.macs else 0.0
-        label = f"{units.plural(len(report.rows), 'row')} shown"
-        footer.insert(0, _shown(label, shown, share, columns))
+        footer.insert(0, _shown(report, columns))
     table = Table(
         name="cost",
         columns=columns,
         rows=tuple(Row(cells=_cells(row, report)) for row in report.rows),
         footer=tuple(footer),
     )
-    forward = _in_words(report.total, partly=report.partly)
+    forward = _in_words(report.total, report.subject, partly=report.partly)
     notes: list[Line] = [line((f"forward: {forward}", "bold"))]
     if report.backward is not None:
-        notes.append(line((f"backward: {_in_words(report.backward)}", "bold")))
+        notes.append(line((f"backward: {_in_words(report.backward, report.subject)}", "bold")))
     notes += _holes(report)
     if report.hidden:
         notes.append(
             line(
                 f"{units.plural(report.hidden, 'row')} not shown, with "
-                f"{units.plural(report.rest.macs, 'MAC')}"
+                f"{in_words(report.rest, 'macs', 'MAC', report.subject)}"
             )
         )
     notes += [line((note, "dim")) for note in _NOTES]
+    if report.subject.symbolic is not None and report.subject.symbolic.symbols:
+        at = own_sizes(report.subject)
+        notes.append(line((f"order, share and FLOP/byte are those at {at}", "dim")))
     return Document(
         title=spell.title(report.subject),
         blocks=(table,),
@@ -77,19 +79,23 @@ def _columns(report: CostReport) -> tuple[Column, ...]:
 
 
 def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
-    cost = row.cost
+    cost, subject = row.cost, report.subject
+
+    def told(name: str) -> Cell:
+        return cell(exact(cost, name, subject), amount(cost, name, subject, nothing="-"))
+
     return (
         cell(row.key, _name(row, report), style="bold"),
         cell(row.class_name or None, _class(row, report)),
         cell(row.calls),
-        cell(cost.macs, spell.macs(cost)),
+        cell(exact(cost, "macs", subject), macs(cost, subject)),
         cell(round(row.share, 6), units.percent(row.share) if cost.macs else "-"),
-        cell(cost.flops, units.short(cost.flops) if cost.flops else "-"),
-        cell(cost.other_flops, units.short(cost.other_flops) if cost.other_flops else "-"),
+        told("flops"),
+        told("other_flops"),
         cell(row.parameters, units.count(row.parameters) if row.parameters else "-"),
-        cell(cost.activations, units.short(cost.activations) if cost.activations else "-"),
-        cell(cost.bytes_read, units.size(cost.bytes_read) if cost.bytes_read else "-"),
-        cell(cost.bytes_written, units.size(cost.bytes_written) if cost.bytes_written else "-"),
+        told("activations"),
+        told("bytes_read"),
+        told("bytes_written"),
         cell(round(cost.intensity, 6), units.decimal(cost.intensity) if cost.intensity else "-"),
         cell(cost.uncounted_flops, str(cost.uncounted_flops or "-")),
     )
@@ -107,27 +113,35 @@ def _name(row: CostRow, report: CostReport) -> str:
     return row.key.replace("_", " ") if report.by == "kind" else row.key
 
 
-def _total(cost: Cost, parameters: int) -> Row:
+def _total(report: CostReport) -> Row:
+    cost, subject = report.total, report.subject
     texts = (
-        "total", "", "", spell.macs(cost), units.percent(1.0), units.short(cost.flops),
-        units.short(cost.other_flops), units.count(parameters), units.short(cost.activations),
-        units.size(cost.bytes_read), units.size(cost.bytes_written), units.decimal(cost.intensity),
+        "total", "", "", macs(cost, subject), units.percent(1.0), amount(cost, "flops", subject),
+        amount(cost, "other_flops", subject), units.count(report.parameters),
+        amount(cost, "activations", subject), amount(cost, "bytes_read", subject),
+        amount(cost, "bytes_written", subject), units.decimal(cost.intensity),
         str(cost.uncounted_flops or ""),
     )  # fmt: skip
     return Row(cells=tuple(cell(None, text) for text in texts), style="bold")
 
 
-def _shown(label: str, macs: int, share: float, columns: tuple[Column, ...]) -> Row:
-    texts = {"key": label, "macs": units.short(macs), "share": units.percent(share)}
+def _shown(report: CostReport, columns: tuple[Column, ...]) -> Row:
+    shown = sum_of(row.cost for row in report.rows)
+    share = shown.macs / report.total.macs if report.total.macs else 0.0
+    texts = {
+        "key": f"{units.plural(len(report.rows), 'row')} shown",
+        "macs": amount(shown, "macs", report.subject),
+        "share": units.percent(share),
+    }
     return Row(cells=tuple(cell(None, texts.get(each.key, "")) for each in columns), style="bold")
 
 
-def _in_words(cost: Cost, *, partly: bool = False) -> str:
+def _in_words(cost: Cost, subject: Subject, *, partly: bool = False) -> str:
     least = "at least " if cost.uncounted or partly else ""
     other = "at least " if cost.uncounted_flops or partly else ""
     return (
-        f"{least}{units.plural(cost.macs, 'MAC')}, {units.plural(cost.flops, 'FLOP')}; "
-        f"{other}{units.plural(cost.other_flops, 'other FLOP')}"
+        f"{least}{in_words(cost, 'macs', 'MAC', subject)}, {in_words(cost, 'flops', 'FLOP', subject)}; "
+        f"{other}{in_words(cost, 'other_flops', 'other FLOP', subject)}"
     )
 
 
@@ -135,11 +149,11 @@ def _holes(report: CostReport) -> list[Line]:
     """What is not in the total, so that it is a lower bound."""
     notes = []
     for phase in ("forward", "backward"):
-        for macs, what in ((True, "MACs"), (False, "other FLOPs")):
+        for of_macs, what in ((True, "MACs"), (False, "other FLOPs")):
             names = [
                 f"{each.operator} ({units.plural(each.calls, 'call')})"
                 for each in report.uncounted
-                if each.phase == phase and each.macs == macs
+                if each.phase == phase and each.macs == of_macs
             ]
             if names:
                 where = "" if phase == "forward" else ", in backward"

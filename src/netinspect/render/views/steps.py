@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netinspect import units
 from netinspect.records.reports.steps import GradientRow, StepRow, Steps
-from netinspect.records.values import tensors_in
 from netinspect.render import spell
+from netinspect.render.amounts import tensor_amounts
 from netinspect.render.document import (
     Block,
     Cell,
@@ -64,17 +64,8 @@ def view(report: Steps) -> Document:
         blocks.append(Lines(name="output", lines=tuple(report.output_values.splitlines())))
     notes = []
     if report.output is not None:
-        elements = sum(spec.elements for spec in tensors_in(report.output))
-        size = sum(spec.bytes for spec in tensors_in(report.output))
-        notes.append(
-            line(
-                (
-                    f"output: {spell.value(report.output)}, {units.plural(elements, 'value')}, "
-                    f"{units.size(size)}",
-                    "bold",
-                )
-            )
-        )
+        amounts = tensor_amounts(report.output, report.subject)
+        notes.append(line((f"output: {spell.value(report.output)}, {amounts}", "bold")))
     if report.backward is not None:
         notes.append(line(f"backward: {report.backward.description}"))
         lost = [row.name for row in report.gradients if row.trainable and row.gradient is None]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netinspect import units
+from netinspect.records.reports.common import Subject
 from netinspect.records.reports.summary import Summary, SummaryRow
-from netinspect.records.work import Cost
+from netinspect.records.work import Cost, sum_of
 from netinspect.render import spell
+from netinspect.render.amounts import amount, exact, in_words, macs
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
 
 _COLUMNS = (
@@ -35,22 +37,21 @@ def view(report: Summary) -> Document:
     """Lay a summary out."""
     rows = tuple(Row(cells=_cells(row, report), style=_style(row)) for row in report.rows)
     shown = sum(row.parameters for row in report.rows)
-    footer = [_total("total", report.totals.parameters, 1.0, report.totals.bytes, report.cost)]
+    footer = [
+        _total("total", report.totals.parameters, 1.0, report.totals.bytes, report.cost, report.subject)
+    ]
     if report.hidden:
         share = shown / report.totals.parameters if report.totals.parameters else 0.0
         size = sum(row.bytes for row in report.rows)
         label = f"{units.plural(len(report.rows), 'row')} shown"
-        cost = Cost(
-            macs=sum(row.cost.macs for row in report.rows),
-            flops=sum(row.cost.flops for row in report.rows),
-            activations=sum(row.cost.activations for row in report.rows),
-            uncounted=sum(row.cost.uncounted for row in report.rows),
-        )
-        footer.insert(0, _total(label, shown, share, size, cost))
+        cost = sum_of(row.cost for row in report.rows)
+        footer.insert(0, _total(label, shown, share, size, cost, report.subject))
     notes = spell.total_notes(report.totals, report.ties)
     if report.counted != "no" and report.subject.failure is None:
         least = "at least " if report.cost.uncounted or report.counted == "partly" else ""
-        notes.append(line(f"{least}{units.plural(report.cost.macs, 'MAC')}, two FLOPs each"))
+        notes.append(
+            line(f"{least}{in_words(report.cost, 'macs', 'MAC', report.subject)}, two FLOPs each")
+        )
     if report.hidden:
         notes.append(
             line(
@@ -109,9 +110,14 @@ def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
         cell(row.extra, row.extra or "-"),
         cell(spell.full_place(row.place), spell.place(row.place) or "-"),
         cell(row.tied, units.count(row.tied) if row.tied else "-"),
-        cell(row.cost.macs, spell.macs(row.cost)),
-        cell(row.cost.flops, units.short(row.cost.flops) if row.cost.flops else "-"),
-        cell(row.cost.activations, units.short(row.cost.activations) if row.cost.activations else "-"),
+        cell(exact(row.cost, "macs", report.subject), macs(row.cost, report.subject)),
+        *(
+            cell(
+                exact(row.cost, name, report.subject),
+                amount(row.cost, name, report.subject, nothing="-"),
+            )
+            for name in ("flops", "activations")
+        ),
     )
 
 
@@ -135,14 +141,14 @@ def _style(row: SummaryRow) -> str:
     return "cyan" if row.kind == "function" else ""
 
 
-def _total(label: str, parameters: int, share: float, size: int, cost: Cost) -> Row:
+def _total(label: str, parameters: int, share: float, size: int, cost: Cost, subject: Subject) -> Row:
     texts = {
         "path": label,
         "params": units.count(parameters),
         "share": units.percent(share),
         "bytes": units.size(size),
-        "macs": spell.macs(cost),
-        "flops": units.short(cost.flops),
-        "activations": units.short(cost.activations),
+        "macs": macs(cost, subject),
+        "flops": amount(cost, "flops", subject),
+        "activations": amount(cost, "activations", subject),
     }
     return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")

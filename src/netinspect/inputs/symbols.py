@@ -1,0 +1,79 @@
+"""What `--symbolic` is given: which dimension of the inputs shall be a symbol. No torch is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netinspect.errors import UsageError, closest
+from netinspect.records.base import record
+
+KNOWN = {"batch": "N", "seq": "T", "height": "H", "width": "W"}
+"""The dimensions that can be found by their name, and their symbols."""
+
+_MAXIMUM = 2
+_EXAMPLE = "write it like --symbolic batch, --symbolic seq or --symbolic points=x:2"
+
+
+@record
+class SymbolRequest:
+    """One size that shall be told as a symbol."""
+
+    name: str
+    symbol: str
+    dimensions: tuple[tuple[str, int], ...] = ()
+    """The arguments and dimensions that it is; empty where they are to be found."""
+
+
+def parse_symbols(texts: Sequence[str], *, batch: int | None = None) -> tuple[SymbolRequest, ...]:
+    """Read what was asked for: `batch`, `seq`, `seq=ids:1` or `points=x:2,y:2`.
+
+    Args:
+        texts: As typed.
+        batch: The batch that was asked for besides.
+
+    Raises:
+        UsageError: One cannot be read, there are too many, or the batch shall be a number too.
+    """
+    requests = tuple(map(_parse, texts))
+    if len(requests) > _MAXIMUM:
+        raise UsageError(
+            f"--symbolic takes no more than {_MAXIMUM} names, and {len(requests)} were given",
+            hint="leave some out: every symbol takes four runs, two of them ten more",
+        )
+    for index, each in enumerate(requests):
+        if each.symbol in [other.symbol for other in requests[:index]]:
+            raise UsageError(
+                f"--symbolic gives the symbol {each.symbol} twice", hint="leave one out, or rename it"
+            )
+    if batch is not None and any(each.name == "batch" for each in requests):
+        raise UsageError(
+            "--batch and --symbolic batch were given: the batch is a number or a symbol",
+            hint=f"leave --batch out for expressions in N, or --symbolic batch for a batch of {batch}",
+        )
+    return requests
+
+
+def _parse(text: str) -> SymbolRequest:
+    name, equals, rest = (part.strip() for part in text.partition("="))
+    if not name.isidentifier():
+        raise UsageError(f"cannot read --symbolic {text!r}", hint=_EXAMPLE)
+    if not equals:
+        if name not in KNOWN:
+            raise UsageError(
+                f"cannot tell which dimension of the inputs {name!r} is",
+                hint=closest(name, KNOWN)
+                or f"known are {', '.join(KNOWN)}; name another by argument and dimension, from 0: "
+                f"--symbolic {name}=x:2",
+            )
+        return SymbolRequest(name=name, symbol=KNOWN[name])
+    dimensions = []
+    for part in rest.split(","):
+        argument, colon, number = part.strip().rpartition(":")
+        if not (colon and argument and number.removeprefix("-").isdecimal() and number.isascii()):
+            raise UsageError(
+                f"cannot read --symbolic {text!r}",
+                cause=f"{part.strip()!r} is no argument with a dimension",
+                hint=f"write it like --symbolic {name}=x:2 or --symbolic {name}=ids:1,mask:1",
+            )
+        dimensions.append((argument.strip(), int(number)))
+    return SymbolRequest(name=name, symbol=KNOWN.get(name, name), dimensions=tuple(dimensions))

@@ -1,0 +1,214 @@
+"""The same look at other sizes of its inputs, so that sizes and costs can be told as expressions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from torch import nn
+
+from netinspect.analyze.symbolic import concrete, fuse, moves_in_layers, sizes_seen
+from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_by_name
+from netinspect.inputs.symbols import SymbolRequest
+from netinspect.inputs.trials import kept_quiet
+from netinspect.observe.arguments import Argument
+from netinspect.observe.run import CaptureOptions, observe
+from netinspect.records.symbols import Symbol
+from netinspect.records.trace import Trace
+
+SECONDS = 60.0
+"""How long runs at other sizes may be begun."""
+
+_FITTED = 3
+_LARGE = 17
+"""From this size on, smaller ones are tried first: a model may take no larger one."""
+
+_LAYERS_AS = {"batch": 0, "seq": 1}
+"""Which dimension a layer with `batch_first` has it in."""
+
+
+def tell_as_symbols(
+    base: Trace,
+    model: nn.Module,
+    arguments: Sequence[Argument],
+    options: CaptureOptions,
+    requests: Sequence[SymbolRequest],
+) -> Trace:
+    """Run a model at other sizes of its inputs, and tell what they have in common.
+
+    Args:
+        base: The look at the model with the arguments.
+        model: The live module; it is left as it was.
+        arguments: What forward was called with.
+        options: How it was run.
+        requests: The sizes that shall be symbols.
+
+    Raises:
+        UsageError: A dimension was told that the inputs do not have.
+    """
+    if base.failure is not None:
+        return concrete(base, "forward failed")
+    shapes = shapes_by_name(arguments)
+    if not shapes:
+        return concrete(base, "no input has a dimension that could be changed")
+    bare = CaptureOptions(training=options.training, seed=options.seed, backward=options.backward)
+    runner = _Runner(base, model, arguments, bare)
+    found: list[_Found] = []
+    for request in requests:
+        one = runner.find(request, shapes, {place for each in found for place in each.places})
+        if one is None:
+            return concrete(base, runner.why or _unknown(request))
+        found.append(one)
+    runs = runner.grid(found)
+    if runs is None:
+        return concrete(base, runner.why)
+    return fuse(base, runs, [one.symbol for one in found])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One symbol, and the dimensions that are it."""
+
+    symbol: Symbol
+    places: tuple[Place, ...]
+
+
+class _Runner:
+    """Runs the model at other sizes."""
+
+    def __init__(
+        self, base: Trace, model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions
+    ) -> None:
+        self.why = ""
+        """Why the first try did not do."""
+
+        self._base = base
+        self._model = model
+        self._arguments = arguments
+        self._options = options
+        self._deadline = time.monotonic() + SECONDS
+        self._runs: dict[tuple[tuple[Place, int], ...], Trace | None] = {}
+        self._seen = sizes_seen(base)
+
+    def find(
+        self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: Collection[Place]
+    ) -> _Found | None:
+        """Find the dimensions that a name means, and sizes at which the model passes."""
+        for places in places_for(request, shapes):
+            if any(place in taken for place in places):
+                continue
+            name, at = places[0]
+            own = shapes[name][at]
+            usual = bool(request.dimensions) or _is_usual(request.name, places, shapes)
+            for *fitted, confirmed in self._sizes(request.name, own):
+                symbol = Symbol(
+                    name=request.name,
+                    symbol=request.symbol,
+                    size=own,
+                    dimensions=tuple(f"{each}:{index}" for each, index in places),
+                    fitted=tuple(fitted),
+                    confirmed=confirmed,
+                )
+                found = _Found(symbol, places)
+                if self._passes(found, is_usual=usual):
+                    return found
+        return None
+
+    def grid(self, found: Sequence[_Found]) -> list[Trace] | None:
+        """Run at all combinations of sizes, and at the last ones; None where one fails."""
+        points = [*product(*(one.symbol.fitted for one in found))]
+        points.append(tuple(one.symbol.confirmed for one in found))
+        runs = []
+        for point in points:
+            run = self._run(found, point)
+            if run is None:
+                return None
+            runs.append(run)
+        return runs
+
+    def _passes(self, found: _Found, *, is_usual: bool) -> bool:
+        dimension = _LAYERS_AS.get(found.symbol.name)
+        for size in (*found.symbol.fitted, found.symbol.confirmed):
+            run = self._run([found], (size,))
+            if run is None:
+                return False
+            if dimension is not None:
+                moved = moves_in_layers(self._base, run, dimension)
+                if any(moved.values()) or (is_usual and not moved):
+                    continue
+                if moved:
+                    kind = "batch" if dimension == 0 else "sequence"
+                    self.why = self.why or (
+                        f"{', '.join(found.symbol.dimensions)} is not the {kind}, as "
+                        f"{next(iter(moved))} takes it"
+                    )
+                return False
+        return True
+
+    def _run(self, found: Sequence[_Found], point: Sequence[int]) -> Trace | None:
+        sizes = {place: size for one, size in zip(found, point, strict=True) for place in one.places}
+        key = tuple(sorted(sizes.items()))
+        if key not in self._runs:
+            if time.monotonic() > self._deadline:
+                self.why = f"the runs at other sizes took longer than {SECONDS:.0f} seconds"
+                return None
+            self._runs[key] = self._observed(sizes, found, point)
+        return self._runs[key]
+
+    def _observed(
+        self, sizes: Mapping[Place, int], found: Sequence[_Found], point: Sequence[int]
+    ) -> Trace | None:
+        arguments = resized(self._arguments, sizes)
+        with kept_quiet():
+            forward = observe(self._model, arguments, self._options)
+        if forward.failure is not None:
+            at = " and ".join(
+                f"{one.symbol.symbol} = {size}" for one, size in zip(found, point, strict=True)
+            )
+            message = " ".join(forward.failure.message.split())[:160]
+            where = f" in {forward.failure.module}" if forward.failure.module else ""
+            self.why = self.why or f"the model fails at {at}{where}: {forward.failure.type}: {message}"
+            return None
+        return replace(
+            self._base,
+            inputs=tuple(argument.record for argument in arguments),
+            steps=forward.steps,
+            output=forward.output,
+            backward=forward.backward,
+        )
+
+    def _sizes(self, name: str, own: int) -> Iterator[tuple[int, ...]]:
+        """Yield sets of sizes to run at: three primes that no tensor has, and a multiple of 6.
+
+        Primes alone would not do: half of an odd number, rounded, is a polynomial in odd numbers.
+        """
+        taken = {*self._seen, own}
+        least = 2 if name == "batch" else max(2, own)
+        larger = [size for size in range(least, own + 1000) if size not in taken]
+        smaller = [size for size in range(own - 1, 2, -1) if size not in taken]
+        ways = (larger, smaller) if name == "batch" or own < _LARGE else (smaller, larger)
+        for way in ways:
+            primes = [size for size in way if _is_prime(size)][:_FITTED]
+            even = [size for size in way if size % 6 == 0] or [size for size in way if size % 2 == 0]
+            if len(primes) == _FITTED and even and even[0] not in primes:
+                yield (*sorted(primes), even[0])
+
+
+def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -> bool:
+    """Whether dimensions are where they are by custom; others take a layer that says so."""
+    if name == "batch":
+        return any(at == 0 for _, at in places)
+    return name != "seq" or any(at or len(shapes[each]) == 1 for each, at in places)
+
+
+def _unknown(request: SymbolRequest) -> str:
+    return (
+        f"no dimension of the inputs was found to be {request.name}; name it, as in "
+        f"--symbolic {request.name}=x:1"
+    )
+
+
+def _is_prime(number: int) -> bool:
+    return number > 1 and all(number % each for each in range(2, int(number**0.5) + 1))
