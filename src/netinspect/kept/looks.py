@@ -138,7 +138,6 @@ def without_forward(trace: Trace) -> Trace:
         attempts=(),
         counted="no",
         warnings=(),
-        counted="no",
         symbolic=None,
     )
 
