@@ -12,24 +12,20 @@ netinspect without weights, which needs no memory for them. With `--costs`, see 
 from __future__ import annotations
 
 import argparse
-import ast
 import csv
 import fnmatch
 import multiprocessing
-import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from truth_tables import arguments_of, target_of
+
 ROOT = Path(__file__).parents[1]
 TRUTH = ROOT / "tests" / "truth"
 TABLES = ("torchvision", "timm")
 
-# The table's number is without the heads for training.
-WITHOUT_HEADS = "torchvision:googlenet"
-# Models of segmentation have a head more where they were trained with an auxiliary loss.
-AUXILIARY = re.compile(r"torchvision:(fcn|deeplabv3)_")
 # Trained, their backbone has frozen normalisation, whose numbers are buffers; without weights they are
 # parameters, and no argument changes that.
 FROZEN = {"torchvision:maskrcnn_resnet50_fpn": 53_120}
@@ -65,28 +61,13 @@ def rows(library: str) -> list[Row]:
             for row in table
         ]
     return [
-        Row(target=_target(row), published=row["num_params"], arguments=_arguments(_target(row), row))
+        Row(
+            target=target_of(row),
+            published=row["num_params"],
+            arguments=arguments_of(target_of(row), row),
+        )
         for row in table
     ]
-
-
-def _arguments(target: str, row: dict[str, str]) -> tuple[tuple[str, Any], ...]:
-    if target == WITHOUT_HEADS:
-        return (("aux_logits", False),)
-    if AUXILIARY.match(target):
-        return (("aux_loss", True),)
-    if ":vit_" in target and row["min_size"]:
-        # Positions have parameters: weights for larger images have more of them.
-        return (("image_size", ast.literal_eval(row["min_size"])[0]),)
-    return ()
-
-
-def _target(row: dict[str, str]) -> str:
-    """Name the builder that belongs to a row; the table names the enumeration of its weights."""
-    name = row["builder"].removesuffix("_Weights").lower()
-    if row["file"].startswith("quantization/"):
-        name = f"quantized_{name.replace('_quantizedweights', '').removesuffix('_quantized')}"
-    return f"torchvision:{name}"
 
 
 def count(row: Row) -> Row:

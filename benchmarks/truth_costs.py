@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from truth_tables import arguments_of, target_of
+
 ROOT = Path(__file__).parents[1]
 TRUTH = ROOT / "tests" / "truth"
 LIMIT = 240
@@ -85,14 +87,12 @@ def rows(library: str) -> Iterator[Row]:
                 conflict=each["conflict"] == "1",
             )
         else:
-            from truth import _arguments, _target
-
-            target = _target(each)
+            target = target_of(each)
             yield Row(
                 target=target,
                 inputs=_image(each),
                 arguments=(),
-                built_with=_arguments(target, each),
+                built_with=arguments_of(target, each),
                 published=(float(each["gmacs_ops"]),),
             )
 

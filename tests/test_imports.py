@@ -1,0 +1,93 @@
+"""What a process imports: nothing heavy where no model is built."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netinspect.records.saved import dump_trace
+from tests.records.examples import small_trace
+
+RUN = """
+import json, sys
+from netinspect.cli.run import run
+watched = ("torch", "numpy", "rich", "pygments", "pydantic")
+for words in json.loads(sys.argv[1]):
+    try:
+        code = int(run(words))
+    except SystemExit as end:
+        code = end.code
+    print(json.dumps([words, code, [name for name in watched if name in sys.modules]]), file=sys.stderr)
+"""
+
+
+def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]]]:
+    """Run commands one after another in one fresh process; tell what each left imported."""
+    completed = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps(commands)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    told = [json.loads(line) for line in completed.stderr.splitlines() if line.startswith("[[")]
+    assert [words for words, _, _ in told] == list(commands)
+    return [(code, names) for _, code, names in told]
+
+
+def test_nothing_heavy_is_imported_for_help(tmp_path: Path) -> None:
+    commands = [["--help"], ["--version"], ["summary", "--help"], ["trace", "-h"], [], ["nonsense"]]
+    codes = [0, 0, 0, 0, 0, 2]
+    assert imported_by(*commands, folder=tmp_path) == [(code, []) for code in codes]
+
+
+def test_saved_traces_and_samples_are_shown_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "saved.json").write_text(dump_trace(small_trace()), encoding="utf-8")
+    formats = ("rich", "plain", "json", "csv", "markdown")
+    commands = [
+        ["models"],
+        *(["summary", "saved.json", "--format", each] for each in formats),
+        ["trace", "saved.json"],
+        ["tree", "saved.json"],
+        ["source", "saved.json"],
+        ["params", "saved.json", "--stats", "--buffers"],
+        ["internals", "saved.json", "one"],
+        ["summary", "lente"],
+        ["summary", "lenet", "--depht", "1"],
+    ]
+    outcomes = imported_by(*commands, folder=tmp_path)
+    for words, (code, names) in zip(commands, outcomes, strict=True):
+        assert not {"torch", "numpy", "pydantic"} & set(names), words
+        assert code in (0, 2, 3, 4), words  # 4: the saved forward has failed
+    assert [code for code, _ in outcomes][-2:] == [3, 2]
+    assert outcomes[0][0] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"), [("netinspect summary len", "lenet"), ("netinspect tre", "tree")]
+)
+def test_a_completion_is_answered_without_torch(line: str, completed: str, tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "netinspect"],
+        env={
+            **os.environ,
+            "_NETINSPECT_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split()) - 1),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert completed in process.stdout.split()
+    names = {entry.rpartition("|")[2].strip() for entry in process.stderr.splitlines()}
+    assert "netinspect.cli.run" in names
+    assert not names & {"torch", "numpy"}
