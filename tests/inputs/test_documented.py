@@ -75,3 +75,23 @@ def test_a_guess_of_the_same_kind_keeps_its_sizes() -> None:
 )
 def test_a_shape_in_the_words_of_an_error(text: str, expected: tuple[int, ...] | None) -> None:
     assert shape_in_words(text, read_facts(Silent())) == expected
+
+
+class Unhashable(list[int]):
+    def __call__(self, x: Tensor) -> Tensor:
+        return x
+
+
+def test_a_forward_that_is_an_object_says_nothing_and_does_no_harm() -> None:
+    model = type("Odd", (nn.Module,), {"forward": Unhashable()})()
+    assert documented_arguments(model) == {}
+
+
+@pytest.mark.parametrize("piece", ["(a, ", "x (of shape (", "[1, ", "x: of size `((((", "a*b+c, "])
+def test_documentation_of_any_length_is_read_in_no_time(piece: str) -> None:
+    def forward(self: nn.Module, x: Tensor) -> Tensor:
+        return x
+
+    forward.__doc__ = "x: " + piece * 5_000
+    model = type("Wordy", (nn.Module,), {"forward": forward})()
+    assert set(documented_arguments(model)) <= {"x"}

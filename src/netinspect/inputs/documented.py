@@ -55,7 +55,11 @@ class Documented(NamedTuple):
 
 def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
     """Read the annotations and the docstring of the `forward` of a model."""
-    return _documented(type(model).forward)
+    forward = type(model).forward
+    try:
+        return _documented(forward)
+    except TypeError:  # an object in the place of a method, of a class that has no hash
+        return _documented.__wrapped__(forward)
 
 
 @functools.lru_cache(maxsize=64)
