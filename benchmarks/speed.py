@@ -170,13 +170,14 @@ def run(python: str, code: str) -> Cost:
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
-    with tempfile.TemporaryFile() as errors:
+    # A home for caches that is empty each time: a look is kept there, and none answered from.
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as home:
         # Errors go to a file: a pipe that nobody reads would stop a tool that warns a lot.
         with subprocess.Popen(
             [python, "-c", code],
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            env=environment | {"OMP_NUM_THREADS": "1"},
+            env=environment | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": home},
         ) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
