@@ -8,8 +8,6 @@ from typing import NamedTuple
 from netinspect.analyze.explain.broadcasting import differing
 from netinspect.analyze.explain.call import Call, Explanation, Given, Shape, spell
 
-Marks = dict[str, tuple[int, ...]]
-
 
 def explain_scaled_dot_product(call: Call) -> Explanation | None:
     """Queries, keys and values of `scaled_dot_product_attention`."""
