@@ -5,7 +5,8 @@ The whole tree::
     NetinspectError            message, hint, cause, place, exit code
     ├── UsageError             exit 2: a wrong option, spec string or setting
     ├── LoadError              exit 3: the target could not be loaded
-    │   └── SavedTraceError    exit 3: a saved trace is damaged, foreign, or lacks what was asked for
+    │   ├── SavedTraceError    exit 3: a saved trace is damaged, foreign, or lacks what was asked for
+    │   └── CheckpointError    exit 3: a checkpoint is damaged, or is none
     └── ForwardError           exit 4: the model failed on the inputs
 
 An error is raised where the most is known and caught once, at the edge of the command line. None of
@@ -68,6 +69,12 @@ class SavedTraceError(LoadError):
     """A saved trace is damaged, is not one, or does not hold what was asked of it."""
 
     kind = "saved"
+
+
+class CheckpointError(LoadError):
+    """A checkpoint is damaged, is none that is known, or tries what no honest file does."""
+
+    kind = "checkpoint"
 
 
 class ForwardError(NetinspectError):

@@ -1,0 +1,110 @@
+"""A path to its `Checkpoint`: the one place that knows which reader is for what."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import cast
+
+from netinspect.checkpoints.recognize import Container, recognize
+from netinspect.checkpoints.source import LocalSource, Source
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
+
+# Readers are imported when used: a command needs one of them.
+_READERS: dict[Container, tuple[str, str]] = {
+    "safetensors": ("netinspect.checkpoints.safetensors", "read_safetensors"),
+}
+
+KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"
+
+
+def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
+    """Read what a file, or a folder with a model's files, holds; no value, and nothing is run.
+
+    Args:
+        path: Where it is.
+        name: What to call it; None for the path.
+
+    Raises:
+        CheckpointError: It is damaged, or no checkpoint.
+        LoadError: It cannot be read.
+    """
+    name = path if name is None else name
+    with _without_collector():
+        if os.path.isdir(path):
+            from netinspect.checkpoints.folder import read_folder
+
+            return read_folder(path, name)
+        with LocalSource(path, name) as source:
+            checkpoint = read_source(source)
+            source.check_unchanged()
+            return checkpoint
+
+
+def read_source(source: Source) -> Checkpoint:
+    """Read one file of any format that is known.
+
+    Raises:
+        CheckpointError: It is damaged, or no checkpoint.
+        LoadError: It cannot be read.
+    """
+    found = recognize(source)
+    if found is None or found not in _READERS:
+        raise CheckpointError(
+            f"{source.name} is not a checkpoint",
+            cause="it is empty" if not source.size else f"it starts like none of {KNOWN}",
+        )
+    module, function = _READERS[found]
+    reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))
+    return reader(source)
+
+
+def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
+    """Make one checkpoint of several files that belong together.
+
+    Args:
+        name: What it is called.
+        parts: At least one, all of the same format.
+    """
+    files: list[StoredFile] = []
+    tensors: list[StoredTensor] = []
+    storages = 0
+    for part in parts:
+        first_file, first_storage = len(files), storages
+        files += part.files
+        for tensor in part.tensors:
+            storages = max(storages, first_storage + tensor.storage + 1)
+            tensors.append(
+                replace(
+                    tensor,
+                    file=None if tensor.file is None else first_file + tensor.file,
+                    storage=first_storage + tensor.storage,
+                )
+            )
+    return Checkpoint(
+        target=name,
+        format=parts[0].format,
+        files=tuple(files),
+        tensors=tuple(tensors),
+        metadata=tuple(dict.fromkeys(entry for part in parts for entry in part.metadata)),
+        globals=tuple(each for part in parts for each in part.globals),
+        problems=tuple(text for part in parts for text in part.problems),
+        warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
+    )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Hold Python's collector of cycles: it walks 100,000 new records again and again, for nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
