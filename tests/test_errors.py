@@ -71,7 +71,7 @@ def test_the_drawn_tree_is_the_real_one() -> None:
         if isinstance(value, type) and issubclass(value, NetinspectError)
     }
     assert drawn == real
-    assert len(real) == 5
+    assert len(real) == 6
 
 
 def test_an_error_carries_what_the_user_is_told() -> None:

@@ -96,7 +96,7 @@ def _no_constant(text: str) -> None:
 
 
 def _entry(file: str, name: str, entry: Any) -> tuple[str, tuple[int, ...], int, int]:
-    """Check one tensor's description; return its type, sizes, first byte and the byte behind its last."""
+    """Check one tensor's description; return its type, sizes, first byte and end."""
     if type(entry) is not dict or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise _broken(file, f"the entry {name!r} has not just a dtype, a shape and data_offsets")
     dtype, sizes, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
