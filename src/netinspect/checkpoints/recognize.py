@@ -27,7 +27,7 @@ def recognize(source: Source) -> Container | None:
     head = source.read(0, min(_HEAD, source.size))
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
-    if head[:4] in (b"GGUF", b"FUGG"):
+    if head[:4] == b"GGUF":
         return "GGUF"
     if head[:6] == b"\x93NUMPY":
         return "npy"
