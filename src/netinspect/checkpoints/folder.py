@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from netinspect.checkpoints.beside import place_beside
 from netinspect.checkpoints.read import join, read_source
 from netinspect.checkpoints.source import LocalSource
+from netinspect.checkpoints.text import some
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry
 
@@ -80,14 +82,14 @@ def read_index(path: str, name: str) -> Checkpoint:
         except LoadError as error:
             names = [key for key, value in shard_of.items() if value == shard]
             cause = error.cause or error.message
-            problems.append(f"shard {shard}: {cause}; it should hold {_some(names)}")
+            problems.append(f"shard {shard}: {cause}; it should hold {some(names)}")
             continue
         held = {tensor.name for tensor in part.tensors}
         expected = {key for key, value in shard_of.items() if value == shard}
         if missing := sorted(expected - held):
-            problems.append(f"shard {shard} lacks {_some(missing)}, which the index says it holds")
+            problems.append(f"shard {shard} lacks {some(missing)}, which the index says it holds")
         if extra := sorted(held - expected):
-            problems.append(f"shard {shard} holds {_some(extra)}, which the index does not give it")
+            problems.append(f"shard {shard} holds {some(extra)}, which the index does not give it")
         parts.append(part)
     if not parts:
         raise CheckpointError(
@@ -105,21 +107,13 @@ def _read_file(folder: str, name: str) -> Checkpoint:
 
 
 def _refuse_elsewhere(folder: str, shard: str, name: str) -> None:
-    """An index may name files beside it and nothing else; the hub's own cache links to `blobs`."""
-    refused = CheckpointError(
-        f"{name} has an index that names a file elsewhere",
-        cause=f"{shard!r} is not the plain name of a file beside it",
-        hint="nothing was read from there",
-    )
-    if not shard or shard in (".", "..") or any(each in shard for each in ("/", "\\", "\0")):
-        raise refused
-    home = os.path.realpath(folder)
-    place = os.path.realpath(os.path.join(folder, shard))
-    # models--org--name/snapshots/REVISION/file -> models--org--name/blobs/HASH
-    blobs = os.path.join(os.path.dirname(os.path.dirname(home)), "blobs")
-    in_cache = os.path.basename(os.path.dirname(home)) == "snapshots"
-    if os.path.dirname(place) != home and not (in_cache and os.path.dirname(place) == blobs):
-        raise refused
+    """An index may name files beside it and nothing else."""
+    if "/" in shard or shard == "." or place_beside(folder, shard) is None:
+        raise CheckpointError(
+            f"{name} has an index that names a file elsewhere",
+            cause=f"{shard!r} is not the plain name of a file beside it",
+            hint="nothing was read from there",
+        )
 
 
 def _read_json(path: str, name: str) -> dict[str, Any]:
@@ -150,8 +144,3 @@ def _configuration(folder: str, inside: Iterable[str]) -> tuple[Entry, ...]:
         Entry(name=f"config.{key}", type=type(value).__name__, text=json.dumps(value)[:_LONGEST_TEXT])
         for key, value in data.items()
     )
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

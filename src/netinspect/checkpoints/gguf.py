@@ -10,11 +10,12 @@ import math
 import struct
 from typing import Any
 
-from netinspect.checkpoints.ggml import TYPES
+from netinspect.checkpoints.gguf_tensors import Description, broken, place
 from netinspect.checkpoints.source import Source
+from netinspect.checkpoints.text import LONGEST_TEXT, told
 from netinspect.checkpoints.window import Window
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Checkpoint, Entry, StoredTensor
+from netinspect.records.checkpoint import Checkpoint, Entry
 
 _SCALARS = {
     0: ("uint8", "B", 1),
@@ -32,7 +33,6 @@ _SCALARS = {
 _STRING, _ARRAY = 8, 9
 
 _LONGEST_NAME = 65_535
-_LONGEST_TEXT = 2000
 _LONGEST_ITEM = 60
 _SHOWN_ITEMS = 4
 _DEEPEST = 4
@@ -40,11 +40,13 @@ _MOST_ITEMS = 5_000_000
 """Strings and inner arrays of one file, which cannot be skipped without being looked at; the largest
 vocabularies have a tenth of it."""
 
-_MOST_ENTRIES = 100_000
-_MOST_TENSORS = 500_000
+_MOST_ENTRIES = 10_000
+_MOST_TENSORS = 200_000
+_MOST_LETTERS = 64 << 20
+"""Bytes of all names together."""
+
 _MOST_DIMENSIONS = 8
 _LARGEST_ALIGNMENT = 1 << 20
-_LARGEST_SIZE = 2**63
 _SMALLEST_ENTRY = 8 + 1 + 4 + 1
 _SMALLEST_TENSOR = 8 + 4 + 4 + 8
 
@@ -66,13 +68,13 @@ def read_gguf_file(source: Source) -> tuple[Checkpoint, dict[str, Any]]:
     for _ in range(entry_count):
         name = reader.name("a key")
         if name in values:
-            raise _broken(source, f"the key {name!r:.100} stands in it twice")
+            raise broken(source, f"the key {name!r:.100} stands in it twice")
         kind, text, values[name] = reader.value(name)
         metadata.append(Entry(name=name, type=kind, text=text))
     alignment = _alignment(source, metadata, values)
     described = [reader.tensor() for _ in range(tensor_count)]
     start = reader.position + -reader.position % alignment
-    tensors, warnings = _place(source, described, start, alignment, reader.byte_order)
+    tensors, warnings = place(source, described, start, alignment, reader.byte_order)
     return (
         Checkpoint(
             target=source.name,
@@ -93,6 +95,7 @@ class _Reader:
         self._source = source
         self._window = Window(source)
         self._items = _MOST_ITEMS
+        self._letters = _MOST_LETTERS
         self._order = "<"
         self.position = 0
 
@@ -127,10 +130,13 @@ class _Reader:
     def name(self, what: str) -> str:
         """Read a string that names something."""
         raw = self._string(_LONGEST_NAME, what)
+        self._letters -= len(raw)
+        if self._letters < 0:
+            raise broken(self._source, f"its names have more than {_MOST_LETTERS:,} bytes")
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
-            raise _broken(self._source, f"{what} at byte {self.position:,} is not UTF-8") from None
+            raise broken(self._source, f"{what} at byte {self.position:,} is not UTF-8") from None
 
     def value(self, name: str) -> tuple[str, str, Any]:
         """Read a value of any type; return its type, its text, and itself where it is no array."""
@@ -140,19 +146,19 @@ class _Reader:
             text = self._array(name, item, count, 1)
             return f"{self._type_name(item, name)}[{count}]", text, None
         if number == _STRING:
-            value = self._long_string(_LONGEST_TEXT)
+            value = self._long_string(LONGEST_TEXT)
             return "string", value, value
         scalar = self._scalar(number, name)
         return self._type_name(number, name), _text(number, scalar), scalar
 
-    def tensor(self) -> tuple[str, tuple[int, ...], int, int]:
-        """Read one description; return name, sizes in torch's order, number of the type, offset."""
+    def tensor(self) -> Description:
+        """Read the description of one tensor."""
         name = self.name("the name of a tensor")
         dimensions = self._number("I")
         if dimensions > _MOST_DIMENSIONS:
-            raise _broken(self._source, f"{name!r:.100} would have {dimensions:,} dimensions")
+            raise broken(self._source, f"{name!r:.100} would have {dimensions:,} dimensions")
         *sizes, kind, offset = self._numbers(f"{dimensions}QIQ")
-        return name, tuple(reversed(sizes)), kind, offset
+        return Description(name, tuple(reversed(sizes)), kind, offset)
 
     # --- fields ----------------------------------------------------------------------------------
 
@@ -168,7 +174,7 @@ class _Reader:
 
     def _load(self, length: int) -> int:
         if length > self._source.size - self.position:
-            raise _broken(
+            raise broken(
                 self._source,
                 f"its header goes on behind its end: byte {self.position:,} should have {length:,} more",
             )
@@ -177,7 +183,7 @@ class _Reader:
     def _string(self, longest: int, what: str) -> bytes:
         length = self._number("Q")
         if length > longest:
-            raise _broken(self._source, f"{what} at byte {self.position:,} would have {length:,} bytes")
+            raise broken(self._source, f"{what} at byte {self.position:,} would have {length:,} bytes")
         at = self._load(length)
         self.position += length
         return self._window.buffer[at : at + length]
@@ -189,18 +195,12 @@ class _Reader:
         at = self._load(taken)
         raw = self._window.buffer[at : at + taken]
         self._skip(length)
-        if taken == length:
-            return raw.decode("utf-8", "backslashreplace")
-        for _ in range(3):  # not to cut within a character
-            if raw[-1:] and raw[-1] & 0xC0 == 0x80:
-                raw = raw[:-1]
-        raw = raw[:-1] if raw[-1:] and raw[-1] >= 0xC0 else raw
-        return raw.decode("utf-8", "backslashreplace") + "..."
+        return told(raw, length)
 
     def _skip(self, length: int) -> None:
         left = self._source.size - self.position
         if length > left:
-            raise _broken(
+            raise broken(
                 self._source,
                 f"{length:,} bytes should stand at byte {self.position:,}, and there are {left:,}",
             )
@@ -209,9 +209,9 @@ class _Reader:
     def _check_count(self, count: int, smallest: int, what: str, most: int) -> None:
         left = self._source.size - self.position
         if count * smallest > left:
-            raise _broken(self._source, f"it would have {count:,} {what}, and has {left:,} more bytes")
+            raise broken(self._source, f"it would have {count:,} {what}, and has {left:,} more bytes")
         if count > most:
-            raise _broken(self._source, f"it would have {count:,} {what}; {most:,} is the most")
+            raise broken(self._source, f"it would have {count:,} {what}; {most:,} is the most")
 
     # --- values ----------------------------------------------------------------------------------
 
@@ -220,14 +220,14 @@ class _Reader:
             return _SCALARS[number][0]
         if number in (_STRING, _ARRAY):
             return "string" if number == _STRING else "array"
-        raise _broken(self._source, f"the value of {name!r:.100} has a type of number {number:,}")
+        raise broken(self._source, f"the value of {name!r:.100} has a type of number {number:,}")
 
     def _scalar(self, number: int, name: str) -> Any:
         kind = self._type_name(number, name)
         value = self._number(_SCALARS[number][1])
         if kind == "bool":
             if value > 1:
-                raise _broken(self._source, f"{name!r:.100} is neither true nor false but {value}")
+                raise broken(self._source, f"{name!r:.100} is neither true nor false but {value}")
             return bool(value)
         return value
 
@@ -235,7 +235,7 @@ class _Reader:
         item, count = self._numbers("IQ")
         self._type_name(item, name)
         smallest = {_STRING: 8, _ARRAY: 12}.get(item) or _SCALARS[item][2]
-        self._check_count(count, smallest, f"items of {name!r:.100}", _LARGEST_SIZE)
+        self._check_count(count, smallest, f"items of {name!r:.100}", count)
         return item, count
 
     def _array(self, name: str, item: int, count: int, depth: int) -> str:
@@ -262,7 +262,7 @@ class _Reader:
 
     def _inner(self, name: str, depth: int) -> str:
         if depth == _DEEPEST:
-            raise _broken(self._source, f"the arrays of {name!r:.100} are nested deeper than {_DEEPEST}")
+            raise broken(self._source, f"the arrays of {name!r:.100} are nested deeper than {_DEEPEST}")
         self._spend(1)
         return self._array(name, *self._array_head(name), depth + 1)
 
@@ -283,7 +283,7 @@ class _Reader:
     def _spend(self, items: int) -> None:
         self._items -= items
         if self._items < 0:
-            raise _broken(self._source, f"its values have more than {_MOST_ITEMS:,} strings and arrays")
+            raise broken(self._source, f"its values have more than {_MOST_ITEMS:,} strings and arrays")
 
 
 def _alignment(source: Source, metadata: list[Entry], values: dict[str, Any]) -> int:
@@ -292,83 +292,11 @@ def _alignment(source: Source, metadata: list[Entry], values: dict[str, Any]) ->
         return 32
     alignment = values[entry.name]
     if entry.type != "uint32" or not 0 < alignment <= _LARGEST_ALIGNMENT or alignment & (alignment - 1):
-        raise _broken(
+        raise broken(
             source,
             f"its general.alignment is {entry.text:.40}, no power of two up to {_LARGEST_ALIGNMENT:,}",
         )
     return int(alignment)
-
-
-def _place(
-    source: Source,
-    described: list[tuple[str, tuple[int, ...], int, int]],
-    start: int,
-    alignment: int,
-    byte_order: Any,
-) -> tuple[tuple[StoredTensor, ...], tuple[str, ...]]:
-    """Find where each tensor lies; nothing lies outside the file, and nothing is shared."""
-    if len({name for name, *_ in described}) != len(described):
-        seen: set[str] = set()
-        twice = next(name for name, *_ in described if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise _broken(source, f"the tensor {twice!r:.100} stands in it twice")
-    sizes = [_bytes(source, *each[:3]) for each in described]
-    order = sorted(range(len(described)), key=lambda index: (described[index][3], sizes[index] or 0))
-    unknown: dict[int, str] = {}
-    end, before, gap = 0, "", 0
-    for rank, index in enumerate(order):
-        name, _, kind, offset = described[index]
-        if offset % alignment:
-            raise _broken(source, f"{name!r:.100} starts at {offset:,}, no multiple of {alignment:,}")
-        if offset < end:
-            raise _broken(source, f"{name!r:.100} and {before!r:.100} share {end - offset:,} bytes")
-        size = sizes[index]
-        if size is None:
-            unknown.setdefault(kind, name)
-            behind = described[order[rank + 1]][3] if rank + 1 < len(order) else source.size - start
-            size = sizes[index] = max(0, behind - offset)
-        if start + offset + size > source.size:
-            last = start + max(described[each][3] + (sizes[each] or 0) for each in order)
-            raise CheckpointError(
-                f"{source.name} is not whole",
-                cause=f"its header describes {last:,} bytes, and it has {source.size:,}; "
-                f"{name!r:.100} is the first tensor that is cut",
-                hint="fetch it again",
-            )
-        gap += offset - (end + -end % alignment)
-        end, before = offset + size, name
-    warnings = [
-        f"{name!r:.100} has type {kind}, which is not known: its bytes are those up to the next tensor"
-        for kind, name in unknown.items()
-    ]
-    if gap or order != list(range(len(order))):
-        warnings.append("the tensors are not packed in their order, which ggml's own reader wants")
-    tensors = tuple(
-        StoredTensor(
-            name=name,
-            dtype=TYPES[kind][0] if kind in TYPES else f"ggml type {kind}",
-            shape=shape,
-            bytes=size or 0,
-            storage=number,
-            position=start + offset,
-            byte_order=byte_order,
-        )
-        for number, ((name, shape, kind, offset), size) in enumerate(zip(described, sizes, strict=True))
-    )
-    return tensors, tuple(warnings)
-
-
-def _bytes(source: Source, name: str, shape: tuple[int, ...], kind: int) -> int | None:
-    """Bytes of one tensor; None where its type is not known."""
-    elements = math.prod(shape)
-    if elements >= _LARGEST_SIZE or any(size >= _LARGEST_SIZE for size in shape):
-        raise _broken(source, f"{name!r:.100} would have the sizes {shape}")
-    if kind not in TYPES:
-        return None
-    dtype, block, size = TYPES[kind]
-    row = shape[-1] if shape else 1
-    if row % block:
-        raise _broken(source, f"{name!r:.100} has rows of {row:,}, and {dtype} has blocks of {block}")
-    return elements // block * size
 
 
 def _text(number: int, value: Any) -> str:
@@ -394,7 +322,3 @@ def _packed(value: float) -> bytes | None:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _broken(source: Source, cause: str) -> CheckpointError:
-    return CheckpointError(f"{source.name} is not a valid GGUF file", cause=cause)

@@ -10,12 +10,12 @@ from typing import Any
 from netinspect.checkpoints.gguf import read_gguf_file
 from netinspect.checkpoints.read import join
 from netinspect.checkpoints.source import LocalSource, Source
+from netinspect.checkpoints.text import some
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint
 
 _SPLIT_NAME = re.compile(r"(?s)(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 _COUNT, _NUMBER, _TENSORS = "split.count", "split.no", "split.tensors.count"
-_NAMED = 5
 
 
 def read_gguf(source: Source) -> Checkpoint:
@@ -59,9 +59,7 @@ class _Whole:
                 self._check_number(name, number, part[1])
                 parts.append(part[0])
         if self._missing:
-            more = len(self._missing) - _NAMED
-            names = ", ".join(self._missing[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-            self._problems.append(f"{names} of its {self._count:,} files cannot be found")
+            self._problems.append(f"{some(self._missing)} of its {self._count:,} files cannot be found")
         whole = join(self._source.name, parts)
         self._check_tensors(whole, values.get(_TENSORS), complete=len(parts) == self._count)
         return replace(

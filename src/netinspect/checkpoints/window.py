@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from netinspect.checkpoints.source import Source
 
-_LOCAL = 256 << 10
-_REMOTE_FIRST = 1 << 20
-_REMOTE_MOST = 16 << 20
+_LOCAL = (16 << 10, 256 << 10)
+_REMOTE = (1 << 20, 16 << 20)
+"""Bytes of the first piece and of the largest."""
 
 
 class Window:
@@ -19,7 +19,8 @@ class Window:
         self.source = source
         self.buffer = b""
         self.base = 0
-        self._step = _REMOTE_FIRST if source.remote else _LOCAL
+        self._first, self._most = _REMOTE if source.remote else _LOCAL
+        self._step = self._first
 
     def load(self, position: int, least: int) -> int:
         """Have at least so many bytes from a position on; return where that is in `buffer`.
@@ -31,10 +32,10 @@ class Window:
         offset = position - self.base
         if offset >= 0 and offset + least <= len(self.buffer):
             return offset
+        # Who reads on needs much, and who leapt over something may leap again.
+        reads_on = 0 <= offset <= len(self.buffer)
+        self._step = min(2 * self._step, self._most) if reads_on else self._first
         ahead = max(0, min(self._step, self.source.size - position))
         self.buffer = self.source.read(position, max(least, ahead))
         self.base = position
-        if self.source.remote:
-            # Who needs a second piece needs many: each journey brings more than the last.
-            self._step = min(2 * self._step, _REMOTE_MOST)
         return 0
