@@ -11,9 +11,9 @@ import struct
 from typing import Any
 
 from netinspect.checkpoints.gguf_tensors import Description, broken, place
+from netinspect.checkpoints.read_ahead import ReadAhead
 from netinspect.checkpoints.source import Source
 from netinspect.checkpoints.text import LONGEST_TEXT, told
-from netinspect.checkpoints.window import Window
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry
 
@@ -93,7 +93,7 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._window = Window(source)
+        self._ahead = ReadAhead(source)
         self._items = _MOST_ITEMS
         self._letters = _MOST_LETTERS
         self._order = "<"
@@ -170,7 +170,7 @@ class _Reader:
         size = struct.calcsize(form)
         at = self._load(size)
         self.position += size
-        return struct.unpack_from(form, self._window.buffer, at)
+        return struct.unpack_from(form, self._ahead.buffer, at)
 
     def _load(self, length: int) -> int:
         if length > self._source.size - self.position:
@@ -178,7 +178,7 @@ class _Reader:
                 self._source,
                 f"its header goes on behind its end: byte {self.position:,} should have {length:,} more",
             )
-        return self._window.load(self.position, length)
+        return self._ahead.load(self.position, length)
 
     def _string(self, longest: int, what: str) -> bytes:
         length = self._number("Q")
@@ -186,14 +186,14 @@ class _Reader:
             raise broken(self._source, f"{what} at byte {self.position:,} would have {length:,} bytes")
         at = self._load(length)
         self.position += length
-        return self._window.buffer[at : at + length]
+        return self._ahead.buffer[at : at + length]
 
     def _long_string(self, shown: int) -> str:
         """Read the start of a string and skip the rest."""
         length = self._number("Q")
         taken = min(length, shown)
         at = self._load(taken)
-        raw = self._window.buffer[at : at + taken]
+        raw = self._ahead.buffer[at : at + taken]
         self._skip(length)
         return told(raw, length)
 
@@ -272,7 +272,7 @@ class _Reader:
         unpack = struct.Struct(f"{self._order}Q").unpack_from
         while count:
             at = self._load(8)
-            buffer = self._window.buffer
+            buffer = self._ahead.buffer
             last = len(buffer) - 8
             start = at
             while count and at <= last:

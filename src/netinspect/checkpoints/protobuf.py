@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netinspect.checkpoints.read_ahead import ReadAhead
 from netinspect.checkpoints.source import Source
 from netinspect.checkpoints.text import LONGEST_TEXT, told
-from netinspect.checkpoints.window import Window
 
 NUMBER, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
 """Kinds of fields that are read; groups, which nobody writes any more, are refused."""
@@ -44,7 +44,7 @@ class Wire:
             source: Where the bytes are.
             most: Fields that are gone through in all, until it is given up.
         """
-        self._window = Window(source)
+        self._ahead = ReadAhead(source)
         self._left = most
         self._most = most
 
@@ -55,13 +55,13 @@ class Wire:
             WireError: It is no message, or there are too many fields.
             LoadError: It cannot be read.
         """
-        window = self._window
+        ahead = self._ahead
         position = begin
         buffer, base, safe = b"", 0, -1
         while position < end:
             if position >= safe:
-                window.load(position, min(_LONGEST_HEAD, end - position))
-                buffer, base = window.buffer, window.base
+                ahead.load(position, min(_LONGEST_HEAD, end - position))
+                buffer, base = ahead.buffer, ahead.base
                 read = base + len(buffer)
                 safe = end if read >= end else read - _LONGEST_HEAD
             at = position - base
@@ -106,8 +106,8 @@ class Wire:
     def read(self, begin: int, end: int, longest: int) -> bytes:
         """Return the bytes that lie there, or as many as asked for."""
         length = min(end - begin, longest)
-        at = self._window.load(begin, length)
-        return self._window.buffer[at : at + length]
+        at = self._ahead.load(begin, length)
+        return self._ahead.buffer[at : at + length]
 
     def text(self, begin: int, end: int, longest: int = LONGEST_TEXT) -> str:
         """Return the text that lies there, shortened where it is longer."""

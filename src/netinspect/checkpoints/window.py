@@ -1,41 +1,75 @@
-"""A piece of a source, read ahead, for readers that go through many small fields."""
+"""Parts of a source that are read as sources themselves: members of an archive, pickles in a stream."""
 
 from __future__ import annotations
 
 from netinspect.checkpoints.source import Source
-
-_LOCAL = (16 << 10, 256 << 10)
-_REMOTE = (1 << 20, 16 << 20)
-"""Bytes of the first piece and of the largest."""
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import StoredFile
 
 
 class Window:
-    """The bytes of a source from `base` on, as far as they were read.
+    """A stretch of another source; its positions count from its own first byte."""
 
-    Readers look into `buffer` themselves, since a call for each field would take longer than the field.
-    """
-
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, start: int, size: int) -> None:
+        """See `size` bytes from byte `start` on; both were held against the source's own size."""
         self.source = source
-        self.buffer = b""
-        self.base = 0
-        self._first, self._most = _REMOTE if source.remote else _LOCAL
-        self._step = self._first
+        self.start = start
+        self.size = size
+        self.name = source.name
+        self.path = source.path
+        self.remote = source.remote
 
-    def load(self, position: int, least: int) -> int:
-        """Have at least so many bytes from a position on; return where that is in `buffer`.
+    def read(self, position: int, length: int) -> bytes:
+        """Return exactly so many bytes; see `Source`."""
+        if position < 0 or length < 0 or position + length > self.size:
+            raise ends_early(self.name, position, length, self.size)
+        return self.source.read(self.start + position, length)
 
-        Raises:
-            CheckpointError: The source ends before.
-            LoadError: It cannot be read.
-        """
-        offset = position - self.base
-        if offset >= 0 and offset + least <= len(self.buffer):
-            return offset
-        # Who reads on needs much, and who leapt over something may leap again.
-        reads_on = 0 <= offset <= len(self.buffer)
-        self._step = min(2 * self._step, self._most) if reads_on else self._first
-        ahead = max(0, min(self._step, self.source.size - position))
-        self.buffer = self.source.read(position, max(least, ahead))
-        self.base = position
-        return 0
+    def position(self, inner: int) -> int | None:
+        """Return the byte of the file at which the byte `inner` stands; None where it stands in none."""
+        return position_in_file(self.source, self.start + inner)
+
+    def stored_file(self) -> StoredFile:
+        """Return the record of the whole file."""
+        return self.source.stored_file()
+
+
+class Loose:
+    """Bytes that were inflated and stand as they are in no file."""
+
+    def __init__(self, source: Source, data: bytes) -> None:
+        """Take the bytes, and the source that they were inflated from."""
+        self._source = source
+        self._data = data
+        self.size = len(data)
+        self.name = source.name
+        self.path = source.path
+        self.remote = False
+
+    def read(self, position: int, length: int) -> bytes:
+        """Return exactly so many bytes; see `Source`."""
+        if position < 0 or length < 0 or position + length > self.size:
+            raise ends_early(self.name, position, length, self.size)
+        return self._data[position : position + length]
+
+    def position(self, inner: int) -> int | None:
+        """Return None: they stand in no file."""
+        return None
+
+    def stored_file(self) -> StoredFile:
+        """Return the record of the whole file."""
+        return self._source.stored_file()
+
+
+def position_in_file(source: Source, inner: int) -> int | None:
+    """Return the byte of the file at which a byte of a source stands; None where it stands in none."""
+    return source.position(inner) if isinstance(source, Window | Loose) else inner
+
+
+def ends_early(name: str, position: int, length: int, size: int) -> CheckpointError:
+    """Make the error of a part that should reach beyond the end of what holds it."""
+    return CheckpointError(
+        f"{name} ends too early",
+        cause=f"{length:,} bytes should stand at byte {position:,} of a part that has {size:,}",
+        hint="it was cut short, or is still being written: fetch it again",
+    )
