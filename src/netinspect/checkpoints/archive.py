@@ -32,6 +32,7 @@ _MOST_MEMBERS = 300_000
 _NAMED = 3
 _CHECKED = 16 << 20
 _CHUNK = 1 << 20
+_START_MORE = 4096
 
 
 class Member(NamedTuple):
@@ -131,6 +132,32 @@ class Archive:
         opened = self.open(name, limit)
         return opened.read(0, opened.size)
 
+    def start(self, name: str, length: int) -> tuple[bytes, int | None]:
+        """Return the first bytes of a member, however large it is; and where they stand, if stored.
+
+        The checksum of the whole is not looked at.
+
+        Args:
+            name: One of the members.
+            length: How many bytes, if it has so many.
+        """
+        member = self.members[name]
+        at = self._locate(member)
+        length = min(length, member.size)
+        if member.method == _STORED:
+            return self.source.read(at, length), at
+        if member.method != _DEFLATED:
+            raise self._unknown(member)
+        # What cannot be made smaller is stored in blocks with a few bytes more.
+        packed = self.source.read(at, min(member.stored, length + _START_MORE))
+        try:
+            raw = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, length)
+        except zlib.error as error:
+            raise self._damaged(f"{name!r} cannot be inflated: {error}") from None
+        if len(raw) < length:
+            raise self._damaged(f"{name!r} ends after {len(raw):,} bytes")
+        return raw, None
+
     def _locate(self, member: Member) -> int:
         """Hold a member's own header against the directory; return where its bytes begin."""
         start: int
@@ -160,10 +187,7 @@ class Archive:
     def _inflate(self, member: Member, start: int, limit: int) -> bytes:
         """Inflate a member whose stated size is not believed."""
         if member.method != _DEFLATED:
-            raise CheckpointError(
-                f"cannot read {self.source.name}",
-                cause=f"{member.name!r} is compressed by the unknown method {member.method}",
-            )
+            raise self._unknown(member)
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         parts: list[bytes] = []
         total = done = 0
@@ -197,6 +221,12 @@ class Archive:
         return CheckpointError(
             f"cannot read {self.source.name}",
             cause=f"its member {name!r} comes to more than {limit:,} bytes, the most that is read",
+        )
+
+    def _unknown(self, member: Member) -> CheckpointError:
+        return CheckpointError(
+            f"cannot read {self.source.name}",
+            cause=f"{member.name!r} is compressed by the unknown method {member.method}",
         )
 
     def _damaged(self, cause: str) -> CheckpointError:
@@ -239,7 +269,7 @@ def _find_directory(source: Source) -> tuple[int, int, int]:
     if count > _MOST_MEMBERS or size > _MOST_MEMBERS * 256:
         raise CheckpointError(
             f"cannot read {source.name}",
-            cause=f"it has {count:,} members in a directory of {size:,} bytes; {_MOST_MEMBERS:,} are read",
+            cause=f"it has {count:,} members in {size:,} bytes; {_MOST_MEMBERS:,} is the most",
         )
     return count, start, size
 

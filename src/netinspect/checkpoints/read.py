@@ -18,6 +18,8 @@ from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
 # Readers are imported when used: a command needs one of them.
 _READERS: dict[Container, tuple[str, str]] = {
     "safetensors": ("netinspect.checkpoints.safetensors", "read_safetensors"),
+    "npy": ("netinspect.checkpoints.numpy_files", "read_npy"),
+    "zip": ("netinspect.checkpoints.zips", "read_zip"),
     "ONNX": ("netinspect.checkpoints.onnx", "read_onnx"),
     "GGUF": ("netinspect.checkpoints.gguf_split", "read_gguf"),
 }

@@ -1,0 +1,36 @@
+"""A source whose bytes are made in a test, without a file."""
+
+from __future__ import annotations
+
+from netinspect.checkpoints.read import read_source
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, StoredFile
+
+
+class MemorySource:
+    """Bytes that can be read at any position, and a count of the reads."""
+
+    name = "file"
+    path = "/nowhere/file"
+
+    def __init__(self, data: bytes, *, remote: bool = False) -> None:
+        self._data = data
+        self.size = len(data)
+        self.remote = remote
+        self.reads = 0
+
+    def read(self, position: int, length: int) -> bytes:
+        assert position >= 0
+        assert length >= 0
+        self.reads += 1
+        if position + length > self.size:
+            raise CheckpointError(f"{self.name} ends too early")
+        return self._data[position : position + length]
+
+    def stored_file(self) -> StoredFile:
+        return StoredFile(name=self.name, path=self.path, bytes=self.size)
+
+
+def read(data: bytes) -> Checkpoint:
+    """Read a checkpoint of any format."""
+    return read_source(MemorySource(data))
