@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.stored import names_checkpoint, read_checkpoint
 from netinspect.view import View
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from netinspect.records.reports.source import Source
     from netinspect.records.reports.steps import Steps
     from netinspect.records.reports.summary import Summary
+    from netinspect.records.reports.tensors import StoredTensors
     from netinspect.records.reports.tree import Tree
     from netinspect.records.trace import Trace
 
@@ -178,7 +181,7 @@ def summary(
 
 
 def params(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
     buffers: bool = False,
     stats: bool = False,
@@ -187,19 +190,25 @@ def params(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> View[Parameters]:
-    """Show every named parameter.
+) -> View[Parameters | StoredTensors]:
+    """Show every named parameter, or every tensor of a checkpoint.
 
     Args:
-        subject: What to look at; see `load`. Forward is not run.
-        buffers: Show the buffers too.
+        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
+        buffers: Show the buffers too; a checkpoint shows all it has.
         stats: Show mean, std, min, max, zeros, NaN and Inf of each.
         values: Show the tensors themselves.
         include: Shell patterns of names to keep.
         exclude: Shell patterns of names to leave out.
-        sort: `size`, `bytes` or `name`.
+        sort: `size`, `bytes` or `name`; of a checkpoint also `position`.
         top: Keep only so many rows.
     """
+    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.analyze.stored.tensors import list_tensors
+
+        return View(
+            list_tensors(read_checkpoint(subject), include=include, exclude=exclude, sort=sort, top=top)
+        )
     from netinspect.analyze.params import list_parameters
 
     return View(

@@ -58,6 +58,7 @@ def read_source(source: Source) -> Checkpoint:
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
             cause="it is empty" if not source.size else f"it starts like none of {KNOWN}",
+            hint="a model is named by its .py file; a saved trace is what --save FILE wrote",
         )
     module, function = _READERS[found]
     reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))

@@ -26,6 +26,7 @@ _VIEWS = {
     "memory": "netinspect.render.views.memory",
     "models": "netinspect.render.views.models",
     "cache": "netinspect.render.views.cache",
+    "tensors": "netinspect.render.views.tensors",
 }
 
 _OF_FORWARD = ("summary", "trace", "cost", "source")

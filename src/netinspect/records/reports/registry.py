@@ -11,9 +11,22 @@ from netinspect.records.reports.samples import Samples
 from netinspect.records.reports.source import Source
 from netinspect.records.reports.steps import Steps
 from netinspect.records.reports.summary import Summary
+from netinspect.records.reports.tensors import StoredTensors
 from netinspect.records.reports.tree import Tree
 
-Report = Summary | Parameters | Steps | CostReport | Tree | Source | Internals | Memory | Samples | Cache
+Report = (
+    Summary
+    | Parameters
+    | Steps
+    | CostReport
+    | Tree
+    | Source
+    | Internals
+    | Memory
+    | Samples
+    | Cache
+    | StoredTensors
+)
 
 REPORTS: tuple[type[Report], ...] = (
     Summary,
@@ -26,4 +39,5 @@ REPORTS: tuple[type[Report], ...] = (
     Memory,
     Samples,
     Cache,
+    StoredTensors,
 )
