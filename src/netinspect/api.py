@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from netinspect.kept.looks import LookCache
     from netinspect.records.reports.cache import Cache
+    from netinspect.records.reports.contents import Contents
     from netinspect.records.reports.cost import CostReport
     from netinspect.records.reports.internals import Internals
+    from netinspect.records.reports.names import NameTree
     from netinspect.records.reports.params import Parameters
     from netinspect.records.reports.samples import Samples
     from netinspect.records.reports.source import Source
@@ -144,7 +146,7 @@ def save(trace: Trace, file: str | os.PathLike[str]) -> None:
 
 
 def summary(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *args: Any,
     depth: int | None = None,
     ops: bool = False,
@@ -152,19 +154,27 @@ def summary(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> View[Summary]:
-    """Show the module tree as a table, with totals.
+) -> View[Summary | Contents]:
+    """Show the module tree as a table, with totals; or what a checkpoint is and holds.
 
     Args:
-        subject: What to look at; see `load`.
+        subject: What to look at; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level with rows of its own; None for all.
         ops: Give the functions between the layers rows too.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
-        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`.
+        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`; of a checkpoint
+            `params`, `bytes`, `tensors` or `name`.
         top: Keep only so many rows.
     """
+    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.analyze.stored.contents import tell_contents
+
+        found = read_checkpoint(subject)
+        return View(
+            tell_contents(found, depth=depth, include=include, exclude=exclude, sort=sort, top=top)
+        )
     from netinspect.analyze.summary import summarize
 
     return View(
@@ -292,20 +302,24 @@ def cost(
 
 
 def tree(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     path: str = "",
     *,
     depth: int | None = None,
     full: bool = False,
-) -> View[Tree]:
-    """Show the module tree.
+) -> View[Tree | NameTree]:
+    """Show the module tree, or the one that the names of a checkpoint imply.
 
     Args:
-        subject: What to look at; see `load`. Forward is not run.
+        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
         path: Module at the top.
         depth: Deepest level to show; None for all.
         full: Show alike siblings one by one.
     """
+    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.analyze.stored.tree import grow_name_tree
+
+        return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, full=full))
     from netinspect.analyze.tree import grow_tree
 
     return View(grow_tree(load(subject, run=False), path=path, depth=depth, full=full))

@@ -42,7 +42,7 @@ def command(
     top: TopOption = None,
     columns: ColumnsOption = None,
 ) -> None:
-    """List every named parameter of a model, or tensor of a checkpoint; nothing is run."""
+    """List every parameter, or every tensor of a checkpoint."""
     subject = look_or_read(target, model, output, run=False, values=values, stats=stats)
     view = api.params(
         subject,

@@ -27,6 +27,8 @@ _VIEWS = {
     "models": "netinspect.render.views.models",
     "cache": "netinspect.render.views.cache",
     "tensors": "netinspect.render.views.tensors",
+    "contents": "netinspect.render.views.contents",
+    "names": "netinspect.render.views.names",
 }
 
 _OF_FORWARD = ("summary", "trace", "cost", "source")

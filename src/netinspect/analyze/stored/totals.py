@@ -20,6 +20,11 @@ def first_of_each(tensors: Iterable[StoredTensor]) -> list[StoredTensor]:
     return list({place_of(tensor): tensor for tensor in reversed(list(tensors))}.values())[::-1]
 
 
+def tied_names(checkpoint: Checkpoint) -> int:
+    """Count the names that stand for elements which an earlier name has."""
+    return len(checkpoint.tensors) - len({place_of(tensor) for tensor in checkpoint.tensors})
+
+
 def stored_totals(checkpoint: Checkpoint) -> StoredTotals:
     """Add up the tensors of a checkpoint."""
     counted = first_of_each(checkpoint.tensors)

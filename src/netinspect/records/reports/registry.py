@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from netinspect.records.reports.cache import Cache
+from netinspect.records.reports.contents import Contents
 from netinspect.records.reports.cost import CostReport
 from netinspect.records.reports.internals import Internals
 from netinspect.records.reports.memory import Memory
+from netinspect.records.reports.names import NameTree
 from netinspect.records.reports.params import Parameters
 from netinspect.records.reports.samples import Samples
 from netinspect.records.reports.source import Source
@@ -26,6 +28,8 @@ Report = (
     | Samples
     | Cache
     | StoredTensors
+    | Contents
+    | NameTree
 )
 
 REPORTS: tuple[type[Report], ...] = (
@@ -40,4 +44,6 @@ REPORTS: tuple[type[Report], ...] = (
     Samples,
     Cache,
     StoredTensors,
+    Contents,
+    NameTree,
 )

@@ -42,6 +42,16 @@ def total_notes(totals: StoredTotals, ties: int) -> list[Line]:
     return notes
 
 
+def run_name(name: str, last_name: str, repeats: int) -> str:
+    """Spell the name of one branch, or of several alike neighbours: `0..11  x12`."""
+    return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
+
+
+def times(repeats: int, text: str) -> str:
+    """Spell what each of several alike branches has: `12 x 7,087,872`."""
+    return text if repeats == 1 else f"{repeats} x {text}"
+
+
 def remarks(subject: StoredSubject) -> list[Line]:
     """What went otherwise than hoped."""
     return [
