@@ -172,9 +172,8 @@ class TestShards:
     @pytest.mark.parametrize("name", ["m-00001-of-00000.gguf", "m-00009-of-00002.gguf"])
     def test_numbers_that_make_no_sense(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_bytes(b"nothing")
-        with pytest.raises(CheckpointError) as caught:
+        with pytest.raises(CheckpointError, match=r"not a checkpoint|no shard of"):
             read_checkpoint(str(tmp_path))
-        assert name in caught.value.message + (caught.value.cause or "")
 
 
 class TestHostileIndex:
