@@ -63,7 +63,6 @@ ALLOWED = {
 THIRD_PARTIES = {
     "torch": {"observe", "inputs", "sources", "look", "rerun", "tracking", "api", "estimates", "stored"},
     "numpy": {"observe", "inputs", "checkpoints"},
-    "onnx": {"checkpoints"},
     "huggingface_hub": {"checkpoints"},
     "safetensors": {"inputs"},
     "rich": {"render"},

@@ -19,6 +19,8 @@ from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
 # Readers are imported when used: a command needs one of them.
 _READERS: dict[Container, tuple[str, str]] = {
     "safetensors": ("netinspect.checkpoints.safetensors", "read_safetensors"),
+    "ONNX": ("netinspect.checkpoints.onnx", "read_onnx"),
+    "GGUF": ("netinspect.checkpoints.gguf_split", "read_gguf"),
 }
 
 KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"

@@ -19,7 +19,7 @@ _LARGEST_HEADER = 1 << 48
 def recognize(source: Source) -> Container | None:
     """Tell what a file is by its content; None where it is none of the formats that are read.
 
-    It looks at the start only: what it takes for a format may turn out to be damaged.
+    What it takes for a format may turn out to be damaged.
 
     Raises:
         LoadError: It cannot be read.
@@ -27,7 +27,7 @@ def recognize(source: Source) -> Container | None:
     head = source.read(0, min(_HEAD, source.size))
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
-    if head[:4] in (b"GGUF", b"FUGG"):
+    if head[:4] == b"GGUF":
         return "GGUF"
     if head[:6] == b"\x93NUMPY":
         return "npy"
@@ -37,7 +37,9 @@ def recognize(source: Source) -> Container | None:
         return "safetensors"
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         return "torch legacy" if head[2 : 2 + len(_LEGACY_MAGIC)] == _LEGACY_MAGIC else "pickle"
-    if _is_onnx(head, source.size):
+    from netinspect.checkpoints.onnx import is_onnx
+
+    if is_onnx(source):
         return "ONNX"
     return None
 
@@ -48,15 +50,3 @@ def _is_safetensors(head: bytes) -> bool:
         return False
     # A length that leads beyond the file is a damaged one, and no other format.
     return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LARGEST_HEADER
-
-
-def _is_onnx(head: bytes, size: int) -> bool:
-    """A protobuf message whose first fields are those that a `ModelProto` starts with.
-
-    Field 1 (`ir_version`, a small number) comes first, and behind it one that `ModelProto` has as text
-    or a message: 2 to 8, 14, 20 or 25.
-    """
-    if size < 4 or head[:1] != b"\x08" or not 1 <= head[1] <= 0x7F:
-        return False
-    tag = head[2] & 0x7F
-    return tag & 7 == 2 and (tag >> 3 in range(2, 9) or head[2] >= 0x80)

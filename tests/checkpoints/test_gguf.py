@@ -1,0 +1,292 @@
+"""GGUF against gguf-py, which writes the files and reads them too."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netinspect.checkpoints import ggml, gguf_split
+from netinspect.checkpoints.read import read_checkpoint
+from netinspect.checkpoints.source import LocalSource
+from netinspect.records.checkpoint import Checkpoint, StoredTensor
+from tests.checkpoints import gguf_files as build
+
+DTYPES = {
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F64": "float64",
+    "I8": "int8",
+    "I16": "int16",
+    "I32": "int32",
+    "I64": "int64",
+}
+
+
+def write(
+    path: Path, *, endianess: gguf.GGUFEndian = gguf.GGUFEndian.LITTLE, alignment: int | None = None
+) -> Path:
+    """A small model of each kind of value and several types of tensors."""
+    writer = gguf.GGUFWriter(str(path), "llama", endianess=endianess)
+    if alignment is not None:
+        writer.add_custom_alignment(alignment)
+    writer.add_uint8("u8", 255)
+    writer.add_int8("i8", -128)
+    writer.add_uint16("u16", 65_535)
+    writer.add_int16("i16", -32_768)
+    writer.add_uint32("u32", 2**32 - 1)
+    writer.add_int32("i32", -(2**31))
+    writer.add_uint64("u64", 2**64 - 1)
+    writer.add_int64("i64", -(2**63))
+    writer.add_float32("f32", 1e-6)
+    writer.add_float64("f64", 0.1)
+    writer.add_bool("yes", True)
+    writer.add_bool("no", False)
+    writer.add_string("text", "naïve\n\x1b[31m")
+    writer.add_token_list([f"token{number}" for number in range(1000)])
+    writer.add_array("numbers", [1, 2, 3])
+    writer.add_array("floats", [0.1, 0.2, 0.3, 0.4, 0.5])
+    random = np.random.default_rng(0)
+    writer.add_tensor("blk.0.weight", random.standard_normal((3, 5, 64)).astype(np.float32))
+    writer.add_tensor("half", random.standard_normal((7, 32)).astype(np.float16))
+    writer.add_tensor("scale", np.ones(1, np.float64))
+    writer.add_tensor("ids", np.arange(10, dtype=np.int32))
+    packed = gguf.quants.quantize(np.ones((4, 64), np.float32), gguf.GGMLQuantizationType.Q8_0)
+    writer.add_tensor("quantized", packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def assert_as_gguf_py(path: Path, tensors: tuple[StoredTensor, ...]) -> None:
+    """Names, sizes, types, bytes and positions are those that gguf-py finds."""
+    theirs = gguf.GGUFReader(str(path)).tensors
+    assert [each.name for each in tensors] == [each.name for each in theirs]
+    for ours, other in zip(tensors, theirs, strict=True):
+        assert ours.shape == tuple(reversed(other.shape.tolist()))
+        assert ours.dtype == DTYPES.get(other.tensor_type.name, other.tensor_type.name)
+        assert ours.bytes == other.n_bytes
+        assert ours.position == other.data_offset
+
+
+def test_the_types_are_those_of_gguf_py() -> None:
+    theirs = {
+        int(kind): (DTYPES.get(kind.name, kind.name), *sizes)
+        for kind, sizes in gguf.GGML_QUANT_SIZES.items()
+    }
+    ours = dict(ggml.TYPES)
+    # Known to ggml since, by its block_q2_0: 64 elements of two bits and a half for the scale.
+    assert ours.pop(42) == ("Q2_0", 64, 64 * 2 // 8 + 2)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("endianess", list(gguf.GGUFEndian), ids=lambda each: each.name.lower())
+@pytest.mark.parametrize("alignment", [None, 8, 4096])
+def test_it_agrees_with_gguf_py(
+    tmp_path: Path, endianess: gguf.GGUFEndian, alignment: int | None
+) -> None:
+    path = write(tmp_path / "a.gguf", endianess=endianess, alignment=alignment)
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.format == "GGUF"
+    assert checkpoint.warnings == ()
+    assert {each.byte_order for each in checkpoint.tensors} == {endianess.name.lower()}
+    assert_as_gguf_py(path, checkpoint.tensors)
+    assert_values_as_gguf_py(path, checkpoint)
+
+
+def assert_values_as_gguf_py(path: Path, checkpoint: Checkpoint) -> None:
+    fields = gguf.GGUFReader(str(path)).fields
+    told = {each.name: each for each in checkpoint.metadata}
+    assert set(told) == {name for name in fields if not name.startswith("GGUF.")}
+    for name, found in told.items():
+        kinds, value = fields[name].types, fields[name].contents()
+        if kinds[0] == gguf.GGUFValueType.ARRAY:
+            assert found.type == f"{kinds[-1].name.lower()}[{len(value)}]"
+        else:
+            assert found.type == kinds[0].name.lower()
+        if kinds[0] == gguf.GGUFValueType.BOOL:
+            assert found.text == ("true" if value else "false")
+        elif kinds[0] == gguf.GGUFValueType.FLOAT32:
+            assert np.float32(float(found.text)) == np.float32(value)
+        elif kinds[0] != gguf.GGUFValueType.ARRAY:
+            assert found.text == str(value)
+
+
+def test_values_are_told_as_they_stand(tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(str(write(tmp_path / "a.gguf")))
+    told = {each.name: each.text for each in checkpoint.metadata}
+    assert told["f32"] == "1e-06"
+    assert told["floats"] == "[0.1, 0.2, 0.3, 0.4, ...]"
+    assert told["numbers"] == "[1, 2, 3]"
+    assert told["tokenizer.ggml.tokens"] == '["token0", "token1", "token2", "token3", ...]'
+    assert told["text"] == "naïve\n\x1b[31m"
+
+
+@given(st.floats(width=32))
+def test_a_float_is_the_shortest_that_means_it(value: float) -> None:
+    from netinspect.checkpoints.gguf import _text
+
+    text = _text(6, value)
+    assert struct.pack("<f", float(text)) == struct.pack("<f", value)
+    if value == value:  # NumPy finds the shortest digits by another way
+        assert len(text.lstrip("-").replace("e+", "e")) <= len(repr(np.float32(value).item())) + 1
+
+
+def test_version_2_is_laid_out_alike(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gguf")
+    raw = bytearray(path.read_bytes())
+    raw[4:8] = struct.pack("<I", 2)
+    path.write_bytes(raw)
+    assert_as_gguf_py(path, read_checkpoint(str(path)).tensors)
+
+
+def test_arrays_in_arrays(tmp_path: Path) -> None:
+    inner = build.array(4, 2, struct.pack("<II", 7, 8))
+    nested = build.array(9, 2, build.array(9, 6, inner * 6) + build.array(9, 0))
+    path = tmp_path / "a.gguf"
+    path.write_bytes(build.file((build.entry("nested", build.ARRAY, nested),)))
+    (found,) = read_checkpoint(str(path)).metadata
+    assert found.type == "array[2]"
+    assert found.text == "[[[7, 8], [7, 8], [7, 8], [7, 8], ...], []]"
+
+
+@pytest.mark.parametrize("length", [1999, 2000, 2001, 2002, 2003, 2004, 9000])
+def test_a_long_text_is_cut_between_characters(tmp_path: Path, length: int) -> None:
+    text = "x" * (length % 4) + "😀é" * length
+    path = tmp_path / "a.gguf"
+    path.write_bytes(build.file((build.entry("text", 8, build.string(text)),)))
+    (found,) = read_checkpoint(str(path)).metadata
+    assert found.text.endswith("...")
+    assert text.startswith(found.text[:-3])
+    assert 1990 <= len(found.text[:-3].encode()) <= 2000
+
+
+def test_a_scalar_and_a_tensor_without_elements(tmp_path: Path) -> None:
+    tensors = (build.tensor("none", (0, 5)), build.tensor("one", ()))
+    path = tmp_path / "a.gguf"
+    path.write_bytes(build.file((), tensors, 4))
+    none, one = read_checkpoint(str(path)).tensors
+    assert (none.shape, none.bytes) == ((5, 0), 0)
+    assert (one.shape, one.bytes, one.position) == ((), 4, path.stat().st_size - 4)
+
+
+def test_a_type_that_is_not_known_is_listed(tmp_path: Path) -> None:
+    tensors = (build.tensor("new", (64,), 99), build.tensor("old", (8,), 0, 64))
+    path = tmp_path / "a.gguf"
+    path.write_bytes(build.file((), tensors, 96))
+    checkpoint = read_checkpoint(str(path))
+    assert [(each.dtype, each.bytes) for each in checkpoint.tensors] == [
+        ("ggml type 99", 64),
+        ("float32", 32),
+    ]
+    assert checkpoint.warnings == (
+        "'new' (type 99) not known: the bytes told are those up to the next tensor",
+    )
+
+
+@pytest.mark.parametrize("offsets", [(0, 256), (128, 0)])
+def test_holes_and_another_order_are_told(tmp_path: Path, offsets: tuple[int, int]) -> None:
+    tensors = tuple(build.tensor(f"t{at}", (32,), 0, at) for at in offsets)
+    path = tmp_path / "a.gguf"
+    path.write_bytes(build.file((), tensors, 512))
+    (warning,) = read_checkpoint(str(path)).warnings
+    assert warning == "the tensors are not packed in their order, which ggml's own reader wants"
+
+
+# --- several files -------------------------------------------------------------------------------
+
+
+def write_split(folder: Path) -> list[Path]:
+    writer = gguf.GGUFWriter(str(folder / "model.gguf"), "llama", split_max_tensors=2)
+    for number in range(5):
+        writer.add_tensor(f"t{number}", np.full((2, 32), number, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(folder.glob("model-*.gguf"))
+
+
+@pytest.mark.parametrize("named", [0, 1, 2])
+def test_the_files_of_a_model_are_read_together(tmp_path: Path, named: int) -> None:
+    paths = write_split(tmp_path)
+    assert len(paths) == 3
+    checkpoint = read_checkpoint(str(paths[named]))
+    assert checkpoint.problems == ()
+    assert [each.path for each in checkpoint.files] == [str(path) for path in paths]
+    assert [each.name for each in checkpoint.tensors] == [f"t{number}" for number in range(5)]
+    assert len({each.storage for each in checkpoint.tensors}) == 5
+    for index, path in enumerate(paths):
+        assert_as_gguf_py(path, tuple(each for each in checkpoint.tensors if each.file == index))
+    assert [each.text for each in checkpoint.metadata if each.name == "split.count"] == ["3"]
+
+
+def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
+    paths = write_split(tmp_path)
+    paths[1].unlink()
+    checkpoint = read_checkpoint(str(paths[0]))
+    assert [each.name for each in checkpoint.tensors] == ["t0", "t1", "t4"]
+    assert checkpoint.problems == ("model-00002-of-00003.gguf of its 3 files cannot be found",)
+
+
+def test_a_damaged_and_a_foreign_file_are_problems(tmp_path: Path) -> None:
+    paths = write_split(tmp_path)
+    paths[1].write_bytes(paths[1].read_bytes()[:100])
+    paths[2].write_bytes(b"text")
+    problems = read_checkpoint(str(paths[0])).problems
+    assert len(problems) == 2
+    assert problems[0].startswith("model-00002-of-00003.gguf: ")
+    assert problems[1] == "model-00003-of-00003.gguf: model-00003-of-00003.gguf is not a GGUF file"
+
+
+def test_files_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
+    paths = write_split(tmp_path)
+    paths[1].write_bytes(paths[0].read_bytes())
+    problems = read_checkpoint(str(paths[0])).problems
+    assert problems == (
+        "model-00002-of-00003.gguf says it is file 0 of 3, counted from 0",
+        "some tensors stand in several of its files",
+    )
+
+
+def test_a_renamed_file_does_not_know_the_others(tmp_path: Path) -> None:
+    paths = write_split(tmp_path)
+    other = paths[0].rename(tmp_path / "first.gguf")
+    checkpoint = read_checkpoint(str(other))
+    assert len(checkpoint.tensors) == 2
+    assert checkpoint.problems == ("it is one of 3 files, and the others are not found by its name",)
+
+
+class _Counted(LocalSource):
+    """A local file that pretends to be far away, and counts the journeys."""
+
+    remote = True
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.reads = 0
+
+    def read(self, position: int, length: int) -> bytes:
+        self.reads += 1
+        return super().read(position, length)
+
+
+def test_a_file_far_away_takes_few_journeys(tmp_path: Path) -> None:
+    words = b"".join(build.string(f"a word of number {number}") for number in range(300_000))
+    tensors = tuple(build.tensor(f"t{number}", (32,), 0, 128 * number) for number in range(2000))
+    path = tmp_path / "a.gguf"
+    path.write_bytes(
+        build.file((build.entry("words", 9, build.array(8, 300_000, words)),), tensors, 256_000)
+    )
+    with _Counted(str(path)) as source:
+        checkpoint = gguf_split.read_gguf(source)
+        assert source.reads <= 5
+    assert len(checkpoint.tensors) == 2000

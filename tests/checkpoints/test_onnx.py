@@ -1,0 +1,394 @@
+"""ONNX against the onnx package: all models that come with it, and those that its helpers make."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import TensorProto, helper, numpy_helper
+
+from netinspect.checkpoints.onnx_tensors import DTYPES
+from netinspect.checkpoints.read import read_checkpoint
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, GraphTensor
+
+DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
+MODELS = sorted(DATA.rglob("*.onnx"))
+OTHERS = sorted(DATA.rglob("*.pb"))
+
+
+def dtype_of(kind: int) -> str:
+    """NumPy's, or ml_dtypes', name for a type; torch's is the same where torch has one."""
+    if kind == TensorProto.STRING:
+        return "STRING"
+    name = np.dtype(helper.tensor_dtype_to_np_dtype(kind)).name
+    renamed = {"uint4": "UINT4", "int4": "INT4", "uint2": "UINT2", "int2": "INT2"}
+    small = {"float4_e2m1fn": "FLOAT4E2M1", "float6_e2m3fn": "FLOAT6E2M3", "float6_e3m2fn": "FLOAT6E3M2"}
+    return {**renamed, **small}.get(name, name)
+
+
+def initializers(graph: onnx.GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from initializers(attribute.g)
+            for inner in attribute.graphs:
+                yield from initializers(inner)
+
+
+def operators(graph: onnx.GraphProto) -> Iterator[str]:
+    for node in graph.node:
+        yield f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from operators(attribute.g)
+            for inner in attribute.graphs:
+                yield from operators(inner)
+
+
+def assert_value(ours: GraphTensor, theirs: onnx.ValueInfoProto) -> None:
+    assert ours.name == theirs.name
+    kind = theirs.type.WhichOneof("value")
+    if kind != "tensor_type":
+        assert ours.dtype.startswith(kind.removesuffix("_type"))
+        return
+    tensor = theirs.type.tensor_type
+    assert ours.dtype == dtype_of(tensor.elem_type)
+    if not tensor.HasField("shape"):
+        assert ours.shape == ("...",)
+        return
+    sizes = [
+        each.dim_value if each.HasField("dim_value") else each.dim_param or "?"
+        for each in tensor.shape.dim
+    ]
+    assert list(ours.shape) == sizes
+
+
+def assert_as_onnx(path: Path, checkpoint: Checkpoint) -> None:
+    """Tensors, their bytes in the file, graph and metadata are those that the package finds."""
+    model = onnx.load_model_from_string(path.read_bytes())
+    theirs = list(initializers(model.graph))
+    raw = path.read_bytes()
+    assert checkpoint.format == "ONNX"
+    assert [each.key for each in checkpoint.tensors] == [each.name for each in theirs]
+    for ours, other in zip(checkpoint.tensors, theirs, strict=True):
+        assert ours.shape == tuple(other.dims)
+        assert ours.dtype == dtype_of(other.data_type)
+        if other.HasField("raw_data"):
+            assert ours.bytes == len(other.raw_data)
+            assert ours.position is not None
+            assert raw[ours.position : ours.position + ours.bytes] == other.raw_data
+        elif ours.position is not None:
+            values = numpy_helper.to_array(other)
+            assert raw[ours.position : ours.position + ours.bytes] == values.tobytes()
+    graph = checkpoint.graph
+    assert graph is not None
+    given = {each.name for each in model.graph.initializer}
+    inputs = [each for each in model.graph.input if each.name not in given]
+    for value, its in zip(graph.inputs, inputs, strict=True):
+        assert_value(value, its)
+    for value, its in zip(graph.outputs, model.graph.output, strict=True):
+        assert_value(value, its)
+    assert {each.name: each.uses for each in graph.operators} == Counter(operators(model.graph))
+    told = {each.name: each.text for each in checkpoint.metadata}
+    assert told["ir_version"] == str(model.ir_version)
+    assert told.get("producer_name", "") == model.producer_name
+    for opset in model.opset_import:
+        assert told[f"opset_import.{opset.domain or 'ai.onnx'}"] == str(opset.version)
+
+
+def save(model: onnx.ModelProto, path: Path) -> Path:
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def model_of(*tensors: TensorProto, nodes: tuple[onnx.NodeProto, ...] = ()) -> onnx.ModelProto:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, None])
+    graph = helper.make_graph(list(nodes), "net", [value], [value], initializer=list(tensors))
+    return helper.make_model(graph, producer_name="tests", opset_imports=[helper.make_opsetid("", 17)])
+
+
+# --- what comes with the package -----------------------------------------------------------------
+
+
+def test_the_package_has_its_models() -> None:
+    assert len(MODELS) >= 149
+    assert len(OTHERS) >= 300
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_it_agrees_with_the_package(path: Path) -> None:
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.problems == ()
+    assert_as_onnx(path, checkpoint)
+
+
+def test_a_tensor_alone_is_no_model() -> None:
+    for path in OTHERS:
+        with pytest.raises(CheckpointError, match="is not a checkpoint"):
+            read_checkpoint(str(path))
+
+
+def test_the_types_are_those_of_the_package() -> None:
+    named = dict(TensorProto.DataType.items())
+    assert set(DTYPES) == set(named.values())
+    for kind in set(named.values()) - {TensorProto.UNDEFINED}:
+        assert DTYPES[kind] == dtype_of(kind)
+
+
+# --- what its helpers make -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "typed"])
+@pytest.mark.parametrize("kind", sorted(set(DTYPES) - {0, TensorProto.STRING}), ids=DTYPES.get)
+def test_each_type_in_both_forms(tmp_path: Path, kind: int, raw: bool) -> None:
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind))
+    values = np.array([0, 1, 1, 0, 1, 1, 0], np.float32).astype(dtype)
+    in_raw = numpy_helper.from_array(values, "w")
+    numbers = values if values.dtype.kind == "c" else values.astype(np.float32)
+    tensor = in_raw if raw else helper.make_tensor("w", kind, [7], numbers.tolist())
+    path = save(model_of(tensor), tmp_path / "a.onnx")
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.problems == ()
+    assert_as_onnx(path, checkpoint)
+    assert checkpoint.tensors[0].bytes == len(in_raw.raw_data)
+
+
+def test_strings_take_what_their_bytes_take(tmp_path: Path) -> None:
+    tensor = TensorProto(name="w", data_type=8, dims=[3], string_data=[b"a", b"", b"three"])
+    (found,) = read_checkpoint(str(save(model_of(tensor), tmp_path / "a.onnx"))).tensors
+    assert (found.dtype, found.shape, found.bytes, found.position) == ("STRING", (3,), 6, None)
+
+
+def test_inputs_that_hold_a_value_are_no_inputs(tmp_path: Path) -> None:
+    model = model_of(numpy_helper.from_array(np.zeros(3, np.float32), "w"))
+    model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [3]))
+    graph = read_checkpoint(str(save(model, tmp_path / "a.onnx"))).graph
+    assert graph is not None
+    assert graph.inputs == (GraphTensor(name="x", dtype="float32", shape=("batch", 3, "?")),)
+
+
+def test_values_that_are_no_tensors(tmp_path: Path) -> None:
+    tensor = helper.make_tensor_type_proto(TensorProto.FLOAT, [1])
+    model = model_of()
+    types = {
+        "s": helper.make_sequence_type_proto(tensor),
+        "m": helper.make_map_type_proto(TensorProto.INT64, tensor),
+        "o": helper.make_optional_type_proto(helper.make_sequence_type_proto(tensor)),
+        "p": helper.make_sparse_tensor_type_proto(TensorProto.FLOAT, [4, 5]),
+        "u": helper.make_tensor_type_proto(TensorProto.STRING, None),
+    }
+    for name, kind in types.items():
+        model.graph.output.append(helper.make_value_info(name, kind))
+    path = save(model, tmp_path / "a.onnx")
+    graph = read_checkpoint(str(path)).graph
+    assert graph is not None
+    assert [(each.name, each.dtype, each.shape) for each in graph.outputs[1:]] == [
+        ("s", "sequence(float32)", ("...",)),
+        ("m", "map(int64, float32)", ("...",)),
+        ("o", "optional(sequence(float32))", ("...",)),
+        ("p", "sparse float32", (4, 5)),
+        ("u", "STRING", ("...",)),
+    ]
+
+
+def test_graphs_within_nodes(tmp_path: Path) -> None:
+    def branch(name: str) -> onnx.GraphProto:
+        value = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])
+        weight = numpy_helper.from_array(np.ones(2, np.float32), "w")
+        node = helper.make_node("Relu", ["w"], ["y"])
+        return helper.make_graph([node], name, [], [value], initializer=[weight])
+
+    inner = helper.make_node(
+        "If", ["c"], ["y"], name="choice", then_branch=branch("t"), else_branch=branch("e")
+    )
+    outer = helper.make_node("Loop", ["n"], ["z"], body=branch("b"))
+    path = save(model_of(nodes=(inner, outer)), tmp_path / "a.onnx")
+    checkpoint = read_checkpoint(str(path))
+    assert sorted(each.name for each in checkpoint.tensors) == [
+        "Loop_1.body.w",
+        "choice.else_branch.w",
+        "choice.then_branch.w",
+    ]
+    assert {each.key for each in checkpoint.tensors} == {"w"}
+    assert checkpoint.problems == ()
+    assert checkpoint.graph is not None
+    assert {each.name: each.uses for each in checkpoint.graph.operators} == {
+        "Relu": 3,
+        "If": 1,
+        "Loop": 1,
+    }
+
+
+def test_sparse_functions_constants_metadata(tmp_path: Path) -> None:
+    values = numpy_helper.from_array(np.ones(3, np.float32), "sparse")
+    indices = numpy_helper.from_array(np.array([1, 5, 7], np.int64))
+    constant = numpy_helper.from_array(np.ones((2, 2), np.float32))
+    model = model_of(nodes=(
+        helper.make_node("Constant", [], ["k"], value=constant),
+        helper.make_node("Twice", ["x"], ["y"], domain="mine"),
+    ))  # fmt: skip
+    model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [3, 4]))
+    add = helper.make_node("Add", ["a", "a"], ["b"])
+    model.functions.append(
+        helper.make_function("mine", "Twice", ["a"], ["b"], [add], [helper.make_opsetid("", 17)])
+    )
+    helper.set_model_props(model, {"author": "someone"})
+    checkpoint = read_checkpoint(str(save(model, tmp_path / "a.onnx")))
+    (found,) = checkpoint.tensors
+    assert (found.name, found.layout, found.shape, found.bytes) == ("sparse", "sparse_coo", (3, 4), 36)
+    told = {each.name: each.text for each in checkpoint.metadata}
+    assert told["functions.mine.Twice"] == "Add 1"
+    assert told["constants"] == "1 with 16 bytes, not listed"
+    assert told["metadata_props.author"] == "someone"
+    assert checkpoint.graph is not None
+    assert [each.name for each in checkpoint.graph.operators] == ["Constant", "mine.Twice"]
+
+
+def test_the_order_of_fields_does_not_matter(tmp_path: Path) -> None:
+    tensor = numpy_helper.from_array(np.arange(6, dtype=np.float32), "w")
+    model = model_of(tensor)
+    whole = onnx.ModelProto(graph=model.graph).SerializeToString()
+    del model.graph.node[:]
+    model.ClearField("graph")
+    path = tmp_path / "a.onnx"
+    path.write_bytes(whole + model.SerializeToString())
+    checkpoint = read_checkpoint(str(path))
+    assert_as_onnx(path, checkpoint)
+
+
+def test_what_is_wrong_with_one_tensor_is_a_problem(tmp_path: Path) -> None:
+    good = numpy_helper.from_array(np.zeros(3, np.float32), "good")
+    short = TensorProto(name="short", dims=[4], data_type=1, raw_data=b"123")
+    empty = TensorProto(name="empty", dims=[4], data_type=1)
+    typed = TensorProto(name="typed", dims=[100], data_type=7, int64_data=[1, 2])
+    other = TensorProto(name="other", dims=[2], data_type=99)
+    path = save(model_of(good, short, empty, typed, other, good), tmp_path / "a.onnx")
+    checkpoint = read_checkpoint(str(path))
+    assert [each.file for each in checkpoint.tensors] == [0, None, None, None, None, 0]
+    assert checkpoint.problems == (
+        "short should have 16 bytes and has 3",
+        "empty should have 16 bytes and has 0",
+        "typed should have 100 numbers, which do not fit 2 bytes",
+        "other has elements of the type ONNX type 99, which is not known, and no raw bytes",
+        "good stands in it twice",
+    )
+
+
+# --- external data -------------------------------------------------------------------------------
+
+
+def external(path: Path, location: str) -> Path:
+    """A model whose tensor says that it is in another file."""
+    tensor = numpy_helper.from_array(np.arange(4, dtype=np.float32), "w")
+    onnx.external_data_helper.set_external_data(tensor, location, offset=8, length=16)
+    tensor.ClearField("raw_data")
+    return save(model_of(tensor), path)
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "sub/weights.bin"])
+def test_external_data_in_the_folder_is_found(tmp_path: Path, location: str) -> None:
+    place = tmp_path / location
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"12345678" + np.arange(4, dtype=np.float32).tobytes())
+    checkpoint = read_checkpoint(str(external(tmp_path / "a.onnx", location)))
+    assert checkpoint.problems == ()
+    assert [each.path for each in checkpoint.files] == [str(tmp_path / "a.onnx"), str(place)]
+    assert [(each.file, each.position, each.bytes) for each in checkpoint.tensors] == [(1, 8, 16)]
+
+
+def test_what_the_package_saves_beside_is_found(tmp_path: Path) -> None:
+    tensors = [numpy_helper.from_array(np.full(300, k, np.float32), f"w{k}") for k in range(3)]
+    path = tmp_path / "a.onnx"
+    onnx.save_model(
+        model_of(*tensors), str(path), save_as_external_data=True, location="all", size_threshold=0
+    )
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.problems == ()
+    raw = (tmp_path / "all").read_bytes()
+    for number, found in enumerate(checkpoint.tensors):
+        assert found.position is not None
+        piece = raw[found.position : found.position + found.bytes]
+        assert piece == np.full(300, number, np.float32).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("location", "wrong"),
+    [
+        ("gone.bin", "cannot be read (No such file or directory)"),
+        ("../outside.bin", "is not in the folder of the model: nothing was read from there"),
+        ("/etc/passwd", "is not in the folder of the model: nothing was read from there"),
+        ("link.bin", "is not in the folder of the model: nothing was read from there"),
+        ("", "is not in the folder of the model: nothing was read from there"),
+        ("fifo", "cannot be read (fifo is not a regular file)"),
+        (".", "is not in the folder of the model: nothing was read from there"),
+    ],
+)
+def test_external_data_elsewhere_is_not_touched(tmp_path: Path, location: str, wrong: str) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (tmp_path / "outside.bin").write_bytes(bytes(100))
+    (folder / "link.bin").symlink_to(tmp_path / "outside.bin")
+    os.mkfifo(folder / "fifo")
+    checkpoint = read_checkpoint(str(external(folder / "a.onnx", location)))
+    assert checkpoint.problems == (f"the external data {location!r} {wrong}; it should hold w",)
+    assert [(each.file, each.position) for each in checkpoint.tensors] == [(None, None)]
+    assert len(checkpoint.files) == 1
+
+
+def test_external_data_that_is_too_short_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(bytes(20))
+    checkpoint = read_checkpoint(str(external(tmp_path / "a.onnx", "weights.bin")))
+    assert checkpoint.problems == ("w goes on behind the end of 'weights.bin'",)
+
+
+# --- what is no model ----------------------------------------------------------------------------
+
+
+def has_graph(raw: bytes) -> bool:
+    try:
+        return onnx.load_model_from_string(raw).HasField("graph")
+    except DecodeError:
+        return False
+
+
+@pytest.mark.parametrize("path", [each for each in MODELS if each.stat().st_size < 2000][:12], ids=str)
+def test_a_cut_model_is_an_error(tmp_path: Path, path: Path) -> None:
+    raw = path.read_bytes()
+    cut = tmp_path / "cut.onnx"
+    for length in range(len(raw)):
+        cut.write_bytes(raw[:length])
+        if has_graph(cut.read_bytes()):
+            # Cut between two fields, it is a model without what follows; so the package sees it.
+            assert read_checkpoint(str(cut)).graph is not None
+            continue
+        with pytest.raises(CheckpointError, match=r"is not whole|is not a checkpoint"):
+            read_checkpoint(str(cut))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x08\x07",
+        b"\x08\x07\x12\x05tests",
+        b":) hello, this is a text\n",
+        b"BEGIN of a text that protobuf might take for a field\n",
+        bytes(range(8, 256)),
+        # TensorFlow's SavedModel starts with the same two fields.
+        b"\x08\x01\x12\x06\x0a\x04\x0a\x02v1",
+        # Numbers of fields that no version of ONNX has.
+        b"\x08\x07:\x02\x12\x00\xc2\x3e\x01x",
+    ],
+)
+def test_what_is_no_model_is_not_taken_for_one(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(raw)
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+        read_checkpoint(str(path))
