@@ -88,6 +88,9 @@ class StoredTensor:
     layout: str = "strided"
     """torch's name of how the elements lie, or `quantized`."""
 
+    byte_order: OneOf["little", "big"] = "little"
+    """Of each element in the file."""
+
     @property
     def key(self) -> str:
         """Its name in the dictionary that holds it."""
@@ -155,7 +158,8 @@ class GraphTensor:
     name: str
     dtype: str
     shape: tuple[int | str, ...]
-    """Sizes; a name where the file leaves a size open, `?` where it gives it no name."""
+    """Sizes; a name where the file leaves a size open, `?` where it gives it no name; only `...` where
+    it does not tell how many there are, or where this is no single tensor."""
 
 
 @record
