@@ -239,7 +239,7 @@ def _find_directory(source: Source) -> tuple[int, int, int]:
     if count > _MOST_MEMBERS or size > _MOST_MEMBERS * 256:
         raise CheckpointError(
             f"cannot read {source.name}",
-            cause=f"it has {count:,} members in a directory of {size:,} bytes; {_MOST_MEMBERS:,} are read",
+            cause=f"it has {count:,} members in {size:,} bytes; {_MOST_MEMBERS:,} is the most",
         )
     return count, start, size
 
