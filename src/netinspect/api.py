@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.stored import names_checkpoint, read_checkpoint
+from netinspect.stored import names_checkpoint, read_checkpoint, refuse_for_checkpoint
 from netinspect.view import View
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ def summary(
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.contents import tell_contents
 
+        refuse_for_checkpoint("--ops", ops, "there are no functions in a checkpoint")
         found = read_checkpoint(subject)
         return View(
             tell_contents(found, depth=depth, include=include, exclude=exclude, sort=sort, top=top)
@@ -216,6 +217,7 @@ def params(
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tensors import list_tensors
 
+        refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
         return View(
             list_tensors(read_checkpoint(subject), include=include, exclude=exclude, sort=sort, top=top)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TypeGuard
 
+from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 
 
@@ -41,3 +42,13 @@ def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
     from netinspect.sources.target import parse_target
 
     return parse_target(os.fspath(subject), check=False).kind == "checkpoint"
+
+
+def refuse_for_checkpoint(option: str, given: object, why: str) -> None:
+    """Refuse an option that says nothing of a checkpoint.
+
+    Raises:
+        UsageError: It was given.
+    """
+    if given:
+        raise UsageError(f"{option} is for models: {why}", hint="leave it out, or name the model itself")

@@ -117,6 +117,16 @@ def test_options_for_models_are_refused(cli: Callable[..., Outcome], option: str
     assert not Path("x.json").exists()
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("command", "option"), [("params", "--values"), ("summary", "--ops")])
+def test_what_a_checkpoint_cannot_show_is_refused(
+    cli: Callable[..., Outcome], command: str, option: str
+) -> None:
+    outcome = cli(command, "llama.safetensors", option)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error[usage]: {option} is for models")
+
+
 def test_settings_of_a_project_do_not_stand_in_the_way(
     cli: Callable[..., Outcome], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
