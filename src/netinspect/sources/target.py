@@ -24,6 +24,9 @@ _GRAMMAR = (
     "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
     "(timm:resnet50), a saved trace or a checkpoint"
 )
+_LOOKED_AT = 2000
+"""Files of a folder among which one of nearly the same name is looked for."""
+
 _INDEX = ".index.json"
 """What the name of an index of shards ends in."""
 
@@ -144,6 +147,18 @@ def _nearest_file(path: Path) -> str | None:
     return closest(path.stem, sample_names())
 
 
+def _neighbour(path: Path) -> str | None:
+    """Name a file or folder beside it that was perhaps meant."""
+    try:
+        beside = sorted(path.parent.iterdir())[:_LOOKED_AT]
+    except (OSError, ValueError):
+        return None
+    # Suffixes are alike, so stems decide.
+    names = {each.stem: each.name for each in beside}
+    near = [repr(str(path.parent / names[stem])) for stem in nearest(path.stem, names)]
+    return f"did you mean {' or '.join(near)}?" if near else None
+
+
 def _other_file(text: str, path: Path) -> Target:
     """Tell a saved trace from a checkpoint by the first bytes, never by the suffix.
 
@@ -174,8 +189,10 @@ def _unknown(text: str) -> LoadError:
     if Path(f"{text}.py").is_file():
         return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
     if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
-        return LoadError(f"there is no file {text}", hint=_GRAMMAR)
+        return LoadError(f"there is no file {text}", hint=_neighbour(Path(text)) or _GRAMMAR)
     return LoadError(
         f"there is no sample {text!r}",
-        hint=closest(text, sample_names()) or f"the samples are: {', '.join(sample_names())}",
+        hint=closest(text, sample_names())
+        or _neighbour(Path(text))
+        or f"the samples are: {', '.join(sample_names())}",
     )
