@@ -26,13 +26,15 @@ ALLOWED = {
         "files",
         "render",
         "sources",
+        "stored",
         "tracking",
         *BASE,
     },
-    "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", *BASE},
+    "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
+    "stored": {"sources", "checkpoints", *BASE},
     "estimates": {"api", "view", "analyze", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
-    "loading": {"kept", "look", "render", "sources", "inputs", "observe", *BASE},
+    "loading": {"kept", "look", "render", "sources", "inputs", "observe", "stored", *BASE},
     # The search for inputs tells how long it may take: a look that ran out of time is not kept.
     "kept": {"look", "inputs", "sources", *BASE},
     "view": {"render", *BASE},
@@ -54,12 +56,12 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", "estimates", "view", *BASE},
+    "__init__": {"api", "estimates", "stored", "view", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {"observe", "inputs", "sources", "look", "rerun", "tracking", "api", "estimates"},
+    "torch": {"observe", "inputs", "sources", "look", "rerun", "tracking", "api", "estimates", "stored"},
     "numpy": {"observe", "inputs", "checkpoints"},
     "huggingface_hub": {"checkpoints"},
     "safetensors": {"inputs"},

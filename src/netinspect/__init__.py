@@ -26,13 +26,16 @@ if TYPE_CHECKING:
     from netinspect.api import summary as summary
     from netinspect.api import trace as trace
     from netinspect.api import tree as tree
+    from netinspect.errors import CheckpointError as CheckpointError
     from netinspect.errors import ForwardError as ForwardError
     from netinspect.errors import LoadError as LoadError
     from netinspect.errors import NetinspectError as NetinspectError
     from netinspect.errors import SavedTraceError as SavedTraceError
     from netinspect.errors import UsageError as UsageError
     from netinspect.estimates import memory as memory
+    from netinspect.records.checkpoint import Checkpoint as Checkpoint
     from netinspect.records.trace import Trace as Trace
+    from netinspect.stored import read_checkpoint as read_checkpoint
     from netinspect.view import View as View
 
 _HOMES = {
@@ -41,10 +44,13 @@ _HOMES = {
         "summary", "trace", "tree",
     ),
     "netinspect.errors": (
-        "ForwardError", "LoadError", "NetinspectError", "SavedTraceError", "UsageError",
+        "CheckpointError", "ForwardError", "LoadError", "NetinspectError", "SavedTraceError",
+        "UsageError",
     ),
     "netinspect.estimates": ("memory",),
+    "netinspect.records.checkpoint": ("Checkpoint",),
     "netinspect.records.trace": ("Trace",),
+    "netinspect.stored": ("read_checkpoint",),
     "netinspect.view": ("View",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

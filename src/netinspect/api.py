@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.stored import names_checkpoint, read_checkpoint, refuse_for_checkpoint
 from netinspect.view import View
 
 if TYPE_CHECKING:
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 
     from netinspect.kept.looks import LookCache
     from netinspect.records.reports.cache import Cache
+    from netinspect.records.reports.contents import Contents
     from netinspect.records.reports.cost import CostReport
     from netinspect.records.reports.internals import Internals
+    from netinspect.records.reports.names import NameTree
     from netinspect.records.reports.params import Parameters
     from netinspect.records.reports.samples import Samples
     from netinspect.records.reports.source import Source
     from netinspect.records.reports.steps import Steps
     from netinspect.records.reports.summary import Summary
+    from netinspect.records.reports.tensors import StoredTensors
     from netinspect.records.reports.tree import Tree
     from netinspect.records.trace import Trace
 
@@ -141,7 +146,7 @@ def save(trace: Trace, file: str | os.PathLike[str]) -> None:
 
 
 def summary(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *args: Any,
     depth: int | None = None,
     ops: bool = False,
@@ -149,19 +154,28 @@ def summary(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> View[Summary]:
-    """Show the module tree as a table, with totals.
+) -> View[Summary | Contents]:
+    """Show the module tree as a table, with totals; or what a checkpoint is and holds.
 
     Args:
-        subject: What to look at; see `load`.
+        subject: What to look at; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level with rows of its own; None for all.
         ops: Give the functions between the layers rows too.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
-        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`.
+        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`; of a checkpoint
+            `params`, `bytes`, `tensors` or `name`.
         top: Keep only so many rows.
     """
+    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.analyze.stored.contents import tell_contents
+
+        refuse_for_checkpoint("--ops", ops, "there are no functions in a checkpoint")
+        found = read_checkpoint(subject)
+        return View(
+            tell_contents(found, depth=depth, include=include, exclude=exclude, sort=sort, top=top)
+        )
     from netinspect.analyze.summary import summarize
 
     return View(
@@ -178,7 +192,7 @@ def summary(
 
 
 def params(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
     buffers: bool = False,
     stats: bool = False,
@@ -187,19 +201,26 @@ def params(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> View[Parameters]:
-    """Show every named parameter.
+) -> View[Parameters | StoredTensors]:
+    """Show every named parameter, or every tensor of a checkpoint.
 
     Args:
-        subject: What to look at; see `load`. Forward is not run.
-        buffers: Show the buffers too.
+        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
+        buffers: Show the buffers too; a checkpoint shows all it has.
         stats: Show mean, std, min, max, zeros, NaN and Inf of each.
         values: Show the tensors themselves.
         include: Shell patterns of names to keep.
         exclude: Shell patterns of names to leave out.
-        sort: `size`, `bytes` or `name`.
+        sort: `size`, `bytes` or `name`; of a checkpoint also `position`.
         top: Keep only so many rows.
     """
+    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.analyze.stored.tensors import list_tensors
+
+        refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
+        return View(
+            list_tensors(read_checkpoint(subject), include=include, exclude=exclude, sort=sort, top=top)
+        )
     from netinspect.analyze.params import list_parameters
 
     return View(
@@ -283,20 +304,24 @@ def cost(
 
 
 def tree(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     path: str = "",
     *,
     depth: int | None = None,
     full: bool = False,
-) -> View[Tree]:
-    """Show the module tree.
+) -> View[Tree | NameTree]:
+    """Show the module tree, or the one that the names of a checkpoint imply.
 
     Args:
-        subject: What to look at; see `load`. Forward is not run.
+        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
         path: Module at the top.
         depth: Deepest level to show; None for all.
         full: Show alike siblings one by one.
     """
+    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.analyze.stored.tree import grow_name_tree
+
+        return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, full=full))
     from netinspect.analyze.tree import grow_tree
 
     return View(grow_tree(load(subject, run=False), path=path, depth=depth, full=full))

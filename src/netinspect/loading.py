@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netinspect.errors import UsageError
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
     inputs = request.check()
     if isinstance(subject, Trace):
         return subject
+    if isinstance(subject, Checkpoint):
+        raise _no_model(subject.target)
     if not isinstance(subject, (str, os.PathLike)):
         from netinspect.look import look_at_module
 
@@ -88,12 +91,24 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
 
     # Names of a library are checked later: that takes longer than an answer from the cache.
     target = parse_target(os.fspath(subject), online=request.online, check=False)
+    if target.kind == "checkpoint":
+        from netinspect.stored import read_checkpoint
+
+        raise _no_model(read_checkpoint(target.text, online=request.online).target)
     if target.kind == "saved":
         return _read(target, request)
     question = _question(target, request) if cache else None
     if question is None:
         return _look(target, request, inputs)
     return _ask(cache, question, target, request, inputs)
+
+
+def _no_model(target: str) -> UsageError:
+    """The error where a model is needed, and the target turned out to be a checkpoint."""
+    return UsageError(
+        f"{target} is a checkpoint: it holds tensors, and no forward that could be run",
+        hint="name the model itself, such as file.py:Class; summary, params and tree show a checkpoint",
+    )
 
 
 def _ask(

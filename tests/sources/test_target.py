@@ -52,6 +52,12 @@ def test_a_sample_is_found_from_anywhere(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("text", ["sub", "weights.pt"])
+def test_folders_and_other_files_may_be_checkpoints(text: str) -> None:
+    assert parse_target(text).kind == "checkpoint"
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("text", "error", "says", "hint"),
     [
@@ -62,8 +68,6 @@ def test_a_sample_is_found_from_anywhere(folder: Path) -> None:
         ("torch.nn:", UsageError, "ends in a colon", "name of a class"),
         ("a\0b", UsageError, "NUL", "a target is"),
         ("nett.py", LoadError, "no file nett.py", "'net.py'"),
-        ("sub", LoadError, "is a directory", "name a file"),
-        ("weights.pt", LoadError, "neither a Python file nor a saved trace", "--save"),
         ("missing.json", LoadError, "no file missing.json", "a target is"),
         ("lenett", LoadError, "no sample 'lenett'", "'lenet'"),
         ("zzzz", LoadError, "no sample 'zzzz'", "the samples are: alexnet"),

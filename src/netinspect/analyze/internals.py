@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.records.modules import Hook, Module
-from netinspect.records.reports.internals import CallStage, Dictionary, Entry, Internals
+from netinspect.records.reports.internals import CallStage, Dictionary, DictionaryEntry, Internals
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 
@@ -58,14 +58,15 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
     yield Dictionary(
         name="_parameters",
         entries=tuple(
-            Entry(key=name.rpartition(".")[2], text=_parameter(parameters[name]))
+            DictionaryEntry(key=name.rpartition(".")[2], text=_parameter(parameters[name]))
             for name in module.parameters
         ),
     )
     yield Dictionary(
         name="_buffers",
         entries=tuple(
-            Entry(key=name.rpartition(".")[2], text=_buffer(buffers[name])) for name in module.buffers
+            DictionaryEntry(key=name.rpartition(".")[2], text=_buffer(buffers[name]))
+            for name in module.buffers
         ),
     )
     # What is inside a module of two paths is told under the first of them.
@@ -73,19 +74,19 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
     yield Dictionary(
         name="_modules",
         entries=tuple(
-            Entry(key=child.name, text=f"{child.class_name}({child.extra})")
+            DictionaryEntry(key=child.name, text=f"{child.class_name}({child.extra})")
             for child in (structure.modules[path] for path in first.children)
         ),
     )
     if module.empty:
         yield Dictionary(
             name="registered as None",
-            entries=tuple(Entry(key=name, text="None") for name in module.empty),
+            entries=tuple(DictionaryEntry(key=name, text="None") for name in module.empty),
         )
     yield Dictionary(
         name="_non_persistent_buffers_set",
         entries=tuple(
-            Entry(key=entry.name.rpartition(".")[2], text="not in the state_dict")
+            DictionaryEntry(key=entry.name.rpartition(".")[2], text="not in the state_dict")
             for entry in buffers.values()
             if not entry.persistent
         ),
@@ -94,7 +95,7 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
         yield Dictionary(
             name=dictionary,
             entries=tuple(
-                Entry(key=hook.name, text=_place(hook))
+                DictionaryEntry(key=hook.name, text=_place(hook))
                 for hook in module.hooks
                 if hook.dictionary == dictionary or dictionary in hook.flags
             ),

@@ -27,8 +27,14 @@ BITS = {
     "qint8": 8,
     "quint8": 8,
     "qint32": 32,
+    "quint4x2": 4,
+    "quint2x4": 2,
+    "float4_e2m1fn_x2": 8,
+    **{f"{kind}{bits}": 8 for kind in ("int", "uint") for bits in range(1, 8)},
+    **{name: 8 for name in ("bits1x8", "bits2x4", "bits4x2", "bits8")},
+    "bits16": 16,
 }
-"""By torch's names."""
+"""By torch's names; what torch keeps one of in a byte takes 8, however few of them it uses."""
 
 SAFETENSORS = {
     "BOOL": "bool",

@@ -1,146 +1,276 @@
-"""A folder with a model's files, as the hub has them: the weights, whole or in shards, and a config."""
+"""A folder with a model's files, as the hub has them: the weights, whole or in shards, and a config.
+
+The same rules hold for a folder on the disk and for a repository on the hub; see `places`.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
-from netinspect.checkpoints.beside import place_beside
+from netinspect.checkpoints.bounded_json import read_object
+from netinspect.checkpoints.places import Place
 from netinspect.checkpoints.read import join, read_source
-from netinspect.checkpoints.source import LocalSource
-from netinspect.checkpoints.text import some
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry
 
-_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-_WHOLE = ("model.safetensors", "pytorch_model.bin", "adapter_model.safetensors", "adapter_model.bin")
-_ANY_INDEX = re.compile(r".+\.(safetensors|bin)\.index\.json")
-_LARGEST_JSON = 64 << 20
+# In the order in which transformers looks for them, and diffusers and peft behind it.
+_KNOWN = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.safetensors.index.json",
+    "diffusion_pytorch_model.bin",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+)
+_INDEX = re.compile(r".+\.(safetensors|bin)\.index\.json", re.DOTALL)
+_WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz)", re.DOTALL)
+_BESIDE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
+"""What a training leaves beside the weights."""
+
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)", re.DOTALL)
+_LARGEST_CONFIG = 4 << 20
+_MOST_TENSORS = 500_000
+_MOST_SHARDS = 10_000
+_AT_ONCE = 8
 _NAMED = 5
+_MOST_PROBLEMS = 50
 _LONGEST_TEXT = 2000
 
 
-def read_folder(path: str, name: str) -> Checkpoint:
+def read_place(place: Place) -> Checkpoint:
     """Read the weights of a folder, by their index where there is one, and its configuration.
 
     Raises:
         CheckpointError: There are no weights in it, or they are damaged.
         LoadError: It cannot be read.
     """
-    try:
-        inside = sorted(os.listdir(path))
-    except OSError as error:
-        raise LoadError(f"cannot read the folder {name}", cause=error.strerror) from error
-    index = next((each for each in _INDEXES if each in inside), None) or next(
-        (each for each in inside if _ANY_INDEX.fullmatch(each)), None
+    inside = place.names()
+    present = frozenset(inside)
+    known = next((each for each in _KNOWN if each in present), None) or next(
+        (each for each in inside if _INDEX.fullmatch(each)), None
     )
-    whole = next((each for each in _WHOLE if each in inside), None)
-    if whole is not None and index is None:
-        found = join(name, [_read_file(path, whole)])
-    elif index is not None:
-        found = read_index(os.path.join(path, index), name)
+    if known is None:
+        shards = _only_weights(place, inside)
+        found = _read_shards(place, dict.fromkeys(shards), present)
+    elif is_index(known):
+        found = _read_index(place, known, present)
     else:
-        alone = [each for each in inside if each.endswith((".safetensors", ".gguf", ".bin", ".pt"))]
-        if len(alone) != 1:
-            several = f"; there are {', '.join(alone[:_NAMED])}" if alone else ""
-            raise CheckpointError(
-                f"{name} is a folder without a model's weights",
-                cause=f"there is none of {', '.join((*_INDEXES, *_WHOLE))} in it{several}",
-                hint="name one file in it",
-            )
-        found = join(name, [_read_file(path, alone[0])])
-    return replace(found, metadata=(*found.metadata, *_configuration(path, inside)))
+        found = _read_shards(place, {known: None}, present)
+    return _with_configuration(found, place, present)
 
 
-def read_index(path: str, name: str) -> Checkpoint:
-    """Read all shards that an index names.
+def read_index(place: Place, index: str) -> Checkpoint:
+    """Read all shards that an index names, and the configuration beside it.
 
     A shard that is missing or damaged is a problem of the whole, and the others are read.
 
     Raises:
         CheckpointError: The index is damaged, names files elsewhere, or no shard can be read.
+        LoadError: It cannot be read.
     """
-    folder = os.path.dirname(path)
-    index = _read_json(path, name)
-    shard_of = index.get("weight_map")
+    present = frozenset(place.names())
+    return _with_configuration(_read_index(place, index, present), place, present)
+
+
+def is_index(name: str) -> bool:
+    """Whether a file is, by its name, an index of shards."""
+    return _INDEX.fullmatch(name) is not None
+
+
+def part_of_several(name: str) -> str | None:
+    """Return what to tell about a file that is, by its name, one of several shards."""
+    match = _SHARD.fullmatch(name)
+    if match is None or int(match["count"]) < 2:
+        return None
+    number, count = int(match["number"]), int(match["count"])
+    return f"{name} is shard {number} of {count}: the others hold the rest of the model"
+
+
+def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
+    """Find the one file of weights, or the one set of shards, that no index tells of."""
+    sets: dict[str, list[str]] = {}
+    for name in inside:
+        if not _WEIGHTS.fullmatch(name) or _BESIDE.fullmatch(name):
+            continue
+        shard = _SHARD.fullmatch(name)
+        key = name if shard is None else "{stem}-*-of-{count}{suffix}".format(**shard.groupdict())
+        sets.setdefault(key, []).append(name)
+    if len(sets) != 1:
+        several = [names[0] for names in sets.values()]
+        raise CheckpointError(
+            f"{place.name} is a folder with several files of weights"
+            if several
+            else f"{place.name} is a folder without a model's weights",
+            cause=f"there are {_some(several, 20)} in it"
+            if several
+            else f"there is none of {', '.join(_KNOWN)} in it",
+            hint=f"name one of them, such as {place.name.rstrip('/')}/{several[0]}"
+            if several
+            else "name a file of weights",
+        )
+    (there,) = sets.values()
+    shard = _SHARD.fullmatch(there[0])
+    if shard is None:
+        return there
+    stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
+    numbers = range(1, min(int(count), _MOST_SHARDS) + 1)
+    return sorted({*there, *(f"{stem}-{number:05}-of-{count}{suffix}" for number in numbers)})
+
+
+def _read_index(place: Place, index: str, present: frozenset[str]) -> Checkpoint:
+    with place.open(index) as source:
+        shard_of = read_object(source).get("weight_map")
     if not isinstance(shard_of, dict) or not all(isinstance(each, str) for each in shard_of.values()):
         raise CheckpointError(
-            f"{name} has a damaged index", cause="its weight_map is no map of names to files"
+            f"{place.name} has a damaged {index}", cause="its weight_map is no map of names to files"
         )
-    shards = sorted(set(shard_of.values()))
-    for shard in shards:
-        _refuse_elsewhere(folder, shard, name)
+    expected: dict[str, set[str] | None] = {shard: set() for shard in sorted(set(shard_of.values()))}
+    if not expected:
+        raise CheckpointError(f"{place.name} has a damaged {index}", cause="its weight_map is empty")
+    if len(expected) > _MOST_SHARDS:
+        raise CheckpointError(
+            f"{place.name} has a damaged {index}", cause=f"it names {len(expected):,} files"
+        )
+    for shard in expected:
+        _refuse_elsewhere(place, shard, present)
+    for name, shard in shard_of.items():
+        names = expected[shard]
+        assert names is not None
+        names.add(name)
+    return _read_shards(place, expected, present)
+
+
+def _read_shards(
+    place: Place, expected: dict[str, set[str] | None], present: frozenset[str]
+) -> Checkpoint:
+    """Read the files of one model, in their order.
+
+    Args:
+        place: Where they are.
+        expected: By file, the names of the tensors that it should hold; None where nobody tells.
+        present: What is there.
+    """
+    if len(expected) == 1 and None in expected.values():
+        (only,) = expected
+        return replace(_read_file(place, only), target=place.name)
     parts: list[Checkpoint] = []
     problems: list[str] = []
-    for shard in shards:
-        try:
-            part = _read_file(folder, shard)
-        except LoadError as error:
-            names = [key for key, value in shard_of.items() if value == shard]
-            cause = error.cause or error.message
-            problems.append(f"shard {shard}: {cause}; it should hold {some(names)}")
+    homes: dict[str, str] = {}
+    count = 0
+    for (shard, names), part in zip(
+        expected.items(), _read_files(place, expected, present), strict=True
+    ):
+        if isinstance(part, LoadError):
+            lost = f"; it should hold {_some(sorted(names))}" if names else ""
+            problems.append(f"shard {shard}: {part.cause or part.message}{lost}")
             continue
-        held = {tensor.name for tensor in part.tensors}
-        expected = {key for key, value in shard_of.items() if value == shard}
-        if missing := sorted(expected - held):
-            problems.append(f"shard {shard} lacks {some(missing)}, which the index says it holds")
-        if extra := sorted(held - expected):
-            problems.append(f"shard {shard} holds {some(extra)}, which the index does not give it")
+        if parts and part.format != parts[0].format:
+            problems.append(f"shard {shard} is {part.format}, and the others are {parts[0].format}")
+            continue
+        count += len(part.tensors)
+        if count > _MOST_TENSORS:
+            raise CheckpointError(
+                f"{place.name} holds more than {_MOST_TENSORS:,} tensors", hint="name one shard"
+            )
+        problems += _differences(shard, part, names, homes)
         parts.append(part)
     if not parts:
-        raise CheckpointError(
-            f"no shard of {name} can be read", cause=problems[0] if problems else "the index names none"
-        )
-    joined = join(name, parts)
+        raise CheckpointError(f"no shard of {place.name} can be read", cause=problems[0])
+    if len(problems) > _MOST_PROBLEMS:
+        more = len(problems) - _MOST_PROBLEMS
+        problems[_MOST_PROBLEMS:] = [f"there are {more:,} more problems with its shards"]
+    joined = join(place.name, parts)
     return replace(joined, problems=(*problems, *joined.problems))
 
 
-def _read_file(folder: str, name: str) -> Checkpoint:
-    with LocalSource(os.path.join(folder, name), name) as source:
-        checkpoint = read_source(source)
-        source.check_unchanged()
-    return checkpoint
+def _differences(
+    shard: str, part: Checkpoint, names: set[str] | None, homes: dict[str, str]
+) -> Iterator[str]:
+    """Tell where a shard and the index do not agree, or two shards hold one name; notes its names."""
+    held = {tensor.name for tensor in part.tensors}
+    if names is not None:
+        if missing := names - held:
+            yield f"shard {shard} lacks {_some(sorted(missing))}, which the index says it holds"
+        if extra := held - names:
+            yield f"shard {shard} holds {_some(sorted(extra))}, which the index does not give it"
+    if twice := sorted(held & homes.keys()):
+        yield f"shard {shard} holds {_some(twice)}, which {homes[twice[0]]} holds too"
+    homes.update(dict.fromkeys(held, shard))
 
 
-def _refuse_elsewhere(folder: str, shard: str, name: str) -> None:
+def _read_files(
+    place: Place, names: Iterable[str], present: frozenset[str]
+) -> Iterator[Checkpoint | LoadError]:
+    """Read each file, in their order; from afar several at once."""
+
+    def read(name: str) -> Checkpoint | LoadError:
+        if name not in present:
+            return LoadError(f"{name} is not there", cause="it is not there")
+        try:
+            return _read_file(place, name)
+        except CheckpointError as error:
+            return error
+        except LoadError as error:
+            if place.remote:  # What one file meets on the way, such as a limit, all others meet too.
+                raise
+            return error
+
+    if not place.remote:
+        yield from map(read, names)
+        return
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        try:
+            yield from pool.map(read, names)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _read_file(place: Place, name: str) -> Checkpoint:
+    with place.open(name) as source:
+        return read_source(source)
+
+
+def _refuse_elsewhere(place: Place, shard: str, present: frozenset[str]) -> None:
     """An index may name files beside it and nothing else."""
-    if "/" in shard or shard == "." or place_beside(folder, shard) is None:
+    plain = shard not in ("", ".", "..") and not any(each in shard for each in ("/", "\\", "\0"))
+    if not plain or (shard in present and not place.holds(shard)):
         raise CheckpointError(
-            f"{name} has an index that names a file elsewhere",
-            cause=f"{shard!r} is not the plain name of a file beside it",
+            f"{place.name} has an index that names a file elsewhere",
+            cause=f"{shard!r} is a link to a file elsewhere"
+            if plain
+            else f"{shard!r} is not the plain name of a file beside it",
             hint="nothing was read from there",
         )
 
 
-def _read_json(path: str, name: str) -> dict[str, Any]:
-    with LocalSource(path, os.path.basename(path)) as source:
-        if source.size > _LARGEST_JSON:
-            raise CheckpointError(f"{source.name} of {name} is larger than 64 MiB")
-        raw = source.read(0, source.size)
+def _with_configuration(found: Checkpoint, place: Place, present: frozenset[str]) -> Checkpoint:
+    """Add the top level of `config.json`, told as it stands; nothing is concluded from it."""
+    if "config.json" not in present:
+        return found
     try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{name} has a damaged {os.path.basename(path)}", cause=f"it is not valid JSON: {error}"
-        ) from None
-    if not isinstance(data, dict):
-        raise CheckpointError(f"{name} has a damaged {os.path.basename(path)}")
-    return data
+        with place.open("config.json") as source:
+            data = read_object(source, largest=_LARGEST_CONFIG)
+        entries = tuple(
+            Entry(
+                name=f"config.{key}", type=type(value).__name__, text=json.dumps(value)[:_LONGEST_TEXT]
+            )
+            for key, value in data.items()
+        )
+    except RecursionError:
+        return replace(found, warnings=(*found.warnings, "config.json is nested too deeply"))
+    except LoadError as error:
+        warning = error.message + (f": {error.cause}" if error.cause else "")
+        return replace(found, warnings=(*found.warnings, warning))
+    return replace(found, metadata=(*found.metadata, *entries))
 
 
-def _configuration(folder: str, inside: Iterable[str]) -> tuple[Entry, ...]:
-    """The top level of `config.json`, told as it stands; nothing is concluded from it."""
-    if "config.json" not in inside:
-        return ()
-    try:
-        data = _read_json(os.path.join(folder, "config.json"), folder)
-    except LoadError:
-        return ()
-    return tuple(
-        Entry(name=f"config.{key}", type=type(value).__name__, text=json.dumps(value)[:_LONGEST_TEXT])
-        for key, value in data.items()
-    )
+def _some(names: list[str], named: int = _NAMED) -> str:
+    more = len(names) - named
+    return ", ".join(names[:named]) + (f" and {more:,} more" if more > 0 else "")

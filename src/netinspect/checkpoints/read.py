@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
+from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.recognize import Container, recognize
-from netinspect.checkpoints.source import LocalSource, Source
+from netinspect.checkpoints.source import Source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
 
@@ -39,15 +40,18 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         LoadError: It cannot be read.
     """
     name = path if name is None else name
-    with _without_collector():
-        if os.path.isdir(path):
-            from netinspect.checkpoints.folder import read_folder
+    from netinspect.checkpoints.folder import is_index, part_of_several, read_index, read_place
 
-            return read_folder(path, name)
-        with LocalSource(path, name) as source:
+    beside, base = os.path.split(path)
+    with without_collector():
+        if os.path.isdir(path):
+            return read_place(Folder(path, name))
+        if is_index(base):
+            return read_index(Folder(beside or os.curdir, name), base)
+        with open_file(path, name) as source:
             checkpoint = read_source(source)
-            source.check_unchanged()
-            return checkpoint
+    warning = part_of_several(base)
+    return replace(checkpoint, warnings=(*checkpoint.warnings, warning)) if warning else checkpoint
 
 
 def read_source(source: Source) -> Checkpoint:
@@ -62,6 +66,7 @@ def read_source(source: Source) -> Checkpoint:
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
             cause="it is empty" if not source.size else f"it starts like none of {KNOWN}",
+            hint="a model is named by its .py file; a saved trace is what --save FILE wrote",
         )
     module, function = _READERS[found]
     reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))
@@ -103,7 +108,7 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Hold Python's collector of cycles: it walks 100,000 new records again and again, for nothing."""
     was_on = gc.isenabled()
     gc.disable()

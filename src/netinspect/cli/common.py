@@ -6,22 +6,28 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
+
+import typer
 
 from netinspect import api
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
-from netinspect.errors import ForwardError
+from netinspect.errors import ForwardError, UsageError
+from netinspect.exits import ExitCode
 from netinspect.files import write_whole
 
 if TYPE_CHECKING:
+    from netinspect.records.checkpoint import Checkpoint
     from netinspect.records.reports.registry import Report
     from netinspect.records.trace import Trace
     from netinspect.view import View
 
 DEFAULT_TARGET = "lenet"
+_FOR_CHECKPOINTS = ("online", "cache")
+"""The options of a model that go with a checkpoint too."""
 
 
 def look(
@@ -61,10 +67,7 @@ def look(
     settings = SETTINGS.get()
     inputs = model.input or []
     if target is None:
-        target = _project_target(settings) or DEFAULT_TARGET
-        if not output.quiet:
-            origin = f"set in {settings.file}" if settings.target else "the default"
-            say(f"no target given: {target} ({origin})")
+        target = _default_target(output)
     elif settings.target not in (None, target) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
@@ -117,6 +120,56 @@ def look(
         if not output.quiet:
             say(f"saved to {model.save}")
     return trace
+
+
+def look_or_read(
+    target: str | None,
+    model: ModelOptions,
+    output: OutputOptions,
+    *,
+    run: bool = True,
+    values: bool = False,
+    stats: bool = False,
+    symbolic: Sequence[str] | None = None,
+) -> Trace | Checkpoint:
+    """Load the target, or read it where it is a checkpoint; see `look`.
+
+    Raises:
+        UsageError: It is a checkpoint, and an option was typed that is for models.
+    """
+    from netinspect.stored import names_checkpoint, read_checkpoint
+
+    if target is None:
+        target = _default_target(output)
+    if not names_checkpoint(target):
+        return look(target, model, output, run=run, values=values, stats=stats, symbolic=symbolic)
+    style_for(output)
+    started = time.perf_counter()
+    checkpoint = read_checkpoint(target, online=model.online)
+    for_models = [
+        field.name
+        for field in fields(model)
+        if field.name in model.typed and field.name not in _FOR_CHECKPOINTS
+    ]
+    if for_models or symbolic:
+        option = (for_models or ["symbolic"])[0].replace("_", "-")
+        raise UsageError(
+            f"--{option} is for models; {target} is a checkpoint, with nothing to build or to run",
+            hint="leave it out, or name the model itself",
+        )
+    if output.verbose and not output.quiet:
+        seconds = time.perf_counter() - started
+        say(f"read {target} in {seconds:.2f} s: {checkpoint.format}; nothing in it was executed")
+    return checkpoint
+
+
+def _default_target(output: OutputOptions) -> str:
+    settings = SETTINGS.get()
+    target = _project_target(settings) or DEFAULT_TARGET
+    if not output.quiet:
+        origin = f"set in {settings.file}" if settings.target else "the default"
+        say(f"no target given: {target} ({origin})")
+    return target
 
 
 def explain_inputs(trace: Trace) -> Iterator[str]:
@@ -183,10 +236,12 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     else:
         write_out(text)
     subject = getattr(view.record, "subject", None)
-    if subject is not None and subject.failure is not None:
+    if getattr(subject, "problems", ()):
+        raise typer.Exit(ExitCode.FINDINGS)
+    if failure := getattr(subject, "failure", None):
         from netinspect.render.failure import forward_error
 
-        raise forward_error(subject.failure)
+        raise forward_error(failure)
 
 
 def depth_or_all(depth: int | None) -> int | None:

@@ -9,13 +9,19 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
+_FILES = (
+    *(".py", ".json", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pt2"),
+    *(".gguf", ".onnx", ".npz", ".npy"),
+)
+"""What the files that can be targets are mostly called; which they are is told by their content."""
+
 _BEFORE: ContextVar[str] = ContextVar("before", default="")
 """What stands before the colon of `file.py:Class` or `timm:name`, where the shell asks only for what is
 behind it."""
 
 
 def complete_target(incomplete: str) -> list[str]:
-    """Complete samples, Python files, saved traces; classes after `file.py:`, models after `timm:`."""
+    """Complete samples and files; classes after `file.py:`, models after `timm:`."""
     from netinspect.sources.libraries.names import LIBRARIES
     from netinspect.sources.samples import sample_names
 
@@ -40,14 +46,14 @@ def complete_target(incomplete: str) -> list[str]:
         if entry.name.startswith(start) and not entry.name.startswith("."):
             if entry.is_dir():
                 found.append(f"{prefix}{entry.name}/")
-            elif entry.suffix in (".py", ".json"):
+            elif entry.suffix in _FILES:
                 found.append(f"{prefix}{entry.name}")
     return found
 
 
 def complete_pattern(incomplete: str) -> list[str]:
     """Complete what `models` lists: samples, libraries and their models."""
-    return [each for each in complete_target(incomplete) if not each.endswith((".py", ".json", "/"))]
+    return [each for each in complete_target(incomplete) if not each.endswith((*_FILES, "/"))]
 
 
 def _library_names(library: str) -> Sequence[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import look, show
+from netinspect.cli.common import look_or_read, show
 from netinspect.cli.options import (
     ColumnsOption,
     ExcludeOption,
@@ -36,14 +36,16 @@ def command(
     ] = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    sort: Annotated[str | None, typer.Option(metavar="KEY", help="size, bytes or name.")] = None,
+    sort: Annotated[
+        str | None, typer.Option(metavar="KEY", help="size, bytes, name or position.")
+    ] = None,
     top: TopOption = None,
     columns: ColumnsOption = None,
 ) -> None:
-    """List every named parameter; forward is not run."""
-    trace = look(target, model, output, run=False, values=values, stats=stats)
+    """List every parameter, or every tensor of a checkpoint."""
+    subject = look_or_read(target, model, output, run=False, values=values, stats=stats)
     view = api.params(
-        trace,
+        subject,
         buffers=buffers,
         stats=stats,
         values=values,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.common import depth_or_all, look_or_read, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -37,16 +37,16 @@ def command(
     exclude: ExcludeOption = None,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="params, branch, bytes, macs, calls, output or name."),
+        typer.Option(metavar="KEY", help="params, branch, bytes, macs, calls, output, name; tensors."),
     ] = None,
     top: TopOption = None,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
-    """Show the layers as a table: output shapes, parameters, totals."""
-    trace = look(target, model, output, symbolic=symbolic)
+    """Show layers, shapes and totals, or what a checkpoint holds."""
+    subject = look_or_read(target, model, output, symbolic=symbolic)
     view = api.summary(
-        trace,
+        subject,
         depth=depth_or_all(depth),
         ops=ops,
         include=include or (),

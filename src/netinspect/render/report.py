@@ -26,6 +26,9 @@ _VIEWS = {
     "memory": "netinspect.render.views.memory",
     "models": "netinspect.render.views.models",
     "cache": "netinspect.render.views.cache",
+    "tensors": "netinspect.render.views.tensors",
+    "contents": "netinspect.render.views.contents",
+    "names": "netinspect.render.views.names",
 }
 
 _OF_FORWARD = ("summary", "trace", "cost", "source")

@@ -1,7 +1,7 @@
 """The grammar of targets; read without torch, and without running anything.
 
 `lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `timm:resnet50` (of a library),
-`trace.json` (a saved trace).
+`trace.json` (a saved trace), `model.safetensors` or a folder (a checkpoint).
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
 _DOTTED = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*):(?P<name>.*)", re.DOTALL)
 _GRAMMAR = (
     "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
-    "(timm:resnet50) or a saved trace"
+    "(timm:resnet50), a saved trace or a checkpoint"
 )
+_LOOKED_AT = 2000
+"""Files of a folder among which one of nearly the same name is looked for."""
+
+_INDEX = ".index.json"
+"""What the name of an index of shards ends in."""
 
 
 @record
@@ -33,9 +38,9 @@ class Target:
     text: str
     """As typed."""
 
-    kind: Literal["sample", "file", "dotted", "library", "saved"]
+    kind: Literal["sample", "file", "dotted", "library", "saved", "checkpoint"]
     place: str
-    """Path of the file, or dotted name of the Python module, or the library."""
+    """Path of the file or folder, or dotted name of the Python module, or the library."""
 
     name: str | None
     """What to take from it: a class, factory or instance; None to find the only one.
@@ -77,7 +82,7 @@ def parse_target(text: str, *, online: bool = False, check: bool = True) -> Targ
     except OSError as error:
         raise LoadError(f"cannot look at {text!r}", cause=error.strerror) from error
     if is_folder:
-        raise LoadError(f"{text} is a directory", hint=f"name a file in it; {_GRAMMAR}")
+        return Target(text=text, kind="checkpoint", place=text, name=None)
     if exists:
         return _other_file(text, path)
     if match := _DOTTED.fullmatch(text):
@@ -108,6 +113,11 @@ def parse_live_target(text: str, *, online: bool = False) -> Target:
         LoadError: As for `parse_target`.
     """
     target = parse_target(text, online=online)
+    if target.kind == "checkpoint":
+        raise UsageError(
+            f"{text} is a checkpoint, or none at all: a model is needed here",
+            hint=_GRAMMAR,
+        )
     if target.kind == "saved":
         # It names the target that it was made of, but reading a file shall not run one.
         raise UsageError(
@@ -137,8 +147,23 @@ def _nearest_file(path: Path) -> str | None:
     return closest(path.stem, sample_names())
 
 
+def _neighbour(path: Path) -> str | None:
+    """Name a file or folder beside it that was perhaps meant."""
+    try:
+        beside = sorted(path.parent.iterdir())[:_LOOKED_AT]
+    except (OSError, ValueError):
+        return None
+    # Suffixes are alike, so stems decide.
+    names = {each.stem: each.name for each in beside}
+    near = [repr(str(path.parent / names[stem])) for stem in nearest(path.stem, names)]
+    return f"did you mean {' or '.join(near)}?" if near else None
+
+
 def _other_file(text: str, path: Path) -> Target:
-    """Recognise a file that is no Python file by its first bytes, never by its suffix."""
+    """Tell a saved trace from a checkpoint by the first bytes, never by the suffix.
+
+    Which format a checkpoint has, and whether it is one at all, is seen when it is read.
+    """
     if not path.is_file():
         raise LoadError(f"{text} is not a regular file", hint=_GRAMMAR)
     try:
@@ -146,12 +171,10 @@ def _other_file(text: str, path: Path) -> Target:
             head = file.read(256)
     except OSError as error:
         raise LoadError(f"cannot read {text}", cause=error.strerror) from error
-    if head.lstrip().startswith(b"{") and (path.suffix == ".json" or Trace.schema.encode() in head):
+    is_json = head.lstrip().startswith(b"{") and not text.endswith(_INDEX)
+    if is_json and (path.suffix == ".json" or Trace.schema.encode() in head):
         return Target(text=text, kind="saved", place=str(path), name=None)
-    raise LoadError(
-        f"{text} is neither a Python file nor a saved trace",
-        hint="save a trace with --save FILE, or name the .py file that defines the model",
-    )
+    return Target(text=text, kind="checkpoint", place=text, name=None)
 
 
 def _check_name(text: str, name: str) -> None:
@@ -166,8 +189,10 @@ def _unknown(text: str) -> LoadError:
     if Path(f"{text}.py").is_file():
         return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
     if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
-        return LoadError(f"there is no file {text}", hint=_GRAMMAR)
+        return LoadError(f"there is no file {text}", hint=_neighbour(Path(text)) or _GRAMMAR)
     return LoadError(
         f"there is no sample {text!r}",
-        hint=closest(text, sample_names()) or f"the samples are: {', '.join(sample_names())}",
+        hint=closest(text, sample_names())
+        or _neighbour(Path(text))
+        or f"the samples are: {', '.join(sample_names())}",
     )

@@ -10,7 +10,7 @@ from netinspect.records.reports.common import Subject
 
 
 @record
-class Entry:
+class DictionaryEntry:
     """One entry of a dictionary inside a module."""
 
     key: str
@@ -22,7 +22,7 @@ class Dictionary:
     """One attribute of a module that holds entries."""
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[DictionaryEntry, ...]
 
 
 @record

@@ -28,7 +28,7 @@ def view(report: Tree) -> Document:
                 columns=_COLUMNS,
                 rows=tuple(
                     Row(cells=_cells(node, last), style="" if node.called else "yellow")
-                    for node, last in _walk(report.root, ())
+                    for node, last in walk(report.root, ())
                 ),
             ),
         ),
@@ -36,10 +36,11 @@ def view(report: Tree) -> Document:
     )
 
 
-def _walk(node: TreeNode, last: tuple[bool, ...]) -> Iterator[tuple[TreeNode, tuple[bool, ...]]]:
+def walk(node: TreeNode, last: tuple[bool, ...]) -> Iterator[tuple[TreeNode, tuple[bool, ...]]]:
+    """Yield each node of a branch, with whether each level above it ends there."""
     yield node, last
     for index, child in enumerate(node.children):
-        yield from _walk(child, (*last, index == len(node.children) - 1))
+        yield from walk(child, (*last, index == len(node.children) - 1))
 
 
 def _cells(node: TreeNode, last: tuple[bool, ...]) -> tuple[Cell, ...]:

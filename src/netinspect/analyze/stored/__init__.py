@@ -1,0 +1,1 @@
+"""Numbers of checkpoints; records to records."""

@@ -1,0 +1,115 @@
+"""What a checkpoint is, and how its tensors are spread over prefixes, dtypes and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netinspect.analyze.select import SortKeys, refuse_negative, select
+from netinspect.analyze.stored.branches import Branch, grow_branches
+from netinspect.analyze.stored.facts import find_facts, tell_kind
+from netinspect.analyze.stored.totals import first_of_each, stored_totals, tied_names
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.reports.contents import Contents, FileShare, Group
+from netinspect.records.reports.stored import stored_subject
+
+SORT_KEYS: SortKeys[Group] = {
+    "params": lambda group: (-group.elements * group.repeats, ""),
+    "bytes": lambda group: (-group.bytes * group.repeats, ""),
+    "tensors": lambda group: (-group.tensors * group.repeats, ""),
+    "name": lambda group: (0, group.path),
+}
+
+
+def tell_contents(
+    checkpoint: Checkpoint,
+    *,
+    depth: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> Contents:
+    """Tell what a checkpoint holds.
+
+    Args:
+        checkpoint: The checkpoint.
+        depth: Deepest level of names with rows of its own; None for all.
+        include: Shell patterns of prefixes to keep.
+        exclude: Shell patterns of prefixes to leave out.
+        sort: `params`, `bytes`, `tensors` or `name`.
+        top: Keep only so many rows.
+
+    Raises:
+        UsageError: There is no such key, or a limit is negative.
+    """
+    refuse_negative("depth", depth)
+    totals = stored_totals(checkpoint)
+    root = grow_branches(checkpoint)
+    classes = {module.path: module.class_path for module in checkpoint.modules}
+    groups = [
+        Group(
+            path=run[0].path,
+            name=run[0].name,
+            last_name=run[-1].name,
+            repeats=len(run),
+            last=last,
+            class_name=classes.get(run[0].path, "").rpartition(".")[2],
+            tensors=run[0].count,
+            elements=run[0].elements,
+            bytes=run[0].bytes,
+            share=len(run) * run[0].bytes / totals.bytes if totals.bytes else 0.0,
+            dtypes=tuple(run[0].dtypes),
+        )
+        for run, last in _walk((root,), (), depth)
+    ]
+    kept = select(
+        groups,
+        lambda group: group.path,
+        include=include,
+        exclude=exclude,
+        keys=SORT_KEYS,
+        sort=sort,
+        top=top,
+    )
+    return Contents(
+        subject=stored_subject(checkpoint),
+        what=tell_kind(checkpoint),
+        facts=find_facts(checkpoint),
+        groups=tuple(kept),
+        hidden=len(groups) - len(kept),
+        flat=sort is not None or len(kept) < len(groups),
+        files=_files(checkpoint),
+        metadata=checkpoint.metadata,
+        graph=checkpoint.graph,
+        totals=totals,
+        ties=tied_names(checkpoint),
+        calls=sum(each.verdict == "other" for each in checkpoint.globals),
+    )
+
+
+def _walk(
+    run: tuple[Branch, ...], last: tuple[bool, ...], depth: int | None
+) -> Iterator[tuple[tuple[Branch, ...], tuple[bool, ...]]]:
+    yield run, last
+    if depth == 0:
+        return
+    runs = list(run[0].runs())
+    for index, each in enumerate(runs):
+        deeper = None if depth is None else depth - 1
+        yield from _walk(each, (*last, index == len(runs) - 1), deeper)
+
+
+def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:
+    if len(checkpoint.files) < 2:
+        return ()
+    sums = [[0, 0, 0] for _ in checkpoint.files]
+    for tensor in first_of_each(checkpoint.tensors):
+        if tensor.file is not None:
+            each = sums[tensor.file]
+            each[0] += 1
+            each[1] += tensor.elements
+            each[2] += tensor.bytes
+    return tuple(
+        FileShare(file=file.name, tensors=tensors, elements=elements, bytes=size, file_bytes=file.bytes)
+        for file, (tensors, elements, size) in zip(checkpoint.files, sums, strict=True)
+    )

@@ -1,0 +1,87 @@
+"""The list of a checkpoint's tensors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from netinspect.analyze.select import SortKeys, select
+from netinspect.analyze.stored.totals import place_of, stored_totals
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.reports.stored import stored_subject
+from netinspect.records.reports.tensors import StoredRow, StoredTensors
+
+SORT_KEYS: SortKeys[StoredRow] = {
+    "size": lambda row: (-row.elements, ""),
+    "bytes": lambda row: (-row.bytes, ""),
+    "name": lambda row: (0, row.name),
+    "position": lambda row: (-1 if row.position is None else row.position, row.file or ""),
+}
+
+_NAMED = 4
+"""Other names that a row tells; a file may give one tensor thousands."""
+
+
+def list_tensors(
+    checkpoint: Checkpoint,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> StoredTensors:
+    """List the named tensors of a checkpoint.
+
+    Args:
+        checkpoint: The checkpoint.
+        include: Shell patterns of names to keep.
+        exclude: Shell patterns of names to leave out.
+        sort: `size`, `bytes`, `name` or `position` (in the file).
+        top: Keep only so many rows.
+
+    Raises:
+        UsageError: There is no such key, or `top` is negative.
+    """
+    places = [place_of(tensor) for tensor in checkpoint.tensors]
+    names: dict[object, list[str]] = {}
+    for place, tensor in zip(places, checkpoint.tensors, strict=True):
+        names.setdefault(place, []).append(tensor.name)
+    sharing = Counter(tensor.storage for tensor in checkpoint.tensors)
+    files = [file.name for file in checkpoint.files]
+    rows = []
+    for place, tensor in zip(places, checkpoint.tensors, strict=True):
+        tied = names[place]
+        rows.append(
+            StoredRow(
+                name=tensor.name,
+                section=tensor.section,
+                kind=tensor.kind,
+                dtype=tensor.dtype,
+                shape=tensor.shape,
+                elements=tensor.elements,
+                bytes=tensor.bytes,
+                trainable=tensor.trainable,
+                counted=tied[0] == tensor.name,
+                tied_to=()
+                if len(tied) == 1
+                else tuple(name for name in tied[: _NAMED + 1] if name != tensor.name)[:_NAMED],
+                storage=tensor.storage,
+                sharing=sharing[tensor.storage],
+                storage_bytes=tensor.bytes if tensor.storage_bytes is None else tensor.storage_bytes,
+                layout=tensor.layout,
+                stride=tensor.stride,
+                file=None if tensor.file is None else files[tensor.file],
+                member=tensor.member,
+                position=tensor.position,
+            )
+        )
+    kept = select(
+        rows, lambda row: row.name, include=include, exclude=exclude, keys=SORT_KEYS, sort=sort, top=top
+    )
+    return StoredTensors(
+        subject=stored_subject(checkpoint),
+        rows=tuple(kept),
+        hidden=len(rows) - len(kept),
+        totals=stored_totals(checkpoint),
+        ties=len(rows) - len(names),
+    )

@@ -1,0 +1,166 @@
+"""The machine that a pickle is a program for, with nothing behind it: no import, no call, no attribute.
+
+Python's own unpickler, even with each name replaced by a stand-in, hashes what the file chooses, takes
+memory for places that it numbers up to four thousand million, and is ended by what Python's own limits
+end. This one has its limits stated: see `MOST_MEMORY`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from netinspect.checkpoints.pickles.needed import is_needed
+from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
+from netinspect.checkpoints.pickles.spell import spell_arguments
+from netinspect.checkpoints.pickles.stream import PickleError, Stream
+from netinspect.checkpoints.source import Source
+
+MOST_MEMORY = 160 << 20
+"""Bytes that the objects of a file may take, as estimated; each opcode counts for some."""
+
+_STOP = 0x2E
+
+
+class Names:
+    """The names that the pickles of one member would import."""
+
+    def __init__(self, *, scripted: bool = False) -> None:
+        self.scripted = scripted
+        self.known: dict[tuple[str, str], Named] = {}
+
+    def named(self, module: str, name: str, position: int) -> Named:
+        """Return the object for a name."""
+        found = self.known.get((module, name))
+        if found is None:
+            found = self.known[module, name] = Named(module, name, position)
+        return found
+
+    def is_needed(self, named: Named) -> bool:
+        """Whether tensors cannot be told without it."""
+        return is_needed(named, scripted=self.scripted)
+
+    def call(self, callee: Any, arguments: Any, keywords: Any = None) -> Called:
+        """Note a call.
+
+        Raises:
+            PickleError: What is called is nothing that can be.
+        """
+        if type(arguments) is not tuple:
+            raise PickleError(f"it calls something with a {type(arguments).__name__} for arguments")
+        if type(callee) is Named:
+            callee.uses += 1
+            if callee.uses == 1 and not self.is_needed(callee):
+                callee.arguments = spell_arguments(arguments, keywords)
+        elif type(callee) is Called:
+            self._call_outcome(callee, arguments, keywords)
+        elif type(callee) is not Persistent:
+            raise PickleError(f"it calls a {type(callee).__name__}")
+        return Called(callee, arguments)
+
+    def _call_outcome(self, callee: Called, arguments: tuple[Any, ...], keywords: Any) -> None:
+        """What a call returned is called: `getattr(os, "system")` says little without that."""
+        root: Any = callee
+        while type(root) is Called:
+            root = root.callee
+        if type(root) is Named and " then called with " not in root.arguments:
+            if self.is_needed(root):
+                return
+            root.arguments += f"; then called with {spell_arguments(arguments, keywords)}"
+
+
+class Machine:
+    """One run over one or more pickles that stand behind each other."""
+
+    def __init__(self, source: Source, names: Names, start: int = 0) -> None:
+        """Stand before the byte `start` of a source."""
+        self.stream = Stream(source, start)
+        self.names = names
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        """The stacks below the marks."""
+
+        self.memo: list[Any] = []
+        """What is remembered under 0, 1, 2, as nearly all picklers number it."""
+
+        self.sparse: dict[int, Any] = {}
+        """What is remembered under other numbers."""
+
+        self.left = MOST_MEMORY
+        self._at = 0
+
+    @property
+    def position(self) -> int:
+        """Byte of the source that comes next."""
+        return self.stream.base + self._at
+
+    def run(self) -> Any:
+        """Read one pickle, up to and with its last opcode, and return its object.
+
+        Raises:
+            PickleError: It is damaged, or does what no honest one does.
+        """
+        from netinspect.checkpoints.pickles.opcodes import COSTS, HANDLERS
+
+        self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
+        stream, at, spent = self.stream, self._at, 0
+        start = stream.base + at
+        try:
+            while True:
+                if at > stream.last:
+                    at = stream.fill(at)
+                code = stream.data[at]
+                spent += COSTS[code]
+                if spent > self.left:
+                    raise PickleError(
+                        f"its objects take more than {MOST_MEMORY >> 20} MiB, the most that is read"
+                    )
+                if code == _STOP:
+                    self._at = at + 1
+                    self.left -= spent
+                    break
+                start = stream.base + at
+                at = HANDLERS[code](self, at + 1)
+            if len(self.stack) != 1 or self.marks:
+                raise PickleError(f"{len(self.stack)} objects are left at its end, not one")
+        except IndexError:
+            raise PickleError(f"{_place(start)}: it takes more than there is") from None
+        except UnicodeDecodeError as error:
+            raise PickleError(f"{_place(start)}: a text is not {error.encoding}") from None
+        except PickleError as error:
+            raise PickleError(f"{_place(start)}: {error}") from None
+        return self.stack[0]
+
+    def recall(self, number: int) -> None:
+        """Put on the stack what is remembered under a number."""
+        if number < len(self.memo):
+            self.stack.append(self.memo[number])
+        elif number in self.sparse:
+            self.stack.append(self.sparse[number])
+        else:
+            raise PickleError(f"nothing is remembered under {number}")
+
+    def remember(self, number: int) -> None:
+        """Remember the top of the stack under a number."""
+        count = len(self.memo)
+        if number == count:
+            self.memo.append(self.stack[-1])
+        elif number < count:
+            self.memo[number] = self.stack[-1]
+        else:
+            self.sparse[number] = self.stack[-1]
+            self.left -= 100
+
+    def above_mark(self) -> list[Any]:
+        """Take what stands above the last mark."""
+        taken = self.stack
+        self.stack = self.marks.pop()
+        return taken
+
+
+def _place(position: int) -> str:
+    return f"at byte {position:,}"
+
+
+def refuse(cause: str) -> NoReturn:
+    """End the run."""
+    raise PickleError(cause)

@@ -1,0 +1,106 @@
+"""The bytes of a pickle, seen through a buffer that moves along: it may be larger than memory."""
+
+from __future__ import annotations
+
+from netinspect.checkpoints.pickles.objects import Opaque
+from netinspect.checkpoints.source import Source
+from netinspect.errors import CheckpointError
+
+LARGEST_KEPT = 64 << 10
+"""Bytes of a string that are kept; a longer one is opaque, and is not even read."""
+
+_WINDOW = 1 << 20
+_LONGEST_OPERAND = 9
+_PADDING = b"\0" * _LONGEST_OPERAND
+
+
+class PickleError(Exception):
+    """The pickle is damaged, or does what no honest one does; the message tells where."""
+
+
+class Stream:
+    """A buffer over a source.
+
+    `at` is a place in `data` everywhere here, and every method that moves on returns the new one: the
+    buffer may have moved meanwhile. Behind the last byte stand zeros, which are no opcode, so that an
+    operand need not be checked on its own: what is cut runs into the end.
+    """
+
+    def __init__(self, source: Source, start: int = 0) -> None:
+        self._source = source
+        self.base = start
+        """Position in the source of the first byte of `data`."""
+
+        self.data = b""
+        self.length = 0
+        """Bytes in `data` that are the file's."""
+
+        self.last = -1
+        """The last place at which an opcode has its operand in `data`, or is missing at the end."""
+
+        self.fill(0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the source."""
+        return self._source.size
+
+    def fill(self, at: int) -> int:
+        """Move the buffer so that it begins at a place, and return the place as it is then.
+
+        Raises:
+            PickleError: Nothing stands there any more.
+        """
+        self.base += at
+        left = self.size - self.base
+        if left <= 0:
+            raise PickleError("it ends without its last opcode")
+        self.length = min(left, _WINDOW)
+        self.data = self._source.read(self.base, self.length)
+        self.last = self.length - 1 - _LONGEST_OPERAND
+        if self.length == left:
+            self.last = self.length - 1
+            self.data += _PADDING
+        return 0
+
+    def take(self, at: int, length: int) -> tuple[bytes, int]:
+        """Return so many bytes, at most `LARGEST_KEPT`, and the place behind them."""
+        self.check(at, length)
+        if at + length > len(self.data):
+            at = self.fill(at)
+        return self.data[at : at + length], at + length
+
+    def skip(self, at: int, length: int) -> int:
+        """Return the place so many bytes on."""
+        self.check(at, length)
+        if at + length <= self.last:
+            return at + length
+        self.base += at + length
+        # What comes next is read when it is asked for; nothing need come.
+        self.data, self.length, self.last = b"", 0, -1
+        return 0
+
+    def check(self, at: int, length: int) -> None:
+        """Make sure that so many bytes stand at a place."""
+        left = self.size - self.base - at
+        if length > left:
+            raise PickleError(f"{length:,} bytes should stand at byte {self.base + at:,}; {left:,} do")
+
+    def line(self, at: int) -> tuple[bytes | Opaque, int]:
+        """Return what stands before the end of the line, and the place behind it."""
+        start = self.base + at
+        end = self.data.find(b"\n", at)
+        if end < 0:
+            at = self.fill(at)
+            end = self.data.find(b"\n", at)
+        if 0 <= end - at <= LARGEST_KEPT:
+            return self.data[at:end], end + 1
+        while end < 0:
+            self.fill(self.length)
+            end = self.data.find(b"\n")
+        return Opaque("str", start, self.base + end - start), end + 1
+
+
+def broken(source: Source, cause: str) -> CheckpointError:
+    """Make the error of a file whose pickle cannot be read."""
+    return CheckpointError(f"{source.name} holds a damaged pickle", cause=cause)

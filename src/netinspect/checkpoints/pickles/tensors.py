@@ -1,0 +1,254 @@
+"""Inert objects to tensors: what torch's own functions would rebuild, told without them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.pickles.arrays import array_of
+from netinspect.checkpoints.pickles.facts import Tensor, check_fit, is_contiguous
+from netinspect.checkpoints.pickles.objects import Called, Named
+from netinspect.checkpoints.pickles.spell import spell
+from netinspect.checkpoints.pickles.storages import LARGEST, Part, Storages, dtype_name, whole_number
+from netinspect.checkpoints.pickles.stream import PickleError
+
+_UTILS = "torch._utils._rebuild_"
+_MOST_LAYERS = 8
+"""How many functions may be wrapped around one tensor; honest files have two."""
+
+
+class Tensors:
+    """The tensors among the objects of one file."""
+
+    def __init__(self, storages: Storages) -> None:
+        self.storages = storages
+        self._known: dict[int, tuple[Called, Tensor | None]] = {}
+
+    def of(self, value: Called, layers: int = 0) -> Tensor | None:
+        """Return the tensor that a call would rebuild; None where it would rebuild none.
+
+        Raises:
+            PickleError: It would rebuild one that there cannot be.
+        """
+        found = self._known.get(id(value))
+        if found is None:
+            found = self._known[id(value)] = (value, self._rebuild(value, layers))
+        return found[1]
+
+    def _rebuild(self, value: Called, layers: int) -> Tensor | None:
+        path = value.path
+        rebuild = _REBUILD.get(path)
+        if rebuild is None:
+            return array_of(value, self.storages)
+        if layers > _MOST_LAYERS:
+            raise PickleError("a tensor is wrapped too often")
+        try:
+            return rebuild(self, value.arguments, layers + 1)
+        except (IndexError, ValueError):
+            raise PickleError(
+                f"{path} is called with {len(value.arguments)} arguments, which are not those it takes"
+            ) from None
+
+    def inner(self, value: Any, layers: int) -> Tensor:
+        """Return the tensor that an argument must be."""
+        found = self.of(value, layers) if type(value) is Called else None
+        if found is None:
+            raise PickleError(f"{spell(value, 60)} stands where a tensor should")
+        return found
+
+
+def strided(
+    part: Part | None, dtype: str | None, offset: Any, sizes: Any, strides: Any, flags: Any
+) -> Tensor:
+    """Make a tensor on a storage, and make sure that it fits."""
+    if part is None or dtype is None:
+        raise PickleError("a tensor lies in no storage that is known")
+    shape, steps = shape_of(sizes), shape_of(strides)
+    if len(shape) != len(steps):
+        raise PickleError(f"a tensor of {len(shape):,} dimensions has {len(steps):,} strides")
+    start = whole_number(offset, "the offset of a tensor")
+    bits = BITS[dtype]
+    check_fit(shape, steps, start, bits, part.bytes)
+    elements = math.prod(shape)
+    made = Tensor(dtype, shape, min((elements * bits + 7) // 8, part.bytes))
+    made.stride = None if is_contiguous(shape, steps) else steps
+    made.storage = part.storage
+    made.shift = part.shift + start * bits // 8
+    if flags is True:
+        made.trainable = True
+    return made
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Return sizes or strides.
+
+    Raises:
+        PickleError: They are none.
+    """
+    if type(value) is Called and value.path == "torch.Size" and len(value.arguments) == 1:
+        value = value.arguments[0]
+    if type(value) is not tuple and type(value) is not list:
+        raise PickleError(f"a shape is {spell(value, 60)}")
+    for size in value:
+        if type(size) is not int or not 0 <= size < LARGEST:
+            raise PickleError(f"a shape is {spell(value, 60)}")
+    return tuple(value)
+
+
+def _tensor(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    storage, offset, sizes, strides = arguments
+    part = tensors.storages.part(storage)
+    return strided(part, part.dtype if part else None, offset, sizes, strides, None)
+
+
+def _tensor_v2(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    storage, offset, sizes, strides, flag, _, *rest = arguments
+    part = tensors.storages.part(storage)
+    return _marked(strided(part, part.dtype if part else None, offset, sizes, strides, flag), rest)
+
+
+def _tensor_v3(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    storage, offset, sizes, strides, flag, _, dtype, *rest = arguments
+    part = tensors.storages.part(storage)
+    return _marked(strided(part, dtype_name(dtype), offset, sizes, strides, flag), rest)
+
+
+def _marked(tensor: Tensor, rest: list[Any]) -> Tensor:
+    """Bits that say that the values are others than those that are stored."""
+    if rest and type(rest[0]) is dict:
+        if rest[0].get("conj") is True:
+            tensor.notes.append(("conjugate", "each value is the conjugate of the one that is stored"))
+        if rest[0].get("neg") is True:
+            tensor.notes.append(("negative", "each value is the negative of the one that is stored"))
+    return tensor
+
+
+def _quantized(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    storage, offset, sizes, strides, parameters, flag, *_ = arguments
+    part = tensors.storages.part(storage)
+    made = strided(part, part.dtype if part else None, offset, sizes, strides, flag)
+    made.layout = "quantized"
+    if type(parameters) is tuple and parameters and type(parameters[0]) is Named:
+        kind = parameters[0].name
+        rest = [each for each in parameters[1:] if type(each) in (int, float)]
+        if kind.startswith("per_tensor") and len(rest) == 2:
+            made.notes.append(("quantizer", f"{kind}, scale {rest[0]}, zero point {spell(rest[1])}"))
+        else:
+            axis = f", axis {spell(rest[-1])}" if rest else ""
+            made.notes.append(("quantizer", f"{kind}{axis}"))
+    return made
+
+
+def _parameter(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    data, flag, *_ = arguments
+    made = tensors.inner(data, layers).copy()
+    made.kind = "parameter"
+    made.trainable = flag if type(flag) is bool else None
+    return made
+
+
+def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    """`(function, class, its arguments, state)`: a tensor of a class of its own, or with attributes."""
+    function, kind, inner, state = arguments
+    if type(function) is not Named or type(inner) is not tuple or type(kind) is not Named:
+        raise PickleError("a tensor of a class of its own is not told as torch tells it")
+    made = tensors.inner(Called(function, inner), layers).copy()
+    if kind.path == "torch.nn.parameter.Parameter":
+        made.kind = "parameter"
+    elif kind.path == "torch.nn.parameter.Buffer":
+        made.kind = "buffer"
+    elif kind.path not in ("torch.Tensor", "torch._tensor.Tensor"):
+        made.notes.append(("class", kind.path))
+    made.state = state
+    return made
+
+
+def _wrapper(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    """A tensor whose values are made of other tensors, which its state holds."""
+    kind, dtype, sizes, _, _, _, _, flag = arguments
+    made = _without_values(dtype, sizes, flag)
+    made.wraps = True
+    if type(kind) is Named:
+        made.notes.append(("class", kind.path))
+    return made
+
+
+def _meta(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    dtype, sizes, _, flag = arguments
+    return _without_values(dtype, sizes, flag)
+
+
+def _without_values(dtype: Any, sizes: Any, flag: Any) -> Tensor:
+    name = dtype_name(dtype)
+    if name is None:
+        raise PickleError(f"a tensor is of the unknown type {spell(dtype, 60)}")
+    made = Tensor(name, shape_of(sizes), 0)
+    made.stored = False
+    if flag is True:
+        made.trainable = True
+    return made
+
+
+def _on_device(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    """A tensor of a device without storages, kept as another one of perhaps another type."""
+    data, dtype, _, flag = arguments
+    made = tensors.inner(data, layers).copy()
+    name = dtype_name(dtype)
+    if name is not None and name != made.dtype:
+        made.notes.append(("type", f"{name}, stored as {made.dtype}"))
+    if flag is True:
+        made.trainable = True
+    return made
+
+
+def _sparse(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    layout, parts = arguments
+    name = layout.arguments[0] if type(layout) is Called and layout.arguments else None
+    if type(name) is not str or type(parts) is not tuple:
+        raise PickleError("a sparse tensor is not told as torch tells it")
+    stored = 2 if name == "torch.sparse_coo" else 3
+    pieces = [tensors.inner(each, layers) for each in parts[:stored]]
+    made = Tensor(pieces[-1].dtype, shape_of(parts[stored]), sum(each.bytes for each in pieces))
+    made.layout = name.removeprefix("torch.")
+    made.notes.append(("stored values", str(math.prod(pieces[-1].shape))))
+    return made
+
+
+def _nested(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    """Tensors of several shapes in one buffer; the shapes are values, which are not read."""
+    data = tensors.inner(arguments[0], layers)
+    made = data.copy()
+    made.layout = "nested"
+    made.notes.append(("nested", "the shape is that of the buffer that holds all parts"))
+    return made
+
+
+def _old_csr(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    (parts,) = arguments
+    return _sparse(
+        tensors,
+        (Called(Named("torch.serialization", "_get_layout", 0), ("torch.sparse_csr",)), parts),
+        layers,
+    )
+
+
+_Rebuild = Callable[[Tensors, tuple[Any, ...], int], Tensor]
+_REBUILD: dict[str, _Rebuild] = {
+    f"{_UTILS}tensor": _tensor,
+    f"{_UTILS}tensor_v2": _tensor_v2,
+    f"{_UTILS}tensor_v3": _tensor_v3,
+    f"{_UTILS}qtensor": _quantized,
+    f"{_UTILS}parameter": _parameter,
+    f"{_UTILS}parameter_with_state": _parameter,
+    f"{_UTILS}wrapper_subclass": _wrapper,
+    f"{_UTILS}meta_tensor_no_storage": _meta,
+    f"{_UTILS}device_tensor_from_numpy": _on_device,
+    f"{_UTILS}device_tensor_from_cpu_tensor": _on_device,
+    f"{_UTILS}xla_tensor": _on_device,
+    f"{_UTILS}sparse_tensor": _sparse,
+    f"{_UTILS}sparse_csr_tensor": _old_csr,
+    f"{_UTILS}nested_tensor": _nested,
+    "torch._tensor._rebuild_from_type_v2": _of_type,
+}

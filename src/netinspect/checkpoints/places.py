@@ -1,0 +1,95 @@
+"""Where the files of a model lie together: a folder on the disk, or (see `hub`) a repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from netinspect.checkpoints.source import LocalSource, Source
+from netinspect.errors import LoadError
+
+
+class Place(Protocol):
+    """Files with plain names, beside each other."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in an error."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether opening a file takes a journey, so that several should be under way at once."""
+
+    def names(self) -> list[str]:
+        """Return the names of what is in it, sorted.
+
+        Raises:
+            LoadError: It cannot be read.
+        """
+
+    def open(self, name: str) -> AbstractContextManager[Source]:
+        """Open one file; on leaving it is made sure that it did not change meanwhile.
+
+        Raises:
+            LoadError: It is not there, or cannot be read.
+        """
+
+    def holds(self, name: str) -> bool:
+        """Whether a file that is there really lies there, and is no link to one elsewhere."""
+
+
+@contextmanager
+def open_file(path: str, name: str) -> Iterator[Source]:
+    """Open a file of the disk; on leaving it is made sure that it did not change meanwhile.
+
+    Args:
+        path: Where it is.
+        name: What to call it.
+
+    Raises:
+        LoadError: It cannot be read, or changed.
+    """
+    with LocalSource(path, name) as source:
+        yield source
+        source.check_unchanged()
+
+
+class Folder:
+    """A folder on the disk."""
+
+    remote = False
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path = path
+        self.name = name
+
+    def names(self) -> list[str]:
+        """Return the names of what is in it; see `Place`."""
+        try:
+            return sorted(os.listdir(self.path))
+        except OSError as error:
+            raise LoadError(f"cannot read the folder {self.name}", cause=error.strerror) from error
+
+    def open(self, name: str) -> AbstractContextManager[Source]:
+        """Open one file; see `Place`."""
+        return open_file(os.path.join(self.path, name), name)
+
+    def holds(self, name: str) -> bool:
+        """Follow links; those of the hub's own cache lead to its blobs.
+
+        `models--org--name/snapshots/REVISION/file` links to `models--org--name/blobs/HASH`, and that, in
+        newer caches, to `blobs/HA/HASH` beside all models.
+        """
+        home = os.path.realpath(self.path)
+        target = os.path.dirname(os.path.realpath(os.path.join(home, name)))
+        if target == home:
+            return True
+        snapshots = os.path.dirname(home)
+        model = os.path.dirname(snapshots)
+        shared = os.path.join(os.path.dirname(model), "blobs")
+        return os.path.basename(snapshots) == "snapshots" and (
+            target == os.path.join(model, "blobs")
+            or (os.path.basename(model).startswith("models--") and os.path.dirname(target) == shared)
+        )

@@ -1,0 +1,63 @@
+"""What `params` finds in a checkpoint."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from typing import Literal as OneOf
+
+from netinspect.records.base import record
+from netinspect.records.reports.stored import StoredSubject, StoredTotals
+from netinspect.records.tensors import Statistics
+
+
+@record
+class StoredRow:
+    """One named tensor of a checkpoint."""
+
+    name: str
+    section: str
+    """The start of the name that leads to the dictionary that holds it."""
+
+    kind: OneOf["parameter", "buffer", "tensor"]
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    bytes: int
+    trainable: bool | None
+    counted: bool
+    """False where the same elements were counted under an earlier name."""
+
+    tied_to: tuple[str, ...]
+    """Its other names, the first few of them."""
+
+    storage: int
+    sharing: int
+    """Tensors that are in the same memory, itself among them."""
+
+    storage_bytes: int
+    """Of that memory."""
+
+    layout: str
+    stride: tuple[int, ...] | None
+    file: str | None
+    member: str
+    position: int | None
+    """Byte of the file at which its first element stands."""
+
+    statistics: Statistics | None = None
+
+
+@record
+class StoredTensors:
+    """Every named tensor of a checkpoint."""
+
+    name: ClassVar[str] = "tensors"
+
+    subject: StoredSubject
+    rows: tuple[StoredRow, ...]
+    hidden: int
+    totals: StoredTotals
+    ties: int
+    """Names that stand for elements which were counted under an earlier one."""
+
+    with_statistics: bool = False

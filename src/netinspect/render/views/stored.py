@@ -1,0 +1,60 @@
+"""What the views of checkpoints share: their title, totals and remarks."""
+
+from __future__ import annotations
+
+from netinspect import units
+from netinspect.records.reports.stored import StoredSubject, StoredTotals
+from netinspect.render.document import Line, line
+
+_DTYPES = 4
+
+
+def title(subject: StoredSubject) -> Line:
+    """The first line of a view: what file it is, in which format, of which size."""
+    size = units.size(sum(file.bytes for file in subject.files))
+    files = f", {units.plural(len(subject.files), 'file')}" if len(subject.files) > 1 else ""
+    return line((subject.target, "bold"), (f"  {subject.format}{files}, {size}", "dim"))
+
+
+def total_notes(totals: StoredTotals, ties: int) -> list[Line]:
+    """The totals in words."""
+    parts = [
+        f"{each.dtype} {units.percent(each.bytes / totals.bytes if totals.bytes else 0)}"
+        for each in totals.dtypes[:_DTYPES]
+    ]
+    if len(totals.dtypes) > _DTYPES:
+        parts.append(f"{len(totals.dtypes) - _DTYPES} more")
+    dtypes = totals.dtypes[0].dtype if len(totals.dtypes) == 1 else ", ".join(parts)
+    text = f"{units.plural(totals.tensors, 'tensor')}, {units.plural(totals.elements, 'element')}"
+    if totals.tensors:
+        text += f", {units.size(totals.bytes)} ({dtypes})"
+    notes = [line((text, "bold"))]
+    if ties:
+        names = "1 name stands" if ties == 1 else f"{units.count(ties)} names stand"
+        notes.append(line(f"tied: {names} for a tensor that an earlier name has, and counted once"))
+    if totals.storage_bytes > totals.bytes:
+        notes.append(
+            line(
+                f"the file holds {units.size(totals.storage_bytes)} of memory for them: views of larger "
+                "tensors were saved with all that they are views of"
+            )
+        )
+    return notes
+
+
+def run_name(name: str, last_name: str, repeats: int) -> str:
+    """Spell the name of one branch, or of several alike neighbours: `0..11  x12`."""
+    return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
+
+
+def times(repeats: int, text: str) -> str:
+    """Spell what each of several alike branches has: `12 x 7,087,872`."""
+    return text if repeats == 1 else f"{repeats} x {text}"
+
+
+def remarks(subject: StoredSubject) -> list[Line]:
+    """What went otherwise than hoped."""
+    return [
+        *(line((f"PROBLEM: {text}", "bold red")) for text in subject.problems),
+        *(line((f"note: {text}", "yellow")) for text in subject.warnings),
+    ]

@@ -1,0 +1,100 @@
+"""The view of `params` on a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netinspect import units
+from netinspect.records.reports.tensors import StoredRow, StoredTensors
+from netinspect.render import spell
+from netinspect.render.document import Cell, Column, Document, Row, Table, cell, line
+from netinspect.render.views import stored
+
+_COLUMNS = (
+    Column(key="name", title="name", least=34, elide="middle"),
+    Column(key="shape", title="shape", least=18),
+    Column(key="dtype", title="dtype", drop=6),
+    Column(key="size", title="size", align="right"),
+    Column(key="bytes", title="bytes", align="right", drop=8),
+    Column(key="trainable", title="trainable", drop=4),
+    Column(key="tied_to", title="tied to", drop=1, least=24, elide="middle"),
+    Column(key="kind", title="kind", drop=2),
+    Column(key="file", title="file", drop=10, least=18, elide="middle"),
+    Column(key="position", title="at byte", align="right", drop=9),
+    Column(key="storage", title="storage", align="right", shown=False),
+    Column(key="sharing", title="sharing", align="right", drop=3),
+    Column(key="storage_bytes", title="of storage", align="right", drop=5),
+    Column(key="stride", title="stride", drop=7),
+    Column(key="layout", title="layout", drop=7),
+    Column(key="member", title="member", shown=False),
+    Column(key="section", title="section", shown=False),
+)
+
+
+def view(report: StoredTensors) -> Document:
+    """Lay the tensors of a checkpoint out."""
+    notes = stored.total_notes(report.totals, report.ties)
+    if report.hidden:
+        notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))
+    table = Table(
+        name="tensors",
+        columns=_columns(report),
+        rows=tuple(Row(cells=_cells(row), style="") for row in report.rows),
+        footer=(_footer(report),),
+    )
+    return Document(
+        title=stored.title(report.subject),
+        blocks=(table,),
+        notes=(*notes, *stored.remarks(report.subject)),
+    )
+
+
+def _columns(report: StoredTensors) -> tuple[Column, ...]:
+    """The columns; people are not shown one that says the same everywhere, programs count on it."""
+    idle = {
+        "trainable": all(row.trainable is None for row in report.rows),
+        "tied_to": not any(row.tied_to for row in report.rows),
+        "kind": all(row.kind == "tensor" for row in report.rows),
+        "file": len(report.subject.files) == 1,
+        "position": all(row.position is None for row in report.rows),
+        "sharing": all(row.sharing == 1 or row.tied_to for row in report.rows),
+        "storage_bytes": all(row.storage_bytes == row.bytes for row in report.rows),
+        "stride": all(row.stride is None for row in report.rows),
+        "layout": all(row.layout == "strided" for row in report.rows),
+    }
+    return tuple(replace(column, shown=False) if idle.get(column.key) else column for column in _COLUMNS)
+
+
+def _cells(row: StoredRow) -> tuple[Cell, ...]:
+    trainable = None if row.trainable is None else "yes" if row.trainable else "no"
+    stride = None if row.stride is None else spell.shape(row.stride)
+    return (
+        cell(row.name, style="bold"),
+        cell(spell.shape(row.shape)),
+        cell(row.dtype),
+        cell(row.elements, units.count(row.elements)),
+        cell(row.bytes, units.size(row.bytes)),
+        cell(row.trainable, trainable or "-"),
+        cell(",".join(row.tied_to), ", ".join(row.tied_to) or "-"),
+        cell(row.kind),
+        cell(row.file),
+        cell(row.position, "-" if row.position is None else units.count(row.position)),
+        cell(row.storage),
+        cell(row.sharing),
+        cell(row.storage_bytes, units.size(row.storage_bytes)),
+        cell(stride),
+        cell(row.layout),
+        cell(row.member),
+        cell(row.section),
+    )
+
+
+def _footer(report: StoredTensors) -> Row:
+    """The sum of what is listed, each tied tensor once."""
+    counted = [row for row in report.rows if row.counted]
+    texts = {
+        "name": "total" if not report.hidden else "shown",
+        "size": units.count(sum(row.elements for row in counted)),
+        "bytes": units.size(sum(row.bytes for row in counted)),
+    }
+    return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")

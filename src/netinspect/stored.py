@@ -1,0 +1,54 @@
+"""The part of the Python API that reads checkpoints: files and folders with weights, without torch."""
+
+from __future__ import annotations
+
+import os
+from typing import TypeGuard
+
+from netinspect.errors import UsageError
+from netinspect.records.checkpoint import Checkpoint
+
+
+def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:
+    """Read what a checkpoint holds: names, shapes, dtypes and places of its tensors, not their values.
+
+    Nothing in it is run, and torch is not imported.
+
+    Args:
+        source: A file of safetensors, torch, GGUF, ONNX or NumPy; an index of shards; a folder with a
+            model's files.
+        online: Whether headers may be fetched from the hub.
+
+    Raises:
+        CheckpointError: It is damaged, or no checkpoint.
+        LoadError: It cannot be read.
+    """
+    if isinstance(source, Checkpoint):
+        return source
+    from netinspect.checkpoints.read import read_checkpoint as read
+
+    return read(os.fspath(source))
+
+
+def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Tell whether a subject is a target that can be nothing else than a checkpoint.
+
+    Raises:
+        UsageError: It is a target that follows no known form.
+        LoadError: It is a target that is not there.
+    """
+    if not isinstance(subject, (str, os.PathLike)):
+        return False
+    from netinspect.sources.target import parse_target
+
+    return parse_target(os.fspath(subject), check=False).kind == "checkpoint"
+
+
+def refuse_for_checkpoint(option: str, given: object, why: str) -> None:
+    """Refuse an option that says nothing of a checkpoint.
+
+    Raises:
+        UsageError: It was given.
+    """
+    if given:
+        raise UsageError(f"{option} is for models: {why}", hint="leave it out, or name the model itself")

@@ -1,0 +1,250 @@
+"""Numbers and trees of checkpoints, from records made by hand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netinspect.analyze.stored.branches import DEEPEST, grow_branches
+from netinspect.analyze.stored.contents import tell_contents
+from netinspect.analyze.stored.tensors import list_tensors
+from netinspect.analyze.stored.tree import grow_name_tree
+from netinspect.errors import UsageError
+from netinspect.records.checkpoint import Checkpoint, Entry, Global, StoredModule
+from netinspect.records.reports.contents import Contents
+from netinspect.records.reports.tree import TreeNode
+from tests.analyze.stored import checkpoint, llama, state_dict, tensor
+
+PARTS = st.sampled_from(["a", "b", "0", "1", "2", "10", "layer", "", "weight"])
+NAMES = st.lists(
+    st.lists(PARTS, min_size=1, max_size=5).map(".".join), min_size=0, max_size=25, unique=True
+)
+SHAPES = st.lists(st.integers(0, 4), max_size=3).map(tuple)
+
+
+@st.composite
+def checkpoints(draw: st.DrawFn) -> Checkpoint:
+    """Any names, any shapes, some tensors in the same memory."""
+    names = draw(NAMES)
+    made = [
+        tensor(
+            name,
+            *draw(SHAPES),
+            dtype=draw(st.sampled_from(["float32", "float16"])),
+            storage=draw(st.integers(0, max(1, len(names)))),
+        )
+        for name in names
+    ]
+    format = draw(st.sampled_from(["safetensors", "torch zip"]))
+    return checkpoint(made, format=format)
+
+
+@given(checkpoints())
+@settings(max_examples=200, deadline=None)
+def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> None:
+    listed = list_tensors(found)
+    counted = [row for row in listed.rows if row.counted]
+    assert sum(row.elements for row in counted) == listed.totals.elements
+    assert sum(row.bytes for row in counted) == listed.totals.bytes
+    assert len(listed.rows) == listed.totals.tensors == len(found.tensors)
+    assert listed.ties == len(listed.rows) - len(counted)
+    for part in ("tensors", "elements", "bytes"):
+        whole = len(counted) if part == "tensors" else getattr(listed.totals, part)
+        assert sum(getattr(share, part) for share in listed.totals.dtypes) == whole
+    contents = tell_contents(found, depth=1)
+    top = contents.groups[0]
+    below = contents.groups[1:]
+    direct = [each for each in found.tensors if "." not in each.name]
+    assert top.elements == listed.totals.elements
+    assert top.tensors == len(found.tensors)
+    assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
+    tree = grow_name_tree(found)
+    assert tree.root.parameters == listed.totals.elements
+
+
+@given(checkpoints())
+@settings(max_examples=100, deadline=None)
+def test_every_tensor_is_in_the_full_tree_once(found: Checkpoint) -> None:
+    def held(node: TreeNode) -> int:
+        inside = 0 if node.children and node.own == () else len(node.own)
+        return inside + sum(held(child) for child in node.children)
+
+    assert held(grow_name_tree(found, full=True).root) == len(found.tensors)
+
+
+def test_what_stands_under_two_names_counts_once() -> None:
+    made = checkpoint(
+        [
+            tensor("wte.weight", 10, 4, storage=0),
+            tensor("lm_head.weight", 10, 4, storage=0),
+            tensor("view.weight", 5, 4, storage=0),
+        ]
+    )
+    listed = list_tensors(made)
+    assert [row.counted for row in listed.rows] == [True, False, True]
+    assert listed.rows[0].tied_to == ("lm_head.weight",)
+    assert listed.rows[1].tied_to == ("wte.weight",)
+    assert [row.sharing for row in listed.rows] == [3, 3, 3]
+    assert listed.totals.elements == 60
+    assert listed.ties == 1
+
+
+def test_a_small_view_of_a_large_tensor_is_told() -> None:
+    made = checkpoint([tensor("slice", 4, storage=0, storage_bytes=4000)])
+    totals = list_tensors(made).totals
+    assert (totals.bytes, totals.storage_bytes) == (16, 4000)
+
+
+def test_a_tensor_with_thousands_of_names_names_few_in_each_row() -> None:
+    made = checkpoint([tensor(f"n{number}", 4, storage=0) for number in range(3000)])
+    listed = list_tensors(made)
+    assert max(len(row.tied_to) for row in listed.rows) == 4
+    assert all(row.name not in row.tied_to for row in listed.rows)
+    assert listed.totals.elements == 4
+
+
+def test_rows_are_sorted_filtered_and_limited() -> None:
+    made = state_dict({"b": (2,), "a": (9,), "c.d": (4,)})
+    assert [row.name for row in list_tensors(made, sort="size").rows] == ["a", "c.d", "b"]
+    assert [row.name for row in list_tensors(made, sort="name").rows] == ["a", "b", "c.d"]
+    assert [row.name for row in list_tensors(made, sort="position", top=1).rows] == ["b"]
+    some = list_tensors(made, include=["c.*"])
+    assert ([row.name for row in some.rows], some.hidden) == (["c.d"], 2)
+    with pytest.raises(UsageError, match="cannot sort by 'szie'"):
+        list_tensors(made, sort="szie")
+
+
+def test_alike_blocks_are_folded_by_their_numbers() -> None:
+    shapes = llama(12)
+    shuffled = dict(sorted(shapes.items(), key=lambda each: hash(each[0]) % 97))
+    for made in (state_dict(shapes), state_dict(shuffled, format="safetensors")):
+        contents = tell_contents(made, depth=3)
+        folded = next(group for group in contents.groups if group.repeats > 1)
+        assert (folded.path, folded.name, folded.last_name) == ("model.layers.0", "0", "11")
+        assert folded.repeats == 12
+        assert folded.elements == 4 * 64 + 3 * 128 + 8
+
+
+def test_blocks_that_differ_in_one_dtype_are_not_folded_with_the_others() -> None:
+    made = checkpoint(
+        tensor(f"h.{block}.weight", 8, dtype="float16" if block == 2 else "float32", storage=block)
+        for block in range(5)
+    )
+    groups = [group for group in tell_contents(made).groups if group.path.startswith("h.")]
+    assert [(group.name, group.last_name) for group in groups] == [("0", "1"), ("2", "2"), ("3", "4")]
+
+
+def test_siblings_with_other_names_are_not_folded() -> None:
+    made = state_dict({"q_proj.weight": (4, 4), "k_proj.weight": (4, 4), "fc1.w": (2,), "fc2.w": (2,)})
+    names = [(child.name, child.last_name) for child in grow_name_tree(made).root.children]
+    assert names == [("q_proj", "q_proj"), ("k_proj", "k_proj"), ("fc1", "fc2")]
+    full = grow_name_tree(made, full=True).root.children
+    assert [child.name for child in full] == ["q_proj", "k_proj", "fc1", "fc2"]
+
+
+def test_a_name_of_thousands_of_parts_makes_no_deeper_tree() -> None:
+    made = state_dict({".".join("a" * 100_000): (1,), "b": (1,)})
+    branch, depth = grow_branches(made), 0
+    while branch.children:
+        branch, depth = branch.children["a"], depth + 1
+    assert depth == DEEPEST
+    assert grow_name_tree(made).root.parameters == 2
+
+
+def test_a_branch_of_the_tree_and_a_wrong_one() -> None:
+    made = state_dict(llama(2))
+    assert grow_name_tree(made, path="model.layers.1").root.path == "model.layers.1"
+    with pytest.raises(UsageError, match=r"starts with 'model.layer'") as caught:
+        grow_name_tree(made, path="model.layer")
+    assert "model.layers" in str(caught.value.hint)
+
+
+def test_classes_of_a_pickled_model_stand_in_its_tree() -> None:
+    modules = (
+        StoredModule(path="", class_path="net.Net"),
+        StoredModule(path="fc", class_path="torch.nn.modules.linear.Linear"),
+    )
+    made = state_dict({"fc.weight": (2, 2), "fc.bias": (2,)}, modules=modules)
+    root = grow_name_tree(made).root
+    assert (root.class_name, root.children[0].class_name) == ("Net", "Linear")
+    assert tell_contents(made).what == "pickled model, net.Net"
+
+
+def facts(contents: Contents) -> dict[str, tuple[str, bool]]:
+    return {fact.label: (fact.text, fact.certain) for fact in contents.facts}
+
+
+def test_what_names_suggest_is_marked_as_that() -> None:
+    found = facts(tell_contents(state_dict(llama(12))))
+    assert found["names like those of"] == ("a decoder such as Llama", False)
+    assert found["numbered blocks"] == ("12", False)
+    assert found["vocabulary and width"] == ("100 x 8, from model.embed_tokens.weight", False)
+
+
+def test_a_training_checkpoint_tells_how_far_it_is() -> None:
+    made = checkpoint(
+        [
+            tensor("model.fc.weight", 4, storage=0, section="model"),
+            tensor("optimizer.state.0.exp_avg", 4, storage=1, section="optimizer.state.0"),
+            tensor("optimizer.state.0.exp_avg_sq", 4, storage=2, section="optimizer.state.0"),
+        ],
+        metadata=(
+            Entry(name="epoch", type="int", text="7"),
+            Entry(name="note", type="str", text="epoch"),
+            Entry(name="optimizer.param_groups.0.lr", type="float", text="0.001"),
+        ),
+    )
+    contents = tell_contents(made)
+    assert contents.what == "training checkpoint"
+    found = facts(contents)
+    assert found["epoch"] == ("7", True)
+    assert found["optimizer"] == ("Adam or AdamW", False)
+    assert found["optimizer state"] == ("2 tensors, 32 bytes", True)
+    assert found["learning rate"] == ("0.001", True)
+
+
+@pytest.mark.parametrize(
+    ("made", "what"),
+    [
+        (state_dict({"w": (1,)}), "state dict"),
+        (state_dict({}), "no tensors"),
+        (state_dict({"a.lora_A.weight": (1,), "a.lora_B.weight": (1,)}), "adapter (LoRA)"),
+        (
+            state_dict(
+                {"w": (1,)},
+                metadata=(Entry(name="pytorch-lightning_version", type="str", text="'2.4'"),),
+            ),
+            "Lightning checkpoint",
+        ),
+        (state_dict({"w": (1,)}, format="npz"), "arrays"),
+    ],
+)
+def test_kinds(made: Checkpoint, what: str) -> None:
+    assert tell_contents(made).what == what
+
+
+def test_calls_of_a_pickle_that_no_tensor_needs_are_counted() -> None:
+    named = [("collections.OrderedDict", "needed"), ("posix.system", "other")]
+    made = state_dict(
+        {"w": (1,)},
+        globals=tuple(
+            Global(name=name, uses=1, verdict=verdict, member="", position=0)  # type: ignore[arg-type]
+            for name, verdict in named
+        ),
+    )
+    assert tell_contents(made).calls == 1
+
+
+def test_suggestions_take_a_moment_for_names_made_to_hold_them_up() -> None:
+    import time
+
+    names = {"layers." * 500 + f"{number}": (1,) for number in range(300)}
+    names |= {"h." + "1" * 3000 + f".{number}": (1,) for number in range(100)}
+    started = time.process_time()
+    contents = tell_contents(state_dict(names))
+    # A guard against expressions that try every start of every name: those would take minutes.
+    assert time.process_time() - started < 5
+    assert not re.search("names like", str(contents.facts))
