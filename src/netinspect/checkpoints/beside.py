@@ -17,16 +17,23 @@ def place_beside(folder: str, name: str) -> str | None:
     if not name or "\0" in name or "\\" in name or os.path.isabs(name) or ".." in name.split("/"):
         return None
     home = os.path.realpath(folder)
-    place = os.path.realpath(os.path.join(folder, name))
-    if os.path.dirname(place) == _blobs(home) or place.startswith(os.path.join(home, "")):
-        return place
-    return None
+    place = os.path.realpath(os.path.join(home, name))
+    return place if place.startswith(os.path.join(home, "")) or _is_blob(home, place) else None
 
 
-def _blobs(home: str) -> str | None:
-    """The folder of files of the hub's cache: models--org--name/blobs beside snapshots/REVISION."""
-    while os.path.dirname(home) != home:
+def _is_blob(home: str, place: str) -> bool:
+    """Whether a folder is in the hub's cache, and a file among those that the cache links to.
+
+    `models--org--name/snapshots/REVISION/file` links to `models--org--name/blobs/HASH`, and that, in
+    newer caches, to `blobs/HA/HASH` beside all models.
+    """
+    while os.path.basename(os.path.dirname(home)) != "snapshots":
+        if os.path.dirname(home) == home:
+            return False
         home = os.path.dirname(home)
-        if os.path.basename(home) == "snapshots":
-            return os.path.join(os.path.dirname(home), "blobs")
-    return None
+    model = os.path.dirname(os.path.dirname(home))
+    shared = os.path.join(os.path.dirname(model), "blobs")
+    target = os.path.dirname(place)
+    return target == os.path.join(model, "blobs") or (
+        os.path.basename(model).startswith("models--") and os.path.dirname(target) == shared
+    )

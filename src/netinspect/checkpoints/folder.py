@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from netinspect.checkpoints.bounded_json import read_object
+from netinspect.checkpoints.gguf_split import check_split, is_split
 from netinspect.checkpoints.places import Place
 from netinspect.checkpoints.read import join, read_source
 from netinspect.errors import CheckpointError, LoadError
@@ -79,6 +80,19 @@ def read_index(place: Place, index: str) -> Checkpoint:
     return _with_configuration(_read_index(place, index, present), place, present)
 
 
+def read_set(place: Place, name: str) -> Checkpoint:
+    """Read a file that says it is one of several, and the others that its name tells of.
+
+    Raises:
+        CheckpointError: None can be read.
+        LoadError: It cannot be read.
+    """
+    names = [name]
+    if part_of_several(name):
+        names = _all_shards(name, ())
+    return _read_shards(place, dict.fromkeys(names), frozenset(place.names()))
+
+
 def is_index(name: str) -> bool:
     """Whether a file is, by its name, an index of shards."""
     return _INDEX.fullmatch(name) is not None
@@ -116,9 +130,14 @@ def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
             else "name a file of weights",
         )
     (there,) = sets.values()
-    shard = _SHARD.fullmatch(there[0])
+    return _all_shards(there[0], there)
+
+
+def _all_shards(name: str, there: Iterable[str]) -> list[str]:
+    """Name all files of the set that one of them belongs to, by its name."""
+    shard = _SHARD.fullmatch(name)
     if shard is None:
-        return there
+        return [name]
     stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
     numbers = range(1, min(int(count), _MOST_SHARDS) + 1)
     return sorted({*there, *(f"{stem}-{number:05}-of-{count}{suffix}" for number in numbers)})
@@ -159,7 +178,8 @@ def _read_shards(
     """
     if len(expected) == 1 and None in expected.values():
         (only,) = expected
-        return replace(_read_file(place, only), target=place.name)
+        found = replace(_read_file(place, only), target=place.name)
+        return check_split(found, [found]) if is_split(found) else found
     parts: list[Checkpoint] = []
     problems: list[str] = []
     homes: dict[str, str] = {}
@@ -187,7 +207,8 @@ def _read_shards(
         more = len(problems) - _MOST_PROBLEMS
         problems[_MOST_PROBLEMS:] = [f"there are {more:,} more problems with its shards"]
     joined = join(place.name, parts)
-    return replace(joined, problems=(*problems, *joined.problems))
+    joined = replace(joined, problems=(*problems, *joined.problems))
+    return check_split(joined, parts) if any(map(is_split, parts)) else joined
 
 
 def _differences(

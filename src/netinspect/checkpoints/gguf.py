@@ -51,11 +51,8 @@ _SMALLEST_ENTRY = 8 + 1 + 4 + 1
 _SMALLEST_TENSOR = 8 + 4 + 4 + 8
 
 
-def read_gguf_file(source: Source) -> tuple[Checkpoint, dict[str, Any]]:
+def read_gguf(source: Source) -> Checkpoint:
     """Read the header of one GGUF file.
-
-    Returns:
-        What it holds, and its values by name: numbers, truth values and strings.
 
     Raises:
         CheckpointError: It breaks a rule of the format.
@@ -75,16 +72,13 @@ def read_gguf_file(source: Source) -> tuple[Checkpoint, dict[str, Any]]:
     described = [reader.tensor() for _ in range(tensor_count)]
     start = reader.position + -reader.position % alignment
     tensors, warnings = place(source, described, start, alignment, reader.byte_order)
-    return (
-        Checkpoint(
-            target=source.name,
-            format="GGUF",
-            files=(source.stored_file(),),
-            tensors=tensors,
-            metadata=tuple(metadata),
-            warnings=warnings,
-        ),
-        values,
+    return Checkpoint(
+        target=source.name,
+        format="GGUF",
+        files=(source.stored_file(),),
+        tensors=tensors,
+        metadata=tuple(metadata),
+        warnings=warnings,
     )
 
 

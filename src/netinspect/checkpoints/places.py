@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from netinspect.checkpoints.beside import place_beside
 from netinspect.checkpoints.source import LocalSource, Source
 from netinspect.errors import LoadError
 
@@ -77,19 +78,5 @@ class Folder:
         return open_file(os.path.join(self.path, name), name)
 
     def holds(self, name: str) -> bool:
-        """Follow links; those of the hub's own cache lead to its blobs.
-
-        `models--org--name/snapshots/REVISION/file` links to `models--org--name/blobs/HASH`, and that, in
-        newer caches, to `blobs/HA/HASH` beside all models.
-        """
-        home = os.path.realpath(self.path)
-        target = os.path.dirname(os.path.realpath(os.path.join(home, name)))
-        if target == home:
-            return True
-        snapshots = os.path.dirname(home)
-        model = os.path.dirname(snapshots)
-        shared = os.path.join(os.path.dirname(model), "blobs")
-        return os.path.basename(snapshots) == "snapshots" and (
-            target == os.path.join(model, "blobs")
-            or (os.path.basename(model).startswith("models--") and os.path.dirname(target) == shared)
-        )
+        """Follow links; those of the hub's own cache lead to its blobs."""
+        return place_beside(self.path, name) is not None

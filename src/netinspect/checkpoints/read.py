@@ -22,7 +22,7 @@ _READERS: dict[Container, tuple[str, str]] = {
     "npy": ("netinspect.checkpoints.numpy_files", "read_npy"),
     "zip": ("netinspect.checkpoints.zips", "read_zip"),
     "ONNX": ("netinspect.checkpoints.onnx", "read_onnx"),
-    "GGUF": ("netinspect.checkpoints.gguf_split", "read_gguf"),
+    "GGUF": ("netinspect.checkpoints.gguf", "read_gguf"),
 }
 
 KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"
@@ -40,7 +40,8 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         LoadError: It cannot be read.
     """
     name = path if name is None else name
-    from netinspect.checkpoints.folder import is_index, part_of_several, read_index, read_place
+    from netinspect.checkpoints.folder import is_index, part_of_several, read_index, read_place, read_set
+    from netinspect.checkpoints.gguf_split import is_split
 
     beside, base = os.path.split(path)
     with without_collector():
@@ -50,6 +51,8 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
             return read_index(Folder(beside or os.curdir, name), base)
         with open_file(path, name) as source:
             checkpoint = read_source(source)
+        if is_split(checkpoint):
+            return read_set(Folder(beside or os.curdir, name), base)
     warning = part_of_several(base)
     return replace(checkpoint, warnings=(*checkpoint.warnings, warning)) if warning else checkpoint
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from netinspect.checkpoints.source import Source
 
 _LOCAL = (16 << 10, 256 << 10)
-_REMOTE = (1 << 20, 16 << 20)
+_REMOTE = (64 << 10, 16 << 20)
 """Bytes of the first piece and of the largest."""
+
+_NEAR = 4096
 
 
 class ReadAhead:
@@ -33,8 +35,8 @@ class ReadAhead:
         if offset >= 0 and offset + least <= len(self.buffer):
             return offset
         # Who reads on needs much, and who leapt over something may leap again.
-        reads_on = 0 <= offset <= len(self.buffer)
-        self._step = min(2 * self._step, self._most) if reads_on else self._first
+        reads_on = 0 <= offset <= len(self.buffer) + _NEAR
+        self._step = min(4 * self._step, self._most) if reads_on else self._first
         ahead = max(0, min(self._step, self.source.size - position))
         self.buffer = self.source.read(position, max(least, ahead))
         self.base = position
