@@ -18,6 +18,10 @@ from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
 # Readers are imported when used: a command needs one of them.
 _READERS: dict[Container, tuple[str, str]] = {
     "safetensors": ("netinspect.checkpoints.safetensors", "read_safetensors"),
+    "zip": ("netinspect.checkpoints.zip_files", "read_zip"),
+    "torch legacy": ("netinspect.checkpoints.torch_legacy", "read_torch_legacy"),
+    "tar": ("netinspect.checkpoints.torch_tar", "read_torch_tar"),
+    "pickle": ("netinspect.checkpoints.plain_pickle", "read_plain_pickle"),
 }
 
 KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"

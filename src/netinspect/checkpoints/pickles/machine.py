@@ -12,11 +12,14 @@ from typing import Any, NoReturn
 from netinspect.checkpoints.pickles.needed import is_needed
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell_arguments
-from netinspect.checkpoints.pickles.stream import PickleError, Stream
+from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, Stream
 from netinspect.checkpoints.source import Source
 
 MOST_MEMORY = 160 << 20
 """Bytes that the objects of a file may take, as estimated; each opcode counts for some."""
+
+NESTED = "torch.storage._load_from_bytes"
+"""What a storage becomes where a tensor is pickled without `torch.save`."""
 
 _STOP = 0x2E
 
@@ -26,6 +29,12 @@ class Names:
 
     def __init__(self, *, scripted: bool = False) -> None:
         self.scripted = scripted
+        self.nested: list[Called] = []
+        """Calls that would load a storage from a file of its own in bytes."""
+
+        self.followed: set[Named] = set()
+        """Names that are needed after all, as what they would load was read too."""
+
         self.known: dict[tuple[str, str], Named] = {}
 
     def named(self, module: str, name: str, position: int) -> Named:
@@ -37,7 +46,7 @@ class Names:
 
     def is_needed(self, named: Named) -> bool:
         """Whether tensors cannot be told without it."""
-        return is_needed(named, scripted=self.scripted)
+        return named in self.followed or is_needed(named, scripted=self.scripted)
 
     def call(self, callee: Any, arguments: Any, keywords: Any = None) -> Called:
         """Note a call.
@@ -55,7 +64,10 @@ class Names:
             self._call_outcome(callee, arguments, keywords)
         elif type(callee) is not Persistent:
             raise PickleError(f"it calls a {type(callee).__name__}")
-        return Called(callee, arguments)
+        called = Called(callee, arguments)
+        if called.path == NESTED:
+            self.nested.append(called)
+        return called
 
     def _call_outcome(self, callee: Called, arguments: tuple[Any, ...], keywords: Any) -> None:
         """What a call returned is called: `getattr(os, "system")` says little without that."""
@@ -71,9 +83,9 @@ class Names:
 class Machine:
     """One run over one or more pickles that stand behind each other."""
 
-    def __init__(self, source: Source, names: Names, start: int = 0) -> None:
+    def __init__(self, source: Source, names: Names, start: int = 0, window: int = WINDOW) -> None:
         """Stand before the byte `start` of a source."""
-        self.stream = Stream(source, start)
+        self.stream = Stream(source, start, window)
         self.names = names
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
@@ -92,6 +104,25 @@ class Machine:
     def position(self) -> int:
         """Byte of the source that comes next."""
         return self.stream.base + self._at
+
+    def skip(self, length: int) -> int:
+        """Go over bytes that are no pickle; return the byte at which they begin.
+
+        Raises:
+            PickleError: There are not so many.
+        """
+        position = self.position
+        self._at = self.stream.skip(self._at, length)
+        return position
+
+    def bytes(self, length: int) -> bytes:
+        """Return bytes that are no pickle; at most `LARGEST_KEPT`.
+
+        Raises:
+            PickleError: There are not so many.
+        """
+        data, self._at = self.stream.take(self._at, length)
+        return data
 
     def run(self) -> Any:
         """Read one pickle, up to and with its last opcode, and return its object.
