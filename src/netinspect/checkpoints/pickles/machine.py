@@ -21,7 +21,9 @@ MOST_MEMORY = 160 << 20
 NESTED = "torch.storage._load_from_bytes"
 """What a storage becomes where a tensor is pickled without `torch.save`."""
 
-_STOP = 0x2E
+# The opcodes that `Machine.run` does not look up.
+_BINPUT, _LONG_BINPUT, _BINGET, _BININT1 = 0x71, 0x72, 0x68, 0x4B
+_MARK, _TUPLE, _STOP = 0x28, 0x74, 0x2E
 
 
 class Names:
@@ -133,33 +135,69 @@ class Machine:
         from netinspect.checkpoints.pickles.opcodes import COSTS, HANDLERS
 
         self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
-        stream, at, spent = self.stream, self._at, 0
-        start = stream.base + at
+        stream, stack, marks = self.stream, self.stack, self.marks
+        data, base, last = stream.data, stream.base, stream.last
+        at = start = self._at
+        spent = 0
         try:
             while True:
-                if at > stream.last:
+                if at > last:
+                    self._check(spent)
                     at = stream.fill(at)
-                code = stream.data[at]
-                spent += COSTS[code]
-                if spent > self.left:
-                    raise PickleError(
-                        f"its objects take more than {MOST_MEMORY >> 20} MiB, the most that is read"
-                    )
-                if code == _STOP:
+                    data, base, last = stream.data, stream.base, stream.last
+                start = at
+                code = data[at]
+                # These few are most of any checkpoint, and a call for each would double the time.
+                if code == _LONG_BINPUT:
+                    number, at = int.from_bytes(data[at + 1 : at + 5], "little"), at + 5
+                    self.remember(number)
+                    spent += 16
+                elif code == _BINPUT:
+                    number, at = data[at + 1], at + 2
+                    self.remember(number)
+                    spent += 16
+                elif code == _BININT1:
+                    stack.append(data[at + 1])
+                    at += 2
+                    spent += 16
+                elif code == _BINGET:
+                    self.recall(data[at + 1])
+                    at += 2
+                    spent += 16
+                elif code == _MARK:
+                    marks.append(stack)
+                    stack = self.stack = []
+                    at += 1
+                    spent += 72
+                elif code == _TUPLE:
+                    items = tuple(stack)
+                    stack = self.stack = marks.pop()
+                    stack.append(items)
+                    at += 1
+                    spent += 56
+                elif code == _STOP:
                     self._at = at + 1
-                    self.left -= spent
                     break
-                start = stream.base + at
-                at = HANDLERS[code](self, at + 1)
-            if len(self.stack) != 1 or self.marks:
-                raise PickleError(f"{len(self.stack)} objects are left at its end, not one")
+                else:
+                    spent += COSTS[code]
+                    if spent > self.left:
+                        self._check(spent)
+                    at = HANDLERS[code](self, at + 1)
+                    stack, data, base, last = self.stack, stream.data, stream.base, stream.last
+            if len(stack) != 1 or marks:
+                raise PickleError(f"{len(stack)} objects are left at its end, not one")
         except IndexError:
-            raise PickleError(f"{_place(start)}: it takes more than there is") from None
+            raise PickleError(f"{_place(base + start)}: it takes more than there is") from None
         except UnicodeDecodeError as error:
-            raise PickleError(f"{_place(start)}: a text is not {error.encoding}") from None
+            raise PickleError(f"{_place(base + start)}: a text is not {error.encoding}") from None
         except PickleError as error:
-            raise PickleError(f"{_place(start)}: {error}") from None
-        return self.stack[0]
+            raise PickleError(f"{_place(base + start)}: {error}") from None
+        self.left -= spent
+        return stack[0]
+
+    def _check(self, spent: int) -> None:
+        if spent > self.left:
+            raise PickleError(f"its objects take more than {MOST_MEMORY >> 20} MiB, the most there is")
 
     def recall(self, number: int) -> None:
         """Put on the stack what is remembered under a number."""
