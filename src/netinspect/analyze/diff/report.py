@@ -14,13 +14,13 @@ from netinspect.analyze.diff.side import Member, Side, side_of_checkpoint, side_
 from netinspect.analyze.diff.stat import group
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.comparison import Comparison
 from netinspect.records.reports.diff import (
     Diff,
     DiffRow,
     ModuleChange,
     OpenChoice,
     TieChange,
-    ValueChange,
     ValueSummary,
 )
 from netinspect.records.trace import Trace
@@ -79,7 +79,7 @@ def report(
     b: Side,
     pairing: Pairing,
     *,
-    values: Mapping[str, ValueChange] | None = None,
+    values: Mapping[str, Comparison] | None = None,
     shows: Literal["changes", "stat"] = "changes",
     full: bool = False,
     sort: str | None = None,
@@ -123,14 +123,14 @@ def report(
         modules=modules,
         loading=tell_loading(a, b, pairing),
         groups=group(a, b, pairing, rows),
-        values=None if values is None else _summary(values),
+        values=None if values is None else _summary(values, pairing),
         shows=shows,
         full=full,
     )
 
 
 def _rows(
-    a: Side, b: Side, pairing: Pairing, values: Mapping[str, ValueChange] | None
+    a: Side, b: Side, pairing: Pairing, values: Mapping[str, Comparison] | None
 ) -> Iterator[DiffRow]:
     """All that is not the same, in the order of `b`, what was removed behind what was before it."""
     place = {name: number for number, name in enumerate(b.members)}
@@ -143,7 +143,8 @@ def _rows(
         else:
             removed.setdefault(at, []).append(name)
     paired = {pair.new: pair for pair in pairing.pairs}
-    yield from (_removed(a, name, pairing) for name in removed.get(-1, ()))
+    gone, come = _branches(partner, pairing.removed), _branches(paired, pairing.added)
+    yield from (_removed(a, name, pairing, gone[name]) for name in removed.get(-1, ()))
     for number, name in enumerate(b.members):
         pair = paired.get(name)
         if pair is None:
@@ -154,16 +155,34 @@ def _rows(
                 differs=(),
                 renames=(),
                 perhaps=pairing.perhaps.get(f"+{name}", ""),
+                branch=come[name],
             )
         else:
             value = values.get(name) if values is not None else None
             row = _pair_row(a, b, pair, value)
             if row is not None:
                 yield row
-        yield from (_removed(a, each, pairing) for each in removed.get(number, ()))
+        yield from (_removed(a, each, pairing, gone[each]) for each in removed.get(number, ()))
 
 
-def _removed(a: Side, name: str, pairing: Pairing) -> DiffRow:
+def _branches(paired: Iterable[str], alone: Iterable[str]) -> dict[str, str]:
+    """Return, for names without a partner, the largest module around them in which nothing has one."""
+    known: set[str] = set()
+    for name in paired:
+        path = name
+        while path and path not in known:
+            known.add(path)
+            path = path.rpartition(".")[0]
+    found: dict[str, str] = {}
+    for name in alone:
+        end = name.find(".")
+        while end >= 0 and name[:end] in known:
+            end = name.find(".", end + 1)
+        found[name] = name[: max(end, 0)]
+    return found
+
+
+def _removed(a: Side, name: str, pairing: Pairing, branch: str) -> DiffRow:
     return DiffRow(
         change="removed",
         old=a.described(name),
@@ -171,10 +190,11 @@ def _removed(a: Side, name: str, pairing: Pairing) -> DiffRow:
         differs=(),
         renames=(),
         perhaps=pairing.perhaps.get(f"-{name}", ""),
+        branch=branch,
     )
 
 
-def _pair_row(a: Side, b: Side, pair: Pair, value: ValueChange | None) -> DiffRow | None:
+def _pair_row(a: Side, b: Side, pair: Pair, value: Comparison | None) -> DiffRow | None:
     one, other = a.members[pair.old], b.members[pair.new]
     differs = tuple(_differences(one, other, value))
     if not differs:
@@ -190,7 +210,7 @@ def _pair_row(a: Side, b: Side, pair: Pair, value: ValueChange | None) -> DiffRo
     )
 
 
-def _differences(one: Member, other: Member, value: ValueChange | None) -> Iterator[Differences]:
+def _differences(one: Member, other: Member, value: Comparison | None) -> Iterator[Differences]:
     if one.name != other.name:
         yield "name"
     if one.shape != other.shape:
@@ -201,12 +221,12 @@ def _differences(one: Member, other: Member, value: ValueChange | None) -> Itera
         yield "trainable"
     if "tensor" not in (one.kind, other.kind) and one.kind != other.kind:
         yield "kind"
-    if value is not None and not (value.equal or value.identical):
+    if value is not None and _is_changed(value):
         yield "values"
 
 
 def _sorted(
-    rows: list[DiffRow], sort: str | None, values: Mapping[str, ValueChange] | None
+    rows: list[DiffRow], sort: str | None, values: Mapping[str, Comparison] | None
 ) -> Iterable[DiffRow]:
     if sort is None:
         return rows
@@ -241,16 +261,19 @@ def _tie_changes(a: Side, b: Side, pairing: Pairing) -> Iterator[TieChange]:
             yield TieChange(change="tied", old=tuple(old), new=tuple(new))
 
 
-def _summary(values: Mapping[str, ValueChange]) -> ValueSummary:
-    changed = {name: each for name, each in values.items() if not (each.equal or each.note)}
+def _is_changed(value: Comparison) -> bool:
+    """Whether values differ; of what cannot be read as numbers, the bytes tell."""
+    return value.identical is False if value.equal is None else not value.equal
+
+
+def _summary(values: Mapping[str, Comparison], pairing: Pairing) -> ValueSummary:
+    changed = {name: each for name, each in values.items() if _is_changed(each)}
     largest = max(changed, key=lambda name: changed[name].max_absolute or 0.0, default="")
-    failed = sum(bool(each.note) for each in values.values())
-    identical = sum(each.identical for each in values.values())
     return ValueSummary(
-        compared=len(values) - failed,
-        identical=identical,
-        equal=sum(each.equal and not each.identical for each in values.values()),
+        identical=sum(each.identical is True for each in values.values()),
+        equal=sum(each.equal is True and not each.identical for each in values.values()),
         changed=len(changed),
-        failed=failed,
+        unknown=sum(each.equal is None and each.identical is None for each in values.values()),
+        reshaped=len(pairing.pairs) - len(values),
         largest=largest,
     )

@@ -6,6 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
+from netinspect.records.comparison import Comparison
 
 
 @record
@@ -75,32 +76,6 @@ class DiffTensor:
 
 
 @record
-class ValueChange:
-    """How the values of a pair differ; numbers are over the elements that are finite on both sides."""
-
-    identical: bool
-    """Whether the bytes are the same."""
-
-    equal: bool
-    """Whether all values are equal; -0 equals 0, and NaN equals NaN."""
-
-    max_absolute: float | None
-    """Largest |b - a|; None where no element is finite on both sides, or nobody could tell."""
-
-    max_relative: float | None
-    """The norm of b - a over the norm of a."""
-
-    cosine: float | None
-    """Of the angle between both, as vectors."""
-
-    differing: int | None
-    """How many elements differ."""
-
-    note: str
-    """Why it could not be compared; empty where it was."""
-
-
-@record
 class DiffRow:
     """One name, or pair of names, that is not the same on both sides."""
 
@@ -121,7 +96,12 @@ class DiffRow:
     perhaps: str
     """For one that was added or removed: a name on the other side that it may have been; a guess."""
 
-    values: ValueChange | None = None
+    branch: str = ""
+    """For one that was added or removed: the largest module around it of which the other side has
+    nothing; empty where there is none."""
+
+    values: Comparison | None = None
+    """Only where values were compared, and both sides have the same shape."""
 
 
 @record
@@ -246,14 +226,18 @@ class DiffGroup:
 class ValueSummary:
     """The values of all pairs together."""
 
-    compared: int
     identical: int
+    """Of one type, and equal in every bit."""
+
     equal: int
-    """Of equal values, and other bytes."""
+    """Of equal values and other bytes, such as another type."""
 
     changed: int
-    failed: int
-    """That could not be compared."""
+    unknown: int
+    """Whose values could not be read."""
+
+    reshaped: int
+    """Whose shapes differ, so that there is nothing to compare."""
 
     largest: str
     """Name in `b` of the tensor with the largest absolute change; empty where nothing changed."""
