@@ -21,7 +21,7 @@ def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChan
     taken = set(partner.values())
     filled, filled_other = _above_tensors(a), _above_tensors(b)
     for path, module in ones.items():
-        other = others.get(partner.get(path, ""))
+        other = others.get(partner[path]) if path in partner else None
         if not path:
             continue
         if other is None:

@@ -84,7 +84,8 @@ class Side:
             elements=sum(member.elements for member in once.values()),
             bytes=sum(member.bytes for member in once.values()),
             dtypes=tuple(sorted({member.dtype for member in self.members.values()})),
-            warnings=(*getattr(subject, "problems", ()), *subject.warnings),
+            problems=checkpoint.problems if checkpoint is not None else (),
+            warnings=subject.warnings,
         )
 
 

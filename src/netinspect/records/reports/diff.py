@@ -53,6 +53,9 @@ class DiffSide:
     dtypes: tuple[str, ...]
     """Sorted."""
 
+    problems: tuple[str, ...]
+    """What is missing or wrong in a checkpoint, although the rest could be compared."""
+
     warnings: tuple[str, ...]
 
 

@@ -90,7 +90,8 @@ def view(report: Diff) -> Document:
     blocks = (_tensors(report), _renames(report), _modules(report), _ties(report), _sides(report))
     mapping = report.loading.mapping if report.loading is not None else None
     if mapping is not None:
-        blocks = (*blocks[:-1], Lines(name="to load it", lines=mapping.lines), blocks[-1])
+        heading = "to rename it" if mapping.verdict == "does not load" else "to load it"
+        blocks = (*blocks[:-1], Lines(name=heading, lines=mapping.lines), blocks[-1])
     return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import NamedTuple
 
 from netinspect import units
@@ -63,7 +63,7 @@ def fold(rows: Sequence[DiffRow], *, with_values: bool) -> Iterator[DiffRow | Fo
         rows: The rows.
         with_values: Whether values were compared: then each changed tensor has numbers of its own.
     """
-    casts = {} if with_values else _casts(rows)
+    common = {} if with_values else _common(rows)
     all_units = list(_units(rows))
     groups: dict[tuple[object, ...], list[_Unit]] = {}
     for unit in all_units:
@@ -72,11 +72,11 @@ def fold(rows: Sequence[DiffRow], *, with_values: bool) -> Iterator[DiffRow | Fo
     told: set[int] = set()
     for unit in all_units:
         row = unit.rows[0]
-        cast = casts.get(_cast(row))
-        if cast is not None and len(unit.rows) == 1:
-            if id(cast) not in told:
-                told.add(id(cast))
-                yield cast
+        one = common.get(_one_change(row))
+        if one is not None and len(unit.rows) == 1:
+            if id(one) not in told:
+                told.add(id(one))
+                yield one
             continue
         run = folds[_template(unit.name), unit.sign][unit.name]
         if with_values and row.change == "changed":
@@ -88,31 +88,46 @@ def fold(rows: Sequence[DiffRow], *, with_values: bool) -> Iterator[DiffRow | Fo
             yield row
 
 
-def _casts(rows: Iterable[DiffRow]) -> dict[tuple[str, str] | None, Fold]:
-    """Changes of type alone, if several tensors share them."""
+def _common(rows: Iterable[DiffRow]) -> dict[tuple[str, str] | None, Fold]:
+    """Changes of type, or of what is trained, alone, if several tensors share them."""
     groups: dict[tuple[str, str], list[DiffRow]] = {}
     for row in rows:
-        cast = _cast(row)
-        if cast is not None:
-            groups.setdefault(cast, []).append(row)
+        change = _one_change(row)
+        if change is not None:
+            groups.setdefault(change, []).append(row)
     return {
-        cast: Fold(
+        change: Fold(
             change="changed",
-            name=units.plural(len(group), "tensor"),
-            old=cast[0],
-            new=cast[1],
+            name=_spell_group(group),
+            old=change[0],
+            new=change[1],
             elements=sum(row.new.elements for row in group if row.new is not None),
-            told="dtype",
+            told=next(each for each in group[0].differs if each != "name"),
         )
-        for cast, group in groups.items()
+        for change, group in groups.items()
         if len(group) > _FEWEST
     }
 
 
-def _cast(row: DiffRow) -> tuple[str, str] | None:
-    if row.old is None or row.new is None or set(row.differs) - {"name"} != {"dtype"}:
+def _one_change(row: DiffRow) -> tuple[str, str] | None:
+    if row.old is None or row.new is None:
         return None
-    return row.old.dtype, row.new.dtype
+    differs = set(row.differs) - {"name"}
+    if differs == {"dtype"}:
+        return row.old.dtype, row.new.dtype
+    if differs == {"trainable"}:
+        told = {True: "trainable", False: "frozen", None: ""}
+        return told[row.old.trainable], told[row.new.trainable]
+    return None
+
+
+def _spell_group(rows: Sequence[DiffRow]) -> str:
+    """Spell how many tensors they are, and the module that they are all in."""
+    paths = [row.new.name.split(".")[:-1] for row in rows if row.new is not None]
+    both = zip(min(paths), max(paths), strict=False)
+    together = [first for first, _ in takewhile(lambda pair: pair[0] == pair[1], both)]
+    where = f" in {'.'.join(together)}" if together else ""
+    return units.plural(len(rows), "tensor") + where
 
 
 def _units(rows: Sequence[DiffRow]) -> Iterator[_Unit]:

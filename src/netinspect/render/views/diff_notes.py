@@ -36,6 +36,8 @@ def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
     for each in side.left_out:
         what = f"{units.plural(each.tensors, 'tensor')}, {units.size(each.bytes)}"
         yield line((f"{name}: not compared: {each.section or 'outside of any part'}, {what}", "dim"))
+    for text in side.problems:
+        yield line((f"PROBLEM: {name}: {text}", "bold red"))
     for text in side.warnings:
         yield line((f"note: {name}: {text}", "yellow"))
 
@@ -95,7 +97,7 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     mapping = loading.mapping
     if mapping is not None:
         what = _what(mapping.missing, mapping.unexpected, mapping.mismatched)
-        text = f'with the lines under "to load it": {mapping.verdict}{what}'
+        text = f"with these names: {mapping.verdict}{what}"
         yield line((text, _VERDICTS[mapping.verdict]))
 
 
