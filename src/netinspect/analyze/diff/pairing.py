@@ -68,13 +68,57 @@ class Pairing:
 
 
 def pair_up(a: Members, b: Members, alike: Alike | None = None) -> Pairing:
-    """Pair the names of two sides.
+    """Pair the names of two sides; the other way round the pairs are the same.
 
     Args:
         a: The tensors of one side, by name.
         b: Those of the other.
         alike: What tells tensors of equal bytes, where values may be read.
     """
+    if _order(a) <= _order(b):
+        return _pair_up(a, b, alike)
+    # What is found must not hang on which side comes first.
+    return _mirrored(_pair_up(b, a, None if alike is None else _turned_round(alike)), b)
+
+
+def _turned_round(alike: Alike) -> Alike:
+    def told(ones: Sequence[Member], others: Sequence[Member]) -> list[tuple[str, str]]:
+        return [(old, new) for new, old in alike(others, ones)]
+
+    return told
+
+
+def _order(side: Members) -> tuple[int, list[str], list[str]]:
+    return len(side), list(side), [str(member.shape) for member in side.values()]
+
+
+def _mirrored(pairing: Pairing, b: Members) -> Pairing:
+    """Turn a pairing round."""
+    count, rules = len(pairing.renames), len(pairing.rules)
+    # Rules lead back in the reverse order.
+    place = [*reversed(range(rules)), *range(rules, count)]
+    order = {name: number for number, name in enumerate(b)}
+    pairs = [
+        Pair(new, old, tuple(place[each] for each in reversed(renames)))
+        for old, new, renames in pairing.pairs
+    ]
+    return Pairing(
+        pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
+        renames=tuple(
+            replace(pairing.renames[number], old=pairing.renames[number].new, new=pairing.renames[number].old)
+            for number in place
+        ),
+        rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
+        removed=pairing.added,
+        added=pairing.removed,
+        perhaps={("+" if key[0] == "-" else "-") + key[1:]: name for key, name in pairing.perhaps.items()},
+        open_choices=tuple(
+            (one.inverse, other.inverse, names) for one, other, names in pairing.open_choices
+        ),
+    )
+
+
+def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
     rules, equal = _by_names(a, b)
     pairs = [Pair(each.old, each.new, each.rules) for each in rules.pairs]
     pairs += [Pair(name, name, ()) for name in equal]

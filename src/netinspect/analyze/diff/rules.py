@@ -202,29 +202,27 @@ def _worth(found: _Found) -> tuple[int, int, bool]:
 
 
 def _explain(rule: Rule, a: Sizes, b: Sizes) -> _Found:
-    """Return the pairs that a rule makes, each name of `b` once."""
-    pairs: list[tuple[str, str]] = []
-    others: list[tuple[str, str]] = []
-    taken: set[str] = set()
-
-    def put(name: str, partner: str | None) -> None:
-        if partner is None or partner not in b or name not in a or partner in taken:
-            return
-        taken.add(partner)
-        (pairs if a[name] == b[partner] else others).append((name, partner))
-
+    """Return the pairs that a rule makes; names that it would pair twice are left out."""
+    led: list[tuple[str, str]] = []
     if rule.old or rule.front:
         apply = rule.applies
         for name in a:
-            put(name, apply(name))
+            partner = apply(name)
+            if partner is not None and partner in b:
+                led.append((name, partner))
     else:
         # Where something came in is seen from the other end only.
         back = rule.inverse.applies
         for partner in b:
             before = back(partner)
-            if before is not None:
-                put(before, partner)
-    return _Found(rule, tuple(pairs), tuple(others))
+            if before is not None and before in a:
+                led.append((before, partner))
+    if len({name for name, _ in led}) < len(led) or len({partner for _, partner in led}) < len(led):
+        old, new = Counter(name for name, _ in led), Counter(partner for _, partner in led)
+        led = [(name, partner) for name, partner in led if old[name] == new[partner] == 1]
+    pairs = tuple(each for each in led if a[each[0]] == b[each[1]])
+    others = tuple(each for each in led if a[each[0]] != b[each[1]])
+    return _Found(rule, pairs, others)
 
 
 def _contradict(best: _Found, other: _Found) -> bool:

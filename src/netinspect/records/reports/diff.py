@@ -133,8 +133,9 @@ class OpenChoice:
     """Two changes of names that would explain the same number of names, so that neither was claimed."""
 
     old: str
-    first: str
-    second: str
+    new: str
+    other_old: str
+    other_new: str
     names: int
 
 

@@ -17,10 +17,10 @@ def notes(report: Diff) -> Iterator[Line]:
     for name, side in (("a", report.a), ("b", report.b)):
         yield from _side_notes(name, side)
     for each in report.open_choices:
-        yield line(
-            f"not claimed: {units.plural(each.names, 'name')} would fit {each.first or '(nothing)'} "
-            f"as well as {each.second or '(nothing)'}, in place of {each.old or '(nothing)'}"
-        )
+        one = f"{each.old or '(nothing)'} > {each.new or '(nothing)'}"
+        other = f"{each.other_old or '(nothing)'} > {each.other_new or '(nothing)'}"
+        names = units.plural(each.names, "name")
+        yield line(f"not claimed: {one} would explain {names}, and so would {other}")
     if any(row.perhaps for row in report.rows):
         yield line("perhaps: only the order of names speaks for it; nothing is claimed")
     yield line((_counts(report), "bold"))
