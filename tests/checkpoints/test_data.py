@@ -18,7 +18,6 @@ from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint
 from tests.checkpoints.values import COMPLEX, REAL, any_bits, bytes_of, name_of, normal, store
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 
 
