@@ -23,6 +23,7 @@ ALLOWED = {
         "estimates",
         "kept",
         "config",
+        "differences",
         "files",
         "render",
         "sources",
@@ -32,6 +33,7 @@ ALLOWED = {
     },
     "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
     "stored": {"sources", "checkpoints", *BASE},
+    "differences": {"api", "view", "analyze", "checkpoints", "stored", *BASE},
     "estimates": {"api", "view", "analyze", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
     "loading": {"kept", "look", "render", "sources", "inputs", "observe", "stored", *BASE},
@@ -56,7 +58,7 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", "estimates", "stored", "view", *BASE},
+    "__init__": {"api", "differences", "estimates", "stored", "view", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 

@@ -98,7 +98,7 @@ def test_nothing_is_imported_before_it_is_used() -> None:
 def test_every_command_is_a_function_of_that_name() -> None:
     from netinspect.cli.app import COMMANDS
 
-    assert set(COMMANDS) == {*VIEWS, "models", "cache"}
+    assert set(COMMANDS) == {*VIEWS, "models", "cache", "diff"}
     assert all(callable(getattr(netinspect, name)) for name in COMMANDS)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netinspect.api import summary as summary
     from netinspect.api import trace as trace
     from netinspect.api import tree as tree
+    from netinspect.differences import diff as diff
     from netinspect.errors import CheckpointError as CheckpointError
     from netinspect.errors import ForwardError as ForwardError
     from netinspect.errors import LoadError as LoadError
@@ -43,6 +44,7 @@ _HOMES = {
         "cache", "capture", "cost", "internals", "load", "models", "params", "save", "source",
         "summary", "trace", "tree",
     ),
+    "netinspect.differences": ("diff",),
     "netinspect.errors": (
         "CheckpointError", "ForwardError", "LoadError", "NetinspectError", "SavedTraceError",
         "UsageError",

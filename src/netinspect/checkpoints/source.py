@@ -90,17 +90,38 @@ class LocalSource:
             while missing > 0:
                 part = os.pread(self._descriptor, missing, position + length - missing)
                 if not part:
-                    raise CheckpointError(
-                        f"{self.name} ends too early",
-                        cause=f"{length:,} bytes should stand at byte {position:,}; the file "
-                        f"has {max(0, position + length - missing):,}",
-                        hint="it was cut short, or is still being written: fetch it again",
-                    )
+                    raise self._too_short(position, length, length - missing)
                 parts.append(part)
                 missing -= len(part)
         except (OSError, OverflowError) as error:
             raise LoadError(f"cannot read {self.name}", cause=str(error)) from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_into(self, position: int, buffer: memoryview) -> None:
+        """Fill a buffer of bytes, as `read` does without a copy.
+
+        Raises:
+            CheckpointError: It ends before.
+            LoadError: It cannot be read, or was written to meanwhile.
+        """
+        filled, length = 0, len(buffer)
+        try:
+            while filled < length:
+                got = os.preadv(self._descriptor, [buffer[filled:]], position + filled)
+                if not got:
+                    self.check_unchanged()
+                    raise self._too_short(position, length, filled)
+                filled += got
+        except (OSError, OverflowError) as error:
+            raise LoadError(f"cannot read {self.name}", cause=str(error)) from error
+
+    def _too_short(self, position: int, length: int, found: int) -> CheckpointError:
+        return CheckpointError(
+            f"{self.name} ends too early",
+            cause=f"{length:,} bytes should stand at byte {position:,}; the file "
+            f"has {max(0, position + found):,}",
+            hint="it was cut short, or is still being written: fetch it again",
+        )
 
     def check_unchanged(self) -> None:
         """Make sure that it is as it was when it was opened.

@@ -13,6 +13,7 @@ import typer
 from netinspect.cli import (
     cache,
     cost,
+    diff,
     internals,
     memory,
     models,
@@ -33,6 +34,7 @@ COMMANDS: dict[str, ModuleType] = {
     "trace": trace,
     "cost": cost,
     "tree": tree,
+    "diff": diff,
     "source": source,
     "internals": internals,
     "memory": memory,

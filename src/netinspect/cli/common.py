@@ -131,8 +131,19 @@ def look_or_read(
     values: bool = False,
     stats: bool = False,
     symbolic: Sequence[str] | None = None,
+    beside_model: bool = False,
 ) -> Trace | Checkpoint:
     """Load the target, or read it where it is a checkpoint; see `look`.
+
+    Args:
+        target: As typed; None for the default.
+        model: How to build a model.
+        output: How much to say.
+        run: Whether the command needs a forward.
+        values: Keep the tensors as printed.
+        stats: Summarise the values.
+        symbolic: Sizes of the inputs that shall be symbols.
+        beside_model: Whether the options that are for models are for another target.
 
     Raises:
         UsageError: It is a checkpoint, and an option was typed that is for models.
@@ -151,7 +162,7 @@ def look_or_read(
         for field in fields(model)
         if field.name in model.typed and field.name not in _FOR_CHECKPOINTS
     ]
-    if for_models or symbolic:
+    if (for_models and not beside_model) or symbolic:
         option = (for_models or ["symbolic"])[0].replace("_", "-")
         raise UsageError(
             f"--{option} is for models; {target} is a checkpoint, with nothing to build or to run",

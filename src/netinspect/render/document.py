@@ -70,6 +70,14 @@ class Table:
     footer: tuple[Row, ...] = ()
     """Totals; they are for people, and not part of machine formats."""
 
+    folded: tuple[Row, ...] | None = None
+    """What people are shown instead of the rows, where several rows say one thing."""
+
+    @property
+    def shown_rows(self) -> tuple[Row, ...]:
+        """The rows as people are shown them."""
+        return self.rows if self.folded is None else self.folded
+
 
 @record
 class CodeLine:
@@ -114,7 +122,9 @@ class Document:
     @property
     def filled_blocks(self) -> tuple[Block, ...]:
         """The blocks that people are shown: an empty table beside others says nothing to them."""
-        filled = tuple(block for block in self.blocks if not isinstance(block, Table) or block.rows)
+        filled = tuple(
+            block for block in self.blocks if not isinstance(block, Table) or block.shown_rows
+        )
         return filled or self.blocks[:1]
 
     def has_heading(self, block: Block) -> bool:

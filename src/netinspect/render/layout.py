@@ -62,7 +62,7 @@ def wanted_columns(table: Table, chosen: Sequence[str] | None) -> Sequence[str] 
 
 def _natural_widths(table: Table) -> list[int]:
     widths = [cell_len(column.title) for column in table.columns]
-    for row in (*table.rows, *table.footer):
+    for row in (*table.shown_rows, *table.footer):
         for index, cell in enumerate(row.cells):
             length = text_width(cell)
             if length > widths[index]:

@@ -53,7 +53,7 @@ def _table(table: Table, columns: Sequence[str] | None) -> Iterator[str]:
     fitted = fit(table, None, columns)
     yield _cells([_escape(each.column.title) for each in fitted])
     yield _cells(["---:" if each.column.align == "right" else "---" for each in fitted])
-    for row in (*table.rows, *table.footer):
+    for row in (*table.shown_rows, *table.footer):
         yield _cells([_cell(row, each.position) for each in fitted])
 
 

@@ -29,6 +29,7 @@ _VIEWS = {
     "tensors": "netinspect.render.views.tensors",
     "contents": "netinspect.render.views.contents",
     "names": "netinspect.render.views.names",
+    "diff": "netinspect.render.views.diff",
 }
 
 _OF_FORWARD = ("summary", "trace", "cost", "source")

@@ -77,7 +77,7 @@ def _table(table: Table, width: int | None, columns: Sequence[str] | None) -> It
         aligned = pad(title, each.width, right=each.column.align == "right")
         header += [Span(text=aligned, style="bold cyan"), gap]
     yield _strip(header[:-1])
-    for row in table.rows:
+    for row in table.shown_rows:
         yield _row(row, fitted, gap)
     if table.footer:
         yield (Span(text="─" * (sum(each.width + GAP for each in fitted) - GAP), style="dim"),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netinspect.records.reports.cache import Cache
 from netinspect.records.reports.contents import Contents
 from netinspect.records.reports.cost import CostReport
+from netinspect.records.reports.diff import Diff
 from netinspect.records.reports.internals import Internals
 from netinspect.records.reports.memory import Memory
 from netinspect.records.reports.names import NameTree
@@ -25,6 +26,7 @@ Report = (
     | Source
     | Internals
     | Memory
+    | Diff
     | Samples
     | Cache
     | StoredTensors
@@ -41,6 +43,7 @@ REPORTS: tuple[type[Report], ...] = (
     Source,
     Internals,
     Memory,
+    Diff,
     Samples,
     Cache,
     StoredTensors,

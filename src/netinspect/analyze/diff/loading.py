@@ -1,0 +1,143 @@
+"""What `load_state_dict` would say: the rules of `torch.nn.Module` on names and sizes alone.
+
+Source: `Module.load_state_dict` and `Module._load_from_state_dict`. With `strict=True` all names must be
+the same; with `strict=False` some may be missing, or too many; sizes must be equal in any case, but for
+a vector that goes into a scalar. The dtype is converted. What a class adds of its own is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from netinspect.analyze.diff.mapping import load_lines, rename_snippet
+from netinspect.analyze.diff.pairing import Pairing
+from netinspect.analyze.diff.side import Member, Side
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.reports.diff import Loading, Mismatch
+from netinspect.records.reports.diff import Mapping as NewNames
+
+Verdict = Literal["loads", "loads with strict=False", "does not load"]
+
+_COUNTER = "num_batches_tracked"
+_NO_VERSIONS = ("safetensors", "GGUF", "ONNX", "npy", "npz")
+"""Formats that keep no versions of modules, as `state_dict._metadata` does."""
+
+_NAMED = 3
+
+
+def tell_loading(a: Side, b: Side, pairing: Pairing) -> Loading | None:
+    """Tell what a model would say to a checkpoint; None where there is not one of each."""
+    if (a.trace is None) == (b.trace is None):
+        return None
+    model, file = (a, b) if a.trace is not None else (b, a)
+    checkpoint = file.checkpoint
+    assert checkpoint is not None
+    assert file.choice is not None
+    names = {name: name for name in file.members}
+    filled = _filled(model, file, names)
+    missing, unexpected, mismatched = _held(model, file, names, filled)
+    pairs = [(old, new) if file is a else (new, old) for old, new, _ in pairing.pairs]
+    rules = pairing.rules if file is a else [rule.inverse for rule in reversed(pairing.rules)]
+    loading = Loading(
+        model="a" if model is a else "b",
+        verdict=_verdict(missing, unexpected, mismatched),
+        missing=tuple(missing),
+        unexpected=tuple(unexpected),
+        mismatched=tuple(mismatched),
+        notes=tuple(_notes(model, names, missing, filled)),
+        mapping=None,
+    )
+    section = file.choice.section
+    parts = _parts(checkpoint, file)
+    snippet = rename_snippet(list(file.members), dict(pairs), rules)
+    renames = [old for old, new in pairs if old != new]
+    if snippet is None or not (renames or section or parts):
+        return loading
+    told = _held(model, file, snippet.names, _filled(model, file, snippet.names))
+    verdict = _verdict(*told)
+    lines = [*load_lines(checkpoint, section, parts), *snippet.lines]
+    if verdict != "does not load":
+        lines.append(
+            f"model.load_state_dict(state_dict{', strict=False' if verdict != 'loads' else ''})"
+        )
+    mapping = NewNames(
+        lines=tuple(lines),
+        verdict=verdict,
+        missing=len(told[0]),
+        unexpected=len(told[1]),
+        mismatched=len(told[2]),
+    )
+    return replace(loading, mapping=mapping)
+
+
+def _held(
+    model: Side, file: Side, names: Mapping[str, str], filled: Iterable[str]
+) -> tuple[list[str], list[str], list[Mismatch]]:
+    """Hold a file's tensors, under other names, against a model's."""
+    given = {became: file.members[name] for name, became in names.items()}
+    known = set(filled)
+    missing = [name for name in model.members if name not in given and name not in known]
+    unexpected = [name for name in given if name not in model.members]
+    mismatched = [
+        Mismatch(name=name, checkpoint=given[name].shape, model=member.shape)
+        for name, member in model.members.items()
+        if name in given and not _fits(given[name], member)
+    ]
+    return missing, unexpected, mismatched
+
+
+def _fits(given: Member, wanted: Member) -> bool:
+    # Scalars were vectors of one element before torch 0.4, and are taken as such.
+    return given.shape == wanted.shape or (not wanted.shape and len(given.shape) == 1)
+
+
+def _verdict(missing: list[str], unexpected: list[str], mismatched: list[Mismatch]) -> Verdict:
+    if mismatched:
+        return "does not load"
+    return "loads with strict=False" if missing or unexpected else "loads"
+
+
+def _filled(model: Side, file: Side, names: Mapping[str, str]) -> list[str]:
+    """The counters that BatchNorm fills in for files that keep no versions."""
+    assert model.trace is not None
+    assert file.checkpoint is not None
+    if file.checkpoint.format not in _NO_VERSIONS:
+        return []
+    given = set(names.values())
+    norms = {
+        module.path
+        for module in model.trace.modules
+        if "_NormBase" in module.bases or any(name.startswith("BatchNorm") for name in module.bases)
+    }
+    return [
+        name
+        for name in model.members
+        if name not in given and name.rpartition(".")[2] == _COUNTER and name.rpartition(".")[0] in norms
+    ]
+
+
+def _notes(
+    model: Side, names: Mapping[str, str], missing: Iterable[str], filled: list[str]
+) -> Iterable[str]:
+    given = set(names.values())
+    for name in missing:
+        others = model.tied.get(model.members[name].memory, ())
+        there = next((each for each in others if each in given), None)
+        if there is not None:
+            yield f"{name} is tied to {there}, which is in the file: strict=False loses nothing"
+    if filled:
+        more = f" and {len(filled) - 1:,} more" if len(filled) > 1 else ""
+        yield f"{filled[0]}{more}: not in the file; BatchNorm fills such in where no version is kept"
+
+
+def _parts(checkpoint: Checkpoint, file: Side) -> list[str]:
+    """Keys of the dictionaries below the chosen one that hold its tensors, if all are in such."""
+    assert file.choice is not None
+    section = file.choice.section
+    inner = {checkpoint.tensors[member.number].section for member in file.members.values()}
+    start = f"{section}." if section else ""
+    if section in inner:
+        return []
+    return [each[len(start) :] for each in dict.fromkeys(sorted(inner))]

@@ -1,0 +1,281 @@
+"""Which name of `a` is which of `b`, and what speaks for it.
+
+In this order, each for the names that are left: equal names; rules that explain several names; equal
+bytes, where values may be read; modules of equal sizes. Nothing is paired that could as well be paired
+otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import starmap
+from typing import NamedTuple
+
+from netinspect.analyze.diff.patterns import pattern_of
+from netinspect.analyze.diff.rules import Rule, Rules, find_rules
+from netinspect.analyze.diff.side import Member
+from netinspect.analyze.diff.structure import Key, Match, match_structure
+from netinspect.records.reports.diff import Rename
+
+Members = Mapping[str, Member]
+
+Alike = Callable[[Sequence[Member], Sequence[Member]], Sequence[tuple[str, str]]]
+"""Given the tensors without a partner on both sides, it returns pairs of names with the same bytes,
+each the only such on both sides."""
+
+_WRITERS = {
+    "module": "DataParallel or DistributedDataParallel",
+    "_orig_mod": "torch.compile",
+    "_fsdp_wrapped_module": "FullyShardedDataParallel",
+    "_checkpoint_wrapped_module": "activation checkpointing",
+    "_forward_module": "Lightning Fabric",
+    "base_model.model": "PEFT",
+    "base_layer": "PEFT",
+}
+"""Components that a wrapper is known to put into names."""
+
+_KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "float": "float", "bfloat": "float"}
+_DIGITS = re.compile(r"\d+")
+
+
+class Pair(NamedTuple):
+    """A name of `a` and its partner in `b`."""
+
+    old: str
+    new: str
+    renames: tuple[int, ...]
+    """Which of the renames lead from one to the other; none where the names are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """All names of both sides, paired or not."""
+
+    pairs: tuple[Pair, ...]
+    renames: tuple[Rename, ...]
+    rules: tuple[Rule, ...]
+    """The rules among the renames, which come first."""
+
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+    perhaps: Mapping[str, str]
+    """For names without a partner: one that only its place in the order speaks for. Names of `a` and
+    of `b` are kept apart by a mark in front, `-` and `+`."""
+
+    open_choices: tuple[tuple[Rule, Rule, int], ...]
+
+
+def pair_up(a: Members, b: Members, alike: Alike | None = None) -> Pairing:
+    """Pair the names of two sides; the other way round the pairs are the same.
+
+    Args:
+        a: The tensors of one side, by name.
+        b: Those of the other.
+        alike: What tells tensors of equal bytes, where values may be read.
+    """
+    if _order(a) <= _order(b):
+        return _pair_up(a, b, alike)
+    # What is found must not hang on which side comes first.
+    return _mirrored(_pair_up(b, a, None if alike is None else _turned_round(alike)), b)
+
+
+def _turned_round(alike: Alike) -> Alike:
+    def told(ones: Sequence[Member], others: Sequence[Member]) -> list[tuple[str, str]]:
+        return [(old, new) for new, old in alike(others, ones)]
+
+    return told
+
+
+def _order(side: Members) -> tuple[int, list[str], list[str]]:
+    return len(side), list(side), [str(member.shape) for member in side.values()]
+
+
+def _mirrored(pairing: Pairing, b: Members) -> Pairing:
+    """Turn a pairing round."""
+    count, rules = len(pairing.renames), len(pairing.rules)
+    # Rules lead back in the reverse order.
+    place = [*reversed(range(rules)), *range(rules, count)]
+    order = {name: number for number, name in enumerate(b)}
+    pairs = [
+        Pair(new, old, tuple(place[each] for each in reversed(renames)))
+        for old, new, renames in pairing.pairs
+    ]
+    return Pairing(
+        pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
+        renames=tuple(
+            replace(pairing.renames[number], old=pairing.renames[number].new, new=pairing.renames[number].old)
+            for number in place
+        ),
+        rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
+        removed=pairing.added,
+        added=pairing.removed,
+        perhaps={("+" if key[0] == "-" else "-") + key[1:]: name for key, name in pairing.perhaps.items()},
+        open_choices=tuple(
+            (one.inverse, other.inverse, names) for one, other, names in pairing.open_choices
+        ),
+    )
+
+
+def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
+    rules, equal = _by_names(a, b)
+    pairs = [Pair(each.old, each.new, each.rules) for each in rules.pairs]
+    pairs += [Pair(name, name, ()) for name in equal]
+    renames = _renames_of(rules)
+    if alike is not None:
+        left_a, left_b = _left(a, b, pairs)
+        told = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
+        _add(pairs, renames, told, "values")
+    left_a, left_b = _left(a, b, pairs)
+    claimed, guessed = _by_structure(left_a, left_b)
+    _add(pairs, renames, [each[:2] for each in claimed if not each.alone], "structure")
+    _add(pairs, renames, [each[:2] for each in claimed if each.alone], "shape")
+    left_a, left_b = _left(a, b, pairs)
+    perhaps = {f"-{each.old}": each.new for each in guessed if each.old in left_a}
+    perhaps |= {f"+{each.new}": each.old for each in guessed if each.new in left_b}
+    order = {name: number for number, name in enumerate(b)}
+    return Pairing(
+        pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
+        renames=tuple(renames),
+        rules=rules.rules,
+        removed=tuple(left_a),
+        added=tuple(left_b),
+        perhaps=perhaps,
+        open_choices=rules.open_choices,
+    )
+
+
+def _by_names(a: Members, b: Members) -> tuple[Rules, list[str]]:
+    """Pair by names: equal ones, and those that a rule explains.
+
+    Where most names are not the same, a rule may explain more than equality does: a model inside another
+    may have names such as `model.model.norm` beside `model.norm`.
+    """
+    shapes_a = {name: member.shape for name, member in a.items()}
+    shapes_b = {name: member.shape for name, member in b.items()}
+    equal = [name for name, shape in shapes_a.items() if shapes_b.get(name) == shape]
+    if 2 * len(equal) < min(len(a), len(b)):
+        rules = find_rules(shapes_a, shapes_b)
+        if sum(each.rules != () for each in rules.pairs) > len(equal):
+            taken_a, taken_b = {each.old for each in rules.pairs}, {each.new for each in rules.pairs}
+            return rules, [name for name in a if name in b and name not in taken_a | taken_b]
+    same = [name for name in a if name in b]
+    both = set(same)
+    return find_rules(
+        {name: shape for name, shape in shapes_a.items() if name not in both},
+        {name: shape for name, shape in shapes_b.items() if name not in both},
+    ), same
+
+
+def _left(a: Members, b: Members, pairs: Sequence[Pair]) -> tuple[dict[str, Member], dict[str, Member]]:
+    old, new = {pair.old for pair in pairs}, {pair.new for pair in pairs}
+    return (
+        {name: member for name, member in a.items() if name not in old},
+        {name: member for name, member in b.items() if name not in new},
+    )
+
+
+def _renames_of(rules: Rules) -> list[Rename]:
+    uses = [0] * len(rules.rules)
+    for pair in rules.pairs:
+        for number in pair.rules:
+            uses[number] += 1
+    return list(starmap(_rename_of, zip(rules.rules, uses, strict=True)))
+
+
+def _rename_of(rule: Rule, names: int) -> Rename:
+    one_sided = not rule.old or not rule.new
+    written_by = _writer(rule.old or rule.new) if one_sided else ""
+    kind = ("prefix" if one_sided else "path") if rule.front else "component"
+    return Rename(
+        kind=kind,  # type: ignore[arg-type]
+        old=f"{rule.old}." if rule.old else "",
+        new=f"{rule.new}." if rule.new else "",
+        names=names,
+        evidence="names",
+        written_by=written_by,
+    )
+
+
+def _writer(components: str) -> str:
+    """Who is known to put such components into names; each must be known."""
+    if components in _WRITERS:
+        return _WRITERS[components]
+    known = [_WRITERS.get(each, "") for each in components.split(".")]
+    return ", ".join(known) if all(known) else ""
+
+
+def _by_structure(a: Members, b: Members) -> tuple[list[Match], list[Match]]:
+    """Pair what is left by sizes; then by sizes in any order: a weight may be transposed."""
+    claimed: list[Match] = []
+    guessed: list[Match] = []
+    left_a, left_b = dict(a), dict(b)
+    for key in (_size, _size_in_any_order):
+        keys_a = {name: key(member) for name, member in left_a.items()}
+        keys_b = {name: key(member) for name, member in left_b.items()}
+        # What no tensor of the other side can be says nothing of the module that it is in.
+        both = set(keys_a.values()) & set(keys_b.values())
+        if key is _size_in_any_order and not _turned(left_a, left_b):
+            break
+        found = match_structure(
+            {name: each for name, each in keys_a.items() if each in both},
+            {name: each for name, each in keys_b.items() if each in both},
+        )
+        for each in found:
+            if each.claimed and not (each.alone and _too_common(a[each.old], each)):
+                claimed.append(each)
+                del left_a[each.old], left_b[each.new]
+            elif key is _size and _last(each.old) == _last(each.new):
+                guessed.append(each)
+    return claimed, guessed
+
+
+def _size(member: Member) -> Key:
+    return member.shape, _kind(member.dtype)
+
+
+def _size_in_any_order(member: Member) -> Key:
+    return tuple(sorted(map(str, member.shape))), _kind(member.dtype)
+
+
+def _turned(a: Members, b: Members) -> bool:
+    """Whether some size on one side is on the other in another order only."""
+    ones = {(member.shape, _kind(member.dtype)) for member in a.values()}
+    others = {(member.shape, _kind(member.dtype)) for member in b.values()}
+    return any((tuple(reversed(shape)), kind) in others for shape, kind in ones - others)
+
+
+def _kind(dtype: str) -> str:
+    return _KINDS.get(_DIGITS.split(dtype)[0], dtype)
+
+
+def _too_common(member: Member, match: Match) -> bool:
+    """Whether a size says too little: a vector may be the bias of anything."""
+    return len(member.shape) < 2 or _last(match.old) != _last(match.new)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _add(
+    pairs: list[Pair], renames: list[Rename], found: Sequence[tuple[str, str]], evidence: str
+) -> None:
+    """Add pairs, those of one pattern as one rename."""
+    numbers: dict[tuple[str, str], int] = {}
+    for old, new in found:
+        pattern = pattern_of(old, new)
+        if pattern not in numbers:
+            numbers[pattern] = len(renames)
+            renames.append(
+                Rename(kind="name", old=old, new=new, names=0, evidence=evidence, written_by="")  # type: ignore[arg-type]
+            )
+        number = numbers[pattern]
+        uses = renames[number].names + 1
+        if uses == 1:
+            renames[number] = replace(renames[number], names=1)
+        else:
+            told, became = pattern
+            renames[number] = replace(renames[number], kind="pattern", old=told, new=became, names=uses)
+        pairs.append(Pair(old, new, (number,)))

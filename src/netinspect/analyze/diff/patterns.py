@@ -1,0 +1,50 @@
+"""Two names as a pattern of names: `layers.*.fc1` and `blocks.*.mlp.0`."""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER = re.compile(r"\d+")
+
+
+def pattern_of(old: str, new: str) -> tuple[str, str]:
+    """Return what two names have besides their common end, with `*` for numbers that they share.
+
+    The numbers are held against each other in their order; one that is not the same stays as it is.
+    """
+    one, other = old.split("."), new.split(".")
+    while len(one) > 1 and len(other) > 1 and one[-1] == other[-1]:
+        one.pop()
+        other.pop()
+    old, new = ".".join(one), ".".join(other)
+    numbers, others = _NUMBER.findall(old), _NUMBER.findall(new)
+    if len(numbers) == len(others):
+        shared = [x == y for x, y in zip(numbers, others, strict=True)]
+    else:
+        shared = []
+        for x, y in zip(numbers, others, strict=False):
+            if x != y:
+                break
+            shared.append(True)
+    return _starred(old, shared), _starred(new, shared)
+
+
+def _starred(name: str, shared: list[bool]) -> str:
+    flags = iter(shared)
+    return _NUMBER.sub(lambda match: "*" if next(flags, False) else match[0], name)
+
+
+def as_expression(old: str, new: str) -> tuple[str, str] | None:
+    """Return a pattern as a regular expression and its replacement, for `re.sub`.
+
+    None where the names have characters of which either would make something else.
+    """
+    if "\\" in old + new or old.count("*") != new.count("*"):
+        return None
+    expression = "^" + re.escape(old).replace(r"\*", r"(\d+)") + r"(?=\.|$)"
+    parts = new.split("*")
+    replacement = parts[0]
+    for number, part in enumerate(parts[1:], start=1):
+        # A digit behind the number of a group would be taken for a part of it.
+        replacement += (rf"\g<{number}>" if part[:1].isdigit() else rf"\{number}") + part
+    return expression, replacement

@@ -1,0 +1,75 @@
+"""`netinspect diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netinspect import differences
+from netinspect.cli.common import look_or_read, show
+from netinspect.cli.completion import complete_target
+from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
+from netinspect.errors import UsageError
+from netinspect.exits import ExitCode
+
+EXAMPLES = (
+    ("netinspect diff resnet18 weights.pt", "would it load, and with which names"),
+    ("netinspect diff before.pt after.pt --stat", "how much has changed, and where"),
+    ("netinspect diff net.py:Old net.py:New --exit-code", "exit with 1 if anything differs"),
+)
+
+_HELP = "A model, a saved trace or a checkpoint; see the other commands."
+
+
+def command(
+    model: ModelOptions,
+    output: OutputOptions,
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help=f"As it was. {_HELP}", autocompletion=complete_target, show_default=False
+        ),
+    ],
+    b: Annotated[
+        str,
+        typer.Argument(
+            metavar="B", help=f"As it is. {_HELP}", autocompletion=complete_target, show_default=False
+        ),
+    ],
+    section: Annotated[
+        str | None,
+        typer.Option(
+            "--section",
+            metavar="KEYS",
+            help="Part of a checkpoint to compare, such as state_dict. Default: what fits best.",
+        ),
+    ] = None,
+    stat: Annotated[
+        bool, typer.Option("--stat", help="Only counts, by module of the top level.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show each tensor by itself, and nothing folded.")
+    ] = False,
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code",
+            help="Exit with 1 if a name, shape, dtype, tie, class or what is trained differs.",
+        ),
+    ] = False,
+    columns: ColumnsOption = None,
+) -> None:
+    """Compare two models or checkpoints; forward is not run."""
+    from netinspect.stored import names_checkpoint
+
+    if model.save is not None:
+        raise UsageError("--save keeps one look, and diff has two", hint="save each with summary")
+    stored = [names_checkpoint(each) for each in (a, b)]
+    one, other = (
+        look_or_read(each, model, output, run=False, beside_model=not all(stored)) for each in (a, b)
+    )
+    view = differences.diff(one, other, section=section, stat=stat, full=full)
+    show(view, output, columns)
+    if view.record.a.problems or view.record.b.problems or (exit_code and view.record.differs):
+        raise typer.Exit(ExitCode.FINDINGS)

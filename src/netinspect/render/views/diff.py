@@ -1,0 +1,290 @@
+"""The view of `diff`: what changed, what was renamed, what loading would say; both sides last.
+
+`+` stands for added, `-` for removed, `~` for changed, `>` for renamed, as colours do besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from netinspect import units
+from netinspect.records.reports.diff import Diff, DiffRow, DiffSide, DiffTensor, ModuleChange, Rename
+from netinspect.render.document import Block, Cell, Column, Document, Lines, Row, Table, cell, line
+from netinspect.render.views.diff_folded import Fold, fold, spell_shape
+from netinspect.render.views.diff_notes import notes
+from netinspect.render.views.diff_stat import stat
+
+MARKS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "tied": "~", "untied": "~"}
+STYLES = {
+    "added": "green",
+    "removed": "red",
+    "changed": "yellow",
+    "renamed": "cyan",
+    "tied": "yellow",
+    "untied": "yellow",
+}
+
+_TENSORS = (
+    Column(key="change", title=""),
+    Column(key="name", title="tensor", least=24, elide="middle"),
+    Column(key="old_name", title="before", shown=False),
+    Column(key="old_shape", title="shape in a", least=14),
+    Column(key="new_shape", title="shape in b", least=14),
+    Column(key="old_dtype", title="dtype in a", shown=False),
+    Column(key="new_dtype", title="dtype in b", shown=False),
+    Column(key="size", title="size", align="right", drop=5),
+    Column(key="differs", title="what differs", drop=1, least=16),
+    Column(key="perhaps", title="perhaps", shown=False),
+)
+_VALUES = (
+    Column(key="max_absolute", title="max |b - a|", align="right"),
+    Column(key="max_relative", title="max relative", align="right", drop=6),
+    Column(key="relative_norm", title="relative norm", align="right", drop=3),
+    Column(key="cosine", title="cosine", align="right", drop=4),
+    Column(key="differing", title="differing", align="right", drop=7),
+    Column(key="identical", title="identical", shown=False),
+)
+_RENAMES = (
+    Column(key="change", title=""),
+    Column(key="old", title="name in a", least=16, elide="middle"),
+    Column(key="new", title="name in b", least=16, elide="middle"),
+    Column(key="names", title="names", align="right"),
+    Column(key="evidence", title="told by", drop=1, least=16),
+)
+_MODULES = (
+    Column(key="change", title=""),
+    Column(key="module", title="module", least=16, elide="middle"),
+    Column(key="old", title="in a", least=20),
+    Column(key="new", title="in b", least=20),
+)
+_TIES = (
+    Column(key="change", title=""),
+    Column(key="what", title="memory"),
+    Column(key="names", title="names", least=30, elide="middle"),
+)
+_SIDES = (
+    Column(key="side", title="side"),
+    Column(key="target", title="target", least=16, elide="middle"),
+    Column(key="what", title="what", least=12, drop=2),
+    Column(key="section", title="part", least=10, drop=3),
+    Column(key="tensors", title="tensors", align="right"),
+    Column(key="size", title="size", align="right", drop=1),
+    Column(key="bytes", title="bytes", align="right"),
+    Column(key="dtypes", title="dtypes", drop=4, least=10),
+)
+_SHARED = {"tied": "shared in b only", "untied": "shared in a only"}
+_EVIDENCE = {
+    "structure": "modules of equal sizes",
+    "shape": "the only one of its size and last name",
+    "values": "the very same values",
+}
+
+
+def view(report: Diff) -> Document:
+    """Lay a difference out."""
+    title = line((report.a.target, "bold"), "  ->  ", (report.b.target, "bold"))
+    if report.shows == "stat":
+        blocks: tuple[Block, ...] = (stat(report), _sides(report))
+        return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
+    blocks = (_tensors(report), _renames(report), _modules(report), _ties(report), _sides(report))
+    mapping = report.loading.mapping if report.loading is not None else None
+    if mapping is not None:
+        heading = "to rename it" if mapping.verdict == "does not load" else "to load it"
+        blocks = (*blocks[:-1], Lines(name=heading, lines=mapping.lines), blocks[-1])
+    return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
+
+
+def _tensors(report: Diff) -> Table:
+    rows = [Row(cells=_tensor(row, report)) for row in report.rows]
+    folded: tuple[Row, ...] | None = None
+    if not report.full:
+        told = {id(row): made for row, made in zip(report.rows, rows, strict=True)}
+        shown = [row for row in report.rows if not _is_told_by_a_rename(row, report)]
+        folded = tuple(
+            _fold(each, report) if isinstance(each, Fold) else told[id(each)]
+            for each in fold(shown, with_values=report.values is not None)
+        )
+    columns: tuple[Column, ...] = (
+        _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
+    )
+    if not any((row.differs and row.differs != ("name",)) or row.perhaps for row in report.rows):
+        columns = tuple(
+            replace(each, shown=False) if each.key == "differs" else each for each in columns
+        )
+    return Table(name="tensors", columns=columns, rows=tuple(rows), folded=folded)
+
+
+def _is_told_by_a_rename(row: DiffRow, report: Diff) -> bool:
+    return row.change == "renamed" and any(report.renames[each].names > 1 for each in row.renames)
+
+
+def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
+    style = STYLES[row.change]
+    either = row.new or row.old
+    assert either is not None
+    name = either.name
+    if row.old is not None and row.new is not None and row.old.name != row.new.name and not row.renames:
+        name = f"{row.old.name} > {row.new.name}"
+    told: list[str] = [each for each in row.differs if each != "name"]
+    if either.tied_to and (row.old is None or row.new is None):
+        told.append(f"tied to {either.tied_to[0]}")
+    if row.perhaps:
+        told.append(f"perhaps {row.perhaps}: a guess, by the order")
+    one_name = [each for each in row.renames if report.renames[each].names == 1]
+    if one_name and row.old is not None:
+        name = f"{row.old.name} > {name}"
+    values = _values(row) if report.values is not None else ()
+    return (
+        cell(row.change, MARKS[row.change], style=style),
+        cell(either.name, name, style=style),
+        cell(row.old.name if row.old is not None else None),
+        _shape(row.old, row.new),
+        _shape(row.new, row.old),
+        cell(row.old.dtype if row.old is not None else None),
+        cell(row.new.dtype if row.new is not None else None),
+        cell(either.elements, units.count(either.elements)),
+        *values,
+        cell(",".join(row.differs), ", ".join(told) or "-"),
+        cell(row.perhaps or None),
+    )
+
+
+def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
+    value = None if tensor is None else "x".join(map(str, tensor.shape))
+    return cell(value, spell_shape(tensor, other))
+
+
+def _values(row: DiffRow) -> tuple[Cell, ...]:
+    found = row.values
+    if found is None:
+        return tuple(cell(None) for _ in _VALUES)
+    numbers = (found.max_absolute, found.max_relative, found.relative_norm, found.cosine)
+    return (
+        *(cell(each, units.decimal(each)) for each in numbers),
+        cell(found.differing, "-" if found.differing is None else units.count(found.differing)),
+        cell(found.identical),
+    )
+
+
+def _fold(each: Fold, report: Diff) -> Row:
+    """Several tensors as one row."""
+    style = STYLES[each.change]
+    empty = cell(None, "")
+    return Row(
+        cells=(
+            cell(each.change, MARKS[each.change], style=style),
+            cell(each.name, style=style),
+            empty,
+            cell(None, each.old),
+            cell(None, each.new),
+            *(empty, empty),
+            cell(each.elements, units.count(each.elements)),
+            *((empty,) * len(_VALUES) if report.values is not None else ()),
+            cell(None, each.told),
+            empty,
+        )
+    )
+
+
+def _renames(report: Diff) -> Table:
+    return Table(
+        name="names",
+        columns=_RENAMES,
+        rows=tuple(
+            Row(
+                cells=(
+                    cell("renamed", MARKS["renamed"], style=STYLES["renamed"]),
+                    cell(each.old, each.old or "(nothing)", style=STYLES["renamed"]),
+                    cell(each.new, each.new or "(nothing)", style=STYLES["renamed"]),
+                    cell(each.names, units.count(each.names)),
+                    cell(each.evidence, _evidence(each)),
+                )
+            )
+            for each in report.renames
+            if report.full or each.names > 1 or each.kind != "name"
+        ),
+    )
+
+
+def _evidence(rename: Rename) -> str:
+    if rename.evidence != "names":
+        return _EVIDENCE[rename.evidence]
+    text = "the same in several names" if rename.kind != "prefix" else "in front of names"
+    return text + (f", as {rename.written_by} has it" if rename.written_by else "")
+
+
+def _modules(report: Diff) -> Table:
+    return Table(name="modules", columns=_MODULES, rows=tuple(map(_module, report.modules)))
+
+
+def _module(change: ModuleChange) -> Row:
+    style = STYLES[change.change]
+    path = change.new_path if change.new_path is not None else change.old_path or ""
+    old = f"{change.old_class}({change.old_extra})" if change.old_class else "-"
+    new = f"{change.new_class}({change.new_extra})" if change.new_class else "-"
+    if change.change == "changed" and change.old_class == change.new_class:
+        old, new = _only_differing(change.old_class, change.old_extra, change.new_extra)
+    return Row(
+        cells=(
+            cell(change.change, MARKS[change.change], style=style),
+            cell(path, style=style),
+            cell(f"{change.old_class}({change.old_extra})" if change.old_class else None, old),
+            cell(f"{change.new_class}({change.new_extra})" if change.new_class else None, new),
+        )
+    )
+
+
+def _only_differing(name: str, old: str, new: str) -> tuple[str, str]:
+    """Of what two modules were made with, what is not the same."""
+    ones, others = old.split(", "), new.split(", ")
+    if len(ones) != len(others):
+        return f"{name}({old})", f"{name}({new})"
+    apart = [(one, other) for one, other in zip(ones, others, strict=True) if one != other]
+    rest = ", …" if len(apart) < len(ones) else ""
+    return (
+        f"{name}({', '.join(one for one, _ in apart)}{rest})",
+        f"{name}({', '.join(other for _, other in apart)}{rest})",
+    )
+
+
+def _ties(report: Diff) -> Table:
+    return Table(
+        name="ties",
+        columns=_TIES,
+        rows=tuple(
+            Row(
+                cells=(
+                    cell(each.change, MARKS[each.change], style=STYLES[each.change]),
+                    cell(each.change, _SHARED[each.change]),
+                    cell(" = ".join(each.new)),
+                )
+            )
+            for each in report.ties
+        ),
+    )
+
+
+def _sides(report: Diff) -> Table:
+    return Table(name="sides", columns=_SIDES, rows=tuple(_side_rows(report)))
+
+
+def _side_rows(report: Diff) -> Iterator[Row]:
+    for name, side in (("a", report.a), ("b", report.b)):
+        part = ", ".join((side.section, *side.sections)) if side.sections else side.section
+        yield Row(
+            cells=(
+                cell(name),
+                cell(side.target, style="bold"),
+                cell(side.what, _what(side)),
+                cell(side.section or None, part or "-"),
+                cell(side.tensors, units.count(side.tensors)),
+                cell(side.elements, units.count(side.elements)),
+                cell(side.bytes, units.size(side.bytes)),
+                cell(",".join(side.dtypes), ", ".join(side.dtypes) or "-"),
+            )
+        )
+
+
+def _what(side: DiffSide) -> str:
+    return f"{side.what}, a model" if side.kind == "model" else side.what

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from netinspect.checkpoints import threads
+from netinspect.checkpoints.threads import Workspace, in_threads
+
+
+def test_results_come_in_the_order_of_the_tasks() -> None:
+    def work(task: int, workspace: Workspace) -> int:
+        time.sleep(0.001 * (task % 3))
+        return task * task
+
+    done: list[int] = []
+    assert in_threads(range(50), work, done.append) == [task * task for task in range(50)]
+    assert sorted(done) == list(range(50))
+    assert in_threads([], work) == []
+
+
+def test_two_threads_work_each_in_its_own_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_processors", lambda: 8)
+    meeting = threading.Barrier(2, timeout=10)
+
+    def work(task: int, workspace: Workspace) -> int:
+        meeting.wait()  # passes only if both are here at once
+        return id(workspace)
+
+    assert len(set(in_threads(range(2), work))) == 2
+
+
+def test_the_first_failure_ends_the_work() -> None:
+    started: list[int] = []
+
+    def work(task: int, workspace: Workspace) -> None:
+        started.append(task)
+        if task == 3:
+            raise ValueError("no")
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="no"):
+        in_threads(range(10_000), work)
+    assert len(started) < 10_000
+    assert threading.active_count() == before
+
+
+def test_room_is_used_again_and_grows() -> None:
+    workspace = Workspace()
+    small = workspace.take("a", "f4", 10)
+    assert small.dtype == "f4"
+    assert len(small) == 10
+    assert workspace.take("a", "u1", 40).ctypes.data == small.ctypes.data
+    assert workspace.take("b", "u1", 40).ctypes.data != small.ctypes.data
+    assert len(workspace.take("a", "f8", 1000)) == 1000
