@@ -161,7 +161,7 @@ ONNX = {
     "a group": (onnx(field(1, b"\x0b\x0c")), "starts no field"),
     "a field without a number": (onnx(field(5, b"\x02\x00")), "without a number"),
     "too many fields": (onnx(MANY_FIELDS), "more fields and messages than"),
-    "too many tensors": (onnx(field(5, b"") * 200_001), "more than 200,000 tensors"),
+    "too many tensors": (onnx(field(5, b"") * 200_001), "more than 120,000 tensors"),
     "too many dimensions": (onnx(field(5, field(1, 1) * 65)), "more than 64 sizes"),
     "too many packed dimensions": (onnx(field(5, field(1, b"\1" * 100_000))), "more than 64 numbers"),
     "a negative size": (onnx(field(5, field(1, 2**64 - 1))), "would have the sizes (-1,)"),
