@@ -36,7 +36,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         LoadError: It cannot be read.
     """
     name = path if name is None else name
-    from netinspect.checkpoints.folder import is_index, part_of_several, read_index, read_place
+    from netinspect.checkpoints.folder import is_index, read_index, read_place, tell_part
 
     beside, base = os.path.split(path)
     with without_collector():
@@ -45,9 +45,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         if is_index(base):
             return read_index(Folder(beside or os.curdir, name), base)
         with open_file(path, name) as source:
-            checkpoint = read_source(source)
-    warning = part_of_several(base)
-    return replace(checkpoint, warnings=(*checkpoint.warnings, warning)) if warning else checkpoint
+            return tell_part(read_source(source), base)
 
 
 def read_source(source: Source) -> Checkpoint:
