@@ -75,7 +75,17 @@ ALLOWED = {
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {"observe", "inputs", "sources", "look", "rerun", "tracking", "api", "estimates", "stored"},
+    "torch": {
+        "observe",
+        "inputs",
+        "sources",
+        "look",
+        "rerun",
+        "tracking",
+        "api",
+        "estimates",
+        "differences",
+    },
     "numpy": {"observe", "inputs", "checkpoints"},
     "huggingface_hub": {"checkpoints"},
     "safetensors": {"inputs"},
