@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netinspect.checkpoints.data import CheckpointData
+from netinspect.checkpoints.data import CheckpointData, memory_of
 from netinspect.checkpoints.elements import KINDS, Array, table_of, widen
 from netinspect.checkpoints.moments import (
     Moments,
@@ -85,7 +85,7 @@ def summarize_values(
     running: dict[object, _Running] = {}
     for tensor, reason in zip(tensors, reasons, strict=True):
         if not reason:
-            running.setdefault(_memory(tensor), _Running(tensor))
+            running.setdefault(memory_of(tensor), _Running(tensor))
     meter = Meter(progress)
     found = dict(zip(running, _run(data, list(running.values()), meter), strict=True))
     # Values so large or small that their squares are no floats are read again, times a power of two.
@@ -94,13 +94,9 @@ def summarize_values(
     found.update(zip(again, _run(data, scaled, meter), strict=True))
     data.check_unchanged()
     return [
-        ValueSummary(not_read=reason) if reason else _summary(*found[_memory(tensor)])
+        ValueSummary(not_read=reason) if reason else _summary(*found[memory_of(tensor)])
         for tensor, reason in zip(tensors, reasons, strict=True)
     ]
-
-
-def _memory(tensor: StoredTensor) -> object:
-    return tensor.file, tensor.position, tensor.dtype, tensor.shape, tensor.stride, tensor.byte_order
 
 
 def _summary(found: Moments, distribution: Distribution | None) -> ValueSummary:

@@ -69,4 +69,5 @@ class Finding:
     """The first few of them; of copies, the first few of one group."""
 
     detail: str = ""
-    """Why they were not read; how far apart near copies are."""
+    """Why they were not read; of near copies the root of their mean squared difference, divided by their
+    standard deviation."""
