@@ -99,13 +99,16 @@ def is_index(name: str) -> bool:
 
 
 def read_file(place: Place, name: str) -> Checkpoint:
-    """Read one file of a place, whatever is beside it.
+    """Read one file of a place; one that says itself that it is one of several, with the others.
 
     Raises:
         CheckpointError: It is damaged, or no checkpoint.
         LoadError: It cannot be read.
     """
-    return tell_part(replace(_read_part(place, name), target=place.name), name)
+    found = _read_part(place, name)
+    if is_split(found):
+        return read_set(place, name)
+    return tell_part(replace(found, target=place.name), name)
 
 
 def tell_part(found: Checkpoint, name: str) -> Checkpoint:
