@@ -99,6 +99,8 @@ def view(report: Contents) -> Document:
             )
         )
         notes += _left_out("graph input or output", rows) + _left_out("operator", uses)
+    # What tells of the whole stands nearer to the top than what tells of a part.
+    entries = sorted(report.metadata, key=lambda entry: entry.name.count("."))
     tables.append(Table(name="metadata", columns=_METADATA, rows=_rows(entries[:_FEW], _entry)))
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
     notes += stored.total_notes(report.totals, report.ties)
