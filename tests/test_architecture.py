@@ -31,7 +31,7 @@ ALLOWED = {
         *BASE,
     },
     "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
-    "stored": {"sources", "checkpoints", *BASE},
+    "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
     "estimates": {"api", "view", "analyze", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
     "loading": {"kept", "look", "render", "sources", "inputs", "observe", "stored", *BASE},

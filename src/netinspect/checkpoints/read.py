@@ -13,7 +13,7 @@ from typing import cast
 from netinspect.checkpoints.recognize import Container, recognize
 from netinspect.checkpoints.source import LocalSource, Source
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
+from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
 # Readers are imported when used: a command needs one of them.
 _READERS: dict[Container, tuple[str, str]] = {
@@ -39,7 +39,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         LoadError: It cannot be read.
     """
     name = path if name is None else name
-    with _without_collector():
+    with without_collector():
         if os.path.isdir(path):
             from netinspect.checkpoints.folder import read_folder
 
@@ -78,10 +78,12 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
     """
     files: list[StoredFile] = []
     tensors: list[StoredTensor] = []
+    globals_: list[Global] = []
     storages = 0
     for part in parts:
         first_file, first_storage = len(files), storages
         files += part.files
+        globals_ += [replace(each, file=first_file + each.file) for each in part.globals]
         for tensor in part.tensors:
             storages = max(storages, first_storage + tensor.storage + 1)
             tensors.append(
@@ -97,14 +99,14 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
         files=tuple(files),
         tensors=tuple(tensors),
         metadata=tuple(dict.fromkeys(entry for part in parts for entry in part.metadata)),
-        globals=tuple(each for part in parts for each in part.globals),
+        globals=tuple(globals_),
         problems=tuple(text for part in parts for text in part.problems),
         warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
     )
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Hold Python's collector of cycles: it walks 100,000 new records again and again, for nothing."""
     was_on = gc.isenabled()
     gc.disable()

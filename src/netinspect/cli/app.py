@@ -13,6 +13,7 @@ import typer
 from netinspect.cli import (
     cache,
     cost,
+    globals,
     internals,
     memory,
     models,
@@ -36,6 +37,7 @@ COMMANDS: dict[str, ModuleType] = {
     "source": source,
     "internals": internals,
     "memory": memory,
+    "globals": globals,
     "models": models,
     "cache": cache,
 }

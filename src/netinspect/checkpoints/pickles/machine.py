@@ -58,10 +58,13 @@ class Names:
         """
         if type(arguments) is not tuple:
             raise PickleError(f"it calls something with a {type(arguments).__name__} for arguments")
-        if type(callee) is Named:
-            callee.uses += 1
-            if callee.uses == 1 and not self.is_needed(callee):
-                callee.arguments = spell_arguments(arguments, keywords)
+        named = callee
+        if type(callee) is Persistent and type(callee.key) is tuple and len(callee.key) > 1:
+            named = callee.key[1]  # torch's legacy format: ("module", class, file, source)
+        if type(named) is Named:
+            named.uses += 1
+            if named.uses == 1 and not self.is_needed(named):
+                named.arguments = spell_arguments(arguments, keywords)
         elif type(callee) is Called:
             self._call_outcome(callee, arguments, keywords)
         elif type(callee) is not Persistent:

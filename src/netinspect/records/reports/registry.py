@@ -5,6 +5,7 @@ from __future__ import annotations
 from netinspect.records.reports.cache import Cache
 from netinspect.records.reports.contents import Contents
 from netinspect.records.reports.cost import CostReport
+from netinspect.records.reports.globals import Globals
 from netinspect.records.reports.internals import Internals
 from netinspect.records.reports.memory import Memory
 from netinspect.records.reports.names import NameTree
@@ -30,6 +31,7 @@ Report = (
     | StoredTensors
     | Contents
     | NameTree
+    | Globals
 )
 
 REPORTS: tuple[type[Report], ...] = (
@@ -46,4 +48,5 @@ REPORTS: tuple[type[Report], ...] = (
     StoredTensors,
     Contents,
     NameTree,
+    Globals,
 )
