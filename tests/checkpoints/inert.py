@@ -67,12 +67,8 @@ def _call(value: Called) -> Any:
         return arguments[0].encode(arguments[1])
     return {
         "builtins.set": set,
-        "__builtin__.set": set,
         "builtins.frozenset": frozenset,
-        "__builtin__.frozenset": frozenset,
         "builtins.bytearray": bytearray,
-        "__builtin__.bytearray": bytearray,
-        "__builtin__.bytes": bytes,
+        "builtins.bytes": bytes,
         "builtins.complex": complex,
-        "__builtin__.complex": complex,
     }[path](*arguments)

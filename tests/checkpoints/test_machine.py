@@ -88,7 +88,7 @@ def test_what_the_slow_pickler_writes_comes_back(protocol: int, item: Any) -> No
     import io
 
     file = io.BytesIO()
-    pickle._Pickler(file, protocol).dump(item)  # type: ignore[attr-defined]
+    pickle._Pickler(file, protocol).dump(item)
     assert same(revive(run(file.getvalue())), item)
 
 
@@ -218,7 +218,7 @@ def test_a_call_is_noted_and_not_made(protocol: int, tmp_path: Any) -> None:
     value = run(pickle.dumps(Mark(str(path)), protocol), names)
     assert isinstance(value, Called)
     assert not path.exists()
-    (named,) = names.known.values()
+    (named,) = names.all()
     assert (named.path, named.uses) == ("posix.mkdir", 1)
     assert named.arguments == repr(str(path))
 
@@ -240,7 +240,7 @@ def test_all_ways_to_call_are_counted() -> None:
         b"(K\x02im\ninst\n0(cm\nobj\nK\x03o0\x8c\x01m\x8c\x05stack\x93)R0K\x00t.",
         names,
     )
-    uses = {named.name: (named.uses, named.arguments) for named in names.known.values()}
+    uses = {named.name: (named.uses, named.arguments) for named in names.all()}
     assert uses == {
         "reduce": (1, "1"),
         "new": (1, ""),
@@ -254,7 +254,7 @@ def test_all_ways_to_call_are_counted() -> None:
 def test_calls_of_what_a_call_returned_are_told() -> None:
     names = Names()
     run(b"cbuiltins\ngetattr\n(cos\npath\nS'system'\ntR(S'rm -rf /'\ntR.", names)
-    told = {named.path: (named.uses, named.arguments) for named in names.known.values()}
+    told = {named.path: (named.uses, named.arguments) for named in names.all()}
     assert told["builtins.getattr"] == (1, "os.path, 'system'; then called with 'rm -rf /'")
     assert told["os.path"] == (0, "")
 
@@ -262,8 +262,31 @@ def test_calls_of_what_a_call_returned_are_told() -> None:
 def test_the_first_call_is_the_one_that_is_told() -> None:
     names = Names()
     run(b"(cos\nsystem\nq\x00(S'one'\ntR0h\x00(S'two'\ntR0K\x01t.", names)
-    (named,) = names.known.values()
+    (named,) = names.all()
     assert (named.uses, named.arguments, named.position) == (2, "'one'", 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (b"c__builtin__\neval\n.", "builtins.eval"),
+        (b"\x80\x02c__builtin__\neval\n.", "builtins.eval"),
+        (b"\x80\x03c__builtin__\neval\n.", "__builtin__.eval"),
+        (b"ccommands\ngetoutput\n.", "subprocess.getoutput"),
+        (b"c__builtin__\nxrange\n.", "builtins.range"),
+        (b"cos\nsystem\n.", "os.system"),
+    ],
+)
+def test_names_of_python_2_are_what_python_would_import(data: bytes, path: str) -> None:
+    import io
+
+    class Finder(pickle.Unpickler):
+        pass
+
+    assert run(data).path == path
+    module, _, name = path.rpartition(".")
+    if module != "__builtin__":
+        assert Finder(io.BytesIO(data)).load() is getattr(__import__(module), name)
 
 
 def test_a_dotted_name_is_one_name() -> None:

@@ -74,8 +74,7 @@ _PLAIN = {
     "collections.defaultdict",
     "_codecs.encode",
     *(
-        f"{module}.{each}"
-        for module in ("builtins", "__builtin__")
+        f"builtins.{each}"
         for each in ("set", "frozenset", "complex", "bytearray", "slice", "list", "dict", "tuple", "int")
     ),
 }
