@@ -216,7 +216,7 @@ def test_a_traced_model_with_constants(tmp_path: Path) -> None:
     torch.jit.save(torch.jit.trace(add, torch.ones(6)), str(file))
     found = read_checkpoint(str(file))
     (constant,) = found.tensors
-    assert (constant.name, constant.section, constant.shape) == ("constants.0", "", (6,))
+    assert (constant.name, constant.section, constant.shape) == ("constants.0", "constants", (6,))
     assert stored_bytes(file, constant) == bytes_of(known)
 
 

@@ -75,7 +75,10 @@ _PLAIN = {
     "_codecs.encode",
     *(
         f"builtins.{each}"
-        for each in ("set", "frozenset", "complex", "bytearray", "slice", "list", "dict", "tuple", "int")
+        for each in (
+            *("set", "frozenset", "complex", "bytes", "bytearray", "slice", "list", "dict", "tuple"),
+            *("int", "float", "str", "bool"),
+        )
     ),
 }
 _DTYPES = {f"torch.{each}" for each in BITS} | {"torch.quint4x2", "torch.quint2x4", "torch.chalf"}

@@ -108,7 +108,7 @@ class Stream:
         length = self.base + end - start
         if length <= LARGEST_KEPT:
             return self._source.read(start, length), end + 1
-        return Opaque("str", start, length), end + 1
+        return Opaque("str", start, length, escaped=True), end + 1
 
 
 def broken(source: Source, cause: str) -> CheckpointError:
