@@ -43,7 +43,9 @@ def save(state: Mapping[str, Tensor], file: Path) -> str:
     return str(file)
 
 
-def stored(names: Mapping[str, tuple[int, ...]], sections: Mapping[str, str] | None = None) -> Checkpoint:
+def stored(
+    names: Mapping[str, tuple[int, ...]], sections: Mapping[str, str] | None = None
+) -> Checkpoint:
     """A checkpoint record without a file, its tensors in sections by the start of their names."""
     tensors = []
     for number, (name, shape) in enumerate(names.items()):

@@ -37,6 +37,7 @@ _WRITERS = {
 """Components that a wrapper is known to put into names."""
 
 _KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "float": "float", "bfloat": "float"}
+_OTHER = {"+": "-", "-": "+"}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -105,13 +106,17 @@ def _mirrored(pairing: Pairing, b: Members) -> Pairing:
     return Pairing(
         pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
         renames=tuple(
-            replace(pairing.renames[number], old=pairing.renames[number].new, new=pairing.renames[number].old)
+            replace(
+                pairing.renames[number], old=pairing.renames[number].new, new=pairing.renames[number].old
+            )
             for number in place
         ),
         rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
         removed=pairing.added,
         added=pairing.removed,
-        perhaps={("+" if key[0] == "-" else "-") + key[1:]: name for key, name in pairing.perhaps.items()},
+        perhaps={
+            ("+" if key[0] == "-" else "-") + key[1:]: name for key, name in pairing.perhaps.items()
+        },
         open_choices=tuple(
             (one.inverse, other.inverse, names) for one, other, names in pairing.open_choices
         ),

@@ -116,9 +116,7 @@ def report(
         rows=tuple(_sorted(rows, sort, values)),
         renames=pairing.renames,
         open_choices=tuple(
-            OpenChoice(
-                old=one.old, new=one.new, other_old=other.old, other_new=other.new, names=names
-            )
+            OpenChoice(old=one.old, new=one.new, other_old=other.old, other_new=other.new, names=names)
             for one, other, names in pairing.open_choices
         ),
         ties=ties,
