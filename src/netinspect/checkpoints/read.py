@@ -20,9 +20,12 @@ from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
 _READERS: dict[Container, tuple[str, str]] = {
     "safetensors": ("netinspect.checkpoints.safetensors", "read_safetensors"),
     "npy": ("netinspect.checkpoints.numpy_files", "read_npy"),
-    "zip": ("netinspect.checkpoints.zips", "read_zip"),
     "ONNX": ("netinspect.checkpoints.onnx", "read_onnx"),
     "GGUF": ("netinspect.checkpoints.gguf", "read_gguf"),
+    "zip": ("netinspect.checkpoints.zip_files", "read_zip"),
+    "torch legacy": ("netinspect.checkpoints.torch_legacy", "read_torch_legacy"),
+    "tar": ("netinspect.checkpoints.torch_tar", "read_torch_tar"),
+    "pickle": ("netinspect.checkpoints.plain_pickle", "read_plain_pickle"),
 }
 
 KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from netinspect.checkpoints.source import Source
@@ -9,8 +10,16 @@ from netinspect.checkpoints.source import Source
 Container = Literal["safetensors", "zip", "torch legacy", "tar", "pickle", "GGUF", "ONNX", "npy"]
 
 _HEAD = 512
-_LEGACY_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""The pickled number that torch's format before zip starts with, behind the protocol."""
+_LEGACY_MAGIC = re.compile(
+    rb"(\x80[\x02-\x05](\x95.{8})?\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19|L119547037146038801333356L\n)\.",
+    re.DOTALL,
+)
+"""The pickled number that torch's format before zip starts with."""
+
+_OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|[\]}]q|\(?[ci][A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
+"""How pickles of protocols 0 and 1, which say nothing of themselves, start: a container or a name."""
+
+_MOST_PROTOCOL = 0x0F
 
 _TAR_MAGIC = slice(257, 262)
 _LARGEST_HEADER = 1 << 48
@@ -35,8 +44,10 @@ def recognize(source: Source) -> Container | None:
         return "tar"
     if _is_safetensors(head):
         return "safetensors"
-    if head[:1] == b"\x80" and head[1:2] <= b"\x05":
-        return "torch legacy" if head[2 : 2 + len(_LEGACY_MAGIC)] == _LEGACY_MAGIC else "pickle"
+    if _LEGACY_MAGIC.match(head):
+        return "torch legacy"
+    if (head[:1] == b"\x80" and head[1:2] <= bytes([_MOST_PROTOCOL])) or _OLD_PICKLE.match(head):
+        return "pickle"
     from netinspect.checkpoints.onnx import is_onnx
 
     if is_onnx(source):

@@ -13,6 +13,7 @@ from netinspect.checkpoints.pickles.objects import Called, Opaque, Placed
 from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import Storage, Storages, whole_number
 from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.source import Source
 
 _CORES = ("numpy.core", "numpy._core")
 _RECONSTRUCT = {f"{core}.multiarray._reconstruct" for core in _CORES}
@@ -49,6 +50,15 @@ def array_of(value: Called, storages: Storages) -> Tensor | None:
     return None
 
 
+def objects_of(value: Called) -> tuple[str, list[Any]] | None:
+    """Return the shape and the items of an array of Python's objects; None for anything else."""
+    if value.path in _RECONSTRUCT and type(value.state) is tuple and len(value.state) == 5:
+        _, shape, _, _, data = value.state
+        if type(data) is list:
+            return spell(shape), data
+    return None
+
+
 def scalar_of(value: Called) -> tuple[str, str] | None:
     """Return the type and the value of a number of NumPy; None where the call makes none."""
     if value.path not in _SCALAR or len(value.arguments) != 2:
@@ -56,7 +66,7 @@ def scalar_of(value: Called) -> tuple[str, str] | None:
     told = _type_of(value.arguments[0])
     data = value.arguments[1]
     if type(data) is Called:
-        data = _encoded(data)
+        data = encoded(data)
     if told is None or not isinstance(data, bytes):
         return None
     order, code = told
@@ -107,13 +117,23 @@ def _type_of(dtype: Any) -> tuple[str, str] | None:
     return order, match[1] + match[2]
 
 
-def _encoded(value: Called) -> bytes | None:
-    """Bytes as protocols before 3 had them: a text, and how to encode it."""
-    if value.path == "_codecs.encode" and len(value.arguments) == 2:
-        text, encoding = value.arguments
-        if type(text) is str and encoding == "latin1":
-            try:
-                return text.encode("latin-1")
-            except UnicodeEncodeError:
-                return None
-    return None
+def encoded(value: Called, source: Source | None = None, most: int = 0) -> bytes | None:
+    """Bytes as protocols before 3 had them: a text, and how to encode it.
+
+    Args:
+        value: The call that would encode it.
+        source: Where a text that is opaque can be read; only its first bytes are.
+        most: How many of them.
+    """
+    if value.path != "_codecs.encode" or len(value.arguments) != 2:
+        return None
+    text, encoding = value.arguments
+    if isinstance(text, Opaque) and source is not None:
+        raw = source.read(text.position, min(text.size, most))
+        text = raw.decode("utf-8", "ignore")
+    if type(text) is not str or encoding != "latin1":
+        return None
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return None

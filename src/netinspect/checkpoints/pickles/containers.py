@@ -49,13 +49,6 @@ def tuple3(machine: Machine, at: int) -> int:
     return at
 
 
-def tuple_of(machine: Machine, at: int) -> int:
-    """TUPLE: a tuple of all above the mark."""
-    items = machine.above_mark()
-    machine.stack.append(tuple(items))
-    return at
-
-
 def list_of(machine: Machine, at: int) -> int:
     """LIST: a list of all above the mark."""
     items = machine.above_mark()

@@ -28,12 +28,6 @@ def constant(value: Any) -> Handler:
     return handle
 
 
-def binint1(machine: Machine, at: int) -> int:
-    """BININT1: a number of one byte."""
-    machine.stack.append(machine.stream.data[at])
-    return at + 1
-
-
 def binint2(machine: Machine, at: int) -> int:
     """BININT2: a number of two bytes."""
     data = machine.stream.data

@@ -12,13 +12,18 @@ from typing import Any, NoReturn
 from netinspect.checkpoints.pickles.needed import is_needed
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell_arguments
-from netinspect.checkpoints.pickles.stream import PickleError, Stream
+from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, Stream
 from netinspect.checkpoints.source import Source
 
 MOST_MEMORY = 160 << 20
 """Bytes that the objects of a file may take, as estimated; each opcode counts for some."""
 
-_STOP = 0x2E
+NESTED = "torch.storage._load_from_bytes"
+"""What a storage becomes where a tensor is pickled without `torch.save`."""
+
+# The opcodes that `Machine.run` does not look up.
+_BINPUT, _LONG_BINPUT, _BINGET, _BININT1 = 0x71, 0x72, 0x68, 0x4B
+_MARK, _TUPLE, _STOP = 0x28, 0x74, 0x2E
 
 
 class Names:
@@ -26,6 +31,12 @@ class Names:
 
     def __init__(self, *, scripted: bool = False) -> None:
         self.scripted = scripted
+        self.nested: list[Called] = []
+        """Calls that would load a storage from a file of its own in bytes."""
+
+        self.followed: set[Named] = set()
+        """Names that are needed after all, as what they would load was read too."""
+
         self.known: dict[tuple[str, str], Named] = {}
 
     def named(self, module: str, name: str, position: int) -> Named:
@@ -37,7 +48,7 @@ class Names:
 
     def is_needed(self, named: Named) -> bool:
         """Whether tensors cannot be told without it."""
-        return is_needed(named, scripted=self.scripted)
+        return named in self.followed or is_needed(named, scripted=self.scripted)
 
     def call(self, callee: Any, arguments: Any, keywords: Any = None) -> Called:
         """Note a call.
@@ -55,7 +66,10 @@ class Names:
             self._call_outcome(callee, arguments, keywords)
         elif type(callee) is not Persistent:
             raise PickleError(f"it calls a {type(callee).__name__}")
-        return Called(callee, arguments)
+        called = Called(callee, arguments)
+        if called.path == NESTED:
+            self.nested.append(called)
+        return called
 
     def _call_outcome(self, callee: Called, arguments: tuple[Any, ...], keywords: Any) -> None:
         """What a call returned is called: `getattr(os, "system")` says little without that."""
@@ -71,9 +85,9 @@ class Names:
 class Machine:
     """One run over one or more pickles that stand behind each other."""
 
-    def __init__(self, source: Source, names: Names, start: int = 0) -> None:
+    def __init__(self, source: Source, names: Names, start: int = 0, window: int = WINDOW) -> None:
         """Stand before the byte `start` of a source."""
-        self.stream = Stream(source, start)
+        self.stream = Stream(source, start, window)
         self.names = names
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
@@ -93,6 +107,25 @@ class Machine:
         """Byte of the source that comes next."""
         return self.stream.base + self._at
 
+    def skip(self, length: int) -> int:
+        """Go over bytes that are no pickle; return the byte at which they begin.
+
+        Raises:
+            PickleError: There are not so many.
+        """
+        position = self.position
+        self._at = self.stream.skip(self._at, length)
+        return position
+
+    def bytes(self, length: int) -> bytes:
+        """Return bytes that are no pickle; at most `LARGEST_KEPT`.
+
+        Raises:
+            PickleError: There are not so many.
+        """
+        data, self._at = self.stream.take(self._at, length)
+        return data
+
     def run(self) -> Any:
         """Read one pickle, up to and with its last opcode, and return its object.
 
@@ -102,33 +135,69 @@ class Machine:
         from netinspect.checkpoints.pickles.opcodes import COSTS, HANDLERS
 
         self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
-        stream, at, spent = self.stream, self._at, 0
-        start = stream.base + at
+        stream, stack, marks = self.stream, self.stack, self.marks
+        data, base, last = stream.data, stream.base, stream.last
+        at = start = self._at
+        spent = 0
         try:
             while True:
-                if at > stream.last:
+                if at > last:
+                    self._check(spent)
                     at = stream.fill(at)
-                code = stream.data[at]
-                spent += COSTS[code]
-                if spent > self.left:
-                    raise PickleError(
-                        f"its objects take more than {MOST_MEMORY >> 20} MiB, the most that is read"
-                    )
-                if code == _STOP:
+                    data, base, last = stream.data, stream.base, stream.last
+                start = at
+                code = data[at]
+                # These few are most of any checkpoint, and a call for each would double the time.
+                if code == _LONG_BINPUT:
+                    number, at = int.from_bytes(data[at + 1 : at + 5], "little"), at + 5
+                    self.remember(number)
+                    spent += 16
+                elif code == _BINPUT:
+                    number, at = data[at + 1], at + 2
+                    self.remember(number)
+                    spent += 16
+                elif code == _BININT1:
+                    stack.append(data[at + 1])
+                    at += 2
+                    spent += 16
+                elif code == _BINGET:
+                    self.recall(data[at + 1])
+                    at += 2
+                    spent += 16
+                elif code == _MARK:
+                    marks.append(stack)
+                    stack = self.stack = []
+                    at += 1
+                    spent += 72
+                elif code == _TUPLE:
+                    items = tuple(stack)
+                    stack = self.stack = marks.pop()
+                    stack.append(items)
+                    at += 1
+                    spent += 56
+                elif code == _STOP:
                     self._at = at + 1
-                    self.left -= spent
                     break
-                start = stream.base + at
-                at = HANDLERS[code](self, at + 1)
-            if len(self.stack) != 1 or self.marks:
-                raise PickleError(f"{len(self.stack)} objects are left at its end, not one")
+                else:
+                    spent += COSTS[code]
+                    if spent > self.left:
+                        self._check(spent)
+                    at = HANDLERS[code](self, at + 1)
+                    stack, data, base, last = self.stack, stream.data, stream.base, stream.last
+            if len(stack) != 1 or marks:
+                raise PickleError(f"{len(stack)} objects are left at its end, not one")
         except IndexError:
-            raise PickleError(f"{_place(start)}: it takes more than there is") from None
+            raise PickleError(f"{_place(base + start)}: it takes more than there is") from None
         except UnicodeDecodeError as error:
-            raise PickleError(f"{_place(start)}: a text is not {error.encoding}") from None
+            raise PickleError(f"{_place(base + start)}: a text is not {error.encoding}") from None
         except PickleError as error:
-            raise PickleError(f"{_place(start)}: {error}") from None
-        return self.stack[0]
+            raise PickleError(f"{_place(base + start)}: {error}") from None
+        self.left -= spent
+        return stack[0]
+
+    def _check(self, spent: int) -> None:
+        if spent > self.left:
+            raise PickleError(f"its objects take more than {MOST_MEMORY >> 20} MiB, the most there is")
 
     def recall(self, number: int) -> None:
         """Put on the stack what is remembered under a number."""

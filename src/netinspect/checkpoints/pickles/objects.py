@@ -15,22 +15,20 @@ LARGEST_HASHED = (1 << 61) - 2
 class Named:
     """A name that the pickle would import."""
 
-    __slots__ = ("arguments", "module", "name", "position", "uses")
+    __slots__ = ("arguments", "module", "name", "path", "position", "uses")
 
     def __init__(self, module: str, name: str, position: int) -> None:
         self.module = module
         self.name = name
+        self.path = f"{module}.{name}"
+        """Both, with a dot between."""
+
         self.position = position
         """Byte of the pickle at which it is named first."""
 
         self.uses = 0
         self.arguments = ""
         """Of the first call; of a later one too where that calls what the first returned."""
-
-    @property
-    def path(self) -> str:
-        """Module and name with a dot between."""
-        return f"{self.module}.{self.name}"
 
 
 class Called:
@@ -52,7 +50,8 @@ class Called:
     @property
     def path(self) -> str:
         """Name of what is called; empty where that is no name, but the outcome of another call."""
-        return self.callee.path if isinstance(self.callee, Named) else ""
+        callee = self.callee
+        return callee.path if type(callee) is Named else ""
 
 
 class Persistent:

@@ -17,12 +17,6 @@ _LITTLE: Final = "little"
 # --- the stack and what is remembered ------------------------------------------------------------
 
 
-def _mark(machine: Machine, at: int) -> int:
-    machine.marks.append(machine.stack)
-    machine.stack = []
-    return at
-
-
 def _pop(machine: Machine, at: int) -> int:
     if machine.stack:
         machine.stack.pop()
@@ -46,25 +40,10 @@ def _memoize(machine: Machine, at: int) -> int:
     return at
 
 
-def _binput(machine: Machine, at: int) -> int:
-    machine.remember(machine.stream.data[at])
-    return at + 1
-
-
-def _long_binput(machine: Machine, at: int) -> int:
-    machine.remember(int.from_bytes(machine.stream.data[at : at + 4], _LITTLE))
-    return at + 4
-
-
 def _put_line(machine: Machine, at: int) -> int:
     number, at = _number(machine, at)
     machine.remember(number)
     return at
-
-
-def _binget(machine: Machine, at: int) -> int:
-    machine.recall(machine.stream.data[at])
-    return at + 1
 
 
 def _long_binget(machine: Machine, at: int) -> int:
@@ -201,7 +180,6 @@ _OPCODES: dict[bytes, tuple[Handler, int]] = {
     b"\x89": (literals.constant(False), 16),
     b"I": (literals.int_line, 48),
     b"J": (literals.binint, 40),
-    b"K": (literals.binint1, 16),
     b"M": (literals.binint2, 40),
     b"L": (literals.long_line, 48),
     b"\x8a": (literals.long1, 48),
@@ -226,7 +204,6 @@ _OPCODES: dict[bytes, tuple[Handler, int]] = {
     b"\x85": (containers.tuple1, 56),
     b"\x86": (containers.tuple2, 64),
     b"\x87": (containers.tuple3, 72),
-    b"t": (containers.tuple_of, 56),
     b"l": (containers.list_of, 16),
     b"d": (containers.dict_of, 232),
     b"\x91": (containers.frozenset_of, 64),
@@ -235,16 +212,12 @@ _OPCODES: dict[bytes, tuple[Handler, int]] = {
     b"s": (containers.setitem, 100),
     b"u": (containers.setitems, 100),
     b"\x90": (containers.additems, 32),
-    b"(": (_mark, 72),
     b"0": (_pop, 16),
     b"1": (_pop_mark, 16),
     b"2": (_dup, 16),
     b"p": (_put_line, 16),
-    b"q": (_binput, 16),
-    b"r": (_long_binput, 16),
     b"\x94": (_memoize, 16),
     b"g": (_get_line, 16),
-    b"h": (_binget, 16),
     b"j": (_long_binget, 16),
     b"c": (_global, 300),
     b"\x93": (_stack_global, 300),
@@ -256,14 +229,14 @@ _OPCODES: dict[bytes, tuple[Handler, int]] = {
     b"b": (_build, 16),
     b"P": (_persid, 100),
     b"Q": (_binpersid, 48),
-    b".": (_unknown, 0),
     b"\x82": (_extension, 0),
     b"\x83": (_extension, 0),
     b"\x84": (_extension, 0),
     b"\x97": (_out_of_band, 0),
     b"\x98": (_out_of_band, 0),
 }
-"""Each opcode with its handler, and about how many bytes of memory it may take."""
+"""Each opcode with its handler, and about how many bytes of memory it may take; `Machine.run` has seven
+more of its own."""
 
 HANDLERS: list[Handler] = [_unknown] * 256
 COSTS = [0] * 256

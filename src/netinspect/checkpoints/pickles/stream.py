@@ -9,7 +9,10 @@ from netinspect.errors import CheckpointError
 LARGEST_KEPT = 64 << 10
 """Bytes of a string that are kept; a longer one is opaque, and is not even read."""
 
-_WINDOW = 1 << 20
+WINDOW = 1 << 20
+SMALL_WINDOW = 2 << 10
+"""For a pickle that has a few hundred bytes, with something else behind it."""
+
 _LONGEST_OPERAND = 9
 _PADDING = b"\0" * _LONGEST_OPERAND
 
@@ -26,8 +29,9 @@ class Stream:
     operand need not be checked on its own: what is cut runs into the end.
     """
 
-    def __init__(self, source: Source, start: int = 0) -> None:
+    def __init__(self, source: Source, start: int = 0, window: int = WINDOW) -> None:
         self._source = source
+        self._window = window
         self.base = start
         """Position in the source of the first byte of `data`."""
 
@@ -38,7 +42,8 @@ class Stream:
         self.last = -1
         """The last place at which an opcode has its operand in `data`, or is missing at the end."""
 
-        self.fill(0)
+        if start < self.size:
+            self.fill(0)
 
     @property
     def size(self) -> int:
@@ -55,7 +60,7 @@ class Stream:
         left = self.size - self.base
         if left <= 0:
             raise PickleError("it ends without its last opcode")
-        self.length = min(left, _WINDOW)
+        self.length = min(left, self._window)
         self.data = self._source.read(self.base, self.length)
         self.last = self.length - 1 - _LONGEST_OPERAND
         if self.length == left:
@@ -66,7 +71,9 @@ class Stream:
     def take(self, at: int, length: int) -> tuple[bytes, int]:
         """Return so many bytes, at most `LARGEST_KEPT`, and the place behind them."""
         self.check(at, length)
-        if at + length > len(self.data):
+        if at + length > self.length:
+            if length > self._window:
+                return self._source.read(self.base + at, length), self.skip(at, length)
             at = self.fill(at)
         return self.data[at : at + length], at + length
 

@@ -9,7 +9,7 @@ from typing import Any
 from netinspect.checkpoints.dtypes import BITS
 from netinspect.checkpoints.pickles.arrays import array_of
 from netinspect.checkpoints.pickles.facts import Tensor, check_fit, is_contiguous
-from netinspect.checkpoints.pickles.objects import Called, Named
+from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import LARGEST, Part, Storages, dtype_name, whole_number
 from netinspect.checkpoints.pickles.stream import PickleError
@@ -24,6 +24,9 @@ class Tensors:
 
     def __init__(self, storages: Storages) -> None:
         self.storages = storages
+        self.outside: dict[Any, Tensor] = {}
+        """Tensors that the pickle only names."""
+
         self._known: dict[int, tuple[Called, Tensor | None]] = {}
 
     def of(self, value: Called, layers: int = 0) -> Tensor | None:
@@ -36,6 +39,16 @@ class Tensors:
         if found is None:
             found = self._known[id(value)] = (value, self._rebuild(value, layers))
         return found[1]
+
+    def persistent(self, value: Persistent) -> Tensor | None:
+        """Return the tensor that a name stands for; None where it stands for none."""
+        key = value.key
+        if type(key) is str and key.isascii() and key.isdecimal() and len(key) < 25:
+            key = int(key)
+        if self.outside and type(key) is int:
+            return self.outside.get(key)
+        part = self.storages.part(value)
+        return None if part is None else bare(part)
 
     def _rebuild(self, value: Called, layers: int) -> Tensor | None:
         path = value.path
@@ -54,6 +67,8 @@ class Tensors:
     def inner(self, value: Any, layers: int) -> Tensor:
         """Return the tensor that an argument must be."""
         found = self.of(value, layers) if type(value) is Called else None
+        if type(value) is Persistent:
+            found = self.persistent(value)
         if found is None:
             raise PickleError(f"{spell(value, 60)} stands where a tensor should")
         return found
@@ -79,6 +94,12 @@ def strided(
     if flags is True:
         made.trainable = True
     return made
+
+
+def bare(part: Part) -> Tensor:
+    """Make the tensor of all of a storage."""
+    dtype = part.dtype or "uint8"
+    return strided(part, dtype, 0, (part.bytes * 8 // BITS[dtype],), (1,), None)
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -157,10 +178,11 @@ def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tenso
     made = tensors.inner(Called(function, inner), layers).copy()
     if kind.path == "torch.nn.parameter.Parameter":
         made.kind = "parameter"
-    elif kind.path == "torch.nn.parameter.Buffer":
-        made.kind = "buffer"
     elif kind.path not in ("torch.Tensor", "torch._tensor.Tensor"):
         made.notes.append(("class", kind.path))
+    if type(state) is dict and state.get("_is_buffer") is True:
+        made.kind = "buffer"  # an `nn.Buffer` is a tensor with two attributes
+        state = {key: each for key, each in state.items() if key not in ("_is_buffer", "persistent")}
     made.state = state
     return made
 

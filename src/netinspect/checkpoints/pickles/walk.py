@@ -6,13 +6,13 @@ hold 2**99 paths, or a list in itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
-from netinspect.checkpoints.dtypes import BITS
-from netinspect.checkpoints.pickles.arrays import scalar_of
+from netinspect.checkpoints.pickles.arrays import objects_of, scalar_of
 from netinspect.checkpoints.pickles.classes import (
+    class_of,
     class_path,
     dict_entries,
     is_hook,
@@ -23,9 +23,8 @@ from netinspect.checkpoints.pickles.classes import (
 from netinspect.checkpoints.pickles.facts import Tensor
 from netinspect.checkpoints.pickles.objects import Called, Members, Named, Opaque, Persistent
 from netinspect.checkpoints.pickles.spell import spell, spell_key
-from netinspect.checkpoints.pickles.storages import Part
 from netinspect.checkpoints.pickles.stream import PickleError
-from netinspect.checkpoints.pickles.tensors import Tensors, strided
+from netinspect.checkpoints.pickles.tensors import Tensors
 from netinspect.records.checkpoint import Entry, StoredModule
 
 DEEPEST = 1000
@@ -34,11 +33,18 @@ _MOST_CONTAINERS = 300_000
 _MOST_TEXT = 48 << 20
 """Characters that all names of a file may have together."""
 
+_ROOM = 150
+"""What a tensor costs beside the characters of its name."""
+
 _MOST_REPEATS = 10_000
 _LONGEST_TEXT = 2000
 _MOST_LAYERS = 8
 
+_GONE_THROUGH = frozenset((Called, Persistent, dict, list, tuple, Members))
+
 Kind = Literal["parameter", "buffer", "tensor"]
+Kinds = Mapping[str, Mapping[str, Kind]]
+"""For each class, what some of its attributes are."""
 
 
 class Found(NamedTuple):
@@ -75,12 +81,12 @@ class _Frame(NamedTuple):
 class Walk:
     """All that is in one object."""
 
-    def __init__(self, tensors: Tensors, *, scripted: bool = False, layers: int = 0) -> None:
+    def __init__(self, tensors: Tensors, *, kinds: Kinds | None = None, layers: int = 0) -> None:
         """Begin.
 
         Args:
             tensors: What tells tensors.
-            scripted: Whether classes of TorchScript are modules.
+            kinds: For a pickle of TorchScript, what the attributes of its classes are.
             layers: In how many tensors made of tensors this one is.
         """
         self.found: list[Found] = []
@@ -90,7 +96,7 @@ class Walk:
         """How many plain values there was no room for any more."""
 
         self._tensors = tensors
-        self._scripted = scripted
+        self._kinds = kinds
         self._layers = layers
         self._text = _MOST_TEXT
         self._repeats = _MOST_REPEATS
@@ -117,28 +123,36 @@ class Walk:
 
     def _visit(self, frame: _Frame, item: _Item) -> bool:
         """Note what an item is; return whether it has to be gone through, and is on top now."""
+        value = item.value
+        kind = type(value)
+        is_leaf = kind not in _GONE_THROUGH
+        if is_leaf and len(self.entries) >= MOST_ENTRIES:
+            self.left_out += 1
+            return False
         name = frame.name
         if item.part:
             name = f"{name}.{item.part}" if name else item.part
-            self._text -= len(name)
-            if self._text < 0:
-                raise PickleError(f"the names in it have more than {_MOST_TEXT:,} characters")
-        value = item.value
-        kind = type(value)
+            self._spend(len(name))
+        if is_leaf:
+            self._leaf(name, value)
+            return False
         if kind is Called:
-            tensor = self._tensors.of(value)
+            tensor = self._told(name, value)
             if tensor is not None:
                 return self._tensor(frame, name, item, tensor)
-            state = module_state(value, scripted=self._scripted)
+            state = module_state(value, scripted=self._kinds is not None)
             if state is not None:
                 return self._module(frame, name, item, state)
         elif kind is Persistent:
-            self._persistent(frame, name, value)
-            return False
-        elif kind not in (dict, list, tuple, Members):
-            self._leaf(name, value)
+            self._persistent(frame, name, item.kind, value)
             return False
         return self._is_new(name, value) and self._container(frame, name, value)
+
+    def _spend(self, length: int) -> None:
+        """Pay for a name, so that a file cannot have any number of long ones."""
+        self._text -= length
+        if self._text < 0:
+            raise PickleError(f"the names in it have more than {_MOST_TEXT:,} characters")
 
     # --- containers ------------------------------------------------------------------------------
 
@@ -179,6 +193,12 @@ class Walk:
         if number is not None:
             self._entry(name, *number)
             return False
+        objects = objects_of(value)
+        if objects is not None:
+            shape, items = objects
+            self._entry(name, "array of objects", shape)
+            numbered = (_Item(str(index), each) for index, each in enumerate(items))
+            return self._enter(numbered, name, frame.section, frame.module)
         self._entry(name, class_path(value), spell(value.arguments) if value.arguments else "")
         inner = chain(
             (_Item("", each) for each in value.arguments if _has_more(each)),
@@ -210,9 +230,13 @@ class Walk:
             )
         )
         section = frame.section if frame.module else name
-        if self._scripted:
+        if self._kinds is not None:
+            named = class_of(value)
+            kinds = self._kinds.get(named.path, {}) if named is not None else {}
             inner: Iterable[_Item] = (
-                each._replace(is_child=True) for each in _items(state) if each.part != "training"
+                _Item(part, each, kinds.get(part, "tensor"), is_child=True)
+                for part, each, *_ in _items(state)
+                if part != "training" and each is not None
             )
             return self._enter(inner, name, section, value)
         inner = chain(
@@ -239,7 +263,14 @@ class Walk:
 
     # --- tensors ---------------------------------------------------------------------------------
 
+    def _told(self, name: str, value: Called) -> Tensor | None:
+        try:
+            return self._tensors.of(value)
+        except PickleError as error:
+            raise PickleError(f"{name or 'its object'}: {error}") from None
+
     def _tensor(self, frame: _Frame, name: str, item: _Item, tensor: Tensor) -> bool:
+        self._spend(_ROOM)
         if tensor.wraps:
             tensor = self._unwrap(tensor)
         self.found.append(
@@ -268,13 +299,13 @@ class Walk:
             made.notes.append(("made of", f"{each.name} {each.tensor.dtype} {sizes}"))
         return made
 
-    def _persistent(self, frame: _Frame, name: str, value: Persistent) -> None:
-        part = self._tensors.storages.part(value)
-        if part is None:
+    def _persistent(self, frame: _Frame, name: str, kind: Kind, value: Persistent) -> None:
+        tensor = self._tensors.persistent(value)
+        if tensor is None:
             self._entry(name, "persistent", spell(value.key))
-            return
-        tensor = _bare(part)
-        self.found.append(Found(name, frame.section, tensor, "tensor"))
+        else:
+            self._spend(_ROOM)
+            self.found.append(Found(name, frame.section, tensor, kind))
 
     # --- plain values ----------------------------------------------------------------------------
 
@@ -291,12 +322,6 @@ class Walk:
             self.left_out += 1
             return
         self.entries.append(Entry(name=name, type=type_name, text=text))
-
-
-def _bare(part: Part) -> Tensor:
-    """Memory without a tensor around it, as the tensor of all of it."""
-    dtype = part.dtype or "uint8"
-    return strided(part, dtype, 0, (part.bytes * 8 // BITS[dtype],), (1,), None)
 
 
 def _items(entries: dict[Any, Any]) -> Iterator[_Item]:

@@ -1,0 +1,167 @@
+"""What the pickles of one file come to, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.pickles.facts import Tensor
+from netinspect.checkpoints.pickles.machine import Names
+from netinspect.checkpoints.pickles.storages import Storages
+from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect.checkpoints.pickles.walk import MOST_ENTRIES, Found, Kinds, Walk
+from netinspect.checkpoints.source import Source
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Entry, Global, StoredModule, StoredTensor
+
+_NAMED = 5
+
+
+class Content:
+    """Tensors, values, modules and names of one file, gathered pickle by pickle."""
+
+    def __init__(self, source: Source) -> None:
+        """Begin with nothing."""
+        self.source = source
+        self.tensors: list[StoredTensor] = []
+        self.metadata: list[Entry] = []
+        self.modules: list[StoredModule] = []
+        self.globals: list[Global] = []
+        self.warnings: list[str] = []
+        self.swapped = False
+        """Whether the bytes of each number stand in the other order."""
+
+        self.next_storage = 0
+        """The lowest number of a storage that is still free."""
+
+    def add(
+        self,
+        value: Any,
+        tensors: Tensors,
+        place: Callable[[Storages], None],
+        *,
+        name: str = "",
+        kinds: Kinds | None = None,
+    ) -> None:
+        """Add what one pickle comes to.
+
+        Args:
+            value: The object.
+            tensors: What tells its tensors.
+            place: Finds the storages in the file, once all of them are known; it may refuse them.
+            name: What to put before all names.
+            kinds: For a pickle of TorchScript, what the attributes of its classes are.
+
+        Raises:
+            CheckpointError: A tensor in it cannot be.
+        """
+        walk, storages = Walk(tensors, kinds=kinds), tensors.storages
+        with readable(self.source):
+            walk.go(value, name)
+        place(storages)
+        first = self.next_storage
+        self.tensors += [self._stored(each, storages, first) for each in walk.found]
+        self.next_storage = first + storages.number()
+        self.metadata += walk.entries
+        self.modules += walk.modules
+        if walk.left_out:
+            self.warnings.append(
+                f"{walk.left_out:,} more plain values are left out: {MOST_ENTRIES:,} are listed"
+            )
+
+    def take(self, name: str, section: str, tensor: Tensor) -> None:
+        """Add one tensor, whose storage has the number that it shall have."""
+        self.tensors.append(self._stored(Found(name, section, tensor, tensor.kind), Storages(), 0))
+
+    def name(self, names: Names, member: str = "") -> None:
+        """Add the names that one pickle would import."""
+        self.globals += globals_of(names, member)
+
+    def warn_of_names(self) -> None:
+        """Say which names loading would import beside those of tensors."""
+        others = [each.name for each in self.globals if each.verdict == "other"]
+        if others:
+            self.warnings.append(
+                f"loading it would import {_count(len(others), 'name')} that tensors do not need: "
+                f"{_some(others)}; netinspect globals lists them, and nothing was executed"
+            )
+
+    def _stored(self, found: Found, storages: Storages, first: int) -> StoredTensor:
+        tensor, storage = found.tensor, found.tensor.storage
+        position = None
+        if storage is not None and storage.position is not None:
+            position = storage.position + tensor.shift
+        return StoredTensor(
+            name=found.name,
+            dtype=tensor.dtype,
+            shape=tensor.shape,
+            bytes=tensor.bytes,
+            storage=first + (storages.number() if storage is None else storage.number),
+            file=0 if tensor.stored else None,
+            position=position,
+            section=found.section,
+            member="" if storage is None else storage.member,
+            stride=tensor.stride,
+            storage_bytes=(
+                storage.bytes if storage is not None and storage.bytes > tensor.bytes else None
+            ),
+            kind=found.kind,
+            trainable=tensor.trainable,
+            layout=tensor.layout,
+            byte_order="big" if self.swapped and BITS.get(tensor.dtype, 8) > 8 else "little",
+        )
+
+
+def globals_of(names: Names, member: str = "") -> list[Global]:
+    """Return the names that a pickle would import, in the order in which it names them."""
+    return [
+        Global(
+            name=named.path,
+            uses=named.uses,
+            verdict="needed" if names.is_needed(named) else "other",
+            member=member,
+            position=named.position,
+            arguments="" if names.is_needed(named) else named.arguments,
+        )
+        for named in names.known.values()
+    ]
+
+
+@contextmanager
+def readable(source: Source, member: str = "") -> Iterator[None]:
+    """Tell what is wrong with a pickle as an error of the file."""
+    try:
+        yield
+    except PickleError as error:
+        where = f" in {member!r}" if member else ""
+        raise CheckpointError(
+            f"{source.name} holds a damaged pickle{where}",
+            cause=str(error),
+            hint="netinspect globals lists what it would import; nothing was executed",
+        ) from None
+
+
+def without_tensors(source: Source, content: Content, what: str) -> CheckpointError:
+    """Make the error of a pickle that holds none."""
+    others = [each.name for each in content.globals if each.verdict == "other"]
+    cause = f"it is a pickle of {what}"
+    if others:
+        cause += f", and loading it would import {_some(others)}"
+    return CheckpointError(
+        f"{source.name} holds no tensors",
+        cause=cause,
+        hint=f"netinspect globals {source.name} lists what it would call; nothing was executed",
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _some(names: list[str]) -> str:
+    names = list(dict.fromkeys(names))
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
