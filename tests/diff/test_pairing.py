@@ -65,9 +65,7 @@ def test_the_other_way_round_pairs_the_same(a: Shapes, b: Shapes) -> None:
     assert set(forth.added) == set(back.removed)
 
 
-@given(
-    SIDES, st.sampled_from(["module", "module._orig_mod", "model", "encoder.1", "x.y.z"])
-)
+@given(SIDES, st.sampled_from(["module", "module._orig_mod", "model", "encoder.1", "x.y.z"]))
 def test_a_prefix_is_told_once(side: Shapes, prefix: str) -> None:
     named = {f"{prefix}.{name}": shape for name, shape in side.items()}
     if len(side) < 2 or set(named) & set(side):

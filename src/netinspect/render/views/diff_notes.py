@@ -44,7 +44,8 @@ def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
 
 def _counts(report: Diff) -> str:
     if not report.differs:
-        return f"no difference: {units.plural(report.same, 'tensor')} the same in name, shape and dtype"
+        what = "name, shape and dtype" if report.values is None else "name, shape, dtype and values"
+        return f"no difference: {units.plural(report.same, 'tensor')} the same in {what}"
     counts = (
         (report.added, "+", "added"),
         (report.removed, "-", "removed"),
