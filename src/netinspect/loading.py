@@ -92,8 +92,11 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
     # Names of a library are checked later: that takes longer than an answer from the cache.
     target = parse_target(os.fspath(subject), online=request.online, check=False)
     if target.kind == "checkpoint":
+        from netinspect.sources.target import is_on_hub
         from netinspect.stored import read_checkpoint
 
+        if is_on_hub(target.text):
+            raise _no_model(target.text)
         raise _no_model(read_checkpoint(target.text, online=request.online).target)
     if target.kind == "saved":
         return _read(target, request)

@@ -16,7 +16,7 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
 
     Args:
         source: A file of safetensors, torch, GGUF, ONNX or NumPy; an index of shards; a folder with a
-            model's files.
+            model's files; a model on the hub (`hf:org/name`).
         online: Whether headers may be fetched from the hub.
 
     Raises:
@@ -25,9 +25,16 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
     """
     if isinstance(source, Checkpoint):
         return source
+    from netinspect.sources.target import is_on_hub
+
+    text = os.fspath(source)
+    if is_on_hub(text):
+        from netinspect.checkpoints.hub import read_hub
+
+        return read_hub(text, online=online)
     from netinspect.checkpoints.read import read_checkpoint as read
 
-    return read(os.fspath(source))
+    return read(text)
 
 
 def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:

@@ -88,7 +88,7 @@ def read_set(place: Place, name: str) -> Checkpoint:
         LoadError: It cannot be read.
     """
     names = [name]
-    if part_of_several(name):
+    if _SHARD.fullmatch(name):
         names = _all_shards(name, ())
     return _read_shards(place, dict.fromkeys(names), frozenset(place.names()))
 
@@ -98,13 +98,24 @@ def is_index(name: str) -> bool:
     return _INDEX.fullmatch(name) is not None
 
 
-def part_of_several(name: str) -> str | None:
-    """Return what to tell about a file that is, by its name, one of several shards."""
+def read_file(place: Place, name: str) -> Checkpoint:
+    """Read one file of a place, whatever is beside it.
+
+    Raises:
+        CheckpointError: It is damaged, or no checkpoint.
+        LoadError: It cannot be read.
+    """
+    return tell_part(replace(_read_part(place, name), target=place.name), name)
+
+
+def tell_part(found: Checkpoint, name: str) -> Checkpoint:
+    """Warn where what was read of a file is, by the file's name, one of several shards."""
     match = _SHARD.fullmatch(name)
     if match is None or int(match["count"]) < 2:
-        return None
+        return found
     number, count = int(match["number"]), int(match["count"])
-    return f"{name} is shard {number} of {count}: the others hold the rest of the model"
+    warning = f"{name} is shard {number} of {count}: the others hold the rest of the model"
+    return replace(found, warnings=(*found.warnings, warning))
 
 
 def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
@@ -178,7 +189,7 @@ def _read_shards(
     """
     if len(expected) == 1 and None in expected.values():
         (only,) = expected
-        found = replace(_read_file(place, only), target=place.name)
+        found = replace(_read_part(place, only), target=place.name)
         return check_split(found, [found]) if is_split(found) else found
     parts: list[Checkpoint] = []
     problems: list[str] = []
@@ -235,7 +246,7 @@ def _read_files(
         if name not in present:
             return LoadError(f"{name} is not there", cause="it is not there")
         try:
-            return _read_file(place, name)
+            return _read_part(place, name)
         except CheckpointError as error:
             return error
         except LoadError as error:
@@ -253,7 +264,7 @@ def _read_files(
             pool.shutdown(cancel_futures=True)
 
 
-def _read_file(place: Place, name: str) -> Checkpoint:
+def _read_part(place: Place, name: str) -> Checkpoint:
     with place.open(name) as source:
         return read_source(source)
 

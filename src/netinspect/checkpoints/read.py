@@ -43,7 +43,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         LoadError: It cannot be read.
     """
     name = path if name is None else name
-    from netinspect.checkpoints.folder import is_index, part_of_several, read_index, read_place, read_set
+    from netinspect.checkpoints.folder import is_index, read_index, read_place, read_set, tell_part
     from netinspect.checkpoints.gguf_split import is_split
 
     beside, base = os.path.split(path)
@@ -56,8 +56,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
             checkpoint = read_source(source)
         if is_split(checkpoint):
             return read_set(Folder(beside or os.curdir, name), base)
-    warning = part_of_several(base)
-    return replace(checkpoint, warnings=(*checkpoint.warnings, warning)) if warning else checkpoint
+    return tell_part(checkpoint, base)
 
 
 def read_source(source: Source) -> Checkpoint:

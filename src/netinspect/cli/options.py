@@ -194,7 +194,8 @@ class ModelOptions:
         typer.Option(
             "--online",
             envvar="NETINSPECT_ONLINE",
-            help="Let a library fetch a model's configuration from the hub; weights never are fetched.",
+            help="Let a model's configuration, or the headers of a checkpoint (hf:org/name), be fetched "
+            "from the hub; weights never are.",
             rich_help_panel=_INPUT,
         ),
     ] = False

@@ -1,7 +1,8 @@
 """The grammar of targets; read without torch, and without running anything.
 
 `lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `timm:resnet50` (of a library),
-`trace.json` (a saved trace), `model.safetensors` or a folder (a checkpoint).
+`trace.json` (a saved trace), `model.safetensors` or a folder (a checkpoint), `hf:org/name` (one on the
+hub).
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
 _DOTTED = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*):(?P<name>.*)", re.DOTALL)
 _GRAMMAR = (
     "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
-    "(timm:resnet50), a saved trace or a checkpoint"
+    "(timm:resnet50), a saved trace or a checkpoint (a file, a folder, hf:org/name)"
 )
 _LOOKED_AT = 2000
 """Files of a folder among which one of nearly the same name is looked for."""
 
+_HUB = "hf:"
 _INDEX = ".index.json"
 """What the name of an index of shards ends in."""
 
@@ -72,6 +74,8 @@ def parse_target(text: str, *, online: bool = False, check: bool = True) -> Targ
         if check:
             check_target(target, online=online)
         return target
+    if is_on_hub(text):
+        return Target(text=text, kind="checkpoint", place=text, name=None)
     if match := _FILE.fullmatch(text):
         return _file_target(text, match["file"], match["name"])
     path = Path(text)
@@ -89,6 +93,11 @@ def parse_target(text: str, *, online: bool = False, check: bool = True) -> Targ
         _check_name(text, match["name"])
         return Target(text=text, kind="dotted", place=match["module"], name=match["name"])
     raise _unknown(text)
+
+
+def is_on_hub(text: str) -> bool:
+    """Whether a target names a checkpoint on the hub; a file of such a name goes before it."""
+    return text.startswith(_HUB) and not Path(text).exists()
 
 
 def check_target(target: Target, *, online: bool = False) -> None:

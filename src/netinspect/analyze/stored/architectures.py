@@ -47,6 +47,12 @@ _BLOCKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         (r"classifier\.\d+\.weight",),
     ),
 )
+_OF_STAGES = (
+    *("a ResNet", "a ResNet with bottlenecks", "Swin", "a ConvNeXt of timm"),
+    *("an EfficientNet of timm", "a U-Net of diffusers"),
+)
+"""What the numbers of these count are stages of several blocks."""
+
 _EMBEDDING = re.compile(
     r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|tok_embeddings|token_embd|shared)\.weight$"
 )
@@ -62,7 +68,8 @@ def suggest_architecture(checkpoint: Checkpoint) -> Iterator[Fact]:
         ):
             continue
         yield Fact(label="names like those of", text=label, certain=False)
-        yield Fact(label="numbered blocks", text=str(len(numbers)), certain=False)
+        noun = "stages" if label in _OF_STAGES else "blocks"
+        yield Fact(label=f"numbered {noun}", text=str(len(numbers)), certain=False)
         break
     for tensor in checkpoint.tensors:
         if len(tensor.shape) == 2 and _EMBEDDING.search(tensor.name):
