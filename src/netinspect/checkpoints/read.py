@@ -106,6 +106,7 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
         files=tuple(files),
         tensors=tuple(tensors),
         metadata=tuple(dict.fromkeys(entry for part in parts for entry in part.metadata)),
+        versions=tuple(each for part in parts for each in part.versions),
         globals=tuple(each for part in parts for each in part.globals),
         problems=tuple(text for part in parts for text in part.problems),
         warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
