@@ -80,17 +80,26 @@ CHANGES: dict[str, Callable[[State], State]] = {
     "module.": renamed(lambda name: f"module.{name}"),
     "module._orig_mod.": renamed(lambda name: f"module._orig_mod.{name}"),
     "layers": renamed(lambda name: re.sub(r"(layers|layer(?=\d)|transformer.h)", "blocks", name)),
-    "prefix and layers": renamed(
-        lambda name: "net." + re.sub(r"(layers|transformer.h)", "blocks", name)
-    ),
+    "both": renamed(lambda name: "net." + re.sub(r"(layers|transformer.h)", "blocks", name)),
     "empty": lambda state: {},
 }
+
+
+def with_versions(model: nn.Module, state: State, *, old: bool) -> State:
+    """A state dict with the versions of its modules beside it, as torch makes it."""
+    made = model.state_dict()
+    made.clear()
+    made.update(state)
+    if old:
+        for each in made._metadata.values():  # type: ignore[attr-defined]
+            each["version"] = 1
+    return made
 
 
 def what_torch_says(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[set[str], ...]:
     """Missing and unexpected names, and those of other sizes, as the error of torch names them."""
     try:
-        copy.deepcopy(model).load_state_dict(dict(state), strict=True)
+        copy.deepcopy(model).load_state_dict(state, strict=True)
     except RuntimeError as error:
         text = str(error)
         lists = [
@@ -115,17 +124,17 @@ def loading(model: nn.Module, file: str) -> Loading:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("format", ["safetensors", "torch"])
+@pytest.mark.parametrize("format", ["safetensors", "torch", "with versions", "old versions"])
 def test_the_verdict_is_that_of_torch(name: str, change: str, format: str, tmp_path: Path) -> None:
     model = MODELS[name]()
     state = CHANGES[change](model.state_dict())
-    file = tmp_path / f"x.{format}"
+    file = tmp_path / "x"
     if format == "safetensors":
         save(state, file)
     else:
-        torch.save(type(model.state_dict())(state), file)
-    if format == "torch" and change == "without counters":
-        pytest.skip("torch keeps versions beside a state dict, which this one has lost")
+        if "versions" in format:
+            state = with_versions(model, state, old=format == "old versions")
+        torch.save(state, file)
     found = loading(model, str(file))
     missing, unexpected, mismatched = what_torch_says(model, state)
     assert set(found.missing) == missing
@@ -135,7 +144,7 @@ def test_the_verdict_is_that_of_torch(name: str, change: str, format: str, tmp_p
         assert found.verdict == "does not load"
     else:
         assert found.verdict == ("loads with strict=False" if missing or unexpected else "loads")
-        copy.deepcopy(model).load_state_dict(dict(state), strict=found.verdict == "loads")
+        copy.deepcopy(model).load_state_dict(state, strict=found.verdict == "loads")
 
 
 def run_mapping(found: Loading, model: nn.Module) -> Any:
@@ -146,7 +155,7 @@ def run_mapping(found: Loading, model: nn.Module) -> Any:
     return names["state_dict"]
 
 
-@pytest.mark.parametrize("change", ["module.", "module._orig_mod.", "layers", "prefix and layers"])
+@pytest.mark.parametrize("change", ["module.", "module._orig_mod.", "layers", "both"])
 @pytest.mark.parametrize("name", ["tied", "resnet18", "gpt2"])
 @pytest.mark.parametrize("format", ["safetensors", "torch", "section"])
 def test_the_told_lines_load_it(name: str, change: str, format: str, tmp_path: Path) -> None:
@@ -212,7 +221,7 @@ def test_parts_of_a_model_in_dictionaries_of_their_own(tmp_path: Path) -> None:
     other = nn.ModuleDict({"encoder": nn.Linear(3, 4), "decoder": nn.Linear(4, 3)})
     found = loading(other, str(file))
     run_mapping(found, other)
-    assert torch.equal(other["decoder"].weight, model["decoder"].weight)
+    assert torch.equal(other.state_dict()["decoder.weight"], model.state_dict()["decoder.weight"])
 
 
 def test_a_tied_name_that_is_missing_is_no_loss(tmp_path: Path) -> None:

@@ -154,8 +154,8 @@ def test_two_prefixes_that_fit_alike_are_not_claimed() -> None:
 
 
 def test_two_modules_of_equal_sizes_are_not_claimed() -> None:
-    a = {"first.weight": (4, 4), "second.weight": (4, 4)}
-    b = {"left.weight": (4, 4), "right.weight": (4, 4)}
+    a: Shapes = {"first.weight": (4, 4), "second.weight": (4, 4)}
+    b: Shapes = {"left.weight": (4, 4), "right.weight": (4, 4)}
     found = told(a, b)
     assert not found.pairs
     assert found.perhaps["-first.weight"] == "left.weight"
@@ -163,8 +163,8 @@ def test_two_modules_of_equal_sizes_are_not_claimed() -> None:
 
 
 def test_numbers_tell_modules_of_equal_sizes() -> None:
-    a = {f"stage{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
-    b = {f"part_{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
+    a: Shapes = {f"stage{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
+    b: Shapes = {f"part_{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
     assert {pair.old: pair.new for pair in told(a, b).pairs} == dict(zip(a, b, strict=True))
 
 

@@ -58,7 +58,14 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str]) -> li
     files = [each.path for each in checkpoint.files]
     if checkpoint.format in _TORCH and len(files) == 1:
         keys = "".join(f"[{key!r}]" for key in section.split(".") if section)
-        lines = [f'state_dict = torch.load({checkpoint.target!r}, map_location="cpu"){keys}']
+        if checkpoint.modules:
+            lines = [
+                "# a whole module was pickled: to load it is to run what the file says",
+                f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu', "
+                f"weights_only=False){keys}.state_dict()",
+            ]
+        else:
+            lines = [f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu'){keys}"]
     elif checkpoint.format == "safetensors" and len(files) == 1:
         lines = [f"state_dict = safetensors.torch.load_file({files[0]!r})"]
     else:
