@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-import torchvision
+import torchvision  # type: ignore[import-untyped]
 import transformers
 from torch import Tensor, nn
 

@@ -225,13 +225,30 @@ def _by_structure(a: Members, b: Members) -> tuple[list[Match], list[Match]]:
             {name: each for name, each in keys_a.items() if each in both},
             {name: each for name, each in keys_b.items() if each in both},
         )
+        torn = _torn(found)
         for each in found:
+            if each.old in torn:
+                continue
             if each.claimed and not (each.alone and _too_common(a[each.old], each)):
                 claimed.append(each)
                 del left_a[each.old], left_b[each.new]
             elif key is _size and _last(each.old) == _last(each.new):
                 guessed.append(each)
     return claimed, guessed
+
+
+def _torn(found: Sequence[Match]) -> set[str]:
+    """Names of `a` whose modules would be torn on both sides: parts of one with parts of another."""
+    forward: dict[str, set[str]] = {}
+    back: dict[str, set[str]] = {}
+    for each in found:
+        forward.setdefault(_path(each.old), set()).add(_path(each.new))
+        back.setdefault(_path(each.new), set()).add(_path(each.old))
+    return {
+        each.old
+        for each in found
+        if len(forward[_path(each.old)]) > 1 and len(back[_path(each.new)]) > 1
+    }
 
 
 def _surely_alike(told: Sequence[tuple[str, str]], a: Members) -> list[tuple[str, str]]:

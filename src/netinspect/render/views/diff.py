@@ -10,7 +10,18 @@ from dataclasses import replace
 
 from netinspect import units
 from netinspect.records.reports.diff import Diff, DiffRow, DiffSide, DiffTensor, ModuleChange, Rename
-from netinspect.render.document import Block, Cell, Column, Document, Lines, Row, Table, cell, line
+from netinspect.render.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    LaterRows,
+    Lines,
+    Row,
+    Table,
+    cell,
+    line,
+)
 from netinspect.render.views.diff_folded import Fold, fold, spell_shape
 from netinspect.render.views.diff_notes import notes
 from netinspect.render.views.diff_stat import stat
@@ -96,15 +107,14 @@ def view(report: Diff) -> Document:
 
 
 def _tensors(report: Diff) -> Table:
-    rows = [Row(cells=_tensor(row, report)) for row in report.rows]
-    folded: tuple[Row, ...] | None = None
+    rows = LaterRows(lambda: (_tensor(row, report) for row in report.rows))
+    folded: list[Row] | None = None
     if not report.full:
-        told = {id(row): made for row, made in zip(report.rows, rows, strict=True)}
         shown = [row for row in report.rows if not _is_told_by_a_rename(row, report)]
-        folded = tuple(
-            _fold(each, report) if isinstance(each, Fold) else told[id(each)]
+        folded = [
+            _fold(each, report) if isinstance(each, Fold) else _tensor(each, report)
             for each in fold(shown, with_values=report.values is not None)
-        )
+        ]
     columns: tuple[Column, ...] = (
         _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
     )
@@ -112,14 +122,14 @@ def _tensors(report: Diff) -> Table:
         columns = tuple(
             replace(each, shown=False) if each.key == "differs" else each for each in columns
         )
-    return Table(name="tensors", columns=columns, rows=tuple(rows), folded=folded)
+    return Table(name="tensors", columns=columns, rows=rows, folded=folded)
 
 
 def _is_told_by_a_rename(row: DiffRow, report: Diff) -> bool:
     return row.change == "renamed" and any(report.renames[each].names > 1 for each in row.renames)
 
 
-def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
+def _tensor(row: DiffRow, report: Diff) -> Row:
     style = STYLES[row.change]
     either = row.new or row.old
     assert either is not None
@@ -135,7 +145,7 @@ def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
     if one_name and row.old is not None:
         name = f"{row.old.name} > {name}"
     values = _values(row) if report.values is not None else ()
-    return (
+    cells = (
         cell(row.change, MARKS[row.change], style=style),
         cell(either.name, name, style=style),
         cell(row.old.name if row.old is not None else None),
@@ -148,6 +158,7 @@ def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
         cell(",".join(row.differs), ", ".join(told) or "-"),
         cell(row.perhaps or None),
     )
+    return Row(cells=cells)
 
 
 def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
