@@ -25,6 +25,7 @@ ALLOWED = {
         "config",
         "differences",
         "files",
+        "process",
         "render",
         "sources",
         "stored",
@@ -36,7 +37,17 @@ ALLOWED = {
     "differences": {"api", "view", "analyze", "checkpoints", "stored", *BASE},
     "estimates": {"api", "view", "analyze", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
-    "loading": {"kept", "look", "render", "sources", "inputs", "observe", "stored", *BASE},
+    "loading": {
+        "kept",
+        "look",
+        "process",
+        "render",
+        "sources",
+        "inputs",
+        "observe",
+        "stored",
+        *BASE,
+    },
     # The search for inputs tells how long it may take: a look that ran out of time is not kept.
     "kept": {"look", "inputs", "sources", *BASE},
     "view": {"render", *BASE},
@@ -45,6 +56,7 @@ ALLOWED = {
     "rerun": {"inputs", "observe", "analyze", *BASE},
     "config": BASE,
     "files": BASE,
+    "process": set(),
     "render": BASE,
     "analyze": BASE,
     "inputs": {"observe", *BASE},
@@ -63,7 +75,17 @@ ALLOWED = {
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {"observe", "inputs", "sources", "look", "rerun", "tracking", "api", "estimates", "stored"},
+    "torch": {
+        "observe",
+        "inputs",
+        "sources",
+        "look",
+        "rerun",
+        "tracking",
+        "api",
+        "estimates",
+        "differences",
+    },
     "numpy": {"observe", "inputs", "checkpoints"},
     "huggingface_hub": {"checkpoints"},
     "safetensors": {"inputs"},

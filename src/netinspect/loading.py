@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netinspect import process
 from netinspect.errors import UsageError
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
@@ -170,6 +171,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     from netinspect.look import look_at_target
     from netinspect.sources.build import call_function, find_blueprint
 
+    process.settle()  # before the user's own code comes
     example = None
     if request.inputs_from is not None:
         example = call_function(parse_target(request.inputs_from), seed=request.seed)
@@ -178,6 +180,8 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
 
         example = read_inputs(request.input_files)
     blueprint = find_blueprint(target, request.constructor, seed=request.seed, online=request.online)
+    if target.kind == "library":
+        process.settle()
     return look_at_target(blueprint, _look_options(request, inputs, example))
 
 

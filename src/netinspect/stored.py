@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.distribution import Finding, ValueSummary
 
 
 def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:
@@ -35,6 +37,32 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
     from netinspect.checkpoints.read import read_checkpoint as read
 
     return read(text)
+
+
+def summarize_values(
+    checkpoint: Checkpoint, numbers: Sequence[int], progress: Callable[[int, int], None] | None = None
+) -> tuple[list[ValueSummary], list[Finding]]:
+    """Read values of a checkpoint's tensors, each memory once and in bounded memory.
+
+    Args:
+        checkpoint: The checkpoint; its files must be as they were when it was read.
+        numbers: The tensors, by their places in it.
+        progress: Told how many bytes are done, and of how many.
+
+    Returns:
+        What was found in each of them, and what stands out among them.
+
+    Raises:
+        CheckpointError: A file ends too early.
+        LoadError: One cannot be read, or changed.
+    """
+    from netinspect.checkpoints import findings, statistics
+    from netinspect.checkpoints.data import CheckpointData
+
+    tensors = [checkpoint.tensors[number] for number in numbers]
+    with CheckpointData(checkpoint) as data:
+        summaries = statistics.summarize_values(data, tensors, progress)
+        return summaries, findings.find(data, tensors, summaries)
 
 
 def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:

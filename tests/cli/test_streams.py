@@ -193,3 +193,26 @@ def test_a_folder_that_cannot_be_written(
     assert outcome.code == 2
     assert target in outcome.err
     assert list((workshop / "folder").iterdir()) == []
+
+
+def test_what_a_file_of_the_users_leaves_to_the_end_is_still_done(tmp_path: Path) -> None:
+    """The end of the process is shortened; a buffer that waits for it, and what is registered for it."""
+    (tmp_path / "logging_net.py").write_text(
+        "import atexit, tempfile\n"
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        f"log = open({str(tmp_path / 'log.txt')!r}, 'w')\n"
+        f"atexit.register(Path({str(tmp_path / 'bye.txt')!r}).write_text, 'bye')\n"
+        f"scratch = tempfile.TemporaryDirectory(dir={str(tmp_path)!r}, prefix='scratch')\n"
+        "class Net(nn.Linear):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(8, 3)\n"
+        "        self.log = log\n"
+        "        log.write('built')\n",
+        encoding="utf-8",
+    )
+    outcome = shell(f"NETINSPECT summary {shlex.quote(str(tmp_path / 'logging_net.py'))} -i 2x8")
+    assert outcome.code == 0
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "built"
+    assert (tmp_path / "bye.txt").read_text(encoding="utf-8") == "bye"
+    assert not list(tmp_path.glob("scratch*"))

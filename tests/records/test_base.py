@@ -45,6 +45,26 @@ def test_positional_arguments_are_refused() -> None:
         Literal("int", "3")  # type: ignore[call-arg]
 
 
+def test_what_is_left_out_has_its_default() -> None:
+    @record
+    class Mixed:
+        """Has defaults of both kinds."""
+
+        number: int
+        text: str = "none"
+        entries: list[int] = dataclasses.field(default_factory=list)
+
+    for _ in range(2):  # the first record of a class is made in another way
+        first, second = Mixed(number=1), Mixed(number=1)
+        assert first == Mixed(number=1, text="none", entries=[])
+        assert first.entries is not second.entries
+        assert dataclasses.replace(first, text="some") == Mixed(number=1, text="some")
+        with pytest.raises(TypeError, match="number"):
+            Mixed(text="some")  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="other"):
+            Mixed(number=1, other=2)  # type: ignore[call-arg]
+
+
 def test_equal_are_records_of_one_type_with_equal_fields() -> None:
     @record
     class Twin:

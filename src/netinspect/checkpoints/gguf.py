@@ -36,9 +36,10 @@ _LONGEST_NAME = 65_535
 _LONGEST_ITEM = 60
 _SHOWN_ITEMS = 4
 _DEEPEST = 4
-_MOST_ITEMS = 5_000_000
-"""Strings and inner arrays of one file, which cannot be skipped without being looked at; the largest
-vocabularies have a tenth of it."""
+_MOST_STRINGS = 5_000_000
+"""In arrays, where none can be skipped without being looked at; large vocabularies have a tenth."""
+
+_MOST_ARRAYS = 200_000
 
 _MOST_ENTRIES = 10_000
 _MOST_TENSORS = 200_000
@@ -88,7 +89,8 @@ class _Reader:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._ahead = ReadAhead(source)
-        self._items = _MOST_ITEMS
+        self._strings = _MOST_STRINGS
+        self._arrays = _MOST_ARRAYS
         self._letters = _MOST_LETTERS
         self._order = "<"
         self.position = 0
@@ -257,12 +259,16 @@ class _Reader:
     def _inner(self, name: str, depth: int) -> str:
         if depth == _DEEPEST:
             raise broken(self._source, f"the arrays of {name!r:.100} are nested deeper than {_DEEPEST}")
-        self._spend(1)
+        self._arrays -= 1
+        if self._arrays < 0:
+            raise broken(self._source, f"its values have more than {_MOST_ARRAYS:,} arrays in arrays")
         return self._array(name, *self._array_head(name), depth + 1)
 
     def _skip_strings(self, count: int) -> None:
         """Go behind so many strings: the one loop that runs often, so it looks at the buffer itself."""
-        self._spend(count)
+        self._strings -= count
+        if self._strings < 0:
+            raise broken(self._source, f"its values have more than {_MOST_STRINGS:,} strings in arrays")
         unpack = struct.Struct(f"{self._order}Q").unpack_from
         while count:
             at = self._load(8)
@@ -273,11 +279,6 @@ class _Reader:
                 at += 8 + unpack(buffer, at)[0]
                 count -= 1
             self._skip(at - start)
-
-    def _spend(self, items: int) -> None:
-        self._items -= items
-        if self._items < 0:
-            raise broken(self._source, f"its values have more than {_MOST_ITEMS:,} strings and arrays")
 
 
 def _alignment(source: Source, metadata: list[Entry], values: dict[str, Any]) -> int:

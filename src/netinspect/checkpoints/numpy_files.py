@@ -111,17 +111,19 @@ def _parse(head: bytes) -> tuple[Header, int]:
     """Read a header; return it and where the data starts."""
     if head[:6] != _MAGIC:
         raise HeaderError("it does not start as an array does")
+    if len(head) < 10:
+        raise HeaderError(f"it has {len(head)} bytes, too few for a header")
     version = head[6:8]
     if version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
-        raise HeaderError(
-            f"it is of version {'.'.join(str(each) for each in version)}, which is not known"
-        )
+        raise HeaderError(f"its version is {'.'.join(map(str, version))}, which is not known")
     start = 10 if version == b"\x01\x00" else 12
     length = int.from_bytes(head[8:start], "little")
     if length > _LONGEST_HEADER:
         raise HeaderError(f"its header would have {length:,} bytes; {_LONGEST_HEADER:,} is the most")
     if start + length > len(head):
-        raise HeaderError(f"its header should have {length:,} bytes, and {len(head) - start:,} follow")
+        raise HeaderError(
+            f"its header should have {length:,} bytes, and {max(0, len(head) - start):,} follow"
+        )
     try:
         text = head[start : start + length].decode("utf-8" if version == b"\x03\x00" else "latin-1")
     except UnicodeDecodeError:

@@ -34,6 +34,7 @@ _MOST_DIMENSIONS = 64
 _DEEPEST_GRAPH = 32
 _DEEPEST_TYPE = 8
 _LONGEST_LABEL = 100
+_SHORT = 64
 
 _VERSION = 1
 _LARGEST_NUMBER = 63
@@ -229,8 +230,14 @@ class _Model:
             raise WireError(f"its graph has more than {_MOST_OPERATORS:,} different operators")
         label = (name or operator + b"_%d" % index).decode("utf-8", "backslashreplace")
         inner = f"{section}.{label}" if section else label
+        is_constant = operator == b"Constant"
         for span in attributes:
-            self._attribute(span, operator == b"Constant", inner, depth)
+            # Nearly all attributes are a few numbers: one that has no tag of a graph holds none.
+            if not is_constant and span[1] - span[0] <= _SHORT:
+                raw = wire.read(*span, _SHORT)
+                if b"\x32" not in raw and b"\x5a" not in raw:
+                    continue
+            self._attribute(span, is_constant, inner, depth)
 
     def _attribute(self, span: Span, is_constant: bool, section: str, depth: int) -> None:
         """Look for graphs in an attribute, and for the tensor of a constant."""

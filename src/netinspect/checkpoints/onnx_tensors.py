@@ -71,7 +71,7 @@ _MOST_DIMENSIONS = 64
 _LARGEST_SIZE = 2**63
 _LONGEST_NAME = 65_535
 _TOLD_NAME = 200
-_MOST_TENSORS = 200_000
+_MOST_TENSORS = 120_000
 _MOST_LETTERS = 64 << 20
 """Of all names together, which repeat those of the graphs around them."""
 

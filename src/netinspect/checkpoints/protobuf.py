@@ -17,7 +17,9 @@ Field = tuple[int, int, int, int]
 _LONGEST_HEAD = 20
 """Bytes of a tag and of a length or number behind it."""
 
-_MOST_FIELDS = 5_000_000
+_MOST_WORK = 2_000_000
+_MESSAGE = 2
+"""What a message costs beside its fields."""
 
 
 class WireError(Exception):
@@ -37,16 +39,15 @@ class WireError(Exception):
 class Wire:
     """Messages of a source; a field of any length is passed over without being read."""
 
-    def __init__(self, source: Source, most: int = _MOST_FIELDS) -> None:
+    def __init__(self, source: Source, most: int = _MOST_WORK) -> None:
         """Look at a source.
 
         Args:
             source: Where the bytes are.
-            most: Fields that are gone through in all, until it is given up.
+            most: Fields that are gone through in all until it is given up, a message counting as three.
         """
         self._ahead = ReadAhead(source)
         self._left = most
-        self._most = most
 
     def fields(self, begin: int, end: int) -> Iterator[Field]:
         """Go through the fields of the message that lies there.
@@ -57,6 +58,7 @@ class Wire:
         """
         ahead = self._ahead
         position = begin
+        self._left -= _MESSAGE
         buffer, base, safe = b"", 0, -1
         while position < end:
             if position >= safe:
@@ -67,7 +69,7 @@ class Wire:
             at = position - base
             self._left -= 1
             if self._left < 0:
-                raise WireError(f"it has more than {self._most:,} fields")
+                raise WireError("it has more fields and messages than are gone through")
             tag = buffer[at]
             at += 1
             try:

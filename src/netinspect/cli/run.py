@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 
+from netinspect import process
 from netinspect.errors import NetinspectError, UsageError
 from netinspect.exits import ExitCode
 
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     # A process that lives for a second needs few collections; each one walks all that torch made.
     gc.set_threshold(100_000, 50, 100)
+    process.is_ours = True
     words = list(sys.argv[1:] if arguments is None else arguments)
     code = run(words)
     # What is still buffered for a reader that has gone must not raise at shutdown.

@@ -7,9 +7,8 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
-
 from netinspect.observe.frames import Place, source_line
+from netinspect.observe.registered import Entry
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, Value
 from netinspect.records.work import Work
@@ -40,11 +39,14 @@ class Draft:
     handled: BaseException | None
     """The exception that was being handled when the call began; not one of its own."""
 
-    holder: nn.Module | None = None
+    entry: Entry | None = None
     """The module that is called."""
 
     library: bool = False
     """Whether it is a call of a module whose class is torch's."""
+
+    running: types.FrameType | None = None
+    """The frame of torch's that runs the module, while it does."""
 
     forward: types.FrameType | None = None
     """The frame of a `forward` that was called directly; kept only while it runs, for it keeps all of

@@ -55,7 +55,7 @@ class Flow:
         else:
             makers = self._out_of_sight(tensor)
             self._makers[id(tensor)] = weakref.ref(tensor), makers
-        since = max(makers, default=-1)
+        since = makers[0] if len(makers) == 1 else max(makers, default=-1)
         # To ask for a storage takes long; most tensors are as new as the last write, or newer.
         if self._last_write > since and (writers := self.writers(tensor, since)):
             makers = (*makers, *writers)
@@ -65,7 +65,8 @@ class Flow:
         """The steps that wrote to a tensor's memory in place, through whatever tensor."""
         if not self._writes:
             return ()
-        tensor = self.unwrapped(tensor)
+        if _is_wrapped(tensor):
+            tensor = self.unwrapped(tensor)
         entry = self._writes.get(_address(tensor))
         if entry is None:
             return ()

@@ -88,12 +88,20 @@ class Calling(NamedTuple):
     """Whether torch made the call for itself: as machinery of its hooks, or a part of one function."""
 
 
-def calling_lines(frame: types.FrameType | None, name: str = "") -> Calling:
+def calling_lines(
+    frame: types.FrameType | None,
+    name: str = "",
+    running: types.FrameType | None = None,
+    source: Place | None = None,
+) -> Calling:
     """Find who made a call.
 
     Args:
         frame: Where to start.
         name: The function that is called.
+        running: The frame of torch's that runs the innermost module call, where it is known.
+        source: The line that made that module call: the search ends where it would go over the same
+            frames again.
     """
     site: Place | None = None
     entered = left_module = False
@@ -116,6 +124,8 @@ def calling_lines(frame: types.FrameType | None, name: str = "") -> Calling:
         elif file == _MODULE_CALL:
             # The first of these frames belong to the very call that is asked about.
             left_module = entered
+            if entered and frame is running:
+                return Calling(source, site, (), tuple(forwards) if forwards else ())
         elif whose == "torch":
             entered = True
             if not left_module:

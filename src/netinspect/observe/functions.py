@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -58,8 +59,9 @@ SILENT = frozenset(
 )  # fmt: skip
 
 
-class Name(NamedTuple):
-    """What a function is called."""
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a function is called, and what is known of it by that."""
 
     plain: str
     """As it is written in code."""
@@ -69,6 +71,12 @@ class Name(NamedTuple):
 
     qualified: str
     """With where it belongs, such as `torch.Tensor.view`."""
+
+    is_silent: bool = False
+    """Whether it only tells a shape or a flag."""
+
+    may_write: bool = False
+    """Whether it takes a look at the arguments to know that it does not write; for most it does not."""
 
 
 def name_of(func: Callable[..., Any]) -> Name:
@@ -89,7 +97,7 @@ def _name(func: Callable[..., Any]) -> Name:
     plain = _plain_name(func)
     # Torch's private functions begin with an underscore; Python's methods stand between two.
     shown = plain.strip("_") if plain[-2:] == "__" else plain.lstrip("_")
-    return Name(plain, shown, _qualified_name(func, plain))
+    return Name(plain, shown, _qualified_name(func, plain), plain in SILENT, _may_write(plain))
 
 
 _remembered_name = functools.lru_cache(maxsize=1024)(_name)
@@ -121,15 +129,7 @@ def writes_in_place(name: str, kwargs: Mapping[str, Any]) -> bool:
     return (name[-1:] == "_" and name[-2:] != "__") or name in _WRITES or "out" in kwargs
 
 
-def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterable[torch.Tensor]:
-    """The tensors that a call may write to."""
-    may_write = _may_write(name) or "out" in kwargs or "inplace" in kwargs
-    return _written(name, args, kwargs) if may_write else ()
-
-
-@functools.lru_cache(maxsize=4096)
 def _may_write(name: str) -> bool:
-    """Whether it takes a look at the arguments to know that a function does not write; most never do."""
     return (
         writes_in_place(name, {})
         or name in _LENDS
@@ -138,7 +138,8 @@ def _may_write(name: str) -> bool:
     )
 
 
-def _written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
+def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
+    """Yield the tensors that a call may write to."""
     if writes_in_place(name, kwargs):
         yield from tensors_of((args[:1], kwargs.get("out")))
     elif name in _LENDS:

@@ -43,7 +43,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, observed: Guest, innermost: Callable[[], Draft | None] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._guest = observed
-        self._innermost = innermost
+        self.innermost = innermost
         # Operators hash in Python, which costs more than all else here.
         self._rules: dict[int, tuple[str, Rule | None, Any]] = {}
         self._tallies: dict[int, tuple[Draft | None, _Tallies]] = {}
@@ -92,7 +92,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 elements = elements_of(output)
         except Exception:  # operands that no formula foresees; the model must run on all the same
             (macs, flops, _), elements, read, written = UNKNOWN, 0, 0, 0
-        draft = None if self._innermost is None else self._innermost()
+        draft = None if self.innermost is None else self.innermost()
         entry = self._tallies.get(id(draft))
         if entry is None:
             entry = self._tallies[id(draft)] = draft, {}
@@ -108,6 +108,16 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tally[4] += read
         tally[5] += written
 
+    def charged(self, draft: Draft) -> Any:
+        """Return what was charged to a step so far, for `charge`."""
+        entry = self._tallies.get(id(draft))
+        return {} if entry is None else entry[1]
+
+    def charge(self, draft: Draft, tallies: Any) -> None:
+        """Charge a step, all of whose operators ran unseen, with what was charged to another one."""
+        if tallies:
+            self._tallies[id(draft)] = draft, tallies
+
     def work_by_step(self, drafts: list[Draft]) -> dict[int, tuple[Work, ...]]:
         """Return what was done, by the index of the step.
 
@@ -119,18 +129,16 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if draft is not None:
                 is_step = draft.index < len(drafts) and drafts[draft.index] is draft
                 index = draft.index if is_step else draft.parent or 0
-            if index in by_step:
-                _add(by_step[index], tallies)
-            else:
-                by_step[index] = dict(tallies)
-        return {index: self._freeze(tallies) for index, tallies in by_step.items()}
+            known = by_step.get(index)
+            by_step[index] = tallies if known is None else _sum_all((known, tallies))
+        # Steps that do the same share what was counted.
+        distinct = {id(tallies): tallies for tallies in by_step.values()}
+        frozen = {address: self._freeze(tallies) for address, tallies in distinct.items()}
+        return {index: frozen[id(tallies)] for index, tallies in by_step.items()}
 
     def work(self) -> tuple[Work, ...]:
         """Return all that was done."""
-        whole: _Tallies = {}
-        for _, tallies in self._tallies.values():
-            _add(whole, tallies)
-        return self._freeze(whole)
+        return self._freeze(_sum_all(tallies for _, tallies in self._tallies.values()))
 
     def _freeze(self, tallies: _Tallies) -> tuple[Work, ...]:
         """Make the records, one for each operator, in the order in which they ran first."""
@@ -171,10 +179,13 @@ def _is_made_of_others(cls: Any) -> bool:
     return not is_plain and cls.__name__ not in ("FakeTensor", "FunctionalTensor")
 
 
-def _add(whole: _Tallies, more: _Tallies) -> None:
-    for key, tally in more.items():
-        known = whole.get(key)
-        whole[key] = tally if known is None else _sum(known, tally)
+def _sum_all(parts: Iterable[_Tallies]) -> _Tallies:
+    whole: _Tallies = {}
+    for tallies in parts:
+        for key, tally in tallies.items():
+            known = whole.get(key)
+            whole[key] = tally if known is None else _sum(known, tally)
+    return whole
 
 
 def _sum(one: _Tally, other: _Tally) -> _Tally:

@@ -62,12 +62,11 @@ class Registered:
         entry = self._modules.get(id(module))
         return entry if entry is not None and entry.module is module else None
 
-    def put_in(self, module: nn.Module, tensor: torch.Tensor) -> Sequence[str]:
+    def put_in(self, entry: Entry, tensor: torch.Tensor) -> Sequence[str]:
         """Name a tensor that stands in the place of a registered one, as in a functional call."""
-        _, path, tensors = self._modules[id(module)]
         found: list[str] = []
-        for entries in tensors:
-            if id(tensor) in map(id, entries.values()):
-                prefix = f"{path}." if path else ""
-                found += [prefix + name for name, entry in entries.items() if entry is tensor]
+        for entries in entry.tensors:
+            for name, each in entries.items():
+                if each is tensor:
+                    found.append(f"{entry.path}.{name}" if entry.path else name)
         return [name for name in found if name in self._names] if found else ()

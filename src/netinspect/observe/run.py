@@ -181,8 +181,8 @@ def _run(
             return ran
         seed_everything(options.seed)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
-        recorder = Recorder(model, observed, with_grad=options.backward, arguments=given)
-        operators = Operators(observed, recorder.under_way)
+        operators = Operators(observed)
+        recorder = Recorder(model, observed, operators, with_grad=options.backward, arguments=given)
         try:
             with recorder.recording(), operators:
                 output = run_forward(model, args, kwargs)

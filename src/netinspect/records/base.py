@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable
+from dataclasses import MISSING, FrozenInstanceError, dataclass
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -13,17 +15,56 @@ def record(cls: type[T]) -> type[T]:
     """Make `cls` a record: plain data that never changes after it was made.
 
     `dataclass` compiles every method that it adds, for every class anew, which at some sixty records
-    is felt at each start of the program; so comparison, hash and `repr` are shared by all of them.
+    is felt at each start of the program; so all but `__init__` are shared by all of them, and that one
+    is written when the first record of its class is made.
     """
-    made = dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)(cls)
-    for name, method in (("__eq__", _equal), ("__hash__", _hash), ("__repr__", _spell)):
-        if name not in vars(cls) or vars(cls)[name] is None:
+    own = dict(vars(cls))
+    made: Any = dataclass(init=False, slots=True, kw_only=True, repr=False, eq=False)(cls)
+    for name, method in _SHARED.items():
+        if own.get(name) is None:
             setattr(made, name, method)
-    return made
+    made.__dataclass_params__.frozen = True
+    result: type[T] = made
+    return result
+
+
+def _make(self: Any, **values: Any) -> None:
+    """Initialise the first record of a class, and write the method that does it from then on."""
+    cls = type(self)
+    cls.__init__ = _initializer(cls)
+    cls.__init__(self, **values)
+
+
+def _initializer(cls: Any) -> Callable[..., None]:
+    """Write the `__init__` of a record.
+
+    It sets what is frozen through the slots themselves: `object.__setattr__`, which is what `dataclass`
+    has it use, takes half as long again.
+    """
+    known: dict[str, Any] = {}
+    parameters, lines = [], []
+    for field in dataclasses.fields(cls):
+        name = field.name
+        known[f"_set_{name}"] = vars(cls)[name].__set__
+        value, default = name, ""
+        if field.default_factory is not MISSING:
+            known[f"_make_{name}"] = field.default_factory
+            value, default = f"_make_{name}() if {name} is _MISSING else {name}", "=_MISSING"
+        elif field.default is not MISSING:
+            known[f"_default_{name}"] = field.default
+            default = f"=_default_{name}"
+        parameters.append(name + default)
+        lines.append(f"    _set_{name}(self, {value})\n")
+    known["_MISSING"] = MISSING
+    stars = "*, " if parameters else ""
+    exec(f"def __init__(self, {stars}{', '.join(parameters)}):\n{''.join(lines) or '    pass'}", known)
+    written: Callable[..., None] = known["__init__"]
+    written.__qualname__ = f"{cls.__qualname__}.__init__"
+    return written
 
 
 def _values(item: Any) -> tuple[Any, ...]:
-    return tuple(getattr(item, name) for name in item.__slots__)
+    return tuple([getattr(item, name) for name in item.__slots__])
 
 
 def _equal(self: Any, other: object) -> Any:
@@ -39,3 +80,32 @@ def _hash(self: Any) -> int:
 def _spell(self: Any) -> str:
     entries = zip(self.__slots__, _values(self), strict=True)
     return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in entries)})"
+
+
+def _refuse_to_set(self: Any, name: str, value: Any) -> None:
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _refuse_to_delete(self: Any, name: str) -> None:
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def _get_state(self: Any) -> list[Any]:
+    return list(_values(self))
+
+
+def _set_state(self: Any, state: list[Any]) -> None:
+    for name, value in zip(self.__slots__, state, strict=True):
+        object.__setattr__(self, name, value)
+
+
+_SHARED: dict[str, Callable[..., Any]] = {
+    "__init__": _make,
+    "__eq__": _equal,
+    "__hash__": _hash,
+    "__repr__": _spell,
+    "__setattr__": _refuse_to_set,
+    "__delattr__": _refuse_to_delete,
+    "__getstate__": _get_state,
+    "__setstate__": _set_state,
+}

@@ -1,0 +1,112 @@
+"""Damage valid checkpoints for as long as one likes, and see what reading makes of them.
+
+    python benchmarks/fuzz.py --seconds N [--format X] [--seed S] [--no-views] [--save FOLDER]
+
+What must hold is in `tests/checkpoints/fuzzing.py`: an error that names the file, or a record that is
+sound and can be shown; soon, and in little memory. A case that breaks it is saved and told, each fault
+once. The random numbers follow from the seed and the format, so that a run can be repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.checkpoints.fuzz_seeds import FORMATS, all_seeds  # noqa: E402
+from tests.checkpoints.fuzzing import MOST_SECONDS, Hang, damage, examine, random_steps  # noqa: E402
+
+_ADDRESS_SPACE = 8 << 30
+"""Beyond it, asking for memory fails instead of stopping the machine."""
+
+
+@dataclass
+class Tally:
+    """What was seen of one format."""
+
+    cases: int = 0
+    errors: int = 0
+    slowest: float = 0.0
+    peak: int = 0
+    faults: dict[str, Path] = field(default_factory=dict)
+    """For each kind of fault, the first case that has it."""
+
+
+def fuzz(format: str, seconds: float, seed: int, *, views: bool, save: Path) -> Tally:
+    """Damage files of one format for so long."""
+    tally = Tally()
+    source = random.Random(f"{format} {seed}")
+    with tempfile.TemporaryDirectory() as folder:
+        seeds = all_seeds(Path(folder), format)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        case = damage(source.choice(seeds), random_steps(source))
+        tally.cases += 1
+        try:
+            outcome = examine(case, views=views)
+        except (Exception, Hang) as fault:  # whatever it is, it is what is looked for
+            _note(tally, format, fault, case, save)
+            continue
+        tally.errors += outcome.checkpoint is None
+        tally.peak = max(tally.peak, outcome.peak)
+        if outcome.seconds > tally.slowest:
+            tally.slowest = outcome.seconds
+            if outcome.seconds > MOST_SECONDS:
+                _note(tally, format, TimeoutError(f"{outcome.seconds:.1f} s"), case, save)
+    return tally
+
+
+def _note(tally: Tally, format: str, fault: BaseException, case: bytes, save: Path) -> None:
+    frames = traceback.extract_tb(fault.__traceback__)
+    ours = [each for each in frames if "netinspect" in each.filename] or frames
+    where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "reading"
+    kind = f"{type(fault).__name__} in {where}"
+    if kind in tally.faults:
+        return
+    save.mkdir(parents=True, exist_ok=True)
+    path = save / f"{format.replace(' ', '-')}-{len(tally.faults)}.bin"
+    path.write_bytes(case)
+    tally.faults[kind] = path
+    print(f"{format}: {kind}: {str(fault)[:300]}\n  saved as {path}", flush=True)
+
+
+def main() -> int:
+    """Run; 1 where anything was found."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60.0, help="for all formats together")
+    parser.add_argument("--format", choices=list(FORMATS), action="append")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-views", action="store_true", help="read only: several times as many cases")
+    parser.add_argument("--save", type=Path, default=Path("fuzz-cases"))
+    given = parser.parse_args()
+    formats = given.format or list(FORMATS)
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    warnings.simplefilter("ignore")
+    print(f"{'format':16}  {'cases':>9}  {'errors':>7}  {'slowest':>8}  {'peak':>9}  faults")
+    found = 0
+    for format in formats:
+        share = given.seconds / len(formats)
+        tally = fuzz(format, share, given.seed, views=not given.no_views, save=given.save)
+        errors = f"{100 * tally.errors / max(1, tally.cases):.0f} %"
+        peak = f"{tally.peak / 1e6:.1f} MB"
+        found += len(tally.faults)
+        print(
+            f"{format:16}  {tally.cases:9,}  {errors:>7}  {tally.slowest:6.3f} s  {peak:>9}"
+            f"  {len(tally.faults)}",
+            flush=True,
+        )
+    return int(found > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

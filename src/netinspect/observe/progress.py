@@ -1,0 +1,169 @@
+"""The steps of forward while they happen: which has begun, within which, and on what it was called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from netinspect.observe.describe import describe, describe_call, tensors_of
+from netinspect.observe.drafts import Draft, freeze, under_way
+from netinspect.observe.flow import Flow
+from netinspect.observe.frames import Calling, runs_torchs_forward
+from netinspect.observe.functions import Name, name_of_class
+from netinspect.observe.packed import names_of_packed
+from netinspect.observe.registered import Entry, Registered
+from netinspect.records.steps import Step
+from netinspect.records.values import Structure
+from netinspect.records.work import Work
+
+Item = TypeVar("Item")
+
+
+class Progress:
+    """What has happened in one run of forward so far.
+
+    Args:
+        model: The model.
+        with_grad: Whether to note the `grad_fn` of each output.
+        arguments: What the model is called with, by name.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, with_grad: bool, arguments: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.drafts: list[Draft] = []
+        self.registered = Registered(model)
+        self.stack: list[Draft] = []
+        """The calls of modules that have not ended, outermost first."""
+
+        self.flow = Flow()
+        self._with_grad = with_grad
+        self._calls: dict[str, int] = {}
+        # The arguments outlive the run, so their addresses are theirs alone.
+        self._arguments = {
+            id(tensor): name for name, value in (arguments or {}).items() for tensor in tensors_of(value)
+        }
+
+    @property
+    def mapped(self) -> bool:
+        """Whether some step ran inside `torch.vmap`."""
+        return self.flow.mapped
+
+    def steps(
+        self, failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
+    ) -> tuple[Step, ...]:
+        """Freeze the drafts; `failure` is what ended forward, if it failed, `work` what each did."""
+        return freeze(self.drafts, failure, work)
+
+    def under_way(self) -> Draft | None:
+        """Return the innermost step that has begun and not ended."""
+        return under_way(self.drafts, self.stack)
+
+    def cut_off(self, error: BaseException) -> None:
+        """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
+        for draft in self.stack:
+            draft.error = error
+
+    def innermost(self, error: BaseException) -> Draft | None:
+        """Return the innermost call that raised an exception; None where none of ours did."""
+        # Calls end from the inside outwards, so the innermost one began last.
+        return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
+
+    def begin_module(
+        self, entry: Entry, calling: Calling, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Draft:
+        """Begin the call of a module; who calls this puts it on the stack."""
+        path = entry.path
+        self._calls[path] = self._calls.get(path, 0) + 1
+        cls: Any = type(entry.module)
+        tensors: list[torch.Tensor] = []
+        inputs = describe_call(args, kwargs, tensors)
+        draft = self._begin("module", name_of_class(cls), path, calling, inputs, tensors)
+        if self.registered.packed:
+            self.add_packed(draft, args, kwargs)
+        draft.entry = entry
+        draft.library = runs_torchs_forward(cls)
+        return draft
+
+    def begin_function(
+        self, called: Name, calling: Calling, inputs: Structure, tensors: list[torch.Tensor]
+    ) -> Draft:
+        """Begin the call of a function that was given these tensors."""
+        path = self.stack[-1].module if self.stack else ""
+        return self._begin("function", called, path, calling, inputs, tensors)
+
+    def _begin(
+        self,
+        kind: str,
+        called: Name,
+        path: str,
+        calling: Calling,
+        inputs: Structure,
+        tensors: list[torch.Tensor],
+    ) -> Draft:
+        parent = self.stack[-1] if self.stack else None
+        holder = None if parent is None else parent.entry
+        producers: list[int] = []
+        parameters: list[str] = []
+        arguments: list[str] = []
+        for tensor in tensors:
+            known = self.registered.tensors.get(id(tensor))
+            if known is not None:
+                parameters.append(known)
+                producers += self.flow.writers(tensor)
+                continue
+            made_by = self.flow.producers(tensor)
+            producers += made_by
+            if not made_by:
+                argument = self._arguments.get(id(self.flow.unwrapped(tensor)))
+                arguments += () if argument is None else (argument,)
+            if holder is not None and holder.tensors:
+                parameters += self.registered.put_in(holder, tensor)
+        draft = Draft(
+            len(self.drafts),
+            kind,
+            called.shown,
+            called.qualified,
+            path,
+            None if parent is None else parent.index,
+            0 if parent is None else parent.depth + 1,
+            self._calls.get(path) or 1,
+            inputs,
+            _distinct(producers),
+            _distinct(parameters),
+            _distinct(arguments),
+            calling.source,
+            # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
+            calling.site if parent is not None and parent.library else None,
+            calling.via,
+            sys.exc_info()[1],
+        )
+        self.drafts.append(draft)
+        return draft
+
+    def add_packed(self, draft: Draft, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Name the weights that a quantized layer hands on in a packed object."""
+        packed = names_of_packed((args, kwargs), self.registered.packed)
+        draft.parameters = _distinct([*draft.parameters, *packed])
+
+    def end(self, draft: Draft, output: Any) -> bool:
+        """Note what a call returned; False where no tensor is in it."""
+        tensors: list[torch.Tensor] = []
+        draft.output = describe(output, tensors)
+        for tensor in tensors:
+            # A module hands on what a function inside it made; only one that returns its own input,
+            # as Identity does, is the producer itself.
+            if draft.kind == "function" or max(self.flow.producers(tensor), default=-1) < draft.index:
+                self.flow.made(tensor, draft.index)
+            if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
+                draft.grad_fn = type(tensor.grad_fn).__name__
+        return bool(tensors)
+
+
+def _distinct(items: list[Item]) -> tuple[Item, ...]:
+    return tuple(items) if len(items) < 2 else tuple(dict.fromkeys(items))

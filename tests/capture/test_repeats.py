@@ -1,0 +1,181 @@
+"""What is taken for a repetition is one: a look that counts every call by itself says the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from netinspect.observe import recorder
+from netinspect.observe.repeats import Uncounted, key_of
+from netinspect.records.trace import Trace
+from tests.capture.counted import Calls
+from tests.nets.case import Case, look, rows
+from tests.nets.every import CASES
+
+
+def both(take: Callable[[], Trace], monkeypatch: pytest.MonkeyPatch) -> tuple[Trace, Trace, int]:
+    """Look with repetitions and without; and how many calls were taken for one."""
+    repeated = 0
+
+    def uncounted() -> Any:
+        nonlocal repeated
+        repeated += 1
+        return Uncounted()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "Uncounted", uncounted)
+        with_them = take()
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "key_of", lambda *_: None)
+        without = take()
+    return with_them, without, repeated
+
+
+def same(one: Trace, other: Trace) -> bool:
+    return one.steps == other.steps and one.output == other.output and one.failure == other.failure
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if each.name != "fx"], ids=lambda case: case.name
+)
+def test_every_look_is_the_same_without(
+    case: Case, training: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, _ = both(lambda: case.look(training=training), monkeypatch)
+    assert same(one, other)
+
+
+def check(function: Callable[..., Any], *args: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Call a function in a look with repetitions and without; how many there were."""
+    model = Calls(lambda _, *given: function(*given))
+    one, other, repeated = both(lambda: look(model, *args), monkeypatch)
+    assert one.failure is None
+    assert same(one, other)
+    return repeated
+
+
+def test_equal_calls_are_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(x: Tensor) -> Tensor:
+        w = torch.ones(4, 4)
+        for _ in range(3):
+            x = F.relu(F.linear(x, w)) + x
+        return F.relu(x, inplace=True)
+
+    assert check(twice, rows(3, 4), monkeypatch=monkeypatch) == 6
+
+
+def test_strides_flags_and_types_of_numbers_tell_calls_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alike(x: Tensor) -> tuple[Tensor, ...]:
+        return (
+            x.reshape(12),
+            x.t().reshape(12),  # this one copies
+            x.contiguous(),
+            x.t().t().contiguous(),
+            F.dropout(x, 0.5, True),
+            F.dropout(x, 0.5, False),
+            x + 1,
+            x + 1.0,
+            x + True,
+            x * 0.0,
+            x * -0.0,
+            x.sum(0),
+            x.sum(0, dtype=torch.float64),
+            x.double().sum(0),
+        )
+
+    assert check(alike, rows(3, 4), monkeypatch=monkeypatch) == 2  # `t` and `contiguous`
+
+
+def test_a_tensor_of_one_number_may_be_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes(x: Tensor, *numbers: Any) -> list[Tensor]:
+        return [x[:1].expand(number, 4) for number in numbers]
+
+    numbers = [torch.tensor(3), torch.tensor(2)]
+    assert check(sizes, rows(3, 4), *numbers, monkeypatch=monkeypatch) == 0
+
+
+def test_what_is_around_a_call_may_have_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = torch.ones(4, 4)
+
+    class Doubled(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            return result + result if func is torch.ops.aten.mm.default else result
+
+    def surrounded(x: Tensor) -> list[Tensor]:
+        found = [F.linear(x, weight)]
+        with torch.autocast("cpu", torch.bfloat16):
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        with torch.inference_mode():
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        with torch.enable_grad():
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        with Doubled():
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        found += [torch.vmap(lambda row: F.linear(row, weight))(x) for _ in range(2)]
+        return found
+
+    assert check(surrounded, rows(3, 4), monkeypatch=monkeypatch) == 0
+
+
+def test_a_class_of_tensors_that_is_derived_does_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(torch.Tensor):
+        pass
+
+    def mixed(x: Tensor) -> list[Tensor]:
+        own = x.as_subclass(Own)
+        return [F.relu(own), F.relu(own)]
+
+    assert check(mixed, rows(3, 4), monkeypatch=monkeypatch) == 0
+
+
+def test_a_repetition_that_fails_is_told_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = torch.ones(4, 4)
+
+    def looks_up(good: Tensor, bad: Tensor) -> Tensor:
+        return F.embedding(good, weight) + F.embedding(bad, weight)
+
+    model = Calls(lambda _, *given: looks_up(*given))
+    one, other, repeated = both(
+        lambda: look(model, torch.tensor([1, 2]), torch.tensor([1, 9])), monkeypatch
+    )
+    assert repeated == 1
+    assert one.failure is not None
+    assert one.failure.step == 2
+    assert dataclasses.replace(one.steps[2], work=()) == other.steps[2]
+
+
+@pytest.mark.parametrize("function", [torch.nonzero, torch.masked_select, torch.where, torch.unique])
+def test_what_looks_at_values_is_never_one(function: Any) -> None:
+    with torch.no_grad():
+        assert key_of(function, (torch.ones(3, 4),), {}, []) is None
+
+
+def test_functions_of_the_users_are_never_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def relu(x: Tensor) -> Tensor:
+        if torch.overrides.has_torch_function((x,)):
+            result: Tensor = torch.overrides.handle_torch_function(relu, (x,), x)
+            return result
+        return torch.relu(x) if x.sum() > 0 else -x
+
+    def calls(x: Tensor) -> list[Tensor]:
+        return [relu(x), relu(-x)]
+
+    assert check(calls, rows(3, 4).abs(), monkeypatch=monkeypatch) == 0
+
+
+def test_layers_alike_share_what_was_counted() -> None:
+    model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(3)))
+    linears = [step for step in look(model, rows(3, 4)).steps if step.name == "linear"]
+    assert [step.work[0].macs for step in linears] == [48, 48, 48]
+    assert [step.parameters for step in linears] == [
+        (f"{index}.weight", f"{index}.bias") for index in range(3)
+    ]
