@@ -45,7 +45,7 @@ _TENSORS = (
     Column(key="old_dtype", title="dtype in a", shown=False),
     Column(key="new_dtype", title="dtype in b", shown=False),
     Column(key="size", title="size", align="right", drop=5),
-    Column(key="differs", title="what differs", drop=1, least=16),
+    Column(key="differs", title="what differs", drop=1, least=16, elide="middle"),
     Column(key="perhaps", title="perhaps", shown=False),
 )
 _VALUES = (
@@ -77,13 +77,16 @@ _TIES = (
 _SIDES = (
     Column(key="side", title="side"),
     Column(key="target", title="target", least=16, elide="middle"),
-    Column(key="what", title="what", least=12, drop=2),
+    Column(key="what", title="what", drop=2),
     Column(key="section", title="part", least=10, drop=3),
     Column(key="tensors", title="tensors", align="right"),
     Column(key="size", title="size", align="right", drop=1),
     Column(key="bytes", title="bytes", align="right"),
     Column(key="dtypes", title="dtypes", drop=4, least=10),
 )
+_MOST_RENAMES = 24
+"""Renames that people are shown; a model of another library may have one for each layer."""
+
 _SHARED = {"tied": "shared in b only", "untied": "shared in a only"}
 _EVIDENCE = {
     "structure": "modules of equal sizes",
@@ -140,7 +143,7 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
     if either.tied_to and (row.old is None or row.new is None):
         told.append(f"tied to {either.tied_to[0]}")
     if row.perhaps:
-        told.append(f"perhaps {row.perhaps}: a guess, by the order")
+        told.append(f"perhaps {row.perhaps}")
     one_name = [each for each in row.renames if report.renames[each].names == 1]
     if one_name and row.old is not None:
         name = f"{row.old.name} > {name}"
@@ -199,22 +202,30 @@ def _fold(each: Fold, report: Diff) -> Row:
 
 
 def _renames(report: Diff) -> Table:
-    return Table(
-        name="names",
-        columns=_RENAMES,
-        rows=tuple(
-            Row(
-                cells=(
-                    cell("renamed", MARKS["renamed"], style=STYLES["renamed"]),
-                    cell(each.old, each.old or "(nothing)", style=STYLES["renamed"]),
-                    cell(each.new, each.new or "(nothing)", style=STYLES["renamed"]),
-                    cell(each.names, units.count(each.names)),
-                    cell(each.evidence, _evidence(each)),
-                )
-            )
-            for each in report.renames
-            if report.full or each.names > 1 or each.kind != "name"
-        ),
+    folded: list[Row] | None = None
+    if not report.full:
+        # A single name stands among the tensors.
+        shown = [each for each in report.renames if each.names > 1]
+        folded = [_rename(each) for each in shown[:_MOST_RENAMES]]
+        if len(shown) > _MOST_RENAMES:
+            rest = shown[_MOST_RENAMES:]
+            more = f"{units.count(len(rest))} more (--full)"
+            texts = ("", more, "", units.count(sum(each.names for each in rest)), "")
+            folded.append(Row(cells=tuple(cell(None, text) for text in texts), style="dim"))
+    rows = tuple(map(_rename, report.renames))
+    return Table(name="names", columns=_RENAMES, rows=rows, folded=folded)
+
+
+def _rename(each: Rename) -> Row:
+    style = STYLES["renamed"]
+    return Row(
+        cells=(
+            cell("renamed", MARKS["renamed"], style=style),
+            cell(each.old, each.old or "(nothing)", style=style),
+            cell(each.new, each.new or "(nothing)", style=style),
+            cell(each.names, units.count(each.names)),
+            cell(each.evidence, _evidence(each)),
+        )
     )
 
 
@@ -298,4 +309,4 @@ def _side_rows(report: Diff) -> Iterator[Row]:
 
 
 def _what(side: DiffSide) -> str:
-    return f"{side.what}, a model" if side.kind == "model" else side.what
+    return f"{side.what} (model)" if side.kind == "model" else side.what
