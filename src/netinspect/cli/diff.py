@@ -45,6 +45,13 @@ def command(
             help="Part of a checkpoint to compare, such as state_dict. Default: what fits best.",
         ),
     ] = None,
+    values: Annotated[
+        bool, typer.Option("--values", help="Compare the values of two checkpoints too.")
+    ] = False,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="change: the largest change of values first."),
+    ] = None,
     stat: Annotated[
         bool, typer.Option("--stat", help="Only counts, by module of the top level.")
     ] = False,
@@ -55,7 +62,7 @@ def command(
         bool,
         typer.Option(
             "--exit-code",
-            help="Exit with 1 if a name, shape, dtype, tie, class or what is trained differs.",
+            help="Exit with 1 if anything that is shown differs; with --values, values too.",
         ),
     ] = False,
     columns: ColumnsOption = None,
@@ -69,7 +76,7 @@ def command(
     one, other = (
         look_or_read(each, model, output, run=False, beside_model=not all(stored)) for each in (a, b)
     )
-    view = differences.diff(one, other, section=section, stat=stat, full=full)
+    view = differences.diff(one, other, section=section, values=values, sort=sort, stat=stat, full=full)
     show(view, output, columns)
     if view.record.a.problems or view.record.b.problems or (exit_code and view.record.differs):
         raise typer.Exit(ExitCode.FINDINGS)

@@ -37,6 +37,7 @@ _WRITERS = {
 """Components that a wrapper is known to put into names."""
 
 _KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "float": "float", "bfloat": "float"}
+_OTHER = {"+": "-", "-": "+"}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -105,17 +106,13 @@ def _mirrored(pairing: Pairing, b: Members) -> Pairing:
     return Pairing(
         pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
         renames=tuple(
-            replace(
-                pairing.renames[number], old=pairing.renames[number].new, new=pairing.renames[number].old
-            )
-            for number in place
+            replace(each, old=each.new, new=each.old)
+            for each in (pairing.renames[number] for number in place)
         ),
         rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
         removed=pairing.added,
         added=pairing.removed,
-        perhaps={
-            ("+" if key[0] == "-" else "-") + key[1:]: name for key, name in pairing.perhaps.items()
-        },
+        perhaps={_OTHER[key[0]] + key[1:]: name for key, name in pairing.perhaps.items()},
         open_choices=tuple(
             (one.inverse, other.inverse, names) for one, other, names in pairing.open_choices
         ),
@@ -130,9 +127,11 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
     if alike is not None:
         left_a, left_b = _left(a, b, pairs)
         told = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
-        _add(pairs, renames, told, "values")
+        _add(pairs, renames, _surely_alike(told, left_a), "values")
     left_a, left_b = _left(a, b, pairs)
     claimed, guessed = _by_structure(left_a, left_b)
+    place = {name: number for number, name in enumerate(a)}
+    claimed.sort(key=lambda each: place[each.old])
     _add(pairs, renames, [each[:2] for each in claimed if not each.alone], "structure")
     _add(pairs, renames, [each[:2] for each in claimed if each.alone], "shape")
     left_a, left_b = _left(a, b, pairs)
@@ -226,13 +225,42 @@ def _by_structure(a: Members, b: Members) -> tuple[list[Match], list[Match]]:
             {name: each for name, each in keys_a.items() if each in both},
             {name: each for name, each in keys_b.items() if each in both},
         )
+        torn = _torn(found)
         for each in found:
+            if each.old in torn:
+                continue
             if each.claimed and not (each.alone and _too_common(a[each.old], each)):
                 claimed.append(each)
                 del left_a[each.old], left_b[each.new]
             elif key is _size and _last(each.old) == _last(each.new):
                 guessed.append(each)
     return claimed, guessed
+
+
+def _torn(found: Sequence[Match]) -> set[str]:
+    """Names of `a` whose modules would be torn on both sides: parts of one with parts of another."""
+    forward: dict[str, set[str]] = {}
+    back: dict[str, set[str]] = {}
+    for each in found:
+        forward.setdefault(_path(each.old), set()).add(_path(each.new))
+        back.setdefault(_path(each.new), set()).add(_path(each.old))
+    return {
+        each.old
+        for each in found
+        if len(forward[_path(each.old)]) > 1 and len(back[_path(each.new)]) > 1
+    }
+
+
+def _surely_alike(told: Sequence[tuple[str, str]], a: Members) -> list[tuple[str, str]]:
+    """Leave out vectors, which may be all zeros or ones, unless something larger goes with them."""
+    modules = {(_path(old), _path(new)) for old, new in told if len(a[old].shape) > 1}
+    return [
+        (old, new) for old, new in told if len(a[old].shape) > 1 or (_path(old), _path(new)) in modules
+    ]
+
+
+def _path(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _size(member: Member) -> Key:

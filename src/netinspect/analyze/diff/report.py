@@ -94,9 +94,6 @@ def report(
         shows: What the view shows.
         full: Whether the view shows each name by itself.
         sort: `change` for the largest change of values first; None for the order of the names.
-
-    Raises:
-        UsageError: `sort` is no such word, or there are no values to sort by.
     """
     rows = list(_rows(a, b, pairing, values))
     ties = tuple(_tie_changes(a, b, pairing))
@@ -113,7 +110,7 @@ def report(
         removed=counts["removed"],
         changed=counts["changed"],
         renamed=counts["renamed"],
-        rows=tuple(_sorted(rows, sort, values)),
+        rows=tuple(sorted(rows, key=_largest_first) if sort == "change" else rows),
         renames=pairing.renames,
         open_choices=tuple(
             OpenChoice(old=one.old, new=one.new, other_old=other.old, other_new=other.new, names=names)
@@ -123,7 +120,7 @@ def report(
         modules=modules,
         loading=tell_loading(a, b, pairing),
         groups=group(a, b, pairing, rows),
-        values=None if values is None else _summary(values, pairing),
+        values=None if values is None else _summary(values, pairing, b),
         shows=shows,
         full=full,
     )
@@ -225,16 +222,18 @@ def _differences(one: Member, other: Member, value: Comparison | None) -> Iterat
         yield "values"
 
 
-def _sorted(
-    rows: list[DiffRow], sort: str | None, values: Mapping[str, Comparison] | None
-) -> Iterable[DiffRow]:
+def check_sort(sort: str | None, *, values: bool) -> None:
+    """Check what rows shall be sorted by, before values are read.
+
+    Raises:
+        UsageError: It is no such word, or there are no values to sort by.
+    """
     if sort is None:
-        return rows
+        return
     if sort != "change":
         raise UsageError(f"cannot sort by {sort!r}", hint="--sort change: the largest change first")
-    if values is None:
+    if not values:
         raise UsageError("--sort change needs the values", hint="add --values")
-    return sorted(rows, key=_largest_first)
 
 
 def _largest_first(row: DiffRow) -> tuple[int, float]:
@@ -266,9 +265,11 @@ def _is_changed(value: Comparison) -> bool:
     return value.identical is False if value.equal is None else not value.equal
 
 
-def _summary(values: Mapping[str, Comparison], pairing: Pairing) -> ValueSummary:
+def _summary(values: Mapping[str, Comparison], pairing: Pairing, b: Side) -> ValueSummary:
     changed = {name: each for name, each in values.items() if _is_changed(each)}
-    largest = max(changed, key=lambda name: changed[name].max_absolute or 0.0, default="")
+    # A counter that went on by a thousand is not what changed most.
+    numbers = [name for name in changed if "int" not in b.members[name].dtype] or list(changed)
+    largest = max(numbers, key=lambda name: changed[name].max_absolute or 0.0, default="")
     return ValueSummary(
         identical=sum(each.identical is True for each in values.values()),
         equal=sum(each.equal is True and not each.identical for each in values.values()),

@@ -10,7 +10,18 @@ from dataclasses import replace
 
 from netinspect import units
 from netinspect.records.reports.diff import Diff, DiffRow, DiffSide, DiffTensor, ModuleChange, Rename
-from netinspect.render.document import Block, Cell, Column, Document, Lines, Row, Table, cell, line
+from netinspect.render.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    LaterRows,
+    Lines,
+    Row,
+    Table,
+    cell,
+    line,
+)
 from netinspect.render.views.diff_folded import Fold, fold, spell_shape
 from netinspect.render.views.diff_notes import notes
 from netinspect.render.views.diff_stat import stat
@@ -34,7 +45,7 @@ _TENSORS = (
     Column(key="old_dtype", title="dtype in a", shown=False),
     Column(key="new_dtype", title="dtype in b", shown=False),
     Column(key="size", title="size", align="right", drop=5),
-    Column(key="differs", title="what differs", drop=1, least=16),
+    Column(key="differs", title="what differs", drop=1, least=16, elide="middle"),
     Column(key="perhaps", title="perhaps", shown=False),
 )
 _VALUES = (
@@ -66,13 +77,16 @@ _TIES = (
 _SIDES = (
     Column(key="side", title="side"),
     Column(key="target", title="target", least=16, elide="middle"),
-    Column(key="what", title="what", least=12, drop=2),
+    Column(key="what", title="what", drop=2),
     Column(key="section", title="part", least=10, drop=3),
     Column(key="tensors", title="tensors", align="right"),
     Column(key="size", title="size", align="right", drop=1),
     Column(key="bytes", title="bytes", align="right"),
     Column(key="dtypes", title="dtypes", drop=4, least=10),
 )
+_MOST_RENAMES = 24
+"""Renames that people are shown; a model of another library may have one for each layer."""
+
 _SHARED = {"tied": "shared in b only", "untied": "shared in a only"}
 _EVIDENCE = {
     "structure": "modules of equal sizes",
@@ -96,15 +110,14 @@ def view(report: Diff) -> Document:
 
 
 def _tensors(report: Diff) -> Table:
-    rows = [Row(cells=_tensor(row, report)) for row in report.rows]
-    folded: tuple[Row, ...] | None = None
+    rows = LaterRows(lambda: (_tensor(row, report) for row in report.rows))
+    folded: list[Row] | None = None
     if not report.full:
-        told = {id(row): made for row, made in zip(report.rows, rows, strict=True)}
         shown = [row for row in report.rows if not _is_told_by_a_rename(row, report)]
-        folded = tuple(
-            _fold(each, report) if isinstance(each, Fold) else told[id(each)]
+        folded = [
+            _fold(each, report) if isinstance(each, Fold) else _tensor(each, report)
             for each in fold(shown, with_values=report.values is not None)
-        )
+        ]
     columns: tuple[Column, ...] = (
         _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
     )
@@ -112,14 +125,14 @@ def _tensors(report: Diff) -> Table:
         columns = tuple(
             replace(each, shown=False) if each.key == "differs" else each for each in columns
         )
-    return Table(name="tensors", columns=columns, rows=tuple(rows), folded=folded)
+    return Table(name="tensors", columns=columns, rows=rows, folded=folded)
 
 
 def _is_told_by_a_rename(row: DiffRow, report: Diff) -> bool:
     return row.change == "renamed" and any(report.renames[each].names > 1 for each in row.renames)
 
 
-def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
+def _tensor(row: DiffRow, report: Diff) -> Row:
     style = STYLES[row.change]
     either = row.new or row.old
     assert either is not None
@@ -130,12 +143,12 @@ def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
     if either.tied_to and (row.old is None or row.new is None):
         told.append(f"tied to {either.tied_to[0]}")
     if row.perhaps:
-        told.append(f"perhaps {row.perhaps}: a guess, by the order")
+        told.append(f"perhaps {row.perhaps}")
     one_name = [each for each in row.renames if report.renames[each].names == 1]
     if one_name and row.old is not None:
         name = f"{row.old.name} > {name}"
     values = _values(row) if report.values is not None else ()
-    return (
+    cells = (
         cell(row.change, MARKS[row.change], style=style),
         cell(either.name, name, style=style),
         cell(row.old.name if row.old is not None else None),
@@ -148,6 +161,7 @@ def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
         cell(",".join(row.differs), ", ".join(told) or "-"),
         cell(row.perhaps or None),
     )
+    return Row(cells=cells)
 
 
 def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
@@ -188,22 +202,30 @@ def _fold(each: Fold, report: Diff) -> Row:
 
 
 def _renames(report: Diff) -> Table:
-    return Table(
-        name="names",
-        columns=_RENAMES,
-        rows=tuple(
-            Row(
-                cells=(
-                    cell("renamed", MARKS["renamed"], style=STYLES["renamed"]),
-                    cell(each.old, each.old or "(nothing)", style=STYLES["renamed"]),
-                    cell(each.new, each.new or "(nothing)", style=STYLES["renamed"]),
-                    cell(each.names, units.count(each.names)),
-                    cell(each.evidence, _evidence(each)),
-                )
-            )
-            for each in report.renames
-            if report.full or each.names > 1 or each.kind != "name"
-        ),
+    folded: list[Row] | None = None
+    if not report.full:
+        # A single name stands among the tensors.
+        shown = [each for each in report.renames if each.names > 1]
+        folded = [_rename(each) for each in shown[:_MOST_RENAMES]]
+        if len(shown) > _MOST_RENAMES:
+            rest = shown[_MOST_RENAMES:]
+            more = f"{units.count(len(rest))} more (--full)"
+            texts = ("", more, "", units.count(sum(each.names for each in rest)), "")
+            folded.append(Row(cells=tuple(cell(None, text) for text in texts), style="dim"))
+    rows = tuple(map(_rename, report.renames))
+    return Table(name="names", columns=_RENAMES, rows=rows, folded=folded)
+
+
+def _rename(each: Rename) -> Row:
+    style = STYLES["renamed"]
+    return Row(
+        cells=(
+            cell("renamed", MARKS["renamed"], style=style),
+            cell(each.old, each.old or "(nothing)", style=style),
+            cell(each.new, each.new or "(nothing)", style=style),
+            cell(each.names, units.count(each.names)),
+            cell(each.evidence, _evidence(each)),
+        )
     )
 
 
@@ -287,4 +309,4 @@ def _side_rows(report: Diff) -> Iterator[Row]:
 
 
 def _what(side: DiffSide) -> str:
-    return f"{side.what}, a model" if side.kind == "model" else side.what
+    return f"{side.what} (model)" if side.kind == "model" else side.what

@@ -158,20 +158,14 @@ def _template(name: str) -> str:
 
 
 def _runs(group: Sequence[_Unit]) -> Iterator[tuple[str, list[_Unit]]]:
-    """Map each name to the units that differ from it in one number only, the last that varies."""
+    """Map each name to the units that differ from it in one number only: that which varies most."""
     numbers = {unit.name: tuple(_NUMBER.findall(unit.name)) for unit in group}
-    first = next(iter(numbers.values()))
-    varying = [
-        index for index in range(len(first)) if len({each[index] for each in numbers.values()}) > 1
-    ]
-    if not varying:
-        yield from ((unit.name, [unit]) for unit in group)
-        return
-    last = varying[-1]
+    distinct = [len(set(found)) for found in zip(*numbers.values(), strict=True)]
+    place = distinct.index(max(distinct)) if distinct else 0
     runs: dict[tuple[str, ...], list[_Unit]] = {}
     for unit in group:
         each = numbers[unit.name]
-        runs.setdefault((*each[:last], *each[last + 1 :]), []).append(unit)
+        runs.setdefault((*each[:place], *each[place + 1 :]), []).append(unit)
     for run in runs.values():
         yield from ((unit.name, run) for unit in run)
 
@@ -188,6 +182,8 @@ def _folded(run: Sequence[_Unit]) -> Fold:
     if len(run) > 1:
         name += f"  x{len(run)}"
     told = ", ".join(each for each in row.differs if each != "name")
+    if all(each.perhaps for each in rows):
+        told = f"perhaps {_without_end(row, run[0].name)}{' and so on' if len(run) > 1 else ''}"
     return Fold(
         change=row.change,
         name=name,
@@ -196,6 +192,13 @@ def _folded(run: Sequence[_Unit]) -> Fold:
         elements=sum(either.elements for each in rows if (either := each.new or each.old) is not None),
         told=told or "-",
     )
+
+
+def _without_end(row: DiffRow, start: str) -> str:
+    """The guess for a whole module, from that for one of its tensors."""
+    either = row.new or row.old
+    assert either is not None
+    return row.perhaps.removesuffix(either.name[len(start) :])
 
 
 def _spell_run(names: Sequence[str]) -> str:

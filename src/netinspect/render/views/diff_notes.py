@@ -22,7 +22,7 @@ def notes(report: Diff) -> Iterator[Line]:
         names = units.plural(each.names, "name")
         yield line(f"not claimed: {one} would explain {names}, and so would {other}")
     if any(row.perhaps for row in report.rows):
-        yield line("perhaps: only the order of names speaks for it; nothing is claimed")
+        yield line(("perhaps: a guess, for which only the order of the names speaks", "dim"))
     yield line((_counts(report), "bold"))
     if report.values is not None:
         yield line((_values(report), "bold"))
@@ -44,7 +44,8 @@ def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
 
 def _counts(report: Diff) -> str:
     if not report.differs:
-        return f"no difference: {units.plural(report.same, 'tensor')} the same in name, shape and dtype"
+        what = "name, shape and dtype" if report.values is None else "name, shape, dtype and values"
+        return f"no difference: {units.plural(report.same, 'tensor')} the same in {what}"
     counts = (
         (report.added, "+", "added"),
         (report.removed, "-", "removed"),
@@ -83,6 +84,9 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     model, file = (report.a, report.b) if loading.model == "a" else (report.b, report.a)
     what = _what(len(loading.missing), len(loading.unexpected), len(loading.mismatched))
     text = f"load_state_dict of {model.what}, given {file.target}: {loading.verdict}{what}"
+    if loading.verdict == "loads with strict=False":
+        taken = model.tensors - len(loading.missing)
+        text += f", and takes {units.count(taken)} of {units.plural(model.tensors, 'tensor')} from it"
     yield line((text, _VERDICTS[loading.verdict]))
     if loading.missing:
         yield line(f"missing: {_some(loading.missing)}")
