@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.checkpoints.bounded import MEMORY, outcomes
-from tests.checkpoints.hostile_pickles import ALL, Case
+from tests.checkpoints.hostile_files import ALL
+from tests.checkpoints.hostile_parts import Case
 
 SECONDS = 1.0
 """Of computing, of one command; a machine that is busy with something else takes longer on the clock."""
