@@ -6,12 +6,17 @@ The command line calls these and nothing else. Torch is imported only where a li
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.stored import names_checkpoint, read_checkpoint, refuse_for_checkpoint
+from netinspect.stored import (
+    names_checkpoint,
+    read_checkpoint,
+    refuse_for_checkpoint,
+    summarize_values,
+)
 from netinspect.view import View
 
 if TYPE_CHECKING:
@@ -201,6 +206,7 @@ def params(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> View[Parameters | StoredTensors]:
     """Show every named parameter, or every tensor of a checkpoint.
 
@@ -213,14 +219,20 @@ def params(
         exclude: Shell patterns of names to leave out.
         sort: `size`, `bytes` or `name`; of a checkpoint also `position`.
         top: Keep only so many rows.
+        progress: Told, while the values of a checkpoint are read, how many bytes are done and of how
+            many; maybe by another thread, but by one at a time.
     """
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
-        from netinspect.analyze.stored.tensors import list_tensors
+        from netinspect.analyze.stored.tensors import list_tensors, with_values
 
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
-        return View(
-            list_tensors(read_checkpoint(subject), include=include, exclude=exclude, sort=sort, top=top)
-        )
+        checkpoint = read_checkpoint(subject)
+        listed = list_tensors(checkpoint, include=include, exclude=exclude, sort=sort, top=top)
+        if stats:
+            listed = with_values(
+                listed, *summarize_values(checkpoint, [row.number for row in listed.rows], progress)
+            )
+        return View(listed)
     from netinspect.analyze.params import list_parameters
 
     return View(

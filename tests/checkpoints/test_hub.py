@@ -7,12 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
+import gguf
 import huggingface_hub
 import numpy
+import onnx
+import onnx.helper
+import onnx.numpy_helper
 import pytest
+import torch
 from huggingface_hub import constants, file_download
 from safetensors.numpy import save
 
@@ -198,6 +204,68 @@ class TestReading:
         hub.repositories["org/evil"] = Repository({INDEX: small(index)})
         with pytest.raises(CheckpointError, match="names a file elsewhere"):
             read("hf:org/evil")
+
+
+class TestFormats:
+    """Formats whose headers do not stand at the start, or are read in many small steps."""
+
+    def check(self, hub: Hub, tmp_path: Path, name: str, most_requests: int) -> None:
+        """Read a file from the disk and from the hub: the same is found, by few requests."""
+        raw = (tmp_path / name).read_bytes()
+        hub.repositories["org/one"] = Repository({name: File(raw)})
+        local = read_checkpoint(tmp_path / name)
+        found = read_checkpoint(f"hf:org/one/{name}", online=True)
+        # Where each member of an archive starts is not worth a journey.
+        assert [replace(each, position=None) for each in found.tensors] == [
+            replace(each, position=None) for each in local.tensors
+        ]
+        assert (found.format, found.metadata, found.globals) == (
+            local.format,
+            local.metadata,
+            local.globals,
+        )
+        assert len(hub.of("cdn")) <= most_requests
+        assert hub.sent() < 2_000_000 < len(raw)
+
+    def test_torch_zip(self, hub: Hub, tmp_path: Path) -> None:
+        state = {f"layers.{number}.weight": torch.zeros(50_000) for number in range(100)}
+        torch.save(state, tmp_path / "pytorch_model.bin")
+        self.check(hub, tmp_path, "pytorch_model.bin", 4)
+
+    def test_npz(self, hub: Hub, tmp_path: Path) -> None:
+        numpy.savez(tmp_path / "a.npz", *[numpy.zeros(200_000) for _ in range(5)])
+        self.check(hub, tmp_path, "a.npz", 7)
+
+    def test_gguf(self, hub: Hub, tmp_path: Path) -> None:
+        writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+        writer.add_token_list([f"token {number}" for number in range(20_000)])
+        writer.add_tensor("output.weight", numpy.zeros((1000, 1000), numpy.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        self.check(hub, tmp_path, "m.gguf", 4)
+
+    def test_onnx(self, hub: Hub, tmp_path: Path) -> None:
+        tensors = [
+            onnx.numpy_helper.from_array(numpy.zeros(500_000, numpy.float32), f"w{number}")
+            for number in range(3)
+        ]
+        graph = onnx.helper.make_graph([], "g", [], [], initializer=tensors)
+        onnx.save(onnx.helper.make_model(graph), tmp_path / "m.onnx")
+        self.check(hub, tmp_path, "m.onnx", 8)
+
+    def test_the_data_of_onnx_beside_it_is_not_looked_for_on_the_disk(
+        self, hub: Hub, tmp_path: Path
+    ) -> None:
+        tensor = onnx.numpy_helper.from_array(numpy.zeros(500, numpy.float32), "w")
+        model = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], initializer=[tensor]))
+        onnx.save(
+            model, tmp_path / "m.onnx", save_as_external_data=True, location="w.data", size_threshold=0
+        )
+        hub.repositories["org/one"] = Repository({"m.onnx": File((tmp_path / "m.onnx").read_bytes())})
+        (stored,) = read_checkpoint("hf:org/one/m.onnx", online=True).tensors
+        assert (stored.name, stored.shape, stored.file) == ("w", (500,), None)
 
 
 class TestTraffic:

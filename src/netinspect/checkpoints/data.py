@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
@@ -101,8 +102,6 @@ class CheckpointData:
         """Tell why the values of a tensor cannot be read; empty where they can."""
         if tensor.dtype not in KINDS or tensor.layout == "quantized":
             return f"the elements of {tensor.dtype} are no plain numbers"
-        if tensor.byte_order == "big":
-            return "the bytes of its elements stand in big-endian order"
         return self.why_no_bytes(tensor)
 
     def read_bytes(self, tensor: StoredTensor, start: int, room: Array) -> None:
@@ -120,6 +119,7 @@ class CheckpointData:
         *,
         use: str = "",
         in_order: bool = True,
+        size: int = PIECE,
     ) -> Iterator[Array]:
         """Read elements of a tensor whose values can be read.
 
@@ -131,29 +131,33 @@ class CheckpointData:
             use: Tells the room of tensors apart that are read at the same time.
             in_order: Number the elements as the tensor has them, the last dimension fastest. Otherwise
                 they come as they lie, which is faster where those differ.
+            size: Elements of a piece; the last one may have fewer.
 
         Yields:
-            Up to `PIECE` elements as they are stored, as many times as the type has components.
+            Elements as they are stored, as many times as the type has components.
 
         Raises:
             CheckpointError: The file ends too early.
             LoadError: It cannot be read, or changed.
         """
         kind = KINDS[tensor.dtype]
+        swapped = tensor.byte_order != sys.byteorder
         if is_contiguous(tensor) or (not in_order and is_dense(tensor)):
-            for first in range(start, stop, PIECE):
-                count = min(PIECE, stop - first)
+            for first in range(start, stop, size):
+                count = min(size, stop - first)
                 piece = workspace.take(f"raw {use}", kind.raw, count * kind.components)
                 self.read_bytes(tensor, first * kind.itemsize, piece)
-                yield piece
+                yield piece.byteswap(inplace=True) if swapped else piece
             return
-        most = max(PIECE, _GATHERED_BYTES // kind.itemsize // PIECE * PIECE)
+        most = max(size, _GATHERED_BYTES // kind.itemsize // size * size)
         for first in range(start, stop, most):
             count = min(most, stop - first)
             block = workspace.take(f"block {use}", kind.raw, count * kind.components)
             self._gather(tensor, first, block.reshape(count, kind.components), workspace)
-            for at in range(0, len(block), PIECE * kind.components):
-                yield block[at : at + PIECE * kind.components]
+            if swapped:
+                block.byteswap(inplace=True)
+            for at in range(0, len(block), size * kind.components):
+                yield block[at : at + size * kind.components]
 
     def _gather(self, tensor: StoredTensor, start: int, room: Array, workspace: Workspace) -> None:
         """Fill `room`, of elements and components, with elements of a view in their order."""
@@ -194,6 +198,12 @@ class CheckpointData:
         self._gather_box(
             tensor, offset + half * stride[far], stride, target[(*before, slice(half, None))], workspace
         )
+
+
+def memory_of(tensor: StoredTensor) -> object:
+    """Return what tells elements apart: tensors that have it in common are the same ones."""
+    place = tensor.file, tensor.member, tensor.position
+    return *place, tensor.dtype, tensor.shape, tensor.stride, tensor.byte_order
 
 
 def is_contiguous(tensor: StoredTensor) -> bool:

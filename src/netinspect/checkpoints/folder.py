@@ -15,6 +15,7 @@ from netinspect.checkpoints.bounded_json import read_object
 from netinspect.checkpoints.gguf_split import check_split, is_split
 from netinspect.checkpoints.places import Place
 from netinspect.checkpoints.read import join, read_source
+from netinspect.checkpoints.text import LONGEST_TEXT, some
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry
 
@@ -40,9 +41,7 @@ _LARGEST_CONFIG = 4 << 20
 _MOST_TENSORS = 500_000
 _MOST_SHARDS = 10_000
 _AT_ONCE = 8
-_NAMED = 5
 _MOST_PROBLEMS = 50
-_LONGEST_TEXT = 2000
 
 
 def read_place(place: Place) -> Checkpoint:
@@ -99,13 +98,16 @@ def is_index(name: str) -> bool:
 
 
 def read_file(place: Place, name: str) -> Checkpoint:
-    """Read one file of a place, whatever is beside it.
+    """Read one file of a place; one that says itself that it is one of several, with the others.
 
     Raises:
         CheckpointError: It is damaged, or no checkpoint.
         LoadError: It cannot be read.
     """
-    return tell_part(replace(_read_part(place, name), target=place.name), name)
+    found = _read_part(place, name)
+    if is_split(found):
+        return read_set(place, name)
+    return tell_part(replace(found, target=place.name), name)
 
 
 def tell_part(found: Checkpoint, name: str) -> Checkpoint:
@@ -133,7 +135,7 @@ def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
             f"{place.name} is a folder with several files of weights"
             if several
             else f"{place.name} is a folder without a model's weights",
-            cause=f"there are {_some(several, 20)} in it"
+            cause=f"there are {some(several, 20)} in it"
             if several
             else f"there is none of {', '.join(_KNOWN)} in it",
             hint=f"name one of them, such as {place.name.rstrip('/')}/{several[0]}"
@@ -199,7 +201,7 @@ def _read_shards(
         expected.items(), _read_files(place, expected, present), strict=True
     ):
         if isinstance(part, LoadError):
-            lost = f"; it should hold {_some(sorted(names))}" if names else ""
+            lost = f"; it should hold {some(sorted(names))}" if names else ""
             problems.append(f"shard {shard}: {part.cause or part.message}{lost}")
             continue
         if parts and part.format != parts[0].format:
@@ -229,11 +231,11 @@ def _differences(
     held = {tensor.name for tensor in part.tensors}
     if names is not None:
         if missing := names - held:
-            yield f"shard {shard} lacks {_some(sorted(missing))}, which the index says it holds"
+            yield f"shard {shard} lacks {some(sorted(missing))}, which the index says it holds"
         if extra := held - names:
-            yield f"shard {shard} holds {_some(sorted(extra))}, which the index does not give it"
+            yield f"shard {shard} holds {some(sorted(extra))}, which the index does not give it"
     if twice := sorted(held & homes.keys()):
-        yield f"shard {shard} holds {_some(twice)}, which {homes[twice[0]]} holds too"
+        yield f"shard {shard} holds {some(twice)}, which {homes[twice[0]]} holds too"
     homes.update(dict.fromkeys(held, shard))
 
 
@@ -290,9 +292,7 @@ def _with_configuration(found: Checkpoint, place: Place, present: frozenset[str]
         with place.open("config.json") as source:
             data = read_object(source, largest=_LARGEST_CONFIG)
         entries = tuple(
-            Entry(
-                name=f"config.{key}", type=type(value).__name__, text=json.dumps(value)[:_LONGEST_TEXT]
-            )
+            Entry(name=f"config.{key}", type=type(value).__name__, text=json.dumps(value)[:LONGEST_TEXT])
             for key, value in data.items()
         )
     except RecursionError:
@@ -301,8 +301,3 @@ def _with_configuration(found: Checkpoint, place: Place, present: frozenset[str]
         warning = error.message + (f": {error.cause}" if error.cause else "")
         return replace(found, warnings=(*found.warnings, warning))
     return replace(found, metadata=(*found.metadata, *entries))
-
-
-def _some(names: list[str], named: int = _NAMED) -> str:
-    more = len(names) - named
-    return ", ".join(names[:named]) + (f" and {more:,} more" if more > 0 else "")

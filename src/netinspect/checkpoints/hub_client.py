@@ -187,7 +187,8 @@ class Client:
                 response.close()
 
     def _body(self, response: Any, file: RemoteFile, length: int) -> bytes:
-        parts = response.iter_raw() if hasattr(response, "iter_raw") else response.iter_content(1 << 16)
+        # `requests` waits until it has as many bytes as it is asked for, be it for hours.
+        parts = response.iter_raw() if hasattr(response, "iter_raw") else response.iter_content(64)
         stop = time.monotonic() + _SLOWEST * self._timeout
         body = bytearray()
         for part in parts:
@@ -239,9 +240,11 @@ class Client:
                 cause=f"nothing came for {self._timeout:g} s",
                 hint="try again, or set HF_HUB_DOWNLOAD_TIMEOUT to more seconds",
             )
-        if "Protocol" in kind or "Chunked" in kind or "ReadError" in kind:
+        if any(each in kind for each in ("RemoteProtocol", "Chunked", "ReadError", "IncompleteRead")):
             return _interrupted(what, _without_query(str(error)) or kind)
-        if "Connect" in kind or isinstance(error, OSError):
+        is_network = any(each in kind for each in ("Connect", "Proxy", "Network"))
+        # An answer that is no JSON is, in `requests`, a kind of OSError too.
+        if is_network or (isinstance(error, OSError) and not isinstance(error, ValueError)):
             return LoadError(
                 f"cannot reach the hub at {self._endpoint}",
                 cause=_without_query(str(error)) or kind,

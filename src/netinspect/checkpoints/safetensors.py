@@ -1,26 +1,36 @@
 """safetensors: a header of JSON, and the bytes that it describes.
 
-The rules are those of the format's own library, and one more: a name may not stand twice. The library
-takes the last of them without a word, so that two readers could see two files.
+The rules are those of the format's own library, and some more. It reads, and this does not:
+
+- a name that stands twice, of a tensor, in a description or in the metadata: the library takes one of
+  them without a word, so that two readers could see two files;
+- more than `MOST_TENSORS` tensors, a description of more than 4 KiB or a shape of more than 64 sizes, a
+  size from 2**63 on: none of it is of use, and each can be made to fill the memory;
+- a description with more in it than dtype, shape and data_offsets, or written as a list; a
+  `__metadata__` that is null;
+- a header that starts with a blank, which the format forbids.
+
+A dtype that this does not know is read, and the library refuses it: the next version may have it.
 """
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from typing import Any
 
 from netinspect.checkpoints.dtypes import BITS, SAFETENSORS, SAFETENSORS_BITS
+from netinspect.checkpoints.safetensors_header import Header
 from netinspect.checkpoints.source import Source
+from netinspect.checkpoints.text import LONGEST_TEXT
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredTensor
 
-LARGEST_HEADER = 100_000_000
-"""Bytes; the library's limit too."""
-
-_METADATA = "__metadata__"
-_LONGEST_TEXT = 2000
 _LARGEST_SIZE = 2**63
+_MOST_DIMENSIONS = 64
+_LONGEST_LIST = 20
+_DTYPE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+_KEYS = {"dtype", "shape", "data_offsets"}
 
 
 def read_safetensors(source: Source) -> Checkpoint:
@@ -30,11 +40,11 @@ def read_safetensors(source: Source) -> Checkpoint:
         CheckpointError: It breaks a rule of the format.
         LoadError: It cannot be read.
     """
-    header, start = read_header(source)
-    metadata = header.pop(_METADATA, {})
-    entries = [(name, *_entry(source.name, name, entry)) for name, entry in header.items()]
+    header = Header(source)
+    entries = [(name, *_entry(source.name, name, entry)) for name, entry in header.tensors()]
     entries.sort(key=lambda each: (each[3], each[4]))  # as the bytes lie
-    _check_cover(source, start, entries)
+    _check_cover(source, header.end, entries)
+    unknown = sorted({dtype for _, dtype, *_ in entries} - SAFETENSORS.keys() - SAFETENSORS_BITS.keys())
     return Checkpoint(
         target=source.name,
         format="safetensors",
@@ -46,64 +56,32 @@ def read_safetensors(source: Source) -> Checkpoint:
                 shape=shape,
                 bytes=end - begin,
                 storage=number,
-                position=start + begin,
+                position=header.end + begin,
             )
             for number, (name, dtype, shape, begin, end) in enumerate(entries)
         ),
-        metadata=_metadata(source.name, metadata),
+        metadata=tuple(
+            Entry(name=name, type="string", text=text[:LONGEST_TEXT])
+            for name, text in header.metadata.items()
+        ),
+        warnings=tuple(
+            f"the dtype {dtype} is not known: that the bytes fit the shape was not checked"
+            for dtype in unknown[:_LONGEST_LIST]
+        ),
     )
 
 
-def read_header(source: Source) -> tuple[dict[str, Any], int]:
-    """Return the header as JSON, its objects known to name nothing twice, and where the data starts."""
-    if source.size < 8:
-        raise _broken(source.name, f"it has {source.size} bytes, too few for a header")
-    length = int.from_bytes(source.read(0, 8), "little")
-    if length > LARGEST_HEADER:
-        raise _broken(
-            source.name, f"its header would have {length:,} bytes; {LARGEST_HEADER:,} is the most"
-        )
-    if 8 + length > source.size:
-        raise _broken(
-            source.name,
-            f"its header should have {length:,} bytes, and the file has {source.size - 8:,} more",
-        )
-    raw = source.read(8, length)
-    try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
-    except RecursionError:
-        raise _broken(source.name, "its header is nested too deeply") from None
-    except UnicodeDecodeError as error:
-        raise _broken(source.name, f"its header is not UTF-8: {error}") from None
-    except ValueError as error:
-        raise _broken(source.name, f"its header is not valid JSON: {error}") from None
-    if not isinstance(header, dict):
-        raise _broken(source.name, "its header is no JSON object")
-    return header, 8 + length
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"{twice!r} stands in it twice")
-    return made
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
-
-
-def _entry(file: str, name: str, entry: Any) -> tuple[str, tuple[int, ...], int, int]:
+def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int, ...], int, int]:
     """Check one tensor's description; return its type, sizes, first byte and end."""
-    if type(entry) is not dict or entry.keys() != {"dtype", "shape", "data_offsets"}:
+    if entry.keys() != _KEYS:
         raise _broken(file, f"the entry {name!r} has not just a dtype, a shape and data_offsets")
     dtype, sizes, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if type(dtype) is not str:
-        raise _broken(file, f"the dtype of {name!r} is no string")
+    if type(dtype) is not str or not _DTYPE.fullmatch(dtype):
+        raise _broken(file, f"the dtype of {name!r} is none: {dtype!r:.40}")
     if type(sizes) is not list or type(offsets) is not list or len(offsets) != 2:
         raise _broken(file, f"the shape or data_offsets of {name!r} are no lists of numbers")
+    if len(sizes) > _MOST_DIMENSIONS:
+        raise _broken(file, f"{name!r} has {len(sizes):,} dimensions; {_MOST_DIMENSIONS} is the most")
     for number in (*sizes, *offsets):
         if type(number) is not int or not 0 <= number < _LARGEST_SIZE:
             raise _broken(file, f"the shape or data_offsets of {name!r} have an entry {number!r:.40}")
@@ -114,11 +92,15 @@ def _entry(file: str, name: str, entry: Any) -> tuple[str, tuple[int, ...], int,
     bits = BITS[known] if known is not None else SAFETENSORS_BITS.get(dtype)
     # The bytes of a type that is not known cannot be checked, and tell its size.
     if bits is not None and (end - begin) * 8 != math.prod(sizes) * bits:
+        takes = math.prod(sizes) * bits
         raise _broken(
             file,
             f"{name!r} takes {end - begin:,} bytes, and {tuple(sizes)} of {dtype} takes "
-            f"{math.prod(sizes) * bits / 8:,.10g}",
+            + (f"{takes / 8:,.10g}" if takes < _LARGEST_SIZE else "more than any file has"),
         )
+    # Sizes in front of a zero count for nothing, unless somebody multiplies them in 64 bits.
+    if 0 in sizes and math.prod(sizes[: sizes.index(0)]) >= 2 * _LARGEST_SIZE:
+        raise _broken(file, f"the shape of {name!r} cannot be counted: {tuple(sizes)}")
     return dtype, tuple(sizes), begin, end
 
 
@@ -147,14 +129,6 @@ def _check_cover(
                 hint="fetch it again",
             )
         raise _broken(source.name, f"{left:,} bytes behind the last tensor belong to none")
-
-
-def _metadata(file: str, metadata: Any) -> tuple[Entry, ...]:
-    if type(metadata) is not dict or any(type(value) is not str for value in metadata.values()):
-        raise _broken(file, "its __metadata__ has more than strings")
-    return tuple(
-        Entry(name=name, type="string", text=value[:_LONGEST_TEXT]) for name, value in metadata.items()
-    )
 
 
 def _broken(name: str, cause: str) -> CheckpointError:

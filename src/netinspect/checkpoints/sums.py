@@ -16,18 +16,20 @@ _ROW = 1024
 
 def total(x: Array) -> float:
     """Return the sum of a flat array of floats."""
-    whole = len(x) // _ROW * _ROW
-    found = float(x[whole:].sum(dtype="f8"))
-    if whole:
-        found += float(einsum("ij->i", x[:whole].reshape(-1, _ROW)).sum(dtype="f8"))
-    return found
+    size = len(x)
+    rest = size % _ROW
+    if not rest:
+        return float(einsum("ij->i", x.reshape(-1, _ROW)).sum(dtype="f8"))
+    tail = float(x[size - rest :].sum(dtype="f8"))
+    return tail + total(x[: size - rest]) if size > rest else tail
 
 
 def dot(x: Array, y: Array) -> float:
     """Return the sum of the products of two flat arrays of the same type of float."""
-    whole = len(x) // _ROW * _ROW
-    found = float(einsum("i,i->", x[whole:].astype("f8"), y[whole:].astype("f8")))
-    if whole:
-        rows = einsum("ij,ij->i", x[:whole].reshape(-1, _ROW), y[:whole].reshape(-1, _ROW))
-        found += float(rows.sum(dtype="f8"))
-    return found
+    size = len(x)
+    rest = size % _ROW
+    if not rest:
+        rows = einsum("ij,ij->i", x.reshape(-1, _ROW), y.reshape(-1, _ROW))
+        return float(rows.sum(dtype="f8"))
+    tail = float(einsum("i,i->", x[size - rest :].astype("f8"), y[size - rest :].astype("f8")))
+    return tail + dot(x[: size - rest], y[: size - rest]) if size > rest else tail

@@ -28,7 +28,7 @@ def told(raw: bytes, length: int) -> str:
 _NAMED = 5
 
 
-def some(names: list[str]) -> str:
+def some(names: list[str], named: int = _NAMED) -> str:
     """Return the first names of a list, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - named
+    return ", ".join(names[:named]) + (f" and {more:,} more" if more > 0 else "")

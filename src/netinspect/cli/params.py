@@ -17,6 +17,7 @@ from netinspect.cli.options import (
     TargetArgument,
     TopOption,
 )
+from netinspect.cli.progress import progress_of
 
 EXAMPLES = (
     ("netinspect params lenet", "name, shape, dtype and size"),
@@ -44,14 +45,16 @@ def command(
 ) -> None:
     """List every parameter, or every tensor of a checkpoint."""
     subject = look_or_read(target, model, output, run=False, values=values, stats=stats)
-    view = api.params(
-        subject,
-        buffers=buffers,
-        stats=stats,
-        values=values,
-        include=include or (),
-        exclude=exclude or (),
-        sort=sort,
-        top=top or None,
-    )
+    with progress_of("values", output) as progress:
+        view = api.params(
+            subject,
+            buffers=buffers,
+            stats=stats,
+            values=values,
+            include=include or (),
+            exclude=exclude or (),
+            sort=sort,
+            top=top or None,
+            progress=progress,
+        )
     show(view, output, columns)

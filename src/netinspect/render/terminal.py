@@ -16,6 +16,7 @@ from netinspect.render.safe import safe
 # What a terminal without Unicode is shown instead; each as wide as what it stands for.
 _ASCII = str.maketrans(
     {"│": "|", "├": "|", "└": "`", "─": "-", "…": "~", "·": "-", "█": "#", "▓": "=", "▒": "+", "░": "."}
+    | dict(zip("▁▂▃▄▅▆▇", ".:-=+*%", strict=True))
 )
 
 

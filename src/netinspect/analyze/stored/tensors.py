@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from netinspect.analyze.select import SortKeys, select
 from netinspect.analyze.stored.totals import place_of, stored_totals
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.records.reports.stored import stored_subject
 from netinspect.records.reports.tensors import StoredRow, StoredTensors
 
@@ -49,7 +51,7 @@ def list_tensors(
     sharing = Counter(tensor.storage for tensor in checkpoint.tensors)
     files = [file.name for file in checkpoint.files]
     rows = []
-    for place, tensor in zip(places, checkpoint.tensors, strict=True):
+    for number, (place, tensor) in enumerate(zip(places, checkpoint.tensors, strict=True)):
         tied = names[place]
         rows.append(
             StoredRow(
@@ -73,6 +75,7 @@ def list_tensors(
                 file=None if tensor.file is None else files[tensor.file],
                 member=tensor.member,
                 position=tensor.position,
+                number=number,
             )
         )
     kept = select(
@@ -85,3 +88,26 @@ def list_tensors(
         totals=stored_totals(checkpoint),
         ties=len(rows) - len(names),
     )
+
+
+def with_values(
+    report: StoredTensors, summaries: Sequence[ValueSummary], findings: Sequence[Finding]
+) -> StoredTensors:
+    """Add what was found in the values.
+
+    Args:
+        report: The list.
+        summaries: One for each row.
+        findings: What stands out among them.
+    """
+    rows = tuple(
+        replace(
+            row,
+            statistics=found.statistics,
+            distribution=found.distribution,
+            constant=found.constant,
+            not_read=found.not_read,
+        )
+        for row, found in zip(report.rows, summaries, strict=True)
+    )
+    return replace(report, rows=rows, with_statistics=True, findings=tuple(findings))

@@ -6,6 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
+from netinspect.records.distribution import Distribution, Finding
 from netinspect.records.reports.stored import StoredSubject, StoredTotals
 from netinspect.records.tensors import Statistics
 
@@ -45,6 +46,15 @@ class StoredRow:
     """Byte of the file at which its first element stands."""
 
     statistics: Statistics | None = None
+    distribution: Distribution | None = None
+    constant: bool = False
+    """Whether it has several elements, which are all the same finite value; told with statistics."""
+
+    not_read: str = ""
+    """Why statistics were asked for and there are none; empty where that is not so."""
+
+    number: int = 0
+    """Its place in the checkpoint, from 0."""
 
 
 @record
@@ -61,3 +71,5 @@ class StoredTensors:
     """Names that stand for elements which were counted under an earlier one."""
 
     with_statistics: bool = False
+    findings: tuple[Finding, ...] = ()
+    """What stands out in the values of the rows; only with statistics."""

@@ -7,8 +7,10 @@ from dataclasses import replace
 from netinspect import units
 from netinspect.records.reports.tensors import StoredRow, StoredTensors
 from netinspect.render import spell
+from netinspect.render.bars import bars
 from netinspect.render.document import Cell, Column, Document, Row, Table, cell, line
 from netinspect.render.views import stored
+from netinspect.render.views.values import value_notes
 
 _COLUMNS = (
     Column(key="name", title="name", least=34, elide="middle"),
@@ -29,6 +31,22 @@ _COLUMNS = (
     Column(key="member", title="member", shown=False),
     Column(key="section", title="section", shown=False),
 )
+_STATISTICS = (
+    Column(key="mean", title="mean", align="right"),
+    Column(key="std", title="std", align="right"),
+    Column(key="min", title="min", align="right", drop=3),
+    Column(key="max", title="max", align="right", drop=3),
+    Column(key="zeros", title="zeros", align="right", drop=5),
+    Column(key="nan", title="NaN", align="right", drop=2),
+    Column(key="inf", title="Inf", align="right", drop=2),
+    Column(key="q01", title="1 %", align="right", drop=12),
+    Column(key="q25", title="25 %", align="right", drop=13),
+    Column(key="median", title="median", align="right", drop=11),
+    Column(key="q75", title="75 %", align="right", drop=13),
+    Column(key="q99", title="99 %", align="right", drop=12),
+    Column(key="bars", title="1 % to 99 %", drop=4),
+    Column(key="not_read", title="not read", shown=False),
+)
 
 
 def view(report: StoredTensors) -> Document:
@@ -36,11 +54,17 @@ def view(report: StoredTensors) -> Document:
     notes = stored.total_notes(report.totals, report.ties)
     if report.hidden:
         notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))
+    if report.with_statistics:
+        notes += value_notes(report)
+    columns = _columns(report)
     table = Table(
         name="tensors",
-        columns=_columns(report),
-        rows=tuple(Row(cells=_cells(row), style="") for row in report.rows),
-        footer=(_footer(report),),
+        columns=columns,
+        rows=tuple(
+            Row(cells=_cells(row) + (_values(row) if report.with_statistics else ()), style=_style(row))
+            for row in report.rows
+        ),
+        footer=(_footer(report, columns),),
     )
     return Document(
         title=stored.title(report.subject),
@@ -62,14 +86,15 @@ def _columns(report: StoredTensors) -> tuple[Column, ...]:
         "stride": all(row.stride is None for row in report.rows),
         "layout": all(row.layout == "strided" for row in report.rows),
     }
-    return tuple(replace(column, shown=False) if idle.get(column.key) else column for column in _COLUMNS)
+    columns = _COLUMNS + (_STATISTICS if report.with_statistics else ())
+    return tuple(replace(column, shown=False) if idle.get(column.key) else column for column in columns)
 
 
 def _cells(row: StoredRow) -> tuple[Cell, ...]:
     trainable = None if row.trainable is None else "yes" if row.trainable else "no"
     stride = None if row.stride is None else spell.shape(row.stride)
     return (
-        cell(row.name, style="bold"),
+        cell(row.name, style=_style(row) or "bold"),
         cell(spell.shape(row.shape)),
         cell(row.dtype),
         cell(row.elements, units.count(row.elements)),
@@ -89,7 +114,29 @@ def _cells(row: StoredRow) -> tuple[Cell, ...]:
     )
 
 
-def _footer(report: StoredTensors) -> Row:
+def _style(row: StoredRow) -> str:
+    found = row.statistics
+    return "bold red" if found is not None and (found.nan or found.inf) else ""
+
+
+def _values(row: StoredRow) -> tuple[Cell, ...]:
+    found, spread = row.statistics, row.distribution
+    numbers = (found.mean, found.std, found.min, found.max) if found else (None,) * 4
+    counts = (found.zeros, found.nan, found.inf) if found else (None,) * 3
+    quantiles = (
+        (spread.q01, spread.q25, spread.median, spread.q75, spread.q99) if spread else (None,) * 5
+    )
+    shares = ",".join(str(each) for each in spread.bars) if spread else ""
+    return (
+        *(cell(number, units.decimal(number)) for number in numbers),
+        *(cell(number, "-" if number is None else units.count(number)) for number in counts),
+        *(cell(number, units.decimal(number)) for number in quantiles),
+        cell(shares or None, bars(spread.bars) if spread and spread.bars else "-"),
+        cell(row.not_read or None),
+    )
+
+
+def _footer(report: StoredTensors, columns: tuple[Column, ...]) -> Row:
     """The sum of what is listed, each tied tensor once."""
     counted = [row for row in report.rows if row.counted]
     texts = {
@@ -97,4 +144,4 @@ def _footer(report: StoredTensors) -> Row:
         "size": units.count(sum(row.elements for row in counted)),
         "bytes": units.size(sum(row.bytes for row in counted)),
     }
-    return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")
+    return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in columns), style="bold")
