@@ -203,7 +203,7 @@ def _sign_of(error: LoadError) -> str:
 
 
 def _check_error(error: LoadError) -> None:
-    assert "file" in error.message
+    assert re.search(r"\bfile\b|/valid\b", error.message), error.message
     text = f"{error.message}{error.cause or ''}{error.hint or ''}"
     assert "Traceback" not in text
     assert len(text) < 3000, f"an error of {len(text):,} letters"
