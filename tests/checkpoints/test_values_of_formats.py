@@ -1,4 +1,4 @@
-"""Values of GGUF, ONNX, npy and npz, read where the formats say that they are: those that were written."""
+"""Values of GGUF, ONNX, npy and npz, read where the formats say they are: those that were written."""
 
 from __future__ import annotations
 
