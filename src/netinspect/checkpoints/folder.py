@@ -15,7 +15,7 @@ from netinspect.checkpoints.bounded_json import read_object
 from netinspect.checkpoints.gguf_split import check_split, is_split
 from netinspect.checkpoints.places import Place
 from netinspect.checkpoints.read import join, read_source
-from netinspect.checkpoints.text import LONGEST_TEXT, some
+from netinspect.checkpoints.text import LONGEST_TEXT, short, some
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry
 
@@ -42,6 +42,7 @@ _MOST_TENSORS = 500_000
 _MOST_SHARDS = 10_000
 _AT_ONCE = 8
 _MOST_PROBLEMS = 50
+_LONGEST_NAME = 255
 
 
 def read_place(place: Place) -> Checkpoint:
@@ -273,13 +274,17 @@ def _read_part(place: Place, name: str) -> Checkpoint:
 
 def _refuse_elsewhere(place: Place, shard: str, present: frozenset[str]) -> None:
     """An index may name files beside it and nothing else."""
-    plain = shard not in ("", ".", "..") and not any(each in shard for each in ("/", "\\", "\0"))
+    plain = (
+        shard not in ("", ".", "..")
+        and not any(each in shard for each in ("/", "\\", "\0"))
+        and len(shard) <= _LONGEST_NAME
+    )
     if not plain or (shard in present and not place.holds(shard)):
         raise CheckpointError(
             f"{place.name} has an index that names a file elsewhere",
             cause=f"{shard!r} is a link to a file elsewhere"
             if plain
-            else f"{shard!r} is not the plain name of a file beside it",
+            else f"{short(shard)!r} is not the plain name of a file beside it",
             hint="nothing was read from there",
         )
 
