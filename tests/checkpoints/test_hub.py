@@ -22,6 +22,7 @@ import torch
 from huggingface_hub import constants, file_download
 from safetensors.numpy import save
 
+import netinspect
 from netinspect import read_checkpoint
 from netinspect.checkpoints import hub_client, remote
 from netinspect.checkpoints.hub import Reference
@@ -266,6 +267,17 @@ class TestFormats:
         hub.repositories["org/one"] = Repository({"m.onnx": File((tmp_path / "m.onnx").read_bytes())})
         (stored,) = read_checkpoint("hf:org/one/m.onnx", online=True).tensors
         assert (stored.name, stored.shape, stored.file) == ("w", (500,), None)
+
+
+class TestValues:
+    """Values are never fetched: nothing is said of them."""
+
+    def test_two_of_the_hub_are_not_called_equal(self, hub: Hub) -> None:
+        sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
+        told = str(netinspect.diff(*sides, values=True))
+        assert "no difference: 2 tensors the same in name, shape and dtype\n" in told
+        assert "values of pairs: 0 identical, 0 changed, 2 that could not be read" in told
+        assert "dtype and values" not in told
 
 
 class TestTraffic:
