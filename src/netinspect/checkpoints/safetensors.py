@@ -4,8 +4,9 @@ The rules are those of the format's own library, and some more. It reads, and th
 
 - a name that stands twice, of a tensor, in a description or in the metadata: the library takes one of
   them without a word, so that two readers could see two files;
-- more than `MOST_TENSORS` tensors, a description of more than 4 KiB or a shape of more than 64 sizes, a
-  size from 2**63 on: none of it is of use, and each can be made to fill the memory;
+- more than 250,000 tensors, a description of more than 4 KiB or a shape of more than 64 sizes, two million
+  sizes in all, an entry of more than 8 MiB, a size from 2**63 on: none of it is of use, and each can be
+  made to fill the memory;
 - a description with more in it than dtype, shape and data_offsets, or written as a list; a
   `__metadata__` that is null;
 - a header that starts with a blank, which the format forbids.
@@ -83,7 +84,7 @@ def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int,
     if entry.keys() != _KEYS:
         raise _broken(file, f"the entry {short(name)!r} has not just a dtype, a shape and data_offsets")
     dtype, sizes, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if type(dtype) is not str or not _DTYPE.fullmatch(dtype):
+    if type(dtype) is not str or not (dtype in SAFETENSORS or _DTYPE.fullmatch(dtype)):
         raise _broken(file, f"the dtype of {short(name)!r} is none: {dtype!r:.40}")
     if type(sizes) is not list or type(offsets) is not list or len(offsets) != 2:
         raise _broken(file, f"the shape or data_offsets of {short(name)!r} are no lists of numbers")

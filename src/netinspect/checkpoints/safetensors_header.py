@@ -124,7 +124,7 @@ class Header:
         if b"-" in raw:  # Python would read -0 as a number that is not negative.
             self._refuse(f"the entry {short(name)!r} has a negative number")
         try:
-            described: dict[str, Any] = _DECODER.decode(raw.decode("utf-8"))
+            described: dict[str, Any] = _DECODER.raw_decode(raw.decode("utf-8"))[0]
         except UnicodeDecodeError as error:
             self._refuse(f"its header is not UTF-8: {error}")
         except (ValueError, RecursionError) as error:
