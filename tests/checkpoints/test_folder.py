@@ -69,6 +69,17 @@ class TestWhole:
         with pytest.raises(CheckpointError, match="without a model's weights"):
             read_checkpoint(str(tmp_path))
 
+    def test_folders_that_have_some_are_told(self, tmp_path: Path) -> None:
+        for folder in ("unet", "vae", "scheduler"):
+            (tmp_path / folder).mkdir()
+        (tmp_path / "model_index.json").write_text("{}")
+        save_file(tensors("w"), tmp_path / "unet" / "diffusion_pytorch_model.safetensors")
+        save_file(tensors("w"), tmp_path / "vae" / "diffusion_pytorch_model.safetensors")
+        with pytest.raises(CheckpointError, match="without a model's weights") as caught:
+            read_checkpoint(str(tmp_path), "it")
+        assert caught.value.hint == "there are some in it/unet, it/vae"
+        assert names(read_checkpoint(str(tmp_path / "unet"))) == ["w"]
+
     def test_safetensors_go_before_pickles(self, tmp_path: Path) -> None:
         save_file(tensors("w"), tmp_path / "model.safetensors")
         (tmp_path / "pytorch_model.bin").write_bytes(b"?")

@@ -173,6 +173,17 @@ class TestReading:
         hub.repositories["org/name"].files["unet/diffusion_pytorch_model.safetensors"] = weights("c")
         assert read("hf:org/name/unet") == ["c"]
 
+    def test_only_folders_in_it(self, hub: Hub) -> None:
+        files = {"model_index.json": small("{}"), "unet/a.safetensors": weights("c"), "x/y": small("")}
+        hub.repositories["org/parts"] = Repository(files)
+        with pytest.raises(CheckpointError, match="without a model's weights") as caught:
+            read("hf:org/parts")
+        assert caught.value.hint == "there are some in hf:org/parts/unet"
+
+    def test_one_that_got_a_new_name(self, hub: Hub) -> None:
+        hub.renamed["old/name"] = "org/name"
+        assert read("hf:old/name") == ["a", "b"]
+
     def test_an_index(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "model.safetensors", "b": "model.safetensors"}})
         hub.repositories["org/name"].files[INDEX] = small(index)

@@ -4,9 +4,9 @@ The rules are those of the format's own library, and some more. It reads, and th
 
 - a name that stands twice, of a tensor, in a description or in the metadata: the library takes one of
   them without a word, so that two readers could see two files;
-- more than 250,000 tensors, a description of more than 4 KiB or a shape of more than 64 sizes, two million
-  sizes in all, an entry of more than 8 MiB, a size from 2**63 on: none of it is of use, and each can be
-  made to fill the memory;
+- more than 250,000 tensors, an entry of more than 8 MiB, a description of more than 4 KiB, a shape of
+  more than 64 sizes, two million sizes in all, a size from 2**63 on: none of it is of use, and each can
+  be made to fill the memory;
 - a description with more in it than dtype, shape and data_offsets, or written as a list; a
   `__metadata__` that is null;
 - a header that starts with a blank, which the format forbids.
