@@ -450,6 +450,16 @@ class TestRefusals:
         assert read("hf:org/name") == ["a", "b"]
         assert len(hub.of("cdn")) == 2
 
+    def test_a_rest_of_a_minute_is_not_waited_for(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hub_client, "_RETRIES", 2)
+        hub.faults["/-/model.safetensors"] = "429"
+        with pytest.raises(LoadError) as caught:
+            read("hf:org/name")
+        assert caught.value.cause == "it wants 77 s of rest"
+        assert len(hub.of("cdn")) == 1
+
     def test_a_failure_on_the_way_is_no_mere_problem_of_one_shard(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "m1.safetensors", "c": "m2.safetensors"}})
         files = {INDEX: small(index), "m1.safetensors": weights("a"), "m2.safetensors": weights("c")}
