@@ -3,7 +3,8 @@
     python benchmarks/fuzz.py --seconds N [--format X] [--seed S] [--no-views] [--save FOLDER]
 
 What must hold is in `tests/checkpoints/fuzzing.py`: an error that names the file, or a record that is
-sound and can be shown; soon, and in little memory. A case that breaks it is saved and told, each fault
+sound and can be shown; soon, and in little memory. What leads to an outcome that was not seen before is
+damaged further. A case that breaks it is saved and told, each fault
 once. The random numbers follow from the seed and the format, so that a run can be repeated.
 """
 
@@ -26,6 +27,8 @@ sys.path.insert(0, str(ROOT))
 from tests.checkpoints.fuzz_seeds import FORMATS, all_seeds  # noqa: E402
 from tests.checkpoints.fuzzing import MOST_SECONDS, Hang, damage, examine, random_steps  # noqa: E402
 
+_LONGEST_SEED = 100_000
+_MOST_PARTS = 2000
 _ADDRESS_SPACE = 8 << 30
 """Beyond it, asking for memory fails instead of stopping the machine."""
 
@@ -36,6 +39,9 @@ class Tally:
 
     cases: int = 0
     errors: int = 0
+    ways: int = 0
+    """Different outcomes: places where reading failed, and kinds of what was found."""
+
     slowest: float = 0.0
     peak: int = 0
     faults: dict[str, Path] = field(default_factory=dict)
@@ -47,10 +53,15 @@ def fuzz(format: str, seconds: float, seed: int, *, views: bool, save: Path) -> 
     tally = Tally()
     source = random.Random(f"{format} {seed}")
     with tempfile.TemporaryDirectory() as folder:
-        seeds = all_seeds(Path(folder), format)
+        valid = all_seeds(Path(folder), format)
+    broken = list(valid)
+    seen: set[str] = set()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        case = damage(source.choice(seeds), random_steps(source))
+        # What still was a checkpoint is damaged more often: more is looked at in it.
+        start = source.choice(valid if source.randrange(4) else broken)
+        damaged = damage(start, random_steps(source))
+        case = damaged.bytes()
         tally.cases += 1
         try:
             outcome = examine(case, views=views)
@@ -58,6 +69,12 @@ def fuzz(format: str, seconds: float, seed: int, *, views: bool, save: Path) -> 
             _note(tally, format, fault, case, save)
             continue
         tally.errors += outcome.checkpoint is None
+        if outcome.sign not in seen:
+            seen.add(outcome.sign)
+            tally.ways += 1
+            # What led somewhere new may lead further.
+            if len(case) < _LONGEST_SEED and len(damaged.parts) < _MOST_PARTS:
+                (broken if outcome.checkpoint is None else valid).append(damaged)
         tally.peak = max(tally.peak, outcome.peak)
         if outcome.seconds > tally.slowest:
             tally.slowest = outcome.seconds
@@ -92,7 +109,9 @@ def main() -> int:
     formats = given.format or list(FORMATS)
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     warnings.simplefilter("ignore")
-    print(f"{'format':16}  {'cases':>9}  {'errors':>7}  {'slowest':>8}  {'peak':>9}  faults")
+    print(
+        f"{'format':16}  {'cases':>9}  {'errors':>7}  {'ways':>6}  {'slowest':>8}  {'peak':>9}  faults"
+    )
     found = 0
     for format in formats:
         share = given.seconds / len(formats)
@@ -100,11 +119,8 @@ def main() -> int:
         errors = f"{100 * tally.errors / max(1, tally.cases):.0f} %"
         peak = f"{tally.peak / 1e6:.1f} MB"
         found += len(tally.faults)
-        print(
-            f"{format:16}  {tally.cases:9,}  {errors:>7}  {tally.slowest:6.3f} s  {peak:>9}"
-            f"  {len(tally.faults)}",
-            flush=True,
-        )
+        measured = f"{tally.ways:6,}  {tally.slowest:6.3f} s  {peak:>9}  {len(tally.faults)}"
+        print(f"{format:16}  {tally.cases:9,}  {errors:>7}  {measured}", flush=True)
     return int(found > 0)
 
 

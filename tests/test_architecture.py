@@ -33,7 +33,7 @@ ALLOWED = {
         *BASE,
     },
     "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
-    "stored": {"sources", "checkpoints", *BASE},
+    "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
     "differences": {"api", "view", "analyze", "checkpoints", "stored", *BASE},
     "estimates": {"api", "view", "analyze", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},

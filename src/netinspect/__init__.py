@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from netinspect.estimates import memory as memory
     from netinspect.records.checkpoint import Checkpoint as Checkpoint
     from netinspect.records.trace import Trace as Trace
+    from netinspect.stored import pickle_globals as pickle_globals
     from netinspect.stored import read_checkpoint as read_checkpoint
     from netinspect.view import View as View
 
@@ -52,7 +53,7 @@ _HOMES = {
     "netinspect.estimates": ("memory",),
     "netinspect.records.checkpoint": ("Checkpoint",),
     "netinspect.records.trace": ("Trace",),
-    "netinspect.stored": ("read_checkpoint",),
+    "netinspect.stored": ("pickle_globals", "read_checkpoint"),
     "netinspect.view": ("View",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

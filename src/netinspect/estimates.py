@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netinspect.api import load
@@ -35,6 +35,7 @@ def memory(
     depth: int | None = None,
     top: int | None = 10,
     points: int | None = 24,
+    progress: Callable[[str], None] | None = None,
 ) -> View[Memory]:
     """Estimate the memory that a run takes: its peak, what that is made of, how it comes to it.
 
@@ -61,6 +62,7 @@ def memory(
         depth: Deepest level of modules with rows of their own; None for all.
         top: Keep only so many modules; None for all.
         points: About how many points of the timeline to keep; None for all.
+        progress: Told in a few words of each batch that was tried for `device_memory`.
 
     Raises:
         LoadError: The target could not be loaded, or the model cannot be copied.
@@ -104,7 +106,7 @@ def memory(
     return View(
         tell_memory(
             look,
-            _track(subject, request),
+            _track(subject, request, progress),
             inputs=tracked_inputs(look, options),
             device=options.device,
             optimizer=options.optimizer if options.training else None,
@@ -117,14 +119,18 @@ def memory(
     )
 
 
-def _track(subject: nn.Module | Trace | str | os.PathLike[str], request: TrackRequest) -> Tracking:
+def _track(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    request: TrackRequest,
+    progress: Callable[[str], None] | None,
+) -> Tracking:
     from netinspect.records.trace import Trace
 
     if isinstance(subject, (Trace, str, os.PathLike)):
         from netinspect.tracking.parent import track_in_child
 
-        return track_in_child(request)
+        return track_in_child(request, progress=progress)
     from netinspect.tracking.fakes import fake_copy
     from netinspect.tracking.session import track
 
-    return track(request, lambda mode: fake_copy(subject, mode))
+    return track(request, lambda mode: fake_copy(subject, mode), progress)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.distribution import Finding, ValueSummary
+from netinspect.view import View
+
+if TYPE_CHECKING:
+    from netinspect.records.reports.globals import Globals
 
 
 def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:
@@ -63,6 +67,25 @@ def summarize_values(
     with CheckpointData(checkpoint) as data:
         summaries = statistics.summarize_values(data, tensors, progress)
         return summaries, findings.find(data, tensors, summaries)
+
+
+def pickle_globals(source: str | os.PathLike[str]) -> View[Globals]:
+    """Show what loading a file would import and call; nothing of it is imported or called here.
+
+    A pickle that cannot be read to its end shows what it names before, and tells where it breaks.
+
+    Args:
+        source: A file with pickles: one of torch's, a plain one, arrays of objects; or a folder, of
+            which each file is read that has any.
+
+    Raises:
+        CheckpointError: It is damaged otherwise, or neither a pickle nor a checkpoint.
+        LoadError: It cannot be read.
+    """
+    from netinspect.analyze.stored.globals import list_globals
+    from netinspect.checkpoints.globals import scan_pickles
+
+    return View(list_globals(scan_pickles(os.fspath(source))))
 
 
 def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:

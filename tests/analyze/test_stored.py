@@ -13,7 +13,7 @@ from netinspect.analyze.stored.contents import tell_contents
 from netinspect.analyze.stored.tensors import list_tensors
 from netinspect.analyze.stored.tree import grow_name_tree
 from netinspect.errors import UsageError
-from netinspect.records.checkpoint import Checkpoint, Entry, Global, StoredModule
+from netinspect.records.checkpoint import Checkpoint, Entry, StoredModule
 from netinspect.records.reports.contents import Contents
 from netinspect.records.reports.tree import TreeNode
 from tests.analyze.stored import checkpoint, llama, state_dict, tensor
@@ -226,16 +226,16 @@ def test_kinds(made: Checkpoint, what: str) -> None:
     assert tell_contents(made).what == what
 
 
-def test_calls_of_a_pickle_that_no_tensor_needs_are_counted() -> None:
-    named = [("collections.OrderedDict", "needed"), ("posix.system", "other")]
-    made = state_dict(
-        {"w": (1,)},
-        globals=tuple(
-            Global(name=name, uses=1, verdict=verdict, member="", position=0)  # type: ignore[arg-type]
-            for name, verdict in named
-        ),
-    )
-    assert tell_contents(made).calls == 1
+def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
+    names = ("model.fc.weight", *(f"optimizer.state.{number}.exp_avg" for number in range(30)))
+    made = state_dict({name: (number + 1,) for number, name in enumerate(names)})
+    paths = [group.path for group in tell_contents(made, depth=3).groups]
+    assert paths == ["", "model", "model.fc", "optimizer"]
+    assert len(tell_contents(made).groups) > 30
+    tree = grow_name_tree(made).root
+    assert (tree.children[1].own, tree.children[1].children) == (("30 tensors",), ())
+    assert len(grow_name_tree(made, full=True).root.children[1].children[0].children) == 30
+    assert len(grow_name_tree(made, path="optimizer").root.children[0].children) == 30
 
 
 def test_suggestions_take_a_moment_for_names_made_to_hold_them_up() -> None:

@@ -7,9 +7,10 @@ import random
 import re
 import signal
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,9 @@ Step = tuple[str, int, int, int]
 
 ON_BYTES = ("flip", "set", "number", "varint", "cut", "drop", "repeat", "insert", "splice")
 ON_PARTS = ("drop part", "repeat part", "swap parts", "word", "word between", "empty")
+FLOOD = "flood"
+"""A part many thousand times: too slow for each case of a test."""
+
 KINDS = (*ON_BYTES, *ON_PARTS)
 WHOLE = 1 << 16
 
@@ -35,15 +39,22 @@ _PATIENCE = 20
 """Seconds until it is called a hang."""
 
 
+_LONGEST = 1 << 20
+"""Bytes that a flood comes to."""
+
+
 def random_steps(source: random.Random) -> list[Step]:
     """Draw one step or a few."""
     count = source.choice((1, 1, 1, 2, 2, 3, 5, 9))
     draw = partial(source.randrange, WHOLE)
-    return [(source.choice(KINDS), draw(), draw(), draw()) for _ in range(count)]
+    steps = [(source.choice(KINDS), draw(), draw(), draw()) for _ in range(count)]
+    if not source.randrange(200):
+        steps.append((FLOOD, draw(), draw(), draw()))
+    return steps
 
 
-def damage(seed: Seed, steps: list[Step]) -> bytes:
-    """Take a file apart, damage parts and their order, and put it together."""
+def damage(seed: Seed, steps: list[Step]) -> Seed:
+    """Damage the parts of a file, and their order."""
     parts = list(seed.parts)
     for kind, where, far, what in steps:
         if not parts:
@@ -63,10 +74,13 @@ def damage(seed: Seed, steps: list[Step]) -> bytes:
             parts[at], parts[other] = parts[other], parts[at]
         elif kind == "empty":
             parts[at] = b""
+        elif kind == FLOOD:
+            some = parts[at : at + 1 + what % 3]
+            parts[at:at] = some * (_LONGEST // (sum(map(len, some)) + 8))
         else:
             end = at + (kind == "word")
             parts[at:end] = [seed.words[far % len(seed.words)]]
-    return seed.build(parts)
+    return replace(seed, parts=tuple(parts))
 
 
 def _damaged(part: bytes, parts: list[bytes], kind: str, where: int, far: int, what: int) -> bytes:
@@ -114,6 +128,9 @@ class Outcome:
     peak: int
     """Bytes more than before, where the system tells."""
 
+    sign: str
+    """What tells one way of reading from another: where it failed and why, or what was found."""
+
 
 class Hang(BaseException):
     """Reading took too long; not to be caught by anything but a test."""
@@ -130,12 +147,14 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
         AssertionError: It is neither, or took too long or too much.
     """
     checkpoint: Checkpoint | None = None
+    sign = ""
     with _patience(), _Peak() as peak:
         start = time.process_time()
         try:
             checkpoint = read(data)
         except LoadError as error:
             _check_error(error)
+            sign = _sign_of(error)
         seconds = time.process_time() - start
     assert peak.bytes < MOST_BYTES, f"reading took {peak.bytes:,} bytes"
     if checkpoint is not None:
@@ -143,7 +162,15 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
         if views:
             with _patience():
                 show(checkpoint)
-    return Outcome(checkpoint, seconds, peak.bytes)
+        found = {(each.dtype, each.layout, len(each.shape)) for each in checkpoint.tensors[:20]}
+        told = [re.sub(r"\d+|'.*'", "#", each) for each in (*checkpoint.problems, *checkpoint.warnings)]
+        sign = f"{checkpoint.format} {sorted(found)} {sorted(set(told))}"[:500]
+    return Outcome(checkpoint, seconds, peak.bytes, sign)
+
+
+def _sign_of(error: LoadError) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " ".join(f"{Path(each.filename).name}:{each.lineno}" for each in frames[-4:])
 
 
 def _check_error(error: LoadError) -> None:

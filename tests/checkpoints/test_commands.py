@@ -147,7 +147,7 @@ def test_a_missing_shard_is_told_and_the_rest_shown(cli: Callable[..., Outcome],
 def test_names_that_would_act_on_a_terminal_are_made_safe(
     cli: Callable[..., Outcome], folder: Path
 ) -> None:
-    hostile = "a\x1b[2J\u202e\x9b[bold]:smile:\nb.\ud800"
+    hostile = "a\x1b[2J\u202e\x9b[bold]:smile:\nb.w"
     write(folder / "bad.safetensors", {hostile: ("F32", (1,))}, key="\x1b]0;title\x07")
     for command in ("params", "summary", "tree"):
         for format in ("rich", "plain", "csv", "markdown"):

@@ -216,3 +216,13 @@ def test_what_a_file_of_the_users_leaves_to_the_end_is_still_done(tmp_path: Path
     assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "built"
     assert (tmp_path / "bye.txt").read_text(encoding="utf-8") == "bye"
     assert not list(tmp_path.glob("scratch*"))
+
+
+def test_a_terminal_is_shown_how_far_a_long_search_has_come() -> None:
+    words = "memory lenet --batch 4 --device-memory 1MiB"
+    shown = on_a_terminal(words, 100)
+    assert "\r\x1b[Ktracked batch 4: " in shown
+    # The line is gone at the end.
+    assert "tracked batch" not in shown[shown.rindex("\r\x1b[K") :]
+    assert "tracked batch" not in on_a_terminal(f"{words} -q", 100)
+    assert "tracked batch" not in shell(f"NETINSPECT {words}").err

@@ -12,7 +12,7 @@ from netinspect.tracking.largest import MAXIMUM, find_largest
 
 
 def searched(peak: Callable[[int], int], limit: int, start: int) -> BatchSearch:
-    search = find_largest(peak, limit, start=start)
+    search = find_largest(lambda batch: [peak(batch)], limit, start=start)
     sizes = {probe.batch: probe.bytes for probe in search.probes}
     assert all(sizes[batch] == peak(batch) for batch in sizes)
     if search.found:
@@ -72,6 +72,34 @@ def test_where_one_is_too_much_none_fits() -> None:
 
 
 def test_nothing_beyond_the_maximum_is_tried() -> None:
-    search = find_largest(lambda batch: batch, 10**9, start=8, maximum=1000)
+    search = find_largest(lambda batch: [batch], 10**9, start=8, maximum=1000)
     assert search.found is None
     assert max(probe.batch for probe in search.probes) == 1000
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**6)), min_size=1, max_size=20),
+    st.integers(1, 10**11),
+    st.integers(1, 8),
+)
+def test_a_line_for_every_step_finds_it_at_once(
+    lines: list[tuple[int, int]], limit: int, start: int
+) -> None:
+    """Whichever step is the largest at the batches that are tried first."""
+    search = find_largest(
+        lambda batch: [fixed + slope * batch for fixed, slope in lines], limit, start=start
+    )
+    exact = min([(limit - fixed) // slope for fixed, slope in lines if slope] or [MAXIMUM])
+    if max(fixed for fixed, _ in lines) > limit:
+        exact = 0
+    assert search.found == (None if exact >= MAXIMUM else max(0, exact))
+    if start <= exact < MAXIMUM - 1:
+        assert len(search.probes) <= 4
+
+
+def test_a_run_of_other_steps_is_not_compared() -> None:
+    def sums(batch: int) -> list[int]:
+        return [100, 10 * batch] if batch % 2 else [100, 50, 10 * batch]
+
+    assert find_largest(sums, 995, start=1).found == 99

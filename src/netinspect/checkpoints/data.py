@@ -102,8 +102,6 @@ class CheckpointData:
         """Tell why the values of a tensor cannot be read; empty where they can."""
         if tensor.dtype not in KINDS or tensor.layout == "quantized":
             return f"the elements of {tensor.dtype} are no plain numbers"
-        if tensor.byte_order == "big":
-            return "the bytes of its elements stand in big-endian order"
         return self.why_no_bytes(tensor)
 
     def read_bytes(self, tensor: StoredTensor, start: int, room: Array) -> None:

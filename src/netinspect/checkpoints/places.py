@@ -9,7 +9,7 @@ from typing import Protocol
 
 from netinspect.checkpoints.beside import place_beside
 from netinspect.checkpoints.source import LocalSource, Source
-from netinspect.errors import LoadError
+from netinspect.errors import CheckpointError, LoadError
 
 
 class Place(Protocol):
@@ -53,7 +53,12 @@ def open_file(path: str, name: str) -> Iterator[Source]:
         LoadError: It cannot be read, or changed.
     """
     with LocalSource(path, name) as source:
-        yield source
+        try:
+            yield source
+        except CheckpointError:
+            # One that is still being written looks damaged, and is not.
+            source.check_unchanged()
+            raise
         source.check_unchanged()
 
 

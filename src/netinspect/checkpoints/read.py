@@ -14,7 +14,7 @@ from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.recognize import Container, recognize
 from netinspect.checkpoints.source import Source
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
+from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
 # Readers are imported when used: a command needs one of them.
 _READERS: dict[Container, tuple[str, str]] = {
@@ -87,10 +87,12 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
     """
     files: list[StoredFile] = []
     tensors: list[StoredTensor] = []
+    globals_: list[Global] = []
     storages = 0
     for part in parts:
         first_file, first_storage = len(files), storages
         files += part.files
+        globals_ += [replace(each, file=first_file + each.file) for each in part.globals]
         for tensor in part.tensors:
             storages = max(storages, first_storage + tensor.storage + 1)
             tensors.append(
@@ -106,8 +108,8 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
         files=tuple(files),
         tensors=tuple(tensors),
         metadata=tuple(dict.fromkeys(entry for part in parts for entry in part.metadata)),
+        globals=tuple(globals_),
         versions=tuple(each for part in parts for each in part.versions),
-        globals=tuple(each for part in parts for each in part.globals),
         problems=tuple(text for part in parts for text in part.problems),
         warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
     )

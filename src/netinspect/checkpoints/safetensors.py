@@ -2,8 +2,8 @@
 
 The rules are those of the format's own library, and some more. It reads, and this does not:
 
-- a name that stands twice, of a tensor, in a description or in the metadata: the library takes one of them
-  without a word, so that two readers could see two files;
+- a name that stands twice, of a tensor, in a description or in the metadata: the library takes one of
+  them without a word, so that two readers could see two files;
 - more than `MOST_TENSORS` tensors, a description of more than 4 KiB or a shape of more than 64 sizes, a
   size from 2**63 on: none of it is of use, and each can be made to fill the memory;
 - a description with more in it than dtype, shape and data_offsets, or written as a list; a

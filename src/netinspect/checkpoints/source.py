@@ -66,12 +66,19 @@ class LocalSource:
         """
         self.path = os.path.abspath(path)
         self.name = path if name is None else name
+        self._descriptor = -1
         try:
-            # Without O_NONBLOCK, opening a FIFO would wait for somebody to write into it.
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            # Opening alone can do harm: who waits to write into a FIFO would find nobody there, and some
+            # devices act. What is opened is looked at again, in case that it was replaced meanwhile.
+            self._status = os.stat(path)
+            if stat.S_ISREG(self._status.st_mode):
+                flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+                self._descriptor = os.open(path, flags)
+                self._status = os.fstat(self._descriptor)
         except OSError as error:
             raise LoadError(f"cannot read {self.name}", cause=error.strerror) from error
-        self._status = os.fstat(self._descriptor)
+        except ValueError as error:  # a NUL in it, or half of a surrogate pair
+            raise LoadError(f"cannot read {self.name}", cause=str(error)) from error
         self.size = self._status.st_size
         if not stat.S_ISREG(self._status.st_mode):
             self.close()
@@ -84,13 +91,16 @@ class LocalSource:
 
     def read(self, position: int, length: int) -> bytes:
         """Return exactly so many bytes; see `Source`."""
+        if length > max(0, self.size - position):
+            # It is not even tried: room for all of it would be made first.
+            raise self._too_short(position, length)
         parts: list[bytes] = []
         missing = length
         try:
             while missing > 0:
                 part = os.pread(self._descriptor, missing, position + length - missing)
                 if not part:
-                    raise self._too_short(position, length, length - missing)
+                    raise self._too_short(position, length)
                 parts.append(part)
                 missing -= len(part)
         except (OSError, OverflowError) as error:
@@ -110,16 +120,16 @@ class LocalSource:
                 got = os.preadv(self._descriptor, [buffer[filled:]], position + filled)
                 if not got:
                     self.check_unchanged()
-                    raise self._too_short(position, length, filled)
+                    raise self._too_short(position, length)
                 filled += got
         except (OSError, OverflowError) as error:
             raise LoadError(f"cannot read {self.name}", cause=str(error)) from error
 
-    def _too_short(self, position: int, length: int, found: int) -> CheckpointError:
+    def _too_short(self, position: int, length: int) -> CheckpointError:
         return CheckpointError(
             f"{self.name} ends too early",
             cause=f"{length:,} bytes should stand at byte {position:,}; the file "
-            f"has {max(0, position + found):,}",
+            f"has {os.fstat(self._descriptor).st_size:,}",
             hint="it was cut short, or is still being written: fetch it again",
         )
 

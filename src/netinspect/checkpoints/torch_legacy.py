@@ -26,6 +26,7 @@ def read_torch_legacy(source: Source) -> Checkpoint:
     with readable(source):
         machine = Machine(source, names)
         value = read_object(machine)
+        storages.register(names.outside)
     content.name(names)
 
     def place(known: Storages) -> None:

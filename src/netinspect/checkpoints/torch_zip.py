@@ -64,6 +64,7 @@ def add_pickle(
     storages = Storages(lambda inner: position_in_file(opened, inner))
     with readable(archive.source, member):
         value = Machine(opened, names).run()
+        storages.register(names.outside)
     content.name(names, within + member)
     content.add(
         value,

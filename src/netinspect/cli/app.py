@@ -14,6 +14,7 @@ from netinspect.cli import (
     cache,
     cost,
     diff,
+    globals,
     internals,
     memory,
     models,
@@ -38,6 +39,7 @@ COMMANDS: dict[str, ModuleType] = {
     "source": source,
     "internals": internals,
     "memory": memory,
+    "globals": globals,
     "models": models,
     "cache": cache,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
@@ -126,6 +126,33 @@ def say(text: str, *, label: str = "", style: str = "") -> None:
     with suppress(OSError, ValueError):
         stream.write((f"\x1b[{style}m{shown}\x1b[0m" if style else shown) + "\n")
         stream.flush()
+
+
+@contextmanager
+def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """Show how far something has come: one line on stderr that is written over, and gone at the end.
+
+    Args:
+        quiet: Show nothing.
+
+    Yields:
+        What shows a few words; None where nobody would see them, as in a file.
+    """
+    stream = sys.stderr
+    if quiet or stream is None or not is_terminal(stream) or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+
+    def show(text: str) -> None:
+        width = max(20, shutil.get_terminal_size().columns) - 1
+        with suppress(OSError, ValueError):
+            stream.write(f"\r\x1b[K{safe(text)[:width]}")
+            stream.flush()
+
+    try:
+        yield show
+    finally:
+        show("")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from netinspect import estimates
 from netinspect.cli.common import depth_or_all, look, show
-from netinspect.cli.console import style_for
+from netinspect.cli.console import progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -95,19 +95,21 @@ def command(
     )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     trace = look(target, replace(model, batch=None, train=False), output, anew=True)
-    view = estimates.memory(
-        trace,
-        batch=model.batch,
-        train=model.train,
-        optimizer=optimizer,
-        dtype=dtype,
-        checkpoint_activations=checkpoint_activations,
-        device_memory=device_memory,
-        device=device,
-        constructor=model.constructor(),
-        online=model.online,
-        depth=depth_or_all(depth),
-        top=top or None,
-        points=points or None,
-    )
+    with progress_line(quiet=output.quiet) as progress:
+        view = estimates.memory(
+            trace,
+            batch=model.batch,
+            train=model.train,
+            optimizer=optimizer,
+            dtype=dtype,
+            checkpoint_activations=checkpoint_activations,
+            device_memory=device_memory,
+            device=device,
+            constructor=model.constructor(),
+            online=model.online,
+            depth=depth_or_all(depth),
+            top=top or None,
+            points=points or None,
+            progress=None if progress is None else lambda text: progress(f"tracked {text}"),
+        )
     show(view, output, columns)

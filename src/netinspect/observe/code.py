@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
 
-from netinspect.observe.frames import class_path, class_place, makers
+from netinspect.observe.frames import class_path, class_place, first_method, makers, statements
 from netinspect.records.trace import Code
 
 
@@ -38,7 +39,7 @@ def _read(cls: type) -> Code:
     first_line = 0
     for each in makers(cls):
         try:
-            lines, first_line = inspect.getsourcelines(each)
+            lines, first_line = _block(each) or inspect.getsourcelines(each)
         except (OSError, TypeError, SyntaxError, IndexError):
             continue
         break
@@ -49,6 +50,29 @@ def _read(cls: type) -> Code:
         first_line=first_line,
         lines=tuple(line.rstrip("\n") for line in lines),
     )
+
+
+def _block(cls: type) -> tuple[list[str], int] | None:
+    """Find the statement of a class where there can be no doubt which it is; None where there can.
+
+    `inspect` parses the whole file for each class, which for torch's own takes longer than forward.
+    """
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+    if not file.endswith(".py"):
+        return None
+    linecache.checkcache(file)
+    lines = linecache.getlines(file)
+    numbers = statements(cls, lines)
+    if len(numbers) != 1:
+        return None
+    first = numbers[0]
+    above = [line.strip() for line in lines[max(0, first - 10) : first - 1]]
+    code = [line for line in above if line and not line.startswith("#")]
+    if code and (code[-1] is above[-1] or code[-1].startswith("@")):
+        return None  # it may be a decorator, which belongs to it
+    block = inspect.getblock(lines[first - 1 :])
+    # It is no example in a text if a method of the class is in it.
+    return (block, first) if first < first_method(cls, file) < first + len(block) else None
 
 
 def _generated(module: nn.Module) -> Code | None:

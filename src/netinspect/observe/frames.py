@@ -10,6 +10,7 @@ import re
 import sys
 import sysconfig
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -279,12 +280,23 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
         file = getattr(getattr(cls.__dict__.get("forward"), "__code__", None), "co_filename", None)
     if file is None or file.endswith((".so", ".pyd")):
         return None, None
-    statement = re.compile(rf"\s*class\s+{re.escape(cls.__name__)}\s*[\[(:]")
-    numbers = [
-        number for number, line in enumerate(linecache.getlines(file), start=1) if statement.match(line)
-    ]
+    numbers = statements(cls, linecache.getlines(file))
+    above = [number for number in numbers if number <= first_method(cls, file)]
     # Where a file defines a name twice, the class is the last one above its first method.
-    first_method = min(
+    return file, above[-1] if above else next(iter(numbers), None)
+
+
+def statements(cls: type, lines: Sequence[str]) -> list[int]:
+    """The numbers of the lines of a file that begin the statement of a class, or of its namesakes."""
+    statement = re.compile(rf"\s*class\s+{re.escape(cls.__name__)}\s*[\[(:]")
+    return [
+        number for number, line in enumerate(lines, start=1) if "class" in line and statement.match(line)
+    ]
+
+
+def first_method(cls: type, file: str) -> int:
+    """The line where the first function of a class begins; beyond all lines where it has none there."""
+    return min(
         (
             value.__code__.co_firstlineno
             for value in vars(cls).values()
@@ -294,8 +306,6 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
         ),
         default=sys.maxsize,
     )
-    above = [number for number in numbers if number <= first_method]
-    return file, above[-1] if above else next(iter(numbers), None)
 
 
 def callable_place(function: Any) -> tuple[str, str | None, int | None]:

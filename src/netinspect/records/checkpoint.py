@@ -163,6 +163,9 @@ class Global:
     arguments: str = ""
     """The arguments of its first call, shortened; empty where it is needed."""
 
+    file: int = 0
+    """Index of the file that holds it."""
+
 
 @record
 class GraphTensor:

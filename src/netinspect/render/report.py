@@ -23,6 +23,7 @@ _VIEWS = {
     "tree": "netinspect.render.views.tree",
     "source": "netinspect.render.views.source",
     "internals": "netinspect.render.views.internals",
+    "globals": "netinspect.render.views.globals",
     "memory": "netinspect.render.views.memory",
     "models": "netinspect.render.views.models",
     "cache": "netinspect.render.views.cache",

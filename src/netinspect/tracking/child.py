@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
 from netinspect.errors import NetinspectError
 from netinspect.records.codec import from_data, to_data
 from netinspect.tracking.request import TrackRequest
+
+PROGRESS = "progress: "
+"""What a line begins with that is not the answer yet."""
 
 
 def main(document: dict[str, Any]) -> None:
@@ -28,7 +32,12 @@ def main(document: dict[str, Any]) -> None:
     os.dup2(2, 1)
     try:
         request = from_data(TrackRequest, document["request"])
-        _write(answer, {"tracking": to_data(_answer(request, document["path"]))})
+
+        def tell(text: str) -> None:
+            answer.write(f"{PROGRESS}{text}\n")
+            answer.flush()
+
+        _write(answer, {"tracking": to_data(_answer(request, document["path"], tell))})
     except NetinspectError as error:
         _write(
             answer,
@@ -46,7 +55,7 @@ def main(document: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def _answer(request: TrackRequest, path: list[str]) -> Any:
+def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Any:
     from netinspect.sources.build import find_blueprint
     from netinspect.sources.target import parse_target
     from netinspect.tracking.build import Builder
@@ -56,7 +65,7 @@ def _answer(request: TrackRequest, path: list[str]) -> Any:
     sys.path[:] = path
     target = parse_target(request.target, online=request.online)
     blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
-    return track(request, Builder(blueprint))
+    return track(request, Builder(blueprint), tell)
 
 
 def _write(answer: TextIO, document: dict[str, Any]) -> None:

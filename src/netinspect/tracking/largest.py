@@ -1,8 +1,8 @@
-"""The largest batch whose peak is within a limit: told by a line, and proven by tracking."""
+"""The largest batch whose peak is within a limit: told by lines, and proven by tracking."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from netinspect.records.memory import BatchSearch, Probe
 
@@ -11,18 +11,20 @@ MAXIMUM = 1 << 20
 
 
 def find_largest(
-    peak: Callable[[int], int], limit: int, *, start: int, maximum: int = MAXIMUM
+    sums: Callable[[int], Sequence[int]], limit: int, *, start: int, maximum: int = MAXIMUM
 ) -> BatchSearch:
     """Find the largest batch that fits.
 
-    The peak of a run is the largest of many sums, each of which grows by a fixed amount with the batch
-    in nearly all models; so beyond some batch it lies on a line. A line through the last two batches
-    tells where the limit is crossed. That batch and the next are tracked, and unless the one fits and
-    the other does not, the line is drawn anew from them, or, where it leads nowhere, the range between
-    the largest that fits and the smallest that does not is halved.
+    The peak of a run is the largest of the sums of what there is at each of its steps, and each of these
+    grows by a fixed amount with the batch in nearly all models. Which of them is the largest may change
+    with the batch: in training a small one has its peak in the optimizer, where a larger one adds next
+    to nothing. So a line is drawn for every step, through the last two batches, and where the first of
+    them crosses the limit, there it is crossed. That batch and the next are tracked, and unless the one
+    fits and the other does not, the lines are drawn anew from them, or, where they lead nowhere, the
+    range between the largest that fits and the smallest that does not is halved.
 
     Args:
-        peak: Tracks a run at a batch, and returns its peak in bytes.
+        sums: Tracks a run at a batch, and returns how many bytes there were at each step.
         limit: Bytes that there are.
         start: The batch to begin with, at least 1.
         maximum: The largest batch to try, at least 2.
@@ -30,17 +32,17 @@ def find_largest(
     Returns:
         The search; its answer was tracked itself, and so was the next larger batch.
     """
-    probes: dict[int, int] = {}
+    probes: dict[int, Sequence[int]] = {}
 
     def fits(batch: int) -> bool:
         if batch not in probes:
-            probes[batch] = peak(batch)
-        return probes[batch] <= limit
+            probes[batch] = sums(batch)
+        return max(probes[batch]) <= limit
 
     def result(found: int | None, method: str) -> BatchSearch:
         return BatchSearch(
             limit=limit,
-            probes=tuple(Probe(batch=batch, bytes=size) for batch, size in probes.items()),
+            probes=tuple(Probe(batch=batch, bytes=max(each)) for batch, each in probes.items()),
             found=found,
             method="bisection" if method == "bisection" else "line",
         )
@@ -58,7 +60,7 @@ def find_largest(
         if high == low + 1:
             found = None if low == maximum else low
             return result(found, method)
-        guess = _on_the_line(probes, limit, maximum) if number < 6 else None
+        guess = _on_the_lines(probes, limit, maximum) if number < 6 else None
         if guess is None or not low <= guess < high:
             guess, method = (low + high) // 2, "bisection"
             if high > maximum:
@@ -67,13 +69,22 @@ def find_largest(
     raise AssertionError("halving a range ends")
 
 
-def _on_the_line(probes: dict[int, int], limit: int, maximum: int) -> int | None:
-    """Where the line through the two batches nearest to the limit crosses it; None if it does not."""
-    nearest = sorted(probes, key=lambda batch: (abs(probes[batch] - limit), batch))
-    for second in nearest[1:]:
-        first = nearest[0]
-        run, rise = second - first, probes[second] - probes[first]
-        if run * rise > 0:
-            crossing = first + (limit - probes[first]) * run // rise
-            return max(0, min(crossing, maximum))
+def _on_the_lines(probes: Mapping[int, Sequence[int]], limit: int, maximum: int) -> int | None:
+    """The largest batch for which no line is above the limit; None where no line rises.
+
+    They are drawn through the two batches nearest to the limit that ran through as many steps.
+    """
+    peaks = {batch: max(each) for batch, each in probes.items()}
+    first, *others = sorted(peaks, key=lambda batch: (abs(peaks[batch] - limit), batch))
+    for second in others:
+        if len(probes[first]) != len(probes[second]):
+            continue
+        run, sign = abs(second - first), 1 if second > first else -1
+        crossings = [
+            first + (limit - one) * run // (sign * (other - one))
+            for one, other in zip(probes[first], probes[second], strict=True)
+            if sign * (other - one) > 0
+        ]
+        if crossings:
+            return max(0, min(*crossings, maximum))
     return None

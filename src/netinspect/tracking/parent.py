@@ -6,13 +6,16 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Tracking
+from netinspect.tracking.child import PROGRESS
 from netinspect.tracking.request import TrackRequest
 
 _ERRORS: dict[str, type[NetinspectError]] = {
@@ -25,11 +28,17 @@ _START = (
 """With `python -P`, so that no file in the current folder hides a module of Python's."""
 
 
-def track_in_child(request: TrackRequest, *, command: Sequence[str] | None = None) -> Tracking:
+def track_in_child(
+    request: TrackRequest,
+    *,
+    progress: Callable[[str], None] | None = None,
+    command: Sequence[str] | None = None,
+) -> Tracking:
     """Track in a process of its own.
 
     Args:
         request: What to track.
+        progress: Told what was found out, whenever a run has been tracked.
         command: What to start; None for this Python with our own code.
 
     Raises:
@@ -37,21 +46,42 @@ def track_in_child(request: TrackRequest, *, command: Sequence[str] | None = Non
     """
     home = str(Path(__file__).parents[2])
     document = {"request": to_data(request), "path": sys.path, "home": home}
-    with subprocess.Popen(
-        command or [sys.executable, "-P", "-c", _START],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
-        try:
-            out, err = process.communicate(json.dumps(document))
-        finally:
-            # Also where Ctrl-C ends the wait.
-            process.kill()
+    # What it says goes to a file: a pipe that is not read would stop it.
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
+        with subprocess.Popen(
+            command or [sys.executable, "-P", "-c", _START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                with suppress(BrokenPipeError), process.stdin as asked:
+                    json.dump(document, asked)
+                out = _listen(process.stdout, progress)
+                process.wait()
+            finally:
+                # Also where Ctrl-C ends the wait.
+                process.kill()
+        said.seek(0)
+        err = said.read()
     return _read(request, out, err, process.returncode)
+
+
+def _listen(answers: IO[str], progress: Callable[[str], None] | None) -> str:
+    """Read lines up to the end; return the last one, which is the answer."""
+    last = ""
+    for line in answers:
+        if line.startswith(PROGRESS):
+            if progress is not None:
+                progress(line.removeprefix(PROGRESS).rstrip("\n"))
+        else:
+            last = line
+    return last
 
 
 def _read(request: TrackRequest, out: str, err: str, code: int) -> Tracking:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.analyze.footprint import peak_bytes
+from netinspect.analyze.footprint import totals
 from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.request import InputRequest
@@ -24,6 +24,7 @@ from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import MAXIMUM, find_largest
 from netinspect.tracking.request import TrackRequest
 from netinspect.tracking.workload import infer, train
+from netinspect.units import size
 
 _MAXIMUM_LIST = 1024
 """Entries that a list of tensors among the inputs can have; see `InputSpec`."""
@@ -32,12 +33,15 @@ Build = Callable[[Any], nn.Module]
 """Makes the model anew, without data, under the mode that it is given."""
 
 
-def track(request: TrackRequest, build: Build) -> Tracking:
+def track(
+    request: TrackRequest, build: Build, progress: Callable[[str], None] | None = None
+) -> Tracking:
     """Track a run, and look for the largest batch that fits if that was asked for.
 
     Args:
         request: What to run.
         build: Makes the model.
+        progress: Told what was found out, whenever a run has been tracked.
 
     Raises:
         LoadError: The model cannot be built, or is not the one that was looked at.
@@ -48,14 +52,15 @@ def track(request: TrackRequest, build: Build) -> Tracking:
     found = _track(request, build, specs, request.options.batch)
     search = None
     if request.options.limit is not None and found.batch is not None:
-        known = {found.batch: peak_bytes(found, request.options.device)}
 
-        def peak(batch: int) -> int:
-            if batch not in known:
-                known[batch] = peak_bytes(_track(request, build, specs, batch), request.options.device)
-            return known[batch]
+        def sums(batch: int) -> list[int]:
+            run = found if batch == found.batch else _track(request, build, specs, batch)
+            there = totals(run, run.allocations, request.options.device)
+            if progress is not None:
+                progress(f"batch {batch:,}: {size(max(there))}")
+            return there
 
-        search = find_largest(peak, request.options.limit, start=found.batch, maximum=_maximum(specs))
+        search = find_largest(sums, request.options.limit, start=found.batch, maximum=_maximum(specs))
     return Tracking(track=found, search=search)
 
 

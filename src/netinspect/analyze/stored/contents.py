@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from netinspect.analyze.select import SortKeys, refuse_negative, select
 from netinspect.analyze.stored.branches import Branch, grow_branches
-from netinspect.analyze.stored.facts import find_facts, tell_kind
+from netinspect.analyze.stored.facts import find_facts, is_optimizer, tell_kind
 from netinspect.analyze.stored.totals import first_of_each, stored_totals, tied_names
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.contents import Contents, FileShare, Group
@@ -33,7 +33,8 @@ def tell_contents(
 
     Args:
         checkpoint: The checkpoint.
-        depth: Deepest level of names with rows of its own; None for all.
+        depth: Deepest level of names with rows of its own; None for all. The state of an optimizer,
+            which is numbered by parameters, has one row unless all are asked for.
         include: Shell patterns of prefixes to keep.
         exclude: Shell patterns of prefixes to leave out.
         sort: `params`, `bytes`, `tensors` or `name`.
@@ -83,7 +84,6 @@ def tell_contents(
         graph=checkpoint.graph,
         totals=totals,
         ties=tied_names(checkpoint),
-        calls=sum(each.verdict == "other" for each in checkpoint.globals),
     )
 
 
@@ -91,7 +91,7 @@ def _walk(
     run: tuple[Branch, ...], last: tuple[bool, ...], depth: int | None
 ) -> Iterator[tuple[tuple[Branch, ...], tuple[bool, ...]]]:
     yield run, last
-    if depth == 0:
+    if depth == 0 or (depth is not None and is_optimizer(run[0].path)):
         return
     runs = list(run[0].runs())
     for index, each in enumerate(runs):

@@ -91,10 +91,15 @@ def find_facts(checkpoint: Checkpoint) -> tuple[Fact, ...]:
     return (*_stated(checkpoint), *_optimizers(checkpoint), *suggest_architecture(checkpoint))
 
 
+def is_optimizer(path: str) -> bool:
+    """Whether a part of a path is what trainers call the state of an optimizer."""
+    return _OPTIMIZER.search(path) is not None
+
+
 def optimizer_sections(checkpoint: Checkpoint) -> list[str]:
     """Return the sections that hold the states of optimizers."""
     sections = dict.fromkeys(tensor.section for tensor in checkpoint.tensors)
-    return [section for section in sections if _OPTIMIZER.search(section)]
+    return [section for section in sections if is_optimizer(section)]
 
 
 def _with_class(what: str, checkpoint: Checkpoint) -> str:
@@ -109,7 +114,7 @@ def _stated(checkpoint: Checkpoint) -> Iterator[Fact]:
     for entry in checkpoint.metadata:
         *above, last = entry.name.split(".")
         if len(above) <= _NESTED and last in _PROGRESS and _is_number(entry):
-            if any(_OPTIMIZER.search(part) for part in above):
+            if is_optimizer(".".join(above)):
                 continue
             yield Fact(label=_PROGRESS[last], text=entry.text, certain=True)
 
@@ -122,7 +127,7 @@ def _optimizers(checkpoint: Checkpoint) -> Iterator[Fact]:
     sections = optimizer_sections(checkpoint)
     if not sections:
         return
-    inside = [tensor for tensor in checkpoint.tensors if _OPTIMIZER.search(tensor.section)]
+    inside = [tensor for tensor in checkpoint.tensors if is_optimizer(tensor.section)]
     keys = {tensor.key for tensor in inside}
     kept = sum(tensor.bytes for tensor in inside)
     yield Fact(label="optimizer state", text=f"{len(inside):,} tensors, {kept:,} bytes", certain=True)

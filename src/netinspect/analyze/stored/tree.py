@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from netinspect import units
 from netinspect.analyze.select import refuse_negative
 from netinspect.analyze.stored.branches import Branch, grow_branches
+from netinspect.analyze.stored.facts import is_optimizer
 from netinspect.analyze.stored.totals import stored_totals, tied_names
 from netinspect.errors import UsageError, closest
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
@@ -24,7 +26,7 @@ def grow_name_tree(
         checkpoint: The checkpoint.
         path: Where the tree starts.
         depth: Deepest level to show; None for all.
-        full: Give alike siblings a line each.
+        full: Give alike siblings a line each, and tell the inside of an optimizer's state too.
 
     Raises:
         UsageError: No name leads through `path`, or `depth` is negative.
@@ -33,7 +35,7 @@ def grow_name_tree(
     classes = {module.path: module.class_path for module in checkpoint.modules}
     mixed = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
     top = _find(grow_branches(checkpoint), path)
-    root = _Grower(classes, mixed=mixed, full=full).node((top,), depth)
+    root = _Grower(classes, top=path, mixed=mixed, full=full).node((top,), depth)
     return NameTree(
         subject=stored_subject(checkpoint),
         root=root,
@@ -57,14 +59,18 @@ def _find(root: Branch, path: str) -> Branch:
 
 
 class _Grower:
-    def __init__(self, classes: dict[str, str], *, mixed: bool, full: bool) -> None:
+    def __init__(self, classes: dict[str, str], *, top: str, mixed: bool, full: bool) -> None:
         self._classes = classes
+        self._folds_optimizers = not full and not is_optimizer(top)
         self._mixed = mixed
         self._full = full
 
     def node(self, run: tuple[Branch, ...], depth: int | None) -> TreeNode:
         """Make the node of a branch, or of alike neighbours."""
         branch = run[0]
+        if self._folds_optimizers and is_optimizer(branch.path):
+            # It is numbered by parameters: hundreds of lines that nobody asked for.
+            return self._node(run, [units.plural(branch.count, "tensor")], [])
         held = [
             self._spell(key, tensor) for key, tensor in zip(branch.keys, branch.tensors, strict=True)
         ]
@@ -80,6 +86,10 @@ class _Grower:
             children += [self.node(each, deeper) for each in branch.runs(full=self._full)]
         elif len(held) > _IN_LINE:
             held = [*held[:_IN_LINE], f"{len(held) - _IN_LINE:,} more"]
+        return self._node(run, held, children)
+
+    def _node(self, run: tuple[Branch, ...], held: list[str], children: list[TreeNode]) -> TreeNode:
+        branch = run[0]
         class_path = self._classes.get(branch.path, "")
         return TreeNode(
             path=branch.path,

@@ -125,12 +125,14 @@ def encoded(value: Called, source: Source | None = None, most: int = 0) -> bytes
         source: Where a text that is opaque can be read; only its first bytes are.
         most: How many of them.
     """
+    if value.path == "builtins.bytes" and not value.arguments:
+        return b""
     if value.path != "_codecs.encode" or len(value.arguments) != 2:
         return None
     text, encoding = value.arguments
     if isinstance(text, Opaque) and source is not None:
         raw = source.read(text.position, min(text.size, most))
-        text = raw.decode("utf-8", "ignore")
+        text = raw.decode("raw-unicode-escape" if text.escaped else "utf-8", "ignore")
     if type(text) is not str or encoding != "latin1":
         return None
     try:

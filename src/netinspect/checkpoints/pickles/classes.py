@@ -8,7 +8,7 @@ from typing import Any
 from netinspect.checkpoints.pickles.objects import Called, Members, Named, Persistent, as_key
 from netinspect.checkpoints.pickles.spell import spell_key
 
-_RECONSTRUCTORS = ("copyreg._reconstructor", "copy_reg._reconstructor", "copyreg.__newobj__")
+_RECONSTRUCTORS = ("copyreg._reconstructor", "copyreg.__newobj__")
 _DICTS = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter")
 _GRAPH_MODULES = (
     "torch.fx.graph_module.reduce_graph_module",

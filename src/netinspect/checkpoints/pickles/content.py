@@ -128,7 +128,7 @@ def globals_of(names: Names, member: str = "") -> list[Global]:
             position=named.position,
             arguments="" if names.is_needed(named) else named.arguments,
         )
-        for named in names.known.values()
+        for named in names.all()
     ]
 
 

@@ -21,6 +21,9 @@ MOST_MEMORY = 160 << 20
 NESTED = "torch.storage._load_from_bytes"
 """What a storage becomes where a tensor is pickled without `torch.save`."""
 
+_PLAIN_NAMES = 3
+"""The first protocol that has the names as they are."""
+
 # The opcodes that `Machine.run` does not look up.
 _BINPUT, _LONG_BINPUT, _BINGET, _BININT1 = 0x71, 0x72, 0x68, 0x4B
 _MARK, _TUPLE, _STOP = 0x28, 0x74, 0x2E
@@ -31,6 +34,9 @@ class Names:
 
     def __init__(self, *, scripted: bool = False) -> None:
         self.scripted = scripted
+        self.outside: list[Persistent] = []
+        """All that the pickles refer to outside themselves, whether or not their objects hold it."""
+
         self.nested: list[Called] = []
         """Calls that would load a storage from a file of its own in bytes."""
 
@@ -39,12 +45,18 @@ class Names:
 
         self.known: dict[tuple[str, str], Named] = {}
 
-    def named(self, module: str, name: str, position: int) -> Named:
+    def named(self, module: str, name: str, position: int, protocol: int) -> Named:
         """Return the object for a name."""
         found = self.known.get((module, name))
         if found is None:
-            found = self.known[module, name] = Named(module, name, position)
+            told = _of_today(module, name) if protocol < _PLAIN_NAMES else (module, name)
+            found = self.known.get(told) or Named(*told, position)
+            self.known[module, name] = self.known[told] = found
         return found
+
+    def all(self) -> list[Named]:
+        """Return the names in the order in which they stand first."""
+        return list(dict.fromkeys(self.known.values()))
 
     def is_needed(self, named: Named) -> bool:
         """Whether tensors cannot be told without it."""
@@ -58,10 +70,13 @@ class Names:
         """
         if type(arguments) is not tuple:
             raise PickleError(f"it calls something with a {type(arguments).__name__} for arguments")
-        if type(callee) is Named:
-            callee.uses += 1
-            if callee.uses == 1 and not self.is_needed(callee):
-                callee.arguments = spell_arguments(arguments, keywords)
+        named = callee
+        if type(callee) is Persistent and type(callee.key) is tuple and len(callee.key) > 1:
+            named = callee.key[1]  # torch's legacy format: ("module", class, file, source)
+        if type(named) is Named:
+            named.uses += 1
+            if named.uses == 1 and not self.is_needed(named):
+                named.arguments = spell_arguments(arguments, keywords)
         elif type(callee) is Called:
             self._call_outcome(callee, arguments, keywords)
         elif type(callee) is not Persistent:
@@ -82,6 +97,15 @@ class Names:
             root.arguments += f"; then called with {spell_arguments(arguments, keywords)}"
 
 
+def _of_today(module: str, name: str) -> tuple[str, str]:
+    """The names of Python 2, which older protocols have, as Python's own unpickler understands them."""
+    from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name
+
+
 class Machine:
     """One run over one or more pickles that stand behind each other."""
 
@@ -98,6 +122,9 @@ class Machine:
 
         self.sparse: dict[int, Any] = {}
         """What is remembered under other numbers."""
+
+        self.protocol = 0
+        """As the pickle tells it."""
 
         self.left = MOST_MEMORY
         self._at = 0
@@ -135,6 +162,7 @@ class Machine:
         from netinspect.checkpoints.pickles.opcodes import COSTS, HANDLERS
 
         self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
+        self.protocol = 0
         stream, stack, marks = self.stream, self.stack, self.marks
         data, base, last = stream.data, stream.base, stream.last
         at = start = self._at

@@ -74,9 +74,11 @@ _PLAIN = {
     "collections.defaultdict",
     "_codecs.encode",
     *(
-        f"{module}.{each}"
-        for module in ("builtins", "__builtin__")
-        for each in ("set", "frozenset", "complex", "bytearray", "slice", "list", "dict", "tuple", "int")
+        f"builtins.{each}"
+        for each in (
+            *("set", "frozenset", "complex", "bytes", "bytearray", "slice", "list", "dict", "tuple"),
+            *("int", "float", "str", "bool"),
+        )
     ),
 }
 _DTYPES = {f"torch.{each}" for each in BITS} | {"torch.quint4x2", "torch.quint2x4", "torch.chalf"}

@@ -83,10 +83,20 @@ class Placed(bytes):
 class Opaque:
     """Bytes, a text or a number too long to be kept."""
 
-    __slots__ = ("kind", "position", "size")
+    __slots__ = ("escaped", "kind", "position", "size")
 
-    def __init__(self, kind: Literal["bytes", "bytearray", "str", "int"], position: int, size: int):
+    def __init__(
+        self,
+        kind: Literal["bytes", "bytearray", "str", "int"],
+        position: int,
+        size: int,
+        *,
+        escaped: bool = False,
+    ) -> None:
         self.kind = kind
+        self.escaped = escaped
+        """Whether it is text with escapes, not UTF-8."""
+
         self.position = position
         """Byte of the pickle at which it begins."""
 

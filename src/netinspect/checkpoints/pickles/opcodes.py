@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from netinspect.checkpoints.pickles import containers, literals
 from netinspect.checkpoints.pickles.literals import Handler, decimal, text_or_bytes
@@ -80,14 +80,15 @@ def _named(machine: Machine, module: bytes | Opaque, name: bytes | Opaque, posit
     if isinstance(module, Opaque) or isinstance(name, Opaque):
         refuse("a name has no end")
     machine.left -= len(module) + len(name)
-    return machine.names.named(module.decode("utf-8"), name.decode("utf-8"), position)
+    return machine.names.named(module.decode("utf-8"), name.decode("utf-8"), position, machine.protocol)
 
 
 def _stack_global(machine: Machine, at: int) -> int:
     name, module = machine.stack.pop(), machine.stack.pop()
     if type(name) is not str or type(module) is not str:
         refuse("a name is no text")
-    machine.stack.append(machine.names.named(module, name, machine.stream.base + at - 1))
+    position = machine.stream.base + at - 1
+    machine.stack.append(machine.names.named(module, name, position, machine.protocol))
     return at
 
 
@@ -134,13 +135,20 @@ def _build(machine: Machine, at: int) -> int:
 
 def _persid(machine: Machine, at: int) -> int:
     key, at = machine.stream.line(at)
-    machine.stack.append(Persistent(key if isinstance(key, Opaque) else text_or_bytes(key)))
+    machine.stack.append(None)
+    _outside(machine, key if isinstance(key, Opaque) else text_or_bytes(key))
     return at
 
 
 def _binpersid(machine: Machine, at: int) -> int:
-    machine.stack[-1] = Persistent(machine.stack[-1])
+    _outside(machine, machine.stack[-1])
     return at
+
+
+def _outside(machine: Machine, key: Any) -> None:
+    made = Persistent(key)
+    machine.stack[-1] = made
+    machine.names.outside.append(made)
 
 
 # --- the frame around it -------------------------------------------------------------------------
@@ -150,6 +158,7 @@ def _proto(machine: Machine, at: int) -> int:
     protocol = machine.stream.data[at]
     if protocol > HIGHEST_PROTOCOL:
         refuse(f"it is of protocol {protocol}, and {HIGHEST_PROTOCOL} is the highest that is known")
+    machine.protocol = protocol
     return at + 1
 
 

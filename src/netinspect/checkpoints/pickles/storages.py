@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from netinspect.checkpoints.dtypes import BITS
@@ -95,6 +95,15 @@ class Storages:
         elif (found.dtype, found.bytes) != (dtype, size):
             raise PickleError(f"the storage {spell(key)} has two types or sizes")
         return found
+
+    def register(self, outside: Iterable[Persistent]) -> None:
+        """Note all storages of a pickle, those too that no tensor lies in.
+
+        Raises:
+            PickleError: One is not as torch tells it.
+        """
+        for each in outside:
+            self._persistent(each.key)
 
     def part(self, value: Any) -> Part | None:
         """Return what a value of the pickle stands for, where that is a storage."""

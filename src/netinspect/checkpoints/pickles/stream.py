@@ -105,7 +105,10 @@ class Stream:
         while end < 0:
             self.fill(self.length)
             end = self.data.find(b"\n")
-        return Opaque("str", start, self.base + end - start), end + 1
+        length = self.base + end - start
+        if length <= LARGEST_KEPT:
+            return self._source.read(start, length), end + 1
+        return Opaque("str", start, length, escaped=True), end + 1
 
 
 def broken(source: Source, cause: str) -> CheckpointError:

@@ -163,10 +163,11 @@ def _quantized(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Ten
 
 
 def _parameter(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
-    data, flag, *_ = arguments
+    data, flag, _, *state = arguments
     made = tensors.inner(data, layers).copy()
     made.kind = "parameter"
     made.trainable = flag if type(flag) is bool else None
+    made.state = state[0] if state else None
     return made
 
 

@@ -84,5 +84,3 @@ class Contents:
     graph: Graph | None
     totals: StoredTotals
     ties: int
-    calls: int
-    """Things other than tensors that loading its pickle would import."""

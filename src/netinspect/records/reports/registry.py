@@ -6,6 +6,7 @@ from netinspect.records.reports.cache import Cache
 from netinspect.records.reports.contents import Contents
 from netinspect.records.reports.cost import CostReport
 from netinspect.records.reports.diff import Diff
+from netinspect.records.reports.globals import Globals
 from netinspect.records.reports.internals import Internals
 from netinspect.records.reports.memory import Memory
 from netinspect.records.reports.names import NameTree
@@ -32,6 +33,7 @@ Report = (
     | StoredTensors
     | Contents
     | NameTree
+    | Globals
 )
 
 REPORTS: tuple[type[Report], ...] = (
@@ -49,4 +51,5 @@ REPORTS: tuple[type[Report], ...] = (
     StoredTensors,
     Contents,
     NameTree,
+    Globals,
 )

@@ -64,7 +64,7 @@ _OPERATORS = (
     Column(key="operator", title="operator", least=20),
     Column(key="uses", title="uses", align="right"),
 )
-_FEW = 24
+_FEW = 16
 """Rows of what is only looked at in passing; json has all of it."""
 
 
@@ -75,9 +75,11 @@ def view(report: Contents) -> Document:
         columns=_groups(report),
         rows=tuple(Row(cells=_group(group, report)) for group in report.groups),
     )
+    # One dtype is told with the totals.
+    dtypes = report.totals.dtypes if len(report.totals.dtypes) > 1 else ()
     tables = [
         groups,
-        Table(name="dtypes", columns=_DTYPES, rows=_rows(report.totals.dtypes, _dtype)),
+        Table(name="dtypes", columns=_DTYPES, rows=_rows(dtypes, _dtype)),
         Table(name="files", columns=_FILES, rows=_rows(report.files, _file)),
     ]
     notes = list(_facts(report))
@@ -97,15 +99,13 @@ def view(report: Contents) -> Document:
             )
         )
         notes += _left_out("graph input or output", rows) + _left_out("operator", uses)
-    tables.append(Table(name="metadata", columns=_METADATA, rows=_rows(report.metadata[:_FEW], _entry)))
+    # What tells of the whole stands nearer to the top than what tells of a part.
+    entries = sorted(report.metadata, key=lambda entry: entry.name.count("."))
+    tables.append(Table(name="metadata", columns=_METADATA, rows=_rows(entries[:_FEW], _entry)))
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
     notes += stored.total_notes(report.totals, report.ties)
     if report.hidden:
         notes.append(line(f"{units.plural(report.hidden, 'row')} not shown"))
-    if report.calls:
-        calls = units.plural(report.calls, "thing")
-        text = f"loading its pickle would import {calls} that no tensor needs"
-        notes.append(line((f"{text}: netinspect globals {report.subject.target}", "yellow")))
     return Document(
         title=stored.title(report.subject),
         blocks=tuple(table for table in tables if table.rows or table is groups),

@@ -1,0 +1,40 @@
+"""`netinspect globals`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netinspect.cli.common import show
+from netinspect.cli.options import ColumnsOption, OutputOptions
+from netinspect.exits import ExitCode
+from netinspect.stored import pickle_globals
+
+EXAMPLES = (
+    ("netinspect globals model.pt", "what torch.load would import and call"),
+    ("netinspect globals downloads/model", "all files of a folder"),
+    ("netinspect globals model.pt --exit-code", "exit with 1 if tensors do not need all of it"),
+)
+
+
+def command(
+    output: OutputOptions,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A file with pickles: torch's own, TorchScript, NumPy's, a plain one; or a folder.",
+            show_default=False,
+        ),
+    ],
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if there are any that tensors do not need.")
+    ] = False,
+    columns: ColumnsOption = None,
+) -> None:
+    """List what loading a pickle would import and call."""
+    view = pickle_globals(file)
+    show(view, output, columns)
+    if exit_code and view.record.others:
+        raise typer.Exit(ExitCode.FINDINGS)

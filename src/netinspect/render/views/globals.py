@@ -1,0 +1,61 @@
+"""The view of `globals`."""
+
+from __future__ import annotations
+
+from netinspect import units
+from netinspect.records.reports.globals import GlobalRow, Globals
+from netinspect.render.document import Column, Document, Line, Row, Table, cell, line
+
+_MARKED = "yellow"
+
+
+def view(report: Globals) -> Document:
+    """List the names, those that tensors do not need marked."""
+    subject = report.subject
+    several = len({row.file for row in report.rows}) > 1
+    archived = any(row.member for row in report.rows)
+    columns = (
+        Column(key="name", title="loading would import", least=30, elide="middle"),
+        Column(key="verdict", title="for tensors"),
+        Column(key="uses", title="calls", align="right"),
+        Column(key="arguments", title="first call with", least=20, drop=1),
+        Column(key="file", title="file", least=16, elide="middle", drop=2, shown=several),
+        Column(key="member", title="in", least=16, elide="middle", drop=3, shown=archived),
+        Column(key="position", title="at byte", align="right", drop=4),
+    )
+    size = units.size(sum(file.bytes for file in subject.files))
+    return Document(
+        title=line((subject.target, "bold"), (f"  {subject.format}, {size}", "dim")),
+        blocks=(Table(name="globals", columns=columns, rows=tuple(map(_row, report.rows))),),
+        notes=tuple(_notes(report)),
+    )
+
+
+def _row(row: GlobalRow) -> Row:
+    is_other = row.verdict == "other"
+    style = _MARKED if is_other else ""
+    return Row(
+        cells=(
+            cell(row.name, style=f"bold {style}".strip()),
+            cell(row.verdict, "NOT NEEDED" if is_other else "needed", style=style),
+            cell(row.uses, units.count(row.uses)),
+            cell(row.arguments, row.arguments or "-"),
+            cell(row.file),
+            cell(row.member, row.member or "-"),
+            cell(row.position, units.count(row.position)),
+        )
+    )
+
+
+def _notes(report: Globals) -> list[Line]:
+    if not report.pickles:
+        notes = [line(("there is no pickle in it: reading it imports and calls nothing", "bold"))]
+    else:
+        count = units.plural(len(report.rows), "name")
+        pickles = units.plural(report.pickles, "pickle")
+        needed = f"{units.count(report.others)} of them not needed for tensors"
+        notes = [line((f"{count} in {pickles}, {needed}", "bold"))]
+        notes.append(line("nothing was executed; what these names would do was not looked into"))
+    notes += [line((f"PROBLEM: {text}", "bold red")) for text in report.subject.problems]
+    notes += [line((f"note: {text}", "yellow")) for text in report.subject.warnings]
+    return notes

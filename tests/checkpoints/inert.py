@@ -1,0 +1,74 @@
+"""Inert objects to the Python objects that they stand for, where their names are known."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from netinspect.checkpoints.pickles.machine import Machine, Names
+from netinspect.checkpoints.pickles.objects import Called, Key, Members, Named, Placed
+from netinspect.checkpoints.source import Source
+from netinspect.checkpoints.window import Loose
+
+
+class Bytes:
+    """Bytes as a source."""
+
+    name = path = "made"
+    remote = False
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.size = len(data)
+
+    def read(self, position: int, length: int) -> bytes:
+        assert 0 <= position <= position + length <= self.size
+        return self.data[position : position + length]
+
+    def stored_file(self) -> Any:
+        raise NotImplementedError
+
+
+def source(data: bytes) -> Source:
+    return Loose(Bytes(data), data)
+
+
+def run(data: bytes, names: Names | None = None) -> Any:
+    """What the machine makes of a pickle."""
+    return Machine(source(data), names or Names()).run()
+
+
+def revive(value: Any) -> Any:
+    """The Python object that an inert one stands for; whole numbers and texts must not be huge."""
+    if isinstance(value, Placed):
+        return bytearray(value) if value.mutable else bytes(value)
+    if type(value) in (tuple, list):
+        return type(value)(map(revive, value))
+    if isinstance(value, dict):
+        return {_key(key): revive(each) for key, each in value.items()}
+    if isinstance(value, Members):
+        return {"set": set, "frozenset": frozenset}[value.kind](map(revive, value.values))
+    if isinstance(value, Called):
+        return _call(value)
+    return value
+
+
+def _key(key: Any) -> Any:
+    return revive(key.value if isinstance(key, Key) else key)
+
+
+def _call(value: Called) -> Any:
+    assert isinstance(value.callee, Named)
+    arguments = [revive(each) for each in value.arguments]
+    path = value.callee.path
+    if path == "collections.OrderedDict":
+        return OrderedDict((_key(key), revive(each)) for key, each in (value.entries or {}).items())
+    if path == "_codecs.encode":
+        return arguments[0].encode(arguments[1])
+    return {
+        "builtins.set": set,
+        "builtins.frozenset": frozenset,
+        "builtins.bytearray": bytearray,
+        "builtins.bytes": bytes,
+        "builtins.complex": complex,
+    }[path](*arguments)
