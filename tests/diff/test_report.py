@@ -150,6 +150,30 @@ def test_transformers_for_images_of_two_libraries() -> None:
     assert found["heads.head.weight"] == "head.weight"
 
 
+@pytest.mark.parametrize(
+    ("torchvision_name", "timm_name", "fewest"),
+    [
+        ("mobilenet_v2", "mobilenetv2_100", 314),
+        ("convnext_tiny", "convnext_tiny", 164),
+        ("efficientnet_b0", "efficientnet_b0", 360),
+        ("mobilenet_v3_large", "mobilenetv3_large_100", 310),
+        ("mnasnet1_0", "mnasnet_100", 144),
+        ("vgg16_bn", "vgg16_bn", 93),
+    ],
+)
+def test_no_false_pair_is_claimed(torchvision_name: str, timm_name: str, fewest: int) -> None:
+    """These have all their tensors in the same order in both libraries, under quite other names.
+
+    The order is not what the pairs were found by, so that it can tell whether they are true.
+    """
+    one, other = resnet(torchvision_name), of_timm(timm_name)
+    truth = dict(zip(one.state_dict(), other.state_dict(), strict=True))
+    found = pairs(netinspect.diff(one, other).record)
+    found |= {name: name for name in truth if name == truth[name]}
+    assert {old: new for old, new in found.items() if truth[old] != new} == {}
+    assert len(found) >= fewest
+
+
 def test_a_language_model_and_our_own_of_the_same_sizes() -> None:
     found = pairs(diff("gpt2", "tiny_gpt"))
     for layer in range(3):

@@ -14,9 +14,9 @@ from netinspect.errors import UsageError
 from netinspect.exits import ExitCode
 
 EXAMPLES = (
-    ("netinspect diff resnet18 weights.pt", "would it load, and with which names"),
-    ("netinspect diff before.pt after.pt --stat", "how much has changed, and where"),
-    ("netinspect diff net.py:Old net.py:New --exit-code", "exit with 1 if anything differs"),
+    ("netinspect diff resnet18 weights.pt", "would it load"),
+    ("netinspect diff before.pt after.pt --stat", "what changed, and where"),
+    ("netinspect diff net.py:A net.py:B --exit-code", "1 if anything differs"),
 )
 
 _HELP = "A model, a saved trace or a checkpoint; see the other commands."

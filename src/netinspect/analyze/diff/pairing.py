@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import starmap
 from typing import NamedTuple
 
-from netinspect.analyze.diff.patterns import pattern_of
+from netinspect.analyze.diff.renames import Evidence, renames_of_pairs, renames_of_rules
 from netinspect.analyze.diff.rules import Rule, Rules, find_rules
 from netinspect.analyze.diff.side import Member
 from netinspect.analyze.diff.structure import Key, Match, match_structure
@@ -25,19 +24,7 @@ Alike = Callable[[Sequence[Member], Sequence[Member]], Sequence[tuple[str, str]]
 """Given the tensors without a partner on both sides, it returns pairs of names with the same bytes,
 each the only such on both sides."""
 
-_WRITERS = {
-    "module": "DataParallel or DistributedDataParallel",
-    "_orig_mod": "torch.compile",
-    "_fsdp_wrapped_module": "FullyShardedDataParallel",
-    "_checkpoint_wrapped_module": "activation checkpointing",
-    "_forward_module": "Lightning Fabric",
-    "base_model.model": "PEFT",
-    "base_layer": "PEFT",
-}
-"""Components that a wrapper is known to put into names."""
-
-_KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "float": "float", "bfloat": "float"}
-_OTHER = {"+": "-", "-": "+"}
+_KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "complex": "complex"}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -62,8 +49,10 @@ class Pairing:
     removed: tuple[str, ...]
     added: tuple[str, ...]
     perhaps: Mapping[str, str]
-    """For names without a partner: one that only its place in the order speaks for. Names of `a` and
-    of `b` are kept apart by a mark in front, `-` and `+`."""
+    """For some of what was removed: what was added in its place, at a guess."""
+
+    guesses: tuple[Rename, ...]
+    """The same as patterns."""
 
     open_choices: tuple[tuple[Rule, Rule, int], ...]
 
@@ -112,7 +101,8 @@ def _mirrored(pairing: Pairing, b: Members) -> Pairing:
         rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
         removed=pairing.added,
         added=pairing.removed,
-        perhaps={_OTHER[key[0]] + key[1:]: name for key, name in pairing.perhaps.items()},
+        perhaps={name: each for each, name in pairing.perhaps.items()},
+        guesses=tuple(replace(each, old=each.new, new=each.old) for each in pairing.guesses),
         open_choices=tuple(
             (one.inverse, other.inverse, names) for one, other, names in pairing.open_choices
         ),
@@ -123,20 +113,28 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
     rules, equal = _by_names(a, b)
     pairs = [Pair(each.old, each.new, each.rules) for each in rules.pairs]
     pairs += [Pair(name, name, ()) for name in equal]
-    renames = _renames_of(rules)
+    renames = renames_of_rules(rules)
+
+    def claim(found: Sequence[tuple[str, str]], evidence: Evidence) -> None:
+        made, numbers = renames_of_pairs(found, evidence)
+        pairs.extend(
+            Pair(old, new, (len(renames) + number,))
+            for (old, new), number in zip(found, numbers, strict=True)
+        )
+        renames.extend(made)
+
     if alike is not None:
         left_a, left_b = _left(a, b, pairs)
         told = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
-        _add(pairs, renames, _surely_alike(told, left_a), "values")
+        claim(_surely_alike(told, left_a), "values")
     left_a, left_b = _left(a, b, pairs)
     claimed, guessed = _by_structure(left_a, left_b)
     place = {name: number for number, name in enumerate(a)}
     claimed.sort(key=lambda each: place[each.old])
-    _add(pairs, renames, [each[:2] for each in claimed if not each.alone], "structure")
-    _add(pairs, renames, [each[:2] for each in claimed if each.alone], "shape")
+    claim([each[:2] for each in claimed if not each.alone], "structure")
+    claim([each[:2] for each in claimed if each.alone], "shape")
     left_a, left_b = _left(a, b, pairs)
-    perhaps = {f"-{each.old}": each.new for each in guessed if each.old in left_a}
-    perhaps |= {f"+{each.new}": each.old for each in guessed if each.new in left_b}
+    guessed = [each for each in guessed if each.old in left_a and each.new in left_b]
     order = {name: number for number, name in enumerate(b)}
     return Pairing(
         pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
@@ -144,7 +142,8 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
         rules=rules.rules,
         removed=tuple(left_a),
         added=tuple(left_b),
-        perhaps=perhaps,
+        perhaps={each.old: each.new for each in guessed},
+        guesses=tuple(renames_of_pairs([each[:2] for each in guessed], "guess")[0]),
         open_choices=rules.open_choices,
     )
 
@@ -177,36 +176,6 @@ def _left(a: Members, b: Members, pairs: Sequence[Pair]) -> tuple[dict[str, Memb
         {name: member for name, member in a.items() if name not in old},
         {name: member for name, member in b.items() if name not in new},
     )
-
-
-def _renames_of(rules: Rules) -> list[Rename]:
-    uses = [0] * len(rules.rules)
-    for pair in rules.pairs:
-        for number in pair.rules:
-            uses[number] += 1
-    return list(starmap(_rename_of, zip(rules.rules, uses, strict=True)))
-
-
-def _rename_of(rule: Rule, names: int) -> Rename:
-    one_sided = not rule.old or not rule.new
-    written_by = _writer(rule.old or rule.new) if one_sided else ""
-    kind = ("prefix" if one_sided else "path") if rule.front else "component"
-    return Rename(
-        kind=kind,  # type: ignore[arg-type]
-        old=f"{rule.old}." if rule.old else "",
-        new=f"{rule.new}." if rule.new else "",
-        names=names,
-        evidence="names",
-        written_by=written_by,
-    )
-
-
-def _writer(components: str) -> str:
-    """Who is known to put such components into names; each must be known."""
-    if components in _WRITERS:
-        return _WRITERS[components]
-    known = [_WRITERS.get(each, "") for each in components.split(".")]
-    return ", ".join(known) if all(known) else ""
 
 
 def _by_structure(a: Members, b: Members) -> tuple[list[Match], list[Match]]:
@@ -279,7 +248,8 @@ def _turned(a: Members, b: Members) -> bool:
 
 
 def _kind(dtype: str) -> str:
-    return _KINDS.get(_DIGITS.split(dtype)[0], dtype)
+    # What has another name is a quantized number, or one of few bits.
+    return _KINDS.get(_DIGITS.split(dtype)[0], "float")
 
 
 def _too_common(member: Member, match: Match) -> bool:
@@ -289,25 +259,3 @@ def _too_common(member: Member, match: Match) -> bool:
 
 def _last(name: str) -> str:
     return name.rpartition(".")[2]
-
-
-def _add(
-    pairs: list[Pair], renames: list[Rename], found: Sequence[tuple[str, str]], evidence: str
-) -> None:
-    """Add pairs, those of one pattern as one rename."""
-    numbers: dict[tuple[str, str], int] = {}
-    for old, new in found:
-        pattern = pattern_of(old, new)
-        if pattern not in numbers:
-            numbers[pattern] = len(renames)
-            renames.append(
-                Rename(kind="name", old=old, new=new, names=0, evidence=evidence, written_by="")  # type: ignore[arg-type]
-            )
-        number = numbers[pattern]
-        uses = renames[number].names + 1
-        if uses == 1:
-            renames[number] = replace(renames[number], names=1)
-        else:
-            told, became = pattern
-            renames[number] = replace(renames[number], kind="pattern", old=told, new=became, names=uses)
-        pairs.append(Pair(old, new, (number,)))

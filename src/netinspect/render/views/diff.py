@@ -1,6 +1,7 @@
 """The view of `diff`: what changed, what was renamed, what loading would say; both sides last.
 
-`+` stands for added, `-` for removed, `~` for changed, `>` for renamed, as colours do besides.
+`+` stands for added, `-` for removed, `~` for changed, `>` for renamed, `?` for a guess at that, as
+colours do besides.
 """
 
 from __future__ import annotations
@@ -26,26 +27,35 @@ from netinspect.render.views.diff_folded import Fold, fold, spell_shape
 from netinspect.render.views.diff_notes import notes
 from netinspect.render.views.diff_stat import stat
 
-MARKS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "tied": "~", "untied": "~"}
+MARKS = {
+    "added": "+",
+    "removed": "-",
+    "changed": "~",
+    "renamed": ">",
+    "perhaps": "?",
+    "tied": "~",
+    "untied": "~",
+}
 STYLES = {
     "added": "green",
     "removed": "red",
     "changed": "yellow",
     "renamed": "cyan",
+    "perhaps": "dim",
     "tied": "yellow",
     "untied": "yellow",
 }
 
 _TENSORS = (
     Column(key="change", title=""),
-    Column(key="name", title="tensor", least=24, elide="middle"),
+    Column(key="name", title="tensor", least=32, elide="middle"),
     Column(key="old_name", title="before", shown=False),
     Column(key="old_shape", title="shape in a", least=14),
     Column(key="new_shape", title="shape in b", least=14),
     Column(key="old_dtype", title="dtype in a", shown=False),
     Column(key="new_dtype", title="dtype in b", shown=False),
     Column(key="size", title="size", align="right", drop=5),
-    Column(key="differs", title="what differs", drop=1, least=16, elide="middle"),
+    Column(key="differs", title="what differs", drop=1, least=16),
     Column(key="perhaps", title="perhaps", shown=False),
 )
 _VALUES = (
@@ -92,6 +102,7 @@ _EVIDENCE = {
     "structure": "modules of equal sizes",
     "shape": "the only one of its size and last name",
     "values": "the very same values",
+    "guess": "a guess: words in common, or the order",
 }
 
 
@@ -121,7 +132,7 @@ def _tensors(report: Diff) -> Table:
     columns: tuple[Column, ...] = (
         _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
     )
-    if not any((row.differs and row.differs != ("name",)) or row.perhaps for row in report.rows):
+    if not any((row.differs and row.differs != ("name",)) for row in report.rows):
         columns = tuple(
             replace(each, shown=False) if each.key == "differs" else each for each in columns
         )
@@ -142,8 +153,6 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
     told: list[str] = [each for each in row.differs if each != "name"]
     if either.tied_to and (row.old is None or row.new is None):
         told.append(f"tied to {either.tied_to[0]}")
-    if row.perhaps:
-        told.append(f"perhaps {row.perhaps}")
     one_name = [each for each in row.renames if report.renames[each].names == 1]
     if one_name and row.old is not None:
         name = f"{row.old.name} > {name}"
@@ -205,22 +214,23 @@ def _renames(report: Diff) -> Table:
     folded: list[Row] | None = None
     if not report.full:
         # A single name stands among the tensors.
-        shown = [each for each in report.renames if each.names > 1]
+        shown = [each for each in report.renames if each.names > 1] + [*report.guesses]
         folded = [_rename(each) for each in shown[:_MOST_RENAMES]]
         if len(shown) > _MOST_RENAMES:
             rest = shown[_MOST_RENAMES:]
             more = f"{units.count(len(rest))} more (--full)"
             texts = ("", more, "", units.count(sum(each.names for each in rest)), "")
             folded.append(Row(cells=tuple(cell(None, text) for text in texts), style="dim"))
-    rows = tuple(map(_rename, report.renames))
+    rows = tuple(map(_rename, (*report.renames, *report.guesses)))
     return Table(name="names", columns=_RENAMES, rows=rows, folded=folded)
 
 
 def _rename(each: Rename) -> Row:
-    style = STYLES["renamed"]
+    change = "perhaps" if each.evidence == "guess" else "renamed"
+    style = STYLES[change]
     return Row(
         cells=(
-            cell("renamed", MARKS["renamed"], style=style),
+            cell(change, MARKS[change], style=style),
             cell(each.old, each.old or "(nothing)", style=style),
             cell(each.new, each.new or "(nothing)", style=style),
             cell(each.names, units.count(each.names)),

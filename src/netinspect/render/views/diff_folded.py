@@ -182,8 +182,6 @@ def _folded(run: Sequence[_Unit]) -> Fold:
     if len(run) > 1:
         name += f"  x{len(run)}"
     told = ", ".join(each for each in row.differs if each != "name")
-    if all(each.perhaps for each in rows):
-        told = f"perhaps {_without_end(row, run[0].name)}{' and so on' if len(run) > 1 else ''}"
     return Fold(
         change=row.change,
         name=name,
@@ -192,13 +190,6 @@ def _folded(run: Sequence[_Unit]) -> Fold:
         elements=sum(either.elements for each in rows if (either := each.new or each.old) is not None),
         told=told or "-",
     )
-
-
-def _without_end(row: DiffRow, start: str) -> str:
-    """The guess for a whole module, from that for one of its tensors."""
-    either = row.new or row.old
-    assert either is not None
-    return row.perhaps.removesuffix(either.name[len(start) :])
 
 
 def _spell_run(names: Sequence[str]) -> str:

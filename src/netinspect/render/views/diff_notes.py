@@ -21,8 +21,6 @@ def notes(report: Diff) -> Iterator[Line]:
         other = f"{each.other_old or '(nothing)'} > {each.other_new or '(nothing)'}"
         names = units.plural(each.names, "name")
         yield line(f"not claimed: {one} would explain {names}, and so would {other}")
-    if any(row.perhaps for row in report.rows):
-        yield line(("perhaps: a guess, for which only the order of the names speaks", "dim"))
     yield line((_counts(report), "bold"))
     if report.values is not None:
         yield line((_values(report), "bold"))
@@ -72,7 +70,7 @@ def _values(report: Diff) -> str:
     if found.reshaped:
         told.append(f"{units.count(found.reshaped)} of other shapes")
     if found.unknown:
-        told.append(f"{units.count(found.unknown)} that could not be read")
+        told.append(f"{units.count(found.unknown)} not compared ({found.why_unknown})")
     text = f"values of pairs: {', '.join(told)}"
     if found.largest:
         row = next(row for row in report.rows if row.new is not None and row.new.name == found.largest)
