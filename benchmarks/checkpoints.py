@@ -169,18 +169,20 @@ def rows(folder: Path) -> Iterator[Row]:
     meta = ("-c", TORCH_META, file("float32.pt"))
     for command in ("params", "summary"):
         for suffix in ("pt", "safetensors"):
-            ours = ("-m", "netinspect", command, file(f"float32.{suffix}"))
-            yield Row(f"{command} .{suffix}", ours, "torch.load, meta", meta, 0.15, 60, whole=True)
+            words = ("-m", "netinspect", command, file(f"float32.{suffix}"))
+            yield Row(f"{command} .{suffix}", words, "torch.load, meta", meta, 0.15, 60, whole=True)
     many = file("many.safetensors")
     yield Row("list many tensors", ("-c", LIST_MANY, many), "json.loads", ("-c", JSON_HEADER, many), 3.0)
     for dtype, speed in (("float32", 0.45), ("bfloat16", 0.25), ("float16", 0.25)):
         path, tuned = file(f"{dtype}.safetensors"), file(f"{dtype}-tuned.safetensors")
-        for name, ours, floor_name, floor, goal in (
-            ("statistics", (STATS, path), "readinto", (READ, path), 1 / speed),
+        read, both, twice = ((READ, *paths) for paths in ((path,), (path, tuned), (path, path)))
+        cells: list[tuple[str, tuple[str, ...], str, tuple[str, ...], float]] = [
+            ("statistics", (STATS, path), "readinto", read, 1 / speed),
             ("statistics", (STATS, path), "torch, per tensor", (TORCH_STATS, path), 0.2),
-            ("compare", (COMPARE, path, tuned), "readinto, both", (READ, path, tuned), 1 / 0.35),
-            ("compare itself", (COMPARE, path, path), "readinto, twice", (READ, path, path), 2.0),
-        ):
+            ("compare", (COMPARE, path, tuned), "readinto, both", both, 1 / 0.35),
+            ("compare itself", (COMPARE, path, path), "readinto, twice", twice, 2.0),
+        ]
+        for name, ours, floor_name, floor, goal in cells:
             yield Row(f"{name} {dtype}", ("-c", *ours), floor_name, ("-c", *floor), goal, 100)
 
 
