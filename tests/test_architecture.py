@@ -72,7 +72,7 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", "differences", "estimates", "stored", "view", *BASE},
+    "__init__": {"api", "differences", "estimates", "loading", "stored", "view", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 
@@ -87,6 +87,7 @@ THIRD_PARTIES = {
         "api",
         "estimates",
         "differences",
+        "loading",
     },
     "numpy": {"observe", "inputs", "checkpoints"},
     "huggingface_hub": {"checkpoints"},
