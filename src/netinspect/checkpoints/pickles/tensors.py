@@ -8,6 +8,7 @@ from typing import Any
 
 from netinspect.checkpoints.dtypes import BITS
 from netinspect.checkpoints.pickles.arrays import array_of
+from netinspect.checkpoints.pickles.classes import state_entries
 from netinspect.checkpoints.pickles.facts import Tensor, check_fit, is_contiguous
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell
@@ -15,6 +16,7 @@ from netinspect.checkpoints.pickles.storages import LARGEST, Part, Storages, dty
 from netinspect.checkpoints.pickles.stream import PickleError
 
 _UTILS = "torch._utils._rebuild_"
+_BUFFER = ("_is_buffer", "persistent")
 _MOST_LAYERS = 8
 """How many functions may be wrapped around one tensor; honest files have two."""
 
@@ -180,10 +182,16 @@ def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tenso
     if kind.path == "torch.nn.parameter.Parameter":
         made.kind = "parameter"
     elif kind.path not in ("torch.Tensor", "torch._tensor.Tensor"):
-        made.notes.append(("class", kind.path))
-    if type(state) is dict and state.get("_is_buffer") is True:
-        made.kind = "buffer"  # an `nn.Buffer` is a tensor with two attributes
-        state = {key: each for key, each in state.items() if key not in ("_is_buffer", "persistent")}
+        note = ("class", kind.path)
+        made.notes += [note] if note not in made.notes else []
+    attributes = dict(state_entries(state))
+    # An `nn.Buffer`, and a parameter of a class of its own, are told by an attribute.
+    if attributes.get("_is_buffer") is True:
+        made.kind = "buffer"
+        state = {key: each for key, each in attributes.items() if key not in _BUFFER}
+    elif attributes.get("_is_param") is True:
+        made.kind = "parameter"
+        state = {key: each for key, each in attributes.items() if key != "_is_param"}
     made.state = state
     return made
 

@@ -296,11 +296,16 @@ class Walk:
         if self._layers >= _MOST_LAYERS:
             raise PickleError("tensors are made of tensors too often")
         inner = Walk(self._tensors, layers=self._layers + 1)
-        inner.go(tensor.state)
+        inner.go(dict(state_entries(tensor.state)))
+        # What stands deeper belongs to what describes it, such as the mesh of a DTensor.
+        held = [each for each in inner.found if not each.section]
         made = tensor.copy()
-        made.bytes = sum(each.tensor.bytes for each in inner.found)
-        made.stored = any(each.tensor.stored for each in inner.found)
-        for each in inner.found[:_MOST_LAYERS]:
+        made.bytes = sum(each.tensor.bytes for each in held)
+        made.stored = any(each.tensor.stored for each in held)
+        if len(held) == 1 and (held[0].tensor.shape, held[0].tensor.dtype) == (made.shape, made.dtype):
+            whole = held[0].tensor
+            made.storage, made.shift, made.stride = whole.storage, whole.shift, whole.stride
+        for each in held[:_MOST_LAYERS]:
             sizes = spell(each.tensor.shape, 60)
             made.notes.append(("made of", f"{each.name} {each.tensor.dtype} {sizes}"))
         return made
