@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from netinspect.api import load
+from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.stored import names_checkpoint, read_checkpoint
 from netinspect.view import View
@@ -13,8 +15,13 @@ from netinspect.view import View
 if TYPE_CHECKING:
     from torch import nn
 
+    from netinspect.analyze.diff.pairing import Pairing
+    from netinspect.analyze.diff.side import Member, Side
+    from netinspect.records.comparison import Comparison
     from netinspect.records.reports.diff import Diff
     from netinspect.records.trace import Trace
+
+Progress = Callable[[int, int], None]
 
 
 def diff(
@@ -22,8 +29,11 @@ def diff(
     b: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
     section: str | None = None,
+    values: bool = False,
+    sort: str | None = None,
     stat: bool = False,
     full: bool = False,
+    progress: Progress | None = None,
 ) -> View[Diff]:
     """Show what is different in two models or checkpoints: names, shapes, dtypes, ties, classes.
 
@@ -32,19 +42,26 @@ def diff(
         b: What to compare it with, as it is.
         section: Keys that lead to the part of a checkpoint to compare, such as `state_dict`; None for
             the part that fits the other side best.
+        values: Compare the values of two checkpoints too, and tell renamed tensors by them.
+        sort: `change` for the largest change of values first; None for the order of names.
         stat: Show only counts, by module of the top level.
         full: Show each tensor by itself, and nothing folded.
+        progress: Told how many bytes were read, of how many, where values are compared.
 
     Raises:
-        UsageError: There is no such section.
+        UsageError: There is no such section, or no values to compare or to sort by.
         LoadError: One of them could not be loaded.
     """
     from netinspect.analyze.diff.pairing import pair_up
-    from netinspect.analyze.diff.report import report, take_sides
+    from netinspect.analyze.diff.report import check_sort, report, take_sides
 
+    check_sort(sort, values=values)
     sides = take_sides(_subject(a), _subject(b), section)
-    pairing = pair_up(sides[0].members, sides[1].members)
     shows: Literal["changes", "stat"] = "stat" if stat else "changes"
+    if values:
+        pairing, found = _compare(*sides, progress)
+        return View(report(*sides, pairing, values=found, shows=shows, full=full, sort=sort))
+    pairing = pair_up(sides[0].members, sides[1].members)
     return View(report(*sides, pairing, shows=shows, full=full))
 
 
@@ -54,3 +71,44 @@ def _subject(
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         return read_checkpoint(subject)
     return load(subject, run=False)
+
+
+def _compare(a: Side, b: Side, progress: Progress | None) -> tuple[Pairing, Mapping[str, Comparison]]:
+    """Pair two checkpoints with the help of their values, and compare these; keys are names in `b`."""
+    for side in (a, b):
+        if side.checkpoint is None:
+            target = side.trace.target if side.trace is not None else ""
+            raise UsageError(
+                f"the values of {target} cannot be compared: it is a model, and no checkpoint",
+                hint="save its weights with torch.save(model.state_dict(), FILE), and compare FILE",
+            )
+    assert a.checkpoint is not None
+    assert b.checkpoint is not None
+    one, other = a.checkpoint, b.checkpoint
+    from netinspect.analyze.diff.pairing import pair_up
+    from netinspect.checkpoints.compare import compare_pairs
+    from netinspect.checkpoints.data import CheckpointData
+    from netinspect.checkpoints.fingerprints import same_content
+
+    with CheckpointData(one) as left, CheckpointData(other) as right:
+
+        def alike(ones: Sequence[Member], others: Sequence[Member]) -> list[tuple[str, str]]:
+            places = [(left, one.tensors[each.number]) for each in ones]
+            places += [(right, other.tensors[each.number]) for each in others]
+            groups = same_content(places, progress)
+            # Of several alike it cannot be told which is which.
+            pairs = [group for group in groups if len(group) == 2 and group[0] < len(ones) <= group[1]]
+            return [(ones[x].name, others[y - len(ones)].name) for x, y in pairs]
+
+        pairing = pair_up(a.members, b.members, alike)
+        pairs = [
+            (
+                pair.new,
+                one.tensors[a.members[pair.old].number],
+                other.tensors[b.members[pair.new].number],
+            )
+            for pair in pairing.pairs
+            if a.members[pair.old].shape == b.members[pair.new].shape
+        ]
+        found = compare_pairs(left, right, [(x, y) for _, x, y in pairs], progress)
+    return pairing, {name: each for (name, _, _), each in zip(pairs, found, strict=True)}

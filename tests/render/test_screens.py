@@ -45,6 +45,7 @@ SCREENS = [
 ]
 COMMANDS = [
     "", "summary", "params", "trace", "cost", "tree", "source", "internals", "memory", "models", "cache",
+    "diff",
 ]  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def read_plain_pickle(source: Source) -> Checkpoint:
         tensors=tuple(content.tensors),
         metadata=tuple(content.metadata),
         modules=tuple(content.modules),
+        versions=tuple(content.versions),
         globals=tuple(content.globals),
         warnings=tuple(content.warnings),
     )

@@ -109,6 +109,7 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
         tensors=tuple(tensors),
         metadata=tuple(dict.fromkeys(entry for part in parts for entry in part.metadata)),
         globals=tuple(globals_),
+        versions=tuple(each for part in parts for each in part.versions),
         problems=tuple(text for part in parts for text in part.problems),
         warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
     )

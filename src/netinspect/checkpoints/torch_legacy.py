@@ -47,6 +47,7 @@ def read_torch_legacy(source: Source) -> Checkpoint:
         tensors=tuple(content.tensors),
         metadata=tuple(content.metadata),
         modules=tuple(content.modules),
+        versions=tuple(content.versions),
         globals=tuple(content.globals),
         warnings=tuple(content.warnings),
     )

@@ -114,6 +114,7 @@ def finish(archive: Archive, content: Content, kind: str) -> Checkpoint:
         tensors=tuple(content.tensors),
         metadata=tuple(content.metadata),
         modules=tuple(content.modules),
+        versions=tuple(content.versions),
         globals=tuple(content.globals),
         warnings=(*content.warnings, *archive.warnings),
     )

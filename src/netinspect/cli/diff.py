@@ -14,9 +14,9 @@ from netinspect.errors import UsageError
 from netinspect.exits import ExitCode
 
 EXAMPLES = (
-    ("netinspect diff resnet18 weights.pt", "would it load, and with which names"),
-    ("netinspect diff before.pt after.pt --stat", "how much has changed, and where"),
-    ("netinspect diff net.py:Old net.py:New --exit-code", "exit with 1 if anything differs"),
+    ("netinspect diff resnet18 weights.pt", "would it load"),
+    ("netinspect diff before.pt after.pt --stat", "what changed, and where"),
+    ("netinspect diff net.py:A net.py:B --exit-code", "1 if anything differs"),
 )
 
 _HELP = "A model, a saved trace or a checkpoint; see the other commands."
@@ -45,6 +45,13 @@ def command(
             help="Part of a checkpoint to compare, such as state_dict. Default: what fits best.",
         ),
     ] = None,
+    values: Annotated[
+        bool, typer.Option("--values", help="Compare the values of two checkpoints too.")
+    ] = False,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="change: the largest change of values first."),
+    ] = None,
     stat: Annotated[
         bool, typer.Option("--stat", help="Only counts, by module of the top level.")
     ] = False,
@@ -55,7 +62,7 @@ def command(
         bool,
         typer.Option(
             "--exit-code",
-            help="Exit with 1 if a name, shape, dtype, tie, class or what is trained differs.",
+            help="Exit with 1 if anything that is shown differs; with --values, values too.",
         ),
     ] = False,
     columns: ColumnsOption = None,
@@ -69,7 +76,7 @@ def command(
     one, other = (
         look_or_read(each, model, output, run=False, beside_model=not all(stored)) for each in (a, b)
     )
-    view = differences.diff(one, other, section=section, stat=stat, full=full)
+    view = differences.diff(one, other, section=section, values=values, sort=sort, stat=stat, full=full)
     show(view, output, columns)
     if view.record.a.problems or view.record.b.problems or (exit_code and view.record.differs):
         raise typer.Exit(ExitCode.FINDINGS)

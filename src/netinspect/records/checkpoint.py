@@ -129,6 +129,19 @@ class StoredModule:
 
 
 @record
+class ModuleVersion:
+    """The version of one module's names, as `state_dict` keeps it beside its tensors."""
+
+    section: str
+    """The keys that lead to the state dict."""
+
+    path: str
+    """Dotted path of the module in it."""
+
+    version: int
+
+
+@record
 class Global:
     """One name that loading a pickle would import, and what it would do with it."""
 
@@ -204,6 +217,9 @@ class Checkpoint:
     """The tree of a pickled or scripted model, root first, where the file holds one."""
 
     globals: tuple[Global, ...] = ()
+    versions: tuple[ModuleVersion, ...] = ()
+    """Of modules that have had others than the first; what has none here was saved without any."""
+
     graph: Graph | None = None
     problems: tuple[str, ...] = ()
     """What is missing or wrong in it, although the rest could be read."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal as OneOf
+from typing import overload
 
 from netinspect.records.base import record
 
@@ -58,6 +60,31 @@ class Row:
     style: str = ""
 
 
+class LaterRows(Sequence[Row]):
+    """Rows that are made when they are first looked at: people may be shown few of very many."""
+
+    def __init__(self, make: Callable[[], Iterable[Row]]) -> None:
+        self._make = make
+        self._made: tuple[Row, ...] | None = None
+
+    def _rows(self) -> tuple[Row, ...]:
+        if self._made is None:
+            self._made = tuple(self._make())
+        return self._made
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
+        return self._rows()[index]
+
+    def __len__(self) -> int:
+        return len(self._rows())
+
+
 @record
 class Table:
     """A table; in machine formats, one record a row."""
@@ -66,15 +93,15 @@ class Table:
     """Heading, where a document has several tables."""
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     footer: tuple[Row, ...] = ()
     """Totals; they are for people, and not part of machine formats."""
 
-    folded: tuple[Row, ...] | None = None
+    folded: Sequence[Row] | None = None
     """What people are shown instead of the rows, where several rows say one thing."""
 
     @property
-    def shown_rows(self) -> tuple[Row, ...]:
+    def shown_rows(self) -> Sequence[Row]:
         """The rows as people are shown them."""
         return self.rows if self.folded is None else self.folded
 

@@ -17,12 +17,13 @@ from netinspect.analyze.diff.side import Member, Side
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.diff import Loading, Mismatch
 from netinspect.records.reports.diff import Mapping as NewNames
+from netinspect.records.trace import Trace
 
 Verdict = Literal["loads", "loads with strict=False", "does not load"]
 
 _COUNTER = "num_batches_tracked"
-_NO_VERSIONS = ("safetensors", "GGUF", "ONNX", "npy", "npz")
-"""Formats that keep no versions of modules, as `state_dict._metadata` does."""
+_COUNTS = 2
+"""The version of BatchNorm from which on it has that counter."""
 
 _NAMED = 3
 
@@ -36,7 +37,7 @@ def tell_loading(a: Side, b: Side, pairing: Pairing) -> Loading | None:
     assert checkpoint is not None
     assert file.choice is not None
     names = {name: name for name in file.members}
-    filled = _filled(model, file, names)
+    filled = _filled(model, file, names, renamed=False)
     missing, unexpected, mismatched = _held(model, file, names, filled)
     pairs = [(old, new) if file is a else (new, old) for old, new, _ in pairing.pairs]
     rules = pairing.rules if file is a else [rule.inverse for rule in reversed(pairing.rules)]
@@ -55,7 +56,8 @@ def tell_loading(a: Side, b: Side, pairing: Pairing) -> Loading | None:
     renames = [old for old, new in pairs if old != new]
     if snippet is None or not (renames or section or parts):
         return loading
-    told = _held(model, file, snippet.names, _filled(model, file, snippet.names))
+    filled = _filled(model, file, snippet.names, renamed=bool(snippet.lines))
+    told = _held(model, file, snippet.names, filled)
     verdict = _verdict(*told)
     lines = [*load_lines(checkpoint, section, parts), *snippet.lines]
     if verdict != "does not load":
@@ -99,23 +101,53 @@ def _verdict(missing: list[str], unexpected: list[str], mismatched: list[Mismatc
     return "loads with strict=False" if missing or unexpected else "loads"
 
 
-def _filled(model: Side, file: Side, names: Mapping[str, str]) -> list[str]:
-    """The counters that BatchNorm fills in for files that keep no versions."""
+def _filled(model: Side, file: Side, names: Mapping[str, str], *, renamed: bool) -> list[str]:
+    """The counters that BatchNorm fills in where the versions say that the state dict has none.
+
+    Args:
+        model: The model.
+        file: The checkpoint.
+        names: Its names, and what became of them.
+        renamed: Whether the state dict was made anew, which loses its versions.
+    """
     assert model.trace is not None
     assert file.checkpoint is not None
-    if file.checkpoint.format not in _NO_VERSIONS:
-        return []
-    given = set(names.values())
-    norms = {
-        module.path
-        for module in model.trace.modules
-        if "_NormBase" in module.bases or any(name.startswith("BatchNorm") for name in module.bases)
+    assert file.choice is not None
+    section = file.choice.section
+    # Pickled modules are asked for their state dict, which then is of today's version.
+    counted = {module.path for module in file.checkpoint.modules}
+    counted |= {
+        each.path
+        for each in file.checkpoint.versions
+        if each.section == section and each.version >= _COUNTS
     }
+    if renamed:
+        counted = set()
+    given = set(names.values())
+    norms = _norms(model.trace)
     return [
         name
         for name in model.members
-        if name not in given and name.rpartition(".")[2] == _COUNTER and name.rpartition(".")[0] in norms
+        if name not in given
+        and name.rpartition(".")[2] == _COUNTER
+        and name.rpartition(".")[0] in norms
+        and name.rpartition(".")[0] not in counted
     ]
+
+
+def _norms(trace: Trace) -> set[str]:
+    """Paths of all BatchNorm layers, also where a module that was met before is registered again."""
+    norms = {module.path for module in trace.modules if "_NormBase" in module.bases}
+    for module in trace.modules:
+        if module.alias_of is not None:
+            start = f"{module.alias_of}."
+            inside = {
+                module.path + path[len(module.alias_of) :]
+                for path in norms
+                if path == module.alias_of or path.startswith(start)
+            }
+            norms |= inside
+    return norms
 
 
 def _notes(
@@ -129,7 +161,7 @@ def _notes(
             yield f"{name} is tied to {there}, which is in the file: strict=False loses nothing"
     if filled:
         more = f" and {len(filled) - 1:,} more" if len(filled) > 1 else ""
-        yield f"{filled[0]}{more}: not in the file; BatchNorm fills such in where no version is kept"
+        yield f"{filled[0]}{more}: not in the file, and filled in by BatchNorm, as for an old version"
 
 
 def _parts(checkpoint: Checkpoint, file: Side) -> list[str]:

@@ -58,7 +58,14 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str]) -> li
     files = [each.path for each in checkpoint.files]
     if checkpoint.format in _TORCH and len(files) == 1:
         keys = "".join(f"[{key!r}]" for key in section.split(".") if section)
-        lines = [f'state_dict = torch.load({checkpoint.target!r}, map_location="cpu"){keys}']
+        if checkpoint.modules:
+            lines = [
+                "# a whole module was pickled: to load it is to run what the file says",
+                f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu', "
+                f"weights_only=False){keys}.state_dict()",
+            ]
+        else:
+            lines = [f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu'){keys}"]
     elif checkpoint.format == "safetensors" and len(files) == 1:
         lines = [f"state_dict = safetensors.torch.load_file({files[0]!r})"]
     else:
@@ -93,6 +100,7 @@ def _ways(
     chain = [_expression(rule) for rule in rules]
     if chain and None not in chain:
         found = [each for each in chain if each is not None]
+        found += _rest(found, wanted)
         yield _chain_lines(found), lambda name: _apply_all(found, name)
     patterns = dict.fromkeys(pattern_of(old, new) for old, new in wanted.items() if old != new)
     spelled = [as_expression(*each) for each in patterns] if len(patterns) <= _MOST_LINES else [None]
@@ -114,6 +122,16 @@ def _expression(rule: Rule) -> tuple[str, str] | None:
         return None
     old, new = (f"{each}." if each else "" for each in (rule.old, rule.new))
     return ("^" if rule.front else r"(?<![^.])") + re.escape(old), new
+
+
+def _rest(expressions: Sequence[tuple[str, str]], wanted: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Single names that rules do not lead to where they shall go, as expressions that follow them."""
+    rest: list[tuple[str, str]] = []
+    for name, became in wanted.items():
+        made = _apply_all(expressions, name)
+        if made != became and "\\" not in became and len(rest) <= _MOST_LINES:
+            rest.append((f"^{re.escape(made)}$", became))
+    return rest
 
 
 def _chain_lines(expressions: Iterable[tuple[str, str]]) -> list[str]:

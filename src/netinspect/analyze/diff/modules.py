@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from netinspect.analyze.diff.pairing import Pairing
@@ -22,7 +23,7 @@ def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChan
     filled, filled_other = _above_tensors(a), _above_tensors(b)
     for path, module in ones.items():
         other = others.get(partner[path]) if path in partner else None
-        if not path:
+        if not path or partner.get(path) == "":
             continue
         if other is None:
             if path not in filled and _parent(path) in partner:
@@ -37,28 +38,60 @@ def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChan
 def _partners(
     ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
 ) -> dict[str, str]:
-    """Map paths of `a` to those of `b`: by the tensors in them, else as their parents."""
-    told: dict[str, str] = {}
-    for old, new, _ in pairing.pairs:
-        path, partner = _parent(old), _parent(new)
-        while path not in told and path in ones and partner in others:
-            told[path] = partner
-            if path.rpartition(".")[2] != partner.rpartition(".")[2] or not path or not partner:
-                break
-            path, partner = _parent(path), _parent(partner)
+    """Map paths of `a` to those of `b`: by the tensors below them, else as their parents."""
+    told = _by_tensors(ones, others, pairing)
     if ones and others:
         told.setdefault("", "")
     taken = set(told.values())
     for path in ones:
-        if path in told:
-            continue
         above = told.get(_parent(path))
-        if above is not None:
-            guess = f"{above}.{path.rpartition('.')[2]}".removeprefix(".")
-            if guess in others and guess not in taken:
-                told[path] = guess
-                taken.add(guess)
+        if path not in told and above is not None:
+            same = f"{above}.{path.rpartition('.')[2]}".removeprefix(".")
+            if same in others and same not in taken:
+                told[path] = same
+                taken.add(same)
     return told
+
+
+def _by_tensors(
+    ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
+) -> dict[str, str]:
+    """Pair modules, from the innermost outwards, whose contents are paired with each other's most."""
+    told: dict[str, str] = {}
+    taken: set[str] = set()
+    level = Counter(
+        (_parent(old), _parent(new))
+        for old, new, _ in pairing.pairs
+        if old.rpartition(".")[2] == new.rpartition(".")[2]
+    )
+    while level:
+        of_ones, of_others = _most(level, 0), _most(level, 1)
+        mutual = [
+            (path, partner)
+            for path, partner in level
+            if of_ones.get(path) == partner and of_others.get(partner) == path
+        ]
+        for path, partner in mutual:
+            if path in ones and partner in others and path not in told and partner not in taken:
+                told[path] = partner
+                taken.add(partner)
+        level = Counter(
+            (_parent(path), _parent(partner)) for path, partner in mutual if path and partner
+        )
+    return told
+
+
+def _most(level: Mapping[tuple[str, str], int], side: int) -> dict[str, str]:
+    """Map each path of a side to what most of its contents are paired with; not where two tie."""
+    best: dict[str, tuple[int, str | None]] = {}
+    for pair, count in level.items():
+        path, partner = pair[side], pair[1 - side]
+        most = best.get(path, (0, None))
+        if count > most[0]:
+            best[path] = (count, partner)
+        elif count == most[0]:
+            best[path] = (count, None)
+    return {path: partner for path, (_, partner) in best.items() if partner is not None}
 
 
 def _parent(path: str) -> str:

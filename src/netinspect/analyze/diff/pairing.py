@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import starmap
 from typing import NamedTuple
 
-from netinspect.analyze.diff.patterns import pattern_of
+from netinspect.analyze.diff.renames import Evidence, renames_of_pairs, renames_of_rules
 from netinspect.analyze.diff.rules import Rule, Rules, find_rules
 from netinspect.analyze.diff.side import Member
 from netinspect.analyze.diff.structure import Key, Match, match_structure
@@ -25,18 +24,7 @@ Alike = Callable[[Sequence[Member], Sequence[Member]], Sequence[tuple[str, str]]
 """Given the tensors without a partner on both sides, it returns pairs of names with the same bytes,
 each the only such on both sides."""
 
-_WRITERS = {
-    "module": "DataParallel or DistributedDataParallel",
-    "_orig_mod": "torch.compile",
-    "_fsdp_wrapped_module": "FullyShardedDataParallel",
-    "_checkpoint_wrapped_module": "activation checkpointing",
-    "_forward_module": "Lightning Fabric",
-    "base_model.model": "PEFT",
-    "base_layer": "PEFT",
-}
-"""Components that a wrapper is known to put into names."""
-
-_KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "float": "float", "bfloat": "float"}
+_KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "complex": "complex"}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -61,8 +49,10 @@ class Pairing:
     removed: tuple[str, ...]
     added: tuple[str, ...]
     perhaps: Mapping[str, str]
-    """For names without a partner: one that only its place in the order speaks for. Names of `a` and
-    of `b` are kept apart by a mark in front, `-` and `+`."""
+    """For some of what was removed: what was added in its place, at a guess."""
+
+    guesses: tuple[Rename, ...]
+    """The same as patterns."""
 
     open_choices: tuple[tuple[Rule, Rule, int], ...]
 
@@ -105,17 +95,14 @@ def _mirrored(pairing: Pairing, b: Members) -> Pairing:
     return Pairing(
         pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
         renames=tuple(
-            replace(
-                pairing.renames[number], old=pairing.renames[number].new, new=pairing.renames[number].old
-            )
-            for number in place
+            replace(each, old=each.new, new=each.old)
+            for each in (pairing.renames[number] for number in place)
         ),
         rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
         removed=pairing.added,
         added=pairing.removed,
-        perhaps={
-            ("+" if key[0] == "-" else "-") + key[1:]: name for key, name in pairing.perhaps.items()
-        },
+        perhaps={name: each for each, name in pairing.perhaps.items()},
+        guesses=tuple(replace(each, old=each.new, new=each.old) for each in pairing.guesses),
         open_choices=tuple(
             (one.inverse, other.inverse, names) for one, other, names in pairing.open_choices
         ),
@@ -126,18 +113,28 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
     rules, equal = _by_names(a, b)
     pairs = [Pair(each.old, each.new, each.rules) for each in rules.pairs]
     pairs += [Pair(name, name, ()) for name in equal]
-    renames = _renames_of(rules)
+    renames = renames_of_rules(rules)
+
+    def claim(found: Sequence[tuple[str, str]], evidence: Evidence) -> None:
+        made, numbers = renames_of_pairs(found, evidence)
+        pairs.extend(
+            Pair(old, new, (len(renames) + number,))
+            for (old, new), number in zip(found, numbers, strict=True)
+        )
+        renames.extend(made)
+
     if alike is not None:
         left_a, left_b = _left(a, b, pairs)
         told = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
-        _add(pairs, renames, told, "values")
+        claim(_surely_alike(told, left_a), "values")
     left_a, left_b = _left(a, b, pairs)
     claimed, guessed = _by_structure(left_a, left_b)
-    _add(pairs, renames, [each[:2] for each in claimed if not each.alone], "structure")
-    _add(pairs, renames, [each[:2] for each in claimed if each.alone], "shape")
+    place = {name: number for number, name in enumerate(a)}
+    claimed.sort(key=lambda each: place[each.old])
+    claim([each[:2] for each in claimed if not each.alone], "structure")
+    claim([each[:2] for each in claimed if each.alone], "shape")
     left_a, left_b = _left(a, b, pairs)
-    perhaps = {f"-{each.old}": each.new for each in guessed if each.old in left_a}
-    perhaps |= {f"+{each.new}": each.old for each in guessed if each.new in left_b}
+    guessed = [each for each in guessed if each.old in left_a and each.new in left_b]
     order = {name: number for number, name in enumerate(b)}
     return Pairing(
         pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
@@ -145,7 +142,8 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
         rules=rules.rules,
         removed=tuple(left_a),
         added=tuple(left_b),
-        perhaps=perhaps,
+        perhaps={each.old: each.new for each in guessed},
+        guesses=tuple(renames_of_pairs([each[:2] for each in guessed], "guess")[0]),
         open_choices=rules.open_choices,
     )
 
@@ -180,36 +178,6 @@ def _left(a: Members, b: Members, pairs: Sequence[Pair]) -> tuple[dict[str, Memb
     )
 
 
-def _renames_of(rules: Rules) -> list[Rename]:
-    uses = [0] * len(rules.rules)
-    for pair in rules.pairs:
-        for number in pair.rules:
-            uses[number] += 1
-    return list(starmap(_rename_of, zip(rules.rules, uses, strict=True)))
-
-
-def _rename_of(rule: Rule, names: int) -> Rename:
-    one_sided = not rule.old or not rule.new
-    written_by = _writer(rule.old or rule.new) if one_sided else ""
-    kind = ("prefix" if one_sided else "path") if rule.front else "component"
-    return Rename(
-        kind=kind,  # type: ignore[arg-type]
-        old=f"{rule.old}." if rule.old else "",
-        new=f"{rule.new}." if rule.new else "",
-        names=names,
-        evidence="names",
-        written_by=written_by,
-    )
-
-
-def _writer(components: str) -> str:
-    """Who is known to put such components into names; each must be known."""
-    if components in _WRITERS:
-        return _WRITERS[components]
-    known = [_WRITERS.get(each, "") for each in components.split(".")]
-    return ", ".join(known) if all(known) else ""
-
-
 def _by_structure(a: Members, b: Members) -> tuple[list[Match], list[Match]]:
     """Pair what is left by sizes; then by sizes in any order: a weight may be transposed."""
     claimed: list[Match] = []
@@ -226,13 +194,42 @@ def _by_structure(a: Members, b: Members) -> tuple[list[Match], list[Match]]:
             {name: each for name, each in keys_a.items() if each in both},
             {name: each for name, each in keys_b.items() if each in both},
         )
+        torn = _torn(found)
         for each in found:
+            if each.old in torn:
+                continue
             if each.claimed and not (each.alone and _too_common(a[each.old], each)):
                 claimed.append(each)
                 del left_a[each.old], left_b[each.new]
             elif key is _size and _last(each.old) == _last(each.new):
                 guessed.append(each)
     return claimed, guessed
+
+
+def _torn(found: Sequence[Match]) -> set[str]:
+    """Names of `a` whose modules would be torn on both sides: parts of one with parts of another."""
+    forward: dict[str, set[str]] = {}
+    back: dict[str, set[str]] = {}
+    for each in found:
+        forward.setdefault(_path(each.old), set()).add(_path(each.new))
+        back.setdefault(_path(each.new), set()).add(_path(each.old))
+    return {
+        each.old
+        for each in found
+        if len(forward[_path(each.old)]) > 1 and len(back[_path(each.new)]) > 1
+    }
+
+
+def _surely_alike(told: Sequence[tuple[str, str]], a: Members) -> list[tuple[str, str]]:
+    """Leave out vectors, which may be all zeros or ones, unless something larger goes with them."""
+    modules = {(_path(old), _path(new)) for old, new in told if len(a[old].shape) > 1}
+    return [
+        (old, new) for old, new in told if len(a[old].shape) > 1 or (_path(old), _path(new)) in modules
+    ]
+
+
+def _path(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def _size(member: Member) -> Key:
@@ -251,7 +248,8 @@ def _turned(a: Members, b: Members) -> bool:
 
 
 def _kind(dtype: str) -> str:
-    return _KINDS.get(_DIGITS.split(dtype)[0], dtype)
+    # What has another name is a quantized number, or one of few bits.
+    return _KINDS.get(_DIGITS.split(dtype)[0], "float")
 
 
 def _too_common(member: Member, match: Match) -> bool:
@@ -261,25 +259,3 @@ def _too_common(member: Member, match: Match) -> bool:
 
 def _last(name: str) -> str:
     return name.rpartition(".")[2]
-
-
-def _add(
-    pairs: list[Pair], renames: list[Rename], found: Sequence[tuple[str, str]], evidence: str
-) -> None:
-    """Add pairs, those of one pattern as one rename."""
-    numbers: dict[tuple[str, str], int] = {}
-    for old, new in found:
-        pattern = pattern_of(old, new)
-        if pattern not in numbers:
-            numbers[pattern] = len(renames)
-            renames.append(
-                Rename(kind="name", old=old, new=new, names=0, evidence=evidence, written_by="")  # type: ignore[arg-type]
-            )
-        number = numbers[pattern]
-        uses = renames[number].names + 1
-        if uses == 1:
-            renames[number] = replace(renames[number], names=1)
-        else:
-            told, became = pattern
-            renames[number] = replace(renames[number], kind="pattern", old=told, new=became, names=uses)
-        pairs.append(Pair(old, new, (number,)))

@@ -94,9 +94,6 @@ def report(
         shows: What the view shows.
         full: Whether the view shows each name by itself.
         sort: `change` for the largest change of values first; None for the order of the names.
-
-    Raises:
-        UsageError: `sort` is no such word, or there are no values to sort by.
     """
     rows = list(_rows(a, b, pairing, values))
     ties = tuple(_tie_changes(a, b, pairing))
@@ -113,8 +110,9 @@ def report(
         removed=counts["removed"],
         changed=counts["changed"],
         renamed=counts["renamed"],
-        rows=tuple(_sorted(rows, sort, values)),
+        rows=tuple(sorted(rows, key=_largest_first) if sort == "change" else rows),
         renames=pairing.renames,
+        guesses=pairing.guesses,
         open_choices=tuple(
             OpenChoice(old=one.old, new=one.new, other_old=other.old, other_new=other.new, names=names)
             for one, other, names in pairing.open_choices
@@ -123,7 +121,7 @@ def report(
         modules=modules,
         loading=tell_loading(a, b, pairing),
         groups=group(a, b, pairing, rows),
-        values=None if values is None else _summary(values, pairing),
+        values=None if values is None else _summary(values, pairing, a, b),
         shows=shows,
         full=full,
     )
@@ -144,6 +142,7 @@ def _rows(
             removed.setdefault(at, []).append(name)
     paired = {pair.new: pair for pair in pairing.pairs}
     gone, come = _branches(partner, pairing.removed), _branches(paired, pairing.added)
+    came_from = {new: old for old, new in pairing.perhaps.items()}
     yield from (_removed(a, name, pairing, gone[name]) for name in removed.get(-1, ()))
     for number, name in enumerate(b.members):
         pair = paired.get(name)
@@ -154,7 +153,7 @@ def _rows(
                 new=b.described(name),
                 differs=(),
                 renames=(),
-                perhaps=pairing.perhaps.get(f"+{name}", ""),
+                perhaps=came_from.get(name, ""),
                 branch=come[name],
             )
         else:
@@ -189,7 +188,7 @@ def _removed(a: Side, name: str, pairing: Pairing, branch: str) -> DiffRow:
         new=None,
         differs=(),
         renames=(),
-        perhaps=pairing.perhaps.get(f"-{name}", ""),
+        perhaps=pairing.perhaps.get(name, ""),
         branch=branch,
     )
 
@@ -221,20 +220,22 @@ def _differences(one: Member, other: Member, value: Comparison | None) -> Iterat
         yield "trainable"
     if "tensor" not in (one.kind, other.kind) and one.kind != other.kind:
         yield "kind"
-    if value is not None and _is_changed(value):
+    if value is not None and _is_changed(value, same_type=one.dtype == other.dtype):
         yield "values"
 
 
-def _sorted(
-    rows: list[DiffRow], sort: str | None, values: Mapping[str, Comparison] | None
-) -> Iterable[DiffRow]:
+def check_sort(sort: str | None, *, values: bool) -> None:
+    """Check what rows shall be sorted by, before values are read.
+
+    Raises:
+        UsageError: It is no such word, or there are no values to sort by.
+    """
     if sort is None:
-        return rows
+        return
     if sort != "change":
         raise UsageError(f"cannot sort by {sort!r}", hint="--sort change: the largest change first")
-    if values is None:
+    if not values:
         raise UsageError("--sort change needs the values", hint="add --values")
-    return sorted(rows, key=_largest_first)
 
 
 def _largest_first(row: DiffRow) -> tuple[int, float]:
@@ -261,19 +262,31 @@ def _tie_changes(a: Side, b: Side, pairing: Pairing) -> Iterator[TieChange]:
             yield TieChange(change="tied", old=tuple(old), new=tuple(new))
 
 
-def _is_changed(value: Comparison) -> bool:
-    """Whether values differ; of what cannot be read as numbers, the bytes tell."""
-    return value.identical is False if value.equal is None else not value.equal
+def _is_changed(value: Comparison, *, same_type: bool) -> bool:
+    """Whether values differ; where they cannot be read, and the type is the same, the bytes tell."""
+    if value.equal is None:
+        return same_type and value.identical is False
+    return not value.equal
 
 
-def _summary(values: Mapping[str, Comparison], pairing: Pairing) -> ValueSummary:
-    changed = {name: each for name, each in values.items() if _is_changed(each)}
-    largest = max(changed, key=lambda name: changed[name].max_absolute or 0.0, default="")
+def _summary(values: Mapping[str, Comparison], pairing: Pairing, a: Side, b: Side) -> ValueSummary:
+    old = {pair.new: pair.old for pair in pairing.pairs}
+    changed = {
+        name: each
+        for name, each in values.items()
+        if _is_changed(each, same_type=a.members[old[name]].dtype == b.members[name].dtype)
+    }
+    # A counter that went on by a thousand is not what changed most.
+    numbers = [name for name in changed if "int" not in b.members[name].dtype] or list(changed)
+    largest = max(numbers, key=lambda name: changed[name].max_absolute or 0.0, default="")
+    identical = sum(each.identical is True for each in values.values())
+    equal = sum(each.equal is True and not each.identical for each in values.values())
     return ValueSummary(
-        identical=sum(each.identical is True for each in values.values()),
-        equal=sum(each.equal is True and not each.identical for each in values.values()),
+        identical=identical,
+        equal=equal,
         changed=len(changed),
-        unknown=sum(each.equal is None and each.identical is None for each in values.values()),
+        unknown=len(values) - identical - equal - len(changed),
         reshaped=len(pairing.pairs) - len(values),
         largest=largest,
+        why_unknown=next((each.not_compared for each in values.values() if each.not_compared), ""),
     )

@@ -2,8 +2,8 @@
 
 The names that are left on both sides are made trees by their dots. Two branches with tensors of the
 same sizes are the same module if they are the only such in their place, or if both places have as many
-of them, and numbers in their names tell which is which. Inside a pair the search goes on. Where only
-the order could tell, nothing is claimed: that is a guess, and told as one.
+of them, and numbers in their names tell which is which. Inside a pair the search goes on. Where neither
+tells, nothing is claimed: likeness of names and their order make a guess, and it is told as one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from netinspect.analyze.diff.guesses import guess
+
 Key = tuple[object, ...]
 """Sizes and kind of a tensor, as far as they must be equal."""
 
@@ -21,7 +23,7 @@ _MASK = (1 << 64) - 1
 
 
 class Match(NamedTuple):
-    """A name of `a`, one of `b`, and whether more than the order speaks for it."""
+    """A name of `a`, one of `b`, and whether it is more than a guess."""
 
     old: str
     new: str
@@ -156,7 +158,7 @@ def _pair_level(
 
 
 def _pair_alike(ones: list[_Branch], others: list[_Branch]) -> Iterator[tuple[_Branch, _Branch, bool]]:
-    """Pair branches that hold the same: by name, alone, by number; else in order, as a guess."""
+    """Pair branches that hold the same: by name, alone, by number; else as a guess."""
     named = {branch.label: branch for branch in others}
     rest: list[_Branch] = []
     for branch in ones:
@@ -175,8 +177,8 @@ def _pair_alike(ones: list[_Branch], others: list[_Branch]) -> Iterator[tuple[_B
         for one, other in by_number:
             yield one, other, True
         return
-    for one, other in zip(rest, left, strict=True):
-        yield one, other, False
+    for here, there in guess([branch.label for branch in rest], [branch.label for branch in left]):
+        yield rest[here], left[there], False
 
 
 def _by_number(ones: list[_Branch], others: list[_Branch]) -> list[tuple[_Branch, _Branch]] | None:

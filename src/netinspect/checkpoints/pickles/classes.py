@@ -80,6 +80,22 @@ def dict_entries(value: Called) -> dict[Any, Any] | None:
     return entries
 
 
+def versions_of(value: Called) -> list[tuple[str, int]]:
+    """Return paths and versions of modules that a state dict keeps, those of version 1 left out."""
+    kept = dict(state_entries(value.state)).get("_metadata")
+    entries = dict_entries(kept) if isinstance(kept, Called) else kept
+    if not isinstance(entries, dict):
+        return []
+    return [
+        (path, each["version"])
+        for path, each in entries.items()
+        if isinstance(path, str)
+        and isinstance(each, dict)
+        and type(each.get("version")) is int
+        and each["version"] != 1
+    ]
+
+
 def state_entries(state: Any) -> list[tuple[str, Any]]:
     """Return the attributes that a state would set; a state that is no dict has no name."""
     if state is None:

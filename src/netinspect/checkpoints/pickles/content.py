@@ -15,7 +15,7 @@ from netinspect.checkpoints.pickles.tensors import Tensors
 from netinspect.checkpoints.pickles.walk import MOST_ENTRIES, Found, Kinds, Walk
 from netinspect.checkpoints.source import Source
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Entry, Global, StoredModule, StoredTensor
+from netinspect.records.checkpoint import Entry, Global, ModuleVersion, StoredModule, StoredTensor
 
 _NAMED = 5
 
@@ -29,6 +29,7 @@ class Content:
         self.tensors: list[StoredTensor] = []
         self.metadata: list[Entry] = []
         self.modules: list[StoredModule] = []
+        self.versions: list[ModuleVersion] = []
         self.globals: list[Global] = []
         self.warnings: list[str] = []
         self.swapped = False
@@ -67,6 +68,7 @@ class Content:
         self.next_storage = first + storages.number()
         self.metadata += walk.entries
         self.modules += walk.modules
+        self.versions += walk.versions
         if walk.left_out:
             self.warnings.append(
                 f"{walk.left_out:,} more plain values are left out: {MOST_ENTRIES:,} are listed"

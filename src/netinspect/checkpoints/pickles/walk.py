@@ -19,13 +19,14 @@ from netinspect.checkpoints.pickles.classes import (
     is_plain,
     module_state,
     state_entries,
+    versions_of,
 )
 from netinspect.checkpoints.pickles.facts import Tensor
 from netinspect.checkpoints.pickles.objects import Called, Members, Named, Opaque, Persistent
 from netinspect.checkpoints.pickles.spell import spell, spell_key
 from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.pickles.tensors import Tensors
-from netinspect.records.checkpoint import Entry, StoredModule
+from netinspect.records.checkpoint import Entry, ModuleVersion, StoredModule
 
 DEEPEST = 1000
 MOST_ENTRIES = 1000
@@ -92,6 +93,7 @@ class Walk:
         self.found: list[Found] = []
         self.entries: list[Entry] = []
         self.modules: list[StoredModule] = []
+        self.versions: list[ModuleVersion] = []
         self.left_out = 0
         """How many plain values there was no room for any more."""
 
@@ -188,6 +190,10 @@ class Walk:
         """An object of a class that is not looked into: what it is made with, and its state."""
         entries = dict_entries(value)
         if entries is not None:
+            self.versions += [
+                ModuleVersion(section=name, path=path, version=version)
+                for path, version in versions_of(value)
+            ]
             return self._keyed(frame, name, entries)
         number = scalar_of(value)
         if number is not None:

@@ -119,10 +119,11 @@ class Rename:
     old: str
     new: str
     names: int
-    evidence: OneOf["names", "structure", "shape", "values"]
+    evidence: OneOf["names", "structure", "shape", "values", "guess"]
     """`names`: several names with their sizes differ in just this; `structure`: modules of the same
     sizes, the only such, or the only with that number; `shape`: the only ones of their sizes and last
-    name; `values`: the only ones of the very same bytes."""
+    name; `values`: the only ones of the very same bytes; `guess`: words that names share, or their
+    order, among several of the same sizes."""
 
     written_by: str
     """Who is known to write such names; empty for nobody."""
@@ -243,6 +244,9 @@ class ValueSummary:
     reshaped: int
     """Whose shapes differ, so that there is nothing to compare."""
 
+    why_unknown: str
+    """Why the first of these could not be read; empty where all could."""
+
     largest: str
     """Name in `b` of the tensor with the largest absolute change; empty where nothing changed."""
 
@@ -271,6 +275,9 @@ class Diff:
     """All names that are not the same on both sides, in the order of `b`, what was removed between."""
 
     renames: tuple[Rename, ...]
+    guesses: tuple[Rename, ...]
+    """Renames that are not claimed: their names count as added and removed."""
+
     open_choices: tuple[OpenChoice, ...]
     ties: tuple[TieChange, ...]
     modules: tuple[ModuleChange, ...]

@@ -1,6 +1,7 @@
 """The view of `diff`: what changed, what was renamed, what loading would say; both sides last.
 
-`+` stands for added, `-` for removed, `~` for changed, `>` for renamed, as colours do besides.
+`+` stands for added, `-` for removed, `~` for changed, `>` for renamed, `?` for a guess at that, as
+colours do besides.
 """
 
 from __future__ import annotations
@@ -10,24 +11,44 @@ from dataclasses import replace
 
 from netinspect import units
 from netinspect.records.reports.diff import Diff, DiffRow, DiffSide, DiffTensor, ModuleChange, Rename
-from netinspect.render.document import Block, Cell, Column, Document, Lines, Row, Table, cell, line
+from netinspect.render.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    LaterRows,
+    Lines,
+    Row,
+    Table,
+    cell,
+    line,
+)
 from netinspect.render.views.diff_folded import Fold, fold, spell_shape
 from netinspect.render.views.diff_notes import notes
 from netinspect.render.views.diff_stat import stat
 
-MARKS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">", "tied": "~", "untied": "~"}
+MARKS = {
+    "added": "+",
+    "removed": "-",
+    "changed": "~",
+    "renamed": ">",
+    "perhaps": "?",
+    "tied": "~",
+    "untied": "~",
+}
 STYLES = {
     "added": "green",
     "removed": "red",
     "changed": "yellow",
     "renamed": "cyan",
+    "perhaps": "dim",
     "tied": "yellow",
     "untied": "yellow",
 }
 
 _TENSORS = (
     Column(key="change", title=""),
-    Column(key="name", title="tensor", least=24, elide="middle"),
+    Column(key="name", title="tensor", least=32, elide="middle"),
     Column(key="old_name", title="before", shown=False),
     Column(key="old_shape", title="shape in a", least=14),
     Column(key="new_shape", title="shape in b", least=14),
@@ -66,18 +87,22 @@ _TIES = (
 _SIDES = (
     Column(key="side", title="side"),
     Column(key="target", title="target", least=16, elide="middle"),
-    Column(key="what", title="what", least=12, drop=2),
+    Column(key="what", title="what", drop=2),
     Column(key="section", title="part", least=10, drop=3),
     Column(key="tensors", title="tensors", align="right"),
     Column(key="size", title="size", align="right", drop=1),
     Column(key="bytes", title="bytes", align="right"),
     Column(key="dtypes", title="dtypes", drop=4, least=10),
 )
+_MOST_RENAMES = 24
+"""Renames that people are shown; a model of another library may have one for each layer."""
+
 _SHARED = {"tied": "shared in b only", "untied": "shared in a only"}
 _EVIDENCE = {
     "structure": "modules of equal sizes",
     "shape": "the only one of its size and last name",
     "values": "the very same values",
+    "guess": "a guess: words in common, or the order",
 }
 
 
@@ -96,30 +121,29 @@ def view(report: Diff) -> Document:
 
 
 def _tensors(report: Diff) -> Table:
-    rows = [Row(cells=_tensor(row, report)) for row in report.rows]
-    folded: tuple[Row, ...] | None = None
+    rows = LaterRows(lambda: (_tensor(row, report) for row in report.rows))
+    folded: list[Row] | None = None
     if not report.full:
-        told = {id(row): made for row, made in zip(report.rows, rows, strict=True)}
         shown = [row for row in report.rows if not _is_told_by_a_rename(row, report)]
-        folded = tuple(
-            _fold(each, report) if isinstance(each, Fold) else told[id(each)]
+        folded = [
+            _fold(each, report) if isinstance(each, Fold) else _tensor(each, report)
             for each in fold(shown, with_values=report.values is not None)
-        )
+        ]
     columns: tuple[Column, ...] = (
         _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
     )
-    if not any((row.differs and row.differs != ("name",)) or row.perhaps for row in report.rows):
+    if not any((row.differs and row.differs != ("name",)) for row in report.rows):
         columns = tuple(
             replace(each, shown=False) if each.key == "differs" else each for each in columns
         )
-    return Table(name="tensors", columns=columns, rows=tuple(rows), folded=folded)
+    return Table(name="tensors", columns=columns, rows=rows, folded=folded)
 
 
 def _is_told_by_a_rename(row: DiffRow, report: Diff) -> bool:
     return row.change == "renamed" and any(report.renames[each].names > 1 for each in row.renames)
 
 
-def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
+def _tensor(row: DiffRow, report: Diff) -> Row:
     style = STYLES[row.change]
     either = row.new or row.old
     assert either is not None
@@ -129,13 +153,11 @@ def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
     told: list[str] = [each for each in row.differs if each != "name"]
     if either.tied_to and (row.old is None or row.new is None):
         told.append(f"tied to {either.tied_to[0]}")
-    if row.perhaps:
-        told.append(f"perhaps {row.perhaps}: a guess, by the order")
     one_name = [each for each in row.renames if report.renames[each].names == 1]
     if one_name and row.old is not None:
         name = f"{row.old.name} > {name}"
     values = _values(row) if report.values is not None else ()
-    return (
+    cells = (
         cell(row.change, MARKS[row.change], style=style),
         cell(either.name, name, style=style),
         cell(row.old.name if row.old is not None else None),
@@ -148,6 +170,7 @@ def _tensor(row: DiffRow, report: Diff) -> tuple[Cell, ...]:
         cell(",".join(row.differs), ", ".join(told) or "-"),
         cell(row.perhaps or None),
     )
+    return Row(cells=cells)
 
 
 def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
@@ -188,22 +211,31 @@ def _fold(each: Fold, report: Diff) -> Row:
 
 
 def _renames(report: Diff) -> Table:
-    return Table(
-        name="names",
-        columns=_RENAMES,
-        rows=tuple(
-            Row(
-                cells=(
-                    cell("renamed", MARKS["renamed"], style=STYLES["renamed"]),
-                    cell(each.old, each.old or "(nothing)", style=STYLES["renamed"]),
-                    cell(each.new, each.new or "(nothing)", style=STYLES["renamed"]),
-                    cell(each.names, units.count(each.names)),
-                    cell(each.evidence, _evidence(each)),
-                )
-            )
-            for each in report.renames
-            if report.full or each.names > 1 or each.kind != "name"
-        ),
+    folded: list[Row] | None = None
+    if not report.full:
+        # A single name stands among the tensors.
+        shown = [each for each in report.renames if each.names > 1] + [*report.guesses]
+        folded = [_rename(each) for each in shown[:_MOST_RENAMES]]
+        if len(shown) > _MOST_RENAMES:
+            rest = shown[_MOST_RENAMES:]
+            more = f"{units.count(len(rest))} more (--full)"
+            texts = ("", more, "", units.count(sum(each.names for each in rest)), "")
+            folded.append(Row(cells=tuple(cell(None, text) for text in texts), style="dim"))
+    rows = tuple(map(_rename, (*report.renames, *report.guesses)))
+    return Table(name="names", columns=_RENAMES, rows=rows, folded=folded)
+
+
+def _rename(each: Rename) -> Row:
+    change = "perhaps" if each.evidence == "guess" else "renamed"
+    style = STYLES[change]
+    return Row(
+        cells=(
+            cell(change, MARKS[change], style=style),
+            cell(each.old, each.old or "(nothing)", style=style),
+            cell(each.new, each.new or "(nothing)", style=style),
+            cell(each.names, units.count(each.names)),
+            cell(each.evidence, _evidence(each)),
+        )
     )
 
 
@@ -287,4 +319,4 @@ def _side_rows(report: Diff) -> Iterator[Row]:
 
 
 def _what(side: DiffSide) -> str:
-    return f"{side.what}, a model" if side.kind == "model" else side.what
+    return f"{side.what} (model)" if side.kind == "model" else side.what

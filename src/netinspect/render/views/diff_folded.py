@@ -158,20 +158,14 @@ def _template(name: str) -> str:
 
 
 def _runs(group: Sequence[_Unit]) -> Iterator[tuple[str, list[_Unit]]]:
-    """Map each name to the units that differ from it in one number only, the last that varies."""
+    """Map each name to the units that differ from it in one number only: that which varies most."""
     numbers = {unit.name: tuple(_NUMBER.findall(unit.name)) for unit in group}
-    first = next(iter(numbers.values()))
-    varying = [
-        index for index in range(len(first)) if len({each[index] for each in numbers.values()}) > 1
-    ]
-    if not varying:
-        yield from ((unit.name, [unit]) for unit in group)
-        return
-    last = varying[-1]
+    distinct = [len(set(found)) for found in zip(*numbers.values(), strict=True)]
+    place = distinct.index(max(distinct)) if distinct else 0
     runs: dict[tuple[str, ...], list[_Unit]] = {}
     for unit in group:
         each = numbers[unit.name]
-        runs.setdefault((*each[:last], *each[last + 1 :]), []).append(unit)
+        runs.setdefault((*each[:place], *each[place + 1 :]), []).append(unit)
     for run in runs.values():
         yield from ((unit.name, run) for unit in run)
 

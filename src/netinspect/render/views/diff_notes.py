@@ -21,8 +21,6 @@ def notes(report: Diff) -> Iterator[Line]:
         other = f"{each.other_old or '(nothing)'} > {each.other_new or '(nothing)'}"
         names = units.plural(each.names, "name")
         yield line(f"not claimed: {one} would explain {names}, and so would {other}")
-    if any(row.perhaps for row in report.rows):
-        yield line("perhaps: only the order of names speaks for it; nothing is claimed")
     yield line((_counts(report), "bold"))
     if report.values is not None:
         yield line((_values(report), "bold"))
@@ -44,7 +42,10 @@ def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
 
 def _counts(report: Diff) -> str:
     if not report.differs:
-        return f"no difference: {units.plural(report.same, 'tensor')} the same in name, shape and dtype"
+        # What could not be read is not known to be the same.
+        compared = report.values is not None and not report.values.unknown
+        what = "name, shape, dtype and values" if compared else "name, shape and dtype"
+        return f"no difference: {units.plural(report.same, 'tensor')} the same in {what}"
     counts = (
         (report.added, "+", "added"),
         (report.removed, "-", "removed"),
@@ -69,7 +70,7 @@ def _values(report: Diff) -> str:
     if found.reshaped:
         told.append(f"{units.count(found.reshaped)} of other shapes")
     if found.unknown:
-        told.append(f"{units.count(found.unknown)} that could not be read")
+        told.append(f"{units.count(found.unknown)} not compared ({found.why_unknown})")
     text = f"values of pairs: {', '.join(told)}"
     if found.largest:
         row = next(row for row in report.rows if row.new is not None and row.new.name == found.largest)
@@ -83,6 +84,9 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     model, file = (report.a, report.b) if loading.model == "a" else (report.b, report.a)
     what = _what(len(loading.missing), len(loading.unexpected), len(loading.mismatched))
     text = f"load_state_dict of {model.what}, given {file.target}: {loading.verdict}{what}"
+    if loading.verdict == "loads with strict=False":
+        taken = model.tensors - len(loading.missing)
+        text += f", and takes {units.count(taken)} of {units.plural(model.tensors, 'tensor')} from it"
     yield line((text, _VERDICTS[loading.verdict]))
     if loading.missing:
         yield line(f"missing: {_some(loading.missing)}")
