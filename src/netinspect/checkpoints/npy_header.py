@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>[ub]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))"""
-    r"""|(?P<number>\d{1,19})L?(?![\w.])|(?P<word>True|False)\b|(?P<mark>[][(){},:]))""",
+    r"""|(?P<number>0|[1-9]\d{0,18})L?(?![\w.])|(?P<word>True|False)\b|(?P<mark>[][(){},:]))""",
     re.DOTALL | re.ASCII,
 )
 _ESCAPE = re.compile(
