@@ -244,6 +244,16 @@ class TestFormats:
         torch.save(state, tmp_path / "pytorch_model.bin")
         self.check(hub, tmp_path, "pytorch_model.bin", 4)
 
+    def test_torch_legacy(self, hub: Hub, tmp_path: Path) -> None:
+        state = {f"layers.{number}.weight": torch.zeros(50_000) for number in range(50)}
+        path = tmp_path / "pytorch_model.bin"
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+        self.check(hub, tmp_path, path.name, 4)
+        assert read_checkpoint(f"hf:org/one/{path.name}", online=True).warnings == ()
+        hub.repositories["org/one"].files[path.name].size -= 200_000
+        with pytest.raises(CheckpointError, match="is not whole"):
+            read(f"hf:org/one/{path.name}")
+
     def test_npz(self, hub: Hub, tmp_path: Path) -> None:
         numpy.savez(tmp_path / "a.npz", *[numpy.zeros(200_000) for _ in range(5)])
         self.check(hub, tmp_path, "a.npz", 7)
