@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -299,6 +300,46 @@ class TestValues:
         assert "no difference: 2 tensors the same in name, shape and dtype\n" in told
         assert "values of pairs: 0 identical, 0 changed, 2 not compared" in told
         assert "dtype and values" not in told
+
+
+class TestGlobals:
+    """What loading would import can be known before anything is downloaded."""
+
+    @pytest.fixture
+    def state(self, hub: Hub) -> dict[str, File]:
+        files = {"config.json": small("{}"), "model.safetensors": weights("a")}
+        for number in (1, 2):
+            made = io.BytesIO()
+            torch.save({f"w{number}": torch.zeros(500_000), "layer": torch.nn.Linear(2, 2)}, made)
+            files[f"pytorch_model-{number:05}-of-00002.bin"] = File(made.getvalue())
+        hub.repositories["org/pickled"] = Repository(files)
+        return files
+
+    def test_of_all_files(self, hub: Hub, state: dict[str, File], tmp_path: Path) -> None:
+        found = netinspect.pickle_globals("hf:org/pickled", online=True).record
+        for name, file in state.items():
+            (tmp_path / name).write_bytes(file.head)
+        assert found.rows == netinspect.pickle_globals(tmp_path).record.rows
+        assert {row.name for row in found.rows if row.verdict == "other"} == {
+            "torch.nn.modules.linear.Linear"
+        }
+        assert hub.sent() < 1_000_000
+
+    def test_of_one(self, hub: Hub, state: dict[str, File]) -> None:
+        name = "hf:org/pickled/pytorch_model-00001-of-00002.bin"
+        found = netinspect.pickle_globals(name, online=True).record
+        assert {row.file for row in found.rows} == {"pytorch_model-00001-of-00002.bin"}
+        assert not [each for each in hub.requests if "00002-of-00002" in each.path]
+
+    def test_unasked_nothing_is_fetched(self, hub: Hub, state: dict[str, File]) -> None:
+        with pytest.raises(LoadError, match="nothing is fetched unasked"):
+            netinspect.pickle_globals("hf:org/pickled")
+        assert hub.requests == []
+
+    def test_a_failure_on_the_way(self, hub: Hub, state: dict[str, File]) -> None:
+        hub.faults["/-/pytorch_model-00001-of-00002.bin"] = "429"
+        with pytest.raises(LoadError, match="asked too often"):
+            netinspect.pickle_globals("hf:org/pickled", online=True)
 
 
 class TestTraffic:
