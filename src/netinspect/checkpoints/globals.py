@@ -12,9 +12,10 @@ from netinspect.checkpoints.pickles.legacy import read_object
 from netinspect.checkpoints.pickles.machine import Machine, Names
 from netinspect.checkpoints.pickles.nested import NestedStorages
 from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.places import Folder, Place, open_file
 from netinspect.checkpoints.read import KNOWN, without_collector
 from netinspect.checkpoints.recognize import Container, recognize
-from netinspect.checkpoints.source import LocalSource, Source
+from netinspect.checkpoints.source import Source
 from netinspect.checkpoints.torch_tar import find_members
 from netinspect.checkpoints.zip_files import kind_of
 from netinspect.errors import CheckpointError, LoadError
@@ -44,19 +45,24 @@ def scan_pickles(path: str, name: str | None = None) -> PickleScan:
     name = path if name is None else name
     with without_collector():
         if os.path.isdir(path):
-            return _scan_folder(path, name)
-        with LocalSource(path, name) as source:
-            scan = _Scan(source).whole()
-            source.check_unchanged()
-            return scan
+            return scan_place(Folder(path, name))
+        with open_file(path, name) as source:
+            return _Scan(source).whole()
 
 
-def _scan_folder(path: str, name: str) -> PickleScan:
-    """Every file that holds a pickle, by its content: a loader may take any of them."""
-    try:
-        inside = sorted(os.listdir(path))
-    except OSError as error:
-        raise LoadError(f"cannot read the folder {name}", cause=error.strerror) from error
+def scan_file(place: Place, name: str) -> PickleScan:
+    """Read the pickles of one file of a folder; see `scan_pickles`."""
+    with place.open(name) as source:
+        return _Scan(source).whole()
+
+
+def scan_place(place: Place) -> PickleScan:
+    """Read the pickles of each file of a folder that holds any, by its content: a loader may take it.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    inside = place.files()
     files: list[StoredFile] = []
     pickles: list[Pickle] = []
     globals_: list[Global] = []
@@ -65,15 +71,14 @@ def _scan_folder(path: str, name: str) -> PickleScan:
     if len(inside) > _MOST_FILES:
         problems.append(f"it holds {len(inside):,} files; the first {_MOST_FILES:,} are read")
     for each in inside[:_MOST_FILES]:
-        place = os.path.join(path, each)
-        if not os.path.isfile(place):
-            continue
         try:
-            with LocalSource(place, each) as source:
+            with place.open(each) as source:
                 if recognize(source) not in ("zip", "tar", "torch legacy", "pickle", "npy"):
                     continue
                 scan = _Scan(source).whole()
         except LoadError as error:
+            if place.remote and not isinstance(error, CheckpointError):
+                raise  # What one file meets on the way, all others meet too.
             problems.append(f"{each}: {error.cause or error.message}")
             continue
         number = len(files)
@@ -83,7 +88,7 @@ def _scan_folder(path: str, name: str) -> PickleScan:
         problems += [f"{each}: {text}" for text in scan.problems]
         warnings += [f"{each}: {text}" for text in scan.warnings]
     return PickleScan(
-        target=name,
+        target=place.name,
         format="folder",
         files=tuple(files),
         pickles=tuple(pickles),
