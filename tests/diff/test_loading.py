@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.records.reports.diff import Loading
+from netinspect.records.trace import Trace
 from tests.diff.sides import save
 
 State = dict[str, Tensor]
@@ -112,21 +114,41 @@ def what_torch_says(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[set[
     return set(), set(), set()
 
 
+@cache
+def made(name: str) -> nn.Module:
+    """A model that no test changes."""
+    return MODELS[name]()
+
+
+@cache
+def look(model: nn.Module) -> Trace:
+    return netinspect.load(model, run=False)
+
+
 def loading(model: nn.Module, file: str) -> Loading:
-    found = netinspect.diff(model, file).record.loading
+    found = netinspect.diff(look(model), file).record.loading
     assert found is not None
-    back = netinspect.diff(file, model).record.loading
+    back = netinspect.diff(file, look(model)).record.loading
     assert back is not None
     assert (back.verdict, set(back.missing)) == (found.verdict, set(found.missing))
     assert (found.model, back.model) == ("a", "b")
     return found
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("format", ["safetensors", "torch", "with versions", "old versions"])
+def cases() -> list[tuple[str, str, str]]:
+    """All changes of all models as safetensors; as torch has them, those in which versions matter."""
+    found = [(name, change, "safetensors") for name in MODELS for change in CHANGES]
+    formats = ("torch", "with versions", "old versions")
+    changes = ("as it is", "without counters", "module.", "resized")
+    found += [
+        (name, change, each) for name in ("tied", "resnet18") for change in changes for each in formats
+    ]
+    return found
+
+
+@pytest.mark.parametrize(("name", "change", "format"), cases())
 def test_the_verdict_is_that_of_torch(name: str, change: str, format: str, tmp_path: Path) -> None:
-    model = MODELS[name]()
+    model = made(name)
     state = CHANGES[change](model.state_dict())
     file = tmp_path / "x"
     if format == "safetensors":
@@ -211,6 +233,30 @@ def test_what_the_lines_cannot_mend_is_told(tmp_path: Path) -> None:
     assert (found.mapping.verdict, found.mapping.missing) == ("loads with strict=False", 2)
     run_mapping(found, model)
     assert torch.equal(model.conv1.weight, source.conv1.weight)
+
+
+def test_what_stands_beside_the_tensors_of_a_flat_file(tmp_path: Path) -> None:
+    model = nn.Linear(3, 4)
+    optimizer = torch.optim.SGD(model.parameters(), momentum=0.9)
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    state = {
+        **model.state_dict(),
+        "epoch": 3,
+        "best": {"loss": 0.5},
+        "optimizer": optimizer.state_dict(),
+    }
+    torch.save(state, tmp_path / "flat.pt")
+    other = nn.Linear(3, 4)
+    found = loading(other, str(tmp_path / "flat.pt"))
+    missing, unexpected, mismatched = what_torch_says(other, state)
+    assert (set(found.missing), {each.name for each in found.mismatched}) == (missing, mismatched)
+    # Of a dictionary without tensors it cannot be told whether its key has dots.
+    assert set(found.unexpected) == unexpected - {"best"} == {"epoch", "optimizer"}
+    assert found.mapping is not None
+    assert found.mapping.verdict == "loads"
+    run_mapping(found, other)
+    assert torch.equal(other.weight, model.weight)
 
 
 def test_parts_of_a_model_in_dictionaries_of_their_own(tmp_path: Path) -> None:
