@@ -46,7 +46,7 @@ def gpt() -> nn.Module:
 
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "tied": Tied,
-    "resnet18": lambda: torchvision.models.resnet18(num_classes=3),
+    "shufflenet": lambda: torchvision.models.shufflenet_v2_x0_5(num_classes=3),
     "gpt2": gpt,
     "lstm": lambda: nn.LSTM(3, 4, 2, bidirectional=True),
     "nothing": nn.ReLU,
@@ -81,7 +81,7 @@ CHANGES: dict[str, Callable[[State], State]] = {
     },
     "module.": renamed(lambda name: f"module.{name}"),
     "module._orig_mod.": renamed(lambda name: f"module._orig_mod.{name}"),
-    "layers": renamed(lambda name: re.sub(r"(layers|layer(?=\d)|transformer.h)", "blocks", name)),
+    "layers": renamed(lambda name: re.sub(r"(layers|stage(?=\d)|transformer.h)", "blocks", name)),
     "both": renamed(lambda name: "net." + re.sub(r"(layers|transformer.h)", "blocks", name)),
     "empty": lambda state: {},
 }
@@ -141,7 +141,7 @@ def cases() -> list[tuple[str, str, str]]:
     formats = ("torch", "with versions", "old versions")
     changes = ("as it is", "without counters", "module.", "resized")
     found += [
-        (name, change, each) for name in ("tied", "resnet18") for change in changes for each in formats
+        (name, change, each) for name in ("tied", "shufflenet") for change in changes for each in formats
     ]
     return found
 
@@ -178,7 +178,7 @@ def run_mapping(found: Loading, model: nn.Module) -> Any:
 
 
 @pytest.mark.parametrize("change", ["module.", "module._orig_mod.", "layers", "both"])
-@pytest.mark.parametrize("name", ["tied", "resnet18", "gpt2"])
+@pytest.mark.parametrize("name", ["tied", "shufflenet", "gpt2"])
 @pytest.mark.parametrize("format", ["safetensors", "torch", "section"])
 def test_the_told_lines_load_it(name: str, change: str, format: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -202,7 +202,7 @@ def test_the_told_lines_load_it(name: str, change: str, format: str, tmp_path: P
 
 
 def test_a_plain_prefix_is_one_line(tmp_path: Path) -> None:
-    model = torchvision.models.resnet18()
+    model = torchvision.models.shufflenet_v2_x0_5()
     file = save({f"module.{name}": value for name, value in model.state_dict().items()}, tmp_path / "a")
     mapping = loading(model, file).mapping
     assert mapping is not None
@@ -219,20 +219,20 @@ def test_a_plain_prefix_is_one_line(tmp_path: Path) -> None:
 
 def test_what_the_lines_cannot_mend_is_told(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    source = torchvision.models.resnet18(num_classes=10)
+    source = torchvision.models.shufflenet_v2_x0_5(num_classes=10)
     state = {f"module.{name}": value for name, value in source.state_dict().items()}
     file = save(state, tmp_path / "a")
-    mapping = loading(torchvision.models.resnet18(num_classes=3), file).mapping
+    mapping = loading(torchvision.models.shufflenet_v2_x0_5(num_classes=3), file).mapping
     assert mapping is not None
     assert (mapping.verdict, mapping.mismatched) == ("does not load", 2)
     assert not any("load_state_dict" in each for each in mapping.lines)
     headless = {name: value for name, value in state.items() if ".fc." not in name}
-    model = torchvision.models.resnet18(num_classes=3)
+    model = torchvision.models.shufflenet_v2_x0_5(num_classes=3)
     found = loading(model, save(headless, tmp_path / "b"))
     assert found.mapping is not None
     assert (found.mapping.verdict, found.mapping.missing) == ("loads with strict=False", 2)
     run_mapping(found, model)
-    assert torch.equal(model.conv1.weight, source.conv1.weight)
+    assert torch.equal(model.conv5[0].weight, source.conv5[0].weight)
 
 
 def test_what_stands_beside_the_tensors_of_a_flat_file(tmp_path: Path) -> None:
@@ -279,10 +279,10 @@ def test_a_tied_name_that_is_missing_is_no_loss(tmp_path: Path) -> None:
 
 
 def test_counters_that_batch_norm_fills_in_are_told(tmp_path: Path) -> None:
-    model = torchvision.models.resnet18()
+    model = torchvision.models.shufflenet_v2_x0_5()
     found = loading(model, save(without("num_batches_tracked")(model.state_dict()), tmp_path / "a"))
     assert found.verdict == "loads"
-    assert found.notes[0].startswith("bn1.num_batches_tracked and 19 more")
+    assert found.notes[0].startswith("conv1.1.num_batches_tracked and 55 more")
 
 
 def test_names_that_would_break_out_of_the_lines(tmp_path: Path) -> None:
