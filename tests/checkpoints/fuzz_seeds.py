@@ -19,7 +19,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from tests.checkpoints import gguf_files
+from tests.checkpoints.fuzz_parts import Parts, opcodes, put_together, taken_apart
 
-Parts = list[bytes]
 Build = Callable[[Parts], bytes]
 
 
@@ -154,10 +153,10 @@ def of_onnx(folder: Path) -> list[Seed]:
     graph.sparse_initializer.append(sparse)
     model = helper.make_model(graph, producer_name="fuzz")
     raw = model.SerializeToString()
-    parts, shape = _taken_apart(raw, 5)
+    parts, shape = taken_apart(raw, 5)
     return [
         Seed("ONNX", (raw,), joined),
-        Seed("ONNX", tuple(parts), partial(_put_together, shape), WIRE),
+        Seed("ONNX", tuple(parts), partial(put_together, shape), WIRE),
     ]
 
 
@@ -229,7 +228,7 @@ def of_torch_legacy(folder: Path) -> list[Seed]:
     raw = made.getvalue()
     return [
         Seed("torch legacy", (raw,), joined),
-        Seed("torch legacy", tuple(_opcodes(raw)), joined, OPCODES),
+        Seed("torch legacy", tuple(opcodes(raw)), joined, OPCODES),
     ]
 
 
@@ -285,7 +284,7 @@ def of_pickle(folder: Path) -> list[Seed]:
             "d": {"x"},
         }
         raw = pickle.dumps(value, protocol)
-        seeds += [Seed("pickle", (raw,), joined), Seed("pickle", tuple(_opcodes(raw)), joined, OPCODES)]
+        seeds += [Seed("pickle", (raw,), joined), Seed("pickle", tuple(opcodes(raw)), joined, OPCODES)]
     return seeds
 
 
@@ -324,95 +323,11 @@ def of_zip(name: str, raw: bytes) -> list[Seed]:
     seeds = [Seed(name, (raw,), joined), Seed(name, tuple(members.values()), build)]
     for member, content in members.items():
         if member.endswith(".pkl"):
-            seeds.append(Seed(name, tuple(_opcodes(content)), partial(build, of=member), OPCODES))
+            seeds.append(Seed(name, tuple(opcodes(content)), partial(build, of=member), OPCODES))
         elif content[:1] == b"{":
             words = tuple(re.findall(rb'"[^"]*"|[\d.]+|\s+|.', content))
             seeds.append(Seed(name, words, partial(build, of=member), JSON_WORDS))
     return seeds
-
-
-def _opcodes(raw: bytes) -> Parts:
-    """Each opcode of the pickles that stand one after the other, and what is behind the last."""
-    parts: Parts = []
-    at = 0
-    while at < len(raw):
-        try:
-            places = [place or 0 for _, _, place in pickletools.genops(raw[at:])]
-            stop = raw.index(b".", at + places[-1]) + 1
-        except (ValueError, IndexError):
-            break
-        edges = [*(at + place for place in places), stop]
-        parts += [raw[begin:end] for begin, end in pairwise(edges)]
-        at = stop
-    return [*parts, raw[at:]] if at < len(raw) else parts
-
-
-Shape = list["int | tuple[bytes, Shape]"]
-
-
-def _taken_apart(raw: bytes, depth: int) -> tuple[Parts, Shape]:
-    """Split a message into the contents of its fields, as deep as they look like messages."""
-    parts: Parts = []
-    shape: Shape = []
-    one: Shape = [1]
-    at = 0
-    while at < len(raw):
-        start = at
-        tag, at = _varint(raw, at)
-        if tag & 7 == 0:
-            _, at = _varint(raw, at)
-            parts.append(raw[start:at])
-            shape.append(1)
-            continue
-        if tag & 7 != 2 or tag < 8:
-            raise ValueError
-        head = raw[start:at]
-        length, at = _varint(raw, at)
-        content = raw[at : at + length]
-        if len(content) < length:
-            raise ValueError
-        at += length
-        try:
-            inner, inside = _taken_apart(content, depth - 1) if depth and content else ([content], one)
-        except (ValueError, IndexError):
-            inner, inside = [content], one
-        parts += inner
-        shape.append((head, inside))
-    return parts, shape
-
-
-def _put_together(shape: Shape, parts: Parts) -> bytes:
-    waiting = iter(parts)
-
-    def build(shape: Shape) -> bytes:
-        made = []
-        for each in shape:
-            if isinstance(each, int):
-                made.append(next(waiting, b""))
-            else:
-                content = build(each[1])
-                made.append(each[0] + _length(len(content)) + content)
-        return joined(made)
-
-    return build(shape) + joined(list(waiting))
-
-
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        value |= (raw[at] & 0x7F) << shift
-        at += 1
-        if raw[at - 1] < 0x80:
-            return value, at
-        shift += 7
-
-
-def _length(number: int) -> bytes:
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*made, number])
 
 
 def all_seeds(folder: Path, format: str) -> list[Seed]:

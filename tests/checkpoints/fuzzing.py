@@ -8,17 +8,19 @@ import re
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from netinspect import api
+from netinspect import api, differences, stored
 from netinspect.checkpoints.dtypes import BITS
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.codec import from_data, to_data
+from netinspect.view import View
 from tests.checkpoints.fuzz_seeds import NUMBERS, Seed
 from tests.checkpoints.memory_source import read
 
@@ -123,7 +125,7 @@ class Outcome:
     """None where it is an error."""
 
     seconds: float
-    """Of the processor, for the reading alone."""
+    """For the reading alone, by the clock on the wall."""
 
     peak: int
     """Bytes more than before, where the system tells."""
@@ -149,13 +151,13 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
     checkpoint: Checkpoint | None = None
     sign = ""
     with _patience(), _Peak() as peak:
-        start = time.process_time()
+        start = time.perf_counter()
         try:
             checkpoint = read(data)
         except LoadError as error:
             _check_error(error)
             sign = _sign_of(error)
-        seconds = time.process_time() - start
+        seconds = time.perf_counter() - start
     assert peak.bytes < MOST_BYTES, f"reading took {peak.bytes:,} bytes"
     if checkpoint is not None:
         check_record(checkpoint, len(data))
@@ -168,13 +170,40 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
     return Outcome(checkpoint, seconds, peak.bytes, sign)
 
 
+def examine_file(data: bytes, valid: bytes, folder: Path) -> None:
+    """Do with a file all that reads more than its header: values, differences, names in pickles.
+
+    Args:
+        data: The file.
+        valid: One of its format that is as it should be.
+        folder: Where both are written.
+    """
+    path, other = folder / "file", folder / "valid"
+    path.write_bytes(data)
+    other.write_bytes(valid)
+    asked: tuple[Callable[[], View[Any]], ...] = (
+        lambda: api.params(str(path), stats=True),
+        lambda: differences.diff(str(other), str(path)),
+        lambda: stored.pickle_globals(str(path)),
+    )
+    for ask in asked:
+        with _patience(), _Peak() as peak:
+            try:
+                told = ask()
+            except LoadError as error:
+                _check_error(error)
+            else:
+                check_text(told)
+        assert peak.bytes < MOST_BYTES, f"looking took {peak.bytes:,} bytes"
+
+
 def _sign_of(error: LoadError) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return " ".join(f"{Path(each.filename).name}:{each.lineno}" for each in frames[-4:])
 
 
 def _check_error(error: LoadError) -> None:
-    assert "file" in error.message
+    assert re.search(r"\bfile\b|/valid\b", error.message), error.message
     text = f"{error.message}{error.cause or ''}{error.hint or ''}"
     assert "Traceback" not in text
     assert len(text) < 3000, f"an error of {len(text):,} letters"
@@ -203,9 +232,14 @@ def check_record(checkpoint: Checkpoint, size: int) -> None:
 def show(checkpoint: Checkpoint) -> None:
     """Show it in each way; no name in it may reach a terminal as it stands."""
     for view in (api.params(checkpoint), api.summary(checkpoint), api.tree(checkpoint)):
-        for format in ("rich", "plain"):
-            text = view.text(format, width=100 if format == "rich" else None)
-            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
+        check_text(view)
+
+
+def check_text(view: View[Any]) -> None:
+    """Nothing in it moves a terminal's cursor, colours it, or turns the direction of writing."""
+    for format in ("rich", "plain"):
+        text = view.text(format, width=100 if format == "rich" else None)
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
 
 
 @contextmanager

@@ -63,6 +63,7 @@ class Hub:
     faults: dict[str, str] = field(default_factory=dict)
     """By the end of a path: what goes wrong with it."""
 
+    renamed: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     endpoint: str = ""
     cdn: str = ""
@@ -104,8 +105,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.headers.get("Authorization"),
         )
         self.hub.requests.append(self.request_seen)
+        renamed = next((each for each in self.hub.renamed if f"/{each}/" in f"{self.path}/"), None)
         try:
-            if self.kind == "cdn":
+            if renamed is not None:
+                there = self.path.replace(renamed, self.hub.renamed[renamed])
+                self._send(307, {"Location": there})
+            elif self.kind == "cdn":
                 repository, name = self.path[1:].split("/-/")
                 self._file(self.hub.repositories[repository].files[name])
             elif self.path.startswith("/api/models/"):

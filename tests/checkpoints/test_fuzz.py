@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.checkpoints.fuzz_seeds import FORMATS, Seed, all_seeds
-from tests.checkpoints.fuzzing import KINDS, WHOLE, Step, damage, examine
+from tests.checkpoints.fuzzing import KINDS, WHOLE, Step, damage, examine, examine_file
 
 NUMBER = st.integers(0, WHOLE - 1)
 STEPS: st.SearchStrategy[list[Step]] = st.lists(
@@ -44,6 +44,16 @@ def test_damage_is_an_error_or_a_sound_record(format: str, data: st.DataObject) 
     seed = data.draw(st.sampled_from(range(len(seeds(format)))))
     steps = data.draw(STEPS)
     examine(damage(seeds(format)[seed], steps).bytes())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@settings(max_examples=40, derandomize=True, database=None)
+@given(data=st.data())
+def test_what_is_done_with_damage_is_an_error_or_sound(format: str, data: st.DataObject) -> None:
+    seed = seeds(format)[data.draw(st.sampled_from(range(len(seeds(format)))))]
+    damaged = damage(seed, data.draw(STEPS)).bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        examine_file(damaged, seed.bytes(), Path(folder))
 
 
 @settings(max_examples=300, derandomize=True, database=None)

@@ -22,6 +22,7 @@ import torch
 from huggingface_hub import constants, file_download
 from safetensors.numpy import save
 
+import netinspect
 from netinspect import read_checkpoint
 from netinspect.checkpoints import hub_client, remote
 from netinspect.checkpoints.hub import Reference
@@ -172,6 +173,17 @@ class TestReading:
         hub.repositories["org/name"].files["unet/diffusion_pytorch_model.safetensors"] = weights("c")
         assert read("hf:org/name/unet") == ["c"]
 
+    def test_only_folders_in_it(self, hub: Hub) -> None:
+        files = {"model_index.json": small("{}"), "unet/a.safetensors": weights("c"), "x/y": small("")}
+        hub.repositories["org/parts"] = Repository(files)
+        with pytest.raises(CheckpointError, match="without a model's weights") as caught:
+            read("hf:org/parts")
+        assert caught.value.hint == "there are some in hf:org/parts/unet"
+
+    def test_one_that_got_a_new_name(self, hub: Hub) -> None:
+        hub.renamed["old/name"] = "org/name"
+        assert read("hf:old/name") == ["a", "b"]
+
     def test_an_index(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "model.safetensors", "b": "model.safetensors"}})
         hub.repositories["org/name"].files[INDEX] = small(index)
@@ -266,6 +278,17 @@ class TestFormats:
         hub.repositories["org/one"] = Repository({"m.onnx": File((tmp_path / "m.onnx").read_bytes())})
         (stored,) = read_checkpoint("hf:org/one/m.onnx", online=True).tensors
         assert (stored.name, stored.shape, stored.file) == ("w", (500,), None)
+
+
+class TestValues:
+    """Values are never fetched: nothing is said of them."""
+
+    def test_two_of_the_hub_are_not_called_equal(self, hub: Hub) -> None:
+        sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
+        told = str(netinspect.diff(*sides, values=True))
+        assert "no difference: 2 tensors the same in name, shape and dtype\n" in told
+        assert "values of pairs: 0 identical, 0 changed, 2 that could not be read" in told
+        assert "dtype and values" not in told
 
 
 class TestTraffic:
@@ -426,6 +449,16 @@ class TestRefusals:
         hub.faults["/-/model.safetensors"] = "503 once"
         assert read("hf:org/name") == ["a", "b"]
         assert len(hub.of("cdn")) == 2
+
+    def test_a_rest_of_a_minute_is_not_waited_for(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hub_client, "_RETRIES", 2)
+        hub.faults["/-/model.safetensors"] = "429"
+        with pytest.raises(LoadError) as caught:
+            read("hf:org/name")
+        assert caught.value.cause == "it wants 77 s of rest"
+        assert len(hub.of("cdn")) == 1
 
     def test_a_failure_on_the_way_is_no_mere_problem_of_one_shard(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "m1.safetensors", "c": "m2.safetensors"}})

@@ -60,7 +60,7 @@ class Directory:
 def build(parts: Iterable[Part], directory: Directory | None = None) -> bytes:
     """Put an archive together."""
     told = directory or Directory()
-    body, entries, count = b"", b"", 0
+    body, entries, count = bytearray(), bytearray(), 0
     for part in parts:
         header = len(body) if part.header is None else part.header
         data = part.data
@@ -93,4 +93,4 @@ def build(parts: Iterable[Part], directory: Directory | None = None) -> bytes:
         "<4s4H2IH",
         *(b"PK\x05\x06", told.disk, 0, count, count, size, start, len(told.comment)),
     )
-    return body + entries + told.before + end + told.comment
+    return bytes(body + entries) + told.before + end + told.comment

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from netinspect.checkpoints.source import Source
@@ -112,14 +113,13 @@ class Archive:
             check: Whether to hold a small one against its checksum, which reads all of it.
         """
         member = self.members[name]
-        start = self._locate(member)
         if member.method == _STORED:
-            window = Window(self.source, start, member.size)
+            window = Window(self.source, self._locate(member), member.size)
             # All of a large one is not read only to see what torch does not look at.
             if check and member.size <= _CHECKED and _checksum(window) != member.checksum:
                 self._note(self._miscounted, name)
             return window
-        return Loose(self.source, self._inflate(member, start, limit))
+        return Loose(self.source, self._inflate(member, limit))
 
     def read(self, name: str, limit: int = LARGEST_INFLATED) -> bytes:
         """Return a member's bytes.
@@ -185,12 +185,20 @@ class Archive:
             raise self._damaged(f"{member.name!r} is stored otherwise than the directory says")
         return start
 
-    def _inflate(self, member: Member, start: int, limit: int) -> bytes:
-        """Inflate a member whose stated size is not believed."""
+    def inflated(self, name: str) -> Iterator[bytes]:
+        """Inflate a compressed member piece by piece, whatever it comes to.
+
+        Its checksum is not looked at.
+
+        Raises:
+            CheckpointError: It is damaged, or does not come to what the directory says.
+            LoadError: It cannot be read.
+        """
+        member = self.members[name]
+        start = self._locate(member)
         if member.method != _DEFLATED:
             raise self._unknown(member)
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        parts: list[bytes] = []
         total = done = 0
         try:
             while done < member.stored and not inflater.eof:
@@ -198,17 +206,26 @@ class Archive:
                 left = self.source.read(start + done, length)
                 done += length
                 while left:
-                    parts.append(inflater.decompress(left, _CHUNK))
+                    part = inflater.decompress(left, _CHUNK)
                     left = inflater.unconsumed_tail
-                    total += len(parts[-1])
-                    if total > limit:
-                        raise self._too_large(member.name, limit)
+                    total += len(part)
+                    yield part
         except zlib.error as error:
             raise self._damaged(f"{member.name!r} cannot be inflated: {error}") from None
         if not inflater.eof or total != member.size:
             raise self._damaged(
                 f"{member.name!r} should come to {member.size:,} bytes, and comes to {total:,}"
             )
+
+    def _inflate(self, member: Member, limit: int) -> bytes:
+        """Inflate a member whose stated size is not believed."""
+        parts: list[bytes] = []
+        total = 0
+        for part in self.inflated(member.name):
+            parts.append(part)
+            total += len(part)
+            if total > limit:
+                raise self._too_large(member.name, limit)
         data = b"".join(parts)
         if zlib.crc32(data) != member.checksum:
             self._note(self._miscounted, member.name)

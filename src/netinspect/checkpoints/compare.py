@@ -234,8 +234,8 @@ def _by_bytes(
     for start in range(0, left.bytes, _BYTES):
         size = min(_BYTES, left.bytes - start)
         one, other = (workspace.take(use, "u1", size) for use in ("left", "right"))
-        left_data.read_bytes(left, start, one)
-        right_data.read_bytes(right, start, other)
+        left_data.read_bytes(left, start, one, workspace, "left")
+        right_data.read_bytes(right, start, other, workspace, "right")
         if not _same_bytes(one, other, workspace):
             return Comparison(identical=False, not_compared=reason)
     return Comparison(identical=True, equal=True, differing=0, not_compared=reason)

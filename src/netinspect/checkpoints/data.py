@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from netinspect.checkpoints.source import LocalSource
 from netinspect.checkpoints.threads import Workspace
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
+
+if TYPE_CHECKING:
+    from netinspect.checkpoints.archive import Archive
+    from netinspect.checkpoints.inflated import InflatedArray
 
 PIECE = 1 << 15
 """Most elements of one piece: with what is computed of them, they stay in a processor's cache."""
@@ -40,7 +45,13 @@ class CheckpointData:
         """
         self.checkpoint = checkpoint
         self._sources: dict[int, LocalSource] = {}
-        held = {tensor.file for tensor in checkpoint.tensors if tensor.position is not None}
+        self._archives: dict[int, Archive] = {}
+        self._lock = threading.Lock()
+        held = {
+            tensor.file
+            for tensor in checkpoint.tensors
+            if tensor.position is not None or self._is_inflatable(tensor)
+        }
         try:
             for number in sorted(each for each in held if each is not None):
                 self._open(number)
@@ -90,7 +101,7 @@ class CheckpointData:
             return "no file holds its values"
         if tensor.layout not in ("strided", "quantized"):
             return f"its layout is {tensor.layout}"
-        if tensor.position is None:
+        if tensor.position is None and not self._is_inflatable(tensor):
             return "it is compressed, or not stored as one piece"
         if tensor.file not in self._sources:
             return "its file is not on this disk"
@@ -98,17 +109,50 @@ class CheckpointData:
             return "several of its elements share memory"
         return ""
 
+    def _is_inflatable(self, tensor: StoredTensor) -> bool:
+        """Whether it is an array that is compressed as a whole, its elements in their order."""
+        return self.checkpoint.format == "npz" and bool(tensor.member) and is_contiguous(tensor)
+
     def why_no_values(self, tensor: StoredTensor) -> str:
         """Tell why the values of a tensor cannot be read; empty where they can."""
         if tensor.dtype not in KINDS or tensor.layout == "quantized":
             return f"the elements of {tensor.dtype} are no plain numbers"
         return self.why_no_bytes(tensor)
 
-    def read_bytes(self, tensor: StoredTensor, start: int, room: Array) -> None:
-        """Fill an array of bytes with those of a contiguous tensor, from its byte `start` on."""
+    def read_bytes(
+        self, tensor: StoredTensor, start: int, room: Array, workspace: Workspace, use: str = ""
+    ) -> None:
+        """Fill an array of bytes with those of a contiguous tensor, from its byte `start` on.
+
+        Args:
+            tensor: The tensor.
+            start: Number of the first byte.
+            room: The array.
+            workspace: That of the thread.
+            use: Tells tensors apart that are read at the same time.
+
+        Raises:
+            CheckpointError: The file ends too early.
+            LoadError: It cannot be read, or changed.
+        """
         assert tensor.file is not None
-        assert tensor.position is not None
-        self._sources[tensor.file].read_into(tensor.position + start, room.view("u1").data)
+        buffer = room.view("u1").data
+        if tensor.position is not None:
+            self._sources[tensor.file].read_into(tensor.position + start, buffer)
+            return
+        key = id(self), tensor.file, tensor.member, use
+        inflated = workspace.kept(key, lambda: self._inflated(tensor))
+        inflated.read_into(start, buffer)
+
+    def _inflated(self, tensor: StoredTensor) -> InflatedArray:
+        from netinspect.checkpoints.archive import Archive
+        from netinspect.checkpoints.inflated import InflatedArray
+
+        assert tensor.file is not None
+        with self._lock:
+            if tensor.file not in self._archives:
+                self._archives[tensor.file] = Archive(self._sources[tensor.file])
+        return InflatedArray(self._archives[tensor.file], tensor.member)
 
     def pieces(
         self,
@@ -146,7 +190,7 @@ class CheckpointData:
             for first in range(start, stop, size):
                 count = min(size, stop - first)
                 piece = workspace.take(f"raw {use}", kind.raw, count * kind.components)
-                self.read_bytes(tensor, first * kind.itemsize, piece)
+                self.read_bytes(tensor, first * kind.itemsize, piece, workspace, use)
                 yield piece.byteswap(inplace=True) if swapped else piece
             return
         most = max(size, _GATHERED_BYTES // kind.itemsize // size * size)
@@ -186,7 +230,7 @@ class CheckpointData:
         needed = target.size * target.itemsize
         if span * itemsize <= _SPAN_BYTES and span * itemsize <= 16 * needed + _SEEK_BYTES:
             read = workspace.take("span", target.dtype.str, span * components)
-            self.read_bytes(tensor, offset * itemsize, read)
+            self.read_bytes(tensor, offset * itemsize, read, workspace)
             steps = (*(step * itemsize for step in stride), target.itemsize)
             target[...] = np.lib.stride_tricks.as_strided(read, target.shape, steps)
             return

@@ -134,12 +134,13 @@ def _widen_half(raw: Array, out: Array) -> None:
     """float16 to float32 by bits, several times as fast as numpy's cast.
 
     The exponent is moved to its place, and is then short by 112, the difference of the biases, for
-    subnormal numbers too. Infinities and NaN come out as 65536 and more, and are then cast properly.
+    subnormal numbers too. Infinities and NaN would come out as 65536 and more.
     """
     bits = out.view("u4")
     # The sign is spread over the upper half, of which the mask keeps one bit.
     np.left_shift(raw.view("i2"), 13, out=out.view("i4"), dtype="i4")
     np.bitwise_and(bits, 0x8FFFE000, out=bits)
     np.multiply(out, np.float32(2.0**112), out=out)
-    if out.size and (out.max() >= 65536 or out.min() <= -65536):
+    # Infinities and NaN are what is largest among codes without a sign, and with it.
+    if len(raw) and (np.maximum.reduce(raw.view("i2")) >= 0x7C00 or np.maximum.reduce(raw) >= 0xFC00):
         out[...] = raw.view("f2")

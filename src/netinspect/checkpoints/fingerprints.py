@@ -108,5 +108,5 @@ def _bytes_of(
         return
     for first in range(start, stop, _BYTES):
         room = workspace.take("bytes", "u1", min(_BYTES, stop - first))
-        data.read_bytes(tensor, first, room)
+        data.read_bytes(tensor, first, room, workspace)
         yield room

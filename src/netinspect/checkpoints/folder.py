@@ -15,7 +15,7 @@ from netinspect.checkpoints.bounded_json import read_object
 from netinspect.checkpoints.gguf_split import check_split, is_split
 from netinspect.checkpoints.places import Place
 from netinspect.checkpoints.read import join, read_source
-from netinspect.checkpoints.text import LONGEST_TEXT, some
+from netinspect.checkpoints.text import LONGEST_TEXT, short, some
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry
 
@@ -42,6 +42,8 @@ _MOST_TENSORS = 500_000
 _MOST_SHARDS = 10_000
 _AT_ONCE = 8
 _MOST_PROBLEMS = 50
+_LISTED = 20
+_LONGEST_NAME = 255
 
 
 def read_place(place: Place) -> Checkpoint:
@@ -129,21 +131,31 @@ def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
         shard = _SHARD.fullmatch(name)
         key = name if shard is None else "{stem}-*-of-{count}{suffix}".format(**shard.groupdict())
         sets.setdefault(key, []).append(name)
-    if len(sets) != 1:
+    if not sets:
+        raise CheckpointError(
+            f"{place.name} is a folder without a model's weights",
+            cause=f"there is none of {', '.join(_KNOWN)} in it",
+            hint=_deeper(place),
+        )
+    if len(sets) > 1:
         several = [names[0] for names in sets.values()]
         raise CheckpointError(
-            f"{place.name} is a folder with several files of weights"
-            if several
-            else f"{place.name} is a folder without a model's weights",
-            cause=f"there are {some(several, 20)} in it"
-            if several
-            else f"there is none of {', '.join(_KNOWN)} in it",
-            hint=f"name one of them, such as {place.name.rstrip('/')}/{several[0]}"
-            if several
-            else "name a file of weights",
+            f"{place.name} is a folder with several files of weights",
+            cause=f"there are {some(several, _LISTED)} in it",
+            hint=f"name one of them, such as {place.name.rstrip('/')}/{several[0]}",
         )
     (there,) = sets.values()
     return _all_shards(there[0], there)
+
+
+def _deeper(place: Place) -> str:
+    """Say which folders in one have weights, such as the parts of a model of diffusers."""
+    deeper = [
+        f"{place.name.rstrip('/')}/{folder}"
+        for folder, names in place.folders().items()
+        if any(map(_WEIGHTS.fullmatch, names))
+    ]
+    return f"there are some in {some(deeper, _LISTED)}" if deeper else "name a file of weights"
 
 
 def _all_shards(name: str, there: Iterable[str]) -> list[str]:
@@ -273,13 +285,17 @@ def _read_part(place: Place, name: str) -> Checkpoint:
 
 def _refuse_elsewhere(place: Place, shard: str, present: frozenset[str]) -> None:
     """An index may name files beside it and nothing else."""
-    plain = shard not in ("", ".", "..") and not any(each in shard for each in ("/", "\\", "\0"))
+    plain = (
+        shard not in ("", ".", "..")
+        and not any(each in shard for each in ("/", "\\", "\0"))
+        and len(shard) <= _LONGEST_NAME
+    )
     if not plain or (shard in present and not place.holds(shard)):
         raise CheckpointError(
             f"{place.name} has an index that names a file elsewhere",
             cause=f"{shard!r} is a link to a file elsewhere"
             if plain
-            else f"{shard!r} is not the plain name of a file beside it",
+            else f"{short(shard)!r} is not the plain name of a file beside it",
             hint="nothing was read from there",
         )
 

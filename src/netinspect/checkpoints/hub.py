@@ -136,6 +136,15 @@ class HubFolder:
             if each.startswith(self._prefix) and "/" not in each[start:]
         )
 
+    def folders(self) -> dict[str, list[str]]:
+        """Return the names of what is in each folder in it; see `Place`."""
+        found: dict[str, list[str]] = {}
+        for each in sorted(self._listing.sizes):
+            folder, slash, name = each.removeprefix(self._prefix).partition("/")
+            if each.startswith(self._prefix) and slash:
+                found.setdefault(folder, []).append(name)
+        return found
+
     @contextmanager
     def open(self, name: str) -> Iterator[Source]:
         """Open one file; see `Place`. A commit never changes."""

@@ -19,8 +19,9 @@ _LARGE = {"f4": 1e15, "f8": 1e150}
 """Squares of what is smaller have finite sums, and of what is larger than its inverse, precise ones."""
 
 _FEW = 1024
-_FAR = 4.0
-"""In standard deviations: when the number that is near the mean is not near enough."""
+_FAR = 1 / 16
+"""The largest share of the squares of differences from a number that may tell how far that is from the
+mean: what is left is then nearly as precise as they are."""
 
 
 @dataclass
@@ -58,6 +59,12 @@ class Moments:
         self.scale = other.scale
 
     @property
+    def near(self) -> float:
+        """A number that further values are well summed as they differ from: 0, or the mean so far."""
+        is_small = self.mean * self.mean * self.finite <= self.squares * _FAR
+        return 0.0 if is_small else self.mean
+
+    @property
     def better_scale(self) -> float:
         """The power of two that brings values to where their squares are floats; mostly `scale`."""
         largest = max(abs(self.low), abs(self.high))
@@ -85,17 +92,16 @@ class Moments:
         )
 
 
-def moments(x: Array, near: float | None, scale: float) -> Moments:
+def moments(x: Array, near: float, scale: float) -> Moments:
     """Summarise floats.
 
     Args:
-        x: A flat array of floats, not empty; it is written to.
-        near: What is likely to be near their mean; None where nothing is known.
+        x: A flat array of floats, not empty; it may be written to.
+        near: What is likely to be near their mean, or as good as that; see `Moments.near`.
         scale: A power of two that values are multiplied by; other than 1 only where squares of them
             would be no floats.
     """
-    assert len(x)
-    low, high = float(x.min()), float(x.max())
+    low, high = float(np.minimum.reduce(x)), float(np.maximum.reduce(x))
     largest = max(-low, high)
     safe = _LARGE[x.dtype.str[1:]]
     # NaN comes through extremes, and fails every comparison.
@@ -104,19 +110,20 @@ def moments(x: Array, near: float | None, scale: float) -> Moments:
     return _any(x.astype("f8"), scale)
 
 
-def _ordinary(x: Array, low: float, high: float, near: float | None) -> Moments:
+def _ordinary(x: Array, low: float, high: float, near: float) -> Moments:
     size = len(x)
     if low == high:
         return Moments(finite=size, mean=low, low=low, high=high, zeros=0 if low else size)
     zeros = int(np.count_nonzero(x == 0)) if low <= 0 <= high else 0
-    if near is None or not low <= near <= high:
-        near = float(x[:_FEW].mean(dtype="f8"))
-    base = float(x.dtype.type(near))
-    np.subtract(x, x.dtype.type(base), out=x)
-    shift = total(x) / size
-    squares = dot(x, x)
-    if shift * shift * size > squares * _FAR**2 / (1 + _FAR**2):
-        # Most of the squares tell where the mean is, and not how far from it values are.
+    base = 0.0
+    if near and low <= near <= high:
+        base = float(x.dtype.type(near))
+        np.subtract(x, x.dtype.type(base), out=x)
+    shift, squares = total(x) / size, dot(x, x)
+    for _ in range(3):  # at most, lest rounding holds it up
+        if shift * shift * size <= squares * _FAR:
+            break
+        # Too much of the squares tells where the mean is, and not how far from it values are.
         more = x.dtype.type(shift)
         np.subtract(x, more, out=x)
         base += float(more)
@@ -153,7 +160,7 @@ def _any(x: Array, scale: float) -> Moments:
 
 def moments_of_integers(x: Array) -> Moments:
     """Summarise integers; their extremes and zeros are exact, the rest as that of float64."""
-    found = moments(x.astype("f8"), None, 1.0)
+    found = moments(x.astype("f8"), 0.0, 1.0)
     found.low, found.high = int(x.min()), int(x.max())
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from netinspect.checkpoints.beside import place_beside
@@ -29,6 +29,9 @@ class Place(Protocol):
         Raises:
             LoadError: It cannot be read.
         """
+
+    def folders(self) -> dict[str, list[str]]:
+        """Return the names of what is in each folder in it, as far as that can be read."""
 
     def open(self, name: str) -> AbstractContextManager[Source]:
         """Open one file; on leaving it is made sure that it did not change meanwhile.
@@ -77,6 +80,14 @@ class Folder:
             return sorted(os.listdir(self.path))
         except OSError as error:
             raise LoadError(f"cannot read the folder {self.name}", cause=error.strerror) from error
+
+    def folders(self) -> dict[str, list[str]]:
+        """Return the names of what is in each folder in it; see `Place`."""
+        found: dict[str, list[str]] = {}
+        for name in self.names():
+            with suppress(OSError):
+                found[name] = sorted(os.listdir(os.path.join(self.path, name)))
+        return found
 
     def open(self, name: str) -> AbstractContextManager[Source]:
         """Open one file; see `Place`."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from netinspect.checkpoints.source import Source
+from netinspect.checkpoints.text import short
 from netinspect.errors import CheckpointError
 
 LARGEST_HEADER = 100_000_000
@@ -92,7 +93,7 @@ class Header:
                 self._refuse_next()
             name = self._string(entry[1])
             if name in names:
-                self._refuse(f"{name!r} stands twice in its header")
+                self._refuse(f"{short(name)!r} stands twice in its header")
             names.add(name)
             if name == METADATA:
                 self._read_metadata(entry[2])
@@ -119,15 +120,15 @@ class Header:
 
     def _description(self, name: str, raw: bytes) -> dict[str, Any]:
         if len(raw) > _LONGEST_DESCRIPTION:
-            self._refuse(f"the entry {name!r} has {len(raw):,} bytes, which describe no tensor")
+            self._refuse(f"the entry {short(name)!r} has {len(raw):,} bytes, which describe no tensor")
         if b"-" in raw:  # Python would read -0 as a number that is not negative.
-            self._refuse(f"the entry {name!r} has a negative number")
+            self._refuse(f"the entry {short(name)!r} has a negative number")
         try:
-            described: dict[str, Any] = _DECODER.decode(raw.decode("utf-8"))
+            described: dict[str, Any] = _DECODER.raw_decode(raw.decode("utf-8"))[0]
         except UnicodeDecodeError as error:
             self._refuse(f"its header is not UTF-8: {error}")
         except (ValueError, RecursionError) as error:
-            self._refuse(f"the entry {name!r} is not valid JSON: {error}")
+            self._refuse(f"the entry {short(name)!r} is not valid JSON: {error}")
         return described
 
     def _read_metadata(self, raw: bytes) -> None:
@@ -140,7 +141,7 @@ class Header:
                 self._refuse(f"its {METADATA} has more than strings")
             key = self._string(pair[1])
             if key in self.metadata:
-                self._refuse(f"{key!r} stands twice in its {METADATA}")
+                self._refuse(f"{short(key)!r} stands twice in its {METADATA}")
             if len(self.metadata) >= _MOST_METADATA:
                 self._refuse(f"its {METADATA} has more than {_MOST_METADATA:,} entries")
             self.metadata[key] = self._string(pair[2])
@@ -177,9 +178,8 @@ class Header:
             self._refuse(f"the entry of its header at byte {place:,} has more than 8 MiB")
         named = _NAME.match(self._text, self._at)
         if named is not None:
-            self._refuse(
-                f"the entry {self._string(named[1])!r} has not just a dtype, a shape and data_offsets"
-            )
+            name = short(self._string(named[1]))
+            self._refuse(f"the entry {name!r} has not just a dtype, a shape and data_offsets")
         self._refuse(f"its header is not valid JSON at byte {place:,}")
 
     def _refuse(self, cause: str) -> NoReturn:

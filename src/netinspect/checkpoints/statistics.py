@@ -30,6 +30,9 @@ from netinspect.records.distribution import Distribution, ValueSummary
 _PART = 1 << 21
 """Elements that a thread takes at once."""
 
+_PIECE = 1 << 16
+"""Elements of which something is computed at once: few enough for a processor's cache."""
+
 _MANY_BYTES = 1 << 18
 _FEW_BYTES = 1 << 14
 
@@ -162,7 +165,7 @@ def _read_floats(
     kind = KINDS[tensor.dtype]
     found = Moments(scale=running.scale)
     first = start
-    for raw in data.pieces(tensor, start, stop, workspace, in_order=False):
+    for raw in data.pieces(tensor, start, stop, workspace, in_order=False, size=_PIECE):
         x = widen(tensor.dtype, raw, workspace.take("wide", kind.wide, len(raw)))
         if kind.components == 2:
             found.add(count_complex(x))
@@ -172,7 +175,7 @@ def _read_floats(
         if kind.how == "integer":
             found.add(moments_of_integers(raw))
         else:
-            found.add(moments(x, found.mean if found.finite else None, running.scale))
+            found.add(moments(x, found.near, running.scale))
     return found
 
 
@@ -189,8 +192,8 @@ def _take_sample(running: _Running, x: Array, first: int, workspace: Workspace) 
         running.sample[first : first + len(x)] = x
         return
     places = sample_places(elements)
-    begin, end = np.searchsorted(places, (first, first + len(x)))
-    running.sample[begin:end] = x[places[begin:end] - first]
+    begin, end = places.searchsorted((first, first + len(x)))
+    np.take(x, places[begin:end] - first, out=running.sample[begin:end], mode="clip")
 
 
 def _finish(running: _Running) -> tuple[Moments, Distribution | None]:

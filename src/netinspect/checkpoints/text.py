@@ -26,9 +26,15 @@ def told(raw: bytes, length: int) -> str:
 
 
 _NAMED = 5
+_LONGEST_NAME = 200
+
+
+def short(name: str) -> str:
+    """Return a name as it stands in a sentence: whole, unless it is of a length that none has."""
+    return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."
 
 
 def some(names: list[str], named: int = _NAMED) -> str:
     """Return the first names of a list, and how many more there are."""
     more = len(names) - named
-    return ", ".join(names[:named]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(map(short, names[:named])) + (f" and {more:,} more" if more > 0 else "")

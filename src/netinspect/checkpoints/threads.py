@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,27 +17,48 @@ from netinspect.checkpoints.elements import Array
 
 T = TypeVar("T")
 R = TypeVar("R")
+K = TypeVar("K")
 
 Progress = Callable[[int, int], None]
 """Told how many bytes are done, of how many."""
 
+_MOST_VIEWS = 64
+_MOST_KEPT = 2
 _MOST_THREADS = 2
 """More would wait for the memory, and for the interpreter between the steps."""
 
 
 class Workspace:
-    """Arrays that a thread uses again and again."""
+    """What a thread uses again and again: arrays, and what reads forward."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, Array] = {}
+        self._views: dict[tuple[str, str, int], Array] = {}
+        self._kept: dict[object, Any] = {}
 
     def take(self, use: str, dtype: str, size: int) -> Array:
         """Return an array for a use, with whatever the last one left in it."""
+        key = use, dtype, size
+        view = self._views.get(key)
+        if view is not None:
+            return view
         need = size * np.dtype(dtype).itemsize
         held = self._arrays.get(use)
         if held is None or held.nbytes < need:
             held = self._arrays[use] = np.empty(need, "u1")
-        return held[:need].view(dtype)
+            self._views.clear()  # lest they hold what is let go of here
+        if len(self._views) >= _MOST_VIEWS:
+            self._views.clear()
+        self._views[key] = view = held[:need].view(dtype)
+        return view
+
+    def kept(self, key: object, make: Callable[[], K]) -> K:
+        """Return what was made for a key, if that was among the last things to be kept; else make it."""
+        made: K = self._kept[key] if key in self._kept else make()
+        self._kept[key] = made
+        if len(self._kept) > _MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return made
 
 
 class Meter:

@@ -107,6 +107,9 @@ def calling_lines(
     site: Place | None = None
     entered = left_module = False
     forwards: list[types.FrameType] = []
+    # The first frames of a module's call are torch's own that lead to its hooks.
+    while frame is not None and frame.f_code.co_filename == _MODULE_CALL:
+        frame = frame.f_back
     while frame is not None:
         code = frame.f_code
         file = code.co_filename

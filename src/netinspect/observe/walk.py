@@ -21,6 +21,10 @@ _FLAG_SUFFIXES = ("_with_kwargs", "_always_called")
 _SCALAR_STATE = ("_is_full_backward_hook",)
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
 
+# Values of one of these types that are equal are spelled alike; of others, 0.0 and -0.0 are not.
+_ALIKE = frozenset({bool, int, type(None)})
+_INTEGERS = frozenset({int})
+
 
 class TensorIdentities:
     """Numbers the memory behind tensors, so that tied ones share a number.
@@ -205,11 +209,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         alias_of=alias_of,
         hooks=tuple(_hooks(state)) if any(map(state.get, hook_dictionaries())) else (),
         attributes=tuple(
-            [
-                _attribute(name, type(value).__name__, _attribute_text(value))
-                for name, value in state.items()
-                if name not in untold
-            ]
+            [_attribute(name, value) for name, value in state.items() if name not in untold]
         ),
     )
 
@@ -271,9 +271,21 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
         )
 
 
-@functools.lru_cache(maxsize=4096)
-def _attribute(name: str, type_name: str, text: str) -> Attribute:
+def _attribute(name: str, value: Any) -> Attribute:
     """One record for what many layers have alike."""
+    kind = type(value)
+    if kind in _ALIKE or (kind is tuple and _INTEGERS.issuperset(map(type, value))):
+        return _attribute_of_value(name, value)
+    return _attribute_of_text(name, kind.__name__, _attribute_text(value))
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _attribute_of_value(name: str, value: Any) -> Attribute:
+    return Attribute(name=name, type=type(value).__name__, text=_attribute_text(value))
+
+
+@functools.lru_cache(maxsize=4096)
+def _attribute_of_text(name: str, type_name: str, text: str) -> Attribute:
     return Attribute(name=name, type=type_name, text=text)
 
 

@@ -21,6 +21,10 @@ MOST_MEMORY = 160 << 20
 NESTED = "torch.storage._load_from_bytes"
 """What a storage becomes where a tensor is pickled without `torch.save`."""
 
+MARK_COST = 100
+"""Bytes that a mark is taken to cost, until what stands above it is taken."""
+
+_NAME_COST = 1000
 _PLAIN_NAMES = 3
 """The first protocol that has the names as they are."""
 
@@ -44,6 +48,7 @@ class Names:
         """Names that are needed after all, as what they would load was read too."""
 
         self.known: dict[tuple[str, str], Named] = {}
+        self.left = MOST_MEMORY
 
     def named(self, module: str, name: str, position: int, protocol: int) -> Named:
         """Return the object for a name."""
@@ -52,6 +57,9 @@ class Names:
             told = _of_today(module, name) if protocol < _PLAIN_NAMES else (module, name)
             found = self.known.get(told) or Named(*told, position)
             self.known[module, name] = self.known[told] = found
+            self.left -= _NAME_COST
+            if self.left < 0:
+                raise PickleError("it has more names than are read")
         return found
 
     def all(self) -> list[Named]:
@@ -196,13 +204,13 @@ class Machine:
                     marks.append(stack)
                     stack = self.stack = []
                     at += 1
-                    spent += 72
+                    spent += MARK_COST
                 elif code == _TUPLE:
                     items = tuple(stack)
                     stack = self.stack = marks.pop()
                     stack.append(items)
                     at += 1
-                    spent += 56
+                    spent += 64 - MARK_COST
                 elif code == _STOP:
                     self._at = at + 1
                     break
@@ -251,6 +259,7 @@ class Machine:
         """Take what stands above the last mark."""
         taken = self.stack
         self.stack = self.marks.pop()
+        self.left += MARK_COST
         return taken
 
 

@@ -84,7 +84,8 @@ _PLAIN = {
 _DTYPES = {f"torch.{each}" for each in BITS} | {"torch.quint4x2", "torch.quint2x4", "torch.chalf"}
 _KNOWN = _TENSORS | _TORCH | _SCHEMES | _NUMPY | _PLAIN | _DTYPES
 _FAMILIES = re.compile(
-    r"torch\.(?:cuda\.)?[A-Z]\w*(?:Storage|Tensor)"  # torch.FloatStorage, torch.cuda.HalfTensor
+    # torch.FloatStorage, torch.cuda.HalfTensor, torch.sparse.IntTensor
+    r"torch\.(?:cuda\.)?(?:sparse\.)?[A-Z]\w*(?:Storage|Tensor)"
     r"|torch\.u?int[1-7]"
     r"|numpy\.dtypes\.\w+DType"
 )

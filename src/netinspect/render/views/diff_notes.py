@@ -42,7 +42,9 @@ def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
 
 def _counts(report: Diff) -> str:
     if not report.differs:
-        what = "name, shape and dtype" if report.values is None else "name, shape, dtype and values"
+        # What could not be read is not known to be the same.
+        compared = report.values is not None and not report.values.unknown
+        what = "name, shape, dtype and values" if compared else "name, shape and dtype"
         return f"no difference: {units.plural(report.same, 'tensor')} the same in {what}"
     counts = (
         (report.added, "+", "added"),
