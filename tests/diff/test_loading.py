@@ -297,6 +297,16 @@ def test_names_that_would_break_out_of_the_lines(tmp_path: Path) -> None:
     run_mapping(found, model)
 
 
+def test_a_lazy_layer_takes_any_size(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 2))
+    state = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).state_dict()
+    found = netinspect.diff(model, save(state, tmp_path / "a")).record
+    assert found.loading is not None
+    assert found.loading.verdict == "loads"
+    assert not found.differs
+    model.load_state_dict(state)
+
+
 def test_no_verdict_between_two_of_a_kind(tmp_path: Path) -> None:
     model = nn.Linear(2, 3)
     file = save(model.state_dict(), tmp_path / "a")

@@ -102,8 +102,12 @@ def _held(
 
 
 def _fits(given: Member, wanted: Member) -> bool:
-    # Scalars were vectors of one element before torch 0.4, and are taken as such.
-    return given.shape == wanted.shape or (not wanted.shape and len(given.shape) == 1)
+    # A lazy layer takes any size. Scalars were vectors before torch 0.4, and are taken as such.
+    return (
+        given.shape == wanted.shape
+        or not wanted.is_sized
+        or (not wanted.shape and len(given.shape) == 1)
+    )
 
 
 def _verdict(missing: list[str], unexpected: list[str], mismatched: list[Mismatch]) -> Verdict:

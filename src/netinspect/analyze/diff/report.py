@@ -212,7 +212,7 @@ def _pair_row(a: Side, b: Side, pair: Pair, value: Comparison | None) -> DiffRow
 def _differences(one: Member, other: Member, value: Comparison | None) -> Iterator[Differences]:
     if one.name != other.name:
         yield "name"
-    if one.shape != other.shape:
+    if one.shape != other.shape and one.is_sized and other.is_sized:
         yield "shape"
     if one.dtype != other.dtype:
         yield "dtype"

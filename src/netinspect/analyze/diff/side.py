@@ -28,6 +28,11 @@ class Member(NamedTuple):
     """Which of the checkpoint's tensors it is; of no meaning for a model."""
 
     @property
+    def is_sized(self) -> bool:
+        """Whether its shape is known: that of a lazy layer is not."""
+        return all(isinstance(size, int) for size in self.shape)
+
+    @property
     def elements(self) -> int:
         """Number of its elements; 0 where a size is not a number."""
         total = 1
