@@ -59,8 +59,10 @@ def diff(
     sides = take_sides(_subject(a), _subject(b), section)
     shows: Literal["changes", "stat"] = "stat" if stat else "changes"
     if values:
-        pairing, found = _compare(*sides, progress)
-        return View(report(*sides, pairing, values=found, shows=shows, full=full, sort=sort))
+        pairing, found, moved = _compare(*sides, progress)
+        return View(
+            report(*sides, pairing, values=found, moved=moved, shows=shows, full=full, sort=sort)
+        )
     pairing = pair_up(sides[0].members, sides[1].members)
     return View(report(*sides, pairing, shows=shows, full=full))
 
@@ -73,18 +75,16 @@ def _subject(
     return load(subject, run=False)
 
 
-def _compare(a: Side, b: Side, progress: Progress | None) -> tuple[Pairing, Mapping[str, Comparison]]:
-    """Pair two checkpoints with the help of their values, and compare these; keys are names in `b`."""
-    for side in (a, b):
-        if side.checkpoint is None:
-            target = side.trace.target if side.trace is not None else ""
-            raise UsageError(
-                f"the values of {target} cannot be compared: it is a model, and no checkpoint",
-                hint="save its weights with torch.save(model.state_dict(), FILE), and compare FILE",
-            )
-    assert a.checkpoint is not None
-    assert b.checkpoint is not None
-    one, other = a.checkpoint, b.checkpoint
+def _compare(
+    a: Side, b: Side, progress: Progress | None
+) -> tuple[Pairing, Mapping[str, Comparison], list[tuple[str, str]]]:
+    """Pair two checkpoints with the help of their values, and compare these.
+
+    Returns:
+        The pairs; the comparisons, by names in `b`; and names of changed tensors whose values are those
+        of another one on the other side.
+    """
+    one, other = _checkpoint_of(a), _checkpoint_of(b)
     from netinspect.analyze.diff.pairing import pair_up
     from netinspect.checkpoints.compare import compare_pairs
     from netinspect.checkpoints.data import CheckpointData
@@ -101,14 +101,22 @@ def _compare(a: Side, b: Side, progress: Progress | None) -> tuple[Pairing, Mapp
             return [(ones[x].name, others[y - len(ones)].name) for x, y in pairs]
 
         pairing = pair_up(a.members, b.members, alike)
-        pairs = [
-            (
-                pair.new,
-                one.tensors[a.members[pair.old].number],
-                other.tensors[b.members[pair.new].number],
-            )
-            for pair in pairing.pairs
-            if a.members[pair.old].shape == b.members[pair.new].shape
-        ]
-        found = compare_pairs(left, right, [(x, y) for _, x, y in pairs], progress)
-    return pairing, {name: each for (name, _, _), each in zip(pairs, found, strict=True)}
+        members = [(a.members[pair.old], b.members[pair.new]) for pair in pairing.pairs]
+        members = [(x, y) for x, y in members if x.shape == y.shape]
+        tensors = [(one.tensors[x.number], other.tensors[y.number]) for x, y in members]
+        found = compare_pairs(left, right, tensors, progress)
+        changed = [pair for pair, each in zip(members, found, strict=True) if each.equal is False]
+        moved = alike([x for x, _ in changed], [y for _, y in changed])
+    # A vector may be all zeros in several places.
+    moved = [(old, new) for old, new in moved if len(a.members[old].shape) > 1]
+    return pairing, {y.name: each for (_, y), each in zip(members, found, strict=True)}, moved
+
+
+def _checkpoint_of(side: Side) -> Checkpoint:
+    if side.checkpoint is None:
+        target = side.trace.target if side.trace is not None else ""
+        raise UsageError(
+            f"the values of {target} cannot be compared: it is a model, and no checkpoint",
+            hint="save its weights with torch.save(model.state_dict(), FILE), and compare FILE",
+        )
+    return side.checkpoint

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from netinspect.analyze.diff.pairing import Pairing, pair_up
-from netinspect.analyze.diff.side import Member
-from netinspect.records.checkpoint import Checkpoint, StoredFile, StoredTensor
+from netinspect.analyze.diff.side import Member, Side
+from netinspect.records.checkpoint import Checkpoint, StoredFile
 
 
 def members(shapes: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> dict[str, Member]:
@@ -20,11 +19,6 @@ def members(shapes: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> di
         name: Member(name, shape, dtype, 4, ("memory", number), "tensor", None, number)
         for number, (name, shape) in enumerate(shapes.items())
     }
-
-
-def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a state dict."""
-    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
 
 
 def paired(a: Mapping[str, tuple[int, ...]], b: Mapping[str, tuple[int, ...]]) -> Pairing:
@@ -43,18 +37,8 @@ def save(state: Mapping[str, Tensor], file: Path) -> str:
     return str(file)
 
 
-def stored(
-    names: Mapping[str, tuple[int, ...]], sections: Mapping[str, str] | None = None
-) -> Checkpoint:
-    """A checkpoint record without a file, its tensors in sections by the start of their names."""
-    tensors = []
-    for number, (name, shape) in enumerate(names.items()):
-        section = next((each for start, each in (sections or {}).items() if name.startswith(start)), "")
-        size = 4 * torch.Size(shape).numel()
-        tensors.append(
-            StoredTensor(
-                name=name, dtype="float32", shape=shape, bytes=size, storage=number, section=section
-            )
-        )
+def side(shapes: Mapping[str, tuple[int, ...]]) -> Side:
+    """A side of a file that is nowhere."""
     file = StoredFile(name="x.pt", path="/x.pt", bytes=1)
-    return Checkpoint(target="x.pt", format="torch zip", files=(file,), tensors=tuple(tensors))
+    checkpoint = Checkpoint(target="x.pt", format="torch zip", files=(file,), tensors=())
+    return Side(members(shapes), {}, checkpoint=checkpoint)

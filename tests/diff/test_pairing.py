@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netinspect.analyze.diff.pairing import Pairing
-from tests.diff.sides import members, paired, renames
+from netinspect.analyze.diff.report import report
+from netinspect.view import View
+from tests.diff.sides import members, paired, renames, side
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -237,3 +239,11 @@ def test_many_names_take_no_more_time_each() -> None:
         small = seconds(few, {change(name): shape for name, shape in few.items()})
         large = seconds(many, {change(name): shape for name, shape in many.items()})
         assert large < 30 * small + 0.5, case
+
+
+def test_folding_of_numbers_that_are_far_apart_or_endless() -> None:
+    """Names are anyone's: their numbers may be of any size, and are no sizes of ours."""
+    for numbers in (["1", "999999999999999", "5"], ["9" * 60, "8" * 60, "7" * 60], ["01", "1", "001"]):
+        a: Shapes = {f"layer{number}.weight": (4, 4) for number in numbers}
+        text = str(View(report(side(a), side({}), paired(a, {}))))
+        assert "x3" in text or all(number in text for number in numbers)

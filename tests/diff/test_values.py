@@ -84,6 +84,18 @@ def test_equal_bytes_tell_what_sizes_cannot(tmp_path: Path) -> None:
     assert all(row.values is not None and row.values.identical for row in report.rows)
 
 
+def test_names_that_were_exchanged_are_seen_by_their_values(tmp_path: Path) -> None:
+    a = net()
+    b = a | {"2.weight": a["3.weight"], "3.weight": a["2.weight"]}
+    report = diff(tmp_path, a, b)
+    assert {(each.old, each.new) for each in report.moved} == {
+        ("2.weight", "3.weight"),
+        ("3.weight", "2.weight"),
+    }
+    assert report.changed == 2
+    assert "moved values" in str(netinspect.diff(tmp_path / "a", tmp_path / "b", values=True))
+
+
 def test_zeros_tell_nothing(tmp_path: Path) -> None:
     report = diff(tmp_path, {"old.bias": torch.zeros(4)}, {"new.bias": torch.zeros(4)})
     assert (report.removed, report.added) == (1, 1)

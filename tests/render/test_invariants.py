@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from rich.cells import cell_len
 
-from netinspect import api
+from netinspect import api, differences
 from netinspect.loading import load
 from netinspect.records.reports.registry import Report
 from netinspect.records.trace import Trace
@@ -46,6 +46,8 @@ def reports(sample: str) -> dict[str, Report]:
         "tree in full": api.tree(trace, full=True).record,
         "internals": api.internals(trace).record,
         "models": api.models().record,
+        "diff": differences.diff(look("lenet"), trace).record,
+        "diff in numbers": differences.diff(trace, look("resnet18"), stat=True).record,
     }
 
 

@@ -10,6 +10,7 @@ from netinspect import differences
 from netinspect.cli.common import look_or_read, show
 from netinspect.cli.completion import complete_target
 from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
+from netinspect.cli.progress import progress_of
 from netinspect.errors import UsageError
 from netinspect.exits import ExitCode
 
@@ -76,7 +77,17 @@ def command(
     one, other = (
         look_or_read(each, model, output, run=False, beside_model=not all(stored)) for each in (a, b)
     )
-    view = differences.diff(one, other, section=section, values=values, sort=sort, stat=stat, full=full)
+    with progress_of("values", output) as progress:
+        view = differences.diff(
+            one,
+            other,
+            section=section,
+            values=values,
+            sort=sort,
+            stat=stat,
+            full=full,
+            progress=progress,
+        )
     show(view, output, columns)
     if view.record.a.problems or view.record.b.problems or (exit_code and view.record.differs):
         raise typer.Exit(ExitCode.FINDINGS)

@@ -8,13 +8,11 @@ a vector that goes into a scalar. The dtype is converted. What a class adds of i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Literal
 
-from netinspect.analyze.diff.mapping import load_lines, rename_snippet
+from netinspect.analyze.diff.mapping import TORCH, load_lines, rename_snippet
 from netinspect.analyze.diff.pairing import Pairing
 from netinspect.analyze.diff.side import Member, Side
-from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.diff import Loading, Mismatch
 from netinspect.records.reports.diff import Mapping as NewNames
 from netinspect.records.trace import Trace
@@ -33,45 +31,58 @@ def tell_loading(a: Side, b: Side, pairing: Pairing) -> Loading | None:
     if (a.trace is None) == (b.trace is None):
         return None
     model, file = (a, b) if a.trace is not None else (b, a)
-    checkpoint = file.checkpoint
-    assert checkpoint is not None
-    assert file.choice is not None
     names = {name: name for name in file.members}
     filled = _filled(model, file, names, renamed=False)
     missing, unexpected, mismatched = _held(model, file, names, filled)
-    pairs = [(old, new) if file is a else (new, old) for old, new, _ in pairing.pairs]
-    rules = pairing.rules if file is a else [rule.inverse for rule in reversed(pairing.rules)]
-    loading = Loading(
+    others = _other_keys(file)
+    return Loading(
         model="a" if model is a else "b",
-        verdict=_verdict(missing, unexpected, mismatched),
+        verdict=_verdict(missing, [*unexpected, *others], mismatched),
         missing=tuple(missing),
-        unexpected=tuple(unexpected),
+        unexpected=(*unexpected, *others),
         mismatched=tuple(mismatched),
         notes=tuple(_notes(model, names, missing, filled)),
-        mapping=None,
+        mapping=_mapping(model, file, pairing, turned=file is b, others=bool(others)),
     )
-    section = file.choice.section
-    parts = _parts(checkpoint, file)
-    snippet = rename_snippet(list(file.members), dict(pairs), rules)
-    renames = [old for old, new in pairs if old != new]
-    if snippet is None or not (renames or section or parts):
-        return loading
-    filled = _filled(model, file, snippet.names, renamed=bool(snippet.lines))
+
+
+def _mapping(
+    model: Side, file: Side, pairing: Pairing, *, turned: bool, others: bool
+) -> NewNames | None:
+    """Return what makes it load, or brings it nearer; None where no names are in the way.
+
+    Args:
+        model: The model.
+        file: The checkpoint.
+        pairing: Which names are the same tensor.
+        turned: Whether the pairs lead from the model to the checkpoint.
+        others: Whether there is more than tensors in the state dict.
+    """
+    assert file.checkpoint is not None
+    assert file.choice is not None
+    pairs = {new: old for old, new, _ in pairing.pairs}
+    rules = [rule.inverse for rule in reversed(pairing.rules)]
+    if not turned:
+        pairs, rules = {old: new for new, old in pairs.items()}, list(pairing.rules)
+    section, parts = file.choice.section, _parts(file)
+    snippet = rename_snippet(list(file.members), pairs, rules)
+    renames = any(old != new for old, new in pairs.items())
+    if snippet is None or not (renames or section or parts or others):
+        return None
+    filled = _filled(model, file, snippet.names, renamed=bool(snippet.lines) or others)
     told = _held(model, file, snippet.names, filled)
     verdict = _verdict(*told)
-    lines = [*load_lines(checkpoint, section, parts), *snippet.lines]
+    lines = [*load_lines(file.checkpoint, section, parts, others=others), *snippet.lines]
     if verdict != "does not load":
-        lines.append(
-            f"model.load_state_dict(state_dict{', strict=False' if verdict != 'loads' else ''})"
-        )
-    mapping = NewNames(
+        strict = "" if verdict == "loads" else ", strict=False"
+        lines.append(f"model.load_state_dict(state_dict{strict})")
+    return NewNames(
         lines=tuple(lines),
         verdict=verdict,
         missing=len(told[0]),
         unexpected=len(told[1]),
         mismatched=len(told[2]),
     )
-    return replace(loading, mapping=mapping)
 
 
 def _held(
@@ -91,8 +102,12 @@ def _held(
 
 
 def _fits(given: Member, wanted: Member) -> bool:
-    # Scalars were vectors of one element before torch 0.4, and are taken as such.
-    return given.shape == wanted.shape or (not wanted.shape and len(given.shape) == 1)
+    # A lazy layer takes any size. Scalars were vectors before torch 0.4, and are taken as such.
+    return (
+        given.shape == wanted.shape
+        or not wanted.is_sized
+        or (not wanted.shape and len(given.shape) == 1)
+    )
 
 
 def _verdict(missing: list[str], unexpected: list[str], mismatched: list[Mismatch]) -> Verdict:
@@ -164,12 +179,30 @@ def _notes(
         yield f"{filled[0]}{more}: not in the file, and filled in by BatchNorm, as for an old version"
 
 
-def _parts(checkpoint: Checkpoint, file: Side) -> list[str]:
+def _parts(file: Side) -> list[str]:
     """Keys of the dictionaries below the chosen one that hold its tensors, if all are in such."""
+    assert file.checkpoint is not None
     assert file.choice is not None
     section = file.choice.section
-    inner = {checkpoint.tensors[member.number].section for member in file.members.values()}
+    inner = {file.checkpoint.tensors[member.number].section for member in file.members.values()}
     start = f"{section}." if section else ""
     if section in inner:
         return []
     return [each[len(start) :] for each in dict.fromkeys(sorted(inner))]
+
+
+def _other_keys(file: Side) -> list[str]:
+    """Keys of the state dict whose values are no tensors: numbers, and other dictionaries."""
+    assert file.checkpoint is not None
+    assert file.choice is not None
+    checkpoint, section = file.checkpoint, file.choice.section
+    if checkpoint.format not in TORCH or checkpoint.modules or _parts(file):
+        return []
+    start = f"{section}." if section else ""
+    inside = [each.name for each in checkpoint.metadata if each.name.startswith(start)]
+    keys = [name[len(start) :] for name in inside]
+    # A dot may belong to a key, or stand between two: only what has none is sure to be one here.
+    found = dict.fromkeys(key for key in keys if "." not in key)
+    below = [each.section for each in checkpoint.tensors if each.section.startswith(start)]
+    found |= dict.fromkeys(each[len(start) :].partition(".")[0] for each in below if each != section)
+    return [key for key in found if key and key not in file.members]

@@ -13,7 +13,9 @@ from netinspect.records.checkpoint import Checkpoint
 _MOST_LINES = 60
 """What is longer helps nobody who reads it."""
 
-_TORCH = ("torch zip", "torch legacy", "torch tar", "pickle")
+TORCH = ("torch zip", "torch legacy", "torch tar", "pickle")
+"""Formats that torch.load reads."""
+
 _ITEMS = "for name, value in state_dict.items()"
 
 
@@ -47,16 +49,17 @@ def rename_snippet(
     return None
 
 
-def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str]) -> list[str]:
+def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str], *, others: bool) -> list[str]:
     """Spell how the state dict comes out of its file; a comment where no one line does it.
 
     Args:
         checkpoint: The checkpoint.
         section: The keys that lead to the state dict.
         parts: Keys of dictionaries in it that hold its tensors; empty where it holds them itself.
+        others: Whether it holds more than tensors.
     """
     files = [each.path for each in checkpoint.files]
-    if checkpoint.format in _TORCH and len(files) == 1:
+    if checkpoint.format in TORCH and len(files) == 1:
         keys = "".join(f"[{key!r}]" for key in section.split(".") if section)
         if checkpoint.modules:
             lines = [
@@ -78,6 +81,9 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str]) -> li
             "    for name, value in state_dict[part].items()",
             "}",
         ]
+    if others:
+        kept = f"{{name: value {_ITEMS} if torch.is_tensor(value)}}"
+        lines.append(f"state_dict = {kept}")
     return lines
 
 

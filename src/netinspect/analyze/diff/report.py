@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from netinspect.analyze.diff.loading import tell_loading
@@ -19,6 +19,7 @@ from netinspect.records.reports.diff import (
     Diff,
     DiffRow,
     ModuleChange,
+    MovedValues,
     OpenChoice,
     TieChange,
     ValueSummary,
@@ -80,6 +81,7 @@ def report(
     pairing: Pairing,
     *,
     values: Mapping[str, Comparison] | None = None,
+    moved: Sequence[tuple[str, str]] = (),
     shows: Literal["changes", "stat"] = "changes",
     full: bool = False,
     sort: str | None = None,
@@ -91,6 +93,7 @@ def report(
         b: The other.
         pairing: Which names of both are the same tensor.
         values: How the values of pairs differ, by the names of `b`; None where they were not compared.
+        moved: Names in `a` and in `b` that are no pair, and have the same values.
         shows: What the view shows.
         full: Whether the view shows each name by itself.
         sort: `change` for the largest change of values first; None for the order of the names.
@@ -117,6 +120,7 @@ def report(
             OpenChoice(old=one.old, new=one.new, other_old=other.old, other_new=other.new, names=names)
             for one, other, names in pairing.open_choices
         ),
+        moved=tuple(MovedValues(old=old, new=new) for old, new in moved),
         ties=ties,
         modules=modules,
         loading=tell_loading(a, b, pairing),
@@ -212,7 +216,7 @@ def _pair_row(a: Side, b: Side, pair: Pair, value: Comparison | None) -> DiffRow
 def _differences(one: Member, other: Member, value: Comparison | None) -> Iterator[Differences]:
     if one.name != other.name:
         yield "name"
-    if one.shape != other.shape:
+    if one.shape != other.shape and one.is_sized and other.is_sized:
         yield "shape"
     if one.dtype != other.dtype:
         yield "dtype"

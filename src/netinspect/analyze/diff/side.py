@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, NamedTuple
 
 from netinspect.analyze.diff.sections import Choice
@@ -28,12 +29,14 @@ class Member(NamedTuple):
     """Which of the checkpoint's tensors it is; of no meaning for a model."""
 
     @property
+    def is_sized(self) -> bool:
+        """Whether its shape is known: that of a lazy layer is not."""
+        return str not in map(type, self.shape)
+
+    @property
     def elements(self) -> int:
         """Number of its elements; 0 where a size is not a number."""
-        total = 1
-        for size in self.shape:
-            total *= size if isinstance(size, int) else 0
-        return total
+        return prod(self.shape) if self.is_sized else 0  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from netinspect.analyze.diff.pairing import Pairing
 from netinspect.analyze.diff.side import Side
 from netinspect.records.reports.diff import DiffGroup, DiffRow
 
+_NUMBERS = (
+    *("added", "removed", "changed", "renamed", "same"),
+    *("old_elements", "new_elements", "old_bytes", "new_bytes"),
+)
 _MOST_SINGLE = 20
 """Tensors that stand beside the modules of the top level, each as a row of its own."""
 
@@ -23,14 +26,15 @@ def group(a: Side, b: Side, pairing: Pairing, rows: Iterable[DiffRow]) -> tuple[
     called |= {name: _without_prefixes(name, pairing) for name in pairing.added}
     names = list(dict.fromkeys((*a.members, *called.values())))
     path_of = _paths(names)
-    order = dict.fromkeys(path_of[name] for name in names)
-    counts: dict[str, Counter[str]] = {path: Counter() for path in order}
+    counts = {path: dict.fromkeys(_NUMBERS, 0) for path in path_of.values()}
     for name, member in a.members.items():
-        counts[path_of[name]]["old_elements"] += member.elements
-        counts[path_of[name]]["old_bytes"] += member.bytes
+        found = counts[path_of[name]]
+        found["old_elements"] += member.elements
+        found["old_bytes"] += member.bytes
     for name, member in b.members.items():
-        counts[path_of[called[name]]]["new_elements"] += member.elements
-        counts[path_of[called[name]]]["new_bytes"] += member.bytes
+        found = counts[path_of[called[name]]]
+        found["new_elements"] += member.elements
+        found["new_bytes"] += member.bytes
     for pair in pairing.pairs:
         counts[path_of[pair.old]]["same"] += 1
     for row in rows:
@@ -38,12 +42,7 @@ def group(a: Side, b: Side, pairing: Pairing, rows: Iterable[DiffRow]) -> tuple[
         found = counts[path_of[name]]
         found[row.change] += 1
         found["same"] -= row.change in ("changed", "renamed")
-    fields = ("added", "removed", "changed", "renamed", "same")
-    sums = ("old_elements", "new_elements", "old_bytes", "new_bytes")
-    return tuple(
-        DiffGroup(path=path, **{key: found[key] for key in (*fields, *sums)})
-        for path, found in counts.items()
-    )
+    return tuple(DiffGroup(path=path, **found) for path, found in counts.items())
 
 
 def _without_prefixes(name: str, pairing: Pairing) -> str:

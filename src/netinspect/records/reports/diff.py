@@ -141,6 +141,17 @@ class OpenChoice:
 
 
 @record
+class MovedValues:
+    """Two names that are not the same tensor by their names, and have the very same values."""
+
+    old: str
+    """Its name in `a`; there `b` has other values."""
+
+    new: str
+    """Its name in `b`."""
+
+
+@record
 class TieChange:
     """Tensors that share memory on one side, and on the other not."""
 
@@ -279,6 +290,9 @@ class Diff:
     """Renames that are not claimed: their names count as added and removed."""
 
     open_choices: tuple[OpenChoice, ...]
+    moved: tuple[MovedValues, ...]
+    """Only where values were compared: as if names had been exchanged."""
+
     ties: tuple[TieChange, ...]
     modules: tuple[ModuleChange, ...]
     loading: Loading | None

@@ -84,6 +84,11 @@ _TIES = (
     Column(key="what", title="memory"),
     Column(key="names", title="names", least=30, elide="middle"),
 )
+_MOVED = (
+    Column(key="change", title=""),
+    Column(key="old", title="these values of a", least=20, elide="middle"),
+    Column(key="new", title="are in b those of", least=20, elide="middle"),
+)
 _SIDES = (
     Column(key="side", title="side"),
     Column(key="target", title="target", least=16, elide="middle"),
@@ -112,7 +117,8 @@ def view(report: Diff) -> Document:
     if report.shows == "stat":
         blocks: tuple[Block, ...] = (stat(report), _sides(report))
         return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
-    blocks = (_tensors(report), _renames(report), _modules(report), _ties(report), _sides(report))
+    tables = (_tensors, _renames, _moved, _modules, _ties, _sides)
+    blocks = tuple(table(report) for table in tables)
     mapping = report.loading.mapping if report.loading is not None else None
     if mapping is not None:
         heading = "to rename it" if mapping.verdict == "does not load" else "to load it"
@@ -277,6 +283,24 @@ def _only_differing(name: str, old: str, new: str) -> tuple[str, str]:
     return (
         f"{name}({', '.join(one for one, _ in apart)}{rest})",
         f"{name}({', '.join(other for _, other in apart)}{rest})",
+    )
+
+
+def _moved(report: Diff) -> Table:
+    style = STYLES["renamed"]
+    return Table(
+        name="moved values",
+        columns=_MOVED,
+        rows=tuple(
+            Row(
+                cells=(
+                    cell("moved", MARKS["renamed"], style=style),
+                    cell(each.old, style=style),
+                    cell(each.new, style=style),
+                )
+            )
+            for each in report.moved
+        ),
     )
 
 

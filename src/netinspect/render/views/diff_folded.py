@@ -201,6 +201,6 @@ def _spell_run(names: Sequence[str]) -> str:
     numbers = [_NUMBER.findall(name) for name in names]
     place = next(i for i in range(len(spans)) if len({each[i] for each in numbers}) > 1)
     found = sorted({int(each[place]) for each in numbers if len(each[place]) < 18})
-    whole = found and found == list(range(found[0], found[-1] + 1)) and len(found) == len(names)
+    whole = len(found) == len(names) and found[-1] - found[0] == len(found) - 1
     start, end = spans[place]
     return first[:start] + (f"{found[0]}..{found[-1]}" if whole else "*") + first[end:]
