@@ -97,7 +97,7 @@ TENSORS: dict[str, Case] = {
                 )
             )
         ),
-        None,
+        "a tensor has 300,000 dimensions; 128 is the most",
         "torch",
     ),
     "huge number in a shape": Case(
