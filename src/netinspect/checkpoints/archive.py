@@ -19,6 +19,9 @@ from netinspect.errors import CheckpointError
 LARGEST_INFLATED = 64 << 20
 """Bytes that a compressed member may come to."""
 
+_MOST_INFLATED = 2 * LARGEST_INFLATED
+"""Bytes that all that are opened of one archive may come to."""
+
 _TAIL = 22 + 20 + 56 + 0xFFFF
 _END = struct.Struct("<4s4H2IH")
 _LOCATOR = struct.Struct("<4sIQI")
@@ -72,6 +75,7 @@ class Archive:
         """
         self.source = source
         self._folded: dict[str, list[str]] | None = None
+        self._inflated = 0
         self._misnamed: list[str] = []
         self._miscounted: list[str] = []
         count, start, length = _find_directory(source)
@@ -243,8 +247,14 @@ class Archive:
         for part in self.inflated(member.name):
             parts.append(part)
             total += len(part)
+            self._inflated += len(part)
             if total > limit:
                 raise self._too_large(member.name, limit)
+            if self._inflated > _MOST_INFLATED:
+                raise CheckpointError(
+                    f"cannot read {self.source.name}",
+                    cause=f"its compressed members come to more than {_MOST_INFLATED:,} bytes",
+                )
         data = b"".join(parts)
         if zlib.crc32(data) != member.checksum:
             self._note(self._miscounted, member.name)

@@ -17,6 +17,7 @@ from netinspect.checkpoints.read import KNOWN, without_collector
 from netinspect.checkpoints.recognize import Container, recognize
 from netinspect.checkpoints.source import Source
 from netinspect.checkpoints.torch_tar import find_members
+from netinspect.checkpoints.window import Loose
 from netinspect.checkpoints.zip_files import kind_of
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Global, StoredFile
@@ -26,6 +27,9 @@ _SUFFIXES = (".pkl", ".pickle", ".debug_pkl")
 _TAR_MEMBERS = ("storages", "tensors", "pickle")
 _MOST_FILES = 1000
 _MOST_LAYERS = 3
+_HEAD = 1 << 12
+_OBJECTS = b"|O"
+"""What the header of an array has for its type where it is one of Python's objects."""
 _NAMED: dict[Container, str] = {"zip": "zip archive", "tar": "torch tar"}
 
 
@@ -149,17 +153,22 @@ class _Scan:
             folded = name.lower()  # torch overlooks the case of letters
             if folded.endswith(_SUFFIXES):
                 self._pickle(archive.open(name), within + name, scripted=scripted)
-            elif folded.endswith(".npy"):
-                self._array(archive.open(name), within + name)
-            elif _may_be_file(folded):
-                opened = archive.open(name, check=False)
-                head = opened.read(0, min(4, opened.size))
-                if head == b"PK\x03\x04" and layers:
-                    self._archive(Archive(opened), f"{within}{name}:", layers - 1)
-                elif recognize(opened) == "torch legacy":
-                    self._legacy(opened, within + name)
-                elif recognize(opened) == "pickle" and "opaque_obj_" in name:
-                    self._pickle(opened, within + name)
+                continue
+            is_array = folded.endswith(".npy")
+            if not is_array and not _may_be_file(folded):
+                continue
+            # Most of these are large and no pickles: their first bytes tell.
+            head, _ = archive.start(name, _HEAD)
+            kind = recognize(Loose(archive.source, head))
+            if is_array:
+                if _OBJECTS in head:
+                    self._array(archive.open(name), within + name)
+            elif kind == "zip" and layers:
+                self._archive(Archive(archive.open(name, check=False)), f"{within}{name}:", layers - 1)
+            elif kind == "torch legacy":
+                self._legacy(archive.open(name), within + name)
+            elif kind == "pickle" and "opaque_obj_" in name:
+                self._pickle(archive.open(name), within + name)
         self._warnings += archive.warnings
 
     def _array(self, source: Source, member: str) -> None:
@@ -170,7 +179,7 @@ class _Scan:
         start = 8 + width + length
         if head[:6] != b"\x93NUMPY" or start > source.size or length > 1 << 16:
             return
-        if b"|O" in source.read(8 + width, length):
+        if _OBJECTS in source.read(8 + width, length):
             self._pickle(source, member, start)
 
     def _legacy(self, source: Source, member: str) -> None:
