@@ -271,6 +271,7 @@ ARCHIVES: dict[str, Case] = {
             ),
         ),
         None,
+        "torch",
     ),
     "many deflate bombs of code": Case(
         lambda: torch_zip(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from netinspect.checkpoints.source import Source
@@ -244,17 +245,17 @@ class Archive:
         """Inflate a member whose stated size is not believed."""
         parts: list[bytes] = []
         total = 0
-        for part in self.inflated(member.name):
-            parts.append(part)
-            total += len(part)
-            self._inflated += len(part)
-            if total > limit:
-                raise self._too_large(member.name, limit)
+        for part in chain((b"",), self.inflated(member.name)):
             if self._inflated > _MOST_INFLATED:
                 raise CheckpointError(
                     f"cannot read {self.source.name}",
                     cause=f"its compressed members come to more than {_MOST_INFLATED:,} bytes",
                 )
+            parts.append(part)
+            total += len(part)
+            self._inflated += len(part)
+            if total > limit:
+                raise self._too_large(member.name, limit)
         data = b"".join(parts)
         if zlib.crc32(data) != member.checksum:
             self._note(self._miscounted, member.name)

@@ -109,6 +109,7 @@ class _Scan:
         self._source = source
         self._pickles: list[Pickle] = []
         self._globals: list[Global] = []
+        self._error: CheckpointError | None = None
         self._problems: list[str] = []
         self._warnings: list[str] = []
 
@@ -124,6 +125,8 @@ class _Scan:
             archive = Archive(self._source)
             told = kind_of(archive) or told
             self._archive(archive, "", _MOST_LAYERS)
+            if self._error is not None and not self._pickles:
+                raise self._error
         elif kind == "tar":
             for member, window in find_members(self._source).items():
                 if member in _TAR_MEMBERS:
@@ -147,29 +150,40 @@ class _Scan:
         )
 
     def _archive(self, archive: Archive, within: str, layers: int) -> None:
-        """Members that are pickles by their names or their bytes; and archives in the archive."""
+        """Members that are pickles by their names or their bytes; and archives in the archive.
+
+        One that is damaged hides no other.
+        """
         scripted = kind_of(archive) == "TorchScript"
         for name in archive.members:
-            folded = name.lower()  # torch overlooks the case of letters
-            if folded.endswith(_SUFFIXES):
-                self._pickle(archive.open(name), within + name, scripted=scripted)
-                continue
-            is_array = folded.endswith(".npy")
-            if not is_array and not _may_be_file(folded):
-                continue
-            # Most of these are large and no pickles: their first bytes tell.
-            head, _ = archive.start(name, _HEAD)
-            kind = recognize(Loose(archive.source, head))
-            if is_array:
-                if _OBJECTS in head:
-                    self._array(archive.open(name), within + name)
-            elif kind == "zip" and layers:
-                self._archive(Archive(archive.open(name, check=False)), f"{within}{name}:", layers - 1)
-            elif kind == "torch legacy":
-                self._legacy(archive.open(name), within + name)
-            elif kind == "pickle" and "opaque_obj_" in name:
-                self._pickle(archive.open(name), within + name)
+            try:
+                self._member(archive, name, within, layers, scripted)
+            except CheckpointError as error:
+                self._error = self._error or error
+                if len(self._problems) < _MOST_FILES:
+                    self._problems.append(f"{within}{name}: {error.cause or error.message}")
         self._warnings += archive.warnings
+
+    def _member(self, archive: Archive, name: str, within: str, layers: int, scripted: bool) -> None:
+        folded = name.lower()  # torch overlooks the case of letters
+        if folded.endswith(_SUFFIXES):
+            self._pickle(archive.open(name), within + name, scripted=scripted)
+            return
+        is_array = folded.endswith(".npy")
+        if not is_array and not _may_be_file(folded):
+            return
+        # Most of these are large and no pickles: their first bytes tell.
+        head, _ = archive.start(name, _HEAD)
+        kind = recognize(Loose(archive.source, head))
+        if is_array:
+            if _OBJECTS in head:
+                self._array(archive.open(name), within + name)
+        elif kind == "zip" and layers:
+            self._archive(Archive(archive.open(name, check=False)), f"{within}{name}:", layers - 1)
+        elif kind == "torch legacy":
+            self._legacy(archive.open(name), within + name)
+        elif kind == "pickle" and "opaque_obj_" in name:
+            self._pickle(archive.open(name), within + name)
 
     def _array(self, source: Source, member: str) -> None:
         """An array of Python's objects is a pickle behind the header."""
