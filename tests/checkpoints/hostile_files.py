@@ -234,7 +234,6 @@ ARCHIVES: dict[str, Case] = {
     "two pickles but for case": Case(
         lambda: torch_zip(state(), Part("a/DATA.PKL", b"N.")),
         "it has both 'a/data.pkl' and 'a/DATA.PKL'",
-        "torch",
     ),
     "wrong checksum": Case(lambda: torch_zip(state(), checksum=1), None, "torch"),
     "another name in front": Case(lambda: torch_zip(state(), local_name="b/data.pkl"), None, "torch"),

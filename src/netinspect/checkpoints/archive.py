@@ -71,6 +71,7 @@ class Archive:
             LoadError: It cannot be read.
         """
         self.source = source
+        self._folded: dict[str, list[str]] | None = None
         self._misnamed: list[str] = []
         self._miscounted: list[str] = []
         count, start, length = _find_directory(source)
@@ -92,6 +93,23 @@ class Archive:
                 f"{_some(self._miscounted)}: the checksum is wrong, and torch would load it nevertheless"
             )
         return tuple(found)
+
+    def find(self, name: str) -> str | None:
+        """Return the member that torch would take for a name: it overlooks the case of letters.
+
+        Raises:
+            CheckpointError: There are several.
+        """
+        if self._folded is None:
+            self._folded = {}
+            for each in self.members:
+                self._folded.setdefault(each.lower(), []).append(each)
+        alike = self._folded.get(name.lower(), [])
+        if len(alike) > 1:
+            raise CheckpointError(
+                f"{self.source.name} is ambiguous", cause=f"it has both {alike[0]!r} and {alike[1]!r}"
+            )
+        return alike[0] if alike else None
 
     def position(self, name: str) -> int | None:
         """Return the byte of the source at which a member's bytes stand.
@@ -115,8 +133,9 @@ class Archive:
         member = self.members[name]
         if member.method == _STORED:
             window = Window(self.source, self._locate(member), member.size)
-            # All of a large one is not read only to see what torch does not look at.
-            if check and member.size <= _CHECKED and _checksum(window) != member.checksum:
+            # All of a large one is not read only to see what torch does not look at, nor fetched.
+            check = check and member.size <= _CHECKED and not self.source.remote
+            if check and _checksum(window) != member.checksum:
                 self._note(self._miscounted, name)
             return window
         return Loose(self.source, self._inflate(member, limit))

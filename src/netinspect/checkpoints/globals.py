@@ -141,11 +141,12 @@ class _Scan:
         """Members that are pickles by their names or their bytes; and archives in the archive."""
         scripted = kind_of(archive) == "TorchScript"
         for name in archive.members:
-            if name.endswith(_SUFFIXES):
+            folded = name.lower()  # torch overlooks the case of letters
+            if folded.endswith(_SUFFIXES):
                 self._pickle(archive.open(name), within + name, scripted=scripted)
-            elif name.endswith(".npy"):
+            elif folded.endswith(".npy"):
                 self._array(archive.open(name), within + name)
-            elif _may_be_file(name):
+            elif _may_be_file(folded):
                 opened = archive.open(name, check=False)
                 head = opened.read(0, min(4, opened.size))
                 if head == b"PK\x03\x04" and layers:
