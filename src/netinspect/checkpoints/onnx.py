@@ -78,11 +78,12 @@ def is_onnx(source: Source) -> bool:
         if not versions or error.cut not in (None, _GRAPH):
             return False
         return bool(graphs) or error.cut == _GRAPH
+    wire = Wire(source)
     try:
         return bool(graphs) and all(
             number in _IN_GRAPH and kind == BYTES
             for begin, end in graphs
-            for number, kind, _, _ in islice(Wire(source).fields(begin, end), _LOOKED_AT)
+            for number, kind, _, _ in islice(wire.fields(begin, end), _LOOKED_AT)
         )
     except WireError:
         return bool(versions)
