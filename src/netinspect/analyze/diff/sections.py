@@ -127,7 +127,7 @@ def _choose_beside(checkpoint: Checkpoint, wanted: Counter[Tail], section: str) 
     choice = choose_for_model(checkpoint, wanted, None)
     found = tails((name, checkpoint.tensors[number].shape) for number, name in choice.names)
     if not found & wanted:
-        _named(checkpoint, section)  # raises: what is there is something else
+        raise no_section(checkpoint, section)  # what is there is something else
     return choice
 
 
@@ -161,15 +161,20 @@ def _known(checkpoint: Checkpoint) -> dict[str, None]:
     return known
 
 
-def _named(checkpoint: Checkpoint, section: str) -> str:
+def no_section(checkpoint: Checkpoint, section: str) -> UsageError:
+    """Make the error of a part that a checkpoint has not."""
     known = _known(checkpoint)
-    if section and section not in known:
-        listed = ", ".join(list(known)[:_MOST_CANDIDATES])
-        raise UsageError(
-            f"{checkpoint.target} has no section {section!r}",
-            hint=closest(section, known)
-            or (f"it has: {listed}" if known else "it is one flat dictionary: leave --section out"),
-        )
+    listed = ", ".join(list(known)[:_MOST_CANDIDATES])
+    return UsageError(
+        f"{checkpoint.target} has no section {section!r}",
+        hint=closest(section, known)
+        or (f"it has: {listed}" if known else "it is one flat dictionary: leave --section out"),
+    )
+
+
+def _named(checkpoint: Checkpoint, section: str) -> str:
+    if not has_section(checkpoint, section):
+        raise no_section(checkpoint, section)
     return section
 
 
