@@ -97,6 +97,18 @@ def test_a_part_that_is_not_there(tmp_path: Path) -> None:
     assert sections(found) == ("model", "")
 
 
+def test_a_part_that_only_one_of_two_checkpoints_has(tmp_path: Path) -> None:
+    model = net()
+    one = training(tmp_path / "1.pt", model, model=model.state_dict())
+    torch.save({"model": model.state_dict()}, tmp_path / "2.pt")
+    for pair in ((one, tmp_path / "2.pt"), (tmp_path / "2.pt", one)):
+        with pytest.raises(UsageError, match=r"2\.pt has no section 'optimizer'"):
+            netinspect.diff(*pair, section="optimizer")
+    both = netinspect.diff(one, one, section="optimizer").record
+    assert both.a.tensors == 12
+    assert not both.differs
+
+
 def test_a_pickled_module_is_compared_as_what_it_would_save(tmp_path: Path) -> None:
     torch.save(net(), tmp_path / "whole.pt")
     report = netinspect.diff(net(), tmp_path / "whole.pt").record

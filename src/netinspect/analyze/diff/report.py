@@ -9,7 +9,13 @@ from typing import Literal
 from netinspect.analyze.diff.loading import tell_loading
 from netinspect.analyze.diff.modules import compare_modules
 from netinspect.analyze.diff.pairing import Pair, Pairing
-from netinspect.analyze.diff.sections import choose_for_both, choose_for_model, has_section, tails
+from netinspect.analyze.diff.sections import (
+    choose_for_both,
+    choose_for_model,
+    has_section,
+    no_section,
+    tails,
+)
 from netinspect.analyze.diff.side import Member, Side, side_of_checkpoint, side_of_trace
 from netinspect.analyze.diff.stat import group
 from netinspect.errors import UsageError
@@ -42,15 +48,12 @@ def take_sides(
     Raises:
         UsageError: Neither has such a part.
     """
-    for each in (a, b) if section is not None else ():
-        if isinstance(each, Checkpoint) and has_section(each, section or ""):
-            break
-    else:
-        if section is not None:
-            _no_section(a, b, section)
+    if section is not None:
+        _check_section(a, b, section)
     if isinstance(a, Checkpoint) and isinstance(b, Checkpoint):
-        wanted = [section if section and has_section(each, section) else None for each in (a, b)]
-        wanted = ["", ""] if section == "" else wanted
+        wanted = [
+            section if section is not None and has_section(each, section) else None for each in (a, b)
+        ]
         choice_a, choice_b = choose_for_both(a, b, *wanted)
         return side_of_checkpoint(a, choice_a), side_of_checkpoint(b, choice_b)
     if isinstance(a, Checkpoint):
@@ -66,13 +69,14 @@ def _beside(checkpoint: Checkpoint, model: Side, section: str | None) -> Side:
     return side_of_checkpoint(checkpoint, choose_for_model(checkpoint, wanted, section))
 
 
-def _no_section(a: Trace | Checkpoint, b: Trace | Checkpoint, section: str) -> None:
-    for each in (a, b):
-        if isinstance(each, Checkpoint):
-            choose_for_model(each, Counter(), section)  # raises, and names what there is
-    raise UsageError(
-        "--section is for checkpoints, and both sides are models", hint="leave --section out"
-    )
+def _check_section(a: Trace | Checkpoint, b: Trace | Checkpoint, section: str) -> None:
+    checkpoints = [each for each in (a, b) if isinstance(each, Checkpoint)]
+    if not checkpoints:
+        raise UsageError(
+            "--section is for checkpoints, and both sides are models", hint="leave --section out"
+        )
+    if not any(has_section(each, section) for each in checkpoints):
+        raise no_section(checkpoints[0], section)
 
 
 def report(

@@ -98,12 +98,14 @@ def choose_for_both(
     Raises:
         UsageError: There is no part that was named.
     """
-    if section_a is not None or section_b is not None:
-        if section_a is not None:
-            chosen_a = _choice(a, _named(a, section_a), "")
-            return chosen_a, choose_for_model(b, _tails_of(a, section_a), section_b)
-        assert section_b is not None
-        return choose_for_model(a, _tails_of(b, section_b), None), _choice(b, _named(b, section_b), "")
+    if section_a is not None and section_b is not None:
+        return _choice(a, _named(a, section_a), ""), _choice(b, _named(b, section_b), "")
+    if section_a is not None:
+        chosen = _choice(a, _named(a, section_a), "")
+        return chosen, _choose_beside(b, _tails_of(a, section_a), section_a)
+    if section_b is not None:
+        chosen = _choice(b, _named(b, section_b), "")
+        return _choose_beside(a, _tails_of(b, section_b), section_b), chosen
     candidates_a, candidates_b = _candidates(a), _candidates(b)
     if len(candidates_a) == len(candidates_b) == 1 and candidates_a == candidates_b:
         return _choice(a, candidates_a[0], ""), _choice(b, candidates_b[0], "")
@@ -118,6 +120,15 @@ def choose_for_both(
     of_a = {each: fits[each, y] for each in candidates_a}
     of_b = {each: fits[x, each] for each in candidates_b}
     return _choice(a, x, _why(x, fits[x, y], of_a)), _choice(b, y, _why(y, fits[x, y], of_b))
+
+
+def _choose_beside(checkpoint: Checkpoint, wanted: Counter[Tail], section: str) -> Choice:
+    """Choose what fits a part that was named, and that this checkpoint has not."""
+    choice = choose_for_model(checkpoint, wanted, None)
+    found = tails((name, checkpoint.tensors[number].shape) for number, name in choice.names)
+    if not found & wanted:
+        raise no_section(checkpoint, section)  # what is there is something else
+    return choice
 
 
 def _candidates(checkpoint: Checkpoint) -> list[str]:
@@ -150,15 +161,20 @@ def _known(checkpoint: Checkpoint) -> dict[str, None]:
     return known
 
 
-def _named(checkpoint: Checkpoint, section: str) -> str:
+def no_section(checkpoint: Checkpoint, section: str) -> UsageError:
+    """Make the error of a part that a checkpoint has not."""
     known = _known(checkpoint)
-    if section and section not in known:
-        listed = ", ".join(list(known)[:_MOST_CANDIDATES])
-        raise UsageError(
-            f"{checkpoint.target} has no section {section!r}",
-            hint=closest(section, known)
-            or (f"it has: {listed}" if known else "it is one flat dictionary: leave --section out"),
-        )
+    listed = ", ".join(list(known)[:_MOST_CANDIDATES])
+    return UsageError(
+        f"{checkpoint.target} has no section {section!r}",
+        hint=closest(section, known)
+        or (f"it has: {listed}" if known else "it is one flat dictionary: leave --section out"),
+    )
+
+
+def _named(checkpoint: Checkpoint, section: str) -> str:
+    if not has_section(checkpoint, section):
+        raise no_section(checkpoint, section)
     return section
 
 
