@@ -63,7 +63,7 @@ def command(
         bool,
         typer.Option(
             "--exit-code",
-            help="Exit with 1 if anything that is shown differs; with --values, values too.",
+            help="Exit with 1 if anything differs; with --values also if values do, or cannot be read.",
         ),
     ] = False,
     columns: ColumnsOption = None,
@@ -89,5 +89,8 @@ def command(
             progress=progress,
         )
     show(view, output, columns)
-    if view.record.a.problems or view.record.b.problems or (exit_code and view.record.differs):
+    found = view.record
+    # Values that could not be read are not known to be the same.
+    unlike = found.differs or (found.values is not None and found.values.unknown > 0)
+    if found.a.problems or found.b.problems or (exit_code and unlike):
         raise typer.Exit(ExitCode.FINDINGS)
