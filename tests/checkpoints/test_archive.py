@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,14 @@ def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:
     assert len(found.tensors) == 300
     assert {tensor.position for tensor in found.tensors} == {None}
     assert far.reads < 10
+
+
+def test_a_long_name_makes_no_long_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            archive.writestr("n" * 60_000, b"")
+    with pytest.raises(CheckpointError, match="is ambiguous") as caught:
+        read_checkpoint(str(path))
+    assert len(caught.value.cause or "") < 300

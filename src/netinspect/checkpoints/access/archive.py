@@ -88,7 +88,8 @@ class Archive:
         alike = self._folded.get(name.lower(), [])
         if len(alike) > 1:
             raise CheckpointError(
-                f"{self.source.name} is ambiguous", cause=f"it has both {alike[0]!r} and {alike[1]!r}"
+                f"{self.source.name} is ambiguous",
+                cause=f"it has both {alike[0]!r:.100} and {alike[1]!r:.100}",
             )
         return alike[0] if alike else None
 
@@ -154,9 +155,9 @@ class Archive:
         try:
             raw = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, length)
         except zlib.error as error:
-            raise self._damaged(f"{name!r} cannot be inflated: {error}") from None
+            raise self._damaged(f"{name!r:.100} cannot be inflated: {error}") from None
         if len(raw) < length:
-            raise self._damaged(f"{name!r} ends after {len(raw):,} bytes")
+            raise self._damaged(f"{name!r:.100} ends after {len(raw):,} bytes")
         return raw, None
 
     def _locate(self, member: Member) -> int:
@@ -167,10 +168,12 @@ class Archive:
             LOCAL.unpack_from(head)
         )
         if signature != b"PK\x03\x04":
-            raise self._damaged(f"no member stands where {member.name!r} should, at {member.header:,}")
+            raise self._damaged(
+                f"no member stands where {member.name!r:.100} should, at {member.header:,}"
+            )
         start = member.header + LOCAL.size + name_length + extra_length
         if start + member.stored > self._directory:
-            raise self._damaged(f"{member.name!r} reaches into the directory behind the members")
+            raise self._damaged(f"{member.name!r:.100} reaches into the directory behind the members")
         if name_length != len(member.raw_name) or head[LOCAL.size :] != member.raw_name:
             self._note(self._misnamed, member.name)
         if ELSEWHERE in (stored, size):
@@ -179,10 +182,11 @@ class Archive:
         follow = flags & _SIZES_FOLLOW and not stored and not size
         if not follow and (stored, size) != (member.stored, member.size):
             raise self._damaged(
-                f"{member.name!r} has {member.size:,} bytes by the directory, {size:,} by its own header"
+                f"{member.name!r:.100} has {member.size:,} bytes by the directory, "
+                f"{size:,} by its own header"
             )
         if method != member.method or (flags ^ member.flags) & ENCRYPTED:
-            raise self._damaged(f"{member.name!r} is stored otherwise than the directory says")
+            raise self._damaged(f"{member.name!r:.100} is stored otherwise than the directory says")
         return start
 
     def inflated(self, name: str) -> Iterator[bytes]:
@@ -211,10 +215,10 @@ class Archive:
                     total += len(part)
                     yield part
         except zlib.error as error:
-            raise self._damaged(f"{member.name!r} cannot be inflated: {error}") from None
+            raise self._damaged(f"{member.name!r:.100} cannot be inflated: {error}") from None
         if not inflater.eof or total != member.size:
             raise self._damaged(
-                f"{member.name!r} should come to {member.size:,} bytes, and comes to {total:,}"
+                f"{member.name!r:.100} should come to {member.size:,} bytes, and comes to {total:,}"
             )
 
     def _inflate(self, member: Member, limit: int) -> bytes:
@@ -244,13 +248,13 @@ class Archive:
     def _too_large(self, name: str, limit: int) -> CheckpointError:
         return CheckpointError(
             f"cannot read {self.source.name}",
-            cause=f"its member {name!r} comes to more than {limit:,} bytes, the most that is read",
+            cause=f"its member {name!r:.100} comes to more than {limit:,} bytes, the most that is read",
         )
 
     def _unknown(self, member: Member) -> CheckpointError:
         return CheckpointError(
             f"cannot read {self.source.name}",
-            cause=f"{member.name!r} is compressed by the unknown method {member.method}",
+            cause=f"{member.name!r:.100} is compressed by the unknown method {member.method}",
         )
 
     def _damaged(self, cause: str) -> CheckpointError:

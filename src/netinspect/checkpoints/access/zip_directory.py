@@ -116,17 +116,18 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
         if name in members:
             raise CheckpointError(
                 f"{source.name} is ambiguous",
-                cause=f"two members are called {name!r}: torch would read the first, others the last",
+                cause=f"two members are called {name!r:.100}: torch would read the first, "
+                "others the last",
             )
         if "\0" in name:
-            raise damaged(source, f"the name {name!r} has a zero in it")
+            raise damaged(source, f"the name {name!r:.100} has a zero in it")
         if flags & ENCRYPTED:
-            raise CheckpointError(f"{source.name} is encrypted", cause=f"its member {name!r} is")
+            raise CheckpointError(f"{source.name} is encrypted", cause=f"its member {name!r:.100} is")
         if method == STORED and stored != size:
-            raise damaged(source, f"{name!r} has {size:,} bytes, of which {stored:,} are stored")
+            raise damaged(source, f"{name!r:.100} has {size:,} bytes, of which {stored:,} are stored")
         if header + LOCAL.size + stored > start:
             raise damaged(
-                source, f"{name!r} should take {stored:,} bytes from {header:,} on, beyond its end"
+                source, f"{name!r:.100} should take {stored:,} bytes from {header:,} on, beyond its end"
             )
         members[name] = Member(name, size, stored, method, checksum, header, raw_name, flags)
     if len(members) != count or at != length:
@@ -140,7 +141,7 @@ def _refuse_overlaps(source: Source, members: dict[str, Member]) -> None:
     end, before = 0, ""
     for member in sorted(members.values(), key=lambda each: each.header):
         if member.header < end:
-            raise damaged(source, f"{before!r} and {member.name!r} share bytes")
+            raise damaged(source, f"{before!r:.100} and {member.name!r:.100} share bytes")
         end, before = member.header + LOCAL.size + len(member.raw_name) + member.stored, member.name
 
 
