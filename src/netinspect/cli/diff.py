@@ -89,5 +89,8 @@ def command(
             progress=progress,
         )
     show(view, output, columns)
-    if view.record.a.problems or view.record.b.problems or (exit_code and view.record.differs):
+    found = view.record
+    # What could not be compared is not known to be the same.
+    unlike = found.differs or (found.values is not None and found.values.unknown > 0)
+    if found.a.problems or found.b.problems or (exit_code and unlike):
         raise typer.Exit(ExitCode.FINDINGS)
