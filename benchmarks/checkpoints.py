@@ -8,6 +8,10 @@ alike; what counts is the ratio of their medians. Listing is measured as a whole
 output included. What reads values is measured inside its process, from when its modules are imported and
 the header is read, so that the ratio is one of speeds; its peak of memory is that of the whole process.
 All files are read once before, so that they come from memory and not from a disk.
+
+Two threads read values: where other processes keep the processors busy, they get less than two of them,
+and the ratio is worse than on an idle machine. The ratio of CPU seconds tells what it would be: half of
+that, where two processors are free.
 """
 
 from __future__ import annotations
@@ -55,28 +59,28 @@ for name, tensor in found.items():
 """
 JSON_HEADER = """
 import json, sys, time
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 with open(sys.argv[1], "rb") as file:
     header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 LIST_MANY = """
 import sys, time
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.checkpoints import safetensors
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 read_checkpoint(sys.argv[1])
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 READ = """
 import sys, time
 buffer = bytearray(1 << 18)
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 for path in sys.argv[1:]:
     with open(path, "rb", buffering=0) as file:
         while file.readinto(buffer):
             pass
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 STATS = """
 import sys, time
@@ -84,20 +88,20 @@ from netinspect.checkpoints.data import CheckpointData
 from netinspect.checkpoints.statistics import summarize_values
 from netinspect.checkpoints.read import read_checkpoint
 checkpoint = read_checkpoint(sys.argv[1])
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 with CheckpointData(checkpoint) as data:
     summarize_values(data, checkpoint.tensors)
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 TORCH_STATS = """
 import sys, time, torch
 from safetensors import safe_open
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 with safe_open(sys.argv[1], "pt") as file:
     for name in file.keys():
         x = file.get_tensor(name)
         (x.mean(), x.std(), x.min(), x.max(), (x == 0).sum(), x.isnan().sum(), x.isinf().sum())
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 COMPARE = """
 import sys, time
@@ -105,10 +109,10 @@ from netinspect.checkpoints.compare import compare_pairs
 from netinspect.checkpoints.data import CheckpointData
 from netinspect.checkpoints.read import read_checkpoint
 one, other = (read_checkpoint(path) for path in sys.argv[1:])
-start = time.perf_counter()
+start = time.perf_counter(), time.process_time()
 with CheckpointData(one) as left, CheckpointData(other) as right:
     compare_pairs(left, right, list(zip(one.tensors, other.tensors)))
-print("seconds", time.perf_counter() - start)
+print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 
 
@@ -135,6 +139,7 @@ class Cost:
     """What one process took."""
 
     seconds: float
+    cpu_seconds: float
     mebibytes: float
 
 
@@ -154,10 +159,11 @@ def measure(arguments: tuple[str, ...], whole: bool) -> Cost:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)[:200]} failed:\n{message}")
-    seconds = usage.ru_utime + usage.ru_stime
+    seconds = cpu_seconds = usage.ru_utime + usage.ru_stime
     if not whole:
-        seconds = float(output.rpartition("seconds ")[2])
-    return Cost(seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20))
+        seconds, cpu_seconds = map(float, output.rpartition("seconds ")[2].split())
+    scale = 1024 if sys.platform != "darwin" else 1 << 20
+    return Cost(seconds, cpu_seconds, usage.ru_maxrss / scale)
 
 
 def rows(folder: Path) -> Iterator[Row]:
@@ -193,12 +199,16 @@ def compare(row: Row, rounds: int) -> str:
     ][1:]
     ours, floors = zip(*pairs, strict=True)
     mine, least = (statistics.median(each.seconds for each in side) for side in (ours, floors))
+    mine_cpu, least_cpu = (
+        statistics.median(each.cpu_seconds for each in side) for side in (ours, floors)
+    )
     ratios = [one.seconds / other.seconds for one, other in pairs]
+    of_cpu = mine_cpu / least_cpu
     memory = statistics.median(each.mebibytes for each in ours)
     missed = mine / least > row.goal or (row.memory_goal is not None and memory > row.memory_goal)
     return (
         f"{row.name:<24}{row.floor_name:<20}{mine:>8.3f}{least:>8.3f}{mine / least:>8.2f}"
-        f"  {min(ratios):>5.2f}-{max(ratios):<6.2f}{row.goal:>6.2f}{memory:>7.0f}"
+        f"  {min(ratios):>5.2f}-{max(ratios):<6.2f}{row.goal:>6.2f}{of_cpu:>7.2f}{memory:>7.0f}"
         f"{'' if row.memory_goal is None else f'{row.memory_goal:.0f}':>6}"
         f"{'  MISSED' if missed else ''}"
     )
@@ -218,8 +228,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-c", MAKE, place, *sizes], check=True)
         chosen = [row for row in rows(Path(place)) if fnmatch.fnmatch(row.name, options.only)]
         print(
-            f"{'':<24}{'floor':<20}{'s':>8}{'floor':>8}{'ratio':>8}  min-max{'goal':>9}{'MiB':>9}"
-            f"{'goal':>6}"
+            f"{'':<24}{'floor':<20}{'s':>8}{'floor':>8}{'ratio':>8}  min-max{'goal':>9}{'of CPU':>8}"
+            f"{'MiB':>6}{'goal':>6}"
         )
         for row in chosen:
             print(compare(row, options.rounds), flush=True)

@@ -25,6 +25,7 @@ ALLOWED = {
         "config",
         "differences",
         "files",
+        "loading",
         "process",
         "render",
         "sources",
@@ -32,12 +33,13 @@ ALLOWED = {
         "tracking",
         *BASE,
     },
-    "api": {"files", "view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
+    "api": {"view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
     "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
-    "differences": {"api", "view", "analyze", "checkpoints", "stored", *BASE},
-    "estimates": {"api", "view", "analyze", "render", "sources", "tracking", *BASE},
+    "differences": {"loading", "view", "analyze", "checkpoints", "stored", *BASE},
+    "estimates": {"loading", "view", "analyze", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
     "loading": {
+        "files",
         "kept",
         "look",
         "process",
@@ -70,7 +72,7 @@ ALLOWED = {
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", "differences", "estimates", "stored", "view", *BASE},
+    "__init__": {"api", "differences", "estimates", "loading", "stored", "view", *BASE},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 
@@ -85,6 +87,7 @@ THIRD_PARTIES = {
         "api",
         "estimates",
         "differences",
+        "loading",
     },
     "numpy": {"observe", "inputs", "checkpoints"},
     "huggingface_hub": {"checkpoints"},

@@ -9,6 +9,8 @@ import torch
 
 import netinspect
 from netinspect.inputs.spec import parse_spec
+from netinspect.records.reports.params import Parameters
+from netinspect.records.reports.summary import Summary
 from netinspect.sources.build import build_module
 from netinspect.sources.samples import describe_sample, sample_names, samples_folder
 from netinspect.sources.target import parse_target
@@ -39,7 +41,9 @@ def test_a_sample_runs_and_trains(name: str) -> None:
 def test_published_sizes(name: str, count: int) -> None:
     model = build_module(parse_target(name), {}, seed=0)
     assert sum(parameter.numel() for parameter in model.parameters()) == count
-    assert netinspect.summary(name).record.totals.parameters == count
+    report = netinspect.summary(name).record
+    assert isinstance(report, Summary)
+    assert report.totals.parameters == count
 
 
 def test_lenet_is_the_tutorials() -> None:
@@ -77,8 +81,9 @@ def test_the_steps_of_lenet_read_as_the_tutorial_says() -> None:
 
 def test_the_values_are_those_of_the_model_itself() -> None:
     model = build_module(parse_target("lenet"), {}, seed=0)
-    rows = netinspect.params("lenet", values=True, stats=True).record.rows
-    for row, (name, parameter) in zip(rows, model.named_parameters(), strict=True):
+    report = netinspect.params("lenet", values=True, stats=True).record
+    assert isinstance(report, Parameters)
+    for row, (name, parameter) in zip(report.rows, model.named_parameters(), strict=True):
         assert row.name == name
         assert row.values == repr(parameter)
         assert row.statistics is not None

@@ -15,13 +15,10 @@ from netinspect.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from netinspect.api import cache as cache
-    from netinspect.api import capture as capture
     from netinspect.api import cost as cost
     from netinspect.api import internals as internals
-    from netinspect.api import load as load
     from netinspect.api import models as models
     from netinspect.api import params as params
-    from netinspect.api import save as save
     from netinspect.api import source as source
     from netinspect.api import summary as summary
     from netinspect.api import trace as trace
@@ -34,6 +31,9 @@ if TYPE_CHECKING:
     from netinspect.errors import SavedTraceError as SavedTraceError
     from netinspect.errors import UsageError as UsageError
     from netinspect.estimates import memory as memory
+    from netinspect.loading import capture as capture
+    from netinspect.loading import load as load
+    from netinspect.loading import save as save
     from netinspect.records.checkpoint import Checkpoint as Checkpoint
     from netinspect.records.trace import Trace as Trace
     from netinspect.stored import pickle_globals as pickle_globals
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "netinspect.api": (
-        "cache", "capture", "cost", "internals", "load", "models", "params", "save", "source",
+        "cache", "cost", "internals", "models", "params", "source",
         "summary", "trace", "tree",
     ),
     "netinspect.differences": ("diff",),
@@ -51,6 +51,7 @@ _HOMES = {
         "UsageError",
     ),
     "netinspect.estimates": ("memory",),
+    "netinspect.loading": ("capture", "load", "save"),
     "netinspect.records.checkpoint": ("Checkpoint",),
     "netinspect.records.trace": ("Trace",),
     "netinspect.stored": ("pickle_globals", "read_checkpoint"),

@@ -6,9 +6,8 @@ The command line calls these and nothing else. Torch is imported only where a li
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.stored import (
@@ -22,7 +21,6 @@ from netinspect.view import View
 if TYPE_CHECKING:
     from torch import nn
 
-    from netinspect.kept.looks import LookCache
     from netinspect.records.reports.cache import Cache
     from netinspect.records.reports.contents import Contents
     from netinspect.records.reports.cost import CostReport
@@ -37,117 +35,30 @@ if TYPE_CHECKING:
     from netinspect.records.reports.tree import Tree
     from netinspect.records.trace import Trace
 
-
-def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
-    """Run a model on some inputs in eval mode, and record all that happened.
-
-    The model is left as it was. Where its forward raises, the trace reaches up to there and tells the
-    failure; nothing is raised for it.
-
-    Args:
-        model: A live module.
-        args: Positional arguments of its forward; without any, those that its file declares, or that
-            are found out.
-        kwargs: Keyword arguments of its forward.
-    """
-    return load(model, args=args or None, kwargs=kwargs or None)
+    Model = nn.Module | Trace
+    Named = str | os.PathLike[str]
 
 
-def load(
-    subject: nn.Module | Trace | str | os.PathLike[str],
-    *,
-    args: Sequence[Any] | None = None,
-    kwargs: Mapping[str, Any] | None = None,
-    inputs: Sequence[str] = (),
-    inputs_from: str | None = None,
-    input_files: Sequence[str] = (),
-    batch: int | None = None,
-    seed: int = 0,
-    constructor: Mapping[str, Any] | None = None,
-    online: bool = False,
-    on: str = "auto",
-    run: bool = True,
-    everything: bool = False,
-    training: bool = False,
-    grad: bool = False,
-    values: bool = False,
-    stats: bool = False,
-    code: bool = False,
-    symbolic: str | Sequence[str] = (),
-    cache: bool | LookCache = False,
-) -> Trace:
-    """Look at a model, or read a saved look.
-
-    Args:
-        subject: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a
-            library's model such as `timm:resnet50`, a saved trace. Code that a target names is run.
-        args: Positional arguments of forward, where values are at hand.
-        kwargs: Keyword arguments of forward.
-        inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
-        inputs_from: A function such as `data.py:make` that returns arguments, a dictionary of keyword
-            arguments, or a pair of both. It is run.
-        input_files: `FILE` or `NAME=FILE`, arrays of NumPy or tensors saved by torch or safetensors.
-        batch: First dimension of every input.
-        seed: Seed of the weights of a model that is built here, of the inputs, and of whatever
-            forward draws.
-        constructor: Arguments of the class or factory that a target names.
-        online: Whether the configuration of a model on the hub may be fetched; weights never are.
-        on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are zeros
-            that take no memory), a device for real ones such as `cpu`, or `auto` for the first of these
-            that works.
-        run: Whether to run forward; without, shapes are unknown.
-        everything: Keep all that a saved trace needs for every view; forward is run if it can be.
-        training: Run in train mode.
-        grad: Also differentiate, and keep `grad_fn` and gradients.
-        values: Keep the tensors as printed.
-        stats: Summarise the values of the named tensors.
-        code: Keep the source of the classes.
-        symbolic: Sizes of the inputs to tell as symbols, so that shapes and costs are expressions where
-            runs at other sizes prove them: `batch` (N), `seq` (T), `height`, `width`, or any name
-            with the dimensions that it is, such as `points=x:2` or `seq=ids:1,mask:1`.
-        cache: Whether a look at a target that was kept on disk may answer, and this one be kept; see
-            docs/cache.md. It serves a process that has imported neither torch nor anything of the
-            user's, as the command line is; others look anew.
-
-    Raises:
-        LoadError: The target could not be loaded.
-        UsageError: The inputs do not fit the model's signature, or cannot be read.
-    """
-    from netinspect.loading import LoadRequest, load_subject
-
-    request = LoadRequest(
-        args=args,
-        kwargs=kwargs,
-        inputs=tuple(inputs),
-        inputs_from=inputs_from,
-        input_files=tuple(input_files),
-        batch=batch,
-        seed=seed,
-        constructor=constructor or {},
-        online=online,
-        on=on,
-        run=run,
-        everything=everything,
-        training=training,
-        grad=grad,
-        values=values,
-        stats=stats,
-        code=code,
-        symbolic=(symbolic,) if isinstance(symbolic, str) else tuple(symbolic),
-    )
-    return load_subject(subject, request, cache)
-
-
-def save(trace: Trace, file: str | os.PathLike[str]) -> None:
-    """Write a trace to a file, whole or not at all.
-
-    Raises:
-        UsageError: The file cannot be written.
-    """
-    from netinspect.files import write_whole
-    from netinspect.records.saved import dump_trace
-
-    write_whole(Path(file), dump_trace(trace))
+# fmt: off
+@overload
+def summary(
+    subject: Checkpoint, *args: Any, depth: int | None = ..., ops: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ...,
+) -> View[Contents]: ...
+@overload
+def summary(
+    subject: Model, *args: Any, depth: int | None = ..., ops: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ...,
+) -> View[Summary]: ...
+@overload
+def summary(
+    subject: Named, *args: Any, depth: int | None = ..., ops: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ...,
+) -> View[Summary | Contents]: ...
+# fmt: on
 
 
 def summary(
@@ -173,6 +84,8 @@ def summary(
             `params`, `bytes`, `tensors` or `name`.
         top: Keep only so many rows.
     """
+    from netinspect.loading import load
+
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.contents import tell_contents
 
@@ -194,6 +107,28 @@ def summary(
             top=top,
         )
     )
+
+
+# fmt: off
+@overload
+def params(
+    subject: Checkpoint, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
+) -> View[StoredTensors]: ...
+@overload
+def params(
+    subject: Model, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
+) -> View[Parameters]: ...
+@overload
+def params(
+    subject: Named, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
+) -> View[Parameters | StoredTensors]: ...
+# fmt: on
 
 
 def params(
@@ -222,6 +157,8 @@ def params(
         progress: Told, while the values of a checkpoint are read, how many bytes are done and of how
             many; maybe by another thread, but by one at a time.
     """
+    from netinspect.loading import load
+
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tensors import list_tensors, with_values
 
@@ -268,6 +205,7 @@ def trace(
         values: Show the output tensor itself.
     """
     from netinspect.analyze.steps import list_steps
+    from netinspect.loading import load
 
     look = load(subject, args=args or None, grad=grad, values=values)
     return View(list_steps(look, depth=depth, full=full, gradients=grad, values=values))
@@ -299,6 +237,7 @@ def cost(
         grad: Also run backward, and show its total.
     """
     from netinspect.analyze.cost import count_cost
+    from netinspect.loading import load
 
     look = load(subject, args=args or None, grad=grad)
     return View(
@@ -313,6 +252,22 @@ def cost(
             gradients=grad,
         )
     )
+
+
+# fmt: off
+@overload
+def tree(
+    subject: Checkpoint, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+) -> View[NameTree]: ...
+@overload
+def tree(
+    subject: Model, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+) -> View[Tree]: ...
+@overload
+def tree(
+    subject: Named, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+) -> View[Tree | NameTree]: ...
+# fmt: on
 
 
 def tree(
@@ -330,6 +285,8 @@ def tree(
         depth: Deepest level to show; None for all.
         full: Show alike siblings one by one.
     """
+    from netinspect.loading import load
+
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tree import grow_name_tree
 
@@ -354,6 +311,7 @@ def source(
         full: Show every line of the class.
     """
     from netinspect.analyze.source import annotate_source
+    from netinspect.loading import load
 
     return View(annotate_source(load(subject, args=args or None, code=True), path=path, full=full))
 
@@ -366,6 +324,7 @@ def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "
         path: The module.
     """
     from netinspect.analyze.internals import look_inside
+    from netinspect.loading import load
 
     return View(look_inside(load(subject, run=False), path=path))
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from netinspect.api import load
 from netinspect.errors import UsageError
+from netinspect.loading import load
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.stored import names_checkpoint, read_checkpoint
 from netinspect.view import View

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netinspect.api import load
+from netinspect.loading import load
 from netinspect.view import View
 
 if TYPE_CHECKING:

@@ -20,6 +20,8 @@ from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from netinspect.kept.looks import LookCache
     from netinspect.kept.question import Question
     from netinspect.sources.target import Target
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
-    """What is asked of a subject; `api.load` tells what each entry means."""
+    """What is asked of a subject; `load` tells what each entry means."""
 
     args: Sequence[Any] | None = None
     kwargs: Mapping[str, Any] | None = None
@@ -77,8 +79,118 @@ class LoadRequest:
         return request
 
 
+def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
+    """Run a model on some inputs in eval mode, and record all that happened.
+
+    The model is left as it was. Where its forward raises, the trace reaches up to there and tells the
+    failure; nothing is raised for it.
+
+    Args:
+        model: A live module.
+        args: Positional arguments of its forward; without any, those that its file declares, or that
+            are found out.
+        kwargs: Keyword arguments of its forward.
+    """
+    return load(model, args=args or None, kwargs=kwargs or None)
+
+
+def load(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
+    inputs_from: str | None = None,
+    input_files: Sequence[str] = (),
+    batch: int | None = None,
+    seed: int = 0,
+    constructor: Mapping[str, Any] | None = None,
+    online: bool = False,
+    on: str = "auto",
+    run: bool = True,
+    everything: bool = False,
+    training: bool = False,
+    grad: bool = False,
+    values: bool = False,
+    stats: bool = False,
+    code: bool = False,
+    symbolic: str | Sequence[str] = (),
+    cache: bool | LookCache = False,
+) -> Trace:
+    """Look at a model, or read a saved look.
+
+    Args:
+        subject: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a
+            library's model such as `timm:resnet50`, a saved trace. Code that a target names is run.
+        args: Positional arguments of forward, where values are at hand.
+        kwargs: Keyword arguments of forward.
+        inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
+        inputs_from: A function such as `data.py:make` that returns arguments, a dictionary of keyword
+            arguments, or a pair of both. It is run.
+        input_files: `FILE` or `NAME=FILE`, arrays of NumPy or tensors saved by torch or safetensors.
+        batch: First dimension of every input.
+        seed: Seed of the weights of a model that is built here, of the inputs, and of whatever
+            forward draws.
+        constructor: Arguments of the class or factory that a target names.
+        online: Whether the configuration of a model on the hub may be fetched; weights never are.
+        on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are zeros
+            that take no memory), a device for real ones such as `cpu`, or `auto` for the first of these
+            that works.
+        run: Whether to run forward; without, shapes are unknown.
+        everything: Keep all that a saved trace needs for every view; forward is run if it can be.
+        training: Run in train mode.
+        grad: Also differentiate, and keep `grad_fn` and gradients.
+        values: Keep the tensors as printed.
+        stats: Summarise the values of the named tensors.
+        code: Keep the source of the classes.
+        symbolic: Sizes of the inputs to tell as symbols, so that shapes and costs are expressions where
+            runs at other sizes prove them: `batch` (N), `seq` (T), `height`, `width`, or any name
+            with the dimensions that it is, such as `points=x:2` or `seq=ids:1,mask:1`.
+        cache: Whether a look at a target that was kept on disk may answer, and this one be kept; see
+            docs/cache.md. It serves a process that has imported neither torch nor anything of the
+            user's, as the command line is; others look anew.
+
+    Raises:
+        LoadError: The target could not be loaded.
+        UsageError: The inputs do not fit the model's signature, or cannot be read.
+    """
+    request = LoadRequest(
+        args=args,
+        kwargs=kwargs,
+        inputs=tuple(inputs),
+        inputs_from=inputs_from,
+        input_files=tuple(input_files),
+        batch=batch,
+        seed=seed,
+        constructor=constructor or {},
+        online=online,
+        on=on,
+        run=run,
+        everything=everything,
+        training=training,
+        grad=grad,
+        values=values,
+        stats=stats,
+        code=code,
+        symbolic=(symbolic,) if isinstance(symbolic, str) else tuple(symbolic),
+    )
+    return load_subject(subject, request, cache)
+
+
+def save(trace: Trace, file: str | os.PathLike[str]) -> None:
+    """Write a trace to a file, whole or not at all.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    from netinspect.files import write_whole
+    from netinspect.records.saved import dump_trace
+
+    write_whole(Path(file), dump_trace(trace))
+
+
 def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache = False) -> Trace:
-    """Look at a subject; see `api.load`."""
+    """Look at a subject; see `load`."""
     inputs = request.check()
     if isinstance(subject, Trace):
         return subject

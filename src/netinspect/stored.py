@@ -69,23 +69,31 @@ def summarize_values(
         return summaries, findings.find(data, tensors, summaries)
 
 
-def pickle_globals(source: str | os.PathLike[str]) -> View[Globals]:
+def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> View[Globals]:
     """Show what loading a file would import and call; nothing of it is imported or called here.
 
     A pickle that cannot be read to its end shows what it names before, and tells where it breaks.
 
     Args:
         source: A file with pickles: one of torch's, a plain one, arrays of objects; or a folder, of
-            which each file is read that has any.
+            which each file is read that has any; a model on the hub (`hf:org/name`).
+        online: Whether pickles may be fetched from the hub.
 
     Raises:
         CheckpointError: It is damaged otherwise, or neither a pickle nor a checkpoint.
         LoadError: It cannot be read.
     """
     from netinspect.analyze.stored.globals import list_globals
+    from netinspect.sources.target import is_on_hub
+
+    text = os.fspath(source)
+    if is_on_hub(text):
+        from netinspect.checkpoints.hub import scan_hub
+
+        return View(list_globals(scan_hub(text, online=online)))
     from netinspect.checkpoints.globals import scan_pickles
 
-    return View(list_globals(scan_pickles(os.fspath(source))))
+    return View(list_globals(scan_pickles(text)))
 
 
 def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netinspect.api import load
+from netinspect.loading import load
 from netinspect.observe.run import CaptureOptions
 from tests.capture.snapshot import snapshot
 from tests.nets import every, mutating

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netinspect.api import load
 from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
+from netinspect.loading import load
 from netinspect.observe.arguments import split
 from netinspect.observe.describe import describe
 from netinspect.observe.run import CaptureOptions

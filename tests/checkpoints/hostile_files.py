@@ -97,7 +97,7 @@ TENSORS: dict[str, Case] = {
                 )
             )
         ),
-        None,
+        "a tensor has 300,000 dimensions; 128 is the most",
         "torch",
     ),
     "huge number in a shape": Case(
@@ -225,6 +225,12 @@ TENSORS: dict[str, Case] = {
 }
 
 
+@functools.cache
+def small_bomb() -> bytes:
+    """60 MiB of what ends a pickle at once, deflated."""
+    return deflated(b"N." + b"\0" * ((60 << 20) - 2))
+
+
 ARCHIVES: dict[str, Case] = {
     "honest": Case(lambda: torch_zip(state()), None, "torch"),
     "two pickles": Case(
@@ -234,7 +240,6 @@ ARCHIVES: dict[str, Case] = {
     "two pickles but for case": Case(
         lambda: torch_zip(state(), Part("a/DATA.PKL", b"N.")),
         "it has both 'a/data.pkl' and 'a/DATA.PKL'",
-        "torch",
     ),
     "wrong checksum": Case(lambda: torch_zip(state(), checksum=1), None, "torch"),
     "another name in front": Case(lambda: torch_zip(state(), local_name="b/data.pkl"), None, "torch"),
@@ -256,6 +261,29 @@ ARCHIVES: dict[str, Case] = {
     "deflate bomb that says it is small": Case(
         lambda: torch_zip(bomb(), method=8, size=100, checksum=0),
         "comes to more than 67,108,864 bytes",
+    ),
+    "many deflate bombs": Case(
+        lambda: torch_zip(
+            state(),
+            *(
+                Part(f"a/{each}.pkl", small_bomb(), method=8, size=60 << 20, checksum=0)
+                for each in range(40)
+            ),
+        ),
+        None,
+        "torch",
+    ),
+    "many deflate bombs of code": Case(
+        lambda: torch_zip(
+            state(),
+            Part("a/constants.pkl", b"\x80\x02)."),
+            *(
+                Part(f"a/code/{each}.py", small_bomb(), method=8, size=10, checksum=0)
+                for each in range(500)
+            ),
+        ),
+        None,
+        "torch",
     ),
     "deflated rubbish": Case(
         lambda: torch_zip(b"\xff" * 100, method=8, size=100, checksum=0), "cannot be inflated"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from tests.checkpoints.hostile_parts import SYSTEM, TENSOR, Case, entry, state, torch_zip
+from tests.checkpoints.hostile_parts import STORAGE, SYSTEM, TENSOR, Case, entry, state, torch_zip
 
 
 def laughs(levels: int) -> bytes:
@@ -51,6 +51,25 @@ def _deep_calls(levels: int) -> bytes:
 def _deep_parameters(levels: int) -> bytes:
     name = b"ctorch._utils\n_rebuild_parameter\nq\x30"
     return name + b"0" + b"h\x30(" * levels + TENSOR + b"\x89NtR" * levels
+
+
+LEGACY_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}."
+
+
+def nested_storage() -> bytes:
+    """A storage as it is pickled without `torch.save`, that takes many steps to read."""
+    keys = b"](X\x01\0\0\x000e."
+    return LEGACY_HEAD + b"N0" * 25_000 + STORAGE + b"." + keys + struct.pack("<q", 4) + b"\0" * 16
+
+
+def numbered(count: int, value: bytes) -> bytes:
+    """Keys and values of a dict."""
+    return b"".join(b"J" + struct.pack("<i", index) + value for index in range(count))
+
+
+def shared(by_all: bytes, name: bytes, each: bytes) -> bytes:
+    """A list of objects that all hold the same, remembered under 112, as what they call is under 113."""
+    return b"\x80\x04" + by_all + b"q\x700" + name + b"q\x710](" + each * 20_000 + b"e."
 
 
 PICKLES: dict[str, Case] = {
@@ -175,6 +194,71 @@ PICKLES: dict[str, Case] = {
         ),
         "the names in it have more than",
         "torch._utils",
+    ),
+    # --- what is shared by many, and is small where it is looked at once
+    "shared: calls of calls": Case(
+        lambda: b"\x80\x02cm\nf\nq\x00" + b")R" * 700_000 + b".", "holds no tensors", "m.f("
+    ),
+    "shared: one list in calls": Case(
+        lambda: shared(b"](" + b"K\x01" * 200_000 + b"e", b"cm\nf\n", b"h\x71h\x70\x85R"),
+        "more than 2,000,000 values",
+        "m.f(",
+    ),
+    "shared: one list of pairs": Case(
+        lambda: shared(
+            b"](" + b"K\x01K\x02\x86" * 100_000 + b"e",
+            b"ccollections\nOrderedDict\n",
+            b"h\x71h\x70\x85R",
+        ),
+        "more than 2,000,000 values",
+        "collections",
+    ),
+    "shared: one state": Case(
+        lambda: shared(b"}(" + numbered(100_000, b"N") + b"u", b"cm\nC\n", b"h\x71)\x81h\x70b"),
+        "more than 2,000,000 values",
+        "m.C(",
+    ),
+    "shared: one shape": Case(
+        lambda: torch_zip(
+            shared(
+                b"(" + b"K\x01" * 200_000 + b"t",
+                b"ctorch._utils\n_rebuild_tensor_v2\n",
+                b"h\x71(" + STORAGE + b"K\0h\x70h\x70\x89NtR",
+            )
+        ),
+        "a tensor has 200,000 dimensions",
+        "torch",
+    ),
+    "shared: one state of tensors": Case(
+        lambda: torch_zip(
+            shared(
+                b"}(" + numbered(100_000, b"N") + b"u",
+                b"ctorch._utils\n_rebuild_parameter_with_state\n",
+                b"h\x71(" + TENSOR + b"\x89Nh\x70tR",
+            )
+        ),
+        None,
+        "torch",
+    ),
+    "shared: the bytes of a storage": Case(
+        lambda: shared(
+            b"\x8e" + struct.pack("<Q", len(nested_storage())) + nested_storage(),
+            b"ctorch.storage\n_load_from_bytes\n",
+            b"h\x71h\x70\x85R",
+        ),
+        "its storages have more bytes than the file",
+        "torch",
+    ),
+    "shared: keywords": Case(
+        lambda: (
+            b"\x80\x04}("
+            + b"".join(b"J" + struct.pack("<i", index) + b"N" for index in range(200_000))
+            + b"u\x940("
+            + b"".join(b"cm\nn%d\n)h\x00\x92" % index for index in range(20_000))
+            + b"l."
+        ),
+        "holds no tensors|more than",
+        "m.n0(",
     ),
     # --- what would nest
     "deep list": Case(

@@ -109,6 +109,13 @@ def test_what_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
         assert {data.why_no_values(each): each for each in cases.values()} == cases
 
 
+def test_what_is_on_the_hub_stays_there(tmp_path: Path) -> None:
+    checkpoint = store(tmp_path / "x", {"a": torch.ones(4, 4)})
+    address = replace(checkpoint.files[0], path="https://hub.test/x", modified=None)
+    with CheckpointData(replace(checkpoint, files=(address,))) as data:
+        assert data.why_no_values(checkpoint.tensors[0]) == "its file is not on this disk"
+
+
 def test_a_file_that_changed_after_it_was_listed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x"
     checkpoint = store(path, {"a": torch.ones(4)})

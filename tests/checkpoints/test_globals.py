@@ -230,6 +230,15 @@ def test_all_pickles_of_an_archive(tmp_path: Path) -> None:
     ]
 
 
+def test_a_damaged_member_hides_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "model.pt"
+    damaged = Part("a/first.pkl", b"\xff" * 20, method=8, size=100)
+    file.write_bytes(build([damaged, Part("a/data.pkl", b"\x80\x02" + SYSTEM + b".")]))
+    report = told(file)
+    assert [row.name for row in report.rows] == ["posix.system"]
+    assert report.subject.problems[0].startswith("a/first.pkl: 'a/first.pkl' cannot be inflated")
+
+
 def test_arrays_of_objects(tmp_path: Path) -> None:
     one, several = tmp_path / "one.npy", tmp_path / "several.npz"
     array = np.array([Touch(tmp_path / "mark"), None], dtype=object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -244,6 +245,16 @@ class TestFormats:
         torch.save(state, tmp_path / "pytorch_model.bin")
         self.check(hub, tmp_path, "pytorch_model.bin", 4)
 
+    def test_torch_legacy(self, hub: Hub, tmp_path: Path) -> None:
+        state = {f"layers.{number}.weight": torch.zeros(50_000) for number in range(50)}
+        path = tmp_path / "pytorch_model.bin"
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+        self.check(hub, tmp_path, path.name, 4)
+        assert read_checkpoint(f"hf:org/one/{path.name}", online=True).warnings == ()
+        hub.repositories["org/one"].files[path.name].size -= 200_000
+        with pytest.raises(CheckpointError, match="is not whole"):
+            read(f"hf:org/one/{path.name}")
+
     def test_npz(self, hub: Hub, tmp_path: Path) -> None:
         numpy.savez(tmp_path / "a.npz", *[numpy.zeros(200_000) for _ in range(5)])
         self.check(hub, tmp_path, "a.npz", 7)
@@ -287,8 +298,48 @@ class TestValues:
         sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
         told = str(netinspect.diff(*sides, values=True))
         assert "no difference: 2 tensors the same in name, shape and dtype\n" in told
-        assert "values of pairs: 0 identical, 0 changed, 2 not compared (" in told
+        assert "values of pairs: 0 identical, 0 changed, 2 not compared" in told
         assert "dtype and values" not in told
+
+
+class TestGlobals:
+    """What loading would import can be known before anything is downloaded."""
+
+    @pytest.fixture
+    def state(self, hub: Hub) -> dict[str, File]:
+        files = {"config.json": small("{}"), "model.safetensors": weights("a")}
+        for number in (1, 2):
+            made = io.BytesIO()
+            torch.save({f"w{number}": torch.zeros(500_000), "layer": torch.nn.Linear(2, 2)}, made)
+            files[f"pytorch_model-{number:05}-of-00002.bin"] = File(made.getvalue())
+        hub.repositories["org/pickled"] = Repository(files)
+        return files
+
+    def test_of_all_files(self, hub: Hub, state: dict[str, File], tmp_path: Path) -> None:
+        found = netinspect.pickle_globals("hf:org/pickled", online=True).record
+        for name, file in state.items():
+            (tmp_path / name).write_bytes(file.head)
+        assert found.rows == netinspect.pickle_globals(tmp_path).record.rows
+        assert {row.name for row in found.rows if row.verdict == "other"} == {
+            "torch.nn.modules.linear.Linear"
+        }
+        assert hub.sent() < 1_000_000
+
+    def test_of_one(self, hub: Hub, state: dict[str, File]) -> None:
+        name = "hf:org/pickled/pytorch_model-00001-of-00002.bin"
+        found = netinspect.pickle_globals(name, online=True).record
+        assert {row.file for row in found.rows} == {"pytorch_model-00001-of-00002.bin"}
+        assert not [each for each in hub.requests if "00002-of-00002" in each.path]
+
+    def test_unasked_nothing_is_fetched(self, hub: Hub, state: dict[str, File]) -> None:
+        with pytest.raises(LoadError, match="nothing is fetched unasked"):
+            netinspect.pickle_globals("hf:org/pickled")
+        assert hub.requests == []
+
+    def test_a_failure_on_the_way(self, hub: Hub, state: dict[str, File]) -> None:
+        hub.faults["/-/pytorch_model-00001-of-00002.bin"] = "429"
+        with pytest.raises(LoadError, match="asked too often"):
+            netinspect.pickle_globals("hf:org/pickled", online=True)
 
 
 class TestTraffic:

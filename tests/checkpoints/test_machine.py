@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import pickletools
 import struct
+import time
 from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
@@ -189,3 +190,11 @@ def test_a_long_decimal_number_is_read_quickly_or_not_at_all(digits: int) -> Non
 def test_a_number_of_many_bits_is_spelled_in_words() -> None:
     value = run(b"\x8b" + struct.pack("<i", 60_000) + b"\x7f" * 60_000 + b".")
     assert spell(value) == "<an integer of 479,999 bits>"
+
+
+def test_a_chain_of_calls_takes_as_long_as_it_is() -> None:
+    """Of what a call returned, of what that returned, and so on; each was followed to its root once."""
+    raw = b"\x80\x02cos\nsystem\n" + b")R" * 300_000 + b"."
+    start = time.process_time()
+    run(raw)
+    assert time.process_time() - start < 2

@@ -256,6 +256,19 @@ def test_the_order_of_fields_does_not_matter(tmp_path: Path) -> None:
     assert_as_onnx(path, checkpoint)
 
 
+def test_fields_of_another_kind_are_no_fields(tmp_path: Path) -> None:
+    """protobuf takes them for fields that it does not know."""
+    tensor = numpy_helper.from_array(np.zeros(3, np.float32), "w").SerializeToString()
+    odd = b"\x0d\1\0\0\0" + b"\x4d\1\0\0\0"  # dims and raw_data as four bytes
+    odd += b"\x10\x81\x80\x80\x80\x10"  # data_type, and more bits than it has
+    model = model_of()
+    model.graph.initializer.append(TensorProto.FromString(tensor + odd))
+    path = save(model, tmp_path / "a.onnx")
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.problems == ()
+    assert_as_onnx(path, checkpoint)
+
+
 def test_what_is_wrong_with_one_tensor_is_a_problem(tmp_path: Path) -> None:
     good = numpy_helper.from_array(np.zeros(3, np.float32), "good")
     short = TensorProto(name="short", dims=[4], data_type=1, raw_data=b"123")

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from netinspect.checkpoints.read import read_checkpoint
+from netinspect.checkpoints.read import read_checkpoint, read_source
 from netinspect.errors import CheckpointError
-from tests.checkpoints.memory_source import read
+from tests.checkpoints.memory_source import MemorySource, read
 from tests.checkpoints.test_onnx import MODELS, OTHERS, model_of
 
 
@@ -85,3 +85,12 @@ def test_source_code_is_no_model() -> None:
     for path in Path(onnx.__file__).parent.glob("*.py"):
         with pytest.raises(CheckpointError, match="is not a checkpoint"):
             read_checkpoint(str(path))
+
+
+def test_a_model_far_away_takes_few_journeys() -> None:
+    tensors = [
+        numpy_helper.from_array(np.zeros(500, np.float32), f"w{number}") for number in range(2000)
+    ]
+    source = MemorySource(model_of(*tensors).SerializeToString() * 3, remote=True)
+    assert len(read_source(source).tensors) == 6000
+    assert source.reads <= 30

@@ -342,7 +342,10 @@ def test_memory_stays_small(tmp_path: Path) -> None:
     store(tmp_path / "x", {"a": torch.ones(150 << 20, dtype=torch.uint8), "b": torch.ones(30 << 20)})
     code = """
 import sys
+from dataclasses import replace
+from netinspect.checkpoints.compare import compare_tensors
 from netinspect.checkpoints.data import CheckpointData
+from netinspect.checkpoints.findings import find
 from netinspect.checkpoints.source import LocalSource
 from netinspect.checkpoints.statistics import summarize_values
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
@@ -362,6 +365,8 @@ tensors = (
 checkpoint = Checkpoint(target=path, format="pickle", files=(file,), tensors=tensors)
 with CheckpointData(checkpoint) as data:
     found = summarize_values(data, tensors)
+    find(data, tensors, found)
+    assert compare_tensors(data, replace(tensors[2], stride=None), data, tensors[2]).equal
 assert [each.statistics.zeros for each in found] == [0, 0, 0, 30 << 18], found
 assert "torch" not in sys.modules
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])

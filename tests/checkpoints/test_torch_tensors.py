@@ -118,3 +118,31 @@ def test_a_tensor_made_of_tensors(tmp_path: Path) -> None:
     assert ("two", "made of", "a float32 (3, 4)") in [
         (entry.name, entry.type, entry.text) for entry in found.metadata
     ]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_distributed_tensor(tmp_path: Path) -> None:
+    from torch import distributed
+    from torch.distributed.device_mesh import DeviceMesh
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    file = tmp_path / "distributed.pt"
+    local = torch.randn(8, 4)
+    distributed.init_process_group(
+        "gloo", store=torch._C._distributed_c10d.HashStore(), rank=0, world_size=1
+    )
+    try:
+        tensor = distribute_tensor(local, DeviceMesh("cpu", [0]), [Shard(0)])
+        torch.save({"w": tensor, "p": nn.Parameter(tensor)}, file)
+    finally:
+        distributed.destroy_process_group()
+    found = read_checkpoint(str(file))
+    w, p = found.tensors
+    assert (w.dtype, w.shape, w.bytes, w.storage) == ("float32", (8, 4), 128, p.storage)
+    assert stored_bytes(file, w) == bytes_of(local)
+    told = [(entry.type, entry.text) for entry in found.metadata if entry.name == "w"]
+    assert told == [
+        ("class", "torch.distributed.tensor.DTensor"),
+        ("made of", "_local_tensor float32 (8, 4)"),
+    ]
+    assert (p.kind, p.trainable) == ("parameter", True)

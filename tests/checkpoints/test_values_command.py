@@ -77,6 +77,23 @@ def test_a_live_model_has_the_same_numbers(cli: Cli) -> None:
         assert found.std == (None if wanted.std is None else pytest.approx(wanted.std, rel=1e-6))
 
 
+def test_shards_are_read_each_from_its_file(cli: Cli, file: Path) -> None:
+    tensors = safetensors.torch.load_file(file)
+    (file.parent / "model").mkdir()
+    for number, names in enumerate((list(tensors)[::2], list(tensors)[1::2]), start=1):
+        shard = file.parent / "model" / f"model-0000{number}-of-00002.safetensors"
+        safetensors.torch.save_file({name: tensors[name] for name in names}, shard)
+    whole, parts = (
+        {
+            row["name"]: (row["statistics"], row["distribution"])
+            for row in json.loads(cli("params", target, "--stats", "-f", "json").out)["rows"]
+        }
+        for target in ("odd.safetensors", "model")
+    )
+    assert whole == parts
+    assert len(whole) == len(tensors)
+
+
 @pytest.mark.usefixtures("file")
 def test_json_and_csv_have_all_of_it(cli: Cli) -> None:
     outcome = cli("params", "odd.safetensors", "--stats", "-f", "json")

@@ -126,10 +126,10 @@ class Declares(nn.Module):
 @pytest.fixture(scope="session")
 def saved_lenet() -> str:
     """The text of a saved trace of LeNet, without values."""
-    from netinspect import api
+    from netinspect.loading import load
     from netinspect.records.saved import dump_trace
 
-    return dump_trace(api.load("lenet", everything=True))
+    return dump_trace(load("lenet", everything=True))
 
 
 @pytest.fixture

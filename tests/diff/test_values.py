@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.records.reports.diff import Diff
 from tests.diff.sides import save
+from tests.support import Outcome
 
 
 def diff(tmp_path: Path, a: dict[str, Tensor], b: dict[str, Tensor], sort: str | None = None) -> Diff:
@@ -110,3 +112,15 @@ def test_tensors_of_other_shapes_are_counted(tmp_path: Path) -> None:
     )
     assert report.values is not None
     assert (report.values.identical, report.values.reshaped) == (1, 1)
+
+
+def test_the_exit_code_counts_values_where_they_were_compared(
+    tmp_path: Path, cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(net(), Path("a.safetensors"))
+    save({name: tensor + 1 for name, tensor in net().items()}, Path("b.safetensors"))
+    for other, values, code in [("a", True, 0), ("b", False, 0), ("b", True, 1)]:
+        words = ["a.safetensors", f"{other}.safetensors", "--exit-code", *["--values"] * values]
+        assert cli("diff", *words).code == code
+        assert cli("diff", *words[:2], *words[3:]).code == 0

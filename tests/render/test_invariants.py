@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from netinspect import api, differences
+from netinspect.loading import load
 from netinspect.records.reports.registry import Report
 from netinspect.records.trace import Trace
 from netinspect.render.document import Document, Table
@@ -26,7 +27,7 @@ WIDTHS = [20, 33, 47, 60, 80, 100, 133, 200]
 
 @cache
 def look(sample: str) -> Trace:
-    return api.load(sample, grad=True, stats=True, values=True, code=True)
+    return load(sample, grad=True, stats=True, values=True, code=True)
 
 
 def reports(sample: str) -> dict[str, Report]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PIECE = 1 << 15
 """Most elements of one piece: with what is computed of them, they stay in a processor's cache."""
 
-_GATHERED_BYTES = 4 << 20
+_GATHERED_BYTES = 8 << 20
 _SPAN_BYTES = 1 << 18
 _SEEK_BYTES = 8 << 10
 """As many bytes can be read in the time that one more read takes."""

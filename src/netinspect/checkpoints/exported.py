@@ -102,6 +102,7 @@ def _add_payload(
     if not isinstance(config, dict):
         raise _damaged(archive, told, "it has no config")
     storages: dict[str, Storage] = {}
+    files: set[str] = set()
     first = content.next_storage
     for key, entry in config.items():
         name = f"{section}.{key}" if section else key
@@ -113,6 +114,9 @@ def _add_payload(
             raise _damaged(archive, told, f"{key!r} should be in {member!r}, which there is not")
         meta = entry.get("tensor_meta")
         if entry.get("use_pickle"):
+            if path in files:
+                raise _damaged(archive, told, f"{path!r} is the file of two tensors")
+            files.add(path)
             if isinstance(meta, dict) or path.startswith(("tensor_", "weight_")):
                 _add_file(archive, content, member, name)
             else:

@@ -99,36 +99,29 @@ def _one(kind: Kind, tensors: Sequence[StoredTensor], detail: str = "") -> list[
 
 def _near_copies(data: CheckpointData, various: Sequence[Pair]) -> list[Finding]:
     """Find pairs that are nearly equal: by a few elements first, and then by all."""
-    alike: dict[tuple[int, ...], list[Pair]] = {}
-    for tensor, each in various:
-        if tensor.elements > 1:
-            alike.setdefault(tensor.shape, []).append((tensor, each))
-    chosen: list[tuple[StoredTensor, StoredTensor]] = []
-    deviations: list[tuple[float, float]] = []
-    for members in alike.values():
-        if not 1 < len(members) <= _MOST_ALIKE:
-            continue
-        for one, other in _pairs_at_a_glance(data, members):
-            (left, first), (right, second) = members[one], members[other]
-            chosen.append((left, right))
-            deviations.append((_rms(first), min(_std(first), _std(second))))
-    groups: list[list[StoredTensor]] = []
-    distances: list[float] = []
-    compared = compare_pairs(data, data, chosen[:_MOST_PAIRS])
-    for (left, right), comparison, (size, deviation) in zip(chosen, compared, deviations, strict=False):
-        distance = _apart(comparison, size) / deviation
-        if distance >= _NEAR:
-            continue
-        joined = next((number for number, known in enumerate(groups) if left in known), None)
-        if joined is None:
-            groups.append([left, right])
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for number, (tensor, _) in enumerate(various):
+        alike.setdefault(tensor.shape, []).append(number)
+    chosen = [
+        (members[one], members[other])
+        for members in alike.values()
+        if 1 < len(members) <= _MOST_ALIKE
+        for one, other in _pairs_at_a_glance(data, [various[number] for number in members])
+    ][:_MOST_PAIRS]
+    compared = compare_pairs(data, data, [(various[one][0], various[other][0]) for one, other in chosen])
+    groups: dict[int, tuple[list[StoredTensor], list[float]]] = {}
+    for (one, other), comparison in zip(chosen, compared, strict=True):
+        (left, first), (right, second) = various[one], various[other]
+        distance = _apart(comparison, _rms(first)) / min(_std(first), _std(second))
+        if distance < _NEAR:
+            members, distances = groups.setdefault(one, ([left], []))
+            groups[other] = members, distances
+            members.append(right)
             distances.append(distance)
-        else:
-            groups[joined].append(right)
-            distances[joined] = max(distances[joined], distance)
     return [
-        _finding("near copies", group, f"{distance:.2g}")
-        for group, distance in zip(groups, distances, strict=True)
+        _finding("near copies", members, f"{max(distances):.2g}")
+        for number, (members, distances) in groups.items()
+        if various[number][0] is members[0]
     ]
 
 

@@ -12,10 +12,12 @@ from netinspect.checkpoints.pickles.legacy import read_object
 from netinspect.checkpoints.pickles.machine import Machine, Names
 from netinspect.checkpoints.pickles.nested import NestedStorages
 from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.places import Folder, Place, open_file
 from netinspect.checkpoints.read import KNOWN, without_collector
 from netinspect.checkpoints.recognize import Container, recognize
-from netinspect.checkpoints.source import LocalSource, Source
+from netinspect.checkpoints.source import Source
 from netinspect.checkpoints.torch_tar import find_members
+from netinspect.checkpoints.window import Loose
 from netinspect.checkpoints.zip_files import kind_of
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Global, StoredFile
@@ -25,6 +27,9 @@ _SUFFIXES = (".pkl", ".pickle", ".debug_pkl")
 _TAR_MEMBERS = ("storages", "tensors", "pickle")
 _MOST_FILES = 1000
 _MOST_LAYERS = 3
+_HEAD = 1 << 12
+_OBJECTS = b"|O"
+"""What the header of an array has for its type where it is one of Python's objects."""
 _NAMED: dict[Container, str] = {"zip": "zip archive", "tar": "torch tar"}
 
 
@@ -44,19 +49,24 @@ def scan_pickles(path: str, name: str | None = None) -> PickleScan:
     name = path if name is None else name
     with without_collector():
         if os.path.isdir(path):
-            return _scan_folder(path, name)
-        with LocalSource(path, name) as source:
-            scan = _Scan(source).whole()
-            source.check_unchanged()
-            return scan
+            return scan_place(Folder(path, name))
+        with open_file(path, name) as source:
+            return _Scan(source).whole()
 
 
-def _scan_folder(path: str, name: str) -> PickleScan:
-    """Every file that holds a pickle, by its content: a loader may take any of them."""
-    try:
-        inside = sorted(os.listdir(path))
-    except OSError as error:
-        raise LoadError(f"cannot read the folder {name}", cause=error.strerror) from error
+def scan_file(place: Place, name: str) -> PickleScan:
+    """Read the pickles of one file of a folder; see `scan_pickles`."""
+    with place.open(name) as source:
+        return _Scan(source).whole()
+
+
+def scan_place(place: Place) -> PickleScan:
+    """Read the pickles of each file of a folder that holds any, by its content: a loader may take it.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    inside = place.files()
     files: list[StoredFile] = []
     pickles: list[Pickle] = []
     globals_: list[Global] = []
@@ -65,15 +75,14 @@ def _scan_folder(path: str, name: str) -> PickleScan:
     if len(inside) > _MOST_FILES:
         problems.append(f"it holds {len(inside):,} files; the first {_MOST_FILES:,} are read")
     for each in inside[:_MOST_FILES]:
-        place = os.path.join(path, each)
-        if not os.path.isfile(place):
-            continue
         try:
-            with LocalSource(place, each) as source:
+            with place.open(each) as source:
                 if recognize(source) not in ("zip", "tar", "torch legacy", "pickle", "npy"):
                     continue
                 scan = _Scan(source).whole()
         except LoadError as error:
+            if place.remote and not isinstance(error, CheckpointError):
+                raise  # What one file meets on the way, all others meet too.
             problems.append(f"{each}: {error.cause or error.message}")
             continue
         number = len(files)
@@ -83,7 +92,7 @@ def _scan_folder(path: str, name: str) -> PickleScan:
         problems += [f"{each}: {text}" for text in scan.problems]
         warnings += [f"{each}: {text}" for text in scan.warnings]
     return PickleScan(
-        target=name,
+        target=place.name,
         format="folder",
         files=tuple(files),
         pickles=tuple(pickles),
@@ -100,6 +109,7 @@ class _Scan:
         self._source = source
         self._pickles: list[Pickle] = []
         self._globals: list[Global] = []
+        self._error: CheckpointError | None = None
         self._problems: list[str] = []
         self._warnings: list[str] = []
 
@@ -115,6 +125,8 @@ class _Scan:
             archive = Archive(self._source)
             told = kind_of(archive) or told
             self._archive(archive, "", _MOST_LAYERS)
+            if self._error is not None and not self._pickles:
+                raise self._error
         elif kind == "tar":
             for member, window in find_members(self._source).items():
                 if member in _TAR_MEMBERS:
@@ -138,23 +150,40 @@ class _Scan:
         )
 
     def _archive(self, archive: Archive, within: str, layers: int) -> None:
-        """Members that are pickles by their names or their bytes; and archives in the archive."""
+        """Members that are pickles by their names or their bytes; and archives in the archive.
+
+        One that is damaged hides no other.
+        """
         scripted = kind_of(archive) == "TorchScript"
         for name in archive.members:
-            if name.endswith(_SUFFIXES):
-                self._pickle(archive.open(name), within + name, scripted=scripted)
-            elif name.endswith(".npy"):
-                self._array(archive.open(name), within + name)
-            elif _may_be_file(name):
-                opened = archive.open(name, check=False)
-                head = opened.read(0, min(4, opened.size))
-                if head == b"PK\x03\x04" and layers:
-                    self._archive(Archive(opened), f"{within}{name}:", layers - 1)
-                elif recognize(opened) == "torch legacy":
-                    self._legacy(opened, within + name)
-                elif recognize(opened) == "pickle" and "opaque_obj_" in name:
-                    self._pickle(opened, within + name)
+            try:
+                self._member(archive, name, within, layers, scripted)
+            except CheckpointError as error:
+                self._error = self._error or error
+                if len(self._problems) < _MOST_FILES:
+                    self._problems.append(f"{within}{name}: {error.cause or error.message}")
         self._warnings += archive.warnings
+
+    def _member(self, archive: Archive, name: str, within: str, layers: int, scripted: bool) -> None:
+        folded = name.lower()  # torch overlooks the case of letters
+        if folded.endswith(_SUFFIXES):
+            self._pickle(archive.open(name), within + name, scripted=scripted)
+            return
+        is_array = folded.endswith(".npy")
+        if not is_array and not _may_be_file(folded):
+            return
+        # Most of these are large and no pickles: their first bytes tell.
+        head, _ = archive.start(name, _HEAD)
+        kind = recognize(Loose(archive.source, head))
+        if is_array:
+            if _OBJECTS in head:
+                self._array(archive.open(name), within + name)
+        elif kind == "zip" and layers:
+            self._archive(Archive(archive.open(name, check=False)), f"{within}{name}:", layers - 1)
+        elif kind == "torch legacy":
+            self._legacy(archive.open(name), within + name)
+        elif kind == "pickle" and "opaque_obj_" in name:
+            self._pickle(archive.open(name), within + name)
 
     def _array(self, source: Source, member: str) -> None:
         """An array of Python's objects is a pickle behind the header."""
@@ -164,7 +193,7 @@ class _Scan:
         start = 8 + width + length
         if head[:6] != b"\x93NUMPY" or start > source.size or length > 1 << 16:
             return
-        if b"|O" in source.read(8 + width, length):
+        if _OBJECTS in source.read(8 + width, length):
             self._pickle(source, member, start)
 
     def _legacy(self, source: Source, member: str) -> None:

@@ -22,6 +22,7 @@ from netinspect.checkpoints.source import Source
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.pickles import PickleScan
 
 _PREFIX = "hf:"
 
@@ -76,6 +77,26 @@ def read_hub(text: str, *, online: bool) -> Checkpoint:
         LoadError: It may not be fetched, is not there, or cannot be reached.
         CheckpointError: It is damaged, or no checkpoint.
     """
+    with _opened(text, online) as (place, name):
+        if not name:
+            found = read_place(place)
+        else:
+            found = read_index(place, name) if is_index(name) else read_file(place, name)
+    return replace(found, target=text)
+
+
+def scan_hub(text: str, *, online: bool) -> PickleScan:
+    """Read the pickles of a model on the hub, of all files or of one; see `read_hub`."""
+    from netinspect.checkpoints.globals import scan_file, scan_place
+
+    with _opened(text, online) as (place, name):
+        found = scan_file(place, name) if name else scan_place(place)
+    return replace(found, target=text)
+
+
+@contextmanager
+def _opened(text: str, online: bool) -> Iterator[tuple[HubFolder, str]]:
+    """Find what a target means: a folder, and the name of a file in it, or none for all of it."""
     reference = Reference.parse(text)
     if not online:
         raise LoadError(
@@ -91,22 +112,17 @@ def read_hub(text: str, *, online: bool) -> Checkpoint:
             )
     with without_collector(), Client.opened() as client:
         listing = client.list_files(reference.repository, reference.revision)
-        found = _read(client, listing, reference, text)
-    return replace(found, target=text)
-
-
-def _read(client: Client, listing: Listing, reference: Reference, text: str) -> Checkpoint:
-    folder, _, name = reference.path.rpartition("/")
-    if reference.path in listing.sizes:
-        place = HubFolder(client, listing, folder, text)
-        return read_index(place, name) if is_index(name) else read_file(place, name)
-    place = HubFolder(client, listing, reference.path, text)
-    if reference.path and not place.names():
-        raise LoadError(
-            f"{reference.repository} has no file {reference.path}",
-            hint=_some_files(listing),
-        )
-    return read_place(place)
+        folder, _, name = reference.path.rpartition("/")
+        if reference.path in listing.sizes:
+            yield HubFolder(client, listing, folder, text), name
+            return
+        place = HubFolder(client, listing, reference.path, text)
+        if reference.path and not (place.names() or place.folders()):
+            raise LoadError(
+                f"{reference.repository} has no file {reference.path}",
+                hint=_some_files(listing),
+            )
+        yield place, ""
 
 
 def _some_files(listing: Listing) -> str:
@@ -135,6 +151,10 @@ class HubFolder:
             for each in self._listing.sizes
             if each.startswith(self._prefix) and "/" not in each[start:]
         )
+
+    def files(self) -> list[str]:
+        """Return the names of the files in it; see `Place`."""
+        return self.names()
 
     def folders(self) -> dict[str, list[str]]:
         """Return the names of what is in each folder in it; see `Place`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from netinspect.checkpoints.archive import Archive, damaged
+from netinspect.checkpoints.archive import Archive
 from netinspect.checkpoints.window import ends_early
+from netinspect.checkpoints.zip_directory import damaged
 
 
 class InflatedArray:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>[ub]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))"""
-    r"""|(?P<number>\d{1,19})L?(?![\w.])|(?P<word>True|False)\b|(?P<mark>[][(){},:]))""",
+    r"""|(?P<number>0|[1-9]\d{0,18})L?(?![\w.])|(?P<word>True|False)\b|(?P<mark>[][(){},:]))""",
     re.DOTALL | re.ASCII,
 )
 _ESCAPE = re.compile(
@@ -18,7 +18,8 @@ _PLAIN_ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 _TYPE = re.compile(
-    r"(?P<order>[<>|=]?)(?P<kind>[biufcSUVOMm])(?P<size>\d{1,10})?(?P<unit>\[\w{1,10}\])?", re.ASCII
+    r"(?P<order>[<>|=]?)(?P<kind>[biufcSUVOMm])(?P<size>\d{1,10})?(?P<unit>\[\d{0,9}(?:[YMWDhms]|[munpfa]s)\])?",
+    re.ASCII,
 )
 _TORCH = {
     "b1": "bool",
@@ -109,12 +110,16 @@ def _element(description: Any, depth: int) -> Element:
     if type(description) is not list:
         raise HeaderError(f"its type is {description!s:.40}")
     names: list[str] = []
+    seen: set[str] = set()
     size = 0
     objects = False
     for field in description:
         if type(field) is not tuple or len(field) not in (2, 3):
             raise HeaderError("a field of its type has not just a name, a type and a shape")
         name = field[0][1] if type(field[0]) is tuple and len(field[0]) == 2 else field[0]
+        if type(name) is not str or name in seen:
+            raise HeaderError(f"a field of its type is called {name!r:.40}")
+        seen.add(name)
         inner = _element(field[1] if len(field) == 2 else (field[1], field[2]), depth + 1)
         size = _limited(size + inner.bytes)
         objects = objects or inner.objects

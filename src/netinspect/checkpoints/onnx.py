@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
-from netinspect.checkpoints.onnx_tensors import DTYPES, Described, Tensors, read_described, read_pair
+from netinspect.checkpoints.onnx_tensors import (
+    DTYPES,
+    Described,
+    Tensors,
+    dtype_of,
+    read_described,
+    read_pair,
+)
 from netinspect.checkpoints.protobuf import BYTES, NUMBER, Wire, WireError, signed
 from netinspect.checkpoints.source import Source
 from netinspect.checkpoints.text import LONGEST_TEXT
@@ -34,6 +41,7 @@ _MOST_DIMENSIONS = 64
 _DEEPEST_GRAPH = 32
 _DEEPEST_TYPE = 8
 _LONGEST_LABEL = 100
+_LONGEST_OPERATOR = 1000
 _SHORT = 64
 
 _VERSION = 1
@@ -70,11 +78,12 @@ def is_onnx(source: Source) -> bool:
         if not versions or error.cut not in (None, _GRAPH):
             return False
         return bool(graphs) or error.cut == _GRAPH
+    wire = Wire(source)
     try:
         return bool(graphs) and all(
             number in _IN_GRAPH and kind == BYTES
             for begin, end in graphs
-            for number, kind, _, _ in islice(Wire(source).fields(begin, end), _LOOKED_AT)
+            for number, kind, _, _ in islice(wire.fields(begin, end), _LOOKED_AT)
         )
     except WireError:
         return bool(versions)
@@ -217,13 +226,15 @@ class _Model:
         name = operator = domain = b""
         attributes: list[Span] = []
         for number, kind, first, last in wire.fields(begin, end):
-            if number == 4 and kind == BYTES:
-                operator = wire.read(first, last, _LONGEST_LABEL)
-            elif number == 3 and kind == BYTES:
+            if kind != BYTES:
+                continue
+            if number == 4:
+                operator = wire.read(first, last, _LONGEST_OPERATOR)
+            elif number == 3:
                 name = wire.read(first, last, _LONGEST_LABEL)
-            elif number == 7 and kind == BYTES:
-                domain = wire.read(first, last, _LONGEST_LABEL)
-            elif number == 5 and kind == BYTES:
+            elif number == 7:
+                domain = wire.read(first, last, _LONGEST_OPERATOR)
+            elif number == 5:
                 attributes.append((first, last))
         self._operators[domain, operator] += 1
         if len(self._operators) > _MOST_OPERATORS:
@@ -266,7 +277,7 @@ class _Model:
         for number, kind, first, last in self._wire.fields(begin, end):
             if number in parts and kind == BYTES:
                 parts[number] = read_described(self._wire, first, last)
-            elif number == 3:
+            elif number == 3 and kind in (NUMBER, BYTES):
                 packed = self._wire.packed_numbers
                 shape += [first] if kind == NUMBER else packed(first, last, _MOST_DIMENSIONS)
         if len(shape) > _MOST_DIMENSIONS or any(size >= 2**63 for size in shape):
@@ -325,7 +336,7 @@ class _Model:
                 if inner == (2 if number == 5 else 1) and inner_kind == BYTES and number != 7:
                     value = self._type(at, until, depth + 1)[0]
                 elif inner == 1 and inner_kind == NUMBER:
-                    key = f"{DTYPES.get(at, at)}, "
+                    key = f"{dtype_of(at)}, "
             return f"{_TYPES[number]}({key}{value})", ("...",)
         return DTYPES[0], ("...",)
 
@@ -334,7 +345,7 @@ class _Model:
         shape: tuple[int | str, ...] = ("...",)
         for number, kind, first, last in self._wire.fields(begin, end):
             if number == 1 and kind == NUMBER:
-                dtype = DTYPES.get(first, f"ONNX type {signed(first)}")
+                dtype = dtype_of(first)
             elif number == 2 and kind == BYTES:
                 sizes = [
                     self._dimension(at, until)

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 from netinspect.checkpoints.beside import place_beside
 from netinspect.checkpoints.dtypes import BITS
-from netinspect.checkpoints.protobuf import BYTES, NUMBER, Wire, WireError, signed
+from netinspect.checkpoints.protobuf import (
+    BYTES,
+    EIGHT_BYTES,
+    FOUR_BYTES,
+    NUMBER,
+    Wire,
+    WireError,
+    signed,
+)
 from netinspect.checkpoints.source import LocalSource, Source
 from netinspect.checkpoints.text import some
 from netinspect.errors import LoadError
@@ -54,7 +62,17 @@ _BITS = {**BITS, "UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2} 
 # Fields of `TensorProto`.
 _DIMS, _DATA_TYPE, _NAME, _EXTERNAL_DATA, _LOCATION = 1, 2, 8, 13, 14
 _RAW, _FLOATS, _INT32S, _STRINGS, _INT64S, _DOUBLES, _UINT64S = 9, 4, 5, 6, 7, 10, 11
-_DATA = {_RAW, _FLOATS, _INT32S, _STRINGS, _INT64S, _DOUBLES, _UINT64S}
+_ALONE = {
+    _RAW: BYTES,
+    _STRINGS: BYTES,
+    _FLOATS: FOUR_BYTES,
+    _DOUBLES: EIGHT_BYTES,
+    _INT32S: NUMBER,
+    _INT64S: NUMBER,
+    _UINT64S: NUMBER,
+}
+"""Kinds of the fields with elements, where they do not stand packed behind each other."""
+
 _FIELD_OF = {
     "float32": _FLOATS,
     "complex64": _FLOATS,
@@ -67,6 +85,7 @@ _FIELD_OF = {
 }
 """Where elements are that are not raw; `int32_data` for all others."""
 
+_INT32 = 0xFFFF_FFFF
 _MOST_DIMENSIONS = 64
 _LARGEST_SIZE = 2**63
 _LONGEST_NAME = 65_535
@@ -127,6 +146,12 @@ class Described:
         return None, ""
 
 
+def dtype_of(number: int) -> str:
+    """Return the name of a type, of which protobuf takes 32 bits."""
+    number = (number & _INT32 ^ 1 << 31) - (1 << 31)
+    return DTYPES.get(number, f"ONNX type {number}")
+
+
 def read_described(wire: Wire, begin: int, end: int) -> Described:
     """Read a `TensorProto`, without its data.
 
@@ -139,21 +164,21 @@ def read_described(wire: Wire, begin: int, end: int) -> Described:
     external: dict[str, str] = {}
     is_external = False
     for number, kind, first, last in wire.fields(begin, end):
-        if number == _DIMS:
+        if number == _DIMS and kind in (NUMBER, BYTES):
             more = [first] if kind == NUMBER else wire.packed_numbers(first, last, _MOST_DIMENSIONS)
             sizes += [signed(each) for each in more]
             if len(sizes) > _MOST_DIMENSIONS:
                 raise WireError(f"the tensor at byte {begin:,} has more than {_MOST_DIMENSIONS} sizes")
         elif number == _DATA_TYPE and kind == NUMBER:
-            found.dtype = DTYPES.get(first, f"ONNX type {signed(first)}")
+            found.dtype = dtype_of(first)
         elif number == _NAME and kind == BYTES:
             found.name = wire.text(first, last, _LONGEST_NAME)
         elif number == _LOCATION and kind == NUMBER:
-            is_external = first == 1
+            is_external = first & _INT32 == 1
         elif number == _EXTERNAL_DATA and kind == BYTES:
             key, value = read_pair(wire, first, last)
             external[key] = value
-        elif number in _DATA:
+        elif number in _ALONE and kind in (BYTES, _ALONE[number]):
             length = 1 if kind == NUMBER else last - first  # at least: where it began is not told
             held, pieces, start = found.data.get(number, (0, 0, first))
             if number == _RAW:  # the last one counts

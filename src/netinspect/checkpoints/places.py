@@ -30,6 +30,13 @@ class Place(Protocol):
             LoadError: It cannot be read.
         """
 
+    def files(self) -> list[str]:
+        """Return the names of the regular files in it, sorted.
+
+        Raises:
+            LoadError: It cannot be read.
+        """
+
     def folders(self) -> dict[str, list[str]]:
         """Return the names of what is in each folder in it, as far as that can be read."""
 
@@ -80,6 +87,10 @@ class Folder:
             return sorted(os.listdir(self.path))
         except OSError as error:
             raise LoadError(f"cannot read the folder {self.name}", cause=error.strerror) from error
+
+    def files(self) -> list[str]:
+        """Return the names of the regular files in it; see `Place`."""
+        return [name for name in self.names() if os.path.isfile(os.path.join(self.path, name))]
 
     def folders(self) -> dict[str, list[str]]:
         """Return the names of what is in each folder in it; see `Place`."""

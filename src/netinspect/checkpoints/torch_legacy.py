@@ -10,6 +10,7 @@ from netinspect.checkpoints.pickles.storages import Storages
 from netinspect.checkpoints.pickles.tensors import Tensors
 from netinspect.checkpoints.source import Source
 from netinspect.checkpoints.window import position_in_file
+from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
 
@@ -30,6 +31,12 @@ def read_torch_legacy(source: Source) -> Checkpoint:
     content.name(names)
 
     def place(known: Storages) -> None:
+        if source.remote:  # Each storage would take a journey, to its own place among the weights.
+            if sum(storage.bytes for storage in known.known.values()) > source.size - machine.position:
+                raise CheckpointError(
+                    f"{source.name} is not whole", cause="it is too small for what its pickle speaks of"
+                )
+            return
         with readable(source):
             place_storages(machine, known, lambda inner: position_in_file(source, inner))
 
@@ -38,7 +45,7 @@ def read_torch_legacy(source: Source) -> Checkpoint:
         raise without_tensors(source, content, spell(value, 60))
     content.warn_of_names()
     left = source.size - machine.position
-    if left:
+    if left and not source.remote:
         content.warnings.append(f"{left:,} bytes stand behind the last storage, and are not read")
     return Checkpoint(
         target=source.name,

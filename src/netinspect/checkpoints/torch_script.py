@@ -53,7 +53,7 @@ def _kinds(archive: Archive) -> Kinds:
         try:
             code = archive.read(name, _LARGEST_CODE).decode("utf-8", "replace")
         except CheckpointError:
-            continue  # the tensors can be told without it
+            break  # the tensors can be told without it, and there may be many more
         module = name[len(folder) : -len(".py")].replace("/", ".")
         declared: dict[str, Kind] = {}
         for match in _DECLARED.finditer(code):

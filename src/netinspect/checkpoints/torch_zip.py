@@ -11,7 +11,7 @@ from netinspect.checkpoints.pickles.tensors import Tensors
 from netinspect.checkpoints.pickles.walk import Kinds
 from netinspect.checkpoints.window import position_in_file
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.checkpoint import Checkpoint, FormatName
 
 LARGEST_NOTE = 1 << 10
 
@@ -57,8 +57,11 @@ def add_pickle(
         CheckpointError: It is damaged, or a storage is missing.
     """
     prefix = prefix_of(archive)
-    member = prefix + pickle
-    _refuse_other_case(archive, member)
+    member = archive.find(prefix + pickle)
+    if member is None:
+        raise CheckpointError(
+            f"{archive.source.name} is not whole", cause=f"it has no member {prefix + pickle!r}"
+        )
     opened = archive.open(member)
     names = Names(scripted=kinds is not None)
     storages = Storages(lambda inner: position_in_file(opened, inner))
@@ -86,30 +89,31 @@ def place_storages(archive: Archive, storages: Storages, folder: str, within: st
     """
     for key, storage in storages.known.items():
         name = f"{folder}{key}"
-        member = archive.members.get(name)
-        if member is None:
+        found = name if name in archive.members else archive.find(name)
+        if found is None:
             raise CheckpointError(
                 f"{archive.source.name} is not whole",
                 cause=f"its pickle speaks of {name!r}, and the archive has no such member",
             )
+        member = archive.members[found]
         if member.size < storage.bytes:
             raise CheckpointError(
                 f"{archive.source.name} is damaged",
                 cause=f"its pickle says that {name!r} has {storage.bytes:,} bytes, and it has "
                 f"{member.size:,}",
             )
-        storage.member = within + name
-        inner = archive.position(name)
+        storage.member = within + found
+        inner = archive.position(found)
         storage.position = None if inner is None else position_in_file(archive.source, inner)
 
 
-def finish(archive: Archive, content: Content, kind: str) -> Checkpoint:
+def finish(archive: Archive, content: Content, kind: FormatName) -> Checkpoint:
     """Make the record of an archive."""
     if content.swapped:
         content.warnings.append("its numbers are big-endian")
     return Checkpoint(
         target=archive.source.name,
-        format=kind,  # type: ignore[arg-type]
+        format=kind,
         files=(archive.source.stored_file(),),
         tensors=tuple(content.tensors),
         metadata=tuple(content.metadata),
@@ -129,15 +133,5 @@ def prefix_of(archive: Archive) -> str:
 
 def is_swapped(archive: Archive) -> bool:
     """Whether the bytes of each number stand in the order of big-endian machines."""
-    member = f"{prefix_of(archive)}byteorder"
-    return member in archive.members and archive.read(member, LARGEST_NOTE).strip() == b"big"
-
-
-def _refuse_other_case(archive: Archive, member: str) -> None:
-    """Torch finds members whatever case their names are in: `DATA.PKL` would be a second pickle."""
-    folded = member.lower()
-    alike = [each for each in archive.members if each.lower() == folded]
-    if len(alike) > 1:
-        raise CheckpointError(
-            f"{archive.source.name} is ambiguous", cause=f"it has both {alike[0]!r} and {alike[1]!r}"
-        )
+    member = archive.find(f"{prefix_of(archive)}byteorder")
+    return member is not None and archive.read(member, LARGEST_NOTE).strip() == b"big"

@@ -49,8 +49,8 @@ def kind_of(archive: Archive) -> str | None:
     members = archive.members
     if f"{prefix}archive_format" in members or f"{prefix}serialized_exported_program.json" in members:
         return "exported program"
-    if f"{prefix}data.pkl" in members:
-        return "TorchScript" if f"{prefix}constants.pkl" in members else "torch zip"
+    if archive.find(f"{prefix}data.pkl") is not None:
+        return "TorchScript" if archive.find(f"{prefix}constants.pkl") is not None else "torch zip"
     if is_npz(archive):
         return "npz"
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from netinspect import api
+from netinspect import loading
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
@@ -81,7 +81,7 @@ def look(
     looks = LookCache()
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
-        trace = api.load(
+        trace = loading.load(
             target,
             inputs=inputs,
             inputs_from=model.inputs_from,
@@ -116,7 +116,7 @@ def look(
         for warning in trace.warnings:
             say(f"note: {warning}")
     if model.save is not None:
-        api.save(trace, model.save)
+        loading.save(trace, model.save)
         if not output.quiet:
             say(f"saved to {model.save}")
     return trace

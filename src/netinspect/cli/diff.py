@@ -63,7 +63,7 @@ def command(
         bool,
         typer.Option(
             "--exit-code",
-            help="Exit with 1 if anything that is shown differs; with --values, values too.",
+            help="Exit with 1 if anything differs; with --values also if values do, or cannot be read.",
         ),
     ] = False,
     columns: ColumnsOption = None,
@@ -90,7 +90,7 @@ def command(
         )
     show(view, output, columns)
     found = view.record
-    # What could not be compared is not known to be the same.
+    # Values that could not be read are not known to be the same.
     unlike = found.differs or (found.values is not None and found.values.unknown > 0)
     if found.a.problems or found.b.problems or (exit_code and unlike):
         raise typer.Exit(ExitCode.FINDINGS)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect.cli.common import show
-from netinspect.cli.options import ColumnsOption, OutputOptions
+from netinspect.cli.options import ColumnsOption, OnlineOption, OutputOptions
 from netinspect.exits import ExitCode
 from netinspect.stored import pickle_globals
 
@@ -24,17 +24,19 @@ def command(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A file with pickles: torch's own, TorchScript, NumPy's, a plain one; or a folder.",
+            help="A file with pickles: torch's own, TorchScript, NumPy's, a plain one; a folder; or "
+            "hf:org/name.",
             show_default=False,
         ),
     ],
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if there are any that tensors do not need.")
     ] = False,
+    online: OnlineOption = False,
     columns: ColumnsOption = None,
 ) -> None:
     """List what loading a pickle would import and call."""
-    view = pickle_globals(file)
+    view = pickle_globals(file, online=online)
     show(view, output, columns)
     if exit_code and view.record.others:
         raise typer.Exit(ExitCode.FINDINGS)

@@ -86,6 +86,18 @@ SymbolicOption = Annotated[
         rich_help_panel=_INPUT,
     ),
 ]
+OnlineOption = Annotated[
+    bool,
+    typer.Option(
+        "--online",
+        envvar="NETINSPECT_ONLINE",
+        help="Let a model's configuration, or the headers of a checkpoint (hf:org/name), be fetched "
+        "from the hub; weights never are.",
+        rich_help_panel=_INPUT,
+    ),
+]
+
+
 ColumnsOption = Annotated[
     str | None,
     typer.Option(
@@ -189,16 +201,7 @@ class ModelOptions:
             rich_help_panel=_INPUT,
         ),
     ] = None
-    online: Annotated[
-        bool,
-        typer.Option(
-            "--online",
-            envvar="NETINSPECT_ONLINE",
-            help="Let a model's configuration, or the headers of a checkpoint (hf:org/name), be fetched "
-            "from the hub; weights never are.",
-            rich_help_panel=_INPUT,
-        ),
-    ] = False
+    online: OnlineOption = False
     train: Annotated[
         bool,
         typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=_INPUT),

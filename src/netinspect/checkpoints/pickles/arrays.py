@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from netinspect.checkpoints.dtypes import BITS
-from netinspect.checkpoints.pickles.facts import Tensor, is_contiguous
+from netinspect.checkpoints.pickles.facts import MOST_DIMENSIONS, Tensor, is_contiguous
 from netinspect.checkpoints.pickles.objects import Called, Opaque, Placed
 from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import Storage, Storages, whole_number
@@ -81,7 +81,7 @@ def _array(shape: Any, dtype: Any, fortran: bool, data: Any, storages: Storages)
     if told is None or type(data) is list:
         return None
     order, code = told
-    if type(shape) is not tuple:
+    if type(shape) is not tuple or len(shape) > MOST_DIMENSIONS:
         raise PickleError(f"an array has the shape {spell(shape, 60)}")
     sizes = tuple(whole_number(size, "a size of an array") for size in shape)
     itemsize = int(code[1:]) * (4 if code[0] == "U" else 1)

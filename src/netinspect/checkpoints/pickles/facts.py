@@ -9,6 +9,9 @@ from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import LARGEST, Storage
 from netinspect.checkpoints.pickles.stream import PickleError
 
+MOST_DIMENSIONS = 128
+"""torch's own operators take 64."""
+
 
 class Tensor:
     """What is known of one tensor before it has a name."""

@@ -96,9 +96,7 @@ class Names:
 
     def _call_outcome(self, callee: Called, arguments: tuple[Any, ...], keywords: Any) -> None:
         """What a call returned is called: `getattr(os, "system")` says little without that."""
-        root: Any = callee
-        while type(root) is Called:
-            root = root.callee
+        root = callee.root
         if type(root) is Named and " then called with " not in root.arguments:
             if self.is_needed(root):
                 return

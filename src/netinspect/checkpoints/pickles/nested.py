@@ -28,6 +28,7 @@ class NestedStorages(Storages):
         """
         super().__init__()
         self._parts: dict[int, Part] = {}
+        self._left = source.size + _HEAD
         for called in tuple(names.nested):
             self._parts[id(called)] = self._read(called, source, names)
         for called in names.nested:
@@ -41,6 +42,13 @@ class NestedStorages(Storages):
 
     def _read(self, called: Called, source: Source, names: Names) -> Part:
         data = called.arguments[0] if len(called.arguments) == 1 else None
+        # The same bytes may be the argument of any number of calls.
+        told = data.arguments[0] if isinstance(data, Called) and data.arguments else data
+        self._left -= (
+            told.size if isinstance(told, Opaque) else len(told) if isinstance(told, bytes | str) else 0
+        )
+        if self._left < 0:
+            raise PickleError("its storages have more bytes than the file")
         if isinstance(data, Called):
             data = encoded(data, source, _HEAD)
         inner: Source

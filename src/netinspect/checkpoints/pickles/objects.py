@@ -34,10 +34,13 @@ class Named:
 class Called:
     """What a call, or the making of an instance, would return."""
 
-    __slots__ = ("arguments", "callee", "entries", "items", "keywords", "state")
+    __slots__ = ("arguments", "callee", "entries", "items", "keywords", "root", "state")
 
     def __init__(self, callee: Named | Called | Persistent, arguments: tuple[Any, ...]) -> None:
         self.callee = callee
+        self.root: Any = callee.root if type(callee) is Called else callee
+        """What was called first, where what calls returned was called again and again."""
+
         self.arguments = arguments
         self.keywords: Any = None
         self.state: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from netinspect.checkpoints.pickles.objects import Called, Key, Members, Named, Opaque, Persistent
@@ -25,7 +26,7 @@ def spell_arguments(arguments: tuple[Any, ...], keywords: Any = None) -> str:
     if len(arguments) > _MOST_ITEMS:
         parts.append("…")
     if isinstance(keywords, dict):
-        for key, each in list(keywords.items())[:_MOST_ITEMS]:
+        for key, each in islice(keywords.items(), _MOST_ITEMS):
             parts.append(f"{spell_key(key)}={_spell(each, _DEEPEST, _LONGEST)}")
     text = ", ".join(parts)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -8,13 +8,16 @@ from typing import Any
 
 from netinspect.checkpoints.dtypes import BITS
 from netinspect.checkpoints.pickles.arrays import array_of
-from netinspect.checkpoints.pickles.facts import Tensor, check_fit, is_contiguous
+from netinspect.checkpoints.pickles.classes import state_entries
+from netinspect.checkpoints.pickles.facts import MOST_DIMENSIONS, Tensor, check_fit, is_contiguous
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import LARGEST, Part, Storages, dtype_name, whole_number
 from netinspect.checkpoints.pickles.stream import PickleError
 
 _UTILS = "torch._utils._rebuild_"
+_MOST_ATTRIBUTES = 100
+_BUFFER = ("_is_buffer", "persistent")
 _MOST_LAYERS = 8
 """How many functions may be wrapped around one tensor; honest files have two."""
 
@@ -112,6 +115,8 @@ def shape_of(value: Any) -> tuple[int, ...]:
         value = value.arguments[0]
     if type(value) is not tuple and type(value) is not list:
         raise PickleError(f"a shape is {spell(value, 60)}")
+    if len(value) > MOST_DIMENSIONS:
+        raise PickleError(f"a tensor has {len(value):,} dimensions; {MOST_DIMENSIONS} is the most")
     for size in value:
         if type(size) is not int or not 0 <= size < LARGEST:
             raise PickleError(f"a shape is {spell(value, 60)}")
@@ -153,7 +158,7 @@ def _quantized(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Ten
     made.layout = "quantized"
     if type(parameters) is tuple and parameters and type(parameters[0]) is Named:
         kind = parameters[0].name
-        rest = [each for each in parameters[1:] if type(each) in (int, float)]
+        rest = [each for each in parameters[1:4] if type(each) in (int, float)]
         if kind.startswith("per_tensor") and len(rest) == 2:
             made.notes.append(("quantizer", f"{kind}, scale {rest[0]}, zero point {spell(rest[1])}"))
         else:
@@ -180,12 +185,24 @@ def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tenso
     if kind.path == "torch.nn.parameter.Parameter":
         made.kind = "parameter"
     elif kind.path not in ("torch.Tensor", "torch._tensor.Tensor"):
-        made.notes.append(("class", kind.path))
-    if type(state) is dict and state.get("_is_buffer") is True:
-        made.kind = "buffer"  # an `nn.Buffer` is a tensor with two attributes
-        state = {key: each for key, each in state.items() if key not in ("_is_buffer", "persistent")}
+        note = ("class", kind.path)
+        made.notes += [note] if note not in made.notes else []
+    attributes = dict(state_entries(state)) if _is_small(state) else {}
+    # An `nn.Buffer`, and a parameter of a class of its own, are told by an attribute.
+    if attributes.get("_is_buffer") is True:
+        made.kind = "buffer"
+        state = {key: each for key, each in attributes.items() if key not in _BUFFER}
+    elif attributes.get("_is_param") is True:
+        made.kind = "parameter"
+        state = {key: each for key, each in attributes.items() if key != "_is_param"}
     made.state = state
     return made
+
+
+def _is_small(state: Any) -> bool:
+    """Whether attributes can be gone through for each tensor that has them; they may be shared."""
+    parts = state if type(state) is tuple else (state,)
+    return all(len(each) <= _MOST_ATTRIBUTES for each in parts[:2] if type(each) is dict)
 
 
 def _wrapper(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:

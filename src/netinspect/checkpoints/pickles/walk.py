@@ -31,6 +31,7 @@ from netinspect.records.checkpoint import Entry, ModuleVersion, StoredModule
 DEEPEST = 1000
 MOST_ENTRIES = 1000
 _MOST_CONTAINERS = 300_000
+_MOST_STEPS = 2_000_000
 _MOST_TEXT = 48 << 20
 """Characters that all names of a file may have together."""
 
@@ -40,6 +41,8 @@ _ROOM = 150
 _MOST_REPEATS = 10_000
 _LONGEST_TEXT = 2000
 _MOST_LAYERS = 8
+_MOST_ARGUMENTS = 1000
+_FEW = 16
 
 _GONE_THROUGH = frozenset((Called, Persistent, dict, list, tuple, Members))
 
@@ -102,6 +105,7 @@ class Walk:
         self._layers = layers
         self._text = _MOST_TEXT
         self._repeats = _MOST_REPEATS
+        self._steps = _MOST_STEPS
         self._seen: dict[int, str] = {}
         self._frames: list[_Frame] = []
 
@@ -116,6 +120,7 @@ class Walk:
         while frames:
             frame = frames[-1]
             for item in frame.items:
+                self._count(1)
                 if self._visit(frame, item):
                     if len(frames) > DEEPEST:
                         raise PickleError(f"its objects are nested more than {DEEPEST:,} deep")
@@ -149,6 +154,12 @@ class Walk:
             self._persistent(frame, name, item.kind, value)
             return False
         return self._is_new(name, value) and self._container(frame, name, value)
+
+    def _count(self, steps: int) -> None:
+        """Count what is looked at: objects may share what they hold, each of them being looked at."""
+        self._steps -= steps
+        if self._steps < 0:
+            raise PickleError(f"there are more than {_MOST_STEPS:,} values in it")
 
     def _spend(self, length: int) -> None:
         """Pay for a name, so that a file cannot have any number of long ones."""
@@ -188,11 +199,13 @@ class Walk:
 
     def _object(self, frame: _Frame, name: str, value: Called) -> bool:
         """An object of a class that is not looked into: what it is made with, and its state."""
+        self._count(sum(map(_size, (*value.arguments[:_FEW], value.state))))
         entries = dict_entries(value)
         if entries is not None:
+            versions = versions_of(value)
+            self._count(len(versions))
             self.versions += [
-                ModuleVersion(section=name, path=path, version=version)
-                for path, version in versions_of(value)
+                ModuleVersion(section=name, path=path, version=version) for path, version in versions
             ]
             return self._keyed(frame, name, entries)
         number = scalar_of(value)
@@ -207,7 +220,7 @@ class Walk:
             return self._enter(numbered, name, frame.section, frame.module)
         self._entry(name, class_path(value), spell(value.arguments) if value.arguments else "")
         inner = chain(
-            (_Item("", each) for each in value.arguments if _has_more(each)),
+            (_Item("", each) for each in value.arguments[:_MOST_ARGUMENTS] if _has_more(each)),
             (_Item(part, each) for part, each in state_entries(value.state)),
             _items(value.entries or {}),
             (_Item(str(index), each) for index, each in enumerate(value.items or ())),
@@ -235,6 +248,7 @@ class Walk:
                 training=training if type(training) is bool else None,
             )
         )
+        self._count(len(state) + sum(map(_size, state.values())))
         section = frame.section if frame.module else name
         if self._kinds is not None:
             named = class_of(value)
@@ -286,21 +300,28 @@ class Walk:
             self._entry(name, type_name, text)
         if tensor.wraps or not tensor.state:
             return False
+        if not self._is_new(name, tensor.state):
+            return False
         attributes = [_Item(*pair) for pair in state_entries(tensor.state) if pair[1] is not None]
-        return self._is_new(name, tensor.state) and self._enter(
-            attributes, name, frame.section, frame.module
-        )
+        return self._enter(attributes, name, frame.section, frame.module)
 
     def _unwrap(self, tensor: Tensor) -> Tensor:
         """A tensor made of others: how many bytes these have, and which they are."""
         if self._layers >= _MOST_LAYERS:
             raise PickleError("tensors are made of tensors too often")
         inner = Walk(self._tensors, layers=self._layers + 1)
-        inner.go(tensor.state)
+        inner._steps = self._steps - _size(tensor.state)
+        inner.go(dict(state_entries(tensor.state)))
+        # What stands deeper belongs to what describes it, such as the mesh of a DTensor.
+        held = [each for each in inner.found if not each.section]
+        self._steps = inner._steps - len(inner.found)
         made = tensor.copy()
-        made.bytes = sum(each.tensor.bytes for each in inner.found)
-        made.stored = any(each.tensor.stored for each in inner.found)
-        for each in inner.found[:_MOST_LAYERS]:
+        made.bytes = sum(each.tensor.bytes for each in held)
+        made.stored = any(each.tensor.stored for each in held)
+        if len(held) == 1 and (held[0].tensor.shape, held[0].tensor.dtype) == (made.shape, made.dtype):
+            whole = held[0].tensor
+            made.storage, made.shift, made.stride = whole.storage, whole.shift, whole.stride
+        for each in held[:_MOST_LAYERS]:
             sizes = spell(each.tensor.shape, 60)
             made.notes.append(("made of", f"{each.name} {each.tensor.dtype} {sizes}"))
         return made
@@ -330,6 +351,15 @@ class Walk:
         self.entries.append(Entry(name=name, type=type_name, text=text))
 
 
+def _size(value: Any) -> int:
+    """How many steps it takes to go through a container, or an object that is some kind of dict."""
+    if isinstance(value, Called):
+        return len(value.entries or ())
+    if isinstance(value, tuple) and len(value) <= _FEW:
+        return sum(len(each) for each in value if isinstance(each, dict | list))
+    return len(value) if isinstance(value, dict | list | tuple) else 0
+
+
 def _items(entries: dict[Any, Any]) -> Iterator[_Item]:
     return (_Item(spell_key(key), each) for key, each in entries.items())
 
@@ -354,7 +384,9 @@ def _is_machinery(key: Any, value: Any) -> bool:
 
 
 def _has_more(value: Any) -> bool:
-    return isinstance(value, Called | dict | list | tuple | Members) and not is_plain(value)
+    if isinstance(value, list | tuple) and len(value) <= _FEW:
+        return not is_plain(value)
+    return isinstance(value, Called | dict | list | tuple | Members)
 
 
 def _type(value: Any) -> str:

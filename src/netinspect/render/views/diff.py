@@ -48,7 +48,7 @@ STYLES = {
 
 _TENSORS = (
     Column(key="change", title=""),
-    Column(key="name", title="tensor", least=32, elide="middle"),
+    Column(key="name", title="tensor", least=38, elide="middle"),
     Column(key="old_name", title="before", shown=False),
     Column(key="old_shape", title="shape in a", least=14),
     Column(key="new_shape", title="shape in b", least=14),
@@ -156,7 +156,7 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
     name = either.name
     if row.old is not None and row.new is not None and row.old.name != row.new.name and not row.renames:
         name = f"{row.old.name} > {row.new.name}"
-    told: list[str] = [each for each in row.differs if each != "name"]
+    told = [_told(each, row) for each in row.differs if each != "name"]
     if either.tied_to and (row.old is None or row.new is None):
         told.append(f"tied to {either.tied_to[0]}")
     one_name = [each for each in row.renames if report.renames[each].names == 1]
@@ -168,7 +168,7 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
         cell(either.name, name, style=style),
         cell(row.old.name if row.old is not None else None),
         _shape(row.old, row.new),
-        _shape(row.new, row.old),
+        _new_shape(row),
         cell(row.old.dtype if row.old is not None else None),
         cell(row.new.dtype if row.new is not None else None),
         cell(either.elements, units.count(either.elements)),
@@ -182,6 +182,25 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
 def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
     value = None if tensor is None else "x".join(map(str, tensor.shape))
     return cell(value, spell_shape(tensor, other))
+
+
+def _new_shape(row: DiffRow) -> Cell:
+    """The shape in b; people need not compare two that are the same."""
+    shape = _shape(row.new, row.old)
+    if row.old is None or row.new is None:
+        return shape
+    same = (row.old.shape, row.old.dtype) == (row.new.shape, row.new.dtype)
+    return replace(shape, text="the same") if same else shape
+
+
+def _told(difference: str, row: DiffRow) -> str:
+    """Name what differs; of values also what no difference shows."""
+    if difference != "values" or row.values is None:
+        return difference
+    sides = ((row.values.left_nan, "a"), (row.values.right_nan, "b"))
+    return ", ".join(
+        [difference, *(f"{units.count(count)} NaN in {side}" for count, side in sides if count)]
+    )
 
 
 def _values(row: DiffRow) -> tuple[Cell, ...]:
