@@ -67,7 +67,7 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 LIST_MANY = """
 import sys, time
 from netinspect.checkpoints.read import read_checkpoint
-from netinspect.checkpoints import safetensors
+from netinspect.checkpoints.formats import safetensors
 start = time.perf_counter(), time.process_time()
 read_checkpoint(sys.argv[1])
 print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
@@ -84,8 +84,8 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 STATS = """
 import sys, time
-from netinspect.checkpoints.data import CheckpointData
-from netinspect.checkpoints.statistics import summarize_values
+from netinspect.checkpoints.values.data import CheckpointData
+from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.checkpoints.read import read_checkpoint
 checkpoint = read_checkpoint(sys.argv[1])
 start = time.perf_counter(), time.process_time()
@@ -105,8 +105,8 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 COMPARE = """
 import sys, time
-from netinspect.checkpoints.compare import compare_pairs
-from netinspect.checkpoints.data import CheckpointData
+from netinspect.checkpoints.values.compare import compare_pairs
+from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.read import read_checkpoint
 one, other = (read_checkpoint(path) for path in sys.argv[1:])
 start = time.perf_counter(), time.process_time()

@@ -86,9 +86,9 @@ def _compare(
     """
     one, other = _checkpoint_of(a), _checkpoint_of(b)
     from netinspect.analyze.diff.pairing import pair_up
-    from netinspect.checkpoints.compare import compare_pairs
-    from netinspect.checkpoints.data import CheckpointData
-    from netinspect.checkpoints.fingerprints import same_content
+    from netinspect.checkpoints.values.compare import compare_pairs
+    from netinspect.checkpoints.values.data import CheckpointData
+    from netinspect.checkpoints.values.fingerprints import same_content
 
     with CheckpointData(one) as left, CheckpointData(other) as right:
 

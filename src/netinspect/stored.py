@@ -35,7 +35,7 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
 
     text = os.fspath(source)
     if is_on_hub(text):
-        from netinspect.checkpoints.hub import read_hub
+        from netinspect.checkpoints.hub.repository import read_hub
 
         return read_hub(text, online=online)
     from netinspect.checkpoints.read import read_checkpoint as read
@@ -60,8 +60,8 @@ def summarize_values(
         CheckpointError: A file ends too early.
         LoadError: One cannot be read, or changed.
     """
-    from netinspect.checkpoints import findings, statistics
-    from netinspect.checkpoints.data import CheckpointData
+    from netinspect.checkpoints.values import findings, statistics
+    from netinspect.checkpoints.values.data import CheckpointData
 
     tensors = [checkpoint.tensors[number] for number in numbers]
     with CheckpointData(checkpoint) as data:
@@ -88,7 +88,7 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
 
     text = os.fspath(source)
     if is_on_hub(text):
-        from netinspect.checkpoints.hub import scan_hub
+        from netinspect.checkpoints.hub.repository import scan_hub
 
         return View(list_globals(scan_hub(text, online=online)))
     from netinspect.checkpoints.globals import scan_pickles

@@ -74,16 +74,6 @@ def main() -> None:
     """Read each file in a child of this process, which has all that is needed imported."""
     import _compat_pickle  # noqa: F401
 
-    import netinspect.checkpoints.exported
-    import netinspect.checkpoints.globals
-    import netinspect.checkpoints.pickles.opcodes
-    import netinspect.checkpoints.plain_pickle
-    import netinspect.checkpoints.torch_legacy
-    import netinspect.checkpoints.torch_script
-    import netinspect.checkpoints.torch_tar
-    import netinspect.checkpoints.torch_zip
-    import netinspect.checkpoints.zip_files  # noqa: F401
-
     for file in sys.argv[1:]:
         reader, writer = os.pipe()
         child = os.fork()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from netinspect import api, differences, stored
-from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.codec import from_data, to_data

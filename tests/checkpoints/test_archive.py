@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netinspect
-from netinspect.checkpoints.archive import Archive
+from netinspect.checkpoints.access.archive import Archive
+from netinspect.checkpoints.access.source import LocalSource
+from netinspect.checkpoints.access.window import Window, position_in_file
 from netinspect.checkpoints.read import read_checkpoint
-from netinspect.checkpoints.source import LocalSource
-from netinspect.checkpoints.window import Window, position_in_file
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredFile
 from tests.checkpoints.hostile_parts import state, torch_zip
@@ -171,7 +172,7 @@ def test_windows_count_from_their_own_start() -> None:
 
 
 def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:
-    from netinspect.checkpoints.zip_files import read_zip
+    from netinspect.checkpoints.formats.zip_files import read_zip
 
     file = tmp_path / "model.pt"
     torch.save({f"w{index}": torch.ones(1000) for index in range(300)}, file)
@@ -180,3 +181,14 @@ def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:
     assert len(found.tensors) == 300
     assert {tensor.position for tensor in found.tensors} == {None}
     assert far.reads < 10
+
+
+def test_a_long_name_makes_no_long_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            archive.writestr("n" * 60_000, b"")
+    with pytest.raises(CheckpointError, match="is ambiguous") as caught:
+        read_checkpoint(str(path))
+    assert len(caught.value.cause or "") < 300

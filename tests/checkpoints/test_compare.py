@@ -12,9 +12,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netinspect.checkpoints import compare as compare_module
-from netinspect.checkpoints.compare import compare_pairs, compare_tensors
-from netinspect.checkpoints.data import PIECE, CheckpointData
+from netinspect.checkpoints.values import compare as compare_module
+from netinspect.checkpoints.values.compare import compare_pairs, compare_tensors
+from netinspect.checkpoints.values.data import PIECE, CheckpointData
 from netinspect.errors import LoadError
 from netinspect.records.comparison import Comparison
 from tests.checkpoints.values import COMPLEX, REAL, any_bits, bytes_of, name_of, normal, store

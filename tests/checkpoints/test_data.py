@@ -11,9 +11,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netinspect.checkpoints import data as data_module
-from netinspect.checkpoints.data import PIECE, CheckpointData, is_contiguous, is_dense, span_of
-from netinspect.checkpoints.threads import Workspace
+from netinspect.checkpoints.values import data as data_module
+from netinspect.checkpoints.values.data import PIECE, CheckpointData, is_contiguous, is_dense, span_of
+from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint
 from tests.checkpoints.values import COMPLEX, REAL, any_bits, bytes_of, name_of, normal, store

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from netinspect.checkpoints.dtypes import BITS
-from netinspect.checkpoints.elements import KINDS, table_of, widen
+from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.values.elements import KINDS, table_of, widen
 from tests.checkpoints.values import REAL, SMALL_FLOATS, any_bits, name_of
 
 BYTES = np.arange(256, dtype="u1")

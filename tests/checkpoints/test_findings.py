@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from netinspect.checkpoints.data import CheckpointData
-from netinspect.checkpoints.findings import find
-from netinspect.checkpoints.statistics import summarize_values
+from netinspect.checkpoints.values.data import CheckpointData
+from netinspect.checkpoints.values.findings import find
+from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.records.distribution import Finding
 from tests.checkpoints.values import normal, store
 

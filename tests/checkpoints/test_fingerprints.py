@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from netinspect.checkpoints import fingerprints as module
-from netinspect.checkpoints.data import PIECE, CheckpointData
-from netinspect.checkpoints.fingerprints import fingerprint, same_content
-from netinspect.checkpoints.threads import Workspace
+from netinspect.checkpoints.values import fingerprints as module
+from netinspect.checkpoints.values.data import PIECE, CheckpointData
+from netinspect.checkpoints.values.fingerprints import fingerprint, same_content
+from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from tests.checkpoints.values import normal, store

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netinspect.checkpoints import ggml
+from netinspect.checkpoints.formats import ggml
 from netinspect.checkpoints.read import read_checkpoint, read_source
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from tests.checkpoints import gguf_files as build

@@ -25,8 +25,9 @@ from safetensors.numpy import save
 
 import netinspect
 from netinspect import read_checkpoint
-from netinspect.checkpoints import hub_client, remote
-from netinspect.checkpoints.hub import Reference
+from netinspect.checkpoints.hub import client as hub_client
+from netinspect.checkpoints.hub import remote
+from netinspect.checkpoints.hub.repository import Reference
 from netinspect.errors import CheckpointError, LoadError, NetinspectError, UsageError
 from tests.checkpoints.hub_server import COMMIT, File, Hub, Repository, running
 

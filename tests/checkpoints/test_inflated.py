@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netinspect.checkpoints.compare import compare_pairs
-from netinspect.checkpoints.data import PIECE, CheckpointData
-from netinspect.checkpoints.elements import Array
-from netinspect.checkpoints.fingerprints import same_content
 from netinspect.checkpoints.read import read_checkpoint
-from netinspect.checkpoints.statistics import _PART, summarize_values
-from netinspect.checkpoints.threads import Workspace
+from netinspect.checkpoints.values.compare import compare_pairs
+from netinspect.checkpoints.values.data import PIECE, CheckpointData
+from netinspect.checkpoints.values.elements import Array
+from netinspect.checkpoints.values.fingerprints import same_content
+from netinspect.checkpoints.values.statistics import _PART, summarize_values
+from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 

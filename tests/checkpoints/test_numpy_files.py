@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from netinspect.checkpoints.npy_header import HeaderError, parse_header
+from netinspect.checkpoints.formats.npy_header import HeaderError, parse_header
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredTensor

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from netinspect.checkpoints.onnx_tensors import DTYPES
+from netinspect.checkpoints.formats.onnx_tensors import DTYPES
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.records.checkpoint import Checkpoint, GraphTensor
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from safetensors.torch import save, save_file
 
-from netinspect.checkpoints.dtypes import SAFETENSORS, SAFETENSORS_BITS
+from netinspect.checkpoints.formats.dtypes import SAFETENSORS, SAFETENSORS_BITS
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint

@@ -16,10 +16,10 @@ import pytest
 from safetensors.torch import save
 from torch import zeros
 
+from netinspect.checkpoints.access.source import LocalSource, SourceFile
+from netinspect.checkpoints.hub.remote import Allowance, RemoteSource
 from netinspect.checkpoints.places import open_file
 from netinspect.checkpoints.read import read_checkpoint
-from netinspect.checkpoints.remote import Allowance, RemoteSource
-from netinspect.checkpoints.source import LocalSource, SourceFile
 from netinspect.errors import CheckpointError, LoadError
 
 

@@ -14,10 +14,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netinspect.checkpoints import statistics as module
-from netinspect.checkpoints.data import PIECE, CheckpointData
-from netinspect.checkpoints.spread import BARS, SAMPLE, sample_places
-from netinspect.checkpoints.statistics import summarize_values
+from netinspect.checkpoints.values import statistics as module
+from netinspect.checkpoints.values.data import PIECE, CheckpointData
+from netinspect.checkpoints.values.spread import BARS, SAMPLE, sample_places
+from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.errors import LoadError
 from netinspect.observe.statistics import statistics as observed
 from netinspect.records.checkpoint import Checkpoint
@@ -290,7 +290,7 @@ def test_the_same_whoever_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     first = summaries(checkpoint)
     assert all(summaries(checkpoint) == first for _ in range(5))
-    monkeypatch.setattr("netinspect.checkpoints.threads._processors", lambda: 1)
+    monkeypatch.setattr("netinspect.checkpoints.values.threads._processors", lambda: 1)
     assert summaries(checkpoint) == first
 
 
@@ -343,11 +343,11 @@ def test_memory_stays_small(tmp_path: Path) -> None:
     code = """
 import sys
 from dataclasses import replace
-from netinspect.checkpoints.compare import compare_tensors
-from netinspect.checkpoints.data import CheckpointData
-from netinspect.checkpoints.findings import find
-from netinspect.checkpoints.source import LocalSource
-from netinspect.checkpoints.statistics import summarize_values
+from netinspect.checkpoints.values.compare import compare_tensors
+from netinspect.checkpoints.values.data import CheckpointData
+from netinspect.checkpoints.values.findings import find
+from netinspect.checkpoints.access.source import LocalSource
+from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 path = sys.argv[1]
 with LocalSource(path) as source:

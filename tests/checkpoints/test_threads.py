@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from netinspect.checkpoints import threads
-from netinspect.checkpoints.threads import Workspace, in_threads
+from netinspect.checkpoints.values import threads
+from netinspect.checkpoints.values.threads import Workspace, in_threads
 
 
 def test_results_come_in_the_order_of_the_tasks() -> None:

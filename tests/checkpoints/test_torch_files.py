@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
 from tests.checkpoints.told import bytes_of, check, stored_bytes

@@ -11,9 +11,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from netinspect.checkpoints.data import CheckpointData
 from netinspect.checkpoints.read import read_checkpoint
-from netinspect.checkpoints.threads import Workspace
+from netinspect.checkpoints.values.data import CheckpointData
+from netinspect.checkpoints.values.threads import Workspace
 from tests.checkpoints.test_onnx import model_of
 
 Array = np.ndarray[Any, Any]

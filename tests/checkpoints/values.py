@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from netinspect.checkpoints.elements import KINDS
-from netinspect.checkpoints.source import LocalSource
+from netinspect.checkpoints.access.source import LocalSource
+from netinspect.checkpoints.values.elements import KINDS
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]

@@ -39,7 +39,7 @@ sys.exit(code)
         ("gone/", []),
         ("gone.py:", []),
         ("syntax.py:", []),
-        ("weights", []),
+        ("weights", ["weights.pt"]),
         ("timm:convnext_at", ["timm:convnext_atto", "timm:convnext_atto_ols", "timm:convnext_atto_rms"]),
         ("torchvision:resnet1", [f"torchvision:resnet{size}" for size in (18, 101, 152)]),
         ("transformers:BertForMas", ["transformers:BertForMaskedLM"]),

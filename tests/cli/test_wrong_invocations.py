@@ -97,7 +97,7 @@ TABLE = [
     Wrong("summary net.py:Nett", 3, "load", "'Nett'", "'Net'"),
     Wrong("summary no_such.module:Net", 3, "load", "no_such.module", "is no_such installed"),
     Wrong("summary torch.nn:Linearr", 3, "load", "'Linearr'", "'Linear'"),
-    Wrong("summary weights.pt", 3, "checkpoint", "weights.pt is not a checkpoint", "--save"),
+    Wrong("summary weights.pt", 3, "checkpoint", "weights.pt is not whole", "fetch it again"),
     Wrong("summary list.json", 3, "checkpoint", "list.json is not a checkpoint", "--save"),
     Wrong("summary empty.json", 3, "checkpoint", "empty.json is not a checkpoint", "--save"),
     Wrong("summary other.json", 3, "saved", "other.json", "--save", ("netinspect-saved-trace",)),

@@ -6,7 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
-from netinspect.checkpoints.archive import Archive
+from netinspect.checkpoints.access.archive import Archive
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.window import Loose
+from netinspect.checkpoints.formats.torch_tar import find_members
+from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.pickles.content import globals_of
 from netinspect.checkpoints.pickles.legacy import read_object
 from netinspect.checkpoints.pickles.machine import Machine, Names
@@ -15,10 +19,6 @@ from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.places import Folder, Place, open_file
 from netinspect.checkpoints.read import KNOWN, without_collector
 from netinspect.checkpoints.recognize import Container, recognize
-from netinspect.checkpoints.source import Source
-from netinspect.checkpoints.torch_tar import find_members
-from netinspect.checkpoints.window import Loose
-from netinspect.checkpoints.zip_files import kind_of
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Global, StoredFile
 from netinspect.records.pickles import Pickle, PickleScan

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
-from netinspect.checkpoints.beside import place_beside
-from netinspect.checkpoints.source import LocalSource, Source
+from netinspect.checkpoints.access.beside import place_beside
+from netinspect.checkpoints.access.source import LocalSource, Source
 from netinspect.errors import CheckpointError, LoadError
 
 

@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
+from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.recognize import Container, recognize
-from netinspect.checkpoints.source import Source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
 # Readers are imported when used: a command needs one of them.
 _READERS: dict[Container, tuple[str, str]] = {
-    "safetensors": ("netinspect.checkpoints.safetensors", "read_safetensors"),
-    "npy": ("netinspect.checkpoints.numpy_files", "read_npy"),
-    "ONNX": ("netinspect.checkpoints.onnx", "read_onnx"),
-    "GGUF": ("netinspect.checkpoints.gguf", "read_gguf"),
-    "zip": ("netinspect.checkpoints.zip_files", "read_zip"),
-    "torch legacy": ("netinspect.checkpoints.torch_legacy", "read_torch_legacy"),
-    "tar": ("netinspect.checkpoints.torch_tar", "read_torch_tar"),
-    "pickle": ("netinspect.checkpoints.plain_pickle", "read_plain_pickle"),
+    "safetensors": ("netinspect.checkpoints.formats.safetensors", "read_safetensors"),
+    "npy": ("netinspect.checkpoints.formats.numpy_files", "read_npy"),
+    "ONNX": ("netinspect.checkpoints.formats.onnx", "read_onnx"),
+    "GGUF": ("netinspect.checkpoints.formats.gguf", "read_gguf"),
+    "zip": ("netinspect.checkpoints.formats.zip_files", "read_zip"),
+    "torch legacy": ("netinspect.checkpoints.formats.torch_legacy", "read_torch_legacy"),
+    "tar": ("netinspect.checkpoints.formats.torch_tar", "read_torch_tar"),
+    "pickle": ("netinspect.checkpoints.formats.plain_pickle", "read_plain_pickle"),
 }
 
 KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"
@@ -44,7 +44,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
     """
     name = path if name is None else name
     from netinspect.checkpoints.folder import is_index, read_index, read_place, read_set, tell_part
-    from netinspect.checkpoints.gguf_split import is_split
+    from netinspect.checkpoints.formats.gguf_split import is_split
 
     beside, base = os.path.split(path)
     with without_collector():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from netinspect.checkpoints.source import Source
+from netinspect.checkpoints.access.source import Source
 
 Container = Literal["safetensors", "zip", "torch legacy", "tar", "pickle", "GGUF", "ONNX", "npy"]
 
@@ -48,7 +48,7 @@ def recognize(source: Source) -> Container | None:
         return "torch legacy"
     if (head[:1] == b"\x80" and head[1:2] <= bytes([_MOST_PROTOCOL])) or _OLD_PICKLE.match(head):
         return "pickle"
-    from netinspect.checkpoints.onnx import is_onnx
+    from netinspect.checkpoints.formats.onnx import is_onnx
 
     if is_onnx(source):
         return "ONNX"

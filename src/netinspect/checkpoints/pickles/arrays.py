@@ -7,13 +7,13 @@ import re
 import struct
 from typing import Any
 
-from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.facts import MOST_DIMENSIONS, Tensor, is_contiguous
 from netinspect.checkpoints.pickles.objects import Called, Opaque, Placed
 from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import Storage, Storages, whole_number
 from netinspect.checkpoints.pickles.stream import PickleError
-from netinspect.checkpoints.source import Source
 
 _CORES = ("numpy.core", "numpy._core")
 _RECONSTRUCT = {f"{core}.multiarray._reconstruct" for core in _CORES}

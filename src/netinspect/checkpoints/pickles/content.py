@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.facts import Tensor
 from netinspect.checkpoints.pickles.machine import Names
 from netinspect.checkpoints.pickles.storages import Storages
 from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.pickles.tensors import Tensors
 from netinspect.checkpoints.pickles.walk import MOST_ENTRIES, Found, Kinds, Walk
-from netinspect.checkpoints.source import Source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Entry, Global, ModuleVersion, StoredModule, StoredTensor
 

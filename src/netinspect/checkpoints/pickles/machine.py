@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.needed import is_needed
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell_arguments
 from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, Stream
-from netinspect.checkpoints.source import Source
 
 MOST_MEMORY = 160 << 20
 """Bytes that the objects of a file may take, as estimated; each opcode counts for some."""

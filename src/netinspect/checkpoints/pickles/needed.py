@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.objects import Named
 
 _TENSORS = {

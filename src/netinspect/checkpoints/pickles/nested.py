@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.window import Loose
 from netinspect.checkpoints.pickles.arrays import encoded
 from netinspect.checkpoints.pickles.legacy import place_storages, read_object
 from netinspect.checkpoints.pickles.machine import NESTED, Machine, Names
 from netinspect.checkpoints.pickles.objects import Called, Opaque, Placed
 from netinspect.checkpoints.pickles.storages import Part, Storages
 from netinspect.checkpoints.pickles.stream import SMALL_WINDOW, PickleError
-from netinspect.checkpoints.source import Source
-from netinspect.checkpoints.window import Loose
 
 _HEAD = 16 << 10
 """Bytes of a text that are looked at; what tells of the storage has some hundred."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.stream import PickleError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.objects import Opaque
-from netinspect.checkpoints.source import Source
 from netinspect.errors import CheckpointError
 
 LARGEST_KEPT = 64 << 10

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from netinspect.checkpoints.dtypes import BITS
+from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.arrays import array_of
 from netinspect.checkpoints.pickles.classes import state_entries
 from netinspect.checkpoints.pickles.facts import MOST_DIMENSIONS, Tensor, check_fit, is_contiguous

@@ -1,0 +1,1 @@
+"""Bytes: where they come from, and the containers that they come in."""

@@ -1,0 +1,102 @@
+"""The tensors of GGUF: where each of them lies, by its description."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.text import some
+from netinspect.checkpoints.formats.ggml import TYPES
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import StoredTensor
+
+_LARGEST_SIZE = 2**63
+
+
+class Description(NamedTuple):
+    """What the header says of one tensor."""
+
+    name: str
+    shape: tuple[int, ...]
+    """In torch's order."""
+
+    kind: int
+    offset: int
+    """From the start of the data."""
+
+
+def place(
+    source: Source,
+    described: list[Description],
+    start: int,
+    alignment: int,
+    byte_order: Any,
+) -> tuple[tuple[StoredTensor, ...], tuple[str, ...]]:
+    """Find where each tensor lies; nothing lies outside the file, and nothing is shared."""
+    if len({name for name, *_ in described}) != len(described):
+        seen: set[str] = set()
+        twice = next(name for name, *_ in described if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise broken(source, f"the tensor {twice!r:.100} stands in it twice")
+    sizes = [_bytes(source, *each[:3]) for each in described]
+    order = sorted(range(len(described)), key=lambda index: (described[index][3], sizes[index] or 0))
+    unknown: list[str] = []
+    end, before, gap = 0, "", 0
+    for rank, index in enumerate(order):
+        name, _, kind, offset = described[index]
+        if offset % alignment:
+            raise broken(source, f"{name!r:.100} starts at {offset:,}, no multiple of {alignment:,}")
+        if offset < end:
+            raise broken(source, f"{name!r:.100} and {before!r:.100} share {end - offset:,} bytes")
+        size = sizes[index]
+        if size is None:
+            unknown.append(f"{name!r:.100} (type {kind})")
+            behind = described[order[rank + 1]][3] if rank + 1 < len(order) else source.size - start
+            size = sizes[index] = max(0, behind - offset)
+        if start + offset + size > source.size:
+            last = start + max(described[each][3] + (sizes[each] or 0) for each in order)
+            raise CheckpointError(
+                f"{source.name} is not whole",
+                cause=f"its header describes {last:,} bytes, and it has {source.size:,}; "
+                f"{name!r:.100} is the first tensor that is cut",
+                hint="fetch it again",
+            )
+        gap += offset - (end + -end % alignment)
+        end, before = offset + size, name
+    warnings = []
+    if unknown:
+        warnings.append(f"{some(unknown)} not known: the bytes told are those up to the next tensor")
+    if gap or order != list(range(len(order))):
+        warnings.append("the tensors are not packed in their order, which ggml's own reader wants")
+    tensors = tuple(
+        StoredTensor(
+            name=name,
+            dtype=TYPES[kind][0] if kind in TYPES else f"ggml type {kind}",
+            shape=shape,
+            bytes=size or 0,
+            storage=number,
+            position=start + offset,
+            byte_order=byte_order,
+        )
+        for number, ((name, shape, kind, offset), size) in enumerate(zip(described, sizes, strict=True))
+    )
+    return tensors, tuple(warnings)
+
+
+def _bytes(source: Source, name: str, shape: tuple[int, ...], kind: int) -> int | None:
+    """Bytes of one tensor; None where its type is not known."""
+    elements = math.prod(shape)
+    if elements >= _LARGEST_SIZE or any(size >= _LARGEST_SIZE for size in shape):
+        raise broken(source, f"{name!r:.100} would have the sizes {shape}")
+    if kind not in TYPES:
+        return None
+    dtype, block, size = TYPES[kind]
+    row = shape[-1] if shape else 1
+    if row % block:
+        raise broken(source, f"{name!r:.100} has rows of {row:,}, and {dtype} has blocks of {block}")
+    return elements // block * size
+
+
+def broken(source: Source, cause: str) -> CheckpointError:
+    """Return the error of a file that breaks a rule."""
+    return CheckpointError(f"{source.name} is not a valid GGUF file", cause=cause)

@@ -1,0 +1,161 @@
+"""npy and npz: NumPy's arrays, one to a file or several in a zip archive.
+
+Arrays of Python objects are pickles, and refused: nothing in them is looked at.
+"""
+
+from __future__ import annotations
+
+import math
+
+from netinspect.checkpoints.access.archive import Archive
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.formats.npy_header import Header, HeaderError, parse_header
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, StoredTensor
+
+_MAGIC = b"\x93NUMPY"
+_LONGEST_HEADER = 10_000
+"""NumPy's own limit."""
+
+_HEAD = len(_MAGIC) + 2 + 4 + _LONGEST_HEADER
+_SUFFIX = ".npy"
+_OBJECTS = "it is an array of Python objects, which is a pickle; nothing was executed"
+_MOST_PROBLEMS = 20
+
+
+def read_npy(source: Source) -> Checkpoint:
+    """Read the header of an npy file; its array has no name, and is called `array`.
+
+    Raises:
+        CheckpointError: It is damaged, or an array of Python objects.
+        LoadError: It cannot be read.
+    """
+    head = source.read(0, min(_HEAD, source.size))
+    try:
+        header, start = _parse(head)
+    except HeaderError as error:
+        raise _broken(source.name, str(error)) from None
+    if header.element.objects:
+        raise CheckpointError(f"{source.name} cannot be read", cause=_OBJECTS)
+    tensor = _tensor("array", header, 0, start)
+    size = source.size - start - tensor.bytes
+    if size < 0:
+        raise CheckpointError(
+            f"{source.name} is not whole",
+            cause=f"its array has {tensor.bytes:,} bytes, of which {tensor.bytes + size:,} are there",
+            hint="fetch it again",
+        )
+    behind = (f"{size:,} bytes behind the array are not looked at",) if size else ()
+    return Checkpoint(
+        target=source.name,
+        format="npy",
+        files=(source.stored_file(),),
+        tensors=(tensor,),
+        warnings=behind,
+    )
+
+
+def is_npz(archive: Archive) -> bool:
+    """Tell whether an archive holds arrays, by the names of its members."""
+    return any(name.endswith(_SUFFIX) for name in archive.members)
+
+
+def read_npz(archive: Archive) -> Checkpoint:
+    """Read the headers of all arrays in an archive.
+
+    One that is damaged, or of Python objects, is a problem of the whole, and the others are read.
+
+    Raises:
+        CheckpointError: None can be read.
+        LoadError: It cannot be read.
+    """
+    tensors: list[StoredTensor] = []
+    problems: list[str] = []
+    others: list[str] = []
+    for name, member in archive.members.items():
+        if not name.endswith(_SUFFIX):
+            others.append(name)
+            continue
+        try:
+            head, position = archive.start(name, min(_HEAD, member.size))
+            header, start = _parse(head)
+            if header.element.objects:
+                raise HeaderError(_OBJECTS)
+            at = None if position is None else position + start
+            found = _tensor(name.removesuffix(_SUFFIX), header, len(tensors), at, name)
+            if found.bytes > member.size - start:
+                raise HeaderError(f"it has {found.bytes:,} bytes, and {member.size - start:,} are there")
+        except (HeaderError, CheckpointError) as error:
+            cause = error.cause or error.message if isinstance(error, CheckpointError) else error
+            problems.append(f"{name}: {cause}")
+            continue
+        tensors.append(found)
+    name = archive.source.name
+    if not tensors:
+        raise CheckpointError(f"no array of {name} can be read", cause=problems[0] if problems else None)
+    warnings = list(archive.warnings)
+    if others:
+        warnings.append(f"{len(others):,} members are no arrays, such as {others[0]!r}")
+    more = len(problems) - _MOST_PROBLEMS
+    return Checkpoint(
+        target=name,
+        format="npz",
+        files=(archive.source.stored_file(),),
+        tensors=tuple(tensors),
+        problems=(*problems[:_MOST_PROBLEMS], *([f"and {more:,} problems more"] if more > 0 else [])),
+        warnings=tuple(warnings),
+    )
+
+
+def _parse(head: bytes) -> tuple[Header, int]:
+    """Read a header; return it and where the data starts."""
+    if head[:6] != _MAGIC:
+        raise HeaderError("it does not start as an array does")
+    if len(head) < 10:
+        raise HeaderError(f"it has {len(head)} bytes, too few for a header")
+    version = head[6:8]
+    if version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
+        raise HeaderError(f"its version is {'.'.join(map(str, version))}, which is not known")
+    start = 10 if version == b"\x01\x00" else 12
+    length = int.from_bytes(head[8:start], "little")
+    if length > _LONGEST_HEADER:
+        raise HeaderError(f"its header would have {length:,} bytes; {_LONGEST_HEADER:,} is the most")
+    if start + length > len(head):
+        raise HeaderError(
+            f"its header should have {length:,} bytes, and {max(0, len(head) - start):,} follow"
+        )
+    try:
+        text = head[start : start + length].decode("utf-8" if version == b"\x03\x00" else "latin-1")
+    except UnicodeDecodeError:
+        raise HeaderError("its header is not UTF-8") from None
+    return parse_header(text), start + length
+
+
+def _tensor(
+    name: str, header: Header, number: int, position: int | None, member: str = ""
+) -> StoredTensor:
+    element = header.element
+    wide = [size for size in header.shape if size != 1]
+    stride: tuple[int, ...] | None = None
+    elements = 1
+    if header.fortran and len(wide) > 1 and 0 not in wide:
+        steps = []
+        for size in header.shape:
+            steps.append(elements)
+            elements *= size
+        stride = tuple(steps)
+    return StoredTensor(
+        name=name,
+        dtype=element.dtype,
+        shape=header.shape,
+        bytes=math.prod(header.shape) * element.bytes,
+        storage=number,
+        position=position,
+        member=member,
+        stride=stride,
+        byte_order="big" if element.big else "little",
+    )
+
+
+def _broken(name: str, cause: str) -> CheckpointError:
+    return CheckpointError(f"{name} is not a valid npy file", cause=cause)

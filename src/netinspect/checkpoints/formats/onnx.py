@@ -1,0 +1,379 @@
+"""ONNX: the tensors of a model, and what its graph takes, gives and runs.
+
+The messages are gone through field by field, and what a tensor holds is passed over: so positions are
+known, a file of any size takes as long as its graph, and the `onnx` package is not needed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+from netinspect.checkpoints.access.protobuf import BYTES, NUMBER, Wire, WireError, signed
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.text import LONGEST_TEXT
+from netinspect.checkpoints.formats.onnx_tensors import (
+    DTYPES,
+    Described,
+    Tensors,
+    dtype_of,
+    read_described,
+    read_pair,
+)
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, Entry, Graph, GraphTensor, Operator
+
+# Fields of `ModelProto` by their kind, and those of `GraphProto`.
+_MODEL_NUMBERS = {1: "ir_version", 5: "model_version"}
+_MODEL_TEXTS = {2: "producer_name", 3: "producer_version", 4: "domain", 6: "doc_string"}
+_GRAPH, _OPSETS, _METADATA, _TRAINING, _FUNCTIONS, _CONFIGURATION = 7, 8, 14, 20, 25, 26
+_MODEL = {**dict.fromkeys(_MODEL_NUMBERS, NUMBER), **dict.fromkeys(_MODEL_TEXTS, BYTES)} | dict.fromkeys(
+    (_GRAPH, _OPSETS, _METADATA, _TRAINING, _FUNCTIONS, _CONFIGURATION), BYTES
+)
+_IN_GRAPH = {1, 2, 5, *range(10, 17)}
+
+_MOST_TO_RECOGNIZE = 200_000
+_MOST_ENTRIES = 10_000
+_MOST_VALUES = 100_000
+_MOST_OPERATORS = 10_000
+_MOST_GRAPHS = 50_000
+_MOST_DIMENSIONS = 64
+_DEEPEST_GRAPH = 32
+_DEEPEST_TYPE = 8
+_LONGEST_LABEL = 100
+_LONGEST_OPERATOR = 1000
+_SHORT = 64
+
+_VERSION = 1
+_LARGEST_NUMBER = 63
+"""Numbers of fields that a later version may add end there."""
+
+_LOOKED_AT = 1000
+_TYPES = {1: "tensor", 8: "sparse", 4: "sequence", 5: "map", 9: "optional", 7: "opaque"}
+"""Fields of `TypeProto`."""
+
+Span = tuple[int, int]
+
+
+def is_onnx(source: Source) -> bool:
+    """Tell whether a file is an ONNX model, whole or cut within its graph.
+
+    Other messages of protobuf may have the same first fields, so that all of the outermost are looked
+    at, and those of the graph; their order does not matter.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    graphs: list[Span] = []
+    versions: list[int] = []
+    try:
+        for number, kind, first, last in Wire(source, _MOST_TO_RECOGNIZE).fields(0, source.size):
+            if _MODEL.get(number, kind) != kind or number > _LARGEST_NUMBER:
+                return False
+            if number == _GRAPH:
+                graphs.append((first, last))
+            elif number == _VERSION:
+                versions.append(first)
+    except WireError as error:
+        if not versions or error.cut not in (None, _GRAPH):
+            return False
+        return bool(graphs) or error.cut == _GRAPH
+    wire = Wire(source)
+    try:
+        return bool(graphs) and all(
+            number in _IN_GRAPH and kind == BYTES
+            for begin, end in graphs
+            for number, kind, _, _ in islice(wire.fields(begin, end), _LOOKED_AT)
+        )
+    except WireError:
+        return bool(versions)
+
+
+def read_onnx(source: Source) -> Checkpoint:
+    """Read an ONNX model: initializers, graph, and what it says of itself.
+
+    Tensors in files beside it are found by their size; those files are not read.
+
+    Raises:
+        CheckpointError: It is damaged, or larger than what is gone through.
+        LoadError: It cannot be read.
+    """
+    try:
+        return _Model(source).read()
+    except WireError as error:
+        if error.cut is not None:
+            raise CheckpointError(
+                f"{source.name} is not whole", cause=str(error), hint="fetch it again"
+            ) from None
+        raise CheckpointError(f"{source.name} is not a valid ONNX file", cause=str(error)) from None
+
+
+class _Model:
+    """A walk through one model, that keeps what it finds."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._wire = Wire(source)
+        self._tensors = Tensors(source)
+        self._entries: list[Entry] = []
+        self._inputs: list[GraphTensor] = []
+        self._outputs: list[GraphTensor] = []
+        self._operators: Counter[tuple[bytes, bytes]] = Counter()
+        self._constants = [0, 0]
+        self._waiting: list[tuple[Span, str, int]] = []
+        self._graphs = 0
+
+    def read(self) -> Checkpoint:
+        """Go through all of it."""
+        wire = self._wire
+        functions: list[Span] = []
+        training: list[Span] = []
+        graphs: list[Span] = []
+        for number, kind, first, last in wire.fields(0, self._source.size):
+            if _MODEL.get(number) != kind:
+                continue
+            if number in _MODEL_NUMBERS:
+                self._tell(_MODEL_NUMBERS[number], "int64", str(signed(first)))
+            elif number in _MODEL_TEXTS:
+                self._tell(_MODEL_TEXTS[number], "string", wire.text(first, last))
+            elif number == _OPSETS:
+                self._opset(first, last)
+            elif number == _METADATA:
+                key, value = read_pair(wire, first, last)
+                self._tell(f"metadata_props.{key}", "string", value)
+            elif number in (_GRAPH, _TRAINING, _FUNCTIONS):
+                spans = {_GRAPH: graphs, _TRAINING: training}.get(number, functions)
+                spans.append((first, last))
+                if len(spans) > _MOST_GRAPHS:
+                    raise WireError(f"it has more than {_MOST_GRAPHS:,} graphs")
+        for span in graphs:  # several would be one, as protobuf joins messages
+            self._graph(span, "", 0, outermost=True)
+        self._wait_out()
+        uses = _uses(self._operators)
+        for span in functions:
+            self._function(span)
+        for index, span in enumerate(training):
+            self._training(span, f"training_info.{index}")
+        if self._constants[0]:
+            count, size = self._constants
+            self._tell("constants", "tensors in nodes", f"{count:,} with {size:,} bytes, not listed")
+        given = {tensor.name for tensor in self._tensors.stored if not tensor.section}
+        return Checkpoint(
+            target=self._source.name,
+            format="ONNX",
+            files=tuple(self._tensors.files),
+            tensors=tuple(self._tensors.stored),
+            metadata=tuple(self._entries),
+            graph=Graph(
+                inputs=tuple(each for each in self._inputs if each.name not in given),
+                outputs=tuple(self._outputs),
+                operators=uses,
+            ),
+            problems=self._tensors.problems,
+        )
+
+    def _tell(self, name: str, kind: str, text: str) -> None:
+        if len(self._entries) == _MOST_ENTRIES:
+            raise WireError(f"it has more than {_MOST_ENTRIES:,} values of metadata")
+        self._entries.append(Entry(name=name, type=kind, text=text))
+
+    def _opset(self, begin: int, end: int) -> None:
+        domain, version = "", 0
+        for number, kind, first, last in self._wire.fields(begin, end):
+            if number == 1 and kind == BYTES:
+                domain = self._wire.text(first, last)
+            elif number == 2 and kind == NUMBER:
+                version = signed(first)
+        self._tell(f"opset_import.{domain or 'ai.onnx'}", "int64", str(version))
+
+    # --- graphs ----------------------------------------------------------------------------------
+
+    def _graph(self, span: Span, section: str, depth: int, *, outermost: bool = False) -> None:
+        """Go through one graph; those in its nodes wait until it is done."""
+        wire = self._wire
+        index = 0
+        for number, kind, first, last in wire.fields(*span):
+            if kind != BYTES:
+                continue
+            if number == 1:
+                self._node(first, last, index, section, depth)
+                index += 1
+            elif number == 5:
+                self._tensors.add(section, read_described(wire, first, last))
+            elif number == 15:
+                self._sparse(first, last, section)
+            elif number in (11, 12) and outermost:
+                values = self._inputs if number == 11 else self._outputs
+                if len(values) == _MOST_VALUES:
+                    raise WireError(f"its graph has more than {_MOST_VALUES:,} inputs or outputs")
+                values.append(self._value(first, last))
+            elif number in (2, 10) and outermost:
+                name = "graph.name" if number == 2 else "graph.doc_string"
+                self._tell(name, "string", wire.text(first, last))
+            elif number == 16 and outermost:
+                key, value = read_pair(wire, first, last)
+                self._tell(f"graph.metadata_props.{key}", "string", value)
+
+    def _wait_out(self) -> None:
+        """Go through the graphs in nodes, and those in their nodes, in the order of the file."""
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for span, section, depth in waiting:
+                self._graph(span, section, depth)
+
+    def _node(self, begin: int, end: int, index: int, section: str, depth: int) -> None:
+        wire = self._wire
+        name = operator = domain = b""
+        attributes: list[Span] = []
+        for number, kind, first, last in wire.fields(begin, end):
+            if kind != BYTES:
+                continue
+            if number == 4:
+                operator = wire.read(first, last, _LONGEST_OPERATOR)
+            elif number == 3:
+                name = wire.read(first, last, _LONGEST_LABEL)
+            elif number == 7:
+                domain = wire.read(first, last, _LONGEST_OPERATOR)
+            elif number == 5:
+                attributes.append((first, last))
+        self._operators[domain, operator] += 1
+        if len(self._operators) > _MOST_OPERATORS:
+            raise WireError(f"its graph has more than {_MOST_OPERATORS:,} different operators")
+        label = (name or operator + b"_%d" % index).decode("utf-8", "backslashreplace")
+        inner = f"{section}.{label}" if section else label
+        is_constant = operator == b"Constant"
+        for span in attributes:
+            # Nearly all attributes are a few numbers: one that has no tag of a graph holds none.
+            if not is_constant and span[1] - span[0] <= _SHORT:
+                raw = wire.read(*span, _SHORT)
+                if b"\x32" not in raw and b"\x5a" not in raw:
+                    continue
+            self._attribute(span, is_constant, inner, depth)
+
+    def _attribute(self, span: Span, is_constant: bool, section: str, depth: int) -> None:
+        """Look for graphs in an attribute, and for the tensor of a constant."""
+        name = ""
+        inner: list[Span] = []
+        for number, kind, first, last in self._wire.fields(*span):
+            if kind != BYTES:
+                continue
+            if number == 1:
+                name = self._wire.text(first, last, _LONGEST_LABEL)
+            elif number in (6, 11):  # a graph, or several
+                inner.append((first, last))
+            elif number == 5 and is_constant:
+                self._constants[0] += 1
+                self._constants[1] += read_described(self._wire, first, last).bytes
+        self._graphs += len(inner)
+        if self._graphs > _MOST_GRAPHS or (inner and depth == _DEEPEST_GRAPH):
+            raise WireError("it has more graphs within graphs than are gone through")
+        for index, each in enumerate(inner):
+            label = name if len(inner) == 1 else f"{name}.{index}"
+            self._waiting.append((each, f"{section}.{label}", depth + 1))
+
+    def _sparse(self, begin: int, end: int, section: str) -> None:
+        shape: list[int] = []
+        parts = {1: Described(), 2: Described()}
+        for number, kind, first, last in self._wire.fields(begin, end):
+            if number in parts and kind == BYTES:
+                parts[number] = read_described(self._wire, first, last)
+            elif number == 3 and kind in (NUMBER, BYTES):
+                packed = self._wire.packed_numbers
+                shape += [first] if kind == NUMBER else packed(first, last, _MOST_DIMENSIONS)
+        if len(shape) > _MOST_DIMENSIONS or any(size >= 2**63 for size in shape):
+            raise WireError(f"the sparse tensor at byte {begin:,} has no possible shape")
+        self._tensors.add_sparse(section, tuple(shape), parts[1], parts[2])
+
+    def _training(self, span: Span, section: str) -> None:
+        for number, kind, first, last in self._wire.fields(*span):
+            if number in (1, 2) and kind == BYTES:
+                label = "initialization" if number == 1 else "algorithm"
+                self._graph((first, last), f"{section}.{label}", 0)
+        self._wait_out()
+
+    def _function(self, span: Span) -> None:
+        """Tell a function of the model's own by what it runs; it holds no initializers itself."""
+        name = domain = ""
+        self._operators = Counter()
+        index = 0
+        for number, kind, first, last in self._wire.fields(*span):
+            if number == 1 and kind == BYTES:
+                name = self._wire.text(first, last, _LONGEST_LABEL)
+            elif number == 10 and kind == BYTES:
+                domain = self._wire.text(first, last, _LONGEST_LABEL)
+            elif number == 7 and kind == BYTES:
+                self._node(first, last, index, f"functions.{name}", 0)
+                index += 1
+        self._wait_out()
+        runs = ", ".join(f"{each.name} {each.uses:,}" for each in _uses(self._operators))
+        self._tell(f"functions.{domain}.{name}", "function", runs[:LONGEST_TEXT])
+
+    # --- values ----------------------------------------------------------------------------------
+
+    def _value(self, begin: int, end: int) -> GraphTensor:
+        """Read a `ValueInfoProto`."""
+        name, dtype = "", DTYPES[0]
+        shape: tuple[int | str, ...] = ("...",)
+        for number, kind, first, last in self._wire.fields(begin, end):
+            if number == 1 and kind == BYTES:
+                name = self._wire.text(first, last)
+            elif number == 2 and kind == BYTES:
+                dtype, shape = self._type(first, last, 0)
+        return GraphTensor(name=name, dtype=dtype, shape=shape)
+
+    def _type(self, begin: int, end: int, depth: int) -> tuple[str, tuple[int | str, ...]]:
+        """Read a `TypeProto`; of a sequence, a map or an optional value the type tells what is in it."""
+        if depth == _DEEPEST_TYPE:
+            raise WireError(f"a type is nested deeper than {_DEEPEST_TYPE}")
+        for number, kind, first, last in self._wire.fields(begin, end):
+            if kind != BYTES or number not in _TYPES:
+                continue
+            if number in (1, 8):
+                dtype, shape = self._tensor_type(first, last)
+                return (dtype, shape) if number == 1 else (f"sparse {dtype}", shape)
+            key, value = "", ""
+            for inner, inner_kind, at, until in self._wire.fields(first, last):
+                if inner == (2 if number == 5 else 1) and inner_kind == BYTES and number != 7:
+                    value = self._type(at, until, depth + 1)[0]
+                elif inner == 1 and inner_kind == NUMBER:
+                    key = f"{dtype_of(at)}, "
+            return f"{_TYPES[number]}({key}{value})", ("...",)
+        return DTYPES[0], ("...",)
+
+    def _tensor_type(self, begin: int, end: int) -> tuple[str, tuple[int | str, ...]]:
+        dtype = DTYPES[0]
+        shape: tuple[int | str, ...] = ("...",)
+        for number, kind, first, last in self._wire.fields(begin, end):
+            if number == 1 and kind == NUMBER:
+                dtype = dtype_of(first)
+            elif number == 2 and kind == BYTES:
+                sizes = [
+                    self._dimension(at, until)
+                    for inner, inner_kind, at, until in self._wire.fields(first, last)
+                    if inner == 1 and inner_kind == BYTES
+                ]
+                if len(sizes) > _MOST_DIMENSIONS:
+                    raise WireError(f"a value has {len(sizes):,} dimensions")
+                shape = tuple(sizes)
+        return dtype, shape
+
+    def _dimension(self, begin: int, end: int) -> int | str:
+        size: int | str = "?"
+        for number, kind, first, last in self._wire.fields(begin, end):
+            if number == 1 and kind == NUMBER:
+                size = signed(first)
+            elif number == 2 and kind == BYTES:
+                size = self._wire.text(first, last, _LONGEST_LABEL) or "?"
+        return size
+
+
+def _uses(operators: Counter[tuple[bytes, bytes]]) -> tuple[Operator, ...]:
+    """Those that are run most first; of those run alike the first in the file."""
+    return tuple(
+        Operator(name=_operator(*key).decode("utf-8", "backslashreplace"), uses=uses)
+        for key, uses in operators.most_common()
+    )
+
+
+def _operator(domain: bytes, name: bytes) -> bytes:
+    return name if domain in (b"", b"ai.onnx") else domain + b"." + name

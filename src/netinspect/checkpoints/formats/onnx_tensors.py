@@ -1,0 +1,340 @@
+"""The tensors of ONNX: what one says of itself, and where its elements are."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+
+from netinspect.checkpoints.access.beside import place_beside
+from netinspect.checkpoints.access.protobuf import (
+    BYTES,
+    EIGHT_BYTES,
+    FOUR_BYTES,
+    NUMBER,
+    Wire,
+    WireError,
+    signed,
+)
+from netinspect.checkpoints.access.source import LocalSource, Source
+from netinspect.checkpoints.access.text import some
+from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.errors import LoadError
+from netinspect.records.checkpoint import StoredFile, StoredTensor
+
+DTYPES = {
+    0: "UNDEFINED",
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    8: "STRING",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+    14: "complex64",
+    15: "complex128",
+    16: "bfloat16",
+    17: "float8_e4m3fn",
+    18: "float8_e4m3fnuz",
+    19: "float8_e5m2",
+    20: "float8_e5m2fnuz",
+    21: "UINT4",
+    22: "INT4",
+    23: "FLOAT4E2M1",
+    24: "float8_e8m0fnu",
+    25: "UINT2",
+    26: "INT2",
+    27: "FLOAT6E2M3",
+    28: "FLOAT6E3M2",
+}
+"""torch's names of `TensorProto.DataType`, and ONNX's own where torch has none."""
+
+_BITS = {**BITS, "UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2} | dict.fromkeys(
+    ("FLOAT6E2M3", "FLOAT6E3M2"), 6
+)
+
+# Fields of `TensorProto`.
+_DIMS, _DATA_TYPE, _NAME, _EXTERNAL_DATA, _LOCATION = 1, 2, 8, 13, 14
+_RAW, _FLOATS, _INT32S, _STRINGS, _INT64S, _DOUBLES, _UINT64S = 9, 4, 5, 6, 7, 10, 11
+_ALONE = {
+    _RAW: BYTES,
+    _STRINGS: BYTES,
+    _FLOATS: FOUR_BYTES,
+    _DOUBLES: EIGHT_BYTES,
+    _INT32S: NUMBER,
+    _INT64S: NUMBER,
+    _UINT64S: NUMBER,
+}
+"""Kinds of the fields with elements, where they do not stand packed behind each other."""
+
+_FIELD_OF = {
+    "float32": _FLOATS,
+    "complex64": _FLOATS,
+    "float64": _DOUBLES,
+    "complex128": _DOUBLES,
+    "int64": _INT64S,
+    "uint32": _UINT64S,
+    "uint64": _UINT64S,
+    "STRING": _STRINGS,
+}
+"""Where elements are that are not raw; `int32_data` for all others."""
+
+_INT32 = 0xFFFF_FFFF
+_MOST_DIMENSIONS = 64
+_LARGEST_SIZE = 2**63
+_LONGEST_NAME = 65_535
+_TOLD_NAME = 200
+_MOST_TENSORS = 120_000
+_MOST_LETTERS = 64 << 20
+"""Of all names together, which repeat those of the graphs around them."""
+
+_MOST_PLACES = 10_000
+_MOST_PROBLEMS = 20
+_DIGITS = 19
+
+
+@dataclass(slots=True)
+class Described:
+    """One `TensorProto`."""
+
+    name: str = ""
+    dtype: str = "UNDEFINED"
+    shape: tuple[int, ...] = ()
+    external: dict[str, str] | None = None
+    """What it says of a file that holds it; None where it holds its elements itself."""
+
+    data: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    """For each field with elements: bytes in all, pieces, first byte of the first piece."""
+
+    @property
+    def elements(self) -> int:
+        """How many it should have."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes they should take; those that they do take for strings and types not known."""
+        if self.dtype not in _BITS:
+            return self.data.get(_STRINGS if self.dtype == "STRING" else _RAW, (0, 0, 0))[0]
+        return (self.elements * _BITS[self.dtype] + 7) // 8
+
+    def position(self) -> tuple[int | None, str]:
+        """Return where its first element is, if all can be read from there; and what is wrong."""
+        own = _FIELD_OF.get(self.dtype, _INT32S)
+        number = _RAW if _RAW in self.data and own != _STRINGS else own
+        held, pieces, first = self.data.get(number, (0, 0, 0))
+        if number in (_RAW, _FLOATS, _DOUBLES):
+            if held != self.bytes:
+                return None, f"should have {self.bytes:,} bytes and has {held:,}"
+            return (first if pieces == 1 else None), ""
+        if number == _STRINGS:
+            wrong = f"should have {self.elements:,} strings and has {pieces:,}"
+            return None, wrong if pieces != self.elements else ""
+        if self.dtype not in _BITS:
+            return None, f"has elements of the type {self.dtype}, which is not known, and no raw bytes"
+        # Each number takes one byte to ten; several elements of less than six bits share one.
+        bits = _BITS[self.dtype]
+        numbers = self.elements if bits >= 6 else self.bytes
+        if not numbers <= held <= 10 * numbers:
+            return None, f"should have {numbers:,} numbers, which do not fit {held:,} bytes"
+        return None, ""
+
+
+def dtype_of(number: int) -> str:
+    """Return the name of a type, of which protobuf takes 32 bits."""
+    number = (number & _INT32 ^ 1 << 31) - (1 << 31)
+    return DTYPES.get(number, f"ONNX type {number}")
+
+
+def read_described(wire: Wire, begin: int, end: int) -> Described:
+    """Read a `TensorProto`, without its data.
+
+    Raises:
+        WireError: It is none.
+        LoadError: It cannot be read.
+    """
+    found = Described()
+    sizes: list[int] = []
+    external: dict[str, str] = {}
+    is_external = False
+    for number, kind, first, last in wire.fields(begin, end):
+        if number == _DIMS and kind in (NUMBER, BYTES):
+            more = [first] if kind == NUMBER else wire.packed_numbers(first, last, _MOST_DIMENSIONS)
+            sizes += [signed(each) for each in more]
+            if len(sizes) > _MOST_DIMENSIONS:
+                raise WireError(f"the tensor at byte {begin:,} has more than {_MOST_DIMENSIONS} sizes")
+        elif number == _DATA_TYPE and kind == NUMBER:
+            found.dtype = dtype_of(first)
+        elif number == _NAME and kind == BYTES:
+            found.name = wire.text(first, last, _LONGEST_NAME)
+        elif number == _LOCATION and kind == NUMBER:
+            is_external = first & _INT32 == 1
+        elif number == _EXTERNAL_DATA and kind == BYTES:
+            key, value = read_pair(wire, first, last)
+            external[key] = value
+        elif number in _ALONE and kind in (BYTES, _ALONE[number]):
+            length = 1 if kind == NUMBER else last - first  # at least: where it began is not told
+            held, pieces, start = found.data.get(number, (0, 0, first))
+            if number == _RAW:  # the last one counts
+                held, pieces, start = 0, 0, first
+            found.data[number] = (held + length, pieces + 1, start)
+    if any(size < 0 for size in sizes) or math.prod(sizes) >= _LARGEST_SIZE:
+        raise WireError(f"the tensor {found.name!r:.100} would have the sizes {tuple(sizes)!s:.200}")
+    found.shape = tuple(sizes)
+    found.external = external if is_external else None
+    return found
+
+
+def read_pair(wire: Wire, begin: int, end: int) -> tuple[str, str]:
+    """Read a `StringStringEntryProto`."""
+    texts = {1: "", 2: ""}
+    for number, kind, first, last in wire.fields(begin, end):
+        if number in texts and kind == BYTES:
+            texts[number] = wire.text(first, last)
+    return texts[1], texts[2]
+
+
+class Tensors:
+    """The tensors of one model, as they are found."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.files: list[StoredFile] = [source.stored_file()]
+        self.stored: list[StoredTensor] = []
+        self._names: set[str] = set()
+        self._places: dict[str, tuple[int | None, str]] = {}
+        self._lost: dict[str, list[str]] = {}
+        self._wrong: list[str] = []
+        self._more_wrong = 0
+        self._letters = 0
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is missing."""
+        lost = [
+            f"the external data {place!r:.200} {self._places[place][1]}; it should hold {some(names)}"
+            for place, names in self._lost.items()
+        ]
+        told = [*lost, *self._wrong]
+        more = len(told) - _MOST_PROBLEMS + self._more_wrong
+        return (*told[:_MOST_PROBLEMS], *([f"and {more:,} problems more"] if more > 0 else []))
+
+    def _note(self, name: str, wrong: str) -> None:
+        if len(self._wrong) < _MOST_PROBLEMS:
+            self._wrong.append(f"{name:.{_TOLD_NAME}} {wrong}")
+        else:
+            self._more_wrong += 1
+
+    def add(self, section: str, found: Described) -> None:
+        """Add one that holds its elements, or tells the file that does."""
+        name = self._name(section, found.name)
+        file: int | None = 0
+        if found.external is not None:
+            file, position = self._outside(name, found)
+        else:
+            position, wrong = found.position()
+            if wrong:
+                file = None
+                self._note(name, wrong)
+        self._add(section, name, found.dtype, found.shape, found.bytes, file, position)
+
+    def add_sparse(
+        self, section: str, shape: tuple[int, ...], values: Described, indices: Described
+    ) -> None:
+        """Add one that is stored as its values that are not zero, and their places."""
+        self._add(
+            section,
+            self._name(section, values.name),
+            values.dtype,
+            shape,
+            values.bytes + indices.bytes,
+            0,
+            None,
+            layout="sparse_coo",
+        )
+
+    def _add(
+        self,
+        section: str,
+        name: str,
+        dtype: str,
+        shape: tuple[int, ...],
+        size: int,
+        file: int | None,
+        position: int | None,
+        layout: str = "strided",
+    ) -> None:
+        self.stored.append(
+            StoredTensor(
+                name=name,
+                section=section,
+                dtype=dtype,
+                shape=shape,
+                bytes=size,
+                storage=len(self.stored),
+                file=file,
+                position=position,
+                layout=layout,
+            )
+        )
+
+    def _name(self, section: str, own: str) -> str:
+        """Return the whole name of a tensor, and keep an eye on how many there are."""
+        if len(self.stored) == _MOST_TENSORS:
+            raise WireError(f"it has more than {_MOST_TENSORS:,} tensors")
+        name = f"{section}.{own}" if section else own
+        self._letters += len(name)
+        if self._letters > _MOST_LETTERS:
+            raise WireError(f"the names of its tensors have more than {_MOST_LETTERS:,} letters")
+        if name in self._names:
+            self._note(name, "stands in it twice")
+        self._names.add(name)
+        return name
+
+    def _outside(self, name: str, found: Described) -> tuple[int | None, int | None]:
+        """Return the file that holds it, and where; nothing of that file is read."""
+        assert found.external is not None
+        place = found.external.get("location", "")
+        if place not in self._places:
+            if len(self._places) == _MOST_PLACES:
+                raise WireError(f"its tensors are in more than {_MOST_PLACES:,} other files")
+            self._places[place] = self._find(place)
+        index, _ = self._places[place]
+        if index is None:
+            self._lost.setdefault(place, []).append(name[:_TOLD_NAME])
+            return None, None
+        offset = _number(found.external.get("offset", "0"))
+        left = self.files[index].bytes - (offset or 0)
+        length = _number(found.external.get("length", str(max(0, left))))
+        if offset is None or length is None or length > left:
+            self._note(name, f"goes on behind the end of {place!r:.200}")
+        elif length != found.bytes:
+            self._note(name, f"should have {found.bytes:,} bytes and has {length:,} in {place!r:.200}")
+        else:
+            return index, offset
+        return None, None
+
+    def _find(self, place: str) -> tuple[int | None, str]:
+        """Return the index of a named file, or why it is not looked into."""
+        if self._source.remote:
+            return None, "was not looked for"
+        path = place_beside(os.path.dirname(self._source.path), place)
+        if path is None:
+            return None, "is not in the folder of the model: nothing was read from there"
+        try:
+            with LocalSource(path, place) as source:
+                self.files.append(source.stored_file())
+        except LoadError as error:
+            return None, f"cannot be read ({error.cause or error.message})"
+        return len(self.files) - 1, ""
+
+
+def _number(text: str) -> int | None:
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    return int(text) if is_number else None

@@ -1,0 +1,45 @@
+"""Pickles that are no file of torch's: dicts of arrays or tensors, whole models, anything."""
+
+from __future__ import annotations
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickles.machine import Machine, Names
+from netinspect.checkpoints.pickles.nested import NestedStorages
+from netinspect.checkpoints.pickles.spell import spell
+from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect.records.checkpoint import Checkpoint
+
+
+def read_plain_pickle(source: Source) -> Checkpoint:
+    """Read the tensors and arrays of a pickle.
+
+    Raises:
+        CheckpointError: It is damaged, or holds none.
+        LoadError: It cannot be read.
+    """
+    content = Content(source)
+    names = Names()
+    with readable(source):
+        machine = Machine(source, names)
+        value = machine.run()
+        storages = NestedStorages(source, names)
+    content.name(names)
+    content.add(value, Tensors(storages), lambda known: None)
+    if not content.tensors:
+        raise without_tensors(source, content, spell(value, 60))
+    content.warn_of_names()
+    left = source.size - machine.position
+    if left:
+        content.warnings.append(f"{left:,} bytes stand behind the pickle, and are not read")
+    return Checkpoint(
+        target=source.name,
+        format="pickle",
+        files=(source.stored_file(),),
+        tensors=tuple(content.tensors),
+        metadata=tuple(content.metadata),
+        modules=tuple(content.modules),
+        versions=tuple(content.versions),
+        globals=tuple(content.globals),
+        warnings=tuple(content.warnings),
+    )

@@ -1,0 +1,149 @@
+"""safetensors: a header of JSON, and the bytes that it describes.
+
+The rules are those of the format's own library, and some more. It reads, and this does not:
+
+- a name that stands twice, of a tensor, in a description or in the metadata: the library takes one of
+  them without a word, so that two readers could see two files;
+- more than 250,000 tensors, an entry of more than 8 MiB, a description of more than 4 KiB, a shape of
+  more than 64 sizes, two million sizes in all, a size from 2**63 on: none of it is of use, and each can
+  be made to fill the memory;
+- a description with more in it than dtype, shape and data_offsets, or written as a list; a
+  `__metadata__` that is null;
+- a header that starts with a blank, which the format forbids.
+
+A dtype that this does not know is read, and the library refuses it: the next version may have it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.text import LONGEST_TEXT, short
+from netinspect.checkpoints.formats.dtypes import BITS, SAFETENSORS, SAFETENSORS_BITS
+from netinspect.checkpoints.formats.safetensors_header import Header
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, Entry, StoredTensor
+
+_LARGEST_SIZE = 2**63
+_MOST_DIMENSIONS = 64
+_MOST_SIZES = 2_000_000
+_LONGEST_LIST = 20
+_DTYPE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
+_KEYS = {"dtype", "shape", "data_offsets"}
+
+
+def read_safetensors(source: Source) -> Checkpoint:
+    """Read the header of a safetensors file.
+
+    Raises:
+        CheckpointError: It breaks a rule of the format.
+        LoadError: It cannot be read.
+    """
+    header = Header(source)
+    entries = []
+    sizes = 0
+    for name, description in header.tensors():
+        entries.append((name, *_entry(source.name, name, description)))
+        sizes += len(description["shape"])
+        if sizes > _MOST_SIZES:
+            raise _broken(source.name, f"its shapes have more than {_MOST_SIZES:,} sizes")
+    entries.sort(key=lambda each: (each[3], each[4]))  # as the bytes lie
+    _check_cover(source, header.end, entries)
+    unknown = sorted({dtype for _, dtype, *_ in entries} - SAFETENSORS.keys() - SAFETENSORS_BITS.keys())
+    return Checkpoint(
+        target=source.name,
+        format="safetensors",
+        files=(source.stored_file(),),
+        tensors=tuple(
+            StoredTensor(
+                name=name,
+                dtype=SAFETENSORS.get(dtype, dtype),
+                shape=shape,
+                bytes=end - begin,
+                storage=number,
+                position=header.end + begin,
+            )
+            for number, (name, dtype, shape, begin, end) in enumerate(entries)
+        ),
+        metadata=tuple(
+            Entry(name=name, type="string", text=text[:LONGEST_TEXT])
+            for name, text in header.metadata.items()
+        ),
+        warnings=tuple(
+            f"the dtype {dtype} is not known: that the bytes fit the shape was not checked"
+            for dtype in unknown[:_LONGEST_LIST]
+        ),
+    )
+
+
+def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int, ...], int, int]:
+    """Check one tensor's description; return its type, sizes, first byte and end."""
+    if entry.keys() != _KEYS:
+        raise _broken(file, f"the entry {short(name)!r} has not just a dtype, a shape and data_offsets")
+    dtype, sizes, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if type(dtype) is not str or not (dtype in SAFETENSORS or _DTYPE.fullmatch(dtype)):
+        raise _broken(file, f"the dtype of {short(name)!r} is none: {dtype!r:.40}")
+    if type(sizes) is not list or type(offsets) is not list or len(offsets) != 2:
+        raise _broken(file, f"the shape or data_offsets of {short(name)!r} are no lists of numbers")
+    if len(sizes) > _MOST_DIMENSIONS:
+        raise _broken(
+            file, f"{short(name)!r} has {len(sizes):,} dimensions; {_MOST_DIMENSIONS} is the most"
+        )
+    for number in (*sizes, *offsets):
+        if type(number) is not int or not 0 <= number < _LARGEST_SIZE:
+            raise _broken(
+                file, f"the shape or data_offsets of {short(name)!r} have an entry {number!r:.40}"
+            )
+    begin, end = offsets
+    if begin > end:
+        raise _broken(
+            file, f"the data of {short(name)!r} ends at {end:,}, before its start at {begin:,}"
+        )
+    known = SAFETENSORS.get(dtype)
+    bits = BITS[known] if known is not None else SAFETENSORS_BITS.get(dtype)
+    # The bytes of a type that is not known cannot be checked, and tell its size.
+    if bits is not None and (end - begin) * 8 != math.prod(sizes) * bits:
+        takes = math.prod(sizes) * bits
+        raise _broken(
+            file,
+            f"{short(name)!r} takes {end - begin:,} bytes, and {tuple(sizes)} of {dtype} takes "
+            + (f"{takes / 8:,.10g}" if takes < _LARGEST_SIZE else "more than any file has"),
+        )
+    # Sizes in front of a zero count for nothing, unless somebody multiplies them in 64 bits.
+    if 0 in sizes and math.prod(sizes[: sizes.index(0)]) >= 2 * _LARGEST_SIZE:
+        raise _broken(file, f"the shape of {short(name)!r} cannot be counted: {tuple(sizes)}")
+    return dtype, tuple(sizes), begin, end
+
+
+def _check_cover(
+    source: Source, start: int, entries: list[tuple[str, str, tuple[int, ...], int, int]]
+) -> None:
+    """Each byte behind the header belongs to one tensor: nothing is hidden, nothing is shared."""
+    at = 0
+    before: str | None = None
+    for name, _, _, begin, end in entries:
+        if begin != at:
+            between = f"behind {short(before)!r}" if before is not None else "at the start of the data"
+            what = f"{begin - at:,} bytes {between} belong to no tensor"
+            if before is not None and begin < at:
+                what = f"{short(name)!r} and {short(before)!r} share {at - begin:,} bytes"
+            raise _broken(source.name, what)
+        at, before = end, name
+    if start + at != source.size:
+        left = source.size - start - at
+        if left < 0:
+            cut = next(name for name, _, _, _, end in entries if start + end > source.size)
+            raise CheckpointError(
+                f"{source.name} is not whole",
+                cause=f"its header describes {start + at:,} bytes, and it has {source.size:,}; "
+                f"{short(cut)!r} is the first tensor that is cut",
+                hint="fetch it again",
+            )
+        raise _broken(source.name, f"{left:,} bytes behind the last tensor belong to none")
+
+
+def _broken(name: str, cause: str) -> CheckpointError:
+    return CheckpointError(f"{name} is not a valid safetensors file", cause=cause)

@@ -1,0 +1,60 @@
+"""torch's files before 1.6: pickles behind each other, and then the bytes of each storage."""
+
+from __future__ import annotations
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.window import position_in_file
+from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickles.legacy import place_storages, read_object
+from netinspect.checkpoints.pickles.machine import Machine, Names
+from netinspect.checkpoints.pickles.spell import spell
+from netinspect.checkpoints.pickles.storages import Storages
+from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint
+
+
+def read_torch_legacy(source: Source) -> Checkpoint:
+    """Read what `torch.save` wrote once, and writes still where it is told to.
+
+    Raises:
+        CheckpointError: It is damaged.
+        LoadError: It cannot be read.
+    """
+    content = Content(source)
+    names = Names()
+    storages = Storages()
+    with readable(source):
+        machine = Machine(source, names)
+        value = read_object(machine)
+        storages.register(names.outside)
+    content.name(names)
+
+    def place(known: Storages) -> None:
+        if source.remote:  # Each storage would take a journey, to its own place among the weights.
+            if sum(storage.bytes for storage in known.known.values()) > source.size - machine.position:
+                raise CheckpointError(
+                    f"{source.name} is not whole", cause="it is too small for what its pickle speaks of"
+                )
+            return
+        with readable(source):
+            place_storages(machine, known, lambda inner: position_in_file(source, inner))
+
+    content.add(value, Tensors(storages), place)
+    if not content.tensors and any(each.verdict == "other" for each in content.globals):
+        raise without_tensors(source, content, spell(value, 60))
+    content.warn_of_names()
+    left = source.size - machine.position
+    if left and not source.remote:
+        content.warnings.append(f"{left:,} bytes stand behind the last storage, and are not read")
+    return Checkpoint(
+        target=source.name,
+        format="torch legacy",
+        files=(source.stored_file(),),
+        tensors=tuple(content.tensors),
+        metadata=tuple(content.metadata),
+        modules=tuple(content.modules),
+        versions=tuple(content.versions),
+        globals=tuple(content.globals),
+        warnings=tuple(content.warnings),
+    )

@@ -1,0 +1,152 @@
+"""torch's first files: a tar archive of storages, tensors, and a pickle that names them."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.window import Window
+from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.pickles.content import Content, readable
+from netinspect.checkpoints.pickles.legacy import skip_elements
+from netinspect.checkpoints.pickles.machine import Machine, Names
+from netinspect.checkpoints.pickles.spell import spell
+from netinspect.checkpoints.pickles.storages import Part, Storages, storage_type, whole_number
+from netinspect.checkpoints.pickles.stream import SMALL_WINDOW, PickleError
+from netinspect.checkpoints.pickles.tensors import Tensors, strided
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint
+
+_BLOCK = 512
+_MOST_MEMBERS = 1000
+_MEMBERS = ("storages", "tensors", "pickle")
+_REGULAR = (b"0", b"\0")
+
+
+def read_torch_tar(source: Source) -> Checkpoint:
+    """Read what `torch.save` wrote in its first versions.
+
+    Raises:
+        CheckpointError: It is damaged, or another tar archive.
+        LoadError: It cannot be read.
+    """
+    members = find_members(source)
+    missing = [each for each in _MEMBERS if each not in members]
+    if missing:
+        raise CheckpointError(
+            f"{source.name} is not a checkpoint",
+            cause=f"it is a tar archive without {', '.join(missing)}, which torch's have",
+        )
+    content = Content(source)
+    tensors = Tensors(Storages())
+    parts: dict[int, Part] = {}
+    for member, read in (("storages", _read_storages), ("tensors", _read_tensors)):
+        names = Names()
+        with readable(source, member):
+            read(members[member], names, tensors, parts)
+        content.name(names, member)
+    names = Names()
+    with readable(source, "pickle"):
+        value = Machine(members["pickle"], names).run()
+    content.name(names, "pickle")
+    content.add(value, tensors, lambda known: None)
+    content.warn_of_names()
+    return Checkpoint(
+        target=source.name,
+        format="torch tar",
+        files=(source.stored_file(),),
+        tensors=tuple(content.tensors),
+        metadata=tuple(content.metadata),
+        modules=tuple(content.modules),
+        versions=tuple(content.versions),
+        globals=tuple(content.globals),
+        warnings=tuple(content.warnings),
+    )
+
+
+def find_members(source: Source) -> dict[str, Window]:
+    """Return the regular files of a tar archive, the last of those of one name as `tarfile` does.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    members: dict[str, Window] = {}
+    at = 0
+    for _ in range(_MOST_MEMBERS):
+        if at + _BLOCK > source.size:
+            break
+        head = source.read(at, _BLOCK)
+        if not head.strip(b"\0"):
+            break
+        name = head[:100].partition(b"\0")[0].decode("utf-8", "replace").removeprefix("./")
+        try:
+            size = int(head[124:136].strip(b"\0 ") or b"0", 8)
+        except ValueError:
+            raise _damaged(source, f"the size of {name!r} is no number") from None
+        at += _BLOCK
+        if size > source.size - at:
+            raise _damaged(source, f"{name!r} should have {size:,} bytes, {source.size - at:,} are left")
+        if head[156:157] in _REGULAR:
+            if name in members:
+                raise _damaged(source, f"two members are called {name!r}")
+            members[name] = Window(source, at, size)
+        at += -(-size // _BLOCK) * _BLOCK
+    return members
+
+
+def _read_storages(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> None:
+    """A count, and for each a key, a place and a type, how many elements, and the elements."""
+    machine = Machine(source, names, 0, SMALL_WINDOW)
+    storages = tensors.storages
+    for _ in range(whole_number(machine.run(), "the count of storages")):
+        key, _, kind = _three(machine.run())
+        dtype, itemsize = storage_type(kind)
+        count = int.from_bytes(source.read(machine.position, 8), "little", signed=True)
+        size = whole_number(count, "the size of a storage") * itemsize
+        if key in parts:
+            raise PickleError(f"there are two storages {key}")
+        storage = storages.new(key, dtype, size)
+        storage.position = source.position(skip_elements(machine, storage))
+        storage.member = "storages"
+        parts[key] = Part(storage, dtype, 0, size)
+    views = machine.run()
+    if type(views) is not list:
+        raise PickleError("there is no list of views behind the storages")
+    for view in views:
+        if type(view) is not tuple or len(view) != 4:
+            raise PickleError(f"a view of a storage is {spell(view, 60)}")
+        key, root, offset, count = (whole_number(each, "a number of a view") for each in view)
+        whole = parts.get(root)
+        if whole is None or key in parts:
+            raise PickleError(f"a view of a storage is {spell(view, 60)}")
+        itemsize = max(1, BITS[whole.dtype] // 8) if whole.dtype is not None else 1
+        shift, size = whole.shift + offset * itemsize, count * itemsize
+        if shift + size > whole.shift + whole.bytes:
+            raise PickleError(f"a view reaches beyond its storage {root}")
+        parts[key] = Part(whole.storage, whole.dtype, shift, size)
+
+
+def _read_tensors(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> None:
+    """A count, and for each two keys and a class, and its sizes, strides and offset in binary."""
+    machine = Machine(source, names, 0, SMALL_WINDOW)
+    for _ in range(whole_number(machine.run(), "the count of tensors")):
+        key, storage_key, _ = _three(machine.run())
+        part = parts.get(whole_number(storage_key, "the key of a storage"))
+        (dimensions,) = struct.unpack("<i", machine.bytes(8)[:4])
+        if not 0 <= dimensions <= 64:
+            raise PickleError(f"a tensor has {dimensions:,} dimensions")
+        numbers = struct.unpack(f"<{2 * dimensions + 1}q", machine.bytes(16 * dimensions + 8))
+        sizes, strides, offset = numbers[:dimensions], numbers[dimensions:-1], numbers[-1]
+        dtype = None if part is None else part.dtype
+        tensors.outside[key] = strided(part, dtype, offset, sizes, strides, None)
+
+
+def _three(value: Any) -> tuple[int, Any, Any]:
+    if type(value) is not tuple or len(value) != 3:
+        raise PickleError(f"{spell(value, 60)} stands where a key should")
+    return whole_number(value[0], "a key"), value[1], value[2]
+
+
+def _damaged(source: Source, cause: str) -> CheckpointError:
+    return CheckpointError(f"{source.name} is a damaged tar archive", cause=cause)

@@ -1,0 +1,137 @@
+"""torch's files since 1.6: a zip archive with a pickle, and the bytes of each storage beside it."""
+
+from __future__ import annotations
+
+from netinspect.checkpoints.access.archive import Archive
+from netinspect.checkpoints.access.window import position_in_file
+from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickles.machine import Machine, Names
+from netinspect.checkpoints.pickles.spell import spell
+from netinspect.checkpoints.pickles.storages import Storages
+from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect.checkpoints.pickles.walk import Kinds
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, FormatName
+
+LARGEST_NOTE = 1 << 10
+
+
+def read_torch_zip(archive: Archive) -> Checkpoint:
+    """Read what `torch.save` writes.
+
+    Raises:
+        CheckpointError: It is damaged.
+        LoadError: It cannot be read.
+    """
+    content = Content(archive.source)
+    content.swapped = is_swapped(archive)
+    value = add_pickle(archive, content, "data.pkl", "data")
+    if not content.tensors and any(each.verdict == "other" for each in content.globals):
+        raise without_tensors(archive.source, content, spell(value, 60))
+    content.warn_of_names()
+    return finish(archive, content, "torch zip")
+
+
+def add_pickle(
+    archive: Archive,
+    content: Content,
+    pickle: str,
+    folder: str,
+    *,
+    name: str = "",
+    within: str = "",
+    kinds: Kinds | None = None,
+) -> object:
+    """Read one pickle of an archive, with its storages in a folder; return its object.
+
+    Args:
+        archive: The archive.
+        content: What is to have it.
+        pickle: The member, without the archive's own folder.
+        folder: Where its storages are.
+        name: What to put before all names.
+        within: What to put before the names of members, where the archive is a member itself.
+        kinds: For a pickle of TorchScript, what the attributes of its classes are.
+
+    Raises:
+        CheckpointError: It is damaged, or a storage is missing.
+    """
+    prefix = prefix_of(archive)
+    member = archive.find(prefix + pickle)
+    if member is None:
+        raise CheckpointError(
+            f"{archive.source.name} is not whole", cause=f"it has no member {prefix + pickle!r}"
+        )
+    opened = archive.open(member)
+    names = Names(scripted=kinds is not None)
+    storages = Storages(lambda inner: position_in_file(opened, inner))
+    with readable(archive.source, member):
+        value = Machine(opened, names).run()
+        storages.register(names.outside)
+    content.name(names, within + member)
+    content.add(
+        value,
+        Tensors(storages),
+        lambda known: place_storages(archive, known, f"{prefix}{folder}/", within),
+        name=name,
+        kinds=kinds,
+    )
+    if archive.members[member].compressed:
+        content.warnings.append(f"{member!r} is compressed, which torch never does")
+    return value
+
+
+def place_storages(archive: Archive, storages: Storages, folder: str, within: str) -> None:
+    """Find each storage's member, and make sure that it is as large as the pickle says.
+
+    Raises:
+        CheckpointError: It is not, or not there.
+    """
+    for key, storage in storages.known.items():
+        name = f"{folder}{key}"
+        found = name if name in archive.members else archive.find(name)
+        if found is None:
+            raise CheckpointError(
+                f"{archive.source.name} is not whole",
+                cause=f"its pickle speaks of {name!r}, and the archive has no such member",
+            )
+        member = archive.members[found]
+        if member.size < storage.bytes:
+            raise CheckpointError(
+                f"{archive.source.name} is damaged",
+                cause=f"its pickle says that {name!r} has {storage.bytes:,} bytes, and it has "
+                f"{member.size:,}",
+            )
+        storage.member = within + found
+        inner = archive.position(found)
+        storage.position = None if inner is None else position_in_file(archive.source, inner)
+
+
+def finish(archive: Archive, content: Content, kind: FormatName) -> Checkpoint:
+    """Make the record of an archive."""
+    if content.swapped:
+        content.warnings.append("its numbers are big-endian")
+    return Checkpoint(
+        target=archive.source.name,
+        format=kind,
+        files=(archive.source.stored_file(),),
+        tensors=tuple(content.tensors),
+        metadata=tuple(content.metadata),
+        modules=tuple(content.modules),
+        versions=tuple(content.versions),
+        globals=tuple(content.globals),
+        warnings=(*content.warnings, *archive.warnings),
+    )
+
+
+def prefix_of(archive: Archive) -> str:
+    """Return the folder in the archive that torch looks in: that of the first member."""
+    first = next(iter(archive.members), "")
+    folder, slash, _ = first.partition("/")
+    return folder + slash if slash else ""
+
+
+def is_swapped(archive: Archive) -> bool:
+    """Whether the bytes of each number stand in the order of big-endian machines."""
+    member = archive.find(f"{prefix_of(archive)}byteorder")
+    return member is not None and archive.read(member, LARGEST_NOTE).strip() == b"big"

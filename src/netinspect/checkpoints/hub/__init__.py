@@ -1,0 +1,1 @@
+"""Checkpoints on the model hub, by range requests."""

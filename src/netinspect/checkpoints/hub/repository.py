@@ -1,0 +1,184 @@
+"""Checkpoints on the model hub, of which only the headers are fetched.
+
+`hf:org/name`, `hf:org/name@revision`, `hf:org/name/file.safetensors` or a folder there; old models
+without an organisation are `hf:name`, and `hf:name@revision/file` where more is to be said.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Self
+from urllib.parse import unquote
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.folder import is_index, read_file, read_index, read_place
+from netinspect.checkpoints.hub.client import Client, Listing
+from netinspect.checkpoints.hub.remote import Allowance, RemoteSource
+from netinspect.checkpoints.read import without_collector
+from netinspect.errors import LoadError, UsageError
+from netinspect.records.base import record
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.pickles import PickleScan
+
+_PREFIX = "hf:"
+
+_PART = r"[A-Za-z0-9_.-]{1,96}"
+_REFERENCE = re.compile(
+    rf"(?P<first>{_PART})(?:/(?P<second>{_PART}))?"
+    r"(?:@(?P<revision>refs/(?:pr|convert)/[^/@]+|[^/@]+))?(?:/(?P<path>.+))?"
+)
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+
+
+@record
+class Reference:
+    """What on the hub is meant."""
+
+    repository: str
+    revision: str | None
+    path: str
+    """Of a file or folder in it; empty for its top."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Understand what stands behind `hf:`.
+
+        Raises:
+            UsageError: It follows no known form.
+        """
+        match = _REFERENCE.fullmatch(text.removeprefix(_PREFIX))
+        # `a/b` is an organisation and a name: a file of an old model needs a revision in front.
+        if match is None or (match["path"] and not (match["second"] or match["revision"])):
+            raise UsageError(
+                f"{text!r} names no model of the hub",
+                hint="write hf:org/name, hf:org/name@revision or hf:org/name/file.safetensors",
+            )
+        first, second = match["first"], match["second"]
+        return cls(
+            repository=f"{first}/{second}" if second else first,
+            revision=None if match["revision"] is None else unquote(match["revision"]),
+            path=(match["path"] or "").strip("/"),
+        )
+
+
+def read_hub(text: str, *, online: bool) -> Checkpoint:
+    """Read the headers of a model on the hub.
+
+    Args:
+        text: The target as typed, with `hf:` in front.
+        online: Whether anything may be fetched.
+
+    Raises:
+        UsageError: The target follows no known form.
+        LoadError: It may not be fetched, is not there, or cannot be reached.
+        CheckpointError: It is damaged, or no checkpoint.
+    """
+    with _opened(text, online) as (place, name):
+        if not name:
+            found = read_place(place)
+        else:
+            found = read_index(place, name) if is_index(name) else read_file(place, name)
+    return replace(found, target=text)
+
+
+def scan_hub(text: str, *, online: bool) -> PickleScan:
+    """Read the pickles of a model on the hub, of all files or of one; see `read_hub`."""
+    from netinspect.checkpoints.globals import scan_file, scan_place
+
+    with _opened(text, online) as (place, name):
+        found = scan_file(place, name) if name else scan_place(place)
+    return replace(found, target=text)
+
+
+@contextmanager
+def _opened(text: str, online: bool) -> Iterator[tuple[HubFolder, str]]:
+    """Find what a target means: a folder, and the name of a file in it, or none for all of it."""
+    reference = Reference.parse(text)
+    if not online:
+        raise LoadError(
+            f"{text} is on the model hub, and nothing is fetched unasked",
+            hint="--online fetches the headers of its files (never the weights); a local folder needs "
+            "no network",
+        )
+    for variable in _OFFLINE:
+        if os.environ.get(variable, "").upper() in ("1", "ON", "YES", "TRUE"):
+            raise LoadError(
+                f"{text} is on the model hub, and {variable} is set",
+                hint=f"unset {variable} to fetch it",
+            )
+    with without_collector(), Client.opened() as client:
+        listing = client.list_files(reference.repository, reference.revision)
+        folder, _, name = reference.path.rpartition("/")
+        if reference.path in listing.sizes:
+            yield HubFolder(client, listing, folder, text), name
+            return
+        place = HubFolder(client, listing, reference.path, text)
+        if reference.path and not (place.names() or place.folders()):
+            raise LoadError(
+                f"{reference.repository} has no file {reference.path}",
+                hint=_some_files(listing),
+            )
+        yield place, ""
+
+
+def _some_files(listing: Listing) -> str:
+    weights = [name for name in listing.sizes if name.endswith((".safetensors", ".gguf", ".bin", ".pt"))]
+    named = (weights or list(listing.sizes))[:5]
+    return f"it has {', '.join(named)}" if named else "it has no files at all"
+
+
+class HubFolder:
+    """A folder of a repository, as it was at one commit."""
+
+    remote = True
+
+    def __init__(self, client: Client, listing: Listing, folder: str, name: str) -> None:
+        self.name = name
+        self._client = client
+        self._listing = listing
+        self._prefix = f"{folder}/" if folder else ""
+        self._allowance = Allowance(name)
+
+    def names(self) -> list[str]:
+        """Return the names of the files in it; see `Place`."""
+        start = len(self._prefix)
+        return sorted(
+            each[start:]
+            for each in self._listing.sizes
+            if each.startswith(self._prefix) and "/" not in each[start:]
+        )
+
+    def files(self) -> list[str]:
+        """Return the names of the files in it; see `Place`."""
+        return self.names()
+
+    def folders(self) -> dict[str, list[str]]:
+        """Return the names of what is in each folder in it; see `Place`."""
+        found: dict[str, list[str]] = {}
+        for each in sorted(self._listing.sizes):
+            folder, slash, name = each.removeprefix(self._prefix).partition("/")
+            if each.startswith(self._prefix) and slash:
+                found.setdefault(folder, []).append(name)
+        return found
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Source]:
+        """Open one file; see `Place`. A commit never changes."""
+        path = self._prefix + name
+        if path not in self._listing.sizes:
+            raise LoadError(f"{self._listing.repository} has no file {path}")
+        file = self._client.locate(self._listing, path)
+
+        def fetch(begin: int, end: int) -> bytes:
+            self._allowance.take(end - begin)
+            return self._client.fetch(file, begin, end)
+
+        yield RemoteSource(name, file.address, file.size, fetch)
+
+    def holds(self, name: str) -> bool:
+        """Every file is in its repository; see `Place`."""
+        return self._prefix + name in self._listing.sizes

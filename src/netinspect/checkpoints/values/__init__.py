@@ -1,0 +1,1 @@
+"""The elements of stored tensors: read in pieces, summed up, compared."""

@@ -1,0 +1,301 @@
+"""The values of a checkpoint's tensors, in pieces of bounded size, read off its files and not mapped.
+
+A mapped file that is cut short while it is read would end the process; a read one gives an error.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from netinspect.checkpoints.access.source import LocalSource
+from netinspect.checkpoints.values.elements import KINDS, Array
+from netinspect.checkpoints.values.threads import Workspace
+from netinspect.errors import LoadError
+from netinspect.records.checkpoint import Checkpoint, StoredTensor
+
+if TYPE_CHECKING:
+    from netinspect.checkpoints.access.archive import Archive
+    from netinspect.checkpoints.access.inflated import InflatedArray
+
+PIECE = 1 << 15
+"""Most elements of one piece: with what is computed of them, they stay in a processor's cache."""
+
+_GATHERED_BYTES = 8 << 20
+_SPAN_BYTES = 1 << 18
+_SEEK_BYTES = 8 << 10
+"""As many bytes can be read in the time that one more read takes."""
+
+
+class CheckpointData:
+    """A checkpoint with its files open."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Open the files that hold tensors.
+
+        Raises:
+            LoadError: One cannot be read, or is not as it was when the checkpoint was read.
+        """
+        self.checkpoint = checkpoint
+        self._sources: dict[int, LocalSource] = {}
+        self._archives: dict[int, Archive] = {}
+        self._lock = threading.Lock()
+        held = {
+            tensor.file
+            for tensor in checkpoint.tensors
+            if tensor.position is not None or self._is_inflatable(tensor)
+        }
+        try:
+            for number in sorted(each for each in held if each is not None):
+                self._open(number)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, number: int) -> None:
+        file = self.checkpoint.files[number]
+        if file.modified is None and not os.path.exists(file.path):
+            return  # not on this disk: `why_not` tells
+        source = self._sources[number] = LocalSource(file.path, file.name)
+        now = source.stored_file()
+        if now.bytes != file.bytes or file.modified not in (None, now.modified):
+            raise LoadError(
+                f"{file.name} changed since it was read", hint="try again when it is written whole"
+            )
+
+    def close(self) -> None:
+        """Close the files."""
+        for source in self._sources.values():
+            source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def check_unchanged(self) -> None:
+        """Make sure that what was read is what the files held all the time.
+
+        Raises:
+            LoadError: One of them was written to meanwhile.
+        """
+        for source in self._sources.values():
+            source.check_unchanged()
+
+    def why_no_bytes(self, tensor: StoredTensor) -> str:
+        """Tell why the bytes of a tensor cannot be read; empty where they can."""
+        if tensor.file is None:
+            return "no file holds its values"
+        if tensor.layout not in ("strided", "quantized"):
+            return f"its layout is {tensor.layout}"
+        if tensor.position is None and not self._is_inflatable(tensor):
+            return "it is compressed, or not stored as one piece"
+        if tensor.file not in self._sources:
+            return "its file is not on this disk"
+        if tensor.elements and span_of(tensor) < tensor.elements:
+            return "several of its elements share memory"
+        return ""
+
+    def _is_inflatable(self, tensor: StoredTensor) -> bool:
+        """Whether it is an array that is compressed as a whole, its elements in their order."""
+        return self.checkpoint.format == "npz" and bool(tensor.member) and is_contiguous(tensor)
+
+    def why_no_values(self, tensor: StoredTensor) -> str:
+        """Tell why the values of a tensor cannot be read; empty where they can."""
+        if tensor.dtype not in KINDS or tensor.layout == "quantized":
+            return f"the elements of {tensor.dtype} are no plain numbers"
+        return self.why_no_bytes(tensor)
+
+    def read_bytes(
+        self, tensor: StoredTensor, start: int, room: Array, workspace: Workspace, use: str = ""
+    ) -> None:
+        """Fill an array of bytes with those of a contiguous tensor, from its byte `start` on.
+
+        Args:
+            tensor: The tensor.
+            start: Number of the first byte.
+            room: The array.
+            workspace: That of the thread.
+            use: Tells tensors apart that are read at the same time.
+
+        Raises:
+            CheckpointError: The file ends too early.
+            LoadError: It cannot be read, or changed.
+        """
+        assert tensor.file is not None
+        buffer = room.view("u1").data
+        if tensor.position is not None:
+            self._sources[tensor.file].read_into(tensor.position + start, buffer)
+            return
+        key = id(self), tensor.file, tensor.member, use
+        inflated = workspace.kept(key, lambda: self._inflated(tensor))
+        inflated.read_into(start, buffer)
+
+    def _inflated(self, tensor: StoredTensor) -> InflatedArray:
+        from netinspect.checkpoints.access.archive import Archive
+        from netinspect.checkpoints.access.inflated import InflatedArray
+
+        assert tensor.file is not None
+        with self._lock:
+            if tensor.file not in self._archives:
+                self._archives[tensor.file] = Archive(self._sources[tensor.file])
+        return InflatedArray(self._archives[tensor.file], tensor.member)
+
+    def pieces(
+        self,
+        tensor: StoredTensor,
+        start: int,
+        stop: int,
+        workspace: Workspace,
+        *,
+        use: str = "",
+        in_order: bool = True,
+        size: int = PIECE,
+    ) -> Iterator[Array]:
+        """Read elements of a tensor whose values can be read.
+
+        Args:
+            tensor: The tensor.
+            start: Number of the first element.
+            stop: Number of the one behind the last.
+            workspace: Where the pieces lie; each is gone when the next one comes.
+            use: Tells the room of tensors apart that are read at the same time.
+            in_order: Number the elements as the tensor has them, the last dimension fastest. Otherwise
+                they come as they lie, which is faster where those differ.
+            size: Elements of a piece; the last one may have fewer.
+
+        Yields:
+            Elements as they are stored, as many times as the type has components.
+
+        Raises:
+            CheckpointError: The file ends too early.
+            LoadError: It cannot be read, or changed.
+        """
+        kind = KINDS[tensor.dtype]
+        swapped = tensor.byte_order != sys.byteorder
+        if is_contiguous(tensor) or (not in_order and is_dense(tensor)):
+            for first in range(start, stop, size):
+                count = min(size, stop - first)
+                piece = workspace.take(f"raw {use}", kind.raw, count * kind.components)
+                self.read_bytes(tensor, first * kind.itemsize, piece, workspace, use)
+                yield piece.byteswap(inplace=True) if swapped else piece
+            return
+        most = max(size, _GATHERED_BYTES // kind.itemsize // size * size)
+        for first in range(start, stop, most):
+            count = min(most, stop - first)
+            block = workspace.take(f"block {use}", kind.raw, count * kind.components)
+            self._gather(tensor, first, block.reshape(count, kind.components), workspace)
+            if swapped:
+                block.byteswap(inplace=True)
+            for at in range(0, len(block), size * kind.components):
+                yield block[at : at + size * kind.components]
+
+    def _gather(self, tensor: StoredTensor, start: int, room: Array, workspace: Workspace) -> None:
+        """Fill `room`, of elements and components, with elements of a view in their order."""
+        stride = tensor.stride
+        assert stride is not None
+        filled = 0
+        for corner, sizes in _boxes(tensor.shape, start, start + len(room)):
+            count = math.prod(sizes)
+            offset = sum(at * step for at, step in zip(corner, stride, strict=True))
+            target = room[filled : filled + count].reshape(*sizes, room.shape[1])
+            self._gather_box(tensor, offset, stride, target, workspace)
+            filled += count
+
+    def _gather_box(
+        self,
+        tensor: StoredTensor,
+        offset: int,
+        stride: tuple[int, ...],
+        target: Array,
+        workspace: Workspace,
+    ) -> None:
+        """Read a box whose first element is `offset` elements behind that of the tensor."""
+        *sizes, components = target.shape
+        itemsize = target.itemsize * components
+        span = 1 + sum((size - 1) * step for size, step in zip(sizes, stride, strict=True))
+        needed = target.size * target.itemsize
+        if span * itemsize <= _SPAN_BYTES and span * itemsize <= 16 * needed + _SEEK_BYTES:
+            read = workspace.take("span", target.dtype.str, span * components)
+            self.read_bytes(tensor, offset * itemsize, read, workspace)
+            steps = (*(step * itemsize for step in stride), target.itemsize)
+            target[...] = np.lib.stride_tricks.as_strided(read, target.shape, steps)
+            return
+        # In halves along the dimension that reaches farthest, until what lies together is small.
+        far = max(range(len(sizes)), key=lambda each: (sizes[each] - 1) * stride[each])
+        half = sizes[far] // 2
+        before = (slice(None),) * far
+        self._gather_box(tensor, offset, stride, target[(*before, slice(half))], workspace)
+        self._gather_box(
+            tensor, offset + half * stride[far], stride, target[(*before, slice(half, None))], workspace
+        )
+
+
+def memory_of(tensor: StoredTensor) -> object:
+    """Return what tells elements apart: tensors that have it in common are the same ones."""
+    place = tensor.file, tensor.member, tensor.position
+    return *place, tensor.dtype, tensor.shape, tensor.stride, tensor.byte_order
+
+
+def is_contiguous(tensor: StoredTensor) -> bool:
+    """Whether the elements lie in their order without gaps."""
+    return tensor.stride is None or _has_no_gaps(tensor.shape, tensor.stride)
+
+
+def is_dense(tensor: StoredTensor) -> bool:
+    """Whether the elements lie without gaps, in whatever order of the dimensions."""
+    if tensor.stride is None:
+        return True
+    dimensions = sorted(zip(tensor.stride, tensor.shape, strict=True), reverse=True)
+    return _has_no_gaps([size for _, size in dimensions], [step for step, _ in dimensions])
+
+
+def _has_no_gaps(shape: Sequence[int], stride: Sequence[int]) -> bool:
+    expected = 1
+    for size, step in zip(reversed(shape), reversed(stride), strict=True):
+        if size != 1 and step != expected:
+            return not math.prod(shape)
+        expected *= size
+    return True
+
+
+def span_of(tensor: StoredTensor) -> int:
+    """Return how many elements lie from its first one to its last, in memory."""
+    if tensor.stride is None or not tensor.elements:
+        return tensor.elements
+    return 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride, strict=True))
+
+
+def _boxes(
+    shape: tuple[int, ...], start: int, stop: int
+) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Cut a range of elements into boxes, each its first index and sizes, in the order of elements."""
+    if len(shape) == 1:
+        yield (start,), (stop - start,)
+        return
+    row = math.prod(shape[1:])
+    first, lead = divmod(start, row)
+    if lead or stop - start < row:
+        end = min(stop, (first + 1) * row)
+        for corner, sizes in _boxes(shape[1:], lead, end - first * row):
+            yield (first, *corner), (1, *sizes)
+        first, start = first + 1, end
+    if rows := (stop - start) // row:
+        yield (first, *(0 for _ in shape[1:])), (rows, *shape[1:])
+        first, start = first + rows, start + rows * row
+    if start < stop:
+        for corner, sizes in _boxes(shape[1:], 0, stop - start):
+            yield (first, *corner), (1, *sizes)

@@ -1,0 +1,112 @@
+"""Tensors with the same content found without comparing each with each: copies, and renamed ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from netinspect.checkpoints.values.data import CheckpointData, is_contiguous
+from netinspect.checkpoints.values.elements import KINDS, Array
+from netinspect.checkpoints.values.threads import Meter, Progress, Workspace, in_threads
+from netinspect.records.checkpoint import StoredTensor
+
+_BYTES = 1 << 18
+_GLANCE = 1 << 8
+
+Place = tuple[CheckpointData, StoredTensor]
+"""A tensor, and the open checkpoint that holds it."""
+
+
+def same_content(places: Sequence[Place], progress: Progress | None = None) -> list[list[int]]:
+    """Group tensors of one type and shape that are equal in every bit, in the order of elements.
+
+    Most tensors are told apart by a few bytes; only what looks alike is read whole, and is then told
+    apart by a hash of 256 bits.
+
+    Args:
+        places: The tensors, of one checkpoint or of several.
+        progress: Told of the bytes that have been read.
+
+    Returns:
+        Groups of two or more, each the ascending numbers of its tensors in `places`, in the order of
+        their first ones. Tensors whose bytes cannot be read, or that have none, are in no group.
+
+    Raises:
+        CheckpointError: A file ends too early.
+        LoadError: One cannot be read, or changed meanwhile.
+    """
+    readable = [number for number, place in enumerate(places) if _can_be_hashed(*place)]
+    alike = _groups(readable, [_kind(places[number][1]) for number in readable])
+    glances = in_threads(alike, lambda number, workspace: _glance(*places[number], workspace))
+    alike = _groups(
+        alike,
+        [(_kind(places[number][1]), glance) for number, glance in zip(alike, glances, strict=True)],
+    )
+    meter = Meter(progress)
+    meter.expect(sum(places[number][1].bytes for number in alike))
+    hashes = in_threads(
+        alike,
+        lambda number, workspace: fingerprint(*places[number], workspace),
+        lambda number: meter.add(places[number][1].bytes),
+    )
+    found: dict[bytes, list[int]] = {}
+    for number, each in zip(alike, hashes, strict=True):
+        found.setdefault(each, []).append(number)
+    for data in {id(data): data for data, _ in places}.values():
+        data.check_unchanged()
+    return sorted(group for group in found.values() if len(group) > 1)
+
+
+def fingerprint(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) -> bytes:
+    """Return a hash of the type, the shape and the bytes of a tensor, in the order of its elements."""
+    found = hashlib.sha256(repr(_kind(tensor)).encode())
+    for piece in _bytes_of(data, tensor, 0, tensor.bytes // _unit(tensor), workspace):
+        found.update(piece.view("u1").data)
+    return found.digest()
+
+
+def _kind(tensor: StoredTensor) -> tuple[str, tuple[int, ...], int]:
+    return tensor.dtype, tensor.shape, tensor.bytes
+
+
+def _groups(numbers: list[int], keys: Sequence[object]) -> list[int]:
+    """Return the numbers whose key others have too."""
+    uses: dict[object, int] = {}
+    for key in keys:
+        uses[key] = uses.get(key, 0) + 1
+    return [number for number, key in zip(numbers, keys, strict=True) if uses[key] > 1]
+
+
+def _can_be_hashed(data: CheckpointData, tensor: StoredTensor) -> bool:
+    if not tensor.bytes or not tensor.elements or data.why_no_bytes(tensor):
+        return False
+    return is_contiguous(tensor) or tensor.dtype in KINDS
+
+
+def _glance(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) -> bytes:
+    """Return a hash of some bytes from the start, the middle and the end."""
+    unit = _unit(tensor)
+    size = min(_GLANCE, tensor.bytes // unit)
+    found = hashlib.sha256()
+    for start in (0, (tensor.bytes // unit - size) // 2, tensor.bytes // unit - size):
+        for piece in _bytes_of(data, tensor, start, start + size, workspace):
+            found.update(piece.view("u1").data)
+    return found.digest()
+
+
+def _unit(tensor: StoredTensor) -> int:
+    """Bytes that are read as one."""
+    return KINDS[tensor.dtype].itemsize if tensor.dtype in KINDS else 1
+
+
+def _bytes_of(
+    data: CheckpointData, tensor: StoredTensor, start: int, stop: int, workspace: Workspace
+) -> Iterator[Array]:
+    """Read a range of elements in their order, or of bytes where several elements share one."""
+    if tensor.dtype in KINDS:
+        yield from data.pieces(tensor, start, stop, workspace)
+        return
+    for first in range(start, stop, _BYTES):
+        room = workspace.take("bytes", "u1", min(_BYTES, stop - first))
+        data.read_bytes(tensor, first, room, workspace)
+        yield room
