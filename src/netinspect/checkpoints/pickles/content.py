@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,15 @@ from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.pickles.tensors import Tensors
 from netinspect.checkpoints.pickles.walk import MOST_ENTRIES, Found, Kinds, Walk
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Entry, Global, ModuleVersion, StoredModule, StoredTensor
+from netinspect.records.checkpoint import (
+    Checkpoint,
+    Entry,
+    FormatName,
+    Global,
+    ModuleVersion,
+    StoredModule,
+    StoredTensor,
+)
 
 _NAMED = 5
 
@@ -37,6 +45,25 @@ class Content:
 
         self.next_storage = 0
         """The lowest number of a storage that is still free."""
+
+    def checkpoint(self, format: FormatName, warnings: Iterable[str] = ()) -> Checkpoint:
+        """Make the record of it all.
+
+        Args:
+            format: What the file is.
+            warnings: What is to be told besides.
+        """
+        return Checkpoint(
+            target=self.source.name,
+            format=format,
+            files=(self.source.stored_file(),),
+            tensors=tuple(self.tensors),
+            metadata=tuple(self.metadata),
+            modules=tuple(self.modules),
+            versions=tuple(self.versions),
+            globals=tuple(self.globals),
+            warnings=(*self.warnings, *warnings),
+        )
 
     def add(
         self,
