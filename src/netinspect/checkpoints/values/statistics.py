@@ -31,7 +31,7 @@ from netinspect.records.distribution import Distribution, ValueSummary
 _PART = 1 << 21
 """Elements that a thread takes at once."""
 
-_PIECE = 1 << 16
+_PIECE = 1 << 17
 """Elements of which something is computed at once: few enough for a processor's cache."""
 
 _MANY_BYTES = 1 << 18
