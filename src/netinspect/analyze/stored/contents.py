@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from netinspect.analyze.select import SortKeys, refuse_negative, select
 from netinspect.analyze.stored.branches import Branch, grow_branches
-from netinspect.analyze.stored.facts import find_facts, is_optimizer, tell_kind
+from netinspect.analyze.stored.facts import find_facts, tell_kind
+from netinspect.analyze.stored.optimizers import optimizer_paths
 from netinspect.analyze.stored.totals import first_of_each, stored_totals, tied_names
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.contents import Contents, FileShare, Group
@@ -46,6 +47,7 @@ def tell_contents(
     refuse_negative("depth", depth)
     totals = stored_totals(checkpoint)
     root = grow_branches(checkpoint)
+    folded = optimizer_paths(checkpoint) if depth is not None else frozenset[str]()
     classes = {module.path: module.class_path for module in checkpoint.modules}
     groups = [
         Group(
@@ -61,7 +63,7 @@ def tell_contents(
             share=len(run) * run[0].bytes / totals.bytes if totals.bytes else 0.0,
             dtypes=tuple(run[0].dtypes),
         )
-        for run, last in _walk((root,), (), depth)
+        for run, last in _walk((root,), (), depth, folded)
     ]
     kept = select(
         groups,
@@ -88,15 +90,15 @@ def tell_contents(
 
 
 def _walk(
-    run: tuple[Branch, ...], last: tuple[bool, ...], depth: int | None
+    run: tuple[Branch, ...], last: tuple[bool, ...], depth: int | None, folded: frozenset[str]
 ) -> Iterator[tuple[tuple[Branch, ...], tuple[bool, ...]]]:
     yield run, last
-    if depth == 0 or (depth is not None and is_optimizer(run[0].path)):
+    if depth == 0 or run[0].path in folded:
         return
     runs = list(run[0].runs())
     for index, each in enumerate(runs):
         deeper = None if depth is None else depth - 1
-        yield from _walk(each, (*last, index == len(runs) - 1), deeper)
+        yield from _walk(each, (*last, index == len(runs) - 1), deeper, folded)
 
 
 def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:
