@@ -60,10 +60,10 @@ def tell_contents(
             tensors=run[0].count,
             elements=run[0].elements,
             bytes=run[0].bytes,
-            share=len(run) * run[0].bytes / totals.bytes if totals.bytes else 0.0,
+            share=times * run[0].bytes / totals.bytes if totals.bytes else 0.0,
             dtypes=tuple(run[0].dtypes),
         )
-        for run, last in _walk((root,), (), depth, folded)
+        for run, last, times in _walk((root,), (), depth, folded)
     ]
     kept = select(
         groups,
@@ -90,15 +90,21 @@ def tell_contents(
 
 
 def _walk(
-    run: tuple[Branch, ...], last: tuple[bool, ...], depth: int | None, folded: frozenset[str]
-) -> Iterator[tuple[tuple[Branch, ...], tuple[bool, ...]]]:
-    yield run, last
+    run: tuple[Branch, ...],
+    last: tuple[bool, ...],
+    depth: int | None,
+    folded: frozenset[str],
+    times: int = 1,
+) -> Iterator[tuple[tuple[Branch, ...], tuple[bool, ...], int]]:
+    """Yield alike branches, whether each level ends there, and how many of them there are in all."""
+    times *= len(run)
+    yield run, last, times
     if depth == 0 or run[0].path in folded:
         return
     runs = list(run[0].runs())
     for index, each in enumerate(runs):
         deeper = None if depth is None else depth - 1
-        yield from _walk(each, (*last, index == len(runs) - 1), deeper, folded)
+        yield from _walk(each, (*last, index == len(runs) - 1), deeper, folded, times)
 
 
 def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:

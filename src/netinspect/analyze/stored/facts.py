@@ -74,6 +74,10 @@ def tell_kind(checkpoint: Checkpoint) -> str:
     keys = [tensor.name for tensor in checkpoint.tensors]
     if keys and all(".lora_" in key or "lora_" in key.partition(".")[0] for key in keys):
         return "adapter (LoRA)"
+    if keys == [""]:
+        return "one tensor"
+    if keys and all(key.isdecimal() for key in keys):
+        return "numbered tensors"
     return "state dict" if keys else "no tensors"
 
 
@@ -91,7 +95,7 @@ def _stated(checkpoint: Checkpoint) -> Iterator[Fact]:
     is_optimizer = within(optimizer_paths(checkpoint))
     for entry in checkpoint.metadata:
         if label := _STATED.get(entry.name):
-            yield Fact(label=label, text=entry.text.strip("\"'"), certain=True)
+            yield Fact(label=label, text=entry.text.strip("\"'[]"), certain=True)
     for entry in checkpoint.metadata:
         *above, last = entry.name.split(".")
         if len(above) <= _NESTED and last in _PROGRESS and _is_number(entry):

@@ -34,7 +34,7 @@ def grow_name_tree(
     refuse_negative("depth", depth)
     classes = {module.path: module.class_path for module in checkpoint.modules}
     mixed = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
-    top = _find(grow_branches(checkpoint), path)
+    top = _find(grow_branches(checkpoint), path, checkpoint.target)
     optimizers = optimizer_paths(checkpoint)
     folded = frozenset[str]() if full or within(optimizers)(path) else optimizers
     root = _Grower(classes, mixed=mixed, full=full, folded=folded).node((top,), depth)
@@ -46,15 +46,21 @@ def grow_name_tree(
     )
 
 
-def _find(root: Branch, path: str) -> Branch:
+def _find(root: Branch, path: str, target: str) -> Branch:
     branch = root
     for part in path.split(".") if path else ():
         below = branch.children.get(part)
+        if below is None and path == ".".join(filter(None, (branch.path, part))) and part in branch.keys:
+            raise UsageError(
+                f"{path} is a tensor, and nothing branches off from it",
+                hint=f"netinspect params {target} --include '{path}' tells of it",
+            )
         if below is None:
             known = [child.path for child in branch.children.values()]
             raise UsageError(
                 f"no name in the checkpoint starts with {path!r}",
-                hint=closest(path, known) or f"there are: {', '.join(known[:8])}",
+                hint=closest(path, known)
+                or (f"there are: {', '.join(known[:8])}" if known else "it holds no more than tensors"),
             )
         branch = below
     return branch
@@ -125,7 +131,7 @@ class _Grower:
         )
 
     def _spell(self, key: str, tensor: StoredTensor) -> str:
-        return f"{key} {self._sizes(tensor)}"
+        return f"{units.name(key)} {self._sizes(tensor)}"
 
     def _sizes(self, tensor: StoredTensor) -> str:
         sizes = f"({', '.join(map(str, tensor.shape))})"

@@ -43,7 +43,7 @@ class Group:
 
     bytes: int
     share: float
-    """Of all bytes, for all neighbours together."""
+    """Of all bytes, for all neighbours together, and in each of those that it is in."""
 
     dtypes: tuple[str, ...]
 

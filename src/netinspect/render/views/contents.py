@@ -47,7 +47,7 @@ _FILES = (
     Column(key="tensors", title="tensors", align="right"),
     Column(key="elements", title="elements", align="right", drop=1),
     Column(key="bytes", title="bytes", align="right"),
-    Column(key="file_bytes", title="file", align="right", drop=2),
+    Column(key="file_bytes", title="of file", align="right", drop=2),
 )
 _METADATA = (
     Column(key="name", title="metadata", least=24, elide="middle"),
@@ -124,10 +124,11 @@ def _groups(report: Contents) -> tuple[Column, ...]:
 
 def _group(group: Group, report: Contents) -> tuple[Cell, ...]:
     name = group.path if report.flat else group.name
+    name = units.name(name) if group.last else report.subject.target
     return (
         cell(
             group.path,
-            stored.run_name(name or report.subject.target, group.last_name, group.repeats),
+            stored.run_name(name, group.last_name, group.repeats),
             guide="" if report.flat else branches(group.last),
             style="bold",
         ),

@@ -153,15 +153,15 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
     style = STYLES[row.change]
     either = row.new or row.old
     assert either is not None
-    name = either.name
+    name = units.name(either.name)
     if row.old is not None and row.new is not None and row.old.name != row.new.name and not row.renames:
-        name = f"{row.old.name} > {row.new.name}"
+        name = f"{units.name(row.old.name)} > {units.name(row.new.name)}"
     told = [_told(each, row) for each in row.differs if each != "name"]
     if either.tied_to and (row.old is None or row.new is None):
         told.append(f"tied to {either.tied_to[0]}")
     one_name = [each for each in row.renames if report.renames[each].names == 1]
     if one_name and row.old is not None:
-        name = f"{row.old.name} > {name}"
+        name = f"{units.name(row.old.name)} > {name}"
     values = _values(row) if report.values is not None else ()
     cells = (
         cell(row.change, MARKS[row.change], style=style),

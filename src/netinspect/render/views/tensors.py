@@ -94,13 +94,13 @@ def _cells(row: StoredRow) -> tuple[Cell, ...]:
     trainable = None if row.trainable is None else "yes" if row.trainable else "no"
     stride = None if row.stride is None else spell.shape(row.stride)
     return (
-        cell(row.name, style=_style(row) or "bold"),
+        cell(row.name, units.name(row.name), style=_style(row) or "bold"),
         cell(spell.shape(row.shape)),
         cell(row.dtype),
         cell(row.elements, units.count(row.elements)),
         cell(row.bytes, units.size(row.bytes)),
         cell(row.trainable, trainable or "-"),
-        cell(",".join(row.tied_to), ", ".join(row.tied_to) or "-"),
+        cell(",".join(row.tied_to), ", ".join(map(units.name, row.tied_to)) or "-"),
         cell(row.kind),
         cell(row.file),
         cell(row.position, "-" if row.position is None else units.count(row.position)),

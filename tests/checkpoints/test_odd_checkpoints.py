@@ -1,0 +1,65 @@
+"""Checkpoints as people have them, through the commands: odd names, containers, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from netinspect.analyze.stored.contents import tell_contents
+from netinspect.stored import read_checkpoint
+from tests.analyze.stored import state_dict
+from tests.support import Outcome
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path("file.pt")
+
+
+def test_empty_names_are_seen(cli: Callable[..., Outcome], file: Path) -> None:
+    torch.save({"": torch.ones(5), "x..y": torch.ones(6), ".z": torch.ones(7)}, file)
+    assert "''  " in cli("params", "file.pt", "--width", "100").out
+    tree = cli("tree", "file.pt", "--width", "100").out
+    assert "'' (5)" in tree
+    assert "├─ x" in tree
+    assert "│  └─ ''" in tree
+    assert "└─ ''" in tree
+    # The file's own name stands in the title and for the whole, and for no part of it.
+    for command in ("summary", "tree"):
+        assert cli(command, "file.pt", "--width", "100").out.count("file.pt") == 2
+    assert "''  " in cli("summary", "file.pt", "--width", "100", "--sort", "name").out
+
+
+@pytest.mark.parametrize(
+    ("held", "what"),
+    [
+        (torch.ones(3), "one tensor"),
+        ([torch.ones(3), torch.ones(2)], "numbered tensors"),
+        ({"w": torch.ones(3)}, "state dict"),
+        ({0: torch.ones(3)}, "numbered tensors"),
+    ],
+)
+def test_what_is_no_state_dict_is_not_called_so(file: Path, held: object, what: str) -> None:
+    torch.save(held, file)
+    assert tell_contents(read_checkpoint(file)).what == what
+
+
+def test_a_tensor_is_no_branch_of_the_tree(cli: Callable[..., Outcome], file: Path) -> None:
+    torch.save({"fc.weight": torch.ones(3)}, file)
+    wrong = cli("tree", "file.pt", "fc.weight")
+    assert wrong.code == 2
+    assert "fc.weight is a tensor, and nothing branches off from it" in wrong.err
+    assert "netinspect params file.pt --include 'fc.weight'" in wrong.err
+    assert "it holds no more than tensors" in cli("tree", "file.pt", "fc.nothing").err
+
+
+def test_shares_of_what_is_in_alike_blocks_add_up() -> None:
+    shapes = {f"h.{block}.{name}.{part}.w": (4,) for block in range(3) for name in "ab" for part in "xy"}
+    groups = {group.path: group for group in tell_contents(state_dict(shapes)).groups}
+    assert groups["h.0"].share == 1
+    assert groups["h.0.a"].share + groups["h.0.b"].share == 1
+    assert groups["h.0.a.x"].share == 0.25
