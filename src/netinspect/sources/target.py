@@ -122,11 +122,6 @@ def parse_live_target(text: str, *, online: bool = False) -> Target:
         LoadError: As for `parse_target`.
     """
     target = parse_target(text, online=online)
-    if target.kind == "checkpoint":
-        raise UsageError(
-            f"{text} is a checkpoint, or none at all: a model is needed here",
-            hint=_GRAMMAR,
-        )
     if target.kind == "saved":
         # It names the target that it was made of, but reading a file shall not run one.
         raise UsageError(
