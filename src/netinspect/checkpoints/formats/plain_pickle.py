@@ -32,14 +32,4 @@ def read_plain_pickle(source: Source) -> Checkpoint:
     left = source.size - machine.position
     if left:
         content.warnings.append(f"{left:,} bytes stand behind the pickle, and are not read")
-    return Checkpoint(
-        target=source.name,
-        format="pickle",
-        files=(source.stored_file(),),
-        tensors=tuple(content.tensors),
-        metadata=tuple(content.metadata),
-        modules=tuple(content.modules),
-        versions=tuple(content.versions),
-        globals=tuple(content.globals),
-        warnings=tuple(content.warnings),
-    )
+    return content.checkpoint("pickle")

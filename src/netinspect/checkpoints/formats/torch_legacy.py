@@ -47,14 +47,4 @@ def read_torch_legacy(source: Source) -> Checkpoint:
     left = source.size - machine.position
     if left and not source.remote:
         content.warnings.append(f"{left:,} bytes stand behind the last storage, and are not read")
-    return Checkpoint(
-        target=source.name,
-        format="torch legacy",
-        files=(source.stored_file(),),
-        tensors=tuple(content.tensors),
-        metadata=tuple(content.metadata),
-        modules=tuple(content.modules),
-        versions=tuple(content.versions),
-        globals=tuple(content.globals),
-        warnings=tuple(content.warnings),
-    )
+    return content.checkpoint("torch legacy")

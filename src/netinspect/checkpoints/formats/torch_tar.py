@@ -52,17 +52,7 @@ def read_torch_tar(source: Source) -> Checkpoint:
     content.name(names, "pickle")
     content.add(value, tensors, lambda known: None)
     content.warn_of_names()
-    return Checkpoint(
-        target=source.name,
-        format="torch tar",
-        files=(source.stored_file(),),
-        tensors=tuple(content.tensors),
-        metadata=tuple(content.metadata),
-        modules=tuple(content.modules),
-        versions=tuple(content.versions),
-        globals=tuple(content.globals),
-        warnings=tuple(content.warnings),
-    )
+    return content.checkpoint("torch tar")
 
 
 def find_members(source: Source) -> dict[str, Window]:

@@ -111,17 +111,8 @@ def finish(archive: Archive, content: Content, kind: FormatName) -> Checkpoint:
     """Make the record of an archive."""
     if content.swapped:
         content.warnings.append("its numbers are big-endian")
-    return Checkpoint(
-        target=archive.source.name,
-        format=kind,
-        files=(archive.source.stored_file(),),
-        tensors=tuple(content.tensors),
-        metadata=tuple(content.metadata),
-        modules=tuple(content.modules),
-        versions=tuple(content.versions),
-        globals=tuple(content.globals),
-        warnings=(*content.warnings, *archive.warnings),
-    )
+    content.warnings += archive.warnings
+    return content.checkpoint(kind)
 
 
 def prefix_of(archive: Archive) -> str:

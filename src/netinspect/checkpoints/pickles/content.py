@@ -17,7 +17,15 @@ from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.pickles.tensors import Tensors
 from netinspect.checkpoints.pickles.walk import MOST_ENTRIES, Found, Kinds, Walk
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Entry, Global, ModuleVersion, StoredModule, StoredTensor
+from netinspect.records.checkpoint import (
+    Checkpoint,
+    Entry,
+    FormatName,
+    Global,
+    ModuleVersion,
+    StoredModule,
+    StoredTensor,
+)
 
 
 class Content:
@@ -90,6 +98,20 @@ class Content:
                 f"loading it would import {units.plural(len(others), 'name')} that tensors do not need: "
                 f"{some(others)}; netinspect globals lists them, and nothing was executed"
             )
+
+    def checkpoint(self, kind: FormatName) -> Checkpoint:
+        """Return all of it as the record of its file."""
+        return Checkpoint(
+            target=self.source.name,
+            format=kind,
+            files=(self.source.stored_file(),),
+            tensors=tuple(self.tensors),
+            metadata=tuple(self.metadata),
+            modules=tuple(self.modules),
+            versions=tuple(self.versions),
+            globals=tuple(self.globals),
+            warnings=tuple(self.warnings),
+        )
 
     def _stored(self, found: Found, storages: Storages, first: int) -> StoredTensor:
         tensor, storage = found.tensor, found.tensor.storage
