@@ -61,6 +61,9 @@ def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> 
     assert top.elements == listed.totals.elements
     assert top.tensors == len(found.tensors)
     assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
+    if below:
+        beside = (top.beside_tensors, top.beside_bytes)
+        assert beside == (len(direct), top.bytes - sum(each.bytes * each.repeats for each in below))
     tree = grow_name_tree(found)
     assert tree.root.parameters == listed.totals.elements
 

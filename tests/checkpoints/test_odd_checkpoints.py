@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,8 +34,9 @@ def test_empty_names_are_seen(cli: Callable[..., Outcome], file: Path) -> None:
     assert "│  └─ ''" in tree
     assert "└─ ''" in tree
     # The file's own name stands in the title and for the whole, and for no part of it.
-    for command in ("summary", "tree"):
-        assert cli(command, "file.pt", "--width", "100").out.count("file.pt") == 2
+    assert tree.count("file.pt") == 2
+    summary = cli("summary", "file.pt", "--width", "100").out
+    assert summary.partition("state dict")[0].count("file.pt") == 2
     assert "''  " in cli("summary", "file.pt", "--width", "100", "--sort", "name").out
 
 
@@ -90,3 +92,29 @@ def test_shares_of_what_is_in_alike_blocks_add_up() -> None:
     assert groups["h.0"].share == 1
     assert groups["h.0.a"].share + groups["h.0.b"].share == 1
     assert groups["h.0.a.x"].share == 0.25
+
+
+def test_what_is_beside_the_rows_is_told(cli: Callable[..., Outcome], file: Path) -> None:
+    made = {f"h.{block}.fc.w": torch.ones(4) for block in range(3)}
+    torch.save({"model": {"betas": torch.ones(1000), **made}, "rng": torch.ones(5)}, file)
+    text = cli("summary", "file.pt", "--width", "100").out
+    assert "beside their parts hold: model 1 tensor, 3.9 KiB; file.pt 1 tensor, 20 B\n" in text
+    assert "beside" not in cli("summary", "file.pt", "--width", "100", "--depth", "0", "--top", "2").out
+
+
+def test_diff_says_which_of_two_tensors_of_one_name_is_compared(
+    cli: Callable[..., Outcome], file: Path
+) -> None:
+    torch.save({"a.b": torch.ones(2), "a": {"b": torch.ones(3)}}, file)
+    text = cli("diff", "file.pt", "file.pt", "--width", "120").out
+    for side in "ab":
+        told = f"note: {side}: 1 name stands for several tensors, of which the last is compared: a.b"
+        assert told in text
+
+
+def test_diff_says_that_a_removed_name_was_tied(cli: Callable[..., Outcome], file: Path) -> None:
+    weight = torch.ones(3, 2)
+    torch.save({"emb.weight": weight, "out.weight": weight}, file)
+    torch.save({"emb.weight": weight}, "other.pt")
+    text = cli("diff", "file.pt", "other.pt", "--width", "120").out
+    assert re.search(r"-  out\.weight .* tied to emb\.weight\n", text)

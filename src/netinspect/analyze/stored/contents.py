@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from netinspect.analyze.select import SortKeys, refuse_negative, select
 from netinspect.analyze.stored.branches import Branch, grow_branches
@@ -62,8 +63,10 @@ def tell_contents(
             bytes=run[0].bytes,
             share=times * run[0].bytes / totals.bytes if totals.bytes else 0.0,
             dtypes=tuple(run[0].dtypes),
+            beside_tensors=len(run[0].tensors) if parts else 0,
+            beside_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
         )
-        for run, last, times in _walk((root,), (), depth, folded)
+        for run, last, times, parts in _walk((root,), (), depth, folded)
     ]
     kept = select(
         groups,
@@ -89,17 +92,31 @@ def tell_contents(
     )
 
 
+class _Shown(NamedTuple):
+    """Alike branches that have a row."""
+
+    run: tuple[Branch, ...]
+    last: tuple[bool, ...]
+    """Whether each level above ends there."""
+
+    times: int
+    """How many there are of them in all."""
+
+    parts: list[Branch]
+    """What is in rows below the first of them."""
+
+
 def _walk(
     run: tuple[Branch, ...],
     last: tuple[bool, ...],
     depth: int | None,
     folded: frozenset[str],
     times: int = 1,
-) -> Iterator[tuple[tuple[Branch, ...], tuple[bool, ...], int]]:
-    """Yield alike branches, whether each level ends there, and how many of them there are in all."""
+) -> Iterator[_Shown]:
     times *= len(run)
-    yield run, last, times
-    if depth == 0 or run[0].path in folded:
+    is_end = depth == 0 or run[0].path in folded
+    yield _Shown(run, last, times, [] if is_end else list(run[0].children.values()))
+    if is_end:
         return
     runs = list(run[0].runs())
     for index, each in enumerate(runs):

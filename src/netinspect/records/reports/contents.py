@@ -46,6 +46,11 @@ class Group:
     """Of all bytes, for all neighbours together, and in each of those that it is in."""
 
     dtypes: tuple[str, ...]
+    beside_tensors: int = 0
+    """Tensors that it holds itself, beside the rows below it; 0 where there are none below."""
+
+    beside_bytes: int = 0
+    """Of these."""
 
 
 @record
