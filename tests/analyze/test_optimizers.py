@@ -51,3 +51,18 @@ def test_what_keeps_such_states(tmp_path: Path, name: str) -> None:
     told = {fact.label: (fact.text, fact.certain) for fact in report.facts}
     assert told["optimizer"] == (NAMES[name], False)
     assert told["learning rate"] == ("0.25", True)
+
+
+def test_two_optimizers_are_told_apart(tmp_path: Path) -> None:
+    model = torch.nn.Linear(3, 2)
+    model(torch.ones(4, 3)).square().sum().backward()
+    one = torch.optim.Adam(model.parameters(), lr=0.5)
+    other = torch.optim.RMSprop(model.parameters(), lr=0.25)
+    one.step()
+    other.step()
+    file = tmp_path / "gan.pt"
+    torch.save({"opt_g": one.state_dict(), "opt_d": other.state_dict()}, file)
+    facts = tell_contents(read_checkpoint(file)).facts
+    told = [fact.text for fact in facts if fact.label == "optimizer"]
+    assert told == ["RMSprop", "Adam or AdamW"]
+    assert [fact.text for fact in facts if fact.label == "learning rates"] == ["0.5, 0.25"]

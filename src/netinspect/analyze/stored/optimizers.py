@@ -81,16 +81,23 @@ def optimizer_facts(checkpoint: Checkpoint) -> Iterator[Fact]:
     kept = sum(tensor.bytes for tensor in first_of_each(inside))
     text = f"{units.plural(len(inside), 'tensor')}, {kept:,} bytes"
     yield Fact(label="optimizer state", text=text, certain=True)
-    told = {tensor.key for tensor in inside} | {match["key"] for match, _ in _groups(checkpoint)}
-    for states, optimizer in _STATES:
-        if states <= told:
-            yield Fact(label="optimizer", text=optimizer, certain=False)
-            break
+    guesses = dict.fromkeys(_guess(checkpoint, path) for path in sorted(paths))
+    for guess in guesses:
+        if guess:
+            yield Fact(label="optimizer", text=guess, certain=False)
     rates = list(dict.fromkeys(text for match, text in _groups(checkpoint) if match["key"] == "lr"))
     if rates:
         more = len(rates) - _MOST_RATES
         text = ", ".join(rates[:_MOST_RATES]) + (f" and {more:,} more" if more > 0 else "")
         yield Fact(label="learning rate" + "s" * (len(rates) > 1), text=text, certain=True)
+
+
+def _guess(checkpoint: Checkpoint, path: str) -> str | None:
+    """Guess which optimizer keeps the states that stand under a path."""
+    is_inside = within((path,))
+    told = {tensor.key for tensor in checkpoint.tensors if is_inside(tensor.section)}
+    told |= {match["key"] for match, _ in _groups(checkpoint) if is_inside(match["path"] or "")}
+    return next((optimizer for states, optimizer in _STATES if states <= told), None)
 
 
 def _groups(checkpoint: Checkpoint) -> Iterator[tuple[re.Match[str], str]]:
