@@ -118,3 +118,14 @@ def test_diff_says_that_a_removed_name_was_tied(cli: Callable[..., Outcome], fil
     torch.save({"emb.weight": weight}, "other.pt")
     text = cli("diff", "file.pt", "other.pt", "--width", "120").out
     assert re.search(r"-  out\.weight .* tied to emb\.weight\n", text)
+
+
+def test_names_can_be_told_apart_beside_statistics(cli: Callable[..., Outcome], file: Path) -> None:
+    names = [
+        f"encoder.some_very_long_block_name.attention_output_{number}.weight" for number in range(9)
+    ]
+    torch.save({name: torch.ones(1) for name in names}, file)
+    lines = cli("params", "file.pt", "--stats", "--width", "40").out.splitlines()[2:11]
+    assert len({line.partition(" ")[0] for line in lines}) == 9
+    # Of what is told of oddities, NaN is the last to go.
+    assert "NaN" in cli("params", "file.pt", "--stats", "--width", "65").out.splitlines()[1]

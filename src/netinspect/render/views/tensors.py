@@ -38,7 +38,7 @@ _STATISTICS = (
     Column(key="max", title="max", align="right", drop=3),
     Column(key="zeros", title="zeros", align="right", drop=5),
     Column(key="nan", title="NaN", align="right", drop=2),
-    Column(key="inf", title="Inf", align="right", drop=2),
+    Column(key="inf", title="Inf", align="right", drop=3),
     Column(key="q01", title="1 %", align="right", drop=12),
     Column(key="q25", title="25 %", align="right", drop=13),
     Column(key="median", title="median", align="right", drop=11),
@@ -86,7 +86,10 @@ def _columns(report: StoredTensors) -> tuple[Column, ...]:
         "stride": all(row.stride is None for row in report.rows),
         "layout": all(row.layout == "strided" for row in report.rows),
     }
-    columns = _COLUMNS + (_STATISTICS if report.with_statistics else ())
+    columns = _COLUMNS
+    if report.with_statistics:
+        # Rather no shapes than names that cannot be told apart.
+        columns = (_COLUMNS[0], replace(_COLUMNS[1], drop=1), *_COLUMNS[2:], *_STATISTICS)
     return tuple(replace(column, shown=False) if idle.get(column.key) else column for column in columns)
 
 
