@@ -129,3 +129,12 @@ def test_names_can_be_told_apart_beside_statistics(cli: Callable[..., Outcome], 
     assert len({line.partition(" ")[0] for line in lines}) == 9
     # Of what is told of oddities, NaN is the last to go.
     assert "NaN" in cli("params", "file.pt", "--stats", "--width", "65").out.splitlines()[1]
+
+
+def test_where_no_row_matches_it_is_said_how_to_go_deeper(
+    cli: Callable[..., Outcome], file: Path
+) -> None:
+    torch.save({"a.b.c.d.mlp.w": torch.ones(4)}, file)
+    words = ("summary", "file.pt", "--include", "*mlp*", "--width", "100")
+    assert "4 rows not shown; rows further down come with --depth 0\n" in cli(*words).out
+    assert "further down" not in cli(*words, "--depth", "0").out

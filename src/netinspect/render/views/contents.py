@@ -108,7 +108,8 @@ def view(report: Contents) -> Document:
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
     notes += stored.total_notes(report.totals, report.ties)
     if report.hidden:
-        notes.append(line(f"{units.plural(report.hidden, 'row')} not shown"))
+        deeper = "" if report.groups else "; rows further down come with --depth 0"
+        notes.append(line(f"{units.plural(report.hidden, 'row')} not shown{deeper}"))
     return Document(
         title=stored.title(report.subject),
         blocks=tuple(table for table in tables if table.rows or table is groups),
