@@ -138,3 +138,27 @@ def test_where_no_row_matches_it_is_said_how_to_go_deeper(
     words = ("summary", "file.pt", "--include", "*mlp*", "--width", "100")
     assert "4 rows not shown; rows further down come with --depth 0\n" in cli(*words).out
     assert "further down" not in cli(*words, "--depth", "0").out
+
+
+@pytest.mark.parametrize("command", ["params", "summary", "tree", "globals", "diff"])
+def test_a_checkpoint_is_not_replaced_by_what_is_told_of_it(
+    cli: Callable[..., Outcome], file: Path, command: str
+) -> None:
+    torch.save({"w": torch.ones(4)}, file)
+    before = file.read_bytes()
+    words = (command, *(["other.pt"] if command == "diff" else []), "file.pt")
+    Path("other.pt").write_bytes(before)
+    wrong = cli(*words, "-o", "./file.pt", "--format", "plain")
+    assert (wrong.code, file.read_bytes()) == (2, before)
+    assert "file.pt would be replaced, and it is what is looked at" in wrong.err
+    assert cli(*words, "-o", "new.tsv").code == 0
+
+
+def test_a_shard_is_not_replaced(cli: Callable[..., Outcome], file: Path) -> None:
+    Path("model").mkdir()
+    shard = Path("model", "pytorch_model.bin")
+    torch.save({"w": torch.ones(4)}, shard)
+    before = shard.read_bytes()
+    assert cli("params", "model", "-o", str(shard), "--format", "plain").code == 2
+    assert shard.read_bytes() == before
+    assert cli("params", "model", "-o", "model/told.md").code == 0

@@ -86,7 +86,7 @@ def _columns(report: StoredTensors) -> tuple[Column, ...]:
         "stride": all(row.stride is None for row in report.rows),
         "layout": all(row.layout == "strided" for row in report.rows),
     }
-    columns = _COLUMNS
+    columns: tuple[Column, ...] = _COLUMNS
     if report.with_statistics:
         # Rather no shapes than names that cannot be told apart.
         columns = (_COLUMNS[0], replace(_COLUMNS[1], drop=1), *_COLUMNS[2:], *_STATISTICS)
