@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import subprocess
 import sys
@@ -162,3 +163,28 @@ def test_a_shard_is_not_replaced(cli: Callable[..., Outcome], file: Path) -> Non
     assert cli("params", "model", "-o", str(shard), "--format", "plain").code == 2
     assert shard.read_bytes() == before
     assert cli("params", "model", "-o", "model/told.md").code == 0
+
+
+@pytest.mark.parametrize("command", ["params", "globals"])
+@pytest.mark.parametrize(
+    ("content", "cause", "hint"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "a pointer of Git LFS",
+            "lfs pull",
+        ),
+        (b"<!DOCTYPE html>\n<html>", "a page of HTML", "fetch it again"),
+        (b"\n<html>", "a page of HTML", "fetch it again"),
+        (gzip.compress(b"x" * 99), "it is compressed", "unpack it"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5", ""),
+    ],
+)
+def test_what_is_taken_for_a_checkpoint_is_called_by_its_name(
+    cli: Callable[..., Outcome], file: Path, command: str, content: bytes, cause: str, hint: str
+) -> None:
+    file.write_bytes(content)
+    wrong = cli(command, "file.pt")
+    assert wrong.code == 3
+    assert cause in wrong.err
+    assert hint in wrong.err

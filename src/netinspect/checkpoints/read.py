@@ -12,7 +12,7 @@ from typing import cast
 
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.places import Folder, open_file
-from netinspect.checkpoints.recognize import Container, recognize
+from netinspect.checkpoints.recognize import Container, recognize, tell_unknown
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
@@ -27,8 +27,6 @@ _READERS: dict[Container, tuple[str, str]] = {
     "tar": ("netinspect.checkpoints.formats.torch_tar", "read_torch_tar"),
     "pickle": ("netinspect.checkpoints.formats.plain_pickle", "read_plain_pickle"),
 }
-
-KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"
 
 
 def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
@@ -68,10 +66,11 @@ def read_source(source: Source) -> Checkpoint:
     """
     found = recognize(source)
     if found is None or found not in _READERS:
+        cause, hint = tell_unknown(source)
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
-            cause="it is empty" if not source.size else f"it starts like none of {KNOWN}",
-            hint="a model is named by its .py file; a saved trace is what --save FILE wrote",
+            cause=cause,
+            hint=hint or "a model is named by its .py file; a saved trace is what --save FILE wrote",
         )
     module, function = _READERS[found]
     reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))
