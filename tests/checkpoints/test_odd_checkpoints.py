@@ -188,3 +188,18 @@ def test_what_is_taken_for_a_checkpoint_is_called_by_its_name(
     assert wrong.code == 3
     assert cause in wrong.err
     assert hint in wrong.err
+
+
+def test_a_link_that_leads_nowhere(cli: Callable[..., Outcome], file: Path) -> None:
+    file.symlink_to("blobs/0123")
+    wrong = cli("params", "file.pt")
+    assert wrong.code == 3
+    assert "file.pt is a link that leads nowhere" in wrong.err
+    assert "it names blobs/0123" in wrong.err
+
+
+def test_the_hubs_cache_leads_to_its_revisions(file: Path) -> None:
+    Path("models--org--name/snapshots/0123").mkdir(parents=True)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint("models--org--name")
+    assert caught.value.hint == "there are some in models--org--name/snapshots/0123"

@@ -157,11 +157,14 @@ def _only_weights(place: Place, inside: Collection[str]) -> list[str]:
 
 def _deeper(place: Place) -> str:
     """Say which folders in one have weights, such as the parts of a model of diffusers."""
+    inside = place.folders()
     deeper = [
         f"{place.name.rstrip('/')}/{folder}"
-        for folder, names in place.folders().items()
+        for folder, names in inside.items()
         if any(map(_WEIGHTS.fullmatch, names))
     ]
+    # The hub's own cache has a folder for each revision.
+    deeper += [f"{place.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
     return f"there are some in {some(deeper, _LISTED)}" if deeper else "name a file of weights"
 
 

@@ -7,6 +7,7 @@ hub).
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -190,6 +191,12 @@ def _check_name(text: str, name: str) -> None:
 
 
 def _unknown(text: str) -> LoadError:
+    if os.path.islink(text):
+        return LoadError(
+            f"{text} is a link that leads nowhere",
+            cause=f"it names {os.readlink(text)}",
+            hint="fetch the file again, or name it where it is",
+        )
     if Path(f"{text}.py").is_file():
         return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
     if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
