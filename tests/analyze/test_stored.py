@@ -197,6 +197,7 @@ def test_a_training_checkpoint_tells_how_far_it_is() -> None:
         metadata=(
             Entry(name="epoch", type="int", text="7"),
             Entry(name="note", type="str", text="epoch"),
+            Entry(name="_extra_state.step", type="int", text="5"),
             Entry(name="optimizer.param_groups.0.lr", type="float", text="0.001"),
             Entry(name="optimizer.param_groups.0.amsgrad", type="bool", text="False"),
             Entry(name="optimizer.param_groups.1.lr", type="float", text="0.1"),
@@ -206,6 +207,7 @@ def test_a_training_checkpoint_tells_how_far_it_is() -> None:
     assert contents.what == "training checkpoint"
     found = facts(contents)
     assert found["epoch"] == ("7", True)
+    assert "step" not in found
     assert found["optimizer"] == ("Adam or AdamW", False)
     assert found["optimizer state"] == ("2 tensors, 32 bytes", True)
     assert found["learning rates"] == ("0.001, 0.1", True)

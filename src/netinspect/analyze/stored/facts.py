@@ -43,6 +43,9 @@ _STATED = {
     "producer_version": "version of the producer",
     "format": "metadata format",
 }
+_OF_A_MODULE = "_extra_state"
+"""Under which a module keeps what it likes; a step there is its own."""
+
 _NESTED = 1
 """How deep the entries that tell of the whole may stand."""
 
@@ -99,7 +102,7 @@ def _stated(checkpoint: Checkpoint) -> Iterator[Fact]:
     for entry in checkpoint.metadata:
         *above, last = entry.name.split(".")
         if len(above) <= _NESTED and last in _PROGRESS and _is_number(entry):
-            if is_optimizer(".".join(above)):
+            if is_optimizer(".".join(above)) or _OF_A_MODULE in above:
                 continue
             yield Fact(label=_PROGRESS[last], text=entry.text, certain=True)
 
