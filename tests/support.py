@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,20 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+def peak_memory() -> int:
+    """Bytes that this process has had in memory at the most.
+
+    `ru_maxrss` would not do: a process begins with that of the one that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        (found,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
+        return int(found) << 10
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def assert_golden(name: str, text: str) -> None:

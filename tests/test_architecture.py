@@ -63,7 +63,7 @@ ALLOWED = {
     "analyze": BASE,
     "inputs": {"observe", *BASE},
     "sources": {"observe", *BASE},
-    "checkpoints": BASE,
+    "checkpoints": {"process", *BASE},
     "observe": BASE,
     "records": {"errors"},
     "units": set(),

@@ -152,8 +152,9 @@ def test_hollow_leaves_wrong_calls_to_torch() -> None:
 def test_a_hollow_transformer_takes_no_memory() -> None:
     # In a process of its own, whose peak is not that of other tests.
     program = (
-        "import resource, torch; from torch import nn; from netinspect.sources.hollow import Hollow\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "import torch; from torch import nn; from netinspect.sources.hollow import Hollow\n"
+        "from tests.support import peak_memory\n"
+        "peak = lambda: peak_memory() >> 20\n"
         "before = peak()\n"
         "with Hollow():\n"
         "    layer = nn.TransformerEncoderLayer(1024, 16, 8192, batch_first=True)\n"
@@ -162,7 +163,11 @@ def test_a_hollow_transformer_takes_no_memory() -> None:
         "print(sum(each.numel() for each in model.parameters()), peak() - before)\n"
     )
     completed = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     elements, mebibytes = map(int, completed.stdout.split())
     assert elements > 200_000_000
@@ -185,12 +190,13 @@ LLAMA_405B = {
 }
 
 MEASURED = """
-import resource, runpy, sys
+import runpy, sys
+from tests.support import peak_memory
 sys.argv = sys.argv[1:]
 try:
     runpy.run_path(sys.argv[0], run_name="__main__")
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+    print(peak_memory() >> 20, file=sys.stderr)
 """
 
 

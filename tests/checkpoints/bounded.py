@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support import peak_memory
+
 MEMORY = 200 << 20
 """Bytes that a reader may take beyond what Python and the package have."""
 
@@ -64,9 +66,9 @@ def _read(file: str) -> dict[str, Any]:
     with open("/proc/self/statm") as statm:
         size = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     told: dict[str, Any] = {"read": _attempt(read), "scan": _attempt(scan)}
-    told["memory"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
+    told["memory"] = peak_memory() - before
     return told
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.read import read_source
+from netinspect.checkpoints.readers import read_source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, StoredFile
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netinspect.checkpoints.formats import ggml
-from netinspect.checkpoints.read import read_checkpoint, read_source
+from netinspect.checkpoints.read import read_checkpoint
+from netinspect.checkpoints.readers import read_source
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from tests.checkpoints import gguf_files as build
 from tests.checkpoints.memory_source import MemorySource, read

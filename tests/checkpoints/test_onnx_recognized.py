@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from netinspect.checkpoints.read import read_checkpoint, read_source
+from netinspect.checkpoints.read import read_checkpoint
+from netinspect.checkpoints.readers import read_source
 from netinspect.errors import CheckpointError
 from tests.checkpoints.memory_source import MemorySource, read
 from tests.checkpoints.test_onnx import MODELS, OTHERS, model_of

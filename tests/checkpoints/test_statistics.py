@@ -290,7 +290,7 @@ def test_the_same_whoever_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     first = summaries(checkpoint)
     assert all(summaries(checkpoint) == first for _ in range(5))
-    monkeypatch.setattr("netinspect.checkpoints.values.threads._processors", lambda: 1)
+    monkeypatch.setattr("netinspect.checkpoints.values.threads.processors", lambda: 1)
     assert summaries(checkpoint) == first
 
 

@@ -21,7 +21,7 @@ def test_results_come_in_the_order_of_the_tasks() -> None:
 
 
 def test_two_threads_work_each_in_its_own_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_processors", lambda: 8)
+    monkeypatch.setattr(threads, "processors", lambda: 8)
     meeting = threading.Barrier(2, timeout=10)
 
     def work(task: int, workspace: Workspace) -> int:

@@ -46,6 +46,15 @@ def test_exit_codes(cli: Callable[..., Outcome], words: str) -> None:
     assert outcome.out
 
 
+def test_values_that_cannot_be_compared_are_not_taken_for_equal(cli: Callable[..., Outcome]) -> None:
+    torch.save({"x": torch.zeros(2, device="meta")}, "meta.pt")
+    words = ("diff", "meta.pt", "meta.pt", "--width", "100", "--exit-code")
+    assert cli(*words).code == 0
+    outcome = cli(*words, "--values")
+    assert outcome.code == 1
+    assert "1 not compared (" in outcome.out
+
+
 def test_output_to_a_file_has_the_same_exit_code(cli: Callable[..., Outcome]) -> None:
     outcome = cli("diff", "lenet", "tuned.safetensors", "--exit-code", "-o", "x.json")
     assert (outcome.code, outcome.out, outcome.err) == (1, "", "written to x.json\n")

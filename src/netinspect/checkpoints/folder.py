@@ -15,7 +15,7 @@ from netinspect.checkpoints.access.bounded_json import read_object
 from netinspect.checkpoints.access.text import LONGEST_TEXT, short, some
 from netinspect.checkpoints.formats.gguf_split import check_split, is_split
 from netinspect.checkpoints.places import Place
-from netinspect.checkpoints.read import join, read_source
+from netinspect.checkpoints.readers import join, read_source
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry
 

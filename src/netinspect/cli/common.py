@@ -18,6 +18,7 @@ from netinspect.config import Settings
 from netinspect.errors import ForwardError, UsageError
 from netinspect.exits import ExitCode
 from netinspect.files import refuse_to_replace, write_whole
+from netinspect.render.formats import Format
 
 if TYPE_CHECKING:
     from netinspect.records.checkpoint import Checkpoint
@@ -174,6 +175,8 @@ def look_or_read(
     if output.verbose and not output.quiet:
         seconds = time.perf_counter() - started
         say(f"read {target} in {seconds:.2f} s: {checkpoint.format}; nothing in it was executed")
+        for warning in checkpoint.warnings:
+            say(f"note: {warning}")
     return checkpoint
 
 
@@ -235,6 +238,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         columns: Names of columns with commas between them; None for the default ones.
 
     Raises:
+        Exit: With the code for findings, after a checkpoint was shown that lacks something.
         ForwardError: The report is of a forward that failed; it is shown nevertheless.
         UsageError: There is no such column, or the file cannot be written.
     """
@@ -251,12 +255,22 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
             say(f"written to {output.output}")
     else:
         write_out(text)
-    if getattr(subject, "problems", ()):
+    if problems := _problems(view.record):
+        if style.format in (Format.PLAIN, Format.CSV):
+            # They are rows and nothing else; the exit code shall not be all that tells.
+            for text in problems:
+                say(f"problem: {text}")
         raise typer.Exit(ExitCode.FINDINGS)
-    if failure := getattr(subject, "failure", None):
+    if failure := getattr(getattr(view.record, "subject", None), "failure", None):
         from netinspect.render.failure import forward_error
 
         raise forward_error(failure)
+
+
+def _problems(record: Report) -> list[str]:
+    """What was wrong with the checkpoints that a report is about, although it could be made."""
+    about = (record, *(getattr(record, name, None) for name in ("subject", "a", "b")))
+    return [text for each in about for text in getattr(each, "problems", ())]
 
 
 def depth_or_all(depth: int | None) -> int | None:

@@ -92,5 +92,5 @@ def command(
     found = view.record
     # Values that could not be read are not known to be the same.
     unlike = found.differs or (found.values is not None and found.values.unknown > 0)
-    if found.a.problems or found.b.problems or (exit_code and unlike):
+    if exit_code and unlike:
         raise typer.Exit(ExitCode.FINDINGS)

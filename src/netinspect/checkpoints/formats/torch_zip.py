@@ -111,8 +111,7 @@ def finish(archive: Archive, content: Content, kind: FormatName) -> Checkpoint:
     """Make the record of an archive."""
     if content.swapped:
         content.warnings.append("its numbers are big-endian")
-    content.warnings += archive.warnings
-    return content.checkpoint(kind)
+    return content.checkpoint(kind, archive.warnings)
 
 
 def prefix_of(archive: Archive) -> str:

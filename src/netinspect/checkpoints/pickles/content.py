@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,6 +45,25 @@ class Content:
 
         self.next_storage = 0
         """The lowest number of a storage that is still free."""
+
+    def checkpoint(self, format: FormatName, warnings: Iterable[str] = ()) -> Checkpoint:
+        """Make the record of it all.
+
+        Args:
+            format: What the file is.
+            warnings: What is to be told besides.
+        """
+        return Checkpoint(
+            target=self.source.name,
+            format=format,
+            files=(self.source.stored_file(),),
+            tensors=tuple(self.tensors),
+            metadata=tuple(self.metadata),
+            modules=tuple(self.modules),
+            versions=tuple(self.versions),
+            globals=tuple(self.globals),
+            warnings=(*self.warnings, *warnings),
+        )
 
     def add(
         self,
@@ -98,20 +117,6 @@ class Content:
                 f"loading it would import {units.plural(len(others), 'name')} that tensors do not need: "
                 f"{some(others)}; netinspect globals lists them, and nothing was executed"
             )
-
-    def checkpoint(self, kind: FormatName) -> Checkpoint:
-        """Return all of it as the record of its file."""
-        return Checkpoint(
-            target=self.source.name,
-            format=kind,
-            files=(self.source.stored_file(),),
-            tensors=tuple(self.tensors),
-            metadata=tuple(self.metadata),
-            modules=tuple(self.modules),
-            versions=tuple(self.versions),
-            globals=tuple(self.globals),
-            warnings=tuple(self.warnings),
-        )
 
     def _stored(self, found: Found, storages: Storages, first: int) -> StoredTensor:
         tensor, storage = found.tensor, found.tensor.storage

@@ -14,7 +14,8 @@ import numpy as np
 from netinspect.checkpoints.values.data import CheckpointData, is_contiguous
 from netinspect.checkpoints.values.differences import NEAR, Differences, differences
 from netinspect.checkpoints.values.elements import KINDS, Array
-from netinspect.checkpoints.values.threads import Meter, Progress, Workspace, in_threads
+from netinspect.checkpoints.values.processes import in_processes
+from netinspect.checkpoints.values.threads import Meter, Progress, Workspace
 from netinspect.records.checkpoint import StoredTensor
 from netinspect.records.comparison import Comparison
 
@@ -93,10 +94,11 @@ def compare_pairs(
     def run(chosen: dict[int, _Task]) -> list[Differences]:
         """Do tasks, by their place among all, and return what is found of each pair so far."""
         meter.expect(sum(task.bytes for task in chosen.values()))
-        done = in_threads(
+        done = in_processes(
             list(chosen.values()),
             lambda task, workspace: _compare_part(left_data, right_data, task, workspace),
             lambda task: meter.add(task.bytes),
+            size=lambda task: task.bytes,
         )
         results.update(zip(chosen, done, strict=True))
         merged = [Differences(only_bytes=True) for _ in pairs]

@@ -17,13 +17,14 @@ from netinspect.checkpoints.values.moments import (
     moments_of_counts,
     moments_of_integers,
 )
+from netinspect.checkpoints.values.processes import in_processes
 from netinspect.checkpoints.values.spread import (
     SAMPLE,
     distribution_of_counts,
     distribution_of_sample,
     sample_places,
 )
-from netinspect.checkpoints.values.threads import Meter, Progress, Workspace, in_threads
+from netinspect.checkpoints.values.threads import Meter, Progress, Workspace
 from netinspect.records.checkpoint import StoredTensor
 from netinspect.records.distribution import Distribution, ValueSummary
 
@@ -115,12 +116,14 @@ def _run(
 ) -> list[tuple[Moments, Distribution | None]]:
     tasks = [_Task(each, number) for each in running for number in range(len(each.parts))]
     meter.expect(sum(task.bytes for task in tasks))
-    results = in_threads(
+    results = in_processes(
         tasks,
         lambda task, workspace: _read_part(data, task, workspace),
         lambda task: meter.add(task.bytes),
+        size=lambda task: task.bytes,
+        together=lambda task: id(task.running),
     )
-    # The thread that did a tensor's last part has the whole.
+    # The last part of a tensor has the whole.
     return [result for result in results if result is not None]
 
 

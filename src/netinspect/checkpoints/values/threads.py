@@ -1,7 +1,8 @@
 """Work on the pieces of large files in a few threads, each with room of its own.
 
-numpy lets go of the interpreter while it computes, so that two threads read and compute at once. The
-results come in the order of the tasks, whoever did them: what is made of them does not depend on luck.
+Hashing and reading let go of the interpreter for long stretches, so that two threads get on at once;
+what numpy computes of a piece takes too little time for that (see `processes`). The results come in the
+order of the tasks, whoever did them: what is made of them does not depend on luck.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def in_threads(
     tasks: Sequence[T],
     work: Callable[[T, Workspace], R],
     done: Callable[[T], None] | None = None,
+    most: int = _MOST_THREADS,
 ) -> list[R]:
     """Do all tasks, and return what came of them, in their order.
 
@@ -92,6 +94,7 @@ def in_threads(
         tasks: What to do; the threads take from the front.
         work: Does one task.
         done: Told of each task that is done, by one thread at a time.
+        most: Threads.
     """
     results: dict[int, R] = {}
     waiting = iter(enumerate(tasks))
@@ -117,7 +120,7 @@ def in_threads(
 
     helpers = [
         threading.Thread(target=serve, daemon=True)
-        for _ in range(min(_MOST_THREADS, _processors(), len(tasks)) - 1)
+        for _ in range(min(most, processors(), len(tasks)) - 1)
     ]
     for helper in helpers:
         helper.start()
@@ -129,7 +132,8 @@ def in_threads(
     return [results[number] for number in range(len(tasks))]
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,0 +1,96 @@
+"""Which reader is for which file, and how what several files hold is made one."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import cast
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.recognize import Container, recognize, tell_unknown
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
+
+# Readers are imported when used: a command needs one of them.
+_READERS: dict[Container, tuple[str, str]] = {
+    "safetensors": ("netinspect.checkpoints.formats.safetensors", "read_safetensors"),
+    "npy": ("netinspect.checkpoints.formats.numpy_files", "read_npy"),
+    "ONNX": ("netinspect.checkpoints.formats.onnx", "read_onnx"),
+    "GGUF": ("netinspect.checkpoints.formats.gguf", "read_gguf"),
+    "zip": ("netinspect.checkpoints.formats.zip_files", "read_zip"),
+    "torch legacy": ("netinspect.checkpoints.formats.torch_legacy", "read_torch_legacy"),
+    "tar": ("netinspect.checkpoints.formats.torch_tar", "read_torch_tar"),
+    "pickle": ("netinspect.checkpoints.formats.plain_pickle", "read_plain_pickle"),
+}
+
+
+def read_source(source: Source) -> Checkpoint:
+    """Read one file of any format that is known.
+
+    Raises:
+        CheckpointError: It is damaged, or no checkpoint.
+        LoadError: It cannot be read.
+    """
+    found = recognize(source)
+    if found is None or found not in _READERS:
+        cause, hint = tell_unknown(source)
+        raise CheckpointError(
+            f"{source.name} is not a checkpoint",
+            cause=cause,
+            hint=hint or "a model is named by its .py file; a saved trace is what --save FILE wrote",
+        )
+    module, function = _READERS[found]
+    reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))
+    return reader(source)
+
+
+def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
+    """Make one checkpoint of several files that belong together.
+
+    Args:
+        name: What it is called.
+        parts: At least one, all of the same format.
+    """
+    files: list[StoredFile] = []
+    tensors: list[StoredTensor] = []
+    globals_: list[Global] = []
+    storages = 0
+    for part in parts:
+        first_file, first_storage = len(files), storages
+        files += part.files
+        globals_ += [replace(each, file=first_file + each.file) for each in part.globals]
+        for tensor in part.tensors:
+            storages = max(storages, first_storage + tensor.storage + 1)
+            tensors.append(
+                replace(
+                    tensor,
+                    file=None if tensor.file is None else first_file + tensor.file,
+                    storage=first_storage + tensor.storage,
+                )
+            )
+    return Checkpoint(
+        target=name,
+        format=parts[0].format,
+        files=tuple(files),
+        tensors=tuple(tensors),
+        metadata=tuple(dict.fromkeys(entry for part in parts for entry in part.metadata)),
+        globals=tuple(globals_),
+        versions=tuple(each for part in parts for each in part.versions),
+        problems=tuple(text for part in parts for text in part.problems),
+        warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
+    )
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Hold Python's collector of cycles: it walks 100,000 new records again and again, for nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
