@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from netinspect.errors import UsageError
+
+
+def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str]]) -> None:
+    """Make sure that what is written does not replace what is read.
+
+    Args:
+        file: Where to write; None for nowhere.
+        sources: Files that are read; others than files are no matter.
+
+    Raises:
+        UsageError: It would.
+    """
+    if file is None or not file.is_file():
+        return
+    for source in sources:
+        if os.path.isfile(source) and os.path.samefile(file, source):
+            raise UsageError(
+                f"{file} would be replaced, and it is what is looked at", hint="name another file"
+            )
 
 
 def write_whole(file: Path, text: str) -> None:

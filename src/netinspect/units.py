@@ -1,4 +1,4 @@
-"""Numbers as people read them; what is spelled here is never read back."""
+"""Numbers and names as people read them; what is spelled here is never read back."""
 
 _BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -55,6 +55,11 @@ def percent(share: float) -> str:
 def decimal(number: float | None) -> str:
     """Spell a measured value to four significant digits; a dash where there is none."""
     return "-" if number is None else f"{number:.4g}"
+
+
+def name(text: str) -> str:
+    """Spell a name; an empty one as two quotes, so that it is seen."""
+    return text or "''"
 
 
 def plural(number: int, noun: str, plural_noun: str | None = None) -> str:

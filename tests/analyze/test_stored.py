@@ -61,6 +61,9 @@ def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> 
     assert top.elements == listed.totals.elements
     assert top.tensors == len(found.tensors)
     assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
+    if below:
+        beside = (top.beside_tensors, top.beside_bytes)
+        assert beside == (len(direct), top.bytes - sum(each.bytes * each.repeats for each in below))
     tree = grow_name_tree(found)
     assert tree.root.parameters == listed.totals.elements
 
@@ -194,16 +197,44 @@ def test_a_training_checkpoint_tells_how_far_it_is() -> None:
         metadata=(
             Entry(name="epoch", type="int", text="7"),
             Entry(name="note", type="str", text="epoch"),
+            Entry(name="_extra_state.step", type="int", text="5"),
             Entry(name="optimizer.param_groups.0.lr", type="float", text="0.001"),
+            Entry(name="optimizer.param_groups.0.amsgrad", type="bool", text="False"),
+            Entry(name="optimizer.param_groups.1.lr", type="float", text="0.1"),
         ),
     )
     contents = tell_contents(made)
     assert contents.what == "training checkpoint"
     found = facts(contents)
     assert found["epoch"] == ("7", True)
+    assert "step" not in found
     assert found["optimizer"] == ("Adam or AdamW", False)
     assert found["optimizer state"] == ("2 tensors, 32 bytes", True)
-    assert found["learning rate"] == ("0.001", True)
+    assert found["learning rates"] == ("0.001, 0.1", True)
+
+
+@pytest.mark.parametrize("path", ["", "net_g_trainer"])
+def test_the_state_of_an_optimizer_is_known_by_its_groups(path: str) -> None:
+    start = f"{path}." if path else ""
+    made = checkpoint(
+        (
+            tensor(f"{start}state.{number}.step", storage=number, section=f"{start}state.{number}")
+            for number in range(30)
+        ),
+        metadata=(Entry(name=f"{start}param_groups.0.lr", type="float", text="0.1"),),
+    )
+    contents = tell_contents(made, depth=3)
+    assert contents.what == ("training checkpoint" if path else "state of an optimizer")
+    assert [group.path for group in contents.groups] == (["", path] if path else [""])
+    assert facts(contents)["optimizer state"] == ("30 tensors, 120 bytes", True)
+    assert len(grow_name_tree(made, path=f"{start}state").root.children) == 1
+
+
+def test_a_module_that_is_called_like_an_optimizer_is_none() -> None:
+    made = state_dict({"opt.decoder.weight": (4,), "opt.head.weight": (4,)})
+    contents = tell_contents(made, depth=3)
+    assert contents.what == "state dict"
+    assert [group.path for group in contents.groups] == ["", "opt", "opt.decoder", "opt.head"]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +259,10 @@ def test_kinds(made: Checkpoint, what: str) -> None:
 
 def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
     names = ("model.fc.weight", *(f"optimizer.state.{number}.exp_avg" for number in range(30)))
-    made = state_dict({name: (number + 1,) for number, name in enumerate(names)})
+    made = checkpoint(
+        tensor(name, number + 1, storage=number, section=name.rpartition(".")[0])
+        for number, name in enumerate(names)
+    )
     paths = [group.path for group in tell_contents(made, depth=3).groups]
     assert paths == ["", "model", "model.fc", "optimizer"]
     assert len(tell_contents(made).groups) > 30

@@ -104,6 +104,19 @@ def test_tensors_with_attributes(save: Save, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_nested_tensor_with_offsets(tmp_path: Path) -> None:
+    file = tmp_path / "nested.pt"
+    parts = [torch.ones(2, 3), torch.ones(1, 3)]
+    nested = torch.nested.nested_tensor(parts, layout=torch.jagged, requires_grad=True)
+    torch.save({"nested": nested, "plain": torch.ones(2)}, file)
+    found = read_checkpoint(str(file))
+    told = {each.name: each for each in found.tensors}
+    assert (told["nested"].shape, told["nested"].layout) == ((3, 3), "nested")
+    assert told["nested"].trainable
+    assert told["plain"].shape == (2,)
+    assert all(each.verdict == "needed" for each in found.globals)
+
+
 def test_a_tensor_made_of_tensors(tmp_path: Path) -> None:
     """A wrapper keeps its tensors in attributes, as a DTensor does."""
     from torch.testing._internal.two_tensor import TwoTensor

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -122,7 +122,7 @@ def tell_part(found: Checkpoint, name: str) -> Checkpoint:
     return replace(found, warnings=(*found.warnings, warning))
 
 
-def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
+def _only_weights(place: Place, inside: Collection[str]) -> list[str]:
     """Find the one file of weights, or the one set of shards, that no index tells of."""
     sets: dict[str, list[str]] = {}
     for name in inside:
@@ -131,6 +131,13 @@ def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
         shard = _SHARD.fullmatch(name)
         key = name if shard is None else "{stem}-*-of-{count}{suffix}".format(**shard.groupdict())
         sets.setdefault(key, []).append(name)
+    if not sets and ".metadata" in inside and any(name.endswith(".distcp") for name in inside):
+        raise CheckpointError(
+            f"{place.name} is a folder of torch.distributed.checkpoint, which is not read",
+            cause="its tensors are in pieces over several files, and a pickle tells where",
+            hint="python -m torch.distributed.checkpoint.format_utils dcp_to_torch "
+            f"{place.name} model.pt makes one file of it; that loads the pickle",
+        )
     if not sets:
         raise CheckpointError(
             f"{place.name} is a folder without a model's weights",
@@ -150,11 +157,14 @@ def _only_weights(place: Place, inside: Iterable[str]) -> list[str]:
 
 def _deeper(place: Place) -> str:
     """Say which folders in one have weights, such as the parts of a model of diffusers."""
+    inside = place.folders()
     deeper = [
         f"{place.name.rstrip('/')}/{folder}"
-        for folder, names in place.folders().items()
+        for folder, names in inside.items()
         if any(map(_WEIGHTS.fullmatch, names))
     ]
+    # The hub's own cache has a folder for each revision.
+    deeper += [f"{place.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
     return f"there are some in {some(deeper, _LISTED)}" if deeper else "name a file of weights"
 
 

@@ -17,8 +17,8 @@ from netinspect.checkpoints.pickles.machine import Machine, Names
 from netinspect.checkpoints.pickles.nested import NestedStorages
 from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.places import Folder, Place, open_file
-from netinspect.checkpoints.readers import KNOWN, without_collector
-from netinspect.checkpoints.recognize import Container, recognize
+from netinspect.checkpoints.readers import without_collector
+from netinspect.checkpoints.recognize import Container, recognize, tell_unknown
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Global, StoredFile
 from netinspect.records.pickles import Pickle, PickleScan
@@ -251,11 +251,11 @@ class _Scan:
         self._pickle(self._source, "")
         called = any(each.uses for each in self._globals)
         if self._problems and not called:
+            cause, hint = tell_unknown(self._source)
+            if hint is None and self._source.size:
+                cause = f"read as a pickle: {self._problems[0]}; and {cause}"
             raise CheckpointError(
-                f"{self._source.name} is neither a pickle nor a checkpoint",
-                cause="it is empty"
-                if not self._source.size
-                else f"read as a pickle: {self._problems[0]}; and it starts like none of {KNOWN}",
+                f"{self._source.name} is neither a pickle nor a checkpoint", cause=cause, hint=hint
             )
 
 

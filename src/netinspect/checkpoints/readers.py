@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import cast
 
 from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.recognize import Container, recognize
+from netinspect.checkpoints.recognize import Container, recognize, tell_unknown
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
@@ -26,8 +26,6 @@ _READERS: dict[Container, tuple[str, str]] = {
     "pickle": ("netinspect.checkpoints.formats.plain_pickle", "read_plain_pickle"),
 }
 
-KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"
-
 
 def read_source(source: Source) -> Checkpoint:
     """Read one file of any format that is known.
@@ -38,10 +36,11 @@ def read_source(source: Source) -> Checkpoint:
     """
     found = recognize(source)
     if found is None or found not in _READERS:
+        cause, hint = tell_unknown(source)
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
-            cause="it is empty" if not source.size else f"it starts like none of {KNOWN}",
-            hint="a model is named by its .py file; a saved trace is what --save FILE wrote",
+            cause=cause,
+            hint=hint or "a model is named by its .py file; a saved trace is what --save FILE wrote",
         )
     module, function = _READERS[found]
     reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))

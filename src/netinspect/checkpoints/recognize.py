@@ -21,6 +21,23 @@ _OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|[\]}]q|\(?[ci][A-Za-z_][\w.]*\n[A-Za-z
 
 _MOST_PROTOCOL = 0x0F
 
+KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"
+_OTHERS: tuple[tuple[bytes, str, str | None], ...] = (
+    (
+        rb"version https://git-lfs",
+        "a pointer of Git LFS, and the file itself was not fetched",
+        "git lfs pull",
+    ),
+    (
+        rb"(?i)\s*<(!doctype|html|\?xml)",
+        "a page of HTML or XML, as a failed download leaves it",
+        "fetch it again",
+    ),
+    (rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf", "compressed", "unpack it first"),
+    (rb"\x89HDF\r\n", "an HDF5 file, such as Keras writes, which is not read", None),
+)
+"""What people take for a checkpoint: how it starts, what it is, what to do."""
+
 _TAR_MAGIC = slice(257, 262)
 _LARGEST_HEADER = 1 << 48
 
@@ -53,6 +70,21 @@ def recognize(source: Source) -> Container | None:
     if is_onnx(source):
         return "ONNX"
     return None
+
+
+def tell_unknown(source: Source) -> tuple[str, str | None]:
+    """Tell why a file is none of the formats that are read, and what to do about it.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    if not source.size:
+        return "it is empty", None
+    head = source.read(0, min(_HEAD, source.size))
+    for start, what, hint in _OTHERS:
+        if re.match(start, head):
+            return f"it is {what}", hint
+    return f"it starts like none of {KNOWN}", None
 
 
 def _is_safetensors(head: bytes) -> bool:

@@ -17,7 +17,7 @@ from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
 from netinspect.errors import ForwardError, UsageError
 from netinspect.exits import ExitCode
-from netinspect.files import write_whole
+from netinspect.files import refuse_to_replace, write_whole
 from netinspect.render.formats import Format
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def look(
     elif settings.target not in (None, target) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
+    for written in (output.output, model.save):
+        refuse_to_replace(written, (target, target.rpartition(":")[0]))
     if anew:
         from netinspect.sources.target import parse_live_target
 
@@ -156,6 +158,7 @@ def look_or_read(
     if not names_checkpoint(target):
         return look(target, model, output, run=run, values=values, stats=stats, symbolic=symbolic)
     style_for(output)
+    refuse_to_replace(output.output, (target,))
     started = time.perf_counter()
     checkpoint = read_checkpoint(target, online=model.online)
     for_models = [
@@ -244,7 +247,9 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     style = style_for(output, columns)
     # On the screen the error below explains a failure; a file stands alone.
     text = render(view.record, replace(style, failure=output.output is not None))
+    subject = getattr(view.record, "subject", None)
     if output.output is not None:
+        refuse_to_replace(output.output, (file.path for file in getattr(subject, "files", ())))
         write_whole(output.output, text)
         if not output.quiet:
             say(f"written to {output.output}")

@@ -14,7 +14,7 @@ from netinspect.cli.options import (
     IncludeOption,
     ModelOptions,
     OutputOptions,
-    TargetArgument,
+    TargetOrFileArgument,
     TopOption,
 )
 from netinspect.cli.progress import progress_of
@@ -29,7 +29,7 @@ EXAMPLES = (
 def command(
     model: ModelOptions,
     output: OutputOptions,
-    target: TargetArgument = None,
+    target: TargetOrFileArgument = None,
     buffers: Annotated[bool, typer.Option("--buffers", help="Also the buffers.")] = False,
     values: Annotated[bool, typer.Option("--values", help="Print the tensors.")] = False,
     stats: Annotated[

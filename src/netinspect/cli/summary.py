@@ -16,7 +16,7 @@ from netinspect.cli.options import (
     ModelOptions,
     OutputOptions,
     SymbolicOption,
-    TargetArgument,
+    TargetOrFileArgument,
     TopOption,
 )
 
@@ -30,7 +30,7 @@ EXAMPLES = (
 def command(
     model: ModelOptions,
     output: OutputOptions,
-    target: TargetArgument = None,
+    target: TargetOrFileArgument = None,
     depth: DepthOption = 3,
     ops: Annotated[bool, typer.Option("--ops", help="Also the functions between the layers.")] = False,
     include: IncludeOption = None,

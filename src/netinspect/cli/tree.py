@@ -14,7 +14,7 @@ from netinspect.cli.options import (
     ModelOptions,
     ModuleArgument,
     OutputOptions,
-    TargetArgument,
+    TargetOrFileArgument,
 )
 
 EXAMPLES = (
@@ -27,7 +27,7 @@ EXAMPLES = (
 def command(
     model: ModelOptions,
     output: OutputOptions,
-    target: TargetArgument = None,
+    target: TargetOrFileArgument = None,
     module: ModuleArgument = None,
     depth: DepthOption = None,
     full: Annotated[

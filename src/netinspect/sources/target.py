@@ -7,6 +7,7 @@ hub).
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -122,11 +123,6 @@ def parse_live_target(text: str, *, online: bool = False) -> Target:
         LoadError: As for `parse_target`.
     """
     target = parse_target(text, online=online)
-    if target.kind == "checkpoint":
-        raise UsageError(
-            f"{text} is a checkpoint, or none at all: a model is needed here",
-            hint=_GRAMMAR,
-        )
     if target.kind == "saved":
         # It names the target that it was made of, but reading a file shall not run one.
         raise UsageError(
@@ -195,6 +191,12 @@ def _check_name(text: str, name: str) -> None:
 
 
 def _unknown(text: str) -> LoadError:
+    if os.path.islink(text):
+        return LoadError(
+            f"{text} is a link that leads nowhere",
+            cause=f"it names {os.readlink(text)}",
+            hint="fetch the file again, or name it where it is",
+        )
     if Path(f"{text}.py").is_file():
         return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
     if "/" in text or "\\" in text or re.search(r"\.\w+$", text):

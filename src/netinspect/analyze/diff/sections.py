@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from netinspect.analyze.stored.optimizers import optimizer_paths, within
 from netinspect.errors import UsageError, closest
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.diff import LeftOut
@@ -50,15 +51,6 @@ class Choice:
     """Which tensors, and the names that they have in it."""
 
     left_out: tuple[LeftOut, ...]
-
-
-def is_optimizer(section: str) -> bool:
-    """Whether a dictionary is the state of an optimizer or a scheduler, by its name."""
-    return any(
-        key.lower().startswith(("optim", "opt_state"))
-        or key.lower().endswith(("optimizer", "scheduler"))
-        for key in section.split(".")
-    )
 
 
 def tails(names_and_shapes: Iterable[tuple[str, tuple[int | str, ...]]]) -> Counter[Tail]:
@@ -139,7 +131,8 @@ def _candidates(checkpoint: Checkpoint) -> list[str]:
         while section:
             section = section.rpartition(".")[0]
             counts[section] += count
-    models = [each for each in counts if each and not is_optimizer(each)]
+    is_beside = within(optimizer_paths(checkpoint, schedulers=True))
+    models = [each for each in counts if each and not is_beside(each)]
     direct = {tensor.section for tensor in checkpoint.tensors}
     # The whole file is a state dict if tensors stand in it beside no others, or several parts do.
     if "" in direct or len([each for each in models if each in direct]) != 1:
@@ -180,10 +173,12 @@ def _named(checkpoint: Checkpoint, section: str) -> str:
 
 def _members(checkpoint: Checkpoint, section: str) -> Iterable[tuple[int, str]]:
     start = f"{section}." if section else ""
+    is_beside = within(optimizer_paths(checkpoint, schedulers=True))
+    takes_all = is_beside(section)
     for index, tensor in enumerate(checkpoint.tensors):
         inside = tensor.section == section or not section or tensor.section.startswith(start)
         # The optimizer's own names mean nothing to a model.
-        if inside and (is_optimizer(section) or not is_optimizer(tensor.section)):
+        if inside and (takes_all or not is_beside(tensor.section)):
             yield index, tensor.name[len(start) :]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal, NamedTuple
 
+from netinspect import units
 from netinspect.analyze.diff.sections import Choice
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.diff import DiffSide, DiffTensor
@@ -54,6 +55,9 @@ class Side:
     choice: Choice | None = None
     """Which part of the checkpoint it is."""
 
+    doubled: tuple[str, ...] = ()
+    """Names that stand for several tensors of the checkpoint, of which the last is taken."""
+
     def described(self, name: str) -> DiffTensor:
         """Return the record of one of its tensors."""
         member = self.members[name]
@@ -88,7 +92,15 @@ class Side:
             bytes=sum(member.bytes for member in once.values()),
             dtypes=tuple(sorted({member.dtype for member in self.members.values()})),
             problems=checkpoint.problems if checkpoint is not None else (),
-            warnings=subject.warnings,
+            warnings=(*subject.warnings, *self._of_doubled()),
+        )
+
+    def _of_doubled(self) -> tuple[str, ...]:
+        if not self.doubled:
+            return ()
+        names = units.plural(len(self.doubled), "name stands", "names stand")
+        return (
+            f"{names} for several tensors, of which the last is compared: {', '.join(self.doubled[:3])}",
         )
 
 
@@ -116,14 +128,23 @@ def side_of_trace(trace: Trace) -> Side:
 def side_of_checkpoint(checkpoint: Checkpoint, choice: Choice) -> Side:
     """Take the chosen part of a checkpoint, by the names that stand in it."""
     members: dict[str, Member] = {}
+    doubled: dict[str, None] = {}
     for index, name in choice.names:
         each = checkpoint.tensors[index]
         # What takes no memory shares none.
         memory: Hashable = (each.storage, each.position) if each.bytes else ("empty", index)
+        if name in members:
+            doubled[name] = None
         members[name] = Member(
             name, each.shape, each.dtype, each.bytes, memory, each.kind, each.trainable, index
         )
-    return Side(members, _tied(members.values()), checkpoint=checkpoint, choice=choice)
+    return Side(
+        members,
+        _tied(members.values()),
+        checkpoint=checkpoint,
+        choice=choice,
+        doubled=tuple(doubled),
+    )
 
 
 def _tied(members: Iterable[Member]) -> dict[Hashable, list[str]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from netinspect.analyze.stored.totals import place_of
+from netinspect.analyze.stored.totals import first_of_each
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 
 DEEPEST = 64
@@ -78,13 +78,7 @@ def grow_branches(checkpoint: Checkpoint) -> Branch:
             branch = below
         branch.tensors.append(tensor)
         branch.keys.append(key)
-    counted: set[object] = set()
-    first = set()
-    for tensor in checkpoint.tensors:
-        place = place_of(tensor)
-        if place not in counted:
-            counted.add(place)
-            first.add(id(tensor))
+    first = {id(tensor) for tensor in first_of_each(checkpoint.tensors)}
     classes = {module.path: module.class_path for module in checkpoint.modules}
     known: dict[object, int] = {}
     # Each comes after what it is in: backwards, what a branch holds is summed up before itself.

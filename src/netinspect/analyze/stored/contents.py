@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from netinspect.analyze.select import SortKeys, refuse_negative, select
 from netinspect.analyze.stored.branches import Branch, grow_branches
-from netinspect.analyze.stored.facts import find_facts, is_optimizer, tell_kind
+from netinspect.analyze.stored.facts import find_facts, tell_kind
+from netinspect.analyze.stored.optimizers import optimizer_paths
 from netinspect.analyze.stored.totals import first_of_each, stored_totals, tied_names
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.contents import Contents, FileShare, Group
@@ -46,6 +48,7 @@ def tell_contents(
     refuse_negative("depth", depth)
     totals = stored_totals(checkpoint)
     root = grow_branches(checkpoint)
+    folded = optimizer_paths(checkpoint) if depth is not None else frozenset[str]()
     classes = {module.path: module.class_path for module in checkpoint.modules}
     groups = [
         Group(
@@ -58,10 +61,12 @@ def tell_contents(
             tensors=run[0].count,
             elements=run[0].elements,
             bytes=run[0].bytes,
-            share=len(run) * run[0].bytes / totals.bytes if totals.bytes else 0.0,
+            share=times * run[0].bytes / totals.bytes if totals.bytes else 0.0,
             dtypes=tuple(run[0].dtypes),
+            beside_tensors=len(run[0].tensors) if parts else 0,
+            beside_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
         )
-        for run, last in _walk((root,), (), depth)
+        for run, last, times, parts in _walk((root,), (), depth, folded)
     ]
     kept = select(
         groups,
@@ -87,16 +92,36 @@ def tell_contents(
     )
 
 
+class _Shown(NamedTuple):
+    """Alike branches that have a row."""
+
+    run: tuple[Branch, ...]
+    last: tuple[bool, ...]
+    """Whether each level above ends there."""
+
+    times: int
+    """How many there are of them in all."""
+
+    parts: list[Branch]
+    """What is in rows below the first of them."""
+
+
 def _walk(
-    run: tuple[Branch, ...], last: tuple[bool, ...], depth: int | None
-) -> Iterator[tuple[tuple[Branch, ...], tuple[bool, ...]]]:
-    yield run, last
-    if depth == 0 or (depth is not None and is_optimizer(run[0].path)):
+    run: tuple[Branch, ...],
+    last: tuple[bool, ...],
+    depth: int | None,
+    folded: frozenset[str],
+    times: int = 1,
+) -> Iterator[_Shown]:
+    times *= len(run)
+    is_end = depth == 0 or run[0].path in folded
+    yield _Shown(run, last, times, [] if is_end else list(run[0].children.values()))
+    if is_end:
         return
     runs = list(run[0].runs())
     for index, each in enumerate(runs):
         deeper = None if depth is None else depth - 1
-        yield from _walk(each, (*last, index == len(runs) - 1), deeper)
+        yield from _walk(each, (*last, index == len(runs) - 1), deeper, folded, times)
 
 
 def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:

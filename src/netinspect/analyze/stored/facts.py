@@ -5,10 +5,10 @@ What the file says is certain; what its names and shapes suggest is marked as th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from netinspect.analyze.stored.architectures import suggest_architecture
+from netinspect.analyze.stored.optimizers import optimizer_facts, optimizer_paths, within
 from netinspect.records.checkpoint import Checkpoint, Entry
 from netinspect.records.reports.contents import Fact
 
@@ -43,18 +43,9 @@ _STATED = {
     "producer_version": "version of the producer",
     "format": "metadata format",
 }
-_OPTIMIZER = re.compile(r"(^|\.)(optimizers?|optim|optimizer_states?(_dict)?|opt)(\.|$)")
-_STATES = (
-    # What torch's optimizers keep for each parameter.
-    ({"exp_avg", "exp_avg_sq"}, "Adam or AdamW"),
-    ({"exp_avg", "exp_inf"}, "Adamax"),
-    ({"exp_avg"}, "Lion, or another that keeps one average"),
-    ({"exp_avg_sq_row", "exp_avg_sq_col"}, "Adafactor"),
-    ({"square_avg", "acc_delta"}, "Adadelta"),
-    ({"square_avg"}, "RMSprop"),
-    ({"momentum_buffer"}, "SGD with momentum"),
-    ({"sum"}, "Adagrad"),
-)
+_OF_A_MODULE = "_extra_state"
+"""Under which a module keeps what it likes; a step there is its own."""
+
 _NESTED = 1
 """How deep the entries that tell of the whole may stand."""
 
@@ -78,28 +69,24 @@ def tell_kind(checkpoint: Checkpoint) -> str:
         return _with_class("pickled model", checkpoint)
     if "pytorch-lightning_version" in names:
         return "Lightning checkpoint"
-    if optimizer_sections(checkpoint) or names & {"epoch", "global_step"}:
+    optimizers = optimizer_paths(checkpoint)
+    if "" in optimizers:
+        return "state of an optimizer"
+    if optimizers or names & {"epoch", "global_step"}:
         return "training checkpoint"
     keys = [tensor.name for tensor in checkpoint.tensors]
     if keys and all(".lora_" in key or "lora_" in key.partition(".")[0] for key in keys):
         return "adapter (LoRA)"
+    if keys == [""]:
+        return "one tensor"
+    if keys and all(key.isdecimal() for key in keys):
+        return "numbered tensors"
     return "state dict" if keys else "no tensors"
 
 
 def find_facts(checkpoint: Checkpoint) -> tuple[Fact, ...]:
     """Find what is to be said of a checkpoint as a whole."""
-    return (*_stated(checkpoint), *_optimizers(checkpoint), *suggest_architecture(checkpoint))
-
-
-def is_optimizer(path: str) -> bool:
-    """Whether a part of a path is what trainers call the state of an optimizer."""
-    return _OPTIMIZER.search(path) is not None
-
-
-def optimizer_sections(checkpoint: Checkpoint) -> list[str]:
-    """Return the sections that hold the states of optimizers."""
-    sections = dict.fromkeys(tensor.section for tensor in checkpoint.tensors)
-    return [section for section in sections if is_optimizer(section)]
+    return (*_stated(checkpoint), *optimizer_facts(checkpoint), *suggest_architecture(checkpoint))
 
 
 def _with_class(what: str, checkpoint: Checkpoint) -> str:
@@ -108,34 +95,17 @@ def _with_class(what: str, checkpoint: Checkpoint) -> str:
 
 
 def _stated(checkpoint: Checkpoint) -> Iterator[Fact]:
+    is_optimizer = within(optimizer_paths(checkpoint))
     for entry in checkpoint.metadata:
         if label := _STATED.get(entry.name):
-            yield Fact(label=label, text=entry.text.strip("\"'"), certain=True)
+            yield Fact(label=label, text=entry.text.strip("\"'[]"), certain=True)
     for entry in checkpoint.metadata:
         *above, last = entry.name.split(".")
         if len(above) <= _NESTED and last in _PROGRESS and _is_number(entry):
-            if is_optimizer(".".join(above)):
+            if is_optimizer(".".join(above)) or _OF_A_MODULE in above:
                 continue
             yield Fact(label=_PROGRESS[last], text=entry.text, certain=True)
 
 
 def _is_number(entry: Entry) -> bool:
     return entry.type in ("int", "float") or entry.type.startswith(("uint", "int", "float"))
-
-
-def _optimizers(checkpoint: Checkpoint) -> Iterator[Fact]:
-    sections = optimizer_sections(checkpoint)
-    if not sections:
-        return
-    inside = [tensor for tensor in checkpoint.tensors if is_optimizer(tensor.section)]
-    keys = {tensor.key for tensor in inside}
-    kept = sum(tensor.bytes for tensor in inside)
-    yield Fact(label="optimizer state", text=f"{len(inside):,} tensors, {kept:,} bytes", certain=True)
-    for states, optimizer in _STATES:
-        if states <= keys:
-            yield Fact(label="optimizer", text=optimizer, certain=False)
-            break
-    for entry in checkpoint.metadata:
-        if re.search(r"param_groups\.0\.lr$", entry.name):
-            yield Fact(label="learning rate", text=entry.text, certain=True)
-            break

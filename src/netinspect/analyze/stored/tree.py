@@ -5,7 +5,7 @@ from __future__ import annotations
 from netinspect import units
 from netinspect.analyze.select import refuse_negative
 from netinspect.analyze.stored.branches import Branch, grow_branches
-from netinspect.analyze.stored.facts import is_optimizer
+from netinspect.analyze.stored.optimizers import optimizer_paths, within
 from netinspect.analyze.stored.totals import stored_totals, tied_names
 from netinspect.errors import UsageError, closest
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
@@ -34,8 +34,10 @@ def grow_name_tree(
     refuse_negative("depth", depth)
     classes = {module.path: module.class_path for module in checkpoint.modules}
     mixed = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
-    top = _find(grow_branches(checkpoint), path)
-    root = _Grower(classes, top=path, mixed=mixed, full=full).node((top,), depth)
+    top = _find(grow_branches(checkpoint), path, checkpoint.target)
+    optimizers = optimizer_paths(checkpoint)
+    folded = frozenset[str]() if full or within(optimizers)(path) else optimizers
+    root = _Grower(classes, mixed=mixed, full=full, folded=folded).node((top,), depth)
     return NameTree(
         subject=stored_subject(checkpoint),
         root=root,
@@ -44,31 +46,39 @@ def grow_name_tree(
     )
 
 
-def _find(root: Branch, path: str) -> Branch:
+def _find(root: Branch, path: str, target: str) -> Branch:
     branch = root
     for part in path.split(".") if path else ():
         below = branch.children.get(part)
+        if below is None and path == ".".join(filter(None, (branch.path, part))) and part in branch.keys:
+            raise UsageError(
+                f"{path} is a tensor, and nothing branches off from it",
+                hint=f"netinspect params {target} --include '{path}' tells of it",
+            )
         if below is None:
             known = [child.path for child in branch.children.values()]
             raise UsageError(
                 f"no name in the checkpoint starts with {path!r}",
-                hint=closest(path, known) or f"there are: {', '.join(known[:8])}",
+                hint=closest(path, known)
+                or (f"there are: {', '.join(known[:8])}" if known else "it holds no more than tensors"),
             )
         branch = below
     return branch
 
 
 class _Grower:
-    def __init__(self, classes: dict[str, str], *, top: str, mixed: bool, full: bool) -> None:
+    def __init__(
+        self, classes: dict[str, str], *, mixed: bool, full: bool, folded: frozenset[str]
+    ) -> None:
         self._classes = classes
-        self._folds_optimizers = not full and not is_optimizer(top)
         self._mixed = mixed
         self._full = full
+        self._folded = folded
 
     def node(self, run: tuple[Branch, ...], depth: int | None) -> TreeNode:
         """Make the node of a branch, or of alike neighbours."""
         branch = run[0]
-        if self._folds_optimizers and is_optimizer(branch.path):
+        if branch.path in self._folded:
             # It is numbered by parameters: hundreds of lines that nobody asked for.
             return self._node(run, [units.plural(branch.count, "tensor")], [])
         held = [
@@ -121,7 +131,7 @@ class _Grower:
         )
 
     def _spell(self, key: str, tensor: StoredTensor) -> str:
-        return f"{key} {self._sizes(tensor)}"
+        return f"{units.name(key)} {self._sizes(tensor)}"
 
     def _sizes(self, tensor: StoredTensor) -> str:
         sizes = f"({', '.join(map(str, tensor.shape))})"

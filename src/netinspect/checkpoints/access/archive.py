@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.text import some
 from netinspect.checkpoints.access.window import Loose, Window
 from netinspect.checkpoints.access.zip_directory import (
     DEFLATED,
@@ -34,7 +35,6 @@ _MOST_INFLATED = 2 * LARGEST_INFLATED
 """Bytes that all that are opened of one archive may come to."""
 
 _SIZES_FOLLOW = 8
-_NAMED = 3
 _CHECKED = 16 << 20
 _CHUNK = 1 << 20
 _START_MORE = 4096
@@ -66,12 +66,12 @@ class Archive:
         found = []
         if self._misnamed:
             found.append(
-                f"{_some(self._misnamed)}: the name in front of the bytes is another one than in the "
+                f"{some(self._misnamed)}: the name in front of the bytes is another one than in the "
                 "archive's directory, which torch goes by"
             )
         if self._miscounted:
             found.append(
-                f"{_some(self._miscounted)}: the checksum is wrong, and torch would load it nevertheless"
+                f"{some(self._miscounted)}: the checksum is wrong, and torch would load it nevertheless"
             )
         return tuple(found)
 
@@ -266,8 +266,3 @@ def _checksum(window: Window) -> int:
     for at in range(0, window.size, _CHUNK):
         total = zlib.crc32(window.read(at, min(_CHUNK, window.size - at)), total)
     return total
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

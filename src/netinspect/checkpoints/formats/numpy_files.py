@@ -36,7 +36,11 @@ def read_npy(source: Source) -> Checkpoint:
     except HeaderError as error:
         raise _broken(source.name, str(error)) from None
     if header.element.objects:
-        raise CheckpointError(f"{source.name} cannot be read", cause=_OBJECTS)
+        raise CheckpointError(
+            f"{source.name} cannot be read",
+            cause=_OBJECTS,
+            hint=f"netinspect globals {source.name} lists what it would call",
+        )
     tensor = _tensor("array", header, 0, start)
     size = source.size - start - tensor.bytes
     if size < 0:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from netinspect import units
 from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.text import some
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.facts import Tensor
 from netinspect.checkpoints.pickles.machine import Names
@@ -24,8 +26,6 @@ from netinspect.records.checkpoint import (
     StoredModule,
     StoredTensor,
 )
-
-_NAMED = 5
 
 
 class Content:
@@ -111,11 +111,11 @@ class Content:
 
     def warn_of_names(self) -> None:
         """Say which names loading would import beside those of tensors."""
-        others = [each.name for each in self.globals if each.verdict == "other"]
+        others = _others(self)
         if others:
             self.warnings.append(
-                f"loading it would import {_count(len(others), 'name')} that tensors do not need: "
-                f"{_some(others)}; netinspect globals lists them, and nothing was executed"
+                f"loading it would import {units.plural(len(others), 'name')} that tensors do not need: "
+                f"{some(others)}; netinspect globals lists them, and nothing was executed"
             )
 
     def _stored(self, found: Found, storages: Storages, first: int) -> StoredTensor:
@@ -175,10 +175,10 @@ def readable(source: Source, member: str = "") -> Iterator[None]:
 
 def without_tensors(source: Source, content: Content, what: str) -> CheckpointError:
     """Make the error of a pickle that holds none."""
-    others = [each.name for each in content.globals if each.verdict == "other"]
+    others = _others(content)
     cause = f"it is a pickle of {what}"
     if others:
-        cause += f", and loading it would import {_some(others)}"
+        cause += f", and loading it would import {some(others)}"
     return CheckpointError(
         f"{source.name} holds no tensors",
         cause=cause,
@@ -186,11 +186,5 @@ def without_tensors(source: Source, content: Content, what: str) -> CheckpointEr
     )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def _some(names: list[str]) -> str:
-    names = list(dict.fromkeys(names))
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+def _others(content: Content) -> list[str]:
+    return list(dict.fromkeys(each.name for each in content.globals if each.verdict == "other"))

@@ -265,6 +265,17 @@ def _nested(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor
     return made
 
 
+def _jagged(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
+    """The same in the layout with offsets."""
+    (parts,) = arguments
+    if type(parts) is not dict:
+        raise PickleError("a nested tensor is not told as torch tells it")
+    made = _nested(tensors, (parts.get("values"),), layers)
+    if parts.get("requires_grad") is True:
+        made.trainable = True
+    return made
+
+
 def _old_csr(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
     (parts,) = arguments
     return _sparse(
@@ -290,5 +301,6 @@ _REBUILD: dict[str, _Rebuild] = {
     f"{_UTILS}sparse_tensor": _sparse,
     f"{_UTILS}sparse_csr_tensor": _old_csr,
     f"{_UTILS}nested_tensor": _nested,
+    "torch.nested._internal.nested_tensor._rebuild_njt": _jagged,
     "torch._tensor._rebuild_from_type_v2": _of_type,
 }

@@ -43,9 +43,14 @@ class Group:
 
     bytes: int
     share: float
-    """Of all bytes, for all neighbours together."""
+    """Of all bytes, for all neighbours together, and in each of those that it is in."""
 
     dtypes: tuple[str, ...]
+    beside_tensors: int = 0
+    """Tensors that it holds itself, beside the rows below it; 0 where there are none below."""
+
+    beside_bytes: int = 0
+    """Of these."""
 
 
 @record

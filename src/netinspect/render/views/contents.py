@@ -47,7 +47,7 @@ _FILES = (
     Column(key="tensors", title="tensors", align="right"),
     Column(key="elements", title="elements", align="right", drop=1),
     Column(key="bytes", title="bytes", align="right"),
-    Column(key="file_bytes", title="file", align="right", drop=2),
+    Column(key="file_bytes", title="of file", align="right", drop=2),
 )
 _METADATA = (
     Column(key="name", title="metadata", least=24, elide="middle"),
@@ -64,6 +64,7 @@ _OPERATORS = (
     Column(key="operator", title="operator", least=20),
     Column(key="uses", title="uses", align="right"),
 )
+_NAMED = 4
 _FEW = 16
 """Rows of what is only looked at in passing; json has all of it."""
 
@@ -102,10 +103,13 @@ def view(report: Contents) -> Document:
     # What tells of the whole stands nearer to the top than what tells of a part.
     entries = sorted(report.metadata, key=lambda entry: entry.name.count("."))
     tables.append(Table(name="metadata", columns=_METADATA, rows=_rows(entries[:_FEW], _entry)))
+    if beside := _beside(report):
+        notes.append(line(f"beside their parts hold: {beside}"))
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
     notes += stored.total_notes(report.totals, report.ties)
     if report.hidden:
-        notes.append(line(f"{units.plural(report.hidden, 'row')} not shown"))
+        deeper = "" if report.groups else "; rows further down come with --depth 0"
+        notes.append(line(f"{units.plural(report.hidden, 'row')} not shown{deeper}"))
     return Document(
         title=stored.title(report.subject),
         blocks=tuple(table for table in tables if table.rows or table is groups),
@@ -124,10 +128,11 @@ def _groups(report: Contents) -> tuple[Column, ...]:
 
 def _group(group: Group, report: Contents) -> tuple[Cell, ...]:
     name = group.path if report.flat else group.name
+    name = units.name(name) if group.last else report.subject.target
     return (
         cell(
             group.path,
-            stored.run_name(name or report.subject.target, group.last_name, group.repeats),
+            stored.run_name(name, group.last_name, group.repeats),
             guide="" if report.flat else branches(group.last),
             style="bold",
         ),
@@ -139,6 +144,21 @@ def _group(group: Group, report: Contents) -> tuple[Cell, ...]:
         cell(",".join(group.dtypes), ", ".join(group.dtypes)),
         cell(group.repeats),
     )
+
+
+def _beside(report: Contents) -> str:
+    """Name those that hold tensors which are in no row below them, the largest first."""
+    found = [] if report.flat else [each for each in report.groups if each.beside_tensors]
+    found.sort(key=lambda each: -each.beside_bytes * each.repeats)
+    told = [
+        f"{stored.run_name(each.path or report.subject.target, each.last_name, each.repeats)} "
+        f"{stored.times(each.repeats, units.plural(each.beside_tensors, 'tensor'))}, "
+        f"{stored.times(each.repeats, units.size(each.beside_bytes))}"
+        for each in found[:_NAMED]
+    ]
+    if len(found) > _NAMED:
+        told.append(f"{len(found) - _NAMED:,} more")
+    return "; ".join(told)
 
 
 def _facts(report: Contents) -> list[Line]:

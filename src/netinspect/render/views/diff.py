@@ -138,7 +138,7 @@ def _tensors(report: Diff) -> Table:
     columns: tuple[Column, ...] = (
         _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
     )
-    if not any((row.differs and row.differs != ("name",)) for row in report.rows):
+    if not any(_all_told(row) for row in report.rows):
         columns = tuple(
             replace(each, shown=False) if each.key == "differs" else each for each in columns
         )
@@ -153,15 +153,12 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
     style = STYLES[row.change]
     either = row.new or row.old
     assert either is not None
-    name = either.name
+    name = units.name(either.name)
     if row.old is not None and row.new is not None and row.old.name != row.new.name and not row.renames:
-        name = f"{row.old.name} > {row.new.name}"
-    told = [_told(each, row) for each in row.differs if each != "name"]
-    if either.tied_to and (row.old is None or row.new is None):
-        told.append(f"tied to {either.tied_to[0]}")
+        name = f"{units.name(row.old.name)} > {units.name(row.new.name)}"
     one_name = [each for each in row.renames if report.renames[each].names == 1]
     if one_name and row.old is not None:
-        name = f"{row.old.name} > {name}"
+        name = f"{units.name(row.old.name)} > {name}"
     values = _values(row) if report.values is not None else ()
     cells = (
         cell(row.change, MARKS[row.change], style=style),
@@ -173,7 +170,7 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
         cell(row.new.dtype if row.new is not None else None),
         cell(either.elements, units.count(either.elements)),
         *values,
-        cell(",".join(row.differs), ", ".join(told) or "-"),
+        cell(",".join(row.differs), ", ".join(_all_told(row)) or "-"),
         cell(row.perhaps or None),
     )
     return Row(cells=cells)
@@ -191,6 +188,16 @@ def _new_shape(row: DiffRow) -> Cell:
         return shape
     same = (row.old.shape, row.old.dtype) == (row.new.shape, row.new.dtype)
     return replace(shape, text="the same") if same else shape
+
+
+def _all_told(row: DiffRow) -> list[str]:
+    """Name all that differs but the name, and of a name on one side what it shares its memory with."""
+    told = [_told(each, row) for each in row.differs if each != "name"]
+    if row.old is None or row.new is None:
+        either = row.new or row.old
+        if either is not None and either.tied_to:
+            told.append(f"tied to {either.tied_to[0]}")
+    return told
 
 
 def _told(difference: str, row: DiffRow) -> str:

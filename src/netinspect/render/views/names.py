@@ -40,7 +40,9 @@ def _cells(node: TreeNode, last: tuple[bool, ...], top: str) -> tuple[Cell, ...]
     return (
         cell(
             node.path,
-            stored.run_name(node.name or top, node.last_name, node.repeats),
+            stored.run_name(
+                units.name(node.name) if last else node.name or top, node.last_name, node.repeats
+            ),
             guide=branches(last),
             style="bold",
         ),

@@ -38,7 +38,7 @@ _STATISTICS = (
     Column(key="max", title="max", align="right", drop=3),
     Column(key="zeros", title="zeros", align="right", drop=5),
     Column(key="nan", title="NaN", align="right", drop=2),
-    Column(key="inf", title="Inf", align="right", drop=2),
+    Column(key="inf", title="Inf", align="right", drop=3),
     Column(key="q01", title="1 %", align="right", drop=12),
     Column(key="q25", title="25 %", align="right", drop=13),
     Column(key="median", title="median", align="right", drop=11),
@@ -86,7 +86,10 @@ def _columns(report: StoredTensors) -> tuple[Column, ...]:
         "stride": all(row.stride is None for row in report.rows),
         "layout": all(row.layout == "strided" for row in report.rows),
     }
-    columns = _COLUMNS + (_STATISTICS if report.with_statistics else ())
+    columns: tuple[Column, ...] = _COLUMNS
+    if report.with_statistics:
+        # Rather no shapes than names that cannot be told apart.
+        columns = (_COLUMNS[0], replace(_COLUMNS[1], drop=1), *_COLUMNS[2:], *_STATISTICS)
     return tuple(replace(column, shown=False) if idle.get(column.key) else column for column in columns)
 
 
@@ -94,13 +97,13 @@ def _cells(row: StoredRow) -> tuple[Cell, ...]:
     trainable = None if row.trainable is None else "yes" if row.trainable else "no"
     stride = None if row.stride is None else spell.shape(row.stride)
     return (
-        cell(row.name, style=_style(row) or "bold"),
+        cell(row.name, units.name(row.name), style=_style(row) or "bold"),
         cell(spell.shape(row.shape)),
         cell(row.dtype),
         cell(row.elements, units.count(row.elements)),
         cell(row.bytes, units.size(row.bytes)),
         cell(row.trainable, trainable or "-"),
-        cell(",".join(row.tied_to), ", ".join(row.tied_to) or "-"),
+        cell(",".join(row.tied_to), ", ".join(map(units.name, row.tied_to)) or "-"),
         cell(row.kind),
         cell(row.file),
         cell(row.position, "-" if row.position is None else units.count(row.position)),

@@ -1,0 +1,205 @@
+"""Checkpoints as people have them, through the commands: odd names, containers, folders."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+
+from netinspect.analyze.stored.contents import tell_contents
+from netinspect.errors import CheckpointError
+from netinspect.stored import read_checkpoint
+from tests.analyze.stored import state_dict
+from tests.support import Outcome
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path("file.pt")
+
+
+def test_empty_names_are_seen(cli: Callable[..., Outcome], file: Path) -> None:
+    torch.save({"": torch.ones(5), "x..y": torch.ones(6), ".z": torch.ones(7)}, file)
+    assert "''  " in cli("params", "file.pt", "--width", "100").out
+    tree = cli("tree", "file.pt", "--width", "100").out
+    assert "'' (5)" in tree
+    assert "├─ x" in tree
+    assert "│  └─ ''" in tree
+    assert "└─ ''" in tree
+    # The file's own name stands in the title and for the whole, and for no part of it.
+    assert tree.count("file.pt") == 2
+    summary = cli("summary", "file.pt", "--width", "100").out
+    assert summary.partition("state dict")[0].count("file.pt") == 2
+    assert "''  " in cli("summary", "file.pt", "--width", "100", "--sort", "name").out
+
+
+@pytest.mark.parametrize(
+    ("held", "what"),
+    [
+        (torch.ones(3), "one tensor"),
+        ([torch.ones(3), torch.ones(2)], "numbered tensors"),
+        ({"w": torch.ones(3)}, "state dict"),
+        ({0: torch.ones(3)}, "numbered tensors"),
+    ],
+)
+def test_what_is_no_state_dict_is_not_called_so(file: Path, held: object, what: str) -> None:
+    torch.save(held, file)
+    assert tell_contents(read_checkpoint(file)).what == what
+
+
+def test_a_tensor_is_no_branch_of_the_tree(cli: Callable[..., Outcome], file: Path) -> None:
+    torch.save({"fc.weight": torch.ones(3)}, file)
+    wrong = cli("tree", "file.pt", "fc.weight")
+    assert wrong.code == 2
+    assert "fc.weight is a tensor, and nothing branches off from it" in wrong.err
+    assert "netinspect params file.pt --include 'fc.weight'" in wrong.err
+    assert "it holds no more than tensors" in cli("tree", "file.pt", "fc.nothing").err
+
+
+def test_a_folder_of_a_distributed_checkpoint_says_how_to_make_a_file(tmp_path: Path) -> None:
+    from torch.distributed.checkpoint.state_dict_saver import save
+
+    folder = tmp_path / "step"
+    with pytest.warns(UserWarning, match="single process"):
+        save({"w": torch.ones(3)}, checkpoint_id=folder)
+    with pytest.raises(CheckpointError, match="which is not read") as caught:
+        read_checkpoint(folder)
+    # What the hint says is true.
+    words = str(caught.value.hint).partition(" makes")[0].split()
+    made = tmp_path / "model.pt"
+    subprocess.run([sys.executable, *words[1:-1], made], check=True, capture_output=True)
+    assert [each.name for each in read_checkpoint(made).tensors] == ["w"]
+
+
+def test_an_array_of_objects_is_a_matter_for_globals(cli: Callable[..., Outcome], file: Path) -> None:
+    numpy.save("objects.npy", numpy.array([{"a": 1}], dtype=object))
+    wrong = cli("params", "objects.npy")
+    assert wrong.code == 3
+    assert "hint: netinspect globals objects.npy" in wrong.err
+    assert cli("globals", "objects.npy").code == 0
+
+
+def test_shares_of_what_is_in_alike_blocks_add_up() -> None:
+    shapes = {f"h.{block}.{name}.{part}.w": (4,) for block in range(3) for name in "ab" for part in "xy"}
+    groups = {group.path: group for group in tell_contents(state_dict(shapes)).groups}
+    assert groups["h.0"].share == 1
+    assert groups["h.0.a"].share + groups["h.0.b"].share == 1
+    assert groups["h.0.a.x"].share == 0.25
+
+
+def test_what_is_beside_the_rows_is_told(cli: Callable[..., Outcome], file: Path) -> None:
+    made = {f"h.{block}.fc.w": torch.ones(4) for block in range(3)}
+    torch.save({"model": {"betas": torch.ones(1000), **made}, "rng": torch.ones(5)}, file)
+    text = cli("summary", "file.pt", "--width", "100").out
+    assert "beside their parts hold: model 1 tensor, 3.9 KiB; file.pt 1 tensor, 20 B\n" in text
+    assert "beside" not in cli("summary", "file.pt", "--width", "100", "--depth", "0", "--top", "2").out
+
+
+def test_diff_says_which_of_two_tensors_of_one_name_is_compared(
+    cli: Callable[..., Outcome], file: Path
+) -> None:
+    torch.save({"a.b": torch.ones(2), "a": {"b": torch.ones(3)}}, file)
+    text = cli("diff", "file.pt", "file.pt", "--width", "120").out
+    for side in "ab":
+        told = f"note: {side}: 1 name stands for several tensors, of which the last is compared: a.b"
+        assert told in text
+
+
+def test_diff_says_that_a_removed_name_was_tied(cli: Callable[..., Outcome], file: Path) -> None:
+    weight = torch.ones(3, 2)
+    torch.save({"emb.weight": weight, "out.weight": weight}, file)
+    torch.save({"emb.weight": weight}, "other.pt")
+    text = cli("diff", "file.pt", "other.pt", "--width", "120").out
+    assert re.search(r"-  out\.weight .* tied to emb\.weight\n", text)
+
+
+def test_names_can_be_told_apart_beside_statistics(cli: Callable[..., Outcome], file: Path) -> None:
+    names = [
+        f"encoder.some_very_long_block_name.attention_output_{number}.weight" for number in range(9)
+    ]
+    torch.save({name: torch.ones(1) for name in names}, file)
+    lines = cli("params", "file.pt", "--stats", "--width", "40").out.splitlines()[2:11]
+    assert len({line.partition(" ")[0] for line in lines}) == 9
+    # Of what is told of oddities, NaN is the last to go.
+    assert "NaN" in cli("params", "file.pt", "--stats", "--width", "65").out.splitlines()[1]
+
+
+def test_where_no_row_matches_it_is_said_how_to_go_deeper(
+    cli: Callable[..., Outcome], file: Path
+) -> None:
+    torch.save({"a.b.c.d.mlp.w": torch.ones(4)}, file)
+    words = ("summary", "file.pt", "--include", "*mlp*", "--width", "100")
+    assert "4 rows not shown; rows further down come with --depth 0\n" in cli(*words).out
+    assert "further down" not in cli(*words, "--depth", "0").out
+
+
+@pytest.mark.parametrize("command", ["params", "summary", "tree", "globals", "diff"])
+def test_a_checkpoint_is_not_replaced_by_what_is_told_of_it(
+    cli: Callable[..., Outcome], file: Path, command: str
+) -> None:
+    torch.save({"w": torch.ones(4)}, file)
+    before = file.read_bytes()
+    words = (command, *(["other.pt"] if command == "diff" else []), "file.pt")
+    Path("other.pt").write_bytes(before)
+    wrong = cli(*words, "-o", "./file.pt", "--format", "plain")
+    assert (wrong.code, file.read_bytes()) == (2, before)
+    assert "file.pt would be replaced, and it is what is looked at" in wrong.err
+    assert cli(*words, "-o", "new.tsv").code == 0
+
+
+def test_a_shard_is_not_replaced(cli: Callable[..., Outcome], file: Path) -> None:
+    Path("model").mkdir()
+    shard = Path("model", "pytorch_model.bin")
+    torch.save({"w": torch.ones(4)}, shard)
+    before = shard.read_bytes()
+    assert cli("params", "model", "-o", str(shard), "--format", "plain").code == 2
+    assert shard.read_bytes() == before
+    assert cli("params", "model", "-o", "model/told.md").code == 0
+
+
+@pytest.mark.parametrize("command", ["params", "globals"])
+@pytest.mark.parametrize(
+    ("content", "cause", "hint"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "a pointer of Git LFS",
+            "lfs pull",
+        ),
+        (b"<!DOCTYPE html>\n<html>", "a page of HTML", "fetch it again"),
+        (b"\n<html>", "a page of HTML", "fetch it again"),
+        (gzip.compress(b"x" * 99), "it is compressed", "unpack it"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5", ""),
+    ],
+)
+def test_what_is_taken_for_a_checkpoint_is_called_by_its_name(
+    cli: Callable[..., Outcome], file: Path, command: str, content: bytes, cause: str, hint: str
+) -> None:
+    file.write_bytes(content)
+    wrong = cli(command, "file.pt")
+    assert wrong.code == 3
+    assert cause in wrong.err
+    assert hint in wrong.err
+
+
+def test_a_link_that_leads_nowhere(cli: Callable[..., Outcome], file: Path) -> None:
+    file.symlink_to("blobs/0123")
+    wrong = cli("params", "file.pt")
+    assert wrong.code == 3
+    assert "file.pt is a link that leads nowhere" in wrong.err
+    assert "it names blobs/0123" in wrong.err
+
+
+def test_the_hubs_cache_leads_to_its_revisions(file: Path) -> None:
+    Path("models--org--name/snapshots/0123").mkdir(parents=True)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint("models--org--name")
+    assert caught.value.hint == "there are some in models--org--name/snapshots/0123"
