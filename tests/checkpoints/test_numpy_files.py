@@ -113,7 +113,7 @@ def test_what_follows_an_array_is_told(tmp_path: Path) -> None:
         np.save(file, np.zeros(3))
         np.save(file, np.ones(3))
     (warning,) = read_checkpoint(str(path)).warnings
-    assert warning == "152 bytes behind the array are not looked at"
+    assert warning == "behind the array: 152 bytes that are not looked at"
 
 
 def test_a_cut_array_is_an_error(tmp_path: Path) -> None:

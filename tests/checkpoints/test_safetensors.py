@@ -224,7 +224,7 @@ class TestRefused:
             ([(0, 4), (2, 6)], 6, "'t1' and 't0' share 2 bytes"),
             ([(0, 4), (6, 8)], 8, "2 bytes behind 't0' belong to no tensor"),
             ([(1, 4)], 4, "1 bytes at the start of the data belong to no tensor"),
-            ([(0, 4)], 6, "2 bytes behind the last tensor belong to none"),
+            ([(0, 4)], 6, "behind the last tensor: 2 bytes that belong to none"),
             ([(0, 4), (4, 8)], 7, "'t1' is the first tensor that is cut"),
             ([(0, 4), (0, 4)], 4, "share 4 bytes"),
         ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from netinspect import units
 from netinspect.checkpoints.access.archive import Archive
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.formats.npy_header import Header, HeaderError, parse_header
@@ -49,7 +50,7 @@ def read_npy(source: Source) -> Checkpoint:
             cause=f"its array has {tensor.bytes:,} bytes, of which {tensor.bytes + size:,} are there",
             hint="fetch it again",
         )
-    behind = (f"{size:,} bytes behind the array are not looked at",) if size else ()
+    behind = (f"behind the array: {units.plural(size, 'byte')} that are not looked at",) if size else ()
     return Checkpoint(
         target=source.name,
         format="npy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect import units
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
 from netinspect.checkpoints.pickles.machine import Machine, Names
@@ -31,5 +32,5 @@ def read_plain_pickle(source: Source) -> Checkpoint:
     content.warn_of_names()
     left = source.size - machine.position
     if left:
-        content.warnings.append(f"{left:,} bytes stand behind the pickle, and are not read")
+        content.warnings.append(f"behind the pickle: {units.plural(left, 'byte')} that are not read")
     return content.checkpoint("pickle")

@@ -20,6 +20,7 @@ import math
 import re
 from typing import Any
 
+from netinspect import units
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.access.text import LONGEST_TEXT, short
 from netinspect.checkpoints.formats.dtypes import BITS, SAFETENSORS, SAFETENSORS_BITS
@@ -142,7 +143,9 @@ def _check_cover(
                 f"{short(cut)!r} is the first tensor that is cut",
                 hint="fetch it again",
             )
-        raise _broken(source.name, f"{left:,} bytes behind the last tensor belong to none")
+        raise _broken(
+            source.name, f"behind the last tensor: {units.plural(left, 'byte')} that belong to none"
+        )
 
 
 def _broken(name: str, cause: str) -> CheckpointError:

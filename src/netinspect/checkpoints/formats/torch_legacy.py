@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netinspect import units
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.access.window import position_in_file
 from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
@@ -46,5 +47,6 @@ def read_torch_legacy(source: Source) -> Checkpoint:
     content.warn_of_names()
     left = source.size - machine.position
     if left and not source.remote:
-        content.warnings.append(f"{left:,} bytes stand behind the last storage, and are not read")
+        rest = units.plural(left, "byte")
+        content.warnings.append(f"behind the last storage: {rest} that are not read")
     return content.checkpoint("torch legacy")

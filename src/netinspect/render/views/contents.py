@@ -184,7 +184,7 @@ def _left_out(noun: str, items: Sequence[object], plural: str | None = None) -> 
     if more <= 0:
         return []
     text = units.plural(more, f"more {noun}", f"more {plural}" if plural else None)
-    return [line((f"{text} (--format json has all)", "dim"))]
+    return [line((f"{text} (--format json)", "dim"))]
 
 
 def _dtype(share: DtypeShare) -> tuple[Cell, ...]:
