@@ -128,3 +128,14 @@ def test_a_model_whose_example_is_unreadable_is_saved_with_a_note(cli: Cli, work
     assert outcome.code == 0
     assert "note: saved without a forward" in outcome.err
     assert cli("summary", "kept.json").code == 0
+
+
+@pytest.mark.parametrize("option", ["--save", "-o"])
+@pytest.mark.parametrize("place", ["net.py", "./net.py", "link.py"])
+def test_what_is_looked_at_is_never_replaced(cli: Cli, workshop: Path, option: str, place: str) -> None:
+    before = (workshop / "net.py").read_bytes()
+    (workshop / "link.py").symlink_to("net.py")
+    outcome = cli("summary", "net.py:Net", option, place, "--format", "plain")
+    assert outcome.code == 2
+    assert "it is what is looked at" in outcome.err
+    assert (workshop / "net.py").read_bytes() == before
