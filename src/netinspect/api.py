@@ -84,8 +84,6 @@ def summary(
             `params`, `bytes`, `tensors` or `name`.
         top: Keep only so many rows.
     """
-    from netinspect.loading import load
-
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.contents import tell_contents
 
@@ -95,6 +93,7 @@ def summary(
             tell_contents(found, depth=depth, include=include, exclude=exclude, sort=sort, top=top)
         )
     from netinspect.analyze.summary import summarize
+    from netinspect.loading import load
 
     return View(
         summarize(
@@ -157,8 +156,6 @@ def params(
         progress: Told, while the values of a checkpoint are read, how many bytes are done and of how
             many; maybe by another thread, but by one at a time.
     """
-    from netinspect.loading import load
-
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tensors import list_tensors, with_values
 
@@ -171,6 +168,7 @@ def params(
             )
         return View(listed)
     from netinspect.analyze.params import list_parameters
+    from netinspect.loading import load
 
     return View(
         list_parameters(
@@ -285,13 +283,12 @@ def tree(
         depth: Deepest level to show; None for all.
         full: Show alike siblings one by one.
     """
-    from netinspect.loading import load
-
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tree import grow_name_tree
 
         return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, full=full))
     from netinspect.analyze.tree import grow_tree
+    from netinspect.loading import load
 
     return View(grow_tree(load(subject, run=False), path=path, depth=depth, full=full))
 

@@ -170,14 +170,21 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
     return Outcome(checkpoint, seconds, peak.bytes, sign)
 
 
-def examine_file(data: bytes, valid: bytes, folder: Path) -> None:
+def examine_file(data: bytes, valid: bytes, folder: Path) -> list[str]:
     """Do with a file all that reads more than its header: values, differences, names in pickles.
 
     Args:
         data: The file.
         valid: One of its format that is as it should be.
         folder: Where both are written.
+
+    Returns:
+        How each went: `shown` or `refused`.
+
+    Raises:
+        AssertionError: It was neither, or took too long or too much.
     """
+    ended: list[str] = []
     path, other = folder / "file", folder / "valid"
     path.write_bytes(data)
     other.write_bytes(valid)
@@ -192,9 +199,12 @@ def examine_file(data: bytes, valid: bytes, folder: Path) -> None:
                 told = ask()
             except LoadError as error:
                 _check_error(error)
+                ended.append("refused")
             else:
                 check_text(told)
+                ended.append("shown")
         assert peak.bytes < MOST_BYTES, f"looking took {peak.bytes:,} bytes"
+    return ended
 
 
 def _sign_of(error: LoadError) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from netinspect import loading
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
@@ -62,6 +61,7 @@ def look(
         ForwardError: The model ended the program.
         UsageError: The target is a saved look, and the command needs the model.
     """
+    from netinspect import loading
     from netinspect.kept.looks import LookCache
 
     style_for(output)  # a mistake in what is to come out shall not wait for a long forward

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import os
 import stat
-from types import TracebackType
+from abc import abstractmethod
+from contextlib import AbstractContextManager
 from typing import Protocol, Self
 
 from netinspect.errors import CheckpointError, LoadError
@@ -46,7 +47,21 @@ class Source(Protocol):
         """Return its record."""
 
 
-class LocalSource:
+class Closing(AbstractContextManager["Closing"]):
+    """What is closed at the end of its `with` statement."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what it holds; once more does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LocalSource(Closing):
     """A regular file; FIFOs, devices and directories are refused before a byte is read.
 
     It is opened once and then only seen through its descriptor, so that what is checked is what is read.
@@ -156,17 +171,6 @@ class LocalSource:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class SourceFile(io.RawIOBase):

@@ -10,12 +10,11 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netinspect.checkpoints.access.source import LocalSource
+from netinspect.checkpoints.access.source import Closing, LocalSource
 from netinspect.checkpoints.values.elements import KINDS, Array
 from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import LoadError
@@ -34,7 +33,7 @@ _SEEK_BYTES = 8 << 10
 """As many bytes can be read in the time that one more read takes."""
 
 
-class CheckpointData:
+class CheckpointData(Closing):
     """A checkpoint with its files open."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -55,7 +54,7 @@ class CheckpointData:
         try:
             for number in sorted(each for each in held if each is not None):
                 self._open(number)
-        except BaseException:
+        except BaseException:  # an interrupt too must leave no file open
             self.close()
             raise
 
@@ -74,17 +73,6 @@ class CheckpointData:
         """Close the files."""
         for source in self._sources.values():
             source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def check_unchanged(self) -> None:
         """Make sure that what was read is what the files held all the time.

@@ -77,7 +77,7 @@ def in_processes(
         )
         with os.fdopen(reader, "rb", closefd=False) as file:
             answer = file.read()
-    except BaseException:
+    except BaseException:  # an interrupt too must leave no copy behind
         os.kill(child, signal.SIGKILL)
         raise
     finally:

@@ -10,16 +10,11 @@ from netinspect.render import spell
 from netinspect.render.bars import bars
 from netinspect.render.document import Cell, Column, Document, Row, Table, cell, line
 from netinspect.render.views import stored
+from netinspect.render.views.named import COLUMNS, STATISTICS, footer, statistics_cells
 from netinspect.render.views.values import value_notes
 
 _COLUMNS = (
-    Column(key="name", title="name", least=34, elide="middle"),
-    Column(key="shape", title="shape", least=18),
-    Column(key="dtype", title="dtype", drop=6),
-    Column(key="size", title="size", align="right"),
-    Column(key="bytes", title="bytes", align="right", drop=8),
-    Column(key="trainable", title="trainable", drop=4),
-    Column(key="tied_to", title="tied to", drop=1, least=24, elide="middle"),
+    *COLUMNS,
     Column(key="kind", title="kind", drop=2),
     Column(key="file", title="file", drop=10, least=18, elide="middle"),
     Column(key="position", title="at byte", align="right", drop=9),
@@ -32,12 +27,7 @@ _COLUMNS = (
     Column(key="section", title="section", shown=False),
 )
 _STATISTICS = (
-    Column(key="mean", title="mean", align="right"),
-    Column(key="std", title="std", align="right"),
-    Column(key="min", title="min", align="right", drop=3),
-    Column(key="max", title="max", align="right", drop=3),
-    Column(key="zeros", title="zeros", align="right", drop=5),
-    Column(key="nan", title="NaN", align="right", drop=2),
+    *STATISTICS[:-1],
     Column(key="inf", title="Inf", align="right", drop=3),
     Column(key="q01", title="1 %", align="right", drop=12),
     Column(key="q25", title="25 %", align="right", drop=13),
@@ -64,7 +54,11 @@ def view(report: StoredTensors) -> Document:
             Row(cells=_cells(row) + (_values(row) if report.with_statistics else ()), style=_style(row))
             for row in report.rows
         ),
-        footer=(_footer(report, columns),),
+        footer=footer(
+            ((row.elements, row.bytes) for row in report.rows if row.counted),
+            columns,
+            hidden=report.hidden,
+        ),
     )
     return Document(
         title=stored.title(report.subject),
@@ -123,28 +117,14 @@ def _style(row: StoredRow) -> str:
 
 
 def _values(row: StoredRow) -> tuple[Cell, ...]:
-    found, spread = row.statistics, row.distribution
-    numbers = (found.mean, found.std, found.min, found.max) if found else (None,) * 4
-    counts = (found.zeros, found.nan, found.inf) if found else (None,) * 3
+    spread = row.distribution
     quantiles = (
         (spread.q01, spread.q25, spread.median, spread.q75, spread.q99) if spread else (None,) * 5
     )
     shares = ",".join(str(each) for each in spread.bars) if spread else ""
     return (
-        *(cell(number, units.decimal(number)) for number in numbers),
-        *(cell(number, "-" if number is None else units.count(number)) for number in counts),
+        *statistics_cells(row.statistics),
         *(cell(number, units.decimal(number)) for number in quantiles),
         cell(shares or None, bars(spread.bars) if spread and spread.bars else "-"),
         cell(row.not_read or None),
     )
-
-
-def _footer(report: StoredTensors, columns: tuple[Column, ...]) -> Row:
-    """The sum of what is listed, each tied tensor once."""
-    counted = [row for row in report.rows if row.counted]
-    texts = {
-        "name": "total" if not report.hidden else "shown",
-        "size": units.count(sum(row.elements for row in counted)),
-        "bytes": units.size(sum(row.bytes for row in counted)),
-    }
-    return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in columns), style="bold")
