@@ -154,7 +154,7 @@ def params(
         sort: `size`, `bytes` or `name`; of a checkpoint also `position`.
         top: Keep only so many rows.
         progress: Told, while the values of a checkpoint are read, how many bytes are done and of how
-            many; maybe by another thread, but by one at a time.
+            many.
     """
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tensors import list_tensors, with_values

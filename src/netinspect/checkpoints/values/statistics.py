@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +28,7 @@ from netinspect.records.checkpoint import StoredTensor
 from netinspect.records.distribution import Distribution, ValueSummary
 
 _PART = 1 << 21
-"""Elements that a thread takes at once."""
+"""Elements of one task."""
 
 _PIECE = 1 << 17
 """Elements of which something is computed at once: few enough for a processor's cache."""
@@ -39,7 +38,7 @@ _FEW_BYTES = 1 << 14
 
 
 class _Running:
-    """A tensor that is being read, its parts in any order by any thread."""
+    """A tensor that is being read, part by part, by one process."""
 
     def __init__(self, tensor: StoredTensor, scale: float = 1.0) -> None:
         self.tensor = tensor
@@ -53,7 +52,6 @@ class _Running:
 
         self.left = len(self.parts)
         self.sample: Array | None = None
-        self.lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -136,15 +134,11 @@ def _read_part(
     with np.errstate(all="ignore"):  # what is not finite, or its square is not, is dealt with
         if kind.how == "table":
             counts = _count_bytes(data, running.tensor, start, stop, workspace)
-            with running.lock:
-                running.counts = counts if running.counts is None else running.counts + counts
+            running.counts = counts if running.counts is None else running.counts + counts
         else:
             running.moments[task.number] = _read_floats(data, running, start, stop, workspace)
-        with running.lock:
-            running.left -= 1
-            if running.left:
-                return None
-        return _finish(running)
+        running.left -= 1
+        return None if running.left else _finish(running)
 
 
 def _count_bytes(
@@ -186,11 +180,10 @@ def _take_sample(running: _Running, x: Array, first: int, workspace: Workspace) 
     """Keep those of a piece's values that stand for the tensor."""
     elements, wide = running.tensor.elements, x.dtype.str
     size = min(elements, SAMPLE)
-    with running.lock:
-        if running.sample is None:
-            # A tensor of one part is done with before the thread goes on.
-            alone = len(running.parts) == 1
-            running.sample = workspace.take("sample", wide, size) if alone else np.empty(size, wide)
+    if running.sample is None:
+        # A tensor of one part is done with before the next begins.
+        alone = len(running.parts) == 1
+        running.sample = workspace.take("sample", wide, size) if alone else np.empty(size, wide)
     if elements == size:
         running.sample[first : first + len(x)] = x
         return
