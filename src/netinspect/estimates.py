@@ -32,6 +32,7 @@ def memory(
     constructor: Mapping[str, Any] | None = None,
     seed: int = 0,
     online: bool = False,
+    symbolic: str | Sequence[str] = (),
     depth: int | None = None,
     top: int | None = 10,
     points: int | None = 24,
@@ -59,10 +60,12 @@ def memory(
         constructor: Arguments of the class or factory that a target names.
         seed: Seed of weights and inputs of the look that comes first.
         online: Whether the configuration of a model on the hub may be fetched.
+        symbolic: Sizes of the inputs to tell as symbols, such as `batch`: the run is then tracked at
+            other sizes of them too, and what memory it takes told as expressions; see `load`.
         depth: Deepest level of modules with rows of their own; None for all.
         top: Keep only so many modules; None for all.
         points: About how many points of the timeline to keep; None for all.
-        progress: Told in a few words of each batch that was tried for `device_memory`.
+        progress: Told in a few words of each run that was tracked for `device_memory` or `symbolic`.
 
     Raises:
         LoadError: The target could not be loaded, or the model cannot be copied.
@@ -70,10 +73,12 @@ def memory(
         ForwardError: The model fails, or needs values to run.
     """
     from netinspect.analyze.memory import tell_memory
+    from netinspect.errors import UsageError
     from netinspect.records.trace import Trace
     from netinspect.sources.target import parse_live_target
     from netinspect.tracking.prepare import prepare, read_options, tracked_inputs
 
+    symbols = (symbolic,) if isinstance(symbolic, str) else tuple(symbolic)
     options = read_options(
         batch=batch,
         train=train,
@@ -82,6 +87,7 @@ def memory(
         checkpoint=checkpoint_activations,
         device=device,
         limit=device_memory,
+        symbolic=symbols,
     )
     if isinstance(subject, (str, os.PathLike)):
         parse_live_target(os.fspath(subject), online=online)
@@ -94,6 +100,12 @@ def memory(
             constructor=constructor,
             seed=seed,
             online=online,
+            symbolic=symbols,
+        )
+    elif symbols:
+        raise UsageError(
+            f"this is a look at {look.target} already: it cannot be told in other symbols",
+            hint="give the model or its target itself, or a look that was loaded with symbolic=",
         )
     if look.failure is not None:
         from netinspect.analyze.subject import subject as head

@@ -159,8 +159,9 @@ def test_a_kept_look_answers_for_the_same_symbols(
     assert trace == netinspect.load("lenet", run=False)
 
 
-def test_the_page_shows_what_the_command_prints(cli: Cli) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "symbolic.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["symbolic.md", "memory.md"])
+def test_the_page_shows_what_the_command_prints(cli: Cli, name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / name).read_text(encoding="utf-8")
     ((command, output),) = re.findall(r"```console\n\$ netinspect ([^\n]*)\n(.*?)```", page, re.DOTALL)
     assert cli(*command.split(), "--width", "112").out == output
 

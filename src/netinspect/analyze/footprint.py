@@ -38,6 +38,40 @@ def peak_bytes(track: MemoryTrack, device: str) -> int:
     return max(totals(track, track.allocations, device))
 
 
+def sums_by_category(track: MemoryTrack, device: str) -> dict[Category, list[int]]:
+    """Return how many bytes of each category were there at each step."""
+    kinds = categories(track)
+    return {
+        category: totals(
+            track,
+            (each for each, kind in zip(track.allocations, kinds, strict=True) if kind == category),
+            device,
+        )
+        for category in CATEGORIES
+    }
+
+
+def held_at(
+    track: MemoryTrack, index: int, device: str, depth: int | None
+) -> dict[str, dict[Category, int]]:
+    """Return what modules hold at one step, in bytes, by their paths; deeper ones add to those above.
+
+    Args:
+        track: The run.
+        index: Of the step.
+        device: Whose rounding of allocations is followed.
+        depth: Deepest level of modules; None for all.
+    """
+    size = size_on(device)
+    held: dict[str, dict[Category, int]] = {}
+    for each, kind in zip(track.allocations, categories(track), strict=True):
+        if each.born <= index and (each.died is None or each.died >= index):
+            path = each.module if depth is None else ".".join(each.module.split(".")[:depth])
+            amounts = held.setdefault(path, {})
+            amounts[kind] = amounts.get(kind, 0) + size(each)
+    return held
+
+
 def totals(track: MemoryTrack, allocations: Iterable[Allocation], device: str) -> list[int]:
     """Return how many bytes of some allocations were there at each step."""
     size = size_on(device)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from netinspect.analyze.footprint import CATEGORIES, Category, categories, highest, size_on, totals
+from netinspect.analyze.footprint import CATEGORIES, Category, held_at, highest, sums_by_category
+from netinspect.analyze.memory_growth import Growth, tell_growth
 from netinspect.analyze.select import refuse_negative
 from netinspect.analyze.subject import subject
 from netinspect.records.memory import MemoryTrack, Tracking
@@ -50,16 +51,9 @@ def tell_memory(
     for name, limit in (("depth", depth), ("top", top), ("points", points)):
         refuse_negative(name, limit)
     track = tracking.track
-    kinds = categories(track)
-    sums = {
-        category: totals(
-            track,
-            (each for each, kind in zip(track.allocations, kinds, strict=True) if kind == category),
-            device,
-        )
-        for category in CATEGORIES
-    }
+    sums = sums_by_category(track, device)
     whole = [sum(column) for column in zip(*sums.values(), strict=True)]
+    growth, symbolic = tell_growth(tracking, trace.symbolic)
 
     def point(index: int) -> MemoryPoint:
         step = track.steps[index]
@@ -70,15 +64,20 @@ def tell_memory(
             module=step.module,
             operation=step.operation,
             total=whole[index],
-            amounts=_amounts({category: sums[category][index] for category in CATEGORIES}),
+            amounts=_amounts({each: sums[each][index] for each in CATEGORIES}),
+            expressions=None if growth is None else growth.at(index),
         )
 
     peak = highest(whole, 0, len(whole))
-    modules = list(_modules(trace, track, kinds, peak, device, depth))
+    modules = list(_modules(trace, track, growth, peak, device, depth))
     kept = modules if top is None else modules[:top]
     return Memory(
         subject=replace(
-            subject(trace), inputs=tuple(inputs), mode="train" if track.training else "eval", lane="fake"
+            subject(trace),
+            inputs=tuple(inputs),
+            mode="train" if track.training else "eval",
+            lane="fake",
+            symbolic=symbolic,
         ),
         batch=track.batch,
         training=track.training,
@@ -95,10 +94,11 @@ def tell_memory(
         wrapped=track.wrapped,
         unfused=tuple(each.path for each in trace.modules if each.class_path == _UNFUSED),
         search=tracking.search,
+        peaks=() if growth is None else growth.peaks(),
     )
 
 
-def _amounts(amounts: dict[Category, int]) -> Amounts:
+def _amounts(amounts: Mapping[Category, int]) -> Amounts:
     return Amounts(**{category: amounts.get(category, 0) for category in CATEGORIES})
 
 
@@ -115,21 +115,11 @@ def _highest_of_stretches(track: MemoryTrack, whole: Sequence[int], points: int 
 
 
 def _modules(
-    trace: Trace,
-    track: MemoryTrack,
-    kinds: Sequence[Category],
-    peak: int,
-    device: str,
-    depth: int | None,
+    trace: Trace, track: MemoryTrack, growth: Growth | None, peak: int, device: str, depth: int | None
 ) -> Iterator[MemoryModule]:
     """Who holds what at the peak, from the largest; all together it is the peak."""
-    size = size_on(device)
-    held: dict[str, dict[Category, int]] = {}
-    for each, kind in zip(track.allocations, kinds, strict=True):
-        if each.born <= peak and (each.died is None or each.died >= peak):
-            path = each.module if depth is None else ".".join(each.module.split(".")[:depth])
-            amounts = held.setdefault(path, {})
-            amounts[kind] = amounts.get(kind, 0) + size(each)
+    held = held_at(track, peak, device, depth)
+    expressions = {} if growth is None else growth.held_at(peak, depth)
     classes = {each.path: each.class_name for each in trace.modules}
     for path, amounts in sorted(held.items(), key=lambda entry: (-sum(entry[1].values()), entry[0])):
         yield MemoryModule(
@@ -137,4 +127,5 @@ def _modules(
             class_name=classes.get(path, ""),
             total=sum(amounts.values()),
             amounts=_amounts(amounts),
+            expressions=expressions.get(path),
         )

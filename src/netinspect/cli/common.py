@@ -78,9 +78,6 @@ def look(
         from netinspect.sources.target import parse_live_target
 
         parse_live_target(target, online=model.online)
-    batch = model.batch
-    if symbolic and "batch" not in model.typed and any(each.startswith("batch") for each in symbolic):
-        batch = None  # what was typed goes before the project's number
     looks = LookCache()
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
@@ -90,7 +87,7 @@ def look(
             inputs_from=model.inputs_from,
             input_files=model.input_file or (),
             on=model.on,
-            batch=batch,
+            batch=batch_beside(symbolic, model),
             seed=model.seed,
             constructor=model.constructor(),
             online=model.online,
@@ -123,6 +120,12 @@ def look(
         if not output.quiet:
             say(f"saved to {model.save}")
     return trace
+
+
+def batch_beside(symbolic: Sequence[str] | None, model: ModelOptions) -> int | None:
+    """The batch that was asked for; not the project's number where the batch was typed as a symbol."""
+    is_symbol = any(each.startswith("batch") for each in symbolic or ())
+    return None if is_symbol and "batch" not in model.typed else model.batch
 
 
 def look_or_read(

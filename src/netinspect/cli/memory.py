@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from netinspect import estimates
-from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.common import batch_beside, depth_or_all, look, show
 from netinspect.cli.console import progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
     ModelOptions,
     OutputOptions,
+    SymbolicOption,
     TargetArgument,
     TopOption,
 )
@@ -23,6 +24,7 @@ EXAMPLES = (
     ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),
     ("netinspect memory lenet --device-memory 24GiB", "the largest batch"),
     ("netinspect memory tiny_gpt --train --dtype bf16", "in another dtype"),
+    ("netinspect memory resnet18 --train --symbolic batch", "for any batch"),
 )
 
 
@@ -74,6 +76,7 @@ def command(
             "--points", metavar="N", min=0, help="About how many points of the timeline; 0 for all."
         ),
     ] = 24,
+    symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Estimate the peak memory of a run, and what it is made of.
@@ -84,21 +87,24 @@ def command(
 
     # A mistake in the options shall not wait for a look.
     style_for(output, columns)
+    batch = batch_beside(symbolic, model)
     read_options(
-        batch=model.batch,
+        batch=batch,
         train=model.train,
         optimizer=optimizer,
         dtype=dtype,
         checkpoint=checkpoint_activations,
         device=device,
         limit=device_memory,
+        symbolic=symbolic or (),
     )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
-    trace = look(target, replace(model, batch=None, train=False), output, anew=True)
+    plain = replace(model, batch=None, train=False)
+    trace = look(target, plain, output, anew=True, symbolic=symbolic)
     with progress_line(quiet=output.quiet) as progress:
         view = estimates.memory(
             trace,
-            batch=model.batch,
+            batch=batch,
             train=model.train,
             optimizer=optimizer,
             dtype=dtype,

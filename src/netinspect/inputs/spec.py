@@ -107,12 +107,21 @@ class InputSpec:
             return self
         if self.listed and 0 < batch <= _MAXIMUM_LIST:
             return replace(self, listed=batch)
-        shape = (batch, *self.shape[1:])
-        if batch < 0 or not _fits(shape):
+        return self.with_size(0, batch)
+
+    def with_size(self, dimension: int, size: int) -> InputSpec:
+        """Return the same spec with another size of one dimension, which it has to have.
+
+        Raises:
+            UsageError: There is no tensor of that shape.
+        """
+        shape = (*self.shape[:dimension], size, *self.shape[dimension + 1 :])
+        if size < 0 or not _fits(shape):
+            what = "the batch" if dimension == 0 else f"dimension {dimension}"
             raise UsageError(
-                f"cannot set the batch of {self} to {batch}",
-                cause=_TOO_LARGE if batch > 0 else "a size is 0 or more",
-                hint="give a smaller one" if batch > 0 else "leave it out to keep the spec's own",
+                f"cannot set {what} of {self} to {size}",
+                cause=_TOO_LARGE if size > 0 else "a size is 0 or more",
+                hint="give a smaller one" if size > 0 else "leave it out to keep the spec's own",
             )
         return replace(self, shape=shape)
 

@@ -95,3 +95,8 @@ class Tracking:
 
     track: MemoryTrack
     search: BatchSearch | None
+    others: tuple[MemoryTrack, ...] = ()
+    """The same run on the other inputs of the request, in their order; empty where one failed."""
+
+    failure: str | None = None
+    """Why that one failed."""

@@ -102,6 +102,16 @@ def tensor_amounts(value: Value | None, subject: Subject) -> str:
     return f"{values.text(units.count)} values, {moved.text(units.size)}"
 
 
+def rounded(expression: Polynomial | None, spell: Callable[[int], str]) -> str:
+    """Spell an expression for people; `?` where there is none."""
+    return "?" if expression is None else expression.text(spell)
+
+
+def whole(expression: Polynomial | None) -> str | None:
+    """Spell an expression for programs, exact; None where there is none."""
+    return None if expression is None else expression.text()
+
+
 def _sum(polynomials: Iterable[Polynomial]) -> Polynomial:
     total = add(polynomials)
     assert total is not None

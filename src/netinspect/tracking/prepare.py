@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from netinspect.analyze.memory_growth import sizes_to_run
 from netinspect.errors import UsageError
 from netinspect.inputs.spec import parse_spec
+from netinspect.inputs.symbols import parse_symbols
+from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Input, Trace
 from netinspect.records.values import TensorSpec
 from netinspect.tracking.request import (
@@ -66,6 +69,7 @@ def read_options(
     checkpoint: bool = False,
     device: str = "cuda",
     limit: str | int | None = None,
+    symbolic: Sequence[str] = (),
 ) -> TrackOptions:
     """Read how to run.
 
@@ -77,6 +81,7 @@ def read_options(
         checkpoint: Recompute the activations of repeated blocks.
         device: One of `DEVICES`.
         limit: Memory to find the largest batch for.
+        symbolic: Sizes that the look shall tell as symbols.
 
     Raises:
         UsageError: Some of this is not known, or does not go together.
@@ -92,6 +97,7 @@ def read_options(
         )
     if batch is not None and batch < 1:
         raise UsageError(f"the batch is {batch}", hint="give 1 or more")
+    parse_symbols(symbolic, batch=batch)
     return TrackOptions(
         batch=batch,
         training=train,
@@ -133,6 +139,13 @@ def prepare(
             "the model takes no tensor with a batch, so none is the largest",
             hint="leave --device-memory out",
         )
+    symbols = trace.symbolic.symbols if trace.symbolic is not None else ()
+    first = [place for each in symbols for place in each.dimensions if place.endswith(":0")]
+    if options.batch is not None and first:
+        raise UsageError(
+            f"--batch sets the first dimension of every input, and {first[0]} is a symbol",
+            hint="leave --batch out",
+        )
     return TrackRequest(
         target=trace.target,
         options=options,
@@ -140,12 +153,32 @@ def prepare(
         seed=trace.seed,
         online=online,
         inputs=specs,
+        others=tuple(_resized(trace, symbols, sizes) for sizes in sizes_to_run(symbols)),
         parameters=tuple(
             NamedShape(name=each.name, shape=tuple(map(int, each.spec.shape)))
             for each in trace.parameters
             if all(isinstance(size, int) for size in each.spec.shape)
         ),
     )
+
+
+def _resized(trace: Trace, symbols: Sequence[Symbol], sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """The inputs with other sizes of the symbols."""
+    changes = {place: sizes[symbol.symbol] for symbol in symbols for place in symbol.dimensions}
+    texts = []
+    for entry in trace.inputs:
+        for text in entry.spec.split():
+            spec = parse_spec(text)
+            for dimension in range(len(spec.shape)):
+                size = changes.pop(f"{spec.name or entry.name}:{dimension}", None)
+                spec = spec if size is None else spec.with_size(dimension, size)
+            texts.append(str(spec))
+    if changes:
+        raise UsageError(
+            f"memory cannot be tracked at other sizes of {', '.join(changes)}",
+            hint="leave --symbolic out, or name dimensions of inputs that are tensors of their own",
+        )
+    return tuple(texts)
 
 
 def tracked_inputs(trace: Trace, options: TrackOptions) -> tuple[Input, ...]:

@@ -64,6 +64,9 @@ class TrackRequest:
     inputs: tuple[str, ...] = ()
     """Input specs, as many as a look has settled."""
 
+    others: tuple[tuple[str, ...], ...] = ()
+    """The same specs at other sizes, which are to be tracked besides."""
+
     parameters: tuple[NamedShape, ...] = ()
     """What the model must have, to be the one that was looked at; empty to take it as it comes."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.analyze.footprint import totals
+from netinspect.analyze.footprint import peak_bytes, totals
 from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.request import InputRequest
@@ -36,7 +36,7 @@ Build = Callable[[Any], nn.Module]
 def track(
     request: TrackRequest, build: Build, progress: Callable[[str], None] | None = None
 ) -> Tracking:
-    """Track a run, and look for the largest batch that fits if that was asked for.
+    """Track a run, also at other sizes and at the largest batch that fits if that was asked for.
 
     Args:
         request: What to run.
@@ -61,7 +61,24 @@ def track(
             return there
 
         search = find_largest(sums, request.options.limit, start=found.batch, maximum=_maximum(specs))
-    return Tracking(track=found, search=search)
+    others, failure = _others(request, build, progress)
+    return Tracking(track=found, search=search, others=others, failure=failure)
+
+
+def _others(
+    request: TrackRequest, build: Build, progress: Callable[[str], None] | None
+) -> tuple[tuple[MemoryTrack, ...], str | None]:
+    """Track the run on its other inputs; none of them where one fails, and why."""
+    tracks = []
+    for texts in request.others:
+        inputs = ", ".join(texts)
+        try:
+            tracks.append(_track(request, build, [*map(parse_spec, texts)], request.options.batch))
+        except ForwardError as error:
+            return (), f"the run fails on {inputs}: {error.cause or error.message}"
+        if progress is not None:
+            progress(f"{inputs}: {size(peak_bytes(tracks[-1], request.options.device))}")
+    return tuple(tracks), None
 
 
 def _track(

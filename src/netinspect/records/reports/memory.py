@@ -7,7 +7,25 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.memory import BatchSearch, Phase
+from netinspect.records.polynomial import Polynomial
 from netinspect.records.reports.common import Subject
+
+
+@record
+class AmountExpressions:
+    """Bytes for any size of the symbols, as torch asks for them: no allocator's rounding.
+
+    None where one is no polynomial.
+    """
+
+    parameters: Polynomial | None
+    buffers: Polynomial | None
+    inputs: Polynomial | None
+    gradients: Polynomial | None
+    optimizer_states: Polynomial | None
+    activations: Polynomial | None
+    temporaries: Polynomial | None
+    total: Polynomial | None
 
 
 @record
@@ -45,6 +63,8 @@ class MemoryPoint:
     operation: str
     total: int
     amounts: Amounts
+    expressions: AmountExpressions | None = None
+    """The amounts in the symbols of the look; None where it has none."""
 
 
 @record
@@ -55,6 +75,23 @@ class MemoryModule:
     class_name: str
     total: int
     amounts: Amounts
+    expressions: AmountExpressions | None = None
+    """The amounts in the symbols of the look; None where it has none."""
+
+
+@record
+class PeakRange:
+    """Where the peak is for some sizes of the only symbol, and how high."""
+
+    first: int
+    last: int | None
+    """None where no larger size has it elsewhere."""
+
+    phase: Phase
+    iteration: int
+    module: str
+    operation: str
+    expressions: AmountExpressions
 
 
 @record
@@ -100,3 +137,6 @@ class Memory:
 
     search: BatchSearch | None
     """The largest batch that fits, where one was asked for."""
+
+    peaks: tuple[PeakRange, ...] = ()
+    """The peak for any size of the symbol, in order; empty where there is none, or more than one."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from netinspect import units
 from netinspect.records.memory import BatchSearch
-from netinspect.records.reports.memory import Amounts, Memory, MemoryModule, MemoryPoint
+from netinspect.records.reports.memory import (
+    AmountExpressions,
+    Amounts,
+    Memory,
+    MemoryModule,
+    MemoryPoint,
+    PeakRange,
+)
 from netinspect.render import spell
+from netinspect.render.amounts import own_sizes, rounded, whole
 from netinspect.render.document import Cell, Column, Document, Line, Row, Table, cell, line
 
 _CATEGORIES = (
@@ -25,10 +34,14 @@ _LEGEND = "█ parameters, buffers, inputs  ▓ gradients, optimizer states  ▒
 _BAR = 24
 """Cells of the bar that is the peak."""
 
+_EXPRESSION = Column(key="expression", title="for any size", align="right", shown=False)
+"""What there is as an expression in the symbols, where the look has some."""
+
 _PEAK = (
     Column(key="category", title="at the peak"),
     Column(key="bytes", title="size", align="right"),
     Column(key="share", title="share", align="right"),
+    _EXPRESSION,
 )
 _AMOUNTS = tuple(
     Column(key=key, title=title, align="right", drop=drop)
@@ -41,15 +54,27 @@ _TIMELINE = (
     Column(key="module", title="module", least=12, elide="middle"),
     Column(key="operation", title="operation", drop=1, least=16),
     Column(key="bytes", title="size", align="right"),
-    *(Column(key=each.key, title=each.title, align="right", shown=False) for each in _AMOUNTS),
+    *(replace(each, shown=False) for each in _AMOUNTS),
     Column(key="of_peak", title="of the peak"),
+    replace(_EXPRESSION, drop=3),
 )
 _MODULES = (
     Column(key="path", title="module", least=18, elide="middle"),
     Column(key="class", title="class", drop=8),
     Column(key="bytes", title="size", align="right"),
     Column(key="share", title="share", align="right", drop=1),
+    replace(_EXPRESSION, drop=2),
     *_AMOUNTS,
+)
+_PEAKS = (
+    Column(key="from", title="from", align="right"),
+    Column(key="to", title="to", align="right"),
+    Column(key="expression", title="peak", align="right"),
+    Column(key="phase", title="phase"),
+    Column(key="iteration", title="iteration", align="right", shown=False),
+    Column(key="module", title="module", least=12, elide="middle", drop=2),
+    Column(key="operation", title="operation", drop=1, least=16),
+    *(replace(each, shown=False) for each in _AMOUNTS),
 )
 _PROBES = (
     Column(key="batch", title="batch", align="right"),
@@ -61,6 +86,8 @@ _PROBES = (
 def view(report: Memory) -> Document:
     """Lay a report of memory out."""
     blocks = [_peak(report), _timeline(report), _modules(report)]
+    if report.peaks:
+        blocks.append(_peaks(report))
     if report.search is not None:
         blocks.append(_probes(report.search))
     return Document(title=spell.title(report.subject), blocks=tuple(blocks), notes=tuple(_notes(report)))
@@ -79,13 +106,15 @@ def _peak(report: Memory) -> Table:
                         cell(key, f"{character} {title}"),
                         cell(size, units.size(size)),
                         cell(round(share, 6), units.percent(share)),
+                        _expression(peak.expressions, key),
                     )
                 )
             )
-    footer = (cell(None, "  peak"), cell(None, units.size(peak.total)), cell(None, "100.0 %"))
+    total = _expression(peak.expressions, "total")
+    footer = (cell(None, "  peak"), cell(None, units.size(peak.total)), cell(None, "100.0 %"), total)
     return Table(
         name="what it is made of",
-        columns=_PEAK,
+        columns=_columns(_PEAK, report),
         rows=tuple(rows),
         footer=(Row(cells=footer, style="bold"),),
     )
@@ -96,7 +125,7 @@ def _timeline(report: Memory) -> Table:
         Row(cells=_point(point, report), style="bold" if point.index == report.peak.index else "")
         for point in report.timeline
     )
-    return Table(name="timeline", columns=_TIMELINE, rows=rows)
+    return Table(name="timeline", columns=_columns(_TIMELINE, report), rows=rows)
 
 
 def _point(point: MemoryPoint, report: Memory) -> tuple[Cell, ...]:
@@ -111,10 +140,11 @@ def _point(point: MemoryPoint, report: Memory) -> tuple[Cell, ...]:
         cell(point.total, units.size(point.total)),
         *_amounts(point.amounts),
         cell(round(share, 6), _bar(point, report.peak.total) + mark),
+        _expression(point.expressions, "total"),
     )
 
 
-def _phase(point: MemoryPoint, report: Memory) -> str:
+def _phase(point: MemoryPoint | PeakRange, report: Memory) -> str:
     return f"{point.phase} {point.iteration}" if report.training and point.iteration else point.phase
 
 
@@ -141,7 +171,8 @@ def _modules(report: Memory) -> Table:
     footer.append(_sum("peak", report.peak.total, report, report.peak.amounts))
     # Where a run has none of a kind, people need no empty column; programs count on it.
     columns = tuple(
-        replace(column, shown=getattr(report.peak.amounts, column.key, 1) > 0) for column in _MODULES
+        column if getattr(report.peak.amounts, column.key, 1) else replace(column, shown=False)
+        for column in _columns(_MODULES, report)
     )
     return Table(
         name="who holds it at the peak",
@@ -158,6 +189,7 @@ def _module(each: MemoryModule, report: Memory) -> tuple[Cell, ...]:
         cell(each.class_name),
         cell(each.total, units.size(each.total)),
         cell(round(share, 6), units.percent(share)),
+        _expression(each.expressions, "total"),
         *_amounts(each.amounts),
     )
 
@@ -166,9 +198,54 @@ def _sum(label: str, size: int, report: Memory, amounts: Amounts | None = None) 
     share = size / report.peak.total if report.peak.total else 0.0
     texts = {"path": label, "bytes": units.size(size), "share": units.percent(share)}
     if amounts is not None:
+        texts["expression"] = _expression(report.peak.expressions, "total").text
         for (key, _, _), each in zip(_CATEGORIES, _amounts(amounts), strict=True):
             texts[key] = each.text
     return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _MODULES), style="bold")
+
+
+def _columns(columns: Sequence[Column], report: Memory) -> tuple[Column, ...]:
+    """The columns of a table, with the expressions where the report has some."""
+    symbols = report.subject.symbolic.symbols if report.subject.symbolic is not None else ()
+    title = f"for any {', '.join(each.symbol for each in symbols)}"
+    shown = report.peak.expressions is not None
+    return tuple(
+        replace(column, title=title, shown=shown)
+        if column.key == _EXPRESSION.key and symbols
+        else column
+        for column in columns
+    )
+
+
+def _expression(expressions: AmountExpressions | None, key: str) -> Cell:
+    if expressions is None:
+        return cell(None)
+    expression = getattr(expressions, key)
+    return cell(whole(expression), rounded(expression, units.size))
+
+
+def _peaks(report: Memory) -> Table:
+    assert report.subject.symbolic is not None
+    (symbol,) = report.subject.symbolic.symbols
+    rows = (
+        Row(
+            cells=(
+                cell(each.first, units.count(each.first)),
+                cell(each.last, "and more" if each.last is None else units.count(each.last)),
+                cell(whole(each.expressions.total), rounded(each.expressions.total, units.size), "bold"),
+                cell(each.phase, _phase(each, report)),
+                cell(each.iteration),
+                cell(each.module, each.module or "-"),
+                cell(each.operation, each.operation or "-"),
+                *(
+                    cell(whole(amount), rounded(amount, units.size))
+                    for amount in (getattr(each.expressions, key) for key, _, _ in _CATEGORIES)
+                ),
+            )
+        )
+        for each in report.peaks
+    )
+    return Table(name=f"the peak for any {symbol.symbol}", columns=_PEAKS, rows=tuple(rows))
 
 
 def _probes(search: BatchSearch) -> Table:
@@ -218,9 +295,15 @@ def _notes(report: Memory) -> list[Line]:
             )
         )
     notes += spell.run_notes(report.subject)
+    symbols = report.subject.symbolic.symbols if report.subject.symbolic is not None else ()
+    if report.device == "cuda" and symbols:
+        notes.append(
+            line(("expressions are of what is asked for, before each allocation is rounded up", "dim"))
+        )
     if report.search is not None:
         notes.append(line((_found(report.search), "bold")))
-    notes.append(line((f"peak: {units.size(report.peak.total)} {_place(report)}", "bold")))
+    at = f" at {own_sizes(report.subject)}" if symbols else ""
+    notes.append(line((f"peak: {units.size(report.peak.total)}{at} {_place(report)}", "bold")))
     return notes
 
 
