@@ -15,6 +15,7 @@ EVERYTHING = """
 target = "net.py:Net"
 input = ["x=1x3x8x8", "ids=2x16:int64"]
 batch = 4
+symbolic = ["batch", "seq"]
 seed = 7
 depth = 2
 format = "plain"
@@ -42,6 +43,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "target": "net.py:Net",
         "input": ["x=1x3x8x8", "ids=2x16:int64"],
         "batch": 4,
+        "symbolic": ["batch", "seq"],
         "seed": 7,
         "depth": 2,
         "format": "plain",

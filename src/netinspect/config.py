@@ -18,6 +18,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "target": (str,),
     "input": (str, list),
     "batch": (int,),
+    "symbolic": (str, list),
     "seed": (int,),
     "depth": (int,),
     "format": (str,),
@@ -119,6 +120,7 @@ def _check(file: Path, data: dict[str, Any]) -> dict[str, Any]:
                 f"the setting {key} in {file} is {reprlib.repr(value)}", hint=f"it takes {expected}"
             )
     settings = dict(data)
-    if isinstance(settings.get("input"), str):
-        settings["input"] = [settings["input"]]
+    for key, value in data.items():
+        if list in KEYS[key] and isinstance(value, str):
+            settings[key] = [value]
     return settings

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from tests.support import Outcome
 
@@ -135,3 +137,36 @@ def test_quiet_silences_talk_and_verbose_tells_more(cli: Cli, workshop: Path) ->
     assert "torch" in told
     assert "seed 0" in told
     assert cli("summary", "lente", "-q").err.startswith("error[load]")
+
+
+def test_symbols_may_be_set_and_what_is_typed_goes_before_them(
+    cli: Cli, workshop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workshop / "pyproject.toml").write_text(
+        '[tool.netinspect]\nsymbolic = "batch"\nbatch = 5\n', encoding="utf-8"
+    )
+    assert '"(N, 6, 24, 24)"' in cli("summary", "lenet", "-f", "csv").out
+    assert '"(3, 6, 24, 24)"' in cli("summary", "lenet", "-f", "csv", "--batch", "3").out
+    assert "*N" in cli("memory", "lenet", "-f", "plain").out
+    assert "*N" not in cli("memory", "lenet", "-f", "plain", "--batch", "3").out
+    # A look that is kept in a file cannot be run at other sizes, nor can weights.
+    assert cli("summary", "lenet", "--save", "look.json", "--batch", "3").code == 0
+    outcome = cli("summary", "look.json", "-f", "csv")
+    assert outcome.code == 0, outcome.err
+    assert "(3, 6, 24, 24)" in outcome.out
+    save_file({"weight": torch.zeros(2, 3)}, str(workshop / "weights.safetensors"))
+    assert cli("summary", "weights.safetensors").code == 0
+    assert cli("summary", "weights.safetensors", "--symbolic", "batch").code == 2
+    # The environment goes before the project.
+    monkeypatch.setenv("NETINSPECT_SYMBOLIC", "height width")
+    assert '"(5, 6, ' in cli("summary", "lenet", "-f", "csv").out
+
+
+def test_a_setting_may_name_two_symbols(cli: Cli, workshop: Path) -> None:
+    file = workshop / "netinspect.toml"
+    file.write_text('symbolic = ["batch", "seq"]\n', encoding="utf-8")
+    assert "N*T" in cli("cost", "tiny_gpt", "-f", "plain").out
+    file.write_text("symbolic = 3\n", encoding="utf-8")
+    outcome = cli("cost", "tiny_gpt")
+    assert outcome.code == 2
+    assert "it takes str or list of str" in outcome.err

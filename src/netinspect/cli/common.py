@@ -78,6 +78,7 @@ def look(
         from netinspect.sources.target import parse_live_target
 
         parse_live_target(target, online=model.online)
+    batch, symbols = sizes_asked_for(target, model, symbolic)
     looks = LookCache()
     started = time.perf_counter()
     with users_output_on_stderr(), _no_exit(target):
@@ -87,7 +88,7 @@ def look(
             inputs_from=model.inputs_from,
             input_files=model.input_file or (),
             on=model.on,
-            batch=batch_beside(symbolic, model),
+            batch=batch,
             seed=model.seed,
             constructor=model.constructor(),
             online=model.online,
@@ -98,7 +99,7 @@ def look(
             values=values,
             stats=stats,
             code=code,
-            symbolic=symbolic or (),
+            symbolic=symbols,
             cache=looks if model.cache else False,
         )
     if model.explain_input:
@@ -122,10 +123,33 @@ def look(
     return trace
 
 
-def batch_beside(symbolic: Sequence[str] | None, model: ModelOptions) -> int | None:
-    """The batch that was asked for; not the project's number where the batch was typed as a symbol."""
-    is_symbol = any(each.startswith("batch") for each in symbolic or ())
-    return None if is_symbol and "batch" not in model.typed else model.batch
+def sizes_asked_for(
+    target: str | None, model: ModelOptions, symbolic: Sequence[str] | None
+) -> tuple[int | None, tuple[str, ...]]:
+    """Return the batch and the symbols that were asked for; of a setting, what goes with what was typed.
+
+    Args:
+        target: As typed; None for the default one.
+        model: Has the batch, and tells what was typed.
+        symbolic: Sizes of the inputs that shall be symbols, typed or set.
+    """
+    typed, batch, symbols = model.typed, model.batch, tuple(symbolic or ())
+    is_set = (symbols and "symbolic" not in typed) or (batch is not None and "batch" not in typed)
+    if is_set and target is not None:
+        from netinspect.sources.target import parse_target
+
+        if parse_target(target, check=False).kind in ("saved", "checkpoint"):
+            # It cannot be run at any other size; but who types that it shall be is told so.
+            symbols = symbols if "symbolic" in typed else ()
+            batch = batch if "batch" in typed else None
+    if "batch" in typed and "symbolic" not in typed:
+        symbols = tuple(each for each in symbols if not _is_batch(each))
+    is_symbol = any(map(_is_batch, symbols)) and "batch" not in typed
+    return None if is_symbol else batch, symbols
+
+
+def _is_batch(text: str) -> bool:
+    return text.partition("=")[0].strip() == "batch"
 
 
 def look_or_read(
@@ -169,7 +193,8 @@ def look_or_read(
         for field in fields(model)
         if field.name in model.typed and field.name not in _FOR_CHECKPOINTS
     ]
-    if (for_models and not beside_model) or symbolic:
+    symbols = sizes_asked_for(os.fspath(target), model, symbolic)[1]
+    if (for_models and not beside_model) or symbols:
         option = (for_models or ["symbolic"])[0].replace("_", "-")
         raise UsageError(
             f"--{option} is for models; {target} is a checkpoint, with nothing to build or to run",

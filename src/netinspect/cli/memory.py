@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netinspect import estimates
-from netinspect.cli.common import batch_beside, depth_or_all, look, show
+from netinspect.cli.common import depth_or_all, look, show, sizes_asked_for
 from netinspect.cli.console import progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
@@ -87,7 +87,7 @@ def command(
 
     # A mistake in the options shall not wait for a look.
     style_for(output, columns)
-    batch = batch_beside(symbolic, model)
+    batch, symbols = sizes_asked_for(target, model, symbolic)
     read_options(
         batch=batch,
         train=model.train,
@@ -96,11 +96,11 @@ def command(
         checkpoint=checkpoint_activations,
         device=device,
         limit=device_memory,
-        symbolic=symbolic or (),
+        symbolic=symbols,
     )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     plain = replace(model, batch=None, train=False)
-    trace = look(target, plain, output, anew=True, symbolic=symbolic)
+    trace = look(target, plain, output, anew=True, symbolic=symbols)
     with progress_line(quiet=output.quiet) as progress:
         view = estimates.memory(
             trace,

@@ -86,6 +86,7 @@ SymbolicOption = Annotated[
     typer.Option(
         "--symbolic",
         metavar="NAME",
+        envvar="NETINSPECT_SYMBOLIC",
         help="Tell a size of the inputs as a symbol, and shapes and costs in it: batch, seq, height, "
         "width, or a dimension, as points=x:2; repeatable.",
         rich_help_panel=_INPUT,
