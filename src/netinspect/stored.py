@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
-from netinspect.errors import UsageError
+from netinspect.errors import LoadError, UsageError
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.view import View
@@ -93,6 +93,11 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
         return View(list_globals(scan_hub(text, online=online)))
     from netinspect.checkpoints.globals import scan_pickles
 
+    if not os.path.lexists(text):
+        raise LoadError(
+            f"there is no file {text!r}",
+            hint="name a file with pickles, a folder, or hf:org/name; a model itself has none to read",
+        )
     return View(list_globals(scan_pickles(text)))
 
 

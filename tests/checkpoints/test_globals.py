@@ -152,7 +152,7 @@ def test_a_file_without_pickles(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="cannot read"):
+    with pytest.raises(LoadError, match="there is no file"):
         told(tmp_path / "none.pt")
 
 
