@@ -40,7 +40,7 @@ _EXPRESSION = Column(key="expression", title="for any size", align="right", show
 _PEAK = (
     Column(key="category", title="at the peak"),
     Column(key="bytes", title="size", align="right"),
-    Column(key="share", title="share", align="right"),
+    Column(key="share", title="share", align="right", drop=1),
     _EXPRESSION,
 )
 _AMOUNTS = tuple(
