@@ -179,3 +179,22 @@ def test_layers_alike_share_what_was_counted() -> None:
     assert [step.parameters for step in linears] == [
         (f"{index}.weight", f"{index}.bias") for index in range(3)
     ]
+
+
+def test_a_view_of_conjugates_is_another_operand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(x: Tensor) -> Tensor:
+        return x * x + x.conj() * x
+
+    check(run, torch.complex(rows(3, 3), rows(3, 3)), monkeypatch=monkeypatch)
+
+
+def test_attention_by_another_kernel_is_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    def run(x: Tensor) -> Tensor:
+        with sdpa_kernel(SDPBackend.MATH):
+            parts = F.scaled_dot_product_attention(x, x, x)
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            return parts + F.scaled_dot_product_attention(x, x, x)
+
+    check(run, rows(2, 2, 6, 8), monkeypatch=monkeypatch)
