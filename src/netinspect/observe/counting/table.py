@@ -58,13 +58,24 @@ def rule_for(operator: Any) -> Rule | None:
         return None
     if operator.namespace == "aten":
         is_loop = name.startswith("aten._foreach")
-        if torch.Tag.pointwise in operator.tags or is_loop:
-            return elementwise()
+        if is_loop or _is_pointwise(operator):
+            return elementwise(lists=is_loop)
         if not any("Tensor" in str(each.type) for each in operator._schema.returns):
             return None
         if name.endswith("_copy"):
             return _MOVES
     return _UNKNOWN
+
+
+def _is_pointwise(operator: OpOverload) -> bool:
+    """Whether torch marks it so; some that work in place or into a given tensor only by their others."""
+    packets = {operator.overloadpacket.__name__, operator.overloadpacket.__name__.removesuffix("_")}
+    return any(
+        torch.Tag.pointwise in getattr(packet, overload).tags
+        for packet in (getattr(torch.ops.aten, name, None) for name in packets)
+        if packet is not None
+        for overload in packet.overloads()
+    )
 
 
 def _is_composed(operator: OpOverload) -> bool:
