@@ -73,10 +73,27 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if rule.decomposes and all(map(_is_plain, args)):
                 with self:
                     return func.decompose(*args, **kwargs)
+            if rule.parts:
+                return func(*self._counting(args), **self._counting(kwargs))
             output = func(*args, **kwargs)
             if not self._guest.keeping:
                 self._note(id(func), rule, args, kwargs, output)
             return output
+
+    def _counting(self, value: Any) -> Any:
+        """Return the operands of an operator that calls functions, with what these do counted."""
+        if isinstance(value, (tuple, list)):
+            return type(value)(map(self._counting, value)) if type(value) in (tuple, list) else value
+        if isinstance(value, Mapping):
+            return {name: self._counting(each) for name, each in value.items()}
+        if isinstance(value, torch.Tensor) or not callable(value):
+            return value
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return value(*args, **kwargs)
+
+        return counted
 
     def _note(
         self, operator: int, rule: Rule, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any

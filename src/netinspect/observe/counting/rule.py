@@ -45,6 +45,9 @@ class Rule:
     """What is read: every operand; of the first one only what is given out, as in a lookup, or a row
     for each index in the second one; or every operand but the first, which is only written to."""
 
+    parts: bool = False
+    """Whether it only calls functions that it is given, whose operators are counted instead."""
+
     decomposes: bool = False
     """Whether torch has it as a composition of others, which are then counted instead."""
 

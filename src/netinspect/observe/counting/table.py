@@ -17,6 +17,17 @@ _RULES = {**MOVEMENT, **ARITHMETIC, **KERNELS, **OWN}
 _UNKNOWN = Rule("unknown", unknown)
 _MOVES = Rule("data_movement", no_arithmetic)
 _COMPOSED = Rule("unknown", unknown, decomposes=True)
+_CALLS = Rule("unknown", unknown, parts=True)
+_CALLING = frozenset(
+    f"higher_order.{name}"
+    for name in (
+        "cond", "while_loop", "scan", "associative_scan", "map_impl", "wrap", "hints_wrapper",
+        "wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint",
+        "wrap_activation_checkpoint", "invoke_subgraph",
+    )
+)  # fmt: skip
+"""Operators that run functions, some of them or in turn."""
+
 _QUIET = frozenset({"prim", "profiler", "debugprims"})
 """Namespaces of what asks for a fact, or marks a place; the dispatcher knows nothing of some."""
 
@@ -40,7 +51,7 @@ def rule_for(operator: Any) -> Rule | None:
     """
     name = name_of(operator)
     if not isinstance(operator, OpOverload):
-        return torchs_rule(name, operator) or _UNKNOWN
+        return torchs_rule(name, operator) or (_CALLS if name in _CALLING else _UNKNOWN)
     if name in UNNOTED or operator.namespace in _QUIET:
         return None
     known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
