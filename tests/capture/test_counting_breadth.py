@@ -149,3 +149,17 @@ def test_quantized_bags() -> None:
     quantized = torch.ao.quantization.convert(torch.ao.quantization.prepare(bags))
     found = cost(quantized[0], torch.arange(6), torch.tensor([0, 3]))
     assert (found.macs, found.other_flops, found.uncounted) == (0, 6 * 16, 0)
+
+
+def test_packing_four_bits_is_no_arithmetic() -> None:
+    pack = getattr(torch.ops.aten, "_convert_weight_to_int4pack_for_cpu", None)
+    if pack is None:
+        pytest.skip("this torch packs no four bits on the CPU")
+
+    def run(x: Tensor) -> Any:
+        weight = pack(torch.ones(32, 64, dtype=torch.int32), 2)
+        scales = torch.ones(2, 32, 2, dtype=torch.bfloat16)
+        return torch.ops.aten._weight_int4pack_mm_for_cpu(x, weight, 32, scales)
+
+    found = cost(run, rows(4, 64).bfloat16())
+    assert (found.macs, found.uncounted) == (4 * 64 * 32, 0)

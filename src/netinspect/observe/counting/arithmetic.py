@@ -291,6 +291,12 @@ _ELEMENTWISE = (
 )  # fmt: skip
 """Those that torch does not mark as pointwise, in some version or other."""
 
+_REGIONS: dict[Kind, tuple[str, ...]] = {
+    "pooling": ("roi_pool", "ps_roi_pool", "_roi_pool_backward", "_ps_roi_pool_backward"),
+    "interpolation": ("ps_roi_align", "_roi_align_backward", "_ps_roi_align_backward"),
+}
+"""Of torchvision: how many elements there are in a region follows from values."""
+
 _QUANTIZED = (
     "add", "add_relu", "add_scalar", "add_scalar_relu", "mul", "mul_relu", "mul_scalar",
     "mul_scalar_relu", "celu", "clamp", "elu", "hardswish", "leaky_relu", "prelu", "relu6",
@@ -342,7 +348,9 @@ ARITHMETIC: dict[str, Rule] = {
         f"quantized.{name}_norm": Rule("normalization", per_output(5))
         for name in ("layer", "group", "instance")
     },
-    "torchvision.roi_pool": Rule("pooling", unknown_flops),
-    "torchvision.ps_roi_pool": Rule("pooling", unknown_flops),
-    "torchvision.ps_roi_align": Rule("interpolation", unknown_flops),
+    **{
+        f"torchvision.{name}": Rule(kind, unknown_flops)
+        for kind, names in _REGIONS.items()
+        for name in names
+    },
 }
