@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.capture.counted import Calls, backward, cost
+from netinspect.analyze.work import cost_of, cost_of_steps
+from tests.capture.counted import Calls, backward, cost, look_at
 from tests.nets.case import rows
 
 quantization = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -163,3 +164,29 @@ def test_packing_four_bits_is_no_arithmetic() -> None:
 
     found = cost(run, rows(4, 64).bfloat16())
     assert (found.macs, found.uncounted) == (4 * 64 * 32, 0)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_layer_and_its_loss_in_one_call(reduction: str) -> None:
+    pieces = pytest.importorskip("torch.nn.modules.linear_cross_entropy_options")
+    options = pieces.LinearCrossEntropyOptions()
+
+    def run(self: Any, x: Tensor) -> Any:
+        target = torch.arange(16) % 9
+        return F.linear_cross_entropy(x, self.layer.weight, target, reduction=reduction, options=options)
+
+    model, once = Calls(run, layer=nn.Linear(4, 9, bias=False)), 16 * 4 * 9
+    trace = look_at(model, rows(16, 4))
+    assert any("chunked" in work.operator for step in trace.steps for work in step.work)
+    found = cost_of_steps(trace.steps)
+    assert (found.macs, found.activations, found.uncounted) == (once, 16 * 9, 0)
+    # The gradient of the weight: the mean has it at once, the other makes it in backward, once more.
+    trace = look_at(model, rows(16, 4), backward=True)
+    assert trace.backward is not None
+    forward, behind = cost_of_steps(trace.steps), cost_of(trace.backward.work)
+    if reduction == "mean":
+        assert (forward.macs, behind.macs) == (2 * once, 0)
+    else:
+        # And two sums over the rows, of a loss that nobody wants.
+        assert (forward.macs, behind.macs) == (once, 2 * once + 2 * 16)
+    assert behind.uncounted == 0

@@ -47,12 +47,13 @@ bsr = functools.partial(torch.kron(torch.eye(3), torch.ones(2, 2)).to_sparse_bsr
         (torch.bmm, (torch.stack([FIVE, FIVE]).coalesce(), rows(2, 6, 4)), 2 * 5 * 4),
         (torch.addmm, (rows(6, 4), csr, rows(6, 4)), 5 * 4),
         (torch.sparse.addmm, (rows(6, 4), FIVE, rows(6, 4)), 5 * 4),
+        (lambda x, y: torch.sparse.mm(x, y, "amax"), (csr, rows(6, 4)), 5 * 4),
         # Only where the sparse one has elements.
         (torch.sparse.sampled_addmm, (csr, rows(6, 3), rows(3, 6)), 5 * 3),
     ],
     ids=[
         "coo", "csr", "csc", "blocks", "coo by vector", "csr by vector", "from the right", "linear",
-        "batches", "addmm", "sparse.addmm", "sampled",
+        "batches", "addmm", "sparse.addmm", "largest", "sampled",
     ],
 )  # fmt: skip
 def test_a_product_costs_by_what_is_stored(

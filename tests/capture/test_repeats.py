@@ -198,3 +198,11 @@ def test_attention_by_another_kernel_is_no_repetition(monkeypatch: pytest.Monkey
             return parts + F.scaled_dot_product_attention(x, x, x)
 
     check(run, rows(2, 2, 6, 8), monkeypatch=monkeypatch)
+
+
+def test_attention_to_itself_and_to_its_like_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
+    inputs = rows(2, 5, 8), rows(2, 5, 8)
+    one, other, _ = both(lambda: look(model, *inputs), monkeypatch)
+    assert one.failure is None
+    assert same(one, other)

@@ -166,7 +166,7 @@ _REDUCED = {
             "_cummax_helper", "_cummin_helper", "count_nonzero", "trace", "bincount", "histc",
             "equal", "nll_loss_forward", "nll_loss2d_forward", "_is_all_true", "_is_any_true",
             "multi_margin_loss", "multilabel_margin_loss_forward", "segment_reduce", "_foreach_max",
-            "_sparse_csr_sum", "_sparse_csr_prod",
+            "_sparse_csr_sum", "_sparse_csr_prod", "hash_tensor",
         ),
         1,
     ),

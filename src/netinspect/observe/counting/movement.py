@@ -58,7 +58,7 @@ _MOVES = (
     "_to_sparse_csc", "_to_sparse_bsr", "_to_sparse_bsc", "sparse_mask", "_sparse_mask_projection",
     "copy_sparse_to_sparse", "_spdiags", "_nested_tensor_from_tensor_list", "to_padded_tensor",
     "_nested_from_padded", "_nested_tensor_from_mask", "_convert_weight_to_int4pack",
-    "_convert_weight_to_int4pack_for_cpu", "_dyn_quant_pack_4bit_weight",
+    "lu_unpack", "_convert_weight_to_int4pack_for_cpu", "_dyn_quant_pack_4bit_weight",
     "reflection_pad1d_backward", "reflection_pad2d_backward", "reflection_pad3d_backward",
     "replication_pad1d_backward", "replication_pad2d_backward", "replication_pad3d_backward",
 )  # fmt: skip

@@ -109,6 +109,16 @@ def _grouped_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
     return products(2 * (_grouped(args, kwargs, None).macs or 0), out)
 
 
+def _linear_loss(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """A layer with the loss behind it, in one call; that of a mean makes the gradients at once."""
+    (rows, width), classes = dense(args[0]).shape, dense(args[1]).shape[0]
+    logits, source, weight = rows * classes, rows * width, classes * width
+    is_whole = len(args) > 13
+    wants_source, wants_weight = (bool(args[12]), bool(args[13])) if is_whole else (False, False)
+    macs = (1 + wants_source + wants_weight) * logits * width
+    return products(macs, out, logits + wants_source * source + wants_weight * weight)
+
+
 def _affine_grid(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """Each coordinate of each point is a sum over a row of the matrix."""
     return products(dense(out).numel() * dense(args[0]).shape[-1], out)
@@ -229,6 +239,9 @@ OWN: dict[str, Rule] = {
     "aten.addmv": Rule("matrix_product", _with_sparse(1, _rows_by(1))),
     "aten._sparse_addmm": Rule("matrix_product", _with_sparse(1, unknown)),
     "aten.sparse_sampled_addmm": Rule("matrix_product", _sampled),
+    "aten._sparse_mm_reduce_impl": Rule("matrix_product", _with_sparse(0, unknown)),
+    "torch_nn._linear_cross_entropy_batch_chunked": Rule("matrix_product", _linear_loss),
+    "torch_nn._linear_cross_entropy_batch_chunked_no_reduction": Rule("matrix_product", _linear_loss),
     # A grid of coordinates by a matrix for each image.
     "aten.affine_grid_generator": Rule("matrix_product", _affine_grid),
     "aten.cudnn_affine_grid_generator": Rule("matrix_product", _affine_grid),
