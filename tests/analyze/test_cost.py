@@ -227,6 +227,7 @@ def test_every_number_that_something_is_missing_from_is_a_lower_bound() -> None:
     assert ">=" not in layer
     assert "shares are those of what was counted" in text
     assert total.split()[1:3] == [">=", "81"]
+    assert "2 rows not shown, with at least 81 MACs" in netinspect.cost(trace, top=0).text()
     plain = netinspect.summary(trace).text(format="plain").splitlines()
     assert [row.split("\t")[-1] for row in plain] == ["uncounted", "1", "0"]
 

@@ -38,6 +38,10 @@ EACH = 3 * 4
         (lambda x: x.put(torch.tensor([0, 0]), torch.ones(2), accumulate=True), 2),
         (lambda x: x.scatter(0, torch.zeros(2, 4).long(), torch.ones(2, 4), reduce="add"), 2 * 4),
         (lambda x: x.scatter(0, torch.zeros(2, 4).long(), torch.ones(2, 4)), 0),
+        # Of a matrix or of rows only what they take in.
+        (torch.trace, 3),
+        (lambda x: F.nll_loss(x, torch.tensor([0, 1, 2])), 3),
+        (lambda x: x.scatter_add(0, torch.zeros(2, 4).long(), x), 2 * 4),
         # Distances, by whichever kernel.
         (lambda x: torch.cdist(x, x), 3 * (3 * 3 * 4)),
         (lambda x: torch.cdist(x.repeat(10, 1), x.repeat(10, 1)), 3 * (30 * 30 * 4)),

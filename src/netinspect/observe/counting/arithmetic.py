@@ -163,8 +163,8 @@ _REDUCED = {
         (
             "sum", "nansum", "mean", "amax", "amin", "aminmax", "_aminmax", "max", "min",
             "argmax", "argmin", "prod", "any", "all", "cumsum", "cumprod", "cummax", "cummin",
-            "_cummax_helper", "_cummin_helper", "count_nonzero", "trace", "bincount", "histc",
-            "equal", "nll_loss_forward", "nll_loss2d_forward", "_is_all_true", "_is_any_true",
+            "_cummax_helper", "_cummin_helper", "count_nonzero", "bincount", "histc",
+            "equal", "_is_all_true", "_is_any_true",
             "multi_margin_loss", "multilabel_margin_loss_forward", "segment_reduce", "_foreach_max",
             "_sparse_csr_sum", "_sparse_csr_prod", "hash_tensor",
         ),
@@ -174,8 +174,10 @@ _REDUCED = {
     **dict.fromkeys(("logsumexp", "logcumsumexp", "_logcumsumexp", "dist"), 3),
     **dict.fromkeys(("var", "std", "var_mean", "std_mean"), 4),
 }  # fmt: skip
-_ADDED_UP = {
-    "index_add": (3, "source"), "scatter_add": (3, "src"), "scatter_reduce": (3, "src"),
+_TAKEN_IN: dict[str, tuple[int, str]] = {
+    "index_add": (3, "source"), "scatter_add": (2, "index"), "scatter_reduce": (2, "index"),
+    # Of each row only the one element that its target names.
+    "nll_loss_forward": (1, "target"), "nll_loss2d_forward": (1, "target"),
     "index_reduce": (3, "source"), "_unsafe_masked_index_put_accumulate": (3, "values"),
 }  # fmt: skip
 
@@ -185,6 +187,10 @@ def _source(index: int, name: str) -> Formula:
         return Count(0, elements_of(argument(args, kwargs, index, name)))
 
     return count
+
+
+def _diagonal(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return Count(0, min(args[0].shape))
 
 
 def _distances(args: Args, kwargs: Kwargs, out: Any) -> Count:
@@ -208,9 +214,10 @@ def _bags_backward(operations: int) -> Formula:
 
 _REDUCTION: dict[str, Formula] = {
     **{name: per_input(operations) for name, operations in _REDUCED.items()},
-    **{name: _source(*where) for name, where in _ADDED_UP.items()},
+    **{name: _source(*where) for name, where in _TAKEN_IN.items()},
     "embedding_dense_backward": per_input(1),
     "_foreach_norm": per_input(2),
+    "trace": _diagonal,
     "_cdist_forward": _distances,
     "_euclidean_dist": _distances,
     "_pdist_forward": _distances,

@@ -36,9 +36,10 @@ def view(report: CostReport) -> Document:
         notes.append(line((f"backward: {_in_words(report.backward, report.subject)}", "bold")))
     notes += _holes(report)
     if report.hidden:
+        least = "at least " if report.rest.uncounted else ""
         notes.append(
             line(
-                f"{units.plural(report.hidden, 'row')} not shown, with "
+                f"{units.plural(report.hidden, 'row')} not shown, with {least}"
                 f"{in_words(report.rest, 'macs', 'MAC', report.subject)}"
             )
         )
