@@ -29,6 +29,14 @@ def test_what_an_output_is_written_into_is_not_read() -> None:
     assert (found.bytes_read, found.bytes_written) == (12 * 4, 4 * 4 + 4 * 8)
 
 
+def test_views_that_torch_calls_unsafe_move_nothing() -> None:
+    found = cost(torch.matmul, rows(2, 3, 4, 5), rows(2, 3, 5, 6))
+    assert found.bytes_read == (2 * 3 * 4 * 5 + 2 * 3 * 5 * 6) * 4
+    assert found.bytes_written == 2 * 3 * 4 * 6 * 4
+    found = cost(lambda x: torch.unsafe_split(x, 2), rows(4, 5))
+    assert (found.bytes_read, found.bytes_written) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("function", "args", "read"),
     [
