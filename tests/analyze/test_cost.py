@@ -201,3 +201,44 @@ def test_what_a_hook_of_the_process_does_before_the_model_is_in_the_total() -> N
     for operations in (False, True):
         report = summarize(trace, operations=operations)
         assert sum(row.cost.macs for row in report.rows) == report.cost.macs == total
+
+
+def test_every_number_that_something_is_missing_from_is_a_lower_bound() -> None:
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = torch.linalg.svdvals(self.layer(x) @ self.layer(x))
+            return out.relu()
+
+    trace = netinspect.capture(Net(), torch.ones(3, 3))
+    text = netinspect.cost(trace).text(width=160)
+    root, layer, total = (
+        line for line in text.splitlines() if line.startswith(("Net   ", "layer ", "total "))
+    )
+    # MACs, FLOPs, other FLOPs, activations and their intensity; not the bytes, which are those of all.
+    assert root.count(">=") == total.count(">=") == 5
+    assert ">= 27" in root
+    assert ">=" not in layer
+    assert "shares are those of what was counted" in text
+    assert total.split()[1:3] == [">=", "81"]
+    assert "2 rows not shown, with at least 81 MACs" in netinspect.cost(trace, top=0).text()
+    plain = netinspect.summary(trace).text(format="plain").splitlines()
+    assert [row.split("\t")[-1] for row in plain] == ["uncounted", "1", "0"]
+
+
+def test_a_total_of_what_was_not_all_seen_is_a_lower_bound_in_each_number() -> None:
+    from dataclasses import replace
+
+    trace = replace(netinspect.load("lenet"), counted="partly")
+    text = netinspect.cost(trace).text(width=160)
+    (total,) = (line for line in text.splitlines() if line.startswith("total "))
+    # The bytes too; so their quotient is none.
+    assert total.count(">=") == 6
+    text = netinspect.summary(trace).text(width=160)
+    assert ">= 2.816 M" in text

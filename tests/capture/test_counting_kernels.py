@@ -198,11 +198,11 @@ def test_gradients_of_attention_are_counted_without_what_a_kernel_does_again() -
 
 
 def test_a_formula_refuses_what_it_is_not_for() -> None:
-    rule = rule_for(torch.ops.aten.mv.default)
+    rule = rule_for(torch.ops.aten._int_mm.default)
     assert rule is not None
     sparse = torch.eye(3).to_sparse()
     with pytest.raises(UncountableError):
-        rule.formula((sparse, rows(3)), {}, rows(3))
+        rule.formula((sparse, rows(3, 3)), {}, rows(3, 3))
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -179,3 +179,30 @@ def test_layers_alike_share_what_was_counted() -> None:
     assert [step.parameters for step in linears] == [
         (f"{index}.weight", f"{index}.bias") for index in range(3)
     ]
+
+
+def test_a_view_of_conjugates_is_another_operand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(x: Tensor) -> Tensor:
+        return x * x + x.conj() * x
+
+    check(run, torch.complex(rows(3, 3), rows(3, 3)), monkeypatch=monkeypatch)
+
+
+def test_attention_by_another_kernel_is_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    def run(x: Tensor) -> Tensor:
+        with sdpa_kernel(SDPBackend.MATH):
+            parts = F.scaled_dot_product_attention(x, x, x)
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            return parts + F.scaled_dot_product_attention(x, x, x)
+
+    check(run, rows(2, 2, 6, 8), monkeypatch=monkeypatch)
+
+
+def test_attention_to_itself_and_to_its_like_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
+    inputs = rows(2, 5, 8), rows(2, 5, 8)
+    one, other, _ = both(lambda: look(model, *inputs), monkeypatch)
+    assert one.failure is None
+    assert same(one, other)

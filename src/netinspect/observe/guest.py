@@ -194,7 +194,8 @@ def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Gue
         stack.callback(observed.restore)
         try:
             model.train(training)
-        except RecursionError:  # a module that has registered its parent; its forward may well work
+        except (RecursionError, NotImplementedError):
+            # A module that has registered its parent, or one that was exported; forward may well work.
             for module in model.modules():
                 module.training = training
         yield observed

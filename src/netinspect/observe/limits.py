@@ -9,6 +9,12 @@ from torch import nn
 
 from netinspect.observe.recorder import Recorder
 
+_KERNELS = (
+    "prim::mkldnn_", "prim::MKLDNN", "prim::TensorExpr", "prim::FusionGroup", "prim::Cuda",
+    "prim::oneDNN", "prim::StaticSubgraph",
+)  # fmt: skip
+"""What `optimize_for_inference` and the like put into a script: it runs past the dispatcher."""
+
 
 def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     """Tell what could not be seen."""
@@ -18,6 +24,8 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if outermost:
         names = _several([path or type(model).__name__ for path in outermost])
         yield f"TorchScript shows nothing of what happens inside: {names}"
+    if fused := [path or type(model).__name__ for path in fused_scripts(model)]:
+        yield f"optimized TorchScript calls kernels whose work is not seen: {_several(fused)}"
     compiled = [path or type(model).__name__ for path in compiled_modules(model)]
     if compiled:
         yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
@@ -47,6 +55,33 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor "
             "is their work"
         )
+    elif recorder.threads:
+        yield (
+            f"threads that began within forward: {recorder.threads}; what torch does in them is not "
+            "among the steps, nor is its work"
+        )
+
+
+def fused_scripts(model: nn.Module) -> list[str]:
+    """Paths of the modules of TorchScript that call kernels which torch does not dispatch."""
+    return [
+        path
+        for path, module in model.named_modules()
+        if isinstance(module, torch.jit.ScriptModule) and _calls_kernels(module)
+    ]
+
+
+def _calls_kernels(script: torch.jit.ScriptModule) -> bool:
+    try:
+        nodes = list(script.graph.nodes())
+    except (AttributeError, RuntimeError):  # it has no forward
+        return False
+    while nodes:
+        node = nodes.pop()
+        if node.kind().startswith(_KERNELS):
+            return True
+        nodes += (inner for block in node.blocks() for inner in block.nodes())
+    return False
 
 
 def compiled_modules(model: nn.Module) -> list[str]:

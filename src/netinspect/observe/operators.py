@@ -8,16 +8,17 @@ that is under way.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from netinspect.observe.counting.rule import UNKNOWN, Rule, elements_of
+from netinspect.observe.counting.rule import UNKNOWN, Rule, elements_of, stored
 from netinspect.observe.counting.table import name_of, rule_for
 from netinspect.observe.drafts import Draft
 from netinspect.observe.guest import Guest
+from netinspect.observe.packed import packed_tensors
 from netinspect.records.work import Work
 
 _Tally = list[int]
@@ -45,7 +46,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._guest = observed
         self.innermost = innermost
         # Operators hash in Python, which costs more than all else here.
-        self._rules: dict[int, tuple[str, Rule | None, Any]] = {}
+        self._rules: dict[int, tuple[str, Rule | None, Any, frozenset[str]]] = {}
         self._tallies: dict[int, tuple[Draft | None, _Tallies]] = {}
 
     @classmethod
@@ -60,7 +61,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         entry = self._rules.get(id(func))
         if entry is None:
-            entry = self._rules[id(func)] = name_of(func), rule_for(func), func
+            entry = self._rules[id(func)] = name_of(func), rule_for(func), func, _given_room(func)
         if types and any(map(_is_made_of_others, types)):
             # It runs other operators on what it is made of: those count.
             return NotImplemented
@@ -72,26 +73,53 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if rule.decomposes and all(map(_is_plain, args)):
                 with self:
                     return func.decompose(*args, **kwargs)
+            if rule.parts:
+                return func(*self._counting(args), **self._counting(kwargs))
             output = func(*args, **kwargs)
             if not self._guest.keeping:
                 self._note(id(func), rule, args, kwargs, output)
             return output
+
+    def _counting(self, value: Any) -> Any:
+        """Return the operands of an operator that calls functions, with what these do counted."""
+        if isinstance(value, (tuple, list)):
+            return type(value)(map(self._counting, value)) if type(value) in (tuple, list) else value
+        if isinstance(value, Mapping):
+            return {name: self._counting(each) for name, each in value.items()}
+        if isinstance(value, torch.Tensor) or not callable(value):
+            return value
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return value(*args, **kwargs)
+
+        return counted
 
     def _note(
         self, operator: int, rule: Rule, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
         try:
             macs, flops, elements = rule.formula(args, kwargs, output)
+        except Exception:  # operands that no formula foresees; the model must run on all the same
+            macs, flops, elements = UNKNOWN
+        try:
+            if elements is None:
+                elements = elements_of(output)
             written = _bytes((output,))
             read = _bytes(args if rule.reads == "all" else args[1:])
             if kwargs:
-                read += _bytes(kwargs.values())
+                room = self._rules[operator][3]
+                read += _bytes(value for name, value in kwargs.items() if name not in room)
             if rule.reads == "selected":
                 read += written
-            if elements is None:
-                elements = elements_of(output)
-        except Exception:  # operands that no formula foresees; the model must run on all the same
-            (macs, flops, _), elements, read, written = UNKNOWN, 0, 0, 0
+            elif rule.reads == "rows":
+                given_out = output[0] if isinstance(output, tuple) else output
+                read += args[1].numel() * given_out.shape[-1] * given_out.element_size()
+            if output is None:
+                # It writes to what it is given, and gives nothing out.
+                written = _bytes(_written_to(self._rules[operator][2], args, kwargs))
+        except Exception:  # a tensor that does not tell its size
+            elements, read, written = elements or 0, 0, 0
         draft = None if self.innermost is None else self.innermost()
         entry = self._tallies.get(id(draft))
         if entry is None:
@@ -144,7 +172,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Make the records, one for each operator, in the order in which they ran first."""
         merged: dict[tuple[str, bool, bool], tuple[Rule, _Tally]] = {}
         for (address, *uncounted), tally in tallies.items():
-            name, rule, _ = self._rules[address]
+            name, rule = self._rules[address][:2]
             assert rule is not None
             # The overloads of an operator are told as one.
             key = name, uncounted[0], uncounted[1]
@@ -179,6 +207,21 @@ def _is_made_of_others(cls: Any) -> bool:
     return not is_plain and cls.__name__ not in ("FakeTensor", "FunctionalTensor")
 
 
+def _given_room(operator: Any) -> frozenset[str]:
+    """Names of the arguments that an operator only writes to, as `out` is."""
+    schema = getattr(operator, "_schema", None)
+    if schema is None:
+        return frozenset()
+    return frozenset(each.name for each in schema.arguments if each.is_out)
+
+
+def _written_to(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the operands that an operator changes."""
+    for index, each in enumerate(operator._schema.arguments):
+        if each.alias_info is not None and each.alias_info.is_write:
+            yield args[index] if index < len(args) else kwargs.get(each.name)
+
+
 def _sum_all(parts: Iterable[_Tallies]) -> _Tallies:
     whole: _Tallies = {}
     for tallies in parts:
@@ -197,8 +240,13 @@ def _bytes(values: Iterable[Any]) -> int:
     total = 0
     for value in values:
         if isinstance(value, torch.Tensor):
-            total += value._nnz() * value.element_size() if value.is_sparse else value.nbytes
+            if value.layout is torch.strided:
+                total += value.nbytes
+            else:
+                total += sum(part.nbytes for part in stored(value))
         # Sizes and strides come in lists too, and are many.
         elif isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
             total += _bytes(value)
+        elif type(value) is torch.ScriptObject:
+            total += _bytes(tensor for _, tensor in packed_tensors(value))
     return total

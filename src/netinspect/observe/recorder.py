@@ -68,6 +68,9 @@ class Recorder(Progress, TorchFunctionMode):
         self.elsewhere = 0
         """Calls of modules in other threads, where neither order nor functions can be seen."""
 
+        self.threads = 0
+        """Threads that forward began."""
+
         self.direct: dict[str, None] = {}
         """Paths of the modules whose `forward` was called without their hooks."""
 

@@ -77,6 +77,14 @@ def _functions() -> Iterator[Any]:
 _FUNCTIONS = {id(function): function for function in _functions()}
 """By their address, for hashing some takes long; kept, so that no other gets it."""
 
+_ATTENDING = frozenset(map(id, (F.scaled_dot_product_attention, F.multi_head_attention_forward)))
+_KERNELS: tuple[Callable[[], bool], ...] = tuple(
+    getattr(torch._C, f"_get_{name}_sdp_enabled")
+    for name in ("math", "flash", "mem_efficient", "cudnn")
+    if hasattr(torch._C, f"_get_{name}_sdp_enabled")
+)
+"""What tells by which kernel attention runs: with `sdpa_kernel`, a model may choose."""
+
 _TENSORS = frozenset({torch.Tensor, nn.Parameter})
 """Of these very classes; those of a class that is derived may do as they like."""
 
@@ -121,6 +129,8 @@ def key_of(
     if id(function) not in _FUNCTIONS or not _is_plain_state():
         return None
     parts: list[Any] = [id(function)]
+    if id(function) in _ATTENDING:
+        parts += [is_enabled() for is_enabled in _KERNELS]
     try:
         _add(args, parts, tensors)
         if kwargs:
@@ -128,6 +138,10 @@ def key_of(
             _add(kwargs.values(), parts, tensors)
     except (_Unsure, RuntimeError, NotImplementedError):  # a tensor without strides raises the others
         return None
+    # Attention to a tensor itself projects it at once; to one that only looks alike, it does not.
+    addresses = list(map(id, tensors))
+    if len(set(addresses)) < len(addresses):
+        parts.append(tuple(map(addresses.index, addresses)))
     return tuple(parts)
 
 
@@ -145,6 +159,7 @@ def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -
                 value.device,
                 value.layout,
                 value.is_neg(),
+                value.is_conj(),
             )
         elif kind in _PLAIN:
             parts += (kind, value)  # 1 and True are equal

@@ -6,7 +6,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from typing import Literal as OneOf
@@ -20,11 +20,12 @@ from netinspect.observe.code import class_code
 from netinspect.observe.describe import describe
 from netinspect.observe.frames import raising_line
 from netinspect.observe.guest import guest
-from netinspect.observe.limits import compiled_modules, limits
+from netinspect.observe.limits import compiled_modules, fused_scripts, limits
 from netinspect.observe.operators import Operators
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
+from netinspect.observe.threads import noticed_threads
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
@@ -154,16 +155,28 @@ def capture(
 
 def observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> Forward:
     """Run forward once, and note what happened; the model is left as it was."""
-    ran = _run(model, arguments, options, with_graph=options.backward)
-    failure = ran.failure
-    if failure is not None and not options.backward and "does not require grad" in failure.message:
+    had_compiler, with_graph = _has_compiler(), options.backward
+    ran = _run(model, arguments, options, with_graph=with_graph)
+    if _has_compiler() and not had_compiler:
+        # Forward was the first to load it, and what it compiles was not kept from it.
+        ran = _run(model, arguments, options, with_graph=with_graph)
+    if ran.failure is not None and not with_graph and "does not require grad" in ran.failure.message:
         # A forward that differentiates needs the graph that is spared all others.
-        ran = _run(model, arguments, options, with_graph=True)
+        with_graph = True
+        ran = _run(model, arguments, options, with_graph=with_graph)
+    if ran.failure is not None and "Creating a new Tensor subclass" in ran.failure.message:
+        # Torch cannot call the constructor of such a class where operators are told to anybody.
+        ran = _run(model, arguments, options, with_graph=with_graph, counting=False)
     return ran
 
 
 def _run(
-    model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions, *, with_graph: bool
+    model: nn.Module,
+    arguments: Sequence[Argument],
+    options: CaptureOptions,
+    *,
+    with_graph: bool,
+    counting: bool = True,
 ) -> Forward:
     args, kwargs = split(arguments)
     ran = Forward()
@@ -184,14 +197,20 @@ def _run(
         operators = Operators(observed)
         recorder = Recorder(model, observed, operators, with_grad=options.backward, arguments=given)
         try:
-            with recorder.recording(), operators:
+            with (
+                noticed_threads() as begun,
+                recorder.recording(),
+                operators if counting else nullcontext(),
+            ):
                 output = run_forward(model, args, kwargs)
         except (Exception, SystemExit) as raised:  # the model's own failure is a finding
             error = raised
             recorder.cut_off(raised)
             ran.failure = _failure(raised, recorder)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
-        ran.counted = "partly" if recorder.elsewhere or _runs_compiled(model) else "yes"
+        recorder.threads = len(begun)
+        whole = counting and not (begun or recorder.elsewhere or _runs_compiled(model))
+        ran.counted = "yes" if whole else "partly"
         if error is None:
             ran.output = describe(output)
             if options.values:
@@ -204,6 +223,10 @@ def _run(
                 "lazy layers took their sizes from this input; the model itself still has none"
             )
         ran.warnings += limits(model, recorder)
+        if not counting:
+            ran.warnings.append(
+                "no operator was counted: forward calls the constructor of a class of tensors of its own"
+            )
         ran.warnings += observed.unrestored()
         # An exception holds the frames that it passed, and they hold everything.
         recorder.drafts.clear()
@@ -214,16 +237,21 @@ def _run(
 def _uncompiled() -> Iterator[None]:
     """Run what was compiled in eager mode: a compiler would trace our hooks, and keep what it made."""
     set_stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
-    if "torch._dynamo" not in sys.modules or set_stance is None:
+    if not _has_compiler() or set_stance is None:
         yield
     else:
         with set_stance("force_eager"):
             yield
 
 
+def _has_compiler() -> bool:
+    return "torch._dynamo" in sys.modules
+
+
 def _runs_compiled(model: nn.Module) -> bool:
     """Whether the operators of some module were fused by a compiler, and so not seen."""
-    return not hasattr(torch.compiler, "set_stance") and bool(compiled_modules(model))
+    compiled = not hasattr(torch.compiler, "set_stance") and bool(compiled_modules(model))
+    return compiled or bool(fused_scripts(model))
 
 
 def _spell(value: Any) -> str:

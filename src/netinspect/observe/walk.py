@@ -194,7 +194,8 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         forward_file=forward_file,
         forward_line=forward_line,
         extra=_extra(module),
-        training=module.training,
+        # TorchScript that was frozen has no mode any more.
+        training=getattr(module, "training", False),
         parameters=_paths(path, module._parameters),
         buffers=_paths(path, module._buffers),
         children=_paths(path, module._modules),

@@ -23,15 +23,41 @@ _NAMES = {
 }
 
 
-def amount(cost: Cost, name: str, subject: Subject, *, nothing: str | None = None) -> str:
-    """Spell one number of a cost for people: `28.16 k*N`, rounded.
+_BOUNDED = {
+    "macs": "uncounted",
+    "flops": "uncounted",
+    "activations": "uncounted",
+    "other_flops": "uncounted_flops",
+    "intensity": "uncounted_flops",
+}
+"""Which calls are missing from a number, so that it is a lower bound; bytes are those of all."""
+
+
+def amount(
+    cost: Cost, name: str, subject: Subject, *, nothing: str | None = None, partly: bool = False
+) -> str:
+    """Spell one number of a cost for people: `28.16 k*N`, rounded, or `>= 28.16 k*N`.
 
     Args:
         cost: The cost.
         name: The number, such as `macs`.
         subject: What the report is about; its symbols are the cost's.
         nothing: What stands for 0; None for the number itself.
+        partly: Whether more was done than was seen, so that every number is a lower bound.
     """
+    least = lower_bound(cost, name, partly=partly)
+    if least:
+        nothing = None
+    return least + _amount(cost, name, subject, nothing)
+
+
+def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:
+    """Return `>= ` for a number of a cost that something is missing from, and nothing for others."""
+    missing = _BOUNDED.get(name)
+    return ">= " if partly or (missing is not None and getattr(cost, missing)) else ""
+
+
+def _amount(cost: Cost, name: str, subject: Subject, nothing: str | None) -> str:
     spell = UNITS.get(name, units.short)
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
@@ -68,13 +94,6 @@ def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
     if expression is None:
         return None, False
     return (None if expression.is_constant else expression), True
-
-
-def macs(cost: Cost, subject: Subject) -> str:
-    """Spell MACs for people; as a lower bound where some of them could not be counted."""
-    if cost.uncounted:
-        return f">= {amount(cost, 'macs', subject)}"
-    return amount(cost, "macs", subject, nothing="-")
 
 
 def own_sizes(subject: Subject) -> str:

@@ -163,8 +163,10 @@ _REDUCED = {
         (
             "sum", "nansum", "mean", "amax", "amin", "aminmax", "_aminmax", "max", "min",
             "argmax", "argmin", "prod", "any", "all", "cumsum", "cumprod", "cummax", "cummin",
-            "_cummax_helper", "_cummin_helper", "count_nonzero", "trace", "bincount", "histc",
-            "equal", "nll_loss_forward", "nll_loss2d_forward", "_is_all_true", "_is_any_true",
+            "_cummax_helper", "_cummin_helper", "count_nonzero", "bincount", "histc",
+            "equal", "_is_all_true", "_is_any_true",
+            "multi_margin_loss", "multilabel_margin_loss_forward", "segment_reduce", "_foreach_max",
+            "_sparse_csr_sum", "_sparse_csr_prod", "hash_tensor",
         ),
         1,
     ),
@@ -172,8 +174,10 @@ _REDUCED = {
     **dict.fromkeys(("logsumexp", "logcumsumexp", "_logcumsumexp", "dist"), 3),
     **dict.fromkeys(("var", "std", "var_mean", "std_mean"), 4),
 }  # fmt: skip
-_ADDED_UP = {
-    "index_add": (3, "source"), "scatter_add": (3, "src"), "scatter_reduce": (3, "src"),
+_TAKEN_IN: dict[str, tuple[int, str]] = {
+    "index_add": (3, "source"), "scatter_add": (2, "index"), "scatter_reduce": (2, "index"),
+    # Of each row only the one element that its target names.
+    "nll_loss_forward": (1, "target"), "nll_loss2d_forward": (1, "target"),
     "index_reduce": (3, "source"), "_unsafe_masked_index_put_accumulate": (3, "values"),
 }  # fmt: skip
 
@@ -185,25 +189,69 @@ def _source(index: int, name: str) -> Formula:
     return count
 
 
+def _diagonal(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return Count(0, min(args[0].shape))
+
+
 def _distances(args: Args, kwargs: Kwargs, out: Any) -> Count:
     return Count(0, 3 * elements_of(out) * args[0].shape[-1])
 
 
 def _bags(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    return Count(0, elements_of(args[1]) * args[0].shape[-1])
+    given_out = out[0] if isinstance(out, tuple) else out
+    return Count(0, elements_of(args[1]) * given_out.shape[-1])
+
+
+def _bags_backward(operations: int) -> Formula:
+    """Every index has its row of the gradient, which is added, or multiplied with one of the table."""
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        indices = args[2 if operations > 1 else 1]
+        return Count(0, operations * elements_of(indices) * args[0].shape[-1])
+
+    return count
 
 
 _REDUCTION: dict[str, Formula] = {
     **{name: per_input(operations) for name, operations in _REDUCED.items()},
-    **{name: _source(*where) for name, where in _ADDED_UP.items()},
+    **{name: _source(*where) for name, where in _TAKEN_IN.items()},
     "embedding_dense_backward": per_input(1),
+    "_foreach_norm": per_input(2),
+    "trace": _diagonal,
     "_cdist_forward": _distances,
+    "_euclidean_dist": _distances,
     "_pdist_forward": _distances,
-    "_embedding_bag": _bags,
-    "_embedding_bag_forward_only": _bags,
+    "_embedding_bag_backward": _bags_backward(1),
+    "_embedding_bag_dense_backward": _bags_backward(1),
+    "_embedding_bag_per_sample_weights_backward": _bags_backward(2),
+    # What they cost depends on values, or on a case of the kernel.
+    **dict.fromkeys(
+        (
+            "_ctc_loss",
+            "_ctc_loss_backward",
+            "_cudnn_ctc_loss",
+            "_cdist_backward",
+            "_pdist_backward",
+            "histogram",
+            "_histogramdd_bin_edges",
+            "_histogramdd_from_bin_cts",
+            "_histogramdd_from_bin_tensors",
+        ),
+        unknown_flops,
+    ),
 }
 _SOFTMAX: dict[str, Formula] = {
-    **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax", "_masked_softmax"), per_output(5)),
+    **dict.fromkeys(
+        (
+            "_softmax",
+            "_log_softmax",
+            "_safe_softmax",
+            "_masked_softmax",
+            "_sparse_softmax",
+            "_sparse_log_softmax",
+        ),
+        per_output(5),
+    ),
     **dict.fromkeys(
         ("_softmax_backward_data", "_log_softmax_backward_data", "_masked_softmax_backward"),
         per_output(4),
@@ -242,20 +290,35 @@ _ELEMENTWISE = (
     "_masked_scale", "isnan", "isinf", "isin", "polar", "bitwise_and", "bitwise_or", "bitwise_xor",
     "dequantize", "quantize_per_tensor", "quantize_per_channel", "quantize_per_tensor_dynamic",
     "fake_quantize_per_tensor_affine_cachemask", "fake_quantize_per_channel_affine_cachemask",
-    "_transform_bias_rescale_qkv", "affine_grid_generator",
+    "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams", "_fused_moving_avg_obs_fq_helper",
+    "_fused_moving_avg_obs_fq_helper_functional", "_fake_quantize_learnable_per_tensor_affine",
+    "_fake_quantize_learnable_per_channel_affine", "_transform_bias_rescale_qkv", "_fused_dropout",
+    "multi_margin_loss_backward", "multilabel_margin_loss_backward", "_segment_reduce_backward",
+    "_standard_gamma_grad", "_dirichlet_grad",
 )  # fmt: skip
 """Those that torch does not mark as pointwise, in some version or other."""
+
+_REGIONS: dict[Kind, tuple[str, ...]] = {
+    "pooling": ("roi_pool", "ps_roi_pool", "_roi_pool_backward", "_ps_roi_pool_backward"),
+    "interpolation": ("ps_roi_align", "_roi_align_backward", "_ps_roi_align_backward"),
+}
+"""Of torchvision: how many elements there are in a region follows from values."""
 
 _QUANTIZED = (
     "add", "add_relu", "add_scalar", "add_scalar_relu", "mul", "mul_relu", "mul_scalar",
     "mul_scalar_relu", "celu", "clamp", "elu", "hardswish", "leaky_relu", "prelu", "relu6",
     "sigmoid", "threshold", "dropout",
 )  # fmt: skip
+_DECOMPOSED = tuple(
+    f"{way}quantize_per_{what}"
+    for way in ("", "de")
+    for what in ("tensor", "channel", "token", "channel_group")
+)
 
 
-def elementwise() -> Rule:
-    """The rule for what computes each element by itself."""
-    return _ONE_EACH
+def elementwise(lists: bool = False) -> Rule:
+    """The rule for what computes each element by itself, of one tensor or of all in a list."""
+    return _ONE_IN_EACH if lists else _ONE_EACH
 
 
 def _rules(kind: Kind, formulas: Iterable[tuple[str, Formula]]) -> dict[str, Rule]:
@@ -263,6 +326,8 @@ def _rules(kind: Kind, formulas: Iterable[tuple[str, Formula]]) -> dict[str, Rul
 
 
 _ONE_EACH = Rule("elementwise", per_output(1))
+# What works on a list in place gives out nothing.
+_ONE_IN_EACH = Rule("elementwise", per_input(1))
 
 ARITHMETIC: dict[str, Rule] = {
     **_rules("normalization", _NORMALIZATION.items()),
@@ -273,13 +338,26 @@ ARITHMETIC: dict[str, Rule] = {
     **_rules("fft", _FFT.items()),
     **{f"aten.{name}": _ONE_EACH for name in _ELEMENTWISE},
     **{f"quantized.{name}": _ONE_EACH for name in _QUANTIZED},
-    "quantized.softmax": Rule("softmax", per_output(5)),
-    **{f"quantized.{name}_norm": Rule("normalization", per_output(5)) for name in ("layer", "group")},
+    **{f"quantized_decomposed.{name}": _ONE_EACH for name in _DECOMPOSED},
+    "aten.linalg_cross": Rule("elementwise", per_output(3)),
+    "aten.embedding_renorm": Rule("normalization", unknown_flops, "rows"),
     **{
-        f"aten.{name}": Rule("reduction", unknown_flops)
-        for name in ("_ctc_loss", "_ctc_loss_backward", "_cudnn_ctc_loss")
+        f"aten.{name}": Rule("reduction", _bags, "rows")
+        for name in ("_embedding_bag", "_embedding_bag_forward_only")
     },
-    "torchvision.roi_pool": Rule("pooling", unknown_flops),
-    "torchvision.ps_roi_pool": Rule("pooling", unknown_flops),
-    "torchvision.ps_roi_align": Rule("interpolation", unknown_flops),
+    **{
+        f"quantized.embedding_bag_{bits}{after}": Rule("reduction", _bags, "rows")
+        for bits in ("byte", "4bit", "2bit")
+        for after in ("", "_rowwise_offsets")
+    },
+    "quantized.softmax": Rule("softmax", per_output(5)),
+    **{
+        f"quantized.{name}_norm": Rule("normalization", per_output(5))
+        for name in ("layer", "group", "instance")
+    },
+    **{
+        f"torchvision.{name}": Rule(kind, unknown_flops)
+        for kind, names in _REGIONS.items()
+        for name in names
+    },
 }

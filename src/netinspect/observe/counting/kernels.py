@@ -20,6 +20,7 @@ from netinspect.observe.counting.rule import (
     per_output,
     product,
     products,
+    unknown_flops,
 )
 from netinspect.observe.packed import packed_tensors
 
@@ -146,6 +147,8 @@ KERNELS: dict[str, Rule] = {
     "aten.miopen_rnn_backward": Rule("recurrent", _cudnn(2)),
     "aten._thnn_fused_lstm_cell": Rule("elementwise", _fused_gates),
     "aten._thnn_fused_gru_cell": Rule("elementwise", _fused_gates),
+    "aten._thnn_fused_lstm_cell_backward_impl": Rule("elementwise", unknown_flops),
+    "aten._thnn_fused_gru_cell_backward": Rule("elementwise", unknown_flops),
     "aten.quantized_lstm": Rule("recurrent", _quantized_layers(4)),
     "aten.quantized_gru": Rule("recurrent", _quantized_layers(3)),
     **{
@@ -164,7 +167,11 @@ KERNELS: dict[str, Rule] = {
         for size in (1, 2, 3)
         for way in ("", "_dynamic")
     },
-    "quantized.batch_norm": Rule("normalization", per_output(2)),
+    **{
+        f"quantized.batch_norm{size}{after}": Rule("normalization", per_output(2))
+        for size in ("", "1d", "2d", "3d")
+        for after in ("", "_relu")
+    },
     "torchvision.deform_conv2d": Rule("convolution", _deformable),
     "torchvision._deform_conv2d_backward": Rule("convolution", _deformable_backward),
     "torchvision.roi_align": Rule("interpolation", _aligned_regions),

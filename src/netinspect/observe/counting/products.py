@@ -19,6 +19,7 @@ from netinspect.observe.counting.rule import (
     Rule,
     argument,
     dense,
+    elements_of,
     product,
     products,
     unknown,
@@ -61,20 +62,23 @@ def _shaped(value: Any) -> Any:
 
 
 def _with_sparse(first: int, formula: Formula) -> Formula:
-    """Torch's formula, but with a sparse left operand its stored elements: torch takes it for dense."""
+    """A formula, but with one sparse operand its stored elements: torch takes it for dense."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
-        left = args[first]
-        if left.layout is torch.strided:
-            return formula(args, kwargs, out)
-        return products(int(left._nnz()) * dense(args[first + 1]).shape[-1], out)
+        left, right = args[first : first + 2]
+        if left.layout is not torch.strided:
+            columns = dense(right).shape[-1] if right.dim() > 1 else 1
+            return products(elements_of(left) * columns, out)
+        if right.layout is not torch.strided:
+            return products(elements_of(right) * dense(left).shape[-2], out)
+        return formula(args, kwargs, out)
 
     return count
 
 
-def _sparse(first: int) -> Formula:
-    """A product that has its left operand sparse always: torch has no formula for it."""
-    return _with_sparse(first, unknown)
+def _sampled(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """A product of matrices where a sparse one has elements, and nowhere else."""
+    return products(elements_of(args[0]) * dense(args[1]).shape[-1], out)
 
 
 def _rows_by(index: int) -> Formula:
@@ -103,6 +107,21 @@ def _grouped(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 def _grouped_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
     return products(2 * (_grouped(args, kwargs, None).macs or 0), out)
+
+
+def _linear_loss(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """A layer with the loss behind it, in one call; that of a mean makes the gradients at once."""
+    (rows, width), classes = dense(args[0]).shape, dense(args[1]).shape[0]
+    logits, source, weight = rows * classes, rows * width, classes * width
+    is_whole = len(args) > 13
+    wants_source, wants_weight = (bool(args[12]), bool(args[13])) if is_whole else (False, False)
+    macs = (1 + wants_source + wants_weight) * logits * width
+    return products(macs, out, logits + wants_source * source + wants_weight * weight)
+
+
+def _affine_grid(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Each coordinate of each point is a sum over a row of the matrix."""
+    return products(dense(out).numel() * dense(args[0]).shape[-1], out)
 
 
 def _trilinear(args: Args, kwargs: Kwargs, out: Any) -> Count:
@@ -210,13 +229,22 @@ OWN: dict[str, Rule] = {
     **{
         f"aten.{name}": Rule("matrix_product", _rows_by(index))
         for name, index in {
-            "mv": 0, "addmv": 1, "_int_mm": 0, "_addmm_activation": 1, "mkldnn_linear": 0,
+            "_int_mm": 0, "_addmm_activation": 1, "mkldnn_linear": 0, "_scaled_mm_v2": 0,
             "_weight_int4pack_mm": 0, "_weight_int4pack_mm_for_cpu": 0, "_weight_int8pack_mm": 0,
             "_weight_int4pack_mm_with_scales_and_zeros": 0, "_mixed_dtypes_linear": 0,
             "_dyn_quant_matmul_4bit": 0,
         }.items()
     },
-    "aten._sparse_addmm": Rule("matrix_product", _sparse(1)),
+    "aten.mv": Rule("matrix_product", _with_sparse(0, _rows_by(0))),
+    "aten.addmv": Rule("matrix_product", _with_sparse(1, _rows_by(1))),
+    "aten._sparse_addmm": Rule("matrix_product", _with_sparse(1, unknown)),
+    "aten.sparse_sampled_addmm": Rule("matrix_product", _sampled),
+    "aten._sparse_mm_reduce_impl": Rule("matrix_product", _with_sparse(0, unknown)),
+    "torch_nn._linear_cross_entropy_batch_chunked": Rule("matrix_product", _linear_loss),
+    "torch_nn._linear_cross_entropy_batch_chunked_no_reduction": Rule("matrix_product", _linear_loss),
+    # A grid of coordinates by a matrix for each image.
+    "aten.affine_grid_generator": Rule("matrix_product", _affine_grid),
+    "aten.cudnn_affine_grid_generator": Rule("matrix_product", _affine_grid),
     "aten.dot": Rule("matrix_product", _dot),
     "aten.vdot": Rule("matrix_product", _dot),
     "aten.addbmm": Rule("matrix_product", _addbmm),
@@ -271,6 +299,6 @@ def torchs_rule(name: str, operator: Any) -> Rule | None:
     # These count five products for two of the forward, of which one is done again: see above.
     repeats = kind == "attention" and name.endswith("_backward")
     counted = torchs(formula, (4, 5) if repeats else (1, 1))
-    if name in ("aten.mm", "aten.addmm"):
+    if name in ("aten.mm", "aten.bmm", "aten.addmm"):
         counted = _with_sparse(int(name == "aten.addmm"), counted)
     return Rule(kind, counted)

@@ -41,9 +41,12 @@ class Rule:
 
     kind: Kind
     formula: Formula
-    reads: OneOf["all", "selected", "sources"] = "all"
-    """What is read: every operand; of the first one only what is given out, as in a lookup; or every
-    operand but the first, which is only written to."""
+    reads: OneOf["all", "selected", "rows", "sources"] = "all"
+    """What is read: every operand; of the first one only what is given out, as in a lookup, or a row
+    for each index in the second one; or every operand but the first, which is only written to."""
+
+    parts: bool = False
+    """Whether it only calls functions that it is given, whose operators are counted instead."""
 
     decomposes: bool = False
     """Whether torch has it as a composition of others, which are then counted instead."""
@@ -91,14 +94,29 @@ def per_input(operations: int) -> Formula:
 
 
 def elements_of(value: Any) -> int:
-    """Elements of a tensor, of the first of a tuple of outputs, or of all in a list."""
+    """Elements of a tensor, of the first of a tuple of outputs, or of all in a list.
+
+    Of a sparse tensor they are those that it stores.
+    """
     if isinstance(value, torch.Tensor):
-        return value.numel()
+        return (value if value.layout is torch.strided else stored(value)[0]).numel()
     if isinstance(value, tuple):
         return elements_of(value[0]) if value else 0
     if isinstance(value, list):
         return sum(map(elements_of, value))
     return 0
+
+
+def stored(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return what a tensor is made of: a sparse one of its elements, and of where they are."""
+    layout = tensor.layout
+    if layout is torch.sparse_coo:
+        return tensor._values(), tensor._indices()
+    if layout is torch.sparse_csr or layout is torch.sparse_bsr:
+        return tensor.values(), tensor.crow_indices(), tensor.col_indices()
+    if layout is torch.sparse_csc or layout is torch.sparse_bsc:
+        return tensor.values(), tensor.ccol_indices(), tensor.row_indices()
+    return (tensor,)
 
 
 def argument(args: Args, kwargs: Kwargs, index: int, name: str, default: Any = None) -> Any:

@@ -17,6 +17,17 @@ _RULES = {**MOVEMENT, **ARITHMETIC, **KERNELS, **OWN}
 _UNKNOWN = Rule("unknown", unknown)
 _MOVES = Rule("data_movement", no_arithmetic)
 _COMPOSED = Rule("unknown", unknown, decomposes=True)
+_CALLS = Rule("unknown", unknown, parts=True)
+_CALLING = frozenset(
+    f"higher_order.{name}"
+    for name in (
+        "cond", "while_loop", "scan", "associative_scan", "map_impl", "wrap", "hints_wrapper",
+        "wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint",
+        "wrap_activation_checkpoint", "invoke_subgraph",
+    )
+)  # fmt: skip
+"""Operators that run functions, some of them or in turn."""
+
 _QUIET = frozenset({"prim", "profiler", "debugprims"})
 """Namespaces of what asks for a fact, or marks a place; the dispatcher knows nothing of some."""
 
@@ -40,7 +51,7 @@ def rule_for(operator: Any) -> Rule | None:
     """
     name = name_of(operator)
     if not isinstance(operator, OpOverload):
-        return torchs_rule(name, operator) or _UNKNOWN
+        return torchs_rule(name, operator) or (_CALLS if name in _CALLING else _UNKNOWN)
     if name in UNNOTED or operator.namespace in _QUIET:
         return None
     known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
@@ -58,13 +69,24 @@ def rule_for(operator: Any) -> Rule | None:
         return None
     if operator.namespace == "aten":
         is_loop = name.startswith("aten._foreach")
-        if torch.Tag.pointwise in operator.tags or is_loop:
-            return elementwise()
+        if is_loop or _is_pointwise(operator):
+            return elementwise(lists=is_loop)
         if not any("Tensor" in str(each.type) for each in operator._schema.returns):
             return None
         if name.endswith("_copy"):
             return _MOVES
     return _UNKNOWN
+
+
+def _is_pointwise(operator: OpOverload) -> bool:
+    """Whether torch marks it so; some that work in place or into a given tensor only by their others."""
+    packets = {operator.overloadpacket.__name__, operator.overloadpacket.__name__.removesuffix("_")}
+    return any(
+        torch.Tag.pointwise in getattr(packet, overload).tags
+        for packet in (getattr(torch.ops.aten, name, None) for name in packets)
+        if packet is not None
+        for overload in packet.overloads()
+    )
 
 
 def _is_composed(operator: OpOverload) -> bool:

@@ -7,7 +7,7 @@ from netinspect.records.reports.common import Subject
 from netinspect.records.reports.cost import CostReport, CostRow
 from netinspect.records.work import Cost, sum_of
 from netinspect.render import spell
-from netinspect.render.amounts import amount, exact, in_words, macs, own_sizes
+from netinspect.render.amounts import amount, exact, in_words, lower_bound, own_sizes
 from netinspect.render.document import Cell, Column, Document, Line, Row, Table, cell, line
 
 _NOTES = (
@@ -36,9 +36,10 @@ def view(report: CostReport) -> Document:
         notes.append(line((f"backward: {_in_words(report.backward, report.subject)}", "bold")))
     notes += _holes(report)
     if report.hidden:
+        least = "at least " if report.rest.uncounted else ""
         notes.append(
             line(
-                f"{units.plural(report.hidden, 'row')} not shown, with "
+                f"{units.plural(report.hidden, 'row')} not shown, with {least}"
                 f"{in_words(report.rest, 'macs', 'MAC', report.subject)}"
             )
         )
@@ -88,7 +89,7 @@ def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
         cell(row.key, _name(row, report), style="bold"),
         cell(row.class_name or None, _class(row, report)),
         cell(row.calls),
-        cell(exact(cost, "macs", subject), macs(cost, subject)),
+        told("macs"),
         cell(round(row.share, 6), units.percent(row.share) if cost.macs else "-"),
         told("flops"),
         told("other_flops"),
@@ -96,7 +97,7 @@ def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
         told("activations"),
         told("bytes_read"),
         told("bytes_written"),
-        cell(round(cost.intensity, 6), units.decimal(cost.intensity) if cost.intensity else "-"),
+        cell(round(cost.intensity, 6), _intensity(cost) if cost.intensity else "-"),
         cell(cost.uncounted_flops, str(cost.uncounted_flops or "-")),
     )
 
@@ -115,14 +116,20 @@ def _name(row: CostRow, report: CostReport) -> str:
 
 def _total(report: CostReport) -> Row:
     cost, subject = report.total, report.subject
+
+    def told(name: str, nothing: str | None = None) -> str:
+        return amount(cost, name, subject, nothing=nothing, partly=report.partly)
+
     texts = (
-        "total", "", "", macs(cost, subject), units.percent(1.0), amount(cost, "flops", subject),
-        amount(cost, "other_flops", subject), units.count(report.parameters),
-        amount(cost, "activations", subject), amount(cost, "bytes_read", subject),
-        amount(cost, "bytes_written", subject), units.decimal(cost.intensity),
-        str(cost.uncounted_flops or ""),
+        "total", "", "", told("macs", "-"), units.percent(1.0), told("flops"), told("other_flops"),
+        units.count(report.parameters), told("activations"), told("bytes_read"), told("bytes_written"),
+        _intensity(cost), str(cost.uncounted_flops or ""),
     )  # fmt: skip
     return Row(cells=tuple(cell(None, text) for text in texts), style="bold")
+
+
+def _intensity(cost: Cost) -> str:
+    return lower_bound(cost, "intensity") + units.decimal(cost.intensity)
 
 
 def _shown(report: CostReport, columns: tuple[Column, ...]) -> Row:
@@ -161,4 +168,6 @@ def _holes(report: CostReport) -> list[Line]:
     if report.partly:
         text = "a lower bound: some of the model ran where its operators could not be seen"
         notes.append(line((text, "yellow")))
+    if report.partly or report.total.uncounted:
+        notes.append(line(("shares are those of what was counted", "dim")))
     return notes

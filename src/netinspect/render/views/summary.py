@@ -9,7 +9,7 @@ from netinspect.records.reports.common import Subject
 from netinspect.records.reports.summary import Summary, SummaryRow
 from netinspect.records.work import Cost, sum_of
 from netinspect.render import spell
-from netinspect.render.amounts import amount, exact, in_words, macs
+from netinspect.render.amounts import amount, exact, in_words
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
 
 _COLUMNS = (
@@ -30,6 +30,7 @@ _COLUMNS = (
     Column(key="macs", title="MACs", align="right", drop=3),
     Column(key="flops", title="FLOPs", align="right", shown=False),
     Column(key="activations", title="activations", align="right", shown=False),
+    Column(key="uncounted", title="uncounted", align="right", shown=False),
 )
 
 
@@ -37,8 +38,9 @@ def view(report: Summary) -> Document:
     """Lay a summary out."""
     rows = tuple(Row(cells=_cells(row, report), style=_style(row)) for row in report.rows)
     shown = sum(row.parameters for row in report.rows)
+    totals, partly = report.totals, report.counted == "partly"
     footer = [
-        _total("total", report.totals.parameters, 1.0, report.totals.bytes, report.cost, report.subject)
+        _total("total", totals.parameters, 1.0, totals.bytes, report.cost, report.subject, partly=partly)
     ]
     if report.hidden:
         share = shown / report.totals.parameters if report.totals.parameters else 0.0
@@ -48,7 +50,7 @@ def view(report: Summary) -> Document:
         footer.insert(0, _total(label, shown, share, size, cost, report.subject))
     notes = spell.total_notes(report.totals, report.ties)
     if report.counted != "no" and report.subject.failure is None:
-        least = "at least " if report.cost.uncounted or report.counted == "partly" else ""
+        least = "at least " if report.cost.uncounted or partly else ""
         notes.append(
             line(f"{least}{in_words(report.cost, 'macs', 'MAC', report.subject)}, two FLOPs each")
         )
@@ -110,14 +112,14 @@ def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
         cell(row.extra, row.extra or "-"),
         cell(spell.full_place(row.place), spell.place(row.place) or "-"),
         cell(row.tied, units.count(row.tied) if row.tied else "-"),
-        cell(exact(row.cost, "macs", report.subject), macs(row.cost, report.subject)),
         *(
             cell(
                 exact(row.cost, name, report.subject),
                 amount(row.cost, name, report.subject, nothing="-"),
             )
-            for name in ("flops", "activations")
+            for name in ("macs", "flops", "activations")
         ),
+        cell(row.cost.uncounted_flops, str(row.cost.uncounted_flops or "-")),
     )
 
 
@@ -141,14 +143,24 @@ def _style(row: SummaryRow) -> str:
     return "cyan" if row.kind == "function" else ""
 
 
-def _total(label: str, parameters: int, share: float, size: int, cost: Cost, subject: Subject) -> Row:
+def _total(
+    label: str,
+    parameters: int,
+    share: float,
+    size: int,
+    cost: Cost,
+    subject: Subject,
+    *,
+    partly: bool = False,
+) -> Row:
     texts = {
         "path": label,
         "params": units.count(parameters),
         "share": units.percent(share),
         "bytes": units.size(size),
-        "macs": macs(cost, subject),
-        "flops": amount(cost, "flops", subject),
-        "activations": amount(cost, "activations", subject),
+        "macs": amount(cost, "macs", subject, nothing="-", partly=partly),
+        "flops": amount(cost, "flops", subject, partly=partly),
+        "activations": amount(cost, "activations", subject, partly=partly),
+        "uncounted": str(cost.uncounted_flops or ""),
     }
     return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")
