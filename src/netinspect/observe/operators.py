@@ -43,9 +43,12 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, observed: Guest, innermost: Callable[[], Draft | None] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._guest = observed
+        self.reads_values = False
+        """Whether some operator told Python a value, or gave out a size that depends on values."""
+
         self.innermost = innermost
         # Operators hash in Python, which costs more than all else here.
-        self._rules: dict[int, tuple[str, Rule | None, Any]] = {}
+        self._rules: dict[int, tuple[str, Rule | None, Any, bool]] = {}
         self._tallies: dict[int, tuple[Draft | None, _Tallies]] = {}
 
     @classmethod
@@ -60,11 +63,14 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         entry = self._rules.get(id(func))
         if entry is None:
-            entry = self._rules[id(func)] = name_of(func), rule_for(func), func
+            entry = name_of(func), rule_for(func), func, _reads_values(func)
+            self._rules[id(func)] = entry
         if types and any(map(_is_made_of_others, types)):
             # It runs other operators on what it is made of: those count.
             return NotImplemented
         rule = entry[1]
+        if entry[3] and not self.reads_values and not self._guest.keeping:
+            self.reads_values = entry[0] != "aten.index" or any(map(_selects, *args[1:2]))
         # TorchScript runs operators with the function mode on, to which this call would be one more.
         with torch._C.DisableTorchFunction():
             if rule is None:
@@ -144,7 +150,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Make the records, one for each operator, in the order in which they ran first."""
         merged: dict[tuple[str, bool, bool], tuple[Rule, _Tally]] = {}
         for (address, *uncounted), tally in tallies.items():
-            name, rule, _ = self._rules[address]
+            name, rule, *_ = self._rules[address]
             assert rule is not None
             # The overloads of an operator are told as one.
             key = name, uncounted[0], uncounted[1]
@@ -163,6 +169,17 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
             for (name, no_macs, no_flops), (rule, tally) in merged.items()
         )
+
+
+def _reads_values(operator: Any) -> bool:
+    """Whether what an operator tells, or the size of what it gives out, depends on values."""
+    tags = getattr(operator, "tags", ())
+    return torch.Tag.data_dependent_output in tags or torch.Tag.dynamic_output_shape in tags
+
+
+def _selects(index: torch.Tensor | None) -> bool:
+    """Whether an index is a mask."""
+    return index is not None and index.dtype in (torch.bool, torch.uint8)
 
 
 def _is_plain(value: Any) -> bool:

@@ -77,6 +77,9 @@ class Forward:
     backward: Backward | None = None
     gradients: dict[int, Gradient | None] = field(default_factory=dict)
     counted: OneOf["no", "partly", "yes"] = "no"
+    reads_values: bool = False
+    """Whether forward read values, so that others than these may lead elsewhere."""
+
     warnings: list[str] = field(default_factory=list)
     tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
     """The named tensors as forward left them; only where it gave some of them their sizes."""
@@ -191,6 +194,7 @@ def _run(
             recorder.cut_off(raised)
             ran.failure = _failure(raised, recorder)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
+        ran.reads_values = operators.reads_values
         ran.counted = "partly" if recorder.elsewhere or _runs_compiled(model) else "yes"
         if error is None:
             ran.output = describe(output)
