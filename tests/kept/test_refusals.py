@@ -168,6 +168,18 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
     assert not ask.entries
 
 
+def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
+    """A machine with less to do would tell expressions where these are numbers."""
+    text = "import netinspect.rerun\nfrom torch import nn\n\n"
+    text += "netinspect.rerun.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
+    write(tmp_path, {"net.py": text})
+    ask = Asker(tmp_path, tmp_path / "home")
+    outcome = ask("summary", "net.py:net", "--symbolic", "batch", "-v")
+    assert "all sizes are concrete: the runs at other sizes took longer than 0 seconds" in outcome.out
+    assert "the look was not kept: the runs at other sizes ended because time was up" in outcome.err
+    assert not ask.entries
+
+
 def test_what_does_not_load_is_not_kept(tmp_path: Path) -> None:
     write(tmp_path, {"net.py": "raise ValueError('no')\n"})
     ask = Asker(tmp_path, tmp_path / "home")
