@@ -174,7 +174,9 @@ def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
     text += "netinspect.rerun.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
     write(tmp_path, {"net.py": text})
     ask = Asker(tmp_path, tmp_path / "home")
-    outcome = ask("summary", "net.py:net", "--symbolic", "batch", "-v")
+    outcome = ask(
+        "summary", "net.py:net", "--symbolic", "batch", "-v", "--format", "rich", "--width", "120"
+    )
     assert "all sizes are concrete: the runs at other sizes took longer than 0 seconds" in outcome.out
     assert "the look was not kept: the runs at other sizes ended because time was up" in outcome.err
     assert not ask.entries
