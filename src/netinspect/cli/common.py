@@ -79,7 +79,8 @@ def look(
 
         parse_live_target(target, online=model.online)
     batch = model.batch
-    if symbolic and "batch" not in model.typed and any(each.startswith("batch") for each in symbolic):
+    names = [each.partition("=")[0].strip() for each in symbolic or ()]
+    if "batch" in names and "batch" not in model.typed:
         batch = None  # what was typed goes before the project's number
     looks = LookCache()
     started = time.perf_counter()
@@ -255,6 +256,11 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
             say(f"written to {output.output}")
     else:
         write_out(text)
+    symbolic = getattr(subject, "symbolic", None)
+    if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        # They were asked for by name, and rows alone do not say why there are none.
+        for text in symbolic.notes:
+            say(f"note: {text}")
     if problems := _problems(view.record):
         if style.format in (Format.PLAIN, Format.CSV):
             # They are rows and nothing else; the exit code shall not be all that tells.
