@@ -140,7 +140,9 @@ class _Runner:
 
     def _passes(self, found: _Found, *, is_usual: bool) -> bool:
         dimension = _LAYERS_AS.get(found.symbol.name)
-        for size in (*found.symbol.fitted, found.symbol.confirmed):
+        # From the nearest one on: where that fails, its reason is the likeliest to be the real one.
+        sizes = (*found.symbol.fitted, found.symbol.confirmed)
+        for size in sorted(sizes, key=lambda size: abs(size - found.symbol.size)):
             run = self._run([found], (size,))
             if run is None:
                 return False

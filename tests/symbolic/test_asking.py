@@ -112,7 +112,7 @@ def test_rows_alone_do_not_say_why_there_are_no_symbols(cli: Cli, tmp_path: Path
     words = ("summary", str(file), "--symbolic", "batch", "--format", form)
     outcome = cli(*words)
     assert "(24)" in outcome.out
-    assert "note: all sizes are concrete: the model fails at N = 2: RuntimeError" in outcome.err
+    assert "note: all sizes are concrete: the model fails at N = 3: RuntimeError" in outcome.err
     assert not cli(*words, "--quiet").err
 
 

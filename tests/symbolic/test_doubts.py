@@ -73,6 +73,11 @@ def test_a_length_that_no_larger_one_is_allowed_for_is_tried_smaller() -> None:
     assert max(*symbol.fitted, symbol.confirmed) < 16
 
 
+def test_why_a_model_takes_no_other_size_is_told_of_the_nearest() -> None:
+    """A much smaller image would fail in a convolution already, which says nothing."""
+    assert "the model fails at M = 23 in fc1" in notes(netinspect.load("lenet", symbolic="M=x:2"))
+
+
 @pytest.mark.parametrize("axis", [None, 0])
 def test_a_dimension_that_only_one_example_lacks_is_doubted(axis: int | None) -> None:
     def squeezed(x: Tensor) -> Tensor:
@@ -145,7 +150,7 @@ def test_a_batch_of_one_that_takes_other_operators_for_the_same_is_told_so() -> 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_cannot_be_made_longer_stays_concrete(layout: str) -> None:
     if layout == "csr":
-        x, why = torch.eye(4).to_sparse_csr(), "the inputs cannot be had at N = 2: Could not run"
+        x, why = torch.eye(4).to_sparse_csr(), "the inputs cannot be had at N = 3: Could not run"
     else:
         parts = [torch.ones(2, 3), torch.ones(1, 3)]
         x, why = torch.nested.nested_tensor(parts, layout=torch.jagged), "no input has a dimension"
