@@ -154,7 +154,7 @@ class _Runner:
                     kind = "batch" if dimension == 0 else "sequence"
                     self.why = self.why or (
                         f"{', '.join(found.symbol.dimensions)} is not the {kind}, as "
-                        f"{next(iter(moved))} takes it"
+                        f"{next(iter(moved)) or 'the model'} takes it"
                     )
                 return False
         return True
@@ -208,7 +208,7 @@ class _Runner:
         up, down = (max(2, own), 4 * own, 8 * own), (own, 2 * own // 3, own // 3)
         ways = [(1, up, 6 * own), (1, (up[0],) * 3, up[0]), (-1, (own,) * 3, own)]
         if name == "batch":
-            ways = [(1, (2,) * 3, 2), *ways[2:]]
+            ways = [(1, (2,) * 3, 2), *ways[1:]]
         elif own >= _LARGE:
             ways = [(-1, down, own // 2), ways[2], *ways[:2]]
         for step, starts, middle in ways:

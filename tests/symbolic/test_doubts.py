@@ -146,6 +146,80 @@ def test_a_batch_of_one_that_takes_other_operators_for_the_same_is_told_so() -> 
     assert cost.expressions.macs.at({"N": 1}) == cost.macs == 1_680
 
 
+class Masked(nn.Module):
+    """Torch's encoder as it is by default, the sequence first, with a mask for all pairs of steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        y: Tensor = self.encoder(x, mask=mask)
+        return y
+
+
+def test_a_mask_has_the_sequence_twice_where_it_comes_first() -> None:
+    inputs = rows(5, 3, 8), torch.zeros(5, 5)
+    trace = netinspect.load(Masked(), args=inputs, symbolic=["seq", "batch"])
+    assert trace.symbolic is not None
+    assert [each.dimensions for each in trace.symbolic.symbols] == [
+        ("x:0", "mask:0", "mask:1"),
+        ("x:1",),
+    ]
+    assert outputs(trace) == [("T", "N", 8)]
+
+
+def test_what_is_as_long_as_the_batch_is_not_both() -> None:
+    trace = netinspect.load(Masked(), args=(rows(5, 5, 8), torch.zeros(5, 5)), symbolic="seq")
+    assert trace.symbolic is not None
+    assert not trace.symbolic.symbols
+
+
+class Placed(nn.Module):
+    """Adds what it knows of each position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(400, 3)
+
+    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
+        y: Tensor = x + self.positions(positions)
+        return y
+
+
+def test_a_vector_of_positions_has_the_sequence_in_front() -> None:
+    inputs = rows(2, 16, 3), torch.arange(16)
+    trace = netinspect.load(Placed(), args=inputs, symbolic="seq")
+    assert trace.symbolic is not None
+    assert trace.symbolic.symbols[0].dimensions == ("x:1", "positions:0")
+
+
+class Graph(nn.Module):
+    """Adds up the neighbours of each node."""
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        return torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
+
+
+def test_more_nodes_are_tried_where_fewer_lack_some() -> None:
+    inputs = rows(10, 3), torch.tensor([[0, 9, 4], [9, 2, 7]])
+    assert outputs(netinspect.load(Graph(), args=inputs, symbolic="batch")) == [("N", 3)]
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.LSTM(6, 7), nn.MultiheadAttention(6, 2), nn.GRU(6, 7, batch_first=True)]
+)
+def test_one_sequence_alone_has_no_batch(layer: nn.Module) -> None:
+    x = rows(5, 6)
+    args = (x, x, x) if isinstance(layer, nn.MultiheadAttention) else (x,)
+    trace = netinspect.load(layer, args=args, symbolic="batch")
+    assert trace.symbolic is not None
+    assert not trace.symbolic.symbols
+    assert "is not the batch, as the model takes it" in notes(trace)
+    assert outputs(netinspect.load(layer, args=args, symbolic="seq"))[0][0] == "T"
+
+
 @pytest.mark.parametrize("layout", ["csr", "jagged"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_cannot_be_made_longer_stays_concrete(layout: str) -> None:

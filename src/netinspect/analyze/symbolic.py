@@ -328,13 +328,20 @@ def moves_in_layers(base: Trace, run: Trace, dimension: int) -> Mapping[str, boo
         for attribute in module.attributes
         if attribute.name == "batch_first"
     }
+    torchs = {module.path for module in base.modules if module.library}
     moved = {}
     for one, other in zip(base.steps, run.steps, strict=False):
         if one.kind == "module" and one.module in paths:
             first = next(tensors_in(one.inputs), None)
             second = next(tensors_in(other.inputs), None)
-            if first is None or second is None or len(first.shape) != 3 or len(second.shape) != 3:
+            if first is None or second is None or len(first.shape) != len(second.shape):
                 continue
-            at = dimension if paths[one.module] else 1 - dimension
-            moved[one.module] = first.shape[at] != second.shape[at]
+            if len(first.shape) == 3:
+                changed = [a != b for a, b in zip(first.shape, second.shape, strict=True)][:2]
+                at = dimension if paths[one.module] else 1 - dimension
+                # Where both moved, one size was taken for two.
+                moved[one.module] = changed[at] and not changed[1 - at]
+            elif len(first.shape) == 2 and one.module in torchs and one.inputs.items[0].value == first:
+                # One example alone, and not packed: the sequence is in front, and there is no batch.
+                moved[one.module] = dimension == 1 and first.shape[0] != second.shape[0]
     return moved

@@ -119,7 +119,7 @@ def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...
         # The two sizes of an image are no sequence.
         flat = {each: shape for each, shape in shapes.items() if 2 <= len(shape) <= 3}
         for at in (1, 2, 0):
-            yield from _along(at, flat)
+            yield from _along(at, flat, shapes)
         yield from _along(0, {each: shape for each, shape in shapes.items() if len(shape) == 1})
     elif name in _FROM_THE_END:
         rank = max(3, *map(len, shapes.values()))
@@ -127,19 +127,26 @@ def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...
         yield from _along(rank + _FROM_THE_END[name], images)
 
 
-def _along(at: int, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...]]:
-    """One dimension of all that share its size; then every dimension of that size, but the first."""
+def _along(
+    at: int, shapes: Mapping[str, Shape], others: Mapping[str, Shape] | None = None
+) -> Iterator[tuple[Place, ...]]:
+    """One dimension of all that share its size; then every dimension of that size.
+
+    Args:
+        at: The dimension.
+        shapes: What may have it there.
+        others: What may have it anywhere, as a mask has the sequence twice; the same if None.
+    """
     long = {each: shape for each, shape in shapes.items() if len(shape) > at}
     for size in _usual([shape[at] for shape in long.values()]):
         yield tuple((each, at) for each, shape in long.items() if shape[at] == size)
-        if at:
-            # A mask may have the sequence twice, and a vector has it first.
-            yield tuple(
-                (each, index)
-                for each, shape in shapes.items()
-                for index, other in enumerate(shape)
-                if other == size and (index or len(shape) == 1)
-            )
+        yield tuple(
+            (each, index)
+            for each, shape in (shapes if others is None else others).items()
+            for index, other in enumerate(shape)
+            # The first dimension is the batch, where not all are looked at or there is no other.
+            if other == size and (index or not at or len(shape) == 1)
+        )
 
 
 def _usual(sizes: Sequence[int]) -> list[int]:
