@@ -24,6 +24,7 @@ SECONDS = 60.0
 """How long runs at other sizes may be begun."""
 
 _READS = frozenset(name.strip("_") for name in READS)
+_MORE_STEPS = 1000
 _FITTED = 3
 _LARGE = 17
 """From this size on, smaller ones are tried first: a model may take no larger one."""
@@ -56,7 +57,13 @@ def tell_as_symbols(
     shapes = shapes_by_name(arguments)
     if not shapes:
         return concrete(base, "no input has a dimension that could be changed")
-    bare = CaptureOptions(training=options.training, seed=options.seed, backward=options.backward)
+    bare = CaptureOptions(
+        training=options.training,
+        seed=options.seed,
+        backward=options.backward,
+        # With others than the look has, there will be no expressions; and a loop may never end.
+        most_steps=2 * len(base.steps) + _MORE_STEPS,
+    )
     runner = _Runner(base, model, arguments, bare)
     found: list[_Found] = []
     for request in requests:

@@ -114,6 +114,17 @@ def test_tensors_keep_their_order_in_memory_and_their_gradients() -> None:
     assert outputs(look(flat, x)) == [("16*N", 3)]
 
 
+def test_a_loop_that_never_ends_at_another_size_is_ended() -> None:
+    def waits(x: Tensor) -> Tensor:
+        while len(x) != 4:
+            x = F.relu(x)
+        return x
+
+    trace = look(waits, rows(4, 6))
+    assert "at N = 3: TooManySteps: forward takes more than 1002 steps" in notes(trace)
+    assert outputs(trace) == [(4, 6)]
+
+
 class Pair(NamedTuple):
     x: Tensor
     scale: float

@@ -65,6 +65,9 @@ class CaptureOptions:
     code: bool = False
     """Keep the source of the classes."""
 
+    most_steps: int | None = None
+    """Where to end a forward that goes on and on: it fails there. None for no end."""
+
 
 @dataclass(slots=True)
 class Forward:
@@ -185,7 +188,14 @@ def _run(
         seed_everything(options.seed)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
         operators = Operators(observed)
-        recorder = Recorder(model, observed, operators, with_grad=options.backward, arguments=given)
+        recorder = Recorder(
+            model,
+            observed,
+            operators,
+            with_grad=options.backward,
+            arguments=given,
+            most_steps=options.most_steps,
+        )
         try:
             with recorder.recording(), operators:
                 output = run_forward(model, args, kwargs)
