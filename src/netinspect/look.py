@@ -43,7 +43,6 @@ _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
 ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
-SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
 _READS = frozenset(name.strip("_") for name in READS) | {"nonzero", "masked_select", "unique"}
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NO_FORWARD = 'missing the required "forward"'
@@ -324,8 +323,6 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         from netinspect.rerun import tell_as_symbols
 
         trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
-        if trace.symbolic is not None and trace.symbolic.symbols:
-            warnings += (SELECTED,) if any(map(_reads_values, trace.steps)) else ()
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 

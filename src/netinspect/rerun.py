@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 
 from torch import nn
 
@@ -14,13 +14,17 @@ from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_b
 from netinspect.inputs.symbols import SymbolRequest
 from netinspect.inputs.trials import kept_quiet
 from netinspect.observe.arguments import Argument
+from netinspect.observe.functions import READS
 from netinspect.observe.run import CaptureOptions, observe
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace
 
+SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
 SECONDS = 60.0
 """How long runs at other sizes may be begun."""
 
+_READS = frozenset(name.strip("_") for name in READS)
+_MORE_STEPS = 1000
 _FITTED = 3
 _LARGE = 17
 """From this size on, smaller ones are tried first: a model may take no larger one."""
@@ -53,7 +57,13 @@ def tell_as_symbols(
     shapes = shapes_by_name(arguments)
     if not shapes:
         return concrete(base, "no input has a dimension that could be changed")
-    bare = CaptureOptions(training=options.training, seed=options.seed, backward=options.backward)
+    bare = CaptureOptions(
+        training=options.training,
+        seed=options.seed,
+        backward=options.backward,
+        # With others than the look has, there will be no expressions; and a loop may never end.
+        most_steps=2 * len(base.steps) + _MORE_STEPS,
+    )
     runner = _Runner(base, model, arguments, bare)
     found: list[_Found] = []
     for request in requests:
@@ -64,7 +74,11 @@ def tell_as_symbols(
     runs = runner.grid(found)
     if runs is None:
         return concrete(base, runner.why)
-    return fuse(base, runs, [one.symbol for one in found])
+    fused = fuse(base, runs, [one.symbol for one in found])
+    reads = runner.reads_values or any(step.name in _READS for step in base.steps)
+    if reads and fused.symbolic is not None and fused.symbolic.symbols:
+        return replace(fused, warnings=(*fused.warnings, SELECTED))
+    return fused
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,9 @@ class _Runner:
     ) -> None:
         self.why = ""
         """Why the first try did not do."""
+
+        self.reads_values = False
+        """Whether some run read values, so that they may decide what comes next."""
 
         self._base = base
         self._model = model
@@ -130,7 +147,9 @@ class _Runner:
 
     def _passes(self, found: _Found, *, is_usual: bool) -> bool:
         dimension = _LAYERS_AS.get(found.symbol.name)
-        for size in (*found.symbol.fitted, found.symbol.confirmed):
+        # From the nearest one on: where that fails, its reason is the likeliest to be the real one.
+        sizes = (*found.symbol.fitted, found.symbol.confirmed)
+        for size in sorted(sizes, key=lambda size: abs(size - found.symbol.size)):
             run = self._run([found], (size,))
             if run is None:
                 return False
@@ -142,7 +161,7 @@ class _Runner:
                     kind = "batch" if dimension == 0 else "sequence"
                     self.why = self.why or (
                         f"{', '.join(found.symbol.dimensions)} is not the {kind}, as "
-                        f"{next(iter(moved))} takes it"
+                        f"{next(iter(moved)) or 'the model'} takes it"
                     )
                 return False
         return True
@@ -160,13 +179,20 @@ class _Runner:
     def _observed(
         self, sizes: Mapping[Place, int], found: Sequence[_Found], point: Sequence[int]
     ) -> Trace | None:
-        arguments = resized(self._arguments, sizes)
+        at = " and ".join(
+            f"{one.symbol.symbol} = {size}" for one, size in zip(found, point, strict=True)
+        )
+        try:
+            arguments = resized(self._arguments, sizes)
+        except (
+            Exception
+        ) as error:  # torch cannot, of some layouts; and containers have code of their own
+            self.why = self.why or f"the inputs cannot be had at {at}: {_first_line(error)}"
+            return None
         with kept_quiet():
             forward = observe(self._model, arguments, self._options)
+        self.reads_values |= forward.reads_values
         if forward.failure is not None:
-            at = " and ".join(
-                f"{one.symbol.symbol} = {size}" for one, size in zip(found, point, strict=True)
-            )
             message = " ".join(forward.failure.message.split())[:160]
             where = f" in {forward.failure.module}" if forward.failure.module else ""
             self.why = self.why or f"the model fails at {at}{where}: {forward.failure.type}: {message}"
@@ -182,18 +208,33 @@ class _Runner:
     def _sizes(self, name: str, own: int) -> Iterator[tuple[int, ...]]:
         """Yield sets of sizes to run at: three primes that no tensor has, and a multiple of 6.
 
-        Primes alone would not do: half of an odd number, rounded, is a polynomial in odd numbers.
+        Primes alone would not do: half of an odd number, rounded, is a polynomial in odd numbers. And
+        sizes that lie close together would not: what is padded to a multiple of 64, or made 32 times
+        smaller, is the same for all of them. The batch starts at 2, and so lies far enough.
         """
-        taken = {*self._seen, own}
-        least = 2 if name == "batch" else max(2, own)
-        larger = [size for size in range(least, own + 1000) if size not in taken]
-        smaller = [size for size in range(own - 1, 2, -1) if size not in taken]
-        ways = (larger, smaller) if name == "batch" or own < _LARGE else (smaller, larger)
-        for way in ways:
-            primes = [size for size in way if _is_prime(size)][:_FITTED]
-            even = [size for size in way if size % 6 == 0] or [size for size in way if size % 2 == 0]
-            if len(primes) == _FITTED and even and even[0] not in primes:
-                yield (*sorted(primes), even[0])
+        up, down = (max(2, own), 4 * own, 8 * own), (own, 2 * own // 3, own // 3)
+        ways = [(1, up, 6 * own), (1, (up[0],) * 3, up[0]), (-1, (own,) * 3, own)]
+        if name == "batch":
+            ways = [(1, (2,) * 3, 2), *ways[1:]]
+        elif own >= _LARGE:
+            ways = [(-1, down, own // 2), ways[2], *ways[:2]]
+        for step, starts, middle in ways:
+            sizes: list[int] = []
+            for start in starts:
+                sizes += self._next(start, step, {own, *sizes}, _is_prime)
+            sizes.sort()
+            even = self._next(middle, step, {own, *sizes}, lambda size: size % 6 == 0)
+            even = even or self._next(middle, step, {own, *sizes}, lambda size: size % 2 == 0)
+            if len(sizes) == _FITTED and even:
+                yield (*sizes, *even)
+
+    def _next(
+        self, start: int, step: int, taken: Collection[int], fits: Callable[[int], bool]
+    ) -> list[int]:
+        """The first size from one on, up or down, that nothing has yet; none where there is none."""
+        sizes = range(start, start + 1000 if step > 0 else 2, step)
+        free = (size for size in sizes if fits(size) and size not in taken and size not in self._seen)
+        return [*islice(free, 1)]
 
 
 def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -> bool:
@@ -208,6 +249,10 @@ def _unknown(request: SymbolRequest) -> str:
         f"no dimension of the inputs was found to be {request.name}; name it, as in "
         f"--symbolic {request.name}=x:1"
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:160]
 
 
 def _is_prime(number: int) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +32,7 @@ main(sys.argv[1:])
 
 PROJECT = {
     "net.py": """\
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -37,6 +40,8 @@ from pathlib import Path
 from torch import nn
 
 import helper
+import packed
+import replaced
 from pkg.sub import WIDTH
 
 try:
@@ -44,6 +49,10 @@ try:
 except ImportError:
     pass
 
+specification = importlib.util.spec_from_file_location("alone", "alone.py")
+alone = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(alone)
+HIDDEN = importlib.util.find_spec("hidden") is not None
 HERE = Path(__file__).parent
 EXAMPLE_INPUTS = ("x=2x8",)
 
@@ -60,7 +69,12 @@ class Net(nn.Module):
         except OSError:
             more = 0
         layers = os.listdir(HERE / "layers")
+        try:
+            open("folder")
+        except OSError:
+            pass
         width = config["width"] + helper.MORE + WIDTH + more + int(os.environ.get("OWN_WIDTH", 0))
+        width += replaced.MORE + packed.MORE + alone.MORE + HIDDEN
         self.fc = nn.Linear(8, width)
         self.rest = nn.ModuleList(nn.Linear(width, width) for _ in layers)
         self.last = nn.Linear(width, classes)
@@ -81,7 +95,21 @@ class Net(nn.Module):
     "first.txt": "the same",
     "elsewhere/first.txt": "the same",
     "other/net.py": "from torch import nn\n\n\nclass Net(nn.Linear):\n    pass\n",
-    "site-packages/mylib/__init__.py": "EXTRA = 0\n",
+    "replaced.py": "import sys\n\n\nclass Values:\n    MORE = 0\n\n\nsys.modules[__name__] = Values()\n",
+    "alone.py": "MORE = 0\n",
+    "folder/readme.txt": "",
+    "spare.txt": "",
+    "site-packages/mylib/__init__.py": """\
+import json
+from pathlib import Path
+
+EXTRA = 0 + json.loads((Path(__file__).parent / "data.json").read_text())
+try:
+    from mylib.fast import EXTRA
+except ImportError:
+    pass
+""",
+    "site-packages/mylib/data.json": "0",
     "site-packages/mylib-1.0.dist-info/METADATA": "Name: mylib\nVersion: 1.0\n",
 }
 
@@ -162,4 +190,11 @@ def make_project(folder: Path) -> Asker:
     project = folder / "project"
     write(project, PROJECT)
     (project / "linked.txt").symlink_to("first.txt")
-    return Asker(project, folder / "home", {"PYTHONPATH": str(project / "site-packages")})
+    installed = project / "site-packages"
+    with zipfile.ZipFile(installed / "packed.egg", "w") as archive:
+        archive.writestr("packed.py", "MORE = 0\n")
+    for name in ("replaced", "alone"):
+        # As another program leaves it; the source is not read then.
+        py_compile.compile(str(project / f"{name}.py"))
+    searched = (installed, installed / "packed.egg")
+    return Asker(project, folder / "home", {"PYTHONPATH": os.pathsep.join(map(str, searched))})

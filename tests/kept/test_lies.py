@@ -14,6 +14,13 @@ import pytest
 from tests.kept.asking import Asker, make_project, write
 
 WORDS = ("summary", "net.py:Net")
+ORDERED = """\
+from torch import nn
+
+
+def make(**sizes):
+    return nn.Sequential(*(nn.Linear(size, size) for size in sizes.values()))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +78,30 @@ def moved(name: str, to: str) -> Callable[[Path], object]:
     return move
 
 
+def grown(name: str) -> Callable[[Path], object]:
+    @contextmanager
+    def grow(folder: Path) -> Iterator[None]:
+        file = folder / name
+        before = file.read_bytes()
+        file.write_bytes(before + b"more")
+        yield
+        file.write_bytes(before)
+
+    return grow
+
+
+def moved_over(name: str, to: str) -> Callable[[Path], object]:
+    @contextmanager
+    def move(folder: Path) -> Iterator[None]:
+        (folder / to).rename(folder / "aside")
+        (folder / name).rename(folder / to)
+        yield
+        (folder / to).rename(folder / name)
+        (folder / "aside").rename(folder / to)
+
+    return move
+
+
 @contextmanager
 def linked_elsewhere(folder: Path) -> Iterator[None]:
     link = folder / "linked.txt"
@@ -108,6 +139,10 @@ CHANGES = {
     "a compiled module that would hide one": made("helper.so"),
     "a package that would hide a module of a package": made("pkg/sub/__init__.py"),
     "a folder that an import did not find": made("extras/more.py", "WIDTH = 5\n"),
+    "a file in the place of a folder": moved_over("spare.txt", "folder"),
+    "a folder that would be a package": made("hidden/readme.txt"),
+    "a module that took its own place": edited("replaced.py", "MORE = 0", "MORE = 9"),
+    "a module that is registered nowhere": edited("alone.py", "0", "9"),
     "an installed package edited in place": edited("site-packages/mylib/__init__.py", "0", "7"),
     "an installed package of another version": moved(
         "site-packages/mylib-1.0.dist-info", "site-packages/mylib-2.0.dist-info"
@@ -115,6 +150,9 @@ CHANGES = {
     "the version in its metadata": edited("site-packages/mylib-1.0.dist-info/METADATA", "1.0", "1.1"),
     "a package that is installed": made("site-packages/new-1.0.dist-info/METADATA"),
     "a path file": made("site-packages/new.pth"),
+    "a file that an installed package reads": edited("site-packages/mylib/data.json", "0", "7"),
+    "a module that an installed package looked for": made("site-packages/mylib/fast.py", "EXTRA = 7\n"),
+    "an archive of installed modules": grown("site-packages/packed.egg"),
 }
 
 UNDONE_BY_CONTENT = {
@@ -125,20 +163,44 @@ UNDONE_BY_CONTENT = {
 """Where the content counts, and not the times; what is back is as before."""
 
 
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_change_is_noticed(ask: Asker, name: str) -> None:
-    with CHANGES[name](ask.folder):  # type: ignore[attr-defined]
-        assert not ask.is_answered(*WORDS)
-    if name in UNDONE_BY_CONTENT:
-        assert ask.is_answered(*WORDS)
-
-
 @pytest.fixture
 def ask_again(ask: Asker) -> Asker:
     """The same, after changes to what was installed."""
     if not ask.is_answered(*WORDS):
         assert ask(*WORDS).code == 0
     return ask
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_noticed(ask_again: Asker, name: str) -> None:
+    with CHANGES[name](ask_again.folder):  # type: ignore[attr-defined]
+        assert not ask_again.is_answered(*WORDS)
+    if name in UNDONE_BY_CONTENT:
+        assert ask_again.is_answered(*WORDS)
+
+
+def test_the_order_of_arguments_counts(tmp_path: Path) -> None:
+    """A function that takes any may build its layers in their order."""
+    write(tmp_path, {"net.py": ORDERED})
+    ask = Asker(tmp_path, tmp_path / "home")
+    assert ask("params", "net.py:make", "--arg", "a=2", "--arg", "b=5").code == 0
+    assert ask.is_answered("params", "net.py:make", "--arg", "a=2", "--arg", "b=5")
+    assert not ask.is_answered("params", "net.py:make", "--arg", "b=5", "--arg", "a=2")
+
+
+def test_a_file_of_inputs_counts_wherever_the_model_goes(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    write(tmp_path, {"net.py": f"import os\n\nos.chdir('/')\n{ORDERED}"})
+    ask = Asker(tmp_path, tmp_path / "home")
+    words = ("summary", "net.py:make", "--arg", "a=8", "--input-file", "x.safetensors")
+    save_file({"x": torch.zeros(4, 8)}, tmp_path / "x.safetensors")
+    first = ask(*words)
+    assert first.code == 0, first.err
+    assert ask.is_answered(*words)
+    save_file({"x": torch.zeros(5, 8)}, tmp_path / "x.safetensors")
+    assert not ask.is_answered(*words)
 
 
 @pytest.mark.parametrize(

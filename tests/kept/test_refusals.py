@@ -54,6 +54,23 @@ REFUSED = {
     "import uuid\nname = uuid.uuid4()": "no seed sets (uuid4)",
     "import sys\nname = sys.argv[1]": "state of the process or the machine (argv)",
     "import os\nnumber = os.getpid()": "state of the process or the machine (getpid)",
+    "import glob\nwide = glob.glob('flag')": "asks what files there are (flag)",
+    "from pathlib import Path\nwide = list(Path('.').glob('sub/flag*'))": "what files there are (sub/",
+    "from pathlib import Path\nname = Path('current').resolve().name": "what files there are (resolve(",
+    "import os\nname = os.path.realpath('current')": "what files there are (realpath)",
+    "import os\nnow = os.times().elapsed": "asks for the time (os.times)",
+    "import numpy\nnow = numpy.datetime64('now')": "asks for the time (datetime64)",
+    "import numpy\nnoise = numpy.random.Generator(numpy.random.PCG64())": "no seed sets (PCG64)",
+    "import random\nrandom.seed(a=None)": "no seed sets (seed(a=None)",
+    "open(0).read()": "from a file that was open already",
+    "import os\nos.read(0, 1)": "state of the process or the machine (os.read()",
+    "import os\nnames = [key for key in os.environ if 'SSH' in key]": "all variables of the environment",
+    "import os\nnames = dict(os.environ)": "all variables of the environment",
+    "exec(open('timed.inc').read())": "what it runs asks for the time (import time)",
+    "from threading import Thread\nimport os\nThread(target=os.system, args=('true',)).start()": (
+        "starts another process"
+    ),
+    "import torch\nwide = torch.jit.load('traced.pt')": "has it read files (jit.load)",
     "import ctypes\nctypes.CDLL(None)": "runs compiled code",
     "from safetensors.torch import load_file": "has it read files (safetensors)",
     "import os\nwide = os.environ.get('COLUMNS')": "differs between terminals",
@@ -70,12 +87,17 @@ KEPT = {
     "try:\n    open('absent.txt')\nexcept OSError:\n    pass": ("absent.txt",),
     "import os\nWIDTH = os.environ.get('OWN_WIDTH')": (),
     "resource = which = 'access to secrets, in time'": (),
+    "from pathlib import Path\nPath(__file__).resolve().parent": (),
+    "import os\nos.path.dirname(os.path.realpath(__file__))": (),
+    "from glob import glob\nglob('*.txt'), glob('absent/*.txt')": (),
+    "import os\nif 'OWN_WIDTH' in os.environ:\n    WIDTH = os.environ['OWN_WIDTH']": (),
+    "exec('WIDTH = 3')": (),
     "if __name__ == '__main__':\n    import time\n\n    print(time.time())\n": (),
 }
 
 
 def judge(folder: Path, text: str) -> object:
-    write(folder, {"net.py": text, "data.txt": "data"})
+    write(folder, {"net.py": text, "data.txt": "data", "timed.inc": "import time\n"})
     os.mkfifo(folder / "pipe")
     with (folder / "huge.bin").open("wb") as file:
         file.truncate(200 * 2**20)
@@ -143,6 +165,20 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
     assert outcome.code == 0
     assert "the look was not kept: net.py asks for the time (import time)\n" in outcome.err
     assert not ask.is_answered("tree", "net.py")
+    assert not ask.entries
+
+
+def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
+    """A machine with less to do would tell expressions where these are numbers."""
+    text = "import netinspect.rerun\nfrom torch import nn\n\n"
+    text += "netinspect.rerun.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
+    write(tmp_path, {"net.py": text})
+    ask = Asker(tmp_path, tmp_path / "home")
+    outcome = ask(
+        "summary", "net.py:net", "--symbolic", "batch", "-v", "--format", "rich", "--width", "120"
+    )
+    assert "all sizes are concrete: the runs at other sizes took longer than 0 seconds" in outcome.out
+    assert "the look was not kept: the runs at other sizes ended because time was up" in outcome.err
     assert not ask.entries
 
 

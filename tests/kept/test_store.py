@@ -184,6 +184,13 @@ def test_the_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         assert found.folder == expected / "netinspect"
 
 
+def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root of the file system would be taken for it."""
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert find_store() is None
+
+
 def test_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     store = Store(tmp_path / "netinspect")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,19 @@ def test_a_seed_decides_on_every_source_of_randomness(tmp_path: Path) -> None:
     assert drawn(1) == first
     assert drawn(2) != first
     assert random.getstate() == before[0]
+
+
+def test_a_seed_decides_for_numpy_though_it_is_asked_late(tmp_path: Path) -> None:
+    """NumPy loads its generators when they are first asked for; in this process they are there."""
+    (tmp_path / "net.py").write_text(DRAWING)
+    look = "import netinspect; print(netinspect.load('net.py', stats=True).parameters[0].statistics)"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("name", ["random", "copy", "queue", "profile", "code", "types", "select"])

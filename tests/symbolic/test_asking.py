@@ -92,6 +92,30 @@ def test_a_batch_is_a_number_or_a_symbol(
     )
 
 
+def test_the_projects_batch_is_that_of_other_symbols(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "netinspect.toml").write_text("batch = 4\n", encoding="utf-8")
+    shown = cli("summary", "mlp", "--symbolic", "batches=x:-1", "--format", "json").out
+    assert json.loads(shown)["subject"]["inputs"][0]["value"]["shape"][0] == 4
+
+
+@pytest.mark.parametrize("form", ["plain", "csv"])
+def test_rows_alone_do_not_say_why_there_are_no_symbols(cli: Cli, tmp_path: Path, form: str) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\n\nEXAMPLE_INPUTS = ('x=4x6',)\n\n\nclass Net(nn.Module):\n"
+        "    def forward(self, x):\n        return x.reshape(24)\n",
+        encoding="utf-8",
+    )
+    words = ("summary", str(file), "--symbolic", "batch", "--format", form)
+    outcome = cli(*words)
+    assert "(24)" in outcome.out
+    assert "note: all sizes are concrete: the model fails at N = 3: RuntimeError" in outcome.err
+    assert not cli(*words, "--quiet").err
+
+
 def test_people_get_rounded_numbers_and_programs_exact_ones(cli: Cli) -> None:
     words = ("cost", "lenet", "--symbolic", "batch")
     shown = cli(*words, "--width", "160").out

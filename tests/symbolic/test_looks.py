@@ -140,7 +140,7 @@ def test_a_merged_dimension_is_told_as_a_multiple() -> None:
 @pytest.mark.parametrize(
     ("model", "sizes", "why"),
     [
-        (nets.Fixed(), (4, 6), "the model fails at N = 2: RuntimeError: shape '[24]' is invalid"),
+        (nets.Fixed(), (4, 6), "the model fails at N = 3: RuntimeError: shape '[24]' is invalid"),
         (nets.Looped(), (10, 6), "the steps of forward depend on N; they part at step"),
         (nets.Branched(), (10, 6), "the steps of forward depend on N; they part at step 1, sigmoid"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,8 +11,11 @@ from netinspect.records.polynomial import Polynomial
 from netinspect.records.steps import Step
 from netinspect.records.symbols import Symbol, Symbolic
 from netinspect.records.trace import Backward, Input, Trace
-from netinspect.records.values import Structure, TensorSpec, Value, tensors_in
+from netinspect.records.values import Literal, Structure, TensorSpec, Value, tensors_in
 from netinspect.records.work import Work, WorkExpressions
+
+_SIZES = ("int", "Size")
+"""Types of values that are sizes, beside those of tensors."""
 
 _NAMED = 3
 """How many of the steps without an expression are named."""
@@ -46,7 +50,7 @@ def fuse(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace
             fusion.step(step, [run.steps[index] for run in runs])
             for index, step in enumerate(base.steps)
         ),
-        output=fusion.value(base.output, [run.output for run in runs]),
+        output=fusion.output(base.output, [run.output for run in runs]),
         backward=fusion.backward(base.backward, [run.backward for run in runs]),
     )
     return replace(fused, symbolic=Symbolic(symbols=tuple(symbols), notes=tuple(fusion.notes(base))))
@@ -89,8 +93,10 @@ class _Fusion:
         self._own = own
         self._at: int | None = None
         self._shapes: set[int] = set()
+        self._forms: set[int | None] = set()
         self._amounts: dict[int | None, list[str]] = {}
         self._singles: dict[int | None, list[str]] = {}
+        self._mixed: set[int | None] = set()
 
     def notes(self, base: Trace) -> list[str]:
         """Say what has no expression."""
@@ -100,15 +106,26 @@ class _Fusion:
         if self._shapes:
             named = _named(base, self._shapes)
             notes.append(f"sizes with a ? are those at {at}, and {no_polynomial}: {named}")
+        if self._forms:
+            notes.append(
+                f"at {at} values have another form than at other sizes, as a dimension less: "
+                f"{_named(base, self._forms)}"
+            )
         if self._amounts:
             notes.append(
                 f"amounts told at {at} are {no_polynomial} ({_kinds(self._amounts)}): "
                 f"{_named(base, self._amounts)}"
             )
-        if self._singles:
+        singles = {at: names for at, names in self._singles.items() if names}
+        if singles:
             notes.append(
                 f"at {at} itself some amounts are others than the expressions of larger sizes tell "
-                f"({_kinds(self._singles)}): {_named(base, self._singles)}"
+                f"({_kinds(singles)}): {_named(base, singles)}"
+            )
+        if mixed := self._mixed - {*singles}:
+            notes.append(
+                f"at {at} itself torch takes other operators, which come to the same: "
+                f"{_named(base, mixed)}"
             )
         return notes
 
@@ -128,6 +145,11 @@ class _Fusion:
             output=self.value(base.output, [each.output for each in others]),
             work=self.work(base.work, [each.work for each in others]),
         )
+
+    def output(self, base: Value | None, others: Sequence[Value | None]) -> Value | None:
+        """Fit what forward gave out, which is what its first step did."""
+        self._at = 0
+        return self.value(base, others)
 
     def backward(self, base: Backward | None, others: Sequence[Backward | None]) -> Backward | None:
         """Fit what backward cost."""
@@ -162,8 +184,15 @@ class _Fusion:
             if {len(base.shape)} == {len(shape) for shape in shapes} and len(shapes) == len(others):
                 sizes = zip(*shapes, base.shape, strict=True)
                 return replace(base, shape=tuple(map(self._size, sizes)))
-        if next(tensors_in(base), None) is not None:
-            self._note_shape()
+        elif isinstance(base, Literal) and base.type in _SIZES:
+            told = [each.text for each in others if isinstance(each, Literal) and each.type == base.type]
+            text = self._text((*told, base.text))
+            if text is not None and len(told) == len(others):
+                return replace(base, text=text)
+        if base is not None and any(each != base for each in others):
+            if next(tensors_in(base), None) is not None:
+                self._forms.add(self._at)
+            return _doubted(base)
         return base
 
     def _held(self, base: Value, others: Sequence[Value]) -> Value:
@@ -181,6 +210,15 @@ class _Fusion:
             return f"{own}?"
         return found.text()
 
+    def _text(self, texts: Sequence[str]) -> str | None:
+        """Fit the whole numbers in a text, such as `(4, 6)`; None where the rest of it differs."""
+        parts = [re.split(r"(-?\d+)", text) for text in texts]
+        if len({(len(each), *each[::2]) for each in parts}) > 1:
+            return None
+        columns = [*zip(*parts, strict=True)][1::2]
+        sizes = [str(self._size(tuple(map(int, column)))) for column in columns]
+        return "".join(text + size for text, size in zip(parts[0][::2], [*sizes, ""], strict=True))
+
     def _note_shape(self) -> None:
         if self._at is not None:
             self._shapes.add(self._at)
@@ -193,7 +231,17 @@ class _Fusion:
             for each in works:
                 key = (each.operator, each.macs is None, each.flops is None)
                 found.setdefault(key, [None] * len(lists))[index] = each
-        return tuple(self._fitted(each) for each in found.values())
+        fitted = tuple(self._fitted(each) for each in found.values())
+        for name in [*self._singles.get(self._at, ())]:
+            told = [getattr(each.expressions, name) for each in fitted]
+            if sum(each.at(self._own) for each in told if each is not None) == sum(
+                getattr(each, name) or 0
+                for each, polynomial in zip(fitted, told, strict=True)
+                if polynomial is not None
+            ):
+                self._singles[self._at].remove(name)
+                self._mixed.add(self._at)
+        return fitted
 
     def _fitted(self, works: Sequence[Work | None]) -> Work:
         base = works[-1]
@@ -227,6 +275,16 @@ class _Fusion:
         names = (self._singles if is_single else self._amounts).setdefault(self._at, [])
         names += [name] if name not in names else []
         return found if is_single else None
+
+
+def _doubted(value: Value) -> Value:
+    """Mark all sizes of a value that is something else at other sizes, as of one dimension less."""
+    if isinstance(value, TensorSpec):
+        return replace(value, shape=tuple(f"{size}?" for size in value.shape))
+    if isinstance(value, Structure):
+        items = (replace(each, value=_doubted(each.value)) for each in value.items)
+        return replace(value, items=tuple(items))
+    return value
 
 
 def _kinds(amounts: Mapping[int | None, Sequence[str]]) -> str:
@@ -270,13 +328,20 @@ def moves_in_layers(base: Trace, run: Trace, dimension: int) -> Mapping[str, boo
         for attribute in module.attributes
         if attribute.name == "batch_first"
     }
+    torchs = {module.path for module in base.modules if module.library}
     moved = {}
     for one, other in zip(base.steps, run.steps, strict=False):
         if one.kind == "module" and one.module in paths:
             first = next(tensors_in(one.inputs), None)
             second = next(tensors_in(other.inputs), None)
-            if first is None or second is None or len(first.shape) != 3 or len(second.shape) != 3:
+            if first is None or second is None or len(first.shape) != len(second.shape):
                 continue
-            at = dimension if paths[one.module] else 1 - dimension
-            moved[one.module] = first.shape[at] != second.shape[at]
+            if len(first.shape) == 3:
+                changed = [a != b for a, b in zip(first.shape, second.shape, strict=True)][:2]
+                at = dimension if paths[one.module] else 1 - dimension
+                # Where both moved, one size was taken for two.
+                moved[one.module] = changed[at] and not changed[1 - at]
+            elif len(first.shape) == 2 and one.module in torchs and one.inputs.items[0].value == first:
+                # One example alone, and not packed: the sequence is in front, and there is no batch.
+                moved[one.module] = dimension == 1 and first.shape[0] != second.shape[0]
     return moved

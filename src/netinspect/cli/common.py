@@ -283,6 +283,11 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
             say(f"written to {output.output}")
     else:
         write_out(text)
+    symbolic = getattr(subject, "symbolic", None)
+    if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        # They were asked for by name, and rows alone do not say why there are none.
+        for text in symbolic.notes:
+            say(f"note: {text}")
     if problems := _problems(view.record):
         if style.format in (Format.PLAIN, Format.CSV):
             # They are rows and nothing else; the exit code shall not be all that tells.

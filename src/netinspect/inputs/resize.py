@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import torch
@@ -27,7 +29,7 @@ def shapes_by_name(arguments: Sequence[Argument]) -> dict[str, Shape]:
     found: dict[str, Shape] = {}
 
     def note(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.dim():
+        if tensor.dim() and not tensor.is_nested:
             found[name] = tuple(tensor.shape)
         return tensor
 
@@ -39,15 +41,20 @@ def shapes_by_name(arguments: Sequence[Argument]) -> dict[str, Shape]:
 def resized(arguments: Sequence[Argument], sizes: Mapping[Place, int]) -> list[Argument]:
     """Return the arguments with other sizes; what is longer repeats from the first entry on.
 
-    So values stay in their range, whatever they mean: token ids, class labels, masks.
+    So values stay in their range, whatever they mean: token ids, class labels, masks. A tensor that is
+    given twice is one afterwards too, and lies in memory in the order of dimensions that it had.
+
+    Raises:
+        Exception: Torch cannot do that to tensors of some layouts, nor anyone to some containers.
     """
+    known: dict[tuple[int, tuple[tuple[int, int], ...]], torch.Tensor] = {}
 
     def resize(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        for (place, dimension), size in sizes.items():
-            if place == name:
-                entries = torch.arange(size, device=tensor.device) % tensor.shape[dimension]
-                tensor = tensor.detach().index_select(dimension, entries)
-        return tensor
+        changes = tuple((dimension, size) for (place, dimension), size in sizes.items() if place == name)
+        key = id(tensor), changes
+        if key not in known:
+            known[key] = _resized(tensor, changes) if changes else tensor
+        return known[key]
 
     made = []
     for argument in arguments:
@@ -55,6 +62,18 @@ def resized(arguments: Sequence[Argument], sizes: Mapping[Place, int]) -> list[A
         record = replace(argument.record, value=describe(value))
         made.append(replace(argument, value=value, record=record))
     return made
+
+
+def _resized(tensor: torch.Tensor, changes: Sequence[tuple[int, int]]) -> torch.Tensor:
+    made = tensor.detach()
+    for dimension, size in changes:
+        entries = torch.arange(size, device=tensor.device) % tensor.shape[dimension]
+        made = made.index_select(dimension, entries)
+    if tensor.layout is torch.strided and not tensor.is_contiguous() and 0 not in tensor.stride():
+        order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
+        back = sorted(range(tensor.dim()), key=order.__getitem__)
+        made = made.permute(order).contiguous().permute(back)
+    return made.requires_grad_() if tensor.requires_grad else made
 
 
 def places_for(request: SymbolRequest, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...]]:
@@ -100,7 +119,7 @@ def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...
         # The two sizes of an image are no sequence.
         flat = {each: shape for each, shape in shapes.items() if 2 <= len(shape) <= 3}
         for at in (1, 2, 0):
-            yield from _along(at, flat)
+            yield from _along(at, flat, shapes)
         yield from _along(0, {each: shape for each, shape in shapes.items() if len(shape) == 1})
     elif name in _FROM_THE_END:
         rank = max(3, *map(len, shapes.values()))
@@ -108,19 +127,26 @@ def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...
         yield from _along(rank + _FROM_THE_END[name], images)
 
 
-def _along(at: int, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...]]:
-    """One dimension of all that share its size; then every dimension of that size, but the first."""
+def _along(
+    at: int, shapes: Mapping[str, Shape], others: Mapping[str, Shape] | None = None
+) -> Iterator[tuple[Place, ...]]:
+    """One dimension of all that share its size; then every dimension of that size.
+
+    Args:
+        at: The dimension.
+        shapes: What may have it there.
+        others: What may have it anywhere, as a mask has the sequence twice; the same if None.
+    """
     long = {each: shape for each, shape in shapes.items() if len(shape) > at}
     for size in _usual([shape[at] for shape in long.values()]):
         yield tuple((each, at) for each, shape in long.items() if shape[at] == size)
-        if at:
-            # A mask may have the sequence twice, and a vector has it first.
-            yield tuple(
-                (each, index)
-                for each, shape in shapes.items()
-                for index, other in enumerate(shape)
-                if other == size and (index or len(shape) == 1)
-            )
+        yield tuple(
+            (each, index)
+            for each, shape in (shapes if others is None else others).items()
+            for index, other in enumerate(shape)
+            # The first dimension is the batch, where not all are looked at or there is no other.
+            if other == size and (index or not at or len(shape) == 1)
+        )
 
 
 def _usual(sizes: Sequence[int]) -> list[int]:
@@ -147,13 +173,41 @@ def _told(place: Place, request: SymbolRequest, shapes: Mapping[str, Shape]) -> 
 
 
 def _mapped(value: Any, name: str, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Any:
-    """Change the tensors in plain containers; any other object stays as it is."""
+    """Change the tensors in containers; the original, and whatever else is in it, stays as it is."""
     if isinstance(value, torch.Tensor):
         return change(name, value)
-    if type(value) is dict:
-        return {key: _mapped(each, f"{name}.{key}", change) for key, each in value.items()}
-    if type(value) is tuple:
-        return tuple(_mapped(each, f"{name}.{at}", change) for at, each in enumerate(value))
-    if type(value) is list:
-        return [_mapped(each, f"{name}[{at}]", change) for at, each in enumerate(value)]
-    return value
+    changed = {}
+    for key, path, each in _entries(value):
+        if (other := _mapped(each, name + path, change)) is not each:
+            changed[key] = other
+    return _with(value, changed) if changed else value
+
+
+def _entries(value: Any) -> Iterator[tuple[Any, str, Any]]:
+    """Yield what a container holds: its key, how a name goes on with it, and the entry."""
+    if isinstance(value, tuple) and (type(value) is tuple or hasattr(value, "_fields")):
+        for at, each in enumerate(value):
+            yield at, f".{getattr(value, '_fields', range(len(value)))[at]}", each
+    elif type(value) is list:
+        for at, each in enumerate(value):
+            yield at, f"[{at}]", each
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield key, f".{key}", each
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields_of(value):
+            yield field.name, f".{field.name}", getattr(value, field.name, None)
+
+
+def _with(value: Any, changed: Mapping[Any, Any]) -> Any:
+    """A copy of a container, with some other entries."""
+    if isinstance(value, tuple):
+        made = [changed.get(at, each) for at, each in enumerate(value)]
+        return tuple(made) if type(value) is tuple else type(value)(*made)
+    made = copy(value)
+    for key, each in changed.items():
+        if isinstance(value, (list, Mapping)):
+            made[key] = each
+        else:
+            object.__setattr__(made, key, each)  # it may be frozen
+    return made

@@ -24,6 +24,7 @@ _MAXIMUM_ENTRIES = 20_000
 """Of a folder."""
 
 _TOO_MANY = "too many"
+_FOLDER = "folder"
 
 _STARTERS = ("sitecustomize", "usercustomize", "__main__", "__mp_main__")
 """Modules that Python imports itself, before anything else could."""
@@ -38,7 +39,7 @@ class File:
     """Where it is, all links followed."""
 
     digest: str
-    """Of its content; empty where there was no file."""
+    """Of its content; empty where there was no file, `folder` where there was one."""
 
 
 @record
@@ -100,10 +101,17 @@ def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
     for reason in witness.refusals:
         raise Unfit(reason)
     extra = [os.path.abspath(path) for path in extra]
-    places = Places(own=tuple({os.getcwd(), *map(os.path.dirname, extra)}))
+    places = Places(own=tuple({*witness.own, *map(os.path.dirname, extra)}))
     files, installed, searched = _modules(witness, places)
+    for source, bytecode in witness.compiled.items():
+        if places.owner(source) == "user":
+            files.append(source)
+            if _is_stale(bytecode, source):
+                raise Unfit(f"{source} has changed since its bytecode was written")
     files += extra
     files += [path for path in witness.opened if places.owner(path) == "user"]
+    installed += [path for path in witness.opened if places.owner(path) == "installed"]
+    installed += _missing(witness, places)
     folders = [Folder(path=path, kind="importable", digest="") for path in searched]
     folders += [Folder(path=path, kind="installed", digest="") for path in places.installed]
     folders += [
@@ -154,6 +162,17 @@ def _sought(witness: Witness) -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in names)
 
 
+def _missing(witness: Witness, places: Places) -> Iterable[str]:
+    """Name the files that would be modules that installed packages looked for and did not have."""
+    for name in witness.sought:
+        parent, dot, leaf = name.rpartition(".")
+        if dot and name not in sys.modules and (package := sys.modules.get(parent)) is not None:
+            for folder in _own(package, "__path__") or ():
+                if places.owner(folder + os.sep) == "installed":
+                    path = os.path.join(folder, leaf)
+                    yield from (path, *(path + each for each in importlib.machinery.all_suffixes()))
+
+
 def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], list[str]]:
     """Find the files of all modules, the user's and installed ones, and where imports are searched."""
     users: list[str] = []
@@ -175,8 +194,6 @@ def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], li
                     and witness.preloaded.get(name) == id(module)
                 ):
                     raise Unfit(f"{name} was imported before")
-                if owner == "user" and _has_stale_bytecode(module, file):
-                    raise Unfit(f"{file} has changed since its bytecode was written")
         try:
             searched += [os.path.abspath(entry) for entry in _own(module, "__path__") or ()]
         except Exception:  # an object that only poses as a module
@@ -189,17 +206,11 @@ def _is_source(file: str) -> bool:
     return file.endswith(".py") and os.path.isfile(file)
 
 
-def _has_stale_bytecode(module: object, file: str) -> bool:
+def _is_stale(cached: str, file: str) -> bool:
     """Whether Python may have run bytecode of what a file held before.
 
     It takes any that tells the time and size of the source, which are soon made the same again.
     """
-    from netinspect.sources.imports import SourceLoader
-
-    specification = _own(module, "__spec__")
-    cached = getattr(specification, "cached", None)
-    if not isinstance(cached, str) or isinstance(specification.loader, SourceLoader):
-        return False
     try:
         source, bytecode = os.stat(file), os.stat(cached)
         with open(cached, "rb") as opened:
@@ -225,7 +236,8 @@ def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[
             continue
         if not stat.S_ISREG(status.st_mode):
             if stat.S_ISDIR(status.st_mode):
-                continue  # it could not be read, and still cannot
+                yield File(path=path, real="", digest=_FOLDER)
+                continue
             raise Unfit(f"{path} is no regular file")
         left -= status.st_size
         if left < 0:
@@ -252,6 +264,8 @@ def _is_unchanged(file: File) -> bool:
         status = os.stat(file.path)
     except OSError:
         return not file.digest
+    if file.digest == _FOLDER:
+        return stat.S_ISDIR(status.st_mode)
     if not file.digest or not stat.S_ISREG(status.st_mode) or status.st_size > _MAXIMUM_BYTES:
         return False
     with open(file.path, "rb") as opened:
@@ -283,15 +297,26 @@ def _state_digest(root: str, files: Iterable[str], started: int | None = None) -
     """Sum up the times and sizes of installed files: whoever writes to one changes its times."""
     total = hashlib.sha256()
     for file in files:
-        try:
-            status = os.stat(root + file)
-        except OSError:
+        status = _status(root + file)
+        if status is None:
             total.update(b"absent;")
             continue
         if started is not None:
             _check_age(root + file, status, started)
         total.update(b"%d %d %d;" % (status.st_mtime_ns, status.st_ctime_ns, status.st_size))
     return total.hexdigest()
+
+
+def _status(path: str) -> os.stat_result | None:
+    """The times and size of a file, or of the archive that it lies in."""
+    while path:
+        try:
+            return os.stat(path)
+        except NotADirectoryError:
+            path = os.path.dirname(path)
+        except OSError:
+            break
+    return None
 
 
 def _list_digest(folder: str, kind: str, sought: frozenset[str]) -> str:

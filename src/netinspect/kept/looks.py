@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from netinspect.errors import SavedTraceError
@@ -59,9 +59,10 @@ class LookCache:
         if (found := self._find(store, question, around)) is not None:
             self.outcome = "answered from a kept look (--no-cache looks anew)"
             return found
+        files = [os.path.abspath(path) for path in question.files()]  # the user's code may go elsewhere
         with witnessed(own) as witness:
             trace = look()
-        self._keep(store, question, around, trace, witness)
+        self._keep(store, question, around, trace, witness, files)
         return trace
 
     def _find(self, store: Store, question: Question, around: str) -> Trace | None:
@@ -84,12 +85,19 @@ class LookCache:
         return without_forward(trace) if is_other else trace
 
     def _keep(
-        self, store: Store, question: Question, around: str, trace: Trace, witness: Witness
+        self,
+        store: Store,
+        question: Question,
+        around: str,
+        trace: Trace,
+        witness: Witness,
+        files: Sequence[str],
     ) -> None:
         try:
             if (reason := _unsure(trace, witness)) is not None:
                 raise Unfit(reason)
-            self._write(store, question, around, trace, witness)
+            evidence = gather(witness, files)
+            self._write(store, question, around, trace, "".join(witness.said), evidence)
         except Unfit as error:
             self.outcome = f"the look was not kept: {error}"
         except Exception as error:  # a look that cannot be kept, for whatever reason, is as good
@@ -98,10 +106,14 @@ class LookCache:
             self.outcome = "the look was kept"
 
     def _write(
-        self, store: Store, question: Question, around: str, trace: Trace, witness: Witness
+        self,
+        store: Store,
+        question: Question,
+        around: str,
+        trace: Trace,
+        said: str,
+        evidence: Evidence,
     ) -> None:
-        evidence = gather(witness, question.files())
-        said = "".join(witness.said)
         other = question.without_forward()
         also = other is not None and not said and _is_same_without_forward(trace)
         head = Head(answers_without_forward=also, said=said)
@@ -163,4 +175,8 @@ def _unsure(trace: Trace, witness: Witness) -> str | None:
     seconds = (time.time_ns() - witness.started) / 1e9
     if (trace.failure and seconds > LONGEST_SEARCH) or (trace.attempts and seconds > LONGEST_TRIALS):
         return "its inputs were searched for until time was up"
+    if trace.symbolic is not None and not trace.symbolic.symbols:
+        from netinspect.rerun import SECONDS as LONGEST_RUNS
+
+        return "the runs at other sizes ended because time was up" if seconds > LONGEST_RUNS else None
     return None

@@ -141,7 +141,8 @@ def find_store() -> Store | None:
     given = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(given):  # others are to be ignored, as the specification says
         return Store(Path(given, "netinspect"))
-    home = os.path.expanduser("~")
+    # An empty one would be expanded to the root.
+    home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
     return Store(Path(home, ".cache", "netinspect")) if os.path.isabs(home) else None
 
 

@@ -10,28 +10,44 @@ from netinspect.kept.question import HARMLESS_VARIABLES
 _MAIN = re.compile(rb"""^if __name__\s*==\s*["']__main__["']\s*:.*\n(?:[ \t].*\n?|\n)*""", re.MULTILINE)
 """What is run as a script only."""
 
+_OF_ITSELF = re.compile(
+    rb"__file__\s*\)*(?:\s*\.\s*parent\b|\.parents\[\d+\])*\s*\.\s*resolve\(|"
+    rb"realpath\(\s*(?:[\w.]+\(\s*)*__file__"
+)
+"""Where a file's own links lead: that is kept of every file in any case."""
+
 _UNSEEN = {
     "asks what files there are": (
-        r"exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount samefile "
-        r"getsize getmtime getctime getatime stat\( lstat fstat statvfs access\( disk_usage readlink "
-        r"which\( import\s+which dir_fd"
+        r"exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount is_fifo "
+        r"samefile getsize getmtime getctime getatime stat\( lstat fstat statvfs access\( disk_usage "
+        r"readlink which\( import\s+which dir_fd realpath resolve\( filecmp"
     ),
     "asks for the time": (
-        r"datetime time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time gmtime "
-        r"localtime strftime asctime clock_gettime timeit import\s+time from\s+time time\.time"
+        r"datetime datetime64 time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time "
+        r"gmtime localtime strftime asctime clock_gettime timeit import\s+time from\s+time time\.time "
+        r"os\.times now\( utcnow\( today\( formatdate"
     ),
     "draws random numbers that no seed sets": (
         r"urandom SystemRandom import\s+secrets from\s+secrets secrets\. uuid1 uuid4 default_rng "
-        r"RandomState getrandom seed\(\) Random\(\)"
+        r"RandomState getrandom seed\(\) seed\((?:\w+\s*=\s*)?None Random\(\) Random\(None PCG64 "
+        r"PCG64DXSM MT19937 Philox SFC64 SeedSequence getnode mktemp"
     ),
     "asks for the state of the process or the machine": (
         r"getpid getppid getlogin getuser getuid geteuid getloadavg psutil pynvml import\s+resource "
         r"getrusage mem_get_info memory_allocated sysconf get_terminal_size isatty argv stdin "
-        r"orig_argv gethostname"
+        r"orig_argv gethostname umask getgroups getpgid getpgrp getsid getpriority get_ident "
+        r"get_native_id active_count fdopen os\.read\( os\.pread\("
     ),
     "runs compiled code, or has it read files": (
         r"ctypes cffi cpp_extension load_library safetensors safe_open from_pretrained from_file h5py "
-        r"cv2 lmdb pyarrow tensorstore torchaudio soundfile memfd_create"
+        r"cv2 lmdb pyarrow tensorstore torchaudio soundfile memfd_create jit\.load from\s+torch\.jit "
+        r"export\.load load_pt2 aoti_load_package PyTorchFileReader PackageImporter read_image "
+        r"decode_image read_video VideoReader torchcodec decord polars duckdb read_parquet read_feather "
+        r"netCDF4 rasterio onnxruntime tokenizers sentencepiece shared_memory"
+    ),
+    "goes through all variables of the environment": (
+        r"environ\.(?:items|keys|values|copy)\( for\s+\w+\s+in\s+(?:os\.)?environ environb "
+        r"(?:dict|list|len|set|tuple|sorted|str|repr)\(\s*(?:os\.)?environ \*\*\s*(?:os\.)?environ"
     ),
     "reads a variable that differs between terminals": " ".join(
         rf"""["']{name}["']""" for name in sorted(HARMLESS_VARIABLES)
@@ -45,7 +61,8 @@ def tells_of_unseen(content: bytes) -> str | None:
 
     A word in a comment counts too: that costs a look, and no truth.
     """
-    if (found := _pattern().search(_MAIN.sub(b"", content))) is None:
+    content = _OF_ITSELF.sub(b"", _MAIN.sub(b"", content))
+    if (found := _pattern().search(content)) is None:
         return None
     word = found[0]
     reason = next(

@@ -7,8 +7,11 @@ look is to be kept, and does nothing while no look runs.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -16,8 +19,10 @@ from types import FrameType
 from typing import Any, TextIO, cast
 
 from netinspect.kept.places import Places
+from netinspect.kept.unseen import tells_of_unseen
 
 _LONGEST_SAYING = 64 * 1024
+_WILDCARD = re.compile(r"[*?[]")
 _WRITES = frozenset("wax+")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _IMPORTER = "<frozen importlib"
@@ -51,12 +56,17 @@ class Witness:
     """
 
     def __init__(self, own: tuple[str, ...]) -> None:
+        self.own = own
         self.places = Places(own)
+        self._thread = threading.get_ident()
         self._starter = str(getattr(sys.modules.get("__main__"), "__file__", ""))
         self.started = time.time_ns()
         self.preloaded = {name: id(module) for name, module in list(sys.modules.items())}
         self.opened: dict[str, None] = {}
         """Absolute paths that were opened for reading, whether they were there or not."""
+
+        self.compiled: dict[str, str] = {}
+        """Absolute paths of sources, which may not have been read, with those of their bytecode."""
 
         self.listed: dict[str, None] = {}
         """Absolute paths of the folders that were listed, but by the import system."""
@@ -75,6 +85,10 @@ class Witness:
             "os.listdir": self._note_listing,
             "os.scandir": self._note_listing,
             "ctypes.dlopen": self._note_library,
+            "glob.glob": self._note_pattern,
+            "pathlib.Path.glob": self._note_pattern,
+            "pathlib.Path.rglob": self._note_pattern,
+            "compile": self._note_source,
             **dict.fromkeys(_REASONS, self._refuse_if_asked),
         }
 
@@ -102,9 +116,15 @@ class Witness:
     def _note_open(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, mode, flags = arguments
         if isinstance(path, int):
-            return  # opened before, by an event of its own
+            # Opened before: by an event of its own, or by whoever started this process.
+            if self._is_asked_for():
+                self.refuse("it reads from a file that was open already")
+            return
         path = os.path.abspath(os.fsdecode(path))
-        if f"{os.sep}__pycache__{os.sep}" in path or path == os.devnull:
+        if path.endswith(".pyc") and (source := _source_of(path)) is not None:
+            self.compiled[source] = path
+            return
+        if path == os.devnull:
             return
         writes = not _WRITES.isdisjoint(mode) if isinstance(mode, str) else flags & _WRITE_FLAGS
         if path.startswith(("/proc/", "/sys/", "/dev/")):
@@ -125,6 +145,27 @@ class Witness:
         elif not _is_import_system(sys._getframe(3).f_code.co_filename):
             self.listed[os.path.abspath(os.fsdecode(path))] = None
 
+    def _note_pattern(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Where a part of a pattern has no wildcards, it is looked for, and no folder is listed."""
+        pattern = os.fsdecode(arguments[0 if event == "glob.glob" else 1])
+        parts = [part for part in pattern.split(os.sep) if part]
+        if event == "glob.glob":
+            parts = parts[-1:]  # a folder is listed by its name, whether it is there or not
+        if not all(map(_WILDCARD.search, parts)) and self._is_asked_for():
+            self.refuse(f"it asks what files there are ({pattern})")
+
+    def _note_source(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Text that is run may say what a file of the user's may not."""
+        source = arguments[0]
+        if isinstance(source, (str, bytes)) and self._is_asked_for():
+            content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+            if (reason := tells_of_unseen(content)) is not None:
+                self.refuse(f"what it runs {reason}")
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Take up what the import system looks for, and leave it to others; called by Python."""
+        self.sought[name] = None
+
     def _note_library(self, event: str, arguments: tuple[Any, ...]) -> None:
         name = os.fsdecode(arguments[0] or "")
         # A bare name is one of the system's libraries.
@@ -139,6 +180,8 @@ class Witness:
 
     def _is_asked_for(self) -> bool:
         """Whether what happens was begun by the user's code, and not by a library on being imported."""
+        if threading.get_ident() != self._thread:
+            return True  # who began a thread is not known
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             file = frame.f_code.co_filename
@@ -149,6 +192,14 @@ class Witness:
                 return True
             frame = frame.f_back
         return False
+
+
+def _source_of(bytecode: str) -> str | None:
+    """Where the source of a file of bytecode lies; None where Python would have no such file."""
+    try:
+        return importlib.util.source_from_cache(bytecode)
+    except (ValueError, NotImplementedError):
+        return None
 
 
 def _is_import_system(file: str) -> bool:
@@ -183,7 +234,13 @@ _current: Witness | None = None
 _is_hooked = False
 
 
-_EVENTS = frozenset(("open", "import", "os.listdir", "os.scandir", "ctypes.dlopen", *_REASONS))
+_EVENTS = frozenset(
+    (
+        *("open", "import", "os.listdir", "os.scandir", "ctypes.dlopen", "compile"),
+        *("glob.glob", "pathlib.Path.glob", "pathlib.Path.rglob"),
+        *_REASONS,
+    )
+)
 """What a witness takes up; Python tells of some ten thousand other events in a look."""
 
 
@@ -206,11 +263,14 @@ def witnessed(own: tuple[str, ...]) -> Iterator[Witness]:
     witness = Witness(own)
     out, err = (_Heard(stream, witness) if stream else stream for stream in (sys.stdout, sys.stderr))
     before, _current = _current, witness
+    sys.meta_path.insert(0, cast("Any", witness))
     try:
         with redirect_stdout(cast("TextIO", out)), redirect_stderr(cast("TextIO", err)):
             yield witness
     finally:
         _current = before
+        if witness in sys.meta_path:
+            sys.meta_path.remove(cast("Any", witness))
         for stream in (out, err):
             if isinstance(stream, _Heard):
                 stream.let_go()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -31,6 +31,18 @@ not be counted."""
 _Tallies = dict[_Key, _Tally]
 
 
+class _Operator(NamedTuple):
+    """What is known of an operator that has run."""
+
+    name: str
+    rule: Rule | None
+    function: Any
+    room: frozenset[str]
+    """The names of arguments that are room for its results."""
+
+    reads_values: bool
+
+
 class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts every operator that runs while it is entered.
 
@@ -44,9 +56,12 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, observed: Guest, innermost: Callable[[], Draft | None] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._guest = observed
+        self.reads_values = False
+        """Whether some operator told Python a value, or gave out a size that depends on values."""
+
         self.innermost = innermost
         # Operators hash in Python, which costs more than all else here.
-        self._rules: dict[int, tuple[str, Rule | None, Any, frozenset[str]]] = {}
+        self._known: dict[int, _Operator] = {}
         self._tallies: dict[int, tuple[Draft | None, _Tallies]] = {}
 
     @classmethod
@@ -59,13 +74,17 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run one operator and count it. Called by torch, with the mode itself off."""
         kwargs = kwargs or {}
-        entry = self._rules.get(id(func))
+        entry = self._known.get(id(func))
         if entry is None:
-            entry = self._rules[id(func)] = name_of(func), rule_for(func), func, _given_room(func)
+            entry = self._known[id(func)] = _Operator(
+                name_of(func), rule_for(func), func, _given_room(func), _reads_values(func)
+            )
         if types and any(map(_is_made_of_others, types)):
             # It runs other operators on what it is made of: those count.
             return NotImplemented
-        rule = entry[1]
+        rule = entry.rule
+        if entry.reads_values and not self.reads_values and not self._guest.keeping:
+            self.reads_values = entry.name != "aten.index" or any(map(_selects, *args[1:2]))
         # TorchScript runs operators with the function mode on, to which this call would be one more.
         with torch._C.DisableTorchFunction():
             if rule is None:
@@ -108,7 +127,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             written = _bytes((output,))
             read = _bytes(args if rule.reads == "all" else args[1:])
             if kwargs:
-                room = self._rules[operator][3]
+                room = self._known[operator].room
                 read += _bytes(value for name, value in kwargs.items() if name not in room)
             if rule.reads == "selected":
                 read += written
@@ -117,7 +136,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 read += args[1].numel() * given_out.shape[-1] * given_out.element_size()
             if output is None:
                 # It writes to what it is given, and gives nothing out.
-                written = _bytes(_written_to(self._rules[operator][2], args, kwargs))
+                written = _bytes(_written_to(self._known[operator].function, args, kwargs))
         except Exception:  # a tensor that does not tell its size
             elements, read, written = elements or 0, 0, 0
         draft = None if self.innermost is None else self.innermost()
@@ -172,7 +191,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Make the records, one for each operator, in the order in which they ran first."""
         merged: dict[tuple[str, bool, bool], tuple[Rule, _Tally]] = {}
         for (address, *uncounted), tally in tallies.items():
-            name, rule = self._rules[address][:2]
+            name, rule = self._known[address][:2]
             assert rule is not None
             # The overloads of an operator are told as one.
             key = name, uncounted[0], uncounted[1]
@@ -191,6 +210,17 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
             for (name, no_macs, no_flops), (rule, tally) in merged.items()
         )
+
+
+def _reads_values(operator: Any) -> bool:
+    """Whether what an operator tells, or the size of what it gives out, depends on values."""
+    tags = getattr(operator, "tags", ())
+    return torch.Tag.data_dependent_output in tags or torch.Tag.dynamic_output_shape in tags
+
+
+def _selects(index: torch.Tensor | None) -> bool:
+    """Whether an index is a mask."""
+    return index is not None and index.dtype in (torch.bool, torch.uint8)
 
 
 def _is_plain(value: Any) -> bool:

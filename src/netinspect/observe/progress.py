@@ -23,6 +23,10 @@ from netinspect.records.work import Work
 Item = TypeVar("Item")
 
 
+class TooManySteps(RuntimeError):
+    """Forward took more steps than it may; raised where the first one too many would begin."""
+
+
 class Progress:
     """What has happened in one run of forward so far.
 
@@ -30,10 +34,16 @@ class Progress:
         model: The model.
         with_grad: Whether to note the `grad_fn` of each output.
         arguments: What the model is called with, by name.
+        most_steps: Where to end a forward that goes on and on; None for no end.
     """
 
     def __init__(
-        self, model: nn.Module, *, with_grad: bool, arguments: Mapping[str, Any] | None = None
+        self,
+        model: nn.Module,
+        *,
+        with_grad: bool,
+        arguments: Mapping[str, Any] | None = None,
+        most_steps: int | None = None,
     ) -> None:
         super().__init__()
         self.drafts: list[Draft] = []
@@ -43,6 +53,7 @@ class Progress:
 
         self.flow = Flow()
         self._with_grad = with_grad
+        self._most_steps = most_steps
         self._calls: dict[str, int] = {}
         # The arguments outlive the run, so their addresses are theirs alone.
         self._arguments = {
@@ -106,6 +117,8 @@ class Progress:
         inputs: Structure,
         tensors: list[torch.Tensor],
     ) -> Draft:
+        if self._most_steps is not None and len(self.drafts) >= self._most_steps:
+            raise TooManySteps(f"forward takes more than {self._most_steps} steps")
         parent = self.stack[-1] if self.stack else None
         holder = None if parent is None else parent.entry
         producers: list[int] = []

@@ -63,8 +63,9 @@ class Recorder(Progress, TorchFunctionMode):
         *,
         with_grad: bool,
         arguments: Mapping[str, Any] | None = None,
+        most_steps: int | None = None,
     ) -> None:
-        super().__init__(model, with_grad=with_grad, arguments=arguments)
+        super().__init__(model, with_grad=with_grad, arguments=arguments, most_steps=most_steps)
         self.elsewhere = 0
         """Calls of modules in other threads, where neither order nor functions can be seen."""
 

@@ -66,6 +66,9 @@ class CaptureOptions:
     code: bool = False
     """Keep the source of the classes."""
 
+    most_steps: int | None = None
+    """Where to end a forward that goes on and on: it fails there. None for no end."""
+
 
 @dataclass(slots=True)
 class Forward:
@@ -78,6 +81,9 @@ class Forward:
     backward: Backward | None = None
     gradients: dict[int, Gradient | None] = field(default_factory=dict)
     counted: OneOf["no", "partly", "yes"] = "no"
+    reads_values: bool = False
+    """Whether forward read values, so that others than these may lead elsewhere."""
+
     warnings: list[str] = field(default_factory=list)
     tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
     """The named tensors as forward left them; only where it gave some of them their sizes."""
@@ -195,7 +201,14 @@ def _run(
         seed_everything(options.seed)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
         operators = Operators(observed)
-        recorder = Recorder(model, observed, operators, with_grad=options.backward, arguments=given)
+        recorder = Recorder(
+            model,
+            observed,
+            operators,
+            with_grad=options.backward,
+            arguments=given,
+            most_steps=options.most_steps,
+        )
         try:
             with (
                 noticed_threads() as begun,
@@ -211,6 +224,7 @@ def _run(
         recorder.threads = len(begun)
         whole = counting and not (begun or recorder.elsewhere or _runs_compiled(model))
         ran.counted = "yes" if whole else "partly"
+        ran.reads_values = operators.reads_values
         if error is None:
             ran.output = describe(output)
             if options.values:

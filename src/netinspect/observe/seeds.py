@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +14,11 @@ import torch
 
 
 def numpy_random() -> Any:
-    """NumPy's random module if it is loaded; what is not has drawn nothing, and loading takes time."""
-    return sys.modules.get("numpy.random")
+    """NumPy's random module, where torch has loaded NumPy; None where there is none.
+
+    NumPy itself loads it when it is first asked for, and then it would start from any state.
+    """
+    return importlib.import_module("numpy.random") if "numpy" in sys.modules else None
 
 
 def seed_everything(seed: int) -> None:
