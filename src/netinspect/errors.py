@@ -49,6 +49,10 @@ class NetinspectError(Exception):
         self.cause = cause
         self.place = place
         self.hint = hint
+        # A traceback shows these below the message; the command line has its own layout.
+        for label, told in (("place", place), ("cause", cause), ("hint", hint)):
+            if told:
+                self.add_note(f"{label}: {told}")
 
 
 class UsageError(NetinspectError):
