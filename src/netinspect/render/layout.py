@@ -6,7 +6,7 @@ first, and names lose their middle, where they differ least.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -114,9 +114,60 @@ def cut(text: str, width: int, *, middle: bool = False) -> str:
         return "…"[:width]
     if not middle:
         return set_cell_size(text, width - 1).rstrip() + "…"
-    keep = width - 1
-    tail = keep // 2
-    return set_cell_size(text, keep - tail).rstrip() + "…" + _tail(text, tail)
+    return _without_middle(text, width, (width - 1) // 2)
+
+
+def _without_middle(text: str, width: int, tail: int) -> str:
+    return set_cell_size(text, width - 1 - tail).rstrip() + "…" + _tail(text, tail)
+
+
+def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
+    """Cut the middle out of texts, so that those which differ still do where the width allows it.
+
+    `encoder.layers.0.self_attn` and `encoder.layers.1.self_attn` would be one text in 19 cells if each
+    were cut by itself.
+
+    Returns:
+        Each text with what is shown of it.
+    """
+    shown = {text: cut(text, width, middle=True) for text in texts}
+    alike: dict[str, list[str]] = {}
+    for text, short in shown.items():
+        alike.setdefault(short, []).append(text)
+    taken = set(alike)
+    for group in alike.values():
+        if len(group) == 1:
+            continue
+        for found in _distinct_cuts(group, width):
+            if len(set(found)) == len(group) and taken.isdisjoint(found):
+                shown.update(zip(group, found, strict=True))
+                taken.update(found)
+                break
+    return shown
+
+
+def _distinct_cuts(group: Sequence[str], width: int) -> Iterator[list[str]]:
+    """Give ways to cut texts of which the same is left, the usual ones first."""
+    usual = (width - 1) // 2
+    # Either end keeps half of its usual length: a name that is all end, or all beginning, tells little.
+    tails = range(usual - usual // 2, usual + usual // 2 + 1)
+    for tail in sorted(tails, key=lambda tail: (abs(tail - usual), -tail)):
+        yield [_without_middle(text, width, tail) for text in group]
+    # What differs is in the middle: that is kept, and something left out on either side of it.
+    start = _alike(group)
+    end = _alike([text[start:][::-1] for text in group])
+    parts = [text[start : len(text) - end] for text in group]
+    room = width - 2 - max(map(cell_len, parts))
+    before, after = group[0][:start], group[0][len(group[0]) - end :]
+    for right in range(room // 2, room + 1) if room > 0 else ():
+        left = set_cell_size(before, room - right).rstrip()
+        yield [f"{left}…{part}…{_tail(after, right)}" for part in parts]
+
+
+def _alike(texts: Sequence[str]) -> int:
+    """Count the characters in which texts begin alike."""
+    first, last = min(texts), max(texts)
+    return next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
 
 
 def _tail(text: str, width: int) -> str:
