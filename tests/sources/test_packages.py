@@ -87,6 +87,41 @@ def test_a_package_that_names_itself(lay: Callable[..., Path]) -> None:
     assert build("named/deep/net.py").block.in_features == 3
 
 
+def test_folders_of_a_project_name_themselves_from_the_current_folder(
+    lay: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lay(parts___layers=LAYERS, parts___deep___net=NET.format(origin="parts.layers"))
+    # What is installed, or stands beside the file, goes before.
+    lay(torch___nothing="", parts___deep___beside="", beside="raise ImportError('from the root')")
+    (root / "parts" / "deep" / "net.py").write_text(
+        f"import beside\n{NET.format(origin='parts.layers')}"
+    )
+    monkeypatch.setattr("sys.path", [*sys.path])
+    assert build("parts/deep/net.py").block.in_features == 3
+    assert sys.path[-1] == str(root)
+    for name in ("parts", "parts.layers"):
+        del sys.modules[name]
+    # From elsewhere, nobody can tell which folder is the project's.
+    monkeypatch.setattr("sys.path", sys.path[:-1])
+    monkeypatch.chdir(root / "torch")
+    with pytest.raises(LoadError, match="cannot import") as caught:
+        build(root / "parts" / "deep" / "net.py")
+    assert "No module named 'parts'" in str(caught.value.cause)
+
+
+def test_projects_with_folders_of_one_name(
+    lay: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lay(one___parts___layers=LAYERS, one___nets___net=NET.format(origin="parts.layers"))
+    other = LAYERS.replace("WIDTH = 3", "WIDTH = 5")
+    lay(two___parts___layers=other, two___nets___net=NET.format(origin="parts.layers"))
+    for project, width in (("one", 3), ("two", 5), ("one", 3)):
+        monkeypatch.setattr("sys.path", [*sys.path])
+        monkeypatch.chdir(root / project)
+        assert build("nets/net.py").block.in_features == width
+        monkeypatch.undo()
+
+
 def test_a_package_that_imports_its_file(lay: Callable[..., Path]) -> None:
     root = lay(eager___layers=LAYERS, eager___net=NET.format(origin=".layers"))
     (root / "eager" / "__init__.py").write_text("from .net import Net\n")
