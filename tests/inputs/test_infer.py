@@ -181,7 +181,7 @@ def test_where_nothing_passes_the_farthest_is_told() -> None:
     diagnosis = netinspect.summary(trace).record.subject.failure
     assert diagnosis is not None
     assert "b = " not in diagnosis.remedies[0]
-    assert diagnosis.remedies[0] == "second = Linear(20, 5), or 30 input features"
+    assert diagnosis.remedies[0] == "second = Linear(20, 5), or give it 30 features"
     assert "x could not be settled" in diagnosis.remedies[-1]
     assert "--input x=1x10" in diagnosis.remedies[-1]
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import netinspect
 from netinspect.analyze.diagnose import diagnose
@@ -39,6 +40,32 @@ def test_a_family_of_mistakes(family: str, monkeypatch: pytest.MonkeyPatch) -> N
             assert found.explanation is not None, name
         parts.append(f"# {name}\n{told(found)}\n")
     assert_golden(f"failures/{family}.txt", "\n".join(parts))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("line", ["x.cuda()", "torch.zeros(1, device='cuda')", "x.to('cuda')"])
+def test_a_gpu_that_is_not_there(cli: Callable[..., Outcome], tmp_path: Path, line: str) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = torch.nn.Linear(8, 4)\n"
+        f"    def forward(self, x):\n        {line}\n        return self.fc(x)\n"
+    )
+    error = cli("summary", str(tmp_path / "net.py")).err
+    assert "asks for a GPU, and torch finds none here" in error
+    assert "  hint: take the device of what is given: device=x.device" in error
+    # No input would mend it.
+    assert "could not be settled" not in error
+
+
+def test_a_model_without_a_forward(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = torch.nn.Linear(8, 4)\n    def training_step(self, batch): ...\n"
+    )
+    hint = cli("summary", str(tmp_path / "net.py")).err.partition("hint: ")[2].splitlines()
+    assert hint == ["write a forward method in Net; tree, params and internals need none"]
 
 
 def test_a_notebook_and_a_document_explain_a_failure() -> None:

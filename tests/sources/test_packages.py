@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from netinspect.errors import LoadError
 from netinspect.sources.build import build_module
@@ -191,3 +192,44 @@ def test_what_the_user_sees_is_their_own(
     assert says.partition(":")[0] in debugged
     assert "netinspect/sources" not in debugged
     assert "importlib" not in debugged
+
+
+_NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+
+NEEDS = """\
+from torch import nn
+
+{line}
+
+
+class Net(nn.Module):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "target", "hint"),
+    [
+        ("import beside", "parts.net:Net", "beside lies in {root}/parts, where Python does not look"),
+        ("import beside", "parts.net:Net", "set PYTHONPATH={root}/parts"),
+        ("import nowhere", "parts.net:Net", "is nowhere installed"),
+        ("open('sizes.txt')", "parts/net.py", "sizes.txt is found from {root}/parts: run it there"),
+        ("open('none.txt')", "parts/net.py", "begins at the current folder, {root}"),
+        ("open('/none.txt')", "parts/net.py", "--debug"),
+        pytest.param("nn.Linear(1, 1).cuda()", "parts/net.py", "torch finds no GPU here", marks=_NO_GPU),
+        pytest.param(
+            "nn.Linear(1, 1, device='cuda')", "parts/net.py", "torch finds no GPU here", marks=_NO_GPU
+        ),
+    ],
+)
+def test_a_hint_names_what_was_meant(
+    lay: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, line: str, target: str, hint: str
+) -> None:
+    root = lay(parts___net=NEEDS.format(line=line), parts___beside="")
+    (root / "parts" / "sizes.txt").write_text("")
+    monkeypatch.setattr("sys.path", [*sys.path])
+    for name in ("parts", "parts.net"):
+        sys.modules.pop(name, None)
+    with pytest.raises(LoadError) as caught:
+        build(target)
+    assert hint.format(root=root) in str(caught.value.hint)
