@@ -74,6 +74,8 @@ TABLE = [
     Wrong("memory lenet --device gpu", 2, "usage", "'gpu'", "cuda, cpu"),
     Wrong("memory lenet --checkpoint-activations", 2, "usage", "--checkpoint", "--train"),
     Wrong("memory lenet --batch 0", 2, "usage", "the batch is 0", "1 or more"),
+    Wrong("cache claer", 2, "usage", "ACTION cannot be 'claer'", "'clear'"),
+    Wrong("cache zzz", 2, "usage", "ACTION cannot be 'zzz'", "one of info, clear"),
     # Settings.
     Wrong("--config missing.toml models", 2, "usage", "missing.toml", None),
     Wrong("--config broken.toml models", 2, "usage", "broken.toml", None, ("line 1",)),
@@ -82,6 +84,7 @@ TABLE = [
     Wrong("--config value.toml models", 2, "usage", "value.toml", "'csv'", tells_format=True),
     # Targets that are not there, or are something else.
     Wrong("summary lente", 3, "load", "'lente'", "'lenet'"),
+    Wrong("summary resnet50", 3, "load", "'resnet50'", "did you mean torchvision:resnet50 or timm:"),
     Wrong("summary zzzzzz", 3, "load", "'zzzzzz'", "the samples are: alexnet"),
     Wrong("summary gone/missing.py", 3, "load", "missing.py", "a target is"),
     Wrong("summary nett.py:Net", 3, "load", "nett.py", "'net.py'"),
@@ -92,6 +95,8 @@ TABLE = [
     Wrong("summary ''", 2, "usage", "empty", "a target is"),
     Wrong("summary '   '", 2, "usage", "empty", "a target is"),
     Wrong("summary net.py:", 2, "usage", "'net.py:'", "name of a class"),
+    Wrong("summary net.py::Net", 2, "usage", "':Net'", "did you mean net.py:Net?"),
+    Wrong("summary 'net.py:Net()'", 2, "usage", "'Net()'", "did you mean net.py:Net?"),
     Wrong("summary 'net.py:no such'", 2, "usage", "'no such'", "name of a class"),
     Wrong(r"summary 'C:\models\gone.py:Net'", 3, "load", r"C:\models\gone.py", "a target is"),
     Wrong("summary net.py:Nett", 3, "load", "'Nett'", "'Net'"),

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from netinspect.cli.options import SETTINGS, Color
 from netinspect.errors import UsageError, closest
+
+_REFUSED = re.compile(
+    r"Invalid value for '\[?(?P<name>\w+)\]?': '(?P<value>[^']*)' is not one of (?P<choices>.*)"
+)
+"""What the parser says to a value that an argument does not take."""
 
 _OPTIONS = {"format": ("--format", "-f"), "color": ("--color",)}
 
@@ -49,6 +55,12 @@ def usage_error(error: Any, words: Sequence[str]) -> UsageError:
         if bad is not None:
             return bad
     message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+    if refused := _REFUSED.fullmatch(message):
+        value, takes = refused["value"], re.findall(r"'([^']*)'", refused["choices"])
+        return UsageError(
+            f"{refused['name']} cannot be {value!r}",
+            hint=closest(value, takes) or f"it takes one of {', '.join(takes)}",
+        )
     message, _, suggestion = message.partition(" Did you mean ")
     hint = f"did you mean {suggestion}" if suggestion else None
     possibilities = getattr(error, "possibilities", None)
