@@ -65,7 +65,10 @@ TABLE = [
     Wrong("cost lenet --by modul", 2, "usage", "'modul'", "'module'"),
     Wrong("cost lenet --sort zzz", 2, "usage", "'zzz'", "macs, flops, other_flops"),
     Wrong("params lenet --sort zzz", 2, "usage", "'zzz'", "size, bytes, name"),
-    Wrong("summary lenet --columns path,parms", 2, "usage", "'parms'", "'params'", tells_format=True),
+    Wrong(
+        "summary lenet --columns path,parms", 2, "usage", "'parms'", "'params'",
+        ("the columns are: path, class",), tells_format=True,
+    ),
     Wrong("models --columns zzz", 2, "usage", "'zzz'", "name, description", tells_format=True),
     Wrong("summary lenet --columns ,", 2, "usage", "','", "path,params"),
     Wrong("memory lenet --train --optimizer adamv", 2, "usage", "'adamv'", "'adamw'"),

@@ -80,6 +80,13 @@ def test_the_most_droppable_goes_first() -> None:
     assert list(widths(fit(three, 9, None))) == ["dddd"]
 
 
+def test_columns_of_one_rank_go_together() -> None:
+    pair = table(column("name"), column("min", drop=1), column("max", drop=1), column("mean"))
+    assert list(widths(fit(pair, 20, None))) == ["name", "min", "max", "mean"]
+    assert list(widths(fit(pair, 19, None))) == ["name", "mean"]
+    assert list(widths(fit(table(column("min", drop=1), column("max", drop=1)), 4, None))) == ["min"]
+
+
 def test_one_column_always_stays() -> None:
     assert widths(fit(table(column("aaaa", drop=1), column("bb", drop=2)), 3, None)) == {"aaaa": 3}
 

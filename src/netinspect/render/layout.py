@@ -50,7 +50,9 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
         optional = [each for each in fitted if each.column.drop] if chosen is None else []
         if not optional or len(fitted) == 1:
             break
-        fitted.remove(max(optional, key=lambda each: each.column.drop))
+        # Those of one rank belong together: a minimum without a maximum says half.
+        last = max(each.column.drop for each in optional)
+        fitted = [each for each in fitted if each.column.drop != last] or fitted[:1]
     return _shrink(fitted, width)
 
 

@@ -31,7 +31,7 @@ def total_notes(totals: StoredTotals, ties: int) -> list[Line]:
     notes = [line((text, "bold"))]
     if ties:
         names = "1 name stands" if ties == 1 else f"{units.count(ties)} names stand"
-        notes.append(line(f"tied: {names} for a tensor that an earlier name has, and counted once"))
+        notes.append(line(f"tied: {names} for a tensor that has an earlier name, and counts once"))
     if totals.storage_bytes > totals.bytes:
         notes.append(
             line(
