@@ -59,6 +59,11 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
         yield f"write a forward method in {trace.class_name}; tree, params and internals need none"
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
         yield _unsettled(trace)
+    if failure.phase == "backward" and "requires a gradient" in failure.message:
+        yield (
+            "detach(), torch.no_grad(), item() and whole numbers end the graph of gradients, and so do "
+            "frozen parameters"
+        )
     if failure.working_inputs and (explanation is None or explanation.size_helps):
         specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
         yield f"an input of another size; tried, and passes: {specs}"
