@@ -47,6 +47,8 @@ TABLE = [
     Wrong("summary lenet --fromat csv", 2, "usage", "--fromat", "--format"),
     Wrong("summary lenet --zzz", 2, "usage", "--zzz", "summary --help"),
     Wrong("--versoin", 2, "usage", "--versoin", "--version"),
+    Wrong("models --no-config", 2, "usage", "--no-config stands before", "--no-config ... models"),
+    Wrong("models --config a.toml", 2, "usage", "--config stands before", "--config ... models"),
     Wrong("models --batch 3", 2, "usage", "--batch", "models --help"),
     Wrong("source lenet --columns line", 2, "usage", "--columns", "--color"),
     Wrong("tree lenet conv1 extra words", 2, "usage", "extra words", "tree --help"),
