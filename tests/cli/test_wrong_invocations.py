@@ -137,6 +137,8 @@ TABLE = [
     Wrong("summary lenet -i y=1x1x28x28", 2, "usage", "'y'", "its arguments are: x"),
     Wrong("summary two_inputs -i imgae=1x3x8x8", 2, "usage", "'imgae'", "'image'"),
     Wrong("summary lenet -i x=1 -i x=1", 2, "usage", "'x'", "--input NAME=SIZES"),
+    Wrong("summary lenet -i x=2.5", 2, "usage", "'x=2.5'", "--inputs-from FILE:FUNCTION"),
+    Wrong("summary lenet -i image=1x1x28x28", 2, "usage", "'image'", "a dictionary is named x.image"),
     Wrong("summary lenet -i abc", 2, "usage", "'abc'", "write it like"),
     Wrong("summary lenet -i 1xx2", 2, "usage", "'1xx2'", "write it like"),
     Wrong("summary lenet -i ''", 2, "usage", "''", "write it like"),

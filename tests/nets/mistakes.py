@@ -248,6 +248,7 @@ FAMILIES: dict[str, dict[str, Mistake]] = {
         "sequential": on(rows(2, 6), net=nn.Sequential(nn.Linear(6, 6)))(lambda s, x: s.net(x, x)),
         "nothing": on(rows(2, 6), fc=nn.Linear(6, 6))(lambda s, x: s.fc(None)),
         "a list": on(rows(2, 3, 9, 9), conv=nn.Conv2d(3, 3, 3))(lambda s, x: s.conv([x])),
+        "a dict": on(rows(2, 6), fc=nn.Linear(6, 6))(lambda s, x: s.fc({"x": x, "y": x})),
         "sizes": on((2, 6), fc=nn.Linear(6, 6))(lambda s, x: s.fc(x)),
         "a list of sizes": on([1, 3, 9, 9], conv=nn.Conv2d(3, 3, 3))(lambda s, x: s.conv(x)),
         "unpacking": on(rows(2, 6))(unpack_three),

@@ -92,3 +92,12 @@ def test_the_command_line_explains_a_failure_once(cli: Callable[..., Outcome], t
     outcome = cli("summary", "lenet", "-i", "10x1x32x32", "-o", str(file))
     assert outcome.code == 4
     assert file.read_text(encoding="utf-8").count(words) == 1
+
+
+def test_what_torch_lists_at_length_gives_way_to_the_explanation() -> None:
+    view = netinspect.summary(torch.nn.Conv2d(1, 2, 3), {"x": torch.zeros(1, 1, 9, 9)})
+    told = [line.strip() for line in str(view).partition("FAILED")[2].splitlines()]
+    (words,) = [line for line in told if line.startswith("TypeError")]
+    assert words.endswith("but expected one of: …")
+    assert "Conv2d wants a tensor and was given a dict of 1 value" in told
+    assert not [line for line in told if "didn't match" in line]

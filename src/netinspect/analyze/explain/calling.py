@@ -88,7 +88,7 @@ def explain_no_tensor(call: Call) -> Explanation | None:
         )
     makers = [step for step in call.producers() if step.kind == "module"]
     text = f"{call.subject} wants a tensor and was given a {value.type} of {_counted(value)}"
-    remedies = [f"one of them, such as x[0]{_sized(value)}"]
+    remedies = [f"one of them, such as x[{_first_key(value)}]{_sized(value)}"]
     maker = makers[0] if len(makers) == 1 else _recurrent(call)
     if maker is not None and maker.name in _RECURRENT and maker.output == value:
         state = "(output, (h, c))" if maker.name == "LSTM" else "(output, h)"
@@ -121,6 +121,10 @@ def _recurrent(call: Call) -> Step | None:
 def _counted(value: Structure) -> str:
     number = len(value.items)
     return f"{number} value{'s' * (number != 1)}"
+
+
+def _first_key(value: Structure) -> str:
+    return repr(value.items[0].key) if value.items and not value.items[0].key.isdecimal() else "0"
 
 
 def _sized(value: Structure) -> str:
