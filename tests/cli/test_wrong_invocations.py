@@ -126,7 +126,7 @@ TABLE = [
     Wrong("summary several.py:Plain", 3, "load", "Plain", "nn.Module class"),
     Wrong("summary several.py:number", 3, "load", "number", "nn.Module class"),
     Wrong("summary several.py:instance --arg a=1", 3, "load", "instance", "its class"),
-    Wrong("summary wants.py", 3, "load", "Wants", "--arg width=", ("width, depth", "wants.py:")),
+    Wrong("summary wants.py", 3, "load", "Wants", "--arg width=", ("width, depth", "wants.py:build")),
     Wrong("summary wants.py --arg widht=1", 3, "load", "Wants", "'width'", ("'widht'",)),
     Wrong("summary wants.py --arg width", 2, "usage", "'width'", "--arg num_classes=10"),
     Wrong("summary wants.py --arg =1", 2, "usage", "'=1'", "--arg num_classes=10"),
