@@ -6,7 +6,8 @@ first, and names lose their middle, where they differ least.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -138,32 +139,46 @@ def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
         alike.setdefault(short, []).append(text)
     taken = set(alike)
     for group in alike.values():
-        if len(group) == 1:
-            continue
-        for found in _distinct_cuts(group, width):
-            if len(set(found)) == len(group) and taken.isdisjoint(found):
-                shown.update(zip(group, found, strict=True))
-                taken.update(found)
-                break
+        if len(group) > 1 and (found := _told_apart(group, width, taken)) is not None:
+            shown.update(zip(group, found, strict=True))
+            taken.update(found)
     return shown
 
 
-def _distinct_cuts(group: Sequence[str], width: int) -> Iterator[list[str]]:
+def _told_apart(group: Sequence[str], width: int, taken: Container[str]) -> list[str] | None:
+    """Cut texts of which the same would be left so that each is another, and none is taken."""
+    for cut_one in _ways_to_cut(group, width):
+        found: dict[str, None] = {}
+        for text in group:
+            short = cut_one(text)
+            if short in found or short in taken:
+                break
+            found[short] = None
+        else:
+            return list(found)
+    return None
+
+
+def _ways_to_cut(group: Sequence[str], width: int) -> Iterator[Callable[[str], str]]:
     """Give ways to cut texts of which the same is left, the usual ones first."""
     usual = (width - 1) // 2
     # Either end keeps half of its usual length: a name that is all end, or all beginning, tells little.
     tails = range(usual - usual // 2, usual + usual // 2 + 1)
     for tail in sorted(tails, key=lambda tail: (abs(tail - usual), -tail)):
-        yield [_without_middle(text, width, tail) for text in group]
+        yield partial(_without_middle, width=width, tail=tail)
     # What differs is in the middle: that is kept, and something left out on either side of it.
     start = _alike(group)
     end = _alike([text[start:][::-1] for text in group])
-    parts = [text[start : len(text) - end] for text in group]
-    room = width - 2 - max(map(cell_len, parts))
+    room = width - 2 - max(cell_len(text[start : len(text) - end]) for text in group)
     before, after = group[0][:start], group[0][len(group[0]) - end :]
     for right in range(room // 2, room + 1) if room > 0 else ():
         left = set_cell_size(before, room - right).rstrip()
-        yield [f"{left}…{part}…{_tail(after, right)}" for part in parts]
+        ends = f"{left}…", f"…{_tail(after, right)}"
+        yield partial(_between, start=start, end=end, ends=ends)
+
+
+def _between(text: str, start: int, end: int, ends: tuple[str, str]) -> str:
+    return text[start : len(text) - end].join(ends)
 
 
 def _alike(texts: Sequence[str]) -> int:
