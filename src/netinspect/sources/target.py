@@ -127,7 +127,7 @@ def parse_live_target(text: str, *, online: bool = False) -> Target:
     if target.kind == "saved":
         # It names the target that it was made of, but reading a file shall not run one.
         raise UsageError(
-            f"{text} is a saved look, and the model has to be built anew for this",
+            f"{text} is a saved trace, and the model has to be built anew for this",
             hint="name the model itself",
         )
     return target
