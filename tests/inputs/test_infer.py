@@ -363,3 +363,9 @@ def test_inputs_from_a_file_without_a_function(cli: Cli, tmp_path: Path) -> None
     outcome = cli("summary", "lenet", "--inputs-from", str(file))
     assert outcome.code == 2
     assert "names no function" in outcome.err
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_compiled_model_is_searched_for_inputs() -> None:
+    model = torch.jit.trace(nn.Sequential(nn.Flatten(0), nn.Softmax(0)), torch.zeros(2, 3))
+    assert netinspect.summary(model).record.subject.failure is None
