@@ -80,7 +80,14 @@ def test_an_error_carries_what_the_user_is_told() -> None:
         "cannot read it", "no such file", "net.py:3", "look there",
     )  # fmt: skip
     assert str(error) == "cannot read it"
-    assert traceback.format_exception_only(error) == ["netinspect.errors.LoadError: cannot read it\n"]
+    assert "".join(traceback.format_exception_only(error)).splitlines() == [
+        "netinspect.errors.LoadError: cannot read it",
+        "place: net.py:3",
+        "cause: no such file",
+        "hint: look there",
+    ]
+    bare = traceback.format_exception_only(LoadError("cannot read it"))
+    assert bare == ["netinspect.errors.LoadError: cannot read it\n"]
 
 
 @pytest.mark.parametrize("cls", RAISED)

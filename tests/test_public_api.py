@@ -149,6 +149,17 @@ def test_a_view_keeps_to_a_width() -> None:
     assert view.text("markdown", width=20) == view.text("markdown")
 
 
+def test_a_view_fits_the_terminal_that_it_is_printed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = netinspect.summary(LeNet(), torch.zeros(1, 1, 28, 28))
+    monkeypatch.setenv("COLUMNS", "70")
+    assert str(view) == view.text().rstrip("\n")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert str(view) == repr(view) == view.text(width=70).rstrip("\n")
+    assert max(map(len, view.text().splitlines())) > 70
+    monkeypatch.setattr("sys.stdout", None)
+    assert str(view) == view.text().rstrip("\n")
+
+
 def check_html(text: str) -> str:
     """Check that every element that is opened is closed, in order; return the text inside."""
     opened: list[str] = []

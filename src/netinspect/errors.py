@@ -14,10 +14,17 @@ them prints anything.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
 from netinspect.exits import ExitCode
+
+LACKS_GPU = re.compile(
+    r"Torch not compiled with CUDA|not linked with support for cuda|Found no NVIDIA driver|"
+    r"No CUDA GPUs are available|on a CUDA device but torch\.cuda\.is_available\(\) is False"
+)
+"""What torch says to code that asks for a GPU where there is none."""
 
 _NEAR = 0.6
 """How alike a name must be to be suggested, from 0 to 1; what `difflib` takes by default."""
@@ -49,6 +56,10 @@ class NetinspectError(Exception):
         self.cause = cause
         self.place = place
         self.hint = hint
+        # A traceback shows these below the message; the command line has its own layout.
+        for label, told in (("place", place), ("cause", cause), ("hint", hint)):
+            if told:
+                self.add_note(f"{label}: {told}")
 
 
 class UsageError(NetinspectError):

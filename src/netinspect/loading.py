@@ -99,9 +99,9 @@ def load(
     *,
     args: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
-    inputs: Sequence[str] = (),
+    inputs: str | Sequence[str] = (),
     inputs_from: str | None = None,
-    input_files: Sequence[str] = (),
+    input_files: str | Sequence[str] = (),
     batch: int | None = None,
     seed: int = 0,
     constructor: Mapping[str, Any] | None = None,
@@ -157,9 +157,9 @@ def load(
     request = LoadRequest(
         args=args,
         kwargs=kwargs,
-        inputs=tuple(inputs),
+        inputs=_texts(inputs),
         inputs_from=inputs_from,
-        input_files=tuple(input_files),
+        input_files=_texts(input_files),
         batch=batch,
         seed=seed,
         constructor=constructor or {},
@@ -172,9 +172,14 @@ def load(
         values=values,
         stats=stats,
         code=code,
-        symbolic=(symbolic,) if isinstance(symbolic, str) else tuple(symbolic),
+        symbolic=_texts(symbolic),
     )
     return load_subject(subject, request, cache)
+
+
+def _texts(texts: str | Sequence[str]) -> tuple[str, ...]:
+    """One text, or several: a text is a sequence of its letters too, which nobody means."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def save(trace: Trace, file: str | os.PathLike[str]) -> None:

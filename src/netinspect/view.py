@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -13,7 +15,10 @@ R = TypeVar("R", bound="Report", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class View(Generic[R]):
-    """A report that can be read by programs, in `record`, and shown to people."""
+    """A report that can be read by programs, in `record`, and shown to people.
+
+    In a terminal, `print` and the prompt of Python show what fits it; `text()` is always whole.
+    """
 
     record: R
 
@@ -30,7 +35,7 @@ class View(Generic[R]):
         return render(self.record, Style(format=format_named(format), width=width))
 
     def __str__(self) -> str:
-        return self.text().rstrip("\n")
+        return self.text(width=_terminal_width()).rstrip("\n")
 
     def __repr__(self) -> str:
         return str(self)
@@ -40,3 +45,12 @@ class View(Generic[R]):
         from netinspect.render.report import lay_out
 
         return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
+
+
+def _terminal_width() -> int | None:
+    """Cells on a line of the terminal that is printed to; None where it is none."""
+    try:
+        shown = sys.stdout.isatty()
+    except (AttributeError, ValueError):  # None in a program without streams; closed
+        return None
+    return max(20, shutil.get_terminal_size().columns) if shown else None

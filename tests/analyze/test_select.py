@@ -55,3 +55,16 @@ def test_a_format_that_there_is_not_is_refused() -> None:
     with pytest.raises(UsageError, match="there is no format 'markdwon'") as caught:
         netinspect.summary(trace_of("lenet")).text("markdwon")
     assert caught.value.hint == "did you mean 'markdown'?"
+
+
+def test_a_single_pattern_is_one_pattern() -> None:
+    trace = trace_of("lenet")
+    paths = [row.path for row in netinspect.summary(trace, include="conv*").record.rows]
+    assert paths == ["conv1", "conv2"]
+    names = [row.name for row in netinspect.params(trace, exclude="fc*").record.rows]
+    assert names == ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"]
+
+
+def test_a_single_input_is_one_input() -> None:
+    inputs = netinspect.load("lenet", inputs="x=3x1x28x28").inputs
+    assert [each.spec for each in inputs] == ["x=3x1x28x28"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import netinspect
 from netinspect.analyze.tree import grow_tree
 from netinspect.errors import UsageError
 from netinspect.records.reports.tree import TreeNode
@@ -55,3 +56,13 @@ def test_depth_and_path() -> None:
 def test_tensors_set_directly_on_a_module_are_named() -> None:
     root = grow_tree(trace_of("shared_layer")).root
     assert root.own == ("step_sizes (4)", "input_mean (32)", "decay (4)")
+
+
+def test_the_totals_below_a_part_are_said_to_be_of_the_whole() -> None:
+    assert (
+        str(netinspect.tree("lenet", path="conv1")).splitlines()[-1].startswith("all of LeNet: 44,426 ")
+    )
+    assert str(netinspect.tree("lenet")).splitlines()[-1].startswith("44,426 parameters")
+    part = str(netinspect.tree("docs/examples/tiny.safetensors", path="model.layers.0")).splitlines()
+    assert part[0] == "docs/examples/tiny.safetensors  model.layers.0  safetensors, 36.9 KiB"
+    assert part[-1].startswith("all of docs/examples/tiny.safetensors: 39 tensors, ")

@@ -99,7 +99,10 @@ def test_what_is_beside_the_rows_is_told(cli: Callable[..., Outcome], file: Path
     made = {f"h.{block}.fc.w": torch.ones(4) for block in range(3)}
     torch.save({"model": {"betas": torch.ones(1000), **made}, "rng": torch.ones(5)}, file)
     text = cli("summary", "file.pt", "--width", "100").out
-    assert "beside their parts hold: model 1 tensor, 3.9 KiB; file.pt 1 tensor, 20 B\n" in text
+    assert (
+        "held directly, in no row of their own: model 1 tensor, 3.9 KiB; file.pt 1 tensor, 20 B\n"
+        in text
+    )
     assert "beside" not in cli("summary", "file.pt", "--width", "100", "--depth", "0", "--top", "2").out
 
 

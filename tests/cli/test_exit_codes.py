@@ -72,6 +72,10 @@ def test_4_the_model_fails_in_backward(cli: Cli, tmp_path: Path) -> None:
     assert "backward" in outcome.err.splitlines()[0]
     assert "stopped on the way back" in outcome.err
     assert "fc" in outcome.out
+    file.write_text(file.read_text().replace("return y", "return y.detach()"))
+    error = cli("trace", str(file), "--grad").err
+    assert "no output tensor requires a gradient" in error
+    assert "  hint: detach(), torch.no_grad()" in error
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero\nand more"), MemoryError()])

@@ -44,6 +44,9 @@ def test_a_target_is_meant_from_the_settings_folder(
     outcome = cli("summary")
     assert outcome.code == 0, outcome.err
     assert "no target given: ../net.py:Net " in outcome.err
+    # Its input is meant too, whether the target was typed or not.
+    assert 'fc,Linear,"(4, 8)"' in outcome.out
+    assert 'fc,Linear,"(4, 8)"' in cli("summary", "../net.py:Net").out
 
 
 def test_the_projects_input_is_for_its_own_target(cli: Cli, project: Path) -> None:

@@ -181,7 +181,7 @@ def test_where_nothing_passes_the_farthest_is_told() -> None:
     diagnosis = netinspect.summary(trace).record.subject.failure
     assert diagnosis is not None
     assert "b = " not in diagnosis.remedies[0]
-    assert diagnosis.remedies[0] == "second = Linear(20, 5), or 30 input features"
+    assert diagnosis.remedies[0] == "second = Linear(20, 5), or give it 30 features"
     assert "x could not be settled" in diagnosis.remedies[-1]
     assert "--input x=1x10" in diagnosis.remedies[-1]
 
@@ -363,3 +363,9 @@ def test_inputs_from_a_file_without_a_function(cli: Cli, tmp_path: Path) -> None
     outcome = cli("summary", "lenet", "--inputs-from", str(file))
     assert outcome.code == 2
     assert "names no function" in outcome.err
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_compiled_model_is_searched_for_inputs() -> None:
+    model = torch.jit.trace(nn.Sequential(nn.Flatten(0), nn.Softmax(0)), torch.zeros(2, 3))
+    assert netinspect.summary(model).record.subject.failure is None

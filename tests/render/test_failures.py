@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import netinspect
 from netinspect.analyze.diagnose import diagnose
@@ -41,6 +42,32 @@ def test_a_family_of_mistakes(family: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert_golden(f"failures/{family}.txt", "\n".join(parts))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("line", ["x.cuda()", "torch.zeros(1, device='cuda')", "x.to('cuda')"])
+def test_a_gpu_that_is_not_there(cli: Callable[..., Outcome], tmp_path: Path, line: str) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = torch.nn.Linear(8, 4)\n"
+        f"    def forward(self, x):\n        {line}\n        return self.fc(x)\n"
+    )
+    error = cli("summary", str(tmp_path / "net.py")).err
+    assert "asks for a GPU, and torch finds none here" in error
+    assert "  hint: take the device of what is given: device=x.device" in error
+    # No input would mend it.
+    assert "could not be settled" not in error
+
+
+def test_a_model_without_a_forward(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = torch.nn.Linear(8, 4)\n    def training_step(self, batch): ...\n"
+    )
+    hint = cli("summary", str(tmp_path / "net.py")).err.partition("hint: ")[2].splitlines()
+    assert hint == ["write a forward method in Net; tree, params and internals need none"]
+
+
 def test_a_notebook_and_a_document_explain_a_failure() -> None:
     view = netinspect.summary(netinspect.load("lenet", inputs=["10x1x32x32"]))
     words = "400 = 16 * 5 * 5"
@@ -65,3 +92,12 @@ def test_the_command_line_explains_a_failure_once(cli: Callable[..., Outcome], t
     outcome = cli("summary", "lenet", "-i", "10x1x32x32", "-o", str(file))
     assert outcome.code == 4
     assert file.read_text(encoding="utf-8").count(words) == 1
+
+
+def test_what_torch_lists_at_length_gives_way_to_the_explanation() -> None:
+    view = netinspect.summary(torch.nn.Conv2d(1, 2, 3), {"x": torch.zeros(1, 1, 9, 9)})
+    told = [line.strip() for line in str(view).partition("FAILED")[2].splitlines()]
+    (words,) = [line for line in told if line.startswith("TypeError")]
+    assert words.endswith("but expected one of: …")
+    assert "Conv2d wants a tensor and was given a dict of 1 value" in told
+    assert not [line for line in told if "didn't match" in line]

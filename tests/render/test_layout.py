@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from netinspect.render.document import Cell, Column, Row, Table
-from netinspect.render.layout import GAP, Fitted, cut, fit, pad, text_width, wanted_columns
+from netinspect.render.layout import GAP, Fitted, cut, cut_apart, fit, pad, text_width, wanted_columns
 from netinspect.render.safe import safe
 
 
@@ -78,6 +78,13 @@ def test_the_most_droppable_goes_first() -> None:
     assert list(widths(fit(three, 21, None))) == ["aaaa", "cccc", "dddd"]
     assert list(widths(fit(three, 15, None))) == ["aaaa", "dddd"]
     assert list(widths(fit(three, 9, None))) == ["dddd"]
+
+
+def test_columns_of_one_rank_go_together() -> None:
+    pair = table(column("name"), column("min", drop=1), column("max", drop=1), column("mean"))
+    assert list(widths(fit(pair, 20, None))) == ["name", "min", "max", "mean"]
+    assert list(widths(fit(pair, 19, None))) == ["name", "mean"]
+    assert list(widths(fit(table(column("min", drop=1), column("max", drop=1)), 4, None))) == ["min"]
 
 
 def test_one_column_always_stays() -> None:
@@ -255,6 +262,61 @@ def test_cutting_gives_no_room_away(text: str, width: int) -> None:
         assert text.startswith(start)
         assert text.endswith(end)
         assert bool(ellipsis) == (len(text) > width)
+
+
+@pytest.mark.parametrize(
+    ("texts", "width", "shown"),
+    [
+        (["a.0.b", "a.1.b"], 5, ["a.0.b", "a.1.b"]),
+        (
+            ["encoder.layers.0.self_attn", "encoder.layers.1.self_attn"],
+            19,
+            ["encoder…0.self_attn", "encoder…1.self_attn"],
+        ),
+        (
+            ["encoder.layers.0.self_attn.in_proj_weight", "encoder.layers.1.self_attn.in_proj_weight"],
+            19,
+            ["encoder.…0…j_weight", "encoder.…1…j_weight"],
+        ),
+        (
+            [f"encoder.layers.{index}.{name}.weight" for name in ("linear1", "norm1") for index in "01"],
+            19,
+            ["encoder.…0…1.weight", "encoder.…1…1.weight", "encoder…0…m1.weight", "encoder…1…m1.weight"],
+        ),
+        (["encoder.layers.0", "encoder.layers.1"], 12, ["encode…ers.0", "encode…ers.1"]),
+        (
+            ["h.0.attention.c", "h.1.attention.c", "h.10.attention.c"],
+            8,
+            ["h.0.…n.c", "h.1.…n.c", "h.10…n.c"],
+        ),
+        (["aaaa", "aaab"], 1, ["…", "…"]),
+    ],
+)
+def test_names_that_differ_are_cut_apart(texts: list[str], width: int, shown: list[str]) -> None:
+    assert list(cut_apart(texts, width).values()) == shown
+
+
+NUMBERED = st.builds(
+    lambda head, numbers, tail: [f"{head}{number}{tail}" for number in numbers],
+    TEXTS,
+    st.lists(st.integers(0, 12), max_size=6),
+    TEXTS,
+)
+
+
+@given(
+    (st.lists(TEXTS, max_size=6) | NUMBERED).map(lambda texts: [*map(safe, texts)]), st.integers(0, 35)
+)
+def test_cutting_apart_is_cutting(texts: list[str], width: int) -> None:
+    shown = cut_apart(texts, width)
+    assert list(shown) == list(dict.fromkeys(texts))
+    alone = {text: cut(text, width, middle=True) for text in texts}
+    assert all(cell_len(each) <= max(0, width) for each in shown.values())
+    assert all(("…" in each) == ("…" in alone[text]) for text, each in shown.items() if "…" not in text)
+    # No two are told apart by cutting them alone, and not by this.
+    assert len(set(shown.values())) >= len(set(alone.values()))
+    if len(set(alone.values())) == len(alone):
+        assert shown == alone
 
 
 @pytest.mark.parametrize(

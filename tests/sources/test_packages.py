@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from netinspect.errors import LoadError
 from netinspect.sources.build import build_module
@@ -87,6 +88,41 @@ def test_a_package_that_names_itself(lay: Callable[..., Path]) -> None:
     assert build("named/deep/net.py").block.in_features == 3
 
 
+def test_folders_of_a_project_name_themselves_from_the_current_folder(
+    lay: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lay(parts___layers=LAYERS, parts___deep___net=NET.format(origin="parts.layers"))
+    # What is installed, or stands beside the file, goes before.
+    lay(torch___nothing="", parts___deep___beside="", beside="raise ImportError('from the root')")
+    (root / "parts" / "deep" / "net.py").write_text(
+        f"import beside\n{NET.format(origin='parts.layers')}"
+    )
+    monkeypatch.setattr("sys.path", [*sys.path])
+    assert build("parts/deep/net.py").block.in_features == 3
+    assert sys.path[-1] == str(root)
+    for name in ("parts", "parts.layers"):
+        del sys.modules[name]
+    # From elsewhere, nobody can tell which folder is the project's.
+    monkeypatch.setattr("sys.path", sys.path[:-1])
+    monkeypatch.chdir(root / "torch")
+    with pytest.raises(LoadError, match="cannot import") as caught:
+        build(root / "parts" / "deep" / "net.py")
+    assert "No module named 'parts'" in str(caught.value.cause)
+
+
+def test_projects_with_folders_of_one_name(
+    lay: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = lay(one___parts___layers=LAYERS, one___nets___net=NET.format(origin="parts.layers"))
+    other = LAYERS.replace("WIDTH = 3", "WIDTH = 5")
+    lay(two___parts___layers=other, two___nets___net=NET.format(origin="parts.layers"))
+    for project, width in (("one", 3), ("two", 5), ("one", 3)):
+        monkeypatch.setattr("sys.path", [*sys.path])
+        monkeypatch.chdir(root / project)
+        assert build("nets/net.py").block.in_features == width
+        monkeypatch.undo()
+
+
 def test_a_package_that_imports_its_file(lay: Callable[..., Path]) -> None:
     root = lay(eager___layers=LAYERS, eager___net=NET.format(origin=".layers"))
     (root / "eager" / "__init__.py").write_text("from .net import Net\n")
@@ -156,3 +192,44 @@ def test_what_the_user_sees_is_their_own(
     assert says.partition(":")[0] in debugged
     assert "netinspect/sources" not in debugged
     assert "importlib" not in debugged
+
+
+_NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+
+NEEDS = """\
+from torch import nn
+
+{line}
+
+
+class Net(nn.Module):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "target", "hint"),
+    [
+        ("import beside", "parts.net:Net", "beside lies in {root}/parts, where Python does not look"),
+        ("import beside", "parts.net:Net", "set PYTHONPATH={root}/parts"),
+        ("import nowhere", "parts.net:Net", "is nowhere installed"),
+        ("open('sizes.txt')", "parts/net.py", "sizes.txt is found from {root}/parts: run it there"),
+        ("open('none.txt')", "parts/net.py", "begins at the current folder, {root}"),
+        ("open('/none.txt')", "parts/net.py", "--debug"),
+        pytest.param("nn.Linear(1, 1).cuda()", "parts/net.py", "torch finds no GPU here", marks=_NO_GPU),
+        pytest.param(
+            "nn.Linear(1, 1, device='cuda')", "parts/net.py", "torch finds no GPU here", marks=_NO_GPU
+        ),
+    ],
+)
+def test_a_hint_names_what_was_meant(
+    lay: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, line: str, target: str, hint: str
+) -> None:
+    root = lay(parts___net=NEEDS.format(line=line), parts___beside="")
+    (root / "parts" / "sizes.txt").write_text("")
+    monkeypatch.setattr("sys.path", [*sys.path])
+    for name in ("parts", "parts.net"):
+        sys.modules.pop(name, None)
+    with pytest.raises(LoadError) as caught:
+        build(target)
+    assert hint.format(root=root) in str(caught.value.hint)

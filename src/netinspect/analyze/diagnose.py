@@ -55,10 +55,15 @@ def diagnose(trace: Trace) -> Diagnosis | None:
 
 def _further(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
     """What may help beyond the explanation: another input, or the one that the model's file has."""
-    if trace.attempts and failure.phase == "forward":
-        yield _unsettled(trace)
     if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
-        yield f"write a forward method in {trace.class_name}"
+        yield f"write a forward method in {trace.class_name}; tree, params and internals need none"
+    elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
+        yield _unsettled(trace)
+    if failure.phase == "backward" and "requires a gradient" in failure.message:
+        yield (
+            "detach(), torch.no_grad(), item() and whole numbers end the graph of gradients, and so do "
+            "frozen parameters"
+        )
     if failure.working_inputs and (explanation is None or explanation.size_helps):
         specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
         yield f"an input of another size; tried, and passes: {specs}"
@@ -78,7 +83,7 @@ def _unsettled(trace: Trace) -> str:
     tried = f"none of {tries} tries passed" if tries > 1 else "one try did not pass"
     return (
         f"nobody gave inputs, and {which} could not be settled: {tried} (--explain-input tells them); "
-        f"to give them yourself: {specs}"
+        f"if the model is right, give them yourself: {specs}"
     )
 
 

@@ -56,7 +56,9 @@ def select(
         raise UsageError(
             f"cannot sort by {sort!r}", hint=closest(sort, keys) or f"one of {', '.join(keys)}"
         )
-    included, excluded = list(include), list(exclude)
+    # A text is a sequence of its letters too, which nobody means.
+    included = [include] if isinstance(include, str) else list(include)
+    excluded = [exclude] if isinstance(exclude, str) else list(exclude)
     kept = [
         row
         for row in rows

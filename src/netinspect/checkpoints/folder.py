@@ -165,7 +165,11 @@ def _deeper(place: Place) -> str:
     ]
     # The hub's own cache has a folder for each revision.
     deeper += [f"{place.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
-    return f"there are some in {some(deeper, _LISTED)}" if deeper else "name a file of weights"
+    if deeper:
+        return f"there are some in {some(deeper, _LISTED)}"
+    code = next((name for name in place.names() if name.endswith(".py")), None)
+    model = f", or a model by its file: {place.name.rstrip('/')}/{code}" if code is not None else ""
+    return f"name a file of weights{model}"
 
 
 def _all_shards(name: str, there: Iterable[str]) -> list[str]:

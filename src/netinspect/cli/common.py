@@ -69,7 +69,7 @@ def look(
     inputs = model.input or []
     if target is None:
         target = _default_target(output)
-    elif settings.target not in (None, target) and "input" not in model.typed:
+    elif not _is_of_project(target, settings) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
     for written in (output.output, model.save):
@@ -229,6 +229,11 @@ def explain_inputs(trace: Trace) -> Iterator[str]:
         yield f"  outcome: {attempt.outcome}"
     if trace.ran and not trace.attempts:
         yield "nothing had to be tried"
+
+
+def _is_of_project(target: str, settings: Settings) -> bool:
+    """Whether a target is the project's; without one, all are."""
+    return settings.target in (None, target) or _project_target(settings) == target
 
 
 def _project_target(settings: Settings) -> str | None:

@@ -109,7 +109,7 @@ ColumnsOption = Annotated[
     typer.Option(
         "--columns",
         metavar="A,B",
-        help="Columns to show, in this order.",
+        help="Columns to show, in this order; a wrong name lists them all.",
         rich_help_panel=_OUTPUT,
     ),
 ]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from netinspect.cli.options import SETTINGS, Color
 from netinspect.errors import UsageError, closest
+
+_REFUSED = re.compile(
+    r"Invalid value for '\[?(?P<name>\w+)\]?': '(?P<value>[^']*)' is not one of (?P<choices>.*)"
+)
+"""What the parser says to a value that an argument does not take."""
 
 _OPTIONS = {"format": ("--format", "-f"), "color": ("--color",)}
 
@@ -49,13 +55,33 @@ def usage_error(error: Any, words: Sequence[str]) -> UsageError:
         if bad is not None:
             return bad
     message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+    if refused := _REFUSED.fullmatch(message):
+        value, takes = refused["value"], re.findall(r"'([^']*)'", refused["choices"])
+        return UsageError(
+            f"{refused['name']} cannot be {value!r}",
+            hint=closest(value, takes) or f"it takes one of {', '.join(takes)}",
+        )
     message, _, suggestion = message.partition(" Did you mean ")
     hint = f"did you mean {suggestion}" if suggestion else None
     possibilities = getattr(error, "possibilities", None)
-    if possibilities:
+    if (general := _general_option(error)) is not None:
+        message, hint = (
+            f"{general} stands before the command",
+            f"netinspect {general} ... {path.rpartition(' ')[2]}",
+        )
+    elif possibilities:
         message = str(getattr(error, "message", message)).rstrip(".")
         hint = f"did you mean {' or '.join(sorted(possibilities))}?"
     return UsageError(message[:1].lower() + message[1:].rstrip("."), hint=hint or f"see {path} --help")
+
+
+def _general_option(error: Any) -> str | None:
+    """The option that is netinspect's own and was given to a command, if that is the mistake."""
+    name, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if context is None or context.parent is None:
+        return None
+    general = {option for each in context.parent.command.params for option in each.opts}
+    return name if name in general else None
 
 
 def _bad_value(context: Any, parameter: Any, words: Sequence[str]) -> UsageError | None:

@@ -150,9 +150,12 @@ def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
 def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
     if name in names.names or names.takes_any_name:
         return
+    listed = f"its arguments are: {', '.join(names.names) or 'none'}"
+    if len(names.names) == 1:
+        listed += f"; an entry of a dictionary is named {names.names[0]}.{name}"
     raise UsageError(
         f"{type(model).__name__}.forward has no argument {name!r}",
-        hint=closest(name, names.names) or f"its arguments are: {', '.join(names.names) or 'none'}",
+        hint=closest(name, names.names) or listed,
     )
 
 

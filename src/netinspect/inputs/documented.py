@@ -19,6 +19,7 @@ from torch import nn
 
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
+from netinspect.inputs.signature import class_forward
 
 _SIDE = 224
 _LARGEST = 1 << 20
@@ -55,7 +56,7 @@ class Documented(NamedTuple):
 
 def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
     """Read the annotations and the docstring of the `forward` of a model."""
-    forward = type(model).forward
+    forward = class_forward(model)
     try:
         return _documented(forward)
     except TypeError:  # an object in the place of a method, of a class that has no hash

@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -108,10 +109,15 @@ def _annotation(parameter: inspect.Parameter) -> str:
     return annotation.__name__ if type(annotation) is type else str(annotation)
 
 
+def class_forward(model: nn.Module) -> Any:
+    """The `forward` that a model's class has, as it stands there: that of TorchScript runs code."""
+    return inspect.getattr_static(type(model), "forward", None)
+
+
 def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
     """Find the strings that the code of `forward` subscripts its arguments with."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(class_forward(model))))
     except (OSError, TypeError, SyntaxError, ValueError):
         return {}
     found: dict[str, list[str]] = {}

@@ -47,6 +47,7 @@ _MAXIMUM_LIST = 1024
 _LITERALS = ("True", "False", "None")
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
+_NUMBERS = "a number that is no tensor comes from a function of yours: --inputs-from FILE:FUNCTION"
 _MAXIMUM_ELEMENTS = 1 << 34
 _TOO_LARGE = f"its sizes are too large: no more than {_MAXIMUM_ELEMENTS:,} elements fit in memory"
 _MAXIMUM_QUOTE = 100
@@ -203,7 +204,10 @@ def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:
     sizes = []
     for size in re.split(r"\s*[x,×]\s*", shape_text):  # noqa: RUF001
         if not re.fullmatch(r"[0-9]+", size):
-            raise _bad(text, f"{_quote(size)} is not a size")
+            cause = f"{_quote(size)} is not a size"
+            if re.fullmatch(r"-?[0-9]*\.[0-9]+", shape_text):
+                raise UsageError(_message(text), cause=cause, hint=_NUMBERS)
+            raise _bad(text, cause)
         if len(size.lstrip("0")) > len(str(_MAXIMUM_ELEMENTS)):
             raise _bad(text, _TOO_LARGE)
         sizes.append(int(size.lstrip("0") or "0"))

@@ -42,7 +42,8 @@ class Column:
     title: str
     align: OneOf["left", "right"] = "left"
     drop: int = 0
-    """Order in which columns go where the width is short: the largest first, 0 never."""
+    """Order in which columns go where the width is short: the largest first, those of one number
+    together, 0 never."""
 
     least: int | None = None
     """Narrowest useful width; None for a column that is never cut."""

@@ -7,10 +7,16 @@ from netinspect.records.reports.common import Diagnosis, Operand
 from netinspect.render import spell
 from netinspect.render.document import Line, line
 
+_LINES = 3
+"""Of torch's own message, where what it means is explained."""
+
 
 def cause(diagnosis: Diagnosis) -> list[str]:
     """Spell why forward failed, line by line: torch's words, the code, the tensors, the arithmetic."""
     lines = f"{diagnosis.exception}: {diagnosis.message}".splitlines()
+    if diagnosis.explanation and len(lines) > _LINES:
+        # Torch lists all ways to call a function; what is wrong with this one is explained below.
+        lines = [f"{lines[0]} …"]
     if diagnosis.place is not None and diagnosis.place.text:
         lines.append(f"line: {diagnosis.place.text}")
     if len(diagnosis.path) > 1:

@@ -6,7 +6,8 @@ first, and names lose their middle, where they differ least.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -50,7 +51,9 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
         optional = [each for each in fitted if each.column.drop] if chosen is None else []
         if not optional or len(fitted) == 1:
             break
-        fitted.remove(max(optional, key=lambda each: each.column.drop))
+        # Those of one rank belong together: a minimum without a maximum says half.
+        last = max(each.column.drop for each in optional)
+        fitted = [each for each in fitted if each.column.drop != last] or fitted[:1]
     return _shrink(fitted, width)
 
 
@@ -114,9 +117,74 @@ def cut(text: str, width: int, *, middle: bool = False) -> str:
         return "…"[:width]
     if not middle:
         return set_cell_size(text, width - 1).rstrip() + "…"
-    keep = width - 1
-    tail = keep // 2
-    return set_cell_size(text, keep - tail).rstrip() + "…" + _tail(text, tail)
+    return _without_middle(text, width, (width - 1) // 2)
+
+
+def _without_middle(text: str, width: int, tail: int) -> str:
+    return set_cell_size(text, width - 1 - tail).rstrip() + "…" + _tail(text, tail)
+
+
+def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
+    """Cut the middle out of texts, so that those which differ still do where the width allows it.
+
+    `encoder.layers.0.self_attn` and `encoder.layers.1.self_attn` would be one text in 19 cells if each
+    were cut by itself.
+
+    Returns:
+        Each text with what is shown of it.
+    """
+    shown = {text: cut(text, width, middle=True) for text in texts}
+    alike: dict[str, list[str]] = {}
+    for text, short in shown.items():
+        alike.setdefault(short, []).append(text)
+    taken = set(alike)
+    for group in alike.values():
+        if len(group) > 1 and (found := _told_apart(group, width, taken)) is not None:
+            shown.update(zip(group, found, strict=True))
+            taken.update(found)
+    return shown
+
+
+def _told_apart(group: Sequence[str], width: int, taken: Container[str]) -> list[str] | None:
+    """Cut texts of which the same would be left so that each is another, and none is taken."""
+    for cut_one in _ways_to_cut(group, width):
+        found: dict[str, None] = {}
+        for text in group:
+            short = cut_one(text)
+            if short in found or short in taken:
+                break
+            found[short] = None
+        else:
+            return list(found)
+    return None
+
+
+def _ways_to_cut(group: Sequence[str], width: int) -> Iterator[Callable[[str], str]]:
+    """Give ways to cut texts of which the same is left, the usual ones first."""
+    usual = (width - 1) // 2
+    # Either end keeps half of its usual length: a name that is all end, or all beginning, tells little.
+    tails = range(usual - usual // 2, usual + usual // 2 + 1)
+    for tail in sorted(tails, key=lambda tail: (abs(tail - usual), -tail)):
+        yield partial(_without_middle, width=width, tail=tail)
+    # What differs is in the middle: that is kept, and something left out on either side of it.
+    start = _alike(group)
+    end = _alike([text[start:][::-1] for text in group])
+    room = width - 2 - max(cell_len(text[start : len(text) - end]) for text in group)
+    before, after = group[0][:start], group[0][len(group[0]) - end :]
+    for right in range(room // 2, room + 1) if room > 0 else ():
+        left = set_cell_size(before, room - right).rstrip()
+        ends = f"{left}…", f"…{_tail(after, right)}"
+        yield partial(_between, start=start, end=end, ends=ends)
+
+
+def _between(text: str, start: int, end: int, ends: tuple[str, str]) -> str:
+    return text[start : len(text) - end].join(ends)
+
+
+def _alike(texts: Sequence[str]) -> int:
+    """Count the characters in which texts begin alike."""
+    first, last = min(texts), max(texts)
+    return next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
 
 
 def _tail(text: str, width: int) -> str:

@@ -102,6 +102,7 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
     known = [column.key for column in tables[0].columns] if tables else []
     if not known:
         raise UsageError("there are no columns in this view", hint="leave --columns out")
+    listed = f"the columns are: {', '.join(known)}"
     # A key goes before a title: `size` is a key of one table, and a title of another.
     named = {column.title.lower(): column.key for column in reversed(tables[0].columns)}
     named |= {key: key for key in known}
@@ -109,6 +110,6 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
         if column.lower() not in named:
             raise UsageError(
                 f"there is no column {column!r}",
-                hint=closest(column, named) or f"the columns are: {', '.join(known)}",
+                hint="\n".join(filter(None, (closest(column, named), listed))),
             )
     return tuple(dict.fromkeys(named[column.lower()] for column in columns))

@@ -121,8 +121,14 @@ def _sizes_and_dtype(item: Value) -> str:
     return value(item)
 
 
-def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:
-    """The totals in words, and which tensors are tied."""
+def total_notes(totals: Totals, ties: tuple[Tie, ...], *, of: str = "") -> list[Line]:
+    """The totals in words, and which tensors are tied.
+
+    Args:
+        totals: Those of the whole model.
+        ties: Of the whole model too.
+        of: The whole model, where only a part of it is shown.
+    """
     trainable = (
         "all trainable"
         if totals.trainable == totals.parameters
@@ -135,7 +141,7 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...]) -> list[Line]:
         text += f", {trainable}, {units.size(totals.bytes)} ({', '.join(totals.dtypes)})"
     if totals.buffers:
         text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
-    notes = [line((text, "bold"))]
+    notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
     for tie in ties:
         names = " = ".join(name or "the model itself" for name in tie.names)
         notes.append(line(f"tied: {names}, {units.plural(tie.elements, 'value')} counted once"))

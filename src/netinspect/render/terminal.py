@@ -9,8 +9,8 @@ from rich.cells import cell_len, chop_cells
 from rich.color import ColorSystem
 from rich.style import Style
 
-from netinspect.render.document import Block, Code, Document, Line, Lines, Row, Span, Table
-from netinspect.render.layout import GAP, Fitted, cut, fit, pad
+from netinspect.render.document import Block, Cell, Code, Document, Line, Lines, Row, Span, Table
+from netinspect.render.layout import GAP, Fitted, cut, cut_apart, fit, pad, text_width
 from netinspect.render.safe import safe
 
 # What a terminal without Unicode is shown instead; each as wide as what it stands for.
@@ -78,20 +78,45 @@ def _table(table: Table, width: int | None, columns: Sequence[str] | None) -> It
         aligned = pad(title, each.width, right=each.column.align == "right")
         header += [Span(text=aligned, style="bold cyan"), gap]
     yield _strip(header[:-1])
+    names = {each.position: _names(table, each) for each in fitted if each.column.elide == "middle"}
     for row in table.shown_rows:
-        yield _row(row, fitted, gap)
+        yield _row(row, fitted, names, gap)
     if table.footer:
         yield (Span(text="─" * (sum(each.width + GAP for each in fitted) - GAP), style="dim"),)
         for row in table.footer:
-            yield _row(row, fitted, gap)
+            yield _row(row, fitted, names, gap)
 
 
-def _row(row: Row, fitted: list[Fitted], gap: Span) -> Line:
+_Names = dict[tuple[int, str], str]
+"""What is shown of names that are too long, by the room that they have."""
+
+
+def _names(table: Table, fitted: Fitted) -> _Names:
+    long: dict[int, dict[str, None]] = {}
+    for row in table.shown_rows:
+        cell = row.cells[fitted.position]
+        if text_width(cell) > fitted.width:
+            room = fitted.width - len(_guide(cell, fitted.width))
+            long.setdefault(room, {})[safe(cell.text)] = None
+    return {
+        (room, text): short
+        for room, texts in long.items()
+        for text, short in cut_apart(texts, room).items()
+    }
+
+
+def _guide(cell: Cell, width: int) -> str:
+    return cell.guide if len(cell.guide) < width else cell.guide[: max(0, width - 1)]
+
+
+def _row(row: Row, fitted: list[Fitted], names: dict[int, _Names], gap: Span) -> Line:
     spans: list[Span] = []
     for position, column, width in fitted:
         cell = row.cells[position]
-        guide = cell.guide if len(cell.guide) < width else cell.guide[: max(0, width - 1)]
-        text = cut(safe(cell.text), width - len(guide), middle=column.elide == "middle")
+        guide = _guide(cell, width)
+        room, text = width - len(guide), safe(cell.text)
+        apart = names.get(position, {}).get((room, text))
+        text = cut(text, room, middle=column.elide == "middle") if apart is None else apart
         if guide:
             spans.append(Span(text=guide, style="dim"))
         aligned = pad(text, width - len(guide), right=column.align == "right")

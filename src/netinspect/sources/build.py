@@ -254,5 +254,6 @@ def _check_arguments(target: Target, name: str, function: Any, arguments: Mappin
             place=f"{file}:{line}" if file else None,
             hint="pass it with "
             + " ".join(f"--arg {key}=VALUE" for key in missing)
-            + ", or name a factory function",
+            + "\nwhere that will not do, as for a configuration: write a function that returns the "
+            f"model, and name it{f': {target.place}:build' if target.kind == 'file' else ''}",
         )

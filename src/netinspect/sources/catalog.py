@@ -7,7 +7,13 @@ from fnmatch import fnmatchcase
 
 from netinspect.errors import LoadError, closest
 from netinspect.records.reports.samples import Samples
-from netinspect.sources.libraries.names import LIBRARIES, known_names, model_names, split_library
+from netinspect.sources.libraries.names import (
+    LIBRARIES,
+    known_names,
+    model_names,
+    split_library,
+    targets_named,
+)
 from netinspect.sources.samples import describe_sample, sample_names
 
 _WILD = frozenset("*?[")
@@ -29,11 +35,7 @@ def find_models(pattern: str | None) -> Samples:
     if parts is None:
         names = _matching(pattern or "", sample_names())
         if not names:
-            raise LoadError(
-                f"no sample matches {pattern!r}",
-                hint=closest(pattern or "", sample_names())
-                or f"netinspect models {LIBRARIES[0]}:{pattern} searches a library",
-            )
+            raise LoadError(f"no sample matches {pattern!r}", hint=_elsewhere(pattern or ""))
         return Samples(samples=tuple(map(describe_sample, names)))
     library, wanted = parts
     # Model types are in lower case, classes are not: a capital letter asks for these.
@@ -46,6 +48,16 @@ def find_models(pattern: str | None) -> Samples:
             hint=closest(wanted.strip("*"), known) or f"netinspect models {library}: lists them all",
         )
     return Samples(samples=(), library=library, names=tuple(names), total=len(known))
+
+
+def _elsewhere(pattern: str) -> str:
+    """Say where something of that name may be found."""
+    wanted = pattern.rpartition(":")[2]
+    if targets := targets_named(wanted):
+        return f"the libraries have: {', '.join(targets)}"
+    near = None if ":" in pattern else closest(pattern, sample_names())
+    libraries = ", ".join(f"{library}:" for library in LIBRARIES)
+    return near or f"netinspect models {LIBRARIES[0]}:{wanted} searches a library; there are {libraries}"
 
 
 def _matching(wanted: str, names: Iterable[str]) -> list[str]:

@@ -31,13 +31,18 @@ def import_file(path: Path) -> ModuleType:
     root = _root(path.parent, 0)
     entries = [folder, *([str(root.parent)] if root != path.parent or _is_package(root) else [])]
     sys.path[:] = [*entries, *(entry for entry in sys.path if entry not in entries)]
+    here = str(Path.cwd())
+    if path.is_relative_to(here) and here not in sys.path:
+        # A project names its parts from its own folder on, which is where its commands are given. Last,
+        # so that nothing that is installed is hidden.
+        sys.path.append(here)
     _forget_siblings(folder)
     if dots or path.name == "__init__.py":
         return _import_in_package(path, dots)
-    return _import_alone(path, folder)
+    return _import_alone(path, folder, here)
 
 
-def _import_alone(path: Path, folder: str) -> ModuleType:
+def _import_alone(path: Path, folder: str, here: str) -> ModuleType:
     name = _module_name(path)
     specification = _specify(name, path)
     if specification is None or specification.loader is None:
@@ -57,7 +62,9 @@ def _import_alone(path: Path, folder: str) -> ModuleType:
         _siblings.setdefault(folder, set()).update(
             each
             for each in sys.modules.keys() - before - {name}
-            if _is_in(folder, getattr(sys.modules[each], "__file__", None) or "")
+            if any(
+                _is_in(folder, file) or _is_found(each, here, file) for file in _files(sys.modules[each])
+            )
         )
     return module
 
@@ -77,13 +84,26 @@ def _specify(name: str, path: Path) -> ModuleSpec | None:
 
 
 _siblings: dict[str, set[str]] = {}
-"""Names of the modules that targets have imported from their own folder, by folder."""
+"""Names of the modules that targets have imported from their own and the current folder, by folder."""
+
+
+def _files(module: ModuleType) -> list[str]:
+    """The file of a module, or the folders of a package without one."""
+    held = vars(module) if isinstance(module, ModuleType) else {}
+    file = held.get("__file__")
+    return [file] if isinstance(file, str) else [*map(str, held.get("__path__") or ())]
 
 
 def _is_in(folder: str, file: str) -> bool:
     """Whether a file is the folder's own; a virtual environment often lies in a project's folder."""
     inside = file.removeprefix(folder + os.sep)
     return inside != file and not {"site-packages", "dist-packages"} & set(Path(inside).parts)
+
+
+def _is_found(name: str, folder: str, file: str) -> bool:
+    """Whether a module of that name and file was found in a folder."""
+    top = os.path.join(folder, name.partition(".")[0])
+    return file in (top, f"{top}.py") or file.startswith(top + os.sep)
 
 
 def _forget_siblings(folder: str) -> None:

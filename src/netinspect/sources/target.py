@@ -15,13 +15,14 @@ from typing import Literal
 from netinspect.errors import LoadError, UsageError, closest, nearest
 from netinspect.records.base import record
 from netinspect.records.trace import Trace
-from netinspect.sources.libraries.names import check_name, split_library
+from netinspect.sources.libraries.names import check_name, split_library, targets_named
 from netinspect.sources.samples import find_sample, sample_names
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # The name is what follows the last colon after `.py`, so that `C:\models\net.py:Net` is understood.
 _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
-_DOTTED = re.compile(rf"(?P<module>{_NAME}(?:\.{_NAME})*):(?P<name>.*)", re.DOTALL)
+_DOTTED_NAME = rf"{_NAME}(?:\.{_NAME})*"
+_DOTTED = re.compile(rf"(?P<module>{_DOTTED_NAME}):(?P<name>.*)", re.DOTALL)
 _GRAMMAR = (
     "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
     "(timm:resnet50), a saved trace or a checkpoint (a file, a folder, hf:org/name)"
@@ -126,7 +127,7 @@ def parse_live_target(text: str, *, online: bool = False) -> Target:
     if target.kind == "saved":
         # It names the target that it was made of, but reading a file shall not run one.
         raise UsageError(
-            f"{text} is a saved look, and the model has to be built anew for this",
+            f"{text} is a saved trace, and the model has to be built anew for this",
             hint="name the model itself",
         )
     return target
@@ -183,11 +184,19 @@ def _other_file(text: str, path: Path) -> Target:
 
 
 def _check_name(text: str, name: str) -> None:
-    if not re.fullmatch(rf"{_NAME}(?:\.{_NAME})*", name):
+    if not re.fullmatch(_DOTTED_NAME, name):
+        meant = name.lstrip(":").partition("(")[0]
         raise UsageError(
             f"{name!r} in the target {text!r} is not a name" if name else f"{text!r} ends in a colon",
-            hint="after the colon comes the name of a class, a factory function or an instance",
+            hint=f"did you mean {text.removesuffix(name).rstrip(':')}:{meant}?"
+            if meant != name and re.fullmatch(_DOTTED_NAME, meant)
+            else "after the colon comes the name of a class, a factory function or an instance",
         )
+
+
+def _in_libraries(name: str) -> str | None:
+    targets = targets_named(name)
+    return f"did you mean {' or '.join(targets)}?" if targets else None
 
 
 def _unknown(text: str) -> LoadError:
@@ -203,7 +212,8 @@ def _unknown(text: str) -> LoadError:
         return LoadError(f"there is no file {text}", hint=_neighbour(Path(text)) or _GRAMMAR)
     return LoadError(
         f"there is no sample {text!r}",
-        hint=closest(text, sample_names())
+        hint=_in_libraries(text)
+        or closest(text, sample_names())
         or _neighbour(Path(text))
         or f"the samples are: {', '.join(sample_names())}",
     )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from netinspect.errors import LoadError
 from netinspect.observe.frames import owner, raising_line
+from netinspect.sources.hints import hint_for
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def user_code(failed: str) -> Iterator[None]:
             failed,
             cause=f"{type(error).__name__}: {error}",
             place=_spell_place(error),
-            hint=_import_hint(error),
+            hint=hint_for(error),
         ) from error
 
 
@@ -53,25 +54,6 @@ def _spell_place(error: BaseException) -> str | None:
     line = raising_line(error)
     # Frames of the import machinery have no file that a user could open.
     return None if line is None or line.file.startswith("<") else f"{line.file}:{line.line}"
-
-
-def _with_causes(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception, and those that it was raised in the handling of."""
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__ or current.__context__
-
-
-def _import_hint(error: Exception) -> str | None:
-    if any("operator torchvision::" in str(each) for each in _with_causes(error)):
-        return (
-            "torchvision was built for another torch: install both again from the same index, as in "
-            "pip install --force-reinstall torch torchvision"
-        )
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"is {error.name.partition('.')[0]} installed in this Python environment?"
-    return "--debug shows the whole traceback"
 
 
 def _trim(error: BaseException) -> None:

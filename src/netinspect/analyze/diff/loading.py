@@ -41,6 +41,7 @@ def tell_loading(a: Side, b: Side, pairing: Pairing) -> Loading | None:
         missing=tuple(missing),
         unexpected=(*unexpected, *others),
         mismatched=tuple(mismatched),
+        filled=tuple(filled),
         notes=tuple(_notes(model, names, missing, filled)),
         mapping=_mapping(model, file, pairing, turned=file is b, others=bool(others)),
     )

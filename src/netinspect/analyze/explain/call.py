@@ -25,6 +25,9 @@ class Explanation(NamedTuple):
     size_helps: bool = True
     """Whether an input of another size is a mend, and not a coincidence."""
 
+    input_helps: bool = True
+    """Whether any other input may be a mend."""
+
     summary: str = ""
     """One sentence in place of the usual one, where that would be wrong."""
 

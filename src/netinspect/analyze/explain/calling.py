@@ -6,7 +6,7 @@ import re
 
 from netinspect.analyze.explain.call import Call, Explanation, spell
 from netinspect.records.steps import Step
-from netinspect.records.values import Structure, TensorSpec, tensors_in
+from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
 
 _TAKES = re.compile(
     r"(?:(\w+)\.)?forward\(\) takes (?:from (\d+) to )?(\d+) positional arguments? "
@@ -18,6 +18,7 @@ _NO_TENSOR = re.compile(r"argument '(\w+)' \(position \d+\) must be Tensor, not 
 _NO_COMBINATION = re.compile(r"received an invalid combination of arguments - got \((\w+),")
 _FEW = re.compile(r"not enough values to unpack \(expected (?:at least )?(\d+), got (\d+)\)")
 _MANY = re.compile(r"too many values to unpack \(expected (\d+)")
+_SIZES = re.compile(r"[(\[]\d+(, \d+)*,?[)\]]")
 _RECURRENT = ("RNN", "LSTM", "GRU")
 
 
@@ -76,22 +77,34 @@ def explain_no_tensor(call: Call) -> Explanation | None:
     if isinstance(value, TensorSpec) or value.type not in (kind, kind.rpartition(".")[2]):
         return None
     if not isinstance(value, Structure):
-        kind_text = "None" if value.text == "None" else f"a value of type {value.type}"
+        kind_text = f"a value of type {value.type}"
+        if value.text == "None" or _SIZES.fullmatch(value.text):
+            kind_text = value.text
         return Explanation(
             f"{call.subject} wants a tensor and was given {kind_text}",
-            ["torch.from_numpy(x)"] if value.type == "ndarray" else [],
+            _made_tensor(value),
             {},
             size_helps=False,
         )
     makers = [step for step in call.producers() if step.kind == "module"]
     text = f"{call.subject} wants a tensor and was given a {value.type} of {_counted(value)}"
-    remedies = [f"one of them, such as x[0]{_sized(value)}"]
+    remedies = [f"one of them, such as x[{_first_key(value)}]{_sized(value)}"]
     maker = makers[0] if len(makers) == 1 else _recurrent(call)
     if maker is not None and maker.name in _RECURRENT and maker.output == value:
         state = "(output, (h, c))" if maker.name == "LSTM" else "(output, h)"
         text += f"; {maker.module} ({maker.name}) returns {state}"
         remedies = [f"output, _ = self.{maker.module}(...)"]
     return Explanation(text, remedies, {}, size_helps=False)
+
+
+def _made_tensor(value: Literal) -> list[str]:
+    """How a tensor is made of what was given in the place of one."""
+    if value.type == "ndarray":
+        return ["torch.from_numpy(x)"]
+    # What other tools take for the size of an input, such as (1, 3, 224, 224).
+    if _SIZES.fullmatch(value.text):
+        return [f"a tensor of these sizes: torch.randn({value.text[1:-1].rstrip(',')})"]
+    return []
 
 
 def _recurrent(call: Call) -> Step | None:
@@ -108,6 +121,10 @@ def _recurrent(call: Call) -> Step | None:
 def _counted(value: Structure) -> str:
     number = len(value.items)
     return f"{number} value{'s' * (number != 1)}"
+
+
+def _first_key(value: Structure) -> str:
+    return repr(value.items[0].key) if value.items and not value.items[0].key.isdecimal() else "0"
 
 
 def _sized(value: Structure) -> str:

@@ -1,4 +1,4 @@
-"""Operands of several dtypes, or on several devices; dtypes that a function does not know."""
+"""Operands of several dtypes, or on several devices; dtypes and devices that are not there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from netinspect.analyze.explain.call import Call, Explanation, Given, spec_of
 from netinspect.analyze.explain.convolution import SPATIAL
 from netinspect.analyze.explain.matrices import NAMES as PRODUCTS
+from netinspect.errors import LACKS_GPU
 
 _ALIKE = frozenset(
     (
@@ -44,6 +45,19 @@ _TORCH_NAMES = {
     "ComplexFloat": "complex64",
     "ComplexDouble": "complex128",
 }
+
+
+def explain_missing_device(call: Call) -> Explanation | None:
+    """A GPU was asked for where there is none."""
+    if not LACKS_GPU.search(call.message):
+        return None
+    return Explanation(
+        f"{call.subject} asks for a GPU, and torch finds none here",
+        ["take the device of what is given: device=x.device", "run netinspect where there is a GPU"],
+        {},
+        size_helps=False,
+        input_helps=False,
+    )
 
 
 def explain_device(call: Call) -> Explanation | None:

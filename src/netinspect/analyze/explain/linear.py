@@ -34,9 +34,9 @@ def explain_linear(call: Call) -> Explanation | None:
             text += f"; {wanted} = {channels} * {_factors(wanted // channels, len(spatial))}"
         remedies.append(f"for this input size: {layer} = Linear({features}, {outputs})")
     elif layer == call.name:
-        remedies.append(f"{weight.name} of ({outputs}, {features}), or {wanted} input features")
+        remedies.append(f"{weight.name} of ({outputs}, {features}), or give it {wanted} features")
     else:
-        remedies.append(f"{layer} = Linear({features}, {outputs}), or {wanted} input features")
+        remedies.append(f"{layer} = Linear({features}, {outputs}), or give it {wanted} features")
     if before is None and sizes is not None and wanted in sizes[1:-1]:
         position = sizes.index(wanted, 1)
         text += f"; {wanted} is the size of dimension {position}"

@@ -29,7 +29,7 @@ from netinspect.analyze.explain.convolution import (
     explain_pixel_shuffle,
     explain_pooling,
 )
-from netinspect.analyze.explain.kinds import explain_device, explain_dtype
+from netinspect.analyze.explain.kinds import explain_device, explain_dtype, explain_missing_device
 from netinspect.analyze.explain.linear import explain_bilinear, explain_linear
 
 Explain = Callable[[Call], Explanation | None]
@@ -122,6 +122,7 @@ def _candidates(call: Call) -> Iterator[Call]:
 
 
 def _explanations(call: Call) -> Iterator[Explain]:
+    yield explain_missing_device
     yield explain_device
     yield explain_dtype
     # A size that is no number, as in a jagged tensor, cannot be calculated with.

@@ -215,6 +215,9 @@ class Loading:
     """Names of the checkpoint that the model lacks."""
 
     mismatched: tuple[Mismatch, ...]
+    filled: tuple[str, ...] = ()
+    """Names of the model that the checkpoint lacks, and that the model fills in by itself."""
+
     notes: tuple[str, ...]
     mapping: Mapping | None
     """None where no change of names would mend anything."""

@@ -104,7 +104,7 @@ def view(report: Contents) -> Document:
     entries = sorted(report.metadata, key=lambda entry: entry.name.count("."))
     tables.append(Table(name="metadata", columns=_METADATA, rows=_rows(entries[:_FEW], _entry)))
     if beside := _beside(report):
-        notes.append(line(f"beside their parts hold: {beside}"))
+        notes.append(line(f"held directly, in no row of their own: {beside}"))
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
     notes += stored.total_notes(report.totals, report.ties)
     if report.hidden:

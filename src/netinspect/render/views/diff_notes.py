@@ -85,7 +85,7 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     what = _what(len(loading.missing), len(loading.unexpected), len(loading.mismatched))
     text = f"load_state_dict of {model.what}, given {file.target}: {loading.verdict}{what}"
     if loading.verdict == "loads with strict=False":
-        taken = model.tensors - len(loading.missing)
+        taken = model.tensors - len(loading.missing) - len(loading.filled)
         text += f", and takes {units.count(taken)} of {units.plural(model.tensors, 'tensor')} from it"
     yield line((text, _VERDICTS[loading.verdict]))
     if loading.missing:

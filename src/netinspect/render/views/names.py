@@ -26,10 +26,12 @@ def view(report: NameTree) -> Document:
         columns = (_COLUMNS[0], Column(key="class", title="class", shown=False), *_COLUMNS[2:])
     rows = tuple(Row(cells=_cells(node, last, report.subject.target)) for node, last in nodes)
     return Document(
-        title=stored.title(report.subject),
+        title=stored.title(report.subject, path=report.root.path),
         blocks=(Table(name="tree", columns=columns, rows=rows),),
         notes=(
-            *stored.total_notes(report.totals, report.ties),
+            *stored.total_notes(
+                report.totals, report.ties, of=report.subject.target if report.root.path else ""
+            ),
             *stored.remarks(report.subject),
         ),
     )

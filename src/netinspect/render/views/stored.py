@@ -9,15 +9,22 @@ from netinspect.render.document import Line, line
 _DTYPES = 4
 
 
-def title(subject: StoredSubject) -> Line:
-    """The first line of a view: what file it is, in which format, of which size."""
+def title(subject: StoredSubject, *, path: str = "") -> Line:
+    """The first line of a view: what file it is, and which part of it; its format and size."""
     size = units.size(sum(file.bytes for file in subject.files))
     files = f", {units.plural(len(subject.files), 'file')}" if len(subject.files) > 1 else ""
-    return line((subject.target, "bold"), (f"  {subject.format}{files}, {size}", "dim"))
+    part = f"  {path}" if path else ""
+    return line((f"{subject.target}{part}", "bold"), (f"  {subject.format}{files}, {size}", "dim"))
 
 
-def total_notes(totals: StoredTotals, ties: int) -> list[Line]:
-    """The totals in words."""
+def total_notes(totals: StoredTotals, ties: int, *, of: str = "") -> list[Line]:
+    """The totals in words.
+
+    Args:
+        totals: Those of the whole checkpoint.
+        ties: Names in it whose tensor has an earlier name.
+        of: The whole checkpoint, where only a part of it is shown.
+    """
     parts = [
         f"{each.dtype} {units.percent(each.bytes / totals.bytes if totals.bytes else 0)}"
         for each in totals.dtypes[:_DTYPES]
@@ -28,10 +35,10 @@ def total_notes(totals: StoredTotals, ties: int) -> list[Line]:
     text = f"{units.plural(totals.tensors, 'tensor')}, {units.plural(totals.elements, 'element')}"
     if totals.tensors:
         text += f", {units.size(totals.bytes)} ({dtypes})"
-    notes = [line((text, "bold"))]
+    notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
     if ties:
         names = "1 name stands" if ties == 1 else f"{units.count(ties)} names stand"
-        notes.append(line(f"tied: {names} for a tensor that an earlier name has, and counted once"))
+        notes.append(line(f"tied: {names} for a tensor that has an earlier name, and counts once"))
     if totals.storage_bytes > totals.bytes:
         notes.append(
             line(

@@ -32,7 +32,11 @@ def view(report: Tree) -> Document:
                 ),
             ),
         ),
-        notes=tuple(spell.total_notes(report.totals, report.ties)),
+        notes=tuple(
+            spell.total_notes(
+                report.totals, report.ties, of=report.subject.class_name if report.root.path else ""
+            )
+        ),
     )
 
 

@@ -7,6 +7,7 @@ files takes a tenth of one. So a completion, a list and a mistyped name need no 
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import re
 from collections.abc import Iterator
@@ -50,6 +51,16 @@ def known_names(library: str) -> tuple[str, ...]:
     folder = package_folder(library)
     further = {"timm": _deprecated, "transformers": _mapped_classes}.get(library)
     return _names(library, folder) + (further(folder) if further else ())
+
+
+def targets_named(name: str) -> list[str]:
+    """List the targets of installed libraries that have a model of that name: `timm:resnet50`."""
+    found = []
+    for library in LIBRARIES:
+        with contextlib.suppress(LoadError):
+            if name in model_names(library):
+                found.append(f"{library}:{name}")
+    return found
 
 
 def package_folder(library: str) -> Path:

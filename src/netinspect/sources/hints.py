@@ -1,0 +1,71 @@
+"""What to try where the user's code does not load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from netinspect.errors import LACKS_GPU
+from netinspect.observe.frames import raising_line
+
+_FOLDERS_ABOVE = 6
+"""How far up from the failing file a missing one is looked for: within a project, not a whole disk."""
+
+
+def hint_for(error: Exception) -> str:
+    """Say what to try after an exception of the user's code."""
+    if any("operator torchvision::" in str(each) for each in _with_causes(error)):
+        return (
+            "torchvision was built for another torch: install both again from the same index, as in "
+            "pip install --force-reinstall torch torchvision"
+        )
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _missing_module(error, error.name.partition(".")[0])
+    if isinstance(error, FileNotFoundError) and _is_relative(error.filename):
+        return _missing_file(error, str(error.filename))
+    if LACKS_GPU.search(str(error)):
+        return (
+            "torch finds no GPU here: let the code choose its device by torch.cuda.is_available(), or "
+            "run netinspect where there is one"
+        )
+    return "--debug shows the whole traceback"
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception, and those that it was raised in the handling of."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _missing_module(error: ModuleNotFoundError, name: str) -> str:
+    folder = _folder_above(error, (name, f"{name}.py"))
+    if folder is None:
+        return f"is {name} installed in this Python environment?"
+    return f"{name} lies in {folder}, where Python does not look: set PYTHONPATH={folder}"
+
+
+def _is_relative(file: object) -> bool:
+    return isinstance(file, str) and bool(file) and not os.path.isabs(file)
+
+
+def _missing_file(error: FileNotFoundError, file: str) -> str:
+    folder = _folder_above(error, (file,))
+    if folder is None:
+        return f"a relative path begins at the current folder, {Path.cwd()}"
+    return (
+        f"a relative path begins at the current folder, and {file} is found from {folder}: run it there"
+    )
+
+
+def _folder_above(error: Exception, names: tuple[str, ...]) -> Path | None:
+    """Find the folder, from that of the failing line upwards, in which one of these names lies."""
+    line = raising_line(error)
+    if line is None or not os.path.isabs(line.file):
+        return None
+    for folder in list(Path(line.file).parents)[:_FOLDERS_ABOVE]:
+        if any((folder / name).exists() for name in names):
+            return folder
+    return None
