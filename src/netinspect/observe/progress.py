@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
-from netinspect.observe.drafts import Draft, freeze, under_way
+from netinspect.observe.drafts import Draft, freeze
 from netinspect.observe.flow import Flow
 from netinspect.observe.frames import Calling, runs_torchs_forward
 from netinspect.observe.functions import Name, name_of_class
@@ -60,10 +60,6 @@ class Progress:
         """Freeze the drafts; `failure` is what ended forward, if it failed, `work` what each did."""
         return freeze(self.drafts, failure, work)
 
-    def under_way(self) -> Draft | None:
-        """Return the innermost step that has begun and not ended."""
-        return under_way(self.drafts, self.stack)
-
     def cut_off(self, error: BaseException) -> None:
         """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
         for draft in self.stack:
@@ -73,6 +69,12 @@ class Progress:
         """Return the innermost call that raised an exception; None where none of ours did."""
         # Calls end from the inside outwards, so the innermost one began last.
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
+
+    def forget(self) -> None:
+        """Let go of all that happened."""
+        for draft in self.drafts:
+            draft.error = draft.handled = None
+        self.drafts.clear()
 
     def begin_module(
         self, entry: Entry, calling: Calling, args: tuple[Any, ...], kwargs: dict[str, Any]

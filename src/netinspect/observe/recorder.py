@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from threading import get_ident
 from types import FrameType
 from typing import Any
@@ -19,7 +20,7 @@ from torch.jit import ScriptModule
 from torch.overrides import TorchFunctionMode
 
 from netinspect.observe.describe import describe_call, tensors_of
-from netinspect.observe.drafts import UNSEEN, Draft
+from netinspect.observe.drafts import UNSEEN, Draft, under_way
 from netinspect.observe.frames import (
     Calling,
     arguments_of,
@@ -76,7 +77,8 @@ class Recorder(Progress, TorchFunctionMode):
 
         self._guest = observed
         self._operators = operators
-        operators.innermost = self.under_way
+        # Of the lists and not of this: what refers to itself outlives the look.
+        operators.innermost = partial(under_way, self.drafts, self.stack)
         self._known: dict[Key, Known] = {}
         self._thread: int | None = None
 

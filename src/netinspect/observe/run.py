@@ -205,8 +205,9 @@ def _run(
             )
         ran.warnings += limits(model, recorder)
         ran.warnings += observed.unrestored()
-        # An exception holds the frames that it passed, and they hold everything.
-        recorder.drafts.clear()
+        # An exception holds the frames that it passed, and they hold everything, itself included.
+        recorder.forget()
+        del error
     return ran
 
 
