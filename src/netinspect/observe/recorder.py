@@ -40,7 +40,7 @@ from netinspect.observe.hooks import hooked
 from netinspect.observe.operators import Operators
 from netinspect.observe.progress import Progress
 from netinspect.observe.registered import Entry
-from netinspect.observe.repeats import Key, Known, Uncounted, key_of
+from netinspect.observe.repeats import Key, Known, Uncounted, key_of, stand_in
 
 _NoFunctions = torch._C.DisableTorchFunction
 
@@ -204,7 +204,7 @@ class Recorder(Progress, TorchFunctionMode):
         draft = self.begin_function(called, calling, known.inputs, tensors)
         try:
             with Uncounted():
-                output = func(*args, **kwargs)
+                output = known.stand_in() if known.stand_in else func(*args, **kwargs)
         except BaseException as error:
             draft.error = error
             raise
@@ -250,7 +250,8 @@ class Recorder(Progress, TorchFunctionMode):
                         self.flow.wrote(tensor, draft.index)
                 if key is not None and draft.output is not None and self.drafts[-1] is draft:
                     tallies = self._operators.charged(draft)
-                    self._known[key] = Known(inputs, draft.output, tallies, writes)
+                    made = stand_in(output, tensors)
+                    self._known[key] = Known(inputs, draft.output, tallies, writes, made)
             elif self.drafts[-1] is draft:
                 # It read a size, a flag or the like: nothing flowed through it.
                 self.drafts.pop()
