@@ -85,10 +85,9 @@ class Progress:
         cls: Any = type(entry.module)
         tensors: list[torch.Tensor] = []
         inputs = describe_call(args, kwargs, tensors)
-        draft = self._begin("module", name_of_class(cls), path, calling, inputs, tensors)
+        draft = self._begin(name_of_class(cls), path, entry, calling, inputs, tensors)
         if self.registered.packed:
             self.add_packed(draft, args, kwargs)
-        draft.entry = entry
         draft.library = runs_torchs_forward(cls)
         return draft
 
@@ -97,52 +96,49 @@ class Progress:
     ) -> Draft:
         """Begin the call of a function that was given these tensors."""
         path = self.stack[-1].module if self.stack else ""
-        return self._begin("function", called, path, calling, inputs, tensors)
+        return self._begin(called, path, None, calling, inputs, tensors)
 
     def _begin(
         self,
-        kind: str,
         called: Name,
         path: str,
+        entry: Entry | None,
         calling: Calling,
         inputs: Structure,
         tensors: list[torch.Tensor],
     ) -> Draft:
         parent = self.stack[-1] if self.stack else None
         holder = None if parent is None else parent.entry
+        names = self.registered.tensors
+        flow = self.flow
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
         for tensor in tensors:
-            known = self.registered.tensors.get(id(tensor))
+            known = names.get(id(tensor))
             if known is not None:
                 parameters.append(known)
-                producers += self.flow.writers(tensor)
+                producers += flow.writers(tensor)
                 continue
-            made_by = self.flow.producers(tensor)
-            producers += made_by
-            if not made_by:
-                argument = self._arguments.get(id(self.flow.unwrapped(tensor)))
-                arguments += () if argument is None else (argument,)
+            made_by = flow.producers(tensor)
+            if made_by:
+                producers += made_by
+            elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
+                arguments.append(argument)
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
         draft = Draft(
             len(self.drafts),
-            kind,
-            called.shown,
-            called.qualified,
+            called,
             path,
-            None if parent is None else parent.index,
-            0 if parent is None else parent.depth + 1,
+            parent,
+            entry,
             self._calls.get(path) or 1,
             inputs,
             _distinct(producers),
             _distinct(parameters),
             _distinct(arguments),
-            calling.source,
-            # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
-            calling.site if parent is not None and parent.library else None,
-            calling.via,
+            calling,
             sys.exc_info()[1],
         )
         self.drafts.append(draft)
@@ -160,7 +156,7 @@ class Progress:
         for tensor in tensors:
             # A module hands on what a function inside it made; only one that returns its own input,
             # as Identity does, is the producer itself.
-            if draft.kind == "function" or max(self.flow.producers(tensor), default=-1) < draft.index:
+            if draft.entry is None or max(self.flow.producers(tensor), default=-1) < draft.index:
                 self.flow.made(tensor, draft.index)
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__

@@ -169,7 +169,7 @@ class Recorder(Progress, TorchFunctionMode):
         if not self.stack:
             return calling_lines(frame, name)
         around = self.stack[-1]
-        return calling_lines(frame, name, around.running, around.source)
+        return calling_lines(frame, name, around.running, around.calling.source)
 
     # --- functions: the mode --------------------------------------------------------------------
 

@@ -168,17 +168,10 @@ def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -
     for value in values:
         kind = type(value)
         if kind in _TENSORS:
-            if value.numel() == 1:
-                raise _Unsure  # it may be read as the number that it is, say as a size
+            if value.numel() == 1 or value.layout is not torch.strided or value.is_neg():
+                raise _Unsure  # one of one number may be read as that, say as a size
             tensors.append(value)
-            parts += (
-                value.shape,
-                value.stride(),
-                value.dtype,
-                value.device,
-                value.layout,
-                value.is_neg(),
-            )
+            parts += (value.shape, value.stride(), value.dtype, value.device)
         elif kind in _PLAIN:
             parts += (kind, value)  # 1 and True are equal
         elif kind is float:
