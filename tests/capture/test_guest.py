@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -217,6 +219,24 @@ def test_a_write_that_nobody_can_foresee_is_told() -> None:
 
     (warning,) = look(Swapping(), rows(4, 3)).warnings
     assert warning == "forward wrote to linear.weight unforeseen; its old values are lost"
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
+def test_what_a_look_kept_is_gone_with_it(columns: int, options: CaptureOptions) -> None:
+    model = nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3), nn.ReLU())
+    kept = [weakref.ref(each) for each in (model, model[0].weight)]
+    look(model, rows(4, columns, 2), options=options)  # what is imported is not counted
+    gc.collect()
+    gc.disable()
+    try:
+        trace = look(model, rows(4, columns, 2), options=options)
+        del model
+        assert [each() for each in kept] == [None, None]
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert (trace.failure is None) is (columns == 3)
 
 
 @pytest.mark.parametrize("target", ["lenet", "resnet18", "shared_layer", "lstm_tagger"])

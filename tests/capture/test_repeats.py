@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from netinspect.observe import recorder
 from netinspect.observe.repeats import Uncounted, key_of
 from netinspect.records.trace import Trace
+from netinspect.records.values import tensors_in
 from tests.capture.counted import Calls
 from tests.nets.case import Case, look, rows
 from tests.nets.every import CASES
@@ -50,6 +52,22 @@ def test_every_look_is_the_same_without(
     case: Case, training: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other, _ = both(lambda: case.look(training=training), monkeypatch)
+    assert same(one, other)
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if each.name != "fx"], ids=lambda case: case.name
+)
+def test_every_look_on_meta_is_the_same_without(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take() -> Trace:
+        try:
+            model = case.model().to("meta")
+        except (NotImplementedError, RuntimeError, TypeError) as error:  # as some kinds of tensors raise
+            pytest.skip(str(error))
+        args = [each.to("meta") if isinstance(each, Tensor) else each for each in case.args()]
+        return look(model, *args, **case.kwargs())
+
+    one, other, _ = both(take, monkeypatch)
     assert same(one, other)
 
 
@@ -92,6 +110,60 @@ def test_strides_flags_and_types_of_numbers_tell_calls_apart(monkeypatch: pytest
         )
 
     assert check(alike, rows(3, 4), monkeypatch=monkeypatch) == 2  # `t` and `contiguous`
+
+
+def test_the_default_type_tells_calls_apart() -> None:
+    def halves(x: Tensor) -> list[Tensor]:
+        found = [x / 2]
+        torch.set_default_dtype(torch.float64)
+        return [*found, x / 2]
+
+    for device in ("cpu", "meta"):
+        trace = look(Calls(lambda _, x: halves(x)), torch.ones(2, 3, dtype=torch.int64, device=device))
+        assert [each.dtype for each in tensors_in(trace.output)] == ["float32", "float64"]
+        assert [step.output.dtype for step in trace.steps[1:]] == ["float32", "float64"]  # type: ignore
+
+
+def calls_of_linear(device: str) -> int:
+    """How often the function is called in a look at two equal calls of it, our own calls included."""
+    weight, x = torch.ones(4, 4, device=device), torch.ones(3, 4, device=device)
+    count = 0
+
+    def counts(_: Any, event: str, function: Any) -> None:
+        nonlocal count
+        count += event == "c_call" and function is F.linear
+
+    model = Calls(lambda _, x: [F.linear(x, weight), F.linear(x, weight)])
+    before = sys.getprofile()
+    sys.setprofile(counts)
+    try:
+        look(model, x)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_what_has_no_values_is_not_computed_again() -> None:
+    assert calls_of_linear("cpu") == 4
+    assert calls_of_linear("meta") == 3
+
+
+def test_what_stands_for_a_repetition_is_like_it() -> None:
+    weight, outputs = torch.ones(4, 4, device="meta"), list[Tensor]()
+
+    def layers(x: Tensor) -> None:
+        first, second = F.linear(x, weight), F.linear(x, weight)
+        outputs.extend((first, second, first.view(2, 6), second.view(2, 6)))
+        outputs.extend((first.add_(1), second.add_(1), F.relu(x), F.relu(x)))
+
+    x = torch.ones(4, 3, device="meta").t()
+    look(Calls(lambda _, x: layers(x)), x)
+    first, second, _, viewed, _, added, _, activated = outputs
+    assert first is not second
+    assert first.untyped_storage()._cdata != second.untyped_storage()._cdata
+    assert viewed._base is second
+    assert added is second
+    assert activated.stride() == F.relu(x).stride() == (1, 3)
 
 
 def test_a_tensor_of_one_number_may_be_a_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,8 @@ def describe_call(
 ) -> values.Structure:
     """Describe the arguments of a call: positions first, then names; `tensors` as in `describe`."""
     described = [describe(value, tensors) for value in args]
-    described += [describe(value, tensors) for value in kwargs.values()]
+    if kwargs:
+        described += [describe(value, tensors) for value in kwargs.values()]
     key: tuple[int | str, ...] = (len(args), *kwargs, *map(id, described))
     call = _calls.get(key)
     # As with an item: what is in it has its address to itself.
@@ -170,6 +171,9 @@ def tensors_of(value: Any, _depth: int = 0) -> Iterator[torch.Tensor]:
     """Yield the live tensors of a value, in the order in which `describe` tells them."""
     if isinstance(value, torch.Tensor):
         yield value
+    elif type(value) is tuple and _depth < _MAXIMUM_DEPTH:
+        for entry in value:
+            yield from tensors_of(entry, _depth + 1)
     elif type(value) not in _SCALARS and not isinstance(value, _PLAIN) and _depth < _MAXIMUM_DEPTH:
         for _, entry in _entries(value):
             yield from tensors_of(entry, _depth + 1)

@@ -7,7 +7,8 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from netinspect.observe.frames import Place, source_line
+from netinspect.observe.frames import Calling, source_line
+from netinspect.observe.functions import Name
 from netinspect.observe.registered import Entry
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, Value
@@ -17,30 +18,29 @@ UNSEEN = Literal(type="unseen", text="<not seen>")
 """The output of a layer whose hooks were passed by: what it did is seen, and not what it returned."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Draft:
     """A step that is still happening."""
 
     index: int
-    kind: str
-    name: str
-    qualified_name: str
+    called: Name
     module: str
-    parent: int | None
-    depth: int
+    """The path of the module, or of the one in whose forward a function runs."""
+
+    parent: Draft | None
+    entry: Entry | None
+    """The module that is called; None for a function."""
+
     call: int
+    """Which call of the module it is, from 1."""
+
     inputs: Structure
     producers: tuple[int, ...]
     parameters: tuple[str, ...]
     arguments: tuple[str, ...]
-    source: Place | None
-    site: Place | None
-    via: tuple[Place, ...]
+    calling: Calling
     handled: BaseException | None
     """The exception that was being handled when the call began; not one of its own."""
-
-    entry: Entry | None = None
-    """The module that is called."""
 
     library: bool = False
     """Whether it is a call of a module whose class is torch's."""
@@ -67,7 +67,7 @@ def under_way(drafts: Sequence[Draft], modules: Sequence[Draft]) -> Draft | None
     """
     if drafts:
         last = drafts[-1]
-        if last.kind == "function" and last.output is None and last.error is None:
+        if last.entry is None and last.output is None and last.error is None:
             return last
     return modules[-1] if modules else None
 
@@ -86,30 +86,37 @@ def freeze(
     fatal = set(map(id, _with_causes(failure)))
     # A line that runs many times is read once.
     line = functools.cache(source_line)
-    return tuple(
-        Step(
-            index=draft.index,
-            kind="module" if draft.kind == "module" else "function",
-            name=draft.name,
-            qualified_name=draft.qualified_name,
-            module=draft.module,
-            parent=draft.parent,
-            depth=draft.depth,
-            call=draft.call,
-            inputs=draft.inputs,
-            output=draft.output,
-            source=line(draft.source),
-            site=line(draft.site),
-            via=tuple([told for place in draft.via if (told := line(place)) is not None]),
-            producers=draft.producers,
-            parameters=draft.parameters,
-            arguments=draft.arguments,
-            failed=id(draft.error) in fatal,
-            grad_fn=draft.grad_fn,
-            work=work.get(draft.index, ()),
+    depths: list[int] = []
+    steps: list[Step] = []
+    for draft in drafts:
+        around, calling = draft.parent, draft.calling
+        depths.append(0 if around is None else depths[around.index] + 1)
+        # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
+        site = calling.site if around is not None and around.library else None
+        steps.append(
+            Step(
+                index=draft.index,
+                kind="function" if draft.entry is None else "module",
+                name=draft.called.shown,
+                qualified_name=draft.called.qualified,
+                module=draft.module,
+                parent=None if around is None else around.index,
+                depth=depths[-1],
+                call=draft.call,
+                inputs=draft.inputs,
+                output=draft.output,
+                source=line(calling.source),
+                site=line(site),
+                via=tuple([told for place in calling.via if (told := line(place)) is not None]),
+                producers=draft.producers,
+                parameters=draft.parameters,
+                arguments=draft.arguments,
+                failed=id(draft.error) in fatal,
+                grad_fn=draft.grad_fn,
+                work=work.get(draft.index, ()),
+            )
         )
-        for draft in drafts
-    )
+    return tuple(steps)
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 
 _WRITES_KEPT = 64
 """Writes to different parts of one storage that are remembered: a loop over views would else make the
@@ -32,9 +31,9 @@ class _Part(NamedTuple):
 class Flow:
     """The producers of every tensor that was seen.
 
-    A tensor object is known by its address, with a weak reference that tells it from a later one at the
-    same place. What no step returned may still be a view of what one did, made out of sight; and what a
-    step returned may since have been written to through another tensor.
+    A tensor object is known by its address, and so is its storage, with a weak reference that tells it
+    from a later one at the same place. What no step returned may still be a view of what one did, made
+    out of sight; and what a step returned may since have been written to through another tensor.
     """
 
     def __init__(self) -> None:
@@ -43,7 +42,7 @@ class Flow:
 
         self._transforms = False
         self._makers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
-        self._writes: dict[int, tuple[StorageWeakRef, dict[_Part, int]]] = {}
+        self._writes: dict[int, tuple[weakref.ref[torch.UntypedStorage], dict[_Part, int]]] = {}
         self._last_write = -1
 
     def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
@@ -67,8 +66,9 @@ class Flow:
             return ()
         if _is_wrapped(tensor):
             tensor = self.unwrapped(tensor)
-        entry = self._writes.get(_address(tensor))
-        if entry is None:
+        storage = _storage(tensor)
+        entry = self._writes.get(id(storage))
+        if entry is None or entry[0]() is not storage:
             return ()
         part = _part(tensor)
         return [index for other, index in entry[1].items() if index > since and _overlap(part, other)]
@@ -82,18 +82,18 @@ class Flow:
     def wrote(self, tensor: torch.Tensor, index: int) -> None:
         """Note that a step wrote to a tensor in place."""
         tensor = self.unwrapped(tensor)
-        if (address := _address(tensor)) == 0:
+        storage = _storage(tensor)
+        if storage is None:
             return
-        entry = self._writes.get(address)
-        if entry is None:
-            # The reference keeps the address from being used again, and not the values alive.
-            entry = self._writes[address] = _weak(tensor.untyped_storage()), {}
+        entry = self._writes.get(id(storage))
+        if entry is None or entry[0]() is not storage:
+            entry = self._writes[id(storage)] = weakref.ref(storage), {}
         part = _part(tensor)
-        if math.prod(part.sizes) == (end := _end(part)) - part.offset + 1:
+        entry[1].pop(part, None)
+        if entry[1] and math.prod(part.sizes) == (end := _end(part)) - part.offset + 1:
             # It leaves no gap, and so took up what was written within it before, or put an end to it.
             for other in [each for each in entry[1] if each.offset >= part.offset and _end(each) <= end]:
                 del entry[1][other]
-        entry[1].pop(part, None)
         entry[1][part] = index
         self._last_write = max(self._last_write, index)
         if len(entry[1]) > _WRITES_KEPT:
@@ -123,17 +123,12 @@ class Flow:
         return tensor
 
 
-def _address(tensor: torch.Tensor) -> int:
-    """What tells a tensor's storage from others; 0 where it has none."""
+def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
+    """A tensor's storage, the same object for all tensors on it; None where it has none."""
     try:
-        address: int = tensor.untyped_storage()._cdata
+        return tensor.untyped_storage()
     except _NO_STORAGE:
-        return 0
-    return address
-
-
-def _weak(storage: torch.UntypedStorage) -> StorageWeakRef:
-    return StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+        return None
 
 
 def _part(tensor: torch.Tensor) -> _Part:

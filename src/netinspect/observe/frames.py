@@ -108,36 +108,34 @@ def calling_lines(
     entered = left_module = False
     forwards: list[types.FrameType] = []
     # The first frames of a module's call are torch's own that lead to its hooks.
-    while frame is not None and frame.f_code.co_filename == _MODULE_CALL:
+    while frame is not None and _role(frame.f_code) == "call":
         frame = frame.f_back
     while frame is not None:
         code = frame.f_code
-        file = code.co_filename
-        whose = owner(file)
-        if whose == "user":
+        known = _roles.get(id(code))
+        role = _role(code) if known is None else known[1]
+        if role == "user":
             via: tuple[Place, ...] = ()
             if not left_module:
                 if code.co_name == "forward" and not _is_called(frame):
                     forwards.append(frame)
                 via = _outer_lines(frame, forwards)
             return Calling(_place(frame), site, via, tuple(forwards) if forwards else ())
-        if whose == "ours":
-            # Our own frames are either the hook that is asking, or the capture that started it all.
-            if frame.f_code.co_name == "run_forward":
-                break
-        elif file == _MODULE_CALL:
+        if role == "start":
+            break
+        if role == "call":
             # The first of these frames belong to the very call that is asked about.
             left_module = entered
             if entered and frame is running:
                 return Calling(source, site, (), tuple(forwards) if forwards else ())
-        elif whose == "torch":
+        elif role in _TORCHS:
             entered = True
             if not left_module:
-                if file in _MACHINERY or (
-                    file == _HELPERS_FILE and name not in _HELPERS.get(code.co_name, (name,))
+                if role == "machinery" or (
+                    role == "helper" and name not in _HELPERS.get(code.co_name, (name,))
                 ):
                     return Calling(None, None, (), hidden=True)
-                if site is None and file not in _PLUMBING:
+                if site is None and role != "plumbing":
                     site = _place(frame)
                 if code.co_name == "forward" and not _is_called(frame):
                     forwards.append(frame)
@@ -150,10 +148,10 @@ def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tup
     outer = frame.f_back
     while outer is not None:
         code = outer.f_code
-        file = code.co_filename
-        if file == _MODULE_CALL or (whose := owner(file)) == "ours":
+        role = _role(code)
+        if role in ("call", "ours", "start"):
             break
-        if whose == "user":
+        if role == "user":
             lines.append(_place(outer))
         if code.co_name == "forward" and not _is_called(outer):
             forwards.append(outer)
@@ -163,7 +161,39 @@ def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tup
 
 def _is_called(forward: types.FrameType) -> bool:
     """Whether a module's `__call__` runs a forward, so that our hooks know of it."""
-    return forward.f_back is not None and forward.f_back.f_code.co_filename == _MODULE_CALL
+    return forward.f_back is not None and _role(forward.f_back.f_code) == "call"
+
+
+Role = Literal["user", "call", "layer", "plumbing", "machinery", "helper", "ours", "start", "python"]
+_TORCHS = frozenset({"layer", "plumbing", "machinery", "helper"})
+_roles: dict[int, tuple[types.CodeType, Role]] = {}
+
+
+def _role(code: types.CodeType) -> Role:
+    """What some code has to do with calls: each is asked about many times."""
+    # By its address, since code hashes all that is in it; the entry keeps the address from others.
+    known = _roles.get(id(code))
+    if known is None:
+        if len(_roles) >= _MAXIMUM_PLACES:
+            _roles.clear()
+        known = _roles[id(code)] = code, _find_role(code)
+    return known[1]
+
+
+def _find_role(code: types.CodeType) -> Role:
+    file = code.co_filename
+    whose = owner(file)
+    if whose == "ours" and code.co_name == "run_forward":
+        return "start"  # of all; our other frames are the hook that is asking
+    if whose != "torch":
+        return whose
+    if file == _MODULE_CALL:
+        return "call"
+    if file in _MACHINERY:
+        return "machinery"
+    if file == _HELPERS_FILE:
+        return "helper"
+    return "plumbing" if file in _PLUMBING else "layer"
 
 
 def module_of(forward: types.FrameType) -> Any:

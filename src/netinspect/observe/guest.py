@@ -111,8 +111,11 @@ class Guest:
 
         The tensor may be another one on that storage, as in `weight.data.mul_(2)`.
         """
-        storage = _storage(tensor)
-        if storage is not None and storage._cdata in self._watched:
+        try:
+            is_watched = tensor.untyped_storage()._cdata in self._watched
+        except _NO_STORAGE:
+            return
+        if is_watched:
             self.keeping = True
             try:
                 self._copy_all((tensor,))

@@ -175,7 +175,8 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             index = 0
             if draft is not None:
                 is_step = draft.index < len(drafts) and drafts[draft.index] is draft
-                index = draft.index if is_step else draft.parent or 0
+                around = draft if is_step else draft.parent
+                index = 0 if around is None else around.index
             known = by_step.get(index)
             by_step[index] = tallies if known is None else _sum_all((known, tallies))
         # Steps that do the same share what was counted.

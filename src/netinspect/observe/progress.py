@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netinspect.observe.describe import describe, describe_call, tensors_of
-from netinspect.observe.drafts import Draft, freeze, under_way
+from netinspect.observe.drafts import Draft, freeze
 from netinspect.observe.flow import Flow
 from netinspect.observe.frames import Calling, runs_torchs_forward
 from netinspect.observe.functions import Name, name_of_class
@@ -71,10 +71,6 @@ class Progress:
         """Freeze the drafts; `failure` is what ended forward, if it failed, `work` what each did."""
         return freeze(self.drafts, failure, work)
 
-    def under_way(self) -> Draft | None:
-        """Return the innermost step that has begun and not ended."""
-        return under_way(self.drafts, self.stack)
-
     def cut_off(self, error: BaseException) -> None:
         """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
         for draft in self.stack:
@@ -85,6 +81,12 @@ class Progress:
         # Calls end from the inside outwards, so the innermost one began last.
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
 
+    def forget(self) -> None:
+        """Let go of all that happened."""
+        for draft in self.drafts:
+            draft.error = draft.handled = None
+        self.drafts.clear()
+
     def begin_module(
         self, entry: Entry, calling: Calling, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Draft:
@@ -94,10 +96,9 @@ class Progress:
         cls: Any = type(entry.module)
         tensors: list[torch.Tensor] = []
         inputs = describe_call(args, kwargs, tensors)
-        draft = self._begin("module", name_of_class(cls), path, calling, inputs, tensors)
+        draft = self._begin(name_of_class(cls), path, entry, calling, inputs, tensors)
         if self.registered.packed:
             self.add_packed(draft, args, kwargs)
-        draft.entry = entry
         draft.library = runs_torchs_forward(cls)
         return draft
 
@@ -106,13 +107,13 @@ class Progress:
     ) -> Draft:
         """Begin the call of a function that was given these tensors."""
         path = self.stack[-1].module if self.stack else ""
-        return self._begin("function", called, path, calling, inputs, tensors)
+        return self._begin(called, path, None, calling, inputs, tensors)
 
     def _begin(
         self,
-        kind: str,
         called: Name,
         path: str,
+        entry: Entry | None,
         calling: Calling,
         inputs: Structure,
         tensors: list[torch.Tensor],
@@ -121,39 +122,36 @@ class Progress:
             raise TooManySteps(f"forward takes more than {self._most_steps} steps")
         parent = self.stack[-1] if self.stack else None
         holder = None if parent is None else parent.entry
+        names = self.registered.tensors
+        flow = self.flow
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
         for tensor in tensors:
-            known = self.registered.tensors.get(id(tensor))
+            known = names.get(id(tensor))
             if known is not None:
                 parameters.append(known)
-                producers += self.flow.writers(tensor)
+                producers += flow.writers(tensor)
                 continue
-            made_by = self.flow.producers(tensor)
-            producers += made_by
-            if not made_by:
-                argument = self._arguments.get(id(self.flow.unwrapped(tensor)))
-                arguments += () if argument is None else (argument,)
+            made_by = flow.producers(tensor)
+            if made_by:
+                producers += made_by
+            elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
+                arguments.append(argument)
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
         draft = Draft(
             len(self.drafts),
-            kind,
-            called.shown,
-            called.qualified,
+            called,
             path,
-            None if parent is None else parent.index,
-            0 if parent is None else parent.depth + 1,
+            parent,
+            entry,
             self._calls.get(path) or 1,
             inputs,
             _distinct(producers),
             _distinct(parameters),
             _distinct(arguments),
-            calling.source,
-            # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
-            calling.site if parent is not None and parent.library else None,
-            calling.via,
+            calling,
             sys.exc_info()[1],
         )
         self.drafts.append(draft)
@@ -171,7 +169,7 @@ class Progress:
         for tensor in tensors:
             # A module hands on what a function inside it made; only one that returns its own input,
             # as Identity does, is the producer itself.
-            if draft.kind == "function" or max(self.flow.producers(tensor), default=-1) < draft.index:
+            if draft.entry is None or max(self.flow.producers(tensor), default=-1) < draft.index:
                 self.flow.made(tensor, draft.index)
             if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from threading import get_ident
 from types import FrameType
 from typing import Any
@@ -19,7 +20,7 @@ from torch.jit import ScriptModule
 from torch.overrides import TorchFunctionMode
 
 from netinspect.observe.describe import describe_call, tensors_of
-from netinspect.observe.drafts import UNSEEN, Draft
+from netinspect.observe.drafts import UNSEEN, Draft, under_way
 from netinspect.observe.frames import (
     Calling,
     arguments_of,
@@ -39,7 +40,7 @@ from netinspect.observe.hooks import hooked
 from netinspect.observe.operators import Operators
 from netinspect.observe.progress import Progress
 from netinspect.observe.registered import Entry
-from netinspect.observe.repeats import Key, Known, Uncounted, key_of
+from netinspect.observe.repeats import Key, Known, Uncounted, key_of, stand_in
 
 _NoFunctions = torch._C.DisableTorchFunction
 
@@ -80,7 +81,8 @@ class Recorder(Progress, TorchFunctionMode):
 
         self._guest = observed
         self._operators = operators
-        operators.innermost = self.under_way
+        # Of the lists and not of this: what refers to itself outlives the look.
+        operators.innermost = partial(under_way, self.drafts, self.stack)
         self._known: dict[Key, Known] = {}
         self._thread: int | None = None
 
@@ -171,7 +173,7 @@ class Recorder(Progress, TorchFunctionMode):
         if not self.stack:
             return calling_lines(frame, name)
         around = self.stack[-1]
-        return calling_lines(frame, name, around.running, around.source)
+        return calling_lines(frame, name, around.running, around.calling.source)
 
     # --- functions: the mode --------------------------------------------------------------------
 
@@ -206,7 +208,7 @@ class Recorder(Progress, TorchFunctionMode):
         draft = self.begin_function(called, calling, known.inputs, tensors)
         try:
             with Uncounted():
-                output = func(*args, **kwargs)
+                output = known.stand_in() if known.stand_in else func(*args, **kwargs)
         except BaseException as error:
             draft.error = error
             raise
@@ -252,7 +254,8 @@ class Recorder(Progress, TorchFunctionMode):
                         self.flow.wrote(tensor, draft.index)
                 if key is not None and draft.output is not None and self.drafts[-1] is draft:
                     tallies = self._operators.charged(draft)
-                    self._known[key] = Known(inputs, draft.output, tallies, writes)
+                    made = stand_in(output, tensors)
+                    self._known[key] = Known(inputs, draft.output, tallies, writes, made)
             elif self.drafts[-1] is draft:
                 # It read a size, a flag or the like: nothing flowed through it.
                 self.drafts.pop()

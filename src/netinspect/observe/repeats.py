@@ -3,7 +3,8 @@
 A network calls the same function on the same shapes again and again. What such a call costs follows from
 what it is given, for the functions listed here: they are torch's own, look at no values, and run no code
 of the user's. So the first of equal calls is counted by its operators; for those that follow, torch need
-not be asked for each operator anew, which takes long.
+not be asked for each operator anew, which takes long. On the meta device, where shapes are all that
+there is, they need not even run.
 
 Equal are two calls of one function with tensors of the same shape, strides, dtype, device and layout,
 and with the same numbers and flags. Where something else may decide as well, nothing is taken for a
@@ -14,6 +15,7 @@ another mode than ours.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -106,6 +108,36 @@ class Known(NamedTuple):
     """What their operators cost, as `Operators` has it."""
 
     writes: bool
+    stand_in: Callable[[], torch.Tensor] | None
+    """Makes what such a call returns, where nothing has to be computed for it."""
+
+
+_HAS_NAMES = hasattr(torch.Tensor, "names")
+"""Whether dimensions may have names, as in older versions: the key of a call does not tell them."""
+
+
+def stand_in(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], torch.Tensor] | None:
+    """Tell what can be made in place of a further call: the output on the meta device has no values.
+
+    Args:
+        output: What the first call returned.
+        given: The tensors that it was given.
+
+    Returns:
+        Makes a tensor like the output; None where one has values, or shares its memory with another.
+    """
+    if type(output) is not torch.Tensor or not output.is_meta or _HAS_NAMES:
+        return None
+    if output.is_complex() or output.layout is not torch.strided or output._base is not None:
+        return None
+    memory = output.untyped_storage()
+    if any(each.untyped_storage()._cdata == memory._cdata for each in given):
+        return None
+    make = functools.partial(
+        torch.empty_strided, output.shape, output.stride(), dtype=output.dtype, device=output.device
+    )
+    with Uncounted():
+        return make if make().untyped_storage().nbytes() == memory.nbytes() else None
 
 
 class _Unsure(Exception):
@@ -128,7 +160,8 @@ def key_of(
     """
     if id(function) not in _FUNCTIONS or not _is_plain_state():
         return None
-    parts: list[Any] = [id(function)]
+    # The default decides what the quotient of integers is.
+    parts: list[Any] = [id(function), torch.get_default_dtype()]
     if id(function) in _ATTENDING:
         parts += [is_enabled() for is_enabled in _KERNELS]
     try:
@@ -149,18 +182,12 @@ def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -
     for value in values:
         kind = type(value)
         if kind in _TENSORS:
-            if value.numel() == 1:
-                raise _Unsure  # it may be read as the number that it is, say as a size
+            if value.numel() == 1 or value.layout is not torch.strided:
+                raise _Unsure  # one of one number may be read as that, say as a size
+            if value.is_neg() or value.is_conj():
+                raise _Unsure  # some kernels copy it first
             tensors.append(value)
-            parts += (
-                value.shape,
-                value.stride(),
-                value.dtype,
-                value.device,
-                value.layout,
-                value.is_neg(),
-                value.is_conj(),
-            )
+            parts += (value.shape, value.stride(), value.dtype, value.device)
         elif kind in _PLAIN:
             parts += (kind, value)  # 1 and True are equal
         elif kind is float:

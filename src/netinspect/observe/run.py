@@ -242,8 +242,9 @@ def _run(
                 "no operator was counted: forward calls the constructor of a class of tensors of its own"
             )
         ran.warnings += observed.unrestored()
-        # An exception holds the frames that it passed, and they hold everything.
-        recorder.drafts.clear()
+        # An exception holds the frames that it passed, and they hold everything, itself included.
+        recorder.forget()
+        del error
     return ran
 
 
