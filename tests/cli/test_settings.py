@@ -62,6 +62,10 @@ def test_precedence_of_format(cli: Cli, project: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("NETINSPECT_FORMAT", "json")
     assert cli("models").out.startswith("{")
     assert cli("models", "-f", "markdown").out.startswith("### ")
+    # What implies a format is typed too.
+    assert cli("models", "--width", "60").out.startswith("sample models")
+    assert cli("models", "--color", "always").out.startswith("\x1b")
+    assert cli("models", "--width", "60", "-f", "json").out.startswith("{")
     monkeypatch.delenv("NETINSPECT_FORMAT")
     assert cli("--no-config", "models").out.startswith("name\tdescription")
 

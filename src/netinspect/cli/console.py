@@ -83,7 +83,10 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
 
 def _format_for(options: OutputOptions) -> Format:
     """The format; the suffix of the output file is part of a flag, so it beats what is only set."""
-    if options.format is not None and (options.output is None or "format" in options.typed):
+    # A width or colour that was asked for on this very command line is for people to look at.
+    for_people = "width" in options.typed or (options.color is Color.ALWAYS and "color" in options.typed)
+    is_set = options.format is not None and options.output is None and not for_people
+    if options.format is not None and ("format" in options.typed or is_set):
         return options.format
     if options.output is not None:
         suffix = options.output.suffix.lower()
@@ -95,8 +98,6 @@ def _format_for(options: OutputOptions) -> Format:
                 hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
             )
         return options.format or Format.RICH
-    # A width or colour that was asked for on this very command line is for people to look at.
-    for_people = "width" in options.typed or (options.color is Color.ALWAYS and "color" in options.typed)
     return Format.RICH if is_terminal(sys.stdout) or for_people else Format.PLAIN
 
 
