@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch import nn
 
+import netinspect
 from netinspect.analyze.summary import SORT_KEYS, summarize
 from netinspect.errors import UsageError
 from tests.analyze.looks import ODD, SAMPLES, trace_of, unique_parameters
@@ -75,6 +78,16 @@ def test_a_module_that_is_never_called_is_told_but_one_whose_weight_is_used_is_n
     assert summarize(trace_of("encoder")).never_called == ()
     calls = {row.path: row.calls for row in summarize(trace_of("encoder")).rows}
     assert calls["encoder.layers.0.self_attn.out_proj"] == 0
+
+
+def test_of_many_modules_that_are_never_called_some_are_named() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    for number in range(6):
+        model[0].add_module(f"idle{number}", nn.Linear(2, 2))
+    view = netinspect.summary(model, torch.zeros(1, 2))
+    told = "never called: 0.idle0, 0.idle1, 0.idle2, 0.idle3 and 2 more (--format json)"
+    assert told in str(view).splitlines()
+    assert "0.idle5" in view.text("json")
 
 
 def test_repeated_calls_count_and_rows_are_in_order_of_execution() -> None:

@@ -69,6 +69,16 @@ class TestWhole:
         with pytest.raises(CheckpointError, match="without a model's weights"):
             read_checkpoint(str(tmp_path))
 
+    def test_what_else_a_folder_may_be_for_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "net.py").write_text("")
+        with pytest.raises(CheckpointError) as caught:
+            read_checkpoint(str(tmp_path), "it/")
+        assert caught.value.hint == "name a file of weights, or a model by its file: it/net.py"
+        (tmp_path / "config.json").write_text("{}")
+        with pytest.raises(CheckpointError) as caught:
+            read_checkpoint(str(tmp_path), "it/")
+        assert caught.value.hint == "transformers:it is the model of its config.json, without weights"
+
     def test_folders_that_have_some_are_told(self, tmp_path: Path) -> None:
         for folder in ("unet", "vae", "scheduler"):
             (tmp_path / folder).mkdir()

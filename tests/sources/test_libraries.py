@@ -276,6 +276,8 @@ def test_a_library_class_is_taken_where_code_is_offered_too(folder: Path) -> Non
     ("text", "arguments", "says", "hint"),
     [
         ("transformers:bert", {"hidden_sizes": 3}, "BertConfig has no value", "'hidden_size'"),
+        ("transformers:bert-base-uncased", {}, "no model 'bert-base-uncased'", "transformers:bert has"),
+        ("transformers:bert-base-uncased", {}, "no model 'bert-base-uncased'", "--online looks for"),
         ("transformers:BertConfig", {}, "no model 'BertConfig'", "lists them"),
         ("transformers:bert", {"hidden_size": 25}, "cannot build bert", "--debug"),
         ("torchvision:resnet18", {"num_clases": 3}, "cannot build resnet18", "--debug"),

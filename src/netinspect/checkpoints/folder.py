@@ -167,6 +167,8 @@ def _deeper(place: Place) -> str:
     deeper += [f"{place.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
     if deeper:
         return f"there are some in {some(deeper, _LISTED)}"
+    if "config.json" in place.names() and not place.remote:
+        return f"transformers:{place.name.rstrip('/')} is the model of its config.json, without weights"
     code = next((name for name in place.names() if name.endswith(".py")), None)
     model = f", or a model by its file: {place.name.rstrip('/')}/{code}" if code is not None else ""
     return f"name a file of weights{model}"

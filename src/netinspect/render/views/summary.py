@@ -12,6 +12,9 @@ from netinspect.render import spell
 from netinspect.render.amounts import amount, exact, in_words
 from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
 
+_NAMED = 4
+"""Of the modules that were never called."""
+
 _COLUMNS = (
     Column(key="path", title="layer", least=30, elide="middle"),
     Column(key="class", title="class", drop=2, least=18),
@@ -65,7 +68,9 @@ def view(report: Summary) -> Document:
     if folded:
         notes.append(line(f"{units.plural(folded, 'module')} inside folded rows (--depth 0 shows all)"))
     if report.never_called:
-        notes.append(line(f"never called: {', '.join(report.never_called)}"))
+        named, more = ", ".join(report.never_called[:_NAMED]), len(report.never_called) - _NAMED
+        further = f" and {units.count(more)} more (--format json)" if more > 0 else ""
+        notes.append(line(f"never called: {named}{further}"))
     return Document(
         title=spell.title(report.subject),
         blocks=(Table(name="summary", columns=_columns(report), rows=rows, footer=tuple(footer)),),

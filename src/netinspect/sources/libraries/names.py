@@ -10,7 +10,7 @@ import ast
 import contextlib
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -118,9 +118,18 @@ def check_name(library: str, name: str, *, online: bool) -> None:
     raise LoadError(
         f"{library} has no model {name!r}",
         hint=(f"{elsewhere[0]} has one: {elsewhere[0]}:{name}" if elsewhere else None)
+        or _of_hub(library, name, known)
         or closest(name, known)
         or f"netinspect models {library}: lists them",
     )
+
+
+def _of_hub(library: str, name: str, known: Sequence[str]) -> str | None:
+    """Advise on names that old models of the hub have, such as `bert-base-uncased`."""
+    kind = name.partition("-")[0].lower()
+    if library != "transformers" or kind == name or kind not in known:
+        return None
+    return f"transformers:{kind} has that type's default sizes; --online looks for {name} on the hub"
 
 
 def config_file(name: str) -> Path | None:
