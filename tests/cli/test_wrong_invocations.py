@@ -91,6 +91,8 @@ TABLE = [
     # Targets that are not there, or are something else.
     Wrong("summary lente", 3, "load", "'lente'", "'lenet'"),
     Wrong("summary resnet50", 3, "load", "'resnet50'", "did you mean torchvision:resnet50 or timm:"),
+    Wrong("summary bert-base-uncased", 3, "load", "'bert-base-uncased'", "transformers:bert"),
+    Wrong("summary some-org/some-model", 3, "load", "some-org/some-model", "hf:some-org/some-model"),
     Wrong("summary zzzzzz", 3, "load", "'zzzzzz'", "the samples are: alexnet"),
     Wrong("summary gone/missing.py", 3, "load", "missing.py", "a target is"),
     Wrong("summary nett.py:Net", 3, "load", "nett.py", "'net.py'"),

@@ -195,8 +195,16 @@ def _check_name(text: str, name: str) -> None:
 
 
 def _in_libraries(name: str) -> str | None:
-    targets = targets_named(name)
+    # Of `bert-base-uncased` the library knows the type.
+    targets = targets_named(name) or targets_named(name.partition("-")[0])
     return f"did you mean {' or '.join(targets)}?" if targets else None
+
+
+def _of_hub(text: str) -> str | None:
+    """Advise on what has the form of a name on the hub, where no such folder is."""
+    if not re.fullmatch(r"[\w-]+/[\w.-]+", text) or Path(text).parent.exists():
+        return None
+    return f"on the hub, with --online: {_HUB}{text} is its checkpoint, transformers:{text} its model"
 
 
 def _unknown(text: str) -> LoadError:
@@ -209,7 +217,8 @@ def _unknown(text: str) -> LoadError:
     if Path(f"{text}.py").is_file():
         return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
     if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
-        return LoadError(f"there is no file {text}", hint=_neighbour(Path(text)) or _GRAMMAR)
+        hint = _neighbour(Path(text)) or _of_hub(text) or _GRAMMAR
+        return LoadError(f"there is no file {text}", hint=hint)
     return LoadError(
         f"there is no sample {text!r}",
         hint=_in_libraries(text)
