@@ -91,7 +91,8 @@ def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
             are found out.
         kwargs: Keyword arguments of its forward.
     """
-    return load(model, args=args or None, kwargs=kwargs or None)
+    # The source of the classes too, so that every view can be made of it that needs no second run.
+    return load(model, args=args or None, kwargs=kwargs or None, code=True)
 
 
 def load(
