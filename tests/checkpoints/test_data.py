@@ -120,10 +120,10 @@ def test_a_file_that_changed_after_it_was_listed_is_refused(tmp_path: Path) -> N
     path = tmp_path / "x"
     checkpoint = store(path, {"a": torch.ones(4)})
     os.utime(path, ns=(1, 1))
-    with pytest.raises(LoadError, match=f"^{path} changed since it was read$"):
+    with pytest.raises(LoadError, match=f"^{path} changed since it was read(?m:$)"):
         CheckpointData(checkpoint)
     path.unlink()
-    with pytest.raises(LoadError, match=f"^cannot read {path}$"):
+    with pytest.raises(LoadError, match=f"^cannot read {path}(?m:$)"):
         CheckpointData(checkpoint)
 
 
@@ -134,12 +134,12 @@ def test_a_file_that_is_cut_while_it_is_read_gives_one_error(tmp_path: Path) -> 
         pieces = data.pieces(checkpoint.tensors[0], 0, 4 * PIECE, Workspace())
         next(pieces)
         os.truncate(path, 5 * PIECE)
-        with pytest.raises(LoadError, match=f"^{path} changed while it was read$"):
+        with pytest.raises(LoadError, match=f"^{path} changed while it was read(?m:$)"):
             next(pieces)
 
 
 def test_a_record_that_promises_more_than_the_file_has_gives_one_error(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(4)})
     tensor = replace(checkpoint.tensors[0], shape=(1000,), bytes=4000)
-    with CheckpointData(checkpoint) as data, pytest.raises(CheckpointError, match=r"ends too early$"):
+    with CheckpointData(checkpoint) as data, pytest.raises(CheckpointError, match="ends too early\n"):
         next(data.pieces(tensor, 0, 1000, Workspace()))
