@@ -50,8 +50,9 @@ ALLOWED = {
         "stored",
         *BASE,
     },
-    # The search for inputs tells how long it may take: a look that ran out of time is not kept.
-    "kept": {"look", "inputs", "sources", *BASE},
+    # The search for inputs and the runs at other sizes tell how long they may take: a look that ran
+    # out of time is not kept.
+    "kept": {"look", "inputs", "rerun", "sources", *BASE},
     "view": {"render", *BASE},
     "look": {"sources", "inputs", "observe", "rerun", *BASE},
     # Looks at several sizes are made one by a pure function.
