@@ -28,7 +28,7 @@ def memory(
     checkpoint_activations: bool = False,
     device_memory: str | int | None = None,
     device: str = "cuda",
-    inputs: Sequence[str] = (),
+    inputs: str | Sequence[str] = (),
     constructor: Mapping[str, Any] | None = None,
     seed: int = 0,
     online: bool = False,

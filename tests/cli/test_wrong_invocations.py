@@ -75,6 +75,7 @@ TABLE = [
     Wrong("models --columns zzz", 2, "usage", "'zzz'", "name, description", tells_format=True),
     Wrong("summary lenet --columns ,", 2, "usage", "','", "path,params"),
     Wrong("memory lenet --train --optimizer adamv", 2, "usage", "'adamv'", "'adamw'"),
+    Wrong("memory lenet --optimizer sgd", 2, "usage", "nothing in inference", "--train"),
     Wrong("memory lenet --dtype int8", 2, "usage", "'int8'", "fp32, bf16, fp16"),
     Wrong("memory lenet --device-memory 24", 2, "usage", "'24'", "24GiB", ("no unit",)),
     Wrong("memory lenet --device gpu", 2, "usage", "'gpu'", "cuda, cpu"),

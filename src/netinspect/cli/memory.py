@@ -13,12 +13,13 @@ from netinspect.cli.console import progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
+    LiveTargetArgument,
     ModelOptions,
     OutputOptions,
     SymbolicOption,
-    TargetArgument,
     TopOption,
 )
+from netinspect.errors import UsageError
 
 EXAMPLES = (
     ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),
@@ -31,7 +32,7 @@ EXAMPLES = (
 def command(
     model: ModelOptions,
     output: OutputOptions,
-    target: TargetArgument = None,
+    target: LiveTargetArgument = None,
     optimizer: Annotated[
         str,
         typer.Option(
@@ -87,6 +88,10 @@ def command(
 
     # A mistake in the options shall not wait for a look.
     style_for(output, columns)
+    if "optimizer" in model.typed and not model.train:
+        raise UsageError(
+            "--optimizer changes nothing in inference, which has none", hint="it goes with --train"
+        )
     batch, symbols = sizes_asked_for(target, model, symbolic)
     read_options(
         batch=batch,

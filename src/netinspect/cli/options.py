@@ -33,20 +33,21 @@ _OUTPUT = "Output"
 _TYPED = "typed"
 
 
-def _target(others: str) -> Any:
+def _target(others: str = "") -> Any:
     return typer.Argument(
         metavar="[TARGET]",
         help="A sample (lenet), file.py:Class, package.module:Class, timm:resnet50 (torchvision: and "
-        f"transformers: too), {others}. A Python file or package is imported, which runs it. "
+        f"transformers: too){others}. A Python file or package is imported, which runs it. "
         "Default: the project's setting, else lenet.",
         autocompletion=complete_target,
         show_default=False,
     )
 
 
-TargetArgument = Annotated[str | None, _target("or a saved trace")]
+TargetArgument = Annotated[str | None, _target(", or a saved trace")]
+LiveTargetArgument = Annotated[str | None, _target()]
 TargetOrFileArgument = Annotated[
-    str | None, _target("a saved trace, or a checkpoint (a file, a folder, hf:org/name)")
+    str | None, _target(", a saved trace, or a checkpoint (a file, a folder, hf:org/name)")
 ]
 ModuleArgument = Annotated[
     str | None,
