@@ -11,7 +11,7 @@ from torch import nn
 
 from netinspect.analyze.symbolic import concrete, fuse, moves_in_layers, sizes_seen
 from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_by_name
-from netinspect.inputs.symbols import SymbolRequest
+from netinspect.inputs.symbols import SECONDS, SymbolRequest
 from netinspect.inputs.trials import kept_quiet
 from netinspect.observe.arguments import Argument
 from netinspect.observe.functions import READS
@@ -20,9 +20,6 @@ from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace
 
 SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
-SECONDS = 60.0
-"""How long runs at other sizes may be begun."""
-
 _READS = frozenset(name.strip("_") for name in READS)
 _MORE_STEPS = 1000
 _FITTED = 3

@@ -170,8 +170,8 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
 
 def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
     """A machine with less to do would tell expressions where these are numbers."""
-    text = "import netinspect.rerun\nfrom torch import nn\n\n"
-    text += "netinspect.rerun.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
+    text = "import netinspect.inputs.symbols\nfrom torch import nn\n\n"
+    text += "netinspect.inputs.symbols.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
     write(tmp_path, {"net.py": text})
     ask = Asker(tmp_path, tmp_path / "home")
     outcome = ask(
