@@ -103,6 +103,7 @@ class Net(nn.Module):
 import json
 from pathlib import Path
 
+plugins = sorted(each.name for each in (Path(__file__).parent / "plugins").iterdir())
 EXTRA = 0 + json.loads((Path(__file__).parent / "data.json").read_text())
 try:
     from mylib.fast import EXTRA
@@ -110,6 +111,7 @@ except ImportError:
     pass
 """,
     "site-packages/mylib/data.json": "0",
+    "site-packages/mylib/plugins/one.txt": "",
     "site-packages/mylib-1.0.dist-info/METADATA": "Name: mylib\nVersion: 1.0\n",
 }
 

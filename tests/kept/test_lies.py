@@ -151,6 +151,7 @@ CHANGES = {
     "a package that is installed": made("site-packages/new-1.0.dist-info/METADATA"),
     "a path file": made("site-packages/new.pth"),
     "a file that an installed package reads": edited("site-packages/mylib/data.json", "0", "7"),
+    "a file in a folder that an installed package lists": made("site-packages/mylib/plugins/two.txt"),
     "a module that an installed package looked for": made("site-packages/mylib/fast.py", "EXTRA = 7\n"),
     "an archive of installed modules": grown("site-packages/packed.egg"),
 }
