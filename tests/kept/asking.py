@@ -73,6 +73,10 @@ class Net(nn.Module):
             open("folder")
         except OSError:
             pass
+        try:
+            os.chdir("inside")
+        except OSError:
+            pass
         width = config["width"] + helper.MORE + WIDTH + more + int(os.environ.get("OWN_WIDTH", 0))
         width += replaced.MORE + packed.MORE + alone.MORE + HIDDEN
         self.fc = nn.Linear(8, width)

@@ -70,6 +70,12 @@ REFUSED = {
     "from threading import Thread\nimport os\nThread(target=os.system, args=('true',)).start()": (
         "starts another process"
     ),
+    "import os, time as t\nnow = t.time()": "asks for the time (import os, time)",
+    "from argparse import ArgumentParser\nArgumentParser().parse_known_args()": "(parse_known_args)",
+    "import fileinput": "state of the process or the machine (fileinput)",
+    "from resource import getrlimit": "state of the process or the machine",
+    "import multiprocessing\nmultiprocessing.get_context('spawn')": "has it read files ('spawn')",
+    "import os\nos.listxattr('data.txt')": "asks what files there are",
     "import torch\nwide = torch.jit.load('traced.pt')": "has it read files (jit.load)",
     "import ctypes\nctypes.CDLL(None)": "runs compiled code",
     "from safetensors.torch import load_file": "has it read files (safetensors)",
@@ -92,6 +98,8 @@ KEPT = {
     "from glob import glob\nglob('*.txt'), glob('absent/*.txt')": (),
     "import os\nif 'OWN_WIDTH' in os.environ:\n    WIDTH = os.environ['OWN_WIDTH']": (),
     "exec('WIDTH = 3')": (),
+    "import os\ntry:\n    os.chdir('absent')\nexcept OSError:\n    pass": (),
+    "from math import sin\ntime_step, resource_path = 1, 2": (),
     "if __name__ == '__main__':\n    import time\n\n    print(time.time())\n": (),
 }
 
