@@ -29,8 +29,8 @@ _UNSEEN = {
     ),
     "draws random numbers that no seed sets": (
         r"urandom SystemRandom import\s[^\n#]*(?<!\w)secrets from\s+secrets secrets\. uuid1 uuid4 "
-        r"default_rng RandomState getrandom seed\(\) seed\((?:\w+\s*=\s*)?None Random\(\) Random\(None PCG64 "
-        r"PCG64DXSM MT19937 Philox SFC64 SeedSequence getnode mktemp"
+        r"default_rng RandomState getrandom seed\(\) seed\((?:\w+\s*=\s*)?None Random\(\) Random\(None "
+        r"PCG64 PCG64DXSM MT19937 Philox SFC64 SeedSequence getnode mktemp"
     ),
     "asks for the state of the process or the machine": (
         r"getpid getppid getlogin getuser getuid geteuid getloadavg psutil pynvml from\s+resource "
