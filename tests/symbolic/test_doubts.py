@@ -92,8 +92,12 @@ def test_a_dimension_that_only_one_example_lacks_is_doubted(axis: int | None) ->
 
 
 def test_numbers_beside_tensors_move_too() -> None:
-    trace = look(lambda x: (x, x.shape, len(x) + 1, len(x) // 2, [1, 4], "4"), rows(4, 6))
-    assert "output: ((N, 6), (N, 6), N + 1, 2?, [1, 4], '4')" in netinspect.trace(trace).text()
+    trace = look(
+        lambda x: (x, x.shape, len(x) + 1, len(x) // 2, (2, [len(x), 4]), "4", 1 / len(x)), rows(4, 6)
+    )
+    assert (
+        "output: ((N, 6), (N, 6), N + 1, 2?, (2, [N, 4]), '4', 0.25)" in netinspect.trace(trace).text()
+    )
     assert "the output" in notes(trace)
 
 
