@@ -66,7 +66,7 @@ def tell_as_symbols(
     for request in requests:
         one = runner.find(request, shapes, {place for each in found for place in each.places})
         if one is None:
-            return concrete(base, runner.why or _unknown(request))
+            return concrete(base, runner.why or _unknown(request, shapes))
         found.append(one)
     runs = runner.grid(found)
     if runs is None:
@@ -241,10 +241,12 @@ def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -
     return name != "seq" or any(at or len(shapes[each]) == 1 for each, at in places)
 
 
-def _unknown(request: SymbolRequest) -> str:
+def _unknown(request: SymbolRequest, shapes: Mapping[str, Shape]) -> str:
+    name, shape = next(iter(shapes.items()))
+    of_a_list = "; that of a list is its length" if request.name == "batch" and "[" in name else ""
     return (
-        f"no dimension of the inputs was found to be {request.name}; name it, as in "
-        f"--symbolic {request.name}=x:1"
+        f"no dimension of the inputs was found to be {request.name}{of_a_list}; name it, as in "
+        f"--symbolic {request.name}={name}:{min(1, len(shape) - 1)}"
     )
 
 

@@ -118,6 +118,13 @@ def test_tensors_keep_their_order_in_memory_and_their_gradients() -> None:
     assert outputs(look(flat, x)) == [("16*N", 3)]
 
 
+def test_the_batch_of_a_list_has_to_be_named() -> None:
+    trace = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)])
+    assert "that of a list is its length; name it, as in --symbolic batch=x[0]:1" in notes(trace)
+    named = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)], "batch=x[0]:0,x[1]:0")
+    assert outputs(named) == [(2, "N", 6)]
+
+
 def test_a_loop_that_never_ends_at_another_size_is_ended() -> None:
     def waits(x: Tensor) -> Tensor:
         while len(x) != 4:
