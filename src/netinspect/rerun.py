@@ -11,7 +11,7 @@ from torch import nn
 
 from netinspect.analyze.symbolic import concrete, fuse, moves_in_layers, sizes_seen
 from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_by_name
-from netinspect.inputs.symbols import SymbolRequest
+from netinspect.inputs.symbols import SECONDS, SymbolRequest
 from netinspect.inputs.trials import kept_quiet
 from netinspect.observe.arguments import Argument
 from netinspect.observe.functions import READS
@@ -20,9 +20,6 @@ from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace
 
 SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
-SECONDS = 60.0
-"""How long runs at other sizes may be begun."""
-
 _READS = frozenset(name.strip("_") for name in READS)
 _MORE_STEPS = 1000
 _FITTED = 3
@@ -69,7 +66,7 @@ def tell_as_symbols(
     for request in requests:
         one = runner.find(request, shapes, {place for each in found for place in each.places})
         if one is None:
-            return concrete(base, runner.why or _unknown(request))
+            return concrete(base, runner.why or _unknown(request, shapes))
         found.append(one)
     runs = runner.grid(found)
     if runs is None:
@@ -244,10 +241,12 @@ def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -
     return name != "seq" or any(at or len(shapes[each]) == 1 for each, at in places)
 
 
-def _unknown(request: SymbolRequest) -> str:
+def _unknown(request: SymbolRequest, shapes: Mapping[str, Shape]) -> str:
+    name, shape = next(iter(shapes.items()))
+    of_a_list = "; that of a list is its length" if request.name == "batch" and "[" in name else ""
     return (
-        f"no dimension of the inputs was found to be {request.name}; name it, as in "
-        f"--symbolic {request.name}=x:1"
+        f"no dimension of the inputs was found to be {request.name}{of_a_list}; name it, as in "
+        f"--symbolic {request.name}={name}:{min(1, len(shape) - 1)}"
     )
 
 

@@ -73,6 +73,10 @@ class Net(nn.Module):
             open("folder")
         except OSError:
             pass
+        try:
+            os.chdir("inside")
+        except OSError:
+            pass
         width = config["width"] + helper.MORE + WIDTH + more + int(os.environ.get("OWN_WIDTH", 0))
         width += replaced.MORE + packed.MORE + alone.MORE + HIDDEN
         self.fc = nn.Linear(8, width)
@@ -103,6 +107,7 @@ class Net(nn.Module):
 import json
 from pathlib import Path
 
+plugins = sorted(each.name for each in (Path(__file__).parent / "plugins").iterdir())
 EXTRA = 0 + json.loads((Path(__file__).parent / "data.json").read_text())
 try:
     from mylib.fast import EXTRA
@@ -110,6 +115,7 @@ except ImportError:
     pass
 """,
     "site-packages/mylib/data.json": "0",
+    "site-packages/mylib/plugins/one.txt": "",
     "site-packages/mylib-1.0.dist-info/METADATA": "Name: mylib\nVersion: 1.0\n",
 }
 

@@ -140,6 +140,7 @@ CHANGES = {
     "a package that would hide a module of a package": made("pkg/sub/__init__.py"),
     "a folder that an import did not find": made("extras/more.py", "WIDTH = 5\n"),
     "a file in the place of a folder": moved_over("spare.txt", "folder"),
+    "a folder that it would have gone to": made("inside/readme.txt"),
     "a folder that would be a package": made("hidden/readme.txt"),
     "a module that took its own place": edited("replaced.py", "MORE = 0", "MORE = 9"),
     "a module that is registered nowhere": edited("alone.py", "0", "9"),
@@ -151,6 +152,7 @@ CHANGES = {
     "a package that is installed": made("site-packages/new-1.0.dist-info/METADATA"),
     "a path file": made("site-packages/new.pth"),
     "a file that an installed package reads": edited("site-packages/mylib/data.json", "0", "7"),
+    "a file in a folder that an installed package lists": made("site-packages/mylib/plugins/two.txt"),
     "a module that an installed package looked for": made("site-packages/mylib/fast.py", "EXTRA = 7\n"),
     "an archive of installed modules": grown("site-packages/packed.egg"),
 }

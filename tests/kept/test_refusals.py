@@ -70,6 +70,12 @@ REFUSED = {
     "from threading import Thread\nimport os\nThread(target=os.system, args=('true',)).start()": (
         "starts another process"
     ),
+    "import os, time as t\nnow = t.time()": "asks for the time (import os, time)",
+    "from argparse import ArgumentParser\nArgumentParser().parse_known_args()": "(parse_known_args)",
+    "import fileinput": "state of the process or the machine (fileinput)",
+    "from resource import getrlimit": "state of the process or the machine",
+    "import multiprocessing\nmultiprocessing.get_context('spawn')": "has it read files ('spawn')",
+    "import os\nos.listxattr('data.txt')": "asks what files there are",
     "import torch\nwide = torch.jit.load('traced.pt')": "has it read files (jit.load)",
     "import ctypes\nctypes.CDLL(None)": "runs compiled code",
     "from safetensors.torch import load_file": "has it read files (safetensors)",
@@ -92,6 +98,8 @@ KEPT = {
     "from glob import glob\nglob('*.txt'), glob('absent/*.txt')": (),
     "import os\nif 'OWN_WIDTH' in os.environ:\n    WIDTH = os.environ['OWN_WIDTH']": (),
     "exec('WIDTH = 3')": (),
+    "import os\ntry:\n    os.chdir('absent')\nexcept OSError:\n    pass": (),
+    "from math import sin\ntime_step, resource_path = 1, 2": (),
     "if __name__ == '__main__':\n    import time\n\n    print(time.time())\n": (),
 }
 
@@ -170,8 +178,8 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
 
 def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
     """A machine with less to do would tell expressions where these are numbers."""
-    text = "import netinspect.rerun\nfrom torch import nn\n\n"
-    text += "netinspect.rerun.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
+    text = "import netinspect.inputs.symbols\nfrom torch import nn\n\n"
+    text += "netinspect.inputs.symbols.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
     write(tmp_path, {"net.py": text})
     ask = Asker(tmp_path, tmp_path / "home")
     outcome = ask(

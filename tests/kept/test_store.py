@@ -170,6 +170,21 @@ def test_without_a_home_there_is_no_cache(tmp_path: Path) -> None:
     assert ask("cache", "clear").code == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that is another's")
+def test_a_link_that_another_has_made_is_not_followed(tmp_path: Path) -> None:
+    """Where anyone may write, it could lead into any folder of the user's."""
+    own = tmp_path / "own"
+    own.mkdir(mode=0o700)
+    link = tmp_path / "netinspect"
+    link.symlink_to(own)
+    store = Store(link)
+    assert store.write("a" * 64, ["one"])
+    os.lchown(link, 65534, -1)
+    assert store.read("a" * 64) is None
+    assert not store.write("b" * 64, ["two"])
+    assert len(list(own.iterdir())) == 1
+
+
 def test_the_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     homes = {

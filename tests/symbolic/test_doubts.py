@@ -92,8 +92,12 @@ def test_a_dimension_that_only_one_example_lacks_is_doubted(axis: int | None) ->
 
 
 def test_numbers_beside_tensors_move_too() -> None:
-    trace = look(lambda x: (x, x.shape, len(x) + 1, len(x) // 2, [1, 4], "4"), rows(4, 6))
-    assert "output: ((N, 6), (N, 6), N + 1, 2?, [1, 4], '4')" in netinspect.trace(trace).text()
+    trace = look(
+        lambda x: (x, x.shape, len(x) + 1, len(x) // 2, (2, [len(x), 4]), "4", 1 / len(x)), rows(4, 6)
+    )
+    assert (
+        "output: ((N, 6), (N, 6), N + 1, 2?, (2, [N, 4]), '4', 0.25)" in netinspect.trace(trace).text()
+    )
     assert "the output" in notes(trace)
 
 
@@ -112,6 +116,13 @@ def test_tensors_keep_their_order_in_memory_and_their_gradients() -> None:
 
     x = rows(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
     assert outputs(look(flat, x)) == [("16*N", 3)]
+
+
+def test_the_batch_of_a_list_has_to_be_named() -> None:
+    trace = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)])
+    assert "that of a list is its length; name it, as in --symbolic batch=x[0]:1" in notes(trace)
+    named = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)], "batch=x[0]:0,x[1]:0")
+    assert outputs(named) == [(2, "N", 6)]
 
 
 def test_a_loop_that_never_ends_at_another_size_is_ended() -> None:

@@ -14,8 +14,8 @@ from netinspect.records.trace import Backward, Input, Trace
 from netinspect.records.values import Literal, Structure, TensorSpec, Value, tensors_in
 from netinspect.records.work import Work, WorkExpressions
 
-_SIZES = ("int", "Size")
-"""Types of values that are sizes, beside those of tensors."""
+_SIZES = re.compile(r"[-\d, ()\[\]]+")
+"""What a value looks like that is a size or several, beside those of tensors."""
 
 _NAMED = 3
 """How many of the steps without an expression are named."""
@@ -184,7 +184,7 @@ class _Fusion:
             if {len(base.shape)} == {len(shape) for shape in shapes} and len(shapes) == len(others):
                 sizes = zip(*shapes, base.shape, strict=True)
                 return replace(base, shape=tuple(map(self._size, sizes)))
-        elif isinstance(base, Literal) and base.type in _SIZES:
+        elif isinstance(base, Literal) and _SIZES.fullmatch(base.text):
             told = [each.text for each in others if isinstance(each, Literal) and each.type == base.type]
             text = self._text((*told, base.text))
             if text is not None and len(told) == len(others):

@@ -117,7 +117,7 @@ def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
     folders += [
         Folder(path=path, kind="all", digest="")
         for path in witness.listed
-        if places.owner(path + os.sep) == "user"
+        if places.owner(path + os.sep) in ("user", "installed")
     ]
     sought = _sought(witness)
     evidence = Evidence(

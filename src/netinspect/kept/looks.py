@@ -176,7 +176,7 @@ def _unsure(trace: Trace, witness: Witness) -> str | None:
     if (trace.failure and seconds > LONGEST_SEARCH) or (trace.attempts and seconds > LONGEST_TRIALS):
         return "its inputs were searched for until time was up"
     if trace.symbolic is not None and not trace.symbolic.symbols:
-        from netinspect.rerun import SECONDS as LONGEST_RUNS
+        from netinspect.inputs.symbols import SECONDS as LONGEST_RUNS
 
         return "the runs at other sizes ended because time was up" if seconds > LONGEST_RUNS else None
     return None

@@ -103,9 +103,9 @@ class Store:
         return self.folder / f"{key}.look"
 
     def _is_private(self) -> bool:
-        """Whether nobody else can put entries into the folder."""
-        status = os.stat(self.folder)
-        return stat.S_ISDIR(status.st_mode) and _is_ours(status)
+        """Whether nobody else can put entries into the folder, nor has chosen which one it is."""
+        status, link = os.stat(self.folder), os.lstat(self.folder)
+        return stat.S_ISDIR(status.st_mode) and _is_ours(status) and link.st_uid == status.st_uid
 
     def _entries(self) -> list[tuple[str, os.stat_result]]:
         return self._matching(_NAME)

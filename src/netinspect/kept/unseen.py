@@ -20,21 +20,23 @@ _UNSEEN = {
     "asks what files there are": (
         r"exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount is_fifo "
         r"samefile getsize getmtime getctime getatime stat\( lstat fstat statvfs access\( disk_usage "
-        r"readlink which\( import\s+which dir_fd realpath resolve\( filecmp"
+        r"readlink which\( import\s[^\n#]*(?<!\w)which dir_fd realpath resolve\( filecmp"
     ),
     "asks for the time": (
         r"datetime datetime64 time_ns perf_counter perf_counter_ns monotonic monotonic_ns process_time "
-        r"gmtime localtime strftime asctime clock_gettime timeit import\s+time from\s+time time\.time "
-        r"os\.times now\( utcnow\( today\( formatdate"
+        r"gmtime localtime strftime asctime clock_gettime timeit ctime from\s+time time\.time "
+        r"import\s[^\n#]*(?<!\w)time os\.times now\( utcnow\( today\( formatdate"
     ),
     "draws random numbers that no seed sets": (
-        r"urandom SystemRandom import\s+secrets from\s+secrets secrets\. uuid1 uuid4 default_rng "
-        r"RandomState getrandom seed\(\) seed\((?:\w+\s*=\s*)?None Random\(\) Random\(None PCG64 "
-        r"PCG64DXSM MT19937 Philox SFC64 SeedSequence getnode mktemp"
+        r"urandom SystemRandom import\s[^\n#]*(?<!\w)secrets from\s+secrets secrets\. uuid1 uuid4 "
+        r"default_rng RandomState getrandom seed\(\) seed\((?:\w+\s*=\s*)?None Random\(\) Random\(None "
+        r"PCG64 PCG64DXSM MT19937 Philox SFC64 SeedSequence getnode mktemp"
     ),
     "asks for the state of the process or the machine": (
-        r"getpid getppid getlogin getuser getuid geteuid getloadavg psutil pynvml import\s+resource "
-        r"getrusage mem_get_info memory_allocated sysconf get_terminal_size isatty argv stdin "
+        r"getpid getppid getlogin getuser getuid geteuid getloadavg psutil pynvml from\s+resource "
+        r"import\s[^\n#]*(?<!\w)resource getrlimit parse_args parse_known_args parse_intermixed_args "
+        r"fire\.Fire tyro\.cli docopt getopt fileinput ttyname getrusage mem_get_info memory_allocated "
+        r"sysconf get_terminal_size isatty argv stdin "
         r"orig_argv gethostname umask getgroups getpgid getpgrp getsid getpriority get_ident "
         r"get_native_id active_count fdopen os\.read\( os\.pread\("
     ),
@@ -43,7 +45,9 @@ _UNSEEN = {
         r"cv2 lmdb pyarrow tensorstore torchaudio soundfile memfd_create jit\.load from\s+torch\.jit "
         r"export\.load load_pt2 aoti_load_package PyTorchFileReader PackageImporter read_image "
         r"decode_image read_video VideoReader torchcodec decord polars duckdb read_parquet read_feather "
-        r"netCDF4 rasterio onnxruntime tokenizers sentencepiece shared_memory"
+        r"netCDF4 rasterio onnxruntime tokenizers sentencepiece shared_memory librosa open3d SimpleITK "
+        r"rdkit faiss gdal pyvips tensorflow xarray openslide fasttext zmq grpc psycopg2? "
+        r"[\"'](?:spawn|forkserver)[\"'] (?:mp|multiprocessing)\.spawn"
     ),
     "goes through all variables of the environment": (
         r"environ\.(?:items|keys|values|copy)\( for\s+\w+\s+in\s+(?:os\.)?environ environb "

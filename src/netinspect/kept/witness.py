@@ -38,6 +38,7 @@ _RULED_OUT = {
         "socket.getnameinfo", "socket.sendto", "socket.sendmsg", "urllib.Request",
     ),
     "it opens a database": ("sqlite3.connect",),
+    "it asks what files there are": ("os.getxattr", "os.listxattr"),
     "it asks for something to be typed": ("builtins.input",),
     "it changes files": (
         "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate",
@@ -84,6 +85,7 @@ class Witness:
             "import": self._note_import,
             "os.listdir": self._note_listing,
             "os.scandir": self._note_listing,
+            "os.chdir": self._note_listing,
             "ctypes.dlopen": self._note_library,
             "glob.glob": self._note_pattern,
             "pathlib.Path.glob": self._note_pattern,
@@ -236,7 +238,7 @@ _is_hooked = False
 
 _EVENTS = frozenset(
     (
-        *("open", "import", "os.listdir", "os.scandir", "ctypes.dlopen", "compile"),
+        *("open", "import", "os.listdir", "os.scandir", "os.chdir", "ctypes.dlopen", "compile"),
         *("glob.glob", "pathlib.Path.glob", "pathlib.Path.rglob"),
         *_REASONS,
     )
