@@ -222,8 +222,8 @@ def _run(
             ran.failure = _failure(raised, recorder)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
         recorder.threads = len(begun)
-        whole = counting and not (begun or recorder.elsewhere or _runs_compiled(model))
-        ran.counted = "yes" if whole else "partly"
+        unseen = begun or recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
+        ran.counted = "partly" if unseen or not counting else "yes"
         ran.reads_values = operators.reads_values
         if error is None:
             ran.output = describe(output)
