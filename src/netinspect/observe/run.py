@@ -224,7 +224,8 @@ def _run(
         recorder.threads = len(begun)
         unseen = begun or recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
         ran.counted = "partly" if unseen or not counting else "yes"
-        ran.reads_values = operators.reads_values
+        # Without the operators, nobody knows.
+        ran.reads_values = operators.reads_values or not counting
         if error is None:
             ran.output = describe(output)
             if options.values:
