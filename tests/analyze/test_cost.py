@@ -242,3 +242,12 @@ def test_a_total_of_what_was_not_all_seen_is_a_lower_bound_in_each_number() -> N
     assert total.count(">=") == 6
     text = netinspect.summary(trace).text(width=160)
     assert ">= 2.816 M" in text
+
+
+def test_nothing_has_no_share() -> None:
+    import torch
+    from torch import nn
+
+    text = netinspect.cost(netinspect.capture(nn.Sequential(nn.ReLU()), torch.ones(3))).text(width=160)
+    (total,) = (line for line in text.splitlines() if line.startswith("total "))
+    assert "%" not in total

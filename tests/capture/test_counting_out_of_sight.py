@@ -72,6 +72,18 @@ def test_a_class_of_tensors_that_is_called_is_not_counted_and_runs() -> None:
     assert any(note.startswith("no operator was counted") for note in trace.warnings)
 
 
+def test_what_numpy_does_is_missing_and_said() -> None:
+    def run(self: Any, x: Tensor) -> Tensor:
+        other = x.numpy()
+        out: Tensor = self.layer(torch.from_numpy(other @ other))
+        return out
+
+    trace = look(Calls(run, layer=nn.Linear(3, 3)), rows(3, 3))
+    assert trace.failure is None
+    assert "forward: at least 27 MACs" in netinspect.cost(trace).text()
+    assert any(note.startswith("values left torch") for note in trace.warnings)
+
+
 def script(*layers: nn.Module) -> Any:
     return torch.jit.freeze(torch.jit.script(nn.Sequential(*layers).eval()))
 

@@ -58,7 +58,8 @@ def test_whatever_forward_does_is_undone(act: str, options: CaptureOptions) -> N
     before = snapshot(model, args)
     trace = look(model, *args, options=options)
     assert trace.failure is None or trace.failure.phase == "backward"
-    assert trace.warnings == ()
+    # One act hands a weight to NumPy, which is told.
+    assert [note for note in trace.warnings if not note.startswith("values left torch")] == []
     assert_untouched(before, snapshot(model, args))
 
 

@@ -30,6 +30,9 @@ _WRITES = frozenset(
 )  # fmt: skip
 _LENDS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "untyped_storage", "storage"})
 
+# Of these, those by which values leave torch: what is computed with them then, nobody sees.
+HANDS_OUT = frozenset({"numpy", "__array__", "__dlpack__"})
+
 # Functions that work in place where a flag says so.
 _INPLACE_BY_FLAG = frozenset(
     {

@@ -55,7 +55,9 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor "
             "is their work"
         )
-    elif recorder.threads:
+    if recorder.handed_out:
+        yield "values left torch, as for NumPy: what was done with them there is not counted"
+    if recorder.threads and not recorder.elsewhere:
         yield (
             f"threads that began within forward: {recorder.threads}; what torch does in them is not "
             "among the steps, nor is its work"

@@ -28,6 +28,7 @@ from netinspect.observe.frames import (
     module_of,
 )
 from netinspect.observe.functions import (
+    HANDS_OUT,
     READS,
     Name,
     name_of,
@@ -72,6 +73,9 @@ class Recorder(Progress, TorchFunctionMode):
 
         self.threads = 0
         """Threads that forward began."""
+
+        self.handed_out = False
+        """Whether values left torch, as for NumPy."""
 
         self.direct: dict[str, None] = {}
         """Paths of the modules whose `forward` was called without their hooks."""
@@ -190,6 +194,7 @@ class Recorder(Progress, TorchFunctionMode):
         if called.may_write or (kwargs and ("out" in kwargs or "inplace" in kwargs)):
             for tensor in written(called.plain, args, kwargs):
                 self._guest.about_to_write(tensor)
+            self.handed_out |= called.plain in HANDS_OUT
         if called.is_silent:
             return func(*args, **kwargs)
         calling = self._calling(sys._getframe(1), called.plain)

@@ -222,9 +222,10 @@ def _run(
             ran.failure = _failure(raised, recorder)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
         recorder.threads = len(begun)
-        whole = counting and not (begun or recorder.elsewhere or _runs_compiled(model))
-        ran.counted = "yes" if whole else "partly"
-        ran.reads_values = operators.reads_values
+        unseen = begun or recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
+        ran.counted = "partly" if unseen or not counting else "yes"
+        # Without the operators, nobody knows.
+        ran.reads_values = operators.reads_values or not counting
         if error is None:
             ran.output = describe(output)
             if options.values:

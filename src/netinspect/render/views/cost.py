@@ -121,7 +121,8 @@ def _total(report: CostReport) -> Row:
         return amount(cost, name, subject, nothing=nothing, partly=report.partly)
 
     texts = (
-        "total", "", "", told("macs", "-"), units.percent(1.0), told("flops"), told("other_flops"),
+        "total", "", "", told("macs", "-"), units.percent(1.0) if cost.macs else "-", told("flops"),
+        told("other_flops"),
         units.count(report.parameters), told("activations"), told("bytes_read"), told("bytes_written"),
         _intensity(cost), str(cost.uncounted_flops or ""),
     )  # fmt: skip
