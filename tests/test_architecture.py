@@ -65,7 +65,7 @@ ALLOWED = {
     "inputs": {"observe", *BASE},
     "sources": {"observe", *BASE},
     "checkpoints": {"process", *BASE},
-    "observe": BASE,
+    "observe": {"process", *BASE},
     "records": {"errors"},
     "units": set(),
     "errors": {"exits"},

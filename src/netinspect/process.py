@@ -1,9 +1,11 @@
-"""The process that runs us: whether it is the command line's, and so over after one look."""
+"""The process that runs us: whether it is the command line's; its memory and its collector."""
 
 from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 is_ours = False
 """Whether nothing goes on in it but one command; set by the command line."""
@@ -42,3 +44,39 @@ def _give_pages_back() -> None:
     except (OSError, AttributeError, TypeError):  # another C library: it has ways of its own
         return
     set_option(_MMAP_THRESHOLD, _LARGE)
+
+
+class Collector:
+    """Python's collector of cycles while `without_collector` is entered."""
+
+    def __init__(self) -> None:
+        self._was_on = gc.isenabled()
+
+    def put_back(self) -> None:
+        """Switch it on, if it was."""
+        if self._was_on:
+            gc.enable()
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let it do meanwhile what it did before, as for code of the user's."""
+        self.put_back()
+        try:
+            yield
+        finally:
+            gc.disable()
+
+
+@contextmanager
+def without_collector() -> Iterator[Collector]:
+    """Hold Python's collector of cycles while only our own code runs.
+
+    It begins anew after each few hundred records, and walks through them again and again, now and then
+    also through all that torch has made: for nothing, since they refer to themselves nowhere.
+    """
+    collector = Collector()
+    gc.disable()
+    try:
+        yield collector
+    finally:
+        collector.put_back()

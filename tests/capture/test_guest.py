@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from netinspect.loading import load
 from netinspect.observe.run import CaptureOptions
+from tests.capture.counted import Calls
 from tests.capture.snapshot import snapshot
 from tests.nets import every, mutating
 from tests.nets.case import Case, look, rows
@@ -238,6 +239,48 @@ def test_what_a_look_kept_is_gone_with_it(columns: int, options: CaptureOptions)
     finally:
         gc.enable()
     assert (trace.failure is None) is (columns == 3)
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
+def test_the_collector_is_in_forward_and_after_it_as_it_was(columns: int, is_on: bool) -> None:
+    linear, seen = nn.Linear(3, 3), list[bool]()
+
+    def forward(model: nn.Module, x: Tensor) -> Tensor:
+        seen.append(gc.isenabled())
+        gc.disable()
+        result: Tensor = linear(x)
+        return result
+
+    was_on = gc.isenabled()
+    (gc.enable if is_on else gc.disable)()
+    try:
+        look(Calls(forward), rows(4, columns))
+        assert seen == [is_on]
+        assert gc.isenabled() is is_on
+    finally:
+        (gc.enable if was_on else gc.disable)()
+
+
+def test_nothing_is_searched_for_cycles_while_records_are_made() -> None:
+    model, begun = (
+        Calls(lambda model, x: x, layers=nn.Sequential(*map(nn.Linear, [3] * 200, [3] * 200))),
+        [],
+    )
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        begun.append(phase)
+
+    look(model, rows(4, 3))
+    threshold = gc.get_threshold()
+    gc.set_threshold(100, 10, 10)
+    gc.callbacks.append(note)
+    try:
+        look(model, rows(4, 3))
+    finally:
+        gc.callbacks.remove(note)
+        gc.set_threshold(*threshold)
+    assert begun.count("start") < 10  # of the fifty that there would be
 
 
 @pytest.mark.parametrize("target", ["lenet", "resnet18", "shared_layer", "lstm_tagger"])

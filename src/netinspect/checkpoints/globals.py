@@ -17,9 +17,9 @@ from netinspect.checkpoints.pickles.machine import Machine, Names
 from netinspect.checkpoints.pickles.nested import NestedStorages
 from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.places import Folder, Place, open_file
-from netinspect.checkpoints.readers import without_collector
 from netinspect.checkpoints.recognize import Container, recognize, tell_unknown
 from netinspect.errors import CheckpointError, LoadError
+from netinspect.process import without_collector
 from netinspect.records.checkpoint import Global, StoredFile
 from netinspect.records.pickles import Pickle, PickleScan
 

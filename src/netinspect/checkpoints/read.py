@@ -7,7 +7,8 @@ import os
 from netinspect.checkpoints.folder import is_index, read_index, read_place, read_set, tell_part
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.places import Folder, open_file
-from netinspect.checkpoints.readers import read_source, without_collector
+from netinspect.checkpoints.readers import read_source
+from netinspect.process import without_collector
 from netinspect.records.checkpoint import Checkpoint
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -82,15 +80,3 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
         problems=tuple(text for part in parts for text in part.problems),
         warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
     )
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Hold Python's collector of cycles: it walks 100,000 new records again and again, for nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

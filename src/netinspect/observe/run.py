@@ -34,6 +34,7 @@ from netinspect.observe.walk import (
     walk_modules,
     walk_tensors,
 )
+from netinspect.process import without_collector
 from netinspect.records.base import record
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
@@ -117,8 +118,9 @@ def capture(
         raised for it.
     """
     options = options or CaptureOptions()
-    modules = walk_modules(model)
-    parameters, buffers = walk_tensors(model)
+    with without_collector():
+        modules = walk_modules(model)
+        parameters, buffers = walk_tensors(model)
     ran = Forward()
     if arguments is not None:
         ran = forward or observe(model, arguments, options)
@@ -189,6 +191,7 @@ def _run(
     output: Any = None
     error: BaseException | None = None
     with ExitStack() as stack:
+        collector = stack.enter_context(without_collector())
         # A caller's inference mode would leave nothing to differentiate.
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.set_grad_enabled(with_graph))
@@ -214,6 +217,7 @@ def _run(
                 noticed_threads() as begun,
                 recorder.recording(),
                 operators if counting else nullcontext(),
+                collector.at_work(),
             ):
                 output = run_forward(model, args, kwargs)
         except (Exception, SystemExit) as raised:  # the model's own failure is a finding

@@ -18,8 +18,8 @@ from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.folder import is_index, read_file, read_index, read_place
 from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import Allowance, RemoteSource
-from netinspect.checkpoints.readers import without_collector
 from netinspect.errors import LoadError, UsageError
+from netinspect.process import without_collector
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.pickles import PickleScan
