@@ -84,7 +84,7 @@ class Guest:
         self._rewinders = reach.rewinders
         self._arrays = [(array, array.copy()) for array in reach.arrays]
         self._tensors = [state for tensor in reach.tensors if (state := _state(tensor)) is not None]
-        self.lazy = any(is_uninitialised(state.tensor) for state in self._tensors)
+        self.lazy = any(each.version is None and is_uninitialised(each.tensor) for each in self._tensors)
         """Whether some parameter waits for the first input to tell its size."""
 
         self.keeping = False

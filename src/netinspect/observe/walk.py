@@ -47,21 +47,23 @@ class TensorIdentities:
     @staticmethod
     def _key(tensor: torch.Tensor) -> Any:
         try:
-            if tensor.numel() == 0:
+            elements = tensor.numel()
+            if elements == 0:
                 return id(tensor)
             storage = tensor.untyped_storage()._cdata
-            dimensions = [(1, tensor.numel())]
-            if not tensor.is_contiguous():  # as few are
-                dimensions = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
+            if tensor.is_contiguous():  # as most are
+                runs = ((1, elements),) if elements > 1 else ()
+                return storage, tensor.storage_offset(), tensor.dtype, runs
+            dimensions = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
             # Dimensions from the widest stride, joined where one runs on where the next one ends: the
             # same for a tensor, its transpose and its flat view.
-            runs: list[list[int]] = []
+            joined: list[tuple[int, int]] = []
             for stride, size in dimensions:
-                if runs and size > 1 and runs[-1][0] == stride * size:
-                    runs[-1] = [stride, runs[-1][1] * size]
+                if joined and size > 1 and joined[-1][0] == stride * size:
+                    joined[-1] = stride, joined[-1][1] * size
                 elif size > 1:
-                    runs.append([stride, size])
-            return storage, tensor.storage_offset(), tensor.dtype, tuple(map(tuple, runs))
+                    joined.append((stride, size))
+            return storage, tensor.storage_offset(), tensor.dtype, tuple(joined)
         except (RuntimeError, NotImplementedError, ValueError):
             # Sparse and uninitialised tensors have no storage to compare.
             return id(tensor)
