@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry, register_flop_formula
 
 import netinspect
 from netinspect.analyze.work import cost_of_steps
@@ -175,6 +175,28 @@ def test_an_operator_of_ones_own_is_uncounted_and_the_total_a_lower_bound() -> N
     assert "not counted, MACs: netinspect_tests.mystery (1 call)" in text
     assert ">= 27" in text
     assert "at least 27 MACs" in netinspect.summary(trace).text()
+
+
+def test_a_formula_that_is_registered_between_two_looks_is_used() -> None:
+    @torch.library.custom_op("netinspect_tests::product", mutates_args=())
+    def product(x: Tensor) -> Tensor:
+        return x @ x.t()
+
+    def look_once() -> list[int | None]:
+        trace = look(Calls(lambda _, x: product(x)), rows(3, 4))
+        return [work.macs for step in trace.steps for work in step.work]
+
+    assert look_once() == [None]
+
+    @register_flop_formula(torch.ops.netinspect_tests.product)
+    def flops(shape: Any, *_: Any, **__: Any) -> int:
+        rows_, columns = shape
+        return 2 * rows_ * rows_ * columns
+
+    try:
+        assert look_once() == [36]
+    finally:
+        del flop_registry[torch.ops.netinspect_tests.product]
 
 
 def test_linear_algebra_is_uncounted() -> None:

@@ -76,9 +76,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         entry = self._known.get(id(func))
         if entry is None:
-            entry = self._known[id(func)] = _Operator(
-                name_of(func), rule_for(func), func, _given_room(func), _reads_values(func)
-            )
+            entry = self._known[id(func)] = _operator(func)
         if types and any(map(_is_made_of_others, types)):
             # It runs other operators on what it is made of: those count.
             return NotImplemented
@@ -211,6 +209,23 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             )
             for (name, no_macs, no_flops), (rule, tally) in merged.items()
         )
+
+
+_operators: dict[int, _Operator] = {}
+
+
+def _operator(function: Any) -> _Operator:
+    """Find out what there is to know of an operator; for most once, since tags and schemas take long."""
+    known = _operators.get(id(function))
+    if known is None:
+        rule = rule_for(function)
+        known = _Operator(
+            name_of(function), rule, function, _given_room(function), _reads_values(function)
+        )
+        # A formula may still be registered for one that has none.
+        if rule is None or rule.kind != "unknown":
+            _operators[id(function)] = known
+    return known
 
 
 def _reads_values(operator: Any) -> bool:
