@@ -286,6 +286,8 @@ def _rescales_its_weight(module: nn.Module) -> bool:
 
 
 def _copy(container: Container) -> Container:
+    if type(container) is dict:  # of which there are most
+        return container.copy()
     return dict(container.items()) if isinstance(container, dict) else container.copy()
 
 
