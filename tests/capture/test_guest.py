@@ -241,22 +241,39 @@ def test_what_a_look_kept_is_gone_with_it(columns: int, options: CaptureOptions)
     assert (trace.failure is None) is (columns == 3)
 
 
+class _Asks(torch.autograd.Function):
+    """Asks whether the collector is on, forward and backward."""
+
+    asked: list[bool]
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        _Asks.asked.append(gc.isenabled())
+        return x.clone()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        _Asks.asked.append(gc.isenabled())
+        return gradients[0]
+
+
 @pytest.mark.parametrize("is_on", [True, False])
 @pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
-def test_the_collector_is_in_forward_and_after_it_as_it_was(columns: int, is_on: bool) -> None:
-    linear, seen = nn.Linear(3, 3), list[bool]()
-
-    def forward(model: nn.Module, x: Tensor) -> Tensor:
-        seen.append(gc.isenabled())
-        gc.disable()
-        result: Tensor = linear(x)
+def test_the_collector_is_in_users_code_and_after_it_as_it_was(columns: int, is_on: bool) -> None:
+    def forward(model: Any, x: Tensor) -> Tensor:
+        result: Tensor = _Asks.apply(model.linear(x))
         return result
 
     was_on = gc.isenabled()
     (gc.enable if is_on else gc.disable)()
     try:
-        look(Calls(forward), rows(4, columns))
-        assert seen == [is_on]
+        _Asks.asked = []
+        look(
+            Calls(forward, linear=nn.Linear(3, 3)),
+            rows(4, columns),
+            options=CaptureOptions(backward=True),
+        )
+        assert _Asks.asked == ([is_on, is_on] if columns == 3 else [])
         assert gc.isenabled() is is_on
     finally:
         (gc.enable if was_on else gc.disable)()

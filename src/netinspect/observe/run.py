@@ -235,7 +235,8 @@ def _run(
             if options.values:
                 ran.output_values = _spell(output)
             if options.backward:
-                _differentiate(model, output, options, ran, Operators(observed))
+                with collector.at_work():
+                    _differentiate(model, output, options, ran, Operators(observed))
         if observed.lazy:
             ran.tensors = walk_tensors(model)
             ran.warnings.append(
