@@ -220,8 +220,11 @@ class _Runner:
             for start in starts:
                 sizes += self._next(start, step, {own, *sizes}, _is_prime)
             sizes.sort()
-            even = self._next(middle, step, {own, *sizes}, lambda size: size % 6 == 0)
-            even = even or self._next(middle, step, {own, *sizes}, lambda size: size % 2 == 0)
+            # Where 2 is among the primes, a rounded half follows the parabola through the three at one
+            # other even size alone, which is 4 less than their sum.
+            taken = {own, *sizes, sum(sizes) - 4}
+            even = self._next(middle, step, taken, lambda size: size % 6 == 0)
+            even = even or self._next(middle, step, taken, lambda size: size % 2 == 0)
             if len(sizes) == _FITTED and even:
                 yield (*sizes, *even)
 

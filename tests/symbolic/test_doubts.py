@@ -41,6 +41,15 @@ def notes(trace: Trace) -> str:
     return "\n".join(trace.symbolic.notes)
 
 
+def test_half_of_one_example_is_no_exception() -> None:
+    """Halves of 2, 3, 5 and 6, rounded, lie on a parabola: such sizes would prove it."""
+    trace = look(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
+    assert trace.symbolic is not None
+    assert trace.symbolic.symbols[0].fitted == (2, 3, 5)
+    assert "amounts told at N = 1 are no polynomial" in notes(trace)
+    assert "amounts are others than" not in notes(trace)
+
+
 @pytest.mark.parametrize("length", [10, 16, 128])
 @pytest.mark.parametrize(
     "step",
