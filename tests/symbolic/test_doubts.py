@@ -282,5 +282,19 @@ def test_sizes_that_depend_on_values_are_said_to(function: Callable[[Tensor], Te
     assert READS in look(function, torch.ones(4, 3)).warnings
 
 
-def test_a_mask_that_is_cut_and_not_selected_by_reads_nothing() -> None:
-    assert READS not in look(lambda x: x.masked_fill((x > 0)[:, :], 0), rows(4, 6)).warnings
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.masked_fill((x > 0)[:, :], 0),
+        lambda x: x.float() * 2,
+        lambda x: x.bool().int().logical_not(),
+    ],
+    ids=["a mask that is cut", "float", "bool and int"],
+)
+def test_what_selects_nothing_reads_nothing(function: Callable[[Tensor], Tensor]) -> None:
+    """A tensor's `float` makes another tensor; what reads it is `__float__`."""
+    assert READS not in look(function, rows(4, 6)).warnings
+
+
+def test_a_number_that_is_made_of_a_tensor_is_read() -> None:
+    assert READS in look(lambda x: x * float(x[0, 0]), rows(4, 6)).warnings
