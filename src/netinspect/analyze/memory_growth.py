@@ -182,4 +182,5 @@ def _parting(runs: Sequence[MemoryTrack], names: str) -> str | None:
 
 def _place(step: MemoryStep) -> str:
     phase = f"{step.phase} {step.iteration}" if step.iteration else step.phase
-    return f"{phase}, {step.operation}" + (f" in {step.module}" if step.module else "")
+    operation = f", {step.operation}" if step.operation else ""
+    return phase + operation + (f" in {step.module}" if step.module else "")

@@ -91,7 +91,7 @@ def name_of(func: Callable[..., Any]) -> Name:
 
 
 def reads(qualified: str) -> bool:
-    """Whether a function reads values, by its name with where it belongs: `float` alone only converts."""
+    """Whether a function reads values, by its name with where it belongs; `Tensor.float` does not."""
     return qualified.rpartition(".")[2] in READS
 
 
