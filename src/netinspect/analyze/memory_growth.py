@@ -71,7 +71,7 @@ class Growth:
         self._fit = Fit({each.symbol: each.fitted for each in symbols}, (last,))
         self._sums = [sums_by_category(run, _UNROUNDED) for run in runs]
         self._totals = [
-            self._expressions([_at(sums, index) for sums in self._sums]).total
+            self._fit.of([sum(_at(sums, index).values()) for sums in self._sums])
             for index in range(len(runs[0].steps))
         ]
         self._has_steps = own.steps == runs[0].steps
