@@ -24,7 +24,7 @@ from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
 from netinspect.inputs.symbols import SymbolRequest
-from netinspect.observe.functions import READS
+from netinspect.observe.functions import reads
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure, Step
@@ -43,7 +43,7 @@ _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
 ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
-_READS = frozenset(name.strip("_") for name in READS) | {"nonzero", "masked_select", "unique"}
+_SELECTS = frozenset({"nonzero", "masked_select", "unique"})
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NO_FORWARD = 'missing the required "forward"'
 _NEEDS_WEIGHTS = re.compile(
@@ -330,7 +330,7 @@ def _reads_values(step: Step) -> bool:
     """Whether what comes after a step depends on values: a number that is read, a mask that selects."""
     if step.name == "getitem":
         return any(spec.dtype == "bool" for spec in tensors_in(step.inputs))
-    return step.name in _READS
+    return step.name in _SELECTS or reads(step.qualified_name)
 
 
 def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | None) -> Choice:

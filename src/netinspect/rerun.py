@@ -14,13 +14,12 @@ from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_b
 from netinspect.inputs.symbols import SECONDS, SymbolRequest
 from netinspect.inputs.trials import kept_quiet
 from netinspect.observe.arguments import Argument
-from netinspect.observe.functions import READS
+from netinspect.observe.functions import reads
 from netinspect.observe.run import CaptureOptions, observe
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace
 
 SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
-_READS = frozenset(name.strip("_") for name in READS)
 _MORE_STEPS = 1000
 _FITTED = 3
 _LARGE = 17
@@ -72,8 +71,8 @@ def tell_as_symbols(
     if runs is None:
         return concrete(base, runner.why)
     fused = fuse(base, runs, [one.symbol for one in found])
-    reads = runner.reads_values or any(step.name in _READS for step in base.steps)
-    if reads and fused.symbolic is not None and fused.symbolic.symbols:
+    has_read = runner.reads_values or any(reads(step.qualified_name) for step in base.steps)
+    if has_read and fused.symbolic is not None and fused.symbolic.symbols:
         return replace(fused, warnings=(*fused.warnings, SELECTED))
     return fused
 
@@ -220,8 +219,11 @@ class _Runner:
             for start in starts:
                 sizes += self._next(start, step, {own, *sizes}, _is_prime)
             sizes.sort()
-            even = self._next(middle, step, {own, *sizes}, lambda size: size % 6 == 0)
-            even = even or self._next(middle, step, {own, *sizes}, lambda size: size % 2 == 0)
+            # Where 2 is among the primes, a rounded half follows the parabola through the three at one
+            # other even size alone, which is 4 less than their sum.
+            taken = {own, *sizes, sum(sizes) - 4}
+            even = self._next(middle, step, taken, lambda size: size % 6 == 0)
+            even = even or self._next(middle, step, taken, lambda size: size % 2 == 0)
             if len(sizes) == _FITTED and even:
                 yield (*sizes, *even)
 

@@ -177,3 +177,18 @@ def test_a_setting_may_name_two_symbols(cli: Cli, workshop: Path) -> None:
     outcome = cli("cost", "tiny_gpt")
     assert outcome.code == 2
     assert "it takes str or list of str" in outcome.err
+
+
+def test_of_a_batch_and_a_first_dimension_as_a_symbol_the_one_that_is_typed_counts(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("memory", "lenet", "--width", "120", "--points", "1", "--top", "1")
+    file = tmp_path / "netinspect.toml"
+    file.write_text("batch = 8\n", encoding="utf-8")
+    assert "rows is a size, x:0, 10 in this run" in cli(*words, "--symbolic", "rows=x:0").out
+    file.write_text('symbolic = "rows=x:0"\n', encoding="utf-8")
+    assert "x = 32x1x28x28" in cli(*words, "--batch", "32").out
+    refused = cli(*words, "--batch", "32", "--symbolic", "rows=x:0")
+    assert refused.code == 2
+    assert "--batch sets the first dimension" in refused.err

@@ -148,6 +148,7 @@ def test_the_dtype_does_not_change_which_numbers_come() -> None:
 
 def test_values_are_taken_as_they_are_and_from_the_first_again() -> None:
     grid = build_tensor(parse_spec("2x3:int64:1,4,4"), torch.Generator())
+    assert grid.untyped_storage().nbytes() == 2 * 3 * 8
     assert grid.tolist() == [[1, 4, 4], [1, 4, 4]]
     assert grid.dtype is torch.int64
     assert build_tensor(parse_spec("3:float64:0.1,-2"), torch.Generator()).tolist() == [0.1, -2, 0.1]

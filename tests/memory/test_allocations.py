@@ -131,6 +131,13 @@ def test_checkpointed_blocks_keep_only_their_inputs() -> None:
     assert peak_bytes(spared, "cpu") < peak_bytes(plain, "cpu")
 
 
+def test_blocks_that_run_again_drop_out_as_on_a_gpu() -> None:
+    layers = [nn.Sequential(nn.Linear(32, 32), nn.Dropout()) for _ in range(3)]
+    track = tracked(nn.Sequential(*layers), "64x32", training=True, device="cuda", checkpoint=True)
+    masks = [each for each in track.allocations if each.recomputed and each.bytes == 64 * 32]
+    assert len(masks) == 2 * len(layers)
+
+
 def test_without_repeated_blocks_nothing_is_checkpointed() -> None:
     assert tracked(Chain(), "16x64", training=True, checkpoint=True).wrapped == ()
 

@@ -58,7 +58,7 @@ def test_the_peak_of_any_batch_is_what_a_run_at_that_batch_takes(
     options = {"train": train, "optimizer": "adamw"}
     report = estimate(make(), given, symbolic="batch", **options)
     assert report.peaks
-    assert report.peaks[0].first == 1
+    assert report.peaks[0].first == 2
     assert report.peaks[-1].last is None
     ends = {end for each in report.peaks for end in (each.first, each.last or each.first + 9)}
     for batch in sorted({2, 9, 30, *(end for end in ends if end > 1)}):
@@ -96,7 +96,7 @@ def test_by_hand() -> None:
     assert peak.expressions.inputs.text() == f"{4 * 3}*N"
     assert peak.expressions.activations is not None
     assert peak.expressions.activations.text() == f"{4 * 5}*N"
-    assert (peak.first, peak.last, peak.phase, peak.operation) == (1, None, "forward", "aten.addmm")
+    assert (peak.first, peak.last, peak.phase, peak.operation) == (2, None, "forward", "aten.addmm")
 
 
 def test_two_symbols_at_once_and_no_ranges_of_them() -> None:
@@ -180,6 +180,18 @@ def test_a_batch_of_one_may_be_an_exception() -> None:
     for batch in (2, 9):
         told = values(report.peaks[0].expressions, N=batch)["total"]
         assert told == estimate(Turning(), torch.ones(batch, 8)).peak.total
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "first"), [(Chain(64), 1, 1), (Chain(64), 4, 2), (Turning(), 4, 2)]
+)
+def test_the_peak_of_one_alone_is_told_where_that_was_tracked(
+    model: nn.Module, own: int, first: int
+) -> None:
+    report = estimate(model, torch.ones(own, 64), symbolic="batch")
+    assert report.peaks[0].first == first
+    told = values(report.peaks[0].expressions, N=first)["total"]
+    assert told == estimate(model, torch.ones(first, 64)).peak.total
 
 
 def test_rounding_is_all_that_a_gpu_adds() -> None:

@@ -41,6 +41,15 @@ def notes(trace: Trace) -> str:
     return "\n".join(trace.symbolic.notes)
 
 
+def test_half_of_one_example_is_no_exception() -> None:
+    """Halves of 2, 3, 5 and 6, rounded, lie on a parabola: such sizes would prove it."""
+    trace = look(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
+    assert trace.symbolic is not None
+    assert trace.symbolic.symbols[0].fitted == (2, 3, 5)
+    assert "amounts told at N = 1 are no polynomial" in notes(trace)
+    assert "amounts are others than" not in notes(trace)
+
+
 @pytest.mark.parametrize("length", [10, 16, 128])
 @pytest.mark.parametrize(
     "step",
@@ -273,5 +282,19 @@ def test_sizes_that_depend_on_values_are_said_to(function: Callable[[Tensor], Te
     assert READS in look(function, torch.ones(4, 3)).warnings
 
 
-def test_a_mask_that_is_cut_and_not_selected_by_reads_nothing() -> None:
-    assert READS not in look(lambda x: x.masked_fill((x > 0)[:, :], 0), rows(4, 6)).warnings
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.masked_fill((x > 0)[:, :], 0),
+        lambda x: x.float() * 2,
+        lambda x: x.bool().int().logical_not(),
+    ],
+    ids=["a mask that is cut", "float", "bool and int"],
+)
+def test_what_selects_nothing_reads_nothing(function: Callable[[Tensor], Tensor]) -> None:
+    """A tensor's `float` makes another tensor; what reads it is `__float__`."""
+    assert READS not in look(function, rows(4, 6)).warnings
+
+
+def test_a_number_that_is_made_of_a_tensor_is_read() -> None:
+    assert READS in look(lambda x: x * float(x[0, 0]), rows(4, 6)).warnings

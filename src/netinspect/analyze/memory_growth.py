@@ -63,6 +63,7 @@ class Growth:
     def __init__(self, own: MemoryTrack, runs: Sequence[MemoryTrack], symbols: Sequence[Symbol]) -> None:
         self._own, self._runs, self._symbols = own, runs, symbols
         self._sizes = {each.symbol: each.size for each in symbols}
+        self._is_of_one = 1 in self._sizes.values()
         self.here = " and ".join(f"{symbol} = {size}" for symbol, size in self._sizes.items())
         """The sizes of the run itself, in words."""
 
@@ -70,7 +71,7 @@ class Growth:
         self._fit = Fit({each.symbol: each.fitted for each in symbols}, (last,))
         self._sums = [sums_by_category(run, _UNROUNDED) for run in runs]
         self._totals = [
-            self._expressions([_at(sums, index) for sums in self._sums]).total
+            self._fit.of([sum(_at(sums, index).values()) for sums in self._sums])
             for index in range(len(runs[0].steps))
         ]
         self._has_steps = own.steps == runs[0].steps
@@ -82,7 +83,7 @@ class Growth:
 
         Of a size of 1 torch needs no copy where it does of others: that is no reason to doubt those.
         """
-        return not self._agrees and 1 not in self._sizes.values()
+        return not self._agrees and not self._is_of_one
 
     def _agrees_in_all(self) -> bool:
         """Whether the expressions tell of each step of the run itself what it is."""
@@ -114,7 +115,10 @@ class Growth:
         if len(known) < len(self._totals):
             return ()
         ranges = []
-        for first, last, total in envelope(known, first=1 if self._agrees else 2):
+        least = (
+            1 if self._is_of_one and self._agrees else 2
+        )  # a size of 1 is vouched for by its run alone
+        for first, last, total in envelope(known, first=least):
             index = known.index(total)
             step = self._runs[0].steps[index]
             ranges.append(
@@ -178,4 +182,5 @@ def _parting(runs: Sequence[MemoryTrack], names: str) -> str | None:
 
 def _place(step: MemoryStep) -> str:
     phase = f"{step.phase} {step.iteration}" if step.iteration else step.phase
-    return f"{phase}, {step.operation}" + (f" in {step.module}" if step.module else "")
+    operation = f", {step.operation}" if step.operation else ""
+    return phase + operation + (f" in {step.module}" if step.module else "")

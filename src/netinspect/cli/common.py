@@ -149,7 +149,9 @@ def sizes_asked_for(
 
 
 def _is_batch(text: str) -> bool:
-    return text.partition("=")[0].strip() == "batch"
+    """Whether a symbol stands for what a batch would set: the first dimension of an input."""
+    name, _, places = text.partition("=")
+    return name.strip() == "batch" or any(each.strip().endswith(":0") for each in places.split(","))
 
 
 def look_or_read(

@@ -40,7 +40,7 @@ def build_tensor(
         elements = math.prod(spec.shape)
         exact = torch.int64 if all(isinstance(each, int) for each in spec.values) else torch.float64
         repeated = torch.tensor(spec.values, dtype=exact).repeat(elements // len(spec.values) + 1)
-        tensor = repeated[:elements].reshape(spec.shape)
+        tensor = repeated[:elements].reshape(spec.shape).clone()  # not a part of more
     elif dtype is torch.bool or not (dtype.is_floating_point or dtype.is_complex):
         low, high = (0, 1) if spec.low is None or spec.high is None else (spec.low, spec.high)
         tensor = torch.randint(int(low), int(high) + 1, spec.shape, generator=generator)

@@ -90,6 +90,11 @@ def name_of(func: Callable[..., Any]) -> Name:
         return _name(func)
 
 
+def reads(qualified: str) -> bool:
+    """Whether a function reads values, by its name with where it belongs; `Tensor.float` does not."""
+    return qualified.rpartition(".")[2] in READS
+
+
 @functools.lru_cache(maxsize=256)
 def name_of_class(cls: Any) -> Name:
     """Name a class of modules."""

@@ -96,17 +96,20 @@ def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
     return (None if expression.is_constant else expression), True
 
 
+def symbols_of(subject: Subject) -> tuple[Symbol, ...]:
+    """The symbols that a report has; none where all is concrete."""
+    return subject.symbolic.symbols if subject.symbolic is not None else ()
+
+
 def own_sizes(subject: Subject) -> str:
     """Spell the sizes that the look itself had: `N = 10`."""
-    symbols = subject.symbolic.symbols if subject.symbolic is not None else ()
-    return ", ".join(f"{each.symbol} = {each.size}" for each in symbols)
+    return ", ".join(f"{each.symbol} = {each.size}" for each in symbols_of(subject))
 
 
 def tensor_amounts(value: Value | None, subject: Subject) -> str:
     """Spell how many values and bytes the tensors of a value have: `10*N values, 40*N B`."""
     specs = list(tensors_in(value))
-    symbols = subject.symbolic.symbols if subject.symbolic is not None else ()
-    names = tuple(each.symbol for each in symbols)
+    names = tuple(each.symbol for each in symbols_of(subject))
     sizes = [size for spec in specs for size in spec.shape if isinstance(size, str)]
     try:
         told = [_elements(spec, names) for spec in specs] if sizes else []
@@ -115,7 +118,7 @@ def tensor_amounts(value: Value | None, subject: Subject) -> str:
     if not told:
         elements = sum(spec.elements for spec in specs)
         text = f"{units.plural(elements, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
-        return f"{text} at {own_sizes(subject)}" if sizes and symbols else text
+        return f"{text} at {own_sizes(subject)}" if sizes and names else text
     widths = [_number(spec.bytes // max(1, spec.elements), names) for spec in specs]
     values, moved = _sum(told), _sum(map(multiply, told, widths))
     return f"{values.text(units.count)} values, {moved.text(units.size)}"

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+Kernels = Callable[[], AbstractContextManager[Any]]
+"""Makes a context in which operations are those of the device."""
 
-def checkpoint_blocks(model: nn.Module) -> tuple[str, ...]:
+
+def checkpoint_blocks(model: nn.Module, kernels: Kernels) -> tuple[str, ...]:
     """Have the repeated blocks of a model recompute their activations.
 
     A block is one of several children of the same class, with children of their own, in a list or
@@ -21,13 +25,14 @@ def checkpoint_blocks(model: nn.Module) -> tuple[str, ...]:
 
     Args:
         model: A model of this look's own: its blocks' `forward` is replaced.
+        kernels: Entered anew where a block runs again: torch leaves its function modes for backward.
 
     Returns:
         The paths of the blocks that were wrapped; empty where there are none.
     """
     paths = []
     for path, block in _blocks(model, ""):
-        block.forward = _recomputing(block.forward)
+        block.forward = _recomputing(block.forward, kernels)
         paths.append(path)
     return tuple(paths)
 
@@ -45,9 +50,16 @@ def _blocks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
             yield from _blocks(child, inner)
 
 
-def _recomputing(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _recomputing(forward: Callable[..., Any], kernels: Kernels) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
-        # Without values there are no random numbers either that would have to be drawn again alike.
-        return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)
+        return checkpoint(
+            forward,
+            *args,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), kernels()),
+            # Without values there are no random numbers either that would have to be drawn again alike.
+            preserve_rng_state=False,
+            **kwargs,
+        )
 
     return run

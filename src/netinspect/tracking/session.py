@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import torch
@@ -95,9 +95,9 @@ def _track(
         asked = InputRequest(seed=request.seed)
         arguments = make_arguments(model, [(spec, "") for spec in specs], asked)
         args, kwargs = split(arguments)
-        if request.options.device == "cuda":
-            stack.enter_context(GpuKernels())
-        wrapped = checkpoint_blocks(model) if request.options.checkpoint else ()
+        kernels = GpuKernels if request.options.device == "cuda" else nullcontext
+        stack.enter_context(kernels())
+        wrapped = checkpoint_blocks(model, kernels) if request.options.checkpoint else ()
         tracker = AllocationTracker(model, (args, kwargs), host_steps=request.options.device == "cuda")
         with tracker:
             _tell(lambda: _run(request, model, args, kwargs, tracker), model, tracker, batch)

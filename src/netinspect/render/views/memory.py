@@ -16,7 +16,7 @@ from netinspect.records.reports.memory import (
     PeakRange,
 )
 from netinspect.render import spell
-from netinspect.render.amounts import own_sizes, rounded, whole
+from netinspect.render.amounts import own_sizes, rounded, symbols_of, whole
 from netinspect.render.document import Cell, Column, Document, Line, Row, Table, cell, line
 
 _CATEGORIES = (
@@ -206,7 +206,7 @@ def _sum(label: str, size: int, report: Memory, amounts: Amounts | None = None) 
 
 def _columns(columns: Sequence[Column], report: Memory) -> tuple[Column, ...]:
     """The columns of a table, with the expressions where the report has some."""
-    symbols = report.subject.symbolic.symbols if report.subject.symbolic is not None else ()
+    symbols = symbols_of(report.subject)
     title = f"for any {', '.join(each.symbol for each in symbols)}"
     shown = report.peak.expressions is not None
     return tuple(
@@ -225,8 +225,7 @@ def _expression(expressions: AmountExpressions | None, key: str) -> Cell:
 
 
 def _peaks(report: Memory) -> Table:
-    assert report.subject.symbolic is not None
-    (symbol,) = report.subject.symbolic.symbols
+    (symbol,) = symbols_of(report.subject)
     rows = (
         Row(
             cells=(
@@ -295,7 +294,7 @@ def _notes(report: Memory) -> list[Line]:
             )
         )
     notes += spell.run_notes(report.subject)
-    symbols = report.subject.symbolic.symbols if report.subject.symbolic is not None else ()
+    symbols = symbols_of(report.subject)
     if report.device == "cuda" and symbols:
         notes.append(
             line(("expressions are of what is asked for, before each allocation is rounded up", "dim"))
