@@ -201,6 +201,8 @@ def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:
     shape_text = shape_text.strip("()[] ").removesuffix(",").rstrip()
     if not shape_text:
         raise _bad(text, "there are no sizes")
+    if "," in shape_text and re.search("[x×]", shape_text):  # noqa: RUF001
+        raise _bad(text, "its sizes stand between commas and between x; a list of two is 3x8:list2")
     sizes = []
     for size in re.split(r"\s*[x,×]\s*", shape_text):  # noqa: RUF001
         if not re.fullmatch(r"[0-9]+", size):
