@@ -110,7 +110,7 @@ def test_dtypes_and_their_aliases(alias: str, dtype: str) -> None:
         ("1a=3", "'1a' is not an argument name"),
         ("a b=3", "'a b' is not an argument name"),
         ("a=b=3", "'a=b' is not an argument name"),
-        ("xs=[3x8,3x8]", "between commas and between x"),
+        ("xs=[3x8,3x8]", "its sizes stand between commas and between x; a list of two is 3x8:list2"),
         ("abc", "'abc' is not a size"),
         ("3x", "'' is not a size"),
         ("x3", "'' is not a size"),
