@@ -1,0 +1,61 @@
+"""NumPy's random numbers, which it loads only when it is first asked for them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+_SCRIPT = """
+import json, sys
+import torch
+from torch import nn
+import netinspect
+
+class Drawing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        if {early}:
+            import numpy.random
+            self.drawn = float(numpy.random.rand())
+
+    def forward(self, x):
+        import numpy
+        return x * float(numpy.random.rand())
+
+def look(seed):
+    return netinspect.load(Drawing(), args=(torch.ones(1),), values=True, seed=seed).output_values
+
+assert "numpy.random" not in sys.modules, "torch loads it by itself now"
+first = look(3)
+import numpy.random
+loader = numpy.random.__spec__.loader
+after = float(numpy.random.rand())
+print(json.dumps([first, look(3), look(4), after, type(loader).__name__, len(sys.meta_path)]))
+"""
+
+
+def results(early: bool = False) -> list[object]:
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT.format(early=early)], capture_output=True, text=True, check=True
+    )
+    found: list[object] = json.loads(done.stdout)
+    return found
+
+
+def test_they_follow_the_seed_however_late_they_are_loaded() -> None:
+    one, other = results(), results()
+    assert one[0] == other[0] == one[1]
+    assert one[2] != one[0]
+    # What comes after a look does not follow its seed, and nothing of ours is left in the path.
+    assert one[3] != other[3]
+    assert one[4] == "SourceFileLoader"
+    plain = "import sys, torch, numpy.random; print(len(sys.meta_path))"
+    alone = subprocess.run([sys.executable, "-c", plain], capture_output=True, text=True, check=True)
+    assert one[5] == int(alone.stdout)
+
+
+def test_a_model_that_loads_them_as_it_is_built_leaves_no_order_of_ours() -> None:
+    one, other = results(early=True), results(early=True)
+    assert one[0] == other[0] == one[1]
+    assert one[3] != other[3]
