@@ -299,6 +299,11 @@ def _notes(report: Memory) -> list[Line]:
         notes.append(
             line(("expressions are of what is asked for, before each allocation is rounded up", "dim"))
         )
+    if report.peaks and report.peaks[0].first > 1:
+        name = symbols[0].symbol
+        notes.append(
+            line((f"no peak is told of {name} = 1, which may do without copies that others need", "dim"))
+        )
     if report.search is not None:
         notes.append(line((_found(report.search), "bold")))
     at = f" at {own_sizes(report.subject)}" if symbols else ""
