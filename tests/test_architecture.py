@@ -52,7 +52,7 @@ ALLOWED = {
     },
     # The search for inputs and the runs at other sizes tell how long they may take: a look that ran
     # out of time is not kept.
-    "kept": {"look", "inputs", "rerun", "sources", *BASE},
+    "kept": {"look", "inputs", "sources", *BASE},
     "view": {"render", *BASE},
     "look": {"sources", "inputs", "observe", "rerun", *BASE},
     # Looks at several sizes are made one by a pure function.

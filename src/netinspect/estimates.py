@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netinspect.loading import load
+from netinspect.loading import load, one_or_several
 from netinspect.view import View
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def memory(
     from netinspect.sources.target import parse_live_target
     from netinspect.tracking.prepare import prepare, read_options, tracked_inputs
 
-    symbols = (symbolic,) if isinstance(symbolic, str) else tuple(symbolic)
+    symbols = one_or_several(symbolic)
     options = read_options(
         batch=batch,
         train=train,

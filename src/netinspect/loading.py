@@ -158,9 +158,9 @@ def load(
     request = LoadRequest(
         args=args,
         kwargs=kwargs,
-        inputs=_texts(inputs),
+        inputs=one_or_several(inputs),
         inputs_from=inputs_from,
-        input_files=_texts(input_files),
+        input_files=one_or_several(input_files),
         batch=batch,
         seed=seed,
         constructor=constructor or {},
@@ -173,12 +173,12 @@ def load(
         values=values,
         stats=stats,
         code=code,
-        symbolic=_texts(symbolic),
+        symbolic=one_or_several(symbolic),
     )
     return load_subject(subject, request, cache)
 
 
-def _texts(texts: str | Sequence[str]) -> tuple[str, ...]:
+def one_or_several(texts: str | Sequence[str]) -> tuple[str, ...]:
     """One text, or several: a text is a sequence of its letters too, which nobody means."""
     return (texts,) if isinstance(texts, str) else tuple(texts)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, product
+from itertools import islice
 
 from torch import nn
 
+from netinspect.analyze.fitting import points_of, spell_sizes
 from netinspect.analyze.symbolic import concrete, fuse, moves_in_layers, sizes_seen
 from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_by_name
 from netinspect.inputs.symbols import SECONDS, SymbolRequest
@@ -131,10 +132,8 @@ class _Runner:
 
     def grid(self, found: Sequence[_Found]) -> list[Trace] | None:
         """Run at all combinations of sizes, and at the last ones; None where one fails."""
-        points = [*product(*(one.symbol.fitted for one in found))]
-        points.append(tuple(one.symbol.confirmed for one in found))
         runs = []
-        for point in points:
+        for point in points_of([one.symbol for one in found]):
             run = self._run(found, point)
             if run is None:
                 return None
@@ -146,7 +145,7 @@ class _Runner:
         # From the nearest one on: where that fails, its reason is the likeliest to be the real one.
         sizes = (*found.symbol.fitted, found.symbol.confirmed)
         for size in sorted(sizes, key=lambda size: abs(size - found.symbol.size)):
-            run = self._run([found], (size,))
+            run = self._run([found], {found.symbol.symbol: size})
             if run is None:
                 return False
             if dimension is not None:
@@ -162,27 +161,20 @@ class _Runner:
                 return False
         return True
 
-    def _run(self, found: Sequence[_Found], point: Sequence[int]) -> Trace | None:
-        sizes = {place: size for one, size in zip(found, point, strict=True) for place in one.places}
+    def _run(self, found: Sequence[_Found], point: Mapping[str, int]) -> Trace | None:
+        sizes = {place: point[one.symbol.symbol] for one in found for place in one.places}
         key = tuple(sorted(sizes.items()))
         if key not in self._runs:
             if time.monotonic() > self._deadline:
                 self.why = f"the runs at other sizes took longer than {SECONDS:.0f} seconds"
                 return None
-            self._runs[key] = self._observed(sizes, found, point)
+            self._runs[key] = self._observed(sizes, spell_sizes(point))
         return self._runs[key]
 
-    def _observed(
-        self, sizes: Mapping[Place, int], found: Sequence[_Found], point: Sequence[int]
-    ) -> Trace | None:
-        at = " and ".join(
-            f"{one.symbol.symbol} = {size}" for one, size in zip(found, point, strict=True)
-        )
+    def _observed(self, sizes: Mapping[Place, int], at: str) -> Trace | None:
         try:
             arguments = resized(self._arguments, sizes)
-        except (
-            Exception
-        ) as error:  # torch cannot, of some layouts; and containers have code of their own
+        except Exception as error:  # some layouts torch cannot; containers have code of their own
             self.why = self.why or f"the inputs cannot be had at {at}: {_first_line(error)}"
             return None
         with kept_quiet():

@@ -7,11 +7,31 @@ from fractions import Fraction
 from itertools import product
 
 from netinspect.records.polynomial import Polynomial, polynomial
+from netinspect.records.symbols import Symbol
 
 HIGHEST_POWER = 2
 """Of each symbol; so many runs and one more are needed to fit."""
 
 _Line = list[list[Fraction]]
+
+
+def points_of(symbols: Sequence[Symbol]) -> list[dict[str, int]]:
+    """Return the sizes to run at, by symbol, in the order in which `fit_of` takes what was measured."""
+    if not symbols:
+        return []
+    points = [*product(*(each.fitted for each in symbols)), tuple(each.confirmed for each in symbols)]
+    return [dict(zip([each.symbol for each in symbols], point, strict=True)) for point in points]
+
+
+def fit_of(symbols: Sequence[Symbol]) -> Fit:
+    """Return what fits numbers that were measured at `points_of` the same symbols."""
+    last = {each.symbol: each.confirmed for each in symbols}
+    return Fit({each.symbol: each.fitted for each in symbols}, (last,))
+
+
+def spell_sizes(sizes: Mapping[str, int]) -> str:
+    """Spell sizes of symbols in a sentence: `N = 2 and T = 3`."""
+    return " and ".join(f"{symbol} = {size}" for symbol, size in sizes.items())
 
 
 class Fit:

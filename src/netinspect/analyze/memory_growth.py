@@ -7,10 +7,9 @@ no polynomial follows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 
 from netinspect.analyze.envelope import envelope
-from netinspect.analyze.fitting import HIGHEST_POWER, Fit
+from netinspect.analyze.fitting import HIGHEST_POWER, fit_of, spell_sizes
 from netinspect.analyze.footprint import CATEGORIES, Category, held_at, sums_by_category
 from netinspect.records.memory import MemoryStep, MemoryTrack, Tracking
 from netinspect.records.reports.memory import AmountExpressions, PeakRange
@@ -21,19 +20,11 @@ _NAMED = 3
 """How many of the steps without an expression are named."""
 
 
-def sizes_to_run(symbols: Sequence[Symbol]) -> list[dict[str, int]]:
-    """Return the sizes of the symbols at which a run has to be tracked, in the order that is fitted."""
-    if not symbols:
-        return []
-    points = [*product(*(each.fitted for each in symbols)), tuple(each.confirmed for each in symbols)]
-    return [dict(zip([each.symbol for each in symbols], point, strict=True)) for point in points]
-
-
 def tell_growth(tracking: Tracking, symbolic: Symbolic | None) -> tuple[Growth | None, Symbolic | None]:
     """Find expressions for the memory of a run.
 
     Args:
-        tracking: The run, and the same at the sizes of `sizes_to_run`, if there are symbols.
+        tracking: The run, and the same at the sizes of `fitting.points_of`, if there are symbols.
         symbolic: What the look has for symbols; None where nobody asked for any.
 
     Returns:
@@ -56,7 +47,7 @@ class Growth:
 
     Args:
         own: The run itself.
-        runs: The same at the sizes of `sizes_to_run`, all with the same steps.
+        runs: The same at the sizes of `fitting.points_of`, all with the same steps.
         symbols: Whose sizes those are.
     """
 
@@ -64,11 +55,10 @@ class Growth:
         self._own, self._runs, self._symbols = own, runs, symbols
         self._sizes = {each.symbol: each.size for each in symbols}
         self._is_of_one = 1 in self._sizes.values()
-        self.here = " and ".join(f"{symbol} = {size}" for symbol, size in self._sizes.items())
+        self.here = spell_sizes(self._sizes)
         """The sizes of the run itself, in words."""
 
-        last = {each.symbol: each.confirmed for each in symbols}
-        self._fit = Fit({each.symbol: each.fitted for each in symbols}, (last,))
+        self._fit = fit_of(symbols)
         self._sums = [sums_by_category(run, _UNROUNDED) for run in runs]
         self._totals = [
             self._fit.of([sum(_at(sums, index).values()) for sums in self._sums])
@@ -115,9 +105,8 @@ class Growth:
         if len(known) < len(self._totals):
             return ()
         ranges = []
-        least = (
-            1 if self._is_of_one and self._agrees else 2
-        )  # a size of 1 is vouched for by its run alone
+        # For a size of 1 its own run alone can vouch.
+        least = 1 if self._is_of_one and self._agrees else 2
         for first, last, total in envelope(known, first=least):
             index = known.index(total)
             step = self._runs[0].steps[index]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from netinspect.analyze.fitting import HIGHEST_POWER, Fit
+from netinspect.analyze.fitting import HIGHEST_POWER, Fit, fit_of, spell_sizes
 from netinspect.records.polynomial import Polynomial
 from netinspect.records.steps import Step
 from netinspect.records.symbols import Symbol, Symbolic
@@ -38,8 +38,7 @@ def fuse(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace
     if parting is not None:
         return concrete(base, parting)
     own = {each.symbol: each.size for each in symbols}
-    last = {each.symbol: each.confirmed for each in symbols}
-    fusion = _Fusion(Fit({each.symbol: each.fitted for each in symbols}, (last,)), own)
+    fusion = _Fusion(fit_of(symbols), own)
     fused = replace(
         base,
         inputs=tuple(
@@ -100,7 +99,7 @@ class _Fusion:
 
     def notes(self, base: Trace) -> list[str]:
         """Say what has no expression."""
-        at = " and ".join(f"{symbol} = {size}" for symbol, size in self._own.items())
+        at = spell_sizes(self._own)
         no_polynomial = f"no polynomial of degree {HIGHEST_POWER} or less"
         notes = []
         if self._shapes:

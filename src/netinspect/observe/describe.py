@@ -17,6 +17,9 @@ from torch.nn.parameter import is_lazy
 from netinspect.observe.packed import packed_tensors
 from netinspect.records import values
 
+NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
+"""What torch raises where a tensor is asked for its shape or memory and has none, of some kinds."""
+
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_TEXT = 60
 _MAXIMUM_ITEMS = 4096
@@ -45,7 +48,7 @@ def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
         shape = tensor.shape
         if _is_wrapped(tensor):
             shape = torch.Size((*_mapped_sizes(tensor), *shape))
-    except (RuntimeError, NotImplementedError, ValueError):
+    except NO_STORAGE:
         # That of a lazy layer waits for its size, and a nested tensor has rows of all sizes.
         return _spec(("?",), tensor.dtype, tensor.device)
     try:

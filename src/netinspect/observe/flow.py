@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from netinspect.observe.describe import NO_STORAGE
+
 _WRITES_KEPT = 64
 """Writes to different parts of one storage that are remembered: a loop over views would else make the
 list of producers grow with the square of its length."""
@@ -16,8 +18,6 @@ list of producers grow with the square of its length."""
 # The transforms of torch.func hand forward a wrapper; what they wrap has the memory.
 _functorch: Any = torch._C._functorch
 _is_wrapped = _functorch.is_functorch_wrapped_tensor
-
-_NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
 
 
 class _Part(NamedTuple):
@@ -127,7 +127,7 @@ def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
     """A tensor's storage, the same object for all tensors on it; None where it has none."""
     try:
         return tensor.untyped_storage()
-    except _NO_STORAGE:
+    except NO_STORAGE:
         return None
 
 

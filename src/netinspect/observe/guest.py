@@ -20,12 +20,9 @@ import torch
 from torch import nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
-from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.describe import NO_STORAGE, is_uninitialised
 from netinspect.observe.reach import Container, Reach
 from netinspect.observe.seeds import preserved_randomness
-
-# Torch keeps no storage, or one without values, for some kinds of tensors; asking them raises these.
-_NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
 
 
 @dataclass(slots=True)
@@ -113,7 +110,7 @@ class Guest:
         """
         try:
             is_watched = tensor.untyped_storage()._cdata in self._watched
-        except _NO_STORAGE:
+        except NO_STORAGE:
             return
         if is_watched:
             self.keeping = True
@@ -165,7 +162,7 @@ class Guest:
                 if not torch.equal(view, copy):
                     view.copy_(copy)
         for state in self._tensors:
-            with suppress(*_NO_STORAGE):
+            with suppress(*NO_STORAGE):
                 state.put_back()
             written = state.version is not None and state.tensor._version != state.version
             if written and self._kept(state.data):
@@ -245,7 +242,7 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
             version=version,
             counter=counter,
         )
-    except _NO_STORAGE:
+    except NO_STORAGE:
         return None
 
 
@@ -259,7 +256,7 @@ def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
             or tensor.stride() != data.stride()
             or tensor.storage_offset() != data.storage_offset()
         )
-    except _NO_STORAGE:
+    except NO_STORAGE:
         return tensor.device != data.device
 
 
@@ -269,7 +266,7 @@ def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
         storage = tensor.untyped_storage()
         # A fake tensor names a device of its own, and its storage is on the meta device all the same.
         return None if storage.device.type == "meta" else storage
-    except _NO_STORAGE:
+    except NO_STORAGE:
         return None
 
 

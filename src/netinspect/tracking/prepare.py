@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from netinspect.analyze.memory_growth import sizes_to_run
+from netinspect.analyze.fitting import points_of
 from netinspect.errors import UsageError
 from netinspect.inputs.spec import parse_spec
 from netinspect.inputs.symbols import parse_symbols
@@ -153,7 +153,7 @@ def prepare(
         seed=trace.seed,
         online=online,
         inputs=specs,
-        others=tuple(_resized(trace, symbols, sizes) for sizes in sizes_to_run(symbols)),
+        others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
         parameters=tuple(
             NamedShape(name=each.name, shape=tuple(map(int, each.spec.shape)))
             for each in trace.parameters
