@@ -32,6 +32,7 @@ def memory(
     constructor: Mapping[str, Any] | None = None,
     seed: int = 0,
     online: bool = False,
+    run_file: bool = False,
     symbolic: str | Sequence[str] = (),
     depth: int | None = None,
     top: int | None = 10,
@@ -60,6 +61,7 @@ def memory(
         constructor: Arguments of the class or factory that a target names.
         seed: Seed of weights and inputs of the look that comes first.
         online: Whether the configuration of a model on the hub may be fetched.
+        run_file: Whether a file that does work when it is imported is run whole; see `load`.
         symbolic: Sizes of the inputs to tell as symbols, such as `batch`: the run is then tracked at
             other sizes of them too, and what memory it takes told as expressions; see `load`.
         depth: Deepest level of modules with rows of their own; None for all.
@@ -100,6 +102,7 @@ def memory(
             constructor=constructor,
             seed=seed,
             online=online,
+            run_file=run_file,
             symbolic=symbols,
         )
     elif symbols:
@@ -114,7 +117,7 @@ def memory(
         diagnosis = head(look).failure
         assert diagnosis is not None
         raise forward_error(diagnosis)
-    request = prepare(look, options, constructor=constructor, online=online)
+    request = prepare(look, options, constructor=constructor, online=online, run_file=run_file)
     return View(
         tell_memory(
             look,

@@ -40,6 +40,7 @@ class LoadRequest:
     seed: int = 0
     constructor: Mapping[str, Any] = field(default_factory=dict)
     online: bool = False
+    run_file: bool = False
     on: str = "auto"
     run: bool = True
     everything: bool = False
@@ -107,6 +108,7 @@ def load(
     seed: int = 0,
     constructor: Mapping[str, Any] | None = None,
     online: bool = False,
+    run_file: bool = False,
     on: str = "auto",
     run: bool = True,
     everything: bool = False,
@@ -134,6 +136,9 @@ def load(
             forward draws.
         constructor: Arguments of the class or factory that a target names.
         online: Whether the configuration of a model on the hub may be fetched; weights never are.
+        run_file: Whether a file that does work when it is imported is run whole. Otherwise only its
+            imports, definitions and what they need are run, and while the project is imported it may
+            not start processes, use the network or write files.
         on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are zeros
             that take no memory), a device for real ones such as `cpu`, or `auto` for the first of these
             that works.
@@ -165,6 +170,7 @@ def load(
         seed=seed,
         constructor=constructor or {},
         online=online,
+        run_file=run_file,
         on=on,
         run=run,
         everything=everything,
@@ -271,6 +277,7 @@ def _question(target: Target, request: LoadRequest) -> Question | None:
         batch=request.batch,
         seed=request.seed,
         constructor=constructor,
+        run_file=request.run_file,
         on=request.on,
         run=request.run,
         everything=request.everything and not request.run,
@@ -288,19 +295,29 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     check_target(target, online=request.online)
     from netinspect.look import look_at_target
     from netinspect.sources.build import call_function, find_blueprint
+    from netinspect.sources.project import project_code
 
     process.settle()  # before the user's own code comes
-    example = None
-    if request.inputs_from is not None:
-        example = call_function(parse_target(request.inputs_from), seed=request.seed)
-    elif request.input_files:
-        from netinspect.inputs.files import read_inputs
+    with project_code(whole=request.run_file):
+        example = None
+        if request.inputs_from is not None:
+            example = call_function(
+                parse_target(request.inputs_from), seed=request.seed, run_file=request.run_file
+            )
+        elif request.input_files:
+            from netinspect.inputs.files import read_inputs
 
-        example = read_inputs(request.input_files)
-    blueprint = find_blueprint(target, request.constructor, seed=request.seed, online=request.online)
-    if target.kind == "library":
-        process.settle()
-    return look_at_target(blueprint, _look_options(request, inputs, example))
+            example = read_inputs(request.input_files)
+        blueprint = find_blueprint(
+            target,
+            request.constructor,
+            seed=request.seed,
+            online=request.online,
+            run_file=request.run_file,
+        )
+        if target.kind == "library":
+            process.settle()
+        return look_at_target(blueprint, _look_options(request, inputs, example))
 
 
 def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:

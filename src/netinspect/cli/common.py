@@ -63,8 +63,9 @@ def look(
     """
     from netinspect import loading
     from netinspect.kept.looks import LookCache
+    from netinspect.records.trace import is_about_part
 
-    style_for(output)  # a mistake in what is to come out shall not wait for a long forward
+    style = style_for(output)  # a mistake in what is to come out shall not wait for a long forward
     settings = SETTINGS.get()
     inputs = model.input or []
     if target is None:
@@ -92,6 +93,7 @@ def look(
             seed=model.seed,
             constructor=model.constructor(),
             online=model.online,
+            run_file=model.run_file,
             run=run or model.asks_to_run or bool(inputs),
             everything=model.save is not None,
             training=model.train,
@@ -115,6 +117,10 @@ def look(
         if looks.outcome:
             say(looks.outcome)
         for warning in trace.warnings:
+            say(f"note: {warning}")
+    elif style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        # Rows alone do not say that only a part of a file was run.
+        for warning in filter(is_about_part, trace.warnings):
             say(f"note: {warning}")
     if model.save is not None:
         loading.save(trace, model.save)

@@ -118,6 +118,7 @@ def command(
             device=device,
             constructor=model.constructor(),
             online=model.online,
+            run_file=model.run_file,
             depth=depth_or_all(depth),
             top=top or None,
             points=points or None,

@@ -37,7 +37,7 @@ def _target(others: str = "") -> Any:
     return typer.Argument(
         metavar="[TARGET]",
         help="A sample (lenet), file.py:Class, package.module:Class, timm:resnet50 (torchvision: and "
-        f"transformers: too){others}. A Python file or package is imported, which runs it. "
+        f"transformers: too){others}. Of a Python file, its definitions are run. "
         "Default: the project's setting, else lenet.",
         autocompletion=complete_target,
         show_default=False,
@@ -209,6 +209,15 @@ class ModelOptions:
         ),
     ] = None
     online: OnlineOption = False
+    run_file: Annotated[
+        bool,
+        typer.Option(
+            "--run-file",
+            help="Run the target's file whole, though it does work when it is imported. Default: only "
+            "its definitions and what they need.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = False
     train: Annotated[
         bool,
         typer.Option("--train", help="Run in train mode, not eval mode.", rich_help_panel=_INPUT),

@@ -53,6 +53,7 @@ class Question:
     batch: int | None = None
     seed: int = 0
     constructor: str = "{}"
+    run_file: bool = False
     on: str = "auto"
     run: bool = True
     everything: bool = False

@@ -13,6 +13,14 @@ from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.values import Value
 from netinspect.records.work import Work
 
+RUN_FILE = "--run-file (run_file=True in Python) runs the whole file"
+"""What ends a warning that a file of the project was run in part, or that something was refused."""
+
+
+def is_about_part(warning: str) -> bool:
+    """Tell whether a warning says that not all of the project's code was run."""
+    return warning.endswith(RUN_FILE)
+
 
 @record
 class Versions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.seeds import preserved_randomness, seed_everything
 from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
-from netinspect.sources.imports import import_file
+from netinspect.sources.imports import import_file, import_package
 from netinspect.sources.libraries.network import network
+from netinspect.sources.project import Project, current_folder, project_code
 from netinspect.sources.target import Target
 from netinspect.sources.user_code import user_code
 
@@ -43,6 +43,8 @@ class Blueprint:
     arguments: Mapping[str, Any]
     seed: int
     online: bool
+    notes: tuple[str, ...] = ()
+    """What of the project's files was not run."""
 
     @property
     def is_built(self) -> bool:
@@ -92,37 +94,62 @@ def _suit_meta(model: nn.Module) -> None:
 
 
 def find_blueprint(
-    target: Target, arguments: Mapping[str, Any], *, seed: int = 0, online: bool = False
+    target: Target,
+    arguments: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    online: bool = False,
+    run_file: bool = False,
 ) -> Blueprint:
     """Import what a target names.
 
-    This runs the code of the file or package, as asked.
+    This runs the code of the file or package, as asked; see `project_code` for how much of it.
 
     Args:
         target: Of any kind but `saved`.
         arguments: Keyword arguments of the class or factory.
         seed: Seed of the initial weights.
         online: Whether a library may fetch a configuration; weights are never fetched.
+        run_file: Whether files are run whole, though they do work when they are imported.
 
     Raises:
         LoadError: It does not import, or holds no such name.
     """
-    with preserved_randomness(), preserved_defaults(), _network(target, online):
+    notes: tuple[str, ...] = ()
+    with (
+        preserved_randomness(),
+        preserved_defaults(),
+        _network(target, online),
+        project_code(whole=run_file) as project,
+    ):
         seed_everything(seed)
         if target.kind == "library":
             name = target.name or ""
             found: Any = _library_builder(target.place, name, online=online)
         else:
-            namespace = _import(target)
+            namespace = _import(target, project)
             name = target.name or only_candidate(target, namespace, arguments)
-            found = _look_up(target, namespace, name)
+            with user_code(f"cannot import {target.place}"):
+                found = _look_up(target, namespace, name)
+            notes = tuple(project.notes)
     return Blueprint(
-        target=target, name=name, found=found, arguments=arguments, seed=seed, online=online
+        target=target,
+        name=name,
+        found=found,
+        arguments=arguments,
+        seed=seed,
+        online=online,
+        notes=notes,
     )
 
 
-def call_function(target: Target, *, seed: int = 0) -> Any:
+def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> Any:
     """Call a function without arguments that a target names, such as one that makes inputs.
+
+    Args:
+        target: The function.
+        seed: Seed of whatever it draws.
+        run_file: As for `find_blueprint`.
 
     Raises:
         UsageError: The target names none.
@@ -133,7 +160,7 @@ def call_function(target: Target, *, seed: int = 0) -> Any:
             f"{target.text} names no function",
             hint="name one that returns what forward shall be called with, such as data.py:make",
         )
-    blueprint = find_blueprint(target, {}, seed=seed)
+    blueprint = find_blueprint(target, {}, seed=seed, run_file=run_file)
     if not callable(blueprint.found) or isinstance(blueprint.found, nn.Module):
         raise LoadError(
             f"{target.text} is {_indefinite(type(blueprint.found).__name__)}, not a function",
@@ -167,14 +194,14 @@ def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., 
         return builder
 
 
-def _import(target: Target) -> ModuleType:
+def _import(target: Target, project: Project) -> ModuleType:
     with user_code(f"cannot import {target.place}"):
         if target.kind == "dotted":
-            if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            if (here := current_folder()) is not None:
                 # As `python -m` does: a package in the current folder is found.
-                sys.path.insert(0, str(Path.cwd()))
-            return importlib.import_module(target.place)
-        return import_file(Path(target.place).resolve())
+                project.add([here])
+            return import_package(target.place, project, target.name)
+        return import_file(Path(target.place).resolve(), project, target.name)
 
 
 def _look_up(target: Target, namespace: ModuleType, name: str) -> Any:

@@ -3,50 +3,90 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Mapping
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import NamedTuple
 
 from netinspect.errors import LoadError
+from netinspect.sources.project import Project, ProjectLoader, current_folder
 
 
-def import_file(path: Path) -> ModuleType:
+def import_file(path: Path, project: Project, name: str | None = None) -> ModuleType:
     """Import a file under its own name, or as a part of the package that it needs for its imports.
 
-    Each time it is read anew, and so are the files of its package.
+    Each time it is read again, and so are the files of its package.
+
+    Args:
+        path: The file, resolved.
+        project: What it belongs to.
+        name: What is wanted from it; None for whatever it is about.
 
     Raises:
-        LoadError: It is no Python file.
+        LoadError: It is not a Python file.
     """
     dots = _most_dots(path)
     folder = str(path.parent)
     # As for a script: files beside it can be imported, and are found first. Then those of its package,
     # which names itself where it imports without dots.
     root = _root(path.parent, 0)
-    entries = [folder, *([str(root.parent)] if root != path.parent or _is_package(root) else [])]
-    sys.path[:] = [*entries, *(entry for entry in sys.path if entry not in entries)]
-    here = str(Path.cwd())
-    if path.is_relative_to(here) and here not in sys.path:
+    project.add([folder, *([str(root.parent)] if root != path.parent or _is_package(root) else [])])
+    here = current_folder()
+    if here is not None and path.is_relative_to(here):
         # A project names its parts from its own folder on, which is where its commands are given. Last,
         # so that nothing that is installed is hidden.
-        sys.path.append(here)
+        project.add([here], first=False)
+    sys.argv[:] = [str(path)]
     _forget_siblings(folder)
+    target = _Target(path, project, name)
     if dots or path.name == "__init__.py":
-        return _import_in_package(path, dots)
-    return _import_alone(path, folder, here)
+        return _import_in_package(target, dots)
+    return _import_alone(target, folder, here or "")
 
 
-def _import_alone(path: Path, folder: str, here: str) -> ModuleType:
-    name = _module_name(path)
-    specification = _specify(name, path)
+def import_package(name: str, project: Project, wanted: str | None) -> ModuleType:
+    """Import a module by its dotted name, from the environment or from a folder of the project.
+
+    Args:
+        name: Of the module.
+        project: What it may belong to.
+        wanted: What is wanted from it.
+    """
+    project.targets[name] = wanted
+    sys.argv[:] = [name]
+    return importlib.import_module(name)
+
+
+class _Target(NamedTuple):
+    """A file that a target names."""
+
+    path: Path
+    project: Project
+    name: str | None
+    """What is wanted from it."""
+
+    def specify(self, name: str) -> ModuleSpec | None:
+        """Return how the file is loaded as a module of that name."""
+        path = str(self.path)
+        loader = None
+        if self.path.suffix == ".py":
+            loader = ProjectLoader(
+                name, path, self.project, wanted=self.name, is_target=True, fresh=True
+            )
+        return spec_from_file_location(name, path, loader=loader)
+
+
+def _import_alone(target: _Target, folder: str, here: str) -> ModuleType:
+    name = _module_name(target.path)
+    specification = target.specify(name)
     if specification is None or specification.loader is None:
-        raise LoadError(f"{path} is not a Python file")
+        raise LoadError(f"{target.path} is not a Python file")
     before = set(sys.modules)
     module = importlib.util.module_from_spec(specification)
     replaced = sys.modules.get(name)
@@ -63,24 +103,11 @@ def _import_alone(path: Path, folder: str, here: str) -> ModuleType:
             each
             for each in sys.modules.keys() - before - {name}
             if any(
-                _is_in(folder, file) or _is_found(each, here, file) for file in _files(sys.modules[each])
+                _is_in(folder, file) or (here and _is_found(each, here, file))
+                for file in _files(sys.modules[each])
             )
         )
     return module
-
-
-class SourceLoader(SourceFileLoader):
-    """Compiles the source as it is: Python takes bytecode for that of the same time and size."""
-
-    def path_stats(self, path: Any) -> Mapping[str, Any]:
-        """Know nothing of the file, so that neither is bytecode looked for nor written."""
-        raise OSError(path)
-
-
-def _specify(name: str, path: Path) -> ModuleSpec | None:
-    if path.suffix != ".py":
-        return importlib.util.spec_from_file_location(name, path)
-    return importlib.util.spec_from_file_location(name, path, loader=SourceLoader(name, str(path)))
 
 
 _siblings: dict[str, set[str]] = {}
@@ -148,22 +175,23 @@ def _root(folder: Path, dots: int) -> Path:
     return root
 
 
-def _import_in_package(path: Path, dots: int) -> ModuleType:
+def _import_in_package(target: _Target, dots: int) -> ModuleType:
     """Import a file as a part of its package: of real ones, or of folders that are taken for some."""
+    path = target.path
     root = _root(path.parent, dots)
     top = _package_name(root)
     for known in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
         del sys.modules[known]
     name, folder = top, root
-    module = _import_package(name, folder)
+    module = _import_package(name, folder, target)
     for part in path.parent.relative_to(root).parts:
         name, folder = f"{name}.{part}", folder / part
-        module = sys.modules.get(name) or _import_package(name, folder)
+        module = sys.modules.get(name) or _import_package(name, folder, target)
     if path.name == "__init__.py":
         return module
     name = f"{name}.{path.stem}"
     if name not in sys.modules:  # the package may have imported it already
-        _execute(name, _specify(name, path))
+        _execute(name, target.specify(name))
     return sys.modules[name]
 
 
@@ -181,11 +209,20 @@ def _package_name(root: Path) -> str:
     return own
 
 
-def _import_package(name: str, folder: Path) -> ModuleType:
+def _import_package(name: str, folder: Path, target: _Target) -> ModuleType:
     file = folder / "__init__.py"
+    specification: ModuleSpec | None
     if file.is_file():
-        specification = importlib.util.spec_from_file_location(
-            name, file, submodule_search_locations=[str(folder)]
+        is_target = file == target.path
+        loader = ProjectLoader(
+            name,
+            str(file),
+            target.project,
+            wanted=target.name if is_target else None,
+            is_target=is_target,
+        )
+        specification = spec_from_file_location(
+            name, file, loader=loader, submodule_search_locations=[str(folder)]
         )
     else:
         specification = ModuleSpec(name, None, is_package=True)

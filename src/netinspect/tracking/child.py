@@ -57,6 +57,7 @@ def main(document: dict[str, Any]) -> None:
 
 def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Any:
     from netinspect.sources.build import find_blueprint
+    from netinspect.sources.project import project_code
     from netinspect.sources.target import parse_target
     from netinspect.tracking.build import Builder
     from netinspect.tracking.session import track
@@ -64,8 +65,9 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     # Only now: beside a target there may be a file that has the name of a module of Python's.
     sys.path[:] = path
     target = parse_target(request.target, online=request.online)
-    blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
-    return track(request, Builder(blueprint), tell)
+    with project_code(whole=request.run_file):
+        blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
+        return track(request, Builder(blueprint), tell)
 
 
 def _write(answer: TextIO, document: dict[str, Any]) -> None:

@@ -115,6 +115,7 @@ def prepare(
     *,
     constructor: Mapping[str, Any] | None = None,
     online: bool = False,
+    run_file: bool = False,
 ) -> TrackRequest:
     """Make the request of a run.
 
@@ -123,6 +124,7 @@ def prepare(
         options: How to run.
         constructor: Arguments of the class or factory.
         online: Whether a configuration may be fetched.
+        run_file: Whether the target's file is run whole.
 
     Raises:
         UsageError: The inputs cannot be made without data, or the arguments not be handed on.
@@ -152,6 +154,7 @@ def prepare(
         constructor=spell_arguments(constructor or {}),
         seed=trace.seed,
         online=online,
+        run_file=run_file,
         inputs=specs,
         others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
         parameters=tuple(

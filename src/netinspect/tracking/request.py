@@ -61,6 +61,9 @@ class TrackRequest:
 
     seed: int = 0
     online: bool = False
+    run_file: bool = False
+    """Whether the target's file is run whole, though it does work when it is imported."""
+
     inputs: tuple[str, ...] = ()
     """Input specs, as many as a look has settled."""
 

@@ -1,0 +1,202 @@
+"""What a project's code may not do while it is imported: start processes, connect, write files.
+
+Python reports each of these to its audit hooks before it happens. A hook cannot be removed again, so
+there is one for the process, added when the first project is imported; it does nothing at other times.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from netinspect.observe.frames import owner
+
+_PROCESSES = frozenset(
+    {
+        *("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn"),
+        *("os.spawn", "os.startfile", "pty.spawn", "os.kill", "os.killpg"),
+    }
+)
+_NETWORK = frozenset(
+    {
+        *("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname"),
+        *("socket.gethostbyaddr", "socket.getnameinfo", "socket.sendto", "socket.sendmsg"),
+        *("urllib.Request", "ftplib.connect", "http.client.connect", "smtplib.connect"),
+        *("poplib.connect", "imaplib.open", "webbrowser.open"),
+    }
+)
+_WRITES = frozenset(
+    {
+        *("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"),
+        *("os.chmod", "os.chown", "os.utime", "os.chflags", "os.setxattr", "os.removexattr"),
+        *("shutil.rmtree", "sqlite3.connect", "tempfile.mkstemp", "tempfile.mkdtemp"),
+    }
+)
+_EVENTS = _PROCESSES | _NETWORK | _WRITES | {"open"}
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_TWO_PATHS = frozenset({"os.rename", "os.link", "os.symlink"})
+_TEMPFILE = tempfile.__file__
+_IMPORTER = "<frozen importlib"
+_LONGEST = 200
+
+
+class RefusedError(PermissionError):
+    """What a line of the project asked for while it was imported was not done.
+
+    Code that goes on without a file or a connection where it may not have one can go on here too.
+    """
+
+    def __init__(self, what: str, file: str, line: int) -> None:
+        super().__init__(f"{what} is refused while the project is imported")
+        self.what = what
+        self.file = file
+        self.line = line
+
+
+class Guard:
+    """What is refused, and what was.
+
+    Args:
+        folders: Of the project: its code, and where nothing is written though it is temporary.
+        current: The current folder, where nothing is written either.
+    """
+
+    def __init__(self, folders: Iterable[str], current: str) -> None:
+        self._code = with_links(folders)
+        self._folders = with_links([*folders, current])
+        self._temporary = tuple({os.path.realpath(each) + os.sep for each in _temporary_folders()})
+        self._made: list[str] = []
+        self.refused: list[RefusedError] = []
+
+    def check(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Refuse what a line of the project asked for.
+
+        Raises:
+            RefusedError: It is refused.
+        """
+        if event in _PROCESSES:
+            what = f"a child process ({_short(arguments)})"
+            if event in ("os.kill", "os.killpg"):
+                what = f"a signal to a process ({_short(arguments)})"
+        elif event in _NETWORK:
+            what = f"a network connection ({_short(arguments)})"
+        else:
+            path = self._written(event, arguments)
+            if path is None:
+                return
+            what = f"writing {path}"
+        asking = self._asking_line()
+        if asking is not None:
+            error = RefusedError(what, *asking)
+            self.refused.append(error)
+            raise error
+
+    def _asking_line(self) -> tuple[str, int] | None:
+        """Return the innermost line of the project that led here; None if it imported a package.
+
+        What an installed package does when it is imported is its own affair; what it is told to do is
+        not.
+        """
+        frame: FrameType | None = sys._getframe(3)
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file.startswith(_IMPORTER):
+                if frame.f_code.co_name == "exec_module":
+                    return None
+            elif file.startswith(self._code) and owner(file) == "user" and not is_installed(file):
+                return file, frame.f_lineno
+            frame = frame.f_back
+        return None
+
+    def _written(self, event: str, arguments: tuple[Any, ...]) -> str | None:
+        """Return the path that is changed, if it is one that may not be."""
+        if event == "open" and not _opens_for_writing(arguments):
+            return None
+        paths = arguments[:2] if event in _TWO_PATHS else arguments[:1]
+        for given in paths:
+            if not isinstance(given, (str, bytes, os.PathLike)):
+                continue  # a file that is open already
+            text = os.fsdecode(given)
+            path = os.path.realpath(text)
+            if path.startswith(self._temporary) and _is_in_tempfile():
+                self._made.append(path)
+            elif not self._is_allowed(text, path):
+                return text
+        return None
+
+    def _is_allowed(self, text: str, path: str) -> bool:
+        if text.startswith(("/dev/", "/proc/")) or text in (":memory:", "", os.devnull):
+            return True
+        if any(path == each or path.startswith(each + os.sep) for each in self._made):
+            return True
+        return path.startswith(self._temporary) and not (path + os.sep).startswith(self._folders)
+
+
+def _temporary_folders() -> list[str]:
+    names = ("TMPDIR", "TEMP", "TMP")
+    return [tempfile.gettempdir(), *filter(None, map(os.environ.get, names)), "/tmp", "/var/tmp"]
+
+
+def _opens_for_writing(arguments: tuple[Any, ...]) -> bool:
+    _, mode, flags = arguments
+    if isinstance(mode, str):
+        return not {"w", "a", "x", "+"}.isdisjoint(mode)
+    return isinstance(flags, int) and bool(flags & _WRITE_FLAGS)
+
+
+def _is_in_tempfile() -> bool:
+    frame: FrameType | None = sys._getframe(4)
+    while frame is not None and frame.f_code.co_filename.startswith(("<", os.__file__)):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename == _TEMPFILE
+
+
+def with_links(folders: Iterable[str]) -> tuple[str, ...]:
+    """Return folders with a separator at their ends, as they are named and where links lead."""
+    both = (path for folder in folders for path in (os.path.abspath(folder), os.path.realpath(folder)))
+    return tuple(dict.fromkeys(os.path.join(path, "") for path in both))
+
+
+def is_installed(file: str) -> bool:
+    """Tell whether a file is a part of an installed package."""
+    return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file
+
+
+def _short(arguments: tuple[Any, ...]) -> str:
+    """Return what was asked for in a few words, without running anybody's code."""
+    words = []
+    for each in arguments:
+        if isinstance(each, (list, tuple)):
+            words += [word for word in each if type(word) in (str, bytes, int)]
+        elif type(each) in (str, bytes, int):
+            words.append(each)
+    text = " ".join(os.fsdecode(each) if isinstance(each, (str, bytes)) else str(each) for each in words)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_active: list[Guard] = []
+_is_hooked = False
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if _active and event in _EVENTS:
+        _active[-1].check(event, arguments)
+
+
+@contextmanager
+def guarded(guard: Guard) -> Iterator[None]:
+    """Refuse what lines of the project ask for in the block."""
+    global _is_hooked
+    if not _is_hooked:
+        sys.addaudithook(_hook)
+        _is_hooked = True
+    _active.append(guard)
+    try:
+        yield
+    finally:
+        _active.remove(guard)

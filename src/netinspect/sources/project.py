@@ -1,0 +1,341 @@
+"""A project's code while it is inspected: what of each file is run, and what the process is for it.
+
+Asked for a model, netinspect must not run the project: of a file that does work when it is imported,
+only the definitions and what they need are run. For the project, the process is as for a script:
+`sys.argv` and `sys.path` are the file's own. Afterwards the process is as before.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, FrameType, ModuleType, TracebackType
+from typing import Any
+
+from netinspect.errors import LoadError
+from netinspect.observe.frames import owner
+from netinspect.records.trace import RUN_FILE
+from netinspect.sources.guard import Guard, RefusedError, guarded, is_installed, with_links
+from netinspect.sources.slices import Slicer
+
+_IMPORTLIB = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib", ""))
+_MOST_BLAMED = 20
+_LONGEST_LINE = 60
+
+
+class Project:
+    """The code of one project, and what was left out of it.
+
+    Args:
+        whole: Run files whole, and refuse nothing.
+    """
+
+    def __init__(self, *, whole: bool) -> None:
+        self.whole = whole
+        self.entries: list[str] = []
+        """Entries of `sys.path` that are the project's."""
+
+        self.notes: list[str] = []
+        """One sentence for each file that was not run whole."""
+
+        self.targets: dict[str, str | None] = {}
+        """Modules that a target names, each with what is wanted from it."""
+
+        self._folders: list[str] = []
+        self.code_folders: tuple[str, ...] = ()
+        """The folders of its code, each with a separator at its end."""
+
+    def add(self, entries: list[str], *, first: bool = True) -> None:
+        """Search for modules in some folders of the project.
+
+        Args:
+            entries: The folders.
+            first: Whether before all others, as for a script; otherwise after them.
+        """
+        self.entries += [entry for entry in entries if entry not in self.entries]
+        self._folders += entries
+        self.code_folders = with_links(self._folders)
+        if first:
+            sys.path[:] = [*entries, *(entry for entry in sys.path if entry not in entries)]
+        else:
+            sys.path += [entry for entry in entries if entry not in sys.path]
+
+    def guard(self) -> Guard:
+        """Return what is refused while the project is imported."""
+        return Guard(self._folders, current_folder() or os.sep)
+
+    def is_code(self, file: str) -> bool:
+        """Tell whether a file is the project's own."""
+        return file.startswith(self.code_folders) and not is_installed(file) and owner(file) == "user"
+
+    def is_asked_for(self, name: str) -> bool:
+        """Tell whether a module of that name may be the project's, by what its folders hold."""
+        return any(
+            os.path.isfile(os.path.join(entry, f"{name}.py")) or os.path.isdir(os.path.join(entry, name))
+            for entry in self.entries
+        )
+
+
+class ProjectLoader(SourceFileLoader):
+    """Runs a file of a project: all of it, or only its definitions where it does work.
+
+    Args:
+        name: Of the module.
+        path: Of the file.
+        project: What it belongs to.
+        wanted: What a target names in it; None for whatever the file is about.
+        is_target: Whether it is the file that was asked for.
+        fresh: Compile the source as it is: Python takes bytecode for that of the same time and size.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        project: Project,
+        *,
+        wanted: str | None = None,
+        is_target: bool = False,
+        fresh: bool = False,
+    ) -> None:
+        super().__init__(name, path)
+        self._project = project
+        self._wanted = wanted
+        self._is_target = is_target
+        self._fresh = fresh
+
+    def path_stats(self, path: Any) -> Mapping[str, Any]:
+        """Know nothing of a fresh file, so that neither is bytecode looked for nor written."""
+        if self._fresh:
+            raise OSError(path)
+        return super().path_stats(path)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the file in its module. Called by Python."""
+        if self._project.whole:
+            super().exec_module(module)
+            return
+        guard = self._project.guard()
+        tree = self._parse()
+        blamed: frozenset[int] = frozenset()
+        clean = dict(vars(module))
+        with guarded(guard):
+            while True:
+                slicer = Slicer(tree, blamed)
+                try:
+                    if slicer.does_work:
+                        slicer.analyze()
+                        self._run_part(module, slicer)
+                    else:
+                        super().exec_module(module)
+                    break
+                except RefusedError as error:
+                    # The statement does work after all: without it then.
+                    line = _line_in(error.__traceback__, self.path)
+                    if slicer.does_work or line is None or len(blamed) >= _MOST_BLAMED:
+                        raise
+                    blamed |= {line}
+                    vars(module).clear()
+                    vars(module).update(clean)
+        self._project.notes += [
+            f"{_shown(error.file)}:{error.line}: {error.what} was refused: a project that is inspected "
+            f"must not; {RUN_FILE}"
+            for error in guard.refused
+            if not (blamed and error.file == self.path)
+        ]
+
+    def _parse(self) -> ast.Module:
+        try:
+            return ast.parse(self.get_data(self.path), self.path)
+        except (SyntaxError, ValueError, RecursionError):
+            return ast.Module(body=[], type_ignores=[])  # reported by the import itself
+
+    def _run_part(self, module: ModuleType, slicer: Slicer) -> None:
+        program = _Program(module, slicer, self.path)
+        module.__doc__ = slicer.docstring
+        program.run(slicer.closure(slicer.wanted(self._wanted, is_target=self._is_target)))
+        if "__getattr__" not in vars(module):
+            vars(module)["__getattr__"] = program.provide
+        if note := program.note():
+            self._project.notes.append(note)
+
+
+class _Program:
+    """The units of one file that have been run."""
+
+    def __init__(self, module: ModuleType, slicer: Slicer, path: str) -> None:
+        self._module = module
+        self._slicer = slicer
+        self._path = path
+        self._done: set[int] = set()
+        self._failed: dict[int, BaseException] = {}
+
+    def run(self, required: set[int]) -> None:
+        """Run the definitions, which may fail, and what is required, which may not."""
+        chosen = (self._slicer.definitions() | required) - self._done
+        namespace = vars(self._module)
+        for statement, units in self._slicer.program(chosen):
+            code: CodeType = compile(statement, self._path, "exec", dont_inherit=True)
+            try:
+                exec(code, namespace)
+            except (Exception, SystemExit) as error:
+                if not required.isdisjoint(units):
+                    raise
+                self._failed.update(dict.fromkeys(units, error))
+            else:
+                self._done |= units
+
+    def provide(self, name: str) -> Any:
+        """Run what binds a name that was left out; the module's `__getattr__`.
+
+        Raises:
+            AttributeError: Nothing in the file binds it.
+        """
+        binding = [unit.index for unit in self._slicer.units if name in unit.binds]
+        if not binding or self._done.issuperset(binding):
+            raise AttributeError(f"module {self._module.__name__!r} has no attribute {name!r}")
+        self.run(self._slicer.closure([name]))
+        try:
+            return vars(self._module)[name]
+        except KeyError:
+            raise AttributeError(f"{name} of {self._path} is bound by work that was not run") from None
+
+    def note(self) -> str | None:
+        """Return a sentence about what was not run; None where all of it was that does anything."""
+        left = [unit for unit in self._slicer.units if unit.index not in self._done]
+        works = [unit for unit in left if unit.works]
+        if not works:
+            return None
+        first = works[0].node.lineno
+        others = f" and {len(left) - 1} more statements" if len(left) > 1 else ""
+        return (
+            f"{_shown(self._path)} does work when it is imported: line {first} ({self._line(first)})"
+            f"{others} not run, only definitions and what they need; {RUN_FILE}"
+        )
+
+    def _line(self, number: int) -> str:
+        import linecache
+
+        text = linecache.getline(self._path, number).strip()
+        return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
+
+
+class _Finder:
+    """Finds the project's modules for its own code, and those of the environment for everyone else."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def find_spec(
+        self, name: str, path: Any = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module. Called by Python."""
+        project = self._project
+        if path is None:
+            if not project.is_asked_for(name):
+                return None
+            if not self._is_target(name) and not self._is_asked_by_project():
+                # A rich.py next to the model is not the rich that somebody else imports.
+                others = [entry for entry in sys.path if entry not in project.entries]
+                if (found := PathFinder.find_spec(name, others, target)) is not None:
+                    return found
+        elif not any(os.path.join(str(each), "").startswith(project.code_folders) for each in path):
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        is_source = spec is not None and type(spec.loader) is SourceFileLoader
+        if spec is not None and is_source and spec.origin and project.is_code(spec.origin):
+            spec.loader = ProjectLoader(
+                name,
+                spec.origin,
+                project,
+                wanted=project.targets.get(name),
+                is_target=name in project.targets,
+            )
+        return spec
+
+    def _is_target(self, name: str) -> bool:
+        return any(each == name or each.startswith(f"{name}.") for each in self._project.targets)
+
+    def _is_asked_by_project(self) -> bool:
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame.f_code.co_filename.startswith(_IMPORTLIB):
+            frame = frame.f_back
+        return frame is not None and self._project.is_code(frame.f_code.co_filename)
+
+
+_current: Project | None = None
+
+
+@contextmanager
+def project_code(*, whole: bool = False) -> Iterator[Project]:
+    """Be the process that a project's code expects, and none of it afterwards.
+
+    Args:
+        whole: Run files whole, whatever they do.
+
+    Yields:
+        The project, whose folders are to be added; that of an outer block, where there is one.
+    """
+    global _current
+    if _current is not None:
+        yield _current
+        return
+    project = _current = Project(whole=whole)
+    path, argv, current = [*sys.path], [*sys.argv], current_folder()
+    before = set(sys.modules)
+    finder: Any = _Finder(project)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield project
+    except LoadError as error:
+        # What is missing may be what was left out.
+        error.hint = "\n".join([*filter(None, [error.hint]), *project.notes])
+        raise
+    finally:
+        _current = None
+        with suppress(ValueError):
+            sys.meta_path.remove(finder)
+        sys.path[:], sys.argv[:] = path, argv
+        if current is not None and current_folder() != current:
+            with suppress(OSError):
+                os.chdir(current)
+        _set_aside(project, before)
+
+
+def _set_aside(project: Project, before: set[str]) -> None:
+    """Forget modules of the project that have the name of one that others import."""
+    for name in sys.modules.keys() - before:
+        top = name.partition(".")[0]
+        file = getattr(sys.modules.get(top), "__file__", None)
+        if not isinstance(file, str) or not project.is_code(file):
+            continue
+        if top in sys.stdlib_module_names or PathFinder.find_spec(top, sys.path) is not None:
+            sys.modules.pop(name, None)
+
+
+def current_folder() -> str | None:
+    """Return the current folder; None where it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return None
+
+
+def _line_in(traceback: TracebackType | None, path: str) -> int | None:
+    """Return the line of a file's own statement that an exception came through."""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == path and code.co_name == "<module>":
+            return traceback.tb_lineno
+        traceback = traceback.tb_next
+    return None
+
+
+def _shown(path: str) -> str:
+    """Return a path as seen from the current folder, if it is below it."""
+    current = current_folder()
+    return os.path.relpath(path, current) if current and path.startswith(current + os.sep) else path
