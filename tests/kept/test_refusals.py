@@ -19,14 +19,16 @@ from pathlib import Path
 from netinspect.kept.evidence import Unfit, gather
 from netinspect.kept.witness import witnessed
 from netinspect.sources.imports import import_file
+from netinspect.sources.project import project_code
 
-with witnessed((os.getcwd(),)) as witness:
+file = sys.argv[1]
+with witnessed((os.getcwd(),)) as witness, project_code(whole=True) as project:
     try:
-        import_file(Path(sys.argv[1]).resolve())
+        import_file(Path(file).resolve(), project)
     except Exception:
         pass
 try:
-    evidence = gather(witness, [sys.argv[1]])
+    evidence = gather(witness, [file])
 except Unfit as error:
     print(json.dumps(str(error)))
 else:

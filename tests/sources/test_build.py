@@ -142,7 +142,7 @@ def test_the_place_of_an_error_is_the_users_own_line(folder: Path) -> None:
     with pytest.raises(LoadError) as caught:
         build("broken.py")
     assert (caught.value.place or "").endswith("broken.py:2")
-    (folder / "exits.py").write_text("import sys\n\nsys.exit(3)\n")
+    (folder / "exits.py").write_text("import sys\n\nraise SystemExit(3)\n")
     with pytest.raises(LoadError, match="cannot import") as caught:
         build("exits.py")
     assert (caught.value.place or "").endswith("exits.py:3")

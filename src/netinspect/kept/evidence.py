@@ -177,7 +177,7 @@ def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], li
     """Find the files of all modules, the user's and installed ones, and where imports are searched."""
     users: list[str] = []
     installed: list[str] = []
-    searched = [os.path.abspath(entry) for entry in sys.path]
+    searched = [os.path.abspath(entry) for entry in (*sys.path, *witness.searched)]
     for name, module in list(sys.modules.items()):
         file = _own(module, "__file__")
         if isinstance(file, str) and os.path.isabs(file):

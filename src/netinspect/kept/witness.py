@@ -75,6 +75,9 @@ class Witness:
         self.sought: dict[str, None] = {}
         """Dotted names of the modules that were looked for, found or not."""
 
+        self.searched: dict[str, None] = {}
+        """Entries that `sys.path` had while modules were looked for."""
+
         self.refusals: dict[str, None] = {}
         """Why this look cannot be kept; empty if it can."""
 
@@ -139,6 +142,7 @@ class Witness:
 
     def _note_import(self, event: str, arguments: tuple[Any, ...]) -> None:
         self.sought[arguments[0]] = None
+        self.searched.update(dict.fromkeys(sys.path))
 
     def _note_listing(self, event: str, arguments: tuple[Any, ...]) -> None:
         path = arguments[0] if arguments[0] is not None else "."
@@ -167,6 +171,7 @@ class Witness:
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Take up what the import system looks for, and leave it to others; called by Python."""
         self.sought[name] = None
+        self.searched.update(dict.fromkeys(sys.path))
 
     def _note_library(self, event: str, arguments: tuple[Any, ...]) -> None:
         name = os.fsdecode(arguments[0] or "")

@@ -39,8 +39,11 @@ class Project:
         self.entries: list[str] = []
         """Entries of `sys.path` that are the project's."""
 
-        self.notes: list[str] = []
-        """One sentence for each file that was not run whole."""
+        self.programs: list[Program] = []
+        """The files that were not run whole."""
+
+        self.refused: list[RefusedError] = []
+        """What lines of it asked for while it was imported."""
 
         self.targets: dict[str, str | None] = {}
         """Modules that a target names, each with what is wanted from it."""
@@ -48,6 +51,16 @@ class Project:
         self._folders: list[str] = []
         self.code_folders: tuple[str, ...] = ()
         """The folders of its code, each with a separator at its end."""
+
+    @property
+    def notes(self) -> list[str]:
+        """One sentence for each file that was not run whole, and for each line that was refused."""
+        notes = [note for program in self.programs if (note := program.note())]
+        return notes + [
+            f"{_shown(error.file)}:{error.line}: {error.what} was refused while it was imported; "
+            f"{RUN_FILE}"
+            for error in self.refused
+        ]
 
     def add(self, entries: list[str], *, first: bool = True) -> None:
         """Search for modules in some folders of the project.
@@ -141,11 +154,9 @@ class ProjectLoader(SourceFileLoader):
                     blamed |= {line}
                     vars(module).clear()
                     vars(module).update(clean)
-        self._project.notes += [
-            f"{_shown(error.file)}:{error.line}: {error.what} was refused: a project that is inspected "
-            f"must not; {RUN_FILE}"
-            for error in guard.refused
-            if not (blamed and error.file == self.path)
+        # What a blamed statement asked for is a part of the note about the file.
+        self._project.refused += [
+            error for error in guard.refused if not (blamed and error.file == self.path)
         ]
 
     def _parse(self) -> ast.Module:
@@ -155,16 +166,15 @@ class ProjectLoader(SourceFileLoader):
             return ast.Module(body=[], type_ignores=[])  # reported by the import itself
 
     def _run_part(self, module: ModuleType, slicer: Slicer) -> None:
-        program = _Program(module, slicer, self.path)
+        program = Program(module, slicer, self.path)
         module.__doc__ = slicer.docstring
+        self._project.programs.append(program)
         program.run(slicer.closure(slicer.wanted(self._wanted, is_target=self._is_target)))
         if "__getattr__" not in vars(module):
             vars(module)["__getattr__"] = program.provide
-        if note := program.note():
-            self._project.notes.append(note)
 
 
-class _Program:
+class Program:
     """The units of one file that have been run."""
 
     def __init__(self, module: ModuleType, slicer: Slicer, path: str) -> None:

@@ -357,7 +357,7 @@ def _mutated(node: ast.stmt) -> Iterator[str]:
             function = each.func
             if isinstance(function, ast.Attribute) and WorkReader.is_mutator(function.attr):
                 yield from _root_name(function)
-            elif isinstance(node, ast.Expr) and each is node.value and isinstance(function, ast.Name):
+            elif isinstance(node, ast.Expr) and each is node.value:
                 # A function is given an object to change, as add_options(parser).
                 yield from (name for given in each.args for name in _root_name(given))
 

@@ -40,7 +40,7 @@ _SETUP = (
 
 _MUTATORS = _words_of(
     "add addHandler add_argument add_argument_group add_module add_mutually_exclusive_group "
-    "add_parser add_subparsers append appendleft clear discard extend freeze insert "
+    "add_parser add_subparsers append appendleft clear discard exec_module extend freeze insert "
     "merge_from_dict merge_from_file merge_from_list pop popitem register register_buffer "
     "register_module register_parameter remove setLevel set_defaults setdefault sort update"
 )
