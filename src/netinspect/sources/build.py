@@ -17,7 +17,6 @@ from torch import nn
 
 from netinspect.errors import LoadError, UsageError, closest
 from netinspect.observe.frames import callable_place
-from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.seeds import preserved_randomness, seed_everything
 from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
@@ -63,7 +62,7 @@ class Blueprint:
         Raises:
             LoadError: It cannot be constructed so.
         """
-        with preserved_randomness(), preserved_defaults(), _network(self.target, self.online):
+        with preserved_randomness(), project_code(), _network(self.target, self.online):
             # Again: what the import drew, or loaded, must not change the weights.
             seed_everything(self.seed)
             if lane == "meta":
@@ -118,7 +117,6 @@ def find_blueprint(
     notes: tuple[str, ...] = ()
     with (
         preserved_randomness(),
-        preserved_defaults(),
         _network(target, online),
         project_code(whole=run_file) as project,
     ):
@@ -166,7 +164,7 @@ def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> A
             f"{target.text} is {_indefinite(type(blueprint.found).__name__)}, not a function",
             hint="name a function without arguments that returns what forward shall be called with",
         )
-    with preserved_randomness(), preserved_defaults(), user_code(f"cannot call {target.text}"):
+    with preserved_randomness(), project_code(), user_code(f"cannot call {target.text}"):
         seed_everything(seed)
         return blueprint.found()
 

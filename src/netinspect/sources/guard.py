@@ -123,8 +123,9 @@ class Guard:
                 continue  # a file that is open already
             text = os.fsdecode(given)
             path = os.path.realpath(text)
-            if path.startswith(self._temporary) and _is_in_tempfile():
-                self._made.append(path)
+            if os.path.join(path, "").startswith(self._temporary) and _is_in_tempfile():
+                if event != "open":
+                    self._made.append(path)
             elif not self._is_allowed(text, path):
                 return text
         return None

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, FrameType, ModuleType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from netinspect.errors import LoadError
 from netinspect.observe.frames import owner
+from netinspect.observe.guest import preserved_defaults
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import Guard, RefusedError, guarded, is_installed, with_links
 from netinspect.sources.slices import Slicer
@@ -194,10 +195,19 @@ class Program:
                 exec(code, namespace)
             except (Exception, SystemExit) as error:
                 if not required.isdisjoint(units):
-                    raise
+                    self._raise(error)
                 self._failed.update(dict.fromkeys(units, error))
             else:
                 self._done |= units
+
+    def _raise(self, error: BaseException) -> NoReturn:
+        """Raise what kept a required statement from running: that a name is missing has a reason."""
+        if isinstance(error, NameError):
+            for index, reason in self._failed.items():
+                binds = self._slicer.units[index].binds
+                if error.name in binds or self._slicer.imports_all(index):
+                    raise reason
+        raise error
 
     def provide(self, name: str) -> Any:
         """Run what binds a name that was left out; the module's `__getattr__`.
@@ -300,7 +310,9 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
     finder: Any = _Finder(project)
     sys.meta_path.insert(0, finder)
     try:
-        yield project
+        # What the project sets as torch's defaults holds for its model, as in a script.
+        with preserved_defaults():
+            yield project
     except LoadError as error:
         # What is missing may be what was left out.
         error.hint = "\n".join([*filter(None, [error.hint]), *project.notes])

@@ -97,7 +97,7 @@ class Slicer:
     def analyze(self) -> None:
         """Read what every unit binds and needs; only a file that does work is worth it."""
         for unit in self.units:
-            _read_names(unit, self._future)
+            _read_names(unit, self._future, self._reader)
 
     def _collect(self, statements: Iterable[ast.stmt], headers: tuple[int, ...]) -> None:
         for node in statements:
@@ -164,6 +164,11 @@ class Slicer:
             if isinstance(unit.node, (ast.Assign, ast.AnnAssign))
             and (name in _INSTANCES or _builds_layer(unit.node))
         }
+
+    def imports_all(self, index: int) -> bool:
+        """Tell whether a unit is `from x import *`, which binds nobody knows what."""
+        node = self.units[index].node
+        return isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names)
 
     def closure(self, names: Iterable[str]) -> set[int]:
         """Return the units that some names need, directly or through others, work included."""
@@ -292,9 +297,9 @@ def _builds_layer(node: ast.Assign | ast.AnnAssign) -> bool:
     )
 
 
-def _read_names(unit: Unit, future: tuple[ast.ImportFrom, ...]) -> None:
+def _read_names(unit: Unit, future: tuple[ast.ImportFrom, ...], reader: WorkReader) -> None:
     """Read what a unit binds, changes and needs."""
-    unit.mutates = frozenset(_mutated(unit.node))
+    unit.mutates = frozenset(_mutated(unit.node, reader))
     module = ast.Module(body=[*future, unit.node], type_ignores=[])
     try:
         code = compile(module, "<unit>", "exec", dont_inherit=True)
@@ -346,7 +351,7 @@ def _body(code: CodeType) -> Body:
     return Body(frozenset(names), frozenset(attributes))
 
 
-def _mutated(node: ast.stmt) -> Iterator[str]:
+def _mutated(node: ast.stmt, reader: WorkReader) -> Iterator[str]:
     """Give the names of objects that a statement changes in place, as far as it can be read."""
     for each in ast.walk(node):
         if isinstance(each, (ast.Attribute, ast.Subscript)) and isinstance(
@@ -355,9 +360,9 @@ def _mutated(node: ast.stmt) -> Iterator[str]:
             yield from _root_name(each)
         elif isinstance(each, ast.Call):
             function = each.func
-            if isinstance(function, ast.Attribute) and WorkReader.is_mutator(function.attr):
+            if isinstance(function, ast.Attribute) and reader.is_mutator(function.attr):
                 yield from _root_name(function)
-            elif isinstance(node, ast.Expr) and each is node.value:
+            elif isinstance(node, ast.Expr) and each is node.value and not reader.is_risky(each):
                 # A function is given an object to change, as add_options(parser).
                 yield from (name for given in each.args for name in _root_name(given))
 

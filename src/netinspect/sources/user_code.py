@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from netinspect.errors import LoadError
 from netinspect.observe.frames import owner, raising_line
+from netinspect.records.trace import RUN_FILE
+from netinspect.sources.guard import RefusedError
 from netinspect.sources.hints import hint_for
 
 
@@ -39,6 +41,14 @@ def user_code(failed: str) -> Iterator[None]:
             cause=f"it ended the program (exit {error.code})",
             place=_spell_place(error),
             hint='guard what runs as a script with: if __name__ == "__main__"',
+        ) from error
+    except RefusedError as error:
+        _trim(error)
+        raise LoadError(
+            failed,
+            cause=f"{type(error).__name__}: {error}",
+            place=f"{error.file}:{error.line}",
+            hint=f'guard what runs as a script with: if __name__ == "__main__"; or {RUN_FILE}',
         ) from error
     except Exception as error:  # whatever the user's code raises is told as a load error
         _trim(error)

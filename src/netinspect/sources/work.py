@@ -55,7 +55,7 @@ _BUILTINS = _words_of(
 
 _RISKY_ROOTS = _words_of(
     "IPython boto3 comet_ml datasets fabric ftplib gdown google.colab http huggingface_hub ipdb "
-    "kaggle mlflow neptune nltk paramiko pdb pip psutil pty ray requests shutil smtplib socket "
+    "kaggle mlflow neptune nltk os paramiko pdb pip psutil pty ray requests shutil smtplib socket "
     "sqlite3 subprocess tarfile telnetlib tempfile tensorboard tensorboardX torch.distributed "
     "torch.hub torchaudio.datasets torchtext.datasets torchvision.datasets urllib wandb "
     "webbrowser wget zipfile"
@@ -176,6 +176,8 @@ class WorkReader:
 
     def _is_known(self, call: ast.Call) -> bool:
         name = self._full_name(call.func)
+        if name.startswith("logging.") and _names_file(call):
+            return False
         if name in _BUILTINS and name not in self._functions:
             return True
         if _is_below(name, _PURE_ROOTS):
@@ -189,14 +191,7 @@ class WorkReader:
             return _writes(call)
         if self._is_known(call) or _HARMLESS_DESPITE_WORDS.fullmatch(name):
             return False
-        root = name.partition(".")[0]
-        if (
-            name == "input"
-            or root in _RISKY_ROOTS
-            or any(name.startswith(f"{each}.") for each in _RISKY_ROOTS)
-        ):
-            return True
-        if root == "os":
+        if name == "input" or _is_below(name, _RISKY_ROOTS) or "FileHandler" in name:
             return True
         if isinstance(function, ast.Name) and function.id in self._functions:
             return bool(_words(name) & _RISKY_WORDS) or self._body_works(function.id)
@@ -288,6 +283,12 @@ def _arguments(call: ast.Call) -> list[ast.expr]:
 
 def _words(name: str) -> set[str]:
     return {word.lower() for word in _WORDS.findall(name)}
+
+
+def _names_file(call: ast.Call) -> bool:
+    """Whether a logger is given a file to write to."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return "FileHandler" in name or any(each.arg == "filename" for each in call.keywords)
 
 
 def _writes(call: ast.Call) -> bool:
