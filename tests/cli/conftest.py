@@ -22,7 +22,7 @@ class Net(nn.Module):
     "syntax.py": "from torch import nn\nclass Net(nn.Module:\n",
     "imports.py": "import no_such_package_anywhere\n",
     "raises.py": 'rows = []\nraise ValueError("bad luck in line two")\n',
-    "exits.py": "import sys\nsys.exit(0)\n",
+    "exits.py": "import sys\nraise SystemExit(0)\n",
     "nothing.py": "answer = 42\n",
     "empty.py": "",
     "several.py": """\

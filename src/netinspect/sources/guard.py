@@ -6,6 +6,7 @@ there is one for the process, added when the first project is imported; it does 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -52,10 +53,13 @@ class RefusedError(PermissionError):
     """
 
     def __init__(self, what: str, file: str, line: int) -> None:
-        super().__init__(f"{what} is refused while the project is imported")
+        super().__init__(errno.EACCES, f"{what} is refused while the project is imported")
         self.what = what
         self.file = file
         self.line = line
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class Guard:
