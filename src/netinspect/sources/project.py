@@ -306,6 +306,7 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
         return
     project = _current = Project(whole=whole)
     path, argv, current = [*sys.path], [*sys.argv], current_folder()
+    streams = sys.stdout, sys.stderr
     before = set(sys.modules)
     finder: Any = _Finder(project)
     sys.meta_path.insert(0, finder)
@@ -322,6 +323,7 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
         with suppress(ValueError):
             sys.meta_path.remove(finder)
         sys.path[:], sys.argv[:] = path, argv
+        sys.stdout, sys.stderr = streams
         if current is not None and current_folder() != current:
             with suppress(OSError):
                 os.chdir(current)

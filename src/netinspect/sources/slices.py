@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import dis
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -77,6 +77,8 @@ class Slicer:
         self._blamed = blamed
         self._headers: list[_Branching] = []
         self.units: list[Unit] = []
+        self._binding: dict[str, list[Unit]] = defaultdict(list)
+        self._changing: dict[str, list[Unit]] = defaultdict(list)
         self._collect(tree.body, ())
         self._future = tuple(
             node
@@ -98,6 +100,10 @@ class Slicer:
         """Read what every unit binds and needs; only a file that does work is worth it."""
         for unit in self.units:
             _read_names(unit, self._future, self._reader)
+            for name in unit.binds:
+                self._binding[name].append(unit)
+            for name in unit.mutates:
+                self._changing[name].append(unit)
 
     def _collect(self, statements: Iterable[ast.stmt], headers: tuple[int, ...]) -> None:
         for node in statements:
@@ -209,15 +215,14 @@ class Slicer:
 
     def _providers(self, name: str, before: int, *, is_wanted: bool) -> Iterator[Unit]:
         """Give the units before a position that make a name what it is."""
-        before_it = self.units[:before]
-        binding = [unit for unit in before_it if name in unit.binds]
+        binding = [unit for unit in self._binding.get(name, ()) if unit.index < before]
         outside = [unit for unit in binding if not (isinstance(unit.node, _LOOPS) and unit.works)]
         # A loop that does work is run only for what nothing else binds.
         yield from outside or ([] if is_wanted else binding)
-        for unit in before_it:
+        for unit in self._changing.get(name, ()):
             is_training = unit.works and isinstance(unit.node, _LOOPS)
             # An instance that was trained is inspected as it was built.
-            if name in unit.mutates and not is_training and not (is_wanted and unit.works):
+            if unit.index < before and not is_training and not (is_wanted and unit.works):
                 yield unit
 
     def program(self, chosen: set[int]) -> Iterator[tuple[ast.Module, frozenset[int]]]:

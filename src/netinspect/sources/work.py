@@ -61,11 +61,11 @@ _RISKY_ROOTS = _words_of(
     "webbrowser wget zipfile"
 )
 _RISKY_WORDS = _words_of(
-    "backward benchmark call corpus cuda dataloader dataloaders dataset datasets download "
-    "downloads eval evaluate exec exit experiment fetch fit install launch load loader loaders "
-    "main makedirs mkdir parse popen pretrained quit rmtree run save savefig session sleep spawn "
-    "start step submit system test touch tqdm train trainer trange tune urlopen validate wget "
-    "write writer"
+    "backward benchmark call cli corpus csv cuda dataloader dataloaders dataset datasets download "
+    "downloads eval evaluate exec exit experiment fetch fire fit genfromtxt imread install launch "
+    "load loader loaders loadmat loadtxt main makedirs mkdir optimize parquet parse popen "
+    "pretrained quit read rmtree run save savefig search session sleep spawn start step submit "
+    "system test touch tqdm train trainer trange tune urlopen validate wget write writer"
 )
 """Words in the name of a function or class whose call may do work: train_model, DataLoader, mkdir."""
 
@@ -258,12 +258,12 @@ def is_main_guard(test: ast.expr) -> bool:
 
 def walk_here(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Walk through nodes, functions and classes included, but not through what is in them."""
-    waiting = list(statements)
+    waiting = list(statements)[::-1]
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.pop()
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            waiting[:0] = ast.iter_child_nodes(node)
+            waiting += list(ast.iter_child_nodes(node))[::-1]
 
 
 def _is_below(name: str, modules: frozenset[str]) -> bool:
