@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import operators
-from tests.support import Outcome
+from tests.support import PATIENCE, Outcome
 
 operators.declare()
 
@@ -82,7 +82,7 @@ def installed() -> Callable[..., Outcome]:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         return Outcome(code=completed.returncode, out=completed.stdout, err=completed.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kept.asking import Asker, make_project, write
+from tests.support import PATIENCE
 
 WORDS = ("summary", "net.py:Net")
 ORDERED = """\
@@ -379,7 +380,7 @@ def test_another_python_does_not_see_it(ask_again: Asker, tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert completed.returncode != 0
     assert "torch is asked for" in completed.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kept.asking import Asker, write
+from tests.support import PATIENCE
 
 # Each file is imported as a model's file would be, in a process without torch, and judged.
 JUDGE = """
@@ -118,7 +119,7 @@ def judge(folder: Path, text: str) -> object:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert completed.returncode == 0, completed.stderr
