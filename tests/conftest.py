@@ -16,14 +16,17 @@ from tests.support import PATIENCE, Outcome
 
 operators.declare()
 
-# A busy machine is no fault of the code's.
-settings.register_profile(
-    "untimed",
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("untimed")
+# A busy machine is no fault of the code's, and a run is the same as the one before. The second profile
+# tries other examples each time: `pytest --hypothesis-profile=explore`.
+for profile, is_fixed in (("fixed", True), ("explore", False)):
+    settings.register_profile(
+        profile,
+        deadline=None,
+        derandomize=is_fixed,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("fixed")
 
 _SPEAKS = ("NETINSPECT_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
 
