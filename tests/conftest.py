@@ -12,18 +12,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import operators
-from tests.support import Outcome
+from tests.support import PATIENCE, Outcome
 
 operators.declare()
 
-# A busy machine is no fault of the code's.
-settings.register_profile(
-    "untimed",
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("untimed")
+# A busy machine is no fault of the code's, and a run is the same as the one before. The second profile
+# tries other examples each time: `pytest --hypothesis-profile=explore`.
+for profile, is_fixed in (("fixed", True), ("explore", False)):
+    settings.register_profile(
+        profile,
+        deadline=None,
+        derandomize=is_fixed,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("fixed")
 
 _SPEAKS = ("NETINSPECT_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
 
@@ -82,7 +85,7 @@ def installed() -> Callable[..., Outcome]:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         return Outcome(code=completed.returncode, out=completed.stdout, err=completed.stderr)

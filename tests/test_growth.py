@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 import netinspect
+from tests.support import calls_of
 
 
 class Reused(nn.Module):
@@ -69,23 +68,6 @@ def look(model: nn.Module) -> None:
     ):
         for style in ("rich", "plain", "json"):
             view.text(style)
-
-
-def calls_of(function: Callable[[], object]) -> int:
-    """Count the calls of Python and C functions that one call makes."""
-    count = 0
-
-    def counts(_: Any, event: str, __: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(counts)
-    try:
-        function()
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 @pytest.mark.parametrize("make", [flat, tree, tied, Reused, Writes])

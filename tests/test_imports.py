@@ -12,6 +12,7 @@ import pytest
 
 from netinspect.records.saved import dump_trace
 from tests.records.examples import small_trace
+from tests.support import PATIENCE
 
 RUN = """
 import json, sys
@@ -34,7 +35,7 @@ def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     told = [json.loads(line) for line in completed.stderr.splitlines() if line.startswith("[[")]
     assert [words for words, _, _ in told] == list(commands)
@@ -85,7 +86,7 @@ def test_a_completion_is_answered_without_torch(line: str, completed: str, tmp_p
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert completed in process.stdout.split()
     names = {entry.rpartition("|")[2].strip() for entry in process.stderr.splitlines()}

@@ -16,6 +16,7 @@ import netinspect
 from netinspect.errors import UsageError
 from netinspect.sources.hollow import Hollow
 from tests.nets import valued
+from tests.support import PATIENCE
 
 NETS = ["Item", "Branch", "Mask", "Numpy", "Writes", "Inverts", "Builds", "BuildsFromWeights", "Refuses"]
 
@@ -208,7 +209,7 @@ def test_405_billion_parameters_in_little_memory(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(runner.parents[1])},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert completed.returncode == 0, completed.stderr

@@ -20,6 +20,7 @@ from torch import nn
 
 from netinspect.errors import LoadError, UsageError
 from netinspect.inputs.arguments import as_call, given_arguments
+from netinspect.inputs.budget import Budget
 from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
@@ -71,6 +72,9 @@ class LookOptions:
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     symbols: Sequence[SymbolRequest] = ()
     """Sizes that shall be told as symbols; every one takes four more runs."""
+
+    budget: Budget = field(default_factory=Budget)
+    """What searches for inputs may run: one for all kinds of tensors that are tried."""
 
     @property
     def has_values(self) -> bool:
@@ -295,6 +299,8 @@ def _moved(model: nn.Module, device: str) -> nn.Module:
 def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | None) -> Trace:
     choice: Choice | None = None
     warnings: tuple[str, ...] = ()
+    budget = options.budget
+    budget.is_calculated = lane in ("real", "hollow")
     if options.run or options.everything:
         try:
             choice = _choose(model, lane, options, target)
@@ -318,8 +324,12 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
     if trace.failure is not None and choice is not None and is_given:
         from netinspect.inputs.search import working_inputs
 
-        passing = working_inputs(model, choice.arguments, trace, training=options.capture.training)
+        training = options.capture.training
+        passing = working_inputs(model, choice.arguments, trace, budget, training=training)
         trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
+    if budget.stopped:
+        warnings += (f"the search for inputs was {budget.stopped}",)
+        trace = replace(trace, out_of_time=budget.out_of_time)
     if options.symbols and choice is not None:
         from netinspect.rerun import tell_as_symbols
 
@@ -350,4 +360,5 @@ def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | No
         options.capture,
         target=target,
         stops_at=lambda failure: _is_of_the_lane(failure, lane) or _NO_FORWARD in failure.message,
+        budget=options.budget,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -11,8 +10,9 @@ from torch import nn
 
 from netinspect.analyze.fitting import points_of, spell_sizes
 from netinspect.analyze.symbolic import concrete, fuse, moves_in_layers, sizes_seen
+from netinspect.inputs.budget import Budget
 from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_by_name
-from netinspect.inputs.symbols import SECONDS, SymbolRequest
+from netinspect.inputs.symbols import SymbolRequest
 from netinspect.inputs.trials import kept_quiet
 from netinspect.observe.arguments import Argument
 from netinspect.observe.functions import reads
@@ -23,6 +23,9 @@ from netinspect.records.trace import Trace
 SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
 _MORE_STEPS = 1000
 _FITTED = 3
+_SCALE = 3.0
+"""The budget to that of a search for inputs: it was asked for, and larger sizes cost more."""
+
 _LARGE = 17
 """From this size on, smaller ones are tried first: a model may take no larger one."""
 
@@ -61,7 +64,19 @@ def tell_as_symbols(
         # With others than the look has, there will be no expressions; and a loop may never end.
         most_steps=2 * len(base.steps) + _MORE_STEPS,
     )
-    runner = _Runner(base, model, arguments, bare)
+    # Tensors without data cost no arithmetic.
+    budget = Budget(scale=_SCALE, is_calculated=base.lane in ("real", "hollow"))
+    runner = _Runner(base, model, arguments, bare, budget)
+    told = _told(base, runner, shapes, requests)
+    return replace(told, out_of_time=True) if budget.out_of_time else told
+
+
+def _told(
+    base: Trace,
+    runner: _Runner,
+    shapes: Mapping[str, Shape],
+    requests: Sequence[SymbolRequest],
+) -> Trace:
     found: list[_Found] = []
     for request in requests:
         one = runner.find(request, shapes, {place for each in found for place in each.places})
@@ -90,7 +105,12 @@ class _Runner:
     """Runs the model at other sizes."""
 
     def __init__(
-        self, base: Trace, model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions
+        self,
+        base: Trace,
+        model: nn.Module,
+        arguments: Sequence[Argument],
+        options: CaptureOptions,
+        budget: Budget,
     ) -> None:
         self.why = ""
         """Why the first try did not do."""
@@ -102,7 +122,7 @@ class _Runner:
         self._model = model
         self._arguments = arguments
         self._options = options
-        self._deadline = time.monotonic() + SECONDS
+        self._budget = budget
         self._runs: dict[tuple[tuple[Place, int], ...], Trace | None] = {}
         self._seen = sizes_seen(base)
 
@@ -165,8 +185,8 @@ class _Runner:
         sizes = {place: point[one.symbol.symbol] for one in found for place in one.places}
         key = tuple(sorted(sizes.items()))
         if key not in self._runs:
-            if time.monotonic() > self._deadline:
-                self.why = f"the runs at other sizes took longer than {SECONDS:.0f} seconds"
+            if not self._budget.allows_run():
+                self.why = f"the runs at other sizes were {self._budget.stopped}"
                 return None
             self._runs[key] = self._observed(sizes, spell_sizes(point))
         return self._runs[key]
@@ -179,6 +199,7 @@ class _Runner:
             return None
         with kept_quiet():
             forward = observe(self._model, arguments, self._options)
+        self._budget.charge(forward.steps)
         self.reads_values |= forward.reads_values
         if forward.failure is not None:
             message = " ".join(forward.failure.message.split())[:160]

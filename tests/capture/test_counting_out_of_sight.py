@@ -16,6 +16,7 @@ import netinspect
 from netinspect.analyze.work import cost_of_steps
 from tests.capture.counted import Calls, look_at
 from tests.nets.case import look, rows
+from tests.support import PATIENCE
 
 scripts = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 
@@ -142,4 +143,4 @@ for model in (exported, Calls(lambda self, x: self.inner(x), inner=exported)):
 )
 def test_branches_loops_and_exported_programs_are_counted() -> None:
     # In a process of its own, as all that imports the compiler.
-    subprocess.run([sys.executable, "-c", COMPILING], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", COMPILING], check=True, timeout=PATIENCE)

@@ -17,6 +17,7 @@ from netinspect.records.values import tensors_in
 from tests.capture.invariants import check_steps
 from tests.capture.snapshot import snapshot
 from tests.nets.case import look, rows
+from tests.support import PATIENCE
 
 
 class Block(nn.Module):
@@ -110,7 +111,7 @@ for model, calls in ((both, 4), (nn.Sequential(both, net), 8), (net, 3)):
 )
 def test_compiled_modules_run_uncompiled_and_are_named() -> None:
     # In a process of its own: importing the compiler is slow, and changes torch for all other tests.
-    subprocess.run([sys.executable, "-c", COMPILED], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", COMPILED], check=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support import peak_memory
+from tests.support import calls_of, peak_memory
+
+LARGEST_COUNTED = 1_000_000
+"""Bytes of a file up to which calls are counted: in one of millions of opcodes, that takes long."""
 
 MEMORY = 200 << 20
 """Bytes that a reader may take beyond what Python and the package have."""
@@ -35,18 +37,23 @@ def outcomes(files: Sequence[Path]) -> dict[Path, dict[str, Any]]:
     return dict(zip(files, lines, strict=True))
 
 
-def _attempt(act: Any) -> dict[str, Any]:
+def _attempt(act: Any, *, is_counted: bool) -> dict[str, Any]:
     from netinspect.errors import NetinspectError
 
-    started = time.process_time()
     told: dict[str, Any] = {}
-    try:
-        told["names"] = act()
-    except NetinspectError as error:
-        told["error"], told["cause"], told["code"] = error.message, error.cause, int(error.exit_code)
-    except BaseException as error:  # whatever else it is, it is the finding
-        told["escaped"] = f"{type(error).__name__}: {error}"[:500]
-    told["seconds"] = time.process_time() - started
+
+    def attempt() -> None:
+        try:
+            told["names"] = act()
+        except NetinspectError as error:
+            told["error"], told["cause"], told["code"] = error.message, error.cause, int(error.exit_code)
+        except BaseException as error:  # whatever else it is, it is the finding
+            told["escaped"] = f"{type(error).__name__}: {error}"[:500]
+
+    if is_counted:
+        told["calls"] = calls_of(attempt)
+    else:
+        attempt()
     return told
 
 
@@ -67,7 +74,11 @@ def _read(file: str) -> dict[str, Any]:
         size = int(statm.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
     before = peak_memory()
-    told: dict[str, Any] = {"read": _attempt(read), "scan": _attempt(scan)}
+    is_counted = os.path.getsize(file) < LARGEST_COUNTED
+    told: dict[str, Any] = {
+        "read": _attempt(read, is_counted=is_counted),
+        "scan": _attempt(scan, is_counted=is_counted),
+    }
     told["memory"] = peak_memory() - before
     return told
 

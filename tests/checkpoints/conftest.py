@@ -11,6 +11,7 @@ from huggingface_hub import constants, file_download
 from netinspect.checkpoints.hub import client as hub_client
 from tests.checkpoints.hub_files import small, weights
 from tests.checkpoints.hub_server import Hub, Repository, running
+from tests.support import PATIENCE
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         for module in (constants, file_download):  # the latter has a name of its own before 1.0
             monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent/token")
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.4)
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", PATIENCE)
         monkeypatch.setattr(hub_client, "_RETRIES", 0)
         made.repositories["org/name"] = Repository(
             {"config.json": small('{"model_type": "llama"}'), "model.safetensors": weights("a", "b")}

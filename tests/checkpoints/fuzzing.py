@@ -23,6 +23,7 @@ from netinspect.records.codec import from_data, to_data
 from netinspect.view import View
 from tests.checkpoints.fuzz_seeds import NUMBERS, Seed
 from tests.checkpoints.memory_source import read
+from tests.support import PATIENCE
 
 Step = tuple[str, int, int, int]
 """A kind of damage, where, how far, and with what: numbers of 16 bits, as parts of what is there."""
@@ -35,11 +36,7 @@ FLOOD = "flood"
 KINDS = (*ON_BYTES, *ON_PARTS)
 WHOLE = 1 << 16
 
-MOST_SECONDS = 2.0
 MOST_BYTES = 200_000_000
-_PATIENCE = 20
-"""Seconds until it is called a hang."""
-
 
 _LONGEST = 1 << 20
 """Bytes that a flood comes to."""
@@ -146,7 +143,8 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
         views: Show what was read in each way that there is.
 
     Raises:
-        AssertionError: It is neither, or took too long or too much.
+        AssertionError: It is neither, or took too much memory.
+        Hang: Nothing came of it.
     """
     checkpoint: Checkpoint | None = None
     sign = ""
@@ -182,7 +180,8 @@ def examine_file(data: bytes, valid: bytes, folder: Path) -> list[str]:
         How each went: `shown` or `refused`.
 
     Raises:
-        AssertionError: It was neither, or took too long or too much.
+        AssertionError: It was neither, or took too much memory.
+        Hang: Nothing came of it.
     """
     ended: list[str] = []
     path, other = folder / "file", folder / "valid"
@@ -255,10 +254,10 @@ def check_text(view: View[Any]) -> None:
 @contextmanager
 def _patience() -> Iterator[None]:
     def give_up(*_: object) -> None:
-        raise Hang(f"no answer after {_PATIENCE} s")
+        raise Hang(f"no answer after {PATIENCE:.0f} s")
 
     before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         yield
     finally:

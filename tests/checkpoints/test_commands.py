@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.analyze.stored import llama
-from tests.support import Outcome, assert_golden
+from tests.support import PATIENCE, Outcome, assert_golden
 
 SIZES = {"F32": 4, "F16": 2, "I64": 8}
 
@@ -168,6 +168,6 @@ def test_neither_torch_nor_numpy_nor_rich_is_imported() -> None:
         "print(sorted({'torch', 'numpy', 'rich.console', 'zipfile', 'safetensors'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout.strip() == "[]"

@@ -284,7 +284,7 @@ def test_a_file_that_changes_meanwhile_gives_one_error(tmp_path: Path) -> None:
     st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16]),
     st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16]),
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_values_are_compared(
     compare: Compare,
     values: list[tuple[float, float | None]],

@@ -61,7 +61,7 @@ def views(draw: st.DrawFn) -> torch.Tensor:
 
 
 @given(views(), st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([4, 64, 1 << 18]))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_view_is_read_in_its_order(
     tmp_path: Path, tensor: torch.Tensor, one: int, other: int, span: int
 ) -> None:

@@ -23,6 +23,7 @@ from netinspect.checkpoints.hub.repository import Reference
 from netinspect.errors import CheckpointError, LoadError, UsageError
 from tests.checkpoints.hub_files import INDEX, read, small, weights
 from tests.checkpoints.hub_server import COMMIT, File, Hub, Repository
+from tests.support import PATIENCE
 
 
 class TestReference:
@@ -244,7 +245,7 @@ class TestCommand:
             env={**os.environ, "HF_ENDPOINT": hub.endpoint, "NO_COLOR": "1", **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -275,4 +276,4 @@ class TestCommand:
             f"read_checkpoint({str(tmp_path / 'm.safetensors')!r}); "
             "assert 'huggingface_hub' not in sys.modules"
         )
-        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE)

@@ -326,7 +326,7 @@ def test_a_sample_prefers_no_column() -> None:
     st.sampled_from(FLOATS),
     st.integers(1, 3),
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_values_are_summarised(
     summarize: Summarize, values: list[float], dtype: torch.dtype, repeats: int
 ) -> None:

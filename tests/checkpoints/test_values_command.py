@@ -24,7 +24,7 @@ from netinspect.records.schemas import all_schemas
 from netinspect.render.bars import bars
 from netinspect.stored import read_checkpoint
 from tests.checkpoints.values import normal
-from tests.support import Outcome, assert_golden
+from tests.support import PATIENCE, Outcome, assert_golden
 
 Cli = Callable[..., Outcome]
 
@@ -182,7 +182,9 @@ def test_progress_is_for_terminals(file: Path, options: list[str], shows: bool) 
         "sys.exit(run(sys.argv[1:]))\n"
     )
     arguments = ["-c", code, "params", str(file), "--stats", *options]
-    child = pexpect.spawn(sys.executable, arguments, timeout=60, encoding="utf-8", dimensions=(40, 100))
+    child = pexpect.spawn(
+        sys.executable, arguments, timeout=PATIENCE, encoding="utf-8", dimensions=(40, 100)
+    )
     child.expect(pexpect.EOF)
     text = child.before
     assert isinstance(text, str)

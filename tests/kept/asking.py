@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support import Outcome
+from tests.support import PATIENCE, Outcome
 
 DRIVER = """
 import sys
@@ -137,7 +137,7 @@ class Asker:
         env: dict[str, str] | None = None,
     ) -> Outcome:
         completed = self.start(*words, blocked=blocked, cwd=cwd, flags=flags, env=env)
-        out, err = completed.communicate(timeout=120)
+        out, err = completed.communicate(timeout=PATIENCE)
         return Outcome(code=completed.returncode, out=out, err=err)
 
     def start(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kept.asking import Asker, make_project, write
+from tests.support import PATIENCE
 
 WORDS = ("summary", "net.py:Net")
 ORDERED = """\
@@ -169,7 +170,7 @@ UNDONE_BY_CONTENT = {
 def ask_again(ask: Asker) -> Asker:
     """The same, after changes to what was installed."""
     if not ask.is_answered(*WORDS):
-        assert ask(*WORDS).code == 0
+        assert "the look was kept\n" in ask(*WORDS, "-v").err
     return ask
 
 
@@ -267,10 +268,15 @@ def test_a_relative_target_is_meant_from_the_current_folder(ask_again: Asker) ->
 
 
 def test_times_alone_do_not_count(ask_again: Asker) -> None:
+    files = [ask_again.folder / name for name in ("net.py", "config.json")]
+    before = [file.stat() for file in files]
     for seconds in (0, 2_000_000_000, 4_000_000_000):
-        os.utime(ask_again.folder / "net.py", (seconds, seconds))
-        os.utime(ask_again.folder / "config.json", (seconds, seconds))
+        for file in files:
+            os.utime(file, (seconds, seconds))
         assert ask_again.is_answered(*WORDS)
+    # Of a file whose time is in the future no look is kept: the next test may need one.
+    for file, status in zip(files, before, strict=True):
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_what_nobody_would_import_does_not_count(ask_again: Asker) -> None:
@@ -374,7 +380,7 @@ def test_another_python_does_not_see_it(ask_again: Asker, tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert completed.returncode != 0
     assert "torch is asked for" in completed.stderr

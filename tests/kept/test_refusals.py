@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kept.asking import Asker, write
+from tests.support import PATIENCE
 
 # Each file is imported as a model's file would be, in a process without torch, and judged.
 JUDGE = """
@@ -120,7 +121,7 @@ def judge(folder: Path, text: str) -> object:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert completed.returncode == 0, completed.stderr
@@ -180,16 +181,49 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
 
 def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
     """A machine with less to do would tell expressions where these are numbers."""
-    text = "import netinspect.inputs.symbols\nfrom torch import nn\n\n"
-    text += "netinspect.inputs.symbols.SECONDS = 0.0\nnet = nn.Linear(2, 2)\n"
+    text = "import netinspect.inputs.budget\nfrom torch import nn\n\n"
+    text += "netinspect.inputs.budget.SECONDS = -1.0\nnet = nn.Linear(2, 2)\n"
     write(tmp_path, {"net.py": text})
     ask = Asker(tmp_path, tmp_path / "home")
     outcome = ask(
         "summary", "net.py:net", "--symbolic", "batch", "-v", "--format", "rich", "--width", "120"
     )
-    assert "all sizes are concrete: the runs at other sizes took longer than 0 seconds" in outcome.out
-    assert "the look was not kept: the runs at other sizes ended because time was up" in outcome.err
+    assert "all sizes are concrete: the runs at other sizes were stopped after -1 s: time was up" in (
+        " ".join(outcome.out.split())
+    )
+    assert "the look was not kept: a search ended because its time was up" in outcome.err
     assert not ask.entries
+
+
+SEARCHED = """\
+import netinspect.inputs.budget
+from torch import nn
+
+netinspect.inputs.budget.{limit} = {value}
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(10, 20), nn.Linear(30, 5)
+
+    def forward(self, x):
+        return self.second(self.first(x))
+"""
+
+
+@pytest.mark.parametrize(("limit", "value", "keeps"), [("SECONDS", -1.0, False), ("TRIES", 3, True)])
+def test_a_search_is_kept_unless_time_ended_it(
+    tmp_path: Path, limit: str, value: float, keeps: bool
+) -> None:
+    write(tmp_path, {"net.py": SEARCHED.format(limit=limit, value=value)})
+    ask = Asker(tmp_path, tmp_path / "home")
+    outcome = ask("summary", "net.py", "-v")
+    assert outcome.code == 4
+    assert "the search for inputs was stopped after" in outcome.err
+    assert ("the look was kept" in outcome.err) is keeps
+    assert ("a search ended because its time was up" in outcome.err) is not keeps
+    assert bool(ask.entries) is keeps
 
 
 def test_what_does_not_load_is_not_kept(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from netinspect.kept import store as stores
 from netinspect.kept.store import Store, find_store
 from tests.kept.asking import Asker
-from tests.support import Outcome
+from tests.support import PATIENCE, Outcome
 
 Cli = Callable[..., Outcome]
 WORDS = ("tree", "mlp")
@@ -268,7 +268,7 @@ def test_many_may_write_at_once(tmp_path: Path) -> None:
         )
         for who in range(4)
     ]
-    seen = [int(writer.communicate(timeout=60)[0]) for writer in writers]
+    seen = [int(writer.communicate(timeout=PATIENCE)[0]) for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4
     assert all(count > 100 for count in seen)
     assert not list(folder.glob(".*.part"))
@@ -277,7 +277,7 @@ def test_many_may_write_at_once(tmp_path: Path) -> None:
 def test_many_may_look_at_once(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     started = [ask.start("summary", name) for name in ("mlp", "mlp", "lenet")]
-    told = [process.communicate(timeout=120) for process in started]
+    told = [process.communicate(timeout=PATIENCE) for process in started]
     assert [process.returncode for process in started] == [0, 0, 0]
     assert told[0] == told[1]
     for name, (out, err) in zip(("mlp", "lenet"), told[1:], strict=True):

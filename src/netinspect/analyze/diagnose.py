@@ -81,6 +81,7 @@ def _unsettled(trace: Trace) -> str:
     specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
     tries = len(trace.attempts)
     tried = f"none of {tries} tries passed" if tries > 1 else "one try did not pass"
+    tried += " before time was up" if trace.out_of_time else ""
     return (
         f"nobody gave inputs, and {which} could not be settled: {tried} (--explain-input tells them); "
         f"if the model is right, give them yourself: {specs}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from netinspect.inputs.arguments import make_arguments
+from netinspect.inputs.budget import Budget
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, is_name, parse_spec
@@ -44,6 +45,7 @@ def choose_inputs(
     *,
     target: str | None = None,
     stops_at: Callable[[Failure], bool] = lambda failure: False,
+    budget: Budget | None = None,
 ) -> Choice:
     """Decide what to call `forward` with: what is stated, else what the model lets infer.
 
@@ -53,6 +55,7 @@ def choose_inputs(
         options: How forward will be run.
         target: What the user called the model; a library's name tells more than the module.
         stops_at: Whether a failure is one that no other input can mend.
+        budget: What a search may run; None for a new one.
 
     Raises:
         UsageError: What was asked for does not fit the signature of `forward`.
@@ -65,7 +68,7 @@ def choose_inputs(
         return Choice(make_arguments(model, stated, request))
     if stated is None and (example := live_example(model)) is not None:
         return Choice(example)
-    return _inferred(model, stated or [], request, options, target, stops_at)
+    return _inferred(model, stated or [], request, options, target, stops_at, budget or Budget())
 
 
 def _inferred(
@@ -75,6 +78,7 @@ def _inferred(
     options: CaptureOptions,
     target: str | None,
     stops_at: Callable[[Failure], bool],
+    budget: Budget,
 ) -> Choice:
     # Most models say what they take; those need not wait for all that can find it out.
     from netinspect.inputs.facts import read_facts
@@ -100,7 +104,9 @@ def _inferred(
 
     found = infer(
         facts,
-        lambda candidate: observe(model, arguments_of(candidate), options),
+        lambda candidate, most_steps: observe(
+            model, arguments_of(candidate), replace(options, most_steps=most_steps)
+        ),
         given=given,
         known={
             **known_inputs(facts, target),
@@ -113,6 +119,7 @@ def _inferred(
             },
         },
         stops_at=stops_at,
+        budget=budget,
     )
     arguments, forward = arguments_of(found.candidate), found.forward
     if request.batch is not None:

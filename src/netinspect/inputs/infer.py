@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from netinspect.inputs.budget import Budget
 from netinspect.inputs.consumers import first_layer_guess, guess_for_layer
 from netinspect.inputs.documented import as_documented
 from netinspect.inputs.facts import TOKENS, Facts
@@ -53,23 +54,25 @@ class Inference:
 
 def infer(
     facts: Facts,
-    run_forward: Callable[[Candidate], Forward],
+    run_forward: Callable[[Candidate, int | None], Forward],
     *,
     given: Candidate,
     known: Candidate,
     stops_at: Callable[[Failure], bool],
+    budget: Budget,
 ) -> Inference:
     """Find inputs that pass.
 
     Args:
         facts: The model.
-        run_forward: Runs it on a candidate.
+        run_forward: Runs it on a candidate, for a number of steps at most.
         given: The arguments that the user has settled; they are not changed.
         known: The guesses of whoever knows this very model, such as the library that it comes from.
         stops_at: Whether a failure is one that no other input can mend.
+        budget: What the search may run; tells afterwards whether that ended it.
     """
     frozen = frozenset(given)
-    trials = Trials(run_forward, stops_at, lambda candidate: _suited(candidate, facts, frozen))
+    trials = Trials(run_forward, stops_at, lambda candidate: _suited(candidate, facts, frozen), budget)
     best: Trial | None = None
     try:
         best = _search(trials, facts, given, known, frozen)

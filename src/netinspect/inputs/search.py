@@ -6,27 +6,28 @@ lies between the input and the failing layer may be anything. A few short forwar
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from torch import nn
 
+from netinspect.inputs.budget import Budget
 from netinspect.inputs.build import build_tensor
 from netinspect.inputs.spec import InputSpec, parse_spec
-from netinspect.observe.arguments import Argument, split
-from netinspect.observe.guest import guest
-from netinspect.observe.run import run_forward
+from netinspect.inputs.trials import kept_quiet
+from netinspect.observe.arguments import Argument
+from netinspect.observe.run import CaptureOptions, observe
 from netinspect.records.trace import Trace
 
-SECONDS = 6.0
+_SHARE = 0.1
+"""The part of the budget that sizes are searched with: they only help to read a failure."""
+
 _FARTHEST = 32
 """How far from the given size to look."""
 
 _LONGEST = 8
-"""How many sizes of a range to try; a few show what is meant, and the answer stays the same on a slower
-machine."""
+"""How many sizes of a range to try; a few show what is meant."""
 
 # A failure in one of these can depend on the spatial size of the input.
 _SIZE_DEPENDENT = frozenset(
@@ -36,17 +37,18 @@ _SIZE_DEPENDENT_PREFIXES = ("conv", "max_pool", "avg_pool")
 
 
 def working_inputs(
-    model: nn.Module, arguments: Sequence[Argument], trace: Trace, *, training: bool
+    model: nn.Module, arguments: Sequence[Argument], trace: Trace, budget: Budget, *, training: bool
 ) -> tuple[str, ...]:
     """Find sizes near a failed one that pass, for a model with one square image as its input.
 
-    Every size that is returned was tried. The search takes six seconds at most, far less as a rule, and
-    is not begun where the failure cannot depend on the size.
+    Every size that is returned was tried. The search is not begun where the failure cannot depend on the
+    size.
 
     Args:
         model: The live module; it is left as it was.
         arguments: What it failed on.
         trace: The record of the failure.
+        budget: What the runs are charged to; they may use a tenth of it.
         training: The mode that it ran in.
 
     Returns:
@@ -59,12 +61,11 @@ def working_inputs(
     name = trace.steps[failure.step].name
     if name not in _SIZE_DEPENDENT and not name.startswith(_SIZE_DEPENDENT_PREFIXES):
         return ()
-    deadline = time.monotonic() + SECONDS
     side = spec.shape[-1]
 
     def passes(size: int) -> bool:
-        return time.monotonic() < deadline and _passes(
-            model, arguments[0], _resized(spec, size), training=training
+        return budget.allows_run(_SHARE) and _passes(
+            model, arguments[0], _resized(spec, size), budget, training=training
         )
 
     nearest = next((size for size in _nearby(side) if passes(size)), None)
@@ -100,12 +101,12 @@ def _resized(spec: InputSpec, side: int) -> InputSpec:
     return replace(spec, shape=(*spec.shape[:2], *[side] * dimensions))
 
 
-def _passes(model: nn.Module, argument: Argument, spec: InputSpec, *, training: bool) -> bool:
+def _passes(
+    model: nn.Module, argument: Argument, spec: InputSpec, budget: Budget, *, training: bool
+) -> bool:
     tensor = build_tensor(spec, torch.Generator().manual_seed(0), argument.value.device)
-    args, kwargs = split([replace(argument, value=tensor)])
-    with guest(model, training=training), torch.no_grad():
-        try:
-            run_forward(model, args, kwargs)
-        except Exception:  # whatever the model raises, this size is none of those that pass
-            return False
-    return True
+    options = CaptureOptions(training=training, most_steps=budget.remaining_operators)
+    with kept_quiet():
+        forward = observe(model, [replace(argument, value=tensor)], options)
+    budget.charge(forward.steps)
+    return forward.failure is None

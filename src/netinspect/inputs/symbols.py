@@ -10,9 +10,6 @@ from netinspect.records.base import record
 KNOWN = {"batch": "N", "seq": "T", "height": "H", "width": "W"}
 """The dimensions that can be found by their name, and their symbols."""
 
-SECONDS = 60.0
-"""How long runs at other sizes may be begun."""
-
 _MAXIMUM = 2
 _EXAMPLE = "write it like --symbolic batch, --symbolic seq or --symbolic points=x:2"
 

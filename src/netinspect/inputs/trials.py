@@ -1,28 +1,26 @@
-"""Short forwards on candidates, counted and timed: no inference may run for ever."""
+"""Short forwards on candidates, within a budget: no inference may run for ever."""
 
 from __future__ import annotations
 
 import io
 import math
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 
+from netinspect.inputs.budget import Budget
 from netinspect.inputs.guess import Candidate, spell
 from netinspect.observe.run import Forward
 from netinspect.records.dataflow import failed_step
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Attempt
 
-MAXIMUM_TRIALS = 120
 MAXIMUM_ELEMENTS = 1 << 27
-SECONDS = 20.0
 
 
 class Exhausted(Exception):
-    """The trials are used up."""
+    """The budget is spent."""
 
 
 @dataclass(slots=True)
@@ -78,14 +76,16 @@ class Trial:
 class Trials:
     """Runs candidates, and remembers what came of each."""
 
-    run_forward: Callable[[Candidate], Forward]
+    run_forward: Callable[[Candidate, int | None], Forward]
+    """Takes a candidate, and the number of steps to end its forward after; None for no end."""
+
     stops_at: Callable[[Failure], bool]
     """Whether a failure is one that no other input can mend; it is raised as `Stopped`."""
 
     suited: Callable[[Candidate], Candidate]
     """Gives a candidate what all of the model's inputs have in common: the dtype of its floats."""
 
-    deadline: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    budget: Budget
     attempts: list[Attempt] = field(default_factory=list)
     _known: dict[tuple[str, ...], Trial] = field(default_factory=dict)
 
@@ -93,19 +93,25 @@ class Trials:
         """Run a candidate, or remember how it ran.
 
         Raises:
-            Exhausted: There were too many, or they took too long.
+            Exhausted: The budget is spent. The first candidate runs in any case, without a limit.
             Stopped: It failed in a way that has nothing to do with its sizes.
         """
         candidate = self.suited(candidate)
         key = spell(candidate)
         if (known := self._known.get(key)) is not None:
             return known
-        if len(self._known) >= MAXIMUM_TRIALS or (self._known and time.monotonic() > self.deadline):
-            raise Exhausted
+        most_steps = None
+        if self._known:
+            if not self.budget.allows_run():
+                raise Exhausted
+            most_steps = self.budget.remaining_operators
         with kept_quiet() as said:
             forward = (
-                self.run_forward(candidate) if _is_feasible(candidate) else Forward(failure=_TOO_LARGE)
+                self.run_forward(candidate, most_steps)
+                if _is_feasible(candidate)
+                else Forward(failure=_TOO_LARGE)
             )
+        self.budget.charge(forward.steps)
         trial = Trial(candidate, forward, said)
         self._known[key] = trial
         failure = trial.failure

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -94,7 +93,7 @@ class LookCache:
         files: Sequence[str],
     ) -> None:
         try:
-            if (reason := _unsure(trace, witness)) is not None:
+            if (reason := _unsure(trace)) is not None:
                 raise Unfit(reason)
             evidence = gather(witness, files)
             self._write(store, question, around, trace, "".join(witness.said), evidence)
@@ -150,6 +149,7 @@ def without_forward(trace: Trace) -> Trace:
         attempts=(),
         counted="no",
         warnings=(),
+        out_of_time=False,
         symbolic=None,
     )
 
@@ -165,18 +165,8 @@ def _is_same_without_forward(trace: Trace) -> bool:
     return trace.failure is None and set(trace.warnings) <= {ZEROS}
 
 
-def _unsure(trace: Trace, witness: Witness) -> str | None:
+def _unsure(trace: Trace) -> str | None:
     """Tell why another look at the same model might end differently; None where it would not."""
-    from netinspect.inputs.search import SECONDS as LONGEST_SEARCH
-    from netinspect.inputs.trials import SECONDS as LONGEST_TRIALS
-
     if trace.failure is not None and trace.failure.type in _OUT_OF_MEMORY:
         return "memory ran out"
-    seconds = (time.time_ns() - witness.started) / 1e9
-    if (trace.failure and seconds > LONGEST_SEARCH) or (trace.attempts and seconds > LONGEST_TRIALS):
-        return "its inputs were searched for until time was up"
-    if trace.symbolic is not None and not trace.symbolic.symbols:
-        from netinspect.inputs.symbols import SECONDS as LONGEST_RUNS
-
-        return "the runs at other sizes ended because time was up" if seconds > LONGEST_RUNS else None
-    return None
+    return "a search ended because its time was up" if trace.out_of_time else None

@@ -135,6 +135,9 @@ class Trace:
     counted: OneOf["no", "partly", "yes"] = "no"
     """Whether the work of the steps was counted; partly where some ran out of sight."""
 
+    out_of_time: bool = False
+    """Whether a search for inputs or sizes was ended by the clock: another look may find more."""
+
     symbolic: Symbolic | None = None
     """What sizes are told as symbols; None where nobody asked for any."""
 

@@ -1,0 +1,89 @@
+"""How long hostile files and many names take, against a fixed loop of Python's.
+
+    python benchmarks/hostile.py [--rounds N] [--slowest N]
+
+The tests bound calls and memory of the same cases; seconds differ between machines, so here each is
+divided by the CPU seconds of a loop of ten million additions, run in turn with it. First the slowest of
+the hostile files, read as a checkpoint and scanned for names; then the pairing of the names of two
+checkpoints, and how it grows when they have ten times the names: 10 is linear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.checkpoints import hostile_formats  # noqa: E402
+from tests.checkpoints.hostile_files import ALL  # noqa: E402
+from tests.diff.sides import members  # noqa: E402
+from tests.diff.test_pairing import blocks  # noqa: E402
+
+from netinspect.analyze.diff.pairing import pair_up  # noqa: E402
+from netinspect.checkpoints.globals import scan_pickles  # noqa: E402
+from netinspect.checkpoints.read import read_checkpoint  # noqa: E402
+from netinspect.errors import NetinspectError  # noqa: E402
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """CPU seconds of one call."""
+    begin = time.process_time()
+    with suppress(NetinspectError):
+        function()
+    return time.process_time() - begin
+
+
+def ratio(function: Callable[[], object], rounds: int) -> float:
+    """CPU seconds of a call to those of the loop; the median of some rounds."""
+    loop = partial(sum, range(10_000_000))
+    return statistics.median(seconds(function) / seconds(loop) for _ in range(rounds))
+
+
+def main() -> None:
+    """Measure and print both tables."""
+    parser = argparse.ArgumentParser(description="CPU time of hostile files and many names.")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--slowest", type=int, default=12)
+    options = parser.parse_args()
+    cases = {name: case.data for name, case in ALL.items()}
+    for kind in (hostile_formats.GGUF, hostile_formats.ONNX, hostile_formats.NUMPY):
+        cases |= {name: partial(bytes, data) for name, (data, *_) in kind.items()}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "file")
+        for name, make in cases.items():
+            file.write_bytes(make())
+            read = partial(read_checkpoint, str(file))
+            scan = partial(scan_pickles, str(file), "file")
+            rows.append((ratio(read, options.rounds), ratio(scan, options.rounds), name))
+    print("| hostile file | read, to the loop | scan, to the loop |\n|---|---|---|")
+    for read_ratio, scan_ratio, name in sorted(rows, key=lambda row: -max(row[:2]))[: options.slowest]:
+        print(f"| {name} | {read_ratio:.2f} | {scan_ratio:.2f} |")
+    print("\n| names | pairing, to the loop | ten times the names |\n|---|---|---|")
+    few, many = blocks(250), blocks(2500)
+    for what, prefix in (("the same", ""), ("another prefix", "module.")):
+        small, large = (
+            ratio(
+                partial(
+                    pair_up,
+                    members(shapes),
+                    members({prefix + name: shape for name, shape in shapes.items()}),
+                ),
+                options.rounds,
+            )
+            for shapes in (few, many)
+        )
+        print(f"| {what} | {small:.2f} | {large / small:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

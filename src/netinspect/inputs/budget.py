@@ -1,0 +1,101 @@
+"""Limits of the runs that a command makes on its own: tries, operators and arithmetic, not seconds.
+
+A search that ends by the clock gives one answer on a quiet machine and another on a busy one. So what
+ran is counted, and the limits are what runs for about a minute on two cores. The clock is only a
+safety stop: an answer that it cut short says so, and is not kept in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from netinspect.records.steps import Step
+
+TRIES = 120
+OPERATORS = 2_000_000
+"""Calls of functions, layers and torch operators."""
+
+MACS = 4_000_000_000_000
+BYTES = 400_000_000_000
+"""Bytes that operators read and wrote: what elementwise operators and depthwise convolutions take
+time for.
+"""
+
+SECONDS = 900.0
+"""Seconds until the safety stop."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What the searches of one look may still run.
+
+    Args:
+        scale: A factor for all limits but the time.
+    """
+
+    scale: float = 1.0
+    is_calculated: bool = True
+    """Whether kernels calculate; tensors without data cost no arithmetic."""
+
+    tries: int = 0
+    operators: int = 0
+    macs: int = 0
+    bytes: int = 0
+    stopped: str = ""
+    """Which limit ended a search, such as `stopped after 120 tries`; empty if none did."""
+
+    out_of_time: bool = False
+    """Whether that limit was the safety stop."""
+
+    _started: float | None = field(default=None, repr=False)
+
+    @property
+    def remaining_operators(self) -> int:
+        """How many operators are left, at least 0."""
+        return max(0, self._limit(OPERATORS) - self.operators)
+
+    def charge(self, steps: Iterable[Step]) -> None:
+        """Count one run of forward.
+
+        Args:
+            steps: Its steps, up to where it failed.
+        """
+        self.tries += 1
+        for step in steps:
+            self.operators += 1
+            for work in step.work:
+                self.operators += work.calls
+                if self.is_calculated:
+                    self.macs += work.macs or 0
+                    self.bytes += work.bytes_read + work.bytes_written
+
+    def allows_run(self, share: float = 1.0) -> bool:
+        """Return whether another run may begin, and note in `stopped` why not.
+
+        Args:
+            share: The part of the limits that this search may use, apart from the tries.
+        """
+        now = monotonic()
+        if self._started is None:
+            self._started = now
+        reached = [
+            f"{limit:,} {unit}"
+            for spent, limit, unit in (
+                (self.tries, self._limit(TRIES), "tries"),
+                (self.operators, self._limit(OPERATORS, share), "operators"),
+                (self.macs, self._limit(MACS, share), "MACs"),
+                (self.bytes, self._limit(BYTES, share), "bytes"),
+            )
+            if spent >= limit
+        ]
+        if reached:
+            self.stopped = f"stopped after {reached[0]}"
+        elif now - self._started > SECONDS:
+            self.stopped = f"stopped after {SECONDS:.0f} s: time was up, a faster machine may find more"
+            self.out_of_time = True
+        return not self.stopped
+
+    def _limit(self, limit: int, share: float = 1.0) -> int:
+        return int(limit * self.scale * share)

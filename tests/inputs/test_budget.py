@@ -1,0 +1,142 @@
+"""A search ends by what it ran, and not by how long that took."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.inputs import budget
+from netinspect.inputs.budget import Budget
+from netinspect.look import LookOptions, look_at_target
+from netinspect.records.trace import Trace
+from netinspect.sources.build import find_blueprint
+from netinspect.sources.target import parse_target
+
+
+class Never(nn.Module):
+    """No input passes, and every failure suggests others."""
+
+    def __init__(self, loops: int = 0) -> None:
+        super().__init__()
+        self.loops = loops
+        self.first = nn.Linear(10, 20)
+        self.second = nn.Linear(30, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self.loops):
+            x = x + 1
+        return self.second(self.first(x))
+
+
+class Endless(nn.Module):
+    """The first guess fails; with others the forward never ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(10, 20)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape == (1, 10):
+            raise ValueError("not this one")
+        while True:
+            x = x + 1
+
+
+def ended(trace: Trace) -> list[str]:
+    return [each for each in trace.warnings if "the search for inputs was stopped" in each]
+
+
+def in_time(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    """Let every look at the clock take `step` seconds."""
+    ticks = itertools.count()
+    monkeypatch.setattr("netinspect.inputs.budget.monotonic", lambda: step * next(ticks))
+
+
+def test_budget_unspent_says_nothing() -> None:
+    trace = netinspect.load(Never())
+    assert trace.failure is not None
+    assert not ended(trace)
+    assert not trace.out_of_time
+
+
+def test_budget_is_the_same_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = netinspect.load(Never())
+    in_time(monkeypatch, budget.SECONDS / (4 * len(quick.attempts)))
+    slow = netinspect.load(Never())
+    assert slow.attempts == quick.attempts
+    assert slow.failure == quick.failure
+    assert slow.warnings == quick.warnings
+
+
+def test_budget_ends_by_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "TRIES", 3)
+    trace = netinspect.load(Never())
+    assert len(trace.attempts) == 3
+    assert ended(trace) == ["the search for inputs was stopped after 3 tries"]
+    assert not trace.out_of_time
+
+
+@pytest.mark.parametrize(
+    ("limit", "unit", "most"),
+    [("OPERATORS", "operators", 700), ("MACS", "MACs", 500), ("BYTES", "bytes", 9_000)],
+)
+def test_budget_ends_by_work(monkeypatch: pytest.MonkeyPatch, limit: str, unit: str, most: int) -> None:
+    monkeypatch.setattr(budget, limit, most)
+    trace = netinspect.load(Never(loops=50))
+    assert 1 < len(trace.attempts) < 8
+    assert ended(trace) == [f"the search for inputs was stopped after {most:,} {unit}"]
+
+
+def test_budget_of_meta_tensors_has_no_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "MACS", 1)
+    monkeypatch.setattr(budget, "BYTES", 1)
+    with torch.device("meta"):
+        model = Never()
+    assert not ended(netinspect.load(model))
+    assert ended(netinspect.load(Never()))
+
+
+def test_budget_ends_a_forward_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "OPERATORS", 500)
+    trace = netinspect.load(Endless())
+    assert trace.failure is not None
+    assert len(trace.steps) <= 500
+    assert ended(trace) == ["the search for inputs was stopped after 500 operators"]
+
+
+def test_budget_out_of_time_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_time(monkeypatch, budget.SECONDS / 2.5)
+    trace = netinspect.load(Never())
+    assert trace.out_of_time
+    (note,) = ended(trace)
+    assert note.startswith(
+        f"the search for inputs was stopped after {budget.SECONDS:.0f} s: time was up"
+    )
+    diagnosis = netinspect.summary(trace).record.subject.failure
+    assert diagnosis is not None
+    assert "tries passed before time was up" in diagnosis.remedies[-1]
+
+
+def test_budget_is_one_for_all_kinds_of_tensors() -> None:
+    shared = Budget()
+    target = parse_target("tests.nets.valued:Inverts")
+    trace = look_at_target(find_blueprint(target, {}), LookOptions(budget=shared))
+    assert trace.failure is None
+    assert trace.lane == "real"
+    assert len(trace.attempts) == 1
+    assert shared.tries == 2
+
+
+def test_budget_of_sizes_near_a_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes() -> tuple[str, ...]:
+        trace = netinspect.load("tests.nets.inference:LeNet", inputs=["1x1x36x36"])
+        assert trace.failure is not None
+        return trace.failure.working_inputs
+
+    assert sizes()
+    monkeypatch.setattr(budget, "OPERATORS", 10)
+    assert not sizes()
