@@ -14,7 +14,7 @@ from netinspect.stored import pickle_globals
 EXAMPLES = (
     ("netinspect globals model.pt", "what torch.load would import and call"),
     ("netinspect globals downloads/model", "all files of a folder"),
-    ("netinspect globals model.pt --exit-code", "exit with 1 if tensors do not need all of it"),
+    ("netinspect globals model.pt --exit-code", "exit with 1 unless all was examined and is needed"),
 )
 
 
@@ -30,7 +30,11 @@ def command(
         ),
     ],
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if there are any that tensors do not need.")
+        bool,
+        typer.Option(
+            "--exit-code",
+            help="Exit with 1 if there are any that tensors do not need, or anything was not examined.",
+        ),
     ] = False,
     online: OnlineOption = False,
     columns: ColumnsOption = None,
@@ -38,5 +42,5 @@ def command(
     """List what loading a pickle would import and call."""
     view = pickle_globals(file, online=online)
     show(view, output, columns)
-    if exit_code and view.record.others:
+    if exit_code and (view.record.others or not view.record.complete):
         raise typer.Exit(ExitCode.FINDINGS)

@@ -37,6 +37,12 @@ class Member(NamedTuple):
 
     raw_name: bytes
     flags: int
+    comment: bytes = b""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a password is needed to read it."""
+        return bool(self.flags & ENCRYPTED)
 
     @property
     def compressed(self) -> bool:
@@ -95,7 +101,7 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
         length: How many bytes they have.
 
     Raises:
-        CheckpointError: It is damaged, ambiguous or encrypted.
+        CheckpointError: It is damaged or ambiguous.
     """
     data = source.read(start, length)
     members: dict[str, Member] = {}
@@ -111,6 +117,7 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
         raw_name = data[at + _ENTRY.size : name_end]
         if ELSEWHERE in (stored, size, header):
             size, stored, header = wide_numbers(data[name_end:extra_end], size, stored, header)
+        comment = data[extra_end : extra_end + comment_length]
         at = extra_end + comment_length
         name = _decode(raw_name)
         if name in members:
@@ -121,15 +128,13 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
             )
         if "\0" in name:
             raise damaged(source, f"the name {name!r:.100} has a zero in it")
-        if flags & ENCRYPTED:
-            raise CheckpointError(f"{source.name} is encrypted", cause=f"its member {name!r:.100} is")
         if method == STORED and stored != size:
             raise damaged(source, f"{name!r:.100} has {size:,} bytes, of which {stored:,} are stored")
         if header + LOCAL.size + stored > start:
             raise damaged(
                 source, f"{name!r:.100} should take {stored:,} bytes from {header:,} on, beyond its end"
             )
-        members[name] = Member(name, size, stored, method, checksum, header, raw_name, flags)
+        members[name] = Member(name, size, stored, method, checksum, header, raw_name, flags, comment)
     if len(members) != count or at != length:
         raise damaged(source, f"its directory should name {count:,} members, and names {len(members):,}")
     _refuse_overlaps(source, members)
@@ -168,3 +173,27 @@ def _decode(name: bytes) -> str:
         return name.decode("utf-8")
     except UnicodeDecodeError:
         return name.decode("cp437")
+
+
+def find_appended(source: Source) -> tuple[int, int] | None:
+    """Return where an archive begins and ends that is at the end of a file of another kind.
+
+    Python's `zipfile` and torch look for the directory at the end of a file, whatever it starts with.
+    """
+    length = min(_TAIL, source.size)
+    first = source.size - length
+    tail = source.read(first, length)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + _END.size > length:
+        return None
+    _, _, _, _, _, size, start, comment = _END.unpack_from(tail, at)
+    end = first + at
+    begin = end - size - start
+    stop = min(end + _END.size + comment, source.size)
+    if tail[max(0, at - _LOCATOR.size) :][:4] == b"PK\x06\x07":
+        return 0, stop  # its places count from its own start
+    if not size:
+        return None
+    if begin < 0 or source.read(end - size, min(4, size)) != b"PK\x01\x02":
+        return (0, stop) if stop == source.size else None
+    return begin, stop

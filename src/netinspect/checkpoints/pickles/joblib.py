@@ -1,4 +1,4 @@
-"""Arrays as joblib writes them: their bytes are between the opcodes, after an object that describes them.
+"""Arrays as joblib writes them: their bytes are between the opcodes, after an object that describes each.
 
 The layout is that of `joblib.numpy_pickle.NumpyArrayWrapper` (joblib 0.10 and later).
 """

@@ -1,0 +1,94 @@
+"""Text in UTF-8: recognised by all of its bytes, and what in it makes a loader run code."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import NamedTuple
+
+from netinspect.checkpoints.access.source import Source
+
+_PIECE = 1 << 20
+_OVERLAP = 4 << 10
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_PYTHON = (".py", ".pyw", ".pyx")
+_IMPORT = re.compile(rb"^import[ \t]", re.MULTILINE)
+_RUNS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"^version https://git-lfs"), "a pointer of Git LFS: the file itself is not here"),
+    (re.compile(rb"^#!"), "a script"),
+    (re.compile(rb"!!python/"), "YAML that names Python objects for its loader to make"),
+    (re.compile(rb"\b_target_\b"), "a configuration that names what its loader calls (_target_)"),
+    (re.compile(rb'"(?:auto_map|custom_pipelines?)"'), "JSON that names code of the model (auto_map)"),
+    (
+        re.compile(rb'"__lambda__"|"class_name"\s{0,9}:\s{0,9}"Lambda"'),
+        "a Keras configuration with code in it (Lambda)",
+    ),
+    (re.compile(rb'"py/\w{1,20}"\s{0,9}:'), "JSON that names Python objects for its loader to make"),
+    (
+        re.compile(rb'"__loader__"|"_skops_version"'),
+        "a schema of skops, which names the classes that its loader makes",
+    ),
+    (re.compile(rb"^[ \t]*loader_module:", re.MULTILINE), "it names a module that its loader imports"),
+    (
+        re.compile(rb'":serialized:"|(?<![A-Za-z0-9+/])gA(?:[JN][A-Za-z0-9+/]|[SW]V)[A-Za-z0-9+/]{12}'),
+        "text that holds what may be a pickle in base64",
+    ),
+    (
+        re.compile(rb"[ci][A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n(?:p\d{1,9}\n)?\([^\n]"),
+        "text that holds what may be a pickle",
+    ),
+)
+"""What is a matter of the loader, whatever it says: it is named, and not judged."""
+
+
+class Text(NamedTuple):
+    """A text."""
+
+    kind: str
+    runs: str
+    """What in it makes a loader run code; empty where nothing is known to."""
+
+
+def read_text(source: Source, name: str) -> Text | None:
+    """Read a text to its end; return None where it is none.
+
+    Args:
+        source: The bytes.
+        name: Of the file or member; only its suffix matters, and only for code.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    runs, before, is_json = "", b"", False
+    for at in range(0, source.size, _PIECE):
+        piece = source.read(at, min(_PIECE, source.size - at))
+        if _CONTROL.search(piece):
+            return None
+        try:
+            decoder.decode(piece, final=at + len(piece) == source.size)
+        except UnicodeDecodeError:
+            return None
+        if not at:
+            is_json = piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+        runs = runs or find_runs(before + piece, first=not at)
+        if not runs and name.lower().endswith(".pth") and _IMPORT.search(before + piece):
+            runs = "a path file of Python: its imports run whenever Python starts"
+        before = piece[-_OVERLAP:]
+    if name.lower().endswith(_PYTHON):
+        return Text("Python code", runs or "Python code, which loaders may run")
+    return Text("JSON" if is_json else "text", runs)
+
+
+def find_runs(piece: bytes, *, first: bool = True) -> str:
+    """Return what in a piece of text makes a loader run code; empty where nothing is known to.
+
+    Args:
+        piece: Some of its bytes.
+        first: Whether it begins with them.
+    """
+    for pattern, what in _RUNS:
+        found = pattern.search(piece)
+        if found and (first or not pattern.pattern.startswith((b"^#!", b"^version"))):
+            return what
+    return ""
