@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from netinspect.cli.common import show
+from netinspect.cli.console import say, style_for
 from netinspect.cli.options import ColumnsOption, OnlineOption, OutputOptions
 from netinspect.exits import ExitCode
+from netinspect.render.formats import Format
 from netinspect.stored import pickle_globals
 
 EXAMPLES = (
@@ -41,6 +43,9 @@ def command(
 ) -> None:
     """List what loading a pickle would import and call."""
     view = pickle_globals(file, online=online)
+    if style_for(output, columns).format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        for part in view.record.unexamined:  # rows alone do not show it
+            say(f"not examined: {part.file}{': ' * bool(part.member)}{part.member}: {part.reason}")
     show(view, output, columns)
     if exit_code and (view.record.others or not view.record.complete):
         raise typer.Exit(ExitCode.FINDINGS)

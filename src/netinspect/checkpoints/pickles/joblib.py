@@ -1,4 +1,4 @@
-"""Arrays as joblib writes them: their bytes are between the opcodes, after an object that describes each.
+"""Arrays as joblib writes them: bytes between the opcodes, after an object that describes them.
 
 The layout is that of `joblib.numpy_pickle.NumpyArrayWrapper` (joblib 0.10 and later).
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netinspect.checkpoints.access.archive import LARGEST_INFLATED, NotRead
 from netinspect.checkpoints.access.compressed import TooMuch, decompress, method_of
 from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.tar import BLOCK, is_header
+from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.access.window import Loose, Window
 from netinspect.checkpoints.access.zip_directory import find_appended
 from netinspect.checkpoints.pickles.lenient import probe
@@ -107,7 +107,7 @@ class _View:
             self._inner(Window(source, begin, end - begin), label(member, f"from byte {begin:,} on"))
             return end
         end = self._as(kind, source, member)
-        if appended is not None and appended[0] < end:
+        if appended is not None and appended[0] < end and not _is_member(kind, source, *appended):
             begin, stop = appended
             inner = Window(source, begin, stop - begin)
             told = label(member, "as a zip archive")
@@ -232,6 +232,14 @@ class _View:
         found = probe(_near(source))
         if found.names and (found.end is not None or found.calls):
             self._stream(source, label(member, "as a pickle"), 0)
+
+
+def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> bool:
+    """Return whether a stretch is within one entry of a tar archive, and examined as that."""
+    if kind != "tar":
+        return False
+    entries = TarArchive(source).entries
+    return any(each.start <= begin and end <= each.start + each.size for each in entries)
 
 
 def _near(source: Source) -> Source:
