@@ -188,12 +188,15 @@ def find_appended(source: Source) -> tuple[int, int] | None:
         return None
     _, _, _, _, _, size, start, comment = _END.unpack_from(tail, at)
     end = first + at
-    begin = end - size - start
     stop = min(end + _END.size + comment, source.size)
     if tail[max(0, at - _LOCATOR.size) :][:4] == b"PK\x06\x07":
-        return 0, stop  # its places count from its own start
+        end -= _LOCATOR.size + _END64.size
+        record = source.read(end, _END64.size) if end >= 0 else b""
+        if record[:4] == b"PK\x06\x06":
+            size, start = _END64.unpack(record)[-2:]
     if not size:
         return None
+    begin = end - size - start
     if begin < 0 or source.read(end - size, min(4, size)) != b"PK\x01\x02":
         return (0, stop) if stop == source.size else None
     return begin, stop

@@ -21,6 +21,9 @@ from netinspect.errors import CheckpointError
 
 _HEAD = 1 << 10
 _PIECE = 1 << 20
+_PADDING = 16
+"""Zeros in front of which nothing else than padding is assumed."""
+
 _MOST_STRETCHES = 10_000
 _WEAK = ("zlib", "lzma")
 """Methods whose two or three first bytes other files may have too."""
@@ -55,7 +58,10 @@ def examine(
         ledger.miss(member, "archives nest deeper here than is followed")
         return []
     view = _View(ledger, layers, scripted, name or member)
-    at, stretches = 0, 0
+    padded = not source.read(0, min(_PADDING, source.size)).strip(b"\0") and source.size > _PADDING
+    at, stretches = _after_zeros(source, 0) if padded else 0, 0
+    if at == source.size:
+        ledger.add(member, "zeros")
     while at < source.size:
         if stretches == _MOST_STRETCHES:
             ledger.miss(member, f"from byte {at:,} on: too many parts follow each other")
@@ -194,9 +200,7 @@ class _View:
             ledger.miss(member, "it was not fetched whole")
             return source.size
         text = read_text(source, self._name)
-        if text is None and not _after_zeros(source, 0) < source.size:
-            ledger.add(member, "zeros")
-        elif text is None:
+        if text is None:
             ledger.miss(member, foreign_format(head))
         elif text.runs:
             ledger.miss(member, text.runs)
