@@ -10,7 +10,7 @@ from netinspect.checkpoints.access.source import SkippedError, Source
 from netinspect.checkpoints.formats.torch_tar import MEMBERS
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.places import Folder, Place, open_file
-from netinspect.checkpoints.recognize import recognize
+from netinspect.checkpoints.recognize import recognize, tell_mistaken
 from netinspect.checkpoints.scan.content import examine
 from netinspect.checkpoints.scan.ledger import MOST_LAYERS, Ledger
 from netinspect.errors import CheckpointError, LoadError
@@ -39,13 +39,13 @@ def scan_pickles(path: str, name: str | None = None) -> PickleScan:
         if os.path.isdir(path):
             return scan_place(Folder(path, name))
         with open_file(path, name) as source:
-            return _scan(source)
+            return _scan_target(source)
 
 
 def scan_file(place: Place, name: str) -> PickleScan:
     """Read the pickles of one file of a folder; see `scan_pickles`."""
     with place.open(name) as source:
-        return _scan(source)
+        return _scan_target(source)
 
 
 def scan_place(place: Place) -> PickleScan:
@@ -102,6 +102,18 @@ def scan_place(place: Place) -> PickleScan:
         problems=tuple(problems),
         warnings=tuple(warnings),
     )
+
+
+def _scan_target(source: Source) -> PickleScan:
+    """Read the pickles of a file that was named by itself; refuse what is there by mistake."""
+    scan = _scan(source)
+    mistaken = None if scan.pickles else tell_mistaken(source)
+    if mistaken is not None:
+        cause, hint = mistaken
+        raise CheckpointError(
+            f"{source.name} is neither a pickle nor a checkpoint", cause=cause, hint=hint
+        )
+    return scan
 
 
 def _scan(source: Source) -> PickleScan:

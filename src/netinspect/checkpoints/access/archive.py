@@ -23,6 +23,7 @@ from netinspect.checkpoints.access.zip_directory import (
     Member,
     damaged,
     find_directory,
+    odd_extra,
     read_directory,
     wide_numbers,
 )
@@ -196,6 +197,13 @@ class Archive:
         end = self._directory + self._length
         end += 0 if self.source.read(end, 4) == _END_RECORD else _END64_AND_LOCATOR
         yield min(end + _END_SIZE, self.source.size), max(0, self.source.size - end - _END_SIZE)
+
+    def extra(self, name: str) -> bytes:
+        """Return what the extra fields of a member hold beside what is usual, in both its headers."""
+        member = self.members[name]
+        start = member.header + LOCAL.size + len(member.raw_name)
+        length = max(0, self._locate(member) - start)
+        return odd_extra(member.extra) + odd_extra(self.source.read(start, length))
 
     def _descriptor(self, member: Member, at: int) -> int:
         """Return how many bytes repeat the sizes of a member after it."""

@@ -18,6 +18,10 @@ ELSEWHERE = 0xFFFFFFFF
 ENCRYPTED = 1
 STORED, DEFLATED = 0, 8
 _MOST_MEMBERS = 300_000
+_PLAIN_EXTRAS = (0x0001, 0x000A, 0x5455, 0x5855, 0x7855, 0x7875, 0xCAFE)
+"""Sizes of large files; times and owners of NTFS and Unix; the mark of Java."""
+
+_LONGEST_PLAIN_EXTRA = 40
 
 
 class Member(NamedTuple):
@@ -37,6 +41,7 @@ class Member(NamedTuple):
 
     raw_name: bytes
     flags: int
+    extra: bytes = b""
     comment: bytes = b""
 
     @property
@@ -117,6 +122,7 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
         raw_name = data[at + _ENTRY.size : name_end]
         if ELSEWHERE in (stored, size, header):
             size, stored, header = wide_numbers(data[name_end:extra_end], size, stored, header)
+        extra = data[name_end:extra_end]
         comment = data[extra_end : extra_end + comment_length]
         at = extra_end + comment_length
         name = _decode(raw_name)
@@ -134,7 +140,9 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
             raise damaged(
                 source, f"{name!r:.100} should take {stored:,} bytes from {header:,} on, beyond its end"
             )
-        members[name] = Member(name, size, stored, method, checksum, header, raw_name, flags, comment)
+        members[name] = Member(
+            name, size, stored, method, checksum, header, raw_name, flags, extra, comment
+        )
     if len(members) != count or at != length:
         raise damaged(source, f"its directory should name {count:,} members, and names {len(members):,}")
     _refuse_overlaps(source, members)
@@ -166,6 +174,18 @@ def wide_numbers(extra: bytes, size: int, stored: int, header: int) -> tuple[int
             return wanted[0], wanted[1], wanted[2]
         at += length
     return size, stored, header
+
+
+def odd_extra(extra: bytes) -> bytes:
+    """Return what extra fields hold beside sizes, times, owners and the padding that torch writes."""
+    at, odd = 0, b""
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        value = extra[at + 4 : at + 4 + length]
+        if kind not in _PLAIN_EXTRAS or length > _LONGEST_PLAIN_EXTRA:
+            odd += value.strip(b"Z\0") and value
+        at += 4 + length
+    return odd + extra[at:].strip(b"Z\0")
 
 
 def _decode(name: bytes) -> str:

@@ -12,6 +12,10 @@ from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, TooLarge,
 _MOST_REFILLS = 3
 """How often all objects are dropped to make room; each time stands for millions of opcodes."""
 
+_SKIP_COST = MOST_MEMORY >> 14
+"""Bytes that an opcode that was refused counts for, so that there is an end to them."""
+
+_FIRST_PIECE = 256
 _STACK_GLOBAL = 0x93
 _EXTENSIONS = {0x82: 1, 0x83: 2, 0x84: 4}
 """Opcodes of numbers that stand for names, and the bytes of each number."""
@@ -82,12 +86,12 @@ class LenientMachine(Machine):
     def _skip(self, error: PickleError) -> None:
         """Go over an opcode that was refused, and leave the stack about as its loader would."""
         position = self.failed
-        if position >= self._source.size:
+        if position >= self._source.size or self.names.left < 0:
             raise error
         code = self._source.read(position, 1)[0]
         end = _end_of_opcode(self._source, position, code, error)
         self._note(str(error))
-        self.left -= MOST_MEMORY >> 18  # so that there is an end to them
+        self.left -= _SKIP_COST
         if code in _CALLS and self.stack:
             self.stack[-1] = _unknown()
         elif code == _STACK_GLOBAL:
@@ -137,12 +141,14 @@ def _end_of_opcode(source: Source, position: int, code: int, error: PickleError)
 
 
 def _end_of_line(source: Source, at: int, error: PickleError) -> int:
+    length = _FIRST_PIECE
     while at < source.size:
-        piece = source.read(at, min(WINDOW, source.size - at))
+        piece = source.read(at, min(length, source.size - at))
         found = piece.find(b"\n")
         if found >= 0:
             return at + found + 1
         at += len(piece)
+        length = min(2 * length, WINDOW)
     raise error
 
 

@@ -50,16 +50,17 @@ class Names:
         self.beside: list[str] = []
         """Files that joblib would load arrays from."""
 
-        self.known: dict[tuple[str, str], Named] = {}
+        self.known: dict[tuple[str, str, bool], Named] = {}
         self.left = MOST_MEMORY
 
     def named(self, module: str, name: str, position: int, protocol: int) -> Named:
         """Return the object for a name."""
-        found = self.known.get((module, name))
+        is_old = protocol < _PLAIN_NAMES
+        found = self.known.get((module, name, is_old))
         if found is None:
-            told = _of_today(module, name) if protocol < _PLAIN_NAMES else (module, name)
-            found = self.known.get(told) or Named(*told, position)
-            self.known[module, name] = self.known[told] = found
+            told = _of_today(module, name) if is_old else (module, name)
+            found = self.known.get((*told, False)) or Named(*told, position)
+            self.known[module, name, is_old] = self.known[(*told, False)] = found
             self.left -= _NAME_COST
             if self.left < 0:
                 raise PickleError("it has more names than are read")

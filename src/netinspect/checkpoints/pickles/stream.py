@@ -94,6 +94,9 @@ class Stream:
 
     def move(self, position: int) -> int:
         """Go to a byte of the source, and return the place of it."""
+        at = position - self.base
+        if 0 <= at <= self.last:
+            return at
         self.base = position
         # What comes next is read when it is asked for; nothing need come.
         self.data, self.length, self.last = b"", 0, -1

@@ -106,6 +106,7 @@ class _Zip:
             self._gap(Window(archive.source, at, size), f"bytes {at:,} to {at + size:,}")
         for name, each in archive.members.items():
             self._gap(Loose(archive.source, each.comment), f"{name} (comment)")
+            self._gap(Loose(archive.source, archive.extra(name)), f"{name} (extra field)")
         if not members:
             ledger.add(self._within, "empty archive")
 
@@ -249,6 +250,10 @@ def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examin
             examine(archive.open(entry), told, ledger, layers - 1, name=entry.name)
         for padding in _padding(source, entry.start + entry.size):
             examine(padding, label(told, "after its end"), ledger, layers - 1)
+    for start, size in archive.extras:
+        found = probe(Window(source, start, size))
+        if found.names and (found.end is not None or found.calls):
+            examine(Window(source, start, size), label(member, "a header"), ledger, layers - 1)
     if not archive.entries:
         ledger.add(member, "empty archive")
     return max(archive.end, BLOCK)

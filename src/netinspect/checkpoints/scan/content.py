@@ -185,7 +185,7 @@ class _View:
         ledger = self._ledger
         head = source.read(0, min(_HEAD, source.size))
         found = probe(_near(source))
-        if found.calls or (found.end is not None and (found.names or found.end == source.size)):
+        if found.calls or (found.end is not None and (found.names or _goes_on(source, found.end))):
             return self._stream(source, member, 0)
         method = method_of(head)
         if method is not None:
@@ -244,6 +244,11 @@ def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> 
         return False
     entries = TarArchive(source).entries
     return any(each.start <= begin and end <= each.start + each.size for each in entries)
+
+
+def _goes_on(source: Source, end: int) -> bool:
+    """Return whether nothing, or another pickle, follows a pickle that holds plain values."""
+    return end == source.size or streams.is_pickle(Window(source, end, source.size - end))
 
 
 def _near(source: Source) -> Source:

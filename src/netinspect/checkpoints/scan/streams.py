@@ -33,7 +33,7 @@ def read_stream(
     found: list[Names] = []
     at = start
     while at < source.size:
-        if at > start and not _is_pickle(Window(source, at, source.size - at)):
+        if at > start and not is_pickle(Window(source, at, source.size - at)):
             break
         if len(ledger.pickles) >= MOST_PICKLES:
             ledger.miss(member, f"from byte {at:,} on: it has more than {MOST_PICKLES:,} pickles")
@@ -47,9 +47,12 @@ def read_stream(
     return at, found
 
 
-def _is_pickle(source: Source) -> bool:
-    head = source.read(0, 2)
-    if head[:1] == b"\x80":
+def is_pickle(source: Source) -> bool:
+    """Return whether bytes begin with a pickle, of any protocol."""
+    if not source.size:
+        return False
+    head = source.read(0, 1)
+    if head == b"\x80":
         return recognize(source) == "pickle"
     found = probe(source)
     return found.end is not None or found.calls

@@ -13,32 +13,62 @@ _OVERLAP = 4 << 10
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _PYTHON = (".py", ".pyw", ".pyx")
 _IMPORT = re.compile(rb"^import[ \t]", re.MULTILINE)
-_RUNS: tuple[tuple[re.Pattern[bytes], str], ...] = (
-    (re.compile(rb"^version https://git-lfs"), "a pointer of Git LFS: the file itself is not here"),
-    (re.compile(rb"^#!"), "a script"),
-    (re.compile(rb"!!python/"), "YAML that names Python objects for its loader to make"),
-    (re.compile(rb"\b_target_\b"), "a configuration that names what its loader calls (_target_)"),
-    (re.compile(rb'"(?:auto_map|custom_pipelines?)"'), "JSON that names code of the model (auto_map)"),
+_RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
     (
+        (b"!!python/",),
+        re.compile(rb"!!python/"),
+        "YAML that names Python objects for its loader to make",
+    ),
+    (
+        (b"_target_",),
+        re.compile(rb"\b_target_\b"),
+        "a configuration that names what its loader calls (_target_)",
+    ),
+    (
+        (b'"auto_map"', b'"custom_pipeline'),
+        re.compile(rb'"(?:auto_map|custom_pipelines?)"'),
+        "JSON that names code of the model (auto_map)",
+    ),
+    (
+        (b'"__lambda__"', b'"Lambda"'),
         re.compile(rb'"__lambda__"|"class_name"\s{0,9}:\s{0,9}"Lambda"'),
         "a Keras configuration with code in it (Lambda)",
     ),
-    (re.compile(rb'"py/\w{1,20}"\s{0,9}:'), "JSON that names Python objects for its loader to make"),
     (
+        (b'"py/',),
+        re.compile(rb'"py/\w{1,20}"\s{0,9}:'),
+        "JSON that names Python objects for its loader to make",
+    ),
+    (
+        (b'"__loader__"', b'"_skops_version"'),
         re.compile(rb'"__loader__"|"_skops_version"'),
         "a schema of skops, which names the classes that its loader makes",
     ),
-    (re.compile(rb"^[ \t]*loader_module:", re.MULTILINE), "it names a module that its loader imports"),
     (
+        (b"loader_module:",),
+        re.compile(rb"^[ \t]{0,99}loader_module:", re.MULTILINE),
+        "it names a module that its loader imports",
+    ),
+    (
+        (b'":serialized:"', b"gAJ", b"gAN", b"gASV", b"gAWV"),
         re.compile(rb'":serialized:"|(?<![A-Za-z0-9+/])gA(?:[JN][A-Za-z0-9+/]|[SW]V)[A-Za-z0-9+/]{12}'),
         "text that holds what may be a pickle in base64",
     ),
     (
+        (b"\n(",),
         re.compile(rb"[ci][A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n(?:p\d{1,9}\n)?\([^\n]"),
         "text that holds what may be a pickle",
     ),
 )
-"""What is a matter of the loader, whatever it says: it is named, and not judged."""
+"""What is a matter of the loader, whatever it says: it is named, and not judged.
+
+Each with texts of which one must occur, as searching for these is fast.
+"""
+
+_STARTS: tuple[tuple[bytes, str], ...] = (
+    (b"version https://git-lfs", "a pointer of Git LFS: the file itself is not here"),
+    (b"#!", "a script"),
+)
 
 
 class Text(NamedTuple):
@@ -71,7 +101,8 @@ def read_text(source: Source, name: str) -> Text | None:
             return None
         if not at:
             is_json = piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
-        runs = runs or find_runs(before + piece, first=not at)
+            runs = next((what for start, what in _STARTS if piece.startswith(start)), "")
+        runs = runs or find_runs(before + piece)
         if not runs and name.lower().endswith(".pth") and _IMPORT.search(before + piece):
             runs = "a path file of Python: its imports run whenever Python starts"
         before = piece[-_OVERLAP:]
@@ -80,15 +111,9 @@ def read_text(source: Source, name: str) -> Text | None:
     return Text("JSON" if is_json else "text", runs)
 
 
-def find_runs(piece: bytes, *, first: bool = True) -> str:
-    """Return what in a piece of text makes a loader run code; empty where nothing is known to.
-
-    Args:
-        piece: Some of its bytes.
-        first: Whether it begins with them.
-    """
-    for pattern, what in _RUNS:
-        found = pattern.search(piece)
-        if found and (first or not pattern.pattern.startswith((b"^#!", b"^version"))):
+def find_runs(piece: bytes) -> str:
+    """Return what in a piece of text makes a loader run code; empty where nothing is known to."""
+    for needed, pattern, what in _RUNS:
+        if any(each in piece for each in needed) and pattern.search(piece):
             return what
     return ""

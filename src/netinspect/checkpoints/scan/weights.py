@@ -41,7 +41,7 @@ def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> i
         _onnx_operators(found, member, ledger)
     elif kind == "safetensors":
         length = min(int.from_bytes(source.read(0, 8), "little"), source.size - 8, _LARGEST_TEXT)
-        if runs := find_runs(source.read(8, length), first=False):
+        if runs := find_runs(source.read(8, length)):
             ledger.miss(member, f"in its header: {runs}")
     ledger.add(member, kind)
     return end
