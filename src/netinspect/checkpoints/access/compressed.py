@@ -70,7 +70,7 @@ def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | No
     while True:
         try:
             found, end = _one(source, made(), begin, most - total)
-        except (OSError, ValueError, EOFError, *_errors()):
+        except _errors():
             return None
         parts += found
         total += sum(map(len, found))
@@ -121,4 +121,4 @@ def _errors() -> tuple[type[Exception], ...]:
     import lzma
     import zlib
 
-    return zlib.error, lzma.LZMAError
+    return OSError, ValueError, EOFError, zlib.error, lzma.LZMAError

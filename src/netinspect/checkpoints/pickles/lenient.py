@@ -121,7 +121,7 @@ def _end_of_opcode(source: Source, position: int, code: int, error: PickleError)
     """
     import pickletools
 
-    opcode = pickletools.code2op.get(chr(code))
+    opcode = next((each for each in pickletools.opcodes if each.code == chr(code)), None)
     if opcode is None:
         raise error
     at = position + 1

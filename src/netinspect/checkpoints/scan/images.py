@@ -42,7 +42,8 @@ def _png(source: Source) -> int | None:
     for _ in range(_MOST_PARTS):
         if at + 12 > source.size:
             return None
-        length, kind = struct.unpack(">I4s", source.read(at, 8))
+        raw = source.read(at, 8)
+        length, kind = int.from_bytes(raw[:4], "big"), raw[4:]
         if not kind.isalpha():
             return None
         at += 12 + length
