@@ -73,6 +73,15 @@ def linked(kind: bytes, target: str) -> bytes:
     return made.getvalue()
 
 
+def commented(text: str) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.pax_headers = {"comment": text}
+        archive.addfile(info)
+    return made.getvalue()
+
+
 def v7(name: bytes, data: bytes) -> bytes:
     """A tar archive of the oldest kind, without a magic number."""
     head = bytearray(512)
@@ -219,6 +228,25 @@ FILES: dict[str, tuple[str, Make, str]] = {
         lambda: b"\x80\x04\x8c\x05torch\x8c\x16FloatStorage.os.system\x93)R.",
         "torch.FloatStorage.os.system",
     ),
+    "lines of another system": ("m.txt", lambda: EVIL_0.replace(b"\n", b"\r\n"), "pickle"),
+    "after a plain pickle in text": ("m.txt", lambda: b"N." + EVIL_0, NAME),
+    "after more objects than there is memory": (
+        "m.pkl",
+        lambda: b"\x80\x02" + b"}0" * 1_600_000 + CALL + b".",
+        NAME,
+    ),
+    "a zip that a storage would be": (
+        "m.pkl",
+        lambda: (
+            lambda data: (
+                b"\x80\x03ctorch.storage\n_load_from_bytes\nB"
+                + struct.pack("<I", len(data))
+                + data
+                + b"\x85R."
+            )
+        )(torch_file(Part("a/y", EVIL))),
+        NAME,
+    ),
     # joblib
     "behind an array of joblib": (
         "m.joblib",
@@ -360,6 +388,22 @@ FILES: dict[str, tuple[str, Make, str]] = {
     ),
     "deep in archives": ("m.zip", lambda: _nested(6), NAME),
     "too deep in archives": ("m.zip", lambda: _nested(20), "deeper"),
+    "an extra field": (
+        "m.zip",
+        lambda: build([Part("a", b"x", extra=struct.pack("<HH", 0x9999, len(EVIL)) + EVIL)]),
+        NAME,
+    ),
+    "a member that only the pickle calls a storage": (
+        "m.pt",
+        lambda: build(
+            [
+                Part("a/data.pkl", state().replace(b"\x01\0\0\x000q", b"\x06\0\0\x00../w.gq")),
+                Part("a/w.g", gzip.compress(EVIL)),
+            ]
+        ),
+        NAME,
+    ),
+    "compressed code": ("net.py.gz", lambda: gzip.compress(b"import os\n"), "Python code"),
     # tar
     "tar": (
         "m.nemo",
@@ -375,6 +419,7 @@ FILES: dict[str, tuple[str, Make, str]] = {
     "a hard link in tar": ("m.tar", lambda: linked(tarfile.LNKTYPE, "../x"), "../x"),
     "a device in tar": ("m.tar", lambda: linked(tarfile.CHRTYPE, ""), "device"),
     "a sparse file in tar": ("m.tar", lambda: linked(tarfile.GNUTYPE_SPARSE, ""), "sparse"),
+    "a header of tar": ("m.tar", lambda: commented(EVIL_0.decode()), "a header"),
     "after tar": ("m.tar", lambda: tarred(("a", b"text")) + EVIL, NAME),
     "a tar after tar": ("m.tar", lambda: tarred(("a", b"text")) + tarred(("b", EVIL)), NAME),
     "in the last block of tar": (
@@ -433,6 +478,11 @@ FILES: dict[str, tuple[str, Make, str]] = {
             + bytes(-57 % 32 + 32)
             + EVIL
         ),
+        NAME,
+    ),
+    "behind GGUF without tensors": (
+        "m.gguf",
+        lambda: struct.pack("<4sIQQ", b"GGUF", 3, 0, 0) + bytes(8) + EVIL,
         NAME,
     ),
     # Images

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from netinspect.checkpoints.access.archive import Archive, NotRead
 from netinspect.checkpoints.access.bounded_json import read_object
-from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.source import SkippedError, Source
 from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.access.window import Loose, Window
 from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
@@ -20,12 +20,14 @@ from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.recognize import recognize
 from netinspect.checkpoints.scan import streams
 from netinspect.checkpoints.scan.ledger import Ledger, label
+from netinspect.checkpoints.scan.texts import find_runs
 from netinspect.checkpoints.scan.weights import array_end
 from netinspect.errors import CheckpointError
 
 _PICKLES = (".pkl", ".pickle", ".debug_pkl")
 _HEAD = 12 << 10
 _PROBED = 64 << 10
+_LARGEST_TEXT = 1 << 20
 _OTHER_LOADERS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("mar-inf/manifest.json",), "a TorchServe archive: what its handler runs was not examined"),
     (("config.json", "metadata.json"), "a Keras archive: what Keras runs was not examined"),
@@ -126,7 +128,7 @@ class _Zip:
     def _each(self, name: str) -> None:
         try:
             self._member(name)
-        except NotRead as error:
+        except (NotRead, SkippedError) as error:
             self._ledger.miss(self._label(name), error.cause or error.message)
         except CheckpointError as error:
             self._ledger.fail(self._label(name), error)
@@ -178,12 +180,10 @@ class _Zip:
             except PickleError:
                 continue  # their members are judged by what they hold
             for key, storage in storages.known.items():
-                for found in (f"{within}{stem}/{key}", f"{within}.data/{key}", f"{within}{key}"):
-                    if found not in self._archive.members:
-                        found = self._archive.find(found) or ""
-                    if found:
-                        self._storages[found] = storage.bytes
-                        break
+                member = f"{within}{stem}/{key}"
+                found = member if member in self._archive.members else self._archive.find(member)
+                if found is not None:
+                    self._storages[found] = storage.bytes
 
     def _exported(self) -> None:
         """Note which members are weights of an exported program, by the JSON that lists them."""
@@ -254,6 +254,8 @@ def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examin
         found = probe(Window(source, start, size))
         if found.names and (found.end is not None or found.calls):
             examine(Window(source, start, size), label(member, "a header"), ledger, layers - 1)
+        elif runs := find_runs(source.read(start, min(size, _LARGEST_TEXT))):
+            ledger.miss(label(member, "a header"), runs)
     if not archive.entries:
         ledger.add(member, "empty archive")
     return max(archive.end, BLOCK)

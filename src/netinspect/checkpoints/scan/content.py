@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from netinspect.checkpoints.access.archive import LARGEST_INFLATED, NotRead
 from netinspect.checkpoints.access.compressed import TooMuch, decompress, method_of
-from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.source import SkippedError, Source
 from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.access.window import Loose, Window
 from netinspect.checkpoints.access.zip_directory import find_appended
@@ -25,9 +27,7 @@ _PADDING = 16
 """Zeros in front of which nothing else than padding is assumed."""
 
 _MOST_STRETCHES = 10_000
-_WEAK = ("zlib", "lzma")
-"""Methods whose two or three first bytes other files may have too."""
-
+_SUFFIX = re.compile(r"\.(?:gz|bz2|xz|lzma|z)$", re.IGNORECASE)
 _LARGEST_REMOTE_TEXT = 32 << 20
 _PROBED_REMOTELY = 1 << 20
 
@@ -70,7 +70,7 @@ def examine(
         told = member if not at else label(member, f"from byte {at:,} on")
         try:
             at += max(1, view.stretch(part, told))
-        except NotRead as error:
+        except (NotRead, SkippedError) as error:
             ledger.miss(told, error.cause or error.message)
             break
         except CheckpointError as error:
@@ -222,6 +222,7 @@ class _View:
             return None
         data, end = found
         ledger.hold(len(data))
+        self._name = _SUFFIX.sub("", self._name)
         self._inner(Loose(source, data), label(member, "decompressed"))
         ledger.release(len(data))
         return end

@@ -56,7 +56,9 @@ _RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
     ),
     (
         (b"\n(",),
-        re.compile(rb"[ci][A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n(?:p\d{1,9}\n)?\([^\n]"),
+        re.compile(
+            rb"[ci][A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_][\w.]{0,200}\r?\n(?:p\d{1,9}\r?\n)?\([^\r\n]"
+        ),
         "text that holds what may be a pickle",
     ),
 )
@@ -106,7 +108,7 @@ def read_text(source: Source, name: str) -> Text | None:
         if not runs and name.lower().endswith(".pth") and _IMPORT.search(before + piece):
             runs = "a path file of Python: its imports run whenever Python starts"
         before = piece[-_OVERLAP:]
-    if name.lower().endswith(_PYTHON):
+    if name.lower().rstrip(" .").endswith(_PYTHON):
         return Text("Python code", runs or "Python code, which loaders may run")
     return Text("JSON" if is_json else "text", runs)
 

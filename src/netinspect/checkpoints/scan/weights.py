@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
-from typing import cast
-
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.formats.npy_header import HeaderError
 from netinspect.checkpoints.formats.numpy_files import HEAD, parse
@@ -13,12 +9,6 @@ from netinspect.checkpoints.scan.ledger import Ledger
 from netinspect.checkpoints.scan.texts import find_runs
 from netinspect.records.checkpoint import Checkpoint
 
-_READERS = {
-    "safetensors": ("netinspect.checkpoints.formats.safetensors", "read_safetensors"),
-    "GGUF": ("netinspect.checkpoints.formats.gguf", "read_gguf"),
-    "ONNX": ("netinspect.checkpoints.formats.onnx", "read_onnx"),
-}
-_ALIGNMENT = 1 << 20
 _ONNX_DOMAINS = ("ai.onnx.", "ai.onnx.ml.", "com.microsoft.", "org.pytorch.aten.")
 _PYTHON_OPERATORS = ("PythonOp", "PyOp", "PyCustomOp")
 _LARGEST_TEXT = 16 << 20
@@ -31,15 +21,19 @@ def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> i
         CheckpointError: It is damaged.
         LoadError: It cannot be read.
     """
-    module, function = _READERS[kind]
-    reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))
-    found = reader(source)
     end = source.size
     if kind == "GGUF":
-        end = _end_of_tensors(found, source)
+        from netinspect.checkpoints.formats.gguf import read_with_end
+
+        end = _end_of_tensors(*read_with_end(source), source)
     elif kind == "ONNX":
-        _onnx_operators(found, member, ledger)
-    elif kind == "safetensors":
+        from netinspect.checkpoints.formats.onnx import read_onnx
+
+        _onnx_operators(read_onnx(source), member, ledger)
+    else:
+        from netinspect.checkpoints.formats.safetensors import read_safetensors
+
+        read_safetensors(source)
         length = min(int.from_bytes(source.read(0, 8), "little"), source.size - 8, _LARGEST_TEXT)
         if runs := find_runs(source.read(8, length)):
             ledger.miss(member, f"in its header: {runs}")
@@ -47,16 +41,10 @@ def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> i
     return end
 
 
-def _end_of_tensors(found: Checkpoint, source: Source) -> int:
+def _end_of_tensors(found: Checkpoint, header: int, source: Source) -> int:
+    """Return the byte after the last tensor, or after the header where there is none."""
     ends = [each.position + each.bytes for each in found.tensors if each.position is not None]
-    end = max(ends, default=source.size)
-    # Writers fill up to the alignment, which is a property of the file and small.
-    return end if source.size - end > _ALIGNMENT or _is_filled(source, end) else source.size
-
-
-def _is_filled(source: Source, end: int) -> bool:
-    """Whether there is something else than zeros after the last tensor."""
-    return end < source.size and bool(source.read(end, source.size - end).strip(b"\0"))
+    return min(max(ends, default=header), source.size)
 
 
 def _onnx_operators(found: Checkpoint, member: str, ledger: Ledger) -> None:
