@@ -44,7 +44,7 @@ class Allowance:
             if length > self._left:
                 raise SkippedError(
                     f"the headers of {self._name} have more than {self._most >> 20} MiB",
-                    cause="that is the most that is fetched",
+                    cause=f"no more than {self._most >> 20} MiB are fetched",
                     hint="name one file of it, or fetch it whole and name the folder",
                 )
             self._left -= length

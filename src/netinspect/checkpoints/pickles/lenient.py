@@ -15,6 +15,9 @@ _MOST_REFILLS = 3
 _SKIP_COST = MOST_MEMORY >> 14
 """Bytes that an opcode that was refused counts for, so that there is an end to them."""
 
+_PROBE_WINDOW = 32 << 10
+"""Most of what is tried breaks at its first byte, and there may be thousands of large storages."""
+
 _FIRST_PIECE = 256
 _STACK_GLOBAL = 0x93
 _EXTENSIONS = {0x82: 1, 0x83: 2, 0x84: 4}
@@ -177,7 +180,7 @@ class Probe(NamedTuple):
 def probe(source: Source, start: int = 0) -> Probe:
     """Read bytes that are probably not a pickle as one, as far as Python's loader would."""
     names = Names()
-    machine = _ProbeMachine(source, names, start)
+    machine = _ProbeMachine(source, names, start, _PROBE_WINDOW)
     end: int | None = None
     try:
         machine.run()

@@ -26,7 +26,7 @@ from netinspect.errors import CheckpointError
 
 _PICKLES = (".pkl", ".pickle", ".debug_pkl")
 _HEAD = 12 << 10
-_PROBED = 64 << 10
+_PROBED = 32 << 10
 _LARGEST_TEXT = 1 << 20
 _OTHER_LOADERS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("mar-inf/manifest.json",), "a TorchServe archive: what its handler runs was not examined"),

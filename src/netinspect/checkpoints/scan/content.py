@@ -106,7 +106,7 @@ class _View:
         """Examine what begins with the first byte, and return where it ends."""
         kind = self._kind(source)
         appended = None if kind == "zip" else find_appended(source)
-        if kind in (None, "pickle") and appended is not None and appended[0] > 0:
+        if kind is None and appended is not None and appended[0] > 0:
             # What is in front of the archive is judged by itself.
             begin, end = appended
             self._inner(Window(source, 0, begin), label(member, f"bytes 0 to {begin:,}"))
