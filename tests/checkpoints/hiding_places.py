@@ -97,6 +97,12 @@ def safetensors(header: bytes, data: bytes = b"") -> bytes:
     return struct.pack("<Q", len(header)) + header + data
 
 
+def gguf(offset: int, kind: int = 0) -> bytes:
+    """One tensor of eight numbers at an offset of the data."""
+    head = struct.pack("<4sIQQ", b"GGUF", 3, 1, 0) + struct.pack("<Q1sIQIQ", 1, b"w", 1, 8, kind, offset)
+    return head + bytes(-len(head) % 32 + offset + 32)
+
+
 def npy(descr: str, data: bytes, shape: str = "(1,)") -> bytes:
     header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
@@ -470,16 +476,9 @@ FILES: dict[str, tuple[str, Make, str]] = {
         ),
         "base64",
     ),
-    "behind GGUF": (
-        "m.gguf",
-        lambda: (
-            struct.pack("<4sIQQ", b"GGUF", 3, 1, 0)
-            + struct.pack("<Q1sIQIQ", 1, b"w", 1, 8, 0, 0)
-            + bytes(-57 % 32 + 32)
-            + EVIL
-        ),
-        NAME,
-    ),
+    "behind GGUF": ("m.gguf", lambda: gguf(0) + EVIL, NAME),
+    "in a gap of GGUF": ("m.gguf", lambda: gguf(64)[:-64] + EVIL.ljust(64) + bytes(32), "not packed"),
+    "in a type that GGUF has not": ("m.gguf", lambda: gguf(0, 250) + EVIL, "not known"),
     "behind GGUF without tensors": (
         "m.gguf",
         lambda: struct.pack("<4sIQQ", b"GGUF", 3, 0, 0) + bytes(8) + EVIL,

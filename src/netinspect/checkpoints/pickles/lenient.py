@@ -192,5 +192,8 @@ def probe(source: Source, start: int = 0) -> Probe:
 
 
 def _may_be_imported(named: Named) -> bool:
-    """Whether the name of a module is one, and not a line of some text."""
-    return all(part.isidentifier() for part in f"{named.module}.{named.name}".split("."))
+    """Whether the name of a module is one, and not a line of some text.
+
+    The module is imported first, whatever its attribute is called.
+    """
+    return all(part.isidentifier() for part in named.module.split("."))

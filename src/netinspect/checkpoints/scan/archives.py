@@ -208,10 +208,8 @@ class _Zip:
         if is_header(head[:BLOCK]) or recognize(Loose(source, head[:BLOCK])) in ("zip", "torch legacy"):
             return False
         if not self._archive.members[name].compressed:
-            found = probe(self._archive.open(name, check=False))
-        else:
-            found = probe(source)
-        return not (found.names and (found.end is not None or found.calls))
+            return not probe(self._archive.open(name, check=False)).names
+        return not probe(source).names
 
     def _gap(self, source: Source, what: str) -> None:
         """Examine bytes that are of no member."""

@@ -234,8 +234,7 @@ class _View:
         """Examine a file of another kind as a pickle too, where a loader could take it for one."""
         if not is_known:
             return  # that was tried first
-        found = probe(_near(source))
-        if found.names and (found.end is not None or found.calls):
+        if probe(_near(source)).names:
             self._stream(source, label(member, "as a pickle"), 0)
 
 

@@ -55,7 +55,7 @@ def is_pickle(source: Source) -> bool:
     if head == b"\x80":
         return recognize(source) == "pickle"
     found = probe(source)
-    return found.end is not None or found.calls
+    return found.end is not None or bool(found.names)
 
 
 def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Names) -> int | None:

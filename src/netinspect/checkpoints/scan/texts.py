@@ -108,6 +108,7 @@ def read_text(source: Source, name: str) -> Text | None:
         if not runs and name.lower().endswith(".pth") and _IMPORT.search(before + piece):
             runs = "a path file of Python: its imports run whenever Python starts"
         before = piece[-_OVERLAP:]
+    is_json = is_json and before.rstrip()[-1:] in (b"}", b"]")
     if name.lower().rstrip(" .").endswith(_PYTHON):
         return Text("Python code", runs or "Python code, which loaders may run")
     return Text("JSON" if is_json else "text", runs)

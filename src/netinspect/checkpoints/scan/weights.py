@@ -25,7 +25,10 @@ def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> i
     if kind == "GGUF":
         from netinspect.checkpoints.formats.gguf import read_with_end
 
-        end = _end_of_tensors(*read_with_end(source), source)
+        found, header = read_with_end(source)
+        end = _end_of_tensors(found, header, source)
+        for text in found.warnings:  # bytes between its tensors, or tensors of types that are not known
+            ledger.miss(member, text)
     elif kind == "ONNX":
         from netinspect.checkpoints.formats.onnx import read_onnx
 
