@@ -73,14 +73,15 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
     """Show what loading a file would import and call; nothing of it is imported or called here.
 
     A pickle that cannot be read to its end shows what it names before, and tells where it breaks.
+    Members of archives and files of folders are judged by their content, as deep as they nest; what was
+    not examined is in `Globals.unexamined`, with the reason.
 
     Args:
-        source: A file with pickles: one of torch's, a plain one, arrays of objects; or a folder, of
-            which each file is read that has any; a model on the hub (`hf:org/name`).
+        source: A file, a folder with all folders in it, or a model on the hub (`hf:org/name`).
         online: Whether pickles may be fetched from the hub.
 
     Raises:
-        CheckpointError: It is damaged otherwise, or neither a pickle nor a checkpoint.
+        CheckpointError: It is damaged, and no pickle was found in it.
         LoadError: It cannot be read.
     """
     from netinspect.analyze.stored.globals import list_globals

@@ -72,6 +72,25 @@ class TestGlobals:
         assert {row.file for row in found.rows} == {"pytorch_model-00001-of-00002.bin"}
         assert not [each for each in hub.requests if "00002-of-00002" in each.path]
 
+    def test_folders_are_entered_and_what_is_not_fetched_is_named(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(remote.Allowance.__init__, "__defaults__", (1 << 20,))
+        evil = b"\x80\x02cposix\nsystem\n(X\x01\0\0\0xtR."
+        files = {
+            "a/b/x.bin": File(evil),
+            "a/net.py": small("import os\n"),
+            "long.txt": File(b"text\n" * 500_000),
+            "z.json": small("{}"),
+        }
+        hub.repositories["org/deep"] = Repository(files)
+        found = netinspect.pickle_globals("hf:org/deep", online=True).record
+        assert [(row.name, row.file) for row in found.rows] == [("posix.system", "a/b/x.bin")]
+        reasons = {part.file: part.reason for part in found.unexamined}
+        assert reasons["a/net.py"] == "Python code, which loaders may run"
+        assert reasons["long.txt"] == "no more than 1 MiB are fetched"
+        assert not found.complete
+
     def test_unasked_nothing_is_fetched(self, hub: Hub, state: dict[str, File]) -> None:
         with pytest.raises(LoadError, match="nothing is fetched unasked"):
             netinspect.pickle_globals("hf:org/pickled")

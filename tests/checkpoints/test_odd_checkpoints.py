@@ -179,7 +179,7 @@ def test_a_shard_is_not_replaced(cli: Callable[..., Outcome], file: Path) -> Non
         ),
         (b"<!DOCTYPE html>\n<html>", "a page of HTML", "fetch it again"),
         (b"\n<html>", "a page of HTML", "fetch it again"),
-        (gzip.compress(b"x" * 99), "it is compressed", "unpack it"),
+        (gzip.compress(b"\xff" * 99), "it is compressed", "unpack it"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5", ""),
     ],
 )
@@ -188,6 +188,11 @@ def test_what_is_taken_for_a_checkpoint_is_called_by_its_name(
 ) -> None:
     file.write_bytes(content)
     wrong = cli(command, "file.pt")
+    if command == "globals" and hint in ("unpack it", ""):
+        # It is what was meant, and only not examined.
+        assert wrong.code == 0
+        assert wrong.err.startswith("not examined: file.pt: ")
+        return
     assert wrong.code == 3
     assert cause in wrong.err
     assert hint in wrong.err

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from netinspect.checkpoints.access.beside import place_beside
 from netinspect.checkpoints.access.source import LocalSource, Source
+from netinspect.checkpoints.access.walk import walk_folder
 from netinspect.errors import CheckpointError, LoadError
 
 
@@ -30,8 +31,11 @@ class Place(Protocol):
             LoadError: It cannot be read.
         """
 
-    def files(self) -> list[str]:
-        """Return the names of the regular files in it, sorted.
+    def walk(self) -> Iterator[tuple[str, str | None]]:
+        """Iterate over all that is in it and in the folders in it, in the order of their names.
+
+        Yields:
+            A path with slashes, for `open`; and why it is not to be opened, None for a regular file.
 
         Raises:
             LoadError: It cannot be read.
@@ -88,9 +92,10 @@ class Folder:
         except OSError as error:
             raise LoadError(f"cannot read the folder {self.name}", cause=error.strerror) from error
 
-    def files(self) -> list[str]:
-        """Return the names of the regular files in it; see `Place`."""
-        return [name for name in self.names() if os.path.isfile(os.path.join(self.path, name))]
+    def walk(self) -> Iterator[tuple[str, str | None]]:
+        """Iterate over all that is in it; see `Place`."""
+        self.names()  # with which the folder itself can be read
+        yield from walk_folder(self.path)
 
     def folders(self) -> dict[str, list[str]]:
         """Return the names of what is in each folder in it; see `Place`."""

@@ -38,6 +38,9 @@ _OTHERS: tuple[tuple[bytes, str, str | None], ...] = (
 )
 """What people take for a checkpoint: how it starts, what it is, what to do."""
 
+_MISTAKEN = 2
+"""How many of them, the first ones, nobody means: the file that was meant is not there."""
+
 _TAR_MAGIC = slice(257, 262)
 _LARGEST_HEADER = 1 << 48
 
@@ -85,6 +88,19 @@ def tell_unknown(source: Source) -> tuple[str, str | None]:
         if re.match(start, head):
             return f"it is {what}", hint
     return f"it starts like none of {KNOWN}", None
+
+
+def tell_mistaken(source: Source) -> tuple[str, str | None] | None:
+    """Return what stands in the place of the file that was meant, and what to do; None if it is there.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    head = source.read(0, min(_HEAD, source.size))
+    for start, what, hint in _OTHERS[:_MISTAKEN]:
+        if re.match(start, head):
+            return f"it is {what}", hint
+    return None
 
 
 def _is_safetensors(head: bytes) -> bool:

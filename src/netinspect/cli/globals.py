@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 
 from netinspect.cli.common import show
+from netinspect.cli.console import say, style_for
 from netinspect.cli.options import ColumnsOption, OnlineOption, OutputOptions
 from netinspect.exits import ExitCode
+from netinspect.render.formats import Format
 from netinspect.stored import pickle_globals
 
 EXAMPLES = (
     ("netinspect globals model.pt", "what torch.load would import and call"),
     ("netinspect globals downloads/model", "all files of a folder"),
-    ("netinspect globals model.pt --exit-code", "exit with 1 if tensors do not need all of it"),
+    ("netinspect globals model.pt --exit-code", "exit with 1 unless all was examined and is needed"),
 )
 
 
@@ -30,13 +32,20 @@ def command(
         ),
     ],
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if there are any that tensors do not need.")
+        bool,
+        typer.Option(
+            "--exit-code",
+            help="Exit with 1 if there are any that tensors do not need, or anything was not examined.",
+        ),
     ] = False,
     online: OnlineOption = False,
     columns: ColumnsOption = None,
 ) -> None:
     """List what loading a pickle would import and call."""
     view = pickle_globals(file, online=online)
+    if style_for(output, columns).format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        for part in view.record.unexamined:  # rows alone do not show it
+            say(f"not examined: {part.file}{': ' * bool(part.member)}{part.member}: {part.reason}")
     show(view, output, columns)
-    if exit_code and view.record.others:
+    if exit_code and (view.record.others or not view.record.complete):
         raise typer.Exit(ExitCode.FINDINGS)

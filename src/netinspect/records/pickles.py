@@ -21,14 +21,42 @@ class Pickle:
 
 
 @record
+class ExaminedPart:
+    """A file, or a member of one, that was examined: no loader could take a byte of it for more."""
+
+    file: str
+    member: str
+    """Entry of an archive; empty for the file itself."""
+
+    kind: str
+    """By its content, such as `pickle`, `tensor storages`, `safetensors`, `text` or `PNG image`."""
+
+    count: int = 1
+    """How many there are, where members of one kind are counted together."""
+
+
+@record
+class UnexaminedPart:
+    """A file, a member of one or a stretch of bytes that was not examined."""
+
+    file: str
+    member: str
+    """Entry of an archive; empty for the file itself."""
+
+    reason: str
+
+
+@record
 class PickleScan:
-    """All pickles of one target."""
+    """All pickles of one target, and what else of it was examined, or was not."""
 
     target: str
     format: str
     files: tuple[StoredFile, ...]
     pickles: tuple[Pickle, ...]
     globals: tuple[Global, ...]
+    examined: tuple[ExaminedPart, ...] = ()
+    unexamined: tuple[UnexaminedPart, ...] = ()
     problems: tuple[str, ...] = ()
     """Where one could not be read to its end; what it names before is listed."""
 

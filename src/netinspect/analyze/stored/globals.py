@@ -32,4 +32,7 @@ def list_globals(scan: PickleScan) -> Globals:
         pickles=len(scan.pickles),
         rows=(*others, *(row for row in rows if row.verdict == "needed")),
         others=len(others),
+        complete=not scan.unexamined and not scan.problems,
+        examined=scan.examined,
+        unexamined=scan.unexamined,
     )

@@ -23,6 +23,7 @@ from netinspect.checkpoints.access.zip_directory import (
     Member,
     damaged,
     find_directory,
+    odd_extra,
     read_directory,
     wide_numbers,
 )
@@ -38,13 +39,24 @@ _SIZES_FOLLOW = 8
 _CHECKED = 16 << 20
 _CHUNK = 1 << 20
 _START_MORE = 4096
+_END_RECORD = b"PK\x05\x06"
+_END_SIZE = 22
+_END64_AND_LOCATOR = 56 + 20
+
+
+class NotRead(CheckpointError):
+    """A member is encrypted, larger than what is read, or compressed by a method that is not known."""
 
 
 class Archive:
     """The members of a zip archive."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, encrypted: bool = False) -> None:
         """Read the directory.
+
+        Args:
+            source: The file.
+            encrypted: Accept members that need a password; they cannot be opened.
 
         Raises:
             CheckpointError: It is damaged, ambiguous or encrypted.
@@ -57,8 +69,13 @@ class Archive:
         self._miscounted: list[str] = []
         count, start, length = find_directory(source)
         self._directory = start
+        self._length = length
         self.members = read_directory(source, count, start, length)
         """By their names, in the order of the directory."""
+
+        locked = next((each.name for each in self.members.values() if each.encrypted), None)
+        if locked is not None and not encrypted:
+            raise self._encrypted(locked)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -113,6 +130,8 @@ class Archive:
             check: Whether to hold a small one against its checksum, which reads all of it.
         """
         member = self.members[name]
+        if member.encrypted:
+            raise self._encrypted(name)
         if member.method == STORED:
             window = Window(self.source, self._locate(member), member.size)
             # All of a large one is not read only to see what torch does not look at, nor fetched.
@@ -144,6 +163,8 @@ class Archive:
             length: How many bytes, if it has so many.
         """
         member = self.members[name]
+        if member.encrypted:
+            raise self._encrypted(name)
         at = self._locate(member)
         length = min(length, member.size)
         if member.method == STORED:
@@ -159,6 +180,40 @@ class Archive:
         if len(raw) < length:
             raise self._damaged(f"{name!r:.100} ends after {len(raw):,} bytes")
         return raw, None
+
+    def unused(self) -> Iterator[tuple[int, int]]:
+        """Iterate over first bytes and sizes of what belongs to neither a member nor the directory.
+
+        Raises:
+            CheckpointError: A member's own header is damaged.
+        """
+        end = 0
+        for member in sorted(self.members.values(), key=lambda each: each.header):
+            yield end, member.header - end
+            end = self._locate(member) + member.stored
+            if member.flags & _SIZES_FOLLOW:
+                end += self._descriptor(member, end)
+        yield end, self._directory - end
+        end = self._directory + self._length
+        end += 0 if self.source.read(end, 4) == _END_RECORD else _END64_AND_LOCATOR
+        yield min(end + _END_SIZE, self.source.size), max(0, self.source.size - end - _END_SIZE)
+
+    def extra(self, name: str) -> bytes:
+        """Return what the extra fields of a member hold beside what is usual, in both its headers."""
+        member = self.members[name]
+        start = member.header + LOCAL.size + len(member.raw_name)
+        length = max(0, self._locate(member) - start)
+        return odd_extra(member.extra) + odd_extra(self.source.read(start, length))
+
+    def _descriptor(self, member: Member, at: int) -> int:
+        """Return how many bytes repeat the sizes of a member after it."""
+        raw = self.source.read(at, min(24, self._directory - at))
+        marked = raw[:4] == b"PK\x07\x08"
+        checksum = member.checksum.to_bytes(4, "little")
+        if raw[4 * marked :][:4] != checksum:
+            return 0
+        wide = raw[4 * marked + 4 :][:8] == member.stored.to_bytes(8, "little")
+        return 4 * marked + (20 if wide else 12)
 
     def _locate(self, member: Member) -> int:
         """Hold a member's own header against the directory; return where its bytes begin."""
@@ -227,7 +282,7 @@ class Archive:
         total = 0
         for part in chain((b"",), self.inflated(member.name)):
             if self._inflated > _MOST_INFLATED:
-                raise CheckpointError(
+                raise NotRead(
                     f"cannot read {self.source.name}",
                     cause=f"its compressed members come to more than {_MOST_INFLATED:,} bytes",
                 )
@@ -245,14 +300,17 @@ class Archive:
         if name not in names[-1:]:
             names.append(name)
 
+    def _encrypted(self, name: str) -> CheckpointError:
+        return NotRead(f"{self.source.name} is encrypted", cause=f"its member {name!r:.100} is")
+
     def _too_large(self, name: str, limit: int) -> CheckpointError:
-        return CheckpointError(
+        return NotRead(
             f"cannot read {self.source.name}",
             cause=f"its member {name!r:.100} comes to more than {limit:,} bytes, the most that is read",
         )
 
     def _unknown(self, member: Member) -> CheckpointError:
-        return CheckpointError(
+        return NotRead(
             f"cannot read {self.source.name}",
             cause=f"{member.name!r:.100} is compressed by the unknown method {member.method}",
         )

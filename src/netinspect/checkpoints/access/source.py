@@ -16,6 +16,10 @@ from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import StoredFile
 
 
+class SkippedError(LoadError):
+    """One file is not read, and others can be."""
+
+
 class Source(Protocol):
     """Bytes that can be read at any position."""
 

@@ -18,6 +18,10 @@ ELSEWHERE = 0xFFFFFFFF
 ENCRYPTED = 1
 STORED, DEFLATED = 0, 8
 _MOST_MEMBERS = 300_000
+_PLAIN_EXTRAS = (0x0001, 0x000A, 0x5455, 0x5855, 0x7855, 0x7875, 0xCAFE)
+"""Sizes of large files; times and owners of NTFS and Unix; the mark of Java."""
+
+_LONGEST_PLAIN_EXTRA = 40
 
 
 class Member(NamedTuple):
@@ -37,6 +41,13 @@ class Member(NamedTuple):
 
     raw_name: bytes
     flags: int
+    extra: bytes = b""
+    comment: bytes = b""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a password is needed to read it."""
+        return bool(self.flags & ENCRYPTED)
 
     @property
     def compressed(self) -> bool:
@@ -95,7 +106,7 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
         length: How many bytes they have.
 
     Raises:
-        CheckpointError: It is damaged, ambiguous or encrypted.
+        CheckpointError: It is damaged or ambiguous.
     """
     data = source.read(start, length)
     members: dict[str, Member] = {}
@@ -111,6 +122,8 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
         raw_name = data[at + _ENTRY.size : name_end]
         if ELSEWHERE in (stored, size, header):
             size, stored, header = wide_numbers(data[name_end:extra_end], size, stored, header)
+        extra = data[name_end:extra_end]
+        comment = data[extra_end : extra_end + comment_length]
         at = extra_end + comment_length
         name = _decode(raw_name)
         if name in members:
@@ -121,15 +134,15 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
             )
         if "\0" in name:
             raise damaged(source, f"the name {name!r:.100} has a zero in it")
-        if flags & ENCRYPTED:
-            raise CheckpointError(f"{source.name} is encrypted", cause=f"its member {name!r:.100} is")
         if method == STORED and stored != size:
             raise damaged(source, f"{name!r:.100} has {size:,} bytes, of which {stored:,} are stored")
         if header + LOCAL.size + stored > start:
             raise damaged(
                 source, f"{name!r:.100} should take {stored:,} bytes from {header:,} on, beyond its end"
             )
-        members[name] = Member(name, size, stored, method, checksum, header, raw_name, flags)
+        members[name] = Member(
+            name, size, stored, method, checksum, header, raw_name, flags, extra, comment
+        )
     if len(members) != count or at != length:
         raise damaged(source, f"its directory should name {count:,} members, and names {len(members):,}")
     _refuse_overlaps(source, members)
@@ -163,8 +176,47 @@ def wide_numbers(extra: bytes, size: int, stored: int, header: int) -> tuple[int
     return size, stored, header
 
 
+def odd_extra(extra: bytes) -> bytes:
+    """Return what extra fields hold beside sizes, times, owners and the padding that torch writes."""
+    at, odd = 0, b""
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        value = extra[at + 4 : at + 4 + length]
+        if kind not in _PLAIN_EXTRAS or length > _LONGEST_PLAIN_EXTRA:
+            odd += value.strip(b"Z\0") and value
+        at += 4 + length
+    return odd + extra[at:].strip(b"Z\0")
+
+
 def _decode(name: bytes) -> str:
     try:
         return name.decode("utf-8")
     except UnicodeDecodeError:
         return name.decode("cp437")
+
+
+def find_appended(source: Source) -> tuple[int, int] | None:
+    """Return where an archive begins and ends that is at the end of a file of another kind.
+
+    Python's `zipfile` and torch look for the directory at the end of a file, whatever it starts with.
+    """
+    length = min(_TAIL, source.size)
+    first = source.size - length
+    tail = source.read(first, length)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + _END.size > length:
+        return None
+    _, _, _, _, _, size, start, comment = _END.unpack_from(tail, at)
+    end = first + at
+    stop = min(end + _END.size + comment, source.size)
+    if tail[max(0, at - _LOCATOR.size) :][:4] == b"PK\x06\x07":
+        end -= _LOCATOR.size + _END64.size
+        record = source.read(end, _END64.size) if end >= 0 else b""
+        if record[:4] == b"PK\x06\x06":
+            size, start = _END64.unpack(record)[-2:]
+    if not size:
+        return None
+    begin = end - size - start
+    if begin < 0 or source.read(end - size, min(4, size)) != b"PK\x01\x02":
+        return (0, stop) if stop == source.size else None
+    return begin, stop

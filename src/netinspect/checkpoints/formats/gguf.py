@@ -59,6 +59,11 @@ def read_gguf(source: Source) -> Checkpoint:
         CheckpointError: It breaks a rule of the format.
         LoadError: It cannot be read.
     """
+    return read_with_end(source)[0]
+
+
+def read_with_end(source: Source) -> tuple[Checkpoint, int]:
+    """Read the header of one GGUF file, and return also the byte after it; see `read_gguf`."""
     reader = _Reader(source)
     tensor_count, entry_count = reader.start()
     metadata: list[Entry] = []
@@ -73,7 +78,7 @@ def read_gguf(source: Source) -> Checkpoint:
     described = [reader.tensor() for _ in range(tensor_count)]
     start = reader.position + -reader.position % alignment
     tensors, warnings = place(source, described, start, alignment, reader.byte_order)
-    return Checkpoint(
+    found = Checkpoint(
         target=source.name,
         format="GGUF",
         files=(source.stored_file(),),
@@ -81,6 +86,7 @@ def read_gguf(source: Source) -> Checkpoint:
         metadata=tuple(metadata),
         warnings=warnings,
     )
+    return found, reader.position
 
 
 class _Reader:

@@ -18,7 +18,9 @@ _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
 """NumPy's own limit."""
 
-_HEAD = len(_MAGIC) + 2 + 4 + _LONGEST_HEADER
+HEAD = len(_MAGIC) + 2 + 4 + _LONGEST_HEADER
+"""Bytes that the longest header takes."""
+
 _SUFFIX = ".npy"
 _OBJECTS = "it is an array of Python objects, which is a pickle; nothing was executed"
 _MOST_PROBLEMS = 20
@@ -31,9 +33,9 @@ def read_npy(source: Source) -> Checkpoint:
         CheckpointError: It is damaged, or an array of Python objects.
         LoadError: It cannot be read.
     """
-    head = source.read(0, min(_HEAD, source.size))
+    head = source.read(0, min(HEAD, source.size))
     try:
-        header, start = _parse(head)
+        header, start = parse(head)
     except HeaderError as error:
         raise _broken(source.name, str(error)) from None
     if header.element.objects:
@@ -82,8 +84,8 @@ def read_npz(archive: Archive) -> Checkpoint:
             others.append(name)
             continue
         try:
-            head, position = archive.start(name, min(_HEAD, member.size))
-            header, start = _parse(head)
+            head, position = archive.start(name, min(HEAD, member.size))
+            header, start = parse(head)
             if header.element.objects:
                 raise HeaderError(_OBJECTS)
             at = None if position is None else position + start
@@ -112,8 +114,12 @@ def read_npz(archive: Archive) -> Checkpoint:
     )
 
 
-def _parse(head: bytes) -> tuple[Header, int]:
-    """Read a header; return it and where the data starts."""
+def parse(head: bytes) -> tuple[Header, int]:
+    """Read a header; return it and where the data starts.
+
+    Raises:
+        HeaderError: It is damaged.
+    """
     if head[:6] != _MAGIC:
         raise HeaderError("it does not start as an array does")
     if len(head) < 10:

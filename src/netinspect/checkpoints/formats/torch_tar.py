@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.tar import TarArchive
 from netinspect.checkpoints.access.window import Window
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.content import Content, readable
@@ -18,10 +19,8 @@ from netinspect.checkpoints.pickles.tensors import Tensors, strided
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
-_BLOCK = 512
 _MOST_MEMBERS = 1000
-_MEMBERS = ("storages", "tensors", "pickle")
-_REGULAR = (b"0", b"\0")
+MEMBERS = ("storages", "tensors", "pickle")
 
 
 def read_torch_tar(source: Source) -> Checkpoint:
@@ -32,7 +31,7 @@ def read_torch_tar(source: Source) -> Checkpoint:
         LoadError: It cannot be read.
     """
     members = find_members(source)
-    missing = [each for each in _MEMBERS if each not in members]
+    missing = [each for each in MEMBERS if each not in members]
     if missing:
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
@@ -41,7 +40,7 @@ def read_torch_tar(source: Source) -> Checkpoint:
     content = Content(source)
     tensors = Tensors(Storages())
     parts: dict[int, Part] = {}
-    for member, read in (("storages", _read_storages), ("tensors", _read_tensors)):
+    for member, read in (("storages", read_storages), ("tensors", read_tensors)):
         names = Names()
         with readable(source, member):
             read(members[member], names, tensors, parts)
@@ -56,37 +55,34 @@ def read_torch_tar(source: Source) -> Checkpoint:
 
 
 def find_members(source: Source) -> dict[str, Window]:
-    """Return the regular files of a tar archive, the last of those of one name as `tarfile` does.
+    """Return the regular files of a tar archive, by their names.
 
     Raises:
-        CheckpointError: It is damaged.
+        CheckpointError: It is damaged, or has two of one name.
     """
     members: dict[str, Window] = {}
-    at = 0
-    for _ in range(_MOST_MEMBERS):
-        if at + _BLOCK > source.size:
-            break
-        head = source.read(at, _BLOCK)
-        if not head.strip(b"\0"):
-            break
-        name = head[:100].partition(b"\0")[0].decode("utf-8", "replace").removeprefix("./")
-        try:
-            size = int(head[124:136].strip(b"\0 ") or b"0", 8)
-        except ValueError:
-            raise _damaged(source, f"the size of {name!r} is no number") from None
-        at += _BLOCK
-        if size > source.size - at:
-            raise _damaged(source, f"{name!r} should have {size:,} bytes, {source.size - at:,} are left")
-        if head[156:157] in _REGULAR:
-            if name in members:
-                raise _damaged(source, f"two members are called {name!r}")
-            members[name] = Window(source, at, size)
-        at += -(-size // _BLOCK) * _BLOCK
+    archive = TarArchive(source)
+    for entry in archive.entries[:_MOST_MEMBERS]:
+        if entry.kind != "file":
+            continue
+        if entry.name in members:
+            raise CheckpointError(
+                f"{source.name} is a damaged tar archive",
+                cause=f"two members are called {entry.name!r}",
+            )
+        members[entry.name] = archive.open(entry)
     return members
 
 
-def _read_storages(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> None:
-    """A count, and for each a key, a place and a type, how many elements, and the elements."""
+def read_storages(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
+    """Read a count, and for each a key, a place and a type, how many elements, and the elements.
+
+    Returns:
+        The byte after the last of them.
+
+    Raises:
+        PickleError: It is damaged.
+    """
     machine = Machine(source, names, 0, SMALL_WINDOW)
     storages = tensors.storages
     for _ in range(whole_number(machine.run(), "the count of storages")):
@@ -115,10 +111,18 @@ def _read_storages(source: Window, names: Names, tensors: Tensors, parts: dict[i
         if shift + size > whole.shift + whole.bytes:
             raise PickleError(f"a view reaches beyond its storage {root}")
         parts[key] = Part(whole.storage, whole.dtype, shift, size)
+    return machine.position
 
 
-def _read_tensors(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> None:
-    """A count, and for each two keys and a class, and its sizes, strides and offset in binary."""
+def read_tensors(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
+    """Read a count, and for each two keys and a class, and its sizes, strides and offset in binary.
+
+    Returns:
+        The byte after the last of them.
+
+    Raises:
+        PickleError: It is damaged.
+    """
     machine = Machine(source, names, 0, SMALL_WINDOW)
     for _ in range(whole_number(machine.run(), "the count of tensors")):
         key, storage_key, _ = _three(machine.run())
@@ -130,13 +134,10 @@ def _read_tensors(source: Window, names: Names, tensors: Tensors, parts: dict[in
         sizes, strides, offset = numbers[:dimensions], numbers[dimensions:-1], numbers[-1]
         dtype = None if part is None else part.dtype
         tensors.outside[key] = strided(part, dtype, offset, sizes, strides, None)
+    return machine.position
 
 
 def _three(value: Any) -> tuple[int, Any, Any]:
     if type(value) is not tuple or len(value) != 3:
         raise PickleError(f"{spell(value, 60)} stands where a key should")
     return whole_number(value[0], "a key"), value[1], value[2]
-
-
-def _damaged(source: Source, cause: str) -> CheckpointError:
-    return CheckpointError(f"{source.name} is a damaged tar archive", cause=cause)

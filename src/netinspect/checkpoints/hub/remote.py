@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from netinspect.errors import CheckpointError, LoadError
+from netinspect.checkpoints.access.source import SkippedError
+from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredFile
 
 MOST_FETCHED = 256 << 20
@@ -37,13 +38,13 @@ class Allowance:
         """Take so many bytes.
 
         Raises:
-            LoadError: There are not so many left.
+            SkippedError: There are not so many left.
         """
         with self._lock:
             if length > self._left:
-                raise LoadError(
+                raise SkippedError(
                     f"the headers of {self._name} have more than {self._most >> 20} MiB",
-                    cause="that is the most that is fetched",
+                    cause=f"no more than {self._most >> 20} MiB are fetched",
                     hint="name one file of it, or fetch it whole and name the folder",
                 )
             self._left -= length

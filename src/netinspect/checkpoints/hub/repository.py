@@ -152,9 +152,11 @@ class HubFolder:
             if each.startswith(self._prefix) and "/" not in each[start:]
         )
 
-    def files(self) -> list[str]:
-        """Return the names of the files in it; see `Place`."""
-        return self.names()
+    def walk(self) -> Iterator[tuple[str, str | None]]:
+        """Iterate over all files in it; see `Place`."""
+        for each in sorted(self._listing.sizes):
+            if each.startswith(self._prefix):
+                yield each.removeprefix(self._prefix), None
 
     def folders(self) -> dict[str, list[str]]:
         """Return the names of what is in each folder in it; see `Place`."""

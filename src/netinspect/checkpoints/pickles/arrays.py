@@ -10,6 +10,7 @@ from typing import Any
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.facts import MOST_DIMENSIONS, Tensor, is_contiguous
+from netinspect.checkpoints.pickles.joblib import wrapper_of
 from netinspect.checkpoints.pickles.objects import Called, Opaque, Placed
 from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import Storage, Storages, whole_number
@@ -39,7 +40,7 @@ def array_of(value: Called, storages: Storages) -> Tensor | None:
     Raises:
         PickleError: It would make one that there cannot be.
     """
-    if value.path in _RECONSTRUCT:
+    if value.path in _RECONSTRUCT or wrapper_of(value) is not None:
         if type(value.state) is not tuple or len(value.state) != 5:
             return None
         _, shape, dtype, fortran, data = value.state

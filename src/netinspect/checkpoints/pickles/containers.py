@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netinspect.checkpoints.pickles.machine import Machine, refuse
+from netinspect.checkpoints.pickles.machine import Machine, refuse, refuse_unusual
 from netinspect.checkpoints.pickles.objects import Called, Members, as_key
 
 
@@ -94,7 +94,7 @@ def _extend(target: Any, items: list[Any]) -> None:
             target.items = []
         target.items.extend(items)
     else:
-        refuse(f"it appends to a {type(target).__name__}")
+        refuse_unusual(f"it appends to a {type(target).__name__}")
 
 
 def additems(machine: Machine, at: int) -> int:
@@ -106,7 +106,7 @@ def additems(machine: Machine, at: int) -> int:
     elif type(target) is Called:
         _extend(target, items)
     else:
-        refuse(f"it adds to a {type(target).__name__}")
+        refuse_unusual(f"it adds to a {type(target).__name__}")
     return at
 
 
@@ -128,7 +128,7 @@ def _entries(target: Any) -> dict[Any, Any]:
     if type(target) is dict:
         return target
     if type(target) is not Called:
-        refuse(f"it sets an item of a {type(target).__name__}")
+        refuse_unusual(f"it sets an item of a {type(target).__name__}")
     if target.entries is None:
         target.entries = {}
     entries: dict[Any, Any] = target.entries

@@ -13,7 +13,7 @@ from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.needed import is_needed
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell_arguments
-from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, Stream
+from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, Stream, TooLarge, Unusual
 
 MOST_MEMORY = 160 << 20
 """Bytes that the objects of a file may take, as estimated; each opcode counts for some."""
@@ -47,16 +47,20 @@ class Names:
         self.followed: set[Named] = set()
         """Names that are needed after all, as what they would load was read too."""
 
-        self.known: dict[tuple[str, str], Named] = {}
+        self.beside: list[str] = []
+        """Files that joblib would load arrays from."""
+
+        self.known: dict[tuple[str, str, bool], Named] = {}
         self.left = MOST_MEMORY
 
     def named(self, module: str, name: str, position: int, protocol: int) -> Named:
         """Return the object for a name."""
-        found = self.known.get((module, name))
+        is_old = protocol < _PLAIN_NAMES
+        found = self.known.get((module, name, is_old))
         if found is None:
-            told = _of_today(module, name) if protocol < _PLAIN_NAMES else (module, name)
-            found = self.known.get(told) or Named(*told, position)
-            self.known[module, name] = self.known[told] = found
+            told = _of_today(module, name) if is_old else (module, name)
+            found = self.known.get((*told, False)) or Named(*told, position)
+            self.known[module, name, is_old] = self.known[(*told, False)] = found
             self.left -= _NAME_COST
             if self.left < 0:
                 raise PickleError("it has more names than are read")
@@ -77,7 +81,7 @@ class Names:
             PickleError: What is called is nothing that can be.
         """
         if type(arguments) is not tuple:
-            raise PickleError(f"it calls something with a {type(arguments).__name__} for arguments")
+            raise Unusual(f"it calls something with a {type(arguments).__name__} for arguments")
         named = callee
         if type(callee) is Persistent and type(callee.key) is tuple and len(callee.key) > 1:
             named = callee.key[1]  # torch's legacy format: ("module", class, file, source)
@@ -88,7 +92,7 @@ class Names:
         elif type(callee) is Called:
             self._call_outcome(callee, arguments, keywords)
         elif type(callee) is not Persistent:
-            raise PickleError(f"it calls a {type(callee).__name__}")
+            raise Unusual(f"it calls a {type(callee).__name__}")
         called = Called(callee, arguments)
         if called.path == NESTED:
             self.nested.append(called)
@@ -133,6 +137,12 @@ class Machine:
         """As the pickle tells it."""
 
         self.left = MOST_MEMORY
+        self.failed = 0
+        """Byte of the source at which the opcode begins that could not be followed."""
+
+        self.wraps_arrays = True
+        """Whether joblib's loader would read it: arrays are then between the opcodes."""
+
         self._at = 0
 
     @property
@@ -165,10 +175,36 @@ class Machine:
         Raises:
             PickleError: It is damaged, or does what no honest one does.
         """
+        self.forget()
+        self.protocol = 0
+        return self._follow()
+
+    def run_nested(self, at: int) -> tuple[Any, int]:
+        """Read a pickle that is between the opcodes of this one, as joblib writes arrays of objects.
+
+        Returns:
+            Its object, and the place after it.
+
+        Raises:
+            PickleError: It is damaged.
+        """
+        kept = self.stack, self.marks, self.memo, self.sparse, self.protocol
+        self._at, self.wraps_arrays = at, False  # Python's own loader reads it, not joblib's
+        try:
+            value = self.run()
+        finally:
+            self.stack, self.marks, self.memo, self.sparse, self.protocol = kept
+            self.wraps_arrays = True
+        return value, self._at
+
+    def forget(self) -> None:
+        """Drop all objects."""
+        self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
+
+    def _follow(self) -> Any:
+        """Follow the opcodes from the present place to the last one of the pickle."""
         from netinspect.checkpoints.pickles.opcodes import COSTS, HANDLERS
 
-        self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
-        self.protocol = 0
         stream, stack, marks = self.stream, self.stack, self.marks
         data, base, last = stream.data, stream.base, stream.last
         at = start = self._at
@@ -219,19 +255,23 @@ class Machine:
                     at = HANDLERS[code](self, at + 1)
                     stack, data, base, last = self.stack, stream.data, stream.base, stream.last
             if len(stack) != 1 or marks:
-                raise PickleError(f"{len(stack)} objects are left at its end, not one")
-        except IndexError:
-            raise PickleError(f"{_place(base + start)}: it takes more than there is") from None
-        except UnicodeDecodeError as error:
-            raise PickleError(f"{_place(base + start)}: a text is not {error.encoding}") from None
-        except PickleError as error:
-            raise PickleError(f"{_place(base + start)}: {error}") from None
+                self._refuse_rest()
+            value = stack[-1]
+        except (IndexError, UnicodeDecodeError, PickleError) as error:
+            self.failed = base + start
+            self.left -= spent
+            cause = f"at byte {self.failed:,}: {_cause(error)}"
+            raise (type(error) if isinstance(error, PickleError) else PickleError)(cause) from None
         self.left -= spent
-        return stack[0]
+        return value
+
+    def _refuse_rest(self) -> None:
+        """Refuse a pickle that ends with more or less than its object."""
+        raise PickleError(f"{len(self.stack)} objects are left at its end, not one")
 
     def _check(self, spent: int) -> None:
         if spent > self.left:
-            raise PickleError(f"its objects take more than {MOST_MEMORY >> 20} MiB, the most there is")
+            raise TooLarge(f"its objects take more than {MOST_MEMORY >> 20} MiB, the most there is")
 
     def recall(self, number: int) -> None:
         """Put on the stack what is remembered under a number."""
@@ -247,6 +287,8 @@ class Machine:
         count = len(self.memo)
         if number == count:
             self.memo.append(self.stack[-1])
+            if self.sparse:  # MEMOIZE counts each number once
+                self.sparse.pop(number, None)
         elif number < count:
             self.memo[number] = self.stack[-1]
         else:
@@ -261,10 +303,17 @@ class Machine:
         return taken
 
 
-def _place(position: int) -> str:
-    return f"at byte {position:,}"
+def _cause(error: Exception) -> str:
+    if isinstance(error, IndexError):
+        return "it takes more than there is"
+    return f"a text is not {error.encoding}" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def refuse(cause: str) -> NoReturn:
     """End the run."""
     raise PickleError(cause)
+
+
+def refuse_unusual(cause: str) -> NoReturn:
+    """End the run where Python's loader might go on."""
+    raise Unusual(cause)

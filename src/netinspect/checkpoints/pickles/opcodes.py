@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netinspect.checkpoints.pickles import containers, literals
+from netinspect.checkpoints.pickles.joblib import read_wrapped, wrapper_of
 from netinspect.checkpoints.pickles.literals import Handler, decimal, text_or_bytes
-from netinspect.checkpoints.pickles.machine import Machine, refuse
+from netinspect.checkpoints.pickles.machine import Machine, refuse, refuse_unusual
 from netinspect.checkpoints.pickles.objects import Called, Named, Opaque, Persistent
 
 HIGHEST_PROTOCOL = 5
@@ -128,8 +129,10 @@ def _build(machine: Machine, at: int) -> int:
     state = machine.stack.pop()
     target = machine.stack[-1]
     if type(target) is not Called:
-        refuse(f"it gives a state to a {type(target).__name__}")
+        refuse_unusual(f"it gives a state to a {type(target).__name__}")
     target.state = state
+    if machine.wraps_arrays and wrapper_of(target) is not None:
+        return read_wrapped(machine, target, at)
     return at
 
 

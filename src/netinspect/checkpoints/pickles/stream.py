@@ -21,6 +21,14 @@ class PickleError(Exception):
     """The pickle is damaged, or does what no honest one does; the message tells where."""
 
 
+class Unusual(PickleError):
+    """It does what no pickler writes, and Python's loader may do nevertheless."""
+
+
+class TooLarge(PickleError):
+    """Its objects take more memory than there is for them."""
+
+
 class Stream:
     """A buffer over a source.
 
@@ -82,7 +90,14 @@ class Stream:
         self.check(at, length)
         if at + length <= self.last:
             return at + length
-        self.base += at + length
+        return self.move(self.base + at + length)
+
+    def move(self, position: int) -> int:
+        """Go to a byte of the source, and return the place of it."""
+        at = position - self.base
+        if 0 <= at <= self.last:
+            return at
+        self.base = position
         # What comes next is read when it is asked for; nothing need come.
         self.data, self.length, self.last = b"", 0, -1
         return 0

@@ -7,6 +7,7 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.checkpoint import StoredFile
+from netinspect.records.pickles import ExaminedPart, UnexaminedPart
 
 
 @record
@@ -60,3 +61,12 @@ class Globals:
 
     others: int
     """How many of them tensors do not need."""
+
+    complete: bool = True
+    """Whether every byte that a loader could take for a pickle, or for code, was examined."""
+
+    examined: tuple[ExaminedPart, ...] = ()
+    """Files and members that were examined, by their kinds."""
+
+    unexamined: tuple[UnexaminedPart, ...] = ()
+    """Files, members and stretches of bytes that were not, each with the reason."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from netinspect import units
+from netinspect.records.pickles import UnexaminedPart
 from netinspect.records.reports.globals import GlobalRow, Globals
 from netinspect.render.document import Column, Document, Line, Row, Table, cell, line
 
 _MARKED = "yellow"
+_LISTED = 30
+"""Parts that were not examined; a folder may have thousands."""
 
 
 def view(report: Globals) -> Document:
@@ -48,14 +53,35 @@ def _row(row: GlobalRow) -> Row:
 
 
 def _notes(report: Globals) -> list[Line]:
-    if not report.pickles:
-        notes = [line(("there is no pickle in it: reading it imports and calls nothing", "bold"))]
-    else:
+    if report.pickles:
         count = units.plural(len(report.rows), "name")
         pickles = units.plural(report.pickles, "pickle")
         needed = f"{units.count(report.others)} of them not needed for tensors"
         notes = [line((f"{count} in {pickles}, {needed}", "bold"))]
         notes.append(line("nothing was executed; what these names would do was not looked into"))
+    elif report.complete:
+        notes = [line(("there is no pickle in it: reading it imports and calls nothing", "bold"))]
+    else:
+        notes = [line(("no pickle found; what other loaders run was not examined", "bold"))]
     notes += [line((f"PROBLEM: {text}", "bold red")) for text in report.subject.problems]
+    notes += [line((f"not examined: {_text(part)}", _MARKED)) for part in report.unexamined[:_LISTED]]
+    if len(report.unexamined) > _LISTED:
+        more = len(report.unexamined) - _LISTED
+        notes.append(line((f"not examined: {more:,} more, which --format json lists", _MARKED)))
     notes += [line((f"note: {text}", "yellow")) for text in report.subject.warnings]
+    if kinds := _kinds(report):
+        notes.append(line((f"examined: {kinds}", "dim")))
     return notes
+
+
+def _text(part: UnexaminedPart) -> str:
+    where = f"{part.file}: {part.member}" if part.member else part.file
+    return f"{where}: {part.reason}"
+
+
+def _kinds(report: Globals) -> str:
+    """Return how much was examined of which kind."""
+    counts: Counter[str] = Counter()
+    for part in report.examined:
+        counts[part.kind] += part.count
+    return ", ".join(f"{kind} ({count:,})" for kind, count in counts.most_common())

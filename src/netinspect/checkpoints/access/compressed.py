@@ -1,0 +1,124 @@
+"""Compressed files, decompressed into memory as far as there is room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from netinspect.checkpoints.access.source import Source
+
+_CHUNK = 1 << 20
+_PIECE = 1 << 20
+_LZMA_MEMORY = 128 << 20
+"""Bytes of the dictionary that a file may ask for."""
+_ZFILE = b"ZF0x"
+_ZFILE_HEAD = (22, 23)
+"""Bytes before the data in files of joblib before 0.10, which are zlib's with a length in front."""
+
+METHODS = {
+    b"\x1f\x8b\x08": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x5d\x00\x00": "lzma",
+    b"x\x01": "zlib",
+    b"x\x5e": "zlib",
+    b"x\x9c": "zlib",
+    b"x\xda": "zlib",
+    _ZFILE: "zlib of joblib",
+}
+"""How each starts; all of them have a decompressor in the standard library."""
+
+
+class TooMuch(Exception):
+    """It comes to more bytes than there is room for."""
+
+
+def method_of(head: bytes) -> str | None:
+    """Return how a file is compressed, by its first bytes; None where it is not, or otherwise."""
+    for start, method in METHODS.items():
+        if head.startswith(start):
+            if method == "zlib" and int.from_bytes(head[:2], "big") % 31:
+                continue
+            return method
+    return None
+
+
+def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | None:
+    """Decompress a file, with all parts of it that follow each other.
+
+    Args:
+        source: The file.
+        method: One of those that `method_of` returns.
+        most: Bytes that it may come to.
+
+    Returns:
+        Its bytes, and the byte of the source after the last part; None where it is damaged.
+
+    Raises:
+        TooMuch: It comes to more.
+        LoadError: It cannot be read.
+    """
+    begin = 0
+    if method == "zlib of joblib":
+        head = source.read(0, min(_ZFILE_HEAD[-1] + 1, source.size))
+        begin = next((at for at in _ZFILE_HEAD if head[at : at + 1] == b"x"), 0)
+        if not begin:
+            return None
+    made = _maker(method)
+    parts: list[bytes] = []
+    total = 0
+    while True:
+        try:
+            found, end = _one(source, made(), begin, most - total)
+        except _errors():
+            return None
+        parts += found
+        total += sum(map(len, found))
+        begin = end
+        if method.startswith("zlib") or begin >= source.size:
+            break
+        if method_of(source.read(begin, min(6, source.size - begin))) != method:
+            break
+    return b"".join(parts), begin
+
+
+def _one(source: Source, unpacker: Any, begin: int, most: int) -> tuple[list[bytes], int]:
+    """Decompress one stream; return its pieces and the byte after it."""
+    parts: list[bytes] = []
+    total, at = 0, begin
+    waiting = b""
+    while not unpacker.eof:
+        if not waiting and getattr(unpacker, "needs_input", True):
+            waiting = source.read(at, min(_CHUNK, source.size - at))
+            at += len(waiting)
+            if not waiting:
+                raise EOFError
+        part = unpacker.decompress(waiting, _PIECE)
+        waiting = getattr(unpacker, "unconsumed_tail", b"")
+        total += len(part)
+        if total > most:
+            raise TooMuch
+        if part:
+            parts.append(part)
+    return parts, at - len(unpacker.unused_data)
+
+
+def _maker(method: str) -> Callable[[], Any]:
+    if method == "bzip2":
+        import bz2
+
+        return bz2.BZ2Decompressor
+    if method in ("xz", "lzma"):
+        import lzma
+
+        return lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
+    import zlib
+
+    return lambda: zlib.decompressobj(31 if method == "gzip" else 15)
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    import lzma
+    import zlib
+
+    return OSError, ValueError, EOFError, zlib.error, lzma.LZMAError

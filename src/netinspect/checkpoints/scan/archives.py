@@ -1,0 +1,266 @@
+"""Zip and tar archives, each member by its content, and what is between the members."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from netinspect.checkpoints.access.archive import Archive, NotRead
+from netinspect.checkpoints.access.bounded_json import read_object
+from netinspect.checkpoints.access.source import SkippedError, Source
+from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
+from netinspect.checkpoints.access.window import Loose, Window
+from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
+from netinspect.checkpoints.formats.zip_files import kind_of
+from netinspect.checkpoints.pickles.lenient import probe
+from netinspect.checkpoints.pickles.machine import Names
+from netinspect.checkpoints.pickles.storages import Storages
+from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.recognize import recognize
+from netinspect.checkpoints.scan import streams
+from netinspect.checkpoints.scan.ledger import Ledger, label
+from netinspect.checkpoints.scan.texts import find_runs
+from netinspect.checkpoints.scan.weights import array_end
+from netinspect.errors import CheckpointError
+
+_PICKLES = (".pkl", ".pickle", ".debug_pkl")
+_HEAD = 12 << 10
+_PROBED = 32 << 10
+_LARGEST_TEXT = 1 << 20
+_OTHER_LOADERS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("mar-inf/manifest.json",), "a TorchServe archive: what its handler runs was not examined"),
+    (("config.json", "metadata.json"), "a Keras archive: what Keras runs was not examined"),
+    (("schema.json",), "an archive of skops: what its loader imports was not examined"),
+)
+"""Archives that their loaders run by other means than pickles, by the members that they have."""
+
+_PACKAGE = (".data/extern_modules", ".data/python_version")
+
+
+class Examine(Protocol):
+    """What examines the bytes of a member; see `content.examine`."""
+
+    def __call__(
+        self,
+        source: Source,
+        member: str,
+        ledger: Ledger,
+        layers: int,
+        *,
+        scripted: bool = False,
+        name: str = "",
+    ) -> list[Names]:
+        """Examine them."""
+
+
+def examine_zip(source: Source, member: str, ledger: Ledger, layers: int, examine: Examine) -> None:
+    """Examine all members of a zip archive; one that is damaged hides no other.
+
+    Args:
+        source: The archive.
+        member: What to call it; empty where it is the file.
+        ledger: Where to note what was found.
+        layers: How much deeper archives may nest.
+        examine: What examines each member.
+
+    Raises:
+        CheckpointError: The archive is damaged or ambiguous.
+        LoadError: It cannot be read.
+    """
+    archive = Archive(source, encrypted=True)
+    _Zip(archive, member, ledger, layers, examine).examine()
+    ledger.warnings += [f"{member}: {each}" if member else each for each in archive.warnings]
+
+
+class _Zip:
+    """The members of one archive."""
+
+    def __init__(
+        self, archive: Archive, within: str, ledger: Ledger, layers: int, examine: Examine
+    ) -> None:
+        self._archive = archive
+        self._examine = examine
+        self._within = within
+        self._ledger = ledger
+        self._layers = layers
+        self._kind = kind_of(archive)
+        self._storages: dict[str, int | None] = {}
+        """Members that hold nothing but numbers, and their sizes where something says them."""
+
+    def examine(self) -> None:
+        """Examine pickles first: they say which members are storages."""
+        archive, ledger = self._archive, self._ledger
+        members = list(archive.members)
+        self._name_other_loaders([each.lower() for each in members])
+        if self._kind == "exported program":
+            self._exported()
+        pickles = [each for each in members if each.lower().endswith(_PICKLES)]
+        for name in pickles:
+            self._each(name)
+        done = set(pickles)
+        for name in members:
+            if name not in done:
+                self._each(name)
+        if archive.source.remote:
+            return  # each header would have to be fetched; loaders go by the directory
+        for at, size in archive.unused():
+            self._gap(Window(archive.source, at, size), f"bytes {at:,} to {at + size:,}")
+        for name, each in archive.members.items():
+            self._gap(Loose(archive.source, each.comment), f"{name} (comment)")
+            self._gap(Loose(archive.source, archive.extra(name)), f"{name} (extra field)")
+        if not members:
+            ledger.add(self._within, "empty archive")
+
+    def _label(self, name: str) -> str:
+        return label(self._within, name)
+
+    def _name_other_loaders(self, members: list[str]) -> None:
+        inside = set(members)
+        for needed, reason in _OTHER_LOADERS:
+            if inside.issuperset(needed):
+                self._ledger.miss(self._within, reason)
+        if any(each.endswith(_PACKAGE) for each in members):
+            self._ledger.miss(
+                self._within, "a package of torch.package: it holds code that its loader runs"
+            )
+
+    def _each(self, name: str) -> None:
+        try:
+            self._member(name)
+        except (NotRead, SkippedError) as error:
+            self._ledger.miss(self._label(name), error.cause or error.message)
+        except CheckpointError as error:
+            self._ledger.fail(self._label(name), error)
+
+    def _member(self, name: str) -> None:
+        archive, ledger, told = self._archive, self._ledger, self._label(name)
+        member = archive.members[name]
+        if not member.size and not member.stored:
+            return
+        if self._storages.get(name, -1) in (None, member.size) and self._is_plain_storage(name):
+            ledger.add(self._label(posixpath.dirname(name) + "/"), "tensor storages")
+            return
+        head, _ = archive.start(name, _HEAD)
+        if head[:6] == b"\x93NUMPY" and array_end(Loose(archive.source, head)) == (member.size, False):
+            ledger.add(told, "NumPy array")  # its header accounts for all of it
+            return
+        opened = archive.open(name)
+        held = opened.size if isinstance(opened, Loose) else 0
+        ledger.hold(held)
+        is_script = self._kind == "TorchScript"
+        if name.lower().endswith(_PICKLES):
+            names = self._pickle(opened, told, scripted=is_script)
+        elif is_script and "/code/" in f"/{name}":
+            # Code of TorchScript is a language of its own, whatever its suffix.
+            names = self._examine(opened, told, ledger, self._layers - 1, scripted=True, name="code")
+        else:
+            names = self._examine(opened, told, ledger, self._layers - 1, scripted=is_script, name=name)
+        ledger.release(held)
+        self._note_storages(name, names)
+
+    def _pickle(self, source: Source, told: str, *, scripted: bool) -> list[Names]:
+        end, names = streams.read_stream(source, told, self._ledger, scripted=scripted)
+        for each in names:
+            streams.miss_outside(each, told, self._ledger)
+        if end < source.size:
+            rest = Window(source, end, source.size - end)
+            self._gap(rest, posixpath.basename(told) + f" from byte {end:,} on")
+        return names
+
+    def _note_storages(self, name: str, pickles: Iterable[Names]) -> None:
+        """Note which members are storages of a pickle."""
+        folder, _, base = name.rpartition("/")
+        within = f"{folder}/" if folder else ""
+        stem = base.rpartition(".")[0] or base
+        for names in pickles:
+            storages = Storages()
+            try:
+                storages.register(names.outside)
+            except PickleError:
+                continue  # their members are judged by what they hold
+            for key, storage in storages.known.items():
+                member = f"{within}{stem}/{key}"
+                found = member if member in self._archive.members else self._archive.find(member)
+                if found is not None:
+                    self._storages[found] = storage.bytes
+
+    def _exported(self) -> None:
+        """Note which members are weights of an exported program, by the JSON that lists them."""
+        for name in self._archive.members:
+            if not name.endswith("_config.json"):
+                continue
+            try:
+                config = read_object(self._archive.open(name)).get("config")
+            except CheckpointError:
+                continue
+            for entry in config.values() if isinstance(config, dict) else ():
+                path = entry.get("path_name") if isinstance(entry, dict) else None
+                if isinstance(path, str) and not entry.get("use_pickle"):
+                    self._storages[f"{posixpath.dirname(name)}/{path}"] = None
+
+    def _is_plain_storage(self, name: str) -> bool:
+        """Whether no loader could take a storage for something else; one on the hub is not fetched."""
+        if self._archive.source.remote:
+            return True
+        head, _ = self._archive.start(name, _PROBED)
+        source = Loose(self._archive.source, head)
+        if is_header(head[:BLOCK]) or recognize(Loose(source, head[:BLOCK])) in ("zip", "torch legacy"):
+            return False
+        if not self._archive.members[name].compressed:
+            return not probe(self._archive.open(name, check=False)).names
+        return not probe(source).names
+
+    def _gap(self, source: Source, what: str) -> None:
+        """Examine bytes that are of no member."""
+        if source.size and source.read(0, min(source.size, 1 << 20)).strip(b"\0"):
+            self._examine(source, self._label(what), self._ledger, self._layers - 1)
+
+
+def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examine: Examine) -> int:
+    """Examine all members of a tar archive; return where it ends. See `examine_zip`.
+
+    Raises:
+        CheckpointError: It is damaged.
+        LoadError: It cannot be read.
+    """
+    archive = TarArchive(source)
+    names = {each.name for each in archive.entries}
+    files = [each for each in archive.entries if each.kind == "file"]
+    done: set[str] = set()
+    if len(names) == len(archive.entries) and names.issuperset(TORCH_TAR):
+        windows = {each.name: archive.open(each) for each in files}
+        if windows.keys() >= set(TORCH_TAR):
+            streams.read_torch_tar(windows, ledger, f"{member}:" if member else "")
+            done.update(TORCH_TAR)
+    for entry in archive.entries:
+        told = label(member, entry.name)
+        if entry.kind == "device":
+            ledger.miss(told, "a device or a pipe")
+        elif entry.kind == "link":
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(entry.name), entry.target))
+            if target not in names and posixpath.normpath(entry.target) not in names:
+                ledger.miss(told, f"a link to {entry.target!r:.200}, which is not in the archive")
+        elif entry.kind == "sparse":
+            ledger.miss(told, "a sparse file, whose parts are stored apart")
+            examine(archive.open(entry), told, ledger, layers - 1, name=entry.name)
+        elif entry.kind == "file" and entry.name not in done:
+            examine(archive.open(entry), told, ledger, layers - 1, name=entry.name)
+        for padding in _padding(source, entry.start + entry.size):
+            examine(padding, label(told, "after its end"), ledger, layers - 1)
+    for start, size in archive.extras:
+        found = probe(Window(source, start, size))
+        if found.names and (found.end is not None or found.calls):
+            examine(Window(source, start, size), label(member, "a header"), ledger, layers - 1)
+        elif runs := find_runs(source.read(start, min(size, _LARGEST_TEXT))):
+            ledger.miss(label(member, "a header"), runs)
+    if not archive.entries:
+        ledger.add(member, "empty archive")
+    return max(archive.end, BLOCK)
+
+
+def _padding(source: Source, at: int) -> Iterator[Source]:
+    """Yield what fills up the last block of an entry, where that is not zeros."""
+    length = min(-at % BLOCK, source.size - at)
+    if length > 0 and source.read(at, length).strip(b"\0"):
+        yield Window(source, at, length)

@@ -1,0 +1,258 @@
+"""Bytes of any kind: each interpretation that a loader could choose is examined, and their rests."""
+
+from __future__ import annotations
+
+import re
+
+from netinspect.checkpoints.access.archive import LARGEST_INFLATED, NotRead
+from netinspect.checkpoints.access.compressed import TooMuch, decompress, method_of
+from netinspect.checkpoints.access.source import SkippedError, Source
+from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
+from netinspect.checkpoints.access.window import Loose, Window
+from netinspect.checkpoints.access.zip_directory import find_appended
+from netinspect.checkpoints.pickles.lenient import probe
+from netinspect.checkpoints.pickles.machine import Names
+from netinspect.checkpoints.recognize import Container, recognize
+from netinspect.checkpoints.scan import archives, streams
+from netinspect.checkpoints.scan.foreign import foreign_format
+from netinspect.checkpoints.scan.images import image_end
+from netinspect.checkpoints.scan.ledger import Ledger, label
+from netinspect.checkpoints.scan.texts import read_text
+from netinspect.checkpoints.scan.weights import array_end, examine_weights
+from netinspect.errors import CheckpointError
+
+_HEAD = 1 << 10
+_PIECE = 1 << 20
+_PADDING = 16
+"""Zeros in front of which nothing else than padding is assumed."""
+
+_MOST_STRETCHES = 10_000
+_SUFFIX = re.compile(r"\.(?:gz|bz2|xz|lzma|z)$", re.IGNORECASE)
+_LARGEST_REMOTE_TEXT = 32 << 20
+_PROBED_REMOTELY = 1 << 20
+
+
+def examine(
+    source: Source, member: str, ledger: Ledger, layers: int, *, scripted: bool = False, name: str = ""
+) -> list[Names]:
+    """Examine bytes to the last one, whatever they are.
+
+    Args:
+        source: The bytes.
+        member: What to call them.
+        ledger: Where to note what was found.
+        layers: How much deeper archives may nest.
+        scripted: Whether they are of a TorchScript archive.
+        name: Of the file or member, where it is another one than `member`.
+
+    Returns:
+        What each pickle among them names.
+
+    Raises:
+        LoadError: They cannot be read.
+    """
+    if not source.size:
+        ledger.add(member, "empty")
+        return []
+    if layers < 0:
+        ledger.miss(member, "archives nest deeper here than is followed")
+        return []
+    view = _View(ledger, layers, scripted, name or member)
+    padded = not source.read(0, min(_PADDING, source.size)).strip(b"\0") and source.size > _PADDING
+    at, stretches = _after_zeros(source, 0) if padded else 0, 0
+    if at == source.size:
+        ledger.add(member, "zeros")
+    while at < source.size:
+        if stretches == _MOST_STRETCHES:
+            ledger.miss(member, f"from byte {at:,} on: too many parts follow each other")
+            break
+        part = source if not at else Window(source, at, source.size - at)
+        told = member if not at else label(member, f"from byte {at:,} on")
+        try:
+            at += max(1, view.stretch(part, told))
+        except (NotRead, SkippedError) as error:
+            ledger.miss(told, error.cause or error.message)
+            break
+        except CheckpointError as error:
+            ledger.fail(told, error)
+            break
+        at = _after_zeros(source, at)
+        stretches += 1
+    return view.names
+
+
+def _after_zeros(source: Source, at: int) -> int:
+    """Return the byte at which something else than padding comes."""
+    while at < source.size:
+        piece = source.read(at, min(_PIECE, source.size - at))
+        left = piece.lstrip(b"\0")
+        if left:
+            return at + len(piece) - len(left)
+        at += len(piece)
+    return at
+
+
+class _View:
+    """One look at some bytes."""
+
+    def __init__(self, ledger: Ledger, layers: int, scripted: bool, name: str) -> None:
+        self._ledger = ledger
+        self._layers = layers
+        self._scripted = scripted
+        self._name = name
+        self.names: list[Names] = []
+
+    def stretch(self, source: Source, member: str) -> int:
+        """Examine what begins with the first byte, and return where it ends."""
+        kind = self._kind(source)
+        appended = None if kind == "zip" else find_appended(source)
+        if kind is None and appended is not None and appended[0] > 0:
+            # What is in front of the archive is judged by itself.
+            begin, end = appended
+            self._inner(Window(source, 0, begin), label(member, f"bytes 0 to {begin:,}"))
+            self._inner(Window(source, begin, end - begin), label(member, f"from byte {begin:,} on"))
+            return end
+        end = self._as(kind, source, member)
+        if appended is not None and appended[0] < end and not _is_member(kind, source, *appended):
+            begin, stop = appended
+            inner = Window(source, begin, stop - begin)
+            told = label(member, "as a zip archive")
+            archives.examine_zip(inner, told, self._ledger, self._layers - 1, examine)
+            end = max(end, stop)
+        if kind not in ("pickle", "torch legacy", "zip", "tar"):
+            if is_header(source.read(0, min(BLOCK, source.size))):
+                told = label(member, "as a tar archive")
+                archives.examine_tar(source, told, self._ledger, self._layers - 1, examine)
+            self._probe(source, member, is_known=kind is not None)
+        return end
+
+    def _kind(self, source: Source) -> Container | None:
+        head = source.read(0, min(BLOCK, source.size))
+        kind = recognize(source)
+        if kind != "tar" and is_header(head) and kind in (None, "pickle"):
+            return "tar"
+        if kind == "tar" and not is_header(head):
+            kind = None
+        if kind == "pickle" and head[:1] in b"ci(" and head[:2] not in (b"(d", b"(l"):
+            found = probe(source)
+            return kind if found.end is not None or found.calls else None
+        return kind
+
+    def _as(self, kind: Container | None, source: Source, member: str) -> int:
+        """Examine bytes as what they are; return where it ends."""
+        ledger = self._ledger
+        if kind == "zip":
+            archives.examine_zip(source, member, ledger, self._layers, examine)
+            return source.size
+        if kind == "tar":
+            return archives.examine_tar(source, member, ledger, self._layers, examine)
+        if kind == "torch legacy":
+            return streams.read_legacy(source, member, ledger)
+        if kind == "pickle":
+            return self._stream(source, member, 0)
+        if kind == "npy":
+            return self._array(source, member)
+        if kind is not None:
+            return examine_weights(source, member, kind, ledger)
+        return self._other(source, member)
+
+    def _stream(self, source: Source, member: str, start: int) -> int:
+        end, names = streams.read_stream(source, member, self._ledger, start, scripted=self._scripted)
+        for each in names:
+            streams.miss_outside(each, member, self._ledger)
+        self.names += names
+        return end
+
+    def _array(self, source: Source, member: str) -> int:
+        found = array_end(source)
+        if found is None:
+            raise CheckpointError(
+                f"{source.name} is not a valid npy file", cause="the header of an array is damaged"
+            )
+        end, has_objects = found
+        if has_objects:
+            return self._stream(source, member, end)
+        if end > source.size:
+            raise CheckpointError(
+                f"{source.name} is not whole",
+                cause=f"its array has {end:,} bytes with its header, of which {source.size:,} are there",
+            )
+        self._ledger.add(member, "NumPy array")
+        return end
+
+    def _other(self, source: Source, member: str) -> int:
+        """Examine what no reader of checkpoints takes."""
+        ledger = self._ledger
+        head = source.read(0, min(_HEAD, source.size))
+        found = probe(_near(source))
+        if found.calls or (found.end is not None and (found.names or _goes_on(source, found.end))):
+            return self._stream(source, member, 0)
+        method = method_of(head)
+        if method is not None:
+            end = self._compressed(source, member, method)
+            if end is not None:
+                return end
+        image = image_end(source)
+        if image is not None:
+            ledger.add(member, image[0])
+            return image[1]
+        if source.remote and source.size > _LARGEST_REMOTE_TEXT:
+            ledger.miss(member, "it was not fetched whole")
+            return source.size
+        text = read_text(source, self._name)
+        if text is None:
+            ledger.miss(member, foreign_format(head))
+        elif text.runs:
+            ledger.miss(member, text.runs)
+        elif found.names:
+            ledger.miss(member, f"text that a loader of pickles would import {found.names[0]:.100} for")
+        else:
+            ledger.add(member, text.kind)
+        return source.size
+
+    def _compressed(self, source: Source, member: str, method: str) -> int | None:
+        ledger = self._ledger
+        room = min(LARGEST_INFLATED, ledger.room())
+        try:
+            found = decompress(source, method, room)
+        except TooMuch:
+            ledger.miss(member, f"compressed by {method}: it comes to more than {room:,} bytes")
+            return source.size
+        if found is None:
+            return None
+        data, end = found
+        ledger.hold(len(data))
+        self._name = _SUFFIX.sub("", self._name)
+        self._inner(Loose(source, data), label(member, "decompressed"))
+        ledger.release(len(data))
+        return end
+
+    def _inner(self, source: Source, member: str) -> None:
+        examine(source, member, self._ledger, self._layers - 1, scripted=self._scripted, name=self._name)
+
+    def _probe(self, source: Source, member: str, *, is_known: bool) -> None:
+        """Examine a file of another kind as a pickle too, where a loader could take it for one."""
+        if not is_known:
+            return  # that was tried first
+        if probe(_near(source)).names:
+            self._stream(source, label(member, "as a pickle"), 0)
+
+
+def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> bool:
+    """Return whether a stretch is within one entry of a tar archive, and examined as that."""
+    if kind != "tar":
+        return False
+    entries = TarArchive(source).entries
+    return any(each.start <= begin and end <= each.start + each.size for each in entries)
+
+
+def _goes_on(source: Source, end: int) -> bool:
+    """Return whether nothing, or another pickle, follows a pickle that holds plain values."""
+    return end == source.size or streams.is_pickle(Window(source, end, source.size - end))
+
+
+def _near(source: Source) -> Source:
+    """Return what of a source is looked at to see whether it is a pickle."""
+    if source.remote and source.size > _PROBED_REMOTELY:
+        return Window(source, 0, _PROBED_REMOTELY)
+    return source

@@ -1,0 +1,157 @@
+"""Pickles in a stream of bytes: plain ones after each other, and those of torch's first formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.window import Window
+from netinspect.checkpoints.formats.torch_tar import read_storages, read_tensors
+from netinspect.checkpoints.pickles.legacy import place_storages, read_object
+from netinspect.checkpoints.pickles.lenient import LenientMachine, probe
+from netinspect.checkpoints.pickles.machine import Names
+from netinspect.checkpoints.pickles.nested import NestedStorages
+from netinspect.checkpoints.pickles.objects import Persistent
+from netinspect.checkpoints.pickles.storages import Part, Storages
+from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect.checkpoints.recognize import recognize
+from netinspect.checkpoints.scan.ledger import MOST_PICKLES, Ledger
+
+_TORCH_IDS = ("storage", "module")
+_COUNT = 8
+"""Bytes before each storage of torch's legacy format."""
+
+
+def read_stream(
+    source: Source, member: str, ledger: Ledger, start: int = 0, *, scripted: bool = False
+) -> tuple[int, list[Names]]:
+    """Read a pickle and those after it; return where they end, and what each names.
+
+    Where one breaks the end is that of the source: nobody can tell what comes next.
+    """
+    found: list[Names] = []
+    at = start
+    while at < source.size:
+        if at > start and not is_pickle(Window(source, at, source.size - at)):
+            break
+        if len(ledger.pickles) >= MOST_PICKLES:
+            ledger.miss(member, f"from byte {at:,} on: it has more than {MOST_PICKLES:,} pickles")
+            return source.size, found
+        names = Names(scripted=scripted)
+        found.append(names)
+        end = _read_one(source, member, ledger, at, names)
+        if end is None:
+            return source.size, found
+        at = end
+    return at, found
+
+
+def is_pickle(source: Source) -> bool:
+    """Return whether bytes begin with a pickle, of any protocol."""
+    if not source.size:
+        return False
+    head = source.read(0, 1)
+    if head == b"\x80":
+        return recognize(source) == "pickle"
+    found = probe(source)
+    return found.end is not None or bool(found.names)
+
+
+def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Names) -> int | None:
+    """Read one pickle; return where it ends, None where it breaks."""
+    machine = LenientMachine(source, names, start)
+    is_whole = _note(lambda: machine.run(), names, source, member, ledger, start)
+    if machine.lost:
+        rest = f"; {machine.lost - 1:,} more" if machine.lost > 1 else ""
+        _complain(ledger, member, f"{machine.first_lost}{rest}")
+    for name in names.beside:
+        ledger.miss(member, f"joblib would load an array from the file {name!r:.200} beside it")
+    return machine.position if is_whole else None
+
+
+def _note(
+    read: Callable[[], object], names: Names, source: Source, member: str, ledger: Ledger, start: int
+) -> bool:
+    """Note what one pickle names, however its reading ends; return whether it was read whole."""
+    error: PickleError | None = None
+    try:
+        read()
+    except PickleError as found:
+        error = found
+    try:
+        NestedStorages(source, names)
+    except PickleError as found:
+        error = error or found
+    ledger.name(names, member, start)
+    if error is not None:
+        _complain(ledger, member, str(error))
+    return error is None
+
+
+def _complain(ledger: Ledger, member: str, text: str) -> None:
+    ledger.complain(f"{member}: {text}" if member else text)
+
+
+def miss_outside(names: Names, member: str, ledger: Ledger) -> None:
+    """Name what a pickle refers to outside itself, unless that is a storage, which is data."""
+    others = [each for each in names.outside if not is_torch_id(each)]
+    if others:
+        ledger.miss(
+            member,
+            f"it refers to {len(others):,} objects outside itself, which its loader's own code loads",
+        )
+
+
+def is_torch_id(value: Persistent) -> bool:
+    """Return whether something outside a pickle is a storage, or a class with its source."""
+    key = value.key
+    return type(key) is tuple and len(key) > 1 and type(key[0]) is str and key[0] in _TORCH_IDS
+
+
+def read_legacy(source: Source, member: str, ledger: Ledger) -> int:
+    """Read a file of `torch.save` as it was before 1.6; return where its storages end."""
+    names, storages = Names(), Storages()
+    machine = LenientMachine(source, names)
+    keys: list[object] = []
+
+    def read() -> None:
+        read_object(machine)
+        storages.register(names.outside)
+        if source.remote:
+            keys.append(machine.run())
+        else:
+            place_storages(machine, storages)
+
+    is_whole = _note(read, names, source, member, ledger, 0)
+    if machine.lost:
+        _complain(ledger, member, machine.first_lost)
+    miss_outside(names, member, ledger)
+    if not is_whole:
+        return source.size
+    end = machine.position
+    if source.remote:  # each storage would be fetched for its count
+        end += sum(_COUNT + each.bytes for each in storages.known.values())
+    return min(end, source.size)
+
+
+def read_torch_tar(members: dict[str, Window], ledger: Ledger, within: str) -> None:
+    """Read the three members of torch's first format."""
+    tensors = Tensors(Storages())
+    parts: dict[int, Part] = {}
+    ends: dict[str, int] = {}
+    for member, read in (("storages", read_storages), ("tensors", read_tensors)):
+        names = Names()
+
+        def act(read: Callable[..., int] = read, member: str = member, names: Names = names) -> None:
+            ends[member] = read(members[member], names, tensors, parts)
+
+        if _note(act, names, members[member], within + member, ledger, 0):
+            left = members[member].size - ends[member]
+            if left:
+                ledger.miss(within + member, f"{left:,} bytes after the last of its parts")
+    names = Names()
+    end = _read_one(members["pickle"], within + "pickle", ledger, 0, names)
+    left = 0 if end is None else members["pickle"].size - end
+    if left:
+        ledger.miss(within + "pickle", f"{left:,} bytes after the pickle")

@@ -1,0 +1,122 @@
+"""Text in UTF-8: recognised by all of its bytes, and what in it makes a loader run code."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import NamedTuple
+
+from netinspect.checkpoints.access.source import Source
+
+_PIECE = 1 << 20
+_OVERLAP = 4 << 10
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_PYTHON = (".py", ".pyw", ".pyx")
+_IMPORT = re.compile(rb"^import[ \t]", re.MULTILINE)
+_RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
+    (
+        (b"!!python/",),
+        re.compile(rb"!!python/"),
+        "YAML that names Python objects for its loader to make",
+    ),
+    (
+        (b"_target_",),
+        re.compile(rb"\b_target_\b"),
+        "a configuration that names what its loader calls (_target_)",
+    ),
+    (
+        (b'"auto_map"', b'"custom_pipeline'),
+        re.compile(rb'"(?:auto_map|custom_pipelines?)"'),
+        "JSON that names code of the model (auto_map)",
+    ),
+    (
+        (b'"__lambda__"', b'"Lambda"'),
+        re.compile(rb'"__lambda__"|"class_name"\s{0,9}:\s{0,9}"Lambda"'),
+        "a Keras configuration with code in it (Lambda)",
+    ),
+    (
+        (b'"py/',),
+        re.compile(rb'"py/\w{1,20}"\s{0,9}:'),
+        "JSON that names Python objects for its loader to make",
+    ),
+    (
+        (b'"__loader__"', b'"_skops_version"'),
+        re.compile(rb'"__loader__"|"_skops_version"'),
+        "a schema of skops, which names the classes that its loader makes",
+    ),
+    (
+        (b"loader_module:",),
+        re.compile(rb"^[ \t]{0,99}loader_module:", re.MULTILINE),
+        "it names a module that its loader imports",
+    ),
+    (
+        (b'":serialized:"', b"gAJ", b"gAN", b"gASV", b"gAWV"),
+        re.compile(rb'":serialized:"|(?<![A-Za-z0-9+/])gA(?:[JN][A-Za-z0-9+/]|[SW]V)[A-Za-z0-9+/]{12}'),
+        "text that holds what may be a pickle in base64",
+    ),
+    (
+        (b"\n(",),
+        re.compile(
+            rb"[ci][A-Za-z_][\w.]{0,200}\r?\n[A-Za-z_][\w.]{0,200}\r?\n(?:p\d{1,9}\r?\n)?\([^\r\n]"
+        ),
+        "text that holds what may be a pickle",
+    ),
+)
+"""What is a matter of the loader, whatever it says: it is named, and not judged.
+
+Each with texts of which one must occur, as searching for these is fast.
+"""
+
+_STARTS: tuple[tuple[bytes, str], ...] = (
+    (b"version https://git-lfs", "a pointer of Git LFS: the file itself is not here"),
+    (b"#!", "a script"),
+)
+
+
+class Text(NamedTuple):
+    """A text."""
+
+    kind: str
+    runs: str
+    """What in it makes a loader run code; empty where nothing is known to."""
+
+
+def read_text(source: Source, name: str) -> Text | None:
+    """Read a text to its end; return None where it is none.
+
+    Args:
+        source: The bytes.
+        name: Of the file or member; only its suffix matters, and only for code.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    runs, before, is_json = "", b"", False
+    for at in range(0, source.size, _PIECE):
+        piece = source.read(at, min(_PIECE, source.size - at))
+        if _CONTROL.search(piece):
+            return None
+        try:
+            decoder.decode(piece, final=at + len(piece) == source.size)
+        except UnicodeDecodeError:
+            return None
+        if not at:
+            is_json = piece.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+            runs = next((what for start, what in _STARTS if piece.startswith(start)), "")
+        runs = runs or find_runs(before + piece)
+        if not runs and name.lower().endswith(".pth") and _IMPORT.search(before + piece):
+            runs = "a path file of Python: its imports run whenever Python starts"
+        before = piece[-_OVERLAP:]
+    is_json = is_json and before.rstrip()[-1:] in (b"}", b"]")
+    if name.lower().rstrip(" .").endswith(_PYTHON):
+        return Text("Python code", runs or "Python code, which loaders may run")
+    return Text("JSON" if is_json else "text", runs)
+
+
+def find_runs(piece: bytes) -> str:
+    """Return what in a piece of text makes a loader run code; empty where nothing is known to."""
+    for needed, pattern, what in _RUNS:
+        if any(each in piece for each in needed) and pattern.search(piece):
+            return what
+    return ""
