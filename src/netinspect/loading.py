@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect import process
-from netinspect.errors import UsageError
+from netinspect.errors import UsageError, class_name
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
 from netinspect.records.checkpoint import Checkpoint
@@ -204,8 +204,10 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
         raise _no_model(subject.target)
     if not isinstance(subject, (str, os.PathLike)):
         from netinspect.look import look_at_module
+        from netinspect.sources.user_code import model_code
 
-        return look_at_module(subject, _look_options(request, inputs))
+        with model_code(class_name(type(subject))):
+            return look_at_module(subject, _look_options(request, inputs))
     from netinspect.sources.target import parse_target
 
     # Names of a library are checked later: that takes longer than an answer from the cache.
@@ -288,6 +290,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     check_target(target, online=request.online)
     from netinspect.look import look_at_target
     from netinspect.sources.build import call_function, find_blueprint
+    from netinspect.sources.user_code import model_code
 
     process.settle()  # before the user's own code comes
     example = None
@@ -300,7 +303,8 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     blueprint = find_blueprint(target, request.constructor, seed=request.seed, online=request.online)
     if target.kind == "library":
         process.settle()
-    return look_at_target(blueprint, _look_options(request, inputs, example))
+    with model_code(target.text):
+        return look_at_target(blueprint, _look_options(request, inputs, example))
 
 
 def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:

@@ -106,6 +106,8 @@ def _passes(model: nn.Module, argument: Argument, spec: InputSpec, *, training: 
     with guest(model, training=training), torch.no_grad():
         try:
             run_forward(model, args, kwargs)
-        except Exception:  # whatever the model raises, this size is none of those that pass
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # whatever the model raises, this size is none of those that pass
             return False
     return True

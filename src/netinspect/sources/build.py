@@ -170,9 +170,10 @@ def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., 
 def _import(target: Target) -> ModuleType:
     with user_code(f"cannot import {target.place}"):
         if target.kind == "dotted":
-            if "" not in sys.path and str(Path.cwd()) not in sys.path:
-                # As `python -m` does: a package in the current folder is found.
-                sys.path.insert(0, str(Path.cwd()))
+            with suppress(OSError):  # there is no current folder any more
+                if "" not in sys.path and str(Path.cwd()) not in sys.path:
+                    # As `python -m` does: a package in the current folder is found.
+                    sys.path.insert(0, str(Path.cwd()))
             return importlib.import_module(target.place)
         return import_file(Path(target.place).resolve())
 

@@ -58,6 +58,7 @@ def main(document: dict[str, Any]) -> None:
 def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Any:
     from netinspect.sources.build import find_blueprint
     from netinspect.sources.target import parse_target
+    from netinspect.sources.user_code import model_code
     from netinspect.tracking.build import Builder
     from netinspect.tracking.session import track
 
@@ -65,7 +66,8 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     sys.path[:] = path
     target = parse_target(request.target, online=request.online)
     blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
-    return track(request, Builder(blueprint), tell)
+    with model_code(request.target):
+        return track(request, Builder(blueprint), tell)
 
 
 def _write(answer: TextIO, document: dict[str, Any]) -> None:
