@@ -22,6 +22,7 @@ from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.signature import class_forward
 
 _LONGEST_NAME = 200
+_MOST_PARTS = 20
 _SIDE = 224
 _LARGEST = 1 << 20
 
@@ -175,13 +176,16 @@ def _size(word: str, known: Mapping[str, int], facts: Facts) -> int | None:
     word = word.strip()
     if word in known:
         return known[word]
-    if word.isdigit():
-        return min(int(word), _LARGEST)
+    if word.isdecimal():
+        return min(int(word[:10]), _LARGEST)
     for sign, combine in (("+", sum), ("*", math.prod)):
         if sign in word:
-            parts = [_size(part, known, facts) for part in word.split(sign)]
+            words = word.split(sign)
+            if len(words) > _MOST_PARTS:
+                return None
+            parts = [_size(part, known, facts) for part in words]
             sizes = [part for part in parts if part is not None]
-            return combine(sizes) if len(sizes) == len(parts) else None
+            return min(combine(sizes), _LARGEST) if len(sizes) == len(parts) else None
     name = word.rpartition(".")[2].lower()
     if len(name) > _LONGEST_NAME:
         return None
