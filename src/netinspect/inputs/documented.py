@@ -63,19 +63,29 @@ class Documented(NamedTuple):
 def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
     """Read the annotations and the docstring of the `forward` of a model."""
     forward = class_forward(model)
+    text = _docstring(type(model))
     try:
-        return _documented(forward)
+        return _documented(forward, text)
     except TypeError:  # an object in the place of a method, of a class that has no hash
-        return _documented.__wrapped__(forward)
+        return _documented.__wrapped__(forward, text)
+
+
+def _docstring(cls: type) -> str:
+    """The docstring of a class's `forward`, else of that of a base; its beginning, if it is long."""
+    # `inspect.getdoc` takes the square of the time for many blank lines.
+    for each in cls.__mro__:
+        text = getattr(vars(each).get("forward"), "__doc__", None)
+        if isinstance(text, str):
+            return inspect.cleandoc(text[:_LONGEST])
+    return ""
 
 
 @functools.lru_cache(maxsize=64)
-def _documented(forward: Callable[..., Any]) -> Mapping[str, Documented]:
+def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Documented]:
     try:
         names = list(inspect.signature(forward).parameters)[1:]
     except (TypeError, ValueError):
         return {}
-    text = (inspect.getdoc(forward) or "")[:_LONGEST]
     text = re.split(r"(?m)^[ \t]*+(?:Returns?|Yields|Raises|Examples?):?[ \t]*+$", text)[0]
     found = dict(_annotated(forward))
     for name, part in _parts(text, names):

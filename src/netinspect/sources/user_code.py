@@ -30,12 +30,13 @@ def user_code(failed: str) -> Iterator[None]:
         raise
     except SyntaxError as error:
         _trim(error)
-        line = (error.text or "").strip() if isinstance(error.text, str | None) else ""
+        line = error.text.strip() if isinstance(error.text, str) else ""
+        place = _syntax_place(error)
         raise LoadError(
             failed,
             cause=f"{class_name(type(error))}: {error.msg}\n{line}".rstrip(),
-            place=_syntax_place(error) or _place(error),
-            hint="mend that line; Python cannot read the file",
+            place=place or _place(error),
+            hint="mend that line; Python cannot read the file" if place else hint_for(error),
         ) from error
     except SystemExit as error:
         _trim(error)
