@@ -6,6 +6,7 @@ Precedence: a flag, then its environment variable, then the project, then the de
 from __future__ import annotations
 
 import errno
+import os
 import reprlib
 import stat
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ def find_settings(folder: Path | None = None) -> Settings:
         folder = Path.cwd() if folder is None else folder
     except OSError as error:
         return Settings(notes=(f"no settings were read: no current folder ({error.strerror})",))
-    notes: list[str] = []
+    skipped: dict[str, None] = {}
     for parent in (folder, *folder.parents):
         for name in ("netinspect.toml", "pyproject.toml"):
             file = parent / name
@@ -70,12 +71,13 @@ def find_settings(folder: Path | None = None) -> Settings:
                 content = _content(file)
             except OSError as error:
                 if not isinstance(error, _ABSENT):
-                    notes.append(f"the settings in {file} were skipped: {error.strerror}")
+                    place = file if os.access(parent, os.X_OK) else parent
+                    skipped[f"the settings in {place} were skipped: {error.strerror}"] = None
                 continue
             settings = _parse(file, content)
             if settings is not None:
-                return replace(settings, notes=tuple(notes))
-    return Settings(notes=tuple(notes))
+                return replace(settings, notes=tuple(skipped))
+    return Settings(notes=tuple(skipped))
 
 
 def read_settings(file: Path) -> Settings | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect import process
-from netinspect.errors import UsageError, class_name
+from netinspect.errors import LoadError, UsageError, class_name, text_of
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
 from netinspect.records.checkpoint import Checkpoint
@@ -288,6 +288,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     from netinspect.sources.target import check_target, parse_target
 
     check_target(target, online=request.online)
+    _import_torch()
     from netinspect.look import look_at_target
     from netinspect.sources.build import call_function, find_blueprint
     from netinspect.sources.user_code import model_code
@@ -305,6 +306,23 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
         process.settle()
     with model_code(target.text):
         return look_at_target(blueprint, _look_options(request, inputs, example))
+
+
+def _import_torch() -> None:
+    """Import torch, which is large, and other people's.
+
+    Raises:
+        LoadError: It is not installed, is broken, or does not fit into the memory that is allowed.
+    """
+    try:
+        with process.in_a_folder():
+            import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        raise LoadError(
+            "torch cannot be imported",
+            cause=text_of(error),
+            hint="python -c 'import torch' shows the whole traceback",
+        ) from error
 
 
 def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:

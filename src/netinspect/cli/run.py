@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 
 from netinspect import process
-from netinspect.errors import NetinspectError, UsageError, text_of
+from netinspect.errors import LoadError, NetinspectError, UsageError, text_of
 from netinspect.exits import ExitCode
 
 
@@ -64,7 +64,11 @@ def run(words: list[str]) -> ExitCode:
         # Typer ends so after printing a completion script, and where the reader of help has gone.
         return ExitCode.OK
     except MemoryError as error:
-        return _tell(_internal_error(error, "out of memory"), words)
+        short = LoadError(
+            "there is not enough memory for this", hint="free some, or lift the limit (ulimit -v)"
+        )
+        short.__cause__ = error
+        return _tell(short, words)
     except BaseException as error:  # a defect of ours: told with where to look, never a bare traceback
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             full = UsageError("cannot write the output", cause=error.strerror, hint="make room for it")

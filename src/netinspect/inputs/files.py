@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,12 @@ def _read(file: Path) -> Any:
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise _unreadable(file, f"its suffix is none of {', '.join(SUFFIXES)}")
-    if not os.path.isfile(file):
-        raise _unreadable(file, "there is no such file")
+    try:
+        mode = os.stat(file).st_mode
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, getattr(error, "strerror", None) or str(error)) from error
+    if not stat.S_ISREG(mode):
+        raise _unreadable(file, "it is not a regular file")
     try:
         loaded = reader(file)
     except UsageError:

@@ -84,14 +84,20 @@ def parse_target(text: str, *, online: bool = False, check: bool = True) -> Targ
     path = Path(text)
     if (sample := find_sample(text)) is not None:
         return Target(text=text, kind="sample", place=str(sample), name=None)
-    mode = _mode(path)
+    dotted = _DOTTED.fullmatch(text)
+    try:
+        mode = file_mode(path)
+    except LoadError:
+        if dotted is None:
+            raise
+        mode = None  # a package is not looked for in the current folder alone
     if mode is not None and stat.S_ISDIR(mode):
         return Target(text=text, kind="checkpoint", place=text, name=None)
     if mode is not None:
         return _other_file(text, path, mode)
-    if match := _DOTTED.fullmatch(text):
-        _check_name(text, match["name"])
-        return Target(text=text, kind="dotted", place=match["module"], name=match["name"])
+    if dotted is not None:
+        _check_name(text, dotted["name"])
+        return Target(text=text, kind="dotted", place=dotted["module"], name=dotted["name"])
     raise _unknown(text)
 
 
@@ -131,7 +137,7 @@ def parse_live_target(text: str, *, online: bool = False) -> Target:
     return target
 
 
-def _mode(path: Path) -> int | None:
+def file_mode(path: Path) -> int | None:
     """Return what a path is, as `stat` has it; None where nothing is there.
 
     Raises:
@@ -147,20 +153,20 @@ def _mode(path: Path) -> int | None:
         closed = _closed_folder(path) if isinstance(error, PermissionError) else None
         raise LoadError(
             f"cannot reach {path}",
-            cause=error.strerror if closed is None else f"{error.strerror}: the folder {closed}",
+            cause=error.strerror if closed is None else f"{error.strerror}: {closed}",
             hint=None
             if closed is None
             else "let this user enter that folder (chmod +x), or copy what is in it elsewhere",
         ) from error
 
 
-def _closed_folder(path: Path) -> Path | None:
-    """Find the outermost folder on the way to a path that may not be entered."""
+def _closed_folder(path: Path) -> str | None:
+    """Name the outermost folder on the way to a path that may not be entered."""
     for folder in reversed(path.parents):
         try:
             os.stat(os.path.join(folder, os.curdir))
         except PermissionError:
-            return folder
+            return f"the folder {folder}" if folder.name else "the current folder"
         except OSError:
             return None
     return None
@@ -168,7 +174,7 @@ def _closed_folder(path: Path) -> Path | None:
 
 def _file_target(text: str, file: str, name: str | None) -> Target:
     path = Path(file)
-    mode = _mode(path)
+    mode = file_mode(path)
     if mode is None:
         raise _missing(file, _near(path, ".py") or closest(path.stem, sample_names()) or _GRAMMAR)
     if stat.S_ISDIR(mode):

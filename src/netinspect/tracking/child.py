@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from netinspect.errors import NetinspectError
+from netinspect.process import in_a_folder
 from netinspect.records.codec import from_data, to_data
 from netinspect.tracking.request import TrackRequest
 
@@ -56,7 +57,8 @@ def main(document: dict[str, Any]) -> None:
 
 
 def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Any:
-    from netinspect.sources.build import find_blueprint
+    with in_a_folder():
+        from netinspect.sources.build import find_blueprint
     from netinspect.sources.target import parse_target
     from netinspect.sources.user_code import model_code
     from netinspect.tracking.build import Builder
