@@ -89,7 +89,7 @@ def read_settings(file: Path) -> Settings | None:
     try:
         content = _content(file)
     except OSError as error:
-        raise _unreadable(file, error.strerror) from error
+        raise _unreadable(file, error.strerror or str(error)) from error
     return _parse(file, content)
 
 

@@ -153,6 +153,8 @@ def load(
 
     Raises:
         LoadError: The target could not be loaded.
+        ForwardError: A method of the model's own raised while it was read. Where forward itself raises,
+            the trace tells so.
         UsageError: The inputs do not fit the model's signature, or cannot be read.
     """
     request = LoadRequest(

@@ -155,7 +155,7 @@ def test_target_that_is_no_regular_file(
     if kind == "pipe":
         os.mkfifo(target)
     else:
-        target.symlink_to({"device": "/dev/zero", "loop": target, "dangling": "nothing"}[kind])
+        target.symlink_to({"device": "/dev/zero", "loop": str(target), "dangling": "nothing"}[kind])
     for name in (str(target), f"{target}:Net") if suffix == ".py" else (str(target),):
         outcome = cli("summary", name)
         assert outcome.code == 3

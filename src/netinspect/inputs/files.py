@@ -63,6 +63,8 @@ def _read(file: Path) -> Any:
         raise _unreadable(file, f"its suffix is none of {', '.join(SUFFIXES)}")
     try:
         mode = os.stat(file).st_mode
+    except FileNotFoundError as error:
+        raise _unreadable(file, "there is no such file") from error
     except (OSError, ValueError) as error:
         raise _unreadable(file, getattr(error, "strerror", None) or str(error)) from error
     if not stat.S_ISREG(mode):
