@@ -37,7 +37,7 @@ ALLOWED = {
     "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
     "differences": {"loading", "view", "analyze", "checkpoints", "stored", *BASE},
     "estimates": {"loading", "view", "analyze", "render", "sources", "tracking", *BASE},
-    "tracking": {"sources", "inputs", "observe", "analyze", *BASE},
+    "tracking": {"sources", "inputs", "observe", "analyze", "process", *BASE},
     "loading": {
         "files",
         "kept",

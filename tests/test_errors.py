@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import difflib
 import pickle
 import re
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,12 +13,17 @@ from hypothesis import strategies as st
 
 from netinspect import errors
 from netinspect.errors import (
+    LONGEST_TEXT,
     ForwardError,
     LoadError,
     NetinspectError,
     SavedTraceError,
     UsageError,
     closest,
+    message_of,
+    nearest,
+    shorten,
+    text_of,
 )
 from netinspect.exits import ExitCode
 
@@ -140,3 +148,68 @@ def test_a_suggestion_names_candidates_only(word: str, candidates: list[str]) ->
 @given(st.text(min_size=1))
 def test_the_word_itself_is_always_near(word: str) -> None:
     assert closest(word, [word, "something else"]) is not None
+
+
+@pytest.mark.parametrize("length", [LONGEST_TEXT - 1, LONGEST_TEXT, LONGEST_TEXT + 1, 10_000_000])
+def test_shorten_any_length(length: int) -> None:
+    text = "a" * (length - 3) + "end"
+    short = shorten(text)
+    assert len(short) <= LONGEST_TEXT
+    assert short.endswith("end")
+    assert (short == text) == (length <= LONGEST_TEXT)
+    if length > LONGEST_TEXT:
+        left_out = int(short.partition("[... ")[2].partition(" ")[0].replace(",", ""))
+        assert len(short) + left_out - len(f" [... {left_out:,} characters ...] ") == length
+
+
+@pytest.mark.parametrize("cls", [UsageError, LoadError, ForwardError])
+def test_error_of_any_length(cls: type[NetinspectError]) -> None:
+    error = cls("m" * 10**6, cause="c" * 10**6, hint="h" * 10**6)
+    assert all(len(each or "") <= LONGEST_TEXT for each in (error.message, error.cause, error.hint))
+
+
+class _Own(BaseException):
+    pass
+
+
+class _Text(str):
+    def __len__(self) -> int:
+        raise _Own
+
+    def __getitem__(self, key: object) -> str:
+        raise _Own
+
+
+@pytest.mark.parametrize(
+    ("spelled", "message"),
+    [
+        (lambda _: "x" * 10**7, None),
+        (lambda _: _Text("short"), "short"),
+        (lambda _: 5, "<its __str__ raised TypeError>"),
+        (lambda error: error.args[7], "<its __str__ raised IndexError>"),
+        (lambda error: str(error), "<its __str__ raised RecursionError>"),
+    ],
+    ids=["long", "subclass", "number", "raises", "endless"],
+)
+def test_message_of_any_exception(spelled: Callable[[BaseException], str], message: str | None) -> None:
+    error = type("E" * 10**6, (Exception,), {"__str__": spelled})("given")
+    found = message_of(error)
+    assert len(found) <= LONGEST_TEXT
+    assert message in (None, found)
+    assert len(text_of(error)) <= LONGEST_TEXT + 300
+
+
+def test_nearest_compares_no_long_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+
+    class Matcher(difflib.SequenceMatcher[str]):
+        def set_seq1(self, a: Any) -> None:
+            compared.append(len(a))
+            super().set_seq1(a)
+
+    monkeypatch.setattr(difflib, "SequenceMatcher", Matcher)
+    assert nearest("a" * 100_000, ["a" * 100_000]) == []
+    assert nearest("model", ["m" * 100_000, "modle"]) == ["modle"]
+    assert nearest("model", (f"{number:050}" for number in range(100_000))) == []
+    assert max(compared) < 1000
+    assert len(compared) < 50_000

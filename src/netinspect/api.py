@@ -76,7 +76,7 @@ def summary(
     Args:
         subject: What to look at; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
-        depth: Deepest level with rows of its own; None for all.
+        depth: Deepest level with rows of its own; None for all, up to the 128th.
         ops: Give the functions between the layers rows too.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
@@ -280,7 +280,7 @@ def tree(
     Args:
         subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
         path: Module at the top.
-        depth: Deepest level to show; None for all.
+        depth: Deepest level to show; None for all, up to the 128th.
         full: Show alike siblings one by one.
     """
     if isinstance(subject, Checkpoint) or names_checkpoint(subject):

@@ -5,9 +5,12 @@ Precedence: a flag, then its environment variable, then the project, then the de
 
 from __future__ import annotations
 
+import errno
+import os
 import reprlib
+import stat
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,8 @@ class Settings:
     """Where; None if nothing was found."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Which files or folders were skipped on the way to it, since they cannot be read."""
 
     @property
     def target(self) -> str | None:
@@ -43,20 +48,36 @@ class Settings:
         return self.values.get("target")
 
 
-def find_settings(folder: Path) -> Settings:
+def find_settings(folder: Path | None = None) -> Settings:
     """Read the settings of the project that a folder is in.
+
+    What cannot be read is skipped with a note: a folder above may be closed to this user.
+
+    Args:
+        folder: The folder; None for the current one.
 
     Raises:
         UsageError: The file is no TOML, or holds a key or a type that is not known.
     """
+    try:
+        folder = Path.cwd() if folder is None else folder
+    except OSError as error:
+        return Settings(notes=(f"no settings were read: no current folder ({error.strerror})",))
+    skipped: dict[str, None] = {}
     for parent in (folder, *folder.parents):
         for name in ("netinspect.toml", "pyproject.toml"):
             file = parent / name
-            if file.is_file():
-                settings = read_settings(file)
-                if settings is not None:
-                    return settings
-    return Settings()
+            try:
+                content = _content(file)
+            except OSError as error:
+                if not isinstance(error, _ABSENT):
+                    place = file if os.access(parent, os.X_OK) else parent
+                    skipped[f"the settings in {place} were skipped: {error.strerror}"] = None
+                continue
+            settings = _parse(file, content)
+            if settings is not None:
+                return replace(settings, notes=tuple(skipped))
+    return Settings(notes=tuple(skipped))
 
 
 def read_settings(file: Path) -> Settings | None:
@@ -66,14 +87,44 @@ def read_settings(file: Path) -> Settings | None:
         UsageError: As for `find_settings`, or the file cannot be read.
     """
     try:
+        content = _content(file)
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from error
+    return _parse(file, content)
+
+
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+def _content(file: Path) -> bytes:
+    """Read a regular file; a pipe or a device is never opened, since nothing may ever come of it.
+
+    Raises:
+        OSError: It cannot be read, or is not a regular file.
+    """
+    try:
+        mode = file.stat().st_mode
+    except ValueError as error:  # half of a surrogate pair in the name
+        raise FileNotFoundError(errno.ENOENT, str(error)) from error
+    if not stat.S_ISREG(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is not a regular file")
+    return file.read_bytes()
+
+
+def _unreadable(file: Path, cause: str) -> UsageError:
+    return UsageError(
+        f"cannot read the settings in {file}",
+        cause=cause,
+        hint="name a TOML file in UTF-8, or leave the project's settings out with --no-config",
+    )
+
+
+def _parse(file: Path, content: bytes) -> Settings | None:
+    try:
         # Some editors put a byte order mark in front, which is no TOML.
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read the settings in {file}",
-            cause=getattr(error, "strerror", None) or str(error),
-            hint="name a TOML file in UTF-8, or leave the project's settings out with --no-config",
-        ) from error
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, str(error)) from error
     is_project = file.name == "pyproject.toml"
     if is_project and "netinspect" not in text:
         return None

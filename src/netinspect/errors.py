@@ -16,6 +16,7 @@ them prints anything.
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import ClassVar
 
 from netinspect.exits import ExitCode
@@ -25,6 +26,15 @@ LACKS_GPU = re.compile(
     r"No CUDA GPUs are available|on a CUDA device but torch\.cuda\.is_available\(\) is False"
 )
 """What torch says to code that asks for a GPU where there is none."""
+
+LONGEST_TEXT = 4000
+"""Characters of a foreign text, such as the message of an exception, that are searched and reported."""
+
+_LONGEST_NAME = 200
+"""Characters of a name that is compared with others; also of the name of a class that is reported."""
+
+_MOST_CANDIDATES = 20_000
+"""Names that a mistyped one is compared with."""
 
 _NEAR = 0.6
 """How alike a name must be to be suggested, from 0 to 1; what `difflib` takes by default."""
@@ -51,11 +61,12 @@ class NetinspectError(Exception):
         place: str | None = None,
         hint: str | None = None,
     ) -> None:
+        message = shorten(message)
         super().__init__(message)
         self.message = message
-        self.cause = cause
+        self.cause = cause = None if cause is None else shorten(cause)
         self.place = place
-        self.hint = hint
+        self.hint = hint = None if hint is None else shorten(hint)
         # A traceback shows these below the message; the command line has its own layout.
         for label, told in (("place", place), ("cause", cause), ("hint", hint)):
             if told:
@@ -95,6 +106,40 @@ class ForwardError(NetinspectError):
     exit_code = ExitCode.FORWARD
 
 
+def shorten(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return a text without its middle, if it is longer than a number of characters.
+
+    Work on a foreign text must not grow with it: what is searched, compared or reported is cut first.
+    """
+    if len(text) <= longest:
+        return text
+    tail = longest // 4
+    head = longest - tail - 40  # for the words between both
+    return f"{text[:head]} [... {len(text) - head - tail:,} characters ...] {text[-tail:]}"
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of any exception, shortened; its `__str__` may be a user's, and raise."""
+    try:
+        # Without the methods of a subclass of str.
+        return shorten(str.__str__(str(error)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        return f"<its __str__ raised {class_name(type(raised))}>"
+
+
+def class_name(cls: type) -> str:
+    """Return the name of a class, shortened; a metaclass may have another attribute of that name."""
+    return shorten(type.__dict__["__name__"].__get__(cls), _LONGEST_NAME)
+
+
+def text_of(error: BaseException) -> str:
+    """Return class and message of any exception, as the last line of a traceback has them."""
+    message = message_of(error)
+    return f"{class_name(type(error))}: {message}" if message else class_name(type(error))
+
+
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """Return a "did you mean" sentence for a mistyped word, or None if nothing comes near.
 
@@ -113,11 +158,16 @@ def nearest(word: str, candidates: Iterable[str]) -> list[str]:
         word: What was typed.
         candidates: What would have been accepted.
     """
+    if len(word) > _LONGEST_NAME:
+        return []
     # As `difflib.get_close_matches`, which would take the last of several that are equally near, and
     # one of two that differ in case.
     matcher = difflib.SequenceMatcher(b=word.lower())
     near = []
-    for candidate in dict.fromkeys(candidates):
+    for candidate in islice(dict.fromkeys(candidates), _MOST_CANDIDATES):
+        # What is that much longer is not near.
+        if len(candidate) > 4 * _LONGEST_NAME:
+            continue
         matcher.set_seq1(candidate.lower())
         if matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR:
             near.append((matcher.ratio(), candidate))

@@ -145,7 +145,9 @@ def _track(
         from netinspect.tracking.parent import track_in_child
 
         return track_in_child(request, progress=progress)
+    from netinspect.sources.user_code import model_code
     from netinspect.tracking.fakes import fake_copy
     from netinspect.tracking.session import track
 
-    return track(request, lambda mode: fake_copy(subject, mode), progress)
+    with model_code(request.target):
+        return track(request, lambda mode: fake_copy(subject, mode), progress)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netinspect import process
-from netinspect.errors import UsageError
+from netinspect.errors import LoadError, UsageError, class_name, text_of
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
 from netinspect.records.checkpoint import Checkpoint
@@ -158,6 +158,8 @@ def load(
 
     Raises:
         LoadError: The target could not be loaded.
+        ForwardError: A method of the model's own raised while it was read. Where forward itself raises,
+            the trace tells so.
         UsageError: The inputs do not fit the model's signature, or cannot be read.
     """
     request = LoadRequest(
@@ -210,8 +212,10 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
         raise _no_model(subject.target)
     if not isinstance(subject, (str, os.PathLike)):
         from netinspect.look import look_at_module
+        from netinspect.sources.user_code import model_code
 
-        return look_at_module(subject, _look_options(request, inputs))
+        with model_code(class_name(type(subject))):
+            return look_at_module(subject, _look_options(request, inputs))
     from netinspect.sources.target import parse_target
 
     # Names of a library are checked later: that takes longer than an answer from the cache.
@@ -293,9 +297,11 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     from netinspect.sources.target import check_target, parse_target
 
     check_target(target, online=request.online)
+    _import_torch()
     from netinspect.look import look_at_target
     from netinspect.sources.build import call_function, find_blueprint
     from netinspect.sources.project import project_code
+    from netinspect.sources.user_code import model_code
 
     process.settle()  # before the user's own code comes
     with project_code(whole=request.run_file):
@@ -317,7 +323,25 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
         )
         if target.kind == "library":
             process.settle()
-        return look_at_target(blueprint, _look_options(request, inputs, example))
+        with model_code(target.text):
+            return look_at_target(blueprint, _look_options(request, inputs, example))
+
+
+def _import_torch() -> None:
+    """Import torch, which is large, and other people's.
+
+    Raises:
+        LoadError: It is not installed, is broken, or does not fit into the memory that is allowed.
+    """
+    try:
+        with process.in_a_folder():
+            import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        raise LoadError(
+            "torch cannot be imported",
+            cause=text_of(error),
+            hint="python -c 'import torch' shows the whole traceback",
+        ) from error
 
 
 def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:

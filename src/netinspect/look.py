@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.errors import LoadError, UsageError
+from netinspect.errors import LoadError, UsageError, message_of
 from netinspect.inputs.arguments import as_call, given_arguments
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.choose import Choice, choose_inputs
@@ -291,7 +291,7 @@ def _moved(model: nn.Module, device: str) -> nn.Module:
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
             f"cannot look on {device}",
-            cause=str(error).partition("\n")[0],
+            cause=message_of(error).partition("\n")[0],
             hint="--on takes auto, meta, hollow, fake, cpu or a device that torch has, such as cuda:0",
         ) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 is_ours = False
 """Whether nothing goes on in it but one command; set by the command line."""
@@ -44,6 +44,29 @@ def _give_pages_back() -> None:
     except (OSError, AttributeError, TypeError):  # another C library: it has ways of its own
         return
     set_option(_MMAP_THRESHOLD, _LARGE)
+
+
+@contextmanager
+def in_a_folder() -> Iterator[None]:
+    """Be in a folder that is there, for a while, if the current one was removed.
+
+    MKL, a part of torch, ends the process if it is loaded without one.
+    """
+    descriptor = None
+    try:
+        os.getcwd()
+    except OSError:
+        with suppress(OSError):
+            descriptor = os.open(os.curdir, getattr(os, "O_PATH", os.O_RDONLY))
+    if descriptor is None:
+        yield
+        return
+    try:
+        os.chdir(os.sep)
+        yield
+    finally:
+        os.fchdir(descriptor)
+        os.close(descriptor)
 
 
 class Collector:

@@ -10,6 +10,7 @@ from torch import nn
 
 from netinspect.analyze.fitting import points_of, spell_sizes
 from netinspect.analyze.symbolic import concrete, fuse, moves_in_layers, sizes_seen
+from netinspect.errors import message_of
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_by_name
 from netinspect.inputs.symbols import SymbolRequest
@@ -266,7 +267,7 @@ def _unknown(request: SymbolRequest, shapes: Mapping[str, Shape]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:160]
+    return message_of(error).partition("\n")[0][:160]
 
 
 def _is_prime(number: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from netinspect.errors import LoadError, UsageError
@@ -85,7 +86,7 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
         LoadError: It cannot be read.
     """
     from netinspect.analyze.stored.globals import list_globals
-    from netinspect.sources.target import is_on_hub
+    from netinspect.sources.target import file_mode, is_on_hub
 
     text = os.fspath(source)
     if is_on_hub(text):
@@ -94,7 +95,7 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
         return View(list_globals(scan_hub(text, online=online)))
     from netinspect.checkpoints.globals import scan_pickles
 
-    if not os.path.lexists(text):
+    if not os.path.lexists(text) and file_mode(Path(text)) is None:
         raise LoadError(
             f"there is no file {text!r}",
             hint="name a file with pickles, a folder, or hf:org/name; a model itself has none to read",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -29,10 +31,11 @@ class View(Generic[R]):
             format: `rich`, `plain`, `json`, `csv` or `markdown`.
             width: Cells on a line, for `rich`; None for no limit.
         """
-        from netinspect.render.formats import Style, format_named
-        from netinspect.render.report import render
+        with _preserved_randomness():
+            from netinspect.render.formats import Style, format_named
+            from netinspect.render.report import render
 
-        return render(self.record, Style(format=format_named(format), width=width))
+            return render(self.record, Style(format=format_named(format), width=width))
 
     def __str__(self) -> str:
         return self.text(width=_terminal_width()).rstrip("\n")
@@ -41,10 +44,29 @@ class View(Generic[R]):
         return str(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        from netinspect.render.html import spell_html
-        from netinspect.render.report import lay_out
+        with _preserved_randomness():
+            from netinspect.render.html import spell_html
+            from netinspect.render.report import lay_out
 
-        return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
+            return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
+
+
+@contextmanager
+def _preserved_randomness() -> Iterator[None]:
+    """Put the random state of Python and NumPy back at the end: Rich draws numbers for its styles.
+
+    It does so when it is imported too. A module that was not imported before has no state of anybody's.
+    """
+    python, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
+    python_state = None if python is None else python.getstate()
+    numpy_state = None if numpy is None else numpy.get_state()
+    try:
+        yield
+    finally:
+        if python is not None:
+            python.setstate(python_state)
+        if numpy is not None:
+            numpy.set_state(numpy_state)
 
 
 def _terminal_width() -> int | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 import netinspect
 from netinspect.analyze.tree import grow_tree
 from netinspect.errors import UsageError
+from netinspect.records.modules import DEEPEST
 from netinspect.records.reports.tree import TreeNode
 from tests.analyze.looks import ODD, SAMPLES, trace_of
+from tests.records.examples import module, parameter, small_trace
 
 
 def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
@@ -66,3 +69,28 @@ def test_the_totals_below_a_part_are_said_to_be_of_the_whole() -> None:
     part = str(netinspect.tree("docs/examples/tiny.safetensors", path="model.layers.0")).splitlines()
     assert part[0] == "docs/examples/tiny.safetensors  model.layers.0  safetensors, 36.9 KiB"
     assert part[-1].startswith("all of docs/examples/tiny.safetensors: 39 tensors, ")
+
+
+def test_modules_nested_thousands_deep() -> None:
+    paths = [".".join(["a"] * depth) for depth in range(3000)]
+    modules = [
+        module(path, f"Level{depth}", *paths[depth + 1 : depth + 2], parameters=())
+        for depth, path in enumerate(paths)
+    ]
+    held = parameter(f"{paths[-1]}.weight", 2, 3, identity=0)
+    trace = replace(
+        small_trace(), modules=tuple(modules), parameters=(held,), buffers=(), steps=(), failure=None,
+        ran=False, backward=None, output=None,
+    )  # fmt: skip
+    for view in (netinspect.tree(trace), netinspect.summary(trace), netinspect.params(trace)):
+        for format in ("rich", "plain", "csv", "markdown", "json"):
+            assert view.text(format)
+    tree = netinspect.tree(trace)
+    assert f"nothing deeper than {DEEPEST} levels is shown" in tree.text()
+    assert tree.record.root.parameters == 6
+    summary = netinspect.summary(trace)
+    assert sum(row.parameters for row in summary.record.rows) == 6
+    assert len(summary.record.rows) == DEEPEST + 1
+    assert f"{3000 - DEEPEST - 1:,} modules inside folded rows (deeper than" in summary.text()
+    deep = netinspect.tree(trace, paths[2950])
+    assert sum(1 for _ in walk(deep.record.root)) == 50

@@ -95,3 +95,31 @@ def test_documentation_of_any_length_is_read_in_no_time(piece: str) -> None:
     forward.__doc__ = "x: " + piece * 5_000
     model = type("Wordy", (nn.Module,), {"forward": forward})()
     assert set(documented_arguments(model)) <= {"x"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: of shape " + "[" * 10**6,
+        "x: of shape " + "(a" * 10**6,
+        "x: of shape (" + "a " * 10**6,
+        "x: (a, b" + " " * 10**6,
+        "\n" * 10**6 + "x: of shape (2, 3)",
+        " " * 10**6 + "x: of shape (2, 3)",
+        "x: of shape (\u00b2, " + "9" * 10**6 + ")",
+        "x: of shape (" + "+".join("9" * 10**5) + ", 2)",
+        "x: of shape (" + "_" * 10**6 + ", 2)",
+    ],
+    ids=["brackets", "parentheses", "words", "blanks", "lines", "indent", "digits", "sum", "name"],
+)
+def test_docstring_of_any_length(text: str) -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x
+
+    Net.forward.__doc__ = text
+    Net.forward.__annotations__["x"] = "w" * 10**6
+    documented = documented_arguments(Net()).get("x", Documented((), None))
+    assert sum(map(len, documented.sizes)) <= 20_000
+    guess = as_documented("x", None, {}, read_facts(Net()))
+    assert guess is None or max(guess.spec.shape) <= 1 << 20

@@ -12,7 +12,7 @@ import pytest
 
 import netinspect
 from netinspect.analyze.footprint import peak_bytes
-from netinspect.errors import ForwardError, LoadError
+from netinspect.errors import ForwardError, LoadError, UsageError
 from netinspect.tracking.parent import track_in_child
 from netinspect.tracking.request import TrackOptions, TrackRequest
 from tests.memory.runs import Chain, tracked
@@ -157,3 +157,18 @@ def test_each_batch_that_was_tried_is_told() -> None:
     search = view.record.search
     assert search is not None
     assert [each.split(":")[0] for each in told] == [f"batch {probe.batch}" for probe in search.probes]
+
+
+def test_process_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = TrackRequest(target="lenet", options=TrackOptions(), inputs=("1x1x28x28",))
+    with pytest.raises(UsageError, match="cannot start the process that tracks memory") as caught:
+        track_in_child(request, command=["/nowhere/python"])
+    assert caught.value.cause == "No such file or directory"
+    # Nor does it need a folder for temporary files.
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    answer = (
+        "import json, sys; sys.stdin.read(); print(json.dumps({'error': 'LoadError', **dict.fromkeys("
+    )
+    answer += "('message', 'cause', 'place', 'hint'), 'read')}))"
+    with pytest.raises(LoadError, match="read"):
+        track_in_child(request, command=[sys.executable, "-c", answer])

@@ -342,3 +342,11 @@ def test_what_was_filled_is_as_wide_as_asked(text: str, width: int, right: bool)
     assert cell_len(shown) == max(width, cell_len(text))
     assert text in shown
     assert shown.strip(" ") == text.strip(" ")
+
+
+@pytest.mark.parametrize("width", [20, 33, 80])
+def test_fit_a_name_of_any_length(width: int) -> None:
+    columns = (column("name", least=6), column("shape"), column("note", least=8, drop=2))
+    short = table(*columns, rows=(("n" * width, "(1, 2)", "o" * width),))
+    long = table(*columns, rows=(("n" * 10**6, "(1, 2)", "o" * 10**7),))
+    assert widths(fit(long, width, None)) == widths(fit(short, width, None))

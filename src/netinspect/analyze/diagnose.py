@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from netinspect.errors import shorten
 from netinspect.records.dataflow import failed_step, sources_of
 from netinspect.records.reports.common import Diagnosis, Operand
 from netinspect.records.steps import Failure, Step
@@ -40,7 +41,7 @@ def diagnose(trace: Trace) -> Diagnosis | None:
         summary=(explanation and explanation.summary) or _summarize(trace, failure, call),
         phase=failure.phase,
         exception=failure.type,
-        message=failure.message,
+        message=shorten(failure.message),
         place=failure.place,
         path=tuple(_path(trace, failure)),
         operands=tuple(

@@ -84,11 +84,12 @@ class Structure:
 
     def branch(self, path: str) -> Iterator[Module]:
         """Yield a module and everything below it, aliases not entered."""
-        module = self.modules[path]
-        yield module
-        if module.alias_of is None:
-            for child in module.children:
-                yield from self.branch(child)
+        waiting = [path]
+        while waiting:
+            module = self.modules[waiting.pop()]
+            yield module
+            if module.alias_of is None:
+                waiting += reversed(module.children)
 
     @cached_property
     def branch_sizes(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
 from netinspect.analyze.work import cost_of_steps
-from netinspect.records.modules import Module
+from netinspect.records.modules import DEEPEST, Module
 from netinspect.records.reports.summary import Summary, SummaryRow
 from netinspect.records.steps import Step
 from netinspect.records.tensors import Parameter
@@ -48,7 +48,8 @@ def summarize(
 
     Args:
         trace: The trace.
-        depth: Deepest level with rows of its own; what is below is folded into it. None for all.
+        depth: Deepest level with rows of its own; what is below is folded into it. None for all, up to
+            the 128th.
         operations: Give the functions between the layers rows too, in the order of execution.
         include: Shell patterns; if any, only rows whose path matches one are kept.
         exclude: Shell patterns of paths to leave out.
@@ -59,6 +60,7 @@ def summarize(
         UsageError: `sort` is no such key, or a limit is negative.
     """
     refuse_negative("depth", depth)
+    depth = DEEPEST if depth is None else min(depth, DEEPEST)
     structure = Structure(trace)
     whole = totals(trace)
     builder = _RowBuilder(structure, depth, whole.parameters)
@@ -104,7 +106,7 @@ def _flatten(node: _Node, last: tuple[bool, ...]) -> Iterator[SummaryRow]:
 class _RowBuilder:
     """Builds the tree of rows, by definition or by execution."""
 
-    def __init__(self, structure: Structure, depth: int | None, total: int) -> None:
+    def __init__(self, structure: Structure, depth: int, total: int) -> None:
         self._structure = structure
         self._depth = depth
         self._total = total
@@ -160,16 +162,25 @@ class _RowBuilder:
     def _unlisted(self, step: Step, *, whole: bool) -> list[Step]:
         """The steps that a call's row accounts for: those within it that get no row of their own."""
         structure = self._structure
-        found = [step]
-        for child in structure.children.get(step.index, ()):
-            if whole:
-                found += self._unlisted(child, whole=True)
-            elif structure.is_inner(child):
-                found.append(child)
+        inside = structure.children.get(step.index, ())
+        if whole:
+            found = self._with_inside([step])
+        else:
+            found = [step, *(child for child in inside if structure.is_inner(child))]
         if step is self._begin:
             # Hooks of the whole process may have run functions before the model, or after it.
-            for other in structure.children.get(None, ()):
-                found += self._unlisted(other, whole=True) if other is not step else ()
+            others = [other for other in structure.children.get(None, ()) if other is not step]
+            found += self._with_inside(others)
+        return found
+
+    def _with_inside(self, steps: Sequence[Step]) -> list[Step]:
+        """Some steps, each followed by all that happened in it."""
+        found: list[Step] = []
+        waiting = [*reversed(steps)]
+        while waiting:
+            step = waiting.pop()
+            found.append(step)
+            waiting += reversed(self._structure.children.get(step.index, ()))
         return found
 
     def _own(self, module: Module) -> list[Parameter]:

@@ -8,7 +8,7 @@ from netinspect.analyze.select import refuse_negative
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.subject import subject
 from netinspect.analyze.totals import ties, totals
-from netinspect.records.modules import Module
+from netinspect.records.modules import DEEPEST, Module
 from netinspect.records.reports.tree import Tree, TreeNode
 from netinspect.records.trace import Trace
 
@@ -19,13 +19,14 @@ def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, full: b
     Args:
         trace: The trace.
         path: Module at the top.
-        depth: Deepest level to show; None for all.
+        depth: Deepest level to show; None for all, up to the 128th.
         full: Give alike siblings a line each.
 
     Raises:
         UsageError: There is no module at `path`, or `depth` is negative.
     """
     refuse_negative("depth", depth)
+    depth = DEEPEST if depth is None else min(depth, DEEPEST)
     structure = Structure(trace)
     top = structure.find(path)
     never_called = set(structure.never_called())
@@ -34,14 +35,13 @@ def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, full: b
 
 
 def _node(
-    structure: Structure, module: Module, depth: int | None, *, full: bool, never_called: set[str]
+    structure: Structure, module: Module, depth: int, *, full: bool, never_called: set[str]
 ) -> TreeNode:
     children: list[TreeNode] = []
     if module.alias_of is None and depth != 0:
-        deeper = None if depth is None else depth - 1
         for path in module.children:
             child = _node(
-                structure, structure.modules[path], deeper, full=full, never_called=never_called
+                structure, structure.modules[path], depth - 1, full=full, never_called=never_called
             )
             if children and not full and _alike(children[-1], child):
                 children[-1] = replace(

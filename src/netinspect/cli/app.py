@@ -24,6 +24,7 @@ from netinspect.cli import (
     trace,
     tree,
 )
+from netinspect.cli.console import say
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.options import SETTINGS, expand
 from netinspect.config import Settings, find_settings, read_settings
@@ -106,7 +107,10 @@ def _start(
     elif config is not None:
         settings = read_settings(config) or Settings()
     else:
-        settings = find_settings(Path.cwd())
+        settings = find_settings()
+    if not {"-q", "--quiet"} & {*words}:
+        for note in settings.notes:
+            say(f"note: {note}")
     SETTINGS.set(settings)
     defaults = {key: value for key, value in settings.values.items() if key != "target"}
     context.default_map = dict.fromkeys(COMMANDS, defaults)

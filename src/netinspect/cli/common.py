@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import typer
 from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.config import Settings
-from netinspect.errors import ForwardError, UsageError
+from netinspect.errors import UsageError
 from netinspect.exits import ExitCode
 from netinspect.files import refuse_to_replace, write_whole
 from netinspect.render.formats import Format
@@ -82,7 +81,7 @@ def look(
     batch, symbols = sizes_asked_for(target, model, symbolic)
     looks = LookCache()
     started = time.perf_counter()
-    with users_output_on_stderr(), _no_exit(target):
+    with users_output_on_stderr():
         trace = loading.load(
             target,
             inputs=inputs,
@@ -252,22 +251,13 @@ def _project_target(settings: Settings) -> str | None:
     file, mark, name = target.rpartition(".py:")
     file = f"{file}.py" if mark else target
     beside = settings.file.parent / file
-    if not beside.is_file():
+    if not os.path.isfile(beside):
         return target
-    return os.path.relpath(beside) + (f":{name}" if mark else "")
-
-
-@contextmanager
-def _no_exit(target: str) -> Iterator[None]:
-    """A model that calls `sys.exit` has failed: it may not choose our exit code."""
     try:
-        yield
-    except SystemExit as error:
-        raise ForwardError(
-            f"{target} ended the program while it was looked at",
-            cause=f"SystemExit: {error.code}",
-            hint="take sys.exit out of the model; an exception tells more",
-        ) from error
+        near = os.path.relpath(beside)
+    except (OSError, ValueError):  # there is no current folder any more; or it is on another drive
+        near = str(beside)
+    return near + (f":{name}" if mark else "")
 
 
 def show(view: View[Report], output: OutputOptions, columns: str | None = None) -> None:

@@ -44,7 +44,7 @@ def complete_target(incomplete: str) -> list[str]:
     prefix = incomplete[: len(incomplete) - len(start)]
     for entry in entries:
         if entry.name.startswith(start) and not entry.name.startswith("."):
-            if entry.is_dir():
+            if os.path.isdir(entry):
                 found.append(f"{prefix}{entry.name}/")
             elif entry.suffix in _FILES:
                 found.append(f"{prefix}{entry.name}")
@@ -67,9 +67,11 @@ def _library_names(library: str) -> Sequence[str]:
 
 
 def _class_names(file: Path) -> list[str]:
+    if not os.path.isfile(file):  # nothing may ever come out of a pipe
+        return []
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
 

@@ -63,7 +63,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
         # A narrower terminal than this shows nothing useful; there lines run on.
         width = max(20, shutil.get_terminal_size().columns)
     elif width is None and os.environ.get("COLUMNS", "").isdecimal() and not to_file:
-        width = max(20, int(os.environ["COLUMNS"]))
+        width = max(20, int(os.environ["COLUMNS"][:9]))  # no more digits mean anything
     names = None
     if columns is not None:
         names = tuple(filter(None, (name.strip() for name in columns.split(","))))

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 
 from netinspect import process
-from netinspect.errors import NetinspectError, UsageError
+from netinspect.errors import LoadError, NetinspectError, UsageError, text_of
 from netinspect.exits import ExitCode
 
 
@@ -64,12 +64,16 @@ def run(words: list[str]) -> ExitCode:
         # Typer ends so after printing a completion script, and where the reader of help has gone.
         return ExitCode.OK
     except MemoryError as error:
-        return _tell(_internal_error(error, "out of memory"), words)
-    except Exception as error:  # a defect of ours: told with where to look, never a bare traceback
+        short = LoadError(
+            "there is not enough memory for this", hint="free some, or lift the limit (ulimit -v)"
+        )
+        short.__cause__ = error
+        return _tell(short, words)
+    except BaseException as error:  # a defect of ours: told with where to look, never a bare traceback
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             full = UsageError("cannot write the output", cause=error.strerror, hint="make room for it")
             return _tell(full, words)
-        return _tell(_internal_error(error, f"{type(error).__name__}: {error}"), words)
+        return _tell(_internal_error(error, text_of(error)), words)
 
 
 def _dispatch(words: list[str]) -> ExitCode:
@@ -149,6 +153,6 @@ def _near(place: str) -> str:
     """Shorten a path below the current folder; any other is told whole, so that it can be opened."""
     try:
         near = os.path.relpath(place)
-    except ValueError:  # on another drive
+    except (OSError, ValueError):  # there is no current folder any more; or it is on another drive
         return place
     return place if near.startswith("..") else near

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, closest, message_of
 from netinspect.inputs.build import build_value
 from netinspect.inputs.facts import device_of
 from netinspect.inputs.request import InputRequest
@@ -61,7 +61,7 @@ def make_arguments(
         except (RuntimeError, MemoryError) as error:
             raise UsageError(
                 f"cannot make the input {spec}",
-                cause=str(error).partition("\n")[0] or "there is not enough memory",
+                cause=message_of(error).partition("\n")[0] or "there is not enough memory",
                 hint="take a smaller batch or smaller sizes",
             ) from error
         text = str(spec)

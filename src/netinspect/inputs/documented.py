@@ -21,18 +21,24 @@ from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.signature import class_forward
 
+_LONGEST_NAME = 200
+_MOST_PARTS = 20
 _SIDE = 224
 _LARGEST = 1 << 20
 
-_SHAPE = re.compile(r"of\s+(?:shape|size)s?:?\s*`*[(\[]+(?P<sizes>(?:[^()\]`]|\([^()]*\))*)[)\]]")
-_REMARK = re.compile(r"\s*\([^()]*\)")
-_TUPLE = re.compile(r"[(\[](?P<sizes>\s*\w[\w.*+/ ]*(?:,\s*\w[\w.*+/ ]*)+,?\s*)[)\]]")
+_LONGEST = 20_000
+"""Characters of a docstring that are searched. No pattern may need more than one pass over them: what it
+repeats it keeps, as `*+` does."""
+
+_SHAPE = re.compile(r"of\s++(?:shape|size)s?:?\s*+`*+[(\[]++(?P<sizes>(?:[^()\]`]|\([^()]*+\))*+)[)\]]")
+_REMARK = re.compile(r"(?<!\s)\s*+\([^()]*+\)")
+_TUPLE = re.compile(r"[(\[](?P<sizes>\s*+\w[\w.*+/ ]*+(?:,\s*+\w[\w.*+/ ]*+)++,?\s*+)[)\]]")
 _DTYPES = (
     (re.compile(r"LongTensor|IntTensor|\bint64\b|torch\.long|\bindices\b"), "int64"),
     (re.compile(r"BoolTensor|\bboolean\b|\bbool\b"), "bool"),
     (re.compile(r"FloatTensor|\bfloat32\b|torch\.float"), "float32"),
 )
-_ARRAY = re.compile(r"""(?P<kind>\w+)\[[\w.]*Tensor\s*,\s*["'](?P<sizes>[^"']+)["']\s*\]""")
+_ARRAY = re.compile(r"""\b(?P<kind>\w++)\[[\w.]*Tensor\s*,\s*["'](?P<sizes>[^"']+)["']\s*\]""")
 _ARRAY_DTYPES = {"Int": "int64", "Integer": "int64", "UInt8": "uint8", "Bool": "bool"}
 
 _BATCH = re.compile(r"(.*_)?(batch(_?size)?|bsz?|b|n)")
@@ -57,20 +63,30 @@ class Documented(NamedTuple):
 def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
     """Read the annotations and the docstring of the `forward` of a model."""
     forward = class_forward(model)
+    text = _docstring(type(model))
     try:
-        return _documented(forward)
+        return _documented(forward, text)
     except TypeError:  # an object in the place of a method, of a class that has no hash
-        return _documented.__wrapped__(forward)
+        return _documented.__wrapped__(forward, text)
+
+
+def _docstring(cls: type) -> str:
+    """The docstring of a class's `forward`, else of that of a base; its beginning, if it is long."""
+    # `inspect.getdoc` takes the square of the time for many blank lines.
+    for each in cls.__mro__:
+        text = getattr(vars(each).get("forward"), "__doc__", None)
+        if isinstance(text, str):
+            return inspect.cleandoc(text[:_LONGEST])
+    return ""
 
 
 @functools.lru_cache(maxsize=64)
-def _documented(forward: Callable[..., Any]) -> Mapping[str, Documented]:
+def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Documented]:
     try:
         names = list(inspect.signature(forward).parameters)[1:]
     except (TypeError, ValueError):
         return {}
-    text = inspect.getdoc(forward) or ""
-    text = re.split(r"(?m)^\s*(?:Returns?|Yields|Raises|Examples?):?\s*$", text)[0]
+    text = re.split(r"(?m)^[ \t]*+(?:Returns?|Yields|Raises|Examples?):?[ \t]*+$", text)[0]
     found = dict(_annotated(forward))
     for name, part in _parts(text, names):
         match = _SHAPE.search(part) or _TUPLE.search(part)
@@ -87,7 +103,8 @@ def _documented(forward: Callable[..., Any]) -> Mapping[str, Documented]:
 
 def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, Documented]]:
     for name, annotation in getattr(forward, "__annotations__", {}).items():
-        match = _ARRAY.search(annotation if isinstance(annotation, str) else str(annotation))
+        text = annotation if isinstance(annotation, str) else str(annotation)
+        match = _ARRAY.search(text[:_LONGEST])
         if match is not None:
             dtype = _ARRAY_DTYPES.get(match["kind"], "float32")
             yield name, Documented(tuple(match["sizes"].split()), dtype)
@@ -95,8 +112,9 @@ def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, Documented]]:
 
 def _parts(text: str, names: list[str]) -> Iterator[tuple[str, str]]:
     """Cut a docstring into what it says of each argument, one after the other."""
+    names = [name for name in names if len(name) <= _LONGEST_NAME]
     begins = re.compile(
-        rf"(?m)^[ \t]*(?:[-*:]|:?param\s)?\s*`*(?P<name>{'|'.join(map(re.escape, names))})\b"
+        rf"(?m)^[ \t]*+(?:[-*:]|:?param\s)?[ \t]*+`*+(?P<name>{'|'.join(map(re.escape, names))})\b"
     )
     matches = list(begins.finditer(text)) if names else []
     for match, following in zip_longest(matches, matches[1:]):
@@ -168,14 +186,19 @@ def _size(word: str, known: Mapping[str, int], facts: Facts) -> int | None:
     word = word.strip()
     if word in known:
         return known[word]
-    if word.isdigit():
-        return min(int(word), _LARGEST)
+    if word.isdecimal():
+        return min(int(word[:10]), _LARGEST)
     for sign, combine in (("+", sum), ("*", math.prod)):
         if sign in word:
-            parts = [_size(part, known, facts) for part in word.split(sign)]
+            words = word.split(sign)
+            if len(words) > _MOST_PARTS:
+                return None
+            parts = [_size(part, known, facts) for part in words]
             sizes = [part for part in parts if part is not None]
-            return combine(sizes) if len(sizes) == len(parts) else None
+            return min(combine(sizes), _LARGEST) if len(sizes) == len(parts) else None
     name = word.rpartition(".")[2].lower()
+    if len(name) > _LONGEST_NAME:
+        return None
     setting = facts.setting(name)
     if isinstance(setting, int) and not isinstance(setting, bool) and 0 < setting <= _LARGEST:
         return setting

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from netinspect.errors import UsageError
+from netinspect.errors import UsageError, class_name, message_of
 from netinspect.inputs.facts import device_of
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
@@ -59,14 +61,21 @@ def _read(file: Path) -> Any:
     reader = readers.get(file.suffix.lower())
     if reader is None:
         raise _unreadable(file, f"its suffix is none of {', '.join(SUFFIXES)}")
-    if not file.is_file():
-        raise _unreadable(file, "there is no such file")
+    try:
+        mode = os.stat(file).st_mode
+    except FileNotFoundError as error:
+        raise _unreadable(file, "there is no such file") from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, getattr(error, "strerror", None) or str(error)) from error
+    if not stat.S_ISREG(mode):
+        raise _unreadable(file, "it is not a regular file")
     try:
         loaded = reader(file)
     except UsageError:
         raise
     except Exception as error:  # whatever the reader finds wrong with the file
-        raise _unreadable(file, str(error).partition("\n")[0] or type(error).__name__) from error
+        cause = message_of(error).partition("\n")[0] or class_name(type(error))
+        raise _unreadable(file, cause) from error
     if not _holds_tensors_only(loaded):
         raise _unreadable(file, "it holds something else than tensors")
     return loaded

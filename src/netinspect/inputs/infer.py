@@ -344,10 +344,15 @@ _AS_IT_IS = frozenset(
 
 def _takes(step: Step, name: str, steps: tuple[Step, ...]) -> bool:
     """Whether a step is given an argument itself, at most in another shape."""
-    if name in step.arguments:
-        return True
-    makers = [steps[index] for index in step.producers]
-    return any(maker.name in _AS_IT_IS and _takes(maker, name, steps) for maker in makers)
+    waiting, seen = [step], {step.index}
+    while waiting:
+        each = waiting.pop()
+        if name in each.arguments:
+            return True
+        makers = [steps[index] for index in each.producers if index not in seen]
+        seen.update(each.producers)
+        waiting += [maker for maker in makers if maker.name in _AS_IT_IS]
+    return False
 
 
 def _with_fixing_layers(trial: Trial, settled: frozenset[str]) -> Trial:

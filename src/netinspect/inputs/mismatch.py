@@ -176,22 +176,24 @@ _FINDERS: dict[str, Callable[[Step, Sequence[Shape]], Mismatch | None]] = {
 }
 
 _WANTED_AND_GOT = (
-    r"got:? (?P<got>\d+),? expected (?P<wanted>\d+)",
-    r"[Ee]xpected (?P<wanted>\d+),? (?:but )?got:? (?P<got>\d+)",
-    r"embedding dimension of (?P<wanted>\d+), but got (?P<got>\d+)",
-    r"should contain (?P<got>\d+) elements not (?P<wanted>\d+)",
-    r"size \((?P<got>\d+)(?:[*x, ]+\d+)?\) (?:doesn't|does not) match (?:the )?model \((?P<wanted>\d+)",
-    r"\((?P<got>\d+)\) (?:doesn't|does not) match (?:the )?\w+(?: \w+)? \(?(?P<wanted>\d+)",
-    r": (?P<got>\d+) (?:doesn't|does not) correspond to [\w.]+: (?P<wanted>\d+)",
-    r"size of tensor a \((?P<got>\d+)\) must match the size of tensor b \((?P<wanted>\d+)\)",
-    r"of length (?P<wanted>\d+), but (?:found|got|received) (?P<got>\d+)",
-    r"(?:should be|must be|expected)\D{0,40}?(?P<wanted>\d+)"
-    r"\D{1,40}?(?:got|is|was|not|found)\D{0,20}?(?P<got>\d+)",
+    r"got:? (?P<got>\d{1,18}),? expected (?P<wanted>\d{1,18})",
+    r"[Ee]xpected (?P<wanted>\d{1,18}),? (?:but )?got:? (?P<got>\d{1,18})",
+    r"embedding dimension of (?P<wanted>\d{1,18}), but got (?P<got>\d{1,18})",
+    r"should contain (?P<got>\d{1,18}) elements not (?P<wanted>\d{1,18})",
+    r"size \((?P<got>\d{1,18})(?:[*x, ]+\d+)?\) (?:doesn't|does not) match (?:the )?model "
+    r"\((?P<wanted>\d{1,18})",
+    r"\((?P<got>\d{1,18})\) (?:doesn't|does not) match (?:the )?\w+(?: \w+)? "
+    r"\(?(?P<wanted>\d{1,18})",
+    r": (?P<got>\d{1,18}) (?:doesn't|does not) correspond to [\w.]+: (?P<wanted>\d{1,18})",
+    r"size of tensor a \((?P<got>\d{1,18})\) must match the size of tensor b \((?P<wanted>\d{1,18})\)",
+    r"of length (?P<wanted>\d{1,18}), but (?:found|got|received) (?P<got>\d{1,18})",
+    r"(?:should be|must be|expected)\D{0,40}?(?P<wanted>\d{1,18})"
+    r"\D{1,40}?(?:got|is|was|not|found)\D{0,20}?(?P<got>\d{1,18})",
 )
 _MULTIPLE = (
-    r"multiple of [^.()]*\((\d+)\)",
-    r"multiple of\D{0,20}?(\d+)",
-    r"divisible by\D{0,20}?(\d+)",
+    r"multiple of [^.()]*\((\d{1,18})\)",
+    r"multiple of\D{0,20}?(\d{1,18})",
+    r"divisible by\D{0,20}?(\d{1,18})",
 )
 
 

@@ -60,8 +60,14 @@ _PATTERNS: dict[str, Meaning] = {
 }  # fmt: skip
 
 
+_LONGEST = 200
+"""Characters of a name that says anything."""
+
+
 def meaning_of(name: str) -> Meaning | None:
     """Read a name; None where it says nothing."""
+    if len(name) > _LONGEST:
+        return None
     for pattern, meaning in _PATTERNS.items():
         if re.fullmatch(pattern, name.lower()):
             return meaning

@@ -280,7 +280,8 @@ def _not_negative(
 
 
 _FEATURES_AND_TOKENS = re.compile(
-    r"(?P<kind>\w+) features and .*tokens do not match.*tokens:? \d+.*features:? (?P<features>\d+)",
+    r"(?P<kind>\w{1,40}) features and .{0,99}tokens do not match.{0,99}tokens:? \d{1,9}.{0,99}"
+    r"features:? (?P<features>\d{1,9})",
     re.DOTALL,
 )
 

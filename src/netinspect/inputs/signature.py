@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import nn
 
+from netinspect.errors import LONGEST_TEXT
+
 
 @dataclass(frozen=True, slots=True)
 class ForwardArgument:
@@ -105,8 +107,9 @@ def _annotation(parameter: inspect.Parameter) -> str:
     if annotation is parameter.empty:
         return ""
     if isinstance(annotation, str):
-        return annotation
-    return annotation.__name__ if type(annotation) is type else str(annotation)
+        return annotation[:LONGEST_TEXT]
+    text = annotation.__name__ if type(annotation) is type else str(annotation)
+    return text[:LONGEST_TEXT]
 
 
 def class_forward(model: nn.Module) -> Any:
@@ -118,7 +121,7 @@ def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
     """Find the strings that the code of `forward` subscripts its arguments with."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(class_forward(model))))
-    except (OSError, TypeError, SyntaxError, ValueError):
+    except (OSError, TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     found: dict[str, list[str]] = {}
     for node in ast.walk(tree):

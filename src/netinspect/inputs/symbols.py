@@ -69,7 +69,13 @@ def _parse(text: str) -> SymbolRequest:
     dimensions = []
     for part in rest.split(","):
         argument, colon, number = part.strip().rpartition(":")
-        if not (colon and argument and number.removeprefix("-").isdecimal() and number.isascii()):
+        if not (
+            colon
+            and argument
+            and number.removeprefix("-").isdecimal()
+            and number.isascii()
+            and len(number) < 9
+        ):
             raise UsageError(
                 f"cannot read --symbolic {text!r}",
                 cause=f"{part.strip()!r} is no argument with a dimension",

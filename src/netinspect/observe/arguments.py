@@ -8,6 +8,9 @@ from typing import Any
 from netinspect.records.base import record
 from netinspect.records.trace import Input
 
+_MAXIMUM_DEPTH = 8
+"""How deep dictionaries are entered; one may contain itself."""
+
 
 @record
 class Argument:
@@ -27,10 +30,13 @@ def split(arguments: Sequence[Argument]) -> tuple[tuple[Any, ...], dict[str, Any
     return args, kwargs
 
 
-def named_leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def named_leaves(
+    values: Mapping[str, Any], prefix: str = "", _depth: int = 0
+) -> Iterator[tuple[str, Any]]:
     """Yield the values of nested dictionaries under dotted names, as `batch.ids`."""
     for name, value in values.items():
-        if isinstance(value, dict) and value and all(isinstance(key, str) for key in value):
-            yield from named_leaves(value, f"{prefix}{name}.")
+        is_nested = isinstance(value, dict) and value and all(isinstance(key, str) for key in value)
+        if is_nested and _depth < _MAXIMUM_DEPTH:
+            yield from named_leaves(value, f"{prefix}{name}.", _depth + 1)
         else:
             yield f"{prefix}{name}", value

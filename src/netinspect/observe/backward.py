@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from netinspect.errors import message_of, shorten
 from netinspect.observe.describe import tensors_of
 from netinspect.observe.operators import Operators
 from netinspect.records.tensors import Gradient
@@ -90,8 +91,12 @@ def _noted(notes: list[str]) -> Iterator[None]:
         try:
             yield
         finally:
-            texts = (" ".join(str(warning.message).split()) for warning in caught)
+            texts = (" ".join(_first_part(warning.message).split()) for warning in caught)
             notes += dict.fromkeys(f"backward warned: {text}" for text in texts)
+
+
+def _first_part(message: Warning | str) -> str:
+    return message_of(message) if isinstance(message, Warning) else shorten(message)
 
 
 def _hides_parameters(outputs: Sequence[torch.Tensor]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from netinspect.observe.frames import class_path, class_place, first_method, makers, statements
+from netinspect.observe.frames import class_path, class_place, first_method, lines_of, makers, statements
 from netinspect.records.trace import Code
 
 
@@ -40,7 +40,7 @@ def _read(cls: type) -> Code:
     for each in makers(cls):
         try:
             lines, first_line = _block(each) or inspect.getsourcelines(each)
-        except (OSError, TypeError, SyntaxError, IndexError):
+        except (OSError, TypeError, ValueError, SyntaxError, IndexError, RecursionError):
             continue
         break
     file = class_place(cls)[0] or getattr(sys.modules.get(cls.__module__), "__file__", None)
@@ -61,7 +61,7 @@ def _block(cls: type) -> tuple[list[str], int] | None:
     if not file.endswith(".py"):
         return None
     linecache.checkcache(file)
-    lines = linecache.getlines(file)
+    lines = lines_of(file)
     numbers = statements(cls, lines)
     if len(numbers) != 1:
         return None

@@ -216,9 +216,10 @@ def _entries_of_object(value: Any) -> Iterator[tuple[str, Any]]:
                 yield name, entry
 
 
-def _is_plain_sequence(value: tuple[Any, ...] | list[Any]) -> bool:
-    return all(
-        isinstance(entry, _PLAIN) or (isinstance(entry, (tuple, list)) and _is_plain_sequence(entry))
+def _is_plain_sequence(value: tuple[Any, ...] | list[Any], _depth: int = 0) -> bool:
+    return _depth < _MAXIMUM_DEPTH and all(
+        isinstance(entry, _PLAIN)
+        or (isinstance(entry, (tuple, list)) and _is_plain_sequence(entry, _depth + 1))
         for entry in value
     )
 

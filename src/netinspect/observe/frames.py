@@ -6,7 +6,6 @@ import functools
 import inspect
 import linecache
 import os
-import re
 import sys
 import sysconfig
 import types
@@ -16,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from netinspect.errors import shorten
 from netinspect.records.steps import SourceLine
 
 # With a separator at the end: torchvision stands beside torch, and is not torch.
@@ -23,6 +23,7 @@ _TORCH = str(Path(torch.__file__).parent) + os.sep
 _OURS = str(Path(__file__).parent.parent) + os.sep
 _SAMPLES = str(Path(_OURS, "models")) + os.sep
 _STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 # Files through which torch hands a call on; they are nobody's "own code" of a module.
@@ -50,6 +51,9 @@ _HELPERS: dict[str, tuple[str, ...]] = {
     "unpad_sequence": ("unbind", "__getitem__"),
     "invert_permutation": (),
 }
+
+_LONGEST_LINE = 500
+"""Characters of a source line that are reported."""
 
 Place = tuple[str, int, str, int]
 """File, line, function, instruction: a source line before its text is read."""
@@ -229,17 +233,34 @@ def _place(frame: types.FrameType) -> Place:
 
 
 def raising_line(error: BaseException) -> SourceLine | None:
-    """Find the innermost line of the user's in an exception's traceback."""
-    found: SourceLine | None = None
+    """Find the innermost line of the user's in an exception's traceback, in a file if there is one."""
+    found: types.TracebackType | None = None
     traceback = error.__traceback__
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if owner(code.co_filename) == "user":
-            found = source_line(
-                (code.co_filename, traceback.tb_lineno, code.co_name, traceback.tb_lasti)
-            )
+        file = traceback.tb_frame.f_code.co_filename
+        # Text that was executed, as by a dataclass, is at no place that could be opened.
+        has_lines = not file.startswith("<") or bool(lines_of(file))
+        if owner(file) == "user" and (has_lines or found is None):
+            found = traceback
         traceback = traceback.tb_next
-    return found
+    if found is None:
+        return None
+    code = found.tb_frame.f_code
+    return source_line((code.co_filename, found.tb_lineno or 0, code.co_name, found.tb_lasti))
+
+
+def is_raised_by_user(error: BaseException) -> bool:
+    """Whether code of the user's raised an exception: itself, or in what it called of others."""
+    whose = ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        each = owner(file)
+        # What torch, NumPy and Python's own library raise, they raise for whoever called them.
+        if each in ("user", "ours") and _NUMPY not in file:
+            whose = each
+        traceback = traceback.tb_next
+    return whose == "user"
 
 
 def source_line(place: Place | None) -> SourceLine | None:
@@ -247,8 +268,23 @@ def source_line(place: Place | None) -> SourceLine | None:
     if place is None:
         return None
     file, line, function, instruction = place
-    text = "" if owner(file) == "torch" else linecache.getline(file, line).strip()
+    text = "" if owner(file) == "torch" else _line_of(file, line)
     return SourceLine(file=file, line=line, function=function, text=text, instruction=instruction)
+
+
+def _line_of(file: str, line: int) -> str:
+    lines = lines_of(file)
+    return shorten(lines[line - 1].strip(), _LONGEST_LINE) if 0 < line <= len(lines) else ""
+
+
+def lines_of(file: str) -> list[str]:
+    """Read the lines of a code file; a pipe or a device under that name is not waited for."""
+    if file not in linecache.cache and os.path.exists(file) and not os.path.isfile(file):
+        return []
+    try:
+        return linecache.getlines(file)
+    except (OSError, ValueError):  # a relative name is looked for from the current folder
+        return []
 
 
 def is_library(cls: type) -> bool:
@@ -313,7 +349,7 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
         file = getattr(getattr(cls.__dict__.get("forward"), "__code__", None), "co_filename", None)
     if file is None or file.endswith((".so", ".pyd")):
         return None, None
-    numbers = statements(cls, linecache.getlines(file))
+    numbers = statements(cls, lines_of(file))
     above = [number for number in numbers if number <= first_method(cls, file)]
     # Where a file defines a name twice, the class is the last one above its first method.
     return file, above[-1] if above else next(iter(numbers), None)
@@ -321,10 +357,18 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
 
 def statements(cls: type, lines: Sequence[str]) -> list[int]:
     """The numbers of the lines of a file that begin the statement of a class, or of its namesakes."""
-    statement = re.compile(rf"\s*class\s+{re.escape(cls.__name__)}\s*[\[(:]")
+    name = cls.__name__
     return [
-        number for number, line in enumerate(lines, start=1) if "class" in line and statement.match(line)
+        number for number, line in enumerate(lines, start=1) if "class" in line and _begins(line, name)
     ]
+
+
+def _begins(line: str, name: str) -> bool:
+    """Whether a line begins the statement of a class of some name."""
+    words = line.split(None, 1)
+    if len(words) < 2 or words[0] != "class" or not words[1].startswith(name):
+        return False
+    return words[1][len(name) :].lstrip().startswith(("[", "(", ":"))
 
 
 def first_method(cls: type, file: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from typing import Literal as OneOf
 import torch
 from torch import nn
 
+from netinspect.errors import class_name, message_of
 from netinspect.observe.arguments import Argument, named_leaves, split
 from netinspect.observe.backward import run_backward
 from netinspect.observe.code import class_code
@@ -198,7 +198,9 @@ def _run(
         stack.enter_context(_uncompiled())
         try:
             observed = stack.enter_context(guest(model, (args, kwargs), training=options.training))
-        except Exception as raised:  # the model's own train() or eval()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # the model's own train() or eval()
             ran.failure = _plain_failure(raised)
             return ran
         seed_everything(options.seed)
@@ -220,7 +222,9 @@ def _run(
                 collector.at_work(),
             ):
                 output = run_forward(model, args, kwargs)
-        except (Exception, SystemExit) as raised:  # the model's own failure is a finding
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # the model's own failure, of whatever kind, is a finding
             error = raised
             recorder.cut_off(raised)
             ran.failure = _failure(raised, recorder)
@@ -278,8 +282,10 @@ def _runs_compiled(model: nn.Module) -> bool:
 def _spell(value: Any) -> str:
     try:
         return repr(value)
-    except Exception as error:  # the user's own code
-        return f"<its repr raised {type(error).__name__}>"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's own code
+        return f"<its repr raised {class_name(type(error))}>"
 
 
 def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -296,7 +302,9 @@ def _differentiate(
         ran.backward, gradients = run_backward(
             output, parameters, seed=options.seed, notes=ran.warnings, operators=operators
         )
-    except Exception as error:  # the model's own failure is a finding
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the model's own failure is a finding
         ran.failure = replace(_plain_failure(error), phase="backward")
     else:
         ran.gradients = {
@@ -315,8 +323,8 @@ def _plain_failure(error: BaseException) -> Failure:
     return Failure(
         step=None,
         module="",
-        type=type(error).__name__,
-        message=str(error) or "".join(traceback.format_exception_only(error)).strip(),
+        type=class_name(type(error)),
+        message=message_of(error) or class_name(type(error)),
         place=raising_line(error),
     )
 

@@ -31,6 +31,10 @@ class Attribute:
     text: str
 
 
+DEEPEST = 128
+"""Levels of modules that reports tell apart; what is deeper is a part of the lowest level."""
+
+
 @record
 class Module:
     """One module of the tree."""

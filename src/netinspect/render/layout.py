@@ -38,6 +38,9 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
     """
     chosen = wanted_columns(table, chosen)
     natural = _natural_widths(table)
+    if width is not None:
+        # No column is wider than the line: a name of a million characters is not narrowed one by one.
+        natural = [min(each, max(width, 1)) for each in natural]
     fitted = [
         Fitted(index, column, natural[index])
         for index, column in enumerate(table.columns)

@@ -66,7 +66,10 @@ def short_path(file: str) -> str:
         _, found, inside = file.rpartition(folder)
         if found:
             return inside
-    relative = os.path.relpath(file) if os.path.splitdrive(file)[0] == "" else file
+    try:
+        relative = os.path.relpath(file)
+    except (OSError, ValueError):  # there is no current folder any more; or it is on another drive
+        relative = file
     if not relative.startswith(".."):
         return relative
     folder, name = os.path.split(file)

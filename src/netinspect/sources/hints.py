@@ -6,25 +6,28 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from netinspect.errors import LACKS_GPU
+from netinspect.errors import LACKS_GPU, message_of
 from netinspect.observe.frames import raising_line
 
 _FOLDERS_ABOVE = 6
 """How far up from the failing file a missing one is looked for: within a project, not a whole disk."""
 
+_MOST_CAUSES = 100
+"""Exceptions that were raised in the handling of one another, of which the message is read."""
 
-def hint_for(error: Exception) -> str:
+
+def hint_for(error: BaseException) -> str:
     """Say what to try after an exception of the user's code."""
-    if any("operator torchvision::" in str(each) for each in _with_causes(error)):
+    if any("operator torchvision::" in message_of(each) for each in _with_causes(error)):
         return (
             "torchvision was built for another torch: install both again from the same index, as in "
             "pip install --force-reinstall torch torchvision"
         )
-    if isinstance(error, ModuleNotFoundError) and error.name:
+    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str) and error.name:
         return _missing_module(error, error.name.partition(".")[0])
     if isinstance(error, FileNotFoundError) and _is_relative(error.filename):
         return _missing_file(error, str(error.filename))
-    if LACKS_GPU.search(str(error)):
+    if LACKS_GPU.search(message_of(error)):
         return (
             "torch finds no GPU here: let the code choose its device by torch.cuda.is_available(), or "
             "run netinspect where there is one"
@@ -35,7 +38,9 @@ def hint_for(error: Exception) -> str:
 def _with_causes(error: BaseException) -> Iterator[BaseException]:
     """Give an exception, and those that it was raised in the handling of."""
     current: BaseException | None = error
-    while current is not None:
+    for _ in range(_MOST_CAUSES):  # they may go round in a circle
+        if current is None:
+            return
         yield current
         current = current.__cause__ or current.__context__
 
@@ -54,18 +59,21 @@ def _is_relative(file: object) -> bool:
 def _missing_file(error: FileNotFoundError, file: str) -> str:
     folder = _folder_above(error, (file,))
     if folder is None:
-        return f"a relative path begins at the current folder, {Path.cwd()}"
+        try:
+            return f"a relative path begins at the current folder, {Path.cwd()}"
+        except OSError:
+            return "a relative path begins at the current folder, which is not there any more"
     return (
         f"a relative path begins at the current folder, and {file} is found from {folder}: run it there"
     )
 
 
-def _folder_above(error: Exception, names: tuple[str, ...]) -> Path | None:
+def _folder_above(error: BaseException, names: tuple[str, ...]) -> Path | None:
     """Find the folder, from that of the failing line upwards, in which one of these names lies."""
     line = raising_line(error)
     if line is None or not os.path.isabs(line.file):
         return None
     for folder in list(Path(line.file).parents)[:_FOLDERS_ABOVE]:
-        if any((folder / name).exists() for name in names):
+        if any(os.path.exists(folder / name) for name in names):
             return folder
     return None

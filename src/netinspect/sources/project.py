@@ -193,7 +193,9 @@ class Program:
             code: CodeType = compile(statement, self._path, "exec", dont_inherit=True)
             try:
                 exec(code, namespace)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 if not required.isdisjoint(units):
                     self._raise(error)
                 self._failed.update(dict.fromkeys(units, error))

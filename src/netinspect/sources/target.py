@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Literal
 
@@ -70,7 +71,7 @@ def parse_target(text: str, *, online: bool = False, check: bool = True) -> Targ
         raise UsageError("the target is empty", hint=_GRAMMAR)
     if "\0" in text:
         raise UsageError("the target holds a NUL character", hint=_GRAMMAR)
-    if (parts := split_library(text)) is not None and not Path(text).exists():
+    if (parts := split_library(text)) is not None and not os.path.exists(text):
         library, name = parts
         target = Target(text=text, kind="library", place=library, name=name)
         if check:
@@ -83,23 +84,26 @@ def parse_target(text: str, *, online: bool = False, check: bool = True) -> Targ
     path = Path(text)
     if (sample := find_sample(text)) is not None:
         return Target(text=text, kind="sample", place=str(sample), name=None)
+    dotted = _DOTTED.fullmatch(text)
     try:
-        is_folder, exists = path.is_dir(), path.exists()
-    except OSError as error:
-        raise LoadError(f"cannot look at {text!r}", cause=error.strerror) from error
-    if is_folder:
+        mode = file_mode(path)
+    except LoadError:
+        if dotted is None:
+            raise
+        mode = None  # a package is not looked for in the current folder alone
+    if mode is not None and stat.S_ISDIR(mode):
         return Target(text=text, kind="checkpoint", place=text, name=None)
-    if exists:
-        return _other_file(text, path)
-    if match := _DOTTED.fullmatch(text):
-        _check_name(text, match["name"])
-        return Target(text=text, kind="dotted", place=match["module"], name=match["name"])
+    if mode is not None:
+        return _other_file(text, path, mode)
+    if dotted is not None:
+        _check_name(text, dotted["name"])
+        return Target(text=text, kind="dotted", place=dotted["module"], name=dotted["name"])
     raise _unknown(text)
 
 
 def is_on_hub(text: str) -> bool:
     """Whether a target names a checkpoint on the hub; a file of such a name goes before it."""
-    return text.startswith(_HUB) and not Path(text).exists()
+    return text.startswith(_HUB) and not os.path.exists(text)
 
 
 def check_target(target: Target, *, online: bool = False) -> None:
@@ -133,44 +137,97 @@ def parse_live_target(text: str, *, online: bool = False) -> Target:
     return target
 
 
+def file_mode(path: Path) -> int | None:
+    """Return what a path is, as `stat` has it; None where nothing is there.
+
+    Raises:
+        LoadError: It cannot be reached, so that nobody knows.
+    """
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:  # half of a surrogate pair
+        raise LoadError(f"cannot read {str(path)!r}", cause=str(error)) from error
+    except OSError as error:
+        closed = _closed_folder(path) if isinstance(error, PermissionError) else None
+        raise LoadError(
+            f"cannot reach {path}",
+            cause=error.strerror if closed is None else f"{error.strerror}: {closed}",
+            hint=None
+            if closed is None
+            else "let this user enter that folder (chmod +x), or copy what is in it elsewhere",
+        ) from error
+
+
+def _closed_folder(path: Path) -> str | None:
+    """Name the outermost folder on the way to a path that may not be entered."""
+    for folder in reversed(path.parents):
+        try:
+            os.stat(os.path.join(folder, os.curdir))
+        except PermissionError:
+            return f"the folder {folder}" if folder.name else "the current folder"
+        except OSError:
+            return None
+    return None
+
+
 def _file_target(text: str, file: str, name: str | None) -> Target:
     path = Path(file)
-    if path.is_dir():
+    mode = file_mode(path)
+    if mode is None:
+        raise _missing(file, _near(path, ".py") or closest(path.stem, sample_names()) or _GRAMMAR)
+    if stat.S_ISDIR(mode):
         raise LoadError(f"{file} is a directory", hint=f"name a file in it; {_GRAMMAR}")
-    if not path.exists():
-        raise LoadError(f"there is no file {file}", hint=_nearest_file(path) or _GRAMMAR)
+    if not stat.S_ISREG(mode):
+        raise LoadError(f"{file} is not a regular file", hint=_GRAMMAR)
     if name is not None:
         _check_name(text, name)
     return Target(text=text, kind="file", place=str(path), name=name)
 
 
-def _nearest_file(path: Path) -> str | None:
-    """Name the file, or else the sample, that was perhaps meant; suffixes are alike, so stems decide."""
-    beside = {each.stem: each for each in path.parent.glob("*.py")} if path.parent.is_dir() else {}
-    near = [repr(str(beside[stem])) for stem in nearest(path.stem, beside)]
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return closest(path.stem, sample_names())
+def _missing(file: str, hint: str) -> LoadError:
+    """The error for a file that is not there, with what is there instead of it."""
+    if os.path.islink(file):
+        return LoadError(
+            f"{file} is a link that leads nowhere",
+            cause=f"it names {os.readlink(file)}",
+            hint="fetch the file again, or name it where it is",
+        )
+    cause = None
+    if not os.path.isabs(file):
+        try:
+            os.getcwd()
+        except OSError:
+            cause, hint = "the current folder is not there any more", "change to another folder"
+    return LoadError(f"there is no file {file}", cause=cause, hint=hint)
 
 
-def _neighbour(path: Path) -> str | None:
-    """Name a file or folder beside it that was perhaps meant."""
+def _near(path: Path, suffix: str = "") -> str | None:
+    """Name a file or folder beside it that was perhaps meant.
+
+    Args:
+        path: What is not there.
+        suffix: Of the files that come into question; empty for all.
+    """
     try:
-        beside = sorted(path.parent.iterdir())[:_LOOKED_AT]
+        beside = sorted(os.listdir(path.parent))[:_LOOKED_AT]
     except (OSError, ValueError):
         return None
     # Suffixes are alike, so stems decide.
-    names = {each.stem: each.name for each in beside}
-    near = [repr(str(path.parent / names[stem])) for stem in nearest(path.stem, names)]
-    return f"did you mean {' or '.join(near)}?" if near else None
+    names = {Path(each).stem: each for each in beside if each.endswith(suffix)}
+    near = [path.parent / names[stem] for stem in nearest(path.stem, names)]
+    # A link that leads nowhere is listed too.
+    shown = [repr(str(each)) for each in near if os.path.exists(each)]
+    return f"did you mean {' or '.join(shown)}?" if shown else None
 
 
-def _other_file(text: str, path: Path) -> Target:
+def _other_file(text: str, path: Path, mode: int) -> Target:
     """Tell a saved trace from a checkpoint by the first bytes, never by the suffix.
 
     Which format a checkpoint has, and whether it is one at all, is seen when it is read.
     """
-    if not path.is_file():
+    if not stat.S_ISREG(mode):
         raise LoadError(f"{text} is not a regular file", hint=_GRAMMAR)
     try:
         with path.open("rb") as file:
@@ -202,27 +259,22 @@ def _in_libraries(name: str) -> str | None:
 
 def _of_hub(text: str) -> str | None:
     """Advise on what has the form of a name on the hub, where no such folder is."""
-    if not re.fullmatch(r"[\w-]+/[\w.-]+", text) or Path(text).parent.exists():
+    if not re.fullmatch(r"[\w-]+/[\w.-]+", text) or os.path.exists(Path(text).parent):
         return None
     return f"on the hub, with --online: {_HUB}{text} is its checkpoint, transformers:{text} its model"
 
 
 def _unknown(text: str) -> LoadError:
     if os.path.islink(text):
-        return LoadError(
-            f"{text} is a link that leads nowhere",
-            cause=f"it names {os.readlink(text)}",
-            hint="fetch the file again, or name it where it is",
-        )
-    if Path(f"{text}.py").is_file():
+        return _missing(text, _GRAMMAR)
+    if os.path.isfile(f"{text}.py"):
         return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
     if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
-        hint = _neighbour(Path(text)) or _of_hub(text) or _GRAMMAR
-        return LoadError(f"there is no file {text}", hint=hint)
+        return _missing(text, _near(Path(text)) or _of_hub(text) or _GRAMMAR)
     return LoadError(
         f"there is no sample {text!r}",
         hint=_in_libraries(text)
         or closest(text, sample_names())
-        or _neighbour(Path(text))
+        or _near(Path(text))
         or f"the samples are: {', '.join(sample_names())}",
     )

@@ -1,12 +1,16 @@
-"""The edge to the user's code: whatever it raises is told as a load error, at its own line."""
+"""The edge to the user's code: whatever it raises is reported as its failure, at its own line.
+
+That holds for every exception but KeyboardInterrupt: who presses Ctrl-C, and code that raises the same,
+interrupts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from netinspect.errors import LoadError
-from netinspect.observe.frames import owner, raising_line
+from netinspect.errors import ForwardError, LoadError, NetinspectError, class_name, text_of
+from netinspect.observe.frames import is_raised_by_user, owner, raising_line
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import RefusedError
 from netinspect.sources.hints import hint_for
@@ -24,46 +28,93 @@ def user_code(failed: str) -> Iterator[None]:
     """
     try:
         yield
-    except LoadError:
+    except (LoadError, KeyboardInterrupt):
         raise
     except SyntaxError as error:
         _trim(error)
+        line = error.text.strip() if isinstance(error.text, str) else ""
+        place = _syntax_place(error)
         raise LoadError(
             failed,
-            cause=f"{type(error).__name__}: {error.msg}\n{(error.text or '').strip()}".rstrip(),
-            place=f"{error.filename}:{error.lineno}",
-            hint="mend that line; Python cannot read the file",
+            cause=f"{class_name(type(error))}: {error.msg}\n{line}".rstrip(),
+            place=place or _place(error),
+            hint="mend that line; Python cannot read the file" if place else hint_for(error),
         ) from error
     except SystemExit as error:
         _trim(error)
         raise LoadError(
             failed,
-            cause=f"it ended the program (exit {error.code})",
-            place=_spell_place(error),
+            cause=f"it ended the program (exit {_exit_code(error)})",
+            place=_place(error),
             hint='guard what runs as a script with: if __name__ == "__main__"',
         ) from error
     except RefusedError as error:
         _trim(error)
         raise LoadError(
             failed,
-            cause=f"{type(error).__name__}: {error}",
+            cause=text_of(error),
             place=f"{error.file}:{error.line}",
             hint=f'guard what runs as a script with: if __name__ == "__main__"; or {RUN_FILE}',
         ) from error
-    except Exception as error:  # whatever the user's code raises is told as a load error
+    except BaseException as error:  # whatever the user's code raises is told as a load error
         _trim(error)
         raise LoadError(
-            failed,
-            cause=f"{type(error).__name__}: {error}",
-            place=_spell_place(error),
-            hint=hint_for(error),
+            failed, cause=text_of(error), place=_place(error), hint=hint_for(error)
         ) from error
 
 
-def _spell_place(error: BaseException) -> str | None:
+@contextmanager
+def model_code(target: str) -> Iterator[None]:
+    """Read a model: report what its own methods raise meanwhile as its failure, at their line.
+
+    Its forward fails elsewhere. This is for `__getattr__`, `__eq__`, `extra_repr` and their like, which
+    run whenever somebody reads an attribute. What our own code raises is passed on as it is.
+
+    Args:
+        target: Which model.
+
+    Raises:
+        ForwardError: A line of the user's raised.
+    """
+    try:
+        yield
+    except (NetinspectError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if not is_raised_by_user(error):
+            raise
+        _trim(error)
+        if isinstance(error, SystemExit):
+            raise ForwardError(
+                f"{target} ended the program while it was looked at",
+                cause=f"SystemExit: {_exit_code(error)}",
+                place=_place(error),
+                hint="take sys.exit out of the model; an exception tells more",
+            ) from error
+        raise ForwardError(
+            f"{target} failed while it was looked at",
+            cause=text_of(error),
+            place=_place(error),
+            hint="a method of the model's own raised this, and not its forward",
+        ) from error
+
+
+def _exit_code(error: SystemExit) -> str:
+    """The code as text: it may be any object, with a `__str__` of its own."""
+    return str(error.code) if isinstance(error.code, int | str | None) else class_name(type(error.code))
+
+
+def _syntax_place(error: SyntaxError) -> str | None:
+    """The place that Python cannot read; None where the exception names no file, but text."""
+    file, line = error.filename, error.lineno
+    if not isinstance(file, str) or file.startswith("<"):
+        return None
+    return f"{file}:{line}" if isinstance(line, int) and line > 0 else file
+
+
+def _place(error: BaseException) -> str | None:
     line = raising_line(error)
-    # Frames of the import machinery have no file that a user could open.
-    return None if line is None or line.file.startswith("<") else f"{line.file}:{line.line}"
+    return None if line is None else f"{line.file}:{line.line}"
 
 
 def _trim(error: BaseException) -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from netinspect.errors import NetinspectError
+from netinspect.process import in_a_folder
 from netinspect.records.codec import from_data, to_data
 from netinspect.tracking.request import TrackRequest
 
@@ -56,9 +57,11 @@ def main(document: dict[str, Any]) -> None:
 
 
 def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Any:
-    from netinspect.sources.build import find_blueprint
-    from netinspect.sources.project import project_code
+    with in_a_folder():
+        from netinspect.sources.build import find_blueprint
+        from netinspect.sources.project import project_code
     from netinspect.sources.target import parse_target
+    from netinspect.sources.user_code import model_code
     from netinspect.tracking.build import Builder
     from netinspect.tracking.session import track
 
@@ -67,7 +70,8 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     target = parse_target(request.target, online=request.online)
     with project_code(whole=request.run_file):
         blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
-        return track(request, Builder(blueprint), tell)
+        with model_code(request.target):
+            return track(request, Builder(blueprint), tell)
 
 
 def _write(answer: TextIO, document: dict[str, Any]) -> None:

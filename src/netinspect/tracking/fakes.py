@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.errors import LoadError
+from netinspect.errors import LoadError, class_name, message_of, text_of
 from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.seeds import preserved_randomness
 
@@ -38,7 +38,7 @@ def fake_tensors() -> Iterator[Any]:
     except (ImportError, AttributeError, TypeError) as error:
         raise LoadError(
             f"torch {torch.__version__} cannot run without data",
-            cause=f"{type(error).__name__}: {error}",
+            cause=text_of(error),
             hint="memory is tracked by torch._subclasses.fake_tensor, which is private to torch; take a "
             "version of torch that netinspect is tested with",
         ) from error
@@ -73,7 +73,7 @@ def real_tensors() -> AbstractContextManager[Any]:
 def needs_values(error: BaseException | None) -> bool:
     """Whether an exception says that something asked for data where there is none."""
     return error is not None and (
-        type(error).__name__ in _VALUELESS or bool(_NEEDS_VALUES.search(str(error)))
+        class_name(type(error)) in _VALUELESS or bool(_NEEDS_VALUES.search(message_of(error)))
     )
 
 
@@ -93,7 +93,7 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     except Exception as error:  # whatever the model holds may refuse to be copied
         raise LoadError(
             f"cannot copy {type(model).__name__} to track its memory",
-            cause=f"{type(error).__name__}: {error}",
+            cause=text_of(error),
             hint="name a target that can be built anew, such as net.py:Net",
         ) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -46,17 +47,8 @@ def track_in_child(
     """
     home = str(Path(__file__).parents[2])
     document = {"request": to_data(request), "path": sys.path, "home": home}
-    # What it says goes to a file: a pipe that is not read would stop it.
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        with subprocess.Popen(
-            command or [sys.executable, "-P", "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        ) as process:
+    with _scratch_file() as said:
+        with _start(command or [sys.executable, "-P", "-c", _START], said) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
@@ -70,6 +62,34 @@ def track_in_child(
         said.seek(0)
         err = said.read()
     return _read(request, out, err, process.returncode)
+
+
+def _scratch_file() -> IO[str]:
+    """Open a file for what the child writes to stderr: a pipe that is not read would stop it."""
+    try:
+        return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+    except OSError:  # no folder for temporary files, or it is full
+        return open(os.devnull, "w+", encoding="utf-8")
+
+
+def _start(command: Sequence[str], said: IO[str]) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise UsageError(
+            "cannot start the process that tracks memory",
+            cause=error.strerror or str(error),
+            hint="allow this user another process and more open files (ulimit -u, ulimit -n), or call "
+            "netinspect.memory(model) from Python, which starts none",
+        ) from error
 
 
 def _listen(answers: IO[str], progress: Callable[[str], None] | None) -> str:

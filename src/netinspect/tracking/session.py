@@ -10,7 +10,14 @@ import torch
 from torch import nn
 
 from netinspect.analyze.footprint import peak_bytes, totals
-from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
+from netinspect.errors import (
+    ForwardError,
+    LoadError,
+    NetinspectError,
+    UsageError,
+    class_name,
+    message_of,
+)
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
@@ -183,14 +190,16 @@ def _tell(
         run()
     except NetinspectError:
         raise
-    except (Exception, SystemExit) as error:  # the model's own failure is a finding
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the model's own failure is a finding
         raise _told(error, type(model).__name__, tracker.steps[-1].phase, batch) from error
 
 
 def _told(error: BaseException, name: str, phase: str, batch: int | None) -> ForwardError:
     line = raising_line(error)
-    text = (str(error).strip().splitlines() or [""])[0]
-    cause = f"{type(error).__name__}: {text}"
+    text = (message_of(error).strip().splitlines() or [""])[0]
+    cause = f"{class_name(type(error))}: {text}"
     if line is not None and line.text:
         cause += f"\nline: {line.text}"
     at = f" with batch {batch}" if batch is not None else ""

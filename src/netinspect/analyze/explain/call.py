@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from netinspect.errors import shorten
 from netinspect.records.modules import Module
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Input, Trace
@@ -71,7 +72,7 @@ class Call:
         self.trace = trace
         self.step = step
         self.failure = failure
-        self.message = failure.message
+        self.message = shorten(failure.message)  # of a saved trace, it may be of any length
         self.name = step.name.strip("_")
         self.module: Module | None = next(
             (each for each in trace.modules if each.path == step.module), None
@@ -183,7 +184,7 @@ def _maker(trace: Trace, step: Step, around: Step) -> str:
 def _evaluate(literal: Literal) -> Any:
     try:
         return ast.literal_eval(literal.text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
 
 

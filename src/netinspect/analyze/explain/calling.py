@@ -9,15 +9,15 @@ from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
 
 _TAKES = re.compile(
-    r"(?:(\w+)\.)?forward\(\) takes (?:from (\d+) to )?(\d+) positional arguments? "
-    r"but (\d+) (?:was|were)"
+    r"(?:(\w+)\.)?forward\(\) takes (?:from (\d{1,18}) to )?(\d{1,18}) positional arguments? "
+    r"but (\d{1,18}) (?:was|were)"
 )
-_MISSING = re.compile(r"(?:(\w+)\.)?forward\(\) missing (\d+) required [\w-]+ arguments?: (.+)")
+_MISSING = re.compile(r"(?:(\w+)\.)?forward\(\) missing (\d{1,18}) required [\w-]+ arguments?: (.+)")
 _UNKNOWN = re.compile(r"(?:(\w+)\.)?forward\(\) got an unexpected keyword argument '(\w+)'")
-_NO_TENSOR = re.compile(r"argument '(\w+)' \(position \d+\) must be Tensor, not ([\w.]+)")
+_NO_TENSOR = re.compile(r"argument '(\w+)' \(position \d{1,18}\) must be Tensor, not ([\w.]+)")
 _NO_COMBINATION = re.compile(r"received an invalid combination of arguments - got \((\w+),")
-_FEW = re.compile(r"not enough values to unpack \(expected (?:at least )?(\d+), got (\d+)\)")
-_MANY = re.compile(r"too many values to unpack \(expected (\d+)")
+_FEW = re.compile(r"not enough values to unpack \(expected (?:at least )?(\d{1,18}), got (\d{1,18})\)")
+_MANY = re.compile(r"too many values to unpack \(expected (\d{1,18})")
 _SIZES = re.compile(r"[(\[]\d+(, \d+)*,?[)\]]")
 _RECURRENT = ("RNN", "LSTM", "GRU")
 

@@ -83,7 +83,7 @@ def _parts(index: Any) -> list[Any] | None:
             return [slice(None)]
         try:
             value = ast.literal_eval(re.sub(r"slice\([^()]*\)", "'slice'", index.text))
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return None
         values = list(value) if isinstance(value, tuple) else [value]
         return [slice(None) if each == "slice" else each for each in values]
@@ -147,7 +147,8 @@ def _explain_part(call: Call, given: Given, part: Any, position: int) -> Explana
 
 
 _RANGE = re.compile(
-    r"Dimension out of range \(expected to be in range of \[(-?\d+), (\d+)\], but got (-?\d+)"
+    r"Dimension out of range \(expected to be in range of \[(-?\d{1,18}), (\d{1,18})\], "
+    r"but got (-?\d{1,18})"
 )
 
 

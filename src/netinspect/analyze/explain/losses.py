@@ -35,7 +35,7 @@ def explain_classes(call: Call) -> Explanation | None:
             {given.name: (at,), weight.name: tuple(range(weight.rank))},
             size_helps=False,
         )
-    value = re.search(r"Target (-?\d+) is out of bounds", call.message)
+    value = re.search(r"Target (-?\d{1,18}) is out of bounds", call.message)
     if value is None or not isinstance(classes, int):
         return None
     return Explanation(

@@ -83,10 +83,10 @@ class LocalSource(Closing):
         Raises:
             LoadError: It is not there, is no regular file, or may not be read.
         """
-        self.path = os.path.abspath(path)
         self.name = path if name is None else name
         self._descriptor = -1
         try:
+            self.path = os.path.abspath(path)
             # Opening alone can do harm: who waits to write into a FIFO would find nobody there, and some
             # devices act. What is opened is looked at again, in case that it was replaced meanwhile.
             self._status = os.stat(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netinspect import units
+from netinspect.records.modules import DEEPEST
 from netinspect.records.reports.common import Subject
 from netinspect.records.reports.summary import Summary, SummaryRow
 from netinspect.records.work import Cost, sum_of
@@ -66,7 +67,10 @@ def view(report: Summary) -> Document:
         )
     folded = sum(row.folded for row in report.rows)
     if folded:
-        notes.append(line(f"{units.plural(folded, 'module')} inside folded rows (--depth 0 shows all)"))
+        # Without a limit of the user's, rows end at the deepest level that there is.
+        ends = max(row.depth for row in report.rows) >= DEEPEST
+        shows = f"deeper than {DEEPEST} levels" if ends else "--depth 0 shows all"
+        notes.append(line(f"{units.plural(folded, 'module')} inside folded rows ({shows})"))
     if report.never_called:
         named, more = ", ".join(report.never_called[:_NAMED]), len(report.never_called) - _NAMED
         further = f" and {units.count(more)} more (--format json)" if more > 0 else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netinspect import units
+from netinspect.records.modules import DEEPEST
 from netinspect.records.reports.tree import Tree, TreeNode
 from netinspect.render import spell
-from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell
+from netinspect.render.document import Cell, Column, Document, Row, Table, branches, cell, line
 
 _COLUMNS = (
     Column(key="path", title="module", least=30, elide="middle"),
@@ -20,6 +21,14 @@ _COLUMNS = (
 
 def view(report: Tree) -> Document:
     """Lay the module tree out, one line a module."""
+    nodes = list(walk(report.root, ()))
+    notes = spell.total_notes(
+        report.totals, report.ties, of=report.subject.class_name if report.root.path else ""
+    )
+    if any(len(last) >= DEEPEST for _, last in nodes):
+        notes.append(
+            line(f"nothing deeper than {DEEPEST} levels is shown; name a module to start there")
+        )
     return Document(
         title=spell.title(report.subject, path=report.root.path),
         blocks=(
@@ -28,15 +37,11 @@ def view(report: Tree) -> Document:
                 columns=_COLUMNS,
                 rows=tuple(
                     Row(cells=_cells(node, last), style="" if node.called else "yellow")
-                    for node, last in walk(report.root, ())
+                    for node, last in nodes
                 ),
             ),
         ),
-        notes=tuple(
-            spell.total_notes(
-                report.totals, report.ties, of=report.subject.class_name if report.root.path else ""
-            )
-        ),
+        notes=tuple(notes),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib.util
+import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -144,7 +145,7 @@ def config_file(name: str) -> Path | None:
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return name.startswith((".", "/", "~")) or name.endswith("/") or "\\" in name or Path(name).exists()
+    return name.startswith((".", "/", "~")) or name.endswith("/") or "\\" in name or os.path.exists(name)
 
 
 def _offline(library: str, name: str) -> LoadError:

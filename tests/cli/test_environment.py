@@ -1,0 +1,225 @@
+"""Folders that cannot be entered, files that are none, odd settings of the machine: real processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netinspect.records.saved import dump_trace
+from tests.records.examples import small_trace
+from tests.support import Outcome
+
+DROPPED = "-dac_override,-dac_read_search"
+
+
+def command(*words: str) -> list[str]:
+    """The command line, for root without the right to pass by permissions."""
+    started = [sys.executable, "-m", "netinspect", *words]
+    if os.geteuid() != 0:
+        return started
+    if shutil.which("setpriv") is None:
+        pytest.skip("root passes by permissions, and there is no setpriv here to take that away")
+    return ["setpriv", f"--bounding-set={DROPPED}", f"--inh-caps={DROPPED}", *started]
+
+
+def run(*words: str, cwd: Path, closed: Path | None = None, gone: bool = False) -> Outcome:
+    """Run a command in a folder that is closed or removed once the process is in it."""
+    steps = ["cd", str(cwd)]
+    script = 'cd "$1" || exit 99; '
+    script += 'chmod 000 "$2"; ' if closed is not None else ""
+    script += 'rmdir "$1"; ' if gone else ""
+    script += 'folder="$2"; shift 2; "$@"; code=$?; '
+    script += 'chmod 700 "$folder"; ' if closed is not None else ""
+    steps = ["sh", "-c", script + "exit $code", "sh", str(cwd), str(closed or "-"), *command(*words)]
+    done = subprocess.run(
+        steps, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, check=False
+    )
+    return Outcome(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    file = tmp_path / "saved.json"
+    file.write_text(dump_trace(replace(small_trace(), failure=None)), encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "net.py").write_text("")
+    yield inner
+    for each in (inner.parent, inner):
+        each.chmod(0o700)
+
+
+@pytest.mark.parametrize("closed", ["inner", "outer"])
+def test_closed_folder_skips_the_settings(folder: Path, saved: Path, closed: str) -> None:
+    place = folder if closed == "inner" else folder.parent
+    outcome = run("summary", str(saved), cwd=folder, closed=place)
+    assert outcome.code == 0
+    assert f"note: the settings in {place} were skipped: Permission denied" in outcome.err
+    assert "net" in outcome.out
+    assert run("summary", str(saved), "-q", cwd=folder, closed=place).err == ""
+
+
+def test_closed_current_folder_and_a_relative_target(folder: Path) -> None:
+    outcome = run("summary", "net.py", cwd=folder, closed=folder)
+    assert outcome.code == 3
+    assert "error[load]: cannot reach net.py" in outcome.err
+    assert "cause: Permission denied: the current folder" in outcome.err
+
+
+@pytest.mark.parametrize("words", [["summary"], ["params"], ["diff", "{saved}"], ["globals"]])
+def test_closed_folder_on_the_way_to_a_target(
+    folder: Path, saved: Path, tmp_path: Path, words: list[str]
+) -> None:
+    words = [each.format(saved=saved) for each in words]
+    outcome = run(*words, str(folder / "net.py"), cwd=tmp_path, closed=folder.parent)
+    assert outcome.code == 3
+    assert "error[load]: cannot reach" in outcome.err
+    assert f"cause: Permission denied: the folder {folder.parent}\n" in outcome.err
+
+
+def test_removed_current_folder(tmp_path: Path, saved: Path) -> None:
+    for words, code, text in (
+        (["summary", str(saved)], 0, "note: no settings were read: no current folder"),
+        (["models"], 0, "note: "),
+        (["summary", "net.py"], 3, "cause: the current folder is not there any more"),
+        (["summary", "saved.json"], 3, "cause: the current folder is not there any more"),
+    ):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        outcome = run(*words, cwd=gone, gone=True)
+        assert (outcome.code, text in outcome.err) == (code, True), outcome.err
+
+
+def test_torch_is_imported_in_a_removed_folder(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "broken.py").write_text("raise ValueError('so far')\n")
+    outcome = run("summary", str(tmp_path / "broken.py"), cwd=tmp_path / "gone", gone=True)
+    # Without help, MKL would have ended the process.
+    assert outcome.code == 3
+    assert "error[load]: cannot import" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "netinspect.toml"])
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder", "loop", "device", "unreadable"])
+def test_settings_that_are_no_readable_file(
+    cli: Callable[..., Outcome], tmp_path: Path, saved: Path, monkeypatch: pytest.MonkeyPatch,
+    kind: str, name: str,
+) -> None:  # fmt: skip
+    file = tmp_path / "a" / name
+    file.parent.mkdir()
+    monkeypatch.chdir(file.parent)
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(name)
+    elif kind == "folder":
+        file.mkdir()
+    elif kind == "loop":
+        file.symlink_to(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        file.write_text("[tool.netinspect]\ndepth = 0\n")
+        file.chmod(0)
+    if kind == "unreadable":
+        outcome = run("summary", str(saved), cwd=file.parent)
+        assert f"note: the settings in {file} were skipped: Permission denied" in outcome.err
+    else:
+        outcome = cli("summary", str(saved))
+    assert outcome.code == 0
+    if kind != "unreadable":
+        assert cli("--config", str(file), "summary", str(saved)).code == 2
+
+
+@pytest.mark.parametrize("suffix", [".py", ".pt", ".json", ""])
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "dangling"])
+def test_target_that_is_no_regular_file(
+    cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = Path(f"dang{suffix}")
+    if kind == "pipe":
+        os.mkfifo(target)
+    else:
+        target.symlink_to({"device": "/dev/zero", "loop": str(target), "dangling": "nothing"}[kind])
+    for name in (str(target), f"{target}:Net") if suffix == ".py" else (str(target),):
+        outcome = cli("summary", name)
+        assert outcome.code == 3
+        assert "did you mean" not in outcome.err
+        expected = {
+            "pipe": "is not a regular file",
+            "device": "is not a regular file",
+            "loop": "cause: Too many levels of symbolic links",
+            "dangling": "is a link that leads nowhere",
+        }
+        assert expected[kind] in outcome.err
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "a" * 300,
+        "a" * 5000,
+        "a/" * 4000 + "x.py",
+        "a" * 5000 + ".py:Net",
+        "\udcff.py",
+        "a\nb.py",
+        "/dev/null",
+    ],
+    ids=["name", "long", "path", "file", "surrogate", "newline", "null"],
+)
+@pytest.mark.parametrize("command", ["summary", "globals", "memory"])
+def test_target_of_an_odd_name(cli: Callable[..., Outcome], command: str, target: str) -> None:
+    outcome = cli(command, target)
+    assert outcome.code == 3
+    assert outcome.err.startswith("error[load]: ")
+    assert len(outcome.err) < 10_000
+
+
+@pytest.mark.parametrize("columns", ["0", "9" * 5000, "²", "-1", "x"])
+def test_columns_of_any_text(
+    cli: Callable[..., Outcome], saved: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert cli("summary", str(saved), "--format", "rich").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["summary", "lenet", "--symbolic", "batch=x:" + "9" * 5000],
+        ["memory", "lenet", "--device-memory", "9" * 5000 + "GiB"],
+        ["summary", "lenet", "--input", "9" * 5000 + "x8"],
+    ],
+)
+def test_numbers_of_any_length_are_wrong_usage(cli: Callable[..., Outcome], words: list[str]) -> None:
+    assert cli(*words).code == 2
+
+
+def test_torch_that_cannot_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise ImportError('failed to map segment')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "netinspect", "summary", "lenet"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "error[load]: torch cannot be imported\n  cause: ImportError: failed to map" in done.stderr
