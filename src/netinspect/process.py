@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 is_ours = False
 """Whether nothing goes on in it but one command; set by the command line."""
+
+before_user_code: Callable[[str], None] | None = None
+"""What to do before code of the user's is run for a target; set by the command line."""
+
+user_code_ran = False
+"""Whether code of the user's has begun to run, so that it may have left things behind."""
+
+goes_on_in_child = False
+"""Whether the process forks at this moment in order to go on in the child itself."""
 
 _MMAP_THRESHOLD = -3
 """glibc's name for the size from which on an allocation is pages of its own: M_MMAP_THRESHOLD."""
