@@ -18,6 +18,12 @@ _FOLDER_REFUSES = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS, errno.EX
 """Where a file may be written to, but none may be put in its place."""
 
 _NO_UNNAMED_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+_HINTS = {
+    errno.ENOSPC: "make room for it",
+    errno.EDQUOT: "make room for it",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EROFS: "name a file on a disk that may be written to",
+}
 _LABELS = frozenset(("security.selinux",))
 """Extended attributes that the system gives to a new file too."""
 
@@ -82,8 +88,18 @@ def write_whole(file: Path, text: str) -> None:
         raise UsageError(
             f"cannot write {file}",
             cause=getattr(error, "strerror", None) or str(error),
-            hint="name a file in a folder that exists and may be written to",
+            hint=hint_for(error, "name a file in a folder that exists and may be written to"),
         ) from error
+
+
+def hint_for(error: BaseException, otherwise: str) -> str:
+    """Return what to try where writing failed.
+
+    Args:
+        error: Why it failed.
+        otherwise: What to try where nothing is known of that error.
+    """
+    return _HINTS.get(getattr(error, "errno", None) or 0, otherwise)
 
 
 def write_all(descriptor: int, content: bytes | memoryview) -> None:
@@ -122,7 +138,7 @@ def _write_regular(path: str, content: bytes, old: os.stat_result | None) -> Non
     effective = os.access in os.supports_effective_ids
     if not old.st_mode & 0o222 or not os.access(path, os.W_OK, effective_ids=effective):
         # Whose rights are root's could write it; it was made read-only for a reason.
-        raise PermissionError(errno.EACCES, "the file is read-only")
+        raise PermissionError(errno.EACCES, "it is read-only")
     if old.st_nlink > 1 or _has_attributes(path):
         _write_in_place(path, content)
         return

@@ -90,6 +90,10 @@ def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]
 
 
 def _absolute(file: Path) -> Path:
+    """Return a path as it was meant; as typed, if it still means the same, for what is said of it."""
+    with suppress(OSError):
+        if os.getcwd() == _folder:
+            return file
     return Path(_folder, file)
 
 
@@ -121,7 +125,7 @@ def _descriptor(file: Path) -> int | None:
     To open such a path anew would begin at the start of the file, and our stdout has another number by
     then.
     """
-    path = os.path.abspath(_absolute(file))
+    path = os.path.join(_folder or os.sep, file)
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(path)
         found = _DESCRIPTOR.fullmatch(path) or _DESCRIPTOR.fullmatch(

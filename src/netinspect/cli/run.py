@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
 import os
@@ -15,6 +14,7 @@ from netinspect import process
 from netinspect.cli.streams import finish_stdout, own_streams
 from netinspect.errors import NetinspectError, UsageError
 from netinspect.exits import ExitCode
+from netinspect.files import hint_for
 from netinspect.opened import record_opened
 
 
@@ -64,12 +64,7 @@ def _checked(code: ExitCode, words: Sequence[str]) -> ExitCode:
 
 def _unwritten(failure: OSError) -> UsageError:
     """The error for a result that has not reached stdout as a whole."""
-    hints = {
-        errno.ENOSPC: "make room for it",
-        errno.EDQUOT: "make room for it",
-        errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
-    }
-    hint = hints.get(failure.errno or 0, "write it to a file, with -o FILE")
+    hint = hint_for(failure, "write it to a file, with -o FILE")
     return UsageError("cannot write the output", cause=failure.strerror or str(failure), hint=hint)
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from netinspect.errors import NetinspectError
+from netinspect.opened import opened_paths, record_opened
 from netinspect.records.codec import from_data, to_data
 from netinspect.tracking.request import TrackRequest
 
@@ -27,6 +28,7 @@ def main(document: dict[str, Any]) -> None:
     Args:
         document: The request as data, and the places where modules are looked for.
     """
+    record_opened()
     # What the target's code prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -37,7 +39,8 @@ def main(document: dict[str, Any]) -> None:
             answer.write(f"{PROGRESS}{text}\n")
             answer.flush()
 
-        _write(answer, {"tracking": to_data(_answer(request, document["path"], tell))})
+        tracking = to_data(_answer(request, document["path"], tell))
+        _write(answer, {"tracking": tracking, "opened": _opened()})
     except NetinspectError as error:
         _write(
             answer,
@@ -66,6 +69,12 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     target = parse_target(request.target, online=request.online)
     blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
     return track(request, Builder(blueprint), tell)
+
+
+def _opened() -> list[str]:
+    """List what was read here, but for what Python is installed with, which the parent has read too."""
+    folders = (sys.prefix + os.sep, sys.base_prefix + os.sep)
+    return [each for each in opened_paths() if not each.startswith(folders)]
 
 
 def _write(answer: TextIO, document: dict[str, Any]) -> None:
