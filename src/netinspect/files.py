@@ -79,6 +79,8 @@ def write_whole(file: Path, text: str) -> None:
         except FileNotFoundError:
             status = None
         if status is None or stat.S_ISREG(status.st_mode):
+            if status is not None:
+                _refuse_read_only(file, status)
             _write_regular(os.path.realpath(file), content, status)
         else:  # a device or a pipe
             _write_to(os.open(file, os.O_WRONLY | getattr(os, "O_NOCTTY", 0)), content)
@@ -131,14 +133,21 @@ def _write_to(descriptor: int, content: bytes) -> None:
     os.close(descriptor)
 
 
+def _refuse_read_only(file: Path, status: os.stat_result) -> None:
+    """Refuse a file that was made read-only, also to root, who could write it."""
+    effective = os.access in os.supports_effective_ids
+    if not status.st_mode & 0o222 or not os.access(file, os.W_OK, effective_ids=effective):
+        raise UsageError(
+            f"cannot write {file}",
+            cause="it is read-only",
+            hint="name another file, or make this one writable",
+        )
+
+
 def _write_regular(path: str, content: bytes, old: os.stat_result | None) -> None:
     if old is None:
         _replace(path, content, None)
         return
-    effective = os.access in os.supports_effective_ids
-    if not old.st_mode & 0o222 or not os.access(path, os.W_OK, effective_ids=effective):
-        # Whose rights are root's could write it; it was made read-only for a reason.
-        raise PermissionError(errno.EACCES, "it is read-only")
     if old.st_nlink > 1 or _has_attributes(path):
         _write_in_place(path, content)
         return

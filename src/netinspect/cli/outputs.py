@@ -24,10 +24,14 @@ _MOST_LINKS = 40
 _folder = ""
 """The current folder when the command began: code of the user's may change to another."""
 
+_written: list[Path] = []
+"""The files that the command has written by now."""
+
 
 def begin_here() -> None:
     """Take paths of outputs as seen from the current folder, from now on."""
     global _folder
+    _written.clear()
     try:
         _folder = os.getcwd()
     except OSError:  # it was removed
@@ -52,9 +56,7 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
         opened.watch(_absolute(file))
     real = [os.path.realpath(_absolute(file)) for file in given]
     if len(real) == 2 and (real[0] == real[1] or _is_same(*real)) and real[0] != os.devnull:
-        raise UsageError(
-            f"{given[0]} and {given[1]} are one file, for two outputs", hint="name two files"
-        )
+        raise _one_file(*given)
 
 
 def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -83,10 +85,11 @@ def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]
             ) from error
         return
     refuse_to_replace(_absolute(file), sources)
+    for other in _written:
+        if _is_same(_absolute(other), _absolute(file)):  # as only their being there can tell
+            raise _one_file(other, file)
     write_whole(_absolute(file), text)
-    with suppress(OSError, ValueError):
-        # The next output of this command must not replace it.
-        opened.note_opened(os.path.realpath(_absolute(file)))
+    _written.append(file)
 
 
 def _absolute(file: Path) -> Path:
@@ -97,7 +100,11 @@ def _absolute(file: Path) -> Path:
     return Path(_folder, file)
 
 
-def _is_same(one: str, other: str) -> bool:
+def _one_file(one: Path, other: Path) -> UsageError:
+    return UsageError(f"{one} and {other} are one file, for two outputs", hint="name two files")
+
+
+def _is_same(one: str | Path, other: str | Path) -> bool:
     try:
         return os.path.isfile(one) and os.path.samefile(one, other)
     except OSError:
