@@ -27,7 +27,7 @@ _HINTS = {
 _LABELS = frozenset(("security.selinux",))
 """Extended attributes that the system gives to a new file too."""
 
-_PART = re.compile(r"\.netinspect-\d+-\d+\.part")
+_PART = r"\.netinspect-\d+-\d+\.part"
 _numbers = itertools.count()
 
 
@@ -253,7 +253,9 @@ def _open_part(folder: str) -> tuple[int, str | None]:
 def _remove_parts(folder: str) -> None:
     """Remove what processes that were killed have left: nobody holds its lock."""
     with suppress(OSError):
-        for name in filter(_PART.fullmatch, os.listdir(folder)):
+        for name in os.listdir(folder):
+            if not re.fullmatch(_PART, name):
+                continue
             path = os.path.join(folder, name)
             with suppress(OSError):
                 descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))

@@ -16,9 +16,7 @@ from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
 from netinspect.files import refuse_to_replace, write_all, write_whole
 
-_DESCRIPTOR = re.compile(
-    r"(?:/dev|/proc/(?P<process>\d+|self|thread-self)(?:/task/\d+)?)/fd/(?P<number>\d+)"
-)
+_DESCRIPTOR = r"(?:/dev|/proc/(?P<process>\d+|self|thread-self)(?:/task/\d+)?)/fd/(?P<number>\d+)"
 _MOST_LINKS = 40
 
 _folder = ""
@@ -135,9 +133,8 @@ def _descriptor(file: Path) -> int | None:
     path = os.path.join(_folder or os.sep, file)
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(path)
-        found = _DESCRIPTOR.fullmatch(path) or _DESCRIPTOR.fullmatch(
-            os.path.join(os.path.realpath(folder), name)
-        )
+        real = os.path.join(os.path.realpath(folder), name)
+        found = re.fullmatch(_DESCRIPTOR, path) or re.fullmatch(_DESCRIPTOR, real)
         if found and found["process"] in (None, "self", "thread-self", str(os.getpid())):
             return int(found["number"])
         try:
