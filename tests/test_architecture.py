@@ -38,7 +38,7 @@ ALLOWED = {
     "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
     "differences": {"loading", "view", "analyze", "checkpoints", "stored", *BASE},
     "estimates": {"loading", "view", "analyze", "render", "sources", "tracking", *BASE},
-    "tracking": {"sources", "inputs", "observe", "opened", "analyze", *BASE},
+    "tracking": {"sources", "inputs", "observe", "opened", "process", "analyze", *BASE},
     "loading": {
         "files",
         "kept",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 is_ours = False
 """Whether nothing goes on in it but one command; set by the command line."""
@@ -24,6 +25,17 @@ _MMAP_THRESHOLD = -3
 
 _LARGE = 128 * 1024
 """What glibc begins with itself, in bytes, before it takes what was freed for what will be wanted."""
+
+
+def die_with_parent() -> None:
+    """Have the system end this process when the one that started it ends; only Linux can."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG
 
 
 def settle() -> None:

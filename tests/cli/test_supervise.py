@@ -184,7 +184,7 @@ def test_a_terminal_is_the_models_too() -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
-    assert b"Traceback" not in child.before
+    assert "Traceback" not in str(child.before)
 
 
 LEFT = {

@@ -30,7 +30,6 @@ _FORWARDED = {
     for name in (*_FROM_TERMINAL, "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCONT")
     if hasattr(signal, name)
 }
-_ENDED = "while it was inspected"
 
 
 @dataclass(slots=True)
@@ -68,7 +67,11 @@ def go_on_in_child(target: str) -> None:
         return
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    reader, writer = os.pipe()
+    try:
+        reader, writer = os.pipe()
+    except OSError:  # too many files
+        _watch_exit()
+        return
     parent = os.getpid()
     # From before the fork, so that no signal is lost; the parent takes them one by one.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
@@ -94,7 +97,9 @@ def go_on_in_child(target: str) -> None:
         _watch_exit()
         return
     _state.worker, _state.report = os.getpid(), writer
-    _die_with(parent)
+    process.die_with_parent()
+    if os.getppid() != parent:  # it was killed already
+        os._exit(1)
 
 
 def finish(code: int) -> None:
@@ -110,14 +115,14 @@ def finish(code: int) -> None:
     if _state.worker != os.getpid():  # a copy that the user's code has made
         os._exit(code)
     threads = [each for each in threading.enumerate() if not each.daemon]
-    names = [each.name for each in threads if each is not threading.main_thread()]
+    names = [str(each.name)[:40] for each in threads if each is not threading.main_thread()]
     if _state.report is None:
         os._exit = _state.exit
         threading.Thread(target=_end_later, args=(code, names), daemon=True).start()
         return
     report = {"code": code, "threads": names[:3], "more": names[3:] != [], "processes": _processes()}
     with suppress(OSError):
-        os.write(_state.report, json.dumps(report)[:4096].encode())
+        os.write(_state.report, json.dumps(report).encode())
     # The system ends us then, whatever holds Python up.
     with suppress(ValueError, OSError):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -206,7 +211,7 @@ def _die_of(number: int) -> NoReturn:
 
 def _ended(target: str, code: int) -> ForwardError:
     return ForwardError(
-        f"{target} ended the process {_ENDED}",
+        f"{target} ended the process while it was inspected",
         cause=f"exit code {code}, and no exception: os._exit, exec, or exit of the C library",
         hint="take that out of the model; an exception tells more",
     )
@@ -223,15 +228,3 @@ def _watch_exit() -> None:
         raise SystemExit(f"os._exit({code})")
 
     os._exit = exit_of_model  # type: ignore[assignment]
-
-
-def _die_with(parent: int) -> None:
-    """Have the system end this process when its parent is killed; where it cannot, it goes on."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(1)

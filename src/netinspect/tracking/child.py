@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
+from netinspect import process
 from netinspect.errors import NetinspectError
 from netinspect.opened import opened_paths, record_opened
 from netinspect.records.codec import from_data, to_data
@@ -28,6 +29,7 @@ def main(document: dict[str, Any]) -> None:
     Args:
         document: The request as data, and the places where modules are looked for.
     """
+    process.die_with_parent()
     record_opened()
     # What the target's code prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
