@@ -184,10 +184,21 @@ def _write_in_place(path: str, content: bytes) -> None:
         os.close(descriptor)
 
 
+class _CannotName(Exception):
+    """The system opens files without a name here, but gives them none."""
+
+
 def _replace(path: str, content: bytes, old: os.stat_result | None) -> None:
     """Put a new file in place of an old one or of none."""
+    try:
+        _put(path, content, old, unnamed=True)
+    except _CannotName:
+        _put(path, content, old, unnamed=False)
+
+
+def _put(path: str, content: bytes, old: os.stat_result | None, *, unnamed: bool) -> None:
     folder = os.path.dirname(path)
-    descriptor, part = _open_part(folder)
+    descriptor, part = _open_part(folder, unnamed=unnamed)
     try:
         try:
             if old is not None:
@@ -214,7 +225,12 @@ def _replace(path: str, content: bytes, old: os.stat_result | None) -> None:
 
 def _name(descriptor: int, path: str) -> None:
     # With a folder's descriptor, which an absolute path makes no use of, Python follows the link.
-    os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+    try:
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG):
+            raise
+        raise _CannotName from error
 
 
 def _make_alike(descriptor: int, old: os.stat_result) -> None:
@@ -235,9 +251,9 @@ def _part_name(folder: str) -> str:
     return os.path.join(folder, f".netinspect-{os.getpid()}-{next(_numbers)}.part")
 
 
-def _open_part(folder: str) -> tuple[int, str | None]:
+def _open_part(folder: str, *, unnamed: bool) -> tuple[int, str | None]:
     """Open a new file; return its name too, where the system has no files without one."""
-    if hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
+    if unnamed and hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
         try:
             return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), None
         except OSError as error:

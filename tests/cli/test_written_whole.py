@@ -209,10 +209,17 @@ def test_a_file_stays_that_of_its_owner(workshop: Path) -> None:
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (65534, 65534, 0o600)
 
 
+@pytest.mark.parametrize("lacks", ["O_TMPFILE", "link"])
 def test_where_files_have_names_from_the_start(
-    cli: Callable[..., Outcome], workshop: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Callable[..., Outcome], workshop: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
 ) -> None:
-    monkeypatch.delattr(os, "O_TMPFILE")
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    if lacks == "link":
+        monkeypatch.setattr(os, "link", refuse)
+    else:
+        monkeypatch.delattr(os, "O_TMPFILE")
     stale = workshop / ".netinspect-1-0.part"
     stale.write_text("half")
     at_work = workshop / ".netinspect-1-1.part"
