@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 is_ours = False
@@ -36,6 +36,24 @@ def die_with_parent() -> None:
 
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG
+
+
+def started_processes() -> list[int]:
+    """Return the processes of `multiprocessing` that Python would wait for at its end, 64 at most."""
+    if (module := sys.modules.get("multiprocessing.process")) is None:
+        return []
+    with suppress(Exception):  # the user's code may have forked, or changed the module
+        return [each.pid for each in module.active_children() if not each.daemon][:64]
+    return []
+
+
+def end_processes(numbers: Iterable[int]) -> None:
+    """Ask processes to end."""
+    import signal
+
+    for each in numbers:
+        with suppress(OSError):
+            os.kill(each, signal.SIGTERM)
 
 
 def settle() -> None:

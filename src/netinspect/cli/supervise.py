@@ -120,7 +120,12 @@ def finish(code: int) -> None:
         os._exit = _state.exit
         threading.Thread(target=_end_later, args=(code, names), daemon=True).start()
         return
-    report = {"code": code, "threads": names[:3], "more": names[3:] != [], "processes": _processes()}
+    report = {
+        "code": code,
+        "threads": names[:3],
+        "more": names[3:] != [],
+        "processes": process.started_processes(),
+    }
     with suppress(OSError):
         os.write(_state.report, json.dumps(report).encode())
     # The system ends us then, whatever holds Python up.
@@ -128,15 +133,6 @@ def finish(code: int) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     signal.setitimer(signal.ITIMER_REAL, GRACE)
-
-
-def _processes() -> list[int]:
-    """Return the processes that Python would wait for."""
-    if (module := sys.modules.get("multiprocessing.process")) is None:
-        return []
-    with suppress(Exception):  # the user may have forked, or changed the module
-        return [each.pid for each in module.active_children() if not each.daemon][:64]
-    return []
 
 
 def _end_later(code: int, names: list[str]) -> None:
@@ -188,9 +184,7 @@ def _end_as(child: int, status: int, received: set[int], reader: int) -> None:
     if report is not None and number not in received:
         if number == signal.SIGALRM:
             _note_left([*report["threads"], *(["..."] if report["more"] else [])])
-            for each in report["processes"]:
-                with suppress(OSError):
-                    os.kill(each, signal.SIGTERM)
+            process.end_processes(report["processes"])
         os._exit(report["code"])
     if number:
         _die_of(number)

@@ -34,6 +34,9 @@ def main(document: dict[str, Any]) -> None:
     # What the target's code prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    if hasattr(os, "register_at_fork"):
+        # Whoever reads the answer would wait for the end of a process that the model has forked.
+        os.register_at_fork(after_in_child=lambda: os.dup2(2, answer.fileno(), inheritable=False))
     try:
         request = from_data(TrackRequest, document["request"])
 
@@ -56,6 +59,7 @@ def main(document: dict[str, Any]) -> None:
         )
     with suppress(OSError, ValueError):
         sys.stderr.flush()
+    process.end_processes(process.started_processes())
     # Nothing that is torn down from here on matters to anyone.
     os._exit(0)
 
