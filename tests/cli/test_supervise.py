@@ -177,14 +177,15 @@ def test_a_terminal_is_the_models_too() -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
-    waits = "import time; print('begun', flush=True); time.sleep(300)"
-    child = pexpect.spawn(sys.executable, ["-c", RUN, waits], timeout=300)
-    child.expect("begun")
-    child.sendintr()
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 130
-    assert "Traceback" not in str(child.before)
+    for elsewhere in ("", "os.setpgid(0, 0); "):
+        waits = f"import os, time; {elsewhere}print('begun', flush=True); time.sleep(300)"
+        child = pexpect.spawn(sys.executable, ["-c", RUN, waits], timeout=300)
+        child.expect("begun")
+        child.sendintr()
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 130
+        assert "Traceback" not in str(child.before)
 
 
 LEFT = {

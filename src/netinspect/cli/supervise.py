@@ -161,11 +161,11 @@ def _wait(child: int) -> tuple[int, set[int]]:
             if done:
                 return status, received
             continue
-        # A terminal sends them to both; so the child has them already.
-        is_from_terminal = came.si_code > 0 and signal.Signals(number).name in _FROM_TERMINAL
         received.add(number)
-        if not is_from_terminal:
-            with suppress(OSError):
+        with suppress(OSError):
+            is_from_terminal = came.si_code > 0 and signal.Signals(number).name in _FROM_TERMINAL
+            # A terminal sends them to the whole group; so the child has them already.
+            if not is_from_terminal or os.getpgid(child) != os.getpgrp():
                 os.kill(child, number)
         if number == signal.SIGTSTP:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
