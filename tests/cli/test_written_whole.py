@@ -17,6 +17,8 @@ from netinspect.cli.streams import WholeWriter
 from tests.support import Outcome
 
 NETINSPECT = f"{shlex.quote(sys.executable)} -m netinspect"
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are the ways of Linux")
+
 _AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMANDS = ["tree saved.json", "--help", "--version", "models", "--show-completion bash"]
 
@@ -88,7 +90,7 @@ def test_a_limit_or_a_full_disk_in_the_middle_of_a_result(workshop: Path) -> Non
 def test_a_pipe_that_does_not_block_is_waited_for(workshop: Path, unbuffered: str) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    fcntl.fcntl(writer, 1031, 4096)  # F_SETPIPE_SZ: far less than the result
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)  # far less than the result
     process = subprocess.Popen(
         [sys.executable, "-m", "netinspect", "tree", "saved.json", "-f", "json"],
         stdout=writer,
