@@ -194,7 +194,7 @@ def test_a_terminal_is_the_models_too() -> None:
 LEFT = {
     "thread": (
         "import threading, time\nthreading.Thread(target=time.sleep, args=(9999,), name='mine').start()",
-        "threads of the model (mine)",
+        "threads that the model started (mine)",
     ),
     "pool": (
         "import time\nfrom concurrent.futures import ThreadPoolExecutor\n"
@@ -207,7 +207,7 @@ LEFT = {
         "import multiprocessing, time\n"
         "started = multiprocessing.get_context('fork').Process(target=time.sleep, args=(9999,))\n"
         "started.start(); print(started.pid)",
-        "does at exit",
+        "processes that the model started (",
     ),
 }
 

@@ -137,16 +137,17 @@ def finish(code: int) -> None:
 
 def _end_later(code: int, names: list[str]) -> None:
     time.sleep(GRACE)
-    _note_left(names)
+    _note_left(names, [])
     os._exit(code)
 
 
-def _note_left(names: list[str]) -> None:
-    what = (
-        f"threads that the model started ({', '.join(names)})"
-        if names
-        else "what the model does at exit"
-    )
+def _note_left(threads: list[str], processes: list[int]) -> None:
+    started = []
+    if threads:
+        started.append(f"threads that the model started ({', '.join(threads)})")
+    if processes:
+        started.append(f"processes that the model started ({', '.join(map(str, processes))})")
+    what = " and ".join(started) or "what the model does at exit"
     say(f"note: {what} did not end within {GRACE} s after the result; ended anyway")
 
 
@@ -183,7 +184,8 @@ def _end_as(child: int, status: int, received: set[int], reader: int) -> None:
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if report is not None and number not in received:
         if number == signal.SIGALRM:
-            _note_left([*report["threads"], *(["..."] if report["more"] else [])])
+            threads = [*report["threads"], *(["..."] if report["more"] else [])]
+            _note_left(threads, report["processes"])
             process.end_processes(report["processes"])
         os._exit(report["code"])
     if number:
