@@ -297,6 +297,8 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     from netinspect.sources.target import check_target, parse_target
 
     check_target(target, online=request.online)
+    if process.before_user_code is not None:
+        process.before_user_code(target.text)
     _import_torch()
     from netinspect.look import look_at_target
     from netinspect.sources.build import call_function, find_blueprint

@@ -4,17 +4,56 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 is_ours = False
 """Whether nothing goes on in it but one command; set by the command line."""
+
+before_user_code: Callable[[str], None] | None = None
+"""What to do before code of the user's is run for a target; set by the command line."""
+
+user_code_ran = False
+"""Whether code of the user's has begun to run, so that it may have left things behind."""
+
+goes_on_in_child = False
+"""Whether the process forks at this moment in order to go on in the child itself."""
 
 _MMAP_THRESHOLD = -3
 """glibc's name for the size from which on an allocation is pages of its own: M_MMAP_THRESHOLD."""
 
 _LARGE = 128 * 1024
 """What glibc begins with itself, in bytes, before it takes what was freed for what will be wanted."""
+
+
+def die_with_parent() -> None:
+    """Have the system end this process when the one that started it ends; only Linux can."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG
+
+
+def started_processes() -> list[int]:
+    """Return the processes of `multiprocessing` that Python would wait for at its end, 64 at most."""
+    if (module := sys.modules.get("multiprocessing.process")) is None:
+        return []
+    with suppress(Exception):  # the user's code may have forked, or changed the module
+        return [each.pid for each in module.active_children() if not each.daemon][:64]
+    return []
+
+
+def end_processes(numbers: Iterable[int]) -> None:
+    """Ask processes to end."""
+    import signal
+
+    for each in numbers:
+        with suppress(OSError):
+            os.kill(each, signal.SIGTERM)
 
 
 def settle() -> None:

@@ -56,16 +56,17 @@ def test_a_reader_that_goes_early_is_no_failure(workshop: Path, words: str) -> N
     ("words", "code"),
     [
         ("models <&-", 0),
-        ("models >&-", 0),
+        ("models >&-", 2),
+        ("models -o x.txt >&-", 0),
         ("models 2>&-", 0),
         ("summary nope 2>&-", 3),
-        ("models <&- >&- 2>&-", 0),
+        ("models <&- >&- 2>&-", 2),
     ],
 )
-def test_closed_streams(words: str, code: int) -> None:
+def test_closed_streams(workshop: Path, words: str, code: int) -> None:
     outcome = shell(f"NETINSPECT {words}")
     assert outcome.code == code
-    assert outcome.err == ""
+    assert ("cause: stdout is closed" in outcome.err) == (code == 2 and "2>&-" not in words)
     assert ("lenet" in outcome.out) == (">&-" not in words.replace("2>&-", "") and code == 0)
 
 

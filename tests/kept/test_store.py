@@ -283,3 +283,25 @@ def test_many_may_look_at_once(tmp_path: Path) -> None:
     for name, (out, err) in zip(("mlp", "lenet"), told[1:], strict=True):
         kept = ask("summary", name, blocked=True)
         assert (kept.out, kept.err) == (out, err)
+
+
+def test_parts_count_and_go_with_the_process_that_wrote_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    store = Store(tmp_path / "netinspect")
+    keys = [f"{number:064x}" for number in range(2)]
+    assert store.write(keys[0], ["x" * 900])
+    alone = store.size()[1]
+    left = store.folder / f".{keys[1]}.{ended.pid}.1.1.part"
+    at_work = store.folder / f".{keys[1]}.{os.getpid()}.1.1.part"
+    for part in (left, at_work):
+        part.write_bytes(b"y" * 500)
+    assert store.size() == (1, alone + 1000)
+    monkeypatch.setattr(stores, "LIMIT", 2 * alone)
+    assert store.write(keys[1], ["x" * 900])
+    assert [left.exists(), at_work.exists()] == [False, True]
+    assert store.size() == (1, alone + 500)  # the older entry has made room for the part
+    assert store.clear() == (1, alone + 500)
+    assert list(store.folder.iterdir()) == []

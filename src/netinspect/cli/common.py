@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from netinspect.cli.console import say, style_for, users_output_on_stderr, write_out
+from netinspect.cli.console import say, style_for, write_out
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
+from netinspect.cli.outputs import check_outputs, write_output
+from netinspect.cli.streams import users_output_on_stderr
 from netinspect.config import Settings
 from netinspect.errors import UsageError
 from netinspect.exits import ExitCode
-from netinspect.files import refuse_to_replace, write_whole
+from netinspect.opened import note_opened
 from netinspect.render.formats import Format
 
 if TYPE_CHECKING:
@@ -72,8 +74,7 @@ def look(
     elif not _is_of_project(target, settings) and "input" not in model.typed:
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
-    for written in (output.output, model.save):
-        refuse_to_replace(written, (target, target.rpartition(":")[0]))
+    check_outputs(output.output, model.save, sources=_sources(target, model))
     if anew:
         from netinspect.sources.target import parse_live_target
 
@@ -103,6 +104,9 @@ def look(
             symbolic=symbols,
             cache=looks if model.cache else False,
         )
+    if output.output is not None or model.save is not None:
+        for path in looks.installed_files():
+            note_opened(path)
     if model.explain_input:
         for text in explain_inputs(trace):
             say(text)
@@ -122,10 +126,20 @@ def look(
         for warning in filter(is_about_part, trace.warnings):
             say(f"note: {warning}")
     if model.save is not None:
-        loading.save(trace, model.save)
+        from netinspect.records.saved import dump_trace
+
+        write_output(model.save, dump_trace(trace))
         if not output.quiet:
             say(f"saved to {model.save}")
     return trace
+
+
+def _sources(target: str, model: ModelOptions) -> Iterator[str]:
+    """Yield the files that are named on the command line, or would be if they are files."""
+    for named in (target, model.inputs_from or ""):
+        yield from (named, named.rpartition(":")[0])
+    for named in model.input_file or ():
+        yield from (named, named.partition("=")[2])
 
 
 def sizes_asked_for(
@@ -192,7 +206,7 @@ def look_or_read(
     if not names_checkpoint(target):
         return look(target, model, output, run=run, values=values, stats=stats, symbolic=symbolic)
     style_for(output)
-    refuse_to_replace(output.output, (target,))
+    check_outputs(output.output, sources=(target,))
     started = time.perf_counter()
     checkpoint = read_checkpoint(target, online=model.online)
     for_models = [
@@ -280,8 +294,8 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     text = render(view.record, replace(style, failure=output.output is not None))
     subject = getattr(view.record, "subject", None)
     if output.output is not None:
-        refuse_to_replace(output.output, (file.path for file in getattr(subject, "files", ())))
-        write_whole(output.output, text)
+        paths = [file.path for file in getattr(subject, "files", ())]
+        write_output(output.output, text, paths)
         if not output.quiet:
             say(f"written to {output.output}")
     else:

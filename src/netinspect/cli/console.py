@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from netinspect.cli.options import Color, OutputOptions
+from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
 from netinspect.render.formats import SUFFIXES, Format, Style
 from netinspect.render.safe import safe
@@ -56,12 +56,13 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
         UsageError: `columns` names none, or the output file has a suffix that goes with no format.
     """
     to_file = options.output is not None
+    stdout = result_stream()
     chosen = _format_for(options)
     asked_color = options.color is Color.ALWAYS and "color" in options.typed
     width = options.width
-    if width is None and not to_file and is_terminal(sys.stdout):
+    if width is None and not to_file and is_terminal(stdout):
         # A narrower terminal than this shows nothing useful; there lines run on.
-        width = max(20, shutil.get_terminal_size().columns)
+        width = max(20, terminal_width(stdout))
     elif width is None and os.environ.get("COLUMNS", "").isdecimal() and not to_file:
         width = max(20, int(os.environ["COLUMNS"][:9]))  # no more digits mean anything
     names = None
@@ -75,8 +76,8 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
         format=chosen,
         width=width,
         # What a terminal or a CI prefers says nothing of files: there colour must be asked for.
-        color=asked_color if to_file else wants_color(sys.stdout, options.color),
-        ascii_only=not to_file and is_ascii(sys.stdout),
+        color=asked_color if to_file else wants_color(stdout, options.color),
+        ascii_only=not to_file and is_ascii(stdout),
         columns=names,
     )
 
@@ -98,17 +99,26 @@ def _format_for(options: OutputOptions) -> Format:
                 hint=f"choose one with --format, or end the name in {' '.join(SUFFIXES)} or .txt",
             )
         return options.format or Format.RICH
-    return Format.RICH if is_terminal(sys.stdout) or for_people else Format.PLAIN
+    return Format.RICH if is_terminal(result_stream()) or for_people else Format.PLAIN
 
 
 def write_out(text: str) -> None:
     """Write a result to stdout; what its encoding lacks is escaped, never a crash."""
-    stream = sys.stdout
+    stream = result_stream()
     if stream is None:
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
+
+
+def terminal_width(stream: TextIO | None) -> int:
+    """Return the cells on a line of the terminal that a stream leads to: COLUMNS, else as it says."""
+    if (told := os.environ.get("COLUMNS", "")).isdecimal() and int(told) > 0:
+        return int(told)
+    with suppress(AttributeError, OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or 80  # type: ignore[union-attr]
+    return 80
 
 
 def say(text: str, *, label: str = "", style: str = "") -> None:
@@ -145,7 +155,7 @@ def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
         return
 
     def show(text: str) -> None:
-        width = max(20, shutil.get_terminal_size().columns) - 1
+        width = max(20, terminal_width(stream)) - 1
         with suppress(OSError, ValueError):
             stream.write(f"\r\x1b[K{safe(text)[:width]}")
             stream.flush()
@@ -154,30 +164,3 @@ def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
         yield show
     finally:
         show("")
-
-
-@contextmanager
-def users_output_on_stderr() -> Iterator[None]:
-    """Send what the user's code prints to stderr: stdout is for the result alone.
-
-    That holds for what libraries in C and child processes print too, where there are real streams.
-    """
-    with ExitStack() as stack:
-        stream = sys.stderr or stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
-        with suppress(AttributeError, OSError, ValueError):
-            stack.enter_context(_descriptor_at(sys.stdout.fileno(), stream.fileno()))
-        stack.enter_context(redirect_stdout(stream))
-        yield
-
-
-@contextmanager
-def _descriptor_at(number: int, other: int) -> Iterator[None]:
-    """Let one file descriptor stand for another one, for a while."""
-    sys.stdout.flush()
-    kept = os.dup(number)
-    os.dup2(other, number)
-    try:
-        yield
-    finally:
-        os.dup2(kept, number)
-        os.close(kept)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import gc
 import json
 import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from netinspect import process
+from netinspect.cli.streams import finish_stdout, own_streams
 from netinspect.errors import LoadError, NetinspectError, UsageError, text_of
 from netinspect.exits import ExitCode
+from netinspect.files import hint_for
+from netinspect.opened import record_opened
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,16 +23,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A process that lives for a second needs few collections; each one walks all that torch made.
     gc.set_threshold(100_000, 50, 100)
     process.is_ours = True
+    process.before_user_code = _go_on_in_child
+    own_streams()
+    record_opened()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    code = run(words)
-    # What is still buffered for a reader that has gone must not raise at shutdown.
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
+    try:
+        code = _checked(run(words), words)
+        with suppress(ValueError, OSError, AttributeError):
+            sys.stderr.flush()
+    except KeyboardInterrupt:  # a second one, on the way out
+        code = ExitCode.INTERRUPTED
+    if process.user_code_ran:
+        from netinspect.cli.supervise import finish
+
+        finish(code)
     if code is ExitCode.INTERRUPTED:
         # Torch may still be importing, or hold threads: leave at once.
         os._exit(code)
     sys.exit(code)
+
+
+def _go_on_in_child(target: str) -> None:
+    from netinspect.cli.supervise import go_on_in_child
+
+    process.user_code_ran = True
+    go_on_in_child(target)
+
+
+def _checked(code: ExitCode, words: Sequence[str]) -> ExitCode:
+    """Return the exit code of a command whose output is to have arrived."""
+    failure = finish_stdout()
+    if (
+        failure is None
+        or isinstance(failure, BrokenPipeError)
+        or code not in (ExitCode.OK, ExitCode.FINDINGS)
+    ):
+        return code
+    return _tell(_unwritten(failure), words)
+
+
+def _unwritten(failure: OSError) -> UsageError:
+    """The error for a result that has not reached stdout as a whole."""
+    hint = hint_for(failure, "write it to a file, with -o FILE")
+    return UsageError("cannot write the output", cause=failure.strerror or str(failure), hint=hint)
 
 
 class _InternalError(NetinspectError):
@@ -56,10 +91,7 @@ def run(words: list[str]) -> ExitCode:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. Python must not try to flush the rest.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
+        return ExitCode.OK  # the reader, such as `head`, has seen enough
     except SystemExit:
         # Typer ends so after printing a completion script, and where the reader of help has gone.
         return ExitCode.OK
@@ -70,21 +102,22 @@ def run(words: list[str]) -> ExitCode:
         short.__cause__ = error
         return _tell(short, words)
     except BaseException as error:  # a defect of ours: told with where to look, never a bare traceback
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            full = UsageError("cannot write the output", cause=error.strerror, hint="make room for it")
-            return _tell(full, words)
+        if isinstance(error, OSError) and error is finish_stdout():
+            return _tell(_unwritten(error), words)
         return _tell(_internal_error(error, text_of(error)), words)
 
 
 def _dispatch(words: list[str]) -> ExitCode:
     import typer
 
+    from netinspect.cli import outputs
     from netinspect.cli.app import build_app
     from netinspect.cli.options import SETTINGS
     from netinspect.cli.usage import usage_error
     from netinspect.config import Settings
 
     SETTINGS.set(Settings())
+    outputs.begin_here()
     if os.environ.get("_NETINSPECT_COMPLETE") == "complete_bash":
         from netinspect.cli.completion import join_words_of_bash
 

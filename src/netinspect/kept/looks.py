@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netinspect.errors import SavedTraceError
@@ -32,6 +32,17 @@ class LookCache:
     said: str = ""
     """What the model printed in a look that was kept; to be told again."""
 
+    evidence: Evidence | None = None
+    """What the look that answered rests on; None where none did."""
+
+    def installed_files(self) -> Iterator[str]:
+        """Yield the paths of the installed files that the look that answered rests on.
+
+        Those of the user's are read again to see whether they have changed; of these only the state is.
+        """
+        for package in self.evidence.packages if self.evidence is not None else ():
+            yield from (package.root + file for file in package.files)
+
     def answer(self, question: Question, look: Callable[[], Trace]) -> Trace:
         """Return the trace that `look` would return: from the cache where that is certain.
 
@@ -42,7 +53,7 @@ class LookCache:
             question: What is asked.
             look: Looks, and keeps the source of the classes in the trace.
         """
-        self.outcome, self.said = "", ""
+        self.outcome, self.said, self.evidence = "", "", None
         try:
             own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(question.place))})
             around = surroundings()
@@ -80,7 +91,7 @@ class LookCache:
             trace = parse_trace(lines[2], name="a kept look")
         except (ValueError, SavedTraceError, RecursionError, OSError):
             return None
-        self.said = head.said
+        self.said, self.evidence = head.said, evidence
         return without_forward(trace) if is_other else trace
 
     def _keep(

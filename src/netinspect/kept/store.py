@@ -19,13 +19,15 @@ LARGEST_ENTRY = 32 * 2**20
 """Bytes of one entry; a look that would take more is not kept."""
 
 LIMIT = 256 * 2**20
-"""Bytes of all entries; the oldest go first."""
+"""Bytes of all entries, and of what is being written; the oldest entries go first."""
 
 _MAGIC = b"netinspect-cached-look 1 "
 _KEY = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9a-f]{64}\.look")
-_PART = re.compile(r"\.[0-9a-f]{64}\.[0-9]+\.[0-9]+\.[0-9]+\.part")
+_PART = re.compile(r"\.[0-9a-f]{64}\.([0-9]+)\.[0-9]+\.[0-9]+\.part")
 _STALE_PART = 3600.0
+"""Seconds after which no process is still writing a part."""
+
 _numbers = itertools.count()
 
 
@@ -85,19 +87,18 @@ class Store:
         return True
 
     def size(self) -> tuple[int, int]:
-        """Return the number of entries, and their bytes."""
-        sizes = [status.st_size for _, status in self._entries()]
-        return len(sizes), sum(sizes)
+        """Return the number of entries, and the bytes of all files of the store."""
+        entries = self._entries()
+        return len(entries), _bytes(entries) + _bytes(self._parts())
 
     def clear(self) -> tuple[int, int]:
-        """Remove all entries; return how many were removed, and their bytes.
+        """Remove all entries; return how many were removed, and the bytes of all files that were.
 
         Files that are not ours by their names are left alone.
         """
-        removed = [status.st_size for path, status in self._entries() if _remove(path)]
-        for path, _ in self._parts():
-            _remove(path)
-        return len(removed), sum(removed)
+        removed = [each for each in self._entries() if _remove(each[0])]
+        parts = [each for each in self._parts() if _remove(each[0])]
+        return len(removed), _bytes(removed) + _bytes(parts)
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.look"
@@ -123,17 +124,17 @@ class Store:
         return found
 
     def _make_room(self) -> None:
+        now = time.time()
+        for path, status in self._parts():
+            if abs(now - status.st_mtime) > _STALE_PART or _was_left(path):
+                _remove(path)
         entries = sorted(self._entries(), key=lambda entry: entry[1].st_mtime_ns)
-        excess = sum(status.st_size for _, status in entries) - LIMIT
+        excess = _bytes(entries) + _bytes(self._parts()) - LIMIT
         for path, status in entries:
             if excess <= 0:
                 break
             if _remove(path):
                 excess -= status.st_size
-        now = time.time()
-        for path, status in self._parts():
-            if abs(now - status.st_mtime) > _STALE_PART:  # left by a process that was killed
-                _remove(path)
 
 
 def find_store() -> Store | None:
@@ -168,6 +169,24 @@ def _is_ours(status: os.stat_result) -> bool:
     if not hasattr(os, "geteuid"):
         return True
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _bytes(files: list[tuple[str, os.stat_result]]) -> int:
+    return sum(status.st_size for _, status in files)
+
+
+def _was_left(part: str) -> bool:
+    """Whether the process that wrote a part was killed, as its number in the name tells."""
+    found = _PART.fullmatch(os.path.basename(part))
+    if os.name != "posix" or found is None:
+        return False
+    try:
+        os.kill(int(found[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
 
 
 def _remove(path: str) -> bool:

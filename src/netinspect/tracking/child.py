@@ -13,7 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
+from netinspect import process
 from netinspect.errors import NetinspectError
+from netinspect.opened import opened_paths, record_opened
 from netinspect.process import in_a_folder
 from netinspect.records.codec import from_data, to_data
 from netinspect.tracking.request import TrackRequest
@@ -28,9 +30,14 @@ def main(document: dict[str, Any]) -> None:
     Args:
         document: The request as data, and the places where modules are looked for.
     """
+    process.die_with_parent()
+    record_opened()
     # What the target's code prints is no part of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    if hasattr(os, "register_at_fork"):
+        # Whoever reads the answer would wait for the end of a process that the model has forked.
+        os.register_at_fork(after_in_child=lambda: os.dup2(2, answer.fileno(), inheritable=False))
     try:
         request = from_data(TrackRequest, document["request"])
 
@@ -38,7 +45,8 @@ def main(document: dict[str, Any]) -> None:
             answer.write(f"{PROGRESS}{text}\n")
             answer.flush()
 
-        _write(answer, {"tracking": to_data(_answer(request, document["path"], tell))})
+        tracking = to_data(_answer(request, document["path"], tell))
+        _write(answer, {"tracking": tracking, "opened": _opened()})
     except NetinspectError as error:
         _write(
             answer,
@@ -52,6 +60,7 @@ def main(document: dict[str, Any]) -> None:
         )
     with suppress(OSError, ValueError):
         sys.stderr.flush()
+    process.end_processes(process.started_processes())
     # Nothing that is torn down from here on matters to anyone.
     os._exit(0)
 
@@ -72,6 +81,12 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
         blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
         with model_code(request.target):
             return track(request, Builder(blueprint), tell)
+
+
+def _opened() -> list[str]:
+    """List what was read here, but for what Python is installed with, which the parent has read too."""
+    folders = (sys.prefix + os.sep, sys.base_prefix + os.sep)
+    return [each for each in opened_paths() if not each.startswith(folders)]
 
 
 def _write(answer: TextIO, document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
+from netinspect.opened import note_opened
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Tracking
 from netinspect.tracking.child import PROGRESS
@@ -113,6 +114,8 @@ def _read(request: TrackRequest, out: str, err: str, code: int) -> Tracking:
         raise _ERRORS.get(answer["error"], NetinspectError)(
             answer["message"], cause=answer["cause"], place=answer["place"], hint=answer["hint"]
         )
+    for path in answer.get("opened", ()):
+        note_opened(path)
     return from_data(Tracking, answer["tracking"])
 
 

@@ -1,0 +1,144 @@
+"""The files that a command writes: which they may be, and how a result gets there."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from netinspect import opened
+from netinspect.cli.console import write_out
+from netinspect.cli.options import SETTINGS
+from netinspect.cli.streams import result_stream
+from netinspect.errors import UsageError
+from netinspect.files import refuse_to_replace, write_all, write_whole
+
+_DESCRIPTOR = r"(?:/dev|/proc/(?P<process>\d+|self|thread-self)(?:/task/\d+)?)/fd/(?P<number>\d+)"
+_MOST_LINKS = 40
+
+_folder = ""
+"""The current folder when the command began: code of the user's may change to another."""
+
+_written: list[Path] = []
+"""The files that the command has written by now."""
+
+
+def begin_here() -> None:
+    """Take paths of outputs as seen from the current folder, from now on."""
+    global _folder
+    _written.clear()
+    try:
+        _folder = os.getcwd()
+    except OSError:  # it was removed
+        _folder = ""
+
+
+def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse outputs that are read, before anything is done; and watch what is read from here on.
+
+    Args:
+        files: Where to write; None for nowhere.
+        sources: Files that will be read, beside the settings of the project.
+
+    Raises:
+        UsageError: An output is one of the sources, a standard stream, or another output.
+    """
+    given = [file for file in files if file is not None]
+    read = [*sources, *filter(None, (SETTINGS.get().file,))]
+    for file in given:
+        refuse_to_replace(_absolute(file), read)
+        _refuse_stream(file)
+        opened.watch(_absolute(file))
+    real = [os.path.realpath(_absolute(file)) for file in given]
+    if len(real) == 2 and (real[0] == real[1] or _is_same(*real)) and real[0] != os.devnull:
+        raise _one_file(*given)
+
+
+def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]] = ()) -> None:
+    """Write one output, if it replaces nothing that was read.
+
+    Args:
+        file: As typed.
+        text: What to write.
+        sources: Files that the result rests on, beside those that this process has opened.
+
+    Raises:
+        UsageError: It cannot be written, or would replace what was read.
+    """
+    number = _descriptor(file)
+    if number == 1:
+        write_out(text)
+        return
+    if number is not None:
+        try:
+            write_all(number, text.encode("utf-8", "backslashreplace"))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError(
+                f"cannot write {file}", cause=error.strerror, hint="name an open descriptor, or a file"
+            ) from error
+        return
+    refuse_to_replace(_absolute(file), sources)
+    for other in _written:
+        if _is_same(_absolute(other), _absolute(file)):  # as only their being there can tell
+            raise _one_file(other, file)
+    write_whole(_absolute(file), text)
+    _written.append(file)
+
+
+def _absolute(file: Path) -> Path:
+    """Return a path as it was meant; as typed, if it still means the same, for what is said of it."""
+    with suppress(OSError):
+        if os.getcwd() == _folder:
+            return file
+    return Path(_folder, file)
+
+
+def _one_file(one: Path, other: Path) -> UsageError:
+    return UsageError(f"{one} and {other} are one file, for two outputs", hint="name two files")
+
+
+def _is_same(one: str | Path, other: str | Path) -> bool:
+    try:
+        return os.path.isfile(one) and os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def _refuse_stream(file: Path) -> None:
+    """Refuse a file that the shell has made a standard stream: each would replace the other's text."""
+    if _descriptor(file) is not None:
+        return
+    result = result_stream()
+    for name, stream in (("stdin", sys.stdin), ("stdout", result), ("stderr", sys.stderr)):
+        try:
+            number = stream.fileno()  # type: ignore[union-attr]
+            same = file.is_file() and os.path.samestat(os.fstat(number), os.stat(_absolute(file)))
+        except (AttributeError, OSError, ValueError):
+            continue
+        if same:
+            raise UsageError(f"{file} is {name} too", hint="name another file")
+
+
+def _descriptor(file: Path) -> int | None:
+    """Return the descriptor of this process that a path such as /dev/stdout leads to; None for others.
+
+    To open such a path anew would begin at the start of the file, and our stdout has another number by
+    then.
+    """
+    path = os.path.join(_folder or os.sep, file)
+    for _ in range(_MOST_LINKS):
+        folder, name = os.path.split(path)
+        real = os.path.join(os.path.realpath(folder), name)
+        found = re.fullmatch(_DESCRIPTOR, path) or re.fullmatch(_DESCRIPTOR, real)
+        if found and found["process"] in (None, "self", "thread-self", str(os.getpid())):
+            return int(found["number"])
+        try:
+            path = os.path.normpath(os.path.join(folder, os.readlink(path)))
+        except (OSError, ValueError):
+            return None
+    return None

@@ -1,0 +1,186 @@
+"""The standard streams of a process of our own: written whole, and stdout ours until the end."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from typing import TextIO
+
+from netinspect import process
+from netinspect.files import write_all
+
+_CLOSED = -1
+
+
+class WholeWriter(io.RawIOBase):
+    """Writes all bytes to a descriptor, or remembers why it could not; what follows is dropped.
+
+    Python's own raw file, which is all that PYTHONUNBUFFERED leaves of stdout, writes as many bytes as
+    the system takes at once; and what a buffer could not write would fail again at the end.
+
+    Args:
+        descriptor: Where to write.
+        name: What the stream is called.
+        quiet: Whether a failure goes without an exception.
+    """
+
+    def __init__(self, descriptor: int, name: str, *, quiet: bool = False) -> None:
+        self.descriptor = descriptor
+        self.name = name
+        self.mode = "w"
+        self.failure: OSError | None = None
+        self._quiet = quiet
+
+    def write(self, content: object) -> int:
+        """Write all bytes.
+
+        Raises:
+            OSError: They cannot be written; only the first time, and never of a quiet stream.
+        """
+        view = memoryview(content).cast("B")  # type: ignore[arg-type]
+        if self.failure is None:
+            try:
+                if self.descriptor == _CLOSED:
+                    raise OSError(errno.EBADF, f"{self.name.strip('<>')} is closed")
+                write_all(self.descriptor, view)
+            except OSError as error:
+                self.failure = error
+                if not self._quiet:
+                    raise
+        return len(view)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        if self.descriptor == _CLOSED:
+            raise io.UnsupportedOperation("fileno")
+        return self.descriptor
+
+    def isatty(self) -> bool:
+        """Whether the descriptor is a terminal."""
+        return self.descriptor != _CLOSED and os.isatty(self.descriptor)
+
+    def writable(self) -> bool:
+        """Whether the stream is for output: it is."""
+        return True
+
+
+_result: TextIO | None = None
+"""Stdout as it was before code of the user's could write to it."""
+
+_writer: WholeWriter | None = None
+"""What writes to stdout; None where the streams of the process are not ours."""
+
+
+def own_streams() -> None:
+    """Make both output streams write whole, in a process that is ours alone.
+
+    A standard descriptor that is closed becomes the null device: else the next file that is opened would
+    have its number, and all that is printed would go into that file.
+    """
+    global _writer
+    if os.name != "posix":
+        return
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+    _writer = WholeWriter(_CLOSED if sys.stdout is None else 1, "<stdout>")
+    sys.stdout = _text(_writer, sys.stdout)
+    sys.stderr = _text(WholeWriter(2, "<stderr>", quiet=True), sys.stderr, line_buffering=True)
+
+
+def _text(writer: WholeWriter, former: TextIO | None, *, line_buffering: bool = False) -> TextIO:
+    if former is not None:
+        with suppress(OSError, ValueError):
+            former.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(writer),
+        encoding=getattr(former, "encoding", None) or "utf-8",
+        errors="backslashreplace",
+        line_buffering=line_buffering,
+    )
+
+
+def result_stream() -> TextIO | None:
+    """Return where results go: what was stdout when the process began."""
+    return sys.stdout if _result is None else _result
+
+
+def finish_stdout() -> OSError | None:
+    """Write what is buffered; return why what was written did not arrive, None if it did."""
+    stream = result_stream()
+    with suppress(OSError, ValueError, AttributeError):
+        stream.flush()  # type: ignore[union-attr]
+    if _writer is None:
+        return None
+    if _writer.failure is None and _writer.descriptor != _CLOSED:
+        try:
+            # Some file systems tell only on closing that there was no room.
+            os.close(os.dup(_writer.descriptor))
+        except OSError as error:
+            _writer.failure = error
+    return _writer.failure
+
+
+@contextmanager
+def users_output_on_stderr() -> Iterator[None]:
+    """Send what the user's code prints to stderr: stdout is for the result alone.
+
+    That holds for what libraries in C and child processes print too. In a process of our own it holds
+    until its end, so that threads and hooks at exit cannot write behind the result; elsewhere, until the
+    end of the block.
+    """
+    if _writer is not None:
+        _keep_stdout(_writer)
+        yield
+        return
+    with ExitStack() as stack:
+        stream = sys.stderr or stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        with suppress(AttributeError, OSError, ValueError):
+            stack.enter_context(_descriptor_at(sys.stdout.fileno(), stream.fileno()))
+        stack.enter_context(redirect_stdout(stream))
+        yield
+
+
+def _keep_stdout(writer: WholeWriter) -> None:
+    """Move our stdout to a descriptor of its own, which no other program inherits."""
+    global _result
+    if _result is not None:
+        return
+    _result = sys.stdout
+    _result.flush()
+    if writer.descriptor != _CLOSED:
+        writer.descriptor = os.dup(writer.descriptor)
+        os.register_at_fork(after_in_child=lambda: _let_go(writer))
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+
+
+def _let_go(writer: WholeWriter) -> None:
+    """Keep a copy of this process, which the user's code has made, off our stdout.
+
+    It could repeat the result, and whoever reads it would wait for the end of the copy.
+    """
+    if not process.goes_on_in_child:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, writer.descriptor, inheritable=False)
+        os.close(null)
+
+
+@contextmanager
+def _descriptor_at(number: int, other: int) -> Iterator[None]:
+    """Let one file descriptor stand for another one, for a while."""
+    sys.stdout.flush()
+    kept = os.dup(number)
+    os.dup2(other, number)
+    try:
+        yield
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)

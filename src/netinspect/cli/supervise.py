@@ -1,0 +1,226 @@
+"""A parent that watches: success is only what finished, and the end of the process is bounded.
+
+Code of the user's can end its process with any exit code, past Python and past us: `os._exit(0)`,
+`exec`, `exit` of the C library. So before such code is run the command goes on in a child, which reports
+through a pipe that it is done. The parent ends as the child has reported or died.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from netinspect import process
+from netinspect.cli.console import say
+from netinspect.errors import ForwardError
+
+GRACE = 5
+"""Seconds for what the user's code left to do at the end of the process, after the result is out."""
+
+_FROM_TERMINAL = ("SIGINT", "SIGQUIT", "SIGTSTP")
+_FORWARDED = {
+    getattr(signal, name)
+    for name in (*_FROM_TERMINAL, "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCONT")
+    if hasattr(signal, name)
+}
+
+
+@dataclass(slots=True)
+class _State:
+    """What this process is in the arrangement."""
+
+    worker: int | None = None
+    """The process that runs the user's code; None before that is run."""
+
+    report: int | None = None
+    """The descriptor for the report to the parent; None without a parent."""
+
+    exit: Any = None
+    """What `os._exit` was, where there is no parent."""
+
+
+_state = _State()
+
+
+def go_on_in_child(target: str) -> None:
+    """Fork: return in the child alone. The parent waits for it, and ends as it does.
+
+    Where the system cannot do that, `os._exit` raises SystemExit meanwhile, which is not all.
+
+    Args:
+        target: What is inspected, for the error.
+
+    Raises:
+        ForwardError: In the parent: the child ended without having reported.
+    """
+    if _state.worker is not None:
+        return
+    if not hasattr(signal, "sigwaitinfo") or threading.active_count() > 1:
+        _watch_exit()
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    try:
+        reader, writer = os.pipe()
+    except OSError:  # too many files
+        _watch_exit()
+        return
+    parent = os.getpid()
+    # From before the fork, so that no signal is lost; the parent takes them one by one.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD})
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    process.goes_on_in_child = True
+    try:
+        child = os.fork()
+    except OSError:  # too many processes
+        child = -1
+    finally:
+        process.goes_on_in_child = False
+    if child > 0:
+        os.close(writer)
+        status, received = _wait(child)
+        _end_as(child, status, received, reader)
+    signal.signal(signal.SIGCHLD, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    os.close(reader)
+    if child > 0:
+        raise _ended(target, os.waitstatus_to_exitcode(status))
+    if child < 0:
+        os.close(writer)
+        _watch_exit()
+        return
+    _state.worker, _state.report = os.getpid(), writer
+    process.die_with_parent()
+    if os.getppid() != parent:  # it was killed already
+        os._exit(1)
+
+
+def finish(code: int) -> None:
+    """Report that the command is done; what is still to be done at exit has a bounded time.
+
+    Python would wait for ever for a thread, a child process or a hook that does not end.
+
+    Args:
+        code: The exit code of the process.
+    """
+    if _state.worker is None:
+        return
+    if _state.worker != os.getpid():  # a copy that the user's code has made
+        os._exit(code)
+    threads = [each for each in threading.enumerate() if not each.daemon]
+    names = [str(each.name)[:40] for each in threads if each is not threading.main_thread()]
+    if _state.report is None:
+        os._exit = _state.exit
+        threading.Thread(target=_end_later, args=(code, names), daemon=True).start()
+        return
+    report = {
+        "code": code,
+        "threads": names[:3],
+        "more": names[3:] != [],
+        "processes": process.started_processes(),
+    }
+    with suppress(OSError):
+        os.write(_state.report, json.dumps(report).encode())
+    # The system ends us then, whatever holds Python up.
+    with suppress(ValueError, OSError):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    signal.setitimer(signal.ITIMER_REAL, GRACE)
+
+
+def _end_later(code: int, names: list[str]) -> None:
+    time.sleep(GRACE)
+    _note_left(names, [])
+    os._exit(code)
+
+
+def _note_left(threads: list[str], processes: list[int]) -> None:
+    started = []
+    if threads:
+        started.append(f"threads that the model started ({', '.join(threads)})")
+    if processes:
+        started.append(f"processes that the model started ({', '.join(map(str, processes))})")
+    what = " and ".join(started) or "what the model does at exit"
+    say(f"note: {what} did not end within {GRACE} s after the result; ended anyway")
+
+
+def _wait(child: int) -> tuple[int, set[int]]:
+    """Wait for the child, and hand on what signals come; return its status, and which came."""
+    received: set[int] = set()
+    while True:
+        came = signal.sigwaitinfo(_FORWARDED | {signal.SIGCHLD})
+        number = came.si_signo
+        if number == signal.SIGCHLD:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return status, received
+            continue
+        received.add(number)
+        with suppress(OSError):
+            is_from_terminal = came.si_code > 0 and signal.Signals(number).name in _FROM_TERMINAL
+            # A terminal sends them to the whole group; so the child has them already.
+            if not is_from_terminal or os.getpgid(child) != os.getpgrp():
+                os.kill(child, number)
+        if number == signal.SIGTSTP:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+            os.kill(os.getpid(), number)  # stops here until SIGCONT
+            signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+
+def _end_as(child: int, status: int, received: set[int], reader: int) -> None:
+    """End this process as the child ended; return if it ended by itself without a report."""
+    os.set_blocking(reader, False)  # a copy of the child may hold the other end
+    try:
+        report = json.loads(os.read(reader, 4096))
+    except (OSError, ValueError):
+        report = None
+    number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if report is not None and number not in received:
+        if number == signal.SIGALRM:
+            threads = [*report["threads"], *(["..."] if report["more"] else [])]
+            _note_left(threads, report["processes"])
+            process.end_processes(report["processes"])
+        os._exit(report["code"])
+    if number:
+        _die_of(number)
+
+
+def _die_of(number: int) -> NoReturn:
+    """Die of the same signal as the child, so that whoever waits sees the same."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the child has left one, if any is wanted
+    with suppress(OSError, ValueError):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
+
+
+def _ended(target: str, code: int) -> ForwardError:
+    return ForwardError(
+        f"{target} ended the process while it was inspected",
+        cause=f"exit code {code}, and no exception: os._exit, exec, or exit of the C library",
+        hint="take that out of the model; an exception tells more",
+    )
+
+
+def _watch_exit() -> None:
+    """Have `os._exit` raise SystemExit in this process, until the command is done."""
+    _state.worker = worker = os.getpid()
+    _state.exit = leave = os._exit
+
+    def exit_of_model(code: int) -> NoReturn:
+        if os.getpid() != worker:  # a child process, which ends as it likes
+            leave(code)
+        raise SystemExit(f"os._exit({code})")
+
+    os._exit = exit_of_model  # type: ignore[assignment]

@@ -1,0 +1,173 @@
+"""Nothing that was read in a run is replaced by its outputs, whoever read it and by whatever name."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.kept.asking import Asker
+from tests.support import Outcome
+
+FILES = {
+    "helper.py": "WIDTH = 8\n",
+    "late.py": "",
+    "data.txt": "4\n",
+    "example.py": "import torch\ndef make():\n    return torch.zeros(2, 8)\n",
+    "reading.py": """\
+import pathlib, threading
+import torch
+from torch import nn
+from helper import WIDTH
+
+HERE = pathlib.Path(__file__).parent
+EXAMPLE_INPUTS = ("x=2x8",)
+
+
+class Reading(nn.Module):
+    def __init__(self):
+        super().__init__()
+        reader = threading.Thread(target=self.read)
+        reader.start()
+        reader.join()
+        self.fc = nn.Linear(WIDTH, self.width)
+        if (HERE / "script.pt").stat().st_size:
+            self.script = torch.jit.load(str(HERE / "script.pt"))
+
+    def read(self):
+        self.width = int((HERE / "data.txt").read_text())
+
+    def forward(self, x):
+        import late
+        return self.fc(x)
+""",
+}
+
+RUN = """
+import json, os, sys
+from netinspect.cli.run import run
+from netinspect.opened import record_opened
+record_opened()
+for words in json.loads(sys.argv[1]):
+    print(json.dumps([words, run(words)]), file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_what_a_look_has_read_stays(project: Path) -> None:
+    """Modules, a lazy one too, what a thread opens or compiled code reads, inputs, settings."""
+    torch.jit.script(nn.Linear(2, 2)).save(str(project / "script.pt"))
+    np.save(project / "x.npy", np.zeros((2, 8), "float32"))
+    (project / "netinspect.toml").write_text("width = 80\n")
+    (project / "link.py").symlink_to("helper.py")
+    (project / "hard.txt").hardlink_to(project / "data.txt")
+    installed = nn.__file__
+    before, package = contents(project), Path(installed).read_bytes()
+    looks: list[list[str]] = [
+        ["-o", "reading.py"],
+        ["-o", "late.py"],
+        ["--save", "hard.txt"],
+        ["-o", "sub/../link.py"],
+        ["--input-file", "x=x.npy", "-o", "x.npy"],
+        ["--inputs-from", "example.py:make", "--save", "example.py"],
+        ["-o", "netinspect.toml"],
+        ["-o", "new.json", "--save", "./new.json"],
+        ["-o", installed],
+        ["--save", "script.pt"],
+    ]
+    (project / "sub").mkdir()
+    commands = [["summary", "reading.py", "--no-cache", "-f", "plain", *each] for each in looks]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps(commands)],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("[[")]
+    kernel_tells = "script.pt would be replaced" in done.stderr or sys.platform == "linux"
+    codes = [code for _, code in told]
+    assert codes == [2] * 9 + [2 if kernel_tells else 0]
+    assert done.stderr.count("hint: name another file") == 9
+    assert "are one file, for two outputs" in done.stderr
+    if kernel_tells:
+        assert contents(project) == before
+    assert Path(installed).read_bytes() == package
+
+
+def test_what_a_kept_look_rests_on_stays(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (project / "script.pt").touch()
+    text = (project / "reading.py").read_text()
+    text = text[: text.index("        if (HERE")] + text[text.index("    def read") :]
+    (project / "reading.py").write_text(text)
+    ask = Asker(project, tmp_path_factory.mktemp("home"))
+    first = ask("summary", "reading.py", "-v")
+    assert first.code == 0
+    before = contents(project)
+    for name in ("helper.py", "data.txt", "late.py", nn.__file__):
+        kept = ask("summary", "reading.py", "-f", "plain", "-o", name, "-v")
+        assert "answered from a kept look" in kept.err
+        assert kept.code == 2
+        assert "it was read in this run" in kept.err
+    assert contents(project) == before
+    # A file that was there before and was not read is written, time and again.
+    for _ in range(2):
+        assert ask("summary", "reading.py", "-o", "out.txt").code == 0
+
+
+def test_both_sides_of_a_comparison_stay(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    tiny = Path(__file__).parents[2] / "docs" / "examples" / "tiny.safetensors"
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(tiny.read_bytes())
+    for name in ("a", "b"):
+        outcome = cli(
+            "diff", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(tmp_path / name), "-f", "csv"
+        )
+        assert outcome.code == 2
+        assert (tmp_path / name).read_bytes() == tiny.read_bytes()
+
+
+def test_outputs_are_meant_as_seen_from_where_the_command_began(
+    installed: Callable[..., Outcome], workshop: Path
+) -> None:
+    with open(workshop / "out.txt", "w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "netinspect", "tree", "saved.json", "-o", "out.txt"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "out.txt is stdout too" in done.stderr
+    (workshop / "wanders.py").write_text(
+        f"import os\n{(workshop / 'net.py').read_text()}\nos.chdir({str(workshop / 'folder')!r})\n"
+    )
+    outcome = installed("tree", "wanders.py:Net", "-o", "tree.txt", "--save", "trace.json", cwd=workshop)
+    assert outcome.code == 0
+    assert os.listdir(workshop / "folder") == []
+    assert (workshop / "tree.txt").exists()
+    assert (workshop / "trace.json").exists()

@@ -1,0 +1,304 @@
+"""A run that did not finish is no success, and what the model leaves behind neither lasts nor prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.support import Outcome
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "sigwaitinfo"), reason="no process can wait for signals here"
+)
+
+# The command line's own process without torch: user code is what stands on its command line.
+RUN = """
+import os, sys
+from netinspect import process
+from netinspect.cli import run, supervise
+from netinspect.cli.console import write_out
+from netinspect.cli.streams import users_output_on_stderr
+
+_, body, *words = sys.argv
+# What ends by itself has all the time that a busy machine may need.
+supervise.GRACE = 1 if "impatient" in words else 300
+if "no fork" in words:
+    del supervise.signal.sigwaitinfo
+
+def dispatch(words):
+    with users_output_on_stderr():
+        process.before_user_code("net.py")
+        try:
+            exec(body, {"__name__": "user"})
+        except SystemExit as error:  # as around every look
+            raise supervise.ForwardError(f"it ended the program: {error}")
+    write_out("result\\n")
+    return run.ExitCode.OK
+
+run._dispatch = dispatch
+run.main(["--format=json"] if "json" in words else [])
+"""
+
+
+def ran(body: str, *words: str) -> Outcome:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, body, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+ENDS = {
+    "0": "import os; os._exit(0)",
+    "1": "import posix; posix._exit(1)",
+    "C": "import ctypes; ctypes.CDLL(None).exit(0)",
+    "exec": "import os; os.execv('/bin/sh', ['sh', '-c', 'echo result'])",
+    "thread": "import os, threading, time\n"
+    "threading.Thread(target=os._exit, args=(0,)).start(); time.sleep(300)",
+    "handler": "import os, signal, time\n"
+    "signal.signal(signal.SIGTERM, lambda *_: os._exit(0)); os.kill(os.getppid(), 15); time.sleep(300)",
+    "fork": "import os\nif os.fork(): os._exit(0)",
+}
+
+
+@pytest.mark.parametrize("body", ENDS.values(), ids=ENDS)
+def test_a_process_that_its_model_ended_has_failed(body: str) -> None:
+    outcome = ran(body)
+    assert outcome.code == 4
+    assert outcome.out == ""
+    assert "error[forward]: net.py ended the process" in outcome.err
+    assert re.search(r"cause: exit code [01], and no exception: os._exit, exec, or ", outcome.err)
+
+
+def test_where_no_process_watches() -> None:
+    outcome = ran(ENDS["0"], "no fork")
+    assert (outcome.code, outcome.out) == (4, "")
+    assert "os._exit(0)" in outcome.err
+    child = "import os\npid = os.fork()\nif not pid: os._exit(7)\nprint(os.waitpid(pid, 0)[1] >> 8)"
+    outcome = ran(child, "no fork")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "result\n", "7\n")
+    body, said = LEFT["thread"]
+    outcome = ran(body, "no fork", "impatient")
+    assert (outcome.code, outcome.out) == (0, "result\n")
+    assert said in outcome.err
+
+
+def test_the_error_has_the_form_of_the_output() -> None:
+    outcome = ran(ENDS["0"], "json")
+    assert outcome.code == 4
+    assert json.loads(outcome.err)["error"] == "forward"
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
+def test_a_signal_is_passed_on_as_it_was(number: signal.Signals) -> None:
+    outcome = ran(f"import os; os.kill(os.getpid(), {int(number)})")
+    assert outcome.code == -number
+    assert outcome.out == ""
+
+
+WAITS = "import os, pathlib, time; pathlib.Path(r'{}').write_text(str(os.getpid())); time.sleep(300)"
+
+
+def started(tmp_path: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A run that waits in code of the user's, and the number of the process that does."""
+    begun = tmp_path / "begun"
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, WAITS.format(begun)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while not begun.exists() or not begun.read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process, int(begun.read_text())
+
+
+def state_of(process: int) -> str:
+    """One letter as Linux tells it; empty where there is no such process."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
+
+
+SENT = {
+    signal.SIGTERM: -signal.SIGTERM,
+    signal.SIGHUP: -signal.SIGHUP,
+    signal.SIGINT: 130,
+    signal.SIGALRM: -signal.SIGALRM,
+    signal.SIGUSR1: -signal.SIGUSR1,
+    signal.SIGKILL: -signal.SIGKILL,
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is not told")
+@pytest.mark.parametrize(("number", "code"), SENT.items())
+def test_a_signal_to_the_command_ends_all_of_it(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    process, worker = started(tmp_path)
+    assert worker != process.pid
+    process.send_signal(number)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code
+    assert (out, err) == (b"", b"")
+    while state_of(worker) not in ("", "Z"):
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is not told")
+def test_a_command_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
+    process, worker = started(tmp_path)
+    for number, states in ((signal.SIGTSTP, "T"), (signal.SIGCONT, "RS")):
+        process.send_signal(number)
+        while not all(state_of(each) in states for each in (process.pid, worker)):
+            time.sleep(0.01)
+    process.terminate()
+    process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_a_terminal_is_the_models_too() -> None:
+    """What is typed goes to it, and Ctrl-C ends it once."""
+    child = pexpect.spawn(sys.executable, ["-c", RUN, "print(input('name? ') * 2)"], timeout=300)
+    child.expect("name")
+    child.sendline("bob")
+    child.expect("bobbob")
+    child.expect("result")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    for elsewhere in ("", "os.setpgid(0, 0); "):
+        waits = f"import os, time; {elsewhere}print('begun', flush=True); time.sleep(300)"
+        child = pexpect.spawn(sys.executable, ["-c", RUN, waits], timeout=300)
+        child.expect("begun")
+        child.sendintr()
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 130
+        assert "Traceback" not in str(child.before)
+
+
+LEFT = {
+    "thread": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(9999,), name='mine').start()",
+        "threads that the model started (mine)",
+    ),
+    "pool": (
+        "import time\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "pool = ThreadPoolExecutor(1); pool.submit(time.sleep, 9999)",
+        "ThreadPoolExecutor-0_0",
+    ),
+    "hook": ("import atexit, time\natexit.register(time.sleep, 9999)", "does at exit"),
+    "busy": ("import atexit\ndef spin():\n    while True: pass\natexit.register(spin)", "does at exit"),
+    "process": (
+        "import multiprocessing, time\n"
+        "started = multiprocessing.get_context('fork').Process(target=time.sleep, args=(9999,))\n"
+        "started.start(); print(started.pid)",
+        "processes that the model started (",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), LEFT.values(), ids=LEFT)
+def test_what_is_left_does_not_keep_the_process(body: str, said: str) -> None:
+    outcome = ran(body, "impatient")
+    assert (outcome.code, outcome.out) == (0, "result\n")
+    assert "did not end within 1 s after the result; ended anyway" in outcome.err
+    assert said in outcome.err
+    if "started.pid" in body:
+        left = int(outcome.err.split()[0])
+        while state_of(left) not in ("", "Z"):
+            time.sleep(0.01)
+
+
+def test_what_ends_in_time_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "done"
+    outcome = ran(
+        "import atexit, threading, time, pathlib\n"
+        f"def work():\n    time.sleep(0.2); pathlib.Path({str(file)!r}).touch()\n"
+        "threading.Thread(target=work).start(); atexit.register(print, 'bye')"
+    )
+    assert (outcome.code, outcome.out, outcome.err) == (0, "result\n", "bye\n")
+    assert file.exists()
+
+
+PRINTS = """
+import atexit, ctypes, os, subprocess, sys, threading, time
+import torch
+from torch import nn
+
+EXAMPLE_INPUTS = ("x=2x8",)
+libc = ctypes.CDLL(None)
+
+
+def say(what):
+    print("late", what)
+    sys.__stdout__.write(f"late {what}\\n")
+    os.write(1, b"late descriptor\\n")
+    libc.puts(b"late C")
+    os.system("echo late child")
+
+
+def go_on():
+    while True:
+        time.sleep(0.01)
+        say("thread")
+
+
+class Prints(nn.Module):
+    def forward(self, x):
+        atexit.register(say, "hook")
+        threading.Thread(target=go_on, daemon=True).start()
+        subprocess.Popen("sleep 0.5; echo late background", shell=True)
+        return x
+
+    def __del__(self):
+        say("deleted")
+
+
+KEPT = Prints()
+"""
+
+
+@pytest.mark.parametrize("redirected", ["", "-o /dev/stdout -q", "2>&-"])
+def test_stdout_is_the_results_until_the_end(tmp_path: Path, redirected: str) -> None:
+    (tmp_path / "prints.py").write_text(PRINTS, encoding="utf-8")
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m netinspect summary prints.py:Prints -f json {redirected}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["subject"]["class_name"] == "Prints"
+    if "2>&-" not in redirected:
+        for what in ("hook", "thread", "deleted", "descriptor", "C", "child", "background"):
+            assert f"late {what}\n" in done.stderr
+
+
+def test_a_model_that_ends_the_process_in_forward(
+    installed: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(
+        "import os\nfrom torch import nn\nEXAMPLE_INPUTS = ('x=2x8',)\n"
+        "class Net(nn.Module):\n    def forward(self, x):\n        os._exit(0)\n"
+    )
+    outcome = installed("summary", "net.py", "-o", "out.json", cwd=tmp_path)
+    assert outcome.code == 4
+    assert outcome.err.startswith("error[forward]: net.py ended the process while it was inspected\n")
+    assert os.listdir(tmp_path) == ["net.py"]
