@@ -21,6 +21,9 @@ from netinspect.observe.describe import describe
 from netinspect.observe.frames import raising_line
 from netinspect.observe.guest import guest
 from netinspect.observe.limits import compiled_modules, fused_scripts, limits
+from netinspect.observe.members import join_path
+from netinspect.observe.members import modules as modules_of
+from netinspect.observe.members import parameters as parameters_of
 from netinspect.observe.operators import Operators
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
@@ -29,7 +32,6 @@ from netinspect.observe.threads import noticed_threads
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
-    join_path,
     named_tensors,
     walk_modules,
     walk_tensors,
@@ -156,7 +158,7 @@ def capture(
         seed=options.seed,
         failure=ran.failure,
         backward=ran.backward,
-        code=class_code(model.modules()) if options.code else (),
+        code=class_code(modules_of(model)) if options.code else (),
         warnings=tuple(ran.warnings),
     )
 
@@ -291,7 +293,7 @@ def _differentiate(
     model: nn.Module, output: Any, options: CaptureOptions, ran: Forward, operators: Operators
 ) -> None:
     # Tied entries are the same object, and get the same gradient.
-    parameters = list(model.parameters())
+    parameters = list(parameters_of(model))
     try:
         ran.backward, gradients = run_backward(
             output, parameters, seed=options.seed, notes=ran.warnings, operators=operators
@@ -322,7 +324,7 @@ def _plain_failure(error: BaseException) -> Failure:
 
 
 def _live_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {join_path(path, name): tensor for path, _, name, tensor in named_tensors(model)}
+    return {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
 
 
 def _with_gradients(

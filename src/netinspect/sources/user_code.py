@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from netinspect.errors import LoadError
-from netinspect.observe.frames import owner, raising_line
+from netinspect.observe.frames import raising_line
+from netinspect.observe.owners import owner
 from netinspect.sources.hints import hint_for
 
 

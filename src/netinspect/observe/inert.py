@@ -1,0 +1,216 @@
+"""Reads of objects that run none of their own code: no property, `__getattr__` or `__iter__`.
+
+`isinstance` asks an object for its `__class__`, and a set hashes a class by its metaclass. Where the
+object is somebody else's, both are that person's code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import sys
+import types
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from torch import nn
+
+from netinspect.observe.owners import is_users
+
+Found = TypeVar("Found")
+
+_ABSENT = object()
+_MAXIMUM_CLASSES = 1024
+_namespace_of = vars(type)["__dict__"].__get__
+_mro_of = vars(type)["__mro__"].__get__
+state_of = vars(nn.Module)["__dict__"].__get__
+"""The instance's dictionary of a module, whatever its class makes of `__dict__`."""
+
+_IN_C = (types.WrapperDescriptorType, types.MethodDescriptorType, types.BuiltinFunctionType)
+_BUILT_IN = (str, bytes, int, float, complex)
+
+
+def is_a(value: Any, classes: type | tuple[type, ...]) -> bool:
+    """Return whether a value is an instance of a class, whatever it says of itself."""
+    return issubclass(type(value), classes)
+
+
+def class_attribute(cls: Any, name: str, default: Any = None) -> Any:
+    """Return an attribute of a class as it is stored, without binding it."""
+    for base in _mro_of(cls):
+        if (found := _namespace_of(base).get(name, _ABSENT)) is not _ABSENT:
+            return found
+    return default
+
+
+def dictionary_of(value: Any) -> dict[str, Any] | None:
+    """Return the dictionary that holds the attributes of an object; None if it has none."""
+    descriptor = _dictionary_in(type(value))
+    found: dict[str, Any] | None = None if descriptor is None else descriptor.__get__(value)
+    return found
+
+
+def slots_of(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield descriptor and content of the slots that an object has filled."""
+    for descriptor in slotted(type(value)):
+        try:
+            yield descriptor, descriptor.__get__(value)
+        except AttributeError:  # an empty one
+            continue
+
+
+def attribute(value: Any, name: str, default: Any = None) -> Any:
+    """Return an attribute of an object, if it is stored and not computed.
+
+    Args:
+        value: The object.
+        name: The attribute.
+        default: What to return for a property, a method, or an attribute that is not there.
+    """
+    if (found := (dictionary_of(value) or {}).get(name, _ABSENT)) is not _ABSENT:
+        return found
+    found = class_attribute(type(value), name, _ABSENT)
+    if type(found) is types.MemberDescriptorType:
+        try:
+            return found.__get__(value)
+        except AttributeError:
+            return default
+    is_computed = found is _ABSENT or class_attribute(type(found), "__get__") is not None
+    return default if is_computed else found
+
+
+def items_of(mapping: Any) -> Iterable[tuple[Any, Any]]:
+    """Return the items of a dictionary, also of a subclass that overrides `items`."""
+    if is_a(mapping, OrderedDict):
+        return OrderedDict.items(mapping)
+    return dict.items(mapping)
+
+
+def values_of(container: Any) -> Iterable[Any]:
+    """Return the entries of a dictionary, list, tuple, set or deque, also of a subclass."""
+    if is_a(container, dict):
+        return (value for _, value in items_of(container))
+    for cls in (list, tuple, set, deque, frozenset):
+        if is_a(container, cls):
+            return iter_of(cls, container)
+    raise TypeError(f"not a container: {type(container)}")
+
+
+def iter_of(cls: Any, container: Any) -> Iterator[Any]:
+    """Iterate over an instance of a subclass as over one of a built-in class."""
+    found: Iterator[Any] = cls.__iter__(container)
+    return found
+
+
+def is_mapping(value: Any) -> bool:
+    """Return whether a value is a mapping, built-in or not."""
+    return is_a(value, dict) or Mapping in _mro_of(type(value)) or type(value) is types.MappingProxyType
+
+
+def runs_users_code(method: Any) -> bool:
+    """Return whether a function is Python code of the user's, or generated for a class of anybody's.
+
+    Args:
+        method: What is stored in a class: a function, one that is wrapped, or a slot in C.
+    """
+    if is_a(method, (classmethod, staticmethod)):
+        method = method.__func__
+    if is_a(method, property):
+        method = method.fget
+    if type(method) is types.FunctionType:
+        file = method.__code__.co_filename
+        return is_users(file) or file.startswith("<")
+    return type(method) not in _IN_C
+
+
+def by_class(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """Remember what a function returns for each class; a metaclass may define how classes hash."""
+    known: dict[int, tuple[Any, Found]] = {}
+
+    @functools.wraps(function)
+    def remembered(cls: Any) -> Found:
+        entry = known.get(id(cls))
+        if entry is None:
+            if len(known) >= _MAXIMUM_CLASSES:
+                known.clear()
+            # The entry keeps the class, and so its address.
+            entry = known[id(cls)] = cls, function(cls)
+        return entry[1]
+
+    return remembered
+
+
+@by_class
+def _dictionary_in(cls: Any) -> Any:
+    """The descriptor of the attributes' dictionary: the real one, if a class defines another."""
+    for base in _mro_of(cls):
+        stored = _namespace_of(base).get("__dict__")
+        if type(stored) in (types.GetSetDescriptorType, types.MemberDescriptorType):
+            return stored
+    return None
+
+
+@by_class
+def slotted(cls: Any) -> tuple[Any, ...]:
+    """Return the descriptors of the slots that a class and its bases define."""
+    return tuple(
+        stored
+        for base in _mro_of(cls)
+        if "__slots__" in _namespace_of(base)
+        for name, stored in _namespace_of(base).items()
+        if type(stored) is types.MemberDescriptorType
+    )
+
+
+@by_class
+def is_users_class(cls: Any) -> bool:
+    """Return whether a class is defined in the user's code, and not in an installed package."""
+    for value in _namespace_of(cls).values():
+        if type(value) is types.FunctionType and not value.__code__.co_filename.startswith("<"):
+            return is_users(value.__code__.co_filename)
+    file = getattr(sys.modules.get(str(cls.__module__)), "__file__", None)
+    return file is None or (isinstance(file, str) and is_users(file))
+
+
+def fields_of(value: Any) -> list[tuple[str, Any]]:
+    """Return the stored fields of a dataclass or of a named tuple; empty for anything else."""
+    cls = type(value)
+    if is_a(value, tuple):
+        names = class_attribute(cls, "_fields", ())
+        if type(names) is not tuple:
+            return []
+        return list(zip(names, iter_of(tuple, value), strict=False))
+    declared = class_attribute(cls, "__dataclass_fields__", None)
+    if type(declared) is not dict:
+        return []
+    regular = [name for name, field in declared.items() if field._field_type is dataclasses._FIELD]  # type: ignore[attr-defined]
+    return [(name, attribute(value, name)) for name in regular]
+
+
+def text_of(value: Any) -> str:
+    """Return the `repr` of a number, text or other plain value, or of a tuple or list of them.
+
+    A subclass with a `__repr__` of the user's is shown as what it is derived from.
+    """
+    cls = type(value)
+    if issubclass(cls, (tuple, list)):
+        base: Any = tuple if issubclass(cls, tuple) else list
+        texts = [text_of(each) for each in iter_of(base, value)]
+        if names := class_attribute(cls, "_fields") if base is tuple else None:
+            pairs = zip(names, texts, strict=False)
+            return f"{cls.__name__}({', '.join(f'{name}={text}' for name, text in pairs)})"
+        if base is list:
+            return f"[{', '.join(texts)}]"
+        return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+    method = class_attribute(cls, "__repr__")
+    if not runs_users_code(method):
+        if issubclass(cls, enum.Enum):
+            stored = dictionary_of(value) or {}
+            return f"<{cls.__name__}.{stored.get('_name_')}: {text_of(stored.get('_value_'))}>"
+        return repr(value)
+    for built_in in _BUILT_IN:
+        if issubclass(cls, built_in):
+            return built_in.__repr__(value)
+    return f"<{cls.__name__}>"
