@@ -25,6 +25,8 @@ from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
 from netinspect.inputs.symbols import SymbolRequest
 from netinspect.observe.functions import reads
+from netinspect.observe.inert import is_a
+from netinspect.observe.members import TENSORS, entries, modules, parameters
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure, Step
@@ -104,13 +106,13 @@ def _is_on_meta(model: nn.Module) -> bool:
     """Whether some parameter or buffer has no values."""
     return any(
         tensor is not None and tensor.is_meta
-        for module in model.modules()
-        for tensor in (*module._parameters.values(), *module._buffers.values())
+        for module in modules(model)
+        for tensor in (value for table in TENSORS for _, value in entries(module, table))
     )
 
 
 def _checked_module(subject: object) -> nn.Module:
-    if not isinstance(subject, nn.Module):
+    if not is_a(subject, nn.Module):
         hint = None
         if isinstance(subject, type) and issubclass(subject, nn.Module):
             hint = f"build it first: {subject.__name__}()"
@@ -155,7 +157,7 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
             return trace
         if reported is None or len(trace.steps) > len(reported.steps):
             reported = trace
-        elements = sum(parameter.numel() for parameter in model.parameters())
+        elements = sum(parameter.numel() for parameter in parameters(model))
         if lanes.can_go_on(elements):
             why = _why(trace.failure, lane)
             notes.append(why)
@@ -219,7 +221,7 @@ class _Lanes:
         """Whether a hollow model is so large that the meta device shall come first."""
         if lane != "hollow" or self._asked != "auto" or "meta" in self._tried:
             return False
-        if sum(parameter.numel() for parameter in model.parameters()) < _WORTH_META:
+        if sum(parameter.numel() for parameter in parameters(model)) < _WORTH_META:
             return False
         self._waiting = ["meta", "hollow", "fake", *self._waiting]
         return True
@@ -282,7 +284,7 @@ def _why(failure: Failure, lane: Lane, *, fell_back: bool = True) -> str:
 
 def _moved(model: nn.Module, device: str) -> nn.Module:
     try:
-        return model.to(torch.device(device))
+        return nn.Module.to(model, torch.device(device))
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
             f"cannot look on {device}",

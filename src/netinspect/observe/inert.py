@@ -21,6 +21,9 @@ from netinspect.observe.owners import is_users
 
 Found = TypeVar("Found")
 
+_SIMPLE = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes)))
+MADE_BY_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_ACCESS = ("__getattr__", "__getattribute__")
 _ABSENT = object()
 _MAXIMUM_CLASSES = 1024
 _namespace_of = vars(type)["__dict__"].__get__
@@ -81,6 +84,24 @@ def attribute(value: Any, name: str, default: Any = None) -> Any:
     return default if is_computed else found
 
 
+def setting_of(value: Any, name: str) -> Any:
+    """Return an attribute of a model or of its configuration; None if it has none.
+
+    A class of an installed package may compute it, as configurations rename settings; for a class of
+    the user's it has to be stored.
+    """
+    if (found := attribute(value, name)) is not None or value is None:
+        return found
+    stored = class_attribute(type(value), name)
+    access = (stored, *(class_attribute(type(value), each) for each in _ACCESS))
+    if is_users_class(type(value)) or any(each is not None and runs_users_code(each) for each in access):
+        return None
+    try:
+        return getattr(value, name, None)
+    except Exception:  # a property of the library's own that does not apply
+        return None
+
+
 def items_of(mapping: Any) -> Iterable[tuple[Any, Any]]:
     """Return the items of a dictionary, also of a subclass that overrides `items`."""
     if is_a(mapping, OrderedDict):
@@ -105,8 +126,9 @@ def iter_of(cls: Any, container: Any) -> Iterator[Any]:
 
 
 def is_mapping(value: Any) -> bool:
-    """Return whether a value is a mapping, built-in or not."""
-    return is_a(value, dict) or Mapping in _mro_of(type(value)) or type(value) is types.MappingProxyType
+    """Return whether a value is a dictionary, or a mapping of an installed package."""
+    cls = type(value)
+    return issubclass(cls, dict) or (not is_users_class(cls) and issubclass(cls, Mapping))
 
 
 def runs_users_code(method: Any) -> bool:
@@ -159,7 +181,7 @@ def slotted(cls: Any) -> tuple[Any, ...]:
         stored
         for base in _mro_of(cls)
         if "__slots__" in _namespace_of(base)
-        for name, stored in _namespace_of(base).items()
+        for stored in _namespace_of(base).values()
         if type(stored) is types.MemberDescriptorType
     )
 
@@ -170,8 +192,16 @@ def is_users_class(cls: Any) -> bool:
     for value in _namespace_of(cls).values():
         if type(value) is types.FunctionType and not value.__code__.co_filename.startswith("<"):
             return is_users(value.__code__.co_filename)
+    if not cls.__flags__ & MADE_BY_PYTHON or is_pythons(cls):
+        return False
     file = getattr(sys.modules.get(str(cls.__module__)), "__file__", None)
     return file is None or (isinstance(file, str) and is_users(file))
+
+
+def is_pythons(cls: Any) -> bool:
+    """Return whether a class belongs to Python's own library."""
+    name = str(cls.__module__).partition(".")[0]
+    return name in sys.stdlib_module_names and name != "__main__"
 
 
 def fields_of(value: Any) -> list[tuple[str, Any]]:
@@ -195,6 +225,10 @@ def text_of(value: Any) -> str:
     A subclass with a `__repr__` of the user's is shown as what it is derived from.
     """
     cls = type(value)
+    if id(cls) in _SIMPLE:
+        return repr(value)
+    if cls is slice:
+        return f"slice({text_of(value.start)}, {text_of(value.stop)}, {text_of(value.step)})"
     if issubclass(cls, (tuple, list)):
         base: Any = tuple if issubclass(cls, tuple) else list
         texts = [text_of(each) for each in iter_of(base, value)]

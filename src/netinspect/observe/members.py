@@ -16,6 +16,7 @@ from torch import nn
 from netinspect.observe.inert import is_a, items_of, state_of
 
 Table = Literal["_modules", "_parameters", "_buffers"]
+TENSORS: tuple[Table, ...] = ("_parameters", "_buffers")
 
 _NOTHING: dict[str, Any] = {}
 _SCRIPT = "_actual_script_module"

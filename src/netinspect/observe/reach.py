@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,10 +14,12 @@ from torch import nn
 from netinspect.observe.containers import CONTAINERS, SEQUENCES, Container
 from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.inert import (
+    MADE_BY_PYTHON,
     by_class,
     class_attribute,
     dictionary_of,
     is_a,
+    is_pythons,
     is_users_class,
     iter_of,
     slots_of,
@@ -47,7 +48,6 @@ _PLAIN_TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
 _SEQUENCES = frozenset(map(id, (tuple, list)))
 HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
-_MADE_BY_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, types.FrameType)
 
 
@@ -198,19 +198,15 @@ def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
 @by_class
 def _is_entered(cls: Any) -> bool:
     """Return whether all that an object of a class holds is part of the model: of a user's class."""
-    if issubclass(cls, _NEVER_ENTERED) or not cls.__flags__ & _MADE_BY_PYTHON:
+    if issubclass(cls, _NEVER_ENTERED) or not cls.__flags__ & MADE_BY_PYTHON:
         return cls is types.SimpleNamespace
     if class_attribute(cls, "__dataclass_fields__") is not None:
         return True
-    return not _is_pythons(cls) and is_users_class(cls)
+    return not is_pythons(cls) and is_users_class(cls)
 
 
 @by_class
 def _is_librarys(cls: Any) -> bool:
     """Return whether objects of a class of an installed package have attributes."""
-    is_made = bool(cls.__flags__ & _MADE_BY_PYTHON) and not issubclass(cls, _NEVER_ENTERED)
-    return is_made and not _is_pythons(cls)
-
-
-def _is_pythons(cls: Any) -> bool:
-    return str(cls.__module__).partition(".")[0] in sys.stdlib_module_names - {"__main__"}
+    is_made = bool(cls.__flags__ & MADE_BY_PYTHON) and not issubclass(cls, _NEVER_ENTERED)
+    return is_made and not is_pythons(cls)

@@ -8,10 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from netinspect.observe.members import Table, items_in, named_modules, table_of
+from netinspect.observe.members import TENSORS, items_in, named_modules, table_of
 from netinspect.observe.packed import packed_objects, packed_tensors
-
-_TENSORS: tuple[Table, ...] = ("_parameters", "_buffers")
 
 
 class Entry(NamedTuple):
@@ -43,7 +41,7 @@ class Registered:
         self._modules: dict[int, Entry] = {}
         for path, module in named_modules(model):
             prefix = f"{path}." if path else ""
-            tensors = tuple(each for table in _TENSORS if items_in(each := table_of(module, table)))
+            tensors = tuple(each for table in TENSORS if items_in(each := table_of(module, table)))
             self._modules[id(module)] = Entry(module, path, tensors)
             for own in tensors:
                 for name, tensor in items_in(own):

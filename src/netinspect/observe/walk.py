@@ -12,7 +12,7 @@ from torch import nn
 from netinspect.observe.describe import tensor_spec
 from netinspect.observe.frames import callable_place, class_path, class_place, is_library
 from netinspect.observe.inert import by_class, class_attribute, is_a, iter_of, state_of, text_of
-from netinspect.observe.members import Table, entries, every_path, join_path, under_each_path
+from netinspect.observe.members import TENSORS, Table, entries, every_path, join_path, under_each_path
 from netinspect.observe.modes import mode_of
 from netinspect.observe.packed import packed_objects, packed_tensors
 from netinspect.records.modules import Attribute, Hook, Module
@@ -27,8 +27,7 @@ _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, to
 _ALIKE = frozenset(map(id, (bool, int, type(None))))
 _INTEGERS = frozenset({id(int)})
 
-_TENSORS: tuple[Table, ...] = ("_parameters", "_buffers")
-_TABLES: tuple[Table, ...] = (*_TENSORS, "_modules")
+_TABLES: tuple[Table, ...] = (*TENSORS, "_modules")
 
 
 class TensorIdentities:
@@ -88,7 +87,7 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, Table, str
     Tied tensors come under each of their names, so also all those of a module that has two paths.
     """
     for path, module in under_each_path(model):
-        for table in _TENSORS:
+        for table in TENSORS:
             for name, tensor in entries(module, table):
                 if tensor is not None:
                     yield path, module, table, name, tensor

@@ -18,6 +18,7 @@ from torch import nn
 
 from netinspect.errors import LoadError
 from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.members import TENSORS, entries, modules, parameters
 from netinspect.observe.seeds import preserved_randomness
 
 _VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
@@ -85,7 +86,7 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     """
     from torch._subclasses.fake_tensor import FakeCopyMode
 
-    if any(map(is_uninitialised, model.parameters())):
+    if any(map(is_uninitialised, parameters(model))):
         raise lazy_error(type(model).__name__)
     try:
         with FakeCopyMode(mode):
@@ -120,9 +121,9 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
         dtype: What to cast to; None to leave it.
     """
     made: dict[int, torch.Tensor] = {}
-    for module in model.modules():
-        for registered in (module._parameters, module._buffers):
-            for name, tensor in list(registered.items()):
+    for module in modules(model):
+        for table in TENSORS:
+            for name, tensor in list(entries(module, table)):
                 if tensor is None:
                     continue
                 wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from netinspect.observe.describe import tensors_of
+from netinspect.observe.members import parameters
 from netinspect.records.memory import Phase
 from netinspect.tracking.optimizers import make_optimizer
 
@@ -75,7 +76,7 @@ def train(
     """
     optimizer = make_optimizer(optimizer_name, model, foreach=foreach)
     for iteration in range(1, ITERATIONS + 1):
-        for parameter in model.parameters():
+        for parameter in parameters(model):
             parameter.grad = None
         watcher.enter_phase("forward", iteration)
         loss = loss_of(call())
