@@ -16,6 +16,7 @@ from netinspect import process
 from netinspect.errors import UsageError
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.kinds import is_a
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.trace import Trace
 
@@ -198,11 +199,11 @@ def save(trace: Trace, file: str | os.PathLike[str]) -> None:
 def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache = False) -> Trace:
     """Look at a subject; see `load`."""
     inputs = request.check()
-    if isinstance(subject, Trace):
+    if is_a(subject, Trace):
         return subject
-    if isinstance(subject, Checkpoint):
+    if is_a(subject, Checkpoint):
         raise _no_model(subject.target)
-    if not isinstance(subject, (str, os.PathLike)):
+    if not (is_a(subject, str) or is_a(subject, os.PathLike)):  # type: ignore[type-abstract]
         from netinspect.look import look_at_module
 
         return look_at_module(subject, _look_options(request, inputs))

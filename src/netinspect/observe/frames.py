@@ -326,7 +326,7 @@ def callable_place(function: Any) -> tuple[str, str | None, int | None]:
     for _ in range(_MAXIMUM_WRAPPERS):
         inner = attribute(target, "__wrapped__")
         if inner is None and is_a(target, functools.partial):
-            inner = functools.partial.func.__get__(target)  # type: ignore[attr-defined]
+            inner = functools.partial.func.__get__(target)
         if inner is None:
             break
         target = inner

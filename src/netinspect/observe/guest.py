@@ -28,7 +28,7 @@ from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from netinspect.observe.containers import copy_of, refill
 from netinspect.observe.describe import NO_STORAGE, is_uninitialised
-from netinspect.observe.inert import class_attribute, state_of
+from netinspect.observe.inert import by_class, class_attribute, state_of
 from netinspect.observe.members import entries, modules, named_parameters, parameters
 from netinspect.observe.modes import set_flags, set_mode
 from netinspect.observe.process_flags import preserved_switches
@@ -341,7 +341,9 @@ def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
 
 def _rescales_its_weight(module: nn.Module) -> bool:
     """Whether every forward may write to the weight, as that of an embedding with `max_norm` does."""
-    stored = state_of(module).get("max_norm")
-    if stored is None and type(module) not in (nn.Embedding, nn.EmbeddingBag):
-        stored = class_attribute(type(module), "max_norm")
-    return stored is not None
+    return state_of(module).get("max_norm", _max_norm_of(type(module))) is not None
+
+
+@by_class
+def _max_norm_of(cls: Any) -> Any:
+    return class_attribute(cls, "max_norm")

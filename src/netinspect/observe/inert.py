@@ -6,6 +6,7 @@ object is somebody else's, both are that person's code.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import enum
 import functools
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from netinspect.kinds import is_a as is_a
 from netinspect.observe.owners import is_users
 
 Found = TypeVar("Found")
@@ -33,11 +35,6 @@ state_of = vars(nn.Module)["__dict__"].__get__
 
 _IN_C = (types.WrapperDescriptorType, types.MethodDescriptorType, types.BuiltinFunctionType)
 _BUILT_IN = (str, bytes, int, float, complex)
-
-
-def is_a(value: Any, classes: type | tuple[type, ...]) -> bool:
-    """Return whether a value is an instance of a class, whatever it says of itself."""
-    return issubclass(type(value), classes)
 
 
 def class_attribute(cls: Any, name: str, default: Any = None) -> Any:
@@ -137,7 +134,7 @@ def runs_users_code(method: Any) -> bool:
     Args:
         method: What is stored in a class: a function, one that is wrapped, or a slot in C.
     """
-    if is_a(method, (classmethod, staticmethod)):
+    if type(method) is classmethod or type(method) is staticmethod:
         method = method.__func__
     if is_a(method, property):
         method = method.fget
@@ -248,3 +245,23 @@ def text_of(value: Any) -> str:
         if issubclass(cls, built_in):
             return built_in.__repr__(value)
     return f"<{cls.__name__}>"
+
+
+def shallow_copy(value: Any) -> Any:
+    """Copy an object with its attributes; that of a user's class without its own code for it."""
+    cls = type(value)
+    if not is_users_class(cls):
+        return copy.copy(value)
+    made: Any
+    if issubclass(cls, dict):
+        base: Any = OrderedDict if issubclass(cls, OrderedDict) else dict
+        made = base.__new__(cls)
+        for key, each in items_of(value):
+            base.__setitem__(made, key, each)
+    else:
+        made = object.__new__(cls)
+    if (held := dictionary_of(value)) is not None:
+        (dictionary_of(made) or {}).update(held)
+    for descriptor, content in slots_of(value):
+        descriptor.__set__(made, content)
+    return made

@@ -25,6 +25,7 @@ from netinspect.observe.members import join_path
 from netinspect.observe.members import modules as modules_of
 from netinspect.observe.members import parameters as parameters_of
 from netinspect.observe.operators import Operators
+from netinspect.observe.printed import printed
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
@@ -120,7 +121,7 @@ def capture(
         raised for it.
     """
     options = options or CaptureOptions()
-    with without_collector():
+    with without_collector(), torch._C.DisableTorchFunction():
         modules = walk_modules(model)
         parameters, buffers = walk_tensors(model)
     ran = Forward()
@@ -130,8 +131,9 @@ def capture(
         parameters = _with_gradients(model, parameters, ran.gradients)
     if options.values or options.statistics:
         live = _live_tensors(model)
-        parameters = tuple(_with_values(entry, live[entry.name], options) for entry in parameters)
-        buffers = tuple(_with_values(entry, live[entry.name], options) for entry in buffers)
+        with torch._C.DisableTorchFunction():
+            parameters = tuple(_with_values(each, live[each.name], options) for each in parameters)
+            buffers = tuple(_with_values(each, live[each.name], options) for each in buffers)
     return Trace(
         target=target or type(model).__name__,
         class_name=type(model).__name__,
@@ -240,7 +242,8 @@ def _run(
                 with collector.at_work():
                     _differentiate(model, output, options, ran, Operators(observed))
         if observed.lazy:
-            ran.tensors = walk_tensors(model)
+            with torch._C.DisableTorchFunction():
+                ran.tensors = walk_tensors(model)
             ran.warnings.append(
                 "lazy layers took their sizes from this input; the model itself still has none"
             )
@@ -279,8 +282,8 @@ def _runs_compiled(model: nn.Module) -> bool:
 
 def _spell(value: Any) -> str:
     try:
-        return repr(value)
-    except Exception as error:  # the user's own code
+        return printed(value)
+    except Exception as error:  # that of an installed package
         return f"<its repr raised {type(error).__name__}>"
 
 

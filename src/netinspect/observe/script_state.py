@@ -52,7 +52,8 @@ class ScriptState:
 
 def _attributes(script: Any) -> Iterator[tuple[str, Any]]:
     try:
-        names = list(torch._C.ConcreteModuleType.from_jit_type(script._type()).get_attributes())
+        kind: Any = torch._C.ConcreteModuleType.from_jit_type(script._type())
+        names = list(kind.get_attributes())
     except _NO_ATTRIBUTE:
         names = ["training"] if script.hasattr("training") else []
     for name in names:

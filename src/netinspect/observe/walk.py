@@ -11,7 +11,7 @@ from torch import nn
 
 from netinspect.observe.describe import tensor_spec
 from netinspect.observe.frames import callable_place, class_path, class_place, is_library
-from netinspect.observe.inert import by_class, class_attribute, is_a, iter_of, state_of, text_of
+from netinspect.observe.inert import by_class, class_attribute, is_a, state_of, text_of, values_of
 from netinspect.observe.members import TENSORS, Table, entries, every_path, join_path, under_each_path
 from netinspect.observe.modes import mode_of
 from netinspect.observe.packed import packed_objects, packed_tensors
@@ -264,8 +264,8 @@ def _attribute_of_text(name: str, type_name: str, text: str) -> Attribute:
 
 def _attribute_text(value: Any) -> str:
     plain = is_a(value, _SHOWN_ATTRIBUTES)
-    for cls in (tuple, list):
-        if is_a(value, cls) and cls.__len__(value) <= 8:
-            plain = all([is_a(item, _SHOWN_ATTRIBUTES) for item in iter_of(cls, value)])
+    if is_a(value, (tuple, list)):
+        items = list(values_of(value))
+        plain = len(items) <= 8 and all([is_a(item, _SHOWN_ATTRIBUTES) for item in items])
     text = text_of(value) if plain else f"<{type(value).__name__}>"
     return text if len(text) <= 80 else text[:77] + "..."
