@@ -16,7 +16,7 @@ from netinspect import process
 from netinspect.errors import UsageError
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
-from netinspect.kinds import is_a
+from netinspect.kinds import is_a, is_target
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.trace import Trace
 
@@ -203,7 +203,7 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
         return subject
     if is_a(subject, Checkpoint):
         raise _no_model(subject.target)
-    if not (is_a(subject, str) or is_a(subject, os.PathLike)):  # type: ignore[type-abstract]
+    if not is_target(subject):
         from netinspect.look import look_at_module
 
         return look_at_module(subject, _look_options(request, inputs))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
 from netinspect.errors import LoadError, UsageError
-from netinspect.kinds import is_a
+from netinspect.kinds import is_a, is_target
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.view import View
@@ -109,7 +109,7 @@ def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
         UsageError: It is a target that follows no known form.
         LoadError: It is a target that is not there.
     """
-    if not (is_a(subject, str) or is_a(subject, os.PathLike)):  # type: ignore[type-abstract]
+    if not is_target(subject):
         return False
     from netinspect.sources.target import parse_target
 
