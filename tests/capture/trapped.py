@@ -17,7 +17,8 @@ _armed = [False]
 # What is called by design, what torch's own `__call__` goes through, and what makes a class.
 _LEFT_OUT = frozenset(
     {
-        *("__call__", "_call_impl", "_wrapped_call_impl", "forward", "train", "eval", "extra_repr"),
+        *("__call__", "_call_impl", "_wrapped_call_impl", "_compiled_call_impl"),
+        *("forward", "train", "eval", "extra_repr"),
         *("__init__", "__new__", "__class_getitem__", "__init_subclass__", "__subclasshook__"),
         *("__dict__", "__doc__", "__module__", "__weakref__", "__annotations__", "__slots__"),
         *("__getattribute__", "__setattr__", "__delattr__", "__class__", "__orig_bases__"),
@@ -130,6 +131,10 @@ class Meta(type):
 
 
 class _Layer(nn.Linear):
+    def extra_repr(self) -> str:
+        with disarmed():
+            return super().extra_repr()
+
     def forward(self, x: Tensor) -> Tensor:
         with disarmed():
             weight, bias = self._parameters["weight"], self._parameters["bias"]
@@ -210,8 +215,9 @@ class _Net(nn.Module):
         state["things"] = [Thing(), {"a": Thing(), "b": {1, 2}}]
         state["fails"] = fails
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, x: Any) -> Any:
         with disarmed():
+            x = x if isinstance(x, Tensor) else next(iter(vars(x).values())) if vars(x) else x["x"]
             layers = [
                 self._modules["layer"],
                 *self._modules["layers"]._modules.values(),  # type: ignore[union-attr]

@@ -46,6 +46,20 @@ def items_in(found: Any) -> Iterable[tuple[str, Any]]:
     return found.items() if type(found).__module__.startswith("torch.") else _NOTHING.items()
 
 
+def put(module: nn.Module, table: Table, name: str, value: Any) -> None:
+    """Register another object under the name of one that is registered."""
+    found = table_of(module, table)
+    if is_a(found, dict):
+        dict.__setitem__(found, name, value)  # also of an ordered one: the key is there
+    else:
+        found[name] = value
+    # Recurrent layers have a list of their weights too.
+    state = state_of(module)
+    names = state.get("_flat_weights_names")
+    if type(names) is list and name in names:
+        state["_flat_weights"][names.index(name)] = value
+
+
 def children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Yield the names and modules that a module registers itself."""
     for name, child in entries(module, "_modules"):

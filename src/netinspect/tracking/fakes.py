@@ -6,7 +6,6 @@ ends the whole process when a backward runs on fake CUDA tensors.
 
 from __future__ import annotations
 
-import copy
 import re
 import warnings
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from torch import nn
 
 from netinspect.errors import LoadError
 from netinspect.observe.describe import is_uninitialised
-from netinspect.observe.members import TENSORS, entries, modules, parameters
+from netinspect.observe.members import TENSORS, entries, modules, parameters, put
 from netinspect.observe.seeds import preserved_randomness
+from netinspect.tracking.copying import deep_copy
 
 _VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
@@ -90,7 +90,7 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
         raise lazy_error(type(model).__name__)
     try:
         with FakeCopyMode(mode):
-            return copy.deepcopy(model)
+            return deep_copy(model)
     except Exception as error:  # whatever the model holds may refuse to be copied
         raise LoadError(
             f"cannot copy {type(model).__name__} to track its memory",
@@ -136,8 +136,7 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
                         if isinstance(tensor, nn.Parameter)
                         else changed
                     )
-                # Not through the dictionary: recurrent layers keep a list of their weights in step.
-                setattr(module, name, made[id(tensor)])
+                put(module, table, name, made[id(tensor)])
 
 
 def _device(tensor: torch.Tensor) -> torch.device:
