@@ -217,7 +217,8 @@ class _Net(nn.Module):
 
     def forward(self, x: Any) -> Any:
         with disarmed():
-            x = x if isinstance(x, Tensor) else next(iter(vars(x).values())) if vars(x) else x["x"]
+            if not isinstance(x, Tensor):
+                x = dict.get(x, "x") if isinstance(x, dict) else x.features
             layers = [
                 self._modules["layer"],
                 *self._modules["layers"]._modules.values(),  # type: ignore[union-attr]

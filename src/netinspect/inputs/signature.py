@@ -104,9 +104,8 @@ def _forward_of(model: nn.Module) -> Any:
     stored = state_of(model).get("forward")
     if stored is not None:
         return stored
-    script = script_of(model)
-    if script is not None:
-        return getattr(model, "forward", None)
+    if script_of(model) is not None:
+        return None  # it has no signature, and a module of TorchScript would remember the question
     defined = class_forward(model)
     if type(defined) is types.FunctionType:
         return types.MethodType(defined, model)

@@ -28,7 +28,7 @@ from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from netinspect.observe.containers import copy_of, refill
 from netinspect.observe.describe import NO_STORAGE, is_uninitialised
-from netinspect.observe.inert import by_class, class_attribute, state_of
+from netinspect.observe.inert import by_class, class_attribute, give_dictionary, state_of
 from netinspect.observe.members import entries, modules, named_parameters, parameters
 from netinspect.observe.modes import set_flags, set_mode
 from netinspect.observe.process_flags import preserved_switches
@@ -56,7 +56,18 @@ class _Tensor:
 
     hooks: tuple[Any, ...]
 
+    def is_written(self) -> bool:
+        """Whether autograd counts another number of writes."""
+        return self.version is not None and self.tensor._version != self.version
+
+    def is_elsewhere(self) -> bool:
+        """Whether the tensor was pointed to other memory, and the writes may have been to that."""
+        if self.data is None or self.version is None or is_uninitialised(self.tensor):
+            return False
+        return _is_elsewhere(self.tensor, self.data)
+
     def put_back(self) -> None:
+        """Make the tensor object what it was."""
         tensor = self.tensor
         if self.data is None:
             pass
@@ -97,6 +108,7 @@ class Guest:
         self._classes = [(module, type(module)) for module in reach.modules]
         self._empty = reach.empty
         self._containers = [(container, copy_of(container)) for container in reach.containers]
+        self._dictionaries = reach.dictionaries
         self._slots = reach.slots
         self._scripts = reach.scripts
         self._rewinders = reach.rewinders
@@ -150,11 +162,7 @@ class Guest:
 
     def unrestored(self) -> list[str]:
         """Name what changed in a way that was not foreseen, and so cannot be put back."""
-        written = [
-            state
-            for state in self._tensors
-            if state.version is not None and state.tensor._version != state.version
-        ]
+        written = [state for state in self._tensors if state.is_written() and not state.is_elsewhere()]
         if not written:
             return []
         names = {id(parameter): name for name, parameter in named_parameters(self._model)}
@@ -174,6 +182,8 @@ class Guest:
         for module, cls in self._classes:
             if type(module) is not cls:
                 object.__setattr__(module, "__class__", cls)  # a lazy layer that became a real one
+        for owner, held in self._dictionaries:
+            give_dictionary(owner, held)
         for container in self._empty:
             if container:
                 container.clear()
@@ -192,10 +202,10 @@ class Guest:
                 if not torch.equal(view, copy):
                     view.copy_(copy)
         for state in self._tensors:
+            was_elsewhere = state.is_elsewhere()
             with suppress(*NO_STORAGE):
                 state.put_back()
-            written = state.version is not None and state.tensor._version != state.version
-            if written and self._kept(state):
+            if state.is_written() and (was_elsewhere or self._kept(state)):
                 state.counter.__exit__(None, None, None)
         for rewind in self._rewinders:
             rewind()
@@ -312,11 +322,11 @@ def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
     """Whether a tensor has other memory than an earlier view of it, or sees it otherwise."""
     if data.layout in SPARSE:
         return True  # it is told by its parts, and each may have been replaced
-    if tensor.shape != data.shape or tensor.dtype != data.dtype:
-        return True
     try:
         return (
-            tensor.untyped_storage()._cdata != data.untyped_storage()._cdata
+            tensor.shape != data.shape
+            or tensor.dtype != data.dtype
+            or tensor.untyped_storage()._cdata != data.untyped_storage()._cdata
             or tensor.stride() != data.stride()
             or tensor.storage_offset() != data.storage_offset()
         )
@@ -329,7 +339,10 @@ def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
     try:
         storage = tensor.untyped_storage()
         # A fake tensor names a device of its own, and its storage is on the meta device all the same.
-        return None if storage.device.type == "meta" else storage
+        if storage.device.type == "meta":
+            return None
+        # That of a tensor which wraps others has a size, and no memory.
+        return storage if storage.data_ptr() or not storage.nbytes() else None
     except NO_STORAGE:
         return None
 

@@ -52,6 +52,13 @@ def dictionary_of(value: Any) -> dict[str, Any] | None:
     return found
 
 
+def give_dictionary(value: Any, held: dict[str, Any]) -> None:
+    """Make a dictionary the one that holds the attributes of an object, if it is not."""
+    descriptor = _dictionary_in(type(value))
+    if descriptor.__get__(value) is not held:
+        descriptor.__set__(value, held)
+
+
 def slots_of(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield descriptor and content of the slots that an object has filled."""
     for descriptor in slotted(type(value)):

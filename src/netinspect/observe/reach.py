@@ -70,6 +70,9 @@ class Reach:
         self.empty: list[Container] = []
         """Those with nothing in them, as the hook dictionaries of most modules are."""
 
+        self.dictionaries: list[tuple[Any, dict[str, Any]]] = []
+        """Modules, tensors and objects, each with the dictionary of its attributes."""
+
         self.slots: list[tuple[Any, Any, Any]] = []
         """Object, descriptor and content of the filled slots of objects."""
 
@@ -133,6 +136,7 @@ class Reach:
 
     def _module(self, module: nn.Module) -> Iterable[Any]:
         self.modules.append(module)
+        self.dictionaries.append((module, state_of(module)))
         if script_of(module) is None:
             return (
                 (state_of(module), *self._slots(module))
@@ -152,6 +156,7 @@ class Reach:
             if (hooks := getattr(tensor, name, None)) is not None:
                 found.append(hooks)
         if id(type(tensor)) in _PLAIN_TENSORS and tensor.layout is torch.strided:
+            self.dictionaries.append((tensor, tensor.__dict__))
             found.append(tensor.__dict__)
             return found
         parts = list(parts_of(tensor))
@@ -162,6 +167,7 @@ class Reach:
     def _object(self, value: Any) -> Iterator[Any]:
         """Yield what an object holds in its dictionary and in its slots."""
         if (held := dictionary_of(value)) is not None:
+            self.dictionaries.append((value, held))
             yield held
         yield from self._slots(value)
 
