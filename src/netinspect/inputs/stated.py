@@ -15,7 +15,7 @@ from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import tensors_of
-from netinspect.observe.inert import attribute, dictionary_of
+from netinspect.observe.inert import attribute, dictionary_of, is_a, items_of, values_of
 from netinspect.observe.members import entries
 
 DECLARATION = "EXAMPLE_INPUTS"
@@ -48,10 +48,13 @@ def live_example(model: nn.Module) -> list[Argument] | None:
     example = _example_of(model)
     if next(tensors_of(example), None) is None:
         return None
-    if isinstance(example, dict) and set(example) <= {*forward_names(model).names}:
-        arguments = given_arguments(model, (), example)
+    named = dict(items_of(example)) if is_a(example, dict) else None
+    if named is not None and {*named} <= {*forward_names(model).names}:
+        arguments = given_arguments(model, (), named)
     else:
-        arguments = given_arguments(model, example if isinstance(example, tuple) else (example,), {})
+        arguments = given_arguments(
+            model, tuple(values_of(example)) if is_a(example, tuple) else (example,), {}
+        )
     origin = f"the model's {EXAMPLE_ATTRIBUTE}"
     return [replace(each, record=replace(each.record, origin=origin)) for each in arguments]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netinspect.observe.inert import is_a
+from netinspect.observe.inert import is_a, items_of
 from netinspect.records.base import record
 from netinspect.records.trace import Input
 
@@ -30,8 +30,13 @@ def split(arguments: Sequence[Argument]) -> tuple[tuple[Any, ...], dict[str, Any
 
 def named_leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the values of nested dictionaries under dotted names, as `batch.ids`."""
-    for name, value in values.items():
-        if type(value) is dict and value and all(is_a(key, str) for key in value):
+    for name, value in items_of(values):
+        if is_a(value, dict) and _has_names(value):
             yield from named_leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _has_names(value: Any) -> bool:
+    keys = [key for key, _ in items_of(value)]
+    return bool(keys) and all(is_a(key, str) for key in keys)

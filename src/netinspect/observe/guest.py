@@ -32,7 +32,7 @@ from netinspect.observe.inert import by_class, class_attribute, give_dictionary,
 from netinspect.observe.members import entries, modules, named_parameters, parameters
 from netinspect.observe.modes import set_flags, set_mode
 from netinspect.observe.process_flags import preserved_switches
-from netinspect.observe.reach import HOOKS, SPARSE, Reach
+from netinspect.observe.reach import SPARSE, Reach
 from netinspect.observe.seeds import preserved_randomness
 
 
@@ -54,7 +54,7 @@ class _Tensor:
     """Sets autograd's count of writes back: a graph of the user's that waits for its backward would
     refuse to run, though the bytes that it saved are the same again."""
 
-    hooks: tuple[Any, ...]
+    hooks: tuple[Any, Any]
 
     def is_written(self) -> bool:
         """Whether autograd counts another number of writes."""
@@ -80,9 +80,10 @@ class _Tensor:
             # Values with a graph were written to it; only a view cannot be taken out of its graph.
             with suppress(RuntimeError):
                 tensor.detach_()
-        for name, before in zip(HOOKS, self.hooks, strict=True):
-            if getattr(tensor, name, None) is not before:
-                setattr(tensor, name, before)
+        if tensor._backward_hooks is not self.hooks[0]:
+            tensor._backward_hooks = self.hooks[0]
+        if tensor._post_accumulate_grad_hooks is not self.hooks[1]:
+            tensor._post_accumulate_grad_hooks = self.hooks[1]
         if tensor.is_leaf:
             if tensor.requires_grad != self.requires_grad:
                 tensor.requires_grad_(self.requires_grad)
@@ -202,7 +203,7 @@ class Guest:
                 if not torch.equal(view, copy):
                     view.copy_(copy)
         for state in self._tensors:
-            was_elsewhere = state.is_elsewhere()
+            was_elsewhere = state.is_written() and state.is_elsewhere()
             with suppress(*NO_STORAGE):
                 state.put_back()
             if state.is_written() and (was_elsewhere or self._kept(state)):
@@ -307,7 +308,7 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
             gradient=tensor.grad if tensor.is_leaf else None,
             version=version,
             counter=counter,
-            hooks=tuple(getattr(tensor, name, None) for name in HOOKS),
+            hooks=(tensor._backward_hooks, tensor._post_accumulate_grad_hooks),
         )
     except NO_STORAGE:
         return None

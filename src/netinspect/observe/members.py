@@ -60,11 +60,16 @@ def put(module: nn.Module, table: Table, name: str, value: Any) -> None:
         state["_flat_weights"][names.index(name)] = value
 
 
-def children(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the names and modules that a module registers itself."""
-    for name, child in entries(module, "_modules"):
-        if child is not None and is_a(child, nn.Module):
-            yield name, child
+def children(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the names and modules that a module registers itself."""
+    table = state_of(module).get("_modules")
+    if type(table) is dict and not table:  # as that of most layers
+        return []
+    return [
+        (name, child)
+        for name, child in items_in(table_of(module, "_modules"))
+        if child is not None and issubclass(type(child), nn.Module)
+    ]
 
 
 def every_path(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module, str | None]]:
@@ -81,7 +86,8 @@ def every_path(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Mod
         yield path, module, alias_of
         if alias_of is None:
             first_paths[id(module)] = path
-            stack += reversed([(join_path(path, name), child) for name, child in children(module)])
+            if inner := children(module):
+                stack += reversed([(join_path(path, name), child) for name, child in inner])
 
 
 def join_path(path: str, name: str) -> str:
@@ -94,9 +100,17 @@ def named_modules(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.
     return ((path, module) for path, module, alias_of in every_path(model, prefix) if alias_of is None)
 
 
-def modules(model: nn.Module) -> Iterator[nn.Module]:
-    """Yield each module once."""
-    return (module for _, module in named_modules(model))
+def modules(model: nn.Module) -> list[nn.Module]:
+    """Return each module once."""
+    found: dict[int, nn.Module] = {}
+    stack = [model]
+    while stack:
+        module = stack.pop()
+        if id(module) not in found:
+            found[id(module)] = module
+            if inner := children(module):
+                stack += reversed([child for _, child in inner])
+    return list(found.values())
 
 
 def find_module(model: nn.Module, path: str) -> nn.Module | None:

@@ -48,7 +48,8 @@ def set_mode(model: nn.Module, training: bool) -> None:
     foreign: list[nn.Module] = []
     computed = False
     known: dict[int, Any] = {}
-    for module in modules(model):
+    found = modules(model)
+    for module in found:
         cls = type(module)
         defined = known.get(id(cls), _ABSENT)
         if defined is _ABSENT:
@@ -59,7 +60,8 @@ def set_mode(model: nn.Module, training: bool) -> None:
         computed |= _is_data_descriptor(defined)
     if not overriding or computed:
         # What is called would ask a child for its `train`, and that may run the code of a property.
-        set_flags(model, training)
+        for module in found:
+            _set_flag(module, training)
         return
     called = {id(module) for module in overriding}
     with _out_of_reach(foreign, called):
@@ -88,9 +90,13 @@ def _switch(model: nn.Module, training: bool, called: set[int]) -> None:
 
 
 def _set_flag(module: nn.Module, training: bool) -> None:
+    state = state_of(module)
+    if "training" in state:  # as in all but those of TorchScript
+        state["training"] = training
+        return
     script = script_of(module)
     if script is None:
-        state_of(module)["training"] = training
+        state["training"] = training
     elif script.hasattr("training"):
         script.setattr("training", training)
 

@@ -31,22 +31,17 @@ from netinspect.observe.modes import script_of
 from netinspect.observe.script_state import ScriptState
 from netinspect.observe.seeds import rewinder
 
-# What cannot hold anything that changes; most of what a model holds is such. By address: how any
-# other class hashes is for its metaclass to define.
-_ATOMS = frozenset(
-    map(
-        id,
-        (
-            *(bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype),
-            *(torch.device, types.FunctionType, types.BuiltinFunctionType, types.MethodType),
-            types.ModuleType,
-        ),
-    )
+# By address: how a class hashes is for its metaclass to define. An atom cannot hold anything that
+# changes; most of what a model holds is such.
+_ATOMS = (
+    *(bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype, torch.device),
+    *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
 )
-_PLAIN_CONTAINERS = frozenset(map(id, (dict, OrderedDict, list, set, deque)))
+_KINDS = {id(cls): "atom" for cls in _ATOMS} | {
+    id(cls): "container" for cls in (dict, OrderedDict, list, set, deque)
+}
 _PLAIN_TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
 _SEQUENCES = frozenset(map(id, (tuple, list)))
-HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, types.FrameType)
 
@@ -91,7 +86,7 @@ class Reach:
         near: set[int] = set()
         """Objects that a module or a call holds itself."""
 
-        holders = {id(inputs), *map(id, inputs if type(inputs) is tuple else ())}
+        self._holders = holders = {id(inputs), *map(id, inputs if type(inputs) is tuple else ())}
         waiting: list[Any] = [inputs, model]
         while waiting:
             value = waiting.pop()
@@ -99,16 +94,16 @@ class Reach:
                 continue
             seen.add(id(value))
             is_holder = id(value) in holders
-            if is_a(value, nn.Module):
-                holders.add(id(state_of(value)))
             for each in self._sort(value, is_near=id(value) in near):
-                kind = id(type(each))
-                if kind in _PLAIN_CONTAINERS and not each:
+                kind = _KINDS.get(id(type(each)))
+                if kind == "atom":
+                    continue
+                if kind == "container" and not each:
                     self.empty.append(each)
-                elif kind not in _ATOMS:
-                    waiting.append(each)
-                    if is_holder:
-                        near.add(id(each))
+                    continue
+                waiting.append(each)
+                if kind is None and is_holder:
+                    near.add(id(each))
 
     def _sort(self, value: Any, *, is_near: bool) -> Iterable[Any]:
         """Put one value into its list, and return what is in it."""
@@ -136,25 +131,21 @@ class Reach:
 
     def _module(self, module: nn.Module) -> Iterable[Any]:
         self.modules.append(module)
-        self.dictionaries.append((module, state_of(module)))
+        state = state_of(module)
+        self.dictionaries.append((module, state))
+        self._holders.add(id(state))
         if script_of(module) is None:
-            return (
-                (state_of(module), *self._slots(module))
-                if slotted(type(module))
-                else (state_of(module),)
-            )
+            return (state, *self._slots(module)) if slotted(type(module)) else (state,)
         script = ScriptState(module)
         self.scripts.append(script)
         tensors = list(script.tensors())
         self.unseen += tensors
-        return (state_of(module), *tensors)
+        return (state, *tensors)
 
     def _tensor(self, tensor: torch.Tensor) -> Iterable[Any]:
         self.tensors.append(tensor)
         found: list[Any] = [tensor.grad] if tensor.is_leaf else []
-        for name in HOOKS:
-            if (hooks := getattr(tensor, name, None)) is not None:
-                found.append(hooks)
+        found += (tensor._backward_hooks, tensor._post_accumulate_grad_hooks)
         if id(type(tensor)) in _PLAIN_TENSORS and tensor.layout is torch.strided:
             self.dictionaries.append((tensor, tensor.__dict__))
             found.append(tensor.__dict__)
