@@ -12,6 +12,7 @@ from typing import Any
 import numpy
 import torch
 from torch import nn
+from torch.jit._script import RecursiveScriptModule
 from torch.nn.modules import module as torch_module
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 
@@ -51,7 +52,7 @@ def _shape_of(value: Any, seen: dict[int, int]) -> Any:
         return identity, value.requires_grad
     if isinstance(value, torch.Tensor):
         return _tensor(value), [_shape_of(each, seen) for each in _held(value)]
-    if isinstance(value, torch.jit.RecursiveScriptModule):
+    if isinstance(value, RecursiveScriptModule):
         return identity, _script(value), _shape_of(vars(value), seen)
     if isinstance(value, nn.Module):
         return identity, [_shape_of(each, seen) for each in _held(value)]
@@ -91,7 +92,7 @@ def _held(value: Any) -> list[Any]:
     return held
 
 
-def _script(module: torch.jit.RecursiveScriptModule) -> dict[str, Any]:
+def _script(module: RecursiveScriptModule) -> dict[str, Any]:
     script: Any = module._c
     kind: Any = torch._C.ConcreteModuleType.from_jit_type(script._type())
     return {name: _copied(script.getattr(name)) for name in kind.get_attributes()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,6 +208,24 @@ def test_train_in_the_instance_is_not_called_and_stays(name: str) -> None:
     assert load(model, args=(X,), training=True).failure is None
     assert _Fits.trained == 0
     assert difference(before, snapshot(model)) is None
+
+
+@pytest.mark.parametrize("on", ["fake", "meta", "hollow"])
+def test_train_that_trains_is_not_called_on_other_tensors(on: Any, tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.norm = nn.BatchNorm1d(3)\n"
+        "    def train(self, trainer=None):\n"
+        "        raise SystemExit('trained')\n"
+        "    def forward(self, x):\n"
+        "        return self.norm(x)\n"
+    )
+    trace = load(f"{file}:Net", inputs=("x=2x3",), on=on)
+    assert (trace.failure, trace.lane) == (None, on)
 
 
 def test_train_with_torchs_signature_is_called() -> None:

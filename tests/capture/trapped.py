@@ -227,7 +227,7 @@ class _Net(nn.Module):
             dict.__setitem__(state["table"], "c", x)
             list.append(state["row"], x)
         for layer in layers:
-            x = layer(x)  # type: ignore[misc]
+            x = layer(x)
         if state["fails"]:
             raise ValueError("on purpose")
         with disarmed():

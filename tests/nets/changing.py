@@ -68,8 +68,8 @@ class Counting(nn.Module):
         self.maybe = x
         self.plain.add_(1)
         self.listed[0].add_(1)
-        self.buffer.add_(1)
-        self.replaced = self.replaced + 1
+        self.buffer.add_(1)  # type: ignore[operator]
+        self.replaced = self.replaced + 1  # type: ignore[has-type]
         with torch.no_grad():
             self.linear.weight.mul_(2)
         return self.dropout(self.norm(self.linear(x)))
@@ -78,7 +78,7 @@ class Counting(nn.Module):
 class Around(nn.Module):
     """Holds a module of TorchScript among others."""
 
-    def __init__(self, inner: nn.Module) -> None:
+    def __init__(self, inner: Any) -> None:
         super().__init__()
         self.inner = inner
         self.dropout = nn.Dropout()
@@ -89,9 +89,9 @@ class Around(nn.Module):
         return out
 
 
-def _mixed(module: nn.Module) -> nn.Module:
+def _mixed(module: Any) -> nn.Module:
     module.train()
-    module.dropout.eval()  # type: ignore[operator,union-attr]
+    module.dropout.eval()
     return module
 
 
@@ -101,22 +101,22 @@ def _scripted() -> nn.Module:
 
 def _traced() -> nn.Module:
     layers = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Dropout())
-    return torch.jit.trace(layers.train(), X, check_trace=False)  # type: ignore[no-any-return,no-untyped-call]
+    return torch.jit.trace(layers.train(), X, check_trace=False)
 
 
 def _frozen() -> nn.Module:
-    return torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(3, 3)).eval()))  # type: ignore[no-any-return]
+    return torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(3, 3)).eval()))
 
 
 class _HoldsObject(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.counter = torch.jit.script(Counter)()  # type: ignore[no-untyped-call]
+        self.counter = torch.jit.script(Counter)()
         self.linear = nn.Linear(3, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         self.counter.step()
-        return self.linear(x)  # type: ignore[no-any-return]
+        return self.linear(x)
 
 
 # --- tensors ------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ class Wrapped(torch.Tensor):
 
     @staticmethod
     def __new__(cls, packed: Tensor, scale: Tensor) -> "Wrapped":
-        return torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined,no-any-return]
+        return torch.Tensor._make_wrapper_subclass(
             cls, packed.shape, dtype=torch.float32, requires_grad=False
         )
 
@@ -144,7 +144,9 @@ class Wrapped(torch.Tensor):
         return ["packed", "scale"], None
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         if func is torch.ops.aten.detach.default:
             return Wrapped(args[0].packed, args[0].scale)
         if func is torch.ops.aten.mul_.Tensor:
@@ -164,7 +166,7 @@ def _wrapped(net: Any, x: Tensor) -> Tensor:
 
 
 def _wrapped_net() -> nn.Module:
-    net = Calls(_wrapped)
+    net: Any = Calls(_wrapped)
     packed = Wrapped(torch.ones(3, dtype=torch.int8), torch.ones(3))
     net.weight = nn.Parameter(packed, requires_grad=False)
     net.register_buffer("table", Wrapped(torch.ones(3, dtype=torch.int8), torch.ones(3)))
@@ -172,14 +174,13 @@ def _wrapped_net() -> nn.Module:
 
 
 def _coo() -> Tensor:
-    return torch.sparse_coo_tensor(
-        [[0, 0, 1], [1, 1, 2]], [1.0, 2.0, 3.0], (3, 3), check_invariants=False
-    )
+    places = torch.tensor([[0, 0, 1], [1, 1, 2]])
+    return torch.sparse_coo_tensor(places, torch.tensor([1.0, 2.0, 3.0]), (3, 3))
 
 
 def _sparse(net: Any, x: Tensor) -> Tensor:
     net.coo.mul_(2)
-    net.coo.add_(torch.sparse_coo_tensor([[2], [2]], [1.0], (3, 3)))
+    net.coo.add_(torch.sparse_coo_tensor(torch.tensor([[2], [2]]), torch.ones(1), (3, 3)))
     net.flag._coalesced_(True)
     net.values._values().add_(1)
     net.csr.values().mul_(3)
@@ -190,7 +191,7 @@ def _sparse(net: Any, x: Tensor) -> Tensor:
 
 
 def _sparse_net() -> nn.Module:
-    net = Calls(_sparse)
+    net: Any = Calls(_sparse)
     for name in ("coo", "flag", "values", "replaced", "zeroed"):
         net.register_buffer(name, _coo())
     net.register_buffer("csr", torch.eye(3).to_sparse_csr())
@@ -217,7 +218,7 @@ def _odd(net: Any, x: Tensor) -> Tensor:
 
 
 def _odd_net() -> nn.Module:
-    net = Calls(_odd)
+    net: Any = Calls(_odd)
     whole = torch.arange(12.0)
     tensors = {
         "nested": torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)]),
@@ -302,7 +303,7 @@ def _objects(net: Any, x: Tensor) -> Tensor:
 
 
 def _objects_net() -> nn.Module:
-    net = Calls(_objects, linear=nn.Linear(3, 3))
+    net: Any = Calls(_objects, linear=nn.Linear(3, 3))
     net.slotted, net.record, net.average = Slotted(), Record(), Average(net.linear)
     net.raw, net.numbers = bytearray(b"raw"), array.array("i", [1, 2])
     net.held = ({"a": Slotted()},)
@@ -313,7 +314,7 @@ def _objects_net() -> nn.Module:
 class Offload:
     """Brings the weights of a layer before its forward, and takes them away after it."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: Any) -> None:
         self.there = {name: each.detach().clone() for name, each in layer.named_parameters()}
         self.brought = 0
         self.forward = layer.forward
@@ -333,14 +334,14 @@ class Offload:
 
 
 def _offloaded() -> nn.Module:
-    net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    net: Any = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     net[0].forward = net[0].offload = Offload(net[0])
     return net
 
 
 def _left_on() -> nn.Module:
     """One whose hook does not take the weights away again, since forward fails."""
-    net = _offloaded()
+    net: Any = _offloaded()
     net.append(nn.Linear(7, 7))
     return net
 
@@ -374,7 +375,7 @@ def _backward(net: Any, x: Tensor) -> Tensor:
 
 
 def _graded() -> nn.Module:
-    net = Calls(_backward, table=nn.Embedding(5, 3, sparse=True), linear=nn.Linear(3, 3))
+    net: Any = Calls(_backward, table=nn.Embedding(5, 3, sparse=True), linear=nn.Linear(3, 3))
     net.table(torch.tensor([1, 1])).sum().backward()
     net.linear.weight.grad = torch.ones(3, 3)
     return net

@@ -41,13 +41,11 @@ def checkpoint_blocks(model: nn.Module, kernels: Kernels) -> tuple[str, ...]:
 
 
 def _blocks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
-    held = list(children(module))
-    alike = Counter(
-        type(child) for name, child in held if name.isdigit() and next(children(child), None)
-    )
+    held = children(module)
+    alike = Counter(id(type(child)) for name, child in held if name.isdigit() and children(child))
     for name, child in held:
         inner = f"{path}.{name}" if path else name
-        if name.isdigit() and alike[type(child)] > 1:
+        if name.isdigit() and alike[id(type(child))] > 1:
             yield inner, child
         else:
             yield from _blocks(child, inner)

@@ -85,7 +85,7 @@ def _empty(cls: Any) -> Any:
         return None
     for base in _BUILT_IN:
         if issubclass(cls, base):
-            return base.__new__(cls)  # type: ignore[call-overload]
+            return base.__new__(cls)
     if _copies_itself(cls):
         return None
     try:
