@@ -99,7 +99,7 @@ def _trap_getter(name: str) -> property:
 def trapped(cls: type, *, leave: tuple[str, ...] = (), properties: bool = True) -> type:
     """Make a subclass in which everything leaves a mark; `leave` names what does not."""
     made: list[type] = []
-    namespace: dict[str, Any] = {"__module__": cls.__module__}
+    namespace: dict[str, Any] = {"__module__": __name__}
     for name in sorted({*dir(cls), *_SPECIAL} - _LEFT_OUT - {*leave}):
         stored = getattr(cls, name, None)
         if callable(stored) or stored is None:
