@@ -104,11 +104,18 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
 
 def _is_on_meta(model: nn.Module) -> bool:
     """Whether some parameter or buffer has no values."""
-    return any(
-        tensor is not None and tensor.is_meta
-        for module in modules(model)
-        for tensor in (value for table in TENSORS for _, value in entries(module, table))
-    )
+    with torch._C.DisableTorchFunction():
+        return any(
+            tensor is not None and tensor.is_meta
+            for module in modules(model)
+            for tensor in (value for table in TENSORS for _, value in entries(module, table))
+        )
+
+
+def _elements(model: nn.Module) -> int:
+    """Return the number of elements of all parameters."""
+    with torch._C.DisableTorchFunction():
+        return sum(parameter.numel() for parameter in parameters(model))
 
 
 def _checked_module(subject: object) -> nn.Module:
@@ -157,7 +164,7 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
             return trace
         if reported is None or len(trace.steps) > len(reported.steps):
             reported = trace
-        elements = sum(parameter.numel() for parameter in parameters(model))
+        elements = _elements(model)
         if lanes.can_go_on(elements):
             why = _why(trace.failure, lane)
             notes.append(why)
@@ -221,7 +228,7 @@ class _Lanes:
         """Whether a hollow model is so large that the meta device shall come first."""
         if lane != "hollow" or self._asked != "auto" or "meta" in self._tried:
             return False
-        if sum(parameter.numel() for parameter in parameters(model)) < _WORTH_META:
+        if _elements(model) < _WORTH_META:
             return False
         self._waiting = ["meta", "hollow", "fake", *self._waiting]
         return True

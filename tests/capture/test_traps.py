@@ -82,6 +82,48 @@ def test_traps_leave_marks() -> None:
     } <= {*marks}
 
 
+class Heard(Tensor):
+    """A tensor that notes which functions are called with it."""
+
+    heard: list[str] = []  # noqa: RUF012
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        Heard.heard.append(getattr(func, "__name__", str(func)))
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+class Scales(nn.Module):
+    """Works with such tensors, and writes to one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3).as_subclass(Heard), requires_grad=False)
+        self.register_buffer("count", torch.zeros(3).as_subclass(Heard))
+        self.norm = nn.LayerNorm(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count.add_(1)  # type: ignore[operator]
+        out: Tensor = self.norm(x * self.weight) + self.count
+        return out
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_tensor_subclass_hears_of_the_calls_of_forward_alone(grad: bool) -> None:
+    model = Scales().eval()
+    with torch.set_grad_enabled(grad):
+        Heard.heard.clear()
+        model(X.clone())
+        plain = list(Heard.heard)
+    before = snapshot(model)
+    Heard.heard.clear()
+    trace = load(model, args=(X.clone(),), values=True, stats=True, grad=grad)
+    heard = list(Heard.heard)
+    assert trace.failure is None
+    assert [name for name in heard if name != "grad"] == plain  # that is torch.autograd.grad
+    assert difference(before, snapshot(model)) is None
+
+
 class Reads(nn.Module):
     """Counts what is asked of it by name."""
 

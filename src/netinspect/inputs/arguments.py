@@ -136,7 +136,8 @@ def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
     names = forward_names(model)
 
     def wrap(name: str, keyword: str | None, value: Any) -> Argument:
-        described, spec = describe(value), ""
+        with torch._C.DisableTorchFunction():
+            described, spec = describe(value), ""
         if isinstance(described, TensorSpec) and described.dtype in DTYPES:
             sizes = [size for size in described.shape if isinstance(size, int)]
             if len(sizes) == len(described.shape):

@@ -83,6 +83,11 @@ class Facts:
 
 def read_facts(model: nn.Module) -> Facts:
     """Read a model."""
+    with torch._C.DisableTorchFunction():
+        return _read_facts(model)
+
+
+def _read_facts(model: nn.Module) -> Facts:
     tensors = [*named_parameters(model), *named_buffers(model)]
     floating = (str(tensor.dtype) for _, tensor in tensors if tensor.dtype.is_floating_point)
     return Facts(
@@ -104,8 +109,9 @@ def read_facts(model: nn.Module) -> Facts:
 
 def device_of(model: nn.Module) -> torch.device:
     """Return the device of a model's first tensor; the CPU where it has none."""
-    for tensor in (*parameters(model), *buffers(model)):
-        return tensor.device
+    with torch._C.DisableTorchFunction():
+        for tensor in (*parameters(model), *buffers(model)):
+            return tensor.device
     return torch.device("cpu")
 
 

@@ -143,6 +143,10 @@ class Guest:
 
         The tensor may be another one on that storage, as in `weight.data.mul_(2)`.
         """
+        with torch._C.DisableTorchFunction():
+            self._keep(tensor)
+
+    def _keep(self, tensor: torch.Tensor) -> None:
         try:
             is_watched = tensor.untyped_storage()._cdata in self._watched
         except NO_STORAGE:
@@ -163,16 +167,16 @@ class Guest:
 
     def unrestored(self) -> list[str]:
         """Name what changed in a way that was not foreseen, and so cannot be put back."""
+        with torch._C.DisableTorchFunction():
+            return list(self._lost())
+
+    def _lost(self) -> Iterator[str]:
         written = [state for state in self._tensors if state.is_written() and not state.is_elsewhere()]
-        if not written:
-            return []
-        names = {id(parameter): name for name, parameter in named_parameters(self._model)}
-        lost = []
-        for state in written:
-            if not self._kept(state):
-                name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.tensor.shape)}")
-                lost.append(f"forward wrote to {name} unforeseen; its old values are lost")
-        return lost
+        lost = [state for state in written if not self._kept(state)]
+        names = {id(each): name for name, each in named_parameters(self._model)} if lost else {}
+        for state in lost:
+            name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.tensor.shape)}")
+            yield f"forward wrote to {name} unforeseen; its old values are lost"
 
     def restore(self) -> None:
         """Put everything back; a Ctrl-C meanwhile takes effect at the end."""

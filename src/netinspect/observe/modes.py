@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from netinspect.observe.inert import class_attribute, state_of
+from netinspect.observe.inert import attribute, class_attribute, state_of
 from netinspect.observe.members import children, modules
 
 _TORCHS: Any = vars(nn.Module)["train"]
@@ -32,7 +32,7 @@ def script_of(module: nn.Module) -> Any:
 
 def mode_of(module: nn.Module) -> Any:
     """Return the train mode of one module; None if it has none, as frozen TorchScript."""
-    found = state_of(module).get("training")
+    found = attribute(module, "training")
     script = script_of(module) if found is None else None
     return script.getattr("training") if script is not None and script.hasattr("training") else found
 

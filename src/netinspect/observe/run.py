@@ -235,7 +235,8 @@ def _run(
         # Without the operators, nobody knows.
         ran.reads_values = operators.reads_values or not counting
         if error is None:
-            ran.output = describe(output)
+            with torch._C.DisableTorchFunction():
+                ran.output = describe(output)
             if options.values:
                 ran.output_values = _spell(output)
             if options.backward:
