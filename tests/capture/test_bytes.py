@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from netinspect.loading import load
 from tests.capture.snapshot import difference, snapshot
@@ -31,6 +33,28 @@ def test_model_after_a_command_is_unchanged(name: str, command: str) -> None:
     after = snapshot(model, X)
     assert difference(before, after) is None
     assert [note for note in trace.warnings if "lost" in note] == []
+
+
+class Raises(nn.Module):
+    """Ends a run after the model has changed."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise self.error("on purpose")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model_after_an_interrupted_command_is_unchanged(name: str) -> None:
+    torch.manual_seed(0)
+    for error in (KeyboardInterrupt, ValueError):
+        model = nn.Sequential(MODELS[name](), Raises(error))
+        before = snapshot(model, X)
+        with suppress(KeyboardInterrupt):
+            load(model, args=(X,), training=True, grad=True)
+        assert difference(before, snapshot(model, X)) is None
 
 
 @pytest.mark.parametrize("name", sorted({*MODELS} - {"frozen", "frozen inside"}))
