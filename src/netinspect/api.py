@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from netinspect.kinds import is_a
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.stored import (
     names_checkpoint,
@@ -84,7 +85,7 @@ def summary(
             `params`, `bytes`, `tensors` or `name`.
         top: Keep only so many rows.
     """
-    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.contents import tell_contents
 
         refuse_for_checkpoint("--ops", ops, "there are no functions in a checkpoint")
@@ -156,7 +157,7 @@ def params(
         progress: Told, while the values of a checkpoint are read, how many bytes are done and of how
             many.
     """
-    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tensors import list_tensors, with_values
 
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
@@ -283,7 +284,7 @@ def tree(
         depth: Deepest level to show; None for all, up to the 128th.
         full: Show alike siblings one by one.
     """
-    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.analyze.stored.tree import grow_name_tree
 
         return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, full=full))

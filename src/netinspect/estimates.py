@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from netinspect.kinds import is_a, is_target
 from netinspect.loading import load, one_or_several
 from netinspect.view import View
 
@@ -91,10 +92,10 @@ def memory(
         limit=device_memory,
         symbolic=symbols,
     )
-    if isinstance(subject, (str, os.PathLike)):
+    if is_target(subject):
         parse_live_target(os.fspath(subject), online=online)
     look = subject
-    if not isinstance(look, Trace):
+    if not is_a(look, Trace):
         look = load(
             look,
             args=args or None,
@@ -141,7 +142,7 @@ def _track(
 ) -> Tracking:
     from netinspect.records.trace import Trace
 
-    if isinstance(subject, (Trace, str, os.PathLike)):
+    if is_a(subject, Trace) or is_target(subject):
         from netinspect.tracking.parent import track_in_child
 
         return track_in_child(request, progress=progress)

@@ -16,6 +16,7 @@ from netinspect import process
 from netinspect.errors import LoadError, UsageError, class_name, text_of
 from netinspect.inputs.request import InputRequest, check_sources
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.kinds import is_a, is_target
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.trace import Trace
 
@@ -206,11 +207,11 @@ def save(trace: Trace, file: str | os.PathLike[str]) -> None:
 def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache = False) -> Trace:
     """Look at a subject; see `load`."""
     inputs = request.check()
-    if isinstance(subject, Trace):
+    if is_a(subject, Trace):
         return subject
-    if isinstance(subject, Checkpoint):
+    if is_a(subject, Checkpoint):
         raise _no_model(subject.target)
-    if not isinstance(subject, (str, os.PathLike)):
+    if not is_target(subject):
         from netinspect.look import look_at_module
         from netinspect.sources.user_code import model_code
 

@@ -26,6 +26,8 @@ from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
 from netinspect.inputs.symbols import SymbolRequest
 from netinspect.observe.functions import reads
+from netinspect.observe.inert import is_a
+from netinspect.observe.members import TENSORS, entries, modules, parameters
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure, Step
@@ -106,15 +108,22 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
 
 def _is_on_meta(model: nn.Module) -> bool:
     """Whether some parameter or buffer has no values."""
-    return any(
-        tensor is not None and tensor.is_meta
-        for module in model.modules()
-        for tensor in (*module._parameters.values(), *module._buffers.values())
-    )
+    with torch._C.DisableTorchFunction():
+        return any(
+            tensor is not None and tensor.is_meta
+            for module in modules(model)
+            for tensor in (value for table in TENSORS for _, value in entries(module, table))
+        )
+
+
+def _elements(model: nn.Module) -> int:
+    """Return the number of elements of all parameters."""
+    with torch._C.DisableTorchFunction():
+        return sum(parameter.numel() for parameter in parameters(model))
 
 
 def _checked_module(subject: object) -> nn.Module:
-    if not isinstance(subject, nn.Module):
+    if not is_a(subject, nn.Module):
         hint = None
         if isinstance(subject, type) and issubclass(subject, nn.Module):
             hint = f"build it first: {subject.__name__}()"
@@ -160,7 +169,7 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
             return trace
         if reported is None or len(trace.steps) > len(reported.steps):
             reported = trace
-        elements = sum(parameter.numel() for parameter in model.parameters())
+        elements = _elements(model)
         if lanes.can_go_on(elements):
             why = _why(trace.failure, lane)
             notes.append(why)
@@ -224,7 +233,7 @@ class _Lanes:
         """Whether a hollow model is so large that the meta device shall come first."""
         if lane != "hollow" or self._asked != "auto" or "meta" in self._tried:
             return False
-        if sum(parameter.numel() for parameter in model.parameters()) < _WORTH_META:
+        if _elements(model) < _WORTH_META:
             return False
         self._waiting = ["meta", "hollow", "fake", *self._waiting]
         return True
@@ -287,7 +296,7 @@ def _why(failure: Failure, lane: Lane, *, fell_back: bool = True) -> str:
 
 def _moved(model: nn.Module, device: str) -> nn.Module:
     try:
-        return model.to(torch.device(device))
+        return nn.Module.to(model, torch.device(device))
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
             f"cannot look on {device}",

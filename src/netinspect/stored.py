@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from netinspect.errors import LoadError, UsageError
+from netinspect.kinds import is_a, is_target
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.view import View
@@ -30,7 +31,7 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
         CheckpointError: It is damaged, or no checkpoint.
         LoadError: It cannot be read.
     """
-    if isinstance(source, Checkpoint):
+    if is_a(source, Checkpoint):
         return source
     from netinspect.sources.target import is_on_hub
 
@@ -110,7 +111,7 @@ def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
         UsageError: It is a target that follows no known form.
         LoadError: It is a target that is not there.
     """
-    if not isinstance(subject, (str, os.PathLike)):
+    if not is_target(subject):
         return False
     from netinspect.sources.target import parse_target
 

@@ -11,7 +11,7 @@ from netinspect.analyze.steps import list_steps
 from netinspect.analyze.structure import Structure
 from netinspect.analyze.summary import SORT_KEYS, summarize
 from netinspect.analyze.tree import grow_tree
-from netinspect.observe.walk import named_modules
+from netinspect.observe.members import every_path
 from netinspect.records.saved import dump_trace, parse_trace
 from tests.analyze.looks import ODD, SAMPLES, trace_of, unique_parameters
 from tests.nets.case import Case
@@ -83,7 +83,7 @@ def test_every_module_can_be_looked_into(name: str) -> None:
 def test_the_dictionaries_have_the_keys_of_the_live_modules(case: Case) -> None:
     name, model = case.name, case.model()
     trace = trace_of(name)
-    for path, module, _ in named_modules(model):
+    for path, module, _ in every_path(model):
         told = {
             dictionary.name: {entry.key for entry in dictionary.entries}
             for dictionary in look_inside(trace, path=path).dictionaries

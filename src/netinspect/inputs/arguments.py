@@ -17,6 +17,7 @@ from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.inputs.spec import DTYPES, InputSpec
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import describe
+from netinspect.observe.inert import is_a, items_of, values_of
 from netinspect.records.trace import Input
 from netinspect.records.values import TensorSpec
 
@@ -93,15 +94,17 @@ def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, An
             tuple of arguments; or a single one.
     """
     if (
-        isinstance(value, (tuple, list))
+        (type(value) is tuple or type(value) is list)
         and len(value) == 2
-        and isinstance(value[0], (tuple, list))
-        and isinstance(value[1], dict)
+        and is_a(value[0], (tuple, list))
+        and is_a(value[1], dict)
     ):
-        return tuple(value[0]), dict(value[1])
+        return tuple(values_of(value[0])), dict(items_of(value[1]))
     names = forward_names(model)
-    if isinstance(value, dict) and (names.takes_any_name or {*value} <= {*names.names}):
-        return (), dict(value)
+    if is_a(value, dict):
+        entries = dict(items_of(value))
+        if names.takes_any_name or {*entries} <= {*names.names}:
+            return (), entries
     return (tuple(value) if type(value) is tuple else (value,)), {}
 
 
@@ -133,7 +136,8 @@ def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
     names = forward_names(model)
 
     def wrap(name: str, keyword: str | None, value: Any) -> Argument:
-        described, spec = describe(value), ""
+        with torch._C.DisableTorchFunction():
+            described, spec = describe(value), ""
         if isinstance(described, TensorSpec) and described.dtype in DTYPES:
             sizes = [size for size in described.shape if isinstance(size, int)]
             if len(sizes) == len(described.shape):

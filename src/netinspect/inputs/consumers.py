@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -11,6 +12,8 @@ from torch.nn.modules.conv import _ConvNd
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Guess, tensor
 from netinspect.inputs.names import Meaning, meaning_of
+from netinspect.observe.inert import is_a, state_of
+from netinspect.observe.members import modules, named_modules
 
 _CHANNELS_OF_IMAGES = {1: 28, 3: 224}
 """Sides of the pictures that such channels come with most: digits and photographs."""
@@ -35,7 +38,10 @@ def guess_for_layer(path: str, layer: nn.Module, name: str, facts: Facts) -> Gue
     Returns:
         None for a layer that takes anything.
     """
-    guess = _guess(path or type(layer).__name__, layer, name, facts)
+    try:
+        guess = _guess(path or type(layer).__name__, layer, name, facts)
+    except AttributeError:  # a class that is derived from one of torch's, and does not store its sizes
+        return None
     return None if guess is None or 0 in guess.spec.shape else guess
 
 
@@ -52,7 +58,7 @@ def guess_for_weight(function: str, weight: str, shape: Sequence[int], facts: Fa
 
 def first_layer_guess(name: str, facts: Facts) -> Guess | None:
     """Guess an argument by the first layer of the model, in the order of definition, that tells."""
-    for path, layer in facts.model.named_modules():
+    for path, layer in named_modules(facts.model):
         guess = guess_for_layer(path, layer, name, facts)
         if guess is not None:
             return guess
@@ -60,37 +66,39 @@ def first_layer_guess(name: str, facts: Facts) -> Guess | None:
 
 
 def _guess(path: str, layer: nn.Module, name: str, facts: Facts) -> Guess | None:
-    if isinstance(layer, _ConvNd):
-        channels, dimensions = layer.in_channels, len(layer.kernel_size)
-        if layer.transposed:  # what it takes is small: it makes pictures of it
+    # As stored: a class of the user's may compute these attributes.
+    own = SimpleNamespace(**state_of(layer))
+    if is_a(layer, _ConvNd):
+        channels, dimensions = own.in_channels, len(own.kernel_size)
+        if own.transposed:  # what it takes is small: it makes pictures of it
             side = 1 if channels >= _LATENT else 8
             return tensor(1, channels, *[side] * dimensions, reason=f"{path} takes {channels} channels")
-        return convolved(path, channels, dimensions, layer.kernel_size[0], name, facts)
-    if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)):
-        return indices(f"{path} has {layer.num_embeddings} rows", layer.num_embeddings)
-    if isinstance(layer, nn.Linear):
-        return _features(f"{path}.in_features = {layer.in_features}", layer.in_features, facts, name)
-    if isinstance(layer, nn.Bilinear):
-        return _features(f"{path}.in1_features = {layer.in1_features}", layer.in1_features, facts)
-    if isinstance(layer, nn.RNNBase):
-        reason = f"{path}.input_size = {layer.input_size}"
-        return _sequence(layer.input_size, reason, batch_first=layer.batch_first, name=name)
-    if isinstance(layer, nn.RNNCellBase):
-        return tensor(1, layer.input_size, reason=f"{path}.input_size = {layer.input_size}")
-    if isinstance(layer, (nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-        attention = next(each for each in layer.modules() if isinstance(each, nn.MultiheadAttention))
+        return convolved(path, channels, dimensions, own.kernel_size[0], name, facts)
+    if is_a(layer, (nn.Embedding, nn.EmbeddingBag)):
+        return indices(f"{path} has {own.num_embeddings} rows", own.num_embeddings)
+    if is_a(layer, nn.Linear):
+        return _features(f"{path}.in_features = {own.in_features}", own.in_features, facts, name)
+    if is_a(layer, nn.Bilinear):
+        return _features(f"{path}.in1_features = {own.in1_features}", own.in1_features, facts)
+    if is_a(layer, nn.RNNBase):
+        reason = f"{path}.input_size = {own.input_size}"
+        return _sequence(own.input_size, reason, batch_first=own.batch_first, name=name)
+    if is_a(layer, nn.RNNCellBase):
+        return tensor(1, own.input_size, reason=f"{path}.input_size = {own.input_size}")
+    if is_a(layer, (nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+        attention = next(each for each in modules(layer) if is_a(each, nn.MultiheadAttention))
         return _attended(path, attention)
-    if isinstance(layer, nn.MultiheadAttention):
+    if is_a(layer, nn.MultiheadAttention):
         return _attended(path, layer)
-    if isinstance(layer, nn.LayerNorm):
-        shape = tuple(layer.normalized_shape)
+    if is_a(layer, nn.LayerNorm):
+        shape = tuple(own.normalized_shape)
         leading = (1, TOKENS) if len(shape) == 1 and facts.sequential else (1,)
         return tensor(*leading, *shape, reason=f"{path}.normalized_shape = {shape}")
-    if isinstance(layer, _BatchNorm):
-        reason = f"{path}.num_features = {layer.num_features}"
+    if is_a(layer, _BatchNorm):
+        reason = f"{path}.num_features = {own.num_features}"
         dimensions = {"BatchNorm2d": 2, "BatchNorm3d": 3}.get(type(layer).__name__, 0)
-        sides = _sides(layer.num_features, dimensions, name) if dimensions else ()
-        return tensor(1, layer.num_features, *sides, reason=reason)
+        sides = _sides(own.num_features, dimensions, name) if dimensions else ()
+        return tensor(1, own.num_features, *sides, reason=reason)
     return None
 
 
@@ -136,8 +144,9 @@ def _sequence(features: int, reason: str, *, batch_first: bool, name: str = "") 
 
 
 def _attended(path: str, attention: nn.MultiheadAttention) -> Guess:
-    reason = f"{path} embeds in {attention.embed_dim} dimensions"
-    return _sequence(attention.embed_dim, reason, batch_first=attention.batch_first)
+    own = SimpleNamespace(**state_of(attention))
+    reason = f"{path} embeds in {own.embed_dim} dimensions"
+    return _sequence(own.embed_dim, reason, batch_first=own.batch_first)
 
 
 def indices(reason: str, rows: int) -> Guess:

@@ -10,6 +10,15 @@ import torch
 from torch import nn
 
 from netinspect.inputs.signature import ForwardNames, forward_names
+from netinspect.observe.inert import attribute, dictionary_of, is_a, setting_of
+from netinspect.observe.members import (
+    buffers,
+    modules,
+    named_buffers,
+    named_modules,
+    named_parameters,
+    parameters,
+)
 
 TOKENS = 16
 """Length of a sequence, where nothing tells one."""
@@ -52,7 +61,7 @@ class Facts:
         configs = sorted(self._configs(), key=lambda each: not (part and each[0].startswith(part)))
         for _, config in configs:
             for name in names:
-                value = getattr(config, name, None)
+                value = setting_of(config, name)
                 if value is not None:
                     return value
         return None
@@ -63,8 +72,9 @@ class Facts:
             return []
         found = {
             name: part
-            for name, part in getattr(self.config, "__dict__", {}).items()
-            if (name in ("encoder", "decoder") or name.endswith("_config")) and hasattr(part, "__dict__")
+            for name, part in (dictionary_of(self.config) or {}).items()
+            if (name in ("encoder", "decoder") or name.endswith("_config"))
+            and dictionary_of(part) is not None
         }
         first = [name for name in _PARTS if name in found]
         names = [*first, *(name for name in found if name not in first)]
@@ -73,29 +83,35 @@ class Facts:
 
 def read_facts(model: nn.Module) -> Facts:
     """Read a model."""
-    tensors = [*model.named_parameters(), *model.named_buffers()]
+    with torch._C.DisableTorchFunction():
+        return _read_facts(model)
+
+
+def _read_facts(model: nn.Module) -> Facts:
+    tensors = [*named_parameters(model), *named_buffers(model)]
     floating = (str(tensor.dtype) for _, tensor in tensors if tensor.dtype.is_floating_point)
     return Facts(
         model=model,
         names=forward_names(model),
         shapes={name: _shape(tensor) for name, tensor in tensors},
         float_dtype=next(floating, "float32").removeprefix("torch."),
-        sequential=any(isinstance(module, _SEQUENTIAL) for module in model.modules())
+        sequential=any(is_a(module, _SEQUENTIAL) for module in modules(model))
         or any(re.search("mask|length", name) for name in forward_names(model).names),
         embeddings={
-            path: module.num_embeddings
-            for path, module in model.named_modules()
-            if isinstance(module, (nn.Embedding, nn.EmbeddingBag))
+            path: attribute(module, "num_embeddings", 0)
+            for path, module in named_modules(model)
+            if is_a(module, (nn.Embedding, nn.EmbeddingBag))
         },
         device=device_of(model),
-        config=getattr(model, "config", None),
+        config=setting_of(model, "config"),
     )
 
 
 def device_of(model: nn.Module) -> torch.device:
     """Return the device of a model's first tensor; the CPU where it has none."""
-    for tensor in (*model.parameters(), *model.buffers()):
-        return tensor.device
+    with torch._C.DisableTorchFunction():
+        for tensor in (*parameters(model), *buffers(model)):
+            return tensor.device
     return torch.device("cpu")
 
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from netinspect.errors import UsageError, class_name, message_of
 from netinspect.inputs.facts import device_of
+from netinspect.observe.inert import is_a, items_of
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 
@@ -128,10 +129,10 @@ def place_on(model: nn.Module, value: Any) -> Any:
 
 
 def _placed(value: Any, device: torch.device) -> Any:
-    if isinstance(value, torch.Tensor):
+    if is_a(value, torch.Tensor):
         return value.to(device)
-    if isinstance(value, dict):
-        return {key: _placed(each, device) for key, each in value.items()}
-    if type(value) in (tuple, list):
+    if is_a(value, dict):
+        return {key: _placed(each, device) for key, each in items_of(value)}
+    if type(value) is tuple or type(value) is list:
         return type(value)(_placed(each, device) for each in value)
     return value

@@ -25,6 +25,8 @@ from netinspect.inputs.signature import ForwardArgument, keys_by_argument
 from netinspect.inputs.solve import solve
 from netinspect.inputs.spec import InputSpec
 from netinspect.inputs.trials import Exhausted, Stopped, Trial, Trials
+from netinspect.observe.inert import is_a
+from netinspect.observe.members import named_modules
 from netinspect.observe.run import Forward
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
@@ -234,8 +236,8 @@ def _first_guess(argument: ForwardArgument | None, name: str, others: Candidate,
 
 
 def _first_of(facts: Facts, name: str, kinds: tuple[type[nn.Module], ...]) -> Guess | None:
-    for path, layer in facts.model.named_modules():
-        if isinstance(layer, kinds):
+    for path, layer in named_modules(facts.model):
+        if is_a(layer, kinds):
             return guess_for_layer(path, layer, name, facts)
     return None
 

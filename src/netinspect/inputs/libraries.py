@@ -12,6 +12,8 @@ from torch import nn
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.names import Meaning, meaning_of
+from netinspect.observe.inert import attribute, is_a, setting_of
+from netinspect.observe.members import named_modules
 
 _MAXIMUM_SIDE = 1024
 _GRID = 4
@@ -42,7 +44,7 @@ def _first_name(facts: Facts) -> str:
 
 
 def _timm(facts: Facts, target: str) -> Candidate:
-    settings = getattr(facts.model, "pretrained_cfg", None) or getattr(facts.model, "default_cfg", None)
+    settings = setting_of(facts.model, "pretrained_cfg") or setting_of(facts.model, "default_cfg")
     size = (settings or {}).get("input_size") if isinstance(settings, dict) else None
     if not isinstance(size, (tuple, list)) or not all(isinstance(each, int) for each in size):
         return {}
@@ -89,7 +91,7 @@ def _torchvision_settings(library: Any, name: str) -> dict[str, Any]:
 
 
 def _transformers(facts: Facts, target: str) -> Candidate:
-    main = getattr(facts.model, "main_input_name", None)
+    main = setting_of(facts.model, "main_input_name")
     if facts.config is None or not isinstance(main, str):
         return {}
     names = [main] if main in facts.names.names else []
@@ -100,7 +102,7 @@ def _transformers(facts: Facts, target: str) -> Candidate:
     ]
     if not names:
         names = [name for name in facts.names.names if name in _MODALITIES][:1]
-    if getattr(facts.config, "is_encoder_decoder", False) and "decoder_input_ids" in facts.names.names:
+    if setting_of(facts.config, "is_encoder_decoder") and "decoder_input_ids" in facts.names.names:
         names.append("decoder_input_ids")
     known: Candidate = {}
     for name in names:
@@ -122,11 +124,11 @@ def _pixels(facts: Facts) -> Guess:
         return patches
     if any(meaning_of(name) is Meaning.GRID for name in facts.names.names):
         # Images that were cut into patches before; else a model cuts them itself.
-        for path, layer in facts.model.named_modules():
-            if isinstance(layer, nn.modules.conv._ConvNd):
+        for path, layer in named_modules(facts.model):
+            if is_a(layer, nn.modules.conv._ConvNd):
                 break
-            if isinstance(layer, nn.Linear) and "patch" in path:
-                features = layer.in_features
+            if is_a(layer, nn.Linear) and "patch" in path:
+                features = attribute(layer, "in_features")
                 return tensor(1, TOKENS, features, reason=f"{path}.in_features = {features}")
     side = facts.setting("image_size", "input_size", "img_size")
     channels = facts.setting("num_channels", "in_channels", "num_input_channels")
@@ -145,7 +147,7 @@ def _features(facts: Facts) -> Guess:
         facts.setting("num_mel_bins", "input_feat_per_channel", "feature_size", "input_channels") or 80
     )
     positions = facts.setting("max_source_positions")
-    layout = re.search(r"whisper|qwen2_audio", getattr(facts.config, "model_type", ""))
+    layout = re.search(r"whisper|qwen2_audio", str(setting_of(facts.config, "model_type") or ""))
     if layout:
         return tensor(1, bins, 2 * (positions or 1500), reason=f"config.num_mel_bins = {bins}")
     return tensor(1, 100, bins, reason=f"config: {bins} features a frame")
@@ -156,9 +158,10 @@ def _patches(facts: Facts) -> Guess | None:
     patch = facts.setting("patch_size", part="vision")
     if not isinstance(patch, int) or not {"grid_thw", "image_grid_thw"} & {*facts.names.required}:
         return None
-    for path, layer in facts.model.named_modules():
-        if isinstance(layer, nn.Linear) and "patch" in path:
-            size, reason = layer.in_features, f"{path}.in_features = {layer.in_features}"
+    for path, layer in named_modules(facts.model):
+        if is_a(layer, nn.Linear) and "patch" in path:
+            size = attribute(layer, "in_features")
+            reason = f"{path}.in_features = {size}"
             break
     else:
         channels = facts.setting("in_channels", "in_chans", "num_channels", part="vision") or 3

@@ -15,6 +15,7 @@ from netinspect.inputs.mismatch import told_sizes, wanted_unit
 from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.spec import InputSpec
 from netinspect.inputs.trials import Trial
+from netinspect.observe.members import find_module
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
 
@@ -64,8 +65,9 @@ def _as_its_layer_wants(
         if current is None:
             continue
         guess: Guess | None = None
-        if step.module:
-            guess = guess_for_layer(step.module, facts.model.get_submodule(step.module), name, facts)
+        layer = find_module(facts.model, step.module) if step.module else None
+        if layer is not None:
+            guess = guess_for_layer(step.module, layer, name, facts)
         for weight in step.parameters:
             guess = guess or guess_for_weight(step.name, weight, facts.shapes.get(weight, ()), facts)
         if guess is not None and "index out of range" in message and _kind(guess) == _kind(current):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import fields as fields_of
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +13,14 @@ from netinspect.errors import UsageError
 from netinspect.inputs.symbols import SymbolRequest
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import describe
+from netinspect.observe.inert import (
+    fields_of,
+    is_a,
+    is_mapping,
+    items_of,
+    shallow_copy,
+    values_of,
+)
 
 Place = tuple[str, int]
 """One dimension of a tensor among the arguments: its dotted name, and from 0."""
@@ -174,7 +180,7 @@ def _told(place: Place, request: SymbolRequest, shapes: Mapping[str, Shape]) -> 
 
 def _mapped(value: Any, name: str, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Any:
     """Change the tensors in containers; the original, and whatever else is in it, stays as it is."""
-    if isinstance(value, torch.Tensor):
+    if is_a(value, torch.Tensor):
         return change(name, value)
     changed = {}
     for key, path, each in _entries(value):
@@ -185,29 +191,35 @@ def _mapped(value: Any, name: str, change: Callable[[str, torch.Tensor], torch.T
 
 def _entries(value: Any) -> Iterator[tuple[Any, str, Any]]:
     """Yield what a container holds: its key, how a name goes on with it, and the entry."""
-    if isinstance(value, tuple) and (type(value) is tuple or hasattr(value, "_fields")):
-        for at, each in enumerate(value):
-            yield at, f".{getattr(value, '_fields', range(len(value)))[at]}", each
+    fields = [] if is_a(value, type) else fields_of(value)
+    if is_a(value, tuple) and (fields or type(value) is tuple):
+        names = [name for name, _ in fields]
+        for at, each in enumerate(values_of(value)):
+            yield at, f".{names[at] if names else at}", each
     elif type(value) is list:
         for at, each in enumerate(value):
             yield at, f"[{at}]", each
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
+    elif is_mapping(value):
+        for key, each in items_of(value) if is_a(value, dict) else value.items():
             yield key, f".{key}", each
-    elif is_dataclass(value) and not isinstance(value, type):
-        for field in fields_of(value):
-            yield field.name, f".{field.name}", getattr(value, field.name, None)
+    else:
+        for name, each in fields:
+            yield name, f".{name}", each
 
 
 def _with(value: Any, changed: Mapping[Any, Any]) -> Any:
     """A copy of a container, with some other entries."""
-    if isinstance(value, tuple):
-        made = [changed.get(at, each) for at, each in enumerate(value)]
-        return tuple(made) if type(value) is tuple else type(value)(*made)
-    made = copy(value)
+    if is_a(value, tuple):
+        made = [changed.get(at, each) for at, each in enumerate(values_of(value))]
+        return tuple.__new__(type(value), made)
+    copied = shallow_copy(value)
     for key, each in changed.items():
-        if isinstance(value, (list, Mapping)):
-            made[key] = each
+        if is_a(copied, OrderedDict):
+            OrderedDict.__setitem__(copied, key, each)
+        elif is_a(copied, dict):
+            dict.__setitem__(copied, key, each)
+        elif is_a(copied, list) or is_mapping(copied):
+            copied[key] = each
         else:
-            object.__setattr__(made, key, each)  # it may be frozen
-    return made
+            object.__setattr__(copied, key, each)  # it may be frozen
+    return copied

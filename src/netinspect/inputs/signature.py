@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from torch import nn
 
 from netinspect.errors import LONGEST_TEXT
+from netinspect.observe.inert import class_attribute, state_of
+from netinspect.observe.modes import script_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class ForwardNames:
         self.arguments: dict[str, ForwardArgument] = {}
         self.takes_any_position = self.takes_any_name = False
         try:
-            parameters = list(inspect.signature(model.forward).parameters.values())
-        except (TypeError, ValueError):
+            parameters = list(inspect.signature(_forward_of(model)).parameters.values())
+        except (TypeError, ValueError, AttributeError):
             # Some forwards are built in C++ or by a compiler and tell no signature.
             self.takes_any_position = self.takes_any_name = True
             return
@@ -97,6 +100,19 @@ class ForwardNames:
         return positional[position] if position < len(positional) else str(position)
 
 
+def _forward_of(model: nn.Module) -> Any:
+    """Return the `forward` of a model, bound as a call binds it; a property is not computed."""
+    stored = state_of(model).get("forward")
+    if stored is not None:
+        return stored
+    if script_of(model) is not None:
+        return None  # it has no signature, and a module of TorchScript would remember the question
+    defined = class_forward(model)
+    if type(defined) is types.FunctionType:
+        return types.MethodType(defined, model)
+    return defined.__func__ if type(defined) is staticmethod else getattr(model, "forward", None)
+
+
 def forward_names(model: nn.Module) -> ForwardNames:
     """Read the signature of a model's `forward`."""
     return ForwardNames(model)
@@ -114,7 +130,7 @@ def _annotation(parameter: inspect.Parameter) -> str:
 
 def class_forward(model: nn.Module) -> Any:
     """The `forward` that a model's class has, as it stands there: that of TorchScript runs code."""
-    return inspect.getattr_static(type(model), "forward", None)
+    return class_attribute(type(model), "forward")
 
 
 def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:

@@ -15,6 +15,8 @@ from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import tensors_of
+from netinspect.observe.inert import attribute, dictionary_of, is_a, items_of, values_of
+from netinspect.observe.members import entries
 
 DECLARATION = "EXAMPLE_INPUTS"
 """A module-level tuple of input specs in the file that defines a model."""
@@ -43,15 +45,24 @@ def stated_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpe
 
 def live_example(model: nn.Module) -> list[Argument] | None:
     """Return the arguments that a model holds ready in an attribute, as those of Lightning do."""
-    example = getattr(model, EXAMPLE_ATTRIBUTE, None)
+    example = _example_of(model)
     if next(tensors_of(example), None) is None:
         return None
-    if isinstance(example, dict) and set(example) <= {*forward_names(model).names}:
-        arguments = given_arguments(model, (), example)
+    named = dict(items_of(example)) if is_a(example, dict) else None
+    if named is not None and {*named} <= {*forward_names(model).names}:
+        arguments = given_arguments(model, (), named)
     else:
-        arguments = given_arguments(model, example if isinstance(example, tuple) else (example,), {})
+        arguments = given_arguments(
+            model, tuple(values_of(example)) if is_a(example, tuple) else (example,), {}
+        )
     origin = f"the model's {EXAMPLE_ATTRIBUTE}"
     return [replace(each, record=replace(each.record, origin=origin)) for each in arguments]
+
+
+def _example_of(model: nn.Module) -> Any:
+    """Return what a model stores as its example; Lightning's property stores it under another name."""
+    stored = attribute(model, EXAMPLE_ATTRIBUTE, attribute(model, f"_{EXAMPLE_ATTRIBUTE}"))
+    return stored if stored is not None else dict(entries(model, "_buffers")).get(EXAMPLE_ATTRIBUTE)
 
 
 def declared_example(model: nn.Module) -> tuple[str, ...]:
@@ -64,7 +75,8 @@ def declared_example(model: nn.Module) -> tuple[str, ...]:
 
 
 def _declaration(model: nn.Module) -> Any:
-    return getattr(sys.modules.get(type(model).__module__), DECLARATION, ())
+    namespace = dictionary_of(sys.modules.get(str(type(model).__module__)))
+    return (namespace or {}).get(DECLARATION, ())
 
 
 def _is_example(declared: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from netinspect.observe.inert import is_a, items_of
 from netinspect.records.base import record
 from netinspect.records.trace import Input
 
@@ -34,9 +35,13 @@ def named_leaves(
     values: Mapping[str, Any], prefix: str = "", _depth: int = 0
 ) -> Iterator[tuple[str, Any]]:
     """Yield the values of nested dictionaries under dotted names, as `batch.ids`."""
-    for name, value in values.items():
-        is_nested = isinstance(value, dict) and value and all(isinstance(key, str) for key in value)
-        if is_nested and _depth < _MAXIMUM_DEPTH:
+    for name, value in items_of(values):
+        if _depth < _MAXIMUM_DEPTH and is_a(value, dict) and _has_names(value):
             yield from named_leaves(value, f"{prefix}{name}.", _depth + 1)
         else:
             yield f"{prefix}{name}", value
+
+
+def _has_names(value: Any) -> bool:
+    keys = [key for key, _ in items_of(value)]
+    return bool(keys) and all(is_a(key, str) for key in keys)

@@ -43,15 +43,17 @@ def run_backward(
     Raises:
         RuntimeError: No output depends on a tensor that requires a gradient, or autograd failed.
     """
-    outputs = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
+    with torch._C.DisableTorchFunction():
+        outputs = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
     if not outputs:
         raise RuntimeError("no output tensor requires a gradient")
-    wanted = [index for index, tensor in enumerate(parameters) if tensor.requires_grad]
     generator = torch.Generator().manual_seed(seed)
-    noise = [
-        torch.randn(tensor.shape, generator=generator).to(device=tensor.device, dtype=tensor.dtype)
-        for tensor in outputs
-    ]
+    with torch._C.DisableTorchFunction():
+        wanted = [index for index, tensor in enumerate(parameters) if tensor.requires_grad]
+        noise = [
+            torch.randn(tensor.shape, generator=generator).to(device=tensor.device, dtype=tensor.dtype)
+            for tensor in outputs
+        ]
     gradients: list[Gradient | None] = [None] * len(parameters)
     leaves = [parameters[index] for index in wanted]
     with _noted(notes):
@@ -65,12 +67,13 @@ def run_backward(
             # This leaves `.grad` alone, and does not set off an optimizer that steps within backward.
             with operators:
                 found = torch.autograd.grad(outputs, leaves, noise, allow_unused=True)
-    for index, gradient in zip(wanted, found, strict=True):
-        if gradient is not None:
-            dense = gradient.to_dense() if gradient.is_sparse else gradient
-            wide = torch.complex128 if dense.is_complex() else torch.float64
-            norm = torch.linalg.vector_norm(dense.detach().to(wide))
-            gradients[index] = Gradient(shape=tuple(gradient.shape), norm=float(norm))
+    with torch._C.DisableTorchFunction():
+        for index, gradient in zip(wanted, found, strict=True):
+            if gradient is not None:
+                dense = gradient.to_dense() if gradient.is_sparse else gradient
+                wide = torch.complex128 if dense.is_complex() else torch.float64
+                norm = torch.linalg.vector_norm(dense.detach().to(wide))
+                gradients[index] = Gradient(shape=tuple(gradient.shape), norm=float(norm))
     count = len(outputs)
     return (
         Backward(
@@ -101,7 +104,8 @@ def _first_part(message: Warning | str) -> str:
 
 def _hides_parameters(outputs: Sequence[torch.Tensor]) -> bool:
     """Whether a reentrant checkpoint is in the graph: what it used is found only by running backward."""
-    waiting = [tensor.grad_fn for tensor in outputs]
+    with torch._C.DisableTorchFunction():
+        waiting = [tensor.grad_fn for tensor in outputs]
     seen: set[object] = set()
     while waiting:
         node = waiting.pop()

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from netinspect.observe.frames import class_path, class_place, first_method, lines_of, makers, statements
+from netinspect.observe.inert import is_a
 from netinspect.records.trace import Code
 
 
@@ -78,7 +79,7 @@ def _block(cls: type) -> tuple[list[str], int] | None:
 def _generated(module: nn.Module) -> Code | None:
     """The forward that `torch.fx` wrote, as a class; None for any other module."""
     fx = sys.modules.get("torch.fx.graph_module")
-    if fx is None or not isinstance(module, fx.GraphModule):
+    if fx is None or not is_a(module, fx.GraphModule):
         return None
     cls: Any = type(module)
     place = cls.forward.__code__

@@ -5,7 +5,6 @@ A forward hands the same shapes and numbers on thousands of times: alike ones ar
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,15 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 
+from netinspect.observe.inert import (
+    dictionary_of,
+    fields_of,
+    is_a,
+    is_mapping,
+    items_of,
+    text_of,
+    values_of,
+)
 from netinspect.observe.packed import packed_tensors
 from netinspect.records import values
 
@@ -24,11 +32,14 @@ _MAXIMUM_DEPTH = 8
 _MAXIMUM_TEXT = 60
 _MAXIMUM_ITEMS = 4096
 # In two forms: most values are of one of these very types, and a set answers that fastest.
-_SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
-_PLAIN = (*_SCALARS, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
-_DISCRETE = frozenset({type(None), bool, int, type(...)})
-_SEQUENCES = frozenset({tuple, list, torch.Size})
-_INTEGERS = frozenset({int})
+# By address: how a class hashes is for its metaclass to define.
+_BUILT_IN = (type(None), bool, int, float, complex, str, bytes, type(...))
+_SCALARS = frozenset(map(id, _BUILT_IN))
+_PLAIN = (*_BUILT_IN, torch.dtype, torch.device, torch.layout, torch.memory_format, slice)
+_DISCRETE = frozenset(map(id, (type(None), bool, int, type(...))))
+_SEQUENCES = frozenset(map(id, (tuple, list, torch.Size)))
+_INTEGERS = frozenset({id(int)})
+_LONG = frozenset(map(id, (str, bytes, tuple, list)))
 
 
 # Inside the transforms of torch.func, a tensor is a wrapper that hides a dimension that is mapped over.
@@ -87,30 +98,34 @@ def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int 
         value: The value.
         tensors: Where to add the live tensors that are met, in their order.
     """
-    if isinstance(value, torch.Tensor):
+    if is_a(value, torch.Tensor):
         if tensors is not None:
             tensors.append(value)
         return tensor_spec(value)
     cls: Any = type(value)
-    if cls in _DISCRETE:
+    address = id(cls)
+    if address in _DISCRETE:
         return _remembered_literal(value)
-    if cls in _SCALARS:
+    if address in _SCALARS:
         return _scalar(value)
-    if cls in _SEQUENCES and len(value) <= _MAXIMUM_DEPTH and _INTEGERS.issuperset(map(type, value)):
-        return _integers(cls, *value)
-    if isinstance(value, _PLAIN):
+    is_sequence = issubclass(cls, (tuple, list))
+    if is_sequence:
+        if (
+            address in _SEQUENCES
+            and len(value) <= _MAXIMUM_DEPTH
+            and _INTEGERS.issuperset(map(id, map(type, value)))
+        ):
+            return _integers(cls, *value)
+    elif issubclass(cls, _PLAIN):
         return _literal(value)
     if _depth >= _MAXIMUM_DEPTH:
         return values.Literal(type=cls.__name__, text="<nested too deeply>")
     if cls is torch.ScriptObject:
         return _packed(value)
-    is_sequence = isinstance(value, (tuple, list))
-    if (cls is tuple or cls is list) and _is_plain_sequence(value):
+    if is_sequence and _is_plain_sequence(value):
         return _literal(value)
     entries = _entries(value)
-    if entries or is_sequence or isinstance(value, Mapping):
-        if is_sequence and _is_plain_sequence(value):
-            return _literal(value)
+    if entries or is_sequence or is_mapping(value):
         return values.Structure(
             type=cls.__name__,
             items=tuple([_item(key, describe(entry, tensors, _depth + 1)) for key, entry in entries]),
@@ -172,12 +187,12 @@ def _item(key: str, value: values.Value) -> values.Item:
 
 def tensors_of(value: Any, _depth: int = 0) -> Iterator[torch.Tensor]:
     """Yield the live tensors of a value, in the order in which `describe` tells them."""
-    if isinstance(value, torch.Tensor):
+    if is_a(value, torch.Tensor):
         yield value
     elif type(value) is tuple and _depth < _MAXIMUM_DEPTH:
         for entry in value:
             yield from tensors_of(entry, _depth + 1)
-    elif type(value) not in _SCALARS and not isinstance(value, _PLAIN) and _depth < _MAXIMUM_DEPTH:
+    elif id(type(value)) not in _SCALARS and not is_a(value, _PLAIN) and _depth < _MAXIMUM_DEPTH:
         for _, entry in _entries(value):
             yield from tensors_of(entry, _depth + 1)
 
@@ -188,39 +203,42 @@ def _entries(value: Any) -> list[tuple[str, Any]]:
         return [(str(index), entry) for index, entry in enumerate(value)]
     try:
         return list(_entries_of_object(value))
-    except Exception:  # the object's own code; a look at it must not fail the run
+    except Exception:  # an object that is not complete; a look at it must not fail the run
         return []
 
 
 def _entries_of_object(value: Any) -> Iterator[tuple[str, Any]]:
-    is_dataclass = dataclasses.is_dataclass(value) and not isinstance(value, type)
-    if isinstance(value, Mapping) and (value or not is_dataclass):
-        for key, entry in value.items():
-            yield str(key), entry
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        yield from zip(value._fields, value, strict=False)
-    elif isinstance(value, (tuple, list)):
-        for index, entry in enumerate(value):
-            yield str(index), entry
-    elif is_dataclass:
-        for field in dataclasses.fields(value):
-            yield field.name, getattr(value, field.name, None)
-    elif not isinstance(value, (type, torch.nn.Module)) and hasattr(value, "__dict__"):
+    stored = [] if is_a(value, type) else fields_of(value)
+    if is_mapping(value):
+        items = items_of(value) if is_a(value, dict) else value.items()
+        yield from ((_key(key), entry) for key, entry in items)
+        if not is_a(value, dict) or dict.__len__(value):
+            return
+    if stored:
+        yield from stored
+    elif is_a(value, (tuple, list)):
+        yield from ((str(index), entry) for index, entry in enumerate(values_of(value)))
+    elif not is_a(value, (type, torch.nn.Module)):
         # Any other object is told only by the tensors that it holds, itself or in a container. The
         # objects in it are not entered, since they may be anything, except for distributions.
-        for name, entry in vars(value).items():
-            if isinstance(entry, torch.Tensor) or (
-                isinstance(entry, (tuple, list, dict, torch.distributions.Distribution))
+        for name, entry in (dictionary_of(value) or {}).items():
+            if is_a(entry, torch.Tensor) or (
+                is_a(entry, (tuple, list, dict, torch.distributions.Distribution))
                 and next(tensors_of(entry, _MAXIMUM_DEPTH - 3), None) is not None
             ):
                 yield name, entry
 
 
-def _is_plain_sequence(value: tuple[Any, ...] | list[Any], _depth: int = 0) -> bool:
+def _key(key: Any) -> str:
+    if is_a(key, str):
+        return str.__str__(key)
+    return str(key) if id(type(key)) in _SCALARS else text_of(key)
+
+
+def _is_plain_sequence(value: Any, _depth: int = 0) -> bool:
     return _depth < _MAXIMUM_DEPTH and all(
-        isinstance(entry, _PLAIN)
-        or (isinstance(entry, (tuple, list)) and _is_plain_sequence(entry, _depth + 1))
-        for entry in value
+        is_a(entry, _PLAIN) or (is_a(entry, (tuple, list)) and _is_plain_sequence(entry, _depth + 1))
+        for entry in (value if id(type(value)) in _SEQUENCES else values_of(value))
     )
 
 
@@ -238,18 +256,20 @@ def _integers(cls: Any, *numbers: int) -> values.Literal:
 
 
 def _literal(value: Any) -> values.Literal:
-    whole = value
-    if isinstance(value, torch.Size):
+    cls: Any = type(value)
+    if issubclass(cls, (tuple, list)) and id(cls) not in _SEQUENCES and not hasattr(cls, "_fields"):
+        value = [*values_of(value)] if issubclass(cls, list) else tuple(values_of(value))
+    if issubclass(cls, torch.Size):
         value = tuple(value)
-    if isinstance(value, (str, bytes, tuple, list)) and len(value) > _MAXIMUM_TEXT:
+    if id(type(value)) in _LONG and len(value) > _MAXIMUM_TEXT:
         value = value[:_MAXIMUM_TEXT]  # every entry is at least one character of the text
     try:
-        text = repr(value)
-    except Exception:  # a subclass of the user's
-        text = f"<{type(value).__name__}>"
+        text = text_of(value)
+    except Exception:  # a subclass of a library's
+        text = f"<{cls.__name__}>"
     if len(text) > _MAXIMUM_TEXT:
         text = text[: _MAXIMUM_TEXT - 3] + "..."
-    return _text_literal(type(whole).__name__, text)
+    return _text_literal(cls.__name__, text)
 
 
 # By their type as well: 1, 1.0 and True are equal.

@@ -7,28 +7,20 @@ import inspect
 import linecache
 import os
 import sys
-import sysconfig
 import types
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import torch
-
 from netinspect.errors import shorten
+from netinspect.observe.inert import attribute, by_class, class_attribute, is_a
+from netinspect.observe.owners import TORCH, owner
 from netinspect.records.steps import SourceLine
 
-# With a separator at the end: torchvision stands beside torch, and is not torch.
-_TORCH = str(Path(torch.__file__).parent) + os.sep
-_OURS = str(Path(__file__).parent.parent) + os.sep
-_SAMPLES = str(Path(_OURS, "models")) + os.sep
-_STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
-_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-
 # Files through which torch hands a call on; they are nobody's "own code" of a module.
 _PLUMBING = tuple(
-    str(Path(_TORCH, *parts))
+    str(Path(TORCH, *parts))
     for parts in (
         ("overrides.py",),
         ("_jit_internal.py",),
@@ -36,14 +28,14 @@ _PLUMBING = tuple(
         ("nn", "functional.py"),
     )
 )
-_MODULE_CALL = str(Path(_TORCH, "nn", "modules", "module.py"))
+_MODULE_CALL = str(Path(TORCH, "nn", "modules", "module.py"))
 
 # Where torch works for itself between our hook and the layer: steps that nobody wrote.
 _MACHINERY = frozenset(
-    str(Path(_TORCH, *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
+    str(Path(TORCH, *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
 )
 # Functions of torch's that are written in Python, and what in each does the work; the rest is no step.
-_HELPERS_FILE = str(Path(_TORCH, "nn", "utils", "rnn.py"))
+_HELPERS_FILE = str(Path(TORCH, "nn", "utils", "rnn.py"))
 _HELPERS: dict[str, tuple[str, ...]] = {
     "pack_padded_sequence": ("_pack_padded_sequence",),
     "pack_sequence": ("pad_sequence", "_pack_padded_sequence"),
@@ -57,20 +49,6 @@ _LONGEST_LINE = 500
 
 Place = tuple[str, int, str, int]
 """File, line, function, instruction: a source line before its text is read."""
-
-
-@functools.lru_cache(maxsize=4096)
-def owner(file: str) -> Literal["torch", "ours", "python", "user"]:
-    """Tell whose a code file is. The samples are a user's, wherever they are installed."""
-    if file.startswith(_TORCH):
-        return "torch"
-    if file.startswith(_OURS):
-        return "user" if file.startswith(_SAMPLES) else "ours"
-    if file.startswith("<frozen "):
-        return "python"
-    if file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _INSTALLED):
-        return "python"
-    return "user"
 
 
 class Calling(NamedTuple):
@@ -292,15 +270,17 @@ def is_library(cls: type) -> bool:
     return cls.__module__ == "torch" or cls.__module__.startswith("torch.")
 
 
-@functools.lru_cache(maxsize=256)
+@by_class
 def runs_torchs_forward(cls: Any) -> bool:
     """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
     # Statically, for a TorchScript class answers only through an instance.
-    forward = inspect.getattr_static(cls, "forward", None)
-    return str(getattr(forward, "__module__", "")).startswith("torch.")
+    forward = class_attribute(cls, "forward")
+    if type(forward) is types.FunctionType:
+        return str(forward.__module__).startswith("torch.")
+    return False
 
 
-@functools.lru_cache(maxsize=256)
+@by_class
 def class_path(cls: Any) -> str:
     """Name a class with its module; one that `torch.fx` made, by the code that it made with it."""
     # They are all called alike; the file of the code has a number, and then tells what it is from.
@@ -387,14 +367,29 @@ def first_method(cls: type, file: str) -> int:
 
 def callable_place(function: Any) -> tuple[str, str | None, int | None]:
     """Name a callable and find where it is defined: qualified name, file, line."""
-    target = inspect.unwrap(function) if callable(function) else function
-    while hasattr(target, "func"):  # functools.partial
-        target = target.func
-    bound = getattr(target, "__func__", target)
-    code = getattr(bound, "__code__", None)
-    if code is None and not hasattr(bound, "__qualname__"):
-        code = getattr(vars(type(bound)).get("__call__"), "__code__", None)
-    name = getattr(target, "__qualname__", None) or type(target).__qualname__
-    if code is None:
+    target = function
+    for _ in range(_MAXIMUM_WRAPPERS):
+        inner = attribute(target, "__wrapped__")
+        if inner is None and is_a(target, functools.partial):
+            inner = functools.partial.func.__get__(target)
+        if inner is None:
+            break
+        target = inner
+    cls: Any = type(target)
+    bound = target.__func__ if cls in _BOUND else target
+    # Only of Python's own kinds of callables; any other may compute what it is asked for.
+    if type(bound) is types.FunctionType:
+        code: Any = bound.__code__
+        return bound.__qualname__, code.co_filename, code.co_firstlineno
+    if isinstance(bound, type) or cls in _IN_C:
+        name: str = bound.__qualname__
         return name, None, None
-    return name, code.co_filename, code.co_firstlineno
+    called = class_attribute(type(bound), "__call__")
+    if type(called) is not types.FunctionType:
+        return cls.__qualname__, None, None
+    return cls.__qualname__, called.__code__.co_filename, called.__code__.co_firstlineno
+
+
+_MAXIMUM_WRAPPERS = 64
+_BOUND = (types.MethodType, staticmethod, classmethod)
+_IN_C = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)

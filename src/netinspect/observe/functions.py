@@ -11,6 +11,7 @@ import torch
 
 from netinspect.observe.describe import tensors_of
 from netinspect.observe.frames import class_path
+from netinspect.observe.inert import by_class
 
 # Methods that read a tensor's values into Python: the points where data decides what happens next.
 READS = frozenset(
@@ -95,7 +96,7 @@ def reads(qualified: str) -> bool:
     return qualified.rpartition(".")[2] in READS
 
 
-@functools.lru_cache(maxsize=256)
+@by_class
 def name_of_class(cls: Any) -> Name:
     """Name a class of modules."""
     return Name(cls.__name__, cls.__name__, class_path(cls))

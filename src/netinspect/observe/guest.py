@@ -1,27 +1,38 @@
 """The guest rule: after a look at a model, everything is as it was before.
 
-What is put back: the attributes, mode, hooks and registered entries of every module, and the entries
-of the containers in them; the bytes of all buffers, and of every tensor that `forward` was seen
-writing to; `requires_grad` and `.grad`; the state of random generators; torch's default dtype and
-device. It is put back on any exit, exceptions and Ctrl-C included.
+What is put back: the attributes, mode, hooks and registered entries of every module, of TorchScript
+too, and the entries of the containers and objects in them; the bytes of all buffers, of every tensor
+that `forward` was seen writing to, and of those where no write can be seen: parts of sparse and of
+wrapped tensors, and tensors of TorchScript; `requires_grad` and `.grad`; the state of random
+generators; torch's default dtype and device, and its switches. It is put back on any exit, exceptions
+and Ctrl-C included.
+
+What cannot be put back: what a Python generator, an open file, a closure, a class or an object of C++
+holds, and what objects of libraries hold that are not attributes of a module.
 """
 
 from __future__ import annotations
 
-import operator
+import signal
 import sys
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
+from netinspect.observe.containers import copy_of, refill
 from netinspect.observe.describe import NO_STORAGE, is_uninitialised
-from netinspect.observe.reach import Container, Reach
+from netinspect.observe.inert import by_class, class_attribute, give_dictionary, state_of
+from netinspect.observe.members import entries, modules, named_parameters, parameters
+from netinspect.observe.modes import set_flags, set_mode
+from netinspect.observe.process_flags import preserved_switches
+from netinspect.observe.reach import SPARSE, Reach
 from netinspect.observe.seeds import preserved_randomness
 
 
@@ -31,8 +42,9 @@ class _Tensor:
 
     tensor: torch.Tensor
     cls: type[torch.Tensor]
-    data: torch.Tensor
-    """A second view of its memory, to which it can be pointed again."""
+    data: torch.Tensor | None
+    """A second view of its memory, to which it can be pointed again; None for a tensor whose class
+    makes views by code of its own: the tensors in it are looked after instead."""
 
     requires_grad: bool
     is_leaf: bool
@@ -42,9 +54,24 @@ class _Tensor:
     """Sets autograd's count of writes back: a graph of the user's that waits for its backward would
     refuse to run, though the bytes that it saved are the same again."""
 
+    hooks: tuple[Any, Any]
+
+    def is_written(self) -> bool:
+        """Whether autograd counts another number of writes."""
+        return self.version is not None and self.tensor._version != self.version
+
+    def is_elsewhere(self) -> bool:
+        """Whether the tensor was pointed to other memory, and the writes may have been to that."""
+        if self.data is None or self.version is None or is_uninitialised(self.tensor):
+            return False
+        return _is_elsewhere(self.tensor, self.data)
+
     def put_back(self) -> None:
+        """Make the tensor object what it was."""
         tensor = self.tensor
-        if type(tensor) is not self.cls:  # a lazy tensor that became a real one
+        if self.data is None:
+            pass
+        elif type(tensor) is not self.cls:  # a lazy tensor that became a real one
             tensor.data = torch.empty(0, dtype=self.data.dtype, device=self.data.device)
             tensor.__class__ = self.cls
         elif not is_uninitialised(tensor) and _is_elsewhere(tensor, self.data):
@@ -53,6 +80,10 @@ class _Tensor:
             # Values with a graph were written to it; only a view cannot be taken out of its graph.
             with suppress(RuntimeError):
                 tensor.detach_()
+        if tensor._backward_hooks is not self.hooks[0]:
+            tensor._backward_hooks = self.hooks[0]
+        if tensor._post_accumulate_grad_hooks is not self.hooks[1]:
+            tensor._post_accumulate_grad_hooks = self.hooks[1]
         if tensor.is_leaf:
             if tensor.requires_grad != self.requires_grad:
                 tensor.requires_grad_(self.requires_grad)
@@ -70,16 +101,19 @@ class Guest:
 
     def __init__(self, model: nn.Module, inputs: Any = ()) -> None:
         reach = Reach(model, inputs)
-        registered = {id(module) for module in model.modules()}
+        registered = {id(module) for module in modules(model)}
         self.hidden = [module for module in reach.modules if id(module) not in registered]
         """Modules held by plain attributes or containers, so that torch does not know of them."""
 
         self._model = model
         self._classes = [(module, type(module)) for module in reach.modules]
         self._empty = reach.empty
-        self._containers = [(container, _copy(container)) for container in reach.containers]
+        self._containers = [(container, copy_of(container)) for container in reach.containers]
+        self._dictionaries = reach.dictionaries
+        self._slots = reach.slots
+        self._scripts = reach.scripts
         self._rewinders = reach.rewinders
-        self._arrays = [(array, array.copy()) for array in reach.arrays]
+        self._arrays = [(array, numpy.ndarray.copy(array)) for array in reach.arrays]
         self._tensors = [state for tensor in reach.tensors if (state := _state(tensor)) is not None]
         self.lazy = any(each.version is None and is_uninitialised(each.tensor) for each in self._tensors)
         """Whether some parameter waits for the first input to tell its size."""
@@ -96,10 +130,11 @@ class Guest:
                 if tensor is not None and (storage := _storage(tensor)) is not None:
                     self._watched.add(storage._cdata)
         for module in reach.modules:
-            self._copy_all(module._buffers.values())
-            if isinstance(module, torch.jit.ScriptModule) or _rescales_its_weight(module):
-                # Nobody sees what TorchScript writes to.
-                self._copy_all(module.parameters())
+            self._copy_all(tensor for _, tensor in entries(module, "_buffers"))
+            if _rescales_its_weight(module):
+                self._copy_all(parameters(module))
+        self._unseen = {id(tensor) for tensor in reach.unseen}
+        self._copy_all(reach.unseen)
         # A backward inside forward adds to the gradients in place.
         self._copy_all(state.gradient for state in self._tensors)
 
@@ -108,6 +143,10 @@ class Guest:
 
         The tensor may be another one on that storage, as in `weight.data.mul_(2)`.
         """
+        with torch._C.DisableTorchFunction():
+            self._keep(tensor)
+
+    def _keep(self, tensor: torch.Tensor) -> None:
         try:
             is_watched = tensor.untyped_storage()._cdata in self._watched
         except NO_STORAGE:
@@ -128,32 +167,38 @@ class Guest:
 
     def unrestored(self) -> list[str]:
         """Name what changed in a way that was not foreseen, and so cannot be put back."""
-        written = [
-            state
-            for state in self._tensors
-            if state.version is not None and state.tensor._version != state.version
-        ]
-        if not written:
-            return []
-        names = {id(parameter): name for name, parameter in self._model.named_parameters()}
-        lost = []
-        for state in written:
-            storage = _storage(state.data)
-            if storage is not None and storage._cdata not in self._copies:
-                name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.data.shape)}")
-                lost.append(f"forward wrote to {name} unforeseen; its old values are lost")
-        return lost
+        with torch._C.DisableTorchFunction():
+            return list(self._lost())
+
+    def _lost(self) -> Iterator[str]:
+        written = [state for state in self._tensors if state.is_written() and not state.is_elsewhere()]
+        lost = [state for state in written if not self._kept(state)]
+        names = {id(each): name for name, each in named_parameters(self._model)} if lost else {}
+        for state in lost:
+            name = names.get(id(state.tensor), f"a tensor of shape {tuple(state.tensor.shape)}")
+            yield f"forward wrote to {name} unforeseen; its old values are lost"
 
     def restore(self) -> None:
-        """Put everything back."""
+        """Put everything back; a Ctrl-C meanwhile takes effect at the end."""
+        with _uninterrupted(), torch._C.DisableTorchFunction():
+            self._restore()
+
+    def _restore(self) -> None:
         for module, cls in self._classes:
             if type(module) is not cls:
-                module.__class__ = cls  # a lazy layer that became a real one
+                object.__setattr__(module, "__class__", cls)  # a lazy layer that became a real one
+        for owner, held in self._dictionaries:
+            give_dictionary(owner, held)
         for container in self._empty:
             if container:
                 container.clear()
         for container, before in self._containers:
-            _refill(container, before)
+            refill(container, before)
+        for value, descriptor, content in self._slots:
+            if descriptor.__get__(value) is not content:
+                descriptor.__set__(value, content)
+        for script in self._scripts:
+            script.restore()
         # Outside of inference mode, a tensor that was made in it may not be written to.
         with torch.inference_mode():
             for storage, view, copy in self._copies.values():
@@ -162,20 +207,45 @@ class Guest:
                 if not torch.equal(view, copy):
                     view.copy_(copy)
         for state in self._tensors:
+            was_elsewhere = state.is_written() and state.is_elsewhere()
             with suppress(*NO_STORAGE):
                 state.put_back()
-            written = state.version is not None and state.tensor._version != state.version
-            if written and self._kept(state.data):
+            if state.is_written() and (was_elsewhere or self._kept(state)):
                 state.counter.__exit__(None, None, None)
         for rewind in self._rewinders:
             rewind()
         for array, array_before in self._arrays:
-            if array.tobytes() != array_before.tobytes():
-                array[...] = array_before
+            if numpy.ndarray.tobytes(array) != array_before.tobytes():
+                numpy.ndarray.__setitem__(array, ..., array_before)
 
-    def _kept(self, tensor: torch.Tensor) -> bool:
-        storage = _storage(tensor)
-        return storage is not None and storage._cdata in self._copies
+    def _kept(self, state: _Tensor) -> bool:
+        """Whether the bytes of a tensor, or of all that it is made of, were copied."""
+        if state.data is None or id(state.tensor) in self._unseen:
+            return True
+        storage = _storage(state.data)
+        if storage is None:
+            return state.data.layout in SPARSE
+        return storage._cdata in self._copies
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Have a Ctrl-C take effect at the end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[Any] = []
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *args: pressed.append(args))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            before(*pressed[0])
 
 
 @contextmanager
@@ -190,14 +260,15 @@ def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Gue
     with ExitStack() as stack:
         stack.enter_context(preserved_randomness())
         stack.enter_context(preserved_defaults())
-        observed = Guest(model, inputs)
+        stack.enter_context(preserved_switches())
+        with torch._C.DisableTorchFunction():
+            observed = Guest(model, inputs)
         stack.callback(observed.restore)
         try:
-            model.train(training)
+            set_mode(model, training)
         except (RecursionError, NotImplementedError):
             # A module that has registered its parent, or one that was exported; forward may well work.
-            for module in model.modules():
-                module.training = training
+            set_flags(model, training)
         yield observed
 
 
@@ -235,24 +306,32 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
         return _Tensor(
             tensor=tensor,
             cls=type(tensor),
-            data=tensor.data,
+            data=tensor.data if _is_torchs(tensor) else None,
             requires_grad=tensor.requires_grad,
             is_leaf=tensor.is_leaf,
             gradient=tensor.grad if tensor.is_leaf else None,
             version=version,
             counter=counter,
+            hooks=(tensor._backward_hooks, tensor._post_accumulate_grad_hooks),
         )
     except NO_STORAGE:
         return None
 
 
+def _is_torchs(tensor: torch.Tensor) -> bool:
+    """Whether torch itself makes a view of a tensor, and not code of its class."""
+    return type(tensor).__torch_dispatch__ == torch.Tensor.__torch_dispatch__
+
+
 def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
     """Whether a tensor has other memory than an earlier view of it, or sees it otherwise."""
-    if tensor.shape != data.shape or tensor.dtype != data.dtype:
-        return True
+    if data.layout in SPARSE:
+        return True  # it is told by its parts, and each may have been replaced
     try:
         return (
-            tensor.untyped_storage()._cdata != data.untyped_storage()._cdata
+            tensor.shape != data.shape
+            or tensor.dtype != data.dtype
+            or tensor.untyped_storage()._cdata != data.untyped_storage()._cdata
             or tensor.stride() != data.stride()
             or tensor.storage_offset() != data.storage_offset()
         )
@@ -265,7 +344,10 @@ def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
     try:
         storage = tensor.untyped_storage()
         # A fake tensor names a device of its own, and its storage is on the meta device all the same.
-        return None if storage.device.type == "meta" else storage
+        if storage.device.type == "meta":
+            return None
+        # That of a tensor which wraps others has a size, and no memory.
+        return storage if storage.data_ptr() or not storage.nbytes() else None
     except NO_STORAGE:
         return None
 
@@ -277,31 +359,9 @@ def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
 
 def _rescales_its_weight(module: nn.Module) -> bool:
     """Whether every forward may write to the weight, as that of an embedding with `max_norm` does."""
-    # Most have no such attribute, and a module that is asked for one takes long to say so.
-    is_there = "max_norm" in vars(module) or hasattr(type(module), "max_norm")
-    return is_there and module.max_norm is not None
+    return state_of(module).get("max_norm", _max_norm_of(type(module))) is not None
 
 
-def _copy(container: Container) -> Container:
-    if type(container) is dict:  # of which there are most
-        return container.copy()
-    return dict(container.items()) if isinstance(container, dict) else container.copy()
-
-
-def _refill(container: Container, before: Container) -> None:
-    """Give a container its old entries again, each the same object, without replacing it."""
-    if isinstance(container, dict) and isinstance(before, dict):
-        if not (_same(container, before) and _same(container.values(), before.values())):
-            container.clear()
-            container.update(before)
-    elif isinstance(container, set) and isinstance(before, set):
-        if container != before:
-            container.clear()
-            container.update(before)
-    elif isinstance(container, (list, deque)) and not _same(container, before):
-        container.clear()
-        container.extend(before)
-
-
-def _same(one: Collection[Any], other: Collection[Any]) -> bool:
-    return len(one) == len(other) and all(map(operator.is_, one, other))
+@by_class
+def _max_norm_of(cls: Any) -> Any:
+    return class_attribute(cls, "max_norm")

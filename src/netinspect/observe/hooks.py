@@ -11,6 +11,12 @@ from torch.jit import ScriptModule
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.hooks import RemovableHandle
 
+from netinspect.observe.inert import is_a, state_of
+
+# Torch's own functions: a class may override these methods.
+_register_pre = nn.Module.register_forward_pre_hook
+_register = nn.Module.register_forward_hook
+
 
 class Hooked(Protocol):
     """Who is told of the calls of modules."""
@@ -48,27 +54,23 @@ def hooked(who: Hooked, modules: Iterable[nn.Module], hidden: Iterable[nn.Module
     modules = list(modules)
     handles: list[RemovableHandle] = []
     try:
-        if any(isinstance(module, ScriptModule) for module in modules):
+        if any(is_a(module, ScriptModule) for module in modules):
             # They take no hooks of their own; those for every module of the process they run.
             handles.append(register_module_forward_pre_hook(who.enter_script))
             handles.append(register_module_forward_hook(who.leave_script, always_call=True))
         for module in modules:
-            if isinstance(module, ScriptModule):
+            if is_a(module, ScriptModule):
                 continue
-            has_own = bool(module._forward_pre_hooks)
+            has_own = bool(state_of(module).get("_forward_pre_hooks"))
             # First, so that what the module's own pre-hooks do is told as part of its call.
-            handles.append(
-                module.register_forward_pre_hook(who.enter_module, prepend=True, with_kwargs=True)
-            )
+            handles.append(_register_pre(module, who.enter_module, prepend=True, with_kwargs=True))
             if has_own:
                 # And last, to see the inputs as they made them.
-                handles.append(module.register_forward_pre_hook(who.see_inputs, with_kwargs=True))
-            handles.append(
-                module.register_forward_hook(who.leave_module, with_kwargs=True, always_call=True)
-            )
+                handles.append(_register_pre(module, who.see_inputs, with_kwargs=True))
+            handles.append(_register(module, who.leave_module, with_kwargs=True, always_call=True))
         for module in hidden:
-            if not isinstance(module, ScriptModule):
-                handles.append(module.register_forward_pre_hook(who.see_hidden))
+            if not is_a(module, ScriptModule):
+                handles.append(_register_pre(module, who.see_hidden))
         yield
     finally:
         for handle in reversed(handles):

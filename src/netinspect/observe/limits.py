@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 import torch
 from torch import nn
 
+from netinspect.observe.inert import is_a, state_of
+from netinspect.observe.members import named_modules
 from netinspect.observe.recorder import Recorder
 
 _KERNELS = (
@@ -18,8 +20,8 @@ _KERNELS = (
 
 def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     """Tell what could not be seen."""
-    modules = dict(model.named_modules())
-    scripted = [path for path, module in modules.items() if isinstance(module, torch.jit.ScriptModule)]
+    modules = dict(named_modules(model))
+    scripted = [path for path, module in modules.items() if is_a(module, torch.jit.ScriptModule)]
     outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
     if outermost:
         names = _several([path or type(model).__name__ for path in outermost])
@@ -68,8 +70,8 @@ def fused_scripts(model: nn.Module) -> list[str]:
     """Paths of the modules of TorchScript that call kernels which torch does not dispatch."""
     return [
         path
-        for path, module in model.named_modules()
-        if isinstance(module, torch.jit.ScriptModule) and _calls_kernels(module)
+        for path, module in named_modules(model)
+        if is_a(module, torch.jit.ScriptModule) and _calls_kernels(module)
     ]
 
 
@@ -90,9 +92,9 @@ def compiled_modules(model: nn.Module) -> list[str]:
     """Paths of the modules that are compiled for speed."""
     return [
         path
-        for path, module in model.named_modules()
+        for path, module in named_modules(model)
         if type(module).__module__.startswith("torch._dynamo")
-        or getattr(module, "_compiled_call_impl", None) is not None
+        or state_of(module).get("_compiled_call_impl") is not None
     ]
 
 

@@ -7,7 +7,6 @@ that is under way.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from netinspect.observe.counting.rule import UNKNOWN, Rule, elements_of, stored
 from netinspect.observe.counting.table import name_of, rule_for
 from netinspect.observe.drafts import Draft
 from netinspect.observe.guest import Guest
+from netinspect.observe.inert import by_class, is_a, is_mapping
 from netinspect.observe.packed import packed_tensors
 from netinspect.records.work import Work
 
@@ -99,11 +99,11 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _counting(self, value: Any) -> Any:
         """Return the operands of an operator that calls functions, with what these do counted."""
-        if isinstance(value, (tuple, list)):
+        if is_a(value, (tuple, list)):
             return type(value)(map(self._counting, value)) if type(value) in (tuple, list) else value
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             return {name: self._counting(each) for name, each in value.items()}
-        if isinstance(value, torch.Tensor) or not callable(value):
+        if is_a(value, torch.Tensor) or not callable(value):
             return value
 
         def counted(*args: Any, **kwargs: Any) -> Any:
@@ -241,12 +241,12 @@ def _selects(index: torch.Tensor | None) -> bool:
 
 def _is_plain(value: Any) -> bool:
     """Whether an operand is what a composition is for; nested and packed ones have kernels instead."""
-    if not isinstance(value, torch.Tensor):
+    if not is_a(value, torch.Tensor):
         return True
     return value.layout is torch.strided and not (value.is_nested or value.is_quantized)
 
 
-@functools.cache
+@by_class
 def _is_made_of_others(cls: Any) -> bool:
     """Whether a class has a dispatch of its own; fake tensors have, and stand for plain ones."""
     is_plain = cls.__torch_dispatch__ == torch.Tensor.__torch_dispatch__
@@ -285,13 +285,13 @@ def _bytes(values: Iterable[Any]) -> int:
     """Bytes of all tensors among some values, and in lists of them."""
     total = 0
     for value in values:
-        if isinstance(value, torch.Tensor):
+        if is_a(value, torch.Tensor):
             if value.layout is torch.strided:
                 total += value.nbytes
             else:
                 total += sum(part.nbytes for part in stored(value))
         # Sizes and strides come in lists too, and are many.
-        elif isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
+        elif type(value) in (tuple, list) and value and type(value[0]) is not int:
             total += _bytes(value)
         elif type(value) is torch.ScriptObject:
             total += _bytes(tensor for _, tensor in packed_tensors(value))

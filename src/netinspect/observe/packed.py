@@ -8,12 +8,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from netinspect.observe.inert import is_a, state_of, values_of
+
+_PACKED = id(torch.ScriptObject)
+
 
 def packed_objects(module: nn.Module) -> Iterator[tuple[str, torch.ScriptObject]]:
     """Yield the objects of C++ classes that a module holds, by attribute."""
     # Most hold none, and are many.
-    if torch.ScriptObject in map(type, vars(module).values()):
-        for name, value in vars(module).items():
+    state = state_of(module)
+    if _PACKED in map(id, map(type, state.values())):
+        for name, value in state.items():
             if type(value) is torch.ScriptObject:
                 yield name, value
 
@@ -62,6 +67,6 @@ def names_of_packed(value: Any, names: Mapping[int, Sequence[str]]) -> Iterator[
     """
     if type(value) is torch.ScriptObject:
         yield from names.get(id(value), ())
-    elif isinstance(value, (tuple, list, dict)):
-        for each in value.values() if isinstance(value, dict) else value:
+    elif is_a(value, (tuple, list, dict)):
+        for each in values_of(value):
             yield from names_of_packed(each, names)

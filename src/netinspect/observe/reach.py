@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy
 import torch
 from torch import nn
 
+from netinspect.observe.containers import CONTAINERS, SEQUENCES, Container
+from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.inert import (
+    MADE_BY_PYTHON,
+    by_class,
+    class_attribute,
+    dictionary_of,
+    is_a,
+    is_pythons,
+    is_users_class,
+    iter_of,
+    slots_of,
+    slotted,
+    state_of,
+    values_of,
+)
+from netinspect.observe.modes import script_of
+from netinspect.observe.script_state import ScriptState
 from netinspect.observe.seeds import rewinder
 
-Container = dict[Any, Any] | list[Any] | set[Any] | deque[Any]
-
-# What cannot hold anything that changes; most of what a model holds is such.
-_ATOMS = frozenset(
-    {bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype, torch.device}
-    | {types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType}
+# By address: how a class hashes is for its metaclass to define. An atom cannot hold anything that
+# changes; most of what a model holds is such.
+_ATOMS = (
+    *(bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype, torch.device),
+    *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
 )
-
-_PLAIN_CONTAINERS = frozenset({dict, OrderedDict, list, set, deque})
+_KINDS = {id(cls): "atom" for cls in _ATOMS} | {
+    id(cls): "container" for cls in (dict, OrderedDict, list, set, deque)
+}
+_PLAIN_TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
+_SEQUENCES = frozenset(map(id, (tuple, list)))
+SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+_NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, types.FrameType)
 
 
 class Reach:
     """Everything reachable from a model through attributes and plain containers, each once.
 
-    Objects of foreign classes are not entered: behind a logger or a trainer is the whole program.
-    Only dataclasses and simple namespaces are, as they are containers by another name.
+    Of objects that are none of these, those of the user's own classes are entered, and those of other
+    classes that a module holds itself, such as the hooks of a library that moves weights. What these
+    hold in turn is not: behind a trainer of a library is the whole program.
 
     Args:
         model: Where to start.
@@ -38,51 +60,152 @@ class Reach:
 
     def __init__(self, model: nn.Module, inputs: Any = ()) -> None:
         self.modules: list[nn.Module] = []
+        self.scripts: list[ScriptState] = []
         self.containers: list[Container] = []
         self.empty: list[Container] = []
         """Those with nothing in them, as the hook dictionaries of most modules are."""
 
+        self.dictionaries: list[tuple[Any, dict[str, Any]]] = []
+        """Modules, tensors and objects, each with the dictionary of its attributes."""
+
+        self.slots: list[tuple[Any, Any, Any]] = []
+        """Object, descriptor and content of the filled slots of objects."""
+
         self.tensors: list[torch.Tensor] = []
+        self.unseen: list[torch.Tensor] = []
+        """Tensors of which no write can be foreseen: parts of others, and those of TorchScript."""
+
         self.arrays: list[numpy.ndarray[Any, Any]] = []
         self.rewinders: list[Callable[[], object]] = []
         """What puts each random generator back to where it stands."""
 
+        self._kept: list[Any] = []
+        """Views of parts of tensors that were made for this walk: no other object gets their address."""
+
         seen: set[int] = set()
+        near: set[int] = set()
+        """Objects that a module or a call holds itself."""
+
+        self._holders = holders = {id(inputs), *map(id, inputs if type(inputs) is tuple else ())}
         waiting: list[Any] = [inputs, model]
         while waiting:
             value = waiting.pop()
             if id(value) in seen:
                 continue
             seen.add(id(value))
-            for each in self._sort(value):
-                kind = type(each)
-                if kind in _PLAIN_CONTAINERS and not each:
+            is_holder = id(value) in holders
+            for each in self._sort(value, is_near=id(value) in near):
+                kind = _KINDS.get(id(type(each)))
+                if kind == "atom":
+                    continue
+                if kind == "container" and not each:
                     self.empty.append(each)
-                elif kind not in _ATOMS:
-                    waiting.append(each)
+                    continue
+                waiting.append(each)
+                if kind is None and is_holder:
+                    near.add(id(each))
 
-    def _sort(self, value: Any) -> Any:
+    def _sort(self, value: Any, *, is_near: bool) -> Iterable[Any]:
         """Put one value into its list, and return what is in it."""
-        if isinstance(value, dict):  # of which there are most
+        if is_a(value, dict):  # of which there are most
             self.containers.append(value)
-            return value.values()
-        if isinstance(value, torch.Tensor):
-            self.tensors.append(value)
-            return (value.grad,) if value.is_leaf else ()
-        if isinstance(value, nn.Module):
-            self.modules.append(value)
-            return (vars(value),)
-        if isinstance(value, (list, set, deque)):
+            return value.values() if type(value) is dict else (*values_of(value), *self._object(value))
+        if is_a(value, torch.Tensor):
+            return self._tensor(value)
+        if is_a(value, nn.Module):
+            return self._module(value)
+        if is_a(value, CONTAINERS):
             self.containers.append(value)
-            return value
-        if isinstance(value, tuple):
-            return value
-        if isinstance(value, numpy.ndarray):
+            if is_a(value, SEQUENCES[2:]):
+                return ()
+            return (*values_of(value), *self._object(value))
+        if is_a(value, tuple):
+            return value if type(value) is tuple else (*iter_of(tuple, value), *self._object(value))
+        if is_a(value, numpy.ndarray):
             self.arrays.append(value)
         elif (rewind := rewinder(value)) is not None:
             self.rewinders.append(rewind)
-        elif isinstance(value, types.SimpleNamespace) or (
-            dataclasses.is_dataclass(value) and hasattr(value, "__dict__")
-        ):
-            return (vars(value),)
+        elif _is_entered(type(value)) or (is_near and _is_librarys(type(value))):
+            return self._object(value)
         return ()
+
+    def _module(self, module: nn.Module) -> Iterable[Any]:
+        self.modules.append(module)
+        state = state_of(module)
+        self.dictionaries.append((module, state))
+        self._holders.add(id(state))
+        if script_of(module) is None:
+            return (state, *self._slots(module)) if slotted(type(module)) else (state,)
+        script = ScriptState(module)
+        self.scripts.append(script)
+        tensors = list(script.tensors())
+        self.unseen += tensors
+        return (state, *tensors)
+
+    def _tensor(self, tensor: torch.Tensor) -> Iterable[Any]:
+        self.tensors.append(tensor)
+        found: list[Any] = [tensor.grad] if tensor.is_leaf else []
+        found += (tensor._backward_hooks, tensor._post_accumulate_grad_hooks)
+        if id(type(tensor)) in _PLAIN_TENSORS and tensor.layout is torch.strided:
+            self.dictionaries.append((tensor, tensor.__dict__))
+            found.append(tensor.__dict__)
+            return found
+        if type(tensor).__module__.startswith("torch._subclasses."):
+            return found  # a fake tensor has no memory; what else it holds is torch's
+        parts = list(parts_of(tensor))
+        self._kept += parts
+        self.unseen += parts
+        return (*found, *parts, *self._object(tensor))
+
+    def _object(self, value: Any) -> Iterator[Any]:
+        """Yield what an object holds in its dictionary and in its slots."""
+        if (held := dictionary_of(value)) is not None:
+            self.dictionaries.append((value, held))
+            yield held
+        yield from self._slots(value)
+
+    def _slots(self, value: Any) -> Iterator[Any]:
+        for descriptor, content in slots_of(value):
+            self.slots.append((value, descriptor, content))
+            yield content
+
+
+def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the tensors that a sparse tensor, or one of a class that wraps others, is made of."""
+    if is_uninitialised(tensor):
+        return
+    if tensor.layout is torch.sparse_coo:
+        yield from (tensor._indices(), tensor._values())
+    elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        yield from (tensor.crow_indices(), tensor.col_indices(), tensor.values())
+    elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        yield from (tensor.ccol_indices(), tensor.row_indices(), tensor.values())
+    if id(type(tensor)) in _PLAIN_TENSORS:
+        return
+    waiting: list[Any] = [
+        *(dictionary_of(tensor) or {}).values(),
+        *(each for _, each in slots_of(tensor)),
+    ]
+    while waiting:
+        value = waiting.pop()
+        if is_a(value, torch.Tensor):
+            yield value
+        elif id(type(value)) in _SEQUENCES:
+            waiting += value
+
+
+@by_class
+def _is_entered(cls: Any) -> bool:
+    """Return whether all that an object of a class holds is part of the model: of a user's class."""
+    if issubclass(cls, _NEVER_ENTERED) or not cls.__flags__ & MADE_BY_PYTHON:
+        return cls is types.SimpleNamespace
+    if class_attribute(cls, "__dataclass_fields__") is not None:
+        return True
+    return not is_pythons(cls) and is_users_class(cls)
+
+
+@by_class
+def _is_librarys(cls: Any) -> bool:
+    """Return whether objects of a class of an installed package have attributes."""
+    is_made = bool(cls.__flags__ & MADE_BY_PYTHON) and not issubclass(cls, _NEVER_ENTERED)
+    return is_made and not is_pythons(cls)

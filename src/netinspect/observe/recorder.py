@@ -38,6 +38,7 @@ from netinspect.observe.functions import (
 )
 from netinspect.observe.guest import Guest
 from netinspect.observe.hooks import hooked
+from netinspect.observe.inert import is_a
 from netinspect.observe.operators import Operators
 from netinspect.observe.progress import Progress
 from netinspect.observe.registered import Entry
@@ -129,12 +130,12 @@ class Recorder(Progress, TorchFunctionMode):
 
     def enter_script(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """Begin the call of a module, if it is TorchScript."""
-        if isinstance(module, ScriptModule):
+        if is_a(module, ScriptModule):
             self.enter_module(module, args, {})
 
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """End the call of a module, if it is TorchScript."""
-        if isinstance(module, ScriptModule):
+        if is_a(module, ScriptModule):
             self.leave_module(module, args, {}, output)
 
     def see_hidden(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -220,7 +221,7 @@ class Recorder(Progress, TorchFunctionMode):
         draft.output = known.output
         if known.tallies:
             self._operators.charge(draft, known.tallies)
-        for tensor in (output,) if isinstance(output, torch.Tensor) else tensors_of(output):
+        for tensor in (output,) if is_a(output, torch.Tensor) else tensors_of(output):
             self.flow.made(tensor, draft.index)
         if known.writes:
             for tensor in overwritten(called.plain, args, kwargs):
@@ -284,7 +285,7 @@ class Recorder(Progress, TorchFunctionMode):
             module = None if id(frame) in known else module_of(frame)
             around = self.stack[-1].entry if self.stack else None
             # A `forward` that calls that of its base class is one call.
-            if not isinstance(module, nn.Module) or (around is not None and around.module is module):
+            if not is_a(module, nn.Module) or (around is not None and around.module is module):
                 continue
             if (entry := self._entry(module)) is None:
                 continue

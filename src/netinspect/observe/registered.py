@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from netinspect.observe.members import TENSORS, items_in, named_modules, table_of
 from netinspect.observe.packed import packed_objects, packed_tensors
 
 
@@ -38,12 +39,12 @@ class Registered:
         """The first name of each parameter and buffer."""
 
         self._modules: dict[int, Entry] = {}
-        for path, module in model.named_modules():
+        for path, module in named_modules(model):
             prefix = f"{path}." if path else ""
-            tensors = tuple(each for each in (module._parameters, module._buffers) if each)
+            tensors = tuple(each for table in TENSORS if items_in(each := table_of(module, table)))
             self._modules[id(module)] = Entry(module, path, tensors)
-            for entries in tensors:
-                for name, tensor in entries.items():
+            for own in tensors:
+                for name, tensor in items_in(own):
                     if tensor is not None:
                         self.tensors.setdefault(id(tensor), prefix + name)
             for attribute, packed in packed_objects(module):
@@ -65,8 +66,8 @@ class Registered:
     def put_in(self, entry: Entry, tensor: torch.Tensor) -> Sequence[str]:
         """Name a tensor that stands in the place of a registered one, as in a functional call."""
         found: list[str] = []
-        for entries in entry.tensors:
-            for name, each in entries.items():
+        for own in entry.tensors:
+            for name, each in items_in(own):
                 if each is tensor:
                     found.append(f"{entry.path}.{name}" if entry.path else name)
         return [name for name in found if name in self._names] if found else ()

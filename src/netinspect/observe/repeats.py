@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from netinspect.observe.frames import owner
+from netinspect.observe.owners import owner
 from netinspect.records.values import Structure, Value
 
 _LAYERS = (
@@ -87,14 +87,18 @@ _KERNELS: tuple[Callable[[], bool], ...] = tuple(
 )
 """What tells by which kernel attention runs: with `sdpa_kernel`, a model may choose."""
 
-_TENSORS = frozenset({torch.Tensor, nn.Parameter})
+_TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
 """Of these very classes; those of a class that is derived may do as they like."""
 
+# By their address: how any other class hashes is for its metaclass to define.
 _PLAIN = frozenset(
-    {type(None), bool, int, str, torch.dtype, torch.device, torch.layout, torch.memory_format}
+    map(
+        id,
+        (type(None), bool, int, str, torch.dtype, torch.device, torch.layout, torch.memory_format),
+    )
 )
-_SEQUENCES = frozenset({tuple, list, torch.Size})
-_INTEGERS = frozenset({int})
+_SEQUENCES = frozenset(map(id, (tuple, list, torch.Size)))
+_INTEGERS = frozenset({id(int)})
 
 Key = tuple[Any, ...]
 
@@ -181,20 +185,21 @@ def key_of(
 def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -> None:
     for value in values:
         kind = type(value)
-        if kind in _TENSORS:
+        address = id(kind)
+        if address in _TENSORS:
             if value.numel() == 1 or value.layout is not torch.strided:
                 raise _Unsure  # one of one number may be read as that, say as a size
             if value.is_neg() or value.is_conj():
                 raise _Unsure  # some kernels copy it first
             tensors.append(value)
             parts += (value.shape, value.stride(), value.dtype, value.device)
-        elif kind in _PLAIN:
+        elif address in _PLAIN:
             parts += (kind, value)  # 1 and True are equal
         elif kind is float:
             parts += (kind, repr(value))  # as are 0.0 and -0.0; and NaN is not what it is
-        elif kind in _SEQUENCES:
+        elif address in _SEQUENCES:
             parts += (kind, len(value))
-            if _INTEGERS.issuperset(map(type, value)):
+            if _INTEGERS.issuperset(map(id, map(type, value))):
                 parts += value
             else:
                 _add(value, parts, tensors)

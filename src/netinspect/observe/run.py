@@ -21,7 +21,11 @@ from netinspect.observe.describe import describe
 from netinspect.observe.frames import raising_line
 from netinspect.observe.guest import guest
 from netinspect.observe.limits import compiled_modules, fused_scripts, limits
+from netinspect.observe.members import join_path
+from netinspect.observe.members import modules as modules_of
+from netinspect.observe.members import parameters as parameters_of
 from netinspect.observe.operators import Operators
+from netinspect.observe.printed import printed
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
@@ -29,7 +33,6 @@ from netinspect.observe.threads import noticed_threads
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
-    join_path,
     named_tensors,
     walk_modules,
     walk_tensors,
@@ -118,7 +121,7 @@ def capture(
         raised for it.
     """
     options = options or CaptureOptions()
-    with without_collector():
+    with without_collector(), torch._C.DisableTorchFunction():
         modules = walk_modules(model)
         parameters, buffers = walk_tensors(model)
     ran = Forward()
@@ -128,8 +131,9 @@ def capture(
         parameters = _with_gradients(model, parameters, ran.gradients)
     if options.values or options.statistics:
         live = _live_tensors(model)
-        parameters = tuple(_with_values(entry, live[entry.name], options) for entry in parameters)
-        buffers = tuple(_with_values(entry, live[entry.name], options) for entry in buffers)
+        with torch._C.DisableTorchFunction():
+            parameters = tuple(_with_values(each, live[each.name], options) for each in parameters)
+            buffers = tuple(_with_values(each, live[each.name], options) for each in buffers)
     return Trace(
         target=target or type(model).__name__,
         class_name=type(model).__name__,
@@ -156,7 +160,7 @@ def capture(
         seed=options.seed,
         failure=ran.failure,
         backward=ran.backward,
-        code=class_code(model.modules()) if options.code else (),
+        code=class_code(modules_of(model)) if options.code else (),
         warnings=tuple(ran.warnings),
     )
 
@@ -235,14 +239,16 @@ def _run(
         # Without the operators, nobody knows.
         ran.reads_values = operators.reads_values or not counting
         if error is None:
-            ran.output = describe(output)
+            with torch._C.DisableTorchFunction():
+                ran.output = describe(output)
             if options.values:
                 ran.output_values = _spell(output)
             if options.backward:
                 with collector.at_work():
                     _differentiate(model, output, options, ran, Operators(observed))
         if observed.lazy:
-            ran.tensors = walk_tensors(model)
+            with torch._C.DisableTorchFunction():
+                ran.tensors = walk_tensors(model)
             ran.warnings.append(
                 "lazy layers took their sizes from this input; the model itself still has none"
             )
@@ -281,10 +287,10 @@ def _runs_compiled(model: nn.Module) -> bool:
 
 def _spell(value: Any) -> str:
     try:
-        return repr(value)
+        return printed(value)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # the user's own code
+    except BaseException as error:  # that of an installed package
         return f"<its repr raised {class_name(type(error))}>"
 
 
@@ -297,7 +303,7 @@ def _differentiate(
     model: nn.Module, output: Any, options: CaptureOptions, ran: Forward, operators: Operators
 ) -> None:
     # Tied entries are the same object, and get the same gradient.
-    parameters = list(model.parameters())
+    parameters = list(parameters_of(model))
     try:
         ran.backward, gradients = run_backward(
             output, parameters, seed=options.seed, notes=ran.warnings, operators=operators
@@ -330,7 +336,7 @@ def _plain_failure(error: BaseException) -> Failure:
 
 
 def _live_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {join_path(path, name): tensor for path, _, name, tensor in named_tensors(model)}
+    return {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
 
 
 def _with_gradients(

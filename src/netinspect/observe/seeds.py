@@ -93,20 +93,24 @@ def preserved_randomness() -> Iterator[None]:
 
 def rewinder(generator: Any) -> Callable[[], object] | None:
     """Return what puts a generator of a model's own back to where it stands; None for anything else."""
-    if isinstance(generator, torch.Generator):
-        return partial(generator.set_state, generator.get_state())
-    if isinstance(generator, random.SystemRandom):
+    # By the methods of Python, torch and NumPy: a class that is derived may have others.
+    kind = type(generator)
+    if issubclass(kind, torch.Generator):
+        state = torch.Generator.get_state(generator)
+        return partial(torch.Generator.set_state, generator, state)
+    if issubclass(kind, random.SystemRandom):
         return lambda: None  # it has no state
-    if isinstance(generator, random.Random):
-        return partial(generator.setstate, generator.getstate())
+    if issubclass(kind, random.Random):
+        return partial(random.Random.setstate, generator, random.Random.getstate(generator))
     module = sys.modules.get(_NUMPY)
     if module is None:
         return None
-    if isinstance(generator, module.Generator):
-        source = generator.bit_generator
+    if issubclass(kind, module.Generator):
+        source = module.Generator.bit_generator.__get__(generator)
         return partial(setattr, source, "state", source.state)
-    if isinstance(generator, module.RandomState):
-        return partial(generator.set_state, generator.get_state())
+    if issubclass(kind, module.RandomState):
+        before = module.RandomState.get_state(generator)
+        return partial(module.RandomState.set_state, generator, before)
     return None
 
 

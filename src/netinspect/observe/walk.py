@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -12,6 +11,9 @@ from torch import nn
 
 from netinspect.observe.describe import tensor_spec
 from netinspect.observe.frames import callable_place, class_path, class_place, is_library
+from netinspect.observe.inert import by_class, class_attribute, is_a, state_of, text_of, values_of
+from netinspect.observe.members import TENSORS, Table, entries, every_path, join_path, under_each_path
+from netinspect.observe.modes import mode_of
 from netinspect.observe.packed import packed_objects, packed_tensors
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
@@ -22,8 +24,10 @@ _SCALAR_STATE = ("_is_full_backward_hook",)
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
 
 # Values of one of these types that are equal are spelled alike; of others, 0.0 and -0.0 are not.
-_ALIKE = frozenset({bool, int, type(None)})
-_INTEGERS = frozenset({int})
+_ALIKE = frozenset(map(id, (bool, int, type(None))))
+_INTEGERS = frozenset({id(int)})
+
+_TABLES: tuple[Table, ...] = (*TENSORS, "_modules")
 
 
 class TensorIdentities:
@@ -69,55 +73,27 @@ class TensorIdentities:
             return id(tensor)
 
 
-def named_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module, str | None]]:
-    """Yield path, module and alias path of the whole tree, root first, depth first.
-
-    A module that was met before is yielded again under its further path, with the first path as its
-    alias, and not entered again.
-    """
-    first_paths: dict[int, str] = {}
-    stack: list[tuple[str, nn.Module]] = [("", model)]
-    while stack:
-        path, module = stack.pop()
-        alias_of = first_paths.get(id(module))
-        yield path, module, alias_of
-        if alias_of is None:
-            first_paths[id(module)] = path
-            stack += [
-                (join_path(path, name), child)
-                for name, child in reversed(module._modules.items())
-                if child is not None
-            ]
-
-
-def join_path(path: str, name: str) -> str:
-    """Append a name to a dotted path."""
-    return f"{path}.{name}" if path else name
-
-
 def walk_modules(model: nn.Module) -> tuple[Module, ...]:
     """Describe every module of the tree."""
     return tuple(
-        _describe_module(path, module, alias_of) for path, module, alias_of in named_modules(model)
+        _describe_module(path, module, alias_of) for path, module, alias_of in every_path(model)
     )
 
 
-def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, torch.Tensor]]:
-    """Yield path, module, name and tensor of every registered parameter and buffer.
+def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, Table, str, torch.Tensor]]:
+    """Yield path, module, table, name and tensor of every registered parameter and buffer.
 
     The packed weights of quantized layers come as buffers: they are state, and get no gradient.
     Tied tensors come under each of their names, so also all those of a module that has two paths.
     """
-    for path, module, alias_of in named_modules(model):
-        branch = [(path, module)] if alias_of is None else module.named_modules(prefix=path)
-        for inner_path, inner in branch:
-            for entries in (inner._parameters, inner._buffers):
-                for name, tensor in entries.items():
-                    if tensor is not None:
-                        yield inner_path, inner, name, tensor
-            for attribute, packed in packed_objects(inner):
-                for name, tensor in packed_tensors(packed):
-                    yield inner_path, inner, f"{attribute}.{name}", tensor
+    for path, module in under_each_path(model):
+        for table in TENSORS:
+            for name, tensor in entries(module, table):
+                if tensor is not None:
+                    yield path, module, table, name, tensor
+        for attribute, packed in packed_objects(module):
+            for name, tensor in packed_tensors(packed):
+                yield path, module, "_buffers", f"{attribute}.{name}", tensor
 
 
 def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer, ...]]:
@@ -125,8 +101,8 @@ def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer,
     identities = TensorIdentities()
     parameters: list[Parameter] = []
     buffers: list[Buffer] = []
-    for path, module, name, tensor in named_tensors(model):
-        if name in module._parameters:
+    for path, module, table, name, tensor in named_tensors(model):
+        if table == "_parameters":
             parameters.append(
                 Parameter(
                     name=join_path(path, name),
@@ -142,7 +118,7 @@ def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer,
                     name=join_path(path, name),
                     module=path,
                     spec=tensor_spec(tensor),
-                    persistent=name not in module._non_persistent_buffers_set,
+                    persistent=name not in state_of(module).get("_non_persistent_buffers_set", ()),
                     identity=identities.number(tensor),
                 )
             )
@@ -176,7 +152,7 @@ def global_hooks() -> tuple[Hook, ...]:
 def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Module:
     cls: Any = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
-    state = vars(module)
+    state = state_of(module)
     untold = _untold_attributes()
     # Statically, for a compiled class answers only through an instance. One that was patched on the
     # instance is not cached: it may hold the model itself.
@@ -184,6 +160,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         _, forward_file, forward_line = callable_place(state["forward"])
     else:
         forward_file, forward_line = _forward_place(cls)
+    own = [entries(module, table) for table in _TABLES]
     return Module(
         path=path,
         name=path.rpartition(".")[2],
@@ -197,18 +174,11 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
         forward_line=forward_line,
         extra=_extra(module),
         # TorchScript that was frozen has no mode any more.
-        training=getattr(module, "training", False),
-        parameters=_paths(path, module._parameters),
-        buffers=_paths(path, module._buffers),
-        children=_paths(path, module._modules),
-        empty=tuple(
-            [
-                name
-                for entries in (module._parameters, module._buffers, module._modules)
-                for name, value in entries.items()
-                if value is None
-            ]
-        ),
+        training=bool(mode_of(module)),
+        parameters=_paths(path, own[0]),
+        buffers=_paths(path, own[1]),
+        children=_paths(path, own[2]),
+        empty=tuple([name for table in own for name, value in table if value is None]),
         alias_of=alias_of,
         hooks=tuple(_hooks(state)) if any(map(state.get, hook_dictionaries())) else (),
         attributes=tuple(
@@ -217,29 +187,29 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     )
 
 
-def _paths(path: str, entries: dict[str, Any]) -> tuple[str, ...]:
-    if not entries:
+def _paths(path: str, table: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
+    if not table:
         return ()
     prefix = f"{path}." if path else ""
-    return tuple([prefix + name for name, value in entries.items() if value is not None])
+    return tuple([prefix + name for name, value in table if value is not None])
 
 
-@functools.lru_cache(maxsize=256)
+@by_class
 def _describe_class(
     cls: Any,
 ) -> tuple[str, str, tuple[str, ...], bool, str | None, int | None]:
     bases = tuple(
         base.__name__
         for base in cls.__mro__[1:]
-        if base not in (nn.Module, object) and issubclass(base, nn.Module)
+        if base is not nn.Module and issubclass(base, nn.Module)
     )
     file, line = class_place(cls)
     return cls.__name__, class_path(cls), bases, is_library(cls), file, line
 
 
-@functools.lru_cache(maxsize=256)
-def _forward_place(cls: Hashable) -> tuple[str | None, int | None]:
-    _, file, line = callable_place(inspect.getattr_static(cls, "forward"))
+@by_class
+def _forward_place(cls: Any) -> tuple[str | None, int | None]:
+    _, file, line = callable_place(class_attribute(cls, "forward"))
     return file, line
 
 
@@ -277,7 +247,7 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
 def _attribute(name: str, value: Any) -> Attribute:
     """One record for what many layers have alike."""
     kind = type(value)
-    if kind in _ALIKE or (kind is tuple and _INTEGERS.issuperset(map(type, value))):
+    if id(kind) in _ALIKE or (kind is tuple and _INTEGERS.issuperset(map(id, map(type, value)))):
         return _attribute_of_value(name, value)
     return _attribute_of_text(name, kind.__name__, _attribute_text(value))
 
@@ -293,10 +263,9 @@ def _attribute_of_text(name: str, type_name: str, text: str) -> Attribute:
 
 
 def _attribute_text(value: Any) -> str:
-    plain = isinstance(value, _SHOWN_ATTRIBUTES) or (
-        isinstance(value, (tuple, list))
-        and len(value) <= 8
-        and all([isinstance(item, _SHOWN_ATTRIBUTES) for item in value])
-    )
-    text = repr(value) if plain else f"<{type(value).__name__}>"
+    plain = is_a(value, _SHOWN_ATTRIBUTES)
+    if is_a(value, (tuple, list)):
+        items = list(values_of(value))
+        plain = len(items) <= 8 and all([is_a(item, _SHOWN_ATTRIBUTES) for item in items])
+    text = text_of(value) if plain else f"<{type(value).__name__}>"
     return text if len(text) <= 80 else text[:77] + "..."

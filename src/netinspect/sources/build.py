@@ -17,6 +17,8 @@ from torch import nn
 
 from netinspect.errors import LoadError, UsageError, closest
 from netinspect.observe.frames import callable_place
+from netinspect.observe.inert import is_users_class
+from netinspect.observe.members import parameters
 from netinspect.observe.seeds import preserved_randomness, seed_everything
 from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
@@ -85,8 +87,10 @@ class Blueprint:
 
 def _suit_meta(model: nn.Module) -> None:
     """Have transformers multiply by experts in batches: without values, its groups want bfloat16."""
+    if is_users_class(type(model)):
+        return
     choose = getattr(model, "set_experts_implementation", None)
-    is_bfloat16 = any(parameter.dtype is torch.bfloat16 for parameter in model.parameters())
+    is_bfloat16 = any(parameter.dtype is torch.bfloat16 for parameter in parameters(model))
     if callable(choose) and not is_bfloat16:
         with suppress(ValueError):  # a model without experts
             choose("batched_mm")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from netinspect.observe.frames import owner
+from netinspect.observe.owners import is_users
 
 _PROCESSES = frozenset(
     {
@@ -112,7 +112,7 @@ class Guard:
             if file.startswith(_IMPORTER):
                 if frame.f_code.co_name == "exec_module":
                     return None
-            elif file.startswith(self._code) and owner(file) == "user" and not is_installed(file):
+            elif file.startswith(self._code) and is_users(file):
                 return file, frame.f_lineno
             frame = frame.f_back
         return None
@@ -165,11 +165,6 @@ def with_links(folders: Iterable[str]) -> tuple[str, ...]:
     """Return folders with a separator at their ends, as they are named and where links lead."""
     both = (path for folder in folders for path in (os.path.abspath(folder), os.path.realpath(folder)))
     return tuple(dict.fromkeys(os.path.join(path, "") for path in both))
-
-
-def is_installed(file: str) -> bool:
-    """Tell whether a file is a part of an installed package."""
-    return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file
 
 
 def _short(arguments: tuple[Any, ...]) -> str:

@@ -156,13 +156,13 @@ def _most_dots(path: Path) -> int:
     """How many dots the furthest of a file's relative imports has; 0 where it has none."""
     try:
         tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return 0  # told when it is imported
     return max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
 
 
 def _is_package(folder: Path) -> bool:
-    return (folder / "__init__.py").is_file()
+    return os.path.isfile(folder / "__init__.py")  # false, not an error, where nothing may be read
 
 
 def _root(folder: Path, dots: int) -> Path:
@@ -212,7 +212,7 @@ def _package_name(root: Path) -> str:
 def _import_package(name: str, folder: Path, target: _Target) -> ModuleType:
     file = folder / "__init__.py"
     specification: ModuleSpec | None
-    if file.is_file():
+    if os.path.isfile(file):
         is_target = file == target.path
         loader = ProjectLoader(
             name,

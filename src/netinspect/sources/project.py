@@ -17,10 +17,10 @@ from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 from netinspect.errors import LoadError
-from netinspect.observe.frames import owner
 from netinspect.observe.guest import preserved_defaults
+from netinspect.observe.owners import is_users
 from netinspect.records.trace import RUN_FILE
-from netinspect.sources.guard import Guard, RefusedError, guarded, is_installed, with_links
+from netinspect.sources.guard import Guard, RefusedError, guarded, with_links
 from netinspect.sources.slices import Slicer
 
 _IMPORTLIB = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib", ""))
@@ -84,7 +84,7 @@ class Project:
 
     def is_code(self, file: str) -> bool:
         """Tell whether a file is the project's own."""
-        return file.startswith(self.code_folders) and not is_installed(file) and owner(file) == "user"
+        return file.startswith(self.code_folders) and is_users(file)
 
     def is_asked_for(self, name: str) -> bool:
         """Tell whether a module of that name may be the project's, by what its folders hold."""
@@ -163,7 +163,7 @@ class ProjectLoader(SourceFileLoader):
     def _parse(self) -> ast.Module:
         try:
             return ast.parse(self.get_data(self.path), self.path)
-        except (SyntaxError, ValueError, RecursionError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module(body=[], type_ignores=[])  # reported by the import itself
 
     def _run_part(self, module: ModuleType, slicer: Slicer) -> None:

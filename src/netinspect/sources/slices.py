@@ -308,7 +308,7 @@ def _read_names(unit: Unit, future: tuple[ast.ImportFrom, ...], reader: WorkRead
     module = ast.Module(body=[*future, unit.node], type_ignores=[])
     try:
         code = compile(module, "<unit>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError):  # reported where the file is run
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # reported where the file is run
         return
     loads, stores = _names_of(code)
     inner = [each for each in code.co_consts if isinstance(each, CodeType)]

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from netinspect.errors import ForwardError, LoadError, NetinspectError, class_name, text_of
-from netinspect.observe.frames import is_raised_by_user, owner, raising_line
+from netinspect.observe.frames import is_raised_by_user, raising_line
+from netinspect.observe.owners import owner
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import RefusedError
 from netinspect.sources.hints import hint_for

@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from netinspect.observe.members import entries, modules, named_modules, parameters
 from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
 
 
@@ -64,18 +65,18 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._graph_modules: list[str] = []
         """From which number on autograd's nodes belong to which module."""
 
-        self._paths = {id(module): path for path, module in model.named_modules()}
+        self._paths = {id(module): path for path, module in named_modules(model)}
         self._parameters: dict[int, str] = {}
         """The module that each parameter is of."""
 
         self._handles: list[Any] = []
         self._model = model
-        for path, module in model.named_modules():
-            for parameter in module._parameters.values():
+        for path, module in named_modules(model):
+            for parameter in dict(entries(module, "_parameters")).values():
                 if parameter is not None:
                     self._parameters.setdefault(id(parameter), path)
                     self._mark(parameter, "parameter", path)
-            for buffer in module._buffers.values():
+            for buffer in dict(entries(module, "_buffers")).values():
                 if buffer is not None:
                     self._mark(buffer, "buffer", path)
         for leaf in tree_leaves(inputs):
@@ -88,7 +89,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def mark_gradients(self) -> None:
         """Take what the parameters' `.grad` hold for what it is."""
-        for parameter in self._model.parameters():
+        for parameter in parameters(self._model):
             self._mark_gradient(parameter)
 
     def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
@@ -117,10 +118,14 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
     def __enter__(self) -> Self:
-        for module in self._model.modules():
-            self._handles.append(module.register_forward_pre_hook(self._enter_module, prepend=True))
-            self._handles.append(module.register_forward_hook(self._leave_module, always_call=True))
-        for parameter in self._model.parameters():
+        for module in modules(self._model):
+            self._handles.append(
+                nn.Module.register_forward_pre_hook(module, self._enter_module, prepend=True)
+            )
+            self._handles.append(
+                nn.Module.register_forward_hook(module, self._leave_module, always_call=True)
+            )
+        for parameter in parameters(self._model):
             if parameter.requires_grad and parameter.is_leaf:
                 handle = parameter.register_post_accumulate_grad_hook(self._mark_gradient)  # type: ignore[no-untyped-call]
                 self._handles.append(handle)

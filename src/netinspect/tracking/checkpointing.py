@@ -13,6 +13,9 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from netinspect.observe.inert import state_of
+from netinspect.observe.members import children
+
 Kernels = Callable[[], AbstractContextManager[Any]]
 """Makes a context in which operations are those of the device."""
 
@@ -32,19 +35,17 @@ def checkpoint_blocks(model: nn.Module, kernels: Kernels) -> tuple[str, ...]:
     """
     paths = []
     for path, block in _blocks(model, ""):
-        block.forward = _recomputing(block.forward, kernels)
+        state_of(block)["forward"] = _recomputing(block.forward, kernels)
         paths.append(path)
     return tuple(paths)
 
 
 def _blocks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
-    children = list(module.named_children())
-    alike = Counter(
-        type(child) for name, child in children if name.isdigit() and next(child.children(), None)
-    )
-    for name, child in children:
+    held = children(module)
+    alike = Counter(id(type(child)) for name, child in held if name.isdigit() and children(child))
+    for name, child in held:
         inner = f"{path}.{name}" if path else name
-        if name.isdigit() and alike[type(child)] > 1:
+        if name.isdigit() and alike[id(type(child))] > 1:
             yield inner, child
         else:
             yield from _blocks(child, inner)

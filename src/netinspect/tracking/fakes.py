@@ -6,7 +6,6 @@ ends the whole process when a backward runs on fake CUDA tensors.
 
 from __future__ import annotations
 
-import copy
 import re
 import warnings
 from collections.abc import Iterator
@@ -18,7 +17,9 @@ from torch import nn
 
 from netinspect.errors import LoadError, class_name, message_of, text_of
 from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.members import TENSORS, entries, modules, parameters, put
 from netinspect.observe.seeds import preserved_randomness
+from netinspect.tracking.copying import deep_copy
 
 _VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
@@ -85,11 +86,11 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     """
     from torch._subclasses.fake_tensor import FakeCopyMode
 
-    if any(map(is_uninitialised, model.parameters())):
+    if any(map(is_uninitialised, parameters(model))):
         raise lazy_error(type(model).__name__)
     try:
         with FakeCopyMode(mode):
-            return copy.deepcopy(model)
+            return deep_copy(model)
     except Exception as error:  # whatever the model holds may refuse to be copied
         raise LoadError(
             f"cannot copy {type(model).__name__} to track its memory",
@@ -120,9 +121,9 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
         dtype: What to cast to; None to leave it.
     """
     made: dict[int, torch.Tensor] = {}
-    for module in model.modules():
-        for registered in (module._parameters, module._buffers):
-            for name, tensor in list(registered.items()):
+    for module in modules(model):
+        for table in TENSORS:
+            for name, tensor in list(entries(module, table)):
                 if tensor is None:
                     continue
                 wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
@@ -135,8 +136,7 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
                         if isinstance(tensor, nn.Parameter)
                         else changed
                     )
-                # Not through the dictionary: recurrent layers keep a list of their weights in step.
-                setattr(module, name, made[id(tensor)])
+                put(module, table, name, made[id(tensor)])
 
 
 def _device(tensor: torch.Tensor) -> torch.device:

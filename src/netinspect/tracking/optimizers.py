@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from netinspect.errors import UsageError
+from netinspect.observe.members import parameters
 
 _MADE_WITH: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("SGD", {"lr": 0.01}),
@@ -31,7 +32,7 @@ def make_optimizer(name: str, model: nn.Module, *, foreach: bool) -> torch.optim
     Raises:
         UsageError: This torch has none of that name.
     """
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trainable = [parameter for parameter in parameters(model) if parameter.requires_grad]
     if name == "none" or not trainable:
         return None
     cls, arguments = _MADE_WITH[name]

@@ -23,6 +23,8 @@ from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.observe.arguments import split
 from netinspect.observe.frames import raising_line
+from netinspect.observe.members import named_parameters
+from netinspect.observe.modes import set_mode
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
@@ -96,7 +98,7 @@ def _track(
         mode = stack.enter_context(fake_tensors())
         model = build(mode)
         _check(model, request)
-        model.train(request.options.training)
+        set_mode(model, request.options.training)
         dtype = request.options.dtype
         suit(model, None if dtype is None else getattr(torch, dtype))
         asked = InputRequest(seed=request.seed)
@@ -170,8 +172,7 @@ def _check(model: nn.Module, request: TrackRequest) -> None:
     if not wanted:
         return
     found = {
-        name: tuple(parameter.shape)
-        for name, parameter in model.named_parameters(remove_duplicate=False)
+        name: tuple(parameter.shape) for name, parameter in named_parameters(model, duplicates=True)
     }
     differing = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
     if differing:

@@ -6,13 +6,15 @@ itself. Nothing of an iteration is held but its loss, and gradients are dropped 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from netinspect.observe.describe import tensors_of
+from netinspect.observe.inert import is_a, is_mapping, items_of, setting_of
+from netinspect.observe.members import parameters
 from netinspect.records.memory import Phase
 from netinspect.tracking.optimizers import make_optimizer
 
@@ -75,7 +77,7 @@ def train(
     """
     optimizer = make_optimizer(optimizer_name, model, foreach=foreach)
     for iteration in range(1, ITERATIONS + 1):
-        for parameter in model.parameters():
+        for parameter in parameters(model):
             parameter.grad = None
         watcher.enter_phase("forward", iteration)
         loss = loss_of(call())
@@ -94,8 +96,8 @@ def loss_of(output: Any) -> torch.Tensor:
     Raises:
         RuntimeError: No output needs a gradient.
     """
-    own = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
-    if isinstance(own, torch.Tensor) and own.requires_grad and not own.dim():
+    own = _loss_in(output)
+    if is_a(own, torch.Tensor) and own.requires_grad and not own.dim():
         return own
     outputs = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
     if not outputs:
@@ -104,6 +106,15 @@ def loss_of(output: Any) -> torch.Tensor:
     for tensor in outputs[1:]:
         total = total + _real_sum(tensor)
     return total
+
+
+def _loss_in(output: Any) -> Any:
+    """Return the entry or attribute of an output that is named `loss`; None if it has none."""
+    if is_a(output, dict):
+        return next(
+            (value for key, value in items_of(output) if type(key) is str and key == "loss"), None
+        )
+    return output.get("loss") if is_mapping(output) else setting_of(output, "loss")
 
 
 def _real_sum(tensor: torch.Tensor) -> torch.Tensor:

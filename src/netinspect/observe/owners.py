@@ -1,0 +1,38 @@
+"""Who owns a code file: torch, Python, an installed package, netinspect or the user."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sysconfig
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+# With a separator at the end: torchvision stands beside torch, and is not torch.
+TORCH = str(Path(torch.__file__).parent) + os.sep
+_OURS = str(Path(__file__).parent.parent) + os.sep
+_SAMPLES = str(Path(_OURS, "models")) + os.sep
+_STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+@functools.lru_cache(maxsize=4096)
+def owner(file: str) -> Literal["torch", "ours", "python", "user"]:
+    """Tell whose a code file is. The samples are a user's, wherever they are installed."""
+    if file.startswith(TORCH):
+        return "torch"
+    if file.startswith(_OURS):
+        return "user" if file.startswith(_SAMPLES) else "ours"
+    if file.startswith("<frozen "):
+        return "python"
+    if file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _INSTALLED):
+        return "python"
+    return "user"
+
+
+@functools.lru_cache(maxsize=4096)
+def is_users(file: str) -> bool:
+    """Return whether a code file is the user's own, and not that of an installed package."""
+    return owner(file) == "user" and not any(part in file for part in _INSTALLED)

@@ -1,0 +1,62 @@
+"""Values as Python prints them, without the `__repr__` of a class of the user's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from netinspect.observe.inert import (
+    class_attribute,
+    fields_of,
+    is_a,
+    is_mapping,
+    items_of,
+    runs_users_code,
+    text_of,
+    values_of,
+)
+
+_MAXIMUM_DEPTH = 32
+
+
+def printed(value: Any, depth: int = 0) -> str:
+    """Return what `repr` returns: of tensors, plain values and containers, and of library classes.
+
+    Args:
+        value: The value.
+        depth: How many containers are around it.
+    """
+    cls = type(value)
+    if issubclass(cls, torch.Tensor):
+        with torch._C.DisableTorchFunction():
+            own = class_attribute(cls, "__repr__")
+            text: str = torch.Tensor.__repr__(value) if runs_users_code(own) else repr(value)  # type: ignore[no-untyped-call]
+            return text
+    if depth > _MAXIMUM_DEPTH:
+        return "..."
+    inside = depth + 1
+    if fields := fields_of(value):
+        entries = ", ".join(f"{name}={printed(each, inside)}" for name, each in fields)
+        return f"{cls.__qualname__}({entries})"
+    if issubclass(cls, (tuple, list, set, frozenset)):
+        return _around(cls, [printed(each, inside) for each in values_of(value)])
+    if is_a(value, dict):
+        entries = ", ".join(
+            f"{printed(key, inside)}: {printed(each, inside)}" for key, each in items_of(value)
+        )
+        return f"{{{entries}}}" if cls is dict else f"{cls.__name__}({{{entries}}})"
+    if is_mapping(value):
+        return repr(value)
+    return text_of(value)
+
+
+def _around(cls: type, texts: list[str]) -> str:
+    entries = ", ".join(texts)
+    if issubclass(cls, list):
+        return f"[{entries}]"
+    if issubclass(cls, tuple):
+        return f"({entries},)" if len(texts) == 1 else f"({entries})"
+    if not texts:
+        return f"{cls.__name__}()"
+    return f"{{{entries}}}" if cls is set else f"{cls.__name__}({{{entries}}})"

@@ -1,0 +1,114 @@
+"""Deep copies of models that run no code of the user's, and do not recurse from module to module."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections import OrderedDict, deque
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.observe.inert import (
+    by_class,
+    class_attribute,
+    dictionary_of,
+    is_a,
+    is_users_class,
+    items_of,
+    runs_users_code,
+    slots_of,
+    values_of,
+)
+
+_METHODS = (
+    *("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__setstate__"),
+    *("__getnewargs_ex__", "__getnewargs__"),
+)
+_DEFAULTS = frozenset(id(class_attribute(cls, name)) for cls in (object, nn.Module) for name in _METHODS)
+_BUILT_IN = (OrderedDict, dict, list, set, deque)
+_IMMUTABLE = (int, float, complex, str, bytes, frozenset)
+
+
+def deep_copy(model: nn.Module) -> nn.Module:
+    """Copy a model like `copy.deepcopy`, without the methods by which user classes copy themselves.
+
+    `copy.deepcopy` takes what is in its memo for copied. So an empty object of the same class is put
+    there for each object first, and all of them are filled afterwards.
+    """
+    memo: dict[int, Any] = {}
+    pairs: list[tuple[Any, Any]] = []
+    tuples: list[Any] = []
+    waiting: list[Any] = [model]
+    seen: dict[int, Any] = {}
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen or is_a(value, torch.Tensor):
+            continue
+        seen[id(value)] = value
+        cls = type(value)
+        is_own = is_users_class(cls)
+        if is_own and issubclass(cls, _IMMUTABLE):
+            memo[id(value)] = value
+        elif is_own and issubclass(cls, tuple):
+            tuples.append(value)
+            waiting += values_of(value)
+        elif (is_own or issubclass(cls, nn.Module)) and (made := _empty(cls)) is not None:
+            memo[id(value)] = made
+            pairs.append((value, made))
+            waiting += (dictionary_of(value) or {}).values()
+            waiting += (content for _, content in slots_of(value))
+            waiting += values_of(value) if issubclass(cls, _BUILT_IN) else ()
+        elif issubclass(cls, (*_BUILT_IN, tuple)):
+            waiting += values_of(value)
+    for value in reversed(tuples):  # those inside others were met later
+        memo[id(value)] = tuple.__new__(
+            type(value), [copy.deepcopy(each, memo) for each in values_of(value)]
+        )
+    for value, made in pairs:
+        _fill(made, value, memo)
+    copied: nn.Module = copy.deepcopy(model, memo)
+    return copied
+
+
+@by_class
+def _copies_itself(cls: Any) -> bool:
+    """Return whether a library, and not the user, defines how objects of a class are copied."""
+    found = [class_attribute(cls, name) for name in _METHODS]
+    own = [each for each in found if each is not None and id(each) not in _DEFAULTS]
+    return any(not runs_users_code(each) for each in own)
+
+
+def _empty(cls: Any) -> Any:
+    if issubclass(cls, (type, types.FunctionType, types.ModuleType)):
+        return None
+    for base in _BUILT_IN:
+        if issubclass(cls, base):
+            return base.__new__(cls)
+    if _copies_itself(cls):
+        return None
+    try:
+        return object.__new__(cls)
+    except TypeError:  # it is derived from a class of C code
+        return None
+
+
+def _fill(made: Any, value: Any, memo: dict[int, Any]) -> None:
+    if is_a(value, dict):
+        base: Any = OrderedDict if is_a(value, OrderedDict) else dict
+        for key, each in items_of(value):
+            base.__setitem__(made, copy.deepcopy(key, memo), copy.deepcopy(each, memo))
+    elif is_a(value, list):
+        list.extend(made, [copy.deepcopy(each, memo) for each in values_of(value)])
+    elif is_a(value, set):
+        set.update(made, [copy.deepcopy(each, memo) for each in values_of(value)])
+    elif is_a(value, deque):
+        deque.extend(made, [copy.deepcopy(each, memo) for each in values_of(value)])
+    if (held := dictionary_of(value)) is not None:
+        target = dictionary_of(made)
+        assert target is not None
+        for name, each in held.items():
+            target[name] = copy.deepcopy(each, memo)
+    for descriptor, content in slots_of(value):
+        descriptor.__set__(made, copy.deepcopy(content, memo))
