@@ -18,18 +18,19 @@ import pytest
 import torch
 
 import netinspect
-from tests.checkpoints.hiding_places import (
+from tests.checkpoints.hiding_parts import (
     EVIL,
-    FILES,
     MARK,
     NAME,
     PICKLE,
     PNG,
+    joblib_array,
     safetensors,
     tarred,
     torch_file,
     zipped,
 )
+from tests.checkpoints.hiding_places import FILES
 from tests.support import Outcome
 
 Cli = Callable[..., Outcome]
@@ -211,8 +212,6 @@ def test_all_members_of_a_state_dict_are_examined(tmp_path: Path) -> None:
 
 
 def test_arrays_of_joblib_are_tensors(tmp_path: Path) -> None:
-    from tests.checkpoints.hiding_places import joblib_array
-
     file = tmp_path / "m.joblib"
     numbers = struct.pack("<2f", 1.5, -2)
     file.write_bytes(
