@@ -176,9 +176,11 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
             options = replace(options, request=replace(options.request, start=_settled(trace)))
         elif reported is not None:
             limit = f"{_why(trace.failure, lane, fell_back=False)}; the trace ends there"
-            return replace(reported, warnings=(*reported.warnings, limit))
+            reported = replace(reported, warnings=(*reported.warnings, limit))
+            break
     if reported is not None:
-        return reported
+        # On other tensors than those of this trace, time may have been up too.
+        return replace(reported, out_of_time=options.budget.out_of_time)
     raise lanes.error
 
 
