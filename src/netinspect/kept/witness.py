@@ -148,8 +148,12 @@ class Witness:
         path = arguments[0] if arguments[0] is not None else "."
         if isinstance(path, int):
             self.refuse("it lists a folder by its descriptor")
-        elif not _is_import_system(sys._getframe(3).f_code.co_filename):
+        elif not self._is_ours(sys._getframe(3).f_code.co_filename):
             self.listed[os.path.abspath(os.fsdecode(path))] = None
+
+    def _is_ours(self, file: str) -> bool:
+        """Whether a file is the import system's, which is watched in any case, or netinspect's own."""
+        return _is_import_system(file) or self.places.owner(file) == "netinspect"
 
     def _note_pattern(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Where a part of a pattern has no wildcards, it is looked for, and no folder is listed."""

@@ -339,7 +339,8 @@ def _set_aside(project: Project, before: set[str]) -> None:
         file = getattr(sys.modules.get(top), "__file__", None)
         if not isinstance(file, str) or not project.is_code(file):
             continue
-        if top in sys.stdlib_module_names or PathFinder.find_spec(top, sys.path) is not None:
+        other = PathFinder.find_spec(top, sys.path)
+        if top in sys.stdlib_module_names or (other is not None and other.origin != file):
             sys.modules.pop(name, None)
 
 
