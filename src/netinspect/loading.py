@@ -376,7 +376,7 @@ def _read(target: Target, request: LoadRequest) -> Trace:
 
     given = (
         *(request.inputs, request.inputs_from, request.input_files, request.args, request.kwargs),
-        *(request.batch, request.constructor, request.training),
+        *(request.batch, request.constructor, request.training, request.run_file),
     )
     if request.symbolic:
         raise UsageError(
@@ -386,6 +386,6 @@ def _read(target: Target, request: LoadRequest) -> Trace:
     if any(given):
         raise UsageError(
             f"{target.text} is a saved trace: it cannot be run again on another input",
-            hint="leave --input, --batch, --arg and --train out, or name the model itself",
+            hint="leave --input, --batch, --arg, --train and --run-file out, or name the model itself",
         )
     return read_trace(Path(target.place), name=target.text)
