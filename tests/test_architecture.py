@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "netinspect"
 
-BASE = {"records", "units", "errors", "exits", "kinds", "version"}
+BASE = {"records", "units", "errors", "exits", "kinds", "signatures", "version"}
 ALLOWED = {
     "cli": {
         "api",
@@ -71,6 +71,7 @@ ALLOWED = {
     "records": {"errors"},
     "units": set(),
     "kinds": set(),
+    "signatures": set(),
     "errors": {"exits"},
     "exits": set(),
     "version": set(),
@@ -101,6 +102,8 @@ THIRD_PARTIES = {
     "typer": {"cli"},
     # For type checkers only.
     "typing_extensions": {"kinds"},
+    # In the standard library from Python 3.14 on.
+    "annotationlib": {"signatures"},
 }
 """Where what is not in the standard library may be imported."""
 
@@ -307,7 +310,10 @@ def test_third_parties_are_declared() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     declared = set(re.findall(r'"([a-z_]+)>=', text.partition("\ntest = [")[0]))
     # Pygments comes with Rich; safetensors is asked for where a file of its kind is read.
-    assert set(THIRD_PARTIES) - {"pygments", "safetensors", "typing_extensions"} <= declared
+    assert (
+        set(THIRD_PARTIES) - {"pygments", "safetensors", "typing_extensions", "annotationlib"}
+        <= declared
+    )
 
 
 def test_nothing_imports_the_command_line_but_the_entry() -> None:

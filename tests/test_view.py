@@ -42,3 +42,21 @@ def test_view_leaves_the_random_state_of_a_fresh_process(tmp_path: Path, way: st
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_view_leaves_a_bit_generator_that_numpy_was_given() -> None:
+    state = "str(numpy.random.get_state(legacy=False))"
+    code = (
+        "import numpy, netinspect\nfrom tests.records.examples import small_trace\n"
+        f"numpy.random.set_bit_generator(numpy.random.PCG64(3))\nbefore = {state}\n"
+        f"str(netinspect.summary(small_trace()))\nassert {state} == before\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -62,7 +62,7 @@ def memory(
         constructor: Arguments of the class or factory that a target names.
         seed: Seed of weights and inputs of the look that comes first.
         online: Whether the configuration of a model on the hub may be fetched.
-        run_file: Whether a file that does work when it is imported is run whole; see `load`.
+        run_file: Whether files that do work when they are imported are run whole; see `load`.
         symbolic: Sizes of the inputs to tell as symbols, such as `batch`: the run is then tracked at
             other sizes of them too, and what memory it takes told as expressions; see `load`.
         depth: Deepest level of modules with rows of their own; None for all.

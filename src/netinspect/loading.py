@@ -137,7 +137,7 @@ def load(
             forward draws.
         constructor: Arguments of the class or factory that a target names.
         online: Whether the configuration of a model on the hub may be fetched; weights never are.
-        run_file: Whether a file that does work when it is imported is run whole. Otherwise only its
+        run_file: Whether files that do work when they are imported are run whole. Otherwise only their
             imports, definitions and what they need are run, and while the project is imported it may
             not start processes, use the network or write files.
         on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are zeros

@@ -59,7 +59,7 @@ def _preserved_randomness() -> Iterator[None]:
     """
     python, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
     python_state = None if python is None else python.getstate()
-    numpy_state = None if numpy is None else numpy.get_state()
+    numpy_state = None if numpy is None else numpy.get_state(legacy=False)
     try:
         yield
     finally:

@@ -181,7 +181,6 @@ class _Thing(metaclass=Meta):
     pass
 
 
-_KEPT = ("__hash__", "__eq__")
 Layer = trapped(_Layer, leave=("in_features", "max_norm", "training", "__dict__"))
 Config = trapped(_Config)
 Table = trapped(_Table)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib
 import io
 import json
 import os
 import pickle
 import socket
 import struct
+import sys
+import tarfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +94,7 @@ def test_folders_are_entered_and_links_are_not_followed_out(
     assert [(row.name, row.file) for row in report.rows] == [(NAME, "unet/.hidden/.x")]
     reasons = {part.file: part.reason for part in report.unexamined}
     assert reasons.keys() == {".git", "out.pkl", "gone.pkl", "up", "loop", "pipe", "socket"}
-    assert reasons[".git"] == "it holds 1 files"
+    assert reasons[".git"] == "it holds 1 file"
     assert "outside the folder" in reasons["out.pkl"]
     assert reasons["pipe"] == "a FIFO"
     assert not report.complete
@@ -128,6 +132,30 @@ def test_the_rest_of_a_pickle_is_read_after_a_refusal(tmp_path: Path) -> None:
         (NAME, 1, "'x'"),
     ]
     assert report.subject.problems == ("at byte 5: it appends to a int; 2 more",)
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "9" * 21, "\u00b2", "-1"])
+def test_a_size_in_tar_that_is_not_one(cli: Cli, tmp_path: Path, size: str) -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.pax_headers = {"size": size}
+        archive.addfile(info)
+    (tmp_path / "m.tar").write_bytes(made.getvalue())
+    assert "is a damaged tar archive" in seen(cli, tmp_path / "m.tar", 3)
+
+
+@pytest.mark.parametrize(("method", "module"), [("bzip2", "bz2"), ("xz", "lzma")])
+def test_a_method_that_this_python_lacks_is_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, module: str
+) -> None:
+    """Both modules are optional where Python is compiled."""
+    file = tmp_path / "m.pkl"
+    file.write_bytes(importlib.import_module(module).compress(EVIL))
+    monkeypatch.setitem(sys.modules, module, None)
+    assert f"compressed by {method}, which this Python lacks" in seen(cli, file, 1)
+    file.write_bytes(gzip.compress(EVIL))
+    assert NAME in seen(cli, file, 1)
 
 
 # --- what is clean stays clean -------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from netinspect.cli.console import terminal_width
 from netinspect.records.saved import dump_trace
 from tests.records.examples import small_trace
 from tests.support import Outcome
@@ -32,7 +33,6 @@ def command(*words: str) -> list[str]:
 
 def run(*words: str, cwd: Path, closed: Path | None = None, gone: bool = False) -> Outcome:
     """Run a command in a folder that is closed or removed once the process is in it."""
-    steps = ["cd", str(cwd)]
     script = 'cd "$1" || exit 99; '
     script += 'chmod 000 "$2"; ' if closed is not None else ""
     script += 'rmdir "$1"; ' if gone else ""
@@ -196,6 +196,7 @@ def test_columns_of_any_text(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert cli("summary", str(saved), "--format", "rich").code == 0
+    assert terminal_width(None) == (999_999_999 if columns.isdecimal() and columns != "0" else 80)
 
 
 @pytest.mark.parametrize(

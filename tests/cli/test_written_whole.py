@@ -132,7 +132,7 @@ def test_stdout_by_another_name(workshop: Path) -> None:
         "for f in /dev/stdout /dev/fd/1 /proc/self/fd/1 mine; do ln -sf /dev/stdout mine;"
         " NETINSPECT tree saved.json -q -f plain -o $f > out && cat out; done;"
         "NETINSPECT tree saved.json -q -f plain -o /dev/fd/7 7> out && cat out;"
-        "NETINSPECT tree saved.json -q -f plain -o >(cat > out2) && sleep 0.1 && cat out2"
+        "NETINSPECT tree saved.json -q -f plain -o >(cat > out2) && wait $! && cat out2"
     )
     assert outcome.out == 6 * plain
     assert outcome.err == ""

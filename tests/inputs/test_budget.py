@@ -140,3 +140,11 @@ def test_budget_of_sizes_near_a_given_one(monkeypatch: pytest.MonkeyPatch) -> No
     assert sizes()
     monkeypatch.setattr(budget, "OPERATORS", 10)
     assert not sizes()
+
+
+def test_budget_spent_in_part_allows_another_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "OPERATORS", 100)
+    spent = Budget(operators=10)
+    assert not spent.allows_run(0.1)
+    assert spent.allows_run()
+    assert spent.stopped == "stopped after 10 operators"

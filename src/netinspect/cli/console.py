@@ -64,7 +64,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
         # A narrower terminal than this shows nothing useful; there lines run on.
         width = max(20, terminal_width(stdout))
     elif width is None and os.environ.get("COLUMNS", "").isdecimal() and not to_file:
-        width = max(20, int(os.environ["COLUMNS"][:9]))  # no more digits mean anything
+        width = max(20, _columns())
     names = None
     if columns is not None:
         names = tuple(filter(None, (name.strip() for name in columns.split(","))))
@@ -114,11 +114,17 @@ def write_out(text: str) -> None:
 
 def terminal_width(stream: TextIO | None) -> int:
     """Return the cells on a line of the terminal that a stream leads to: COLUMNS, else as it says."""
-    if (told := os.environ.get("COLUMNS", "")).isdecimal() and int(told) > 0:
-        return int(told)
+    if columns := _columns():
+        return columns
     with suppress(AttributeError, OSError, ValueError):
         return os.get_terminal_size(stream.fileno()).columns or 80  # type: ignore[union-attr]
     return 80
+
+
+def _columns() -> int:
+    """Return the width that COLUMNS asks for; 0 where it is not set, or not a number."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text[:9]) if text.isdecimal() else 0  # no more digits mean anything
 
 
 def say(text: str, *, label: str = "", style: str = "") -> None:

@@ -213,8 +213,8 @@ class ModelOptions:
         bool,
         typer.Option(
             "--run-file",
-            help="Run the target's file whole, though it does work when it is imported. Default: only "
-            "its definitions and what they need.",
+            help="Run the project's files whole, whatever work they do when they are imported. Default: "
+            "only definitions and what they need; processes, connections and writes are refused.",
             rich_help_panel=_INPUT,
         ),
     ] = False

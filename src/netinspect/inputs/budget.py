@@ -92,10 +92,12 @@ class Budget:
         ]
         if reached:
             self.stopped = f"stopped after {reached[0]}"
-        elif now - self._started > SECONDS:
+            return False
+        if now - self._started > SECONDS:
             self.stopped = f"stopped after {SECONDS:.0f} s: time was up, a faster machine may find more"
             self.out_of_time = True
-        return not self.stopped
+            return False
+        return True
 
     def _limit(self, limit: int, share: float = 1.0) -> int:
         return int(limit * self.scale * share)

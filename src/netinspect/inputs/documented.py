@@ -20,6 +20,7 @@ from torch import nn
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.signature import class_forward
+from netinspect.signatures import annotations_of, signature_of
 
 _LONGEST_NAME = 200
 _MOST_PARTS = 20
@@ -83,7 +84,7 @@ def _docstring(cls: type) -> str:
 @functools.lru_cache(maxsize=64)
 def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Documented]:
     try:
-        names = list(inspect.signature(forward).parameters)[1:]
+        names = list(signature_of(forward).parameters)[1:]
     except (TypeError, ValueError):
         return {}
     text = re.split(r"(?m)^[ \t]*+(?:Returns?|Yields|Raises|Examples?):?[ \t]*+$", text)[0]
@@ -102,7 +103,7 @@ def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Document
 
 
 def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, Documented]]:
-    for name, annotation in getattr(forward, "__annotations__", {}).items():
+    for name, annotation in annotations_of(forward).items():
         text = annotation if isinstance(annotation, str) else str(annotation)
         match = _ARRAY.search(text[:_LONGEST])
         if match is not None:

@@ -16,6 +16,7 @@ from torch import nn
 from netinspect.errors import LONGEST_TEXT
 from netinspect.observe.inert import class_attribute, state_of
 from netinspect.observe.modes import script_of
+from netinspect.signatures import signature_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class ForwardNames:
         self.arguments: dict[str, ForwardArgument] = {}
         self.takes_any_position = self.takes_any_name = False
         try:
-            parameters = list(inspect.signature(_forward_of(model)).parameters.values())
+            parameters = list(signature_of(_forward_of(model)).parameters.values())
         except (TypeError, ValueError, AttributeError):
             # Some forwards are built in C++ or by a compiler and tell no signature.
             self.takes_any_position = self.takes_any_name = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from netinspect.observe.frames import callable_place
 from netinspect.observe.inert import is_users_class
 from netinspect.observe.members import parameters
 from netinspect.observe.seeds import preserved_randomness, seed_everything
+from netinspect.signatures import signature_of
 from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
 from netinspect.sources.imports import import_file, import_package
@@ -254,7 +254,7 @@ def _indefinite(noun: str) -> str:
 def _check_arguments(target: Target, name: str, function: Any, arguments: Mapping[str, Any]) -> None:
     """Tell missing and unknown arguments before the call, where the names are known."""
     try:
-        signature = inspect.signature(function)
+        signature = signature_of(function)
     except (TypeError, ValueError):
         return
     parameters = signature.parameters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from netinspect.errors import LoadError
+from netinspect.signatures import signature_of
 from netinspect.sources.target import Target
 
 MAIN_CLASS = "MODEL"
@@ -103,7 +103,7 @@ def _returns_module(function: Callable[..., Any]) -> bool:
 def _takes_no_more(function: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
     """Whether a call with these arguments lacks none."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = signature_of(function).parameters.values()
     except (TypeError, ValueError):
         return True
     return all(

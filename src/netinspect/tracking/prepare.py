@@ -124,7 +124,7 @@ def prepare(
         options: How to run.
         constructor: Arguments of the class or factory.
         online: Whether a configuration may be fetched.
-        run_file: Whether the target's file is run whole.
+        run_file: Whether the project's files are run whole.
 
     Raises:
         UsageError: The inputs cannot be made without data, or the arguments not be handed on.

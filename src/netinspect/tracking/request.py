@@ -62,7 +62,7 @@ class TrackRequest:
     seed: int = 0
     online: bool = False
     run_file: bool = False
-    """Whether the target's file is run whole, though it does work when it is imported."""
+    """Whether the project's files are run whole, though they do work when they are imported."""
 
     inputs: tuple[str, ...] = ()
     """Input specs, as many as a look has settled."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.source import SkippedError, Source
 
 _CHUNK = 1 << 20
 _PIECE = 1 << 20
@@ -56,6 +56,7 @@ def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | No
 
     Raises:
         TooMuch: It comes to more.
+        SkippedError: This Python was built without that method.
         LoadError: It cannot be read.
     """
     begin = 0
@@ -64,13 +65,13 @@ def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | No
         begin = next((at for at in _ZFILE_HEAD if head[at : at + 1] == b"x"), 0)
         if not begin:
             return None
-    made = _maker(method)
+    made, broken = _maker(method)
     parts: list[bytes] = []
     total = 0
     while True:
         try:
             found, end = _one(source, made(), begin, most - total)
-        except _errors():
+        except (OSError, ValueError, EOFError, broken):
             return None
         parts += found
         total += sum(map(len, found))
@@ -103,22 +104,21 @@ def _one(source: Source, unpacker: Any, begin: int, most: int) -> tuple[list[byt
     return parts, at - len(unpacker.unused_data)
 
 
-def _maker(method: str) -> Callable[[], Any]:
-    if method == "bzip2":
-        import bz2
+def _maker(method: str) -> tuple[Callable[[], Any], type[Exception]]:
+    """Return what makes a decompressor, and what that raises for damaged bytes."""
+    try:
+        if method == "bzip2":
+            import bz2
 
-        return bz2.BZ2Decompressor
-    if method in ("xz", "lzma"):
-        import lzma
+            return bz2.BZ2Decompressor, OSError
+        if method in ("xz", "lzma"):
+            import lzma
 
-        return lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)
-    import zlib
+            return lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY), lzma.LZMAError
+        import zlib
 
-    return lambda: zlib.decompressobj(31 if method == "gzip" else 15)
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    import lzma
-    import zlib
-
-    return OSError, ValueError, EOFError, zlib.error, lzma.LZMAError
+        return lambda: zlib.decompressobj(31 if method == "gzip" else 15), zlib.error
+    except ImportError as error:
+        raise SkippedError(
+            f"cannot decompress {method}", cause=f"compressed by {method}, which this Python lacks"
+        ) from error

@@ -15,6 +15,7 @@ _CHECKSUM = slice(148, 156)
 _SPARSE_CONTINUES = 482
 _LONGEST_NAME = 64 << 10
 _MOST_ENTRIES = 300_000
+_MOST_DIGITS = 20
 _RECORD = re.compile(rb"(\d{1,9}) ([^=]+)=", re.DOTALL)
 
 Kind = Literal["file", "folder", "link", "device", "sparse"]
@@ -91,8 +92,8 @@ class TarArchive:
         name = told.get("path", name)
         target = told.get("linkpath", _text(head[157:257]))
         if "size" in told:
-            if not told["size"].isdecimal():
-                raise self._damaged(f"the size of {name!r:.100} is not a number")
+            if not told["size"].isdecimal() or len(told["size"]) > _MOST_DIGITS:
+                raise self._damaged(f"the size of {name!r:.100} is not a number of bytes")
             size = int(told["size"])
         if any(key.startswith("GNU.sparse") for key in told):
             kind, name = "sparse", told.get("GNU.sparse.name", name)

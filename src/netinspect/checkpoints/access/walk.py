@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from netinspect import units
 from netinspect.checkpoints.access.beside import place_beside
 
 _DEEPEST = 32
@@ -58,7 +59,7 @@ def _inside(path: str, folder: str) -> list[str] | str:
             count += len(names)
             if count > _COUNTED:
                 return f"it holds more than {_COUNTED:,} files"
-        return f"it holds {count:,} files"
+        return f"it holds {units.plural(count, 'file')}"
     try:
         with os.scandir(place) as entries:
             return [folder + each.name + "/" * each.is_dir(follow_symlinks=False) for each in entries]
