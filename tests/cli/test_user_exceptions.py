@@ -80,7 +80,7 @@ def test_loading_that_raises(cli: Callable[..., Outcome], tmp_path: Path, name: 
         f"class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        {line}\n"
     )
     file = written(tmp_path, body if where == "constructor" else f"{line}\n")
-    outcome = cli("params", file)
+    outcome = cli("params", file, "--run-file")
     assert outcome.code == 3
     assert outcome.err.startswith("error[load]: ")
     assert "None:None" not in outcome.err
