@@ -208,8 +208,9 @@ class _Zip:
         if is_header(head[:BLOCK]) or recognize(Loose(source, head[:BLOCK])) in ("zip", "torch legacy"):
             return False
         if not self._archive.members[name].compressed:
-            return not probe(self._archive.open(name, check=False)).names
-        return not probe(source).names
+            source = self._archive.open(name, check=False)
+        found = probe(source)
+        return not (found.names or found.calls)
 
     def _gap(self, source: Source, what: str) -> None:
         """Examine bytes that are of no member."""

@@ -234,7 +234,8 @@ class _View:
         """Examine a file of another kind as a pickle too, where a loader could take it for one."""
         if not is_known:
             return  # that was tried first
-        if probe(_near(source)).names:
+        found = probe(_near(source))
+        if found.names or found.calls:
             self._stream(source, label(member, "as a pickle"), 0)
 
 
