@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.machine import MOST_MEMORY, Machine, Names
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
-from netinspect.checkpoints.pickles.stream import WINDOW, Misframed, PickleError, TooLarge, Unusual
+from netinspect.checkpoints.pickles.stream import WINDOW, Cut, Misframed, PickleError, TooLarge, Unusual
 
 _MOST_REFILLS = 3
 """How often all objects are dropped to make room; each time stands for millions of opcodes."""
@@ -185,20 +185,24 @@ class Probe(NamedTuple):
     calls: bool
     """Whether it would have called one of them, or loaders disagree about what they would do."""
 
+    is_cut: bool
+    """Whether it breaks because no more bytes are there."""
+
 
 def probe(source: Source, start: int = 0) -> Probe:
     """Read bytes that are probably not a pickle as one, as far as Python's loader would."""
     names = Names()
     machine = _ProbeMachine(source, names, start, _PROBE_WINDOW)
     end: int | None = None
+    is_cut = False
     try:
         machine.run()
         end = machine.position
-    except PickleError:
-        pass
+    except PickleError as error:
+        is_cut = isinstance(error, Cut)
     found = [each for each in names.all() if _may_be_imported(each)]
     calls = machine.is_misframed or any(each.uses for each in found)
-    return Probe(end, tuple(each.path for each in found), calls)
+    return Probe(end, tuple(each.path for each in found), calls, is_cut)
 
 
 def _may_be_imported(named: Named) -> bool:

@@ -25,6 +25,10 @@ class Unusual(PickleError):
     """It does what no pickler writes, and Python's loader may do nevertheless."""
 
 
+class Cut(PickleError):
+    """It ends before its last opcode, or within an operand."""
+
+
 class Misframed(Unusual):
     """Its opcodes and its frames do not fit, and Python's loaders disagree about what follows."""
 
@@ -79,7 +83,7 @@ class Stream:
         self.base += at
         left = self.size - self.base
         if left <= 0:
-            raise PickleError("it ends without its last opcode")
+            raise Cut("it ends without its last opcode")
         self.length = min(left, self._window)
         self.data = self._source.read(self.base, self.length)
         if self.length == left:
@@ -165,7 +169,7 @@ class Stream:
         left = self.size - self.base - at
         if length > left:
             position = self.base + at
-            raise PickleError(
+            raise Cut(
                 f"{length:,} bytes should stand at byte {position:,}; {max(0, left):,} do"
             )
 
