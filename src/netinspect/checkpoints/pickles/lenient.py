@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.machine import MOST_MEMORY, Machine, Names
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
-from netinspect.checkpoints.pickles.stream import WINDOW, Cut, Misframed, PickleError, TooLarge, Unusual
+from netinspect.checkpoints.pickles.stream import (
+    WINDOW,
+    Cut,
+    Misframed,
+    PickleError,
+    Straddled,
+    TooLarge,
+    Unusual,
+)
 
 _MOST_REFILLS = 3
 """How often all objects are dropped to make room; each time stands for millions of opcodes."""
@@ -95,6 +103,10 @@ class LenientMachine(Machine):
     def _skip(self, error: PickleError) -> None:
         """Go over an opcode that was refused, and leave the stack about as its loader would."""
         position = self.failed
+        if isinstance(error, Straddled):
+            self._note(str(error))
+            self._at = self.stream.move(position)
+            return
         if position >= self._source.size or self.names.left < 0:
             raise error
         code = self._source.read(position, 1)[0]
@@ -200,6 +212,8 @@ def probe(source: Source, start: int = 0) -> Probe:
         end = machine.position
     except PickleError as error:
         is_cut = isinstance(error, Cut)
+        # The last opcode may go beyond the frame, and one of the loaders reads on where that ends.
+        machine.is_misframed |= machine.stream.in_frame
     found = [each for each in names.all() if _may_be_imported(each)]
     calls = machine.is_misframed or any(each.uses for each in found)
     return Probe(end, tuple(each.path for each in found), calls, is_cut)

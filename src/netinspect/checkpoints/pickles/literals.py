@@ -182,7 +182,7 @@ def string_line(machine: Machine, at: int) -> int:
     machine.left -= len(raw)
     try:
         machine.stack.append(text_or_bytes(codecs.escape_decode(raw[1:-1])[0]))
-    except ValueError:
+    except (ValueError, DeprecationWarning):  # the latter where warnings are made errors
         refuse("a text has a wrong escape in it")
     return at
 

@@ -221,6 +221,7 @@ class Machine:
             while True:
                 if at > last:
                     self._check(spent)
+                    start = at
                     at = stream.follow(at)
                     data, base, last = stream.data, stream.base, stream.last
                 start = at

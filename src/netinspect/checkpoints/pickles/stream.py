@@ -33,6 +33,10 @@ class Misframed(Unusual):
     """Its opcodes and its frames do not fit, and Python's loaders disagree about what follows."""
 
 
+class Straddled(Misframed):
+    """The opcode before goes beyond the end of its frame."""
+
+
 class TooLarge(PickleError):
     """Its objects take more memory than there is for them."""
 
@@ -80,10 +84,10 @@ class Stream:
         Raises:
             PickleError: Nothing stands there any more.
         """
-        self.base += at
-        left = self.size - self.base
+        left = self.size - self.base - at
         if left <= 0:
             raise Cut("it ends without its last opcode")
+        self.base += at
         self.length = min(left, self._window)
         self.data = self._source.read(self.base, self.length)
         if self.length == left:
@@ -95,14 +99,15 @@ class Stream:
         """Return the place of the next opcode, which is after `last`.
 
         Raises:
-            PickleError: Nothing is there any more, or the opcode before goes beyond its frame.
+            Cut: Nothing is there any more.
+            Straddled: The opcode before goes beyond its frame, which ends with this.
         """
         end = self._frame_end
         if end is not None and self.base + at >= end:
             beyond = self.base + at - end
             self.end_frame()
             if beyond:
-                raise Misframed(f"an opcode goes {beyond:,} bytes beyond the end of its frame")
+                raise Straddled(f"an opcode goes {beyond:,} bytes beyond the end of its frame")
         return at if at <= self.last else self.fill(at)
 
     def begin_frame(self, at: int, length: int) -> None:
@@ -121,6 +126,11 @@ class Stream:
             raise Misframed(f"{length:,} bytes should stand in a frame; {max(0, left):,} do")
         self._frame_end = self.base + at + length
         self._limit()
+
+    @property
+    def in_frame(self) -> bool:
+        """Whether a frame has begun, and was not left yet."""
+        return self._frame_end is not None
 
     def frame_left(self, at: int) -> int:
         """Return how many bytes of a frame come after a place."""
@@ -169,9 +179,7 @@ class Stream:
         left = self.size - self.base - at
         if length > left:
             position = self.base + at
-            raise Cut(
-                f"{length:,} bytes should stand at byte {position:,}; {max(0, left):,} do"
-            )
+            raise Cut(f"{length:,} bytes should stand at byte {position:,}; {max(0, left):,} do")
 
     def name_line(self, at: int) -> tuple[bytes | Opaque, int]:
         """Return a line of a name; where the file ends before it, all but the last byte, as loaders do.

@@ -208,7 +208,7 @@ class _Zip:
         if self._archive.source.remote:
             return True
         head, _ = self._archive.start(name, _PROBED)
-        source = Loose(self._archive.source, head)
+        source: Source = Loose(self._archive.source, head)
         if is_header(head[:BLOCK]) or recognize(Loose(source, head[:BLOCK])) in ("zip", "torch legacy"):
             return False
         if head.startswith(_COMPRESSED):
