@@ -271,6 +271,8 @@ class Archive:
                     yield part
         except zlib.error as error:
             raise self._damaged(f"{member.name!r:.100} cannot be inflated: {error}") from None
+        if unused := len(inflater.unused_data) + member.stored - done:
+            raise self._damaged(f"{member.name!r:.100} has {unused:,} bytes after its compressed ones")
         if not inflater.eof or total != member.size:
             raise self._damaged(
                 f"{member.name!r:.100} should come to {member.size:,} bytes, and comes to {total:,}"

@@ -11,6 +11,7 @@ from typing import Any
 from netinspect.checkpoints.pickles.classes import class_of
 from netinspect.checkpoints.pickles.machine import Machine, refuse
 from netinspect.checkpoints.pickles.objects import Called, Opaque
+from netinspect.checkpoints.pickles.stream import Misframed
 
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _FILES = ("NDArrayWrapper", "ZNDArrayWrapper")
@@ -51,6 +52,9 @@ def read_wrapped(machine: Machine, wrapper: Called, at: int) -> int:
         return at
     if "filename" in state or not {"shape", "dtype"} <= state.keys():
         return at
+    if machine.stream.frame_left(at) > 0:
+        raise Misframed("an array of joblib's is within a frame, and its loader looks for it after that")
+    machine.stream.end_frame()
     size, has_objects = _element(state["dtype"], 0)
     if has_objects:
         machine.stack[-1], at = machine.run_nested(at)

@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.machine import MOST_MEMORY, Machine, Names
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
-from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, TooLarge, Unusual
+from netinspect.checkpoints.pickles.stream import (
+    WINDOW,
+    Cut,
+    Misframed,
+    PickleError,
+    Straddled,
+    TooLarge,
+    Unusual,
+)
 
 _MOST_REFILLS = 3
 """How often all objects are dropped to make room; each time stands for millions of opcodes."""
@@ -57,7 +65,6 @@ class LenientMachine(Machine):
             PickleError: Its opcodes cannot be told apart from some byte on, or it is too large.
         """
         self.forget()
-        self.protocol = 0
         while True:
             try:
                 return self._follow()
@@ -74,8 +81,15 @@ class LenientMachine(Machine):
         if not self.stack:
             self.stack = [_unknown()]
 
+    def _refuse_frame(self) -> None:
+        """Go on after the frame, as loaders do."""
+        self._note(f"at byte {self.position - 1:,}: it ends before its frame does")
+        self._at = self.stream.skip(self._at, self.stream.frame_left(self._at))
+
     def _drop(self) -> None:
+        protocol = self.protocol
         self.forget()
+        self.protocol = protocol
         self.names.outside.clear()
         self.names.nested.clear()
         self.left = MOST_MEMORY
@@ -89,6 +103,10 @@ class LenientMachine(Machine):
     def _skip(self, error: PickleError) -> None:
         """Go over an opcode that was refused, and leave the stack about as its loader would."""
         position = self.failed
+        if isinstance(error, Straddled):
+            self._note(str(error))
+            self._at = self.stream.move(position)
+            return
         if position >= self._source.size or self.names.left < 0:
             raise error
         code = self._source.read(position, 1)[0]
@@ -158,9 +176,12 @@ def _end_of_line(source: Source, at: int, error: PickleError) -> int:
 class _ProbeMachine(LenientMachine):
     """Stops where Python's loader would."""
 
+    is_misframed = False
+
     def _skip(self, error: PickleError) -> None:
         if not isinstance(error, Unusual):
             raise error
+        self.is_misframed |= isinstance(error, Misframed)
         super()._skip(error)
 
 
@@ -174,7 +195,10 @@ class Probe(NamedTuple):
     """Names that it would have imported until then."""
 
     calls: bool
-    """Whether it would have called one of them."""
+    """Whether it would have called one of them, or loaders disagree about what they would do."""
+
+    is_cut: bool
+    """Whether it breaks because no more bytes are there."""
 
 
 def probe(source: Source, start: int = 0) -> Probe:
@@ -182,13 +206,17 @@ def probe(source: Source, start: int = 0) -> Probe:
     names = Names()
     machine = _ProbeMachine(source, names, start, _PROBE_WINDOW)
     end: int | None = None
+    is_cut = False
     try:
         machine.run()
         end = machine.position
-    except PickleError:
-        pass
+    except PickleError as error:
+        is_cut = isinstance(error, Cut)
+        # The last opcode may go beyond the frame, and one of the loaders reads on where that ends.
+        machine.is_misframed |= machine.stream.in_frame
     found = [each for each in names.all() if _may_be_imported(each)]
-    return Probe(end, tuple(each.path for each in found), any(each.uses for each in found))
+    calls = machine.is_misframed or any(each.uses for each in found)
+    return Probe(end, tuple(each.path for each in found), calls, is_cut)
 
 
 def _may_be_imported(named: Named) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable
 from struct import Struct
 from typing import Any, Final
@@ -15,6 +16,7 @@ Handler = Callable[[Machine, int], int]
 
 _DOUBLE = Struct(">d")
 _MOST_DIGITS = 1000
+_OCTAL = re.compile(rb"\s*[+-]?0[0-7]+")
 _LITTLE: Final = "little"
 
 
@@ -82,16 +84,23 @@ def long_line(machine: Machine, at: int) -> int:
     return at
 
 
-def decimal(raw: bytes | Opaque) -> int | Opaque:
-    """Read a decimal number, unless it is a very long one."""
+def decimal(raw: bytes | Opaque, base: int = 0) -> int | Opaque:
+    """Read a number as Python's loaders do, unless it is a very long one.
+
+    Args:
+        raw: Its digits.
+        base: Of the digits; 0 for what a prefix says.
+    """
     # The time to read a decimal number grows with the square of its length.
     if isinstance(raw, Opaque):
         return Opaque("int", raw.position, raw.size)
     if len(raw) > _MOST_DIGITS:
         return Opaque("int", 0, len(raw))
     try:
-        return int(raw, 0)
+        return int(raw, base)
     except ValueError:
+        if not base and _OCTAL.fullmatch(raw):
+            return int(raw, 8)  # as C has it, and with it one of Python's two loaders
         refuse("a number is none")
 
 
@@ -173,7 +182,7 @@ def string_line(machine: Machine, at: int) -> int:
     machine.left -= len(raw)
     try:
         machine.stack.append(text_or_bytes(codecs.escape_decode(raw[1:-1])[0]))
-    except ValueError:
+    except (ValueError, DeprecationWarning):  # the latter where warnings are made errors
         refuse("a text has a wrong escape in it")
     return at
 

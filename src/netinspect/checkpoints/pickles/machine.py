@@ -13,7 +13,14 @@ from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.needed import is_needed
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickles.spell import spell_arguments
-from netinspect.checkpoints.pickles.stream import WINDOW, PickleError, Stream, TooLarge, Unusual
+from netinspect.checkpoints.pickles.stream import (
+    WINDOW,
+    Misframed,
+    PickleError,
+    Stream,
+    TooLarge,
+    Unusual,
+)
 
 MOST_MEMORY = 160 << 20
 """Bytes that the objects of a file may take, as estimated; each opcode counts for some."""
@@ -176,7 +183,6 @@ class Machine:
             PickleError: It is damaged, or does what no honest one does.
         """
         self.forget()
-        self.protocol = 0
         return self._follow()
 
     def run_nested(self, at: int) -> tuple[Any, int]:
@@ -198,7 +204,9 @@ class Machine:
         return value, self._at
 
     def forget(self) -> None:
-        """Drop all objects."""
+        """Drop all objects, and what the pickle said of itself."""
+        self.protocol = 0
+        self.stream.end_frame()
         self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
 
     def _follow(self) -> Any:
@@ -213,7 +221,8 @@ class Machine:
             while True:
                 if at > last:
                     self._check(spent)
-                    at = stream.fill(at)
+                    start = at
+                    at = stream.follow(at)
                     data, base, last = stream.data, stream.base, stream.last
                 start = at
                 code = data[at]
@@ -256,6 +265,8 @@ class Machine:
                     stack, data, base, last = self.stack, stream.data, stream.base, stream.last
             if len(stack) != 1 or marks:
                 self._refuse_rest()
+            if stream.frame_left(self._at) > 0:
+                self._refuse_frame()
             value = stack[-1]
         except (IndexError, UnicodeDecodeError, PickleError) as error:
             self.failed = base + start
@@ -268,6 +279,10 @@ class Machine:
     def _refuse_rest(self) -> None:
         """Refuse a pickle that ends with more or less than its object."""
         raise PickleError(f"{len(self.stack)} objects are left at its end, not one")
+
+    def _refuse_frame(self) -> None:
+        """Refuse a pickle that ends before its frame: loaders go on behind the frame."""
+        raise Misframed("its last opcode is before the end of its frame")
 
     def _check(self, spent: int) -> None:
         if spent > self.left:

@@ -25,6 +25,18 @@ class Unusual(PickleError):
     """It does what no pickler writes, and Python's loader may do nevertheless."""
 
 
+class Cut(PickleError):
+    """It ends before its last opcode, or within an operand."""
+
+
+class Misframed(Unusual):
+    """Its opcodes and its frames do not fit, and Python's loaders disagree about what follows."""
+
+
+class Straddled(Misframed):
+    """The opcode before goes beyond the end of its frame."""
+
+
 class TooLarge(PickleError):
     """Its objects take more memory than there is for them."""
 
@@ -48,7 +60,15 @@ class Stream:
         """Bytes in `data` that are the file's."""
 
         self.last = -1
-        """The last place at which an opcode has its operand in `data`, or is missing at the end."""
+        """The last place at which an opcode has its operand in `data`, or is missing at the end.
+
+        It is not after the last byte of a frame, so that `follow` is asked there.
+        """
+
+        self._end = -1
+        """The same where no frame ends before."""
+
+        self._frame_end: int | None = None
 
         if start < self.size:
             self.fill(0)
@@ -64,17 +84,69 @@ class Stream:
         Raises:
             PickleError: Nothing stands there any more.
         """
-        self.base += at
-        left = self.size - self.base
+        left = self.size - self.base - at
         if left <= 0:
-            raise PickleError("it ends without its last opcode")
+            raise Cut("it ends without its last opcode")
+        self.base += at
         self.length = min(left, self._window)
         self.data = self._source.read(self.base, self.length)
-        self.last = self.length - 1 - _LONGEST_OPERAND
         if self.length == left:
-            self.last = self.length - 1
             self.data += _PADDING
+        self._limit()
         return 0
+
+    def follow(self, at: int) -> int:
+        """Return the place of the next opcode, which is after `last`.
+
+        Raises:
+            Cut: Nothing is there any more.
+            Straddled: The opcode before goes beyond its frame, which ends with this.
+        """
+        end = self._frame_end
+        if end is not None and self.base + at >= end:
+            beyond = self.base + at - end
+            self.end_frame()
+            if beyond:
+                raise Straddled(f"an opcode goes {beyond:,} bytes beyond the end of its frame")
+        return at if at <= self.last else self.fill(at)
+
+    def begin_frame(self, at: int, length: int) -> None:
+        """Note that a frame of so many bytes begins at a place.
+
+        Python's loaders disagree about an opcode that goes beyond the end of its frame: one refuses it,
+        the other loses some bytes.
+
+        Raises:
+            Misframed: It is within another one, or longer than the rest.
+        """
+        left = self.size - self.base - at
+        if self._frame_end not in (None, self.base + at):
+            raise Misframed("a frame begins before the end of another one")
+        if length > left:
+            raise Misframed(f"{length:,} bytes should stand in a frame; {max(0, left):,} do")
+        self._frame_end = self.base + at + length
+        self._limit()
+
+    @property
+    def in_frame(self) -> bool:
+        """Whether a frame has begun, and was not left yet."""
+        return self._frame_end is not None
+
+    def frame_left(self, at: int) -> int:
+        """Return how many bytes of a frame come after a place."""
+        return 0 if self._frame_end is None else self._frame_end - self.base - at
+
+    def end_frame(self) -> None:
+        """Forget the frame, for bytes that are not of its pickle."""
+        self._frame_end = None
+        self._limit()
+
+    def _limit(self) -> None:
+        is_last = self.base + self.length >= self.size
+        self._end = self.length - 1 - (0 if is_last else _LONGEST_OPERAND)
+        self.last = self._end
+        if self._frame_end is not None:
+            self.last = min(self.last, self._frame_end - self.base - 1)
 
     def take(self, at: int, length: int) -> tuple[bytes, int]:
         """Return so many bytes, at most `LARGEST_KEPT`, and the place behind them."""
@@ -88,25 +160,41 @@ class Stream:
     def skip(self, at: int, length: int) -> int:
         """Return the place so many bytes on."""
         self.check(at, length)
-        if at + length <= self.last:
+        if at + length <= self._end:
             return at + length
         return self.move(self.base + at + length)
 
     def move(self, position: int) -> int:
         """Go to a byte of the source, and return the place of it."""
         at = position - self.base
-        if 0 <= at <= self.last:
+        if 0 <= at <= self._end:
             return at
         self.base = position
         # What comes next is read when it is asked for; nothing need come.
-        self.data, self.length, self.last = b"", 0, -1
+        self.data, self.length, self.last, self._end = b"", 0, -1, -1
         return 0
 
     def check(self, at: int, length: int) -> None:
         """Make sure that so many bytes stand at a place."""
         left = self.size - self.base - at
         if length > left:
-            raise PickleError(f"{length:,} bytes should stand at byte {self.base + at:,}; {left:,} do")
+            position = self.base + at
+            raise Cut(f"{length:,} bytes should stand at byte {position:,}; {max(0, left):,} do")
+
+    def name_line(self, at: int) -> tuple[bytes | Opaque, int]:
+        """Return a line of a name; where the file ends before it, all but the last byte, as loaders do.
+
+        Raises:
+            PickleError: Nothing is there any more.
+        """
+        position = self.base + at
+        try:
+            return self.line(at)
+        except PickleError:
+            left = self.size - position
+            if not 0 < left <= LARGEST_KEPT:
+                raise
+        return self._source.read(position, left)[:-1], self.move(self.size)
 
     def line(self, at: int) -> tuple[bytes | Opaque, int]:
         """Return what stands before the end of the line, and the place behind it."""

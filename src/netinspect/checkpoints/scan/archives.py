@@ -11,6 +11,7 @@ from netinspect.checkpoints.access.bounded_json import read_object
 from netinspect.checkpoints.access.source import SkippedError, Source
 from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.access.window import Loose, Window
+from netinspect.checkpoints.access.zip_directory import find_appended
 from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.pickles.lenient import probe
@@ -28,6 +29,9 @@ _PICKLES = (".pkl", ".pickle", ".debug_pkl")
 _HEAD = 12 << 10
 _PROBED = 32 << 10
 _LARGEST_TEXT = 1 << 20
+_COMPRESSED = (b"\x1f\x8b\x08", b"\xfd7zXZ\x00")
+"""How compressed files begin that numbers hardly ever look like."""
+
 _OTHER_LOADERS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("mar-inf/manifest.json",), "a TorchServe archive: what its handler runs was not examined"),
     (("config.json", "metadata.json"), "a Keras archive: what Keras runs was not examined"),
@@ -204,12 +208,19 @@ class _Zip:
         if self._archive.source.remote:
             return True
         head, _ = self._archive.start(name, _PROBED)
-        source = Loose(self._archive.source, head)
+        source: Source = Loose(self._archive.source, head)
         if is_header(head[:BLOCK]) or recognize(Loose(source, head[:BLOCK])) in ("zip", "torch legacy"):
             return False
+        if head.startswith(_COMPRESSED):
+            return False
         if not self._archive.members[name].compressed:
-            return not probe(self._archive.open(name, check=False)).names
-        return not probe(source).names
+            source = self._archive.open(name, check=False)
+            if find_appended(source) is not None:
+                return False
+        found = probe(source)
+        if found.is_cut and source.size < self._archive.members[name].size:
+            found = probe(self._archive.open(name))
+        return not (found.names or found.calls)
 
     def _gap(self, source: Source, what: str) -> None:
         """Examine bytes that are of no member."""

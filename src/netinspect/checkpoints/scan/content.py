@@ -119,8 +119,9 @@ class _View:
             told = label(member, "as a zip archive")
             archives.examine_zip(inner, told, self._ledger, self._layers - 1, examine)
             end = max(end, stop)
-        if kind not in ("pickle", "torch legacy", "zip", "tar"):
-            if is_header(source.read(0, min(BLOCK, source.size))):
+        if kind not in ("pickle", "torch legacy", "zip"):
+            # A tar archive begins with the name of its first member, which can be a pickle.
+            if kind != "tar" and is_header(source.read(0, min(BLOCK, source.size))):
                 told = label(member, "as a tar archive")
                 archives.examine_tar(source, told, self._ledger, self._layers - 1, examine)
             self._probe(source, member, is_known=kind is not None)
@@ -234,7 +235,8 @@ class _View:
         """Examine a file of another kind as a pickle too, where a loader could take it for one."""
         if not is_known:
             return  # that was tried first
-        if probe(_near(source)).names:
+        found = probe(_near(source))
+        if found.names or found.calls:
             self._stream(source, label(member, "as a pickle"), 0)
 
 

@@ -12,17 +12,30 @@ _PIECE = 1 << 20
 _OVERLAP = 4 << 10
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _PYTHON = (".py", ".pyw", ".pyx")
-_IMPORT = re.compile(rb"^import[ \t]", re.MULTILINE)
+_IMPORT = re.compile(rb"(?:^|[\n\r\x0b\x0c]|\xc2\x85|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf)import[ \t]")
+"""At the start of a line, as `str.splitlines` has lines."""
+
+_ESCAPE = re.compile(rb'\\(?:u00([2-7][0-9A-Fa-f])|x([2-7][0-9A-Fa-f])|(["/]))')
+"""Another way to write a character of ASCII in JSON, or in a string of YAML."""
+
 _RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
     (
-        (b"!!python/",),
-        re.compile(rb"!!python/"),
+        (b"!!", b"yaml.org", b"%TAG"),
+        re.compile(
+            rb"!!python/|!!\S{0,99}%[0-9A-Fa-f]{2}|yaml\.org,2002:\S{0,99}(?:python|%)|^%TAG[ \t]",
+            re.MULTILINE,
+        ),
         "YAML that names Python objects for its loader to make",
     ),
     (
-        (b"_target_",),
-        re.compile(rb"\b_target_\b"),
-        "a configuration that names what its loader calls (_target_)",
+        (b"!new:", b"!apply:", b"!name:", b"!module:"),
+        re.compile(rb"!(?:new|apply|name|module):\w"),
+        "YAML that names Python objects for its loader to make",
+    ),
+    (
+        (b"_target_", b"class_path", b"loader_module"),
+        re.compile(rb"\b_target_\b|\b(?:class_path|loader_module)[\"']?\s{0,9}:"),
+        "a configuration that names what its loader imports (_target_, class_path, loader_module)",
     ),
     (
         (b'"auto_map"', b'"custom_pipeline'),
@@ -35,6 +48,24 @@ _RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
         "a Keras configuration with code in it (Lambda)",
     ),
     (
+        (b'"class_name"', b'"registered_name"'),
+        re.compile(rb'"(?:class_name|registered_name)"\s{0,9}:'),
+        "a configuration as Keras writes it, which names the classes that its loader makes",
+    ),
+    (
+        (b'"handler"', b'"serializedFile"'),
+        re.compile(rb'"(?:handler|serializedFile)"\s{0,9}:'),
+        "a manifest of TorchServe, which names the code that its server runs",
+    ),
+    (
+        (b'"parent_library"', b'"idx"'),
+        re.compile(
+            rb'"parent_library"\s{0,9}:\s{0,9}"'
+            rb'|"idx"\s{0,9}:[^{}]{0,999}"type"\s{0,9}:\s{0,9}"(?!sentence_transformers\.)\w+\.'
+        ),
+        "JSON that names a module that its loader imports",
+    ),
+    (
         (b'"py/',),
         re.compile(rb'"py/\w{1,20}"\s{0,9}:'),
         "JSON that names Python objects for its loader to make",
@@ -45,13 +76,11 @@ _RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
         "a schema of skops, which names the classes that its loader makes",
     ),
     (
-        (b"loader_module:",),
-        re.compile(rb"^[ \t]{0,99}loader_module:", re.MULTILINE),
-        "it names a module that its loader imports",
-    ),
-    (
-        (b'":serialized:"', b"gAJ", b"gAN", b"gASV", b"gAWV"),
-        re.compile(rb'":serialized:"|(?<![A-Za-z0-9+/])gA(?:[JN][A-Za-z0-9+/]|[SW]V)[A-Za-z0-9+/]{12}'),
+        (b'":serialized:"', b"gA"),
+        re.compile(
+            rb'":serialized:"'
+            rb"|(?<![A-Za-z0-9+/])gA(?:[JN][A-Za-z0-9+/]|[SW][VM]|[RV][j9dY]|[QU][op])[A-Za-z0-9+/]{12}"
+        ),
         "text that holds what may be a pickle in base64",
     ),
     (
@@ -70,6 +99,8 @@ Each with texts of which one must occur, as searching for these is fast.
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a pointer of Git LFS: the file itself is not here"),
     (b"#!", "a script"),
+    (b"%PDF-", "a PDF document"),
+    (b"%!PS", "a PostScript program"),
 )
 
 
@@ -116,7 +147,14 @@ def read_text(source: Source, name: str) -> Text | None:
 
 def find_runs(piece: bytes) -> str:
     """Return what in a piece of text makes a loader run code; empty where nothing is known to."""
+    if b"\\" in piece:
+        piece = _ESCAPE.sub(_unescaped, piece)
     for needed, pattern, what in _RUNS:
         if any(each in piece for each in needed) and pattern.search(piece):
             return what
     return ""
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    number = match[1] or match[2]
+    return match[3] if number is None else bytes([int(number, 16)])

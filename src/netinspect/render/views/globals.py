@@ -20,11 +20,11 @@ def view(report: Globals) -> Document:
     several = len({row.file for row in report.rows}) > 1
     archived = any(row.member for row in report.rows)
     columns = (
-        Column(key="name", title="loading would import", least=30, elide="middle"),
+        Column(key="name", title="loading would import", least=24, elide="middle"),
         Column(key="verdict", title="for tensors"),
         Column(key="uses", title="calls", align="right"),
-        Column(key="arguments", title="first call with", least=20, drop=1),
-        Column(key="file", title="file", least=16, elide="middle", drop=2, shown=several),
+        Column(key="arguments", title="first call with", least=16, drop=2 if several else 1),
+        Column(key="file", title="file", least=16, elide="middle", drop=1, shown=several),
         Column(key="member", title="in", least=16, elide="middle", drop=3, shown=archived),
         Column(key="position", title="at byte", align="right", drop=4),
     )
