@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from netinspect.errors import UsageError
+from netinspect.kinds import is_a
 from netinspect.loading import load
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.stored import names_checkpoint, read_checkpoint
@@ -70,7 +71,7 @@ def diff(
 def _subject(
     subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
 ) -> Trace | Checkpoint:
-    if isinstance(subject, Checkpoint) or names_checkpoint(subject):
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
         return read_checkpoint(subject)
     return load(subject, run=False)
 

@@ -146,9 +146,11 @@ def _track(
         from netinspect.tracking.parent import track_in_child
 
         return track_in_child(request, progress=progress)
+    from netinspect.observe.guest import preserved
     from netinspect.sources.user_code import model_code
     from netinspect.tracking.fakes import fake_copy
     from netinspect.tracking.session import track
 
-    with model_code(request.target):
+    # A copy of the model runs, but what its hooks refer to, as their closures do, is not copied.
+    with model_code(request.target), preserved(subject):
         return track(request, lambda mode: fake_copy(subject, mode), progress)

@@ -25,6 +25,7 @@ from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
 from netinspect.inputs.symbols import SymbolRequest
+from netinspect.kinds import plain_name
 from netinspect.observe.functions import reads
 from netinspect.observe.inert import is_a
 from netinspect.observe.members import TENSORS, entries, modules, parameters
@@ -125,10 +126,10 @@ def _elements(model: nn.Module) -> int:
 def _checked_module(subject: object) -> nn.Module:
     if not is_a(subject, nn.Module):
         hint = None
-        if isinstance(subject, type) and issubclass(subject, nn.Module):
-            hint = f"build it first: {subject.__name__}()"
+        if is_a(subject, type) and issubclass(subject, nn.Module):
+            hint = f"build it first: {plain_name(subject)}()"
         raise LoadError(
-            f"cannot look at {type(subject).__name__}: it is no nn.Module, trace or target",
+            f"cannot look at {plain_name(type(subject))}: it is no nn.Module, trace or target",
             hint=hint,
         )
     return subject

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,6 +115,12 @@ def trapped(cls: type, *, leave: tuple[str, ...] = (), properties: bool = True) 
 class Meta(type):
     """A class of classes that leaves marks."""
 
+    def __getattribute__(cls, name: str) -> Any:
+        # Python and torch ask classes for attributes too, as for `__init__`.
+        if f"{os.sep}netinspect{os.sep}" in sys._getframe(1).f_code.co_filename:
+            mark(f"metaclass.__getattribute__ {name}")
+        return super().__getattribute__(name)
+
     def __eq__(cls, other: object) -> bool:
         mark("metaclass.__eq__")
         return cls is other
@@ -181,6 +189,10 @@ class _Thing(metaclass=Meta):
     pass
 
 
+class _MetaLayer(_Layer, metaclass=Meta):
+    pass
+
+
 Layer = trapped(_Layer, leave=("in_features", "max_norm", "training", "__dict__"))
 Config = trapped(_Config)
 Table = trapped(_Table)
@@ -191,6 +203,8 @@ Number = trapped(_Number)
 Word = trapped(_Word)
 Batch = trapped(_Batch, leave=("features", "note"))
 Thing = trapped(_Thing, leave=("__eq__", "__hash__"))
+MetaLayer = trapped(_MetaLayer, leave=("in_features", "max_norm", "training", "__dict__"))
+Parameters = trapped(nn.ParameterList, leave=("training", "__dict__"))
 List = trapped(nn.ModuleList, leave=("training", "__dict__"))
 
 
@@ -200,7 +214,8 @@ class _Net(nn.Module):
         state = nn.Module.__dict__["__dict__"].__get__(self)
         children = state["_modules"]
         children["layer"] = Layer(3, 3)
-        children["layers"] = List([Layer(3, 3), nn.BatchNorm1d(3)])
+        children["layers"] = List([Layer(3, 3), nn.BatchNorm1d(3), MetaLayer(3, 3)])
+        children["scales"] = Parameters([nn.Parameter(torch.ones(2))])
         state["settings"] = Config()
         state["config"] = Config()
         state["table"] = Table(a=1, b=torch.zeros(2))

@@ -208,7 +208,9 @@ def test_what_a_file_of_the_users_leaves_to_the_end_is_still_done(tmp_path: Path
         "        log.write('built')\n",
         encoding="utf-8",
     )
-    outcome = shell(f"NETINSPECT summary {shlex.quote(str(tmp_path / 'logging_net.py'))} -i 2x8 --run-file")
+    outcome = shell(
+        f"NETINSPECT summary {shlex.quote(str(tmp_path / 'logging_net.py'))} -i 2x8 --run-file"
+    )
     assert outcome.code == 0
     assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "built"
     assert (tmp_path / "bye.txt").read_text(encoding="utf-8") == "bye"

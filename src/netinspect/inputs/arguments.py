@@ -15,6 +15,7 @@ from netinspect.inputs.facts import device_of
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.inputs.spec import DTYPES, InputSpec
+from netinspect.kinds import plain_name
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import describe
 from netinspect.observe.inert import is_a, items_of, values_of
@@ -51,7 +52,7 @@ def make_arguments(
             _check_name(spec.head, model, names)
         elif position >= len(names.positional) and not names.takes_any_position:
             raise UsageError(
-                f"{type(model).__name__}.forward takes {_count(len(names.positional))}, "
+                f"{plain_name(type(model))}.forward takes {_count(len(names.positional))}, "
                 f"but {len(specs)} inputs were given",
                 hint=f"its arguments are: {', '.join(names.positional) or 'none'}",
             )
@@ -158,14 +159,14 @@ def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
     if len(names.names) == 1:
         listed += f"; an entry of a dictionary is named {names.names[0]}.{name}"
     raise UsageError(
-        f"{type(model).__name__}.forward has no argument {name!r}",
+        f"{plain_name(type(model))}.forward has no argument {name!r}",
         hint=closest(name, names.names) or listed,
     )
 
 
 def _given_twice(model: nn.Module, name: str) -> UsageError:
     return UsageError(
-        f"the argument {name!r} of {type(model).__name__}.forward is given twice",
+        f"the argument {name!r} of {plain_name(type(model))}.forward is given twice",
         hint="name the others too: --input NAME=SIZES",
     )
 
@@ -175,7 +176,7 @@ def _check_complete(model: nn.Module, names: ForwardNames, arguments: list[Argum
     missing = [name for name in names.required if name not in given]
     if missing:
         raise UsageError(
-            f"{type(model).__name__}.forward also needs {', '.join(missing)}",
+            f"{plain_name(type(model))}.forward also needs {', '.join(missing)}",
             cause=f"its arguments are {', '.join(names.names)}; given: {', '.join(given) or 'none'}",
             hint=" ".join(f"--input {name}=SIZES" for name in missing),
         )

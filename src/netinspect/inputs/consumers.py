@@ -12,6 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Guess, tensor
 from netinspect.inputs.names import Meaning, meaning_of
+from netinspect.kinds import plain_name
 from netinspect.observe.inert import is_a, state_of
 from netinspect.observe.members import modules, named_modules
 
@@ -39,7 +40,7 @@ def guess_for_layer(path: str, layer: nn.Module, name: str, facts: Facts) -> Gue
         None for a layer that takes anything.
     """
     try:
-        guess = _guess(path or type(layer).__name__, layer, name, facts)
+        guess = _guess(path or plain_name(type(layer)), layer, name, facts)
     except AttributeError:  # a class that is derived from one of torch's, and does not store its sizes
         return None
     return None if guess is None or 0 in guess.spec.shape else guess
@@ -96,7 +97,7 @@ def _guess(path: str, layer: nn.Module, name: str, facts: Facts) -> Guess | None
         return tensor(*leading, *shape, reason=f"{path}.normalized_shape = {shape}")
     if is_a(layer, _BatchNorm):
         reason = f"{path}.num_features = {own.num_features}"
-        dimensions = {"BatchNorm2d": 2, "BatchNorm3d": 3}.get(type(layer).__name__, 0)
+        dimensions = {"BatchNorm2d": 2, "BatchNorm3d": 3}.get(plain_name(type(layer)), 0)
         sides = _sides(own.num_features, dimensions, name) if dimensions else ()
         return tensor(1, own.num_features, *sides, reason=reason)
     return None

@@ -20,6 +20,7 @@ from torch import nn
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.signature import class_forward
+from netinspect.kinds import ancestors, namespace_of
 from netinspect.signatures import annotations_of, signature_of
 
 _LONGEST_NAME = 200
@@ -74,8 +75,8 @@ def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
 def _docstring(cls: type) -> str:
     """The docstring of a class's `forward`, else of that of a base; its beginning, if it is long."""
     # `inspect.getdoc` takes the square of the time for many blank lines.
-    for each in cls.__mro__:
-        text = getattr(vars(each).get("forward"), "__doc__", None)
+    for each in ancestors(cls):
+        text = getattr(namespace_of(each).get("forward"), "__doc__", None)
         if isinstance(text, str):
             return inspect.cleandoc(text[:_LONGEST])
     return ""

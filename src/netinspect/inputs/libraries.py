@@ -12,6 +12,7 @@ from torch import nn
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
 from netinspect.inputs.names import Meaning, meaning_of
+from netinspect.kinds import defining_module, plain_name
 from netinspect.observe.inert import attribute, is_a, setting_of
 from netinspect.observe.members import named_modules
 
@@ -53,10 +54,10 @@ def _timm(facts: Facts, target: str) -> Candidate:
 
 def _torchvision(facts: Facts, target: str) -> Candidate:
     library = sys.modules.get("torchvision")
-    if library is None or not type(facts.model).__module__.startswith("torchvision.models."):
+    if library is None or not defining_module(type(facts.model)).startswith("torchvision.models."):
         return {}
     settings = _torchvision_settings(library, target.partition(":")[2])
-    kind = type(facts.model).__module__.split(".")[2]
+    kind = defining_module(type(facts.model)).split(".")[2]
     if kind == "detection":
         guess = tensor(
             3, 320, 320, low=0.0, high=1.0, reason="torchvision's detectors take lists of images"
@@ -138,7 +139,9 @@ def _pixels(facts: Facts) -> Guess:
     )
     channels = channels if isinstance(channels, int) else 3
     frames = facts.setting("num_frames")
-    leading = (1, frames) if isinstance(frames, int) and "Video" in type(facts.model).__name__ else (1,)
+    leading = (
+        (1, frames) if isinstance(frames, int) and "Video" in plain_name(type(facts.model)) else (1,)
+    )
     return tensor(*leading, channels, height, width, reason=f"config.image_size = {side}")
 
 

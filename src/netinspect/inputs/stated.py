@@ -13,6 +13,7 @@ from netinspect.inputs.arguments import given_arguments
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.kinds import defining_module, plain_name
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import tensors_of
 from netinspect.observe.inert import attribute, dictionary_of, is_a, items_of, values_of
@@ -31,7 +32,7 @@ def stated_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpe
         return [(spec, "given") for spec in request.specs]
     if not _is_example(_declaration(model)):
         raise UsageError(
-            f"{DECLARATION} in the file of {type(model).__name__} is not a tuple of strings",
+            f"{DECLARATION} in the file of {plain_name(type(model))} is not a tuple of strings",
             hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
         )
     declared = declared_example(model)
@@ -75,7 +76,7 @@ def declared_example(model: nn.Module) -> tuple[str, ...]:
 
 
 def _declaration(model: nn.Module) -> Any:
-    namespace = dictionary_of(sys.modules.get(str(type(model).__module__)))
+    namespace = dictionary_of(sys.modules.get(defining_module(type(model))))
     return (namespace or {}).get(DECLARATION, ())
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from netinspect.kinds import ancestors, defining_module
 from netinspect.observe.frames import class_path, class_place, first_method, lines_of, makers, statements
 from netinspect.observe.inert import is_a
 from netinspect.records.trace import Code
@@ -22,17 +23,18 @@ def class_code(modules: Iterable[nn.Module]) -> tuple[Code, ...]:
     layer that was parametrized, or the code that `torch.fx` has written. One made otherwise, by `exec`
     or a compiler, has no lines.
     """
-    first: dict[type[nn.Module], nn.Module] = {}
+    # By address: a metaclass may define how classes hash.
+    first: dict[int, nn.Module] = {}
     for module in modules:
-        first.setdefault(type(module), module)
-    generated = {cls: code for cls, module in first.items() if (code := _generated(module)) is not None}
-    classes = dict.fromkeys(
-        cls
-        for module_class in first
-        for cls in module_class.__mro__
+        first.setdefault(id(type(module)), module)
+    classes = {
+        id(cls): cls
+        for module in first.values()
+        for cls in ancestors(type(module))
         if issubclass(cls, nn.Module) and cls is not nn.Module
-    )
-    return tuple(generated.get(cls) or _read(cls) for cls in classes)
+    }
+    generated = {key: code for key, module in first.items() if (code := _generated(module)) is not None}
+    return tuple(generated.get(key) or _read(cls) for key, cls in classes.items())
 
 
 def _read(cls: type) -> Code:
@@ -44,7 +46,7 @@ def _read(cls: type) -> Code:
         except (OSError, TypeError, ValueError, SyntaxError, IndexError, RecursionError):
             continue
         break
-    file = class_place(cls)[0] or getattr(sys.modules.get(cls.__module__), "__file__", None)
+    file = class_place(cls)[0] or getattr(sys.modules.get(defining_module(cls)), "__file__", None)
     return Code(
         class_path=class_path(cls),
         file=file or "<unknown>",
@@ -58,7 +60,7 @@ def _block(cls: type) -> tuple[list[str], int] | None:
 
     `inspect` parses the whole file for each class, which for torch's own takes longer than forward.
     """
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+    file = getattr(sys.modules.get(defining_module(cls)), "__file__", None) or ""
     if not file.endswith(".py"):
         return None
     linecache.checkcache(file)

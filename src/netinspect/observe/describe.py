@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 
+from netinspect.kinds import plain_name
 from netinspect.observe.inert import (
+    class_attribute,
     dictionary_of,
     fields_of,
     is_a,
@@ -119,7 +121,7 @@ def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int 
     elif issubclass(cls, _PLAIN):
         return _literal(value)
     if _depth >= _MAXIMUM_DEPTH:
-        return values.Literal(type=cls.__name__, text="<nested too deeply>")
+        return values.Literal(type=plain_name(cls), text="<nested too deeply>")
     if cls is torch.ScriptObject:
         return _packed(value)
     if is_sequence and _is_plain_sequence(value):
@@ -127,10 +129,10 @@ def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int 
     entries = _entries(value)
     if entries or is_sequence or is_mapping(value):
         return values.Structure(
-            type=cls.__name__,
+            type=plain_name(cls),
             items=tuple([_item(key, describe(entry, tensors, _depth + 1)) for key, entry in entries]),
         )
-    return values.Literal(type=cls.__name__, text=f"<{cls.__name__}>")
+    return values.Literal(type=plain_name(cls), text=f"<{plain_name(cls)}>")
 
 
 def _packed(value: torch.ScriptObject) -> values.Value:
@@ -257,7 +259,8 @@ def _integers(cls: Any, *numbers: int) -> values.Literal:
 
 def _literal(value: Any) -> values.Literal:
     cls: Any = type(value)
-    if issubclass(cls, (tuple, list)) and id(cls) not in _SEQUENCES and not hasattr(cls, "_fields"):
+    is_sequence = issubclass(cls, (tuple, list)) and id(cls) not in _SEQUENCES
+    if is_sequence and class_attribute(cls, "_fields") is None:
         value = [*values_of(value)] if issubclass(cls, list) else tuple(values_of(value))
     if issubclass(cls, torch.Size):
         value = tuple(value)
@@ -266,10 +269,10 @@ def _literal(value: Any) -> values.Literal:
     try:
         text = text_of(value)
     except Exception:  # a subclass of a library's
-        text = f"<{cls.__name__}>"
+        text = f"<{plain_name(cls)}>"
     if len(text) > _MAXIMUM_TEXT:
         text = text[: _MAXIMUM_TEXT - 3] + "..."
-    return _text_literal(cls.__name__, text)
+    return _text_literal(plain_name(cls), text)
 
 
 # By their type as well: 1, 1.0 and True are equal.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from netinspect.errors import shorten
+from netinspect.kinds import ancestors, defining_module, namespace_of, plain_name, qualified_name
 from netinspect.observe.inert import attribute, by_class, class_attribute, is_a
 from netinspect.observe.owners import TORCH, owner
 from netinspect.records.steps import SourceLine
@@ -267,7 +268,7 @@ def lines_of(file: str) -> list[str]:
 
 def is_library(cls: type) -> bool:
     """Whether torch itself defines a class."""
-    return cls.__module__ == "torch" or cls.__module__.startswith("torch.")
+    return f"{defining_module(cls)}.".startswith("torch.")
 
 
 @by_class
@@ -286,14 +287,14 @@ def class_path(cls: Any) -> str:
     # They are all called alike; the file of the code has a number, and then tells what it is from.
     if (code := _fx_code(cls)) is not None:
         return f"torch.fx.GraphModule {code.co_filename.partition(' from ')[0]}"
-    return f"{cls.__module__}.{cls.__qualname__}"
+    return f"{defining_module(cls)}.{qualified_name(cls)}"
 
 
 def _fx_code(cls: Any) -> types.CodeType | None:
     """The forward that `torch.fx` has written for a class of its own; None for any other class."""
-    if cls.__module__ != "torch.fx.graph_module":
+    if defining_module(cls) != "torch.fx.graph_module":
         return None
-    code: types.CodeType | None = getattr(vars(cls).get("forward"), "__code__", None)
+    code: types.CodeType | None = getattr(namespace_of(cls).get("forward"), "__code__", None)
     return code
 
 
@@ -311,8 +312,8 @@ def class_place(cls: type) -> tuple[str | None, int | None]:
 
 def makers(cls: type) -> list[type]:
     """A class, and those that it was made from, up to the one that defines its `forward`."""
-    classes = [each for each in cls.__mro__ if each is not object]
-    defining = [index for index, each in enumerate(classes) if "forward" in vars(each)]
+    classes = [each for each in ancestors(cls) if each is not object]
+    defining = [index for index, each in enumerate(classes) if "forward" in namespace_of(each)]
     return classes[: defining[0] + 1] if defining else [cls]
 
 
@@ -322,11 +323,11 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
     `inspect.getsourcelines` parses the whole file each time; a search for the statement takes a
     thousandth of that.
     """
-    module = sys.modules.get(cls.__module__)
+    module = sys.modules.get(defining_module(cls))
     file = getattr(module, "__file__", None)
     if file is None:
         # A notebook cell has a file that only its functions know.
-        file = getattr(getattr(cls.__dict__.get("forward"), "__code__", None), "co_filename", None)
+        file = getattr(getattr(namespace_of(cls).get("forward"), "__code__", None), "co_filename", None)
     if file is None or file.endswith((".so", ".pyd")):
         return None, None
     numbers = statements(cls, lines_of(file))
@@ -337,7 +338,7 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
 
 def statements(cls: type, lines: Sequence[str]) -> list[int]:
     """The numbers of the lines of a file that begin the statement of a class, or of its namesakes."""
-    name = cls.__name__
+    name = plain_name(cls)
     return [
         number for number, line in enumerate(lines, start=1) if "class" in line and _begins(line, name)
     ]
@@ -356,10 +357,10 @@ def first_method(cls: type, file: str) -> int:
     return min(
         (
             value.__code__.co_firstlineno
-            for value in vars(cls).values()
+            for value in namespace_of(cls).values()
             if isinstance(value, types.FunctionType)
             and value.__code__.co_filename == file
-            and value.__qualname__.startswith(f"{cls.__qualname__}.")
+            and value.__qualname__.startswith(f"{qualified_name(cls)}.")
         ),
         default=sys.maxsize,
     )
@@ -381,13 +382,12 @@ def callable_place(function: Any) -> tuple[str, str | None, int | None]:
     if type(bound) is types.FunctionType:
         code: Any = bound.__code__
         return bound.__qualname__, code.co_filename, code.co_firstlineno
-    if isinstance(bound, type) or cls in _IN_C:
-        name: str = bound.__qualname__
-        return name, None, None
+    if is_a(bound, type) or cls in _IN_C:
+        return qualified_name(bound) if is_a(bound, type) else str(bound.__qualname__), None, None
     called = class_attribute(type(bound), "__call__")
     if type(called) is not types.FunctionType:
-        return cls.__qualname__, None, None
-    return cls.__qualname__, called.__code__.co_filename, called.__code__.co_firstlineno
+        return qualified_name(cls), None, None
+    return qualified_name(cls), called.__code__.co_filename, called.__code__.co_firstlineno
 
 
 _MAXIMUM_WRAPPERS = 64

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from netinspect.kinds import plain_name
 from netinspect.observe.describe import tensors_of
 from netinspect.observe.frames import class_path
 from netinspect.observe.inert import by_class
@@ -99,7 +100,7 @@ def reads(qualified: str) -> bool:
 @by_class
 def name_of_class(cls: Any) -> Name:
     """Name a class of modules."""
-    return Name(cls.__name__, cls.__name__, class_path(cls))
+    return Name(plain_name(cls), plain_name(cls), class_path(cls))
 
 
 def _name(func: Callable[..., Any]) -> Name:

@@ -7,8 +7,8 @@ wrapped tensors, and tensors of TorchScript; `requires_grad` and `.grad`; the st
 generators; torch's default dtype and device, and its switches. It is put back on any exit, exceptions
 and Ctrl-C included.
 
-What cannot be put back: what a Python generator, an open file, a closure, a class or an object of C++
-holds, and what objects of libraries hold that are not attributes of a module.
+What cannot be put back: what a Python generator, an open file, a class or an object of C++ holds, and
+what objects of libraries hold that no module leads to.
 """
 
 from __future__ import annotations
@@ -28,7 +28,14 @@ from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from netinspect.observe.containers import copy_of, refill
 from netinspect.observe.describe import NO_STORAGE, is_uninitialised
-from netinspect.observe.inert import by_class, class_attribute, give_dictionary, state_of
+from netinspect.observe.inert import (
+    by_class,
+    class_attribute,
+    dispatches,
+    give_class,
+    give_dictionary,
+    state_of,
+)
 from netinspect.observe.members import entries, modules, named_parameters, parameters
 from netinspect.observe.modes import set_flags, set_mode
 from netinspect.observe.process_flags import preserved_switches
@@ -73,7 +80,7 @@ class _Tensor:
             pass
         elif type(tensor) is not self.cls:  # a lazy tensor that became a real one
             tensor.data = torch.empty(0, dtype=self.data.dtype, device=self.data.device)
-            tensor.__class__ = self.cls
+            give_class(tensor, self.cls)
         elif not is_uninitialised(tensor) and _is_elsewhere(tensor, self.data):
             tensor.data = self.data
         if self.is_leaf and not tensor.is_leaf:
@@ -111,6 +118,7 @@ class Guest:
         self._containers = [(container, copy_of(container)) for container in reach.containers]
         self._dictionaries = reach.dictionaries
         self._slots = reach.slots
+        self._cells = reach.cells
         self._scripts = reach.scripts
         self._rewinders = reach.rewinders
         self._arrays = [(array, numpy.ndarray.copy(array)) for array in reach.arrays]
@@ -186,7 +194,7 @@ class Guest:
     def _restore(self) -> None:
         for module, cls in self._classes:
             if type(module) is not cls:
-                object.__setattr__(module, "__class__", cls)  # a lazy layer that became a real one
+                give_class(module, cls)  # a lazy layer that became a real one
         for owner, held in self._dictionaries:
             give_dictionary(owner, held)
         for container in self._empty:
@@ -197,6 +205,8 @@ class Guest:
         for value, descriptor, content in self._slots:
             if descriptor.__get__(value) is not content:
                 descriptor.__set__(value, content)
+        for cell, content in self._cells:
+            cell.cell_contents = content
         for script in self._scripts:
             script.restore()
         # Outside of inference mode, a tensor that was made in it may not be written to.
@@ -249,13 +259,12 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Guest]:
-    """Switch a model to one mode, and put everything back at the end.
+def preserved(model: nn.Module, inputs: Any = ()) -> Iterator[Guest]:
+    """Put everything back at the end.
 
     Args:
         model: The live module.
         inputs: What forward will be given.
-        training: The mode that it is to run in.
     """
     with ExitStack() as stack:
         stack.enter_context(preserved_randomness())
@@ -264,6 +273,19 @@ def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Gue
         with torch._C.DisableTorchFunction():
             observed = Guest(model, inputs)
         stack.callback(observed.restore)
+        yield observed
+
+
+@contextmanager
+def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Guest]:
+    """Switch a model to one mode, and put everything back at the end.
+
+    Args:
+        model: The live module.
+        inputs: What forward will be given.
+        training: The mode that it is to run in.
+    """
+    with preserved(model, inputs) as observed:
         try:
             set_mode(model, training)
         except (RecursionError, NotImplementedError):
@@ -306,7 +328,7 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
         return _Tensor(
             tensor=tensor,
             cls=type(tensor),
-            data=tensor.data if _is_torchs(tensor) else None,
+            data=None if dispatches(type(tensor)) else tensor.data,
             requires_grad=tensor.requires_grad,
             is_leaf=tensor.is_leaf,
             gradient=tensor.grad if tensor.is_leaf else None,
@@ -316,11 +338,6 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
         )
     except NO_STORAGE:
         return None
-
-
-def _is_torchs(tensor: torch.Tensor) -> bool:
-    """Whether torch itself makes a view of a tensor, and not code of its class."""
-    return type(tensor).__torch_dispatch__ == torch.Tensor.__torch_dispatch__
 
 
 def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:

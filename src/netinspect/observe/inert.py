@@ -16,20 +16,20 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
+from netinspect.kinds import ancestors, defining_module, is_made_by_python, namespace_of, plain_name
 from netinspect.kinds import is_a as is_a
-from netinspect.observe.owners import is_users
+from netinspect.observe.owners import is_users, owner
 
 Found = TypeVar("Found")
 
 _SIMPLE = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes)))
-MADE_BY_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _ACCESS = ("__getattr__", "__getattribute__")
 _ABSENT = object()
+_CLASS: Any = vars(object)["__class__"]
 _MAXIMUM_CLASSES = 1024
-_namespace_of = vars(type)["__dict__"].__get__
-_mro_of = vars(type)["__mro__"].__get__
 state_of = vars(nn.Module)["__dict__"].__get__
 """The instance's dictionary of a module, whatever its class makes of `__dict__`."""
 
@@ -39,8 +39,8 @@ _BUILT_IN = (str, bytes, int, float, complex)
 
 def class_attribute(cls: Any, name: str, default: Any = None) -> Any:
     """Return an attribute of a class as it is stored, without binding it."""
-    for base in _mro_of(cls):
-        if (found := _namespace_of(base).get(name, _ABSENT)) is not _ABSENT:
+    for base in ancestors(cls):
+        if (found := namespace_of(base).get(name, _ABSENT)) is not _ABSENT:
             return found
     return default
 
@@ -57,6 +57,11 @@ def give_dictionary(value: Any, held: dict[str, Any]) -> None:
     descriptor = _dictionary_in(type(value))
     if descriptor.__get__(value) is not held:
         descriptor.__set__(value, held)
+
+
+def give_class(value: Any, cls: type) -> None:
+    """Change the class of an object; raise TypeError if its memory has another layout."""
+    _CLASS.__set__(value, cls)
 
 
 def slots_of(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -171,11 +176,18 @@ def by_class(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
 @by_class
 def _dictionary_in(cls: Any) -> Any:
     """The descriptor of the attributes' dictionary: the real one, if a class defines another."""
-    for base in _mro_of(cls):
-        stored = _namespace_of(base).get("__dict__")
+    for base in ancestors(cls):
+        stored = namespace_of(base).get("__dict__")
         if type(stored) in (types.GetSetDescriptorType, types.MemberDescriptorType):
             return stored
     return None
+
+
+@by_class
+def dispatches(cls: Any) -> bool:
+    """Return whether a class of tensors has a `__torch_dispatch__` of its own, and so runs its code."""
+    name = "__torch_dispatch__"
+    return class_attribute(cls, name) is not class_attribute(torch.Tensor, name)
 
 
 @by_class
@@ -183,9 +195,9 @@ def slotted(cls: Any) -> tuple[Any, ...]:
     """Return the descriptors of the slots that a class and its bases define."""
     return tuple(
         stored
-        for base in _mro_of(cls)
-        if "__slots__" in _namespace_of(base)
-        for stored in _namespace_of(base).values()
+        for base in ancestors(cls)
+        if "__slots__" in namespace_of(base)
+        for stored in namespace_of(base).values()
         if type(stored) is types.MemberDescriptorType
     )
 
@@ -193,18 +205,21 @@ def slotted(cls: Any) -> tuple[Any, ...]:
 @by_class
 def is_users_class(cls: Any) -> bool:
     """Return whether a class is defined in the user's code, and not in an installed package."""
-    for value in _namespace_of(cls).values():
-        if type(value) is types.FunctionType and not value.__code__.co_filename.startswith("<"):
-            return is_users(value.__code__.co_filename)
-    if not cls.__flags__ & MADE_BY_PYTHON or is_pythons(cls):
+    for value in namespace_of(cls).values():
+        if type(value) is types.FunctionType:
+            place = value.__code__.co_filename
+            # Python gives a dataclass its methods.
+            if not place.startswith("<") and owner(place) != "python":
+                return is_users(place)
+    if not is_made_by_python(cls) or is_pythons(cls):
         return False
-    file = getattr(sys.modules.get(str(cls.__module__)), "__file__", None)
+    file = getattr(sys.modules.get(defining_module(cls)), "__file__", None)
     return file is None or (isinstance(file, str) and is_users(file))
 
 
 def is_pythons(cls: Any) -> bool:
     """Return whether a class belongs to Python's own library."""
-    name = str(cls.__module__).partition(".")[0]
+    name = defining_module(cls).partition(".")[0]
     return name in sys.stdlib_module_names and name != "__main__"
 
 
@@ -238,7 +253,7 @@ def text_of(value: Any) -> str:
         texts = [text_of(each) for each in iter_of(base, value)]
         if names := class_attribute(cls, "_fields") if base is tuple else None:
             pairs = zip(names, texts, strict=False)
-            return f"{cls.__name__}({', '.join(f'{name}={text}' for name, text in pairs)})"
+            return f"{plain_name(cls)}({', '.join(f'{name}={text}' for name, text in pairs)})"
         if base is list:
             return f"[{', '.join(texts)}]"
         return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
@@ -246,12 +261,12 @@ def text_of(value: Any) -> str:
     if not runs_users_code(method):
         if issubclass(cls, enum.Enum):
             stored = dictionary_of(value) or {}
-            return f"<{cls.__name__}.{stored.get('_name_')}: {text_of(stored.get('_value_'))}>"
+            return f"<{plain_name(cls)}.{stored.get('_name_')}: {text_of(stored.get('_value_'))}>"
         return repr(value)
     for built_in in _BUILT_IN:
         if issubclass(cls, built_in):
             return built_in.__repr__(value)
-    return f"<{cls.__name__}>"
+    return f"<{plain_name(cls)}>"
 
 
 def shallow_copy(value: Any) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 import torch
 from torch import nn
 
+from netinspect.kinds import defining_module, plain_name
 from netinspect.observe.inert import is_a, state_of
 from netinspect.observe.members import named_modules
 from netinspect.observe.recorder import Recorder
@@ -24,11 +25,11 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     scripted = [path for path, module in modules.items() if is_a(module, torch.jit.ScriptModule)]
     outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
     if outermost:
-        names = _several([path or type(model).__name__ for path in outermost])
+        names = _several([path or plain_name(type(model)) for path in outermost])
         yield f"TorchScript shows nothing of what happens inside: {names}"
-    if fused := [path or type(model).__name__ for path in fused_scripts(model)]:
+    if fused := [path or plain_name(type(model)) for path in fused_scripts(model)]:
         yield f"optimized TorchScript calls kernels whose work is not seen: {_several(fused)}"
-    compiled = [path or type(model).__name__ for path in compiled_modules(model)]
+    compiled = [path or plain_name(type(model)) for path in compiled_modules(model)]
     if compiled:
         yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
     if recorder.direct:
@@ -93,7 +94,7 @@ def compiled_modules(model: nn.Module) -> list[str]:
     return [
         path
         for path, module in named_modules(model)
-        if type(module).__module__.startswith("torch._dynamo")
+        if defining_module(type(module)).startswith("torch._dynamo")
         or state_of(module).get("_compiled_call_impl") is not None
     ]
 

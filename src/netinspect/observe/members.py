@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from netinspect.kinds import defining_module
 from netinspect.observe.inert import is_a, items_of, state_of
 
 Table = Literal["_modules", "_parameters", "_buffers"]
@@ -43,7 +44,7 @@ def items_in(found: Any) -> Iterable[tuple[str, Any]]:
     if is_a(found, dict):
         return items_of(found)
     # TorchScript has dictionaries of its own.
-    return found.items() if type(found).__module__.startswith("torch.") else _NOTHING.items()
+    return found.items() if defining_module(type(found)).startswith("torch.") else _NOTHING.items()
 
 
 def put(module: nn.Module, table: Table, name: str, value: Any) -> None:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from netinspect.kinds import plain_name
 from netinspect.observe.counting.rule import UNKNOWN, Rule, elements_of, stored
 from netinspect.observe.counting.table import name_of, rule_for
 from netinspect.observe.drafts import Draft
 from netinspect.observe.guest import Guest
-from netinspect.observe.inert import by_class, is_a, is_mapping
+from netinspect.observe.inert import by_class, dispatches, is_a, is_mapping
 from netinspect.observe.packed import packed_tensors
 from netinspect.records.work import Work
 
@@ -249,8 +250,7 @@ def _is_plain(value: Any) -> bool:
 @by_class
 def _is_made_of_others(cls: Any) -> bool:
     """Whether a class has a dispatch of its own; fake tensors have, and stand for plain ones."""
-    is_plain = cls.__torch_dispatch__ == torch.Tensor.__torch_dispatch__
-    return not is_plain and cls.__name__ not in ("FakeTensor", "FunctionalTensor")
+    return dispatches(cls) and plain_name(cls) not in ("FakeTensor", "FunctionalTensor")
 
 
 def _given_room(operator: Any) -> frozenset[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from netinspect.kinds import plain_name, qualified_name
 from netinspect.observe.inert import (
     class_attribute,
     fields_of,
@@ -38,14 +39,14 @@ def printed(value: Any, depth: int = 0) -> str:
     inside = depth + 1
     if fields := fields_of(value):
         entries = ", ".join(f"{name}={printed(each, inside)}" for name, each in fields)
-        return f"{cls.__qualname__}({entries})"
+        return f"{qualified_name(cls)}({entries})"
     if issubclass(cls, (tuple, list, set, frozenset)):
         return _around(cls, [printed(each, inside) for each in values_of(value)])
     if is_a(value, dict):
         entries = ", ".join(
             f"{printed(key, inside)}: {printed(each, inside)}" for key, each in items_of(value)
         )
-        return f"{{{entries}}}" if cls is dict else f"{cls.__name__}({{{entries}}})"
+        return f"{{{entries}}}" if cls is dict else f"{plain_name(cls)}({{{entries}}})"
     if is_mapping(value):
         return repr(value)
     return text_of(value)
@@ -58,5 +59,5 @@ def _around(cls: type, texts: list[str]) -> str:
     if issubclass(cls, tuple):
         return f"({entries},)" if len(texts) == 1 else f"({entries})"
     if not texts:
-        return f"{cls.__name__}()"
-    return f"{{{entries}}}" if cls is set else f"{cls.__name__}({{{entries}}})"
+        return f"{plain_name(cls)}()"
+    return f"{{{entries}}}" if cls is set else f"{plain_name(cls)}({{{entries}}})"

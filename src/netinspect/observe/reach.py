@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy
 import torch
 from torch import nn
 
+from netinspect.kinds import defining_module, is_made_by_python
 from netinspect.observe.containers import CONTAINERS, SEQUENCES, Container
 from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.inert import (
-    MADE_BY_PYTHON,
     by_class,
     class_attribute,
     dictionary_of,
@@ -28,6 +30,7 @@ from netinspect.observe.inert import (
     values_of,
 )
 from netinspect.observe.modes import script_of
+from netinspect.observe.owners import is_users
 from netinspect.observe.script_state import ScriptState
 from netinspect.observe.seeds import rewinder
 
@@ -35,7 +38,7 @@ from netinspect.observe.seeds import rewinder
 # changes; most of what a model holds is such.
 _ATOMS = (
     *(bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype, torch.device),
-    *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
+    *(types.BuiltinFunctionType, types.ModuleType),
 )
 _KINDS = {id(cls): "atom" for cls in _ATOMS} | {
     id(cls): "container" for cls in (dict, OrderedDict, list, set, deque)
@@ -43,6 +46,10 @@ _KINDS = {id(cls): "atom" for cls in _ATOMS} | {
 _PLAIN_TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
 _SEQUENCES = frozenset(map(id, (tuple, list)))
 SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+BOUND = frozenset(map(id, (types.MethodType, functools.partial)))
+_FUNCTIONS = BOUND | {id(types.FunctionType)}
+_PASSED = frozenset(map(id, (dict, OrderedDict, list, tuple, set, deque)))
+_MAXIMUM_HELD = 4096
 _NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, types.FrameType)
 
 
@@ -50,8 +57,9 @@ class Reach:
     """Everything reachable from a model through attributes and plain containers, each once.
 
     Of objects that are none of these, those of the user's own classes are entered, and those of other
-    classes that a module holds itself, such as the hooks of a library that moves weights. What these
-    hold in turn is not: behind a trainer of a library is the whole program.
+    classes that a module holds itself, such as the hooks of a library that moves weights, with what
+    they hold of the same package. Objects of other packages are not: behind a trainer of a library is
+    the whole program.
 
     Args:
         model: Where to start.
@@ -75,6 +83,9 @@ class Reach:
         self.unseen: list[torch.Tensor] = []
         """Tensors of which no write can be foreseen: parts of others, and those of TorchScript."""
 
+        self.cells: list[tuple[types.CellType, Any]] = []
+        """Variables that functions share, such as a list that a hook adds to, each with its content."""
+
         self.arrays: list[numpy.ndarray[Any, Any]] = []
         self.rewinders: list[Callable[[], object]] = []
         """What puts each random generator back to where it stands."""
@@ -83,8 +94,9 @@ class Reach:
         """Views of parts of tensors that were made for this walk: no other object gets their address."""
 
         seen: set[int] = set()
-        near: set[int] = set()
-        """Objects that a module or a call holds itself."""
+        packages: dict[int, str] = {}
+        """By address of an object that a library's object holds, or a module: the package of the former,
+        whose objects are entered."""
 
         self._holders = holders = {id(inputs), *map(id, inputs if type(inputs) is tuple else ())}
         waiting: list[Any] = [inputs, model]
@@ -93,8 +105,11 @@ class Reach:
             if id(value) in seen:
                 continue
             seen.add(id(value))
-            is_holder = id(value) in holders
-            for each in self._sort(value, is_near=id(value) in near):
+            is_holder = id(value) in holders or id(type(value)) in BOUND
+            package = packages.get(id(value), "")
+            is_entered = bool(package) and package == _package(type(value))
+            leads_on = is_entered or (bool(package) and id(type(value)) in _PASSED)
+            for each in self._sort(value, is_entered=is_entered):
                 kind = _KINDS.get(id(type(each)))
                 if kind == "atom":
                     continue
@@ -103,9 +118,11 @@ class Reach:
                     continue
                 waiting.append(each)
                 if kind is None and is_holder:
-                    near.add(id(each))
+                    packages[id(each)] = _package(type(each))
+                elif leads_on and len(packages) < _MAXIMUM_HELD:
+                    packages.setdefault(id(each), package)
 
-    def _sort(self, value: Any, *, is_near: bool) -> Iterable[Any]:
+    def _sort(self, value: Any, *, is_entered: bool) -> Iterable[Any]:
         """Put one value into its list, and return what is in it."""
         if is_a(value, dict):  # of which there are most
             self.containers.append(value)
@@ -121,13 +138,28 @@ class Reach:
             return (*values_of(value), *self._object(value))
         if is_a(value, tuple):
             return value if type(value) is tuple else (*iter_of(tuple, value), *self._object(value))
+        if id(type(value)) in _FUNCTIONS:
+            return self._function(value)
         if is_a(value, numpy.ndarray):
             self.arrays.append(value)
         elif (rewind := rewinder(value)) is not None:
             self.rewinders.append(rewind)
-        elif _is_entered(type(value)) or (is_near and _is_librarys(type(value))):
+        elif is_entered or _is_entered(type(value)):
             return self._object(value)
         return ()
+
+    def _function(self, function: Any) -> Iterator[Any]:
+        """Yield what a function of the user's shares with others, or what a method is bound to."""
+        if type(function) is types.FunctionType:
+            if not is_users(function.__code__.co_filename):
+                return
+            yield (function.__defaults__, function.__kwdefaults__)
+            for cell in function.__closure__ or ():
+                with suppress(ValueError):  # it is empty
+                    self.cells.append((cell, cell.cell_contents))
+                    yield cell.cell_contents
+        else:
+            yield from bound_to(function)
 
     def _module(self, module: nn.Module) -> Iterable[Any]:
         self.modules.append(module)
@@ -150,7 +182,7 @@ class Reach:
             self.dictionaries.append((tensor, tensor.__dict__))
             found.append(tensor.__dict__)
             return found
-        if type(tensor).__module__.startswith("torch._subclasses."):
+        if defining_module(type(tensor)).startswith("torch._subclasses."):
             return found  # a fake tensor has no memory; what else it holds is torch's
         parts = list(parts_of(tensor))
         self._kept += parts
@@ -168,6 +200,13 @@ class Reach:
         for descriptor, content in slots_of(value):
             self.slots.append((value, descriptor, content))
             yield content
+
+
+def bound_to(function: Any) -> tuple[Any, ...]:
+    """Return the function and the values in a bound method or in a `functools.partial`."""
+    if type(function) is types.MethodType:
+        return function.__func__, function.__self__
+    return function.func, function.args, function.keywords
 
 
 def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -197,7 +236,7 @@ def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
 @by_class
 def _is_entered(cls: Any) -> bool:
     """Return whether all that an object of a class holds is part of the model: of a user's class."""
-    if issubclass(cls, _NEVER_ENTERED) or not cls.__flags__ & MADE_BY_PYTHON:
+    if issubclass(cls, _NEVER_ENTERED) or not is_made_by_python(cls):
         return cls is types.SimpleNamespace
     if class_attribute(cls, "__dataclass_fields__") is not None:
         return True
@@ -205,7 +244,7 @@ def _is_entered(cls: Any) -> bool:
 
 
 @by_class
-def _is_librarys(cls: Any) -> bool:
-    """Return whether objects of a class of an installed package have attributes."""
-    is_made = bool(cls.__flags__ & MADE_BY_PYTHON) and not issubclass(cls, _NEVER_ENTERED)
-    return is_made and not is_pythons(cls)
+def _package(cls: Any) -> str:
+    """Return the package of a class whose objects have attributes; empty for one of Python's own."""
+    is_made = is_made_by_python(cls) and not issubclass(cls, (*_NEVER_ENTERED, torch.Tensor, nn.Module))
+    return defining_module(cls).partition(".")[0] if is_made and not is_pythons(cls) else ""

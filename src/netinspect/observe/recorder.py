@@ -19,6 +19,7 @@ from torch import nn
 from torch.jit import ScriptModule
 from torch.overrides import TorchFunctionMode
 
+from netinspect.kinds import plain_name
 from netinspect.observe.describe import describe_call, tensors_of
 from netinspect.observe.drafts import UNSEEN, Draft, under_way
 from netinspect.observe.frames import (
@@ -141,7 +142,7 @@ class Recorder(Progress, TorchFunctionMode):
     def see_hidden(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """Count a call of a module that is no part of the model."""
         if self._thread is not None:
-            name = type(module).__name__
+            name = plain_name(type(module))
             self.hidden[name] = self.hidden.get(name, 0) + 1
 
     def leave_module(

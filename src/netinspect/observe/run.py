@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from netinspect.errors import class_name, message_of
+from netinspect.kinds import plain_name
 from netinspect.observe.arguments import Argument, named_leaves, split
 from netinspect.observe.backward import run_backward
 from netinspect.observe.code import class_code
@@ -135,8 +136,8 @@ def capture(
             parameters = tuple(_with_values(each, live[each.name], options) for each in parameters)
             buffers = tuple(_with_values(each, live[each.name], options) for each in buffers)
     return Trace(
-        target=target or type(model).__name__,
-        class_name=type(model).__name__,
+        target=target or plain_name(type(model)),
+        class_name=plain_name(type(model)),
         versions=Versions(
             netinspect=__version__,
             torch=str(torch.__version__),

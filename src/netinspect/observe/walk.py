@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+from netinspect.kinds import ancestors, plain_name
 from netinspect.observe.describe import tensor_spec
 from netinspect.observe.frames import callable_place, class_path, class_place, is_library
 from netinspect.observe.inert import by_class, class_attribute, is_a, state_of, text_of, values_of
@@ -27,6 +29,7 @@ _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, to
 _ALIKE = frozenset(map(id, (bool, int, type(None))))
 _INTEGERS = frozenset({id(int)})
 
+_NO_EXTRA = vars(nn.Module)["extra_repr"]
 _TABLES: tuple[Table, ...] = (*TENSORS, "_modules")
 
 
@@ -199,12 +202,12 @@ def _describe_class(
     cls: Any,
 ) -> tuple[str, str, tuple[str, ...], bool, str | None, int | None]:
     bases = tuple(
-        base.__name__
-        for base in cls.__mro__[1:]
+        plain_name(base)
+        for base in ancestors(cls)[1:]
         if base is not nn.Module and issubclass(base, nn.Module)
     )
     file, line = class_place(cls)
-    return cls.__name__, class_path(cls), bases, is_library(cls), file, line
+    return plain_name(cls), class_path(cls), bases, is_library(cls), file, line
 
 
 @by_class
@@ -216,9 +219,32 @@ def _forward_place(cls: Any) -> tuple[str | None, int | None]:
 def _extra(module: nn.Module) -> str:
     try:
         # A list of parameters has a line for each.
-        return ", ".join(line.strip() for line in module.extra_repr().split("\n"))
+        return ", ".join(line.strip() for line in _extra_repr(module).split("\n"))
     except (Exception, SystemExit) as error:  # the user's own code; the look goes on without its answer
-        return f"<extra_repr raised {type(error).__name__}>"
+        return f"<extra_repr raised {plain_name(type(error))}>"
+
+
+def _extra_repr(module: nn.Module) -> str:
+    cls: Any = type(module)
+    stored = state_of(module).get("extra_repr")
+    if stored is not None:
+        return str(stored())
+    stored = class_attribute(cls, "extra_repr")
+    if stored is _NO_EXTRA:
+        return ""
+    if type(stored) is not types.FunctionType:
+        return module.extra_repr()
+    if is_library(cls) or not stored.__module__.startswith("torch."):
+        return str(stored(module))
+    # That of torch's containers asks for length and entries, which a class of the user's may override:
+    # it is given an object of torch's class, with the attributes of this one.
+    own: Any = next(base for base in ancestors(cls) if is_library(base))
+    plain = own.__new__(own)
+    state_of(plain).update(state_of(module))
+    try:
+        return str(stored(plain))
+    except AttributeError:  # the user's class computes what torch's has as an attribute
+        return ""
 
 
 def _hooks(state: dict[str, Any]) -> Iterator[Hook]:
@@ -249,12 +275,12 @@ def _attribute(name: str, value: Any) -> Attribute:
     kind = type(value)
     if id(kind) in _ALIKE or (kind is tuple and _INTEGERS.issuperset(map(id, map(type, value)))):
         return _attribute_of_value(name, value)
-    return _attribute_of_text(name, kind.__name__, _attribute_text(value))
+    return _attribute_of_text(name, plain_name(kind), _attribute_text(value))
 
 
 @functools.lru_cache(maxsize=4096, typed=True)
 def _attribute_of_value(name: str, value: Any) -> Attribute:
-    return Attribute(name=name, type=type(value).__name__, text=_attribute_text(value))
+    return Attribute(name=name, type=plain_name(type(value)), text=_attribute_text(value))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -267,5 +293,5 @@ def _attribute_text(value: Any) -> str:
     if is_a(value, (tuple, list)):
         items = list(values_of(value))
         plain = len(items) <= 8 and all([is_a(item, _SHOWN_ATTRIBUTES) for item in items])
-    text = text_of(value) if plain else f"<{type(value).__name__}>"
+    text = text_of(value) if plain else f"<{plain_name(type(value))}>"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from netinspect.errors import LoadError, UsageError, closest
+from netinspect.kinds import is_a, namespace_of, plain_name
 from netinspect.observe.frames import callable_place
 from netinspect.observe.inert import is_users_class
 from netinspect.observe.members import parameters
@@ -50,7 +51,7 @@ class Blueprint:
     @property
     def is_built(self) -> bool:
         """Whether it is an instance already, so that nothing is left to choose."""
-        return isinstance(self.found, nn.Module)
+        return is_a(self.found, nn.Module)
 
     def build(self, lane: Lane = "real") -> tuple[nn.Module, Lane]:
         """Construct the model; each time anew, unless it is an instance.
@@ -165,7 +166,7 @@ def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> A
     blueprint = find_blueprint(target, {}, seed=seed, run_file=run_file)
     if not callable(blueprint.found) or isinstance(blueprint.found, nn.Module):
         raise LoadError(
-            f"{target.text} is {_indefinite(type(blueprint.found).__name__)}, not a function",
+            f"{target.text} is {_indefinite(blueprint.found)}, not a function",
             hint="name a function without arguments that returns what forward shall be called with",
         )
     with preserved_randomness(), project_code(), user_code(f"cannot call {target.text}"):
@@ -222,16 +223,16 @@ def _look_up(target: Target, namespace: ModuleType, name: str) -> Any:
 
 
 def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, Any]) -> nn.Module:
-    if isinstance(found, nn.Module):
+    if is_a(found, nn.Module):
         if arguments:
             raise LoadError(f"{name} is an instance, and takes no --arg", hint="name its class instead")
         return found
     if not callable(found):
         raise LoadError(
-            f"{name} in {target.place} is {_indefinite(type(found).__name__)}, not a model",
+            f"{name} in {target.place} is {_indefinite(found)}, not a model",
             hint="name an nn.Module class, a function that returns one, or an instance",
         )
-    if isinstance(found, type) and not issubclass(found, nn.Module):
+    if is_a(found, type) and not issubclass(found, nn.Module):
         raise LoadError(
             f"{name} in {target.place} is a class, but not an nn.Module",
             hint="name an nn.Module class, a function that returns one, or an instance",
@@ -239,15 +240,16 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
     _check_arguments(target, name, found, arguments)
     with user_code(f"cannot build {name} from {target.place}"):
         model = found(**arguments)
-    if not isinstance(model, nn.Module):
+    if not is_a(model, nn.Module):
         raise LoadError(
-            f"{name} in {target.place} returned {_indefinite(type(model).__name__)}, not an nn.Module",
+            f"{name} in {target.place} returned {_indefinite(model)}, not an nn.Module",
             hint="name an nn.Module class, a function that returns one, or an instance",
         )
     return model
 
 
-def _indefinite(noun: str) -> str:
+def _indefinite(value: Any) -> str:
+    noun = plain_name(type(value))
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
@@ -275,7 +277,7 @@ def _check_arguments(target: Target, name: str, function: Any, arguments: Mappin
         and key not in arguments
     ]
     if missing:
-        constructor = vars(function).get("__init__") if isinstance(function, type) else function
+        constructor = namespace_of(function).get("__init__") if is_a(function, type) else function
         _, file, line = callable_place(constructor)
         raise LoadError(
             f"cannot build {name} from {target.place}",

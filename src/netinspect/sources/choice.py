@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from netinspect.errors import LoadError
+from netinspect.kinds import defining_module, is_a
 from netinspect.signatures import signature_of
 from netinspect.sources.target import Target
 
@@ -66,14 +67,14 @@ def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str
 
 def class_names(namespace: ModuleType) -> list[str]:
     """List the nn.Module classes that a module defines itself."""
-    names: dict[type, str] = {}
+    names: dict[int, str] = {}  # by address: a metaclass may define how classes hash
     for name, value in vars(namespace).items():
         if (
-            isinstance(value, type)
+            is_a(value, type)
             and issubclass(value, nn.Module)
-            and value.__module__ == namespace.__name__
+            and defining_module(value) == namespace.__name__
         ):
-            names.setdefault(value, name)  # a class under two names is one candidate
+            names.setdefault(id(value), name)  # a class under two names is one candidate
     return list(names.values())
 
 
@@ -82,7 +83,7 @@ def _factories(namespace: ModuleType, arguments: Mapping[str, Any]) -> list[str]
     names = [
         name
         for name, value in vars(namespace).items()
-        if isinstance(value, FunctionType)
+        if type(value) is FunctionType
         and value.__module__ == namespace.__name__
         and not name.startswith("_")
         and (name in _FACTORIES or _returns_module(value))
@@ -97,7 +98,7 @@ def _returns_module(function: Callable[..., Any]) -> bool:
         returned = typing.get_type_hints(function).get("return")
     except Exception:  # an annotation is any expression, and may fail in any way
         return False
-    return isinstance(returned, type) and issubclass(returned, nn.Module)
+    return is_a(returned, type) and issubclass(returned, nn.Module)
 
 
 def _takes_no_more(function: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
@@ -117,9 +118,9 @@ def _takes_no_more(function: Callable[..., Any], arguments: Mapping[str, Any]) -
 def _instances(namespace: ModuleType, *, own: bool) -> list[str]:
     names: dict[int, str] = {}
     for name, value in vars(namespace).items():
-        if own and type(value).__module__ != namespace.__name__:
+        if own and defining_module(type(value)) != namespace.__name__:
             continue
-        if isinstance(value, nn.Module) and not name.startswith("_"):
+        if is_a(value, nn.Module) and not name.startswith("_"):
             names.setdefault(id(value), name)
     return list(names.values())
 

@@ -14,6 +14,7 @@ from netinspect.observe.inert import (
     by_class,
     class_attribute,
     dictionary_of,
+    give_class,
     is_a,
     is_users_class,
     items_of,
@@ -21,6 +22,7 @@ from netinspect.observe.inert import (
     slots_of,
     values_of,
 )
+from netinspect.observe.reach import BOUND, bound_to
 
 _METHODS = (
     *("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__setstate__"),
@@ -60,16 +62,77 @@ def deep_copy(model: nn.Module) -> nn.Module:
             waiting += (dictionary_of(value) or {}).values()
             waiting += (content for _, content in slots_of(value))
             waiting += values_of(value) if issubclass(cls, _BUILT_IN) else ()
+        elif id(cls) in BOUND:
+            waiting += bound_to(value)
         elif issubclass(cls, (*_BUILT_IN, tuple)):
             waiting += values_of(value)
     for value in reversed(tuples):  # those inside others were met later
         memo[id(value)] = tuple.__new__(
             type(value), [copy.deepcopy(each, memo) for each in values_of(value)]
         )
-    for value, made in pairs:
-        _fill(made, value, memo)
-    copied: nn.Module = copy.deepcopy(model, memo)
+    try:
+        for value, made in pairs:
+            _fill(made, value, memo)
+        copied: nn.Module = copy.deepcopy(model, memo)
+    finally:
+        _finalized.extend(made for value, made in pairs if _finalizes(type(value)))
     return copied
+
+
+def discard_copies() -> None:
+    """Take the classes with a `__del__` from all copies that were made: it is for the original to run.
+
+    A copy that ends would delete the original's temporary folder, or close its pool.
+    """
+    while _finalized:
+        made = _finalized[-1]
+        for plain in _WITHOUT_FINALIZER:
+            try:
+                give_class(made, plain)
+            except TypeError:  # it has another layout in memory
+                continue
+            break
+        else:
+            _undying.append(made)
+        _finalized.pop()
+
+
+class _Object:
+    pass
+
+
+class _Dict(dict[Any, Any]):
+    pass
+
+
+class _OrderedDict(OrderedDict[Any, Any]):
+    pass
+
+
+class _List(list[Any]):
+    pass
+
+
+class _Set(set[Any]):
+    pass
+
+
+class _Deque(deque[Any]):
+    pass
+
+
+_WITHOUT_FINALIZER = (nn.Module, _Object, _Dict, _OrderedDict, _List, _Set, _Deque)
+_finalized: list[Any] = []
+"""Copies of objects whose class has a `__del__` of the user's."""
+
+_undying: list[Any] = []
+"""Those of them that cannot be of another class: they are held until the process ends."""
+
+
+@by_class
+def _finalizes(cls: Any) -> bool:
+    method = class_attribute(cls, "__del__")
+    return method is not None and runs_users_code(method)
 
 
 @by_class
@@ -109,6 +172,8 @@ def _fill(made: Any, value: Any, memo: dict[int, Any]) -> None:
         target = dictionary_of(made)
         assert target is not None
         for name, each in held.items():
-            target[name] = copy.deepcopy(each, memo)
+            # A call that was compiled runs the original.
+            is_compiled = name == "_compiled_call_impl" and is_a(value, nn.Module)
+            target[name] = None if is_compiled else copy.deepcopy(each, memo)
     for descriptor, content in slots_of(value):
         descriptor.__set__(made, copy.deepcopy(content, memo))

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from netinspect.errors import LoadError, class_name, message_of, text_of
+from netinspect.kinds import plain_name
 from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.members import TENSORS, entries, modules, parameters, put
 from netinspect.observe.seeds import preserved_randomness
@@ -87,13 +88,13 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     from torch._subclasses.fake_tensor import FakeCopyMode
 
     if any(map(is_uninitialised, parameters(model))):
-        raise lazy_error(type(model).__name__)
+        raise lazy_error(plain_name(type(model)))
     try:
         with FakeCopyMode(mode):
             return deep_copy(model)
     except Exception as error:  # whatever the model holds may refuse to be copied
         raise LoadError(
-            f"cannot copy {type(model).__name__} to track its memory",
+            f"cannot copy {plain_name(type(model))} to track its memory",
             cause=text_of(error),
             hint="name a target that can be built anew, such as net.py:Net",
         ) from error

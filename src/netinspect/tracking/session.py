@@ -21,6 +21,7 @@ from netinspect.errors import (
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.kinds import plain_name
 from netinspect.observe.arguments import split
 from netinspect.observe.frames import raising_line
 from netinspect.observe.members import named_parameters
@@ -28,6 +29,7 @@ from netinspect.observe.modes import set_mode
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
+from netinspect.tracking.copying import discard_copies
 from netinspect.tracking.fakes import fake_tensors, needs_values, suit
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import MAXIMUM, find_largest
@@ -96,6 +98,7 @@ def _track(
     specs = [_cast_spec(spec.with_batch(batch), request.options.dtype) for spec in specs]
     with ExitStack() as stack:
         mode = stack.enter_context(fake_tensors())
+        stack.callback(discard_copies)
         model = build(mode)
         _check(model, request)
         set_mode(model, request.options.training)
@@ -194,7 +197,7 @@ def _tell(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the model's own failure is a finding
-        raise _told(error, type(model).__name__, tracker.steps[-1].phase, batch) from error
+        raise _told(error, plain_name(type(model)), tracker.steps[-1].phase, batch) from error
 
 
 def _told(error: BaseException, name: str, phase: str, batch: int | None) -> ForwardError:

@@ -1,0 +1,140 @@
+"""Memory of live models: a copy runs, and the model itself is left as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import netinspect
+
+X = torch.ones(2, 3)
+
+
+class Passes(nn.Module):
+    """Returns a product of its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.linear(x)
+        return out
+
+
+def test_memory_empties_list_that_hooks_fill() -> None:
+    model = Passes()
+    model.features = features = []  # type: ignore[assignment]
+    model.linear.register_forward_hook(lambda module, args, output: features.append(output))
+    netinspect.memory(model, X, train=True)
+    assert features == []
+
+
+def test_memory_of_compiled_module_leaves_gradients() -> None:
+    model = Passes()
+    model._compiled_call_impl = model._call_impl  # as `Module.compile` does
+    netinspect.memory(model, X, train=True)
+    assert model.linear.weight.grad is None
+    assert model._compiled_call_impl == model._call_impl
+
+
+class Copied:
+    """Copies itself."""
+
+    copies = 0
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        Copied.copies += 1
+        return self
+
+
+@dataclasses.dataclass
+class Settings(Copied):
+    """Has only methods that Python writes."""
+
+    width: int = 3
+
+
+def test_memory_does_not_call_deepcopy_that_a_dataclass_inherits() -> None:
+    model = Passes()
+    model.settings = Settings()  # type: ignore[assignment]
+    netinspect.memory(model, X)
+    assert Copied.copies == 0
+
+
+class Closes:
+    """Frees something when it ends."""
+
+    ended = 0
+
+    def __del__(self) -> None:
+        Closes.ended += 1
+
+
+class ClosesWithSlots(Closes):
+    """Has another layout in memory."""
+
+    __slots__ = ("handle",)
+
+
+class ClosesToo(Passes):
+    """Holds such things, and is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.things = [Closes(), ClosesWithSlots()]
+        self.table = ClosesTable(a=1)
+
+    def __del__(self) -> None:
+        Closes.ended += 1
+
+
+class ClosesTable(dict[str, int]):
+    """Is a dictionary."""
+
+    def __del__(self) -> None:
+        Closes.ended += 1
+
+
+def test_memory_does_not_end_copies_by_their_own_code() -> None:
+    model = ClosesToo()
+    Closes.ended = 0
+    netinspect.memory(model, X, train=True, device_memory="1GiB")
+    assert Closes.ended == 0
+    assert type(model) is ClosesToo
+    del model
+    assert Closes.ended == 4
+
+
+class Switches(Passes):
+    """Changes what holds for the whole process."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.set_default_dtype(torch.float64)
+        torch.use_deterministic_algorithms(True)
+        return super().forward(x)
+
+
+def test_memory_puts_switches_back() -> None:
+    netinspect.memory(Switches(), X)
+    assert torch.get_default_dtype() is torch.float32
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+class Keeps(Copied):
+    """Has a method that is a hook."""
+
+    def hook(self, module: nn.Module, args: Any, output: Any) -> None:
+        self.output = output
+
+
+def test_memory_does_not_call_deepcopy_of_what_a_method_is_bound_to() -> None:
+    model, keeps = Passes(), Keeps()
+    model.linear.register_forward_hook(keeps.hook)
+    Copied.copies = 0
+    netinspect.memory(model, X)
+    assert Copied.copies == 0
+    assert not hasattr(keeps, "output")
