@@ -35,6 +35,24 @@ print(resident() - before, gc.get_freeze_count())
 """
 
 
+_REPLACED = """
+import gc, sys, weakref
+from netinspect.kept.witness import witnessed
+
+with witnessed(()):
+    streams = [weakref.ref(sys.stdout), weakref.ref(sys.stderr)]
+gc.collect()
+print(all(each() is not None for each in streams))
+"""
+
+
+def test_streams_stay_alive_for_other_threads() -> None:
+    """`print` in a thread that the model started uses `sys.stdout` without a reference of its own."""
+    command = [sys.executable, "-c", _REPLACED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout == "True\n"
+
+
 def left_and_frozen(is_ours: bool, **variables: str) -> tuple[int, int]:
     """Bytes that are still there of 32 MiB that were freed, and objects that are not collected."""
     done = subprocess.run(

@@ -48,11 +48,22 @@ def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str
     for source in sources:
         if _identity(source) == identity:
             raise UsageError(f"{file} would be replaced, and it is what is looked at", hint=hint)
-    if opened.was_opened(file) or any(_identity(each) == identity for each in opened.opened_paths()):
+    opener = opened.opener(file)
+    if opener == "this process" or any(_identity(each) == identity for each in opened.opened_paths()):
         raise UsageError(f"{file} would be replaced, and it was read in this run", hint=hint)
+    if opener is not None:
+        raise UsageError(f"{file} would be replaced, and {opener} opened it in this run", hint=hint)
 
 
-def _identity(file: str | os.PathLike[str]) -> tuple[int, int] | None:
+def was_read(descriptor: int) -> bool:
+    """Whether an open regular file is one that this process has read; an empty one has nothing to lose."""
+    identity = _identity(descriptor)
+    if identity is None or os.fstat(descriptor).st_size == 0:
+        return False
+    return any(_identity(each) == identity for each in opened.opened_paths())
+
+
+def _identity(file: str | os.PathLike[str] | int) -> tuple[int, int] | None:
     """Return what two names of one regular file have in common; None for all else."""
     try:
         status = os.stat(file)

@@ -326,7 +326,8 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
         )
         if target.kind == "library":
             process.settle()
-        with model_code(target.text):
+        # Torch imports parts of itself late, and some of them ask for the current folder.
+        with process.in_a_folder(), model_code(target.text):
             return look_at_target(blueprint, _look_options(request, inputs, example))
 
 

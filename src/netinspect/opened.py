@@ -9,11 +9,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from netinspect import process
+
 _paths: dict[str, None] = {}
 _is_recording = False
 _notifications: dict[str, int] = {}
 """Descriptors of the kernel's notifications, by the real path of the file that they are about."""
 
+_started_process = False
+"""Whether this process has started others; the kernel does not name them to an unprivileged process."""
+
+_STARTS = frozenset(("subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn"))
 _WRITE_ONLY = frozenset("wx")
 _FAN_OPEN = 0x20
 _FAN_MARK_ADD = 0x1
@@ -38,7 +44,10 @@ def note_opened(path: str) -> None:
 
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "open":
+    global _started_process
+    if event in _STARTS:
+        _started_process |= not process.goes_on_in_child
+    elif event == "open":
         path, mode, flags = arguments
         if isinstance(mode, str):
             reads = _WRITE_ONLY.isdisjoint(mode)
@@ -91,18 +100,27 @@ def watch(file: str | os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
-def was_opened(file: str | os.PathLike[str]) -> bool:
-    """Whether the kernel has told that this process opened a watched file."""
+def opener(file: str | os.PathLike[str]) -> str | None:
+    """Return who opened a watched file, as the kernel reports it.
+
+    The kernel does not name the other process to an unprivileged one. So any other counts, if this
+    process has started some.
+    """
     descriptor = _notifications.get(os.path.realpath(file))
     if descriptor is None:
-        return False
-    found = False
+        return None
+    # `spawn` of multiprocessing has no audit event.
+    others = _started_process or "multiprocessing.popen_spawn_posix" in sys.modules
+    found = None
     with suppress(OSError, struct.error):
         while events := os.read(descriptor, 8192):
             start = 0
             while start + _EVENT.size <= len(events):
-                length, *_, opened, process = _EVENT.unpack_from(events, start)
-                found |= process == os.getpid()
+                length, *_, opened, number = _EVENT.unpack_from(events, start)
+                if number == os.getpid():
+                    found = "this process"
+                elif others and found is None:
+                    found = "another process"
                 if opened >= 0:
                     os.close(opened)
                 start += max(length, _EVENT.size)

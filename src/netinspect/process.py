@@ -20,6 +20,8 @@ user_code_ran = False
 goes_on_in_child = False
 """Whether the process forks at this moment in order to go on in the child itself."""
 
+_streams: list[object] = []
+
 _MMAP_THRESHOLD = -3
 """glibc's name for the size from which on an allocation is pages of its own: M_MMAP_THRESHOLD."""
 
@@ -54,6 +56,15 @@ def end_processes(numbers: Iterable[int]) -> None:
     for each in numbers:
         with suppress(OSError):
             os.kill(each, signal.SIGTERM)
+
+
+def keep_alive(*streams: object) -> None:
+    """Keep streams that were `sys.stdout` or `sys.stderr` for a while until the process ends.
+
+    `print` in another thread uses the current stream without a reference of its own, up to Python 3.13;
+    the process crashes if the stream is freed meanwhile.
+    """
+    _streams.extend(streams)
 
 
 def settle() -> None:

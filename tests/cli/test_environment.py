@@ -112,6 +112,23 @@ def test_torch_is_imported_in_a_removed_folder(tmp_path: Path) -> None:
     assert "error[load]: cannot import" in outcome.err
 
 
+@pytest.mark.parametrize("words", [["memory"], ["summary", "--on", "fake", "--no-cache"]], ids=" ".join)
+def test_sample_in_a_removed_folder(tmp_path: Path, words: list[str]) -> None:
+    """Torch imports parts of itself late, which ask for the current folder."""
+    (tmp_path / "gone").mkdir()
+    outcome = run(*words, "lenet", cwd=tmp_path / "gone", gone=True)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out
+
+
+@pytest.mark.parametrize("option", ["-o", "--save"])
+def test_relative_output_in_a_removed_folder(tmp_path: Path, option: str) -> None:
+    (tmp_path / "gone").mkdir()
+    outcome = run("summary", "lenet", option, "x.txt", cwd=tmp_path / "gone", gone=True)
+    assert outcome.code == 2
+    assert "error[usage]: cannot write x.txt\n  cause: the current folder was removed" in outcome.err
+
+
 @pytest.mark.parametrize("name", ["pyproject.toml", "netinspect.toml"])
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder", "loop", "device", "unreadable"])
 def test_settings_that_are_no_readable_file(

@@ -146,6 +146,50 @@ def test_what_a_kept_look_rests_on_stays(
         assert ask("summary", "reading.py", "-o", "out.txt").code == 0
 
 
+STARTS = """\
+import os, subprocess
+from torch import nn
+
+
+class Starts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        subprocess.run(["cat", "by_program.txt"], check=True)
+        if (child := os.fork()) == 0:
+            open("by_copy.txt").read()
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    def forward(self, x):
+        return x
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports what other processes open")
+def test_files_that_child_processes_read_stay(installed: Callable[..., Outcome], workshop: Path) -> None:
+    (workshop / "starts.py").write_text(STARTS)
+    for name in ("by_program.txt", "by_copy.txt"):
+        for each in ("by_program.txt", "by_copy.txt"):
+            (workshop / each).write_text("data\n")
+        outcome = installed("summary", "starts.py", "--input", "2x2", "-o", name)
+        assert outcome.code == 2
+        assert f"{name} would be replaced, and another process opened it" in outcome.err
+        assert (workshop / name).read_text() == "data\n"
+
+
+def test_results_are_not_appended_to_a_file_that_was_read(workshop: Path) -> None:
+    before = (workshop / "saved.json").read_bytes()
+    words = [sys.executable, "-m", "netinspect", "summary", "saved.json"]
+    for file, code in (("saved.json", 2), ("other.txt", 0), ("other.txt", 0)):
+        with open(workshop / file, "a") as stdout:
+            done = subprocess.run(
+                words, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=300, check=False
+            )
+        assert done.returncode == code, done.stderr
+    assert "stdout is a file that was read in this run" not in done.stderr
+    assert (workshop / "saved.json").read_bytes() == before
+
+
 def test_both_sides_of_a_comparison_stay(cli: Callable[..., Outcome], tmp_path: Path) -> None:
     tiny = Path(__file__).parents[2] / "docs" / "examples" / "tiny.safetensors"
     for name in ("a", "b"):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from netinspect.cli.console import say, style_for, write_out
+from netinspect.cli.console import say, style_for
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
-from netinspect.cli.outputs import check_outputs, write_output
+from netinspect.cli.outputs import check_outputs, write_output, write_stdout
 from netinspect.cli.streams import users_output_on_stderr
 from netinspect.config import Settings
 from netinspect.errors import UsageError
@@ -299,7 +299,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         if not output.quiet:
             say(f"written to {output.output}")
     else:
-        write_out(text)
+        write_stdout(text)
     symbolic = getattr(subject, "symbolic", None)
     if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # They were asked for by name, and rows alone do not say why there are none.

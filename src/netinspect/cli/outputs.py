@@ -14,7 +14,7 @@ from netinspect.cli.console import write_out
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
-from netinspect.files import refuse_to_replace, write_all, write_whole
+from netinspect.files import refuse_to_replace, was_read, write_all, write_whole
 
 _DESCRIPTOR = r"(?:/dev|/proc/(?P<process>\d+|self|thread-self)(?:/task/\d+)?)/fd/(?P<number>\d+)"
 _MOST_LINKS = 40
@@ -47,6 +47,13 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
         UsageError: An output is one of the sources, a standard stream, or another output.
     """
     given = [file for file in files if file is not None]
+    for file in given:
+        if not _folder and not file.is_absolute():
+            raise UsageError(
+                f"cannot write {file}",
+                cause="the current folder was removed",
+                hint="name it by an absolute path, or change to another folder",
+            )
     read = [*sources, *filter(None, (SETTINGS.get().file,))]
     for file in given:
         refuse_to_replace(_absolute(file), read)
@@ -55,6 +62,21 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
     real = [os.path.realpath(_absolute(file)) for file in given]
     if len(real) == 2 and (real[0] == real[1] or _is_same(*real)) and real[0] != os.devnull:
         raise _one_file(*given)
+
+
+def write_stdout(text: str) -> None:
+    """Write a result to stdout, unless the shell appends it to a file that was read.
+
+    Raises:
+        UsageError: It would change that file.
+    """
+    try:
+        number = result_stream().fileno()  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):
+        number = None
+    if number is not None and was_read(number):
+        raise UsageError("stdout is a file that was read in this run", hint="write to another file")
+    write_out(text)
 
 
 def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -70,7 +92,7 @@ def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]
     """
     number = _descriptor(file)
     if number == 1:
-        write_out(text)
+        write_stdout(text)
         return
     if number is not None:
         try:

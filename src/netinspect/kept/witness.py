@@ -20,6 +20,7 @@ from typing import Any, TextIO, cast
 
 from netinspect.kept.places import Places
 from netinspect.kept.unseen import tells_of_unseen
+from netinspect.process import keep_alive
 
 _LONGEST_SAYING = 64 * 1024
 _WILDCARD = re.compile(r"[*?[]")
@@ -285,3 +286,4 @@ def witnessed(own: tuple[str, ...]) -> Iterator[Witness]:
         for stream in (out, err):
             if isinstance(stream, _Heard):
                 stream.let_go()
+                keep_alive(stream)

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from netinspect.errors import LoadError
 from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.owners import is_users
+from netinspect.process import keep_alive
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import Guard, RefusedError, guarded, with_links
 from netinspect.sources.slices import Slicer
@@ -325,6 +326,8 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
         with suppress(ValueError):
             sys.meta_path.remove(finder)
         sys.path[:], sys.argv[:] = path, argv
+        if sys.stdout is not streams[0] or sys.stderr is not streams[1]:
+            keep_alive(sys.stdout, sys.stderr)
         sys.stdout, sys.stderr = streams
         if current is not None and current_folder() != current:
             with suppress(OSError):

@@ -79,7 +79,8 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     target = parse_target(request.target, online=request.online)
     with project_code(whole=request.run_file):
         blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
-        with model_code(request.target):
+        # Torch imports parts of itself late, and some of them ask for the current folder.
+        with in_a_folder(), model_code(request.target):
             return track(request, Builder(blueprint), tell)
 
 
