@@ -253,7 +253,8 @@ def test_a_refused_line_of_a_plain_file_is_left_out(load: Callable[..., Trace], 
     (tmp_path / "tools.py").write_text(
         "import os\n\ndef prepare():\n    os.mkdir('ran')\n    return 1\n"
     )
-    trace = load(net=HEAD + "from tools import prepare\nn = prepare()\n" + NET.format(width=3))
+    reader = "class Reader:\n    def size(self):\n        return n\n"
+    trace = load(net=HEAD + "from tools import prepare\nn = prepare()\n" + reader + NET.format(width=3))
     assert not has_run(tmp_path)
     assert any("net.py does work" in each and "line 6" in each for each in trace.warnings)
 
@@ -296,10 +297,11 @@ REFUSED = {
 def test_what_the_project_asks_for_while_it_is_imported_is_refused(
     load: Callable[..., Trace], tmp_path: Path, text: str
 ) -> None:
-    """A class body is a definition, and is run; what it asks for is not done all the same."""
+    """What the model needs is run; what it asks for is not done all the same."""
     first, _, call = text.rpartition("; ")
+    early = f"def early():\n    {first or 'pass'}\n    {call}\n    return 3\nwidth = early()\n"
     with pytest.raises(LoadError) as caught:
-        load(net=HEAD + f"class Early:\n    {first or 'pass'}\n    x = {call}\n" + NET.format(width=3))
+        load(net=HEAD + early + NET.format(width="width"))
     assert not has_run(tmp_path)
     assert (tmp_path / "net.py").stat().st_mode & 0o777 != 0o600
     assert "is refused" in (caught.value.cause or "")
@@ -309,19 +311,19 @@ def test_what_the_project_asks_for_while_it_is_imported_is_refused(
 def test_what_tolerates_a_refusal_goes_on_and_it_is_noted(
     load: Callable[..., Trace], tmp_path: Path
 ) -> None:
-    text = "class Early:\n    try:\n        os.mkdir('ran')\n    except OSError:\n        pass\n"
-    trace = load(net=HEAD + text + NET.format(width=3))
+    text = "def early():\n    try:\n        os.mkdir('ran')\n    except OSError:\n        return 3\n"
+    trace = load(net=HEAD + text + "width = early()\n" + NET.format(width="width"))
     assert not has_run(tmp_path)
     assert any("net.py:7: writing ran was refused" in each for each in trace.warnings)
 
 
 def test_temporary_files_may_be_made(load: Callable[..., Trace], tmp_path: Path) -> None:
     text = (
-        "import tempfile\nclass Early:\n    folder = tempfile.mkdtemp()\n"
+        "import tempfile\ndef early():\n    folder = tempfile.mkdtemp()\n"
         "    (Path(folder) / 'x').write_text('x')\n    with tempfile.TemporaryFile() as f:\n"
-        "        f.write(b'x')\n"
+        "        return f.write(b'xyz')\nwidth = early()\n"
     )
-    assert load(net=HEAD + text + NET.format(width=3)).failure is None
+    assert load(net=HEAD + text + NET.format(width="width")).failure is None
 
 
 def test_an_installed_package_may_do_as_it_likes_when_it_is_imported(
@@ -337,7 +339,8 @@ def test_an_installed_package_may_do_as_it_likes_when_it_is_imported(
     load(net=head + HEAD + NET.format(width=3))
     assert (tmp_path / "cache").is_dir()
     with pytest.raises(LoadError):  # told by a line of the project, it may not
-        load(net=head + HEAD + "class A:\n    installs_things.write()\n" + NET.format(width=3))
+        line = "width = installs_things.write() or 3\n"
+        load(net=head + HEAD + line + NET.format(width="width"))
     assert not has_run(tmp_path)
     del sys.modules["installs_things"]
 
