@@ -41,6 +41,7 @@ SETUP = (
 """Calls that configure the process or read a small file, by the beginnings of their full names."""
 
 MUTATORS = _words_of(
+    "apply bfloat16 double eval half requires_grad_ reset_parameters "
     "add addHandler add_argument add_argument_group add_module add_mutually_exclusive_group "
     "add_parser add_subparsers append appendleft clear discard exec_module extend freeze insert "
     "merge_from_dict merge_from_file merge_from_list pop popitem register register_buffer "

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.util import resolve_name
-from types import CodeType, ModuleType
+from inspect import CO_OPTIMIZED
+from types import CodeType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 from netinspect.records.trace import RUN_FILE
@@ -62,6 +63,10 @@ class Program:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                line = line_in(error.__traceback__, self.path)
+                if isinstance(error, RefusedError) and line and self._slicer.leave_out(units, line):
+                    self._run(set(units), required, unbound, strict)
+                    continue
                 may_not = required if strict is None or not isinstance(error, RefusedError) else strict
                 if not may_not.isdisjoint(units):
                     self._raise(error)
@@ -128,7 +133,7 @@ class Program:
         unknown = [unit for unit in left if unit.unknown]
         if not works and not unknown:
             return None
-        first = (works or unknown)[0].node.lineno
+        first = min(unit.node.lineno for unit in works or unknown)
         verb = "does" if works else "may do"
         others = len(left) - 1
         more = f" and {others} more {'statement' if others == 1 else 'statements'}" if others else ""
@@ -151,6 +156,19 @@ def current_folder() -> str | None:
         return os.getcwd()
     except OSError:  # it was removed
         return None
+
+
+def line_in(traceback: TracebackType | None, path: str) -> int | None:
+    """Return the line of a file's own statement, or of its class's, that an exception came through."""
+    line = None
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == path and not code.co_flags & CO_OPTIMIZED:  # a function has locals
+            line = traceback.tb_lineno
+        elif line is not None:
+            break
+        traceback = traceback.tb_next
+    return line
 
 
 def shown(path: str) -> str:

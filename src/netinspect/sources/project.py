@@ -13,8 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from inspect import CO_OPTIMIZED
-from types import FrameType, ModuleType, TracebackType
+from types import FrameType, ModuleType
 from typing import Any
 
 from netinspect.errors import LoadError
@@ -22,7 +21,7 @@ from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.owners import is_users
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import Guard, RefusedError, guarded, with_links
-from netinspect.sources.program import Program, current_folder, shown
+from netinspect.sources.program import Program, current_folder, line_in, shown
 from netinspect.sources.slices import Slicer
 
 _IMPORTLIB = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib", ""))
@@ -142,15 +141,15 @@ class ProjectLoader(SourceFileLoader):
             while True:
                 slicer = Slicer(tree, blamed)
                 try:
-                    if slicer.does_work or slicer.has_star_imports:
+                    if slicer.is_plain:
+                        super().exec_module(module)
+                    else:
                         slicer.analyze()
                         self._run_part(module, slicer)
-                    else:
-                        super().exec_module(module)
                     break
                 except RefusedError as error:
                     # The statement does work after all: without it then.
-                    line = _line_in(error.__traceback__, self.path)
+                    line = line_in(error.__traceback__, self.path)
                     if line is None or line in blamed or len(blamed) >= _MOST_BLAMED:
                         raise
                     blamed |= {line}
@@ -158,7 +157,9 @@ class ProjectLoader(SourceFileLoader):
                     vars(module).update(clean)
         # What a blamed statement asked for is a part of the note about the file.
         self._project.refused += [
-            error for error in guard.refused if not (blamed and error.file == self.path)
+            error
+            for error in guard.refused
+            if error.file != self.path or not (blamed or error.line in slicer.blamed)
         ]
 
     def _parse(self) -> ast.Module:
@@ -272,16 +273,3 @@ def _set_aside(project: Project, before: set[str]) -> None:
             continue
         if top in sys.stdlib_module_names or PathFinder.find_spec(top, sys.path) is not None:
             sys.modules.pop(name, None)
-
-
-def _line_in(traceback: TracebackType | None, path: str) -> int | None:
-    """Return the line of a file's own statement, or of its class's, that an exception came through."""
-    line = None
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_filename == path and not code.co_flags & CO_OPTIMIZED:  # a function has locals
-            line = traceback.tb_lineno
-        elif line is not None:
-            break
-        traceback = traceback.tb_next
-    return line

@@ -77,9 +77,10 @@ class Slicer:
     def __init__(self, tree: ast.Module, blamed: frozenset[int] = frozenset()) -> None:
         self._tree = tree
         self._reader = WorkReader(tree)
-        self._blamed = blamed
+        self.blamed = blamed
         self._headers: list[_Branching] = []
         self.units: list[Unit] = []
+        self._origins: set[int] = set()
         self._binding: dict[str, list[Unit]] = defaultdict(list)
         self._changing: dict[str, list[Unit]] = defaultdict(list)
         self._collect(tree.body, ())
@@ -93,6 +94,35 @@ class Slicer:
     def does_work(self) -> bool:
         """Whether some unit, or the head of a statement around some, does work or may do it."""
         return any(unit.works or unit.unknown for unit in self.units)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file can be run whole, as nothing in it calls what is not known."""
+        parts = (part for unit in self.units if unit.defines for part in _run_parts(unit.origin))
+        return (
+            not self.does_work
+            and not self.has_star_imports
+            and not any(map(self._reader.is_unknown, parts))
+        )
+
+    def leave_out(self, units: Iterable[int], line: int) -> bool:
+        """Cut the statement of a line out of a class, as one that does work.
+
+        Args:
+            units: Where the class is.
+            line: In its body.
+
+        Returns:
+            Whether a statement was cut out.
+        """
+        for unit in [self.units[index] for index in units]:
+            node = unit.origin
+            last = node.end_lineno or node.lineno
+            if isinstance(node, ast.ClassDef) and node.lineno < line <= last:
+                self.blamed |= {line}
+                before, unit.node = ast.dump(unit.node), self._without_work(node)
+                return ast.dump(unit.node) != before
+        return False
 
     @property
     def docstring(self) -> str | None:
@@ -130,6 +160,9 @@ class Slicer:
     ) -> None:
         is_plain = isinstance(node, (*_DEFINITIONS, ast.Raise))
         unknown = not is_plain and self._reader.is_unknown(node)
+        if id(origin) in self._origins:
+            return  # a class is cut again
+        self._origins.add(id(origin))
         unit = Unit(len(self.units), node, origin, headers, works=works, unknown=unknown)
         self.units.append(unit)
 
@@ -154,7 +187,7 @@ class Slicer:
 
     def _is_blamed(self, node: ast.stmt, *, header: bool = False) -> bool:
         last = node.body[0].lineno - 1 if header and isinstance(node, _Branching) else node.end_lineno
-        return any(node.lineno <= line <= (last or node.lineno) for line in self._blamed)
+        return any(node.lineno <= line <= (last or node.lineno) for line in self.blamed)
 
     def _under_work(self, headers: tuple[int, ...]) -> bool:
         """Whether the head of a statement around it does work, as `if download():`."""
@@ -292,6 +325,17 @@ class Slicer:
             kept = _prune(node, inside, used)
             if kept is not None:
                 yield ast.Module(body=[*self._future, kept], type_ignores=[]), frozenset(used)
+
+
+def _run_parts(node: ast.stmt) -> list[ast.AST]:
+    """Return what of a class or function is run when it is defined."""
+    if isinstance(node, ast.ClassDef):
+        inner = [part for each in node.body for part in (each, *_run_parts(each))]
+        return [*node.decorator_list, *node.bases, *(each.value for each in node.keywords), *inner]
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        defaults = [*node.args.defaults, *node.args.kw_defaults]
+        return [*node.decorator_list, *filter(None, defaults)]
+    return []
 
 
 def _bodies(node: ast.stmt) -> Iterator[tuple[str, list[ast.stmt]]]:
