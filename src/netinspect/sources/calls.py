@@ -36,7 +36,7 @@ SETUP = (
     "print", "pprint.pprint", "setattr", "numpy.random.default_rng", "random.", "time.time",
     "time.perf_counter", "datetime.", "uuid.", "hashlib.", "json.dumps", "threading.Lock",
     "threading.RLock", "threading.local", "threading.Event", "sys.stdout.flush", "sys.getrecursionlimit",
-    "absl.flags.", "omegaconf.OmegaConf.create", "yacs.config.",
+    "absl.flags.", "argparse.", "omegaconf.OmegaConf.create", "yacs.config.",
 )  # fmt: skip
 """Calls that configure the process or read a small file, by the beginnings of their full names."""
 

@@ -215,8 +215,10 @@ class WorkReader:
         if is_below(name, RISKY_ROOTS):
             return False
         if name.startswith(("torch.", "numpy.")):
-            is_listed = not name.startswith("torch.cuda.") or name.startswith(SETUP)
-            return is_listed and not words(name.rpartition(".")[2]) & (RISKY_WORDS | FILE_WORDS)
+            # An optimizer imports torch's compiler, which takes seconds.
+            return not name.startswith(("torch.cuda.", "torch.optim.", "torch.utils.")) and not words(
+                name.rpartition(".")[2]
+            ) & (RISKY_WORDS | FILE_WORDS)
         return isinstance(function, ast.Attribute) and (
             function.attr in METHODS or self._is_harmless_method(function)
         )
