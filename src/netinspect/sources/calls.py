@@ -51,6 +51,7 @@ MUTATORS = _words_of(
 
 BUILTINS = _words_of(
     "abs all any bool bytearray bytes callable chr classmethod complex dict dir divmod enumerate "
+    "NewType OrderedDict ParamSpec Path TypeVar defaultdict namedtuple partial "
     "filter float format frozenset getattr globals hasattr hash hex id int isinstance issubclass "
     "iter len list locals map max min next object oct ord pow print property range repr reversed "
     "round set setattr slice sorted staticmethod str sum super tuple type vars zip"
@@ -69,12 +70,12 @@ LOG_METHODS = _words_of("critical debug error exception info log success warn wa
 
 METHODS = _words_of(
     "abs absolute array as_posix astype bool children clamp clone contiguous copy count cpu cumsum "
-    "decode detach dim double encode endswith eq exists exp expand expanduser float flatten format "
+    "decode detach dim double encode endswith eq exists exp expand expanduser find float flatten format "
     "fromkeys ge get group groups gt half index int is_dir is_file isdigit isoformat item items join "
-    "joinpath keys le log long lower lt lstrip match max mean min modules most_common named_parameters "
-    "ne numel numpy parameters partition permute pow relative_to repeat replace requires_grad_ reshape "
-    "resolve rsplit rstrip search size split splitlines sqrt squeeze startswith std state_dict strftime "
-    "strip sum timestamp title to tolist total_seconds transpose unsqueeze upper values view "
+    "joinpath keys le log long lower lt lstrip match max mean min modules most_common "
+    "named_parameters ne numel numpy parameters partition permute pow relative_to repeat replace "
+    "requires_grad_ reshape resolve rfind rsplit rstrip search size split splitlines sqrt squeeze startswith std state_dict strftime "
+    "strip sum timestamp title tolist total_seconds transpose unsqueeze upper values view "
     "with_name with_suffix zero_ zfill"
 )
 """Methods of strings, containers, paths, tensors and modules that compute only."""
@@ -128,6 +129,17 @@ def calls(*nodes: ast.AST) -> Iterator[ast.Call]:
 def arguments(call: ast.Call) -> list[ast.expr]:
     """Return the values that a call is given, without their names."""
     return [*call.args, *(each.value for each in call.keywords)]
+
+
+def default_values(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+    """Return the defaults of a function's arguments, which are computed when it is defined."""
+    return [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+
+
+def imports_module(node: ast.AST) -> bool:
+    """Tell whether a statement imports modules by their names, as a loop over the files of a folder."""
+    names = (ast.unparse(each.func).rpartition(".")[2] for each in calls(node))
+    return not {"import_module", "__import__"}.isdisjoint(names)
 
 
 def words(name: str) -> set[str]:

@@ -130,7 +130,8 @@ class Program:
         """Return a sentence about what was not run; None where all of it was that does anything."""
         left = [unit for unit in self._slicer.units if unit.index not in self._done]
         works = [unit for unit in left if unit.works or self._is_refused(unit.index)]
-        unknown = [unit for unit in left if unit.unknown]
+        # A value that an imported file offers is made as soon as somebody takes it.
+        unknown = [unit for unit in left if unit.unknown and (self._is_target or not unit.binds)]
         if not works and not unknown:
             return None
         first = min(unit.node.lineno for unit in works or unknown)

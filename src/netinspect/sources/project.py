@@ -152,6 +152,8 @@ class ProjectLoader(SourceFileLoader):
                     line = line_in(error.__traceback__, self.path)
                     if line is None or line in blamed or len(blamed) >= _MOST_BLAMED:
                         raise
+                    if slicer.is_import(line):
+                        raise
                     blamed |= {line}
                     vars(module).clear()
                     vars(module).update(clean)

@@ -13,7 +13,18 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from netinspect.sources.calls import imports_module
 from netinspect.sources.names import Body, mutated, read_names
+from netinspect.sources.statements import (
+    BODIES,
+    BRANCHING,
+    Branching,
+    bodies,
+    builds_layer,
+    head_names,
+    nothing,
+    run_parts,
+)
 from netinspect.sources.work import WorkReader, is_main_guard
 
 _ALWAYS_LIVE = frozenset({"forward", "extra_repr"})
@@ -21,9 +32,6 @@ _FACTORIES = frozenset({"build", "build_model", "create_model", "get_model", "ma
 _INSTANCES = frozenset({"model", "net", "network"})
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
-_Branching = ast.If | ast.Try | ast.TryStar | ast.With
-_BRANCHING = (ast.If, ast.Try, ast.TryStar, ast.With)
-_BODIES = ("body", "orelse", "finalbody")
 
 
 @dataclass(slots=True)
@@ -78,7 +86,7 @@ class Slicer:
         self._tree = tree
         self._reader = WorkReader(tree)
         self.blamed = blamed
-        self._headers: list[_Branching] = []
+        self._headers: list[Branching] = []
         self.units: list[Unit] = []
         self._origins: set[int] = set()
         self._binding: dict[str, list[Unit]] = defaultdict(list)
@@ -98,12 +106,17 @@ class Slicer:
     @property
     def is_plain(self) -> bool:
         """Whether the file can be run whole, as nothing in it calls what is not known."""
-        parts = (part for unit in self.units if unit.defines for part in _run_parts(unit.origin))
+        parts = (part for unit in self.units if unit.defines for part in run_parts(unit.origin))
         return (
             not self.does_work
             and not self.has_star_imports
             and not any(map(self._reader.is_unknown, parts))
         )
+
+    def is_import(self, line: int) -> bool:
+        """Tell whether a line is that of an import."""
+        imports = (unit.node for unit in self.units if isinstance(unit.node, _DEFINITIONS[:2]))
+        return any(node.lineno <= line <= (node.end_lineno or line) for node in imports)
 
     def leave_out(self, units: Iterable[int], line: int) -> bool:
         """Cut the statement of a line out of a class, as one that does work.
@@ -142,11 +155,11 @@ class Slicer:
 
     def _collect(self, statements: Iterable[ast.stmt], headers: tuple[int, ...]) -> None:
         for node in statements:
-            if isinstance(node, _Branching) and not self._is_blamed(node, header=True):
+            if isinstance(node, Branching) and not self._is_blamed(node, header=True):
                 position = len(self._headers)
                 self._headers.append(node)
                 inner = (*headers, position)
-                for name, body in _bodies(node):
+                for name, body in bodies(node):
                     if not (name == "body" and isinstance(node, ast.If) and is_main_guard(node.test)):
                         self._collect(body, inner)
                 continue
@@ -158,7 +171,7 @@ class Slicer:
     def _append(
         self, node: ast.stmt, origin: ast.stmt, headers: tuple[int, ...], *, works: bool
     ) -> None:
-        is_plain = isinstance(node, (*_DEFINITIONS, ast.Raise))
+        is_plain = isinstance(node, (*_DEFINITIONS, ast.Raise)) or imports_module(node)
         unknown = not is_plain and self._reader.is_unknown(node)
         if id(origin) in self._origins:
             return  # a class is cut again
@@ -170,7 +183,7 @@ class Slicer:
         """Return a class without the statements of its body that do work; these are never run."""
         body: list[ast.stmt] = []
         for each in node.body:
-            is_effect = isinstance(each, (ast.Expr, *_LOOPS, *_BRANCHING))
+            is_effect = isinstance(each, (ast.Expr, *_LOOPS, *BRANCHING))
             if isinstance(each, ast.ClassDef):
                 body.append(self._without_work(each))
             elif isinstance(each, _DEFINITIONS):
@@ -182,20 +195,20 @@ class Slicer:
         if body == node.body:
             return node
         less = copy(node)
-        less.body = body or [_nothing(node)]
+        less.body = body or [nothing(node)]
         return less
 
     def _is_blamed(self, node: ast.stmt, *, header: bool = False) -> bool:
-        last = node.body[0].lineno - 1 if header and isinstance(node, _Branching) else node.end_lineno
+        last = node.body[0].lineno - 1 if header and isinstance(node, Branching) else node.end_lineno
         return any(node.lineno <= line <= (last or node.lineno) for line in self.blamed)
 
     def _under_work(self, headers: tuple[int, ...]) -> bool:
         """Whether the head of a statement around it does work, as `if download():`."""
         return any(self._head_works(self._headers[position]) for position in headers)
 
-    def _head_works(self, node: _Branching) -> bool:
+    def _head_works(self, node: Branching) -> bool:
         bare = copy(node)
-        for name, _ in _bodies(node):
+        for name, _ in bodies(node):
             setattr(bare, name, [ast.Pass()] if name == "body" else [])
         if isinstance(bare, (ast.Try, ast.TryStar)):
             bare.handlers = []
@@ -246,7 +259,7 @@ class Slicer:
             for unit in self.units
             for name in unit.binds
             if isinstance(unit.node, (ast.Assign, ast.AnnAssign))
-            and (name in _INSTANCES or _builds_layer(unit.node) or (unit.unknown and not unit.works))
+            and (name in _INSTANCES or builds_layer(unit.node) or (unit.unknown and not unit.works))
         }
 
     def imports_all(self, index: int) -> bool:
@@ -284,7 +297,7 @@ class Slicer:
                 for unit in self._providers(*need, is_wanted=need[0] in wanted):
                     if unit.index not in found:
                         found.add(unit.index)
-                        heads = (_head_names(self._headers[each]) for each in unit.headers)
+                        heads = (head_names(self._headers[each]) for each in unit.headers)
                         waiting.extend((name, unit.index) for name in unit.now.union(*heads))
             if not waiting:
                 for method in self._newly_live(found, live, called):
@@ -314,7 +327,9 @@ class Slicer:
         for unit in self._changing.get(name, ()):
             is_training = unit.works and isinstance(unit.node, _LOOPS)
             # An instance that was trained is inspected as it was built.
-            if unit.index < before and not is_training and not (is_wanted and unit.works):
+            # What is not work may come later too: cfg = _C; _C.width = 4.
+            is_before = unit.index < before or not unit.works
+            if is_before and not is_training and not (is_wanted and unit.works):
                 yield unit
 
     def program(self, chosen: set[int]) -> Iterator[tuple[ast.Module, frozenset[int]]]:
@@ -327,72 +342,27 @@ class Slicer:
                 yield ast.Module(body=[*self._future, kept], type_ignores=[]), frozenset(used)
 
 
-def _run_parts(node: ast.stmt) -> list[ast.AST]:
-    """Return what of a class or function is run when it is defined."""
-    if isinstance(node, ast.ClassDef):
-        inner = [part for each in node.body for part in (each, *_run_parts(each))]
-        return [*node.decorator_list, *node.bases, *(each.value for each in node.keywords), *inner]
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        defaults = [*node.args.defaults, *node.args.kw_defaults]
-        return [*node.decorator_list, *filter(None, defaults)]
-    return []
-
-
-def _bodies(node: ast.stmt) -> Iterator[tuple[str, list[ast.stmt]]]:
-    for name in _BODIES:
-        if body := getattr(node, name, None):
-            yield name, body
-    for handler in getattr(node, "handlers", ()):
-        yield "handler", handler.body
-
-
 def _prune(node: ast.stmt, inside: Mapping[int, Unit], used: set[int]) -> ast.stmt | None:
     """Return a statement without the units that are not inside; None where nothing is left."""
     if (unit := inside.get(id(node))) is not None:
         used.add(unit.index)
         return unit.node
-    if not isinstance(node, _Branching):
+    if not isinstance(node, Branching):
         return None
     before = len(used)
     bare = copy(node)
-    for name in _BODIES:
+    for name in BODIES:
         if hasattr(node, name):
             setattr(bare, name, _prune_all(getattr(node, name), inside, used))
     if isinstance(bare, (ast.Try, ast.TryStar)):
         bare.handlers = []
         for handler in node.handlers:  # type: ignore[union-attr]
             less = copy(handler)
-            less.body = _prune_all(handler.body, inside, used) or [_nothing(handler)]
+            less.body = _prune_all(handler.body, inside, used) or [nothing(handler)]
             bare.handlers.append(less)
-    bare.body = bare.body or [_nothing(node)]
+    bare.body = bare.body or [nothing(node)]
     return bare if len(used) > before else None
 
 
 def _prune_all(statements: list[ast.stmt], inside: Mapping[int, Unit], used: set[int]) -> list[ast.stmt]:
     return [kept for node in statements if (kept := _prune(node, inside, used)) is not None]
-
-
-def _nothing(place: ast.AST) -> ast.stmt:
-    return ast.copy_location(ast.Pass(), place)
-
-
-def _head_names(node: _Branching) -> set[str]:
-    heads: list[ast.AST] = []
-    if isinstance(node, ast.If):
-        heads = [node.test]
-    elif isinstance(node, ast.With):
-        heads = list(node.items)
-    else:
-        heads = [each.type for each in node.handlers if each.type is not None]
-    return {each.id for head in heads for each in ast.walk(head) if isinstance(each, ast.Name)}
-
-
-def _builds_layer(node: ast.Assign | ast.AnnAssign) -> bool:
-    """Whether a call of a name with a capital, such as `nn.Sequential`, stands in an assignment."""
-    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
-    names = [each.func for each in calls]
-    return any(
-        (isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "nn")
-        or (isinstance(each, ast.Name) and each.id[:1].isupper())
-        for each in names
-    )

@@ -24,6 +24,7 @@ from netinspect.sources.calls import (
     WRAPPERS,
     arguments,
     calls,
+    default_values,
     is_below,
     names_file,
     walk_here,
@@ -66,6 +67,13 @@ class WorkReader:
                     self._aliases[each.asname or each.name] = f"{origin}.{each.name}"
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 self._functions[node.name] = node
+            elif (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Name)
+                and (defined := self._functions.get(node.value.id)) is not None
+            ):  # as edict = EasyDict
+                names = [each.id for each in node.targets if isinstance(each, ast.Name)]
+                self._functions.update(dict.fromkeys(names, defined))
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._values.add(node.id)
         self._judging: set[int] = set()
@@ -81,7 +89,12 @@ class WorkReader:
             case ast.AnnAssign(value=value):
                 return value is not None and self.is_risky(value)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                return any(map(self._runs_decorated, statement.decorator_list))
+                defaults = [] if isinstance(statement, ast.ClassDef) else default_values(statement)
+                return any(map(self._runs_decorated, statement.decorator_list)) or any(
+                    map(self.is_risky, defaults)
+                )
+            case ast.Raise(exc=ast.Call() as call):
+                return any(self.is_risky(each) or self.is_unknown(each) for each in arguments(call))
             case ast.If(test=test, body=body, orelse=orelse):
                 branches = orelse if is_main_guard(test) else [*body, *orelse]
                 return self.is_risky(test) or self._any_works(branches)
@@ -158,6 +171,8 @@ class WorkReader:
         name = self._full_name(decorator)
         if name.rpartition(".")[2] in _AUTOSTART or is_below(name, RISKY_ROOTS & {"atexit"}):
             return True
+        if isinstance(decorator, ast.Lambda):
+            return _calls_argument(decorator)
         made = decorator.func if isinstance(decorator, ast.Call) else decorator
         node = self._functions.get(made.id) if isinstance(made, ast.Name) else None
         if not isinstance(node, ast.FunctionDef):
@@ -307,12 +322,11 @@ class WorkReader:
         return ".".join(reversed(parts))
 
 
-def _calls_argument(function: ast.FunctionDef) -> bool:
+def _calls_argument(function: ast.FunctionDef | ast.Lambda) -> bool:
     """Whether a function calls its first argument while it runs itself."""
     first = [each.arg for each in (*function.args.posonlyargs, *function.args.args)][:1]
-    return any(
-        isinstance(each.func, ast.Name) and each.func.id in first for each in calls(*function.body)
-    )
+    body = [function.body] if isinstance(function, ast.Lambda) else function.body
+    return any(isinstance(each.func, ast.Name) and each.func.id in first for each in calls(*body))
 
 
 def _is_layer(node: ast.ClassDef) -> bool:
