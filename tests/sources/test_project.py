@@ -27,6 +27,8 @@ class Net(nn.Module):
 HEAD = "import os\nimport torch\nfrom torch import nn\nfrom pathlib import Path\n"
 MARK = 'Path("ran").touch()\n'
 
+GO = "def go(n):\n    open('ran', 'w')\n    return 1\n"
+
 WORK = {
     "a training loop": """\
 model = Net()
@@ -73,7 +75,54 @@ for epoch in range(60):
     "text that is executed": "exec('import os; os.mkdir(\"ran\")')\n",
     "its end": "open('ran', 'w')\nraise SystemExit\n",
     "a question": "name = input('name? ')\nopen('ran', 'w')\n",
+    "a function given to map": GO + "list(map(go, [1]))\n",
+    "a function given to sorted": GO + "order = sorted([2, 1], key=go)\n",
+    "a partial": GO + "from functools import partial\npartial(go, 1)()\n",
+    "a function by name": GO + "import sys\ngetattr(sys.modules[__name__], 'go')(1)\n",
+    "a lambda": "(lambda: open('ran', 'w'))()\n",
+    "a function that Python calls at its end": GO + "import atexit\natexit.register(go, 1)\n",
+    "a decorator that Python calls at its end": "import atexit\n@atexit.register\n" + GO,
+    "a decorator of the file that runs": "def once(f):\n    f(1)\n    return f\n@once\n" + GO,
+    "a decorator with arguments that runs": (
+        "def script(n):\n    def inner(f):\n        f(n)\n        return f\n    return inner\n"
+        "@script(1)\n" + GO
+    ),
+    "a class body": "class Early:\n    size = 3\n    os.mkdir('ran')\n",
+    "a class in a class": "class Early:\n    class Inner:\n        open('ran', 'w')\n",
+    "a condition in a class": (
+        "class Early:\n    if not os.path.exists('ran'):\n        os.mkdir('ran')\n"
+    ),
+    "a value of a class": "class Early:\n    log = open('ran', 'w')\n",
+    "a compiled model that is saved": "torch.jit.save(torch.jit.script(nn.ReLU()), 'ran')\n",
 }
+"""Statements that do work, as their text or their effect shows."""
+
+UNKNOWN = {
+    "a method": (
+        "class App:\n    def go(self):\n        torch.save(1, 'ran')\napp = App()\nresult = app.go()\n"
+    ),
+    "a constructor": (
+        "class App:\n    def __init__(self):\n        self.go()\n"
+        "    def go(self):\n        torch.save(1, 'ran')\napp = App()\n"
+    ),
+    "a property": (
+        "class App:\n    @property\n    def go(self):\n        torch.save(1, 'ran')\nvalue = App().go\n"
+    ),
+    "an operator": (
+        "class App:\n    def __or__(self, other):\n        torch.save(1, 'ran')\nvalue = App() | 1\n"
+    ),
+    "an iteration": (
+        "class App:\n    def __getitem__(self, index):\n        torch.save(1, 'ran')\n"
+        "        return [][index]\nfor each in App():\n    pass\n"
+    ),
+    "a function of another file": "import tools\nvalue = tools.go()\n",
+    "a function of another file for training": (
+        "import tools\nvalue = tools.go()\ndef train():\n    return value\n"
+    ),
+    "a tensor in a file": "shared = torch.from_file('ran', shared=True, size=4)\n",
+    "an optimizer": "optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)\n",
+}
+"""Calls of which nobody knows what they do; torch writes checkpoints without an audit event."""
 
 
 @pytest.fixture
@@ -109,6 +158,17 @@ def test_work_at_import_is_not_run(
     [note] = [each for each in trace.warnings if RUN_FILE in each]
     assert note.startswith("net.py does work")
     sys.modules.pop("net", None)
+
+
+@pytest.mark.parametrize("text", UNKNOWN.values(), ids=UNKNOWN)
+def test_unknown_calls_that_the_model_does_not_need_are_not_run(
+    load: Callable[..., Trace], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "tools.py").write_text("import torch\ndef go():\n    torch.save(1, 'ran')\n")
+    trace = load("net.py:Net", net=HEAD + NET.format(width=3) + text)
+    assert not has_run(tmp_path)
+    [note] = [each for each in trace.warnings if RUN_FILE in each]
+    assert note.startswith(("net.py may do work", "net.py does work"))
 
 
 @pytest.mark.parametrize("text", ["a training loop", "folders", "a function whose value is taken"])
@@ -171,6 +231,15 @@ NEEDED = {
         "@register\ndef five():\n    return 5\n",
         "REGISTRY['five']()",
     ),
+    "a global that a function sets": (
+        "W = None\ndef configure():\n    global W\n    W = int('5')\nconfigure()\n",
+        "W",
+    ),
+    "a value of a class that does work": (
+        "class Config:\n    width = 5\n    os.makedirs('ran', exist_ok=True)\n",
+        "Config.width",
+    ),
+    "an unknown call": ("import statistics\nW = int(statistics.mean([5]))\n", "W"),
 }
 
 
@@ -191,6 +260,73 @@ def test_names_that_another_module_takes_are_run(load: Callable[..., Trace], tmp
         config=HEAD + text + WORK["folders"],
     )
     assert not has_run(tmp_path)
+
+
+@pytest.mark.parametrize("through", ["", "from options import *\n"])
+def test_star_imports_bring_the_names_that_the_model_needs(
+    load: Callable[..., Trace], tmp_path: Path, through: str
+) -> None:
+    text, _ = NEEDED["arguments that are parsed"]
+    load(
+        net=HEAD
+        + f"from {'common' if through else 'options'} import *\n"
+        + NET.format(width="opt.width"),
+        options=HEAD + text + WORK["folders"],
+        common=through,
+    )
+    assert not has_run(tmp_path)
+    for name in ("options", "common"):
+        sys.modules.pop(name, None)
+
+
+def test_what_only_forward_needs_may_be_refused(load: Callable[..., Trace], tmp_path: Path) -> None:
+    """Such as a logger with a file: the model can be built without it."""
+    (tmp_path / "log.py").write_text(
+        "import logging\ndef make():\n    return logging.FileHandler('ran')\n"
+    )
+    text = "from log import make\nlogger = make()\n" + NET.format(width=3)
+    use = "        if x is None:\n            logger.info('no')\n        return self.fc(x)"
+    trace = load(net=HEAD + text.replace("        return self.fc(x)", use))
+    assert not has_run(tmp_path)
+    assert any("net.py does work" in each for each in trace.warnings)
+
+
+def test_a_refusal_in_a_class_does_not_run_the_file_twice(
+    load: Callable[..., Trace], tmp_path: Path
+) -> None:
+    (tmp_path / "tools.py").write_text(
+        "import os\nNAMES = []\ndef register(c):\n    assert c.__name__ not in NAMES\n"
+        "    NAMES.append(c.__name__)\n    return c\ndef prepare():\n    os.mkdir('ran')\n"
+    )
+    text = "import tools\n@tools.register\n" + NET.format(width=3)
+    late = "class Late:\n    made = tools.prepare()\n    size = 3\n"
+    trace = load("net.py:Net", net=HEAD + text + late)
+    assert not has_run(tmp_path)
+    assert any("line 15 (made = tools.prepare())" in each for each in trace.warnings)
+
+
+PARSER = "import argparse\nparser = argparse.ArgumentParser()\n"
+
+
+def test_a_command_line_that_is_read_at_import_has_a_hint(load: Callable[..., Trace]) -> None:
+    text = PARSER + "parser.add_argument('--size', type=int, required=True)\nopt = parser.parse_args()\n"
+    with pytest.raises(LoadError) as caught:
+        load(net=HEAD + text + NET.format(width="opt.size"))
+    assert "--size" in (caught.value.cause or "")
+    assert "command line" in (caught.value.hint or "")
+    assert 'sys.argv += ["--size", "VALUE"]' in (caught.value.hint or "")
+    two_lines = 'import sys; sys.argv += ["--size", "3"]\nfrom net import Net\n'
+    assert load("two.py:Net", two=two_lines).parameters[0].spec.shape == (2, 3)
+    with pytest.raises(LoadError) as caught:
+        load("third.py", third=HEAD + "import sys\nn = int(sys.argv[1])\n" + NET.format(width="n"))
+    assert "command line" in (caught.value.hint or "")
+
+
+def test_a_name_that_the_main_guard_binds_has_a_hint(load: Callable[..., Trace]) -> None:
+    text = NET.format(width="width") + 'if __name__ == "__main__":\n    width = 3\n'
+    with pytest.raises(LoadError) as caught:
+        load(net=HEAD + text)
+    assert "(line 13)" in (caught.value.hint or "")
 
 
 def test_defaults_of_torch_are_set(load: Callable[..., Trace]) -> None:
@@ -234,6 +370,17 @@ PLAIN = {
         "torch.backends.cudnn.benchmark = False\nos.environ['OWN_THING'] = '1'\n"
         "def seed_all(n):\n    torch.manual_seed(n)\n    random.seed(n)\nseed_all(4)\n"
     ),
+    "calls that compute": (
+        "import threading, time, logging, argparse\nfrom functools import partial\n"
+        "lock = threading.Lock()\nnow = time.time()\nlogger = logging.getLogger('x')\n"
+        "logger.info('x')\nnorm = partial(nn.LayerNorm, eps=1e-6)\n"
+        "mean = torch.tensor([1.0, 2.0]).view(1, 2)\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--size')\nif torch.cuda.is_available():\n    torch.cuda.empty_cache()\n"
+    ),
+    "a registry": (
+        "class Registry:\n    def register(self, name):\n        return lambda c: c\n"
+        "R = Registry()\n@R.register('a')\nclass A:\n    pass\nR.register('b')(Net)\n"
+    ),
     "instances": "net = Net()\nlayers = nn.Sequential(nn.Linear(3, 3), nn.ReLU())\n",
     "registration": "MODELS = {}\nMODELS.setdefault('net', Net)\nfor n in 'ab':\n    MODELS[n] = Net\n",
 }
@@ -253,7 +400,8 @@ def test_a_refused_line_of_a_plain_file_is_left_out(load: Callable[..., Trace], 
     (tmp_path / "tools.py").write_text(
         "import os\n\ndef prepare():\n    os.mkdir('ran')\n    return 1\n"
     )
-    trace = load(net=HEAD + "from tools import prepare\nn = prepare()\n" + NET.format(width=3))
+    reader = "class Reader:\n    def size(self):\n        return n\n"
+    trace = load(net=HEAD + "from tools import prepare\nn = prepare()\n" + reader + NET.format(width=3))
     assert not has_run(tmp_path)
     assert any("net.py does work" in each and "line 6" in each for each in trace.warnings)
 
@@ -296,10 +444,11 @@ REFUSED = {
 def test_what_the_project_asks_for_while_it_is_imported_is_refused(
     load: Callable[..., Trace], tmp_path: Path, text: str
 ) -> None:
-    """A class body is a definition, and is run; what it asks for is not done all the same."""
+    """What the model needs is run; what it asks for is not done all the same."""
     first, _, call = text.rpartition("; ")
+    early = f"def early():\n    {first or 'pass'}\n    {call}\n    return 3\nwidth = early()\n"
     with pytest.raises(LoadError) as caught:
-        load(net=HEAD + f"class Early:\n    {first or 'pass'}\n    x = {call}\n" + NET.format(width=3))
+        load(net=HEAD + early + NET.format(width="width"))
     assert not has_run(tmp_path)
     assert (tmp_path / "net.py").stat().st_mode & 0o777 != 0o600
     assert "is refused" in (caught.value.cause or "")
@@ -309,19 +458,19 @@ def test_what_the_project_asks_for_while_it_is_imported_is_refused(
 def test_what_tolerates_a_refusal_goes_on_and_it_is_noted(
     load: Callable[..., Trace], tmp_path: Path
 ) -> None:
-    text = "class Early:\n    try:\n        os.mkdir('ran')\n    except OSError:\n        pass\n"
-    trace = load(net=HEAD + text + NET.format(width=3))
+    text = "def early():\n    try:\n        os.mkdir('ran')\n    except OSError:\n        return 3\n"
+    trace = load(net=HEAD + text + "width = early()\n" + NET.format(width="width"))
     assert not has_run(tmp_path)
     assert any("net.py:7: writing ran was refused" in each for each in trace.warnings)
 
 
 def test_temporary_files_may_be_made(load: Callable[..., Trace], tmp_path: Path) -> None:
     text = (
-        "import tempfile\nclass Early:\n    folder = tempfile.mkdtemp()\n"
+        "import tempfile\ndef early():\n    folder = tempfile.mkdtemp()\n"
         "    (Path(folder) / 'x').write_text('x')\n    with tempfile.TemporaryFile() as f:\n"
-        "        f.write(b'x')\n"
+        "        return f.write(b'xyz')\nwidth = early()\n"
     )
-    assert load(net=HEAD + text + NET.format(width=3)).failure is None
+    assert load(net=HEAD + text + NET.format(width="width")).failure is None
 
 
 def test_an_installed_package_may_do_as_it_likes_when_it_is_imported(
@@ -336,8 +485,9 @@ def test_an_installed_package_may_do_as_it_likes_when_it_is_imported(
     head = f"import sys\nsys.path.append({str(packages)!r})\nimport installs_things\n"
     load(net=head + HEAD + NET.format(width=3))
     assert (tmp_path / "cache").is_dir()
+    line = "width = installs_things.write() or 3\n"
     with pytest.raises(LoadError):  # told by a line of the project, it may not
-        load(net=head + HEAD + "class A:\n    installs_things.write()\n" + NET.format(width=3))
+        load(net=head + HEAD + line + NET.format(width="width"))
     assert not has_run(tmp_path)
     del sys.modules["installs_things"]
 

@@ -25,7 +25,8 @@ from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
 from netinspect.sources.imports import import_file, import_package
 from netinspect.sources.libraries.network import network
-from netinspect.sources.project import Project, current_folder, project_code
+from netinspect.sources.program import current_folder
+from netinspect.sources.project import Project, project_code
 from netinspect.sources.target import Target
 from netinspect.sources.user_code import user_code
 

@@ -130,6 +130,8 @@ class Guard:
             if os.path.join(path, "").startswith(self._temporary) and _is_in_tempfile():
                 if event != "open":
                     self._made.append(path)
+            elif event == "os.mkdir" and os.path.isdir(path):
+                continue  # which fails by itself, or not at all
             elif not self._is_allowed(text, path):
                 return text
         return None

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
+import json
+import linecache
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from netinspect.errors import LACKS_GPU, message_of
 from netinspect.observe.frames import raising_line
+from netinspect.sources.work import is_main_guard
 
+_DEBUG = "--debug shows the whole traceback"
 _FOLDERS_ABOVE = 6
 """How far up from the failing file a missing one is looked for: within a project, not a whole disk."""
 
@@ -27,12 +33,69 @@ def hint_for(error: BaseException) -> str:
         return _missing_module(error, error.name.partition(".")[0])
     if isinstance(error, FileNotFoundError) and _is_relative(error.filename):
         return _missing_file(error, str(error.filename))
+    if isinstance(error, NameError) and isinstance(error.name, str):
+        return _missing_name(error, error.name)
+    if isinstance(error, (IndexError, ValueError)) and "sys.argv" in _source_line(error):
+        return command_line_hint("")
     if LACKS_GPU.search(message_of(error)):
         return (
             "torch finds no GPU here: let the code choose its device by torch.cuda.is_available(), or "
             "run netinspect where there is one"
         )
-    return "--debug shows the whole traceback"
+    return _DEBUG
+
+
+def parser_message(error: SystemExit) -> str | None:
+    """Return the message of argparse that ended the program; None where something else did."""
+    traceback = error.__traceback__
+    message = None
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == argparse.__file__ and code.co_name == "error":
+            message = traceback.tb_frame.f_locals.get("message")
+        traceback = traceback.tb_next
+    return message if isinstance(message, str) else None
+
+
+def command_line_hint(message: str) -> str:
+    """Return what to do with a file that reads its command line when it is imported.
+
+    Args:
+        message: Of argparse; the options that it asks for are in the hint.
+    """
+    _, _, listed = message.partition("are required: ")
+    words = []
+    for option in filter(None, listed.split(", ")):
+        words += [option, "VALUE"] if option.startswith("-") else ["VALUE"]
+    given = json.dumps(words or ["VALUE"])
+    return (
+        "the file reads its command line when it is imported: give defaults, or read it below "
+        'if __name__ == "__main__"\nor name a file of two lines instead of this one:\n'
+        f"import sys; sys.argv += {given}\nfrom THIS_FILE import THE_CLASS"
+    )
+
+
+def _source_line(error: BaseException) -> str:
+    line = raising_line(error)
+    return "" if line is None else linecache.getline(line.file, line.line)
+
+
+def _missing_name(error: NameError, name: str) -> str:
+    """Say where a name is assigned that is missing, if that is below the main guard."""
+    line = raising_line(error)
+    try:
+        tree = ast.parse(Path(line.file).read_bytes() if line else b"")
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return _DEBUG
+    for guard in tree.body:
+        if isinstance(guard, ast.If) and is_main_guard(guard.test):
+            for each in ast.walk(guard):
+                if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Store):
+                    return (
+                        f'{name} is assigned below if __name__ == "__main__" (line {each.lineno}), '
+                        "which an import does not run: assign it above"
+                    )
+    return _DEBUG
 
 
 def _with_causes(error: BaseException) -> Iterator[BaseException]:

@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from netinspect.errors import LoadError
-from netinspect.sources.project import Project, ProjectLoader, current_folder
+from netinspect.sources.program import current_folder
+from netinspect.sources.project import Project, ProjectLoader
 
 
 def import_file(path: Path, project: Project, name: str | None = None) -> ModuleType:
@@ -153,12 +154,24 @@ def _module_name(path: Path) -> str:
 
 
 def _most_dots(path: Path) -> int:
-    """How many dots the furthest of a file's relative imports has; 0 where it has none."""
+    """How many dots the furthest of a file's relative imports has; 0 where it has none.
+
+    One that imports its own package by name is a part of it too: it is not to be imported twice.
+    """
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return 0  # told when it is imported
-    return max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
+    imported: set[str] = set()
+    dots = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            dots = max(dots, node.level)
+            imported.add("" if node.level else (node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Import):
+            imported.update(each.name.partition(".")[0] for each in node.names)
+    is_own = _is_package(path.parent) and _root(path.parent, 0).name in imported
+    return max(dots, 1) if is_own else dots
 
 
 def _is_package(folder: Path) -> bool:

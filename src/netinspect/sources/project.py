@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, FrameType, ModuleType, TracebackType
-from typing import Any, NoReturn
+from types import FrameType, ModuleType
+from typing import Any
 
 from netinspect.errors import LoadError
 from netinspect.observe.guest import preserved_defaults
@@ -22,11 +22,11 @@ from netinspect.observe.owners import is_users
 from netinspect.process import keep_alive
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import Guard, RefusedError, guarded, with_links
+from netinspect.sources.program import Program, current_folder, line_in, shown
 from netinspect.sources.slices import Slicer
 
 _IMPORTLIB = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib", ""))
 _MOST_BLAMED = 20
-_LONGEST_LINE = 60
 
 
 class Project:
@@ -59,7 +59,7 @@ class Project:
         """One sentence for each file that was not run whole, and for each line that was refused."""
         notes = [note for program in self.programs if (note := program.note())]
         return notes + [
-            f"{_shown(error.file)}:{error.line}: {error.what} was refused while it was imported; "
+            f"{shown(error.file)}:{error.line}: {error.what} was refused while it was imported; "
             f"{RUN_FILE}"
             for error in self.refused
         ]
@@ -142,23 +142,27 @@ class ProjectLoader(SourceFileLoader):
             while True:
                 slicer = Slicer(tree, blamed)
                 try:
-                    if slicer.does_work:
+                    if slicer.is_plain:
+                        super().exec_module(module)
+                    else:
                         slicer.analyze()
                         self._run_part(module, slicer)
-                    else:
-                        super().exec_module(module)
                     break
                 except RefusedError as error:
                     # The statement does work after all: without it then.
-                    line = _line_in(error.__traceback__, self.path)
-                    if slicer.does_work or line is None or len(blamed) >= _MOST_BLAMED:
+                    line = line_in(error.__traceback__, self.path)
+                    if line is None or line in blamed or len(blamed) >= _MOST_BLAMED:
+                        raise
+                    if slicer.is_import(line):
                         raise
                     blamed |= {line}
                     vars(module).clear()
                     vars(module).update(clean)
         # What a blamed statement asked for is a part of the note about the file.
         self._project.refused += [
-            error for error in guard.refused if not (blamed and error.file == self.path)
+            error
+            for error in guard.refused
+            if error.file != self.path or not (blamed or error.line in slicer.blamed)
         ]
 
     def _parse(self) -> ast.Module:
@@ -168,83 +172,13 @@ class ProjectLoader(SourceFileLoader):
             return ast.Module(body=[], type_ignores=[])  # reported by the import itself
 
     def _run_part(self, module: ModuleType, slicer: Slicer) -> None:
-        program = Program(module, slicer, self.path)
+        program = Program(module, slicer, self.path, is_target=self._is_target)
         module.__doc__ = slicer.docstring
-        self._project.programs.append(program)
-        program.run(slicer.closure(slicer.wanted(self._wanted, is_target=self._is_target)))
+        others = [each for each in self._project.programs if each.path != self.path]
+        self._project.programs[:] = [*others, program]
+        program.run_for(slicer.wanted(self._wanted, is_target=self._is_target))
         if "__getattr__" not in vars(module):
             vars(module)["__getattr__"] = program.provide
-
-
-class Program:
-    """The units of one file that have been run."""
-
-    def __init__(self, module: ModuleType, slicer: Slicer, path: str) -> None:
-        self._module = module
-        self._slicer = slicer
-        self._path = path
-        self._done: set[int] = set()
-        self._failed: dict[int, BaseException] = {}
-
-    def run(self, required: set[int]) -> None:
-        """Run the definitions, which may fail, and what is required, which may not."""
-        chosen = (self._slicer.definitions() | required) - self._done
-        namespace = vars(self._module)
-        for statement, units in self._slicer.program(chosen):
-            code: CodeType = compile(statement, self._path, "exec", dont_inherit=True)
-            try:
-                exec(code, namespace)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                if not required.isdisjoint(units):
-                    self._raise(error)
-                self._failed.update(dict.fromkeys(units, error))
-            else:
-                self._done |= units
-
-    def _raise(self, error: BaseException) -> NoReturn:
-        """Raise what kept a required statement from running: that a name is missing has a reason."""
-        if isinstance(error, NameError):
-            for index, reason in self._failed.items():
-                binds = self._slicer.units[index].binds
-                if error.name in binds or self._slicer.imports_all(index):
-                    raise reason
-        raise error
-
-    def provide(self, name: str) -> Any:
-        """Run what binds a name that was left out; the module's `__getattr__`.
-
-        Raises:
-            AttributeError: Nothing in the file binds it.
-        """
-        binding = [unit.index for unit in self._slicer.units if name in unit.binds]
-        if not binding or self._done.issuperset(binding):
-            raise AttributeError(f"module {self._module.__name__!r} has no attribute {name!r}")
-        self.run(self._slicer.closure([name]))
-        try:
-            return vars(self._module)[name]
-        except KeyError:
-            raise AttributeError(f"{name} of {self._path} is bound by work that was not run") from None
-
-    def note(self) -> str | None:
-        """Return a sentence about what was not run; None where all of it was that does anything."""
-        left = [unit for unit in self._slicer.units if unit.index not in self._done]
-        works = [unit for unit in left if unit.works]
-        if not works:
-            return None
-        first = works[0].node.lineno
-        others = f" and {len(left) - 1} more statements" if len(left) > 1 else ""
-        return (
-            f"{_shown(self._path)} does work when it is imported: line {first} ({self._line(first)})"
-            f"{others} not run, only definitions and what they need; {RUN_FILE}"
-        )
-
-    def _line(self, number: int) -> str:
-        import linecache
-
-        text = linecache.getline(self._path, number).strip()
-        return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
 
 
 class _Finder:
@@ -345,27 +279,3 @@ def _set_aside(project: Project, before: set[str]) -> None:
         other = PathFinder.find_spec(top, sys.path)
         if top in sys.stdlib_module_names or (other is not None and other.origin != file):
             sys.modules.pop(name, None)
-
-
-def current_folder() -> str | None:
-    """Return the current folder; None where it was removed."""
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed
-        return None
-
-
-def _line_in(traceback: TracebackType | None, path: str) -> int | None:
-    """Return the line of a file's own statement that an exception came through."""
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_filename == path and code.co_name == "<module>":
-            return traceback.tb_lineno
-        traceback = traceback.tb_next
-    return None
-
-
-def _shown(path: str) -> str:
-    """Return a path as seen from the current folder, if it is below it."""
-    current = current_folder()
-    return os.path.relpath(path, current) if current and path.startswith(current + os.sep) else path

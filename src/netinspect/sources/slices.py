@@ -7,13 +7,24 @@ binds and needs is read from its bytecode; nothing is run here.
 from __future__ import annotations
 
 import ast
-import dis
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from types import CodeType
+from typing import NamedTuple
 
+from netinspect.sources.calls import imports_module
+from netinspect.sources.names import Body, mutated, read_names
+from netinspect.sources.statements import (
+    BODIES,
+    BRANCHING,
+    Branching,
+    bodies,
+    builds_layer,
+    head_names,
+    nothing,
+    run_parts,
+)
 from netinspect.sources.work import WorkReader, is_main_guard
 
 _ALWAYS_LIVE = frozenset({"forward", "extra_repr"})
@@ -21,19 +32,6 @@ _FACTORIES = frozenset({"build", "build_model", "create_model", "get_model", "ma
 _INSTANCES = frozenset({"model", "net", "network"})
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
-_Branching = ast.If | ast.Try | ast.TryStar | ast.With
-_BODIES = ("body", "orelse", "finalbody")
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What the code of a function or class refers to when it runs."""
-
-    names: frozenset[str]
-    """Global names."""
-
-    attributes: frozenset[str]
-    """Names of attributes and methods, of whatever object."""
 
 
 @dataclass(slots=True)
@@ -42,6 +40,11 @@ class Unit:
 
     index: int
     node: ast.stmt
+    """What is run: of a class that does work, the class without the statements that do."""
+
+    origin: ast.stmt
+    """The statement as it is in the file."""
+
     headers: tuple[int, ...]
     """Positions of the `if`, `try` and `with` around it, among all of the file."""
 
@@ -63,6 +66,14 @@ class Unit:
         return isinstance(self.node, _DEFINITIONS)
 
 
+class Closure(NamedTuple):
+    """What some names need."""
+
+    units: set[int]
+    unbound: set[str]
+    """Names that nothing in the file binds: builtins, and those of star imports."""
+
+
 class Slicer:
     """Chooses the units of one file that are run.
 
@@ -74,9 +85,10 @@ class Slicer:
     def __init__(self, tree: ast.Module, blamed: frozenset[int] = frozenset()) -> None:
         self._tree = tree
         self._reader = WorkReader(tree)
-        self._blamed = blamed
-        self._headers: list[_Branching] = []
+        self.blamed = blamed
+        self._headers: list[Branching] = []
         self.units: list[Unit] = []
+        self._origins: set[int] = set()
         self._binding: dict[str, list[Unit]] = defaultdict(list)
         self._changing: dict[str, list[Unit]] = defaultdict(list)
         self._collect(tree.body, ())
@@ -88,8 +100,42 @@ class Slicer:
 
     @property
     def does_work(self) -> bool:
-        """Whether some unit, or the head of a statement around some, does work."""
-        return any(unit.works for unit in self.units)
+        """Whether some unit, or the head of a statement around some, does work or may do it."""
+        return any(unit.works or unit.unknown for unit in self.units)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file can be run whole, as nothing in it calls what is not known."""
+        parts = (part for unit in self.units if unit.defines for part in run_parts(unit.origin))
+        return (
+            not self.does_work
+            and not self.has_star_imports
+            and not any(map(self._reader.is_unknown, parts))
+        )
+
+    def is_import(self, line: int) -> bool:
+        """Tell whether a line is that of an import."""
+        imports = (unit.node for unit in self.units if isinstance(unit.node, _DEFINITIONS[:2]))
+        return any(node.lineno <= line <= (node.end_lineno or line) for node in imports)
+
+    def leave_out(self, units: Iterable[int], line: int) -> bool:
+        """Cut the statement of a line out of a class, as one that does work.
+
+        Args:
+            units: Where the class is.
+            line: In its body.
+
+        Returns:
+            Whether a statement was cut out.
+        """
+        for unit in [self.units[index] for index in units]:
+            node = unit.origin
+            last = node.end_lineno or node.lineno
+            if isinstance(node, ast.ClassDef) and node.lineno < line <= last:
+                self.blamed |= {line}
+                before, unit.node = ast.dump(unit.node), self._without_work(node)
+                return ast.dump(unit.node) != before
+        return False
 
     @property
     def docstring(self) -> str | None:
@@ -99,7 +145,9 @@ class Slicer:
     def analyze(self) -> None:
         """Read what every unit binds and needs; only a file that does work is worth it."""
         for unit in self.units:
-            _read_names(unit, self._future, self._reader)
+            unit.mutates = frozenset(mutated(unit.node, self._reader))
+            names = read_names(unit.node, self._future)
+            unit.binds, unit.now, unit.methods = names.binds, names.now, names.methods
             for name in unit.binds:
                 self._binding[name].append(unit)
             for name in unit.mutates:
@@ -107,42 +155,85 @@ class Slicer:
 
     def _collect(self, statements: Iterable[ast.stmt], headers: tuple[int, ...]) -> None:
         for node in statements:
-            if isinstance(node, _Branching) and not self._is_blamed(node, header=True):
+            if isinstance(node, Branching) and not self._is_blamed(node, header=True):
                 position = len(self._headers)
                 self._headers.append(node)
                 inner = (*headers, position)
-                for name, body in _bodies(node):
+                for name, body in bodies(node):
                     if not (name == "body" and isinstance(node, ast.If) and is_main_guard(node.test)):
                         self._collect(body, inner)
                 continue
-            works = self._is_blamed(node) or self._reader.does_work(node) or self._under_work(headers)
-            unknown = _has_unknown(self._reader, node)
-            self.units.append(Unit(len(self.units), node, headers, works=works, unknown=unknown))
+            less = self._without_work(node) if isinstance(node, ast.ClassDef) else node
+            works = (less is node and self._is_blamed(node)) or self._reader.does_work(node)
+            works = works or self._under_work(headers)
+            self._append(less, node, headers, works=works)
+
+    def _append(
+        self, node: ast.stmt, origin: ast.stmt, headers: tuple[int, ...], *, works: bool
+    ) -> None:
+        is_plain = isinstance(node, (*_DEFINITIONS, ast.Raise)) or imports_module(node)
+        unknown = not is_plain and self._reader.is_unknown(node)
+        if id(origin) in self._origins:
+            return  # a class is cut again
+        self._origins.add(id(origin))
+        unit = Unit(len(self.units), node, origin, headers, works=works, unknown=unknown)
+        self.units.append(unit)
+
+    def _without_work(self, node: ast.ClassDef) -> ast.ClassDef:
+        """Return a class without the statements of its body that do work; these are never run."""
+        body: list[ast.stmt] = []
+        for each in node.body:
+            is_effect = isinstance(each, (ast.Expr, *_LOOPS, *BRANCHING))
+            if isinstance(each, ast.ClassDef):
+                body.append(self._without_work(each))
+            elif isinstance(each, _DEFINITIONS):
+                body.append(each)
+            elif self._is_blamed(each) or (is_effect and self._reader.does_work(each)):
+                self._append(each, each, (), works=True)
+            else:
+                body.append(each)
+        if body == node.body:
+            return node
+        less = copy(node)
+        less.body = body or [nothing(node)]
+        return less
 
     def _is_blamed(self, node: ast.stmt, *, header: bool = False) -> bool:
-        last = node.body[0].lineno - 1 if header and isinstance(node, _Branching) else node.end_lineno
-        return any(node.lineno <= line <= (last or node.lineno) for line in self._blamed)
+        last = node.body[0].lineno - 1 if header and isinstance(node, Branching) else node.end_lineno
+        return any(node.lineno <= line <= (last or node.lineno) for line in self.blamed)
 
     def _under_work(self, headers: tuple[int, ...]) -> bool:
         """Whether the head of a statement around it does work, as `if download():`."""
         return any(self._head_works(self._headers[position]) for position in headers)
 
-    def _head_works(self, node: _Branching) -> bool:
+    def _head_works(self, node: Branching) -> bool:
         bare = copy(node)
-        for name, _ in _bodies(node):
+        for name, _ in bodies(node):
             setattr(bare, name, [ast.Pass()] if name == "body" else [])
         if isinstance(bare, (ast.Try, ast.TryStar)):
             bare.handlers = []
         return self._reader.does_work(bare)
 
-    def definitions(self) -> set[int]:
-        """Return the units that are run in any case: definitions, what computes or configures only."""
-        called = {name for unit in self.units for body in unit.methods.values() for name in body.names}
-        needed = called | {name for unit in self.units if unit.defines for name in unit.now}
+    def definitions(self, required: set[int], *, is_target: bool) -> set[int]:
+        """Return the units that are run in any case: definitions, what computes or configures only.
+
+        A call that is not known is made for what is required, and for what the file's definitions
+        mention. Functions of a target that nothing required calls are those that train the model.
+
+        Args:
+            required: Units that are run.
+            is_target: Whether the file is what was asked for.
+        """
+        mentioned = {name for unit in self.units if unit.defines for name in unit.now}
+        for unit in self.units:
+            is_plain = isinstance(unit.node, ast.FunctionDef) and not unit.node.decorator_list
+            if not (is_target and is_plain) or unit.index in required:
+                mentioned.update(name for body in unit.methods.values() for name in body.names)
         return {
             unit.index
             for unit in self.units
-            if not unit.works and (not unit.unknown or unit.defines or unit.binds & needed)
+            if not unit.works
+            and (not unit.unknown or unit.defines or not mentioned.isdisjoint(unit.binds | unit.mutates))
         }
 
     def wanted(self, name: str | None, *, is_target: bool) -> set[str]:
@@ -168,7 +259,7 @@ class Slicer:
             for unit in self.units
             for name in unit.binds
             if isinstance(unit.node, (ast.Assign, ast.AnnAssign))
-            and (name in _INSTANCES or _builds_layer(unit.node))
+            and (name in _INSTANCES or builds_layer(unit.node) or (unit.unknown and not unit.works))
         }
 
     def imports_all(self, index: int) -> bool:
@@ -176,12 +267,26 @@ class Slicer:
         node = self.units[index].node
         return isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names)
 
-    def closure(self, names: Iterable[str]) -> set[int]:
-        """Return the units that some names need, directly or through others, work included."""
+    @property
+    def has_star_imports(self) -> bool:
+        """Whether the file takes names from others without naming them."""
+        return any(map(self.imports_all, range(len(self.units))))
+
+    def everything(self) -> set[int]:
+        """Return all units."""
+        return set(range(len(self.units)))
+
+    def closure(self, names: Iterable[str], *, forward: bool = True) -> Closure:
+        """Return what some names need, directly or through others, work included.
+
+        Args:
+            names: The names.
+            forward: Whether forward needs it too, and not only the constructor.
+        """
         found: set[int] = set()
         wanted = frozenset(names)
         end = len(self.units)
-        live = set(_ALWAYS_LIVE)
+        live = set(_ALWAYS_LIVE) if forward else set()
         seen: set[tuple[str, int]] = set()
         called: set[tuple[int, str]] = set()
         waiting = deque((name, end) for name in wanted)
@@ -192,13 +297,13 @@ class Slicer:
                 for unit in self._providers(*need, is_wanted=need[0] in wanted):
                     if unit.index not in found:
                         found.add(unit.index)
-                        heads = (_head_names(self._headers[each]) for each in unit.headers)
+                        heads = (head_names(self._headers[each]) for each in unit.headers)
                         waiting.extend((name, unit.index) for name in unit.now.union(*heads))
             if not waiting:
                 for method in self._newly_live(found, live, called):
                     live |= method.attributes
                     waiting.extend((name, end) for name in method.names)
-        return found
+        return Closure(found, {name for name, _ in seen if name not in self._binding})
 
     def _newly_live(self, found: set[int], live: set[str], called: set[tuple[int, str]]) -> list[Body]:
         """Return what may be called now: of a class, the methods that something live mentions."""
@@ -222,12 +327,14 @@ class Slicer:
         for unit in self._changing.get(name, ()):
             is_training = unit.works and isinstance(unit.node, _LOOPS)
             # An instance that was trained is inspected as it was built.
-            if unit.index < before and not is_training and not (is_wanted and unit.works):
+            # What is not work may come later too: cfg = _C; _C.width = 4.
+            is_before = unit.index < before or not unit.works
+            if is_before and not is_training and not (is_wanted and unit.works):
                 yield unit
 
     def program(self, chosen: set[int]) -> Iterator[tuple[ast.Module, frozenset[int]]]:
         """Give each statement of the file that has chosen units in it, cut down to these, and which."""
-        inside: dict[int, int] = {id(self.units[index].node): index for index in chosen}
+        inside = {id(self.units[index].origin): self.units[index] for index in chosen}
         for node in self._tree.body:
             used: set[int] = set()
             kept = _prune(node, inside, used)
@@ -235,145 +342,27 @@ class Slicer:
                 yield ast.Module(body=[*self._future, kept], type_ignores=[]), frozenset(used)
 
 
-def _bodies(node: ast.stmt) -> Iterator[tuple[str, list[ast.stmt]]]:
-    for name in _BODIES:
-        if body := getattr(node, name, None):
-            yield name, body
-    for handler in getattr(node, "handlers", ()):
-        yield "handler", handler.body
-
-
-def _prune(node: ast.stmt, inside: Mapping[int, int], used: set[int]) -> ast.stmt | None:
+def _prune(node: ast.stmt, inside: Mapping[int, Unit], used: set[int]) -> ast.stmt | None:
     """Return a statement without the units that are not inside; None where nothing is left."""
-    if (index := inside.get(id(node))) is not None:
-        used.add(index)
-        return node
-    if not isinstance(node, _Branching):
+    if (unit := inside.get(id(node))) is not None:
+        used.add(unit.index)
+        return unit.node
+    if not isinstance(node, Branching):
         return None
     before = len(used)
     bare = copy(node)
-    for name in _BODIES:
+    for name in BODIES:
         if hasattr(node, name):
             setattr(bare, name, _prune_all(getattr(node, name), inside, used))
     if isinstance(bare, (ast.Try, ast.TryStar)):
         bare.handlers = []
         for handler in node.handlers:  # type: ignore[union-attr]
             less = copy(handler)
-            less.body = _prune_all(handler.body, inside, used) or [_nothing(handler)]
+            less.body = _prune_all(handler.body, inside, used) or [nothing(handler)]
             bare.handlers.append(less)
-    bare.body = bare.body or [_nothing(node)]
+    bare.body = bare.body or [nothing(node)]
     return bare if len(used) > before else None
 
 
-def _prune_all(statements: list[ast.stmt], inside: Mapping[int, int], used: set[int]) -> list[ast.stmt]:
+def _prune_all(statements: list[ast.stmt], inside: Mapping[int, Unit], used: set[int]) -> list[ast.stmt]:
     return [kept for node in statements if (kept := _prune(node, inside, used)) is not None]
-
-
-def _nothing(place: ast.AST) -> ast.stmt:
-    return ast.copy_location(ast.Pass(), place)
-
-
-def _has_unknown(reader: WorkReader, node: ast.stmt) -> bool:
-    if isinstance(node, _DEFINITIONS):
-        return False
-    value = getattr(node, "value", None)
-    return isinstance(node, _LOOPS) or (isinstance(value, ast.expr) and reader.is_unknown(value))
-
-
-def _head_names(node: _Branching) -> set[str]:
-    heads: list[ast.AST] = []
-    if isinstance(node, ast.If):
-        heads = [node.test]
-    elif isinstance(node, ast.With):
-        heads = list(node.items)
-    else:
-        heads = [each.type for each in node.handlers if each.type is not None]
-    return {each.id for head in heads for each in ast.walk(head) if isinstance(each, ast.Name)}
-
-
-def _builds_layer(node: ast.Assign | ast.AnnAssign) -> bool:
-    """Whether a call of a name with a capital, such as `nn.Sequential`, stands in an assignment."""
-    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
-    names = [each.func for each in calls]
-    return any(
-        (isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "nn")
-        or (isinstance(each, ast.Name) and each.id[:1].isupper())
-        for each in names
-    )
-
-
-def _read_names(unit: Unit, future: tuple[ast.ImportFrom, ...], reader: WorkReader) -> None:
-    """Read what a unit binds, changes and needs."""
-    unit.mutates = frozenset(_mutated(unit.node, reader))
-    module = ast.Module(body=[*future, unit.node], type_ignores=[])
-    try:
-        code = compile(module, "<unit>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # reported where the file is run
-        return
-    loads, stores = _names_of(code)
-    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
-    methods: dict[str, Body] = {}
-    now = set(loads)
-    for each in inner:
-        if isinstance(unit.node, ast.ClassDef):
-            class_loads, class_stores = _names_of(each)
-            now |= class_loads - class_stores
-            for method in each.co_consts:
-                if isinstance(method, CodeType):
-                    name = method.co_name if method.co_name not in methods else method.co_qualname
-                    methods[name] = _body(method)
-        elif isinstance(unit.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            methods[each.co_name] = _body(each)
-        else:  # lambdas and comprehensions
-            now |= _body(each).names
-    unit.binds, unit.now, unit.methods = frozenset(stores), frozenset(now), methods
-
-
-def _names_of(code: CodeType) -> tuple[set[str], set[str]]:
-    loads: set[str] = set()
-    stores: set[str] = set()
-    for each in dis.get_instructions(code):
-        if each.opname in ("STORE_NAME", "STORE_GLOBAL"):
-            stores.add(each.argval)
-        elif each.opname.startswith("LOAD_") and each.opname.endswith(("NAME", "GLOBAL", "GLOBALS")):
-            loads.add(each.argval)
-    return loads, stores
-
-
-def _body(code: CodeType) -> Body:
-    names: set[str] = set()
-    attributes: set[str] = set()
-    waiting = [code]
-    while waiting:
-        current = waiting.pop()
-        for each in dis.get_instructions(current):
-            if each.opname.startswith("LOAD_") and isinstance(each.argval, str):
-                if each.opname.endswith(("NAME", "GLOBAL", "GLOBALS")):
-                    names.add(each.argval)
-                elif "ATTR" in each.opname or "METHOD" in each.opname:
-                    attributes.add(each.argval)
-        waiting += [each for each in current.co_consts if isinstance(each, CodeType)]
-    return Body(frozenset(names), frozenset(attributes))
-
-
-def _mutated(node: ast.stmt, reader: WorkReader) -> Iterator[str]:
-    """Give the names of objects that a statement changes in place, as far as it can be read."""
-    for each in ast.walk(node):
-        if isinstance(each, (ast.Attribute, ast.Subscript)) and isinstance(
-            each.ctx, (ast.Store, ast.Del)
-        ):
-            yield from _root_name(each)
-        elif isinstance(each, ast.Call):
-            function = each.func
-            if isinstance(function, ast.Attribute) and reader.is_mutator(function.attr):
-                yield from _root_name(function)
-            elif isinstance(node, ast.Expr) and each is node.value and not reader.is_risky(each):
-                # A function is given an object to change, as add_options(parser).
-                yield from (name for given in each.args for name in _root_name(given))
-
-
-def _root_name(node: ast.expr) -> Iterator[str]:
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id

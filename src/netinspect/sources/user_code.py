@@ -14,7 +14,7 @@ from netinspect.observe.frames import is_raised_by_user, raising_line
 from netinspect.observe.owners import owner
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import RefusedError
-from netinspect.sources.hints import hint_for
+from netinspect.sources.hints import command_line_hint, hint_for, parser_message
 
 
 @contextmanager
@@ -42,12 +42,16 @@ def user_code(failed: str) -> Iterator[None]:
             hint="mend that line; Python cannot read the file" if place else hint_for(error),
         ) from error
     except SystemExit as error:
+        wanted = parser_message(error)
         _trim(error)
+        ended = f"it ended the program (exit {_exit_code(error)})"
         raise LoadError(
             failed,
-            cause=f"it ended the program (exit {_exit_code(error)})",
+            cause=ended if wanted is None else f"its command line is incomplete: {wanted}",
             place=_place(error),
-            hint='guard what runs as a script with: if __name__ == "__main__"',
+            hint='guard what runs as a script with: if __name__ == "__main__"'
+            if wanted is None
+            else command_line_hint(wanted),
         ) from error
     except RefusedError as error:
         _trim(error)

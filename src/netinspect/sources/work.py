@@ -8,76 +8,40 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_PURE_ROOTS = _words_of(
-    "abc collections copy dataclasses einops.layers enum fractions functools glob importlib "
-    "inspect itertools math numbers operator os.path pathlib platform re string struct textwrap "
-    "types typing typing_extensions"
+from netinspect.sources.calls import (
+    BUILTINS,
+    FILE_WORDS,
+    HIGHER_ORDER,
+    LOG_METHODS,
+    METHODS,
+    MUTATORS,
+    PURE_ROOTS,
+    RISKY_ROOTS,
+    RISKY_WORDS,
+    SETUP,
+    WRAPPERS,
+    arguments,
+    calls,
+    default_values,
+    is_below,
+    names_file,
+    walk_here,
+    words,
+    writes,
 )
-"""Modules whose functions compute, import or look something up, and do nothing else."""
-
-_SETUP = (
-    "warnings.", "logging.", "sys.path.", "sys.setrecursionlimit", "random.seed", "numpy.random.seed",
-    "numpy.set_printoptions", "numpy.seterr", "torch.manual_seed", "torch.cuda.manual_seed",
-    "torch.set_", "torch.use_deterministic_algorithms", "torch.backends.", "torch.autograd.set_",
-    "torch.multiprocessing.set_", "torch._dynamo.", "torch._inductor.", "torch.serialization.add_safe",
-    "torch.jit.", "torch.fx.wrap", "torch.library.", "torch.classes.",
-    "matplotlib.use", "matplotlib.rc", "matplotlib.pyplot.switch_backend", "matplotlib.style.use",
-    "matplotlib.pyplot.style.use", "matplotlib.pyplot.rc", "seaborn.set", "os.environ.", "os.putenv",
-    "os.getenv", "os.cpu_count", "os.getcwd", "os.listdir", "os.fspath", "signal.signal", "locale.",
-    "gc.", "faulthandler.", "multiprocessing.set_start_method", "sys.stdout.reconfigure",
-    "sys.stderr.reconfigure", "json.load", "json.loads", "yaml.safe_load", "yaml.load", "tomllib.load",
-    "lightning.seed_everything", "pytorch_lightning.seed_everything", "os.chdir", "torch.compile",
-    "print", "pprint.pprint", "setattr", "random.Random", "numpy.random.default_rng",
-)  # fmt: skip
-"""Calls that configure the process or read a small file, by the beginnings of their full names."""
-
-_MUTATORS = _words_of(
-    "add addHandler add_argument add_argument_group add_module add_mutually_exclusive_group "
-    "add_parser add_subparsers append appendleft clear discard exec_module extend freeze insert "
-    "merge_from_dict merge_from_file merge_from_list pop popitem register register_buffer "
-    "register_module register_parameter remove setLevel set_defaults setdefault sort update"
-)
-"""Methods that change the object that they are called on, and nothing else."""
-
-_BUILTINS = _words_of(
-    "abs all any bool bytearray bytes callable chr classmethod complex dict dir divmod enumerate "
-    "filter float format frozenset getattr globals hasattr hash hex id int isinstance issubclass "
-    "iter len list locals map max min next object oct ord pow print property range repr reversed "
-    "round set setattr slice sorted staticmethod str sum super tuple type vars zip"
-)
-
-_RISKY_ROOTS = _words_of(
-    "IPython boto3 comet_ml datasets fabric ftplib gdown google.colab http huggingface_hub ipdb "
-    "kaggle mlflow neptune nltk os paramiko pdb pip psutil pty ray requests shutil smtplib socket "
-    "sqlite3 subprocess tarfile telnetlib tempfile tensorboard tensorboardX torch.distributed "
-    "torch.hub torchaudio.datasets torchtext.datasets torchvision.datasets urllib wandb "
-    "webbrowser wget zipfile"
-)
-_RISKY_WORDS = _words_of(
-    "backward benchmark call cli corpus csv cuda dataloader dataloaders dataset datasets download "
-    "downloads eval evaluate exec exit experiment fetch fire fit genfromtxt imread install launch "
-    "load loader loaders loadmat loadtxt main makedirs mkdir optimize parquet parse popen "
-    "pretrained quit read rmtree run save savefig search session sleep spawn start step submit "
-    "system test touch tqdm train trainer trange tune urlopen validate wget write writer"
-)
-"""Words in the name of a function or class whose call may do work: train_model, DataLoader, mkdir."""
 
 _HARMLESS_DESPITE_WORDS = re.compile(
     r"(?:torch\.)?nn\..*|torch\.is_.*|.*\.(?:load_library|is_available|state_dict|eval|parse)$|"
     r"(?:packaging\.)?version\.parse|.*\.(?:get_)?test_\w*size"
 )
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _CONTEXTS = ("warnings.catch_warnings", "contextlib.suppress", "torch.no_grad", "torch.inference_mode")
 _AUTOSTART = frozenset({"automain", "autorun"})
 """Decorators that call what they decorate."""
 
+_PLAIN_BASES = frozenset({"object", "dict", "list", "NamedTuple", "Enum", "ABC", "Exception", "Generic"})
+_LAYERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
 _MOST_DEPTH = 8
 
 
@@ -103,6 +67,13 @@ class WorkReader:
                     self._aliases[each.asname or each.name] = f"{origin}.{each.name}"
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 self._functions[node.name] = node
+            elif (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Name)
+                and (defined := self._functions.get(node.value.id)) is not None
+            ):  # as edict = EasyDict
+                names = [each.id for each in node.targets if isinstance(each, ast.Name)]
+                self._functions.update(dict.fromkeys(names, defined))
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._values.add(node.id)
         self._judging: set[int] = set()
@@ -118,8 +89,12 @@ class WorkReader:
             case ast.AnnAssign(value=value):
                 return value is not None and self.is_risky(value)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                last = {self._full_name(each).rpartition(".")[2] for each in statement.decorator_list}
-                return not last.isdisjoint(_AUTOSTART)
+                defaults = [] if isinstance(statement, ast.ClassDef) else default_values(statement)
+                return any(map(self._runs_decorated, statement.decorator_list)) or any(
+                    map(self.is_risky, defaults)
+                )
+            case ast.Raise(exc=ast.Call() as call):
+                return any(self.is_risky(each) or self.is_unknown(each) for each in arguments(call))
             case ast.If(test=test, body=body, orelse=orelse):
                 branches = orelse if is_main_guard(test) else [*body, *orelse]
                 return self.is_risky(test) or self._any_works(branches)
@@ -147,57 +122,161 @@ class WorkReader:
 
     def is_risky(self, expression: ast.expr) -> bool:
         """Tell whether an expression contains a call that may do work."""
-        return any(self._is_risky_call(call) for call in _calls(expression))
+        return any(self._is_risky_call(call) for call in calls(expression))
 
-    def is_unknown(self, expression: ast.expr) -> bool:
-        """Tell whether an expression contains a call that is not known to compute or configure only."""
-        return any(not self._is_known(call) for call in _calls(expression))
+    def is_unknown(self, node: ast.AST) -> bool:
+        """Tell whether a node contains a call that is not known to compute or configure only."""
+        return any(not (self._is_known(call) or self._computes(call)) for call in calls(node))
+
+    def assigned_globals(self, call: ast.Call) -> set[str]:
+        """Return the globals that a function of the file declares, as those that a call of it binds."""
+        node = self._functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        inner = ast.walk(node) if node is not None else ()
+        return {name for each in inner if isinstance(each, ast.Global) for name in each.names}
 
     @staticmethod
     def is_mutator(method: str) -> bool:
         """Tell whether a method of that name usually changes the object that it is called on."""
-        return method in _MUTATORS
+        return method in MUTATORS
 
     def _any_works(self, statements: Iterable[ast.stmt]) -> bool:
         return any(map(self.does_work, statements))
 
     def _is_work_alone(self, call: ast.Call) -> bool:
         """A call whose value nobody takes is made for its effect: only known effects are harmless."""
-        if any(self.is_risky(each) for each in _arguments(call)):
+        if any(self.is_risky(each) for each in arguments(call)):
             return True
         if self._is_known(call):
-            return any(not self._is_known(inner) for inner in _calls(call) if inner is not call)
+            return any(not self._is_known(inner) for inner in calls(call) if inner is not call)
         function = call.func
-        if isinstance(function, ast.Attribute) and function.attr in _MUTATORS:
-            return any(self._is_risky_call(inner) for inner in _calls(function.value))
+        if isinstance(function, ast.Attribute) and self._is_harmless_method(function):
+            return any(self._is_risky_call(inner) for inner in calls(function.value))
+        if isinstance(function, ast.Call):
+            return not self._computes(call)
         if isinstance(function, ast.Name) and function.id in self._functions:
             return self._body_works(function.id)
         return True
 
+    def _is_harmless_method(self, function: ast.Attribute) -> bool:
+        """Whether a method changes its own object only, or logs."""
+        name = self._full_name(function)
+        if is_below(name, RISKY_ROOTS):
+            return False
+        return function.attr in MUTATORS or (
+            function.attr in LOG_METHODS and "log" in name.rpartition(".")[0].lower()
+        )
+
+    def _runs_decorated(self, decorator: ast.expr) -> bool:
+        """Whether a decorator calls the function that it is given, at once or when Python ends."""
+        name = self._full_name(decorator)
+        if name.rpartition(".")[2] in _AUTOSTART or is_below(name, RISKY_ROOTS & {"atexit"}):
+            return True
+        if isinstance(decorator, ast.Lambda):
+            return _calls_argument(decorator)
+        made = decorator.func if isinstance(decorator, ast.Call) else decorator
+        node = self._functions.get(made.id) if isinstance(made, ast.Name) else None
+        if not isinstance(node, ast.FunctionDef):
+            return False
+        inner = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+        return any(map(_calls_argument, inner if isinstance(decorator, ast.Call) else [node]))
+
+    def _passed_calls(self, call: ast.Call) -> list[ast.Call]:
+        """Return the calls that a function makes which is given others: map(f, x), sorted(x, key=f)."""
+        name = self._full_name(call.func)
+        passed = [each.value for each in call.keywords if each.arg in ("key", "default_factory")]
+        if isinstance(call.func, ast.Call):
+            inner = call.func
+            made = self._full_name(inner.func)
+            if made == "functools.partial":
+                passed += inner.args[:1]
+            elif made == "getattr" and len(inner.args) > 1 and isinstance(inner.args[1], ast.Constant):
+                passed.append(ast.Attribute(inner.args[0], str(inner.args[1].value), ast.Load()))
+        elif name in HIGHER_ORDER:
+            passed += call.args[:1]
+        return [
+            ast.Call(func=each, args=[], keywords=[])
+            for each in passed
+            if isinstance(each, (ast.Name, ast.Attribute, ast.Lambda, ast.Call))
+        ]
+
     def _is_known(self, call: ast.Call) -> bool:
         name = self._full_name(call.func)
-        if name.startswith("logging.") and _names_file(call):
+        passed = self._passed_calls(call)
+        if not all(self._is_known(each) or self._computes(each) for each in passed):
             return False
-        if name in _BUILTINS and name not in self._functions:
+        if isinstance(call.func, ast.Call):
+            return bool(passed) or self._full_name(call.func).startswith(WRAPPERS)
+        if isinstance(call.func, ast.Lambda):
+            return not self.is_unknown(call.func.body)
+        if name.startswith("logging.") and names_file(call):
+            return False
+        if name in BUILTINS and name not in self._functions:
             return True
-        if _is_below(name, _PURE_ROOTS):
-            return not _words(name) & {"mkdir", "touch", "unlink", "write"}
-        return name.startswith(_SETUP) or name.startswith(("torch.nn.", "torch.device", "numpy.array"))
+        if is_below(name, PURE_ROOTS):
+            return not words(name) & {"mkdir", "touch", "unlink", "write"}
+        return name.startswith(SETUP) or name.startswith(("torch.nn.", "torch.device", "numpy.array"))
+
+    def _computes(self, call: ast.Call) -> bool:
+        """Whether a call is of a kind that computes only; less certain than what `_is_known` knows."""
+        function = call.func
+        name = self._full_name(function)
+        if name == "open":
+            return not writes(call)
+        if isinstance(function, ast.Call):
+            inner = function.func  # as @registry.register("net"), written as a call
+            return isinstance(inner, ast.Attribute) and self._is_harmless_method(inner)
+        if isinstance(function, ast.Name) and function.id in self._functions:
+            return self._body_computes(function.id)
+        if is_below(name, RISKY_ROOTS):
+            return False
+        if name.startswith(("torch.", "numpy.")):
+            # An optimizer imports torch's compiler, which takes seconds.
+            return not name.startswith(("torch.cuda.", "torch.optim.", "torch.utils.")) and not words(
+                name.rpartition(".")[2]
+            ) & (RISKY_WORDS | FILE_WORDS)
+        return isinstance(function, ast.Attribute) and (
+            function.attr in METHODS or self._is_harmless_method(function)
+        )
+
+    def _body_computes(self, name: str) -> bool:
+        """Whether a function of the file computes only, or the constructor of a class does."""
+        node = self._functions[name]
+        if isinstance(node, ast.AsyncFunctionDef):
+            return True  # its body is run by whoever awaits it
+        if id(node) in self._judging or len(self._judging) >= _MOST_DEPTH:
+            return id(node) in self._judging
+        if isinstance(node, ast.ClassDef) and _is_layer(node):
+            return not self._body_works(name)
+        self._judging.add(id(node))
+        body = node.body
+        if isinstance(node, ast.ClassDef):
+            plain = all(map(_is_plain_base, node.bases)) and not node.keywords
+            # Operators and properties run without a call that could be read.
+            methods = [each for each in body if isinstance(each, ast.FunctionDef)]
+            implicit = [each for each in methods if each.name[:2] == "__" or each.decorator_list]
+            body = [each for method in implicit for each in method.body]
+        else:
+            plain = True
+        computes = plain and not any(self.does_work(each) or self.is_unknown(each) for each in body)
+        self._judging.discard(id(node))
+        return computes
 
     def _is_risky_call(self, call: ast.Call) -> bool:
         function = call.func
         name = self._full_name(function)
         if name == "open":
-            return _writes(call)
+            return writes(call)
         if self._is_known(call) or _HARMLESS_DESPITE_WORDS.fullmatch(name):
             return False
-        if name == "input" or _is_below(name, _RISKY_ROOTS) or "FileHandler" in name:
+        if any(map(self._is_risky_call, self._passed_calls(call))):
+            return True
+        if name == "input" or is_below(name, RISKY_ROOTS) or "FileHandler" in name:
             return True
         if isinstance(function, ast.Name) and function.id in self._functions:
-            return bool(_words(name) & _RISKY_WORDS) or self._body_works(function.id)
+            return bool(words(name) & RISKY_WORDS) or self._body_works(function.id)
         if isinstance(function, ast.Name) and function.id in self._values:
             return function.id not in self._aliases  # an object of the file's is run, as a model
-        return bool(_words(name.rpartition(".")[2] or name) & _RISKY_WORDS)
+        return bool(words(name.rpartition(".")[2] or name) & RISKY_WORDS)
 
     def _body_works(self, name: str) -> bool:
         """Whether calling a function of the file, or building an object of its class, does work."""
@@ -211,7 +290,7 @@ class WorkReader:
             made = [each for each in node.body if getattr(each, "name", "") == "__init__"]
             bodies = [each.body for each in made if isinstance(each, ast.FunctionDef)]
             # The layers that a constructor makes are calls too; only those that are known to be risky.
-            works = any(self._is_risky_call(call) for body in bodies for call in _calls(*body))
+            works = any(self._is_risky_call(call) for body in bodies for call in calls(*body))
         else:
             works = self._any_works(node.body)
         self._judging.discard(id(node))
@@ -223,7 +302,7 @@ class WorkReader:
         if not isinstance(call, ast.Call):
             return False
         name = self._full_name(call.func)
-        return name.startswith(_CONTEXTS) or (name == "open" and not _writes(call))
+        return name.startswith(_CONTEXTS) or (name == "open" and not writes(call))
 
     def _full_name(self, node: ast.expr) -> str:
         """Return a dotted name with import aliases resolved: np.load is numpy.load.
@@ -243,6 +322,22 @@ class WorkReader:
         return ".".join(reversed(parts))
 
 
+def _calls_argument(function: ast.FunctionDef | ast.Lambda) -> bool:
+    """Whether a function calls its first argument while it runs itself."""
+    first = [each.arg for each in (*function.args.posonlyargs, *function.args.args)][:1]
+    body = [function.body] if isinstance(function, ast.Lambda) else function.body
+    return any(isinstance(each.func, ast.Name) and each.func.id in first for each in calls(*body))
+
+
+def _is_layer(node: ast.ClassDef) -> bool:
+    last = [ast.unparse(each).rpartition(".")[2] for each in node.bases]
+    return any(each.endswith("Module") or each in _LAYERS for each in last)
+
+
+def _is_plain_base(base: ast.expr) -> bool:
+    return ast.unparse(base).rpartition(".")[2] in _PLAIN_BASES
+
+
 def is_main_guard(test: ast.expr) -> bool:
     """Tell whether the test of an `if` is `__name__ == "__main__"`, in any of its forms."""
     if isinstance(test, ast.BoolOp):
@@ -253,48 +348,4 @@ def is_main_guard(test: ast.expr) -> bool:
     has_name = any(isinstance(each, ast.Name) and each.id == "__name__" for each in sides)
     return has_name and any(
         isinstance(each, ast.Constant) and each.value == "__main__" for each in sides
-    )
-
-
-def walk_here(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Walk through nodes, functions and classes included, but not through what is in them."""
-    waiting = list(statements)[::-1]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            waiting += list(ast.iter_child_nodes(node))[::-1]
-
-
-def _is_below(name: str, modules: frozenset[str]) -> bool:
-    """Whether a full name is that of a module, or of something in it."""
-    parts = name.split(".")
-    return any(".".join(parts[:length]) in modules for length in range(1, min(len(parts), 4) + 1))
-
-
-def _calls(*nodes: ast.AST) -> Iterator[ast.Call]:
-    """Give the calls that running some nodes makes itself; those in lambdas and functions come later."""
-    return (each for each in walk_here(nodes) if isinstance(each, ast.Call))
-
-
-def _arguments(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *(each.value for each in call.keywords)]
-
-
-def _words(name: str) -> set[str]:
-    return {word.lower() for word in _WORDS.findall(name)}
-
-
-def _names_file(call: ast.Call) -> bool:
-    """Whether a logger is given a file to write to."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    return "FileHandler" in name or any(each.arg == "filename" for each in call.keywords)
-
-
-def _writes(call: ast.Call) -> bool:
-    """Whether a call of `open` is for writing, or for what cannot be read here."""
-    modes = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "mode")]
-    return any(
-        not isinstance(mode, ast.Constant) or not {"w", "a", "x", "+"}.isdisjoint(str(mode.value))
-        for mode in modes
     )
