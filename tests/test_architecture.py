@@ -65,7 +65,7 @@ ALLOWED = {
     "render": BASE,
     "analyze": BASE,
     "inputs": {"observe", *BASE},
-    "sources": {"observe", *BASE},
+    "sources": {"observe", "process", *BASE},
     "checkpoints": {"process", *BASE},
     "observe": {"process", *BASE},
     "records": {"errors"},

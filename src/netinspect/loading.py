@@ -307,7 +307,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     from netinspect.sources.user_code import model_code
 
     process.settle()  # before the user's own code comes
-    with project_code(whole=request.run_file):
+    with project_code(whole=request.run_file) as project:
         example = None
         if request.inputs_from is not None:
             example = call_function(
@@ -328,7 +328,9 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
             process.settle()
         # Torch imports parts of itself late, and some of them ask for the current folder.
         with process.in_a_folder(), model_code(target.text):
-            return look_at_target(blueprint, _look_options(request, inputs, example))
+            trace = look_at_target(blueprint, _look_options(request, inputs, example))
+    # At the end: constructor and forward may have imported more.
+    return replace(trace, warnings=(*project.notes, *trace.warnings)) if project.notes else trace
 
 
 def _import_torch() -> None:

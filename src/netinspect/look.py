@@ -144,9 +144,8 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
     """
     target = blueprint.target.text
     if blueprint.is_built:
-        trace = look_at_module(blueprint.build()[0], options, target=target)
-        return replace(trace, warnings=(*blueprint.notes, *trace.warnings))
-    notes = [*blueprint.notes]
+        return look_at_module(blueprint.build()[0], options, target=target)
+    notes: list[str] = []
     reported: Trace | None = None
     why = ""
     lanes = _Lanes(blueprint, options)

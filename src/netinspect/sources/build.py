@@ -25,8 +25,8 @@ from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
 from netinspect.sources.imports import import_file, import_package
 from netinspect.sources.libraries.network import network
-from netinspect.sources.program import current_folder
 from netinspect.sources.project import Project, project_code
+from netinspect.sources.surroundings import current_folder
 from netinspect.sources.target import Target
 from netinspect.sources.user_code import user_code
 
@@ -46,8 +46,6 @@ class Blueprint:
     arguments: Mapping[str, Any]
     seed: int
     online: bool
-    notes: tuple[str, ...] = ()
-    """What of the project's files was not run."""
 
     @property
     def is_built(self) -> bool:
@@ -120,7 +118,6 @@ def find_blueprint(
     Raises:
         LoadError: It does not import, or holds no such name.
     """
-    notes: tuple[str, ...] = ()
     with (
         preserved_randomness(),
         _network(target, online),
@@ -135,7 +132,6 @@ def find_blueprint(
             name = target.name or only_candidate(target, namespace, arguments)
             with user_code(f"cannot import {target.place}"):
                 found = _look_up(target, namespace, name)
-            notes = tuple(project.notes)
     return Blueprint(
         target=target,
         name=name,
@@ -143,7 +139,6 @@ def find_blueprint(
         arguments=arguments,
         seed=seed,
         online=online,
-        notes=notes,
     )
 
 

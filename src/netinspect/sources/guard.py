@@ -40,7 +40,20 @@ _WRITES = frozenset(
 )
 _EVENTS = _PROCESSES | _NETWORK | _WRITES | {"open"}
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_TWO_PATHS = frozenset({"os.rename", "os.link", "os.symlink"})
+_CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "os.mkdir": ((0, 2),),
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((1, 3),),
+    "os.symlink": ((1, 2),),
+    "os.chmod": ((0, 2),),
+    "os.chown": ((0, 3),),
+    "os.utime": ((0, 3),),
+    "shutil.rmtree": ((0, 1),),
+}
+"""Where among its arguments an event has the paths that are changed, each with the descriptor of the
+folder that a relative path begins at."""
 _TEMPFILE = tempfile.__file__
 _IMPORTER = "<frozen importlib"
 _LONGEST = 200
@@ -121,11 +134,13 @@ class Guard:
         """Return the path that is changed, if it is one that may not be."""
         if event == "open" and not _opens_for_writing(arguments):
             return None
-        paths = arguments[:2] if event in _TWO_PATHS else arguments[:1]
-        for given in paths:
+        for place, folder in _CHANGES.get(event, ((0, None),)):
+            given = arguments[place] if place < len(arguments) else None
             if not isinstance(given, (str, bytes, os.PathLike)):
                 continue  # a file that is open already
             text = os.fsdecode(given)
+            if folder is not None and folder < len(arguments):
+                text = os.path.join(_folder_of(arguments[folder]), text)
             path = os.path.realpath(text)
             if os.path.join(path, "").startswith(self._temporary) and _is_in_tempfile():
                 if event != "open":
@@ -142,6 +157,16 @@ class Guard:
         if any(path == each or path.startswith(each + os.sep) for each in self._made):
             return True
         return path.startswith(self._temporary) and not (path + os.sep).startswith(self._folders)
+
+
+def _folder_of(descriptor: object) -> str:
+    """Return the folder that a descriptor stands for; the empty string for the current one."""
+    if not isinstance(descriptor, int) or descriptor < 0:
+        return ""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:  # another system: as if it were the root, where nothing is temporary
+        return os.sep
 
 
 def _temporary_folders() -> list[str]:

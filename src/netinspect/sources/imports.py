@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from netinspect.errors import LoadError
-from netinspect.sources.program import current_folder
 from netinspect.sources.project import Project, ProjectLoader
+from netinspect.sources.surroundings import current_folder
 
 
 def import_file(path: Path, project: Project, name: str | None = None) -> ModuleType:
@@ -32,6 +32,7 @@ def import_file(path: Path, project: Project, name: str | None = None) -> Module
     Raises:
         LoadError: It is not a Python file.
     """
+    project.begin()
     dots = _most_dots(path)
     folder = str(path.parent)
     # As for a script: files beside it can be imported, and are found first. Then those of its package,
@@ -59,6 +60,7 @@ def import_package(name: str, project: Project, wanted: str | None) -> ModuleTyp
         project: What it may belong to.
         wanted: What is wanted from it.
     """
+    project.begin()
     project.targets[name] = wanted
     sys.argv[:] = [name]
     return importlib.import_module(name)

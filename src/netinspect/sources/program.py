@@ -6,8 +6,8 @@ import ast
 import linecache
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from importlib.util import resolve_name
 from inspect import CO_OPTIMIZED
 from types import CodeType, ModuleType, TracebackType
@@ -16,15 +16,33 @@ from typing import Any, NoReturn
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import RefusedError
 from netinspect.sources.slices import Slicer
+from netinspect.sources.surroundings import current_folder
 
 _LONGEST_LINE = 60
 
 
 class Program:
-    """The units of one file that have been run."""
+    """The units of one file that have been run.
 
-    def __init__(self, module: ModuleType, slicer: Slicer, path: str, *, is_target: bool) -> None:
+    Args:
+        module: What it is run in.
+        slicer: Its units.
+        path: Of the file.
+        is_target: Whether it is the file that was asked for.
+        guarding: Refuses what the project may not do while it is imported.
+    """
+
+    def __init__(
+        self,
+        module: ModuleType,
+        slicer: Slicer,
+        path: str,
+        *,
+        is_target: bool,
+        guarding: Callable[[], AbstractContextManager[object]],
+    ) -> None:
         self._module = module
+        self._guarding = guarding
         self._slicer = slicer
         self.path = path
         self._is_target = is_target
@@ -120,7 +138,8 @@ class Program:
         if not binding or self._done.issuperset(binding):
             raise AttributeError(f"module {self._module.__name__!r} has no attribute {name!r}")
         needed = self._slicer.closure([name])
-        self._run(needed.units, needed.units, needed.unbound)
+        with self._guarding():  # as late as in forward
+            self._run(needed.units, needed.units, needed.unbound)
         try:
             return vars(self._module)[name]
         except KeyError:
@@ -149,14 +168,6 @@ class Program:
     def _line(self, number: int) -> str:
         text = linecache.getline(self.path, number).strip()
         return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."
-
-
-def current_folder() -> str | None:
-    """Return the current folder; None where it was removed."""
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed
-        return None
 
 
 def line_in(traceback: TracebackType | None, path: str) -> int | None:

@@ -16,14 +16,14 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import FrameType, ModuleType
 from typing import Any
 
+from netinspect import process
 from netinspect.errors import LoadError
-from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.owners import is_users
-from netinspect.process import keep_alive
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import Guard, RefusedError, guarded, with_links
-from netinspect.sources.program import Program, current_folder, line_in, shown
+from netinspect.sources.program import Program, line_in, shown
 from netinspect.sources.slices import Slicer
+from netinspect.sources.surroundings import current_folder, preserved_process
 
 _IMPORTLIB = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib", ""))
 _MOST_BLAMED = 20
@@ -50,6 +50,7 @@ class Project:
         self.targets: dict[str, str | None] = {}
         """Modules that a target names, each with what is wanted from it."""
 
+        self._begun = False
         self._folders: list[str] = []
         self.code_folders: tuple[str, ...] = ()
         """The folders of its code, each with a separator at its end."""
@@ -63,6 +64,12 @@ class Project:
             f"{RUN_FILE}"
             for error in self.refused
         ]
+
+    def begin(self) -> None:
+        """Forget what was loaded for an earlier target, once, so that each file is read again."""
+        if not self._begun:
+            self._begun = True
+            _forget_loaded()
 
     def add(self, entries: list[str], *, first: bool = True) -> None:
         """Search for modules in some folders of the project.
@@ -82,6 +89,16 @@ class Project:
     def guard(self) -> Guard:
         """Return what is refused while the project is imported."""
         return Guard(self._folders, current_folder() or os.sep)
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Refuse it, and note what was refused."""
+        guard = self.guard()
+        try:
+            with guarded(guard):
+                yield
+        finally:
+            self.refused += guard.refused
 
     def is_code(self, file: str) -> bool:
         """Tell whether a file is the project's own."""
@@ -122,6 +139,8 @@ class ProjectLoader(SourceFileLoader):
         self._wanted = wanted
         self._is_target = is_target
         self._fresh = fresh
+        self.in_part = False
+        """Whether only a part of the file was run."""
 
     def path_stats(self, path: Any) -> Mapping[str, Any]:
         """Know nothing of a fresh file, so that neither is bytecode looked for nor written."""
@@ -172,7 +191,14 @@ class ProjectLoader(SourceFileLoader):
             return ast.Module(body=[], type_ignores=[])  # reported by the import itself
 
     def _run_part(self, module: ModuleType, slicer: Slicer) -> None:
-        program = Program(module, slicer, self.path, is_target=self._is_target)
+        self.in_part = True
+        program = Program(
+            module,
+            slicer,
+            self.path,
+            is_target=self._is_target,
+            guarding=self._project.guarding,
+        )
         module.__doc__ = slicer.docstring
         others = [each for each in self._project.programs if each.path != self.path]
         self._project.programs[:] = [*others, program]
@@ -242,14 +268,11 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
         yield _current
         return
     project = _current = Project(whole=whole)
-    path, argv, current = [*sys.path], [*sys.argv], current_folder()
-    streams = sys.stdout, sys.stderr
     before = set(sys.modules)
     finder: Any = _Finder(project)
     sys.meta_path.insert(0, finder)
     try:
-        # What the project sets as torch's defaults holds for its model, as in a script.
-        with preserved_defaults():
+        with preserved_process():
             yield project
     except LoadError as error:
         # What is missing may be what was left out.
@@ -259,14 +282,22 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
         _current = None
         with suppress(ValueError):
             sys.meta_path.remove(finder)
-        sys.path[:], sys.argv[:] = path, argv
-        if sys.stdout is not streams[0] or sys.stderr is not streams[1]:
-            keep_alive(sys.stdout, sys.stderr)
-        sys.stdout, sys.stderr = streams
-        if current is not None and current_folder() != current:
-            with suppress(OSError):
-                os.chdir(current)
         _set_aside(project, before)
+        if not process.is_ours:
+            # Who imports such a file later wants all of it.
+            _forget_loaded(in_part=True)
+
+
+def _forget_loaded(*, in_part: bool = False) -> None:
+    """Forget the modules that were loaded for targets.
+
+    Args:
+        in_part: Only those of which not all was run.
+    """
+    for name, module in list(sys.modules.items()):
+        loader = getattr(getattr(module, "__dict__", {}).get("__spec__"), "loader", None)
+        if isinstance(loader, ProjectLoader) and (loader.in_part or not in_part):
+            sys.modules.pop(name, None)
 
 
 def _set_aside(project: Project, before: set[str]) -> None:
