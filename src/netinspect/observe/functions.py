@@ -151,7 +151,9 @@ def _may_write(name: str) -> bool:
 def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
     """Yield the tensors that a call may write to."""
     if writes_in_place(name, kwargs):
-        yield from tensors_of((args[:1], kwargs["out"]) if "out" in kwargs else args[:1])
+        # As torch.nn.init.normal_ passes it on, the first argument has a name.
+        first = args[:1] or tuple(kwargs.values())[:1]
+        yield from tensors_of((first, kwargs["out"]) if "out" in kwargs else first)
     elif name in _LENDS:
         yield from tensors_of(args[:1])
     elif kwargs.get("inplace") is True or (

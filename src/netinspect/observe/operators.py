@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from netinspect.kinds import plain_name
 from netinspect.observe.counting.rule import UNKNOWN, Rule, elements_of, stored
 from netinspect.observe.counting.table import name_of, rule_for
+from netinspect.observe.describe import tensors_of
 from netinspect.observe.drafts import Draft
 from netinspect.observe.guest import Guest
 from netinspect.observe.inert import by_class, dispatches, is_a, is_mapping
@@ -42,6 +43,8 @@ class _Operator(NamedTuple):
     """The names of arguments that are room for its results."""
 
     reads_values: bool
+    writes: bool
+    """Whether it changes some of its operands."""
 
 
 class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -86,6 +89,9 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.reads_values = entry.name != "aten.index" or any(map(_selects, *args[1:2]))
         # TorchScript runs operators with the function mode on, to which this call would be one more.
         with torch._C.DisableTorchFunction():
+            if entry.writes and not self._guest.keeping:
+                for tensor in tensors_of(tuple(_written_to(func, args, kwargs))):
+                    self._guest.about_to_write(tensor)
             if rule is None:
                 return func(*args, **kwargs)
             if rule.decomposes and all(map(_is_plain, args)):
@@ -221,7 +227,12 @@ def _operator(function: Any) -> _Operator:
     if known is None:
         rule = rule_for(function)
         known = _Operator(
-            name_of(function), rule, function, _given_room(function), _reads_values(function)
+            name_of(function),
+            rule,
+            function,
+            _given_room(function),
+            _reads_values(function),
+            writes=bool(getattr(getattr(function, "_schema", None), "is_mutable", False)),
         )
         # A formula may still be registered for one that has none.
         if rule is None or rule.kind != "unknown":
