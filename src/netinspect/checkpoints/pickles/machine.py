@@ -150,6 +150,9 @@ class Machine:
         self.wraps_arrays = True
         """Whether joblib's loader would read it: arrays are then between the opcodes."""
 
+        self.has_arrays = False
+        """Whether it went over any."""
+
         self._at = 0
 
     @property
@@ -267,7 +270,7 @@ class Machine:
                 self._refuse_rest()
             if stream.frame_left(self._at) > 0:
                 self._refuse_frame()
-            value = stack[-1]
+            value = self.stack[-1]
         except (IndexError, UnicodeDecodeError, PickleError) as error:
             self.failed = base + start
             self.left -= spent
