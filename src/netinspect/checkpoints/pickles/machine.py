@@ -71,6 +71,7 @@ class Names:
             self.left -= _NAME_COST
             if self.left < 0:
                 raise PickleError("it has more names than are read")
+        found.pushes += 1
         return found
 
     def all(self) -> list[Named]:
@@ -294,11 +295,14 @@ class Machine:
     def recall(self, number: int) -> None:
         """Put on the stack what is remembered under a number."""
         if number < len(self.memo):
-            self.stack.append(self.memo[number])
+            value = self.memo[number]
         elif number in self.sparse:
-            self.stack.append(self.sparse[number])
+            value = self.sparse[number]
         else:
             raise PickleError(f"nothing is remembered under {number}")
+        if type(value) is Named:
+            value.pushes += 1
+        self.stack.append(value)
 
     def remember(self, number: int) -> None:
         """Remember the top of the stack under a number."""
