@@ -257,3 +257,31 @@ def test_arrays_of_joblib_are_tensors(tmp_path: Path) -> None:
     position = found.tensors[0].position
     assert position is not None
     assert file.read_bytes()[position:][:8] == numbers
+
+
+@pytest.mark.parametrize("attribute", ["append", "__setstate__"])
+@pytest.mark.parametrize("again", ["name", "memo", "copy"])
+def test_a_loader_of_storages_as_an_attribute(
+    attribute: str, again: str, cli: Cli, tmp_path: Path
+) -> None:
+    """What is called by the name of a method is called unseen, so it is not one that was read."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        storage = torch.ones(2).storage()
+        torch.save(storage, buffer, _use_new_zipfile_serialization=False)
+    name = b"ctorch.storage\n_load_from_bytes\n"
+    first, second = {
+        "name": (name, name),
+        "memo": (name + b"q\0", b"h\0"),
+        "copy": (name + b"2q\0", b"h\0"),
+    }[again]
+    honest = first + b"B" + struct.pack("<I", buffer.tell()) + buffer.getvalue() + b"\x85R0"
+    key = b"X" + struct.pack("<I", len(attribute)) + attribute.encode()
+    made = b"ccollections\nOrderedDict\n)R}" + key + second + b"sb"
+    call = b"B" + struct.pack("<I", len(EVIL)) + EVIL + (b"a" if attribute == "append" else b"b")
+    (tmp_path / "honest.pkl").write_bytes(b"\x80\x02" + honest + b"N.")
+    (tmp_path / "m.pkl").write_bytes(b"\x80\x02" + honest + made + call + b".")
+    if again != "copy":  # which is left on the stack there, and may be a value
+        assert "1 of them" not in seen(cli, tmp_path / "honest.pkl", 0)
+    assert "1 of them not needed" in seen(cli, tmp_path / "m.pkl", 1)

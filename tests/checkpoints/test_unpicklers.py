@@ -7,13 +7,16 @@ import pickle
 import random
 import struct
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from netinspect.checkpoints.globals import scan_pickles
 from netinspect.checkpoints.pickles.lenient import LenientMachine, probe
 from netinspect.checkpoints.pickles.machine import Names
 from netinspect.checkpoints.pickles.stream import PickleError
+from tests.checkpoints.hiding_parts import NAME
 from tests.checkpoints.memory_source import MemorySource
 
 CALL = b"cposix\nsystem\n(Vtouch MARK\ntR"
@@ -122,6 +125,20 @@ def test_a_pickle_after_the_rest_of_a_frame() -> None:
     machine.run()
     assert machine.lost
     assert data[machine.position :].startswith(b"\x80\x02c")
+
+
+def test_a_call_in_an_array_of_joblib(tmp_path: Path) -> None:
+    """joblib's loader goes over it, and Python's own follows it."""
+    minus = b"J\xff\xff\xff\xff"
+    dtype = b"cnumpy\ndtype\nX\x02\0\0\0u1\x89\x88\x87R(K\x03X\x01\0\0\0|NNN" + minus * 2 + b"K\0tb"
+    wrapper = b"\x80\x02cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}"
+    for array, is_other in ((b"0" + CALL + b".", True), (bytes(range(40)), False)):
+        state = b"(X\x05\0\0\0shapeK" + bytes([len(array)]) + b"\x85X\x05\0\0\0dtype" + dtype + b"u"
+        file = tmp_path / "m.joblib"
+        file.write_bytes(wrapper + state + b"b" + array + b".")
+        found = scan_pickles(str(file))
+        assert not found.problems
+        assert [NAME in each.reason for each in found.unexamined] == [True] * is_other
 
 
 @pytest.mark.parametrize("protocol", [4, 5])

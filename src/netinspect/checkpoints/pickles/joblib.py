@@ -55,6 +55,7 @@ def read_wrapped(machine: Machine, wrapper: Called, at: int) -> int:
     if machine.stream.frame_left(at) > 0:
         raise Misframed("an array of joblib's is within a frame, and its loader looks for it after that")
     machine.stream.end_frame()
+    machine.has_arrays = True
     size, has_objects = _element(state["dtype"], 0)
     if has_objects:
         machine.stack[-1], at = machine.run_nested(at)

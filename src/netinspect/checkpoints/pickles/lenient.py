@@ -201,10 +201,17 @@ class Probe(NamedTuple):
     """Whether it breaks because no more bytes are there."""
 
 
-def probe(source: Source, start: int = 0) -> Probe:
-    """Read bytes that are probably not a pickle as one, as far as Python's loader would."""
+def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe:
+    """Read bytes that are probably not a pickle as one, as far as Python's loader would.
+
+    Args:
+        source: The bytes.
+        start: The byte at which to begin.
+        wraps_arrays: Whether to go over arrays between the opcodes, as joblib's loader would.
+    """
     names = Names()
     machine = _ProbeMachine(source, names, start, _PROBE_WINDOW)
+    machine.wraps_arrays = wraps_arrays
     end: int | None = None
     is_cut = False
     try:

@@ -71,6 +71,7 @@ class Names:
             self.left -= _NAME_COST
             if self.left < 0:
                 raise PickleError("it has more names than are read")
+        found.pushes += 1
         return found
 
     def all(self) -> list[Named]:
@@ -149,6 +150,9 @@ class Machine:
 
         self.wraps_arrays = True
         """Whether joblib's loader would read it: arrays are then between the opcodes."""
+
+        self.has_arrays = False
+        """Whether it went over any."""
 
         self._at = 0
 
@@ -267,7 +271,7 @@ class Machine:
                 self._refuse_rest()
             if stream.frame_left(self._at) > 0:
                 self._refuse_frame()
-            value = stack[-1]
+            value = self.stack[-1]
         except (IndexError, UnicodeDecodeError, PickleError) as error:
             self.failed = base + start
             self.left -= spent
@@ -291,11 +295,14 @@ class Machine:
     def recall(self, number: int) -> None:
         """Put on the stack what is remembered under a number."""
         if number < len(self.memo):
-            self.stack.append(self.memo[number])
+            value = self.memo[number]
         elif number in self.sparse:
-            self.stack.append(self.sparse[number])
+            value = self.sparse[number]
         else:
             raise PickleError(f"nothing is remembered under {number}")
+        if type(value) is Named:
+            value.pushes += 1
+        self.stack.append(value)
 
     def remember(self, number: int) -> None:
         """Remember the top of the stack under a number."""

@@ -9,7 +9,7 @@ from netinspect.checkpoints.access.window import Loose
 from netinspect.checkpoints.pickles.arrays import encoded
 from netinspect.checkpoints.pickles.legacy import place_storages, read_object
 from netinspect.checkpoints.pickles.machine import NESTED, Machine, Names
-from netinspect.checkpoints.pickles.objects import Called, Opaque, Placed
+from netinspect.checkpoints.pickles.objects import Called, Named, Opaque, Placed
 from netinspect.checkpoints.pickles.storages import Part, Storages
 from netinspect.checkpoints.pickles.stream import SMALL_WINDOW, PickleError
 
@@ -32,7 +32,10 @@ class NestedStorages(Storages):
         for called in tuple(names.nested):
             self._parts[id(called)] = self._read(called, source, names)
         for called in names.nested:
-            names.followed.add(called.callee)  # type: ignore[arg-type]
+            callee = called.callee
+            # Kept as a value, such as an attribute that is named like a method, it is called unseen.
+            if type(callee) is Named and callee.pushes == callee.uses:
+                names.followed.add(callee)
 
     def part(self, value: Any) -> Part | None:
         """Return what a value of the pickle stands for, where that is a storage."""

@@ -15,7 +15,7 @@ LARGEST_HASHED = (1 << 61) - 2
 class Named:
     """A name that the pickle would import."""
 
-    __slots__ = ("arguments", "module", "name", "path", "position", "uses")
+    __slots__ = ("arguments", "module", "name", "path", "position", "pushes", "uses")
 
     def __init__(self, module: str, name: str, position: int) -> None:
         self.module = module
@@ -27,6 +27,9 @@ class Named:
         """Byte of the pickle at which it is named first."""
 
         self.uses = 0
+        self.pushes = 0
+        """How often it was put on the stack; more often than it is called if it is also a value."""
+
         self.arguments = ""
         """Of the first call; of a later one too where that calls what the first returned."""
 

@@ -34,7 +34,10 @@ def _pop_mark(machine: Machine, at: int) -> int:
 
 
 def _dup(machine: Machine, at: int) -> int:
-    machine.stack.append(machine.stack[-1])
+    value = machine.stack[-1]
+    if type(value) is Named:
+        value.pushes += 1
+    machine.stack.append(value)
     return at
 
 

@@ -65,6 +65,11 @@ def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Na
     if machine.lost:
         rest = f"; {machine.lost - 1:,} more" if machine.lost > 1 else ""
         _complain(ledger, member, f"{machine.first_lost}{rest}")
+    if machine.has_arrays:
+        known = {each.path for each in names.all()}
+        found = probe(source, start, wraps_arrays=False).names
+        if others := [each for each in found if each not in known]:
+            ledger.miss(member, f"where joblib finds an array, other loaders import {others[0]:.100}")
     for name in names.beside:
         ledger.miss(member, f"joblib would load an array from the file {name!r:.200} beside it")
     return machine.position if is_whole else None

@@ -61,7 +61,7 @@ _RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
         (b'"parent_library"', b'"idx"'),
         re.compile(
             rb'"parent_library"\s{0,9}:\s{0,9}"'
-            rb'|"idx"\s{0,9}:[^{}]{0,999}"type"\s{0,9}:\s{0,9}"(?!sentence_transformers\.)\w+\.'
+            rb'|"idx"\s{0,9}:[^{}]{0,200}"type"\s{0,9}:\s{0,9}"(?!sentence_transformers\.)\w+\.'
         ),
         "JSON that names a module that its loader imports",
     ),
