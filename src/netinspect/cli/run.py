@@ -19,14 +19,27 @@ from netinspect.opened import record_opened
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and end the process with its exit code.
+
+    Args:
+        arguments: The words after the program's name, for a process that is not ours alone, such as a
+            notebook: nothing of it is changed for good, and it may go on after the SystemExit. None for
+            the words of the process itself.
+
+    Raises:
+        SystemExit: With the exit code.
+    """
+    if arguments is not None:
+        record_opened()
+        words = list(arguments)
+        sys.exit(_checked(run(words), words))
     # A process that lives for a second needs few collections; each one walks all that torch made.
     gc.set_threshold(100_000, 50, 100)
     process.is_ours = True
     process.before_user_code = _go_on_in_child
     own_streams()
     record_opened()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:]
     try:
         code = _checked(run(words), words)
         with suppress(ValueError, OSError, AttributeError):
