@@ -117,7 +117,22 @@ def run(words: list[str]) -> ExitCode:
     except BaseException as error:  # a defect of ours: told with where to look, never a bare traceback
         if isinstance(error, OSError) and error is finish_stdout():
             return _tell(_unwritten(error), words)
-        return _tell(_internal_error(error, text_of(error)), words)
+        return _tell(_unexpected(error), words)
+
+
+def _unexpected(error: BaseException) -> NetinspectError:
+    """Return the error for an exception that nothing handled; a hook of the user's may have raised it."""
+    if process.user_code_ran:
+        from netinspect.sources.user_code import model_code
+
+        try:
+            with model_code("the target"):
+                raise error
+        except NetinspectError as failed:
+            return failed
+        except BaseException as own:
+            error = own
+    return _internal_error(error, text_of(error))
 
 
 def _dispatch(words: list[str]) -> ExitCode:
