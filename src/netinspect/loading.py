@@ -342,7 +342,9 @@ def _import_torch() -> None:
     try:
         with process.in_a_folder():
             import torch  # noqa: F401
-    except (ImportError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # its initialisation may fail too, as without /dev/urandom
         raise LoadError(
             "torch cannot be imported",
             cause=text_of(error),

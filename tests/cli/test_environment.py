@@ -228,9 +228,10 @@ def test_numbers_of_any_length_are_wrong_usage(cli: Callable[..., Outcome], word
     assert cli(*words).code == 2
 
 
-def test_torch_that_cannot_be_imported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", ["ImportError", "OSError", "RuntimeError", "AttributeError"])
+def test_torch_that_cannot_be_imported(tmp_path: Path, error: str) -> None:
     (tmp_path / "torch").mkdir()
-    (tmp_path / "torch" / "__init__.py").write_text("raise ImportError('failed to map segment')\n")
+    (tmp_path / "torch" / "__init__.py").write_text(f"raise {error}('failed to map segment')\n")
     done = subprocess.run(
         [sys.executable, "-m", "netinspect", "summary", "lenet"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -240,4 +241,4 @@ def test_torch_that_cannot_be_imported(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 3
-    assert "error[load]: torch cannot be imported\n  cause: ImportError: failed to map" in done.stderr
+    assert f"error[load]: torch cannot be imported\n  cause: {error}: failed to map" in done.stderr

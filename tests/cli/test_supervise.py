@@ -46,7 +46,8 @@ def dispatch(words):
     return run.ExitCode.OK
 
 run._dispatch = dispatch
-run.main(["--format=json"] if "json" in words else [])
+sys.argv[1:] = ["--format=json"] if "json" in words else []
+run.main()
 """
 
 
@@ -302,3 +303,28 @@ def test_a_model_that_ends_the_process_in_forward(
     assert outcome.code == 4
     assert outcome.err.startswith("error[forward]: net.py ended the process while it was inspected\n")
     assert os.listdir(tmp_path) == ["net.py"]
+
+
+EMBEDDED = """\
+import os, signal, sys, threading, time
+from netinspect.cli.run import main
+
+before = os.getpid(), sys.stdout, sys.stderr, os._exit, signal.getsignal(signal.SIGALRM)
+for words in (["tree", "net.py"], ["tree", "no.py"]):
+    try:
+        main([*words, "--no-cache"])
+    except SystemExit as error:
+        print("exit", int(error.code))
+assert before == (os.getpid(), sys.stdout, sys.stderr, os._exit, signal.getsignal(signal.SIGALRM))
+assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+assert threading.active_count() == 1
+"""
+
+
+def test_a_process_that_calls_the_command_goes_on(workshop: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EMBEDDED], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("exit")] == ["exit 0", "exit 3"]
+    assert "fc" in done.stdout

@@ -178,3 +178,23 @@ class Net(nn.Linear):
     for format in ("rich", "json"):
         outcome = cli("summary", file, "--input", "1x2", "--format", format)
         assert outcome.code == 0, outcome.err
+
+
+def test_audit_hook_of_the_models_that_raises_later(
+    installed: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    body = """
+def refuse(event, arguments):
+    if event == "open":
+        raise RuntimeError("no files")
+
+class Net(nn.Module):
+    def forward(self, x):
+        sys.addaudithook(refuse)
+        return x
+"""
+    file = written(tmp_path, "import sys\n" + body)
+    outcome = installed("summary", file, "--input", "2x2")
+    assert outcome.code == 4
+    assert "cause: RuntimeError: no files" in outcome.err
+    assert "net.py:" in outcome.err

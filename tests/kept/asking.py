@@ -27,7 +27,7 @@ class Blocker:
 if sys.argv.pop(1) == "blocked":
     sys.meta_path.insert(0, Blocker())
 from netinspect.cli.run import main
-main(sys.argv[1:])
+main()
 """
 
 PROJECT = {

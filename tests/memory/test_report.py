@@ -280,3 +280,20 @@ def test_the_answer_of_the_search_is_told(found: int | None, words: str) -> None
         checkpoint=False,
     )
     assert words in render(report)
+
+
+class SetsDefaults(nn.Module):
+    """A model that changes what torch takes by default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.set_default_dtype(torch.float64)
+        return self.fc(x)
+
+
+def test_memory_leaves_the_defaults_of_torch() -> None:
+    netinspect.memory(SetsDefaults(), torch.zeros(2, 4))
+    assert torch.get_default_dtype() == torch.float32

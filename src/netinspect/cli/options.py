@@ -236,6 +236,7 @@ class ModelOptions:
         typer.Option(
             "--save",
             metavar="FILE",
+            readable=False,
             help="Also keep the whole look as a file, which every command takes as its target.",
             rich_help_panel=_OUTPUT,
         ),
@@ -290,6 +291,7 @@ class OutputOptions:
             "--output",
             "-o",
             metavar="FILE",
+            readable=False,
             help="Write there; the suffix tells the format: .json .csv .tsv .md .txt",
             rich_help_panel=_OUTPUT,
         ),

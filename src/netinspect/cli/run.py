@@ -19,14 +19,27 @@ from netinspect.opened import record_opened
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and end the process with its exit code.
+
+    Args:
+        arguments: The words after the program's name, for a process that is not ours alone, such as a
+            notebook: nothing of it is changed for good, and it may go on after the SystemExit. None for
+            the words of the process itself.
+
+    Raises:
+        SystemExit: With the exit code.
+    """
+    if arguments is not None:
+        record_opened()
+        words = list(arguments)
+        sys.exit(_checked(run(words), words))
     # A process that lives for a second needs few collections; each one walks all that torch made.
     gc.set_threshold(100_000, 50, 100)
     process.is_ours = True
     process.before_user_code = _go_on_in_child
     own_streams()
     record_opened()
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:]
     try:
         code = _checked(run(words), words)
         with suppress(ValueError, OSError, AttributeError):
@@ -104,7 +117,22 @@ def run(words: list[str]) -> ExitCode:
     except BaseException as error:  # a defect of ours: told with where to look, never a bare traceback
         if isinstance(error, OSError) and error is finish_stdout():
             return _tell(_unwritten(error), words)
-        return _tell(_internal_error(error, text_of(error)), words)
+        return _tell(_unexpected(error), words)
+
+
+def _unexpected(error: BaseException) -> NetinspectError:
+    """Return the error for an exception that nothing handled; a hook of the user's may have raised it."""
+    if process.user_code_ran:
+        from netinspect.sources.user_code import model_code
+
+        try:
+            with model_code("the target"):
+                raise error
+        except NetinspectError as failed:
+            return failed
+        except BaseException as own:
+            error = own
+    return _internal_error(error, text_of(error))
 
 
 def _dispatch(words: list[str]) -> ExitCode:
