@@ -254,13 +254,12 @@ class Slicer:
             if isinstance(unit.node, ast.FunctionDef)
             and (unit.node.name in _FACTORIES or unit.node.returns)
         }
-        return factories or {
-            name
-            for unit in self.units
-            for name in unit.binds
-            if isinstance(unit.node, (ast.Assign, ast.AnnAssign))
-            and (name in _INSTANCES or builds_layer(unit.node) or (unit.unknown and not unit.works))
+        made = [unit for unit in self.units if isinstance(unit.node, (ast.Assign, ast.AnnAssign))]
+        instances = {
+            name for unit in made for name in unit.binds if name in _INSTANCES or builds_layer(unit.node)
         }
+        unknown = (unit.binds for unit in made if unit.unknown and not unit.works)
+        return factories or instances or set().union(*unknown)
 
     def imports_all(self, index: int) -> bool:
         """Tell whether a unit is `from x import *`, which binds nobody knows what."""
