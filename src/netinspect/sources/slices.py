@@ -254,11 +254,18 @@ class Slicer:
             if isinstance(unit.node, ast.FunctionDef)
             and (unit.node.name in _FACTORIES or unit.node.returns)
         }
-        made = [unit for unit in self.units if isinstance(unit.node, (ast.Assign, ast.AnnAssign))]
+        made = [
+            (unit, unit.node)
+            for unit in self.units
+            if isinstance(unit.node, (ast.Assign, ast.AnnAssign))
+        ]
         instances = {
-            name for unit in made for name in unit.binds if name in _INSTANCES or builds_layer(unit.node)
+            name
+            for unit, node in made
+            for name in unit.binds
+            if name in _INSTANCES or builds_layer(node)
         }
-        unknown = (unit.binds for unit in made if unit.unknown and not unit.works)
+        unknown = (unit.binds for unit, _ in made if unit.unknown and not unit.works)
         return factories or instances or set().union(*unknown)
 
     def imports_all(self, index: int) -> bool:
