@@ -69,14 +69,14 @@ HIGHER_ORDER = _words_of("filter functools.reduce itertools.starmap map")
 LOG_METHODS = _words_of("critical debug error exception info log success warn warning")
 
 METHODS = _words_of(
-    "abs absolute array as_posix astype bool children clamp clone contiguous copy count cpu cumsum "
-    "decode detach dim double encode endswith eq exists exp expand expanduser find float flatten format "
-    "fromkeys ge get group groups gt half index int is_dir is_file isdigit isoformat item items join "
-    "joinpath keys le log long lower lt lstrip match max mean min modules most_common "
-    "named_parameters ne numel numpy parameters partition permute pow relative_to repeat replace "
-    "requires_grad_ reshape resolve rfind rsplit rstrip search size split splitlines sqrt squeeze startswith std state_dict strftime "
-    "strip sum timestamp title tolist total_seconds transpose unsqueeze upper values view "
-    "with_name with_suffix zero_ zfill"
+    "abs absolute array as_posix astype bool children clamp clone contiguous copy count cpu "
+    "cumsum decode detach dim double encode endswith eq exists exp expand expanduser find flatten "
+    "float format fromkeys ge get group groups gt half index int is_dir is_file isdigit isoformat "
+    "item items join joinpath keys le log long lower lstrip lt match max mean min modules "
+    "most_common named_parameters ne numel numpy parameters partition permute pow relative_to "
+    "repeat replace requires_grad_ reshape resolve rfind rsplit rstrip search size split "
+    "splitlines sqrt squeeze startswith state_dict std strftime strip sum timestamp title tolist "
+    "total_seconds transpose unsqueeze upper values view with_name with_suffix zero_ zfill"
 )
 """Methods of strings, containers, paths, tensors and modules that compute only."""
 

@@ -254,13 +254,19 @@ class Slicer:
             if isinstance(unit.node, ast.FunctionDef)
             and (unit.node.name in _FACTORIES or unit.node.returns)
         }
-        return factories or {
-            name
+        made = [
+            (unit, unit.node)
             for unit in self.units
-            for name in unit.binds
             if isinstance(unit.node, (ast.Assign, ast.AnnAssign))
-            and (name in _INSTANCES or builds_layer(unit.node) or (unit.unknown and not unit.works))
+        ]
+        instances = {
+            name
+            for unit, node in made
+            for name in unit.binds
+            if name in _INSTANCES or builds_layer(node)
         }
+        unknown = (unit.binds for unit, _ in made if unit.unknown and not unit.works)
+        return factories or instances or set().union(*unknown)
 
     def imports_all(self, index: int) -> bool:
         """Tell whether a unit is `from x import *`, which binds nobody knows what."""
