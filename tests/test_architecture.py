@@ -37,7 +37,7 @@ ALLOWED = {
     "api": {"view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
     "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
     "differences": {"loading", "view", "analyze", "checkpoints", "stored", *BASE},
-    "estimates": {"loading", "view", "analyze", "render", "sources", "tracking", *BASE},
+    "estimates": {"loading", "view", "analyze", "observe", "render", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "opened", "process", "analyze", *BASE},
     "loading": {
         "files",
@@ -53,14 +53,14 @@ ALLOWED = {
     },
     # The search for inputs and the runs at other sizes tell how long they may take: a look that ran
     # out of time is not kept.
-    "kept": {"look", "inputs", "sources", *BASE},
+    "kept": {"look", "inputs", "process", "sources", *BASE},
     "view": {"render", *BASE},
     "look": {"sources", "inputs", "observe", "rerun", *BASE},
     # Looks at several sizes are made one by a pure function.
     "rerun": {"inputs", "observe", "analyze", *BASE},
     "config": BASE,
     "files": {"opened", *BASE},
-    "opened": set(),
+    "opened": {"process"},
     "process": set(),
     "render": BASE,
     "analyze": BASE,
