@@ -47,22 +47,28 @@ def read_names(node: ast.stmt, future: tuple[ast.ImportFrom, ...]) -> Names:
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # reported where the file is run
         return Names()
     loads, stores = _names_of(code)
-    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
+    inner = list(_inner(code))
     methods: dict[str, Body] = {}
     now = set(loads)
     for each in inner:
         if isinstance(node, ast.ClassDef):
             class_loads, class_stores = _names_of(each)
             now |= class_loads - class_stores
-            for method in each.co_consts:
-                if isinstance(method, CodeType):
-                    name = method.co_name if method.co_name not in methods else method.co_qualname
-                    methods[name] = _body(method)
+            for method in _inner(each):
+                name = method.co_name if method.co_name not in methods else method.co_qualname
+                methods[name] = _body(method)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             methods[each.co_name] = _body(each)
         else:  # lambdas and comprehensions
             now |= _body(each).names
     return Names(frozenset(stores), frozenset(now), methods)
+
+
+def _inner(code: CodeType) -> Iterator[CodeType]:
+    """Give the functions and classes in some code; those with type parameters are one level deeper."""
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _inner(each) if each.co_name.startswith("<generic parameters") else (each,)
 
 
 def _names_of(code: CodeType) -> tuple[set[str], set[str]]:

@@ -144,6 +144,8 @@ class WorkReader:
 
     def _is_work_alone(self, call: ast.Call) -> bool:
         """A call whose value nobody takes is made for its effect: only known effects are harmless."""
+        if (statements := _executed(call)) is not None:
+            return self._any_works(statements)
         if any(self.is_risky(each) for each in arguments(call)):
             return True
         if self._is_known(call):
@@ -266,6 +268,8 @@ class WorkReader:
         name = self._full_name(function)
         if name == "open":
             return writes(call)
+        if (statements := _executed(call)) is not None:
+            return self._any_works(statements)
         if self._is_known(call) or _HARMLESS_DESPITE_WORDS.fullmatch(name):
             return False
         if any(map(self._is_risky_call, self._passed_calls(call))):
@@ -349,3 +353,15 @@ def is_main_guard(test: ast.expr) -> bool:
     return has_name and any(
         isinstance(each, ast.Constant) and each.value == "__main__" for each in sides
     )
+
+
+def _executed(call: ast.Call) -> list[ast.stmt] | None:
+    """Return the statements of `exec("...")`; None for any other call."""
+    is_exec = isinstance(call.func, ast.Name) and call.func.id == "exec" and call.args
+    text = call.args[0] if is_exec else None
+    if not isinstance(text, ast.Constant) or not isinstance(text.value, str):
+        return None
+    try:
+        return ast.parse(text.value).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
