@@ -282,6 +282,9 @@ def test_a_loader_of_storages_as_an_attribute(
     call = b"B" + struct.pack("<I", len(EVIL)) + EVIL + (b"a" if attribute == "append" else b"b")
     (tmp_path / "honest.pkl").write_bytes(b"\x80\x02" + honest + b"N.")
     (tmp_path / "m.pkl").write_bytes(b"\x80\x02" + honest + made + call + b".")
+    indirect = b"(X\x06\0\0\0module" + second + b"tQ" + call[:-1] + b"\x85R."
+    (tmp_path / "outside.pkl").write_bytes(b"\x80\x02" + honest + indirect)
+    assert "1 of them not needed" in seen(cli, tmp_path / "outside.pkl", 1)
     if again != "copy":  # which is left on the stack there, and may be a value
         assert "1 of them" not in seen(cli, tmp_path / "honest.pkl", 0)
     assert "1 of them not needed" in seen(cli, tmp_path / "m.pkl", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from netinspect.checkpoints.access.source import Source
@@ -31,10 +32,9 @@ class NestedStorages(Storages):
         self._left = source.size + _HEAD
         for called in tuple(names.nested):
             self._parts[id(called)] = self._read(called, source, names)
-        for called in names.nested:
-            callee = called.callee
+        for callee, calls in Counter(called.callee for called in names.nested).items():
             # Kept as a value, such as an attribute that is named like a method, it is called unseen.
-            if type(callee) is Named and callee.pushes == callee.uses:
+            if type(callee) is Named and callee.pushes == calls:
                 names.followed.add(callee)
 
     def part(self, value: Any) -> Part | None:
