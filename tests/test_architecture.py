@@ -53,19 +53,19 @@ ALLOWED = {
     },
     # The search for inputs and the runs at other sizes tell how long they may take: a look that ran
     # out of time is not kept.
-    "kept": {"look", "inputs", "sources", *BASE},
+    "kept": {"look", "inputs", "sources", "process", *BASE},
     "view": {"render", *BASE},
     "look": {"sources", "inputs", "observe", "rerun", *BASE},
     # Looks at several sizes are made one by a pure function.
     "rerun": {"inputs", "observe", "analyze", *BASE},
     "config": BASE,
     "files": {"opened", *BASE},
-    "opened": set(),
+    "opened": {"process"},
     "process": set(),
     "render": BASE,
     "analyze": BASE,
     "inputs": {"observe", *BASE},
-    "sources": {"observe", *BASE},
+    "sources": {"observe", "process", *BASE},
     "checkpoints": {"process", *BASE},
     "observe": {"process", *BASE},
     "records": {"errors"},

@@ -146,10 +146,9 @@ def _track(
         from netinspect.tracking.parent import track_in_child
 
         return track_in_child(request, progress=progress)
-    from netinspect.observe.guest import preserved_defaults
     from netinspect.sources.user_code import model_code
     from netinspect.tracking.fakes import fake_copy
     from netinspect.tracking.session import track
 
-    with preserved_defaults(), model_code(request.target):
+    with model_code(request.target):
         return track(request, lambda mode: fake_copy(subject, mode), progress)

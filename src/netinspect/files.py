@@ -56,7 +56,7 @@ def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str
 
 
 def was_read(descriptor: int) -> bool:
-    """Whether an open regular file is one that this process has read; an empty one has nothing to lose."""
+    """Whether this process has read an open regular file; an empty one has nothing to lose."""
     identity = _identity(descriptor)
     if identity is None or os.fstat(descriptor).st_size == 0:
         return False

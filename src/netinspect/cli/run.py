@@ -121,7 +121,7 @@ def run(words: list[str]) -> ExitCode:
 
 
 def _unexpected(error: BaseException) -> NetinspectError:
-    """Return the error for an exception that nothing handled; a hook of the user's may have raised it."""
+    """Return the error for an exception that nothing handled, also one of a hook of the user's."""
     if process.user_code_ran:
         from netinspect.sources.user_code import model_code
 
