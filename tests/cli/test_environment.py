@@ -121,6 +121,15 @@ def test_sample_in_a_removed_folder(tmp_path: Path, words: list[str]) -> None:
     assert outcome.out
 
 
+def test_output_that_may_be_written_but_not_read(tmp_path: Path, saved: Path) -> None:
+    (tmp_path / "out.txt").touch()
+    (tmp_path / "out.txt").chmod(0o222)
+    outcome = run("summary", str(saved), "-o", "out.txt", cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "out.txt").stat().st_mode & 0o777 == 0o222
+    assert (tmp_path / "out.txt").stat().st_size > 0
+
+
 @pytest.mark.parametrize("option", ["-o", "--save"])
 def test_relative_output_in_a_removed_folder(tmp_path: Path, option: str) -> None:
     (tmp_path / "gone").mkdir()

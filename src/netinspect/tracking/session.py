@@ -24,6 +24,7 @@ from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.kinds import plain_name
 from netinspect.observe.arguments import split
 from netinspect.observe.frames import raising_line
+from netinspect.observe.guest import preserved_defaults
 from netinspect.observe.members import named_parameters
 from netinspect.observe.modes import set_mode
 from netinspect.records.memory import MemoryTrack, Tracking
@@ -59,6 +60,11 @@ def track(
         ForwardError: It fails, or needs values.
         UsageError: The batch is too large for any tensor, or this torch has no such optimizer.
     """
+    with preserved_defaults():
+        return _track_all(request, build, progress)
+
+
+def _track_all(request: TrackRequest, build: Build, progress: Callable[[str], None] | None) -> Tracking:
     specs = [parse_spec(text) for text in request.inputs]
     found = _track(request, build, specs, request.options.batch)
     search = None
