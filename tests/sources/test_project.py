@@ -279,6 +279,22 @@ def test_star_imports_bring_the_names_that_the_model_needs(
         sys.modules.pop(name, None)
 
 
+def test_star_imports_bring_values_of_unknown_calls(load: Callable[..., Trace]) -> None:
+    """Other classes of the file need them when they are defined, though the model does not."""
+    load(
+        "net.py:Net",
+        net=HEAD
+        + "from registry import *\n"
+        + NET.format(width=3)
+        + "@OTHERS.add\nclass Other:\n    pass\n",
+        registry="from registries import Registry\nOTHERS = Registry('others')\n",
+        registries="class Registry:\n    def __init__(self, name):\n        self.name = name\n"
+        "    def add(self, c):\n        return c\n",
+    )
+    for name in ("registry", "registries"):
+        sys.modules.pop(name, None)
+
+
 def test_what_only_forward_needs_may_be_refused(load: Callable[..., Trace], tmp_path: Path) -> None:
     """Such as a logger with a file: the model can be built without it."""
     (tmp_path / "log.py").write_text(

@@ -58,7 +58,8 @@ class Program:
         """
         slicer = self._slicer
         if not slicer.does_work:
-            self._run(slicer.everything(), slicer.everything(), slicer.closure(wanted).unbound)
+            unbound = slicer.closure(wanted).unbound.union(*(unit.now for unit in slicer.units))
+            self._run(slicer.everything(), slicer.everything(), unbound)
             return
         needed = slicer.closure(wanted)
         built = slicer.closure(wanted, forward=False)
@@ -92,9 +93,17 @@ class Program:
             else:
                 self._done |= units
                 for source in self._star_sources(units):
-                    for name in sorted(unbound - namespace.keys()):
-                        if source.offers(name):
-                            namespace[name] = source.provide(name)
+                    self._take(source, unbound)
+
+    def _take(self, source: Program, required: set[str]) -> None:
+        """Take from another file what was left out there: work only if it is required here."""
+        namespace = vars(self._module)
+        for name in sorted(self._slicer.mentioned() - namespace.keys()):
+            if name in required and source.offers(name):
+                namespace[name] = source.provide(name)
+            elif source.offers(name, work=False):
+                with suppress(Exception):  # nothing that is required mentions it
+                    namespace[name] = source.provide(name)
 
     def _star_sources(self, units: Iterable[int]) -> Iterator[Program]:
         """Give the files that units import everything from, where something was left out of them."""
@@ -109,11 +118,17 @@ class Program:
                 if isinstance(provide, Program):
                     yield provide
 
-    def offers(self, name: str) -> bool:
-        """Tell whether a name was left out of this file, or of one that it imports everything from."""
-        if any(name in unit.binds and unit.index not in self._done for unit in self._slicer.units):
+    def offers(self, name: str, *, work: bool = True) -> bool:
+        """Tell whether a name was left out of this file, or of one that it imports everything from.
+
+        Args:
+            name: The name.
+            work: Whether one that work binds counts too.
+        """
+        left = (unit for unit in self._slicer.units if unit.index not in self._done)
+        if any(name in unit.binds and (work or not unit.works) for unit in left):
             return True
-        return any(source.offers(name) for source in self._star_sources(self._done))
+        return any(source.offers(name, work=work) for source in self._star_sources(self._done))
 
     def _raise(self, error: BaseException) -> NoReturn:
         """Raise what kept a required statement from running: that a name is missing has a reason."""

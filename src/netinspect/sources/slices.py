@@ -278,6 +278,11 @@ class Slicer:
         """Whether the file takes names from others without naming them."""
         return any(map(self.imports_all, range(len(self.units))))
 
+    def mentioned(self) -> set[str]:
+        """Return the global names that anything in the file refers to, at once or when it is called."""
+        bodies_of = (body.names for unit in self.units for body in unit.methods.values())
+        return set().union(*(unit.now for unit in self.units), *bodies_of)
+
     def everything(self) -> set[int]:
         """Return all units."""
         return set(range(len(self.units)))
