@@ -152,5 +152,5 @@ def _track(
     from netinspect.tracking.session import track
 
     # A copy of the model runs, but what its hooks refer to, as their closures do, is not copied.
-    with model_code(request.target), preserved(subject):
+    with model_code(request.target), preserved(subject, closures=True):
         return track(request, lambda mode: fake_copy(subject, mode), progress)

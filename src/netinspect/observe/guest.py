@@ -7,8 +7,8 @@ wrapped tensors, and tensors of TorchScript; `requires_grad` and `.grad`; the st
 generators; torch's default dtype and device, and its switches. It is put back on any exit, exceptions
 and Ctrl-C included.
 
-What cannot be put back: what a Python generator, an open file, a class or an object of C++ holds, and
-what objects of libraries hold that no module leads to.
+What cannot be put back: what a Python generator, an open file, a closure, a class or an object of C++
+holds, and what objects of libraries hold that no module leads to.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class Guest:
         inputs: What forward will be given; its tensors are looked after like the model's own.
     """
 
-    def __init__(self, model: nn.Module, inputs: Any = ()) -> None:
-        reach = Reach(model, inputs)
+    def __init__(self, model: nn.Module, inputs: Any = (), *, closures: bool = False) -> None:
+        reach = Reach(model, inputs, closures=closures)
         registered = {id(module) for module in modules(model)}
         self.hidden = [module for module in reach.modules if id(module) not in registered]
         """Modules held by plain attributes or containers, so that torch does not know of them."""
@@ -259,19 +259,20 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def preserved(model: nn.Module, inputs: Any = ()) -> Iterator[Guest]:
+def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> Iterator[Guest]:
     """Put everything back at the end.
 
     Args:
         model: The live module.
         inputs: What forward will be given.
+        closures: Whether the variables of functions that modules hold, such as hooks, are put back too.
     """
     with ExitStack() as stack:
         stack.enter_context(preserved_randomness())
         stack.enter_context(preserved_defaults())
         stack.enter_context(preserved_switches())
         with torch._C.DisableTorchFunction():
-            observed = Guest(model, inputs)
+            observed = Guest(model, inputs, closures=closures)
         stack.callback(observed.restore)
         yield observed
 

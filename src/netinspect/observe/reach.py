@@ -64,9 +64,11 @@ class Reach:
     Args:
         model: Where to start.
         inputs: What forward will be given; its tensors are reached as well.
+        closures: Whether to enter what functions of the user's share, such as a list that a hook fills.
     """
 
-    def __init__(self, model: nn.Module, inputs: Any = ()) -> None:
+    def __init__(self, model: nn.Module, inputs: Any = (), *, closures: bool = False) -> None:
+        self._enters_closures = closures
         self.modules: list[nn.Module] = []
         self.scripts: list[ScriptState] = []
         self.containers: list[Container] = []
@@ -151,7 +153,7 @@ class Reach:
     def _function(self, function: Any) -> Iterator[Any]:
         """Yield what a function of the user's shares with others, or what a method is bound to."""
         if type(function) is types.FunctionType:
-            if not is_users(function.__code__.co_filename):
+            if not (self._enters_closures and is_users(function.__code__.co_filename)):
                 return
             yield (function.__defaults__, function.__kwdefaults__)
             for cell in function.__closure__ or ():
