@@ -85,6 +85,14 @@ def test_a_process_that_its_model_ended_has_failed(body: str) -> None:
     assert re.search(r"cause: exit code [01], and no exception: os._exit, exec, or ", outcome.err)
 
 
+def test_the_second_model_of_two_is_named(installed: Callable[..., Outcome], tmp_path: Path) -> None:
+    file = tmp_path / "quits.py"
+    file.write_text("import os\nfrom torch import nn\nclass Net(nn.Linear):\n    x = os._exit(0)\n")
+    outcome = installed("diff", "lenet", str(file), "--no-cache")
+    assert outcome.code == 4
+    assert f"error[forward]: {file} ended the process" in outcome.err
+
+
 def test_where_no_process_watches() -> None:
     outcome = ran(ENDS["0"], "no fork")
     assert (outcome.code, outcome.out) == (4, "")

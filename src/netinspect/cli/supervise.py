@@ -61,6 +61,7 @@ def go_on_in_child(target: str) -> None:
         ForwardError: In the parent: the child ended without having reported.
     """
     if _state.worker is not None:
+        _report({"target": target})
         return
     if not hasattr(signal, "sigwaitinfo") or threading.active_count() > 1:
         _watch_exit()
@@ -86,8 +87,9 @@ def go_on_in_child(target: str) -> None:
     if child > 0:
         os.close(writer)
         status, received = _wait(child)
-        _end_as(child, status, received, reader)
-    signal.signal(signal.SIGCHLD, handler)
+        target = _end_as(status, received, reader) or target
+    if handler is not None:  # else it was set by compiled code
+        signal.signal(signal.SIGCHLD, handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.close(reader)
     if child > 0:
@@ -126,13 +128,19 @@ def finish(code: int) -> None:
         "more": names[3:] != [],
         "processes": process.started_processes(),
     }
-    with suppress(OSError):
-        os.write(_state.report, json.dumps(report).encode())
+    _report(report)
     # The system ends us then, whatever holds Python up.
     with suppress(ValueError, OSError):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     signal.setitimer(signal.ITIMER_REAL, GRACE)
+
+
+def _report(entry: dict[str, Any]) -> None:
+    """Tell the parent: what is inspected from now on, or that the command is done."""
+    if _state.report is not None and _state.worker == os.getpid():
+        with suppress(OSError):
+            os.write(_state.report, json.dumps(entry).encode() + b"\n")
 
 
 def _end_later(code: int, names: list[str]) -> None:
@@ -174,13 +182,13 @@ def _wait(child: int) -> tuple[int, set[int]]:
             signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
 
-def _end_as(child: int, status: int, received: set[int], reader: int) -> None:
-    """End this process as the child ended; return if it ended by itself without a report."""
+def _end_as(status: int, received: set[int], reader: int) -> str | None:
+    """End this process as the child ended; return what it inspected if it ended without a report."""
     os.set_blocking(reader, False)  # a copy of the child may hold the other end
-    try:
-        report = json.loads(os.read(reader, 4096))
-    except (OSError, ValueError):
-        report = None
+    entries = []
+    with suppress(OSError, ValueError):
+        entries = [json.loads(line) for line in os.read(reader, 1 << 16).splitlines()]
+    report = next((each for each in entries if "code" in each), None)
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if report is not None and number not in received:
         if number == signal.SIGALRM:
@@ -190,6 +198,7 @@ def _end_as(child: int, status: int, received: set[int], reader: int) -> None:
         os._exit(report["code"])
     if number:
         _die_of(number)
+    return next((each["target"] for each in reversed(entries) if "target" in each), None)
 
 
 def _die_of(number: int) -> NoReturn:
