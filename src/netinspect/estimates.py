@@ -146,11 +146,8 @@ def _track(
         from netinspect.tracking.parent import track_in_child
 
         return track_in_child(request, progress=progress)
-    from netinspect.observe.guest import preserved
     from netinspect.sources.user_code import model_code
-    from netinspect.tracking.fakes import fake_copy
-    from netinspect.tracking.session import track
+    from netinspect.tracking.session import track_live
 
-    # A copy of the model runs, but what its hooks refer to, as their closures do, is not copied.
-    with model_code(request.target), preserved(subject, closures=True):
-        return track(request, lambda mode: fake_copy(subject, mode), progress)
+    with model_code(request.target):
+        return track_live(request, subject, progress)

@@ -24,14 +24,14 @@ from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.kinds import plain_name
 from netinspect.observe.arguments import split
 from netinspect.observe.frames import raising_line
-from netinspect.observe.guest import preserved_defaults
+from netinspect.observe.guest import preserved, preserved_defaults
 from netinspect.observe.members import named_parameters
 from netinspect.observe.modes import set_mode
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
 from netinspect.tracking.copying import discard_copies
-from netinspect.tracking.fakes import fake_tensors, needs_values, suit
+from netinspect.tracking.fakes import fake_copy, fake_tensors, needs_values, suit
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import MAXIMUM, find_largest
 from netinspect.tracking.request import TrackRequest
@@ -96,6 +96,15 @@ def _others(
         if progress is not None:
             progress(f"{inputs}: {size(peak_bytes(tracks[-1], request.options.device))}")
     return tuple(tracks), None
+
+
+def track_live(
+    request: TrackRequest, model: nn.Module, progress: Callable[[str], None] | None = None
+) -> Tracking:
+    """Track runs of copies of a live model, and leave it as it was; see `track`."""
+    # What the hooks of a copy refer to, as their closures do, is the original's.
+    with preserved(model, closures=True):
+        return track(request, lambda mode: fake_copy(model, mode), progress)
 
 
 def _track(
