@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-import torch
-
+_torch = find_spec("torch")  # which does not import it
 # With a separator at the end: torchvision stands beside torch, and is not torch.
-TORCH = str(Path(torch.__file__).parent) + os.sep
+TORCH = str(Path((_torch and _torch.origin) or "torch").parent) + os.sep
 _OURS = str(Path(__file__).parent.parent) + os.sep
 _SAMPLES = str(Path(_OURS, "models")) + os.sep
 _STANDARD_LIBRARY = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})

@@ -11,10 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import torch
-
-from netinspect.observe.guest import preserved_defaults
-from netinspect.observe.process_flags import preserved_switches
 from netinspect.process import keep_alive
 
 _HOOKS = ("excepthook", "unraisablehook", "displayhook")
@@ -34,11 +30,10 @@ def preserved_process() -> Iterator[None]:
     environment = dict(os.environ)
     hooks = {name: getattr(sys, name) for name in _HOOKS}
     recursion_limit = sys.getrecursionlimit()
-    gradient = torch.is_grad_enabled()
     handlers = _handlers()
     try:
         # What the project sets as torch's defaults holds for its model, as in a script.
-        with preserved_defaults(), preserved_switches(), warnings.catch_warnings():
+        with _preserved_torch(), warnings.catch_warnings():
             yield
     finally:
         sys.path[:], sys.argv[:] = path, argv
@@ -56,10 +51,24 @@ def preserved_process() -> Iterator[None]:
         if sys.getrecursionlimit() != recursion_limit:
             with suppress(RecursionError):
                 sys.setrecursionlimit(recursion_limit)
-        torch.set_grad_enabled(gradient)
         for number, handler in handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _preserved_torch() -> Iterator[None]:
+    """Put back torch's defaults, gradient mode and switches, if torch is there."""
+    if "torch" not in sys.modules:
+        yield
+        return
+    import torch
+
+    from netinspect.observe.guest import preserved_defaults
+    from netinspect.observe.process_flags import preserved_switches
+
+    with preserved_defaults(), preserved_switches(), torch.set_grad_enabled(torch.is_grad_enabled()):
+        yield
 
 
 def _handlers() -> dict[signal.Signals, Any]:
