@@ -77,7 +77,7 @@ def kernel_reports(file: Path) -> bool:
     code = (
         "import sys; from netinspect import opened; opened.watch(sys.argv[1]); open(sys.argv[1]).close()"
     )
-    code += "; sys.exit(not opened.was_opened(sys.argv[1]))"
+    code += "; sys.exit(opened.opener(sys.argv[1]) is None)"
     return subprocess.run([sys.executable, "-c", code, str(file)], check=False).returncode == 0
 
 
