@@ -15,7 +15,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.support import Outcome
+from tests.support import PATIENCE, Outcome
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "sigwaitinfo"), reason="no process can wait for signals here"
@@ -126,12 +126,22 @@ def started(tmp_path: Path) -> tuple[subprocess.Popen[bytes], int]:
     """A run that waits in code of the user's, and the number of the process that does."""
     begun = tmp_path / "begun"
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, WAITS.format(begun)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", RUN, WAITS.format(begun)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A group whose parent is in the same session: the system stops no other by SIGTSTP.
+        process_group=0,
     )
-    while not begun.exists() or not begun.read_text():
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_until(lambda: process.poll() is not None or (begun.exists() and begun.read_text() != ""))
+    assert process.poll() is None
     return process, int(begun.read_text())
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def state_of(process: int) -> str:
@@ -163,8 +173,7 @@ def test_a_signal_to_the_command_ends_all_of_it(
     out, err = process.communicate(timeout=300)
     assert process.returncode == code
     assert (out, err) == (b"", b"")
-    while state_of(worker) not in ("", "Z"):
-        time.sleep(0.01)
+    wait_until(lambda: state_of(worker) in ("", "Z"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is not told")
@@ -172,8 +181,9 @@ def test_a_command_can_be_stopped_and_goes_on(tmp_path: Path) -> None:
     process, worker = started(tmp_path)
     for number, states in ((signal.SIGTSTP, "T"), (signal.SIGCONT, "RS")):
         process.send_signal(number)
-        while not all(state_of(each) in states for each in (process.pid, worker)):
-            time.sleep(0.01)
+        both = [process.pid, worker]
+        wait_until(lambda: all(state_of(each) in (*states, "") for each in both))  # noqa: B023
+        assert "" not in map(state_of, both)
     process.terminate()
     process.communicate(timeout=300)
     assert process.returncode == -signal.SIGTERM
@@ -229,8 +239,7 @@ def test_what_is_left_does_not_keep_the_process(body: str, said: str) -> None:
     assert said in outcome.err
     if "started.pid" in body:
         left = int(outcome.err.split()[0])
-        while state_of(left) not in ("", "Z"):
-            time.sleep(0.01)
+        wait_until(lambda: state_of(left) in ("", "Z"))
 
 
 def test_what_ends_in_time_is_waited_for(tmp_path: Path) -> None:
