@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from tests import operators
 from tests.support import PATIENCE, Outcome
 
 operators.declare()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As behind `&` in a script: what the tests start would ignore Ctrl-C too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no fault of the code's, and a run is the same as the one before. The second profile
 # tries other examples each time: `pytest --hypothesis-profile=explore`.
