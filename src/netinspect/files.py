@@ -137,7 +137,7 @@ def _write_to(descriptor: int, content: bytes) -> None:
     """Write and close; the system may tell only on closing that it could not write."""
     try:
         write_all(descriptor, content)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave it open
         with suppress(OSError):
             os.close(descriptor)
         raise
@@ -227,7 +227,7 @@ def _put(path: str, content: bytes, old: os.stat_result | None, *, unnamed: bool
             os.close(descriptor)
         if part != path:
             os.replace(part, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave a part
         if part not in (None, path):
             with suppress(OSError):
                 os.unlink(part)

@@ -281,7 +281,7 @@ def test_star_imports_bring_the_names_that_the_model_needs(
 
 def test_star_imports_bring_values_of_unknown_calls(load: Callable[..., Trace]) -> None:
     """Other classes of the file need them when they are defined, though the model does not."""
-    load(
+    trace = load(
         "net.py:Net",
         net=HEAD
         + "from registry import *\n"
@@ -291,6 +291,7 @@ def test_star_imports_bring_values_of_unknown_calls(load: Callable[..., Trace]) 
         registries="class Registry:\n    def __init__(self, name):\n        self.name = name\n"
         "    def add(self, c):\n        return c\n",
     )
+    assert trace.parameters[0].spec.shape == (2, 3)
     for name in ("registry", "registries"):
         sys.modules.pop(name, None)
 
