@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -61,6 +62,23 @@ class Settings(Copied):
 def test_memory_does_not_call_deepcopy_that_a_dataclass_inherits() -> None:
     model = Passes()
     model.settings = Settings()  # type: ignore[assignment]
+    netinspect.memory(model, X)
+    assert Copied.copies == 0
+
+
+def test_memory_copies_by_itself_after_torch_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    # torch.compile replaces this method of all modules, for the rest of the process.
+    library = {"original": nn.Module.__setstate__}
+    code = "def restore(self, state): original(self, state)"
+    exec(compile(code, "/lib/site-packages/compiler.py", "exec"), library)
+    monkeypatch.setattr(nn.Module, "__setstate__", library["restore"])
+
+    class Fresh(Passes):
+        pass
+
+    model = Fresh()
+    model.settings = Settings()  # type: ignore[assignment]
+    Copied.copies = 0
     netinspect.memory(model, X)
     assert Copied.copies == 0
 

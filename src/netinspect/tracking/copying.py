@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from netinspect.kinds import ancestors, namespace_of
 from netinspect.observe.inert import (
     by_class,
     class_attribute,
@@ -28,7 +29,6 @@ _METHODS = (
     *("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__setstate__"),
     *("__getnewargs_ex__", "__getnewargs__"),
 )
-_DEFAULTS = frozenset(id(class_attribute(cls, name)) for cls in (object, nn.Module) for name in _METHODS)
 _BUILT_IN = (OrderedDict, dict, list, set, deque)
 _IMMUTABLE = (int, float, complex, str, bytes, frozenset)
 
@@ -137,10 +137,18 @@ def _finalizes(cls: Any) -> bool:
 
 @by_class
 def _copies_itself(cls: Any) -> bool:
-    """Return whether a library, and not the user, defines how objects of a class are copied."""
-    found = [class_attribute(cls, name) for name in _METHODS]
-    own = [each for each in found if each is not None and id(each) not in _DEFAULTS]
-    return any(not runs_users_code(each) for each in own)
+    """Return whether a library, and not the user, defines how objects of a class are copied.
+
+    What `nn.Module` itself defines does not count: `torch.compile` replaces its `__setstate__`.
+    """
+    found = [
+        namespace_of(base)[name]
+        for name in _METHODS
+        if (base := next((each for each in ancestors(cls) if name in namespace_of(each)), object))
+        is not object
+        and base is not nn.Module
+    ]
+    return any(not runs_users_code(each) for each in found)
 
 
 def _empty(cls: Any) -> Any:
