@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -105,7 +104,7 @@ def _packed(start: int, lengths: int, products_each: int = 1) -> Formula:
     return count
 
 
-def _lengths(offsets: torch.Tensor, longest: int) -> Sequence[int]:
+def _lengths(offsets: torch.Tensor, longest: int) -> list[int]:
     """Lengths of packed sequences; the longest one for all where the offsets have no values."""
     if offsets.is_meta or type(offsets) is not torch.Tensor:
         return [longest] * (offsets.shape[0] - 1)
