@@ -24,7 +24,7 @@ from netinspect.inputs.stated import live_example, stated_specs
 from netinspect.observe.arguments import Argument
 from netinspect.observe.run import CaptureOptions, Forward, observe
 from netinspect.records.steps import Failure
-from netinspect.records.trace import Attempt
+from netinspect.records.trace import GIVEN, Attempt
 
 if TYPE_CHECKING:
     from netinspect.inputs.guess import Candidate
@@ -93,7 +93,7 @@ def _inferred(
     # Checks the names of what was given, and that none is given twice.
     fixed = make_arguments(model, stated, request, complete=False)
     given = {
-        spec.name or argument.record.name: Guess(spec=spec, reason="given")
+        spec.name or argument.record.name: Guess(spec=spec, reason=GIVEN)
         for argument in fixed
         for spec in map(parse_spec, argument.record.spec.split())
     }
