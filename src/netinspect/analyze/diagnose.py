@@ -80,14 +80,12 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
 
 def _multiples(failure: Failure) -> Iterator[str]:
     """Say what the sides of the input have to be a multiple of, and which were tried."""
-    options = (
-        " ".join(f"--input {spec}" for spec in specs.split()) for specs in failure.working_inputs
-    )
+    options = (" ".join(f"--input {spec}" for spec in specs.split()) for specs in failure.working_inputs)
     yield (
         f"an input whose sides are multiples of {failure.working_unit}; tried, and pass: "
         f"{' and '.join(options)}"
     )
-    yield "or bring one of both to the size of the other: torch.nn.functional.interpolate(a, b.shape[2:])"
+    yield "or bring one to the size of the other: torch.nn.functional.interpolate(a, b.shape[2:])"
 
 
 def _unsettled(trace: Trace) -> Iterator[str]:

@@ -34,7 +34,7 @@ _LONGEST = 8
 _UNITS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64, 96, 128)
 """What sides may have to be a multiple of, where maps of several scales are joined."""
 
-_JOINS = frozenset(("cat", "concat", "concatenate", "stack", "add", "sub", "mul", "div", "where", "lerp"))
+_JOINS = frozenset(("cat", "concat", "concatenate", "stack", "add", "sub", "mul", "div", "where"))
 
 # A failure in one of these can depend on the spatial size of the input.
 _SIZE_DEPENDENT = frozenset(("linear", "matmul", "addmm", "bmm", "mm", "view", "reshape", *_JOINS))
@@ -114,9 +114,7 @@ class _Attempt:
             else each
             for at, each in enumerate(self.arguments)
         ]
-        options = CaptureOptions(
-            training=self.training, most_steps=self.budget.remaining_operators
-        )
+        options = CaptureOptions(training=self.training, most_steps=self.budget.remaining_operators)
         with kept_quiet():
             forward = observe(self.model, arguments, options)
         self.budget.charge(forward.steps)
