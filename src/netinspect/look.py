@@ -32,7 +32,7 @@ from netinspect.observe.members import TENSORS, entries, modules, parameters
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure, Step
-from netinspect.records.trace import Trace
+from netinspect.records.trace import GIVEN, Trace
 from netinspect.records.values import tensors_in
 from netinspect.sources.build import Blueprint, Lane
 
@@ -331,13 +331,14 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
     )
     if lane == "hollow" and any(map(_reads_values, trace.steps)):
         warnings += (ZEROS,)
-    is_given = choice is not None and not choice.attempts and not options.has_values
-    if trace.failure is not None and choice is not None and is_given:
+    is_searched = choice is None or (choice.attempts and not _gives_some(choice))
+    if trace.failure is not None and choice is not None and not (is_searched or options.has_values):
         from netinspect.inputs.search import working_inputs
 
         training = options.capture.training
         passing = working_inputs(model, choice.arguments, trace, budget, training=training)
-        trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
+        failure = replace(trace.failure, working_inputs=passing.specs, working_unit=passing.unit)
+        trace = replace(trace, failure=failure)
     if budget.stopped:
         warnings += (f"the search for inputs was {budget.stopped}",)
         trace = replace(trace, out_of_time=budget.out_of_time)
@@ -346,6 +347,11 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
 
         trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+
+
+def _gives_some(choice: Choice) -> bool:
+    """Whether the user gave some of the inputs."""
+    return any(each.record.origin == GIVEN for each in choice.arguments)
 
 
 def _reads_values(step: Step) -> bool:

@@ -217,10 +217,6 @@ def test_a_layer(name: str, model: nn.Module, size: tuple[int, ...], macs: int) 
     assert (found.macs, found.flops, found.uncounted) == (macs, 2 * macs, 0)
 
 
-def test_bilinear_meets_every_pair() -> None:
-    assert cost(nn.Bilinear(3, 4, 5), rows(2, 3), rows(2, 4)).macs == 2 * 5 * 3 * 4
-
-
 def test_grouped_heads_cost_by_the_heads_of_the_query() -> None:
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(query, key, value, enable_gqa=True)

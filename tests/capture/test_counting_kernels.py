@@ -182,14 +182,6 @@ def test_flexible_attention_is_counted_as_attention() -> None:
     assert found.macs == 2 * (2 * 128 * 128 * 16)
 
 
-@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
-def test_a_nested_tensor_is_uncounted_and_not_guessed() -> None:
-    nested = torch.nested.nested_tensor([rows(3, 8), rows(5, 8)])
-    found = cost(nn.Linear(8, 4), nested)
-    assert found.macs == 0
-    assert found.uncounted == 1
-
-
 def test_gradients_of_attention_are_counted_without_what_a_kernel_does_again() -> None:
     query = sized(2, 4, 6, 8)
     name = "_scaled_dot_product_flash_attention_backward"

@@ -9,7 +9,7 @@ from netinspect.errors import shorten
 from netinspect.records.dataflow import failed_step, sources_of
 from netinspect.records.reports.common import Diagnosis, Operand
 from netinspect.records.steps import Failure, Step
-from netinspect.records.trace import Trace
+from netinspect.records.trace import GIVEN, Trace
 from netinspect.records.values import tensors_in
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ def diagnose(trace: Trace) -> Diagnosis | None:
     found = explain(call) if call is not None else None
     explained, explanation = found if found is not None else (call, None)
     remedies = list(explanation.remedies) if explanation else []
+    if failure.working_unit and (explanation is None or explanation.size_helps):
+        # Maps of several scales are joined: it is the size of the input that does not go with them.
+        remedies = list(_multiples(failure))
     if call is not None and "batch dimension" not in (explanation.text if explanation else ""):
         remedies += suggestions(call)
     remedies += _further(trace, failure, explanation)
@@ -59,13 +62,14 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
     if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
         yield f"write a forward method in {trace.class_name}; tree, params and internals need none"
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
-        yield _unsettled(trace)
+        yield from _unsettled(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:
         yield (
             "detach(), torch.no_grad(), item() and whole numbers end the graph of gradients, and so do "
             "frozen parameters"
         )
-    if failure.working_inputs and (explanation is None or explanation.size_helps):
+    is_near = failure.working_inputs and not failure.working_unit
+    if is_near and (explanation is None or explanation.size_helps):
         specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
         yield f"an input of another size; tried, and passes: {specs}"
     given = [entry.spec for entry in trace.inputs]
@@ -74,17 +78,32 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
         yield f"the model's own example: {specs}"
 
 
-def _unsettled(trace: Trace) -> str:
-    """Say which input could not be found, and how to give it."""
+def _multiples(failure: Failure) -> Iterator[str]:
+    """Say what the sides of the input have to be a multiple of, and which were tried."""
+    options = (" ".join(f"--input {spec}" for spec in specs.split()) for specs in failure.working_inputs)
+    yield (
+        f"an input whose sides are multiples of {failure.working_unit}; tried, and pass: "
+        f"{' and '.join(options)}"
+    )
+    yield "or bring one to the size of the other: torch.nn.functional.interpolate(a, b.shape[2:])"
+
+
+def _unsettled(trace: Trace) -> Iterator[str]:
+    """Say which input could not be found, and how to give it; nothing where all behind it were given."""
     step = failed_step(trace.steps)
     names = sources_of(step, trace.steps) if step is not None else []
-    which = " and ".join(names) or "the inputs"
+    given = {entry.name for entry in trace.inputs if entry.origin == GIVEN}
+    guessed = [name for name in names if name not in given]
+    if trace.failure is not None and (trace.failure.working_inputs or (names and not guessed)):
+        return
+    which = " and ".join(guessed) or ("the others" if given else "the inputs")
+    lead = f"{which} " if given else f"nobody gave inputs, and {which} "
     specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
     tries = len(trace.attempts)
     tried = f"none of {tries} tries passed" if tries > 1 else "one try did not pass"
     tried += " before time was up" if trace.out_of_time else ""
-    return (
-        f"nobody gave inputs, and {which} could not be settled: {tried} (--explain-input tells them); "
+    yield (
+        f"{lead}could not be settled: {tried} (--explain-input tells them); "
         f"if the model is right, give them yourself: {specs}"
     )
 

@@ -19,7 +19,7 @@ from netinspect.kinds import plain_name
 from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import describe
 from netinspect.observe.inert import is_a, items_of, values_of
-from netinspect.records.trace import Input
+from netinspect.records.trace import GIVEN, Input
 from netinspect.records.values import TensorSpec
 
 
@@ -144,7 +144,7 @@ def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
             if len(sizes) == len(described.shape):
                 known = name if name.isidentifier() else None
                 spec = str(InputSpec(name=known, shape=tuple(sizes), dtype=described.dtype))
-        record = Input(name=name, value=described, spec=spec, origin="given")
+        record = Input(name=name, value=described, spec=spec, origin=GIVEN)
         return Argument(keyword=keyword, value=value, record=record)
 
     return [wrap(names.at(index), None, value) for index, value in enumerate(args)] + [

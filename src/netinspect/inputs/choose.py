@@ -7,12 +7,14 @@ knows, and then what names, layers and short runs tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from netinspect.errors import UsageError
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.request import InputRequest
@@ -22,7 +24,7 @@ from netinspect.inputs.stated import live_example, stated_specs
 from netinspect.observe.arguments import Argument
 from netinspect.observe.run import CaptureOptions, Forward, observe
 from netinspect.records.steps import Failure
-from netinspect.records.trace import Attempt
+from netinspect.records.trace import GIVEN, Attempt
 
 if TYPE_CHECKING:
     from netinspect.inputs.guess import Candidate
@@ -85,22 +87,29 @@ def _inferred(
     from netinspect.inputs.guess import Guess
     from netinspect.inputs.infer import infer
     from netinspect.inputs.libraries import known_inputs
+    from netinspect.inputs.trials import Unmakeable
 
     facts = read_facts(model)
     # Checks the names of what was given, and that none is given twice.
     fixed = make_arguments(model, stated, request, complete=False)
     given = {
-        spec.name or argument.record.name: Guess(spec=spec, reason="given")
+        spec.name or argument.record.name: Guess(spec=spec, reason=GIVEN)
         for argument in fixed
         for spec in map(parse_spec, argument.record.spec.split())
     }
 
-    def arguments_of(candidate: Candidate) -> list[Argument]:
-        specs = [
+    def specs_of(candidate: Candidate) -> list[tuple[InputSpec, str]]:
+        return [
             (replace(guess.spec, name=name if is_name(name) else None), guess.reason)
             for name, guess in candidate.items()
         ]
-        return make_arguments(model, specs, replace(request, batch=None), complete=False)
+
+    def arguments_of(candidate: Candidate) -> list[Argument]:
+        try:
+            as_tried = replace(request, batch=None)
+            return make_arguments(model, specs_of(candidate), as_tried, complete=False)
+        except UsageError as error:  # a guess of ours
+            raise Unmakeable(error.message) from error
 
     found = infer(
         facts,
@@ -111,11 +120,9 @@ def _inferred(
         known={
             **known_inputs(facts, target),
             **{
-                parse_spec(text).name or facts.names.at(index): Guess(
-                    spec=parse_spec(text), reason=reason
-                )
+                spec.name or facts.names.at(index): Guess(spec=spec, reason=reason)
                 for index, (texts, reason) in enumerate(request.start)
-                for text in texts.split()
+                for spec in _parsed(texts)
             },
         },
         stops_at=stops_at,
@@ -123,10 +130,13 @@ def _inferred(
     )
     arguments, forward = arguments_of(found.candidate), found.forward
     if request.batch is not None:
-        specs = [
-            (parse_spec(text), each.record.origin)
-            for each in arguments
-            for text in each.record.spec.split()
-        ]
+        specs = specs_of(found.candidate)
         arguments, forward = make_arguments(model, specs, request, complete=False), None
     return Choice(arguments, found.attempts, forward)
+
+
+def _parsed(texts: str) -> Iterator[InputSpec]:
+    """Parse specs that were made here; one that cannot be read is left out, as nobody gave it."""
+    for text in texts.split():
+        with suppress(UsageError):
+            yield parse_spec(text)

@@ -120,6 +120,8 @@ def _search(
         failure = trial.failure
         if failure is None:
             return trial
+        if trial.is_unmakeable:
+            continue
         followers = [
             mended
             for mended in repairs(trial, facts)

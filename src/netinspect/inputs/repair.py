@@ -256,9 +256,10 @@ def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iter
     texts = [failure.message, failure.place.text if failure.place is not None else ""]
     if failure.type in ("TypeError", "AttributeError") and "NoneType" not in failure.message:
         texts.pop()
+    given = _arguments_of(candidate)
     for text in texts:
         for name in facts.names.names:
-            if name not in candidate and re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE):
+            if name not in given and re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE):
                 guess = guess_of_library(name, facts) or as_documented(
                     name, guess_by_name(name, candidate, facts), candidate, facts
                 )
@@ -316,11 +317,11 @@ def _with_an_optional_one(
     """Where something is None that should not be, an argument that may be left out is missing."""
     if "NoneType" not in failure.message:
         return
-    path = step.module if step is not None else ""
+    path, given = step.module if step is not None else "", _arguments_of(candidate)
     optional = [
         name
         for name, argument in facts.names.arguments.items()
-        if name not in candidate and not argument.required and not _NOT_MISSED.fullmatch(name)
+        if name not in given and not argument.required and not _NOT_MISSED.fullmatch(name)
     ]
     # A decoder lacks what is called after it.
     for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):
@@ -332,6 +333,11 @@ def _with_an_optional_one(
                 **candidate,
                 name: replace(guess, reason=f"{guess.reason}; something was None without"),
             }
+
+
+def _arguments_of(candidate: Candidate) -> set[str]:
+    """Return the arguments of forward that a candidate fills, whole or by entries of a dictionary."""
+    return {name.partition(".")[0] for name in candidate}
 
 
 def _like_the_first(candidate: Candidate, name: str) -> Guess | None:

@@ -7,7 +7,7 @@ import inspect
 import re
 import textwrap
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,21 +135,46 @@ def class_forward(model: nn.Module) -> Any:
 
 
 def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
-    """Find the strings that the code of `forward` subscripts its arguments with."""
+    """Find the strings that the code of `forward` subscripts its arguments with.
+
+    A key of an inner dictionary has the outer one in front: `batch["meta"]["size"]` is `meta.size`, also
+    where `batch["meta"]` was given a name first.
+    """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(class_forward(model))))
     except (OSError, TypeError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
+    inner: dict[str, list[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, path = node.targets[0], _path_of(node.value, inner)
+            if isinstance(target, ast.Name) and len(path) > 1 and target.id != path[0]:
+                inner.setdefault(target.id, path)
     found: dict[str, list[str]] = {}
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.value, ast.Name)
-            and isinstance(node.slice, ast.Constant)
-            and isinstance(node.slice.value, str)
-            and node.slice.value.isidentifier()
-        ):
-            keys = found.setdefault(node.value.id, [])
-            if node.slice.value not in keys:
-                keys.append(node.slice.value)
-    return found
+        if isinstance(node, ast.Subscript) and len(path := _path_of(node, inner)) > 1:
+            keys, key = found.setdefault(path[0], []), ".".join(path[1:])
+            if key not in keys:
+                keys.append(key)
+    # What has keys of its own is a dictionary.
+    return {
+        name: [key for key in keys if not any(each.startswith(f"{key}.") for each in keys)]
+        for name, keys in found.items()
+    }
+
+
+def _path_of(node: ast.expr, inner: Mapping[str, list[str]]) -> list[str]:
+    """Return a name and the strings that it is subscripted with; empty for anything else.
+
+    Args:
+        node: An expression.
+        inner: The same of other names, by those.
+    """
+    keys: list[str] = []
+    while isinstance(node, ast.Subscript):
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if not isinstance(key, str) or not key.isidentifier():
+            return []
+        keys.append(key)
+        node = node.value
+    return [*inner.get(node.id, [node.id]), *reversed(keys)] if isinstance(node, ast.Name) else []

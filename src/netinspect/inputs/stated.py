@@ -18,6 +18,7 @@ from netinspect.observe.arguments import Argument
 from netinspect.observe.describe import tensors_of
 from netinspect.observe.inert import attribute, dictionary_of, is_a, items_of, values_of
 from netinspect.observe.members import entries
+from netinspect.records.trace import GIVEN
 
 DECLARATION = "EXAMPLE_INPUTS"
 """A module-level tuple of input specs in the file that defines a model."""
@@ -29,7 +30,7 @@ EXAMPLE_ATTRIBUTE = "example_input_array"
 def stated_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpec, str]] | None:
     """What the user or the model's own file says; None where neither does."""
     if request.specs:
-        return [(spec, "given") for spec in request.specs]
+        return [(spec, GIVEN) for spec in request.specs]
     if not _is_example(_declaration(model)):
         raise UsageError(
             f"{DECLARATION} in the file of {plain_name(type(model))} is not a tuple of strings",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 
+from netinspect.errors import message_of
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.guess import Candidate, spell
 from netinspect.observe.run import Forward
@@ -21,6 +22,16 @@ MAXIMUM_ELEMENTS = 1 << 27
 
 class Exhausted(Exception):
     """The budget is spent."""
+
+
+class Unmakeable(Exception):
+    """The arguments of a candidate cannot be made: a failed try, and no mistake of the user's."""
+
+    @property
+    def failure(self) -> Failure:
+        """The failure of the try."""
+        message, kind = message_of(self), type(self).__name__
+        return Failure(step=None, module="", type=kind, message=message, place=None)
 
 
 @dataclass(slots=True)
@@ -62,6 +73,11 @@ class Trial:
         return self.forward.failure
 
     @property
+    def is_unmakeable(self) -> bool:
+        """Whether no forward was run, because its arguments could not be made."""
+        return self.failure is not None and self.failure.type == Unmakeable.__name__
+
+    @property
     def step(self) -> Step | None:
         """The innermost step that failed."""
         return failed_step(self.forward.steps)
@@ -77,7 +93,10 @@ class Trials:
     """Runs candidates, and remembers what came of each."""
 
     run_forward: Callable[[Candidate, int | None], Forward]
-    """Takes a candidate, and the number of steps to end its forward after; None for no end."""
+    """Takes a candidate, and the number of steps to end its forward after; None for no end.
+
+    It raises `Unmakeable` where the arguments of a candidate cannot be made.
+    """
 
     stops_at: Callable[[Failure], bool]
     """Whether a failure is one that no other input can mend; it is raised as `Stopped`."""
@@ -106,11 +125,14 @@ class Trials:
                 raise Exhausted
             most_steps = self.budget.remaining_operators
         with kept_quiet() as said:
-            forward = (
-                self.run_forward(candidate, most_steps)
-                if _is_feasible(candidate)
-                else Forward(failure=_TOO_LARGE)
-            )
+            try:
+                forward = (
+                    self.run_forward(candidate, most_steps)
+                    if _is_feasible(candidate)
+                    else Forward(failure=_TOO_LARGE)
+                )
+            except Unmakeable as error:
+                forward = Forward(failure=error.failure)
         self.budget.charge(forward.steps)
         trial = Trial(candidate, forward, said)
         self._known[key] = trial
@@ -125,9 +147,9 @@ class Trials:
         return spell(self.suited(candidate)) in self._known
 
     def best(self) -> Trial | None:
-        """One that passed; else the one that came farthest."""
+        """One that passed; else the one that came farthest; None where no forward was run."""
         return max(
-            self._known.values(),
+            (trial for trial in self._known.values() if not trial.is_unmakeable),
             key=lambda trial: (trial.failure is None, trial.progress),
             default=None,
         )
@@ -156,6 +178,8 @@ def _outcome(trial: Trial) -> str:
     failure, step = trial.failure, trial.step
     if failure is None:
         return "passed"
+    if trial.is_unmakeable:
+        return f"not run: {failure.message}"
     where = f"{step.module or 'the model'} ({step.name})" if step is not None else "the call"
     message = " ".join(failure.message.split())
     return f"failed in {where}: {failure.type}: {message[:200]}"

@@ -63,6 +63,9 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.reads_values = False
         """Whether some operator told Python a value, or gave out a size that depends on values."""
 
+        self.by_stored = False
+        """Whether some product was counted by what a sparse operand stores."""
+
         self.innermost = innermost
         # Operators hash in Python, which costs more than all else here.
         self._known: dict[int, _Operator] = {}
@@ -123,9 +126,10 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, operator: int, rule: Rule, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
         try:
-            macs, flops, elements = rule.formula(args, kwargs, output)
+            macs, flops, elements, by_stored = rule.formula(args, kwargs, output)
+            self.by_stored |= by_stored
         except Exception:  # operands that no formula foresees; the model must run on all the same
-            macs, flops, elements = UNKNOWN
+            macs, flops, elements, _ = UNKNOWN
         try:
             if elements is None:
                 elements = elements_of(output)

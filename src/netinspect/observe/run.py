@@ -254,6 +254,10 @@ def _run(
                 "lazy layers took their sizes from this input; the model itself still has none"
             )
         ran.warnings += limits(model, recorder)
+        if operators.by_stored:
+            ran.warnings.append(
+                "products with a sparse operand are counted by the elements that it stores"
+            )
         if not counting:
             ran.warnings.append(
                 "no operator was counted: forward calls the constructor of a class of tensors of its own"

@@ -98,4 +98,8 @@ class Failure:
 
     phase: OneOf["forward", "backward"] = "forward"
     working_inputs: tuple[str, ...] = ()
-    """Input specs near the given one that were tried and passed."""
+    """Input specs near the given one that were tried and passed: one; or two, where all sizes in between
+    pass too, or the sides of both are multiples of `working_unit`."""
+
+    working_unit: int = 0
+    """What the sides of the inputs have to be a multiple of, as far as was tried; 0 where unknown."""

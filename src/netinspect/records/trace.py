@@ -31,6 +31,10 @@ class Versions:
     python: str
 
 
+GIVEN = "given"
+"""`Input.origin` of what the user gave."""
+
+
 @record
 class Input:
     """One argument that `forward` was given."""

@@ -198,8 +198,11 @@ def _distances(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _bags(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """An addition for each element of each row, and a multiplication where the rows have weights."""
     given_out = out[0] if isinstance(out, tuple) else out
-    return Count(0, elements_of(args[1]) * given_out.shape[-1])
+    weights = argument(args, kwargs, 6, "per_sample_weights")
+    each = 1 if weights is None else 2
+    return Count(0, each * elements_of(args[1]) * given_out.shape[-1])
 
 
 def _bags_backward(operations: int) -> Formula:

@@ -6,6 +6,7 @@ of it out, and the same whether it ran as one kernel or as its parts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from netinspect.observe.counting.rule import (
     Kwargs,
     Rule,
     argument,
+    components,
     dense,
     elements_of,
     product,
@@ -61,24 +63,63 @@ def _shaped(value: Any) -> Any:
 # --- matrix products -----------------------------------------------------------------------------
 
 
-def _with_sparse(first: int, formula: Formula) -> Formula:
-    """A formula, but with one sparse operand its stored elements: torch takes it for dense."""
+def _with_layouts(first: int, formula: Formula = unknown) -> Formula:
+    """A formula, but for one sparse operand by its stored elements, and for nested ones by each tensor.
+
+    Args:
+        first: Position of the left one of two matrices; the right one follows.
+        formula: For two dense ones, which is all that torch's own know of.
+    """
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         left, right = args[first : first + 2]
+        if left.is_nested or right.is_nested:
+            return products(_of_nested(left, out), out)
         if left.layout is not torch.strided:
-            columns = dense(right).shape[-1] if right.dim() > 1 else 1
-            return products(elements_of(left) * columns, out)
+            return _stored_by(left, dense(right).shape[-1] if right.dim() > 1 else 1, out)
         if right.layout is not torch.strided:
-            return products(elements_of(right) * dense(left).shape[-2], out)
+            return _stored_by(right, product(dense(left).shape[:-1]) // product(right.shape[:-2]), out)
         return formula(args, kwargs, out)
+
+    return count
+
+
+def _stored_by(sparse: torch.Tensor, times: int, out: Any) -> Count:
+    return products(elements_of(sparse) * times, out)._replace(by_stored=True)
+
+
+def _of_nested(left: torch.Tensor, out: torch.Tensor) -> int:
+    """MACs of a product that gives out a nested tensor: each of its elements is a sum over a row."""
+    outputs = components(out)
+    rows = components(left) if left.is_nested else [list(left.shape)] * len(outputs)
+    return sum(product(sizes) * row[-1] for sizes, row in zip(outputs, rows, strict=True))
+
+
+def _linear(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """`aten.linear` where torch does not take it apart: for nested and sparse operands."""
+    source, weight = args[:2]
+    if source.is_nested:
+        return products(_of_nested(source, out), out)
+    if source.layout is not torch.strided:
+        return _stored_by(source, dense(weight).shape[0], out)
+    if weight.layout is not torch.strided:
+        return _stored_by(weight, product(dense(source).shape[:-1]), out)
+    return products(dense(out).numel() * dense(source).shape[-1], out)
+
+
+def _backward_of_nested(gradient: int, source: int, mask: int) -> Formula:
+    """Each gradient that is wanted costs as much as the forward; that of a bias is a sum."""
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        once = _of_nested(args[source], args[gradient])
+        return products(sum(map(bool, args[mask][:2])) * once, out)
 
     return count
 
 
 def _sampled(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """A product of matrices where a sparse one has elements, and nowhere else."""
-    return products(elements_of(args[0]) * dense(args[1]).shape[-1], out)
+    return _stored_by(args[0], dense(args[1]).shape[-1], out)
 
 
 def _rows_by(index: int) -> Formula:
@@ -125,15 +166,44 @@ def _affine_grid(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _trilinear(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """`nn.Bilinear`: one product for each element of the space that the three operands span."""
-    spread = []
-    for tensor, added in zip(args[:3], args[3:6], strict=True):
-        shape = list(dense(tensor).shape)
-        for dimension in sorted(added):
-            shape.insert(dimension, 1)
-        spread.append(tuple(shape))
-    space = torch.broadcast_shapes(*spread)  # type: ignore[no-untyped-call]
-    return products(product(space), out)
+    """`nn.Bilinear`: two products for each slice along one dimension, as the kernel computes them.
+
+    The three operands are given the dimensions that they lack. The first two are multiplied and summed
+    over what the third one lacks; the result is multiplied by the third one and summed over the rest.
+    Where nothing is summed, torch multiplies element by element, which is no product of matrices.
+    """
+    lacking = [{*each} for each in args[3:6]]
+    summed, slices = {*args[6]}, argument(args, kwargs, 7, "unroll_dim", 1)
+    left, right, last = (
+        _with_dimensions(dense(tensor).shape, added)
+        for tensor, added in zip(args[:3], lacking, strict=True)
+    )
+    if 0 in (*left, *right, *last):
+        return products(0, out)
+    times = max(left[slices], right[slices], last[slices])
+    for sizes in (left, right, last):
+        sizes[slices] = 1
+    summed.discard(slices)
+    macs = elements = 0
+    for other, over in ((right, summed & lacking[2]), (last, summed - lacking[2])):
+        space = [max(sizes) for sizes in zip(left, other, strict=True)]
+        # What only one of them has is summed before they are multiplied.
+        alone = [dimension for dimension in over if 1 in (left[dimension], other[dimension])]
+        left = [1 if dimension in over else size for dimension, size in enumerate(space)]
+        for dimension in alone:
+            space[dimension] = 1
+        if over:
+            macs += product(space)
+            elements += product(left)
+    return products(times * macs, out, times * elements)
+
+
+def _with_dimensions(shape: Sequence[int], added: Iterable[int]) -> list[int]:
+    """Return sizes with 1 inserted for each dimension that is added."""
+    sizes = list(shape)
+    for dimension in sorted(added):
+        sizes.insert(dimension, 1)
+    return sizes
 
 
 # --- convolutions --------------------------------------------------------------------------------
@@ -162,63 +232,13 @@ def _plain_convolution(args: Args, kwargs: Kwargs, out: Any) -> Count:
     return products(convolved(out, args[1]), out)
 
 
+def _transposed_convolution(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return products(convolved(args[0], args[1]), out)
+
+
 def _convolution_by_time(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """`conv_tbc`, whose weight is (kernel, channels in, channels out)."""
     return products(dense(out).numel() * product(dense(args[1]).shape[:2]), out)
-
-
-# --- attention -----------------------------------------------------------------------------------
-
-
-def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tuple[int, int]:
-    """MACs and elements of the two products; heads of the query may share those of key and value."""
-    *batch, rows, width = dense(query).shape
-    columns, value_width = dense(key).shape[-2], dense(value).shape[-1]
-    times = product(batch) * rows
-    return times * columns * (width + value_width), times * (columns + value_width)
-
-
-def _attention(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Torch has no formula for CPU and MPS, and wants as many heads of keys as of queries."""
-    macs, elements = _attended(*args[:3])
-    return products(macs, out, elements)
-
-
-def _attention_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Two products for each of the forward.
-
-    Torch also counts the one that these kernels do again; the same model would cost more with them.
-    """
-    macs, elements = _attended(*args[1:4])
-    return products(2 * macs, out, 2 * elements)
-
-
-def _multi_head(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """The fast path of `nn.MultiheadAttention`, one kernel in all: torch has no formula."""
-    macs, elements = _projected_attention(*args[:3], heads=args[4])
-    return products(macs, out, elements)
-
-
-def _encoder_layer(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """The fast path of `nn.TransformerEncoderLayer`: attention with its projections, two layers."""
-    source = dense(args[0])
-    macs, elements = _projected_attention(source, source, source, heads=args[2])
-    hidden, width = argument(args, kwargs, 14, "ffn_weight_1").shape
-    rows = product(source.shape[:-1])
-    return products(macs + 2 * rows * width * hidden, out, elements + rows * (hidden + width))
-
-
-def _projected_attention(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, heads: int
-) -> tuple[int, int]:
-    """MACs and elements of the four projections and the two products between them."""
-    batch, rows, width = dense(query).shape
-    columns = dense(key).shape[1]
-    projected = 2 * batch * (rows + columns) * width
-    weights = batch * rows * columns
-    # The narrower a head is, the more of them there are: their number drops out of the MACs.
-    macs = projected * width + 2 * weights * width
-    return macs, projected + heads * weights + batch * rows * width
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -235,11 +255,18 @@ OWN: dict[str, Rule] = {
             "_dyn_quant_matmul_4bit": 0,
         }.items()
     },
-    "aten.mv": Rule("matrix_product", _with_sparse(0, _rows_by(0))),
-    "aten.addmv": Rule("matrix_product", _with_sparse(1, _rows_by(1))),
-    "aten._sparse_addmm": Rule("matrix_product", _with_sparse(1, unknown)),
+    # Torch takes these two apart, but not where an operand is nested or sparse.
+    "aten.linear": Rule("matrix_product", _linear, decomposes=True),
+    "aten.matmul": Rule("matrix_product", _with_layouts(0), decomposes=True),
+    "aten.linear_backward": Rule("matrix_product", _backward_of_nested(1, 0, 3)),
+    "aten.matmul_backward": Rule("matrix_product", _backward_of_nested(0, 1, 3)),
+    "aten.mv": Rule("matrix_product", _with_layouts(0, _rows_by(0))),
+    "aten.addmv": Rule("matrix_product", _with_layouts(1, _rows_by(1))),
+    "aten._sparse_addmm": Rule("matrix_product", _with_layouts(1)),
+    "aten.hspmm": Rule("matrix_product", _with_layouts(0)),
+    "aten.sspaddmm": Rule("matrix_product", _with_layouts(1)),
     "aten.sparse_sampled_addmm": Rule("matrix_product", _sampled),
-    "aten._sparse_mm_reduce_impl": Rule("matrix_product", _with_sparse(0, unknown)),
+    "aten._sparse_mm_reduce_impl": Rule("matrix_product", _with_layouts(0)),
     "torch_nn._linear_cross_entropy_batch_chunked": Rule("matrix_product", _linear_loss),
     "torch_nn._linear_cross_entropy_batch_chunked_no_reduction": Rule("matrix_product", _linear_loss),
     # A grid of coordinates by a matrix for each image.
@@ -260,27 +287,19 @@ OWN: dict[str, Rule] = {
             "mkldnn_convolution", "miopen_convolution", "miopen_depthwise_convolution",
             "_conv_depthwise2d", "conv_depthwise3d", "slow_conv3d_forward",
             "_nnpack_spatial_convolution", "slow_conv_dilated2d", "slow_conv_dilated3d",
-            "cudnn_convolution_relu", "cudnn_convolution_add_relu",
+            "cudnn_convolution_relu", "cudnn_convolution_add_relu", "miopen_convolution_relu",
+            "miopen_convolution_add_relu",
+        )
+    },
+    **{
+        f"aten.{name}": Rule("convolution", _transposed_convolution)
+        for name in (
+            "cudnn_convolution_transpose", "miopen_convolution_transpose", "slow_conv_transpose2d",
+            "slow_conv_transpose3d",
         )
     },
     "aten.conv_tbc": Rule("convolution", _convolution_by_time),
     "aten.convolution_backward": Rule("convolution", _convolution_backward),
-    **{
-        f"aten._scaled_dot_product_{name}": Rule("attention", _attention)
-        for name in (
-            "flash_attention_for_cpu", "flash_attention", "efficient_attention", "cudnn_attention",
-            "attention_math_for_mps", "fused_attention_overrideable",
-        )
-    },
-    **{
-        f"aten._scaled_dot_product_{name}_backward": Rule("attention", _attention_backward)
-        for name in (
-            "flash_attention_for_cpu", "flash_attention", "efficient_attention", "cudnn_attention",
-            "fused_attention_overrideable",
-        )
-    },
-    "aten._native_multi_head_attention": Rule("attention", _multi_head),
-    "aten._transformer_encoder_layer_fwd": Rule("attention", _encoder_layer),
 }  # fmt: skip
 """Where torch has no formula, or a wrong one."""
 
@@ -300,5 +319,5 @@ def torchs_rule(name: str, operator: Any) -> Rule | None:
     repeats = kind == "attention" and name.endswith("_backward")
     counted = torchs(formula, (4, 5) if repeats else (1, 1))
     if name in ("aten.mm", "aten.bmm", "aten.addmm"):
-        counted = _with_sparse(int(name == "aten.addmm"), counted)
+        counted = _with_layouts(int(name == "aten.addmm"), counted)
     return Rule(kind, counted)

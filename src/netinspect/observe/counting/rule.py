@@ -24,6 +24,9 @@ class Count(NamedTuple):
     elements: int | None = None
     """Elements that count as given out, where they are not those of the first output."""
 
+    by_stored: bool = False
+    """Whether a sparse operand was counted by the elements that it stores."""
+
 
 class UncountableError(Exception):
     """A call whose operands are not of the kind that its formula is for."""
@@ -117,6 +120,12 @@ def stored(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
     if layout is torch.sparse_csc or layout is torch.sparse_bsc:
         return tensor.values(), tensor.ccol_indices(), tensor.row_indices()
     return (tensor,)
+
+
+def components(tensor: torch.Tensor) -> list[list[int]]:
+    """Return the sizes of each tensor in a nested one of the strided layout."""
+    sizes: list[list[int]] = tensor._nested_tensor_size().tolist()
+    return sizes
 
 
 def argument(args: Args, kwargs: Kwargs, index: int, name: str, default: Any = None) -> Any:

@@ -8,12 +8,13 @@ import torch
 from torch._ops import OpOverload
 
 from netinspect.observe.counting.arithmetic import ARITHMETIC, elementwise
+from netinspect.observe.counting.attention import ATTENTION
 from netinspect.observe.counting.kernels import KERNELS
 from netinspect.observe.counting.movement import MOVEMENT, UNNOTED
 from netinspect.observe.counting.products import OWN, torchs_rule
 from netinspect.observe.counting.rule import Rule, no_arithmetic, unknown
 
-_RULES = {**MOVEMENT, **ARITHMETIC, **KERNELS, **OWN}
+_RULES = {**MOVEMENT, **ARITHMETIC, **KERNELS, **ATTENTION, **OWN}
 _UNKNOWN = Rule("unknown", unknown)
 _MOVES = Rule("data_movement", no_arithmetic)
 _COMPOSED = Rule("unknown", unknown, decomposes=True)
