@@ -147,6 +147,7 @@ def _is_called(forward: types.FrameType) -> bool:
     return forward.f_back is not None and _role(forward.f_back.f_code) == "call"
 
 
+_STARTS = ("run_forward", "run_through")
 Role = Literal["user", "call", "layer", "plumbing", "machinery", "helper", "ours", "start", "python"]
 _TORCHS = frozenset({"layer", "plumbing", "machinery", "helper"})
 _roles: dict[int, tuple[types.CodeType, Role]] = {}
@@ -166,7 +167,7 @@ def _role(code: types.CodeType) -> Role:
 def _find_role(code: types.CodeType) -> Role:
     file = code.co_filename
     whose = owner(file)
-    if whose == "ours" and code.co_name == "run_forward":
+    if whose == "ours" and code.co_name in _STARTS:
         return "start"  # of all; our other frames are the hook that is asking
     if whose != "torch":
         return whose

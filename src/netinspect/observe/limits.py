@@ -55,16 +55,12 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
         yield f"packed in C++ objects that do not tell their tensors: {_several(unread)}"
     if recorder.elsewhere:
         yield (
-            f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor "
-            "is their work"
+            f"{recorder.elsewhere} module call{'s' if recorder.elsewhere > 1 else ''} ran in threads that "
+            "had begun before forward: what torch does there outside of modules is not among the steps, "
+            "nor is its work"
         )
     if recorder.handed_out:
         yield "values left torch, as for NumPy: what was done with them there is not counted"
-    if recorder.threads and not recorder.elsewhere:
-        yield (
-            f"threads that began within forward: {recorder.threads}; what torch does in them is not "
-            "among the steps, nor is its work"
-        )
 
 
 def fused_scripts(model: nn.Module) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
@@ -51,7 +52,13 @@ class Progress:
         self.stack: list[Draft] = []
         """The calls of modules that have not ended, outermost first."""
 
+        self.outer: list[Draft] = []
+        """In another thread: the calls of modules that had begun in the first one."""
+
         self.flow = Flow()
+        self._numbers: Iterator[int] | None = None
+        """Gives the steps of all threads their numbers; None while there is one thread."""
+
         self._with_grad = with_grad
         self._most_steps = most_steps
         self._calls: dict[str, int] = {}
@@ -81,11 +88,33 @@ class Progress:
         # Calls end from the inside outwards, so the innermost one began last.
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
 
+    def share_numbers(self) -> None:
+        """Number the steps from here on with those of other threads: in the order in which they begin."""
+        if self._numbers is None:
+            # A step may be about to begin under the next number.
+            self._numbers = itertools.count(len(self.drafts) + 1)
+
+    def take_in(self, others: Iterable[list[Draft]]) -> None:
+        """Put the steps of other threads among one's own, and number all of them anew."""
+        own = (draft for drafts in (self.drafts, *others) for draft in list(drafts))
+        drafts = sorted(own, key=lambda draft: draft.index)
+        places = {draft.index: place for place, draft in enumerate(drafts)}
+        for place, draft in enumerate(drafts):
+            draft.index = place
+            draft.producers = tuple(places[each] for each in draft.producers if each in places)
+        self.drafts[:] = drafts
+
     def forget(self) -> None:
         """Let go of all that happened."""
         for draft in self.drafts:
             draft.error = draft.handled = None
         self.drafts.clear()
+
+    def around(self) -> Draft | None:
+        """Return the innermost call of a module that has not ended."""
+        if self.stack:
+            return self.stack[-1]
+        return self.outer[-1] if self.outer else None
 
     def begin_module(
         self, entry: Entry, calling: Calling, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -106,7 +135,8 @@ class Progress:
         self, called: Name, calling: Calling, inputs: Structure, tensors: list[torch.Tensor]
     ) -> Draft:
         """Begin the call of a function that was given these tensors."""
-        path = self.stack[-1].module if self.stack else ""
+        around = self.around()
+        path = around.module if around else ""
         return self._begin(called, path, None, calling, inputs, tensors)
 
     def _begin(
@@ -120,7 +150,7 @@ class Progress:
     ) -> Draft:
         if self._most_steps is not None and len(self.drafts) >= self._most_steps:
             raise TooManySteps(f"forward takes more than {self._most_steps} steps")
-        parent = self.stack[-1] if self.stack else None
+        parent = self.around()
         holder = None if parent is None else parent.entry
         names = self.registered.tensors
         flow = self.flow
@@ -141,7 +171,7 @@ class Progress:
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
         draft = Draft(
-            len(self.drafts),
+            len(self.drafts) if self._numbers is None else next(self._numbers),
             called,
             path,
             parent,

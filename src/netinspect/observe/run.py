@@ -30,7 +30,6 @@ from netinspect.observe.printed import printed
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
-from netinspect.observe.threads import noticed_threads
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
@@ -90,6 +89,9 @@ class Forward:
     """Whether forward read values, so that others than these may lead elsewhere."""
 
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How the output was computed, where the model left that to whoever asks for it."""
+
     tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
     """The named tensors as forward left them; only where it gave some of them their sizes."""
 
@@ -221,12 +223,11 @@ def _run(
         )
         try:
             with (
-                noticed_threads() as begun,
                 recorder.recording(),
                 operators if counting else nullcontext(),
                 collector.at_work(),
             ):
-                output = run_forward(model, args, kwargs)
+                output, ran.notes = recorder.finish(run_forward(model, args, kwargs))
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # the model's own failure, of whatever kind, is a finding
@@ -234,8 +235,7 @@ def _run(
             recorder.cut_off(raised)
             ran.failure = _failure(raised, recorder)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
-        recorder.threads = len(begun)
-        unseen = begun or recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
+        unseen = recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
         ran.counted = "partly" if unseen or not counting else "yes"
         # Without the operators, nobody knows.
         ran.reads_values = operators.reads_values or not counting
@@ -253,6 +253,7 @@ def _run(
             ran.warnings.append(
                 "lazy layers took their sizes from this input; the model itself still has none"
             )
+        ran.warnings += ran.notes
         ran.warnings += limits(model, recorder)
         if not counting:
             ran.warnings.append(
