@@ -1,4 +1,4 @@
-"""Outputs that are not computed yet: generators, coroutines, iterators over calls that are still to come.
+"""Outputs that are not computed yet: generators, coroutines, iterators over calls to come.
 
 Inside a model they are the business of whoever asked for them, and are not touched. What the model
 itself returns is used up here, in the same look: else nothing of it would have run.

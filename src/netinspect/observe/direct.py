@@ -14,9 +14,6 @@ from netinspect.observe.frames import Calling, arguments_of, calling_lines, modu
 from netinspect.observe.inert import is_a
 from netinspect.observe.progress import Progress
 
-
-
-
 _NoFunctions = torch._C.DisableTorchFunction
 
 

@@ -58,9 +58,7 @@ class Draft:
     """What it raised, be it caught further up or not."""
 
 
-def under_way(
-    drafts: Sequence[Draft], modules: Sequence[Draft], outer: Sequence[Draft]
-) -> Draft | None:
+def under_way(drafts: Sequence[Draft], modules: Sequence[Draft], outer: Sequence[Draft]) -> Draft | None:
     """Return the innermost step that has begun and not ended; None where there is none.
 
     Args:

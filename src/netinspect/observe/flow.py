@@ -71,7 +71,8 @@ class Flow:
         if entry is None or entry[0]() is not storage:
             return ()
         part = _part(tensor)
-        return [index for other, index in list(entry[1].items()) if index > since and _overlap(part, other)]
+        writes = list(entry[1].items())  # another thread may add one meanwhile
+        return [index for other, index in writes if index > since and _overlap(part, other)]
 
     def made(self, tensor: torch.Tensor, index: int) -> None:
         """Note that a step returned a tensor."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -59,6 +60,9 @@ class Progress:
         self._numbers: Iterator[int] | None = None
         """Gives the steps of all threads their numbers; None while there is one thread."""
 
+        self._strangers: dict[int, tuple[weakref.ref[torch.Tensor], list[Draft]]] = {}
+        """By address: parameters that were not registered when steps were handed them, and these."""
+
         self._with_grad = with_grad
         self._most_steps = most_steps
         self._calls: dict[str, int] = {}
@@ -89,7 +93,7 @@ class Progress:
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
 
     def share_numbers(self) -> None:
-        """Number the steps from here on with those of other threads: in the order in which they begin."""
+        """Number the steps of all threads in the order in which they begin."""
         if self._numbers is None:
             # A step may be about to begin under the next number.
             self._numbers = itertools.count(len(self.drafts) + 1)
@@ -157,10 +161,11 @@ class Progress:
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
+        strangers: list[torch.Tensor] = []
         for tensor in tensors:
-            known = names.get(id(tensor))
-            if known is not None:
-                parameters.append(known)
+            name = names.get(id(tensor))
+            if name is not None:
+                parameters.append(name)
                 producers += flow.writers(tensor)
                 continue
             made_by = flow.producers(tensor)
@@ -168,6 +173,8 @@ class Progress:
                 producers += made_by
             elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
                 arguments.append(argument)
+            elif type(tensor) is nn.Parameter:
+                strangers.append(tensor)
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
         draft = Draft(
@@ -184,8 +191,21 @@ class Progress:
             calling,
             sys.exc_info()[1],
         )
+        for tensor in strangers:
+            known = self._strangers.get(id(tensor))
+            if known is None or known[0]() is not tensor:
+                known = self._strangers[id(tensor)] = weakref.ref(tensor), []
+            known[1].append(draft)
         self.drafts.append(draft)
         return draft
+
+    def name_strangers(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Name the parameters that were registered only after a step had been handed them."""
+        for name, tensor in tensors.items() if self._strangers else ():
+            reference, drafts = self._strangers.get(id(tensor), (None, ()))
+            if reference is not None and reference() is tensor:
+                for draft in drafts:
+                    draft.parameters = _distinct([*draft.parameters, name])
 
     def add_packed(self, draft: Draft, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Name the weights that a quantized layer hands on in a packed object."""

@@ -20,6 +20,7 @@ from torch import nn
 from torch.jit import ScriptModule
 from torch.overrides import TorchFunctionMode
 
+from netinspect.errors import class_name
 from netinspect.kinds import plain_name
 from netinspect.observe.deferred import is_deferred, run_through
 from netinspect.observe.describe import describe_call, tensors_of
@@ -74,6 +75,9 @@ class Recorder(DirectCalls, TorchFunctionMode):
         self.handed_out = False
         """Whether values left torch, as for NumPy."""
 
+        self.interrupted: dict[str, None] = {}
+        """Modules whose forward returned, and of which a hook raised, with what it raised."""
+
         self.hidden: dict[str, int] = {}
         """Calls of modules that are held but not registered, by class name."""
 
@@ -82,10 +86,10 @@ class Recorder(DirectCalls, TorchFunctionMode):
         # Of the lists and not of this: what refers to itself outlives the look.
         operators.innermost = partial(under_way, self.drafts, self.stack, self.outer)
         self._known: dict[Key, Known] = {}
-        self._thread: int | None = None
         self._threads: dict[int, Recorder] = {}
         """By thread: the recorders of those that are recorded now, this one's included."""
 
+        self._attach: Callable[[nn.Module], None]
         self._others: list[Recorder] = []
         """Those of all other threads."""
 
@@ -99,49 +103,50 @@ class Recorder(DirectCalls, TorchFunctionMode):
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
         """Attach the hooks and enter the mode, in other threads too; undo all at the end."""
-        with hooked(self, self.registered.modules(), self._guest.hidden), in_all_threads(self):
-            self._thread = get_ident()
-            self._threads[self._thread] = self
+        with (
+            hooked(self, self.registered.modules(), self._guest.hidden) as hooks,
+            in_all_threads(self),
+        ):
+            self._attach = hooks.attach
+            self._threads[get_ident()] = self
             try:
                 with self:
                     yield self
             finally:
                 self._threads.clear()
+                del self._attach
                 for draft in self.stack:
                     draft.running = None
                 self._take_in_others()
 
     # --- other threads --------------------------------------------------------------------------
 
-    def enter_thread(self, *, is_borrowed: bool = False) -> None:
-        """Begin to record in the thread that calls this."""
+    def enter_thread(self) -> Recorder:
+        """Begin to record in the thread that calls this; return the recorder for it."""
         self.share_numbers()
         other = copy.copy(self)
         other.drafts, other.stack, other.outer, other._known = [], [], self.stack, {}
         other._operators = Operators(self._guest)
         other._operators.innermost = partial(under_way, other.drafts, other.stack, other.outer)
-        other._is_borrowed = is_borrowed
-        other._thread = get_ident()
+        other._others = []
         self._others.append(other)
-        self._threads[other._thread] = other
+        self._threads[get_ident()] = other
         # Not by `__enter__`: it notes in the process, and not in the thread, that a mode is on.
         torch._C._push_on_torch_function_stack(other)
         torch._C._push_on_torch_dispatch_stack(other._operators)
+        return other
 
     def leave_thread(self) -> bool:
         """End that; return False while a function of torch's is under way, which has put modes aside."""
-        other = next((each for each in self._others if each._thread == get_ident()), None)
-        if other is None:
-            return True
         functions, operators = torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()
-        if not functions or torch._C._get_function_stack_at(functions - 1) is not other:
+        if not functions or torch._C._get_function_stack_at(functions - 1) is not self:
             return False
-        if not operators or torch._C._get_dispatch_stack_at(operators - 1) is not other._operators:
+        if not operators or torch._C._get_dispatch_stack_at(operators - 1) is not self._operators:
             return False
         torch._C._pop_torch_dispatch_stack(None)
         torch._C._pop_torch_function_stack()
-        self._threads.pop(get_ident(), None)
-        other._thread = None
+        if self._here() is self:
+            del self._threads[get_ident()]
         return True
 
     def _take_in_others(self) -> None:
@@ -151,6 +156,9 @@ class Recorder(DirectCalls, TorchFunctionMode):
         for other in others:
             self._operators.take_in(other._operators)
             self.handed_out |= other.handed_out
+            # A thread that goes on holds its recorder until it does something again.
+            other.drafts, other.stack = [], []
+        self._others.clear()
 
     def _here(self) -> Recorder | None:
         """Return the recorder of the thread that calls this; None where nothing is recorded."""
@@ -163,9 +171,9 @@ class Recorder(DirectCalls, TorchFunctionMode):
         if (entry := self.registered.find(module)) is None or not self._threads:
             return
         if (here := self._here()) is None:
-            self.enter_thread(is_borrowed=True)
+            here = self.enter_thread()
+            here._is_borrowed = True
             self.elsewhere += 1
-            here = self._threads[get_ident()]
         with _NoFunctions():
             running = sys._getframe(1)
             calling = here._calling(running)
@@ -180,10 +188,24 @@ class Recorder(DirectCalls, TorchFunctionMode):
             with _NoFunctions():
                 here.stack[-1].inputs = describe_call(args, kwargs)
 
-    def enter_script(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Begin the call of a module, if it is TorchScript."""
+    def enter_any(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Begin the call of a module that takes no hooks, or was registered since the run began."""
         if is_a(module, ScriptModule):
             self.enter_module(module, args, {})
+        elif self.registered.is_new(module) and self._threads:
+            for each in self.registered.look_again():
+                self._attach(each)
+            # Its own hooks are those that it had when it was called.
+            kwargs = sys._getframe(1).f_locals.get("kwargs")
+            self.enter_module(module, args, kwargs if type(kwargs) is dict else {})
+
+    def note_module(self, module: nn.Module, name: str, child: object) -> None:
+        """Take note of a module that is registered while forward runs."""
+        self.registered.note_module(module, name, child)
+
+    def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
+        """Take note of a parameter or buffer that is registered while forward runs."""
+        self.registered.note_tensor(module, name, tensor)
 
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """End the call of a module, if it is TorchScript."""
@@ -206,7 +228,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
             self.deferring.add(id(module))
         here._leave(entry, output)
         if here._is_borrowed and not here.stack:
-            self.leave_thread()
+            here.leave_thread()
 
     def finish(self, output: Any) -> tuple[Any, list[str]]:
         """Use up what the model's own output defers, within its call; return the output and notes."""
@@ -237,7 +259,8 @@ class Recorder(DirectCalls, TorchFunctionMode):
             draft.error = error
             if output is None:
                 return
-            # A hook of the module's own raised, after forward had returned.
+            # Its forward had returned, and a hook of its own raised.
+            self.interrupted[f"{entry.path or draft.called.shown} ({class_name(type(error))})"] = None
         with _NoFunctions():
             self.end(draft, output)
 

@@ -15,14 +15,18 @@ from types import FrameType
 from typing import Any, Protocol
 
 
+class Part(Protocol):
+    """What a look records in one thread."""
+
+    def leave_thread(self) -> bool:
+        """End it; return False where it is in the middle of something, and must be asked again."""
+
+
 class Look(Protocol):
     """What is recorded in every thread."""
 
-    def enter_thread(self) -> None:
+    def enter_thread(self) -> Part:
         """Begin to record in the thread that calls this."""
-
-    def leave_thread(self) -> bool:
-        """End that; return False where it is in the middle of something, and must be asked again."""
 
 
 _looks: list[Look] = []
@@ -60,6 +64,7 @@ class _Watched:
         self._outermost: FrameType | None = outermost
         self._before = before
         self._look: Look | None = None
+        self._part: Part | None = None
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
         look = next(iter(_looks[-1:]), None)  # at once: another thread may end it meanwhile
@@ -70,12 +75,11 @@ class _Watched:
             self._before(frame, event, arg)
 
     def _go_on(self, look: Look | None) -> None:
-        if self._look is not None and not self._look.leave_thread():
+        if self._part is not None and not self._part.leave_thread():
             return
         self._look = look
-        if look is not None:
-            look.enter_thread()
-        else:
+        self._part = None if look is None else look.enter_thread()
+        if look is None:
             # No look is under way, so what comes is nobody's to record.
             self._outermost = None
             sys.setprofile(self._before)

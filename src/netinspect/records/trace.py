@@ -6,7 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.records.modules import Hook, Module
+from netinspect.records.modules import Change, Hook, Module
 from netinspect.records.steps import Failure, Step
 from netinspect.records.symbols import Symbolic
 from netinspect.records.tensors import Buffer, Parameter
@@ -137,6 +137,10 @@ class Trace:
 
     out_of_time: bool = False
     """Whether a search for inputs or sizes was ended by the clock: another look may find more."""
+
+    changes: tuple[Change, ...] = ()
+    """What forward registered, replaced and removed. Modules, parameters and buffers are those after
+    the run, and those that took part in it and were removed."""
 
     symbolic: Symbolic | None = None
     """What sizes are told as symbols; None where nobody asked for any."""

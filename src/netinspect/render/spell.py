@@ -40,7 +40,10 @@ def value(item: Value | None) -> str:
 
 
 def _structure(item: Structure) -> str:
-    named = item.type not in ("tuple", "list", "arguments")
+    positions = [str(index) for index in range(len(item.items))]
+    named = item.type != "arguments" and (
+        item.type == "dict" or [entry.key for entry in item.items] != positions
+    )
     entries = [
         f"{entry.key}: {value(entry.value)}" if named else value(entry.value) for entry in item.items
     ]

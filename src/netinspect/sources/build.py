@@ -20,6 +20,7 @@ from netinspect.observe.frames import callable_place
 from netinspect.observe.inert import is_users_class
 from netinspect.observe.members import parameters
 from netinspect.observe.seeds import preserved_randomness, seed_everything
+from netinspect.observe.warned import at_the_users_line
 from netinspect.signatures import signature_of
 from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
@@ -234,14 +235,19 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
             hint="name an nn.Module class, a function that returns one, or an instance",
         )
     _check_arguments(target, name, found, arguments)
-    with user_code(f"cannot build {name} from {target.place}"):
-        model = found(**arguments)
+    with user_code(f"cannot build {name} from {target.place}"), at_the_users_line():
+        model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
         raise LoadError(
             f"{name} in {target.place} returned {_indefinite(model)}, not an nn.Module",
             hint="name an nn.Module class, a function that returns one, or an instance",
         )
     return model
+
+
+def run_constructor(function: Any, arguments: Mapping[str, Any]) -> Any:
+    """Call a class or factory. The search for the line that a warning is about ends here."""
+    return function(**arguments)
 
 
 def _indefinite(value: Any) -> str:
