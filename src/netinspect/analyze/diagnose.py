@@ -56,8 +56,11 @@ def diagnose(trace: Trace) -> Diagnosis | None:
 
 def _further(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
     """What may help beyond the explanation: another input, or the one that the model's file has."""
-    if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
-        yield f"write a forward method in {trace.class_name}; tree, params and internals need none"
+    if failure.methods:
+        yield (
+            f"forward refuses on purpose; {_or(failure.methods)} may be meant: write a module whose "
+            "forward calls it, or a function that returns one, and name that"
+        )
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
         yield _unsettled(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:
@@ -74,11 +77,18 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
         yield f"the model's own example: {specs}"
 
 
+def _or(methods: tuple[str, ...]) -> str:
+    *others, last = [f"{name}()" for name in methods]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def _unsettled(trace: Trace) -> str:
     """Say which input could not be found, and how to give it."""
     step = failed_step(trace.steps)
     names = sources_of(step, trace.steps) if step is not None else []
-    which = " and ".join(names) or "the inputs"
+    # An argument that has no name in forward is known by its position.
+    which = " and ".join(f"input {int(name) + 1}" if name.isdigit() else name for name in names)
+    which = which or "the inputs"
     specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
     tries = len(trace.attempts)
     tried = f"none of {tries} tries passed" if tries > 1 else "one try did not pass"

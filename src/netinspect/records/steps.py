@@ -99,3 +99,6 @@ class Failure:
     phase: OneOf["forward", "backward"] = "forward"
     working_inputs: tuple[str, ...] = ()
     """Input specs near the given one that were tried and passed."""
+
+    methods: tuple[str, ...] = ()
+    """Where forward refuses on purpose: other methods of the model that may take a tensor."""

@@ -22,6 +22,10 @@ def is_about_part(warning: str) -> bool:
     return warning.endswith(RUN_FILE)
 
 
+CHANGES = ("forward made: ", "forward replaced: ", "forward removed: ")
+"""What warnings begin with that are about what is registered in the model."""
+
+
 @record
 class Versions:
     """What made the record."""
@@ -137,6 +141,9 @@ class Trace:
 
     out_of_time: bool = False
     """Whether a search for inputs or sizes was ended by the clock: another look may find more."""
+
+    no_forward: str | None = None
+    """Where the model has no forward, and so nothing was run: what could be named instead."""
 
     changes: tuple[Change, ...] = ()
     """What forward registered, replaced and removed. Modules, parameters and buffers are those after

@@ -7,7 +7,7 @@ import os.path
 from netinspect import units
 from netinspect.records.reports.common import Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
-from netinspect.records.trace import Input
+from netinspect.records.trace import CHANGES, Input
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
 from netinspect.render.amounts import symbol_notes
 from netinspect.render.document import Line, line
@@ -105,6 +105,15 @@ def run_notes(subject: Subject) -> list[Line]:
     if subject.failure is not None:
         notes.append(line((f"FAILED: {subject.failure.summary}; up to there it is shown", "bold red")))
     return notes
+
+
+def change_notes(subject: Subject) -> list[Line]:
+    """What forward registered or removed: for views that show what is registered, and no run."""
+    return [
+        line((f"note: {warning}", "yellow"))
+        for warning in subject.warnings
+        if warning.startswith(CHANGES)
+    ]
 
 
 def chosen_inputs(inputs: tuple[Input, ...]) -> str:
