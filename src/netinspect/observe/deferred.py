@@ -7,15 +7,19 @@ itself returns is used up here, in the same look: else nothing of it would have 
 from __future__ import annotations
 
 import builtins
+import dis
 import functools
 import itertools
+import operator
 import types
 from contextlib import suppress
 from typing import Any
 
 from netinspect.kinds import plain_name
 from netinspect.observe.inert import is_a
+from netinspect.observe.owners import owner
 
+_MAXIMUM_DEPTH = 4
 MOST_ITEMS = 256
 """How many items of a generator are taken: one may go on for ever."""
 
@@ -57,11 +61,17 @@ class Finished:
         self.notes: list[str] = []
         self.output = self._of(output)
 
-    def _of(self, value: Any) -> Any:
-        if type(value) is tuple or type(value) is list:
-            return type(value)([self._of(each) for each in value])
-        if type(value) is dict:
-            return {key: self._of(each) for key, each in value.items()}
+    def _of(self, value: Any, depth: int = 0) -> Any:
+        if type(value) in (tuple, list, dict):
+            if depth == _MAXIMUM_DEPTH:
+                return value
+            held = list(value.values()) if type(value) is dict else list(value)
+            finished = [self._of(each, depth + 1) for each in held]
+            if all(map(operator.is_, held, finished)):
+                return value
+            return (
+                dict(zip(value, finished, strict=True)) if type(value) is dict else type(value)(finished)
+            )
         if is_a(value, types.CoroutineType):
             if _is_in_event_loop():
                 value.close()  # Python would warn that nobody awaited it
@@ -75,6 +85,12 @@ class Finished:
         if is_a(value, types.AsyncGeneratorType) and _is_in_event_loop():
             self.notes.append(f"the output is an {kind}, and was not run: an event loop runs already")
             return value
+        if is_a(value, types.GeneratorType) and _wants_answers(value.gi_code):
+            items, is_over = _taken(value, most=1)
+            self.notes.append(
+                "the output is a generator that waits for what is sent to it: its first item was taken"
+            )
+            return _list_class(kind)(map(self._of, items))
         items, is_over = _taken(value)
         many = f"{len(items)} item{'s' * (len(items) != 1)}"
         self.notes.append(
@@ -92,13 +108,23 @@ def _list_class(kind: str) -> type[list[Any]]:
     return type(kind, (list,), {})
 
 
-def _taken(value: Any) -> tuple[list[Any], bool]:
+def _wants_answers(code: types.CodeType) -> bool:
+    """Return whether a generator of the user's uses what is sent to it, as in `y = yield x`."""
+    if owner(code.co_filename) != "user":
+        return False  # as that of a decorator of torch's, which hands it on
+    names = [each.opname for each in dis.get_instructions(code) if each.opname != "RESUME"]
+    after = {later for name, later in itertools.pairwise(names) if name == "YIELD_VALUE"}
+    # Without a use, what `yield` gives is dropped; an `await` or `yield from` goes back to its start.
+    return any(not name.startswith(("POP_TOP", "JUMP")) for name in after)
+
+
+def _taken(value: Any, most: int = MOST_ITEMS) -> tuple[list[Any], bool]:
     """Take the items of an iterator, up to a number; return them, and whether those are all."""
     if is_a(value, types.AsyncGeneratorType):
         return _run(_taken_asynchronously(value))
     items: list[Any] = []
     try:
-        while len(items) < MOST_ITEMS:
+        while len(items) < most:
             try:
                 items.append(next(value))
             except StopIteration:

@@ -237,7 +237,8 @@ class Recorder(DirectCalls, TorchFunctionMode):
             return output, []
         self.stack.append(called)
         finished = run_through(output)
-        self.stack.pop()
+        while (draft := self.stack.pop()) is not called:
+            self.close(draft, None)
         if finished.notes:
             with _NoFunctions():
                 self.end(called, finished.output)

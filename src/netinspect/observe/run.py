@@ -44,7 +44,7 @@ from netinspect.records.base import record
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Attempt, Backward, Trace, Versions
-from netinspect.records.values import Value
+from netinspect.records.values import Literal, Value
 from netinspect.version import __version__
 
 Entry = TypeVar("Entry", Parameter, Buffer)
@@ -258,6 +258,11 @@ def _run(
         if error is None:
             with torch._C.DisableTorchFunction():
                 ran.output = describe(output)
+            if len(ran.steps) == 1 and not ran.steps[0].work and isinstance(ran.output, Literal):
+                ran.warnings.append(
+                    f"forward ran nothing and returned {ran.output.text}: what that does when it is "
+                    "used is not seen"
+                )
             if options.values:
                 ran.output_values = _spell(output)
             if options.backward:

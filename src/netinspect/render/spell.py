@@ -39,16 +39,23 @@ def value(item: Value | None) -> str:
     return _structure(item)
 
 
+_MOST_ENTRIES = 16
+"""Entries of a container that are spelled; of more, the first ones and how many are left."""
+
+_FIRST_ENTRIES = 8
+
+
 def _structure(item: Structure) -> str:
     positions = [str(index) for index in range(len(item.items))]
     named = item.type != "arguments" and (
         item.type == "dict" or [entry.key for entry in item.items] != positions
     )
-    entries = [
-        f"{entry.key}: {value(entry.value)}" if named else value(entry.value) for entry in item.items
-    ]
+    shown = item.items if len(item.items) <= _MOST_ENTRIES else item.items[:_FIRST_ENTRIES]
+    texts = [f"{entry.key}: {value(entry.value)}" if named else value(entry.value) for entry in shown]
+    if len(shown) < len(item.items):
+        texts.append(f"… {units.count(len(item.items) - len(shown))} more")
     opening, closing = _BRACKETS.get(item.type, (f"{item.type}(", ")"))
-    return f"{opening}{', '.join(entries)}{closing}"
+    return f"{opening}{', '.join(texts)}{closing}"
 
 
 def values(items: tuple[Value, ...]) -> str:
