@@ -29,7 +29,7 @@ from netinspect.observe.guest import preserved, preserved_defaults
 from netinspect.observe.members import named_parameters
 from netinspect.observe.modes import set_mode
 from netinspect.observe.run import run_forward
-from netinspect.observe.warned import at_the_users_line
+from netinspect.observe.threads import in_all_threads
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
@@ -38,6 +38,7 @@ from netinspect.tracking.fakes import fake_copy, fake_tensors, needs_values, sui
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import MAXIMUM, find_largest
 from netinspect.tracking.request import TrackRequest
+from netinspect.tracking.threads import InThreads
 from netinspect.tracking.workload import infer, train
 from netinspect.units import size
 
@@ -129,7 +130,7 @@ def _track(
         stack.enter_context(kernels())
         wrapped = checkpoint_blocks(model, kernels) if request.options.checkpoint else ()
         tracker = AllocationTracker(model, (args, kwargs), host_steps=request.options.device == "cuda")
-        with tracker, at_the_users_line():
+        with tracker, in_all_threads(InThreads((mode, tracker))):
             _tell(lambda: _run(request, model, args, kwargs, tracker), model, tracker, batch)
         return MemoryTrack(
             batch=_first_dimension(specs),
