@@ -111,6 +111,9 @@ def memory(
             f"this is a look at {look.target} already: it cannot be told in other symbols",
             hint="give the model or its target itself, or a look that was loaded with symbolic=",
         )
+    from netinspect.analyze.subject import refuse_without_forward
+
+    refuse_without_forward(look)
     if look.failure is not None:
         from netinspect.analyze.subject import subject as head
         from netinspect.render.failure import forward_error

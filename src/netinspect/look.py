@@ -26,6 +26,7 @@ from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
 from netinspect.inputs.symbols import SymbolRequest
 from netinspect.kinds import plain_name
+from netinspect.observe.forwardless import lacks_forward, other_methods, refuses, what_to_name
 from netinspect.observe.functions import reads
 from netinspect.observe.inert import is_a
 from netinspect.observe.members import TENSORS, entries, modules, parameters
@@ -49,7 +50,6 @@ _NEEDS_VALUES = re.compile(
 ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
 _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
-_NO_FORWARD = 'missing the required "forward"'
 _NEEDS_WEIGHTS = re.compile(
     r"singular|positive[- ]definite|converge|ill-conditioned|probabilit", re.IGNORECASE
 )
@@ -104,7 +104,7 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
             f"cannot look at a live model on {options.on}",
             hint="move it there first, or name a target that can be built there",
         )
-    return _look(model, lane, options, target=target)
+    return _look(model, lane, options, target=target, is_instance=True)
 
 
 def _is_on_meta(model: nn.Module) -> bool:
@@ -280,7 +280,7 @@ def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:
 
 
 def _is_of_the_lane(failure: Failure, lane: Lane) -> bool:
-    if lane in ("meta", "fake") and _NO_FORWARD not in failure.message:
+    if lane in ("meta", "fake") and not refuses(failure):
         return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
     return lane == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
 
@@ -307,12 +307,24 @@ def _moved(model: nn.Module, device: str) -> nn.Module:
         ) from error
 
 
-def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | None) -> Trace:
+def _look(
+    model: nn.Module,
+    lane: Lane,
+    options: LookOptions,
+    *,
+    target: str | None,
+    is_instance: bool = False,
+) -> Trace:
     choice: Choice | None = None
     warnings: tuple[str, ...] = ()
     budget = options.budget
     budget.is_calculated = lane in ("real", "hollow")
-    if options.run or options.everything:
+    no_forward = None
+    if lacks_forward(model):
+        no_forward = what_to_name(model, target, is_instance=is_instance)
+    if no_forward is not None:
+        warnings = ("there is no forward to run: what it holds is listed, and nothing was called",)
+    elif options.run or options.everything:
         try:
             choice = _choose(model, lane, options, target)
         except UsageError as error:
@@ -339,9 +351,12 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         passing = working_inputs(model, choice.arguments, trace, budget, training=training)
         failure = replace(trace.failure, working_inputs=passing.specs, working_unit=passing.unit)
         trace = replace(trace, failure=failure)
+    if trace.failure is not None and refuses(trace.failure):
+        trace = replace(trace, failure=replace(trace.failure, methods=other_methods(model)))
     if budget.stopped:
         warnings += (f"the search for inputs was {budget.stopped}",)
         trace = replace(trace, out_of_time=budget.out_of_time)
+    trace = replace(trace, no_forward=no_forward)
     if options.symbols and choice is not None:
         from netinspect.rerun import tell_as_symbols
 
@@ -376,6 +391,6 @@ def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | No
         options.request,
         options.capture,
         target=target,
-        stops_at=lambda failure: _is_of_the_lane(failure, lane) or _NO_FORWARD in failure.message,
+        stops_at=lambda failure: _is_of_the_lane(failure, lane) or refuses(failure),
         budget=options.budget,
     )

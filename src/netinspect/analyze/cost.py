@@ -8,7 +8,7 @@ from typing import Literal as OneOf
 
 from netinspect.analyze.select import refuse_negative, select
 from netinspect.analyze.structure import Structure
-from netinspect.analyze.subject import subject
+from netinspect.analyze.subject import refuse_without_forward, subject
 from netinspect.analyze.totals import totals
 from netinspect.analyze.work import cost_of, cost_of_steps
 from netinspect.errors import SavedTraceError, UsageError, closest
@@ -83,6 +83,7 @@ def count_cost(
         raise UsageError(
             f"cannot group by {by!r}", hint=closest(by, GROUPINGS) or f"one of {', '.join(GROUPINGS)}"
         )
+    refuse_without_forward(trace)
     if trace.counted == "no" and trace.failure is None:
         raise SavedTraceError(
             f"the trace of {trace.target} does not tell what its steps cost",

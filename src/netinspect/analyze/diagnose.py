@@ -59,8 +59,11 @@ def diagnose(trace: Trace) -> Diagnosis | None:
 
 def _further(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
     """What may help beyond the explanation: another input, or the one that the model's file has."""
-    if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
-        yield f"write a forward method in {trace.class_name}; tree, params and internals need none"
+    if failure.methods:
+        yield (
+            f"forward refuses on purpose; {_or(failure.methods)} may be meant: write a module whose "
+            "forward calls it, or a function that returns one, and name that"
+        )
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
         yield from _unsettled(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:
@@ -88,12 +91,20 @@ def _multiples(failure: Failure) -> Iterator[str]:
     yield "or bring one to the size of the other: torch.nn.functional.interpolate(a, b.shape[2:])"
 
 
+def _or(methods: tuple[str, ...]) -> str:
+    *others, last = [f"{name}()" for name in methods]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def _unsettled(trace: Trace) -> Iterator[str]:
     """Say which input could not be found, and how to give it; nothing where all behind it were given."""
     step = failed_step(trace.steps)
     names = sources_of(step, trace.steps) if step is not None else []
     given = {entry.name for entry in trace.inputs if entry.origin == GIVEN}
-    guessed = [name for name in names if name not in given]
+    # An argument that has no name in forward is known by its position.
+    guessed = [
+        f"input {int(name) + 1}" if name.isdigit() else name for name in names if name not in given
+    ]
     if trace.failure is not None and (trace.failure.working_inputs or (names and not guessed)):
         return
     which = " and ".join(guessed) or ("the others" if given else "the inputs")

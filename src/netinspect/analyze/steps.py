@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netinspect.analyze.select import refuse_negative
 from netinspect.analyze.structure import Structure
-from netinspect.analyze.subject import subject
+from netinspect.analyze.subject import refuse_without_forward, subject
 from netinspect.errors import SavedTraceError
 from netinspect.records.reports.steps import GradientRow, StepRow, Steps
 from netinspect.records.steps import Step
@@ -34,6 +34,7 @@ def list_steps(
         UsageError: `depth` is negative.
     """
     refuse_negative("depth", depth)
+    refuse_without_forward(trace)
     if not trace.ran:
         raise SavedTraceError(
             f"the trace of {trace.target} holds no forward", hint="save it again with an input"

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from netinspect.analyze.diagnose import diagnose
+from netinspect.errors import ForwardError
 from netinspect.records.reports.common import Subject
 from netinspect.records.trace import Trace
+
+
+def refuse_without_forward(trace: Trace) -> None:
+    """Raise where a report needs a run, and the model has no forward.
+
+    Raises:
+        ForwardError: It has none.
+    """
+    if trace.no_forward is not None:
+        raise ForwardError(
+            f"{trace.class_name} has no forward, so there is nothing to run",
+            cause="summary, tree and params list what it holds",
+            hint=trace.no_forward,
+        )
 
 
 def subject(trace: Trace) -> Subject:

@@ -14,16 +14,8 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from netinspect.kinds import plain_name
-from netinspect.observe.inert import (
-    class_attribute,
-    dictionary_of,
-    fields_of,
-    is_a,
-    is_mapping,
-    items_of,
-    text_of,
-    values_of,
-)
+from netinspect.observe.contents import entries_of
+from netinspect.observe.inert import class_attribute, is_a, is_mapping, text_of, values_of
 from netinspect.observe.packed import packed_tensors
 from netinspect.records import values
 
@@ -93,7 +85,9 @@ def _mapped_sizes(tensor: torch.Tensor) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int = 0) -> values.Value:
+def describe(
+    value: Any, tensors: list[torch.Tensor] | None = None, _within: tuple[int, ...] = ()
+) -> values.Value:
     """Describe any value: its tensors, and the containers and objects that hold them.
 
     Args:
@@ -120,17 +114,20 @@ def describe(value: Any, tensors: list[torch.Tensor] | None = None, _depth: int 
             return _integers(cls, *value)
     elif issubclass(cls, _PLAIN):
         return _literal(value)
-    if _depth >= _MAXIMUM_DEPTH:
+    if len(_within) >= _MAXIMUM_DEPTH:
         return values.Literal(type=plain_name(cls), text="<nested too deeply>")
+    if id(value) in _within:
+        return values.Literal(type=plain_name(cls), text=f"<the {plain_name(cls)} around this>")
     if cls is torch.ScriptObject:
         return _packed(value)
     if is_sequence and _is_plain_sequence(value):
         return _literal(value)
-    entries = _entries(value)
+    entries = entries_of(value)
     if entries or is_sequence or is_mapping(value):
+        within = (*_within, id(value))
         return values.Structure(
             type=plain_name(cls),
-            items=tuple([_item(key, describe(entry, tensors, _depth + 1)) for key, entry in entries]),
+            items=tuple([_item(key, describe(entry, tensors, within)) for key, entry in entries]),
         )
     return values.Literal(type=plain_name(cls), text=f"<{plain_name(cls)}>")
 
@@ -187,54 +184,16 @@ def _item(key: str, value: values.Value) -> values.Item:
     return item
 
 
-def tensors_of(value: Any, _depth: int = 0) -> Iterator[torch.Tensor]:
+def tensors_of(value: Any, _within: tuple[int, ...] = ()) -> Iterator[torch.Tensor]:
     """Yield the live tensors of a value, in the order in which `describe` tells them."""
     if is_a(value, torch.Tensor):
         yield value
-    elif type(value) is tuple and _depth < _MAXIMUM_DEPTH:
-        for entry in value:
-            yield from tensors_of(entry, _depth + 1)
-    elif id(type(value)) not in _SCALARS and not is_a(value, _PLAIN) and _depth < _MAXIMUM_DEPTH:
-        for _, entry in _entries(value):
-            yield from tensors_of(entry, _depth + 1)
-
-
-def _entries(value: Any) -> list[tuple[str, Any]]:
-    """What a container or object holds, with its own names; nothing where it cannot be read."""
-    if type(value) is tuple or type(value) is list:
-        return [(str(index), entry) for index, entry in enumerate(value)]
-    try:
-        return list(_entries_of_object(value))
-    except Exception:  # an object that is not complete; a look at it must not fail the run
-        return []
-
-
-def _entries_of_object(value: Any) -> Iterator[tuple[str, Any]]:
-    stored = [] if is_a(value, type) else fields_of(value)
-    if is_mapping(value):
-        items = items_of(value) if is_a(value, dict) else value.items()
-        yield from ((_key(key), entry) for key, entry in items)
-        if not is_a(value, dict) or dict.__len__(value):
-            return
-    if stored:
-        yield from stored
-    elif is_a(value, (tuple, list)):
-        yield from ((str(index), entry) for index, entry in enumerate(values_of(value)))
-    elif not is_a(value, (type, torch.nn.Module)):
-        # Any other object is told only by the tensors that it holds, itself or in a container. The
-        # objects in it are not entered, since they may be anything, except for distributions.
-        for name, entry in (dictionary_of(value) or {}).items():
-            if is_a(entry, torch.Tensor) or (
-                is_a(entry, (tuple, list, dict, torch.distributions.Distribution))
-                and next(tensors_of(entry, _MAXIMUM_DEPTH - 3), None) is not None
-            ):
-                yield name, entry
-
-
-def _key(key: Any) -> str:
-    if is_a(key, str):
-        return str.__str__(key)
-    return str(key) if id(type(key)) in _SCALARS else text_of(key)
+    elif id(type(value)) in _SCALARS or is_a(value, _PLAIN):
+        return
+    elif len(_within) < _MAXIMUM_DEPTH and id(value) not in _within:
+        within = (*_within, id(value))
+        for _, entry in entries_of(value):
+            yield from tensors_of(entry, within)
 
 
 def _is_plain_sequence(value: Any, _depth: int = 0) -> bool:

@@ -58,18 +58,19 @@ class Draft:
     """What it raised, be it caught further up or not."""
 
 
-def under_way(drafts: Sequence[Draft], modules: Sequence[Draft]) -> Draft | None:
+def under_way(drafts: Sequence[Draft], modules: Sequence[Draft], outer: Sequence[Draft]) -> Draft | None:
     """Return the innermost step that has begun and not ended; None where there is none.
 
     Args:
         drafts: The steps, in order of their beginning.
         modules: The calls of modules that have not ended, outermost first.
+        outer: Those in the thread that began this one.
     """
     if drafts:
         last = drafts[-1]
         if last.entry is None and last.output is None and last.error is None:
             return last
-    return modules[-1] if modules else None
+    return modules[-1] if modules else outer[-1] if outer else None
 
 
 def freeze(

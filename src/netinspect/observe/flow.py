@@ -71,7 +71,8 @@ class Flow:
         if entry is None or entry[0]() is not storage:
             return ()
         part = _part(tensor)
-        return [index for other, index in entry[1].items() if index > since and _overlap(part, other)]
+        writes = list(entry[1].items())  # another thread may add one meanwhile
+        return [index for other, index in writes if index > since and _overlap(part, other)]
 
     def made(self, tensor: torch.Tensor, index: int) -> None:
         """Note that a step returned a tensor."""
@@ -92,12 +93,13 @@ class Flow:
         entry[1].pop(part, None)
         if entry[1] and math.prod(part.sizes) == (end := _end(part)) - part.offset + 1:
             # It leaves no gap, and so took up what was written within it before, or put an end to it.
-            for other in [each for each in entry[1] if each.offset >= part.offset and _end(each) <= end]:
-                del entry[1][other]
+            for other in list(entry[1]):
+                if other.offset >= part.offset and _end(other) <= end:
+                    entry[1].pop(other, None)  # another thread may have been faster
         entry[1][part] = index
         self._last_write = max(self._last_write, index)
         if len(entry[1]) > _WRITES_KEPT:
-            del entry[1][next(iter(entry[1]))]
+            entry[1].pop(next(iter(list(entry[1]))), None)
 
     def pass_on(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
         """Note that what comes out is from where what went in was, since the call itself is no step."""

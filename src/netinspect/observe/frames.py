@@ -20,7 +20,7 @@ from netinspect.records.steps import SourceLine
 
 _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
 # Files through which torch hands a call on; they are nobody's "own code" of a module.
-_PLUMBING = tuple(
+PLUMBING = tuple(
     str(Path(TORCH, *parts))
     for parts in (
         ("overrides.py",),
@@ -147,6 +147,9 @@ def _is_called(forward: types.FrameType) -> bool:
     return forward.f_back is not None and _role(forward.f_back.f_code) == "call"
 
 
+STARTS = ("run_forward", "run_through", "run_constructor")
+"""Functions of ours that call the user's code."""
+
 Role = Literal["user", "call", "layer", "plumbing", "machinery", "helper", "ours", "start", "python"]
 _TORCHS = frozenset({"layer", "plumbing", "machinery", "helper"})
 _roles: dict[int, tuple[types.CodeType, Role]] = {}
@@ -166,7 +169,7 @@ def _role(code: types.CodeType) -> Role:
 def _find_role(code: types.CodeType) -> Role:
     file = code.co_filename
     whose = owner(file)
-    if whose == "ours" and code.co_name == "run_forward":
+    if whose == "ours" and code.co_name in STARTS:
         return "start"  # of all; our other frames are the hook that is asking
     if whose != "torch":
         return whose
@@ -176,7 +179,7 @@ def _find_role(code: types.CodeType) -> Role:
         return "machinery"
     if file == _HELPERS_FILE:
         return "helper"
-    return "plumbing" if file in _PLUMBING else "layer"
+    return "plumbing" if file in PLUMBING else "layer"
 
 
 def module_of(forward: types.FrameType) -> Any:

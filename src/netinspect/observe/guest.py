@@ -126,8 +126,8 @@ class Guest:
         self.lazy = any(each.version is None and is_uninitialised(each.tensor) for each in self._tensors)
         """Whether some parameter waits for the first input to tell its size."""
 
-        self.keeping = False
-        """Whether a copy is being made right now: that is no work of the model's."""
+        self._keeping: int | None = None
+        """The thread that makes a copy right now."""
 
         self._watched: set[int] = set()
         self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor, torch.Tensor]] = {}
@@ -160,11 +160,16 @@ class Guest:
         except NO_STORAGE:
             return
         if is_watched:
-            self.keeping = True
+            self._keeping = threading.get_ident()
             try:
                 self._copy_all((tensor,))
             finally:
-                self.keeping = False
+                self._keeping = None
+
+    @property
+    def keeping(self) -> bool:
+        """Whether a copy is being made right now in this thread: that is no work of the model's."""
+        return self._keeping is not None and self._keeping == threading.get_ident()
 
     def _copy_all(self, tensors: Iterable[torch.Tensor | None]) -> None:
         for tensor in tensors:

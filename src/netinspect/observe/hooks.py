@@ -8,7 +8,13 @@ from typing import Any, Protocol
 
 from torch import nn
 from torch.jit import ScriptModule
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from torch.utils.hooks import RemovableHandle
 
 from netinspect.observe.inert import is_a, state_of
@@ -32,8 +38,14 @@ class Hooked(Protocol):
     ) -> None:
         """Take note of what it returned, or that it did not return."""
 
-    def enter_script(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+    def enter_any(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """Take note that any module of the process is called."""
+
+    def note_module(self, module: nn.Module, name: str, child: object) -> None:
+        """Take note that any module of the process registers another one."""
+
+    def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
+        """Take note that any module of the process registers a parameter or buffer."""
 
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """Take note that any module of the process ends."""
@@ -42,8 +54,54 @@ class Hooked(Protocol):
         """Take note that a module is called that is held but not registered."""
 
 
+class Hooks:
+    """The hooks of one look.
+
+    Args:
+        who: Is told.
+    """
+
+    def __init__(self, who: Hooked) -> None:
+        self._who = who
+        self._handles: list[RemovableHandle] = []
+
+    def attach(self, module: nn.Module) -> None:
+        """Have calls of a module told."""
+        if is_a(module, ScriptModule):
+            return  # it takes no hooks of its own; those for every module of the process it runs
+        handles, who = self._handles, self._who
+        has_own = bool(state_of(module).get("_forward_pre_hooks"))
+        # First, so that what the module's own pre-hooks do is told as part of its call.
+        handles.append(_register_pre(module, who.enter_module, prepend=True, with_kwargs=True))
+        if has_own:
+            # And last, to see the inputs as they made them.
+            handles.append(_register_pre(module, who.see_inputs, with_kwargs=True))
+        handles.append(_register(module, who.leave_module, with_kwargs=True, always_call=True))
+
+    def attach_to_all(self, modules: Iterable[nn.Module], hidden: Iterable[nn.Module]) -> None:
+        """Have all calls told: of registered modules, and of those that are held otherwise."""
+        handles, who = self._handles, self._who
+        handles.append(register_module_forward_pre_hook(who.enter_any))
+        handles.append(register_module_module_registration_hook(who.note_module))
+        handles.append(register_module_parameter_registration_hook(who.note_tensor))
+        handles.append(register_module_buffer_registration_hook(who.note_tensor))
+        modules = list(modules)
+        if any(is_a(module, ScriptModule) for module in modules):
+            handles.append(register_module_forward_hook(who.leave_script, always_call=True))
+        for module in modules:
+            self.attach(module)
+        for module in hidden:
+            if not is_a(module, ScriptModule):
+                handles.append(_register_pre(module, who.see_hidden))
+
+    def remove(self) -> None:
+        """Take all of them off."""
+        while self._handles:
+            self._handles.pop().remove()
+
+
 @contextmanager
-def hooked(who: Hooked, modules: Iterable[nn.Module], hidden: Iterable[nn.Module]) -> Iterator[None]:
+def hooked(who: Hooked, modules: Iterable[nn.Module], hidden: Iterable[nn.Module]) -> Iterator[Hooks]:
     """Have someone told of every call.
 
     Args:
@@ -51,27 +109,9 @@ def hooked(who: Hooked, modules: Iterable[nn.Module], hidden: Iterable[nn.Module
         modules: The modules that are registered, each once.
         hidden: Those that are held otherwise.
     """
-    modules = list(modules)
-    handles: list[RemovableHandle] = []
+    hooks = Hooks(who)
     try:
-        if any(is_a(module, ScriptModule) for module in modules):
-            # They take no hooks of their own; those for every module of the process they run.
-            handles.append(register_module_forward_pre_hook(who.enter_script))
-            handles.append(register_module_forward_hook(who.leave_script, always_call=True))
-        for module in modules:
-            if is_a(module, ScriptModule):
-                continue
-            has_own = bool(state_of(module).get("_forward_pre_hooks"))
-            # First, so that what the module's own pre-hooks do is told as part of its call.
-            handles.append(_register_pre(module, who.enter_module, prepend=True, with_kwargs=True))
-            if has_own:
-                # And last, to see the inputs as they made them.
-                handles.append(_register_pre(module, who.see_inputs, with_kwargs=True))
-            handles.append(_register(module, who.leave_module, with_kwargs=True, always_call=True))
-        for module in hidden:
-            if not is_a(module, ScriptModule):
-                handles.append(_register_pre(module, who.see_hidden))
-        yield
+        hooks.attach_to_all(modules, hidden)
+        yield hooks
     finally:
-        for handle in reversed(handles):
-            handle.remove()
+        hooks.remove()

@@ -33,8 +33,9 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if compiled:
         yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
     if recorder.direct:
+        direct = [path or plain_name(type(model)) for path in recorder.direct]
         yield (
-            f"called through .forward(), past their hooks: {_several(recorder.direct)}; their inputs "
+            f"called through .forward(), past their hooks: {_several(direct)}; their inputs "
             "are what their variables held at the first step, and their outputs were not seen"
         )
     if recorder.hidden:
@@ -54,17 +55,18 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if unread := recorder.registered.unread:
         yield f"packed in C++ objects that do not tell their tensors: {_several(unread)}"
     if recorder.elsewhere:
+        calls = f"{recorder.elsewhere} call{'s' if recorder.elsewhere > 1 else ''} of modules"
         yield (
-            f"{recorder.elsewhere} module calls ran in other threads, and are not among the steps, nor "
-            "is their work"
+            f"{calls} ran in threads that had begun before forward: what torch does there outside of "
+            "modules is not among the steps, nor is its work"
+        )
+    if recorder.interrupted:
+        yield (
+            f"a hook raised, and forward went on: {_several(recorder.interrupted)}; the output shown is "
+            "what the layer's own forward returned"
         )
     if recorder.handed_out:
         yield "values left torch, as for NumPy: what was done with them there is not counted"
-    if recorder.threads and not recorder.elsewhere:
-        yield (
-            f"threads that began within forward: {recorder.threads}; what torch does in them is not "
-            "among the steps, nor is its work"
-        )
 
 
 def fused_scripts(model: nn.Module) -> list[str]:

@@ -154,7 +154,7 @@ def _named(model: nn.Module, table: Table, *, duplicates: bool) -> Iterator[tupl
                 yield join_path(path, name), tensor
 
 
-def under_each_path(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def under_each_path(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """Yield each module under each of its paths, and so also what is in a module that has two."""
-    for path, module, alias_of in every_path(model):
+    for path, module, alias_of in every_path(model, prefix):
         yield from [(path, module)] if alias_of is None else named_modules(module, path)

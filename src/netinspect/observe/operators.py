@@ -174,6 +174,15 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if tallies:
             self._tallies[id(draft)] = draft, tallies
 
+    def take_in(self, other: Operators) -> None:
+        """Add what was counted in another thread."""
+        self.reads_values |= other.reads_values
+        self._known.update(other._known)
+        for address, (draft, tallies) in list(other._tallies.items()):
+            known = self._tallies.get(address)
+            # What ran in no step is under one key in all threads.
+            self._tallies[address] = draft, _sum_all((known[1], tallies)) if known else tallies
+
     def work_by_step(self, drafts: list[Draft]) -> dict[int, tuple[Work, ...]]:
         """Return what was done, by the index of the step.
 

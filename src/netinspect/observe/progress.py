@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
@@ -51,7 +53,16 @@ class Progress:
         self.stack: list[Draft] = []
         """The calls of modules that have not ended, outermost first."""
 
+        self.outer: list[Draft] = []
+        """In another thread: the calls of modules that had begun in the first one."""
+
         self.flow = Flow()
+        self._numbers: Iterator[int] | None = None
+        """Gives the steps of all threads their numbers; None while there is one thread."""
+
+        self._strangers: dict[int, tuple[weakref.ref[torch.Tensor], list[Draft]]] = {}
+        """By address: parameters that were not registered when steps were handed them, and these."""
+
         self._with_grad = with_grad
         self._most_steps = most_steps
         self._calls: dict[str, int] = {}
@@ -81,11 +92,33 @@ class Progress:
         # Calls end from the inside outwards, so the innermost one began last.
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
 
+    def share_numbers(self) -> None:
+        """Number the steps of all threads in the order in which they begin."""
+        if self._numbers is None:
+            # A step may be about to begin under the next number.
+            self._numbers = itertools.count(len(self.drafts) + 1)
+
+    def take_in(self, others: Iterable[list[Draft]]) -> None:
+        """Put the steps of other threads among one's own, and number all of them anew."""
+        own = (draft for drafts in (self.drafts, *others) for draft in list(drafts))
+        drafts = sorted(own, key=lambda draft: draft.index)
+        places = {draft.index: place for place, draft in enumerate(drafts)}
+        for place, draft in enumerate(drafts):
+            draft.index = place
+            draft.producers = tuple(places[each] for each in draft.producers if each in places)
+        self.drafts[:] = drafts
+
     def forget(self) -> None:
         """Let go of all that happened."""
         for draft in self.drafts:
             draft.error = draft.handled = None
         self.drafts.clear()
+
+    def around(self) -> Draft | None:
+        """Return the innermost call of a module that has not ended."""
+        if self.stack:
+            return self.stack[-1]
+        return self.outer[-1] if self.outer else None
 
     def begin_module(
         self, entry: Entry, calling: Calling, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -106,7 +139,8 @@ class Progress:
         self, called: Name, calling: Calling, inputs: Structure, tensors: list[torch.Tensor]
     ) -> Draft:
         """Begin the call of a function that was given these tensors."""
-        path = self.stack[-1].module if self.stack else ""
+        around = self.around()
+        path = around.module if around else ""
         return self._begin(called, path, None, calling, inputs, tensors)
 
     def _begin(
@@ -120,17 +154,18 @@ class Progress:
     ) -> Draft:
         if self._most_steps is not None and len(self.drafts) >= self._most_steps:
             raise TooManySteps(f"forward takes more than {self._most_steps} steps")
-        parent = self.stack[-1] if self.stack else None
+        parent = self.around()
         holder = None if parent is None else parent.entry
         names = self.registered.tensors
         flow = self.flow
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
+        strangers: list[torch.Tensor] = []
         for tensor in tensors:
-            known = names.get(id(tensor))
-            if known is not None:
-                parameters.append(known)
+            name = names.get(id(tensor))
+            if name is not None:
+                parameters.append(name)
                 producers += flow.writers(tensor)
                 continue
             made_by = flow.producers(tensor)
@@ -138,10 +173,12 @@ class Progress:
                 producers += made_by
             elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
                 arguments.append(argument)
+            elif type(tensor) is nn.Parameter:
+                strangers.append(tensor)
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
         draft = Draft(
-            len(self.drafts),
+            len(self.drafts) if self._numbers is None else next(self._numbers),
             called,
             path,
             parent,
@@ -154,8 +191,21 @@ class Progress:
             calling,
             sys.exc_info()[1],
         )
+        for tensor in strangers:
+            known = self._strangers.get(id(tensor))
+            if known is None or known[0]() is not tensor:
+                known = self._strangers[id(tensor)] = weakref.ref(tensor), []
+            known[1].append(draft)
         self.drafts.append(draft)
         return draft
+
+    def name_strangers(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Name the parameters that were registered only after a step had been handed them."""
+        for name, tensor in tensors.items() if self._strangers else ():
+            reference, drafts = self._strangers.get(id(tensor), (None, ()))
+            if reference is not None and reference() is tensor:
+                for draft in drafts:
+                    draft.parameters = _distinct([*draft.parameters, name])
 
     def add_packed(self, draft: Draft, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Name the weights that a quantized layer hands on in a packed object."""

@@ -6,6 +6,7 @@ torch is replaced. What is recorded are drafts; `steps` makes the frozen records
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,15 +20,13 @@ from torch import nn
 from torch.jit import ScriptModule
 from torch.overrides import TorchFunctionMode
 
+from netinspect.errors import class_name
 from netinspect.kinds import plain_name
+from netinspect.observe.deferred import is_deferred, run_through
 from netinspect.observe.describe import describe_call, tensors_of
-from netinspect.observe.drafts import UNSEEN, Draft, under_way
-from netinspect.observe.frames import (
-    Calling,
-    arguments_of,
-    calling_lines,
-    module_of,
-)
+from netinspect.observe.direct import DirectCalls
+from netinspect.observe.drafts import under_way
+from netinspect.observe.frames import Calling, calling_lines
 from netinspect.observe.functions import (
     HANDS_OUT,
     READS,
@@ -41,14 +40,14 @@ from netinspect.observe.guest import Guest
 from netinspect.observe.hooks import hooked
 from netinspect.observe.inert import is_a
 from netinspect.observe.operators import Operators
-from netinspect.observe.progress import Progress
 from netinspect.observe.registered import Entry
 from netinspect.observe.repeats import Key, Known, Uncounted, key_of, stand_in
+from netinspect.observe.threads import in_all_threads
 
 _NoFunctions = torch._C.DisableTorchFunction
 
 
-class Recorder(Progress, TorchFunctionMode):
+class Recorder(DirectCalls, TorchFunctionMode):
     """Records every module call and function call while it is entered.
 
     Args:
@@ -71,16 +70,13 @@ class Recorder(Progress, TorchFunctionMode):
     ) -> None:
         super().__init__(model, with_grad=with_grad, arguments=arguments, most_steps=most_steps)
         self.elsewhere = 0
-        """Calls of modules in other threads, where neither order nor functions can be seen."""
-
-        self.threads = 0
-        """Threads that forward began."""
+        """Calls of modules in threads from before, where functions outside of modules are not seen."""
 
         self.handed_out = False
         """Whether values left torch, as for NumPy."""
 
-        self.direct: dict[str, None] = {}
-        """Paths of the modules whose `forward` was called without their hooks."""
+        self.interrupted: dict[str, None] = {}
+        """Modules whose forward returned, and of which a hook raised, with what it raised."""
 
         self.hidden: dict[str, int] = {}
         """Calls of modules that are held but not registered, by class name."""
@@ -88,9 +84,17 @@ class Recorder(Progress, TorchFunctionMode):
         self._guest = observed
         self._operators = operators
         # Of the lists and not of this: what refers to itself outlives the look.
-        operators.innermost = partial(under_way, self.drafts, self.stack)
+        operators.innermost = partial(under_way, self.drafts, self.stack, self.outer)
         self._known: dict[Key, Known] = {}
-        self._thread: int | None = None
+        self._threads: dict[int, Recorder] = {}
+        """By thread: the recorders of those that are recorded now, this one's included."""
+
+        self._attach: Callable[[nn.Module], None]
+        self._others: list[Recorder] = []
+        """Those of all other threads."""
+
+        self._is_borrowed = False
+        """Whether this is for a thread from before, and entered only for the calls of modules in it."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
         """A forward that copies a module copies our hooks with it; they stay those of one recorder."""
@@ -98,41 +102,110 @@ class Recorder(Progress, TorchFunctionMode):
 
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
-        """Attach the hooks and enter the mode; undo both at the end."""
-        with hooked(self, self.registered.modules(), self._guest.hidden):
-            self._thread = get_ident()
+        """Attach the hooks and enter the mode, in other threads too; undo all at the end."""
+        with (
+            hooked(self, self.registered.modules(), self._guest.hidden) as hooks,
+            in_all_threads(self),
+        ):
+            self._attach = hooks.attach
+            self._threads[get_ident()] = self
             try:
                 with self:
                     yield self
             finally:
-                self._thread = None
+                self._threads.clear()
+                del self._attach
                 for draft in self.stack:
                     draft.running = None
+                self._take_in_others()
+
+    # --- other threads --------------------------------------------------------------------------
+
+    def enter_thread(self) -> Recorder:
+        """Begin to record in the thread that calls this; return the recorder for it."""
+        self.share_numbers()
+        other = copy.copy(self)
+        other.drafts, other.stack, other.outer, other._known = [], [], self.stack, {}
+        other._operators = Operators(self._guest)
+        other._operators.innermost = partial(under_way, other.drafts, other.stack, other.outer)
+        other._others = []
+        self._others.append(other)
+        self._threads[get_ident()] = other
+        # Not by `__enter__`: it notes in the process, and not in the thread, that a mode is on.
+        torch._C._push_on_torch_function_stack(other)
+        torch._C._push_on_torch_dispatch_stack(other._operators)
+        return other
+
+    def leave_thread(self) -> bool:
+        """End that; return False while a function of torch's is under way, which has put modes aside."""
+        functions, operators = torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()
+        if not functions or torch._C._get_function_stack_at(functions - 1) is not self:
+            return False
+        if not operators or torch._C._get_dispatch_stack_at(operators - 1) is not self._operators:
+            return False
+        torch._C._pop_torch_dispatch_stack(None)
+        torch._C._pop_torch_function_stack()
+        if self._here() is self:
+            del self._threads[get_ident()]
+        return True
+
+    def _take_in_others(self) -> None:
+        others = list(self._others)
+        if others:
+            self.take_in(other.drafts for other in others)
+        for other in others:
+            self._operators.take_in(other._operators)
+            self.handed_out |= other.handed_out
+            # A thread that goes on holds its recorder until it does something again.
+            other.drafts, other.stack = [], []
+        self._others.clear()
+
+    def _here(self) -> Recorder | None:
+        """Return the recorder of the thread that calls this; None where nothing is recorded."""
+        return self._threads.get(get_ident())
 
     # --- modules: hooks -------------------------------------------------------------------------
 
     def enter_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Begin the call of a module."""
-        if (entry := self._entry(module)) is None:
+        if (entry := self.registered.find(module)) is None or not self._threads:
             return
+        if (here := self._here()) is None:
+            here = self.enter_thread()
+            here._is_borrowed = True
+            self.elsewhere += 1
         with _NoFunctions():
             running = sys._getframe(1)
-            calling = self._calling(running)
-            self._follow(calling)
-            draft = self.begin_module(entry, calling, args, kwargs)
+            calling = here._calling(running)
+            here.follow(calling)
+            draft = here.begin_module(entry, calling, args, kwargs)
             draft.running = running
-            self.stack.append(draft)
+            here.stack.append(draft)
 
     def see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Tell the inputs of the call anew, as the module's own hooks made them."""
-        if self._entry(module) is not None:
+        if self.registered.find(module) is not None and (here := self._here()) is not None:
             with _NoFunctions():
-                self.stack[-1].inputs = describe_call(args, kwargs)
+                here.stack[-1].inputs = describe_call(args, kwargs)
 
-    def enter_script(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Begin the call of a module, if it is TorchScript."""
+    def enter_any(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Begin the call of a module that takes no hooks, or was registered since the run began."""
         if is_a(module, ScriptModule):
             self.enter_module(module, args, {})
+        elif self.registered.is_new(module) and self._threads:
+            for each in self.registered.look_again():
+                self._attach(each)
+            # Its own hooks are those that it had when it was called.
+            kwargs = sys._getframe(1).f_locals.get("kwargs")
+            self.enter_module(module, args, kwargs if type(kwargs) is dict else {})
+
+    def note_module(self, module: nn.Module, name: str, child: object) -> None:
+        """Take note of a module that is registered while forward runs."""
+        self.registered.note_module(module, name, child)
+
+    def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
+        """Take note of a parameter or buffer that is registered while forward runs."""
+        self.registered.note_tensor(module, name, tensor)
 
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """End the call of a module, if it is TorchScript."""
@@ -141,7 +214,7 @@ class Recorder(Progress, TorchFunctionMode):
 
     def see_hidden(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """Count a call of a module that is no part of the model."""
-        if self._thread is not None:
+        if self._threads:
             name = plain_name(type(module))
             self.hidden[name] = self.hidden.get(name, 0) + 1
 
@@ -149,31 +222,48 @@ class Recorder(Progress, TorchFunctionMode):
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
         """End the call of a module, whether it returned or raised."""
-        if (entry := self._entry(module)) is None:
+        if (entry := self.registered.find(module)) is None or (here := self._here()) is None:
             return
+        if is_deferred(output):
+            self.deferring.add(id(module))
+        here._leave(entry, output)
+        if here._is_borrowed and not here.stack:
+            here.leave_thread()
+
+    def finish(self, output: Any) -> tuple[Any, list[str]]:
+        """Use up what the model's own output defers, within its call; return the output and notes."""
+        called = next((draft for draft in self.drafts if draft.entry is not None), None)
+        if called is None:
+            return output, []
+        self.stack.append(called)
+        finished = run_through(output)
+        while (draft := self.stack.pop()) is not called:
+            self.close(draft, None)
+        if finished.notes:
+            with _NoFunctions():
+                self.end(called, finished.output)
+        return finished.output, finished.notes
+
+    def _leave(self, entry: Entry, output: Any) -> None:
         # A call that was cut off without its hook, by a BaseException or a JIT frame, is dropped.
         error = sys.exc_info()[1]
         stack = self.stack
         while stack and (stack[-1].module != entry.path or stack[-1].forward is not None):
             inner = stack.pop()
             inner.running = None
-            self._close(inner, None if error is inner.handled else error)
+            self.close(inner, None if error is inner.handled else error)
         if not stack:
             return
         draft = stack.pop()
         draft.running = None
         if error is not None and error is not draft.handled:
             draft.error = error
-            return
+            if output is None:
+                return
+            # Its forward had returned, and a hook of its own raised.
+            self.interrupted[f"{entry.path or draft.called.shown} ({class_name(type(error))})"] = None
         with _NoFunctions():
             self.end(draft, output)
-
-    def _entry(self, module: nn.Module) -> Entry | None:
-        """A module that is to be recorded; None for a copy of one, or in another thread."""
-        if self._thread != get_ident():
-            self.elsewhere += self._thread is not None
-            return None
-        return self.registered.find(module)
 
     def _calling(self, frame: FrameType, name: str = "") -> Calling:
         if not self.stack:
@@ -192,6 +282,8 @@ class Recorder(Progress, TorchFunctionMode):
     ) -> Any:
         """Run one torch function and record it. Called by torch, with the mode itself off."""
         kwargs = kwargs or {}
+        if not self._threads:  # of a thread that goes on after the look
+            return func(*args, **kwargs)
         called = name_of(func)
         if called.may_write or (kwargs and ("out" in kwargs or "inplace" in kwargs)):
             for tensor in written(called.plain, args, kwargs):
@@ -211,7 +303,7 @@ class Recorder(Progress, TorchFunctionMode):
         if known is None:
             return self._run(func, args, kwargs, called, calling, key)
         # Its tensors are torch's own, and no other mode is on: nothing has to be kept from asking them.
-        self._follow(calling)
+        self.follow(calling)
         draft = self.begin_function(called, calling, known.inputs, tensors)
         try:
             with Uncounted():
@@ -243,7 +335,7 @@ class Recorder(Progress, TorchFunctionMode):
         with _NoFunctions():
             tensors: list[torch.Tensor] = []
             inputs = describe_call(args, kwargs, tensors)
-            self._follow(calling)
+            self.follow(calling)
             draft = self.begin_function(called, calling, inputs, tensors)
             if self.registered.packed:
                 self.add_packed(draft, args, kwargs)
@@ -269,35 +361,3 @@ class Recorder(Progress, TorchFunctionMode):
             else:
                 draft.output = None
         return output
-
-    def _follow(self, calling: Calling) -> None:
-        """Open and close the calls of layers whose `forward` was called directly: no hook tells of it.
-
-        What one was given is read off its variables at its first step; what it returns nobody sees.
-        """
-        if not calling.forwards and (not self.stack or self.stack[-1].forward is None):
-            return
-        while self.stack and (running := self.stack[-1].forward) is not None:
-            if any(frame is running for frame in calling.forwards):
-                break
-            self._close(self.stack.pop(), None)
-        known = {id(draft.forward) for draft in self.stack if draft.forward is not None}
-        for frame in reversed(calling.forwards):
-            module = None if id(frame) in known else module_of(frame)
-            around = self.stack[-1].entry if self.stack else None
-            # A `forward` that calls that of its base class is one call.
-            if not is_a(module, nn.Module) or (around is not None and around.module is module):
-                continue
-            if (entry := self._entry(module)) is None:
-                continue
-            args, kwargs = arguments_of(frame)
-            with _NoFunctions():
-                draft = self.begin_module(entry, calling_lines(frame.f_back), args, kwargs)
-            draft.forward = frame
-            self.stack.append(draft)
-            self.direct[entry.path] = None
-
-    def _close(self, draft: Draft, error: BaseException | None) -> None:
-        if draft.forward is not None:
-            draft.forward, draft.error = None, error
-            draft.output = UNSEEN if error is None else None

@@ -38,25 +38,61 @@ class Registered:
         self.tensors: dict[int, str] = {}
         """The first name of each parameter and buffer."""
 
+        self._model = model
         self._modules: dict[int, Entry] = {}
-        for path, module in named_modules(model):
-            prefix = f"{path}." if path else ""
-            tensors = tuple(each for table in TENSORS if items_in(each := table_of(module, table)))
-            self._modules[id(module)] = Entry(module, path, tensors)
-            for own in tensors:
-                for name, tensor in items_in(own):
-                    if tensor is not None:
-                        self.tensors.setdefault(id(tensor), prefix + name)
-            for attribute, packed in packed_objects(module):
-                self.packed[id(packed)] = names = [
-                    f"{prefix}{attribute}.{name}" for name, _ in packed_tensors(packed)
-                ]
-                self.unread += () if names else (prefix + attribute,)
-        self._names = frozenset(self.tensors.values())
+        self._names: set[str] = set()
+        self._has_grown = False
+        self.look_again()
+
+    def look_again(self) -> list[nn.Module]:
+        """Add what was registered since; return the modules among it."""
+        self._has_grown = False
+        added: list[nn.Module] = []
+        for path, module in named_modules(self._model):
+            if id(module) not in self._modules:
+                added.append(module)
+                self._add(path, module)
+        return added
+
+    def _add(self, path: str, module: nn.Module) -> None:
+        prefix = f"{path}." if path else ""
+        tensors = tuple(each for table in TENSORS if items_in(each := table_of(module, table)))
+        self._modules[id(module)] = Entry(module, path, tensors)
+        for own in tensors:
+            for name, tensor in items_in(own):
+                if tensor is not None:
+                    self.tensors.setdefault(id(tensor), prefix + name)
+                    self._names.add(prefix + name)
+        for attribute, packed in packed_objects(module):
+            self.packed[id(packed)] = names = [
+                f"{prefix}{attribute}.{name}" for name, _ in packed_tensors(packed)
+            ]
+            self.unread += () if names else (prefix + attribute,)
+
+    def note_module(self, module: nn.Module, name: str, child: object) -> None:
+        """Take note that a module registers another one."""
+        self._has_grown |= id(module) in self._modules
+
+    def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
+        """Take note that a module registers a parameter or buffer."""
+        entry = self._modules.get(id(module))
+        if entry is not None and tensor is not None:
+            self._names.add(f"{entry.path}.{name}" if entry.path else name)
+            tables = tuple(table_of(module, table) for table in TENSORS)
+            if len(entry.tensors) < len(tables):
+                self._modules[id(module)] = entry._replace(tensors=tables)
+
+    def is_new(self, module: nn.Module) -> bool:
+        """Return whether a module may have been registered since this was made."""
+        return self._has_grown and id(module) not in self._modules
 
     def modules(self) -> Iterator[nn.Module]:
         """Yield each module once."""
-        return (entry.module for entry in self._modules.values())
+        return (entry.module for entry in self.entries())
+
+    def entries(self) -> list[Entry]:
+        """Return the entries of all modules that were met."""
+        return list(self._modules.values())
 
     def find(self, module: nn.Module) -> Entry | None:
         """Return the entry of a module; None for a copy of one, or one that is not registered."""

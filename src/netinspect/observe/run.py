@@ -17,6 +17,7 @@ from netinspect.errors import class_name, message_of
 from netinspect.kinds import plain_name
 from netinspect.observe.arguments import Argument, named_leaves, split
 from netinspect.observe.backward import run_backward
+from netinspect.observe.changes import After, Before
 from netinspect.observe.code import class_code
 from netinspect.observe.describe import describe
 from netinspect.observe.frames import raising_line
@@ -30,7 +31,6 @@ from netinspect.observe.printed import printed
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
-from netinspect.observe.threads import noticed_threads
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
@@ -38,12 +38,13 @@ from netinspect.observe.walk import (
     walk_modules,
     walk_tensors,
 )
+from netinspect.observe.warned import at_the_users_line
 from netinspect.process import without_collector
 from netinspect.records.base import record
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Attempt, Backward, Trace, Versions
-from netinspect.records.values import Value
+from netinspect.records.values import Literal, Value
 from netinspect.version import __version__
 
 Entry = TypeVar("Entry", Parameter, Buffer)
@@ -90,8 +91,14 @@ class Forward:
     """Whether forward read values, so that others than these may lead elsewhere."""
 
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How the output was computed, where the model left that to whoever asks for it."""
+
     tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
     """The named tensors as forward left them; only where it gave some of them their sizes."""
+
+    after: After | None = None
+    """The model as forward left it; only where it registered, replaced or removed something."""
 
 
 def capture(
@@ -129,12 +136,14 @@ def capture(
     if arguments is not None:
         ran = forward or observe(model, arguments, options)
         parameters, buffers = ran.tensors or (parameters, buffers)
-        parameters = _with_gradients(model, parameters, ran.gradients)
+        if ran.after is not None:
+            modules, parameters, buffers = ran.after.whole(modules, parameters, buffers, ran.steps)
+        parameters = _with_gradients(model, parameters, ran)
     if options.values or options.statistics:
-        live = _live_tensors(model)
+        live = _live_tensors(model, ran)
         with torch._C.DisableTorchFunction():
-            parameters = tuple(_with_values(each, live[each.name], options) for each in parameters)
-            buffers = tuple(_with_values(each, live[each.name], options) for each in buffers)
+            parameters = tuple(_with_values(each, live.get(each.name), options) for each in parameters)
+            buffers = tuple(_with_values(each, live.get(each.name), options) for each in buffers)
     return Trace(
         target=target or plain_name(type(model)),
         class_name=plain_name(type(model)),
@@ -163,6 +172,7 @@ def capture(
         backward=ran.backward,
         code=class_code(modules_of(model)) if options.code else (),
         warnings=tuple(ran.warnings),
+        changes=ran.after.changes if ran.after is not None else (),
     )
 
 
@@ -201,6 +211,7 @@ def _run(
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.set_grad_enabled(with_graph))
         stack.enter_context(_uncompiled())
+        stack.enter_context(at_the_users_line())
         try:
             observed = stack.enter_context(guest(model, (args, kwargs), training=options.training))
         except KeyboardInterrupt:
@@ -209,6 +220,8 @@ def _run(
             ran.failure = _plain_failure(raised)
             return ran
         seed_everything(options.seed)
+        with torch._C.DisableTorchFunction():
+            before = Before(model)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
         operators = Operators(observed)
         recorder = Recorder(
@@ -221,27 +234,35 @@ def _run(
         )
         try:
             with (
-                noticed_threads() as begun,
                 recorder.recording(),
                 operators if counting else nullcontext(),
                 collector.at_work(),
             ):
-                output = run_forward(model, args, kwargs)
+                output, ran.notes = recorder.finish(run_forward(model, args, kwargs))
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # the model's own failure, of whatever kind, is a finding
             error = raised
             recorder.cut_off(raised)
+            recorder.interrupted.clear()
             ran.failure = _failure(raised, recorder)
+        with torch._C.DisableTorchFunction():
+            ran.after = before.compared(model, recorder.registered)
+        if ran.after is not None:
+            recorder.name_strangers(ran.after.live)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
-        recorder.threads = len(begun)
-        unseen = begun or recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
+        unseen = recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
         ran.counted = "partly" if unseen or not counting else "yes"
         # Without the operators, nobody knows.
         ran.reads_values = operators.reads_values or not counting
         if error is None:
             with torch._C.DisableTorchFunction():
                 ran.output = describe(output)
+            if len(ran.steps) == 1 and not ran.steps[0].work and isinstance(ran.output, Literal):
+                ran.warnings.append(
+                    f"forward ran nothing and returned {ran.output.text}: what that does when it is "
+                    "used is not seen"
+                )
             if options.values:
                 ran.output_values = _spell(output)
             if options.backward:
@@ -253,6 +274,8 @@ def _run(
             ran.warnings.append(
                 "lazy layers took their sizes from this input; the model itself still has none"
             )
+        ran.warnings += ran.after.notes() if ran.after is not None else ()
+        ran.warnings += ran.notes
         ran.warnings += limits(model, recorder)
         if operators.by_stored:
             ran.warnings.append(
@@ -340,24 +363,37 @@ def _plain_failure(error: BaseException) -> Failure:
     )
 
 
-def _live_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
+def _live_tensors(model: nn.Module, ran: Forward) -> dict[str, torch.Tensor]:
+    """Return the tensors by name: as they are, and those that were there only after the run."""
+    live = {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
+    if ran.after is None:
+        return live
+    changed = {each.name for each in ran.after.changes}
+    return {
+        **live,
+        **{
+            name: tensor
+            for name, tensor in ran.after.live.items()
+            if name not in live or name in changed or tensor.shape != live[name].shape
+        },
+    }
 
 
 def _with_gradients(
-    model: nn.Module,
-    parameters: tuple[Parameter, ...],
-    gradients: Mapping[int, Gradient | None],
+    model: nn.Module, parameters: tuple[Parameter, ...], ran: Forward
 ) -> tuple[Parameter, ...]:
-    if not gradients:
+    if not ran.gradients:
         return parameters
-    live = _live_tensors(model)
+    live = _live_tensors(model, ran)
     return tuple(
-        replace(parameter, gradient=gradients.get(id(live[parameter.name]))) for parameter in parameters
+        replace(parameter, gradient=ran.gradients.get(id(live.get(parameter.name))))
+        for parameter in parameters
     )
 
 
-def _with_values(entry: Entry, tensor: torch.Tensor, options: CaptureOptions) -> Entry:
+def _with_values(entry: Entry, tensor: torch.Tensor | None, options: CaptureOptions) -> Entry:
+    if tensor is None:  # forward made it, and removed it again
+        return entry
     return replace(
         entry,
         values=_spell(tensor) if options.values else None,

@@ -76,20 +76,22 @@ class TensorIdentities:
             return id(tensor)
 
 
-def walk_modules(model: nn.Module) -> tuple[Module, ...]:
-    """Describe every module of the tree."""
+def walk_modules(model: nn.Module, prefix: str = "") -> tuple[Module, ...]:
+    """Describe every module of the tree; `prefix` is the path of its root."""
     return tuple(
-        _describe_module(path, module, alias_of) for path, module, alias_of in every_path(model)
+        _describe_module(path, module, alias_of) for path, module, alias_of in every_path(model, prefix)
     )
 
 
-def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, Table, str, torch.Tensor]]:
+def named_tensors(
+    model: nn.Module, prefix: str = ""
+) -> Iterator[tuple[str, nn.Module, Table, str, torch.Tensor]]:
     """Yield path, module, table, name and tensor of every registered parameter and buffer.
 
     The packed weights of quantized layers come as buffers: they are state, and get no gradient.
     Tied tensors come under each of their names, so also all those of a module that has two paths.
     """
-    for path, module in under_each_path(model):
+    for path, module in under_each_path(model, prefix):
         for table in TENSORS:
             for name, tensor in entries(module, table):
                 if tensor is not None:
@@ -99,12 +101,12 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, Table, str
                 yield path, module, "_buffers", f"{attribute}.{name}", tensor
 
 
-def walk_tensors(model: nn.Module) -> tuple[tuple[Parameter, ...], tuple[Buffer, ...]]:
-    """Describe every named parameter and buffer."""
+def walk_tensors(model: nn.Module, prefix: str = "") -> tuple[tuple[Parameter, ...], tuple[Buffer, ...]]:
+    """Describe every named parameter and buffer; `prefix` is the path of the model."""
     identities = TensorIdentities()
     parameters: list[Parameter] = []
     buffers: list[Buffer] = []
-    for path, module, table, name, tensor in named_tensors(model):
+    for path, module, table, name, tensor in named_tensors(model, prefix):
         if table == "_parameters":
             parameters.append(
                 Parameter(

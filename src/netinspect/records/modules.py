@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal as OneOf
+
 from netinspect.records.base import record
 
 
@@ -82,3 +84,15 @@ class Module:
 
     hooks: tuple[Hook, ...] = ()
     attributes: tuple[Attribute, ...] = ()
+
+
+@record
+class Change:
+    """One thing that forward registered in the model, replaced or removed."""
+
+    kind: OneOf["made", "replaced", "removed"]
+    name: str
+    """Path of a module, or dotted name of a parameter or buffer."""
+
+    what: str
+    """Class of a module; kind and shape of a tensor."""

@@ -103,3 +103,6 @@ class Failure:
 
     working_unit: int = 0
     """What the sides of the inputs have to be a multiple of, as far as was tried; 0 where unknown."""
+
+    methods: tuple[str, ...] = ()
+    """Where forward refuses on purpose: other methods of the model that may take a tensor."""

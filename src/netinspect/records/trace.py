@@ -6,7 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.records.modules import Hook, Module
+from netinspect.records.modules import Change, Hook, Module
 from netinspect.records.steps import Failure, Step
 from netinspect.records.symbols import Symbolic
 from netinspect.records.tensors import Buffer, Parameter
@@ -20,6 +20,10 @@ RUN_FILE = "--run-file (run_file=True in Python) runs the whole file"
 def is_about_part(warning: str) -> bool:
     """Tell whether a warning says that not all of the project's code was run."""
     return warning.endswith(RUN_FILE)
+
+
+CHANGES = ("forward made: ", "forward replaced: ", "forward removed: ")
+"""What warnings begin with that are about what is registered in the model."""
 
 
 @record
@@ -141,6 +145,13 @@ class Trace:
 
     out_of_time: bool = False
     """Whether a search for inputs or sizes was ended by the clock: another look may find more."""
+
+    no_forward: str | None = None
+    """Where the model has no forward, and so nothing was run: what could be named instead."""
+
+    changes: tuple[Change, ...] = ()
+    """What forward registered, replaced and removed. Modules, parameters and buffers are those after
+    the run, and those that took part in it and were removed."""
 
     symbolic: Symbolic | None = None
     """What sizes are told as symbols; None where nobody asked for any."""

@@ -7,7 +7,7 @@ import os.path
 from netinspect import units
 from netinspect.records.reports.common import Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
-from netinspect.records.trace import Input
+from netinspect.records.trace import CHANGES, Input
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
 from netinspect.render.amounts import symbol_notes
 from netinspect.render.document import Line, line
@@ -39,13 +39,23 @@ def value(item: Value | None) -> str:
     return _structure(item)
 
 
+_MOST_ENTRIES = 16
+"""Entries of a container that are spelled; of more, the first ones and how many are left."""
+
+_FIRST_ENTRIES = 8
+
+
 def _structure(item: Structure) -> str:
-    named = item.type not in ("tuple", "list", "arguments")
-    entries = [
-        f"{entry.key}: {value(entry.value)}" if named else value(entry.value) for entry in item.items
-    ]
+    positions = [str(index) for index in range(len(item.items))]
+    named = item.type != "arguments" and (
+        item.type == "dict" or [entry.key for entry in item.items] != positions
+    )
+    shown = item.items if len(item.items) <= _MOST_ENTRIES else item.items[:_FIRST_ENTRIES]
+    texts = [f"{entry.key}: {value(entry.value)}" if named else value(entry.value) for entry in shown]
+    if len(shown) < len(item.items):
+        texts.append(f"… {units.count(len(item.items) - len(shown))} more")
     opening, closing = _BRACKETS.get(item.type, (f"{item.type}(", ")"))
-    return f"{opening}{', '.join(entries)}{closing}"
+    return f"{opening}{', '.join(texts)}{closing}"
 
 
 def values(items: tuple[Value, ...]) -> str:
@@ -102,6 +112,15 @@ def run_notes(subject: Subject) -> list[Line]:
     if subject.failure is not None:
         notes.append(line((f"FAILED: {subject.failure.summary}; up to there it is shown", "bold red")))
     return notes
+
+
+def change_notes(subject: Subject) -> list[Line]:
+    """What forward registered or removed: for views that show what is registered, and no run."""
+    return [
+        line((f"note: {warning}", "yellow"))
+        for warning in subject.warnings
+        if warning.startswith(CHANGES)
+    ]
 
 
 def chosen_inputs(inputs: tuple[Input, ...]) -> str:

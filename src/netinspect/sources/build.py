@@ -20,6 +20,7 @@ from netinspect.observe.frames import callable_place
 from netinspect.observe.inert import is_users_class
 from netinspect.observe.members import parameters
 from netinspect.observe.seeds import preserved_randomness, seed_everything
+from netinspect.observe.warned import at_the_users_line
 from netinspect.signatures import signature_of
 from netinspect.sources.choice import class_names, only_candidate
 from netinspect.sources.hollow import Hollow
@@ -225,23 +226,46 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
         return found
     if not callable(found):
         raise LoadError(
-            f"{name} in {target.place} is {_indefinite(found)}, not a model",
-            hint="name an nn.Module class, a function that returns one, or an instance",
+            f"{name} in {target.place} is {_indefinite(found)}, not a model", hint=_hint_for(found)
         )
     if is_a(found, type) and not issubclass(found, nn.Module):
-        raise LoadError(
-            f"{name} in {target.place} is a class, but not an nn.Module",
-            hint="name an nn.Module class, a function that returns one, or an instance",
-        )
+        raise LoadError(f"{name} in {target.place} is a class, but not an nn.Module", hint=_NAME_A_MODEL)
     _check_arguments(target, name, found, arguments)
-    with user_code(f"cannot build {name} from {target.place}"):
-        model = found(**arguments)
+    with user_code(f"cannot build {name} from {target.place}"), at_the_users_line():
+        model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
         raise LoadError(
             f"{name} in {target.place} returned {_indefinite(model)}, not an nn.Module",
-            hint="name an nn.Module class, a function that returns one, or an instance",
+            hint=_hint_for(model),
         )
     return model
+
+
+_NAME_A_MODEL = "name an nn.Module class, a function that returns one, or an instance"
+
+
+def _hint_for(found: Any) -> str:
+    """Say what to do with what is no module; several of them in a container can be wrapped."""
+    is_keyed = type(found) is dict
+    if is_keyed or type(found) in (tuple, list):
+        modules = [
+            (key, each)
+            for key, each in (found.items() if is_keyed else enumerate(found))
+            if is_a(each, nn.Module)
+        ]
+        if modules:
+            wrapper = "nn.ModuleDict" if is_keyed else "nn.ModuleList"
+            key, first = modules[0]
+            return (
+                f"it holds {len(modules)} module{'s' * (len(modules) > 1)}: return one of them, such as "
+                f"[{key!r}] ({plain_name(type(first))}), or all in an {wrapper}"
+            )
+    return _NAME_A_MODEL
+
+
+def run_constructor(function: Any, arguments: Mapping[str, Any]) -> Any:
+    """Call a class or factory. The search for the line that a warning is about ends here."""
+    return function(**arguments)
 
 
 def _indefinite(value: Any) -> str:

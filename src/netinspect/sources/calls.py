@@ -36,16 +36,17 @@ SETUP = (
     "print", "pprint.pprint", "setattr", "numpy.random.default_rng", "random.", "time.time",
     "time.perf_counter", "datetime.", "uuid.", "hashlib.", "json.dumps", "threading.Lock",
     "threading.RLock", "threading.local", "threading.Event", "sys.stdout.flush", "sys.getrecursionlimit",
-    "absl.flags.", "argparse.", "omegaconf.OmegaConf.create", "yacs.config.",
+    "absl.flags.", "argparse.", "optparse.", "getopt.", "omegaconf.OmegaConf.create", "yacs.config.",
 )  # fmt: skip
 """Calls that configure the process or read a small file, by the beginnings of their full names."""
 
 MUTATORS = _words_of(
     "apply bfloat16 double eval half requires_grad_ reset_parameters "
     "add addHandler add_argument add_argument_group add_module add_mutually_exclusive_group "
-    "add_parser add_subparsers append appendleft clear discard exec_module extend freeze insert "
-    "merge_from_dict merge_from_file merge_from_list pop popitem register register_buffer "
-    "register_module register_parameter remove setLevel set_defaults setdefault sort update"
+    "add_option add_option_group add_parser add_subparsers append appendleft clear discard exec_module "
+    "extend freeze insert merge_from_dict merge_from_file merge_from_list pop popitem register "
+    "register_buffer register_module register_parameter remove setLevel set_defaults setdefault sort "
+    "update"
 )
 """Methods that change the object that they are called on, and nothing else."""
 

@@ -7,10 +7,12 @@ import ast
 import json
 import linecache
 import os
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
-from netinspect.errors import LACKS_GPU, message_of
+from netinspect.errors import LACKS_GPU, class_name, message_of
+from netinspect.kinds import ancestors, defining_module, is_a
 from netinspect.observe.frames import raising_line
 from netinspect.sources.work import is_main_guard
 
@@ -37,6 +39,12 @@ def hint_for(error: BaseException) -> str:
         return _missing_name(error, error.name)
     if isinstance(error, (IndexError, ValueError)) and "sys.argv" in _source_line(error):
         return command_line_hint("")
+    if class_name(type(error)) == "UnparsedFlagAccessError":
+        return (
+            "absl reads its flags in app.run, which an import does not call: name a file of two lines "
+            "instead of this one:\nimport absl.flags; from THIS_FILE import THE_CLASS\n"
+            "absl.flags.FLAGS(['netinspect'])"
+        )
     if LACKS_GPU.search(message_of(error)):
         return (
             "torch finds no GPU here: let the code choose its device by torch.cuda.is_available(), or "
@@ -46,15 +54,34 @@ def hint_for(error: BaseException) -> str:
 
 
 def parser_message(error: SystemExit) -> str | None:
-    """Return the message of argparse that ended the program; None where something else did."""
+    """Return the message of the parser that ended the program; None where something else did.
+
+    Parsers are argparse and optparse, which call their `error` for it, and click, which shows an
+    exception of its own.
+    """
     traceback = error.__traceback__
-    message = None
+    message: object = _message_of_click(error.__context__)
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_filename == argparse.__file__ and code.co_name == "error":
-            message = traceback.tb_frame.f_locals.get("message")
+        code, held = traceback.tb_frame.f_code, traceback.tb_frame.f_locals
+        if code.co_filename in _PARSERS and code.co_name == "error":
+            message = held.get("message", held.get("msg"))
+        elif code.co_name in ("main", "_main"):
+            for each in [*held.values()]:
+                shown = each.__self__ if type(each) is types.MethodType else each
+                message = message or _message_of_click(shown)
         traceback = traceback.tb_next
     return message if isinstance(message, str) else None
+
+
+def _message_of_click(error: object) -> str | None:
+    """Return what an exception of click's says about the command line; None for anything else."""
+    names = [defining_module(cls).partition(".")[0] for cls in ancestors(type(error))]
+    if not {"click", "typer"}.intersection(names) or not is_a(error, Exception):
+        return None
+    return message_of(error) or class_name(type(error))
+
+
+_PARSERS = (argparse.__file__, argparse.__file__.replace("argparse", "optparse"))
 
 
 def command_line_hint(message: str) -> str:
@@ -69,7 +96,7 @@ def command_line_hint(message: str) -> str:
         words += [option, "VALUE"] if option.startswith("-") else ["VALUE"]
     given = json.dumps(words or ["VALUE"])
     return (
-        "the file reads its command line when it is imported: give defaults, or read it below "
+        "the file reads its command line when it is loaded: give defaults, or read it below "
         'if __name__ == "__main__"\nor name a file of two lines instead of this one:\n'
         f"import sys; sys.argv += {given}\nfrom THIS_FILE import THE_CLASS"
     )

@@ -23,6 +23,8 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # The name is what follows the last colon after `.py`, so that `C:\models\net.py:Net` is understood.
 _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
 _DOTTED_NAME = rf"{_NAME}(?:\.{_NAME})*"
+_ATTRIBUTE = r"[^\W\d]\w*(\.\w+)*"
+"""A name in a file, and what is in it: a layer of a list is named by its number, as in `layers.0`."""
 _DOTTED = re.compile(rf"(?P<module>{_DOTTED_NAME}):(?P<name>.*)", re.DOTALL)
 _GRAMMAR = (
     "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
@@ -241,7 +243,7 @@ def _other_file(text: str, path: Path, mode: int) -> Target:
 
 
 def _check_name(text: str, name: str) -> None:
-    if not re.fullmatch(_DOTTED_NAME, name):
+    if not re.fullmatch(_ATTRIBUTE, name):
         meant = name.lstrip(":").partition("(")[0]
         raise UsageError(
             f"{name!r} in the target {text!r} is not a name" if name else f"{text!r} ends in a colon",

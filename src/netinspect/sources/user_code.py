@@ -6,12 +6,13 @@ interrupts.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from netinspect.errors import ForwardError, LoadError, NetinspectError, class_name, text_of
 from netinspect.observe.frames import is_raised_by_user, raising_line
-from netinspect.observe.owners import owner
+from netinspect.observe.owners import is_users, owner
 from netinspect.records.trace import RUN_FILE
 from netinspect.sources.guard import RefusedError
 from netinspect.sources.hints import command_line_hint, hint_for, parser_message
@@ -48,7 +49,7 @@ def user_code(failed: str) -> Iterator[None]:
         raise LoadError(
             failed,
             cause=ended if wanted is None else f"its command line is incomplete: {wanted}",
-            place=_place(error),
+            place=_place(error, own=wanted is not None),
             hint='guard what runs as a script with: if __name__ == "__main__"'
             if wanted is None
             else command_line_hint(wanted),
@@ -117,16 +118,23 @@ def _syntax_place(error: SyntaxError) -> str | None:
     return f"{file}:{line}" if isinstance(line, int) and line > 0 else file
 
 
-def _place(error: BaseException) -> str | None:
+def _place(error: BaseException, *, own: bool = False) -> str | None:
+    """Return the innermost line outside torch and Python; with `own` outside installed packages too."""
     line = raising_line(error)
+    if own and line is not None and not is_users(line.file):
+        frames = traceback.extract_tb(error.__traceback__)
+        return next(
+            (f"{each.filename}:{each.lineno}" for each in reversed(frames) if is_users(each.filename)),
+            None,
+        )
     return None if line is None else f"{line.file}:{line.line}"
 
 
 def _trim(error: BaseException) -> None:
     """Begin an exception's traceback at the user's first line: what led there is not theirs to read."""
-    traceback = error.__traceback__
-    while traceback is not None and owner(traceback.tb_frame.f_code.co_filename) != "user":
-        traceback = traceback.tb_next
+    passed = error.__traceback__
+    while passed is not None and owner(passed.tb_frame.f_code.co_filename) != "user":
+        passed = passed.tb_next
     # What Python cannot read has no line that ran, and tells its place itself.
-    if traceback is not None or isinstance(error, SyntaxError):
-        error.__traceback__ = traceback
+    if passed is not None or isinstance(error, SyntaxError):
+        error.__traceback__ = passed

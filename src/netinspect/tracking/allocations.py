@@ -8,6 +8,7 @@ optimizer. What a kernel allocates and frees within itself is not seen.
 from __future__ import annotations
 
 import bisect
+import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from netinspect.observe.members import entries, modules, named_modules, parameters
+from netinspect.observe.members import Table, entries, modules, named_modules, parameters
 from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
+
+_KINDS: tuple[tuple[Table, Kind], ...] = (("_parameters", "parameter"), ("_buffers", "buffer"))
 
 
 @dataclass(slots=True)
@@ -58,8 +61,10 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._live: dict[int, tuple[int, Any]] = {}
         """By address of the storage: its place in the list, and the reference that watches it."""
 
-        self._callers: list[str] = []
-        """Paths of the modules whose forward is running, innermost last."""
+        self._callers_by_thread: dict[int, list[str]] = {}
+        """By thread: paths of the modules whose forward is running, innermost last."""
+
+        self._one_at_a_time = threading.RLock()
 
         self._graph_numbers: list[int] = []
         self._graph_modules: list[str] = []
@@ -83,9 +88,23 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if isinstance(leaf, torch.Tensor):
                 self._mark(leaf, "input", "")
 
+    @property
+    def _callers(self) -> list[str]:
+        return self._callers_by_thread.setdefault(threading.get_ident(), [])
+
     def enter_phase(self, phase: Phase, iteration: int) -> None:
         """Say what is being run from here on."""
+        self._mark_what_forward_made()
         self._phase, self._iteration = phase, iteration
+
+    def _mark_what_forward_made(self) -> None:
+        """Take what forward has registered for what it is; it was made like any other tensor."""
+        for path, module in named_modules(self._model):
+            for table, kind in _KINDS:
+                for tensor in dict(entries(module, table)).values():
+                    is_new = tensor is not None and id(tensor) not in self._parameters
+                    if is_new and any(each._cdata in self._live for each in _storages(tensor)):
+                        self._mark(tensor, kind, path)
 
     def mark_gradients(self) -> None:
         """Take what the parameters' `.grad` hold for what it is."""
@@ -139,6 +158,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         traceback: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+        self._mark_what_forward_made()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -149,10 +169,14 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run one operation. Called by torch, with the mode itself off."""
+        with self._one_at_a_time:
+            return self._run(func, args, kwargs or {})
+
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._phase == "optimizer" and func is torch.ops.aten._local_scalar_dense.default:
             # Adafactor reads its count of steps, and norms. Whatever they are, it takes as much memory.
             return 1.0
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         made = [
             storage
             for leaf in tree_leaves(result)

@@ -157,7 +157,10 @@ def prepare(
         run_file=run_file,
         inputs=specs,
         others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
-        parameters=tuple(
+        # Those that the trace has are of a model that forward has changed since it was built.
+        parameters=()
+        if trace.changes
+        else tuple(
             NamedShape(name=each.name, shape=tuple(map(int, each.spec.shape)))
             for each in trace.parameters
             if all(isinstance(size, int) for size in each.spec.shape)

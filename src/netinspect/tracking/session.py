@@ -23,10 +23,13 @@ from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.kinds import plain_name
 from netinspect.observe.arguments import split
+from netinspect.observe.deferred import run_through
 from netinspect.observe.frames import raising_line
 from netinspect.observe.guest import preserved, preserved_defaults
 from netinspect.observe.members import named_parameters
 from netinspect.observe.modes import set_mode
+from netinspect.observe.run import run_forward
+from netinspect.observe.threads import in_all_threads
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.allocations import AllocationTracker
 from netinspect.tracking.checkpointing import checkpoint_blocks
@@ -35,6 +38,7 @@ from netinspect.tracking.fakes import fake_copy, fake_tensors, needs_values, sui
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.largest import MAXIMUM, find_largest
 from netinspect.tracking.request import TrackRequest
+from netinspect.tracking.threads import InThreads
 from netinspect.tracking.workload import infer, train
 from netinspect.units import size
 
@@ -126,7 +130,7 @@ def _track(
         stack.enter_context(kernels())
         wrapped = checkpoint_blocks(model, kernels) if request.options.checkpoint else ()
         tracker = AllocationTracker(model, (args, kwargs), host_steps=request.options.device == "cuda")
-        with tracker:
+        with tracker, in_all_threads(InThreads((mode, tracker))):
             _tell(lambda: _run(request, model, args, kwargs, tracker), model, tracker, batch)
         return MemoryTrack(
             batch=_first_dimension(specs),
@@ -141,7 +145,7 @@ def _run(
     request: TrackRequest, model: nn.Module, args: Any, kwargs: Any, tracker: AllocationTracker
 ) -> None:
     def call() -> Any:
-        return model(*args, **kwargs)
+        return run_through(run_forward(model, args, kwargs)).output
 
     if request.options.training:
         with torch.enable_grad():

@@ -54,6 +54,7 @@ def view(report: Parameters) -> Document:
             Lines(name=row.name, lines=tuple((row.values or "").splitlines())) for row in report.rows
         ]
     notes = spell.total_notes(report.totals, report.ties)
+    notes += spell.change_notes(report.subject)
     if report.hidden:
         notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))
     if report.with_statistics:

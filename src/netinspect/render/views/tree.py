@@ -25,6 +25,7 @@ def view(report: Tree) -> Document:
     notes = spell.total_notes(
         report.totals, report.ties, of=report.subject.class_name if report.root.path else ""
     )
+    notes += spell.change_notes(report.subject)
     if any(len(last) >= DEEPEST for _, last in nodes):
         notes.append(
             line(f"nothing deeper than {DEEPEST} levels is shown; name a module to start there")

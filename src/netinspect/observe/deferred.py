@@ -1,0 +1,177 @@
+"""Outputs that are not computed yet: generators, coroutines, iterators over calls to come.
+
+Inside a model they are the business of whoever asked for them, and are not touched. What the model
+itself returns is used up here, in the same look: else nothing of it would have run.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import functools
+import itertools
+import operator
+import types
+from contextlib import suppress
+from typing import Any
+
+from netinspect.kinds import plain_name
+from netinspect.observe.inert import is_a
+from netinspect.observe.owners import owner
+
+_MAXIMUM_DEPTH = 4
+MOST_ITEMS = 256
+"""How many items of a generator are taken: one may go on for ever."""
+
+_COROUTINE = 0x80 | 0x200 | 0x20
+"""`CO_COROUTINE`, `CO_ASYNC_GENERATOR` and `CO_GENERATOR` of the flags of code."""
+
+_GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
+# Their items are computed by functions that they were given, or come from what is computed so.
+_ITERATORS = frozenset(
+    id(each)
+    for each in (
+        *(builtins.map, builtins.filter, builtins.zip, builtins.enumerate, builtins.reversed),
+        *(each for each in vars(itertools).values() if isinstance(each, type)),
+        type(iter([])),
+        type(iter(())),
+    )
+)
+
+
+def is_deferred(value: Any) -> bool:
+    """Return whether a value is one whose items or result are computed only when they are asked for."""
+    return is_a(value, (*_GENERATORS, types.CoroutineType)) or id(type(value)) in _ITERATORS
+
+
+def is_resumed(code: types.CodeType) -> bool:
+    """Return whether a function is run in parts, by whoever asks for its items or awaits it."""
+    return bool(code.co_flags & _COROUTINE)
+
+
+class Finished:
+    """What came of the deferred parts of an output.
+
+    Attributes:
+        output: The output, with lists of items and results in their place.
+        notes: What was done, in words.
+    """
+
+    def __init__(self, output: Any) -> None:
+        self.notes: list[str] = []
+        self.output = self._of(output)
+
+    def _of(self, value: Any, depth: int = 0) -> Any:
+        if type(value) in (tuple, list, dict):
+            if depth == _MAXIMUM_DEPTH:
+                return value
+            held = list(value.values()) if type(value) is dict else list(value)
+            finished = [self._of(each, depth + 1) for each in held]
+            if all(map(operator.is_, held, finished)):
+                return value
+            return (
+                dict(zip(value, finished, strict=True)) if type(value) is dict else type(value)(finished)
+            )
+        if is_a(value, types.CoroutineType):
+            if _is_in_event_loop():
+                value.close()  # Python would warn that nobody awaited it
+                self.notes.append("forward is a coroutine, and was not run: an event loop runs already")
+                return value
+            self.notes.append("forward is a coroutine: it was awaited, and its result is the output")
+            return self._of(_run(value))
+        if not is_deferred(value):
+            return value
+        kind = plain_name(type(value))
+        if is_a(value, types.AsyncGeneratorType) and _is_in_event_loop():
+            self.notes.append(f"the output is an {kind}, and was not run: an event loop runs already")
+            return value
+        if is_a(value, types.GeneratorType) and _wants_answers(value.gi_code):
+            items, is_over = _taken(value, most=1)
+            self.notes.append(
+                "the output is a generator that waits for what is sent to it: its first item was taken"
+            )
+            return _list_class(kind)(map(self._of, items))
+        items, is_over = _taken(value)
+        many = f"{len(items)} item{'s' * (len(items) != 1)}"
+        self.notes.append(
+            f"the output is computed only when it is asked for ({kind}): it was run to its end, {many}"
+            if is_over
+            else f"the output is computed only when it is asked for ({kind}): its first {many} were "
+            "taken, and there may be more"
+        )
+        return _list_class(kind)(map(self._of, items))
+
+
+@functools.cache
+def _list_class(kind: str) -> type[list[Any]]:
+    """Make a class of lists that is named like what the items came from."""
+    return type(kind, (list,), {})
+
+
+def _wants_answers(code: types.CodeType) -> bool:
+    """Return whether a generator of the user's uses what is sent to it, as in `y = yield x`."""
+    if owner(code.co_filename) != "user":
+        return False  # as that of a decorator of torch's, which hands it on
+    names = [each.opname for each in dis.get_instructions(code) if each.opname != "RESUME"]
+    after = {later for name, later in itertools.pairwise(names) if name == "YIELD_VALUE"}
+    # Without a use, what `yield` gives is dropped; an `await` or `yield from` goes back to its start.
+    return any(not name.startswith(("POP_TOP", "JUMP")) for name in after)
+
+
+def _taken(value: Any, most: int = MOST_ITEMS) -> tuple[list[Any], bool]:
+    """Take the items of an iterator, up to a number; return them, and whether those are all."""
+    if is_a(value, types.AsyncGeneratorType):
+        return _run(_taken_asynchronously(value))
+    items: list[Any] = []
+    try:
+        while len(items) < most:
+            try:
+                items.append(next(value))
+            except StopIteration:
+                return items, True
+    finally:
+        if is_a(value, types.GeneratorType):
+            # Now, since what it does at its end may change the model.
+            with suppress(Exception):
+                value.close()
+    return items, False
+
+
+async def _taken_asynchronously(value: Any) -> tuple[list[Any], bool]:
+    items: list[Any] = []
+    try:
+        async for item in value:
+            if len(items) == MOST_ITEMS:
+                return items, False
+            items.append(item)
+    finally:
+        with suppress(Exception):
+            await value.aclose()
+    return items, True
+
+
+def _is_in_event_loop() -> bool:
+    """Return whether this thread is one that awaits something already, as that of a notebook is."""
+    import asyncio
+
+    return asyncio._get_running_loop() is not None
+
+
+def _run(coroutine: Any) -> Any:
+    import asyncio
+
+    # Not `asyncio.run`, which leaves the thread without the event loop that it had.
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def run_through(output: Any) -> Finished:
+    """Use up what the deferred parts of an output stand for.
+
+    `frames` ends its search for the calling line at this function's name.
+    """
+    return Finished(output)
