@@ -132,9 +132,8 @@ def capture(
         parameters = _with_gradients(model, parameters, ran.gradients)
     if options.values or options.statistics:
         live = _live_tensors(model)
-        with torch._C.DisableTorchFunction():
-            parameters = tuple(_with_values(each, live[each.name], options) for each in parameters)
-            buffers = tuple(_with_values(each, live[each.name], options) for each in buffers)
+        parameters = tuple(_with_values(each, live[each.name], options) for each in parameters)
+        buffers = tuple(_with_values(each, live[each.name], options) for each in buffers)
     return Trace(
         target=target or plain_name(type(model)),
         class_name=plain_name(type(model)),
@@ -354,8 +353,10 @@ def _with_gradients(
 
 
 def _with_values(entry: Entry, tensor: torch.Tensor, options: CaptureOptions) -> Entry:
+    found, reason = statistics(tensor) if options.statistics else (None, "")
     return replace(
         entry,
         values=_spell(tensor) if options.values else None,
-        statistics=statistics(tensor) if options.statistics else None,
+        statistics=found,
+        not_read=reason,
     )

@@ -18,7 +18,17 @@ from torch import nn
 from netinspect.errors import LoadError, class_name, message_of, text_of
 from netinspect.kinds import plain_name
 from netinspect.observe.describe import is_uninitialised
-from netinspect.observe.members import TENSORS, entries, modules, parameters, put
+from netinspect.observe.inert import class_attribute
+from netinspect.observe.inner import (
+    inner_tensors,
+    is_fake_class,
+    is_plain,
+    is_sparse,
+    layout_name,
+    may_wrap,
+    memory_of,
+)
+from netinspect.observe.members import TENSORS, entries, modules, parameters, put, registered_tensors
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.tracking.copying import deep_copy
 
@@ -89,6 +99,7 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
 
     if any(map(is_uninitialised, parameters(model))):
         raise lazy_error(plain_name(type(model)))
+    check_representable(model)
     try:
         with FakeCopyMode(mode):
             return deep_copy(model)
@@ -98,6 +109,41 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
             cause=text_of(error),
             hint="name a target that can be built anew, such as net.py:Net",
         ) from error
+
+
+class CopyError(LoadError):
+    """A model cannot be copied."""
+
+
+def check_representable(model: nn.Module) -> None:
+    """Make sure that tensors without data can stand for a model's parameters and buffers.
+
+    The fake copy of a sparse tensor stores nothing, so that it has not the size of the original. Of
+    quantized and nested tensors there are no fake ones, and for a class that does not say which tensors
+    it wraps torch makes a plain one.
+
+    Raises:
+        CopyError: They cannot.
+    """
+    for tensor in registered_tensors(model):
+        if not _is_representable(tensor):
+            kind = layout_name(tensor)
+            raise CopyError(
+                f"cannot track the memory of {plain_name(type(model))} without values",
+                cause=f"a parameter or buffer is {kind}, of which torch has no fake tensors",
+            )
+
+
+def _is_representable(tensor: torch.Tensor) -> bool:
+    if is_uninitialised(tensor) or is_plain(tensor):
+        return True
+    if is_sparse(tensor) and is_fake_class(type(tensor)):
+        return inner_tensors(tensor)["values"].numel() > 0  # made of parts of known sizes
+    if tensor.is_nested or not may_wrap(type(tensor)):
+        return False
+    if class_attribute(type(tensor), "__tensor_flatten__") is None:
+        return False
+    return all(map(is_plain, memory_of(tensor)))
 
 
 def lazy_error(name: str) -> LoadError:
@@ -121,6 +167,7 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
         model: A model without data.
         dtype: What to cast to; None to leave it.
     """
+    check_representable(model)
     made: dict[int, torch.Tensor] = {}
     for module in modules(model):
         for table in TENSORS:
@@ -147,6 +194,6 @@ def _device(tensor: torch.Tensor) -> torch.device:
 def _is_sound(tensor: torch.Tensor) -> bool:
     if tensor.device.type == "meta":
         return False
-    if tensor.layout is not torch.strided:
+    if not is_plain(tensor):
         return True
     return bool(tensor.untyped_storage()._cdata == tensor.detach().untyped_storage()._cdata)
