@@ -18,19 +18,11 @@ from torch import nn
 from netinspect.errors import LoadError, class_name, message_of, text_of
 from netinspect.kinds import plain_name
 from netinspect.observe.describe import is_uninitialised
-from netinspect.observe.inert import class_attribute
-from netinspect.observe.inner import (
-    inner_tensors,
-    is_fake_class,
-    is_plain,
-    is_sparse,
-    layout_name,
-    may_wrap,
-    memory_of,
-)
-from netinspect.observe.members import TENSORS, entries, modules, parameters, put, registered_tensors
+from netinspect.observe.inner import is_plain
+from netinspect.observe.members import TENSORS, entries, modules, parameters, put
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.tracking.copying import deep_copy
+from netinspect.tracking.representable import unrepresentable
 
 _VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
@@ -118,32 +110,14 @@ class CopyError(LoadError):
 def check_representable(model: nn.Module) -> None:
     """Make sure that tensors without data can stand for a model's parameters and buffers.
 
-    The fake copy of a sparse tensor stores nothing, so that it has not the size of the original. Of
-    quantized and nested tensors there are no fake ones, and for a class that does not say which tensors
-    it wraps torch makes a plain one.
-
     Raises:
         CopyError: They cannot.
     """
-    for tensor in registered_tensors(model):
-        if not _is_representable(tensor):
-            kind = layout_name(tensor)
-            raise CopyError(
-                f"cannot track the memory of {plain_name(type(model))} without values",
-                cause=f"a parameter or buffer is {kind}, of which torch has no fake tensors",
-            )
-
-
-def _is_representable(tensor: torch.Tensor) -> bool:
-    if is_uninitialised(tensor) or is_plain(tensor):
-        return True
-    if is_sparse(tensor) and is_fake_class(type(tensor)):
-        return inner_tensors(tensor)["values"].numel() > 0  # made of parts of known sizes
-    if tensor.is_nested or not may_wrap(type(tensor)):
-        return False
-    if class_attribute(type(tensor), "__tensor_flatten__") is None:
-        return False
-    return all(map(is_plain, memory_of(tensor)))
+    if kind := unrepresentable(model):
+        raise CopyError(
+            f"cannot track the memory of {plain_name(type(model))} without values",
+            cause=f"a parameter or buffer is {kind}, of which torch has no fake tensors",
+        )
 
 
 def lazy_error(name: str) -> LoadError:
