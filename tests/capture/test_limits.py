@@ -148,7 +148,7 @@ def test_a_model_on_the_meta_device_has_shapes_and_no_values() -> None:
     assert all(entry.statistics is None for entry in trace.parameters)
 
 
-def test_nested_tensors_are_told_without_sizes() -> None:
+def test_nested_tensor_has_the_bytes_of_its_parts() -> None:
     class Jagged(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.nested.nested_tensor([x, x[:1]], layout=torch.jagged) * 2
@@ -158,4 +158,5 @@ def test_nested_tensors_are_told_without_sizes() -> None:
     (spec,) = tensors_in(trace.output)
     assert spec.shape[0] == 2
     assert isinstance(spec.shape[1], str)
-    assert (spec.shape[2], spec.bytes) == (3, 0)
+    # Two rows and one of three numbers each, and three offsets.
+    assert (spec.shape[2], spec.elements, spec.bytes) == (3, 9, 9 * 4 + 3 * 8)

@@ -54,8 +54,13 @@ def test_tensors_that_are_not_plain(tmp_path: Path) -> None:
         "sparse_bsr",
         "nested",
     ]
-    for name in ("q", "channels"):
-        assert stored_bytes(file, found[name]) == loaded[name].int_repr().numpy().tobytes()
+    assert stored_bytes(file, found["q"]) == loaded["q"].int_repr().numpy().tobytes()
+    channels = loaded["channels"]
+    assert found["channels"].bytes == (
+        channels.int_repr().nbytes
+        + channels.q_per_channel_scales().nbytes
+        + channels.q_per_channel_zero_points().nbytes
+    )
     coo = loaded["coo"]
     assert found["coo"].bytes == coo._values().nbytes + coo._indices().nbytes
     csr = loaded["csr"]

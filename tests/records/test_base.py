@@ -85,7 +85,8 @@ def test_equal_are_records_of_one_type_with_equal_fields() -> None:
 def test_repr_is_the_call_that_makes_it() -> None:
     item = Item(key="0", value=tensor(2, "N"))
     assert repr(item) == (
-        "Item(key='0', value=TensorSpec(shape=(2, 'N'), dtype='float32', device='cpu', bytes=0))"
+        "Item(key='0', value=TensorSpec(shape=(2, 'N'), dtype='float32', device='cpu', bytes=0, "
+        "layout=None))"
     )
     assert eval(repr(item), {"Item": Item, "TensorSpec": TensorSpec}) == item
 

@@ -55,7 +55,7 @@ def list_parameters(
             f"the trace of {trace.target} holds no values",
             hint="values are kept by: netinspect params TARGET --values --save FILE",
         )
-    if statistics and tensors and all(tensor.statistics is None for tensor in tensors):
+    if statistics and tensors and not any(tensor.statistics or tensor.not_read for tensor in tensors):
         raise SavedTraceError(
             f"the trace of {trace.target} holds no statistics",
             hint="they are kept by: netinspect params TARGET --stats --save FILE",
@@ -77,6 +77,8 @@ def list_parameters(
             tied_to=tuple(name for name in names[tensor.identity] if name != tensor.name),
             statistics=tensor.statistics if statistics else None,
             values=tensor.values if values else None,
+            not_read=tensor.not_read if statistics else "",
+            shared_bytes=tensor.shared_bytes,
         )
         for tensor in tensors
     ]

@@ -224,7 +224,7 @@ class _RowBuilder:
             parameters=elements,
             branch=structure.branch_sizes[module.path],
             trainable=_trainable(held),
-            bytes=sum(parameter.spec.bytes for parameter in counted),
+            bytes=sum(parameter.counted_bytes for parameter in counted),
             share=elements / self._total if self._total else 0.0,
             tied=sum(parameter.spec.elements for parameter in held) - elements,
             alias_of=module.alias_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from netinspect.records.reports.common import Tie, Totals
+from netinspect.records.reports.common import LayoutShare, Tie, Totals
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 
@@ -29,11 +29,35 @@ def totals(trace: Trace) -> Totals:
     return Totals(
         parameters=sum(entry.spec.elements for entry in parameters.values()),
         trainable=sum(parameters[identity].spec.elements for identity in trainable),
-        bytes=sum(entry.spec.bytes for entry in parameters.values()),
+        bytes=sum(entry.counted_bytes for entry in parameters.values()),
         buffers=sum(entry.spec.elements for entry in buffers.values()),
-        buffer_bytes=sum(entry.spec.bytes for entry in buffers.values()),
+        buffer_bytes=sum(entry.counted_bytes for entry in buffers.values()),
         dtypes=tuple(sorted({entry.spec.dtype for entry in parameters.values()})),
+        layouts=_layouts([*reversed(parameters.values()), *buffers.values()]),
     )
+
+
+def _layouts(tensors: Sequence[Parameter | Buffer]) -> tuple[LayoutShare, ...]:
+    groups: dict[str, list[Parameter | Buffer]] = {}
+    for entry in tensors:
+        if entry.spec.layout is not None:
+            groups.setdefault(entry.spec.layout.name, []).append(entry)
+    return tuple(
+        LayoutShare(
+            layout=name,
+            tensors=len(group),
+            elements=sum(entry.spec.elements for entry in group),
+            bytes=sum(entry.counted_bytes for entry in group),
+            stored=_stored(group),
+        )
+        for name, group in groups.items()
+    )
+
+
+def _stored(tensors: Sequence[Parameter | Buffer]) -> int | None:
+    counts = [entry.spec.layout.stored for entry in tensors if entry.spec.layout is not None]
+    known = [each for each in counts if each is not None]
+    return sum(known) if known else None
 
 
 def ties(trace: Trace) -> tuple[Tie, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,11 +17,17 @@ from torch.nn.parameter import is_lazy
 from netinspect.kinds import plain_name
 from netinspect.observe.contents import entries_of
 from netinspect.observe.inert import class_attribute, is_a, is_mapping, text_of, values_of
+from netinspect.observe.inner import (
+    NO_STORAGE,
+    bytes_of,
+    inner_tensors,
+    is_plain,
+    is_sparse,
+    layout_name,
+    may_wrap,
+)
 from netinspect.observe.packed import packed_tensors
 from netinspect.records import values
-
-NO_STORAGE = (RuntimeError, NotImplementedError, ValueError)
-"""What torch raises where a tensor is asked for its shape or memory and has none, of some kinds."""
 
 _MAXIMUM_DEPTH = 8
 _MAXIMUM_TEXT = 60
@@ -49,28 +56,89 @@ def is_uninitialised(tensor: torch.Tensor) -> bool:
 
 def tensor_spec(tensor: torch.Tensor) -> values.TensorSpec:
     """Describe one tensor without reading its values."""
+    if not is_plain(tensor):
+        return _composed_spec(tensor)
     try:
         shape = tensor.shape
         if _is_wrapped(tensor):
             shape = torch.Size((*_mapped_sizes(tensor), *shape))
-    except NO_STORAGE:
-        # That of a lazy layer waits for its size, and a nested tensor has rows of all sizes.
+    except NO_STORAGE:  # that of a lazy layer waits for its size
         return _spec(("?",), tensor.dtype, tensor.device)
     try:
         return _spec(shape, tensor.dtype, tensor.device)
-    except TypeError:  # sizes can be symbols, as the length of a jagged tensor is
-        known = tuple(size if type(size) is int else str(size) for size in shape)
-        return _spec(known, tensor.dtype, tensor.device)
+    except TypeError:  # sizes can be symbols
+        return _spec(_known_sizes(shape), tensor.dtype, tensor.device)
+
+
+def registered_spec(tensor: torch.Tensor) -> values.TensorSpec:
+    """Describe a parameter or buffer: as `tensor_spec`, with no more bytes than its storage has."""
+    spec = tensor_spec(tensor)
+    if spec.layout is None and spec.bytes and (size := bytes_of(tensor)) < spec.bytes:
+        return replace(spec, bytes=size)
+    return spec
+
+
+def _composed_spec(tensor: torch.Tensor) -> values.TensorSpec:
+    """Describe a tensor that is sparse, quantized or nested, or that wraps others."""
+    shape = _known_sizes(_nested_sizes(tensor) if tensor.is_nested else tensor.shape)
+    inner = inner_tensors(tensor)
+    is_counted = all(type(size) is int for size in shape)
+    layout = values.Layout(
+        name=layout_name(tensor),
+        elements=None if is_counted else _elements_of_nested(tensor, inner),
+        stored=inner["values"].numel() if is_sparse(tensor) and "values" in inner else None,
+        inner=tuple([f"{key} {spelled_kind(each)}" for key, each in inner.items()]),
+    )
+    return _spec(shape, tensor.dtype, tensor.device, bytes_of(tensor), layout)
+
+
+def spelled_kind(tensor: torch.Tensor) -> str:
+    """Return dtype and shape of a tensor, as `float32 (3, 4)`."""
+    spec = tensor_spec(tensor)
+    return f"{spec.dtype} ({', '.join(map(str, spec.shape))})"
+
+
+def _known_sizes(shape: Any) -> tuple[int | str, ...]:
+    return tuple([size if type(size) is int else str(size) for size in shape])
+
+
+def _nested_sizes(tensor: torch.Tensor) -> Iterator[int | str]:
+    """Yield the sizes of a nested tensor; one that is not the same in all parts is `?`."""
+    if may_wrap(type(tensor)):
+        yield from _known_sizes(tensor.shape)
+        return
+    for dimension in range(tensor.dim()):
+        try:
+            yield tensor.size(dimension)
+        except NO_STORAGE:
+            yield "?"
+
+
+def _elements_of_nested(tensor: torch.Tensor, inner: Mapping[str, torch.Tensor]) -> int | None:
+    if not tensor.is_nested:
+        return None
+    held = inner.get("_values", tensor)
+    elements = held.numel()
+    return elements if type(elements) is int else None
 
 
 @functools.lru_cache(maxsize=4096)
-def _spec(shape: tuple[int | str, ...], dtype: torch.dtype, device: torch.device) -> values.TensorSpec:
-    is_known = all(type(size) is int for size in shape)
+def _spec(
+    shape: tuple[int | str, ...],
+    dtype: torch.dtype,
+    device: torch.device,
+    size: int | None = None,
+    layout: values.Layout | None = None,
+) -> values.TensorSpec:
+    if size is None:
+        is_known = all(type(each) is int for each in shape)
+        size = math.prod(map(int, shape)) * dtype.itemsize if is_known else 0
     return values.TensorSpec(
-        shape=tuple([size if type(size) is int else str(size) for size in shape]),
+        shape=_known_sizes(shape),
         dtype=str(dtype).removeprefix("torch."),
         device=str(device),
-        bytes=math.prod(map(int, shape)) * dtype.itemsize if is_known else 0,
+        bytes=size,
+        layout=layout,
     )
 
 

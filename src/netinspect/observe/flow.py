@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from netinspect.observe.describe import NO_STORAGE
+from netinspect.observe.inner import NO_STORAGE
 
 _WRITES_KEPT = 64
 """Writes to different parts of one storage that are remembered: a loop over views would else make the

@@ -27,7 +27,7 @@ from torch import nn
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from netinspect.observe.containers import copy_of, refill
-from netinspect.observe.describe import NO_STORAGE, is_uninitialised
+from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.inert import (
     by_class,
     class_attribute,
@@ -36,10 +36,11 @@ from netinspect.observe.inert import (
     give_dictionary,
     state_of,
 )
+from netinspect.observe.inner import NO_STORAGE, SPARSE
 from netinspect.observe.members import entries, modules, named_parameters, parameters
 from netinspect.observe.modes import set_flags, set_mode
 from netinspect.observe.process_flags import preserved_switches
-from netinspect.observe.reach import SPARSE, Reach
+from netinspect.observe.reach import Reach
 from netinspect.observe.seeds import preserved_randomness
 
 

@@ -144,6 +144,15 @@ def buffers(model: nn.Module) -> Iterator[torch.Tensor]:
     return (buffer for _, buffer in named_buffers(model))
 
 
+def registered_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield every parameter and buffer, under each of its names."""
+    for module in modules(model):
+        for table in TENSORS:
+            for _, tensor in entries(module, table):
+                if tensor is not None:
+                    yield tensor
+
+
 def _named(model: nn.Module, table: Table, *, duplicates: bool) -> Iterator[tuple[str, Any]]:
     seen: dict[int, Any] = {}  # a dictionary of TorchScript makes its tensors anew: kept alive
     walk = under_each_path(model) if duplicates else named_modules(model)

@@ -12,11 +12,13 @@ from netinspect.observe.inert import (
     fields_of,
     is_a,
     is_mapping,
+    is_users_class,
     items_of,
     runs_users_code,
     text_of,
     values_of,
 )
+from netinspect.observe.inner import inner_tensors, may_wrap, quietly, wraps
 
 _MAXIMUM_DEPTH = 32
 
@@ -31,6 +33,8 @@ def printed(value: Any, depth: int = 0) -> str:
     cls = type(value)
     if issubclass(cls, torch.Tensor):
         with torch._C.DisableTorchFunction():
+            if may_wrap(cls) and is_users_class(cls):
+                return _of_users_class(value, depth)
             own = class_attribute(cls, "__repr__")
             text: str = torch.Tensor.__repr__(value) if runs_users_code(own) else repr(value)  # type: ignore[no-untyped-call]
             return text
@@ -50,6 +54,18 @@ def printed(value: Any, depth: int = 0) -> str:
     if is_mapping(value):
         return repr(value)
     return text_of(value)
+
+
+def _of_users_class(tensor: torch.Tensor, depth: int) -> str:
+    """Return a tensor of a class with a `__torch_dispatch__` of the user's: what it is made of."""
+    name = plain_name(type(tensor))
+    if not wraps(tensor):
+        with quietly():
+            return torch.Tensor.__repr__(tensor)  # type: ignore[no-untyped-call,no-any-return]
+    if depth > _MAXIMUM_DEPTH:
+        return f"{name}(...)"
+    inner = inner_tensors(tensor).items()
+    return f"{name}({', '.join(f'{key}={printed(each, depth + 1)}' for key, each in inner)})"
 
 
 def _around(cls: type, texts: list[str]) -> str:

@@ -45,7 +45,6 @@ _KINDS = {id(cls): "atom" for cls in _ATOMS} | {
 }
 _PLAIN_TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
 _SEQUENCES = frozenset(map(id, (tuple, list)))
-SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 BOUND = frozenset(map(id, (types.MethodType, functools.partial)))
 _FUNCTIONS = BOUND | {id(types.FunctionType)}
 _PASSED = frozenset(map(id, (dict, OrderedDict, list, tuple, set, deque)))

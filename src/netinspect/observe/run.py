@@ -141,9 +141,8 @@ def capture(
         parameters = _with_gradients(model, parameters, ran)
     if options.values or options.statistics:
         live = _live_tensors(model, ran)
-        with torch._C.DisableTorchFunction():
-            parameters = tuple(_with_values(each, live.get(each.name), options) for each in parameters)
-            buffers = tuple(_with_values(each, live.get(each.name), options) for each in buffers)
+        parameters = tuple(_with_values(each, live.get(each.name), options) for each in parameters)
+        buffers = tuple(_with_values(each, live.get(each.name), options) for each in buffers)
     return Trace(
         target=target or plain_name(type(model)),
         class_name=plain_name(type(model)),
@@ -394,8 +393,10 @@ def _with_gradients(
 def _with_values(entry: Entry, tensor: torch.Tensor | None, options: CaptureOptions) -> Entry:
     if tensor is None:  # forward made it, and removed it again
         return entry
+    found, reason = statistics(tensor) if options.statistics else (None, "")
     return replace(
         entry,
         values=_spell(tensor) if options.values else None,
-        statistics=statistics(tensor) if options.statistics else None,
+        statistics=found,
+        not_read=reason,
     )

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from netinspect.kinds import ancestors, plain_name
-from netinspect.observe.describe import tensor_spec
+from netinspect.observe.describe import registered_spec
 from netinspect.observe.frames import callable_place, class_path, class_place, is_library
 from netinspect.observe.inert import by_class, class_attribute, is_a, state_of, text_of, values_of
+from netinspect.observe.inner import bytes_of, is_empty, memory_key, memory_of
 from netinspect.observe.members import TENSORS, Table, entries, every_path, join_path, under_each_path
 from netinspect.observe.modes import mode_of
 from netinspect.observe.packed import packed_objects, packed_tensors
@@ -37,43 +38,32 @@ class TensorIdentities:
     """Numbers the memory behind tensors, so that tied ones share a number.
 
     Two tensors are tied where they cover the same elements of the same storage: the same object
-    under two names, `a.weight = b.weight`, a transposed view. Storages are told apart by their
-    address in torch, which also works on the meta device, where there is no data pointer.
+    under two names, `a.weight = b.weight`, a transposed view; or where all tensors that they are made of
+    are tied.
     """
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
+        self._owners: dict[Any, int] = {}
+        """By key of each memory, the number of the first tensor that has it."""
+
         self._kept: list[torch.Tensor] = []
         """What was numbered: unpacked copies would else give their addresses to one another."""
 
-    def number(self, tensor: torch.Tensor) -> int:
-        """Return the number of a tensor's memory, a new one if it was not met before."""
-        self._kept.append(tensor)
-        return self._numbers.setdefault(self._key(tensor), len(self._numbers))
+    def number(self, tensor: torch.Tensor) -> tuple[int, int]:
+        """Return the number of a tensor's memory, a new one if it was not met before.
 
-    @staticmethod
-    def _key(tensor: torch.Tensor) -> Any:
-        try:
-            elements = tensor.numel()
-            if elements == 0:
-                return id(tensor)
-            storage = tensor.untyped_storage()._cdata
-            if tensor.is_contiguous():  # as most are
-                runs = ((1, elements),) if elements > 1 else ()
-                return storage, tensor.storage_offset(), tensor.dtype, runs
-            dimensions = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
-            # Dimensions from the widest stride, joined where one runs on where the next one ends: the
-            # same for a tensor, its transpose and its flat view.
-            joined: list[tuple[int, int]] = []
-            for stride, size in dimensions:
-                if joined and size > 1 and joined[-1][0] == stride * size:
-                    joined[-1] = stride, joined[-1][1] * size
-                elif size > 1:
-                    joined.append((stride, size))
-            return storage, tensor.storage_offset(), tensor.dtype, tuple(joined)
-        except (RuntimeError, NotImplementedError, ValueError):
-            # Sparse and uninitialised tensors have no storage to compare.
-            return id(tensor)
+        Returns:
+            The number, and how many of its bytes are in a memory that an earlier number has already.
+        """
+        parts = {memory_key(part): part for part in memory_of(tensor) if not is_empty(part)}
+        self._kept += (tensor, *parts.values())
+        number = self._numbers.setdefault(frozenset(parts) or id(tensor), len(self._numbers))
+        shared = 0
+        for key, part in parts.items():
+            if self._owners.setdefault(key, number) != number:
+                shared += bytes_of(part)
+        return number, shared
 
 
 def walk_modules(model: nn.Module, prefix: str = "") -> tuple[Module, ...]:
@@ -107,14 +97,16 @@ def walk_tensors(model: nn.Module, prefix: str = "") -> tuple[tuple[Parameter, .
     parameters: list[Parameter] = []
     buffers: list[Buffer] = []
     for path, module, table, name, tensor in named_tensors(model, prefix):
+        number, shared = identities.number(tensor)
         if table == "_parameters":
             parameters.append(
                 Parameter(
                     name=join_path(path, name),
                     module=path,
-                    spec=tensor_spec(tensor),
+                    spec=registered_spec(tensor),
                     trainable=tensor.requires_grad,
-                    identity=identities.number(tensor),
+                    identity=number,
+                    shared_bytes=shared,
                 )
             )
         else:
@@ -122,9 +114,10 @@ def walk_tensors(model: nn.Module, prefix: str = "") -> tuple[tuple[Parameter, .
                 Buffer(
                     name=join_path(path, name),
                     module=path,
-                    spec=tensor_spec(tensor),
+                    spec=registered_spec(tensor),
                     persistent=name not in state_of(module).get("_non_persistent_buffers_set", ()),
-                    identity=identities.number(tensor),
+                    identity=number,
+                    shared_bytes=shared,
                 )
             )
     return tuple(parameters), tuple(buffers)

@@ -54,6 +54,17 @@ class Parameter:
     gradient: Gradient | None = None
     """Only after a backward; None there means that the parameter got no gradient."""
 
+    not_read: str = ""
+    """Why statistics were asked for and there are none; empty where that is not so."""
+
+    shared_bytes: int = 0
+    """Of its bytes those of an inner tensor that another one, counted before it, is made of too."""
+
+    @property
+    def counted_bytes(self) -> int:
+        """Bytes that it adds to a sum."""
+        return self.spec.bytes - self.shared_bytes
+
 
 @record
 class Buffer:
@@ -68,3 +79,13 @@ class Buffer:
     identity: int
     statistics: Statistics | None = None
     values: str | None = None
+    not_read: str = ""
+    """As for a parameter."""
+
+    shared_bytes: int = 0
+    """As for a parameter."""
+
+    @property
+    def counted_bytes(self) -> int:
+        """Bytes that it adds to a sum."""
+        return self.spec.bytes - self.shared_bytes

@@ -10,6 +10,24 @@ from netinspect.records.base import record
 
 
 @record
+class Layout:
+    """How a tensor is stored whose elements are not simply one after another in one memory."""
+
+    name: str
+    """torch's name of the layout, such as `sparse_coo`, or `quantized`, or `nested`; of a tensor that
+    wraps others, the name of its class."""
+
+    elements: int | None = None
+    """Number of elements where the shape does not give it, as that of a nested tensor."""
+
+    stored: int | None = None
+    """Elements that a sparse tensor stores; all others are zero."""
+
+    inner: tuple[str, ...] = ()
+    """The tensors that it is made of, each as `values float32 (3)`."""
+
+
+@record
 class TensorSpec:
     """The outside of one tensor; its values are not kept.
 
@@ -29,12 +47,21 @@ class TensorSpec:
     """Such as `cpu`, `cuda:0` or `meta`."""
 
     bytes: int
-    """Elements times bytes an element, of the very tensor that was seen; 0 where its shape is
+    """Of the very tensor that was seen: elements times bytes an element; of a tensor that is made of
+    others, the sum of theirs; of a parameter or buffer no more than its storage. 0 where its shape is
     unknown."""
+
+    layout: Layout | None = None
+    """None where it is strided and plain, as most are."""
 
     @property
     def elements(self) -> int:
-        """Number of elements of the very tensor that was seen; 0 where its shape is unknown."""
+        """Number of elements of the very tensor that was seen; 0 where its shape is unknown.
+
+        Those of a sparse tensor are all, also those that it does not store.
+        """
+        if self.layout is not None and self.layout.elements is not None:
+            return self.layout.elements
         total = 1
         for size in self.shape:
             if not isinstance(size, int):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 
 from netinspect import units
-from netinspect.records.reports.common import Subject, Tie, Totals
+from netinspect.records.reports.common import LayoutShare, Subject, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.trace import CHANGES, Input
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
@@ -164,7 +164,29 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...], *, of: str = "") -> list[
     if totals.buffers:
         text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
     notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
+    notes += [line(_layout_note(each)) for each in totals.layouts]
     for tie in ties:
         names = " = ".join(name or "the model itself" for name in tie.names)
         notes.append(line(f"tied: {names}, {units.plural(tie.elements, 'value')} counted once"))
     return notes
+
+
+def _layout_note(share: LayoutShare) -> str:
+    values = units.plural(share.elements, "value")
+    if share.stored is not None:
+        values = f"{units.count(share.stored)} of {values} stored"
+    tensors = units.plural(share.tensors, "tensor")
+    return f"{share.layout}: {tensors}, {values}, {units.size(share.bytes)}"
+
+
+def layout(spec: TensorSpec) -> str | None:
+    """Spell how a tensor is stored: `sparse_coo, 4 stored: indices int64 (2, 4), values float32 (4)`.
+
+    Returns:
+        None where it is strided and plain.
+    """
+    found = spec.layout
+    if found is None:
+        return None
+    stored = "" if found.stored is None else f", {units.count(found.stored)} stored"
+    return f"{found.name}{stored}" + (f": {', '.join(found.inner)}" if found.inner else "")

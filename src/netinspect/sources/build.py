@@ -18,7 +18,8 @@ from netinspect.errors import LoadError, UsageError, closest
 from netinspect.kinds import is_a, namespace_of, plain_name
 from netinspect.observe.frames import callable_place
 from netinspect.observe.inert import is_users_class
-from netinspect.observe.members import parameters
+from netinspect.observe.inner import is_sparse
+from netinspect.observe.members import parameters, registered_tensors
 from netinspect.observe.seeds import preserved_randomness, seed_everything
 from netinspect.observe.warned import at_the_users_line
 from netinspect.signatures import signature_of
@@ -76,6 +77,9 @@ class Blueprint:
             if lane == "hollow":
                 with Hollow() as hollow:
                     model = self._construct()
+                if hollow.made and any(map(is_sparse, registered_tensors(model))):
+                    # Of zeros, a sparse tensor would store nothing: its size depends on values.
+                    return self.build("real")
                 return model, "hollow" if hollow.made else "real"
             model = self._construct()
             if lane == "fake":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import threading
 import weakref
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from netinspect.observe.inner import NO_STORAGE, bytes_of, is_plain, memory_key, memory_of
 from netinspect.observe.members import Table, entries, modules, named_modules, parameters
 from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
 
@@ -38,6 +39,8 @@ class _Storage:
     kind: Kind = "made"
     died: int | None = None
     counted: bool = True
+    unused: int = 0
+    """Bytes that no part of a weight uses, as the conversion to a sparse layout leaves them."""
 
 
 class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -74,16 +77,20 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._parameters: dict[int, str] = {}
         """The module that each parameter is of."""
 
+        self._used: dict[Any, dict[Any, int]] = {}
+        """By address of a storage, how many bytes the parts of weights take in it; by the part itself
+        where its memory has no address."""
+
         self._handles: list[Any] = []
         self._model = model
         for path, module in named_modules(model):
             for parameter in dict(entries(module, "_parameters")).values():
-                if parameter is not None:
-                    self._parameters.setdefault(id(parameter), path)
-                    self._mark(parameter, "parameter", path)
+                if parameter is not None and id(parameter) not in self._parameters:
+                    self._parameters[id(parameter)] = path
+                    self._mark_weight(parameter, "parameter", path)
             for buffer in dict(entries(module, "_buffers")).values():
                 if buffer is not None:
-                    self._mark(buffer, "buffer", path)
+                    self._mark_weight(buffer, "buffer", path)
         for leaf in tree_leaves(inputs):
             if isinstance(leaf, torch.Tensor):
                 self._mark(leaf, "input", "")
@@ -201,7 +208,10 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _is_news(self, storage: torch.UntypedStorage) -> bool:
         known = self._live.get(storage._cdata)
-        return known is None or self._storages[known[0]].bytes != storage.nbytes()
+        return (
+            known is None
+            or self._storages[known[0]].bytes + self._storages[known[0]].unused != storage.nbytes()
+        )
 
     def _add(self, storage: torch.UntypedStorage, module: str) -> int:
         address = storage._cdata
@@ -224,6 +234,29 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if known is not None and known[0] == place:
             self._storages[place].died = len(self.steps) - 1
             del self._live[address]
+
+    def _mark_weight(self, tensor: torch.Tensor, kind: Kind, module: str) -> None:
+        """Take a parameter or buffer for what it is, with the bytes that other commands report of it."""
+        self._mark(tensor, kind, module)
+        if is_plain(tensor) or tensor.device.type == "meta":
+            return
+        with torch._C.DisableTorchFunction():
+            parts = {memory_key(part): part for part in memory_of(tensor)}
+            sizes = {key: bytes_of(part) for key, part in parts.items()}
+        for key, part in parts.items():
+            for storage in _storages(part):
+                known = self._live.get(storage._cdata)
+                used = self._used.setdefault(storage._cdata, {})
+                used[key] = sizes[key]
+                if known is not None:
+                    entry = self._storages[known[0]]
+                    entry.unused = max(0, storage.nbytes() - sum(used.values()))
+                    entry.bytes = storage.nbytes() - entry.unused
+            if not _storages(part) and key not in self._used:  # it lives on, as oneDNN's tensors do
+                self._used[key] = {}
+                self._storages.append(
+                    _Storage(bytes=sizes[key], born=0, module=module, recomputed=False, kind=kind)
+                )
 
     def _mark(self, tensor: torch.Tensor, kind: Kind, module: str) -> None:
         for storage in _storages(tensor):
@@ -272,17 +305,18 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._graph_modules[place] if place >= 0 else ""
 
 
-def _storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
-    """The memory of a tensor, or of the tensors that it is made of."""
-    flatten = getattr(type(tensor), "__tensor_flatten__", None)
-    if flatten is not None:
-        for name in flatten(tensor)[0]:
-            yield from _storages(getattr(tensor, name))
-    elif tensor.layout is torch.strided:
-        yield tensor.untyped_storage()
-    elif tensor.layout is torch.sparse_coo:
-        yield tensor._indices().untyped_storage()
-        yield tensor._values().untyped_storage()
+def _storages(tensor: torch.Tensor) -> list[torch.UntypedStorage]:
+    """The memory of a tensor, or of the tensors that it is made of; one on the meta device has none."""
+    if tensor.device.type == "meta":
+        return []
+    if is_plain(tensor):
+        return [tensor.untyped_storage()]
+    found = []
+    with torch._C.DisableTorchFunction():
+        for part in memory_of(tensor):
+            with suppress(*NO_STORAGE):  # of a layout such as oneDNN's
+                found.append(part.untyped_storage())
+    return found
 
 
 def _next_graph_number() -> int | None:

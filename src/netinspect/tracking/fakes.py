@@ -18,9 +18,11 @@ from torch import nn
 from netinspect.errors import LoadError, class_name, message_of, text_of
 from netinspect.kinds import plain_name
 from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.inner import is_plain
 from netinspect.observe.members import TENSORS, entries, modules, parameters, put
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.tracking.copying import deep_copy
+from netinspect.tracking.representable import unrepresentable
 
 _VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
@@ -89,6 +91,7 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
 
     if any(map(is_uninitialised, parameters(model))):
         raise lazy_error(plain_name(type(model)))
+    check_representable(model)
     try:
         with FakeCopyMode(mode):
             return deep_copy(model)
@@ -98,6 +101,23 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
             cause=text_of(error),
             hint="name a target that can be built anew, such as net.py:Net",
         ) from error
+
+
+class CopyError(LoadError):
+    """A model cannot be copied."""
+
+
+def check_representable(model: nn.Module) -> None:
+    """Make sure that tensors without data can stand for a model's parameters and buffers.
+
+    Raises:
+        CopyError: They cannot.
+    """
+    if kind := unrepresentable(model):
+        raise CopyError(
+            f"cannot track the memory of {plain_name(type(model))} without values",
+            cause=f"a parameter or buffer is {kind}, of which torch has no fake tensors",
+        )
 
 
 def lazy_error(name: str) -> LoadError:
@@ -121,6 +141,7 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
         model: A model without data.
         dtype: What to cast to; None to leave it.
     """
+    check_representable(model)
     made: dict[int, torch.Tensor] = {}
     for module in modules(model):
         for table in TENSORS:
@@ -147,6 +168,6 @@ def _device(tensor: torch.Tensor) -> torch.device:
 def _is_sound(tensor: torch.Tensor) -> bool:
     if tensor.device.type == "meta":
         return False
-    if tensor.layout is not torch.strided:
+    if not is_plain(tensor):
         return True
     return bool(tensor.untyped_storage()._cdata == tensor.detach().untyped_storage()._cdata)

@@ -128,7 +128,8 @@ class Content:
             dtype=tensor.dtype,
             shape=tensor.shape,
             bytes=tensor.bytes,
-            storage=first + (storages.number() if storage is None else storage.number),
+            storage=first
+            + (storages.number_of_several(tensor.parts) if storage is None else storage.number),
             file=0 if tensor.stored else None,
             position=position,
             section=found.section,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from netinspect.checkpoints.pickles.spell import spell
@@ -17,8 +18,8 @@ class Tensor:
     """What is known of one tensor before it has a name."""
 
     __slots__ = (
-        *("bytes", "dtype", "kind", "layout", "notes", "shape", "shift", "state", "storage", "stored"),
-        *("stride", "trainable", "wraps"),
+        *("bytes", "dtype", "kind", "layout", "notes", "parts", "shape", "shift", "state", "storage"),
+        *("stored", "stride", "trainable", "wraps"),
     )
 
     def __init__(self, dtype: str, shape: tuple[int, ...], size: int) -> None:
@@ -29,6 +30,9 @@ class Tensor:
         self.bytes = size
         self.storage: Storage | None = None
         """None where it lies in none, or in several."""
+
+        self.parts: tuple[Any, ...] = ()
+        """The memories of the tensors that it is made of, where they are several."""
 
         self.shift = 0
         """Bytes of its storage before its first element."""
@@ -47,6 +51,19 @@ class Tensor:
         """Whether its values are those of tensors in its state."""
 
         self.state: Any = None
+
+    def made_of(self, inner: Iterable[Tensor]) -> None:
+        """Note that its elements are in several tensors, and take the bytes of all."""
+        pieces = list(inner)
+        self.storage, self.stride, self.shift = None, None, 0
+        self.parts = tuple(each.memory() for each in pieces)
+        self.bytes = sum(each.bytes for each in pieces)
+
+    def memory(self) -> tuple[Any, ...]:
+        """Return what tensors on the same elements have in common."""
+        if self.parts or self.storage is None:
+            return self.parts or (id(self),)
+        return self.storage.number, self.shift, self.dtype, self.shape, self.stride
 
     def copy(self) -> Tensor:
         """Return another one with the same facts."""

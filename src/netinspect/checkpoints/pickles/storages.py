@@ -77,11 +77,20 @@ class Storages:
         self.known: dict[Any, Storage] = {}
         self.place = place
         self._next = 0
+        self._of_several: dict[tuple[Any, ...], int] = {}
 
     def number(self) -> int:
         """Return a number for memory that nothing else is in."""
         self._next += 1
         return self._next - 1
+
+    def number_of_several(self, memories: tuple[Any, ...]) -> int:
+        """Return the number for memories together: the same one for the same memories."""
+        if not memories:
+            return self.number()
+        if memories not in self._of_several:
+            self._of_several[memories] = self.number()
+        return self._of_several[memories]
 
     def new(self, key: Any, dtype: str | None, size: int) -> Storage:
         """Return the storage under a key; two mentions of one must agree.

@@ -164,6 +164,8 @@ def _quantized(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Ten
         else:
             axis = f", axis {spell(rest[-1])}" if rest else ""
             made.notes.append(("quantizer", f"{kind}{axis}"))
+            # Scales and zero points are tensors of their own, and count with the weight.
+            made.made_of((made.copy(), *(tensors.inner(each, layers) for each in parameters[1:3])))
     return made
 
 
@@ -250,7 +252,8 @@ def _sparse(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor
         raise PickleError("a sparse tensor is not told as torch tells it")
     stored = 2 if name == "torch.sparse_coo" else 3
     pieces = [tensors.inner(each, layers) for each in parts[:stored]]
-    made = Tensor(pieces[-1].dtype, shape_of(parts[stored]), sum(each.bytes for each in pieces))
+    made = Tensor(pieces[-1].dtype, shape_of(parts[stored]), 0)
+    made.made_of(pieces)
     made.layout = name.removeprefix("torch.")
     made.notes.append(("stored values", str(math.prod(pieces[-1].shape))))
     return made
@@ -271,6 +274,7 @@ def _jagged(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor
     if type(parts) is not dict:
         raise PickleError("a nested tensor is not told as torch tells it")
     made = _nested(tensors, (parts.get("values"),), layers)
+    made.wraps = True
     if parts.get("requires_grad") is True:
         made.trainable = True
     return made

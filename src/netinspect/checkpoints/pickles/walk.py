@@ -315,8 +315,10 @@ class Walk:
         # What stands deeper belongs to what describes it, such as the mesh of a DTensor.
         held = [each for each in inner.found if not each.section]
         self._steps = inner._steps - len(inner.found)
+        if not held:
+            return tensor
         made = tensor.copy()
-        made.bytes = sum(each.tensor.bytes for each in held)
+        made.made_of(each.tensor for each in held)
         made.stored = any(each.tensor.stored for each in held)
         if len(held) == 1 and (held[0].tensor.shape, held[0].tensor.dtype) == (made.shape, made.dtype):
             whole = held[0].tensor

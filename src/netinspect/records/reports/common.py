@@ -78,6 +78,20 @@ class Tie:
 
 
 @record
+class LayoutShare:
+    """The tensors of a model that are stored in one layout other than the plain one."""
+
+    layout: str
+    """As `Layout.name`."""
+
+    tensors: int
+    elements: int
+    bytes: int
+    stored: int | None
+    """Elements that sparse ones store; None for other layouts."""
+
+
+@record
 class Totals:
     """Sums over the named tensors, each tied tensor counted once."""
 
@@ -94,3 +108,6 @@ class Totals:
     buffer_bytes: int
     dtypes: tuple[str, ...]
     """Of the parameters, sorted."""
+
+    layouts: tuple[LayoutShare, ...] = ()
+    """Of parameters and buffers, in the order in which they are met first."""

@@ -29,6 +29,11 @@ class TensorRow:
 
     statistics: Statistics | None
     values: str | None
+    not_read: str = ""
+    """Why statistics were asked for and there are none; empty where that is not so."""
+
+    shared_bytes: int = 0
+    """Of its bytes those of an inner tensor that an earlier one is made of too."""
 
 
 @record

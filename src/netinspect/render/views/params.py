@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netinspect import units
 from netinspect.records.reports.params import Parameters, TensorRow
 from netinspect.render import spell
@@ -10,6 +12,7 @@ from netinspect.render.document import (
     Cell,
     Column,
     Document,
+    Line,
     Lines,
     Row,
     Table,
@@ -22,6 +25,10 @@ _BUFFER_COLUMNS = (
     Column(key="kind", title="kind", drop=2),
     Column(key="persistent", title="persistent", drop=7),
 )
+_LAYOUT = Column(key="layout", title="layout", drop=5, least=24, elide="end")
+_NOT_READ = Column(key="not_read", title="not read", shown=False)
+_NAMED = 3
+"""Tensors without values that a note names."""
 
 
 def view(report: Parameters) -> Document:
@@ -34,7 +41,9 @@ def view(report: Parameters) -> Document:
         # Where nothing is tied, people need no empty column; programs count on it.
         columns[6] = Column(key="tied_to", title="tied to", shown=False)
     if report.with_statistics:
-        columns += STATISTICS
+        columns += (*STATISTICS, _NOT_READ)
+    # Last, so that those who count the columns of a CSV find the others where they were.
+    columns.append(replace(_LAYOUT, shown=any(row.spec.layout is not None for row in report.rows)))
     table = Table(
         name="parameters and buffers" if has_buffers else "parameters",
         columns=tuple(columns),
@@ -43,7 +52,7 @@ def view(report: Parameters) -> Document:
             for row in report.rows
         ),
         footer=footer(
-            ((row.elements, row.spec.bytes) for row in report.rows if row.counted),
+            ((row.elements, row.spec.bytes - row.shared_bytes) for row in report.rows if row.counted),
             columns,
             hidden=report.hidden,
         ),
@@ -58,8 +67,28 @@ def view(report: Parameters) -> Document:
     if report.hidden:
         notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))
     if report.with_statistics:
-        notes.append(line(("mean, std (n - 1), min, max are over finite values", "dim")))
+        notes += _value_notes(report)
     return Document(title=spell.title(report.subject), blocks=tuple(blocks), notes=tuple(notes))
+
+
+def _value_notes(report: Parameters) -> list[Line]:
+    """Say which tensors have no statistics, and why, and what the columns mean."""
+    unread: dict[str, list[str]] = {}
+    for row in report.rows:
+        if row.not_read:
+            unread.setdefault(row.not_read, []).append(row.name)
+    notes = [
+        line((f"not read ({reason}): {_several(names)}", "yellow")) for reason, names in unread.items()
+    ]
+    if any(row.statistics is not None and row.spec.dtype.startswith("complex") for row in report.rows):
+        notes.append(line(("of complex values only zeros, NaN and infinities are counted", "dim")))
+    notes.append(line(("mean, std (n - 1), min, max are over finite values", "dim")))
+    return notes
+
+
+def _several(names: list[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {units.count(rest)} more" if rest > 0 else "")
 
 
 def _style(row: TensorRow) -> str:
@@ -89,5 +118,6 @@ def _cells(row: TensorRow, has_buffers: bool, with_statistics: bool) -> list[Cel
             ),
         ]
     if with_statistics:
-        cells += statistics_cells(row.statistics)
+        cells += (*statistics_cells(row.statistics), cell(row.not_read or None))
+    cells.append(cell(spell.layout(row.spec)))
     return cells
