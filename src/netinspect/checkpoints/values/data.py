@@ -90,6 +90,8 @@ class CheckpointData(Closing):
         if tensor.layout not in ("strided", "quantized"):
             return f"its layout is {tensor.layout}"
         if tensor.position is None and not self._is_inflatable(tensor):
+            if self.checkpoint.format == "ONNX":
+                return "its elements are not stored as raw bytes in one piece"
             return "it is compressed, or not stored as one piece"
         if tensor.file not in self._sources:
             return "its file is not on this disk"
