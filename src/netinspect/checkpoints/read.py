@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from netinspect.checkpoints.folder import is_index, read_index, read_place, read_set, tell_part
+from netinspect.checkpoints.folder import read_index, read_place, read_set, tell_part
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.readers import read_source
+from netinspect.checkpoints.sets import is_index
 from netinspect.process import without_collector
 from netinspect.records.checkpoint import Checkpoint
 
