@@ -13,6 +13,8 @@ from netinspect.checkpoints import pipelines
 from netinspect.checkpoints.access.text import some
 from netinspect.checkpoints.choice import Choice, candidates, choose, name_left_out
 from netinspect.checkpoints.configuration import with_configuration
+from netinspect.checkpoints.distributed.folder import SUFFIX, read_distributed
+from netinspect.checkpoints.distributed.spread import read_spread
 from netinspect.checkpoints.foreign import foreign_weights
 from netinspect.checkpoints.formats.gguf_split import check_split, is_split
 from netinspect.checkpoints.indexes import Expected
@@ -45,6 +47,8 @@ def read_place(place: Place) -> Checkpoint:
         found = pipelines.read_pipeline(place, read_place)
         if found is not None:
             return _warned(found, name_left_out("the pipeline", (), sets, present))
+    if not sets and any(name.endswith(SUFFIX) for name in inside):
+        return with_configuration(read_distributed(place), place, present)
     if not sets:
         raise _without_weights(place, present)
     chosen = choose(place, candidates(place, sets), present)
@@ -78,6 +82,8 @@ def read_index(place: Place, index: str) -> Checkpoint:
 
 
 def _read_chosen(place: Place, chosen: Choice, present: frozenset[str]) -> Checkpoint:
+    if chosen.set.spread:
+        return read_spread(place, list(chosen.expected))
     found = _read_shards(place, chosen.expected, present, parts=chosen.set.parts)
     lacks = chosen.compare([tensor.name for tensor in found.tensors]) if chosen.stale else ()
     return replace(found, problems=(*chosen.problems, *found.problems, *lacks))

@@ -25,6 +25,7 @@ _INDEX = re.compile(
     r"(?P<stem>.+)\.(?P<suffix>safetensors|bin)\.index(?:\.(?P<variant>\w+))?\.json", re.DOTALL
 )
 _PART = re.compile(r"consolidated\.(?P<number>\d\d)\.pth")
+_SPREAD = re.compile(r"shard-(?P<number>\d{5})-model-\d{5}-of-\d{5}\.safetensors")
 _WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz)", re.DOTALL)
 _BESIDE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
 """What a training leaves beside the weights."""
@@ -34,7 +35,7 @@ SHARD = re.compile(
 )
 _MOST_SHARDS = 10_000
 
-_SINGLE, _INDEXED, _SHARDS, _PARTS = range(4)
+_SINGLE, _INDEXED, _SHARDS, _PARTS, _SPREADS = range(5)
 _Rank = tuple[int, int, str, int, str]
 
 
@@ -57,6 +58,9 @@ class WeightSet(NamedTuple):
     index: bool = False
     parts: bool = False
     """Whether each file has a part of every tensor, as those of Llama."""
+
+    spread: bool = False
+    """Whether each file has pieces of tensors, as torch.distributed.checkpoint writes safetensors."""
 
 
 def is_index(name: str) -> bool:
@@ -91,7 +95,9 @@ def _make_set(rank: _Rank, members: list[str]) -> WeightSet:
     name, files = pattern_of(members[0]), all_files(members)
     match = _KNOWN.fullmatch(members[0]) or _INDEX.fullmatch(members[0])
     shard = SHARD.fullmatch(members[0])
-    if match is not None:
+    if form == _SPREADS:
+        family = name
+    elif match is not None:
         family = f"{match['stem']}.{match['suffix']} {variant}"
     else:
         family = name if shard is None else f"{shard['stem']}{shard['suffix']} "
@@ -103,6 +109,7 @@ def _make_set(rank: _Rank, members: list[str]) -> WeightSet:
         variant,
         index=form == _INDEXED,
         parts=form == _PARTS and len(files) > 1,
+        spread=form == _SPREADS,
     )
 
 
@@ -119,12 +126,16 @@ def _rank(name: str) -> _Rank:
         return (stem, _SUFFIXES.index(match["suffix"]), match["variant"] or "", _INDEXED, name)
     if _PART.fullmatch(name):
         return (_STEMS.index("consolidated"), _SUFFIXES.index("pth"), "", _PARTS, "")
+    if _SPREAD.fullmatch(name):
+        return (len(_STEMS), 0, "", _SPREADS, "")
     return (len(_STEMS) + 1, 0, "", _SINGLE if SHARD.fullmatch(name) is None else _SHARDS, "")
 
 
 def pattern_of(name: str) -> str:
     """Return what all files of a set are called; of a whole file its name."""
     shard = SHARD.fullmatch(name)
+    if _SPREAD.fullmatch(name):
+        return "shard-*-model-*.safetensors"
     if shard is None:
         return "consolidated.*.pth" if _PART.fullmatch(name) else name
     return "{stem}-*-of-{count}{suffix}".format(**shard.groupdict())
@@ -134,6 +145,9 @@ def all_files(there: Iterable[str]) -> tuple[str, ...]:
     """Name all files of a set, by the names of some of them."""
     names = set(there)
     shard, part = SHARD.fullmatch(min(names)), _PART.fullmatch(max(names))
+    spread = _SPREAD.fullmatch(min(names))
+    if spread is not None:
+        return tuple(sorted(names))  # how many processes there were is not said
     if shard is not None:
         stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
         numbers = range(1, min(int(count), _MOST_SHARDS) + 1)
