@@ -85,12 +85,13 @@ def _compare(
         The pairs; the comparisons, by names in `b`; and names of changed tensors whose values are those
         of another one on the other side.
     """
-    one, other = _checkpoint_of(a), _checkpoint_of(b)
     from netinspect.analyze.diff.pairing import pair_up
+    from netinspect.checkpoints.distributed.pieces import place_pieces
     from netinspect.checkpoints.values.compare import compare_pairs
     from netinspect.checkpoints.values.data import CheckpointData
     from netinspect.checkpoints.values.fingerprints import same_content
 
+    one, other = place_pieces(_checkpoint_of(a)), place_pieces(_checkpoint_of(b))
     with CheckpointData(one) as left, CheckpointData(other) as right:
 
         def alike(ones: Sequence[Member], others: Sequence[Member]) -> list[tuple[str, str]]:

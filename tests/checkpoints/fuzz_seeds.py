@@ -139,16 +139,21 @@ def of_onnx(folder: Path) -> list[Seed]:
     onnx.external_data_helper.set_external_data(outside, "weights.bin", offset=0, length=16)
     outside.ClearField("raw_data")
     branch = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "b", [], [], [weight])
-    nodes = [
-        helper.make_node("MatMul", ["x", "layer.weight"], ["h"]),
-        helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
-        helper.make_node("Twice", ["h"], ["z"], domain="mine"),
-    ]
     sparse = helper.make_sparse_tensor(
         numpy_helper.from_array(np.ones(2, np.float32), "sparse"),
         numpy_helper.from_array(np.array([0, 3], np.int64)),
         [2, 2],
     )
+    nodes = [
+        helper.make_node("MatMul", ["x", "layer.weight"], ["h"]),
+        helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
+        helper.make_node("Twice", ["h"], ["z"], domain="mine"),
+        helper.make_node("Constant", [], ["k"], value=typed),
+        helper.make_node("Constant", [], ["f"], value_floats=[1.0, 2.0, 3.0]),
+        helper.make_node("Constant", [], ["i"], value_ints=[1, 200, -3]),
+        helper.make_node("Constant", [], ["s"], value_strings=["one", "two"]),
+        helper.make_node("Constant", [], ["p"], sparse_value=sparse),
+    ]
     graph = helper.make_graph(nodes, "net", [value], [value], [weight, typed, outside])
     graph.sparse_initializer.append(sparse)
     model = helper.make_model(graph, producer_name="fuzz")

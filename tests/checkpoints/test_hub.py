@@ -122,11 +122,30 @@ class TestReading:
         assert read("hf:org/name/unet") == ["c"]
 
     def test_only_folders_in_it(self, hub: Hub) -> None:
-        files = {"model_index.json": small("{}"), "unet/a.safetensors": weights("c"), "x/y": small("")}
+        files = {"unet/a.safetensors": weights("c"), "x/y": small("")}
         hub.repositories["org/parts"] = Repository(files)
         with pytest.raises(CheckpointError, match="without a model's weights") as caught:
             read("hf:org/parts")
         assert caught.value.hint == "there are some in hf:org/parts/unet"
+        files["model_index.json"] = small("{}")
+        assert read("hf:org/parts") == ["unet.c"]
+
+    def test_of_several_sets_the_one_that_is_whole(self, hub: Hub) -> None:
+        index = json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
+        files = {
+            INDEX: small(index),
+            "model-00001-of-00001.safetensors": weights("a"),
+            "pytorch_model.bin": small("?"),
+            "flax_model.msgpack": small("?"),
+        }
+        hub.repositories["org/several"] = Repository(files)
+        found = read_checkpoint("hf:org/several", online=True)
+        assert ([each.name for each in found.tensors], found.problems) == (["a"], ())
+        assert found.warnings == (
+            f"{INDEX} names 1 file, of which 0 are there: model-*-of-00001.safetensors was read instead",
+            "model-*-of-00001.safetensors was read; these weights beside it were not: "
+            "pytorch_model.bin, flax_model.msgpack",
+        )
 
     def test_one_that_got_a_new_name(self, hub: Hub) -> None:
         hub.renamed["old/name"] = "org/name"

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -31,14 +32,48 @@ def dtype_of(kind: int) -> str:
     return {**renamed, **small}.get(name, name)
 
 
-def initializers(graph: onnx.GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from initializers(attribute.g)
-            for inner in attribute.graphs:
-                yield from initializers(inner)
+SCALARS = {"value_float": TensorProto.FLOAT, "value_int": TensorProto.INT64}
+LISTS = {"value_floats": TensorProto.FLOAT, "value_ints": TensorProto.INT64}
+
+
+def constant(node: onnx.NodeProto) -> TensorProto | onnx.SparseTensorProto | None:
+    """What a Constant node holds, as a tensor with the name of its output."""
+    (attribute,) = node.attribute
+    if attribute.ref_attr_name:
+        return None
+    value = helper.get_attribute_value(attribute)
+    if attribute.name == "sparse_value":
+        return value  # type: ignore[no-any-return]
+    if attribute.name == "value":
+        made = TensorProto.FromString(value.SerializeToString())
+    elif attribute.name in SCALARS:
+        made = helper.make_tensor("", SCALARS[attribute.name], [], [value])
+    elif attribute.name in LISTS:
+        made = helper.make_tensor("", LISTS[attribute.name], [len(value)], list(value))
+    else:
+        texts = list(value) if attribute.name == "value_strings" else [value]
+        sizes = [len(texts)] if attribute.name == "value_strings" else []
+        made = TensorProto(data_type=TensorProto.STRING, dims=sizes, string_data=texts)
+    made.name = node.output[0]
+    return made
+
+
+def stored(model: onnx.ModelProto) -> Iterator[TensorProto | onnx.SparseTensorProto]:
+    """All tensors of a model in the order of the file, those of inner graphs behind the outer ones."""
+    for outer in (model.graph, *model.functions):
+        waiting: list[Any] = [outer]
+        for graph in waiting:
+            for node in graph.node:
+                if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+                    found = constant(node)
+                    yield from () if found is None else (found,)
+                    continue
+                for attribute in node.attribute:
+                    waiting += [attribute.g] if attribute.HasField("g") else []
+                    waiting += attribute.graphs
+            if isinstance(graph, onnx.GraphProto):
+                yield from graph.initializer
+                yield from graph.sparse_initializer
 
 
 def operators(graph: onnx.GraphProto) -> Iterator[str]:
@@ -72,11 +107,14 @@ def assert_value(ours: GraphTensor, theirs: onnx.ValueInfoProto) -> None:
 def assert_as_onnx(path: Path, checkpoint: Checkpoint) -> None:
     """Tensors, their bytes in the file, graph and metadata are those that the package finds."""
     model = onnx.load_model_from_string(path.read_bytes())
-    theirs = list(initializers(model.graph))
+    theirs = list(stored(model))
     raw = path.read_bytes()
     assert checkpoint.format == "ONNX"
-    assert [each.key for each in checkpoint.tensors] == [each.name for each in theirs]
     for ours, other in zip(checkpoint.tensors, theirs, strict=True):
+        if isinstance(other, onnx.SparseTensorProto):
+            assert (ours.layout, ours.shape) == ("sparse_coo", tuple(other.dims))
+            continue
+        assert ours.key == other.name
         assert ours.shape == tuple(other.dims)
         assert ours.dtype == dtype_of(other.data_type)
         if other.HasField("raw_data"):
@@ -234,14 +272,143 @@ def test_sparse_functions_constants_metadata(tmp_path: Path) -> None:
     )
     helper.set_model_props(model, {"author": "someone"})
     checkpoint = read_checkpoint(str(save(model, tmp_path / "a.onnx")))
-    (found,) = checkpoint.tensors
+    found = checkpoint.tensors[1]
     assert (found.name, found.layout, found.shape, found.bytes) == ("sparse", "sparse_coo", (3, 4), 36)
     told = {each.name: each.text for each in checkpoint.metadata}
     assert told["functions.mine.Twice"] == "Add 1"
-    assert told["constants"] == "1 with 16 bytes, not listed"
+    assert [(each.name, each.shape) for each in checkpoint.tensors] == [
+        ("k", (2, 2)),
+        ("sparse", (3, 4)),
+    ]
     assert told["metadata_props.author"] == "someone"
     assert checkpoint.graph is not None
     assert [each.name for each in checkpoint.graph.operators] == ["Constant", "mine.Twice"]
+
+
+CONSTANTS: dict[str, object] = {
+    "value": numpy_helper.from_array(np.arange(6, dtype=np.float16).reshape(2, 3)),
+    "value_float": 1.5,
+    "value_floats": [1.5, 2.5, 3.5],
+    "value_int": -7,
+    "value_ints": [-1, 300, 5],
+    "value_string": "text",
+    "value_strings": ["one", "", "three"],
+    "sparse_value": helper.make_sparse_tensor(
+        numpy_helper.from_array(np.ones(2, np.float32), "values"),
+        numpy_helper.from_array(np.array([0, 3], np.int64)),
+        [2, 2],
+    ),
+}
+"""One for each attribute of the operator."""
+
+CONSTANT_FACTS = {
+    "value": ("float16", (2, 3), 12, "strided"),
+    "value_float": ("float32", (), 4, "strided"),
+    "value_floats": ("float32", (3,), 12, "strided"),
+    "value_int": ("int64", (), 8, "strided"),
+    "value_ints": ("int64", (3,), 24, "strided"),
+    "value_string": ("STRING", (), 4, "strided"),
+    "value_strings": ("STRING", (3,), 8, "strided"),
+    "sparse_value": ("float32", (2, 2), 24, "sparse_coo"),
+}
+
+
+def constant_nodes(*names: str) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Constant", [], [f"{each}_out"], **{each: CONSTANTS[each]})
+        for each in names or CONSTANTS
+    ]
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field with bytes, at most 2**14 of them."""
+    length = len(content)
+    size = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+    return bytes([number << 3 | 2]) + size + content
+
+
+def facts(checkpoint: Checkpoint) -> dict[str, tuple[object, ...]]:
+    return {each.name: (each.dtype, each.shape, each.bytes, each.layout) for each in checkpoint.tensors}
+
+
+def test_constants_of_every_kind_have_the_names_of_their_outputs(tmp_path: Path) -> None:
+    path = save(model_of(nodes=tuple(constant_nodes())), tmp_path / "a.onnx")
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.problems == ()
+    assert facts(checkpoint) == {f"{name}_out": each for name, each in CONSTANT_FACTS.items()}
+    assert_as_onnx(path, checkpoint)
+
+
+def test_constants_of_inner_graphs_and_functions(tmp_path: Path) -> None:
+    def body(name: str) -> onnx.GraphProto:
+        value = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])
+        return helper.make_graph(constant_nodes("value", "value_float"), name, [], [value])
+
+    choice = {"then_branch": body("t"), "else_branch": body("e")}
+    nodes = [
+        helper.make_node("If", ["c"], ["y"], name="alike", **choice),
+        helper.make_node("If", ["c"], ["z"], name="alike", **choice),
+        helper.make_node("Loop", ["n"], ["l"], body=body("b")),
+        helper.make_node("Scan", ["x"], ["s"], body=body("s"), num_scan_inputs=1),
+        helper.make_node("ConstantOfShape", ["x"], ["f"], value=CONSTANTS["value"]),
+        helper.make_node("Constant", [], ["other"], domain="mine", value=CONSTANTS["value"]),
+    ]
+    model = model_of(nodes=tuple(nodes))
+    taken = helper.make_node("Constant", [], ["given"])
+    taken.attribute.append(onnx.AttributeProto(name="value", type=4, ref_attr_name="w"))
+    for domain in ("mine", "yours"):
+        model.functions.append(
+            helper.make_function(
+                domain,
+                "Both",
+                ["a"],
+                ["b"],
+                [*constant_nodes("value"), taken],
+                [helper.make_opsetid("", 17)],
+                attributes=["w"],
+            )
+        )
+    path = save(model, tmp_path / "a.onnx")
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.problems == ()
+    assert_as_onnx(path, checkpoint)
+    graphs = [
+        *(f"{node}.{branch}" for node in ("alike", "alike#2") for branch in choice),
+        "Loop_2.body",
+        "Scan_3.body",
+    ]
+    names = [f"{each}.{name}_out" for each in graphs for name in ("value", "value_float")]
+    functions = ["functions.Both.value_out", "functions.Both#2.value_out"]
+    assert sorted(each.name for each in checkpoint.tensors) == sorted([*names, *functions])
+
+
+def test_constants_as_writers_of_proto3_have_them(tmp_path: Path) -> None:
+    """Lists are packed, and a scalar that is zero is left out."""
+    texts = {
+        "floats": b"\x0a\x0cvalue_floats\x3a\x0c" + np.arange(3, dtype="<f4").tobytes(),
+        "ints": b"\x0a\x0avalue_ints\x42\x05\x01\xac\x02\x05\x07",
+        "zero": b"\x0a\x0bvalue_float\xa0\x01\x01",
+        "nought": b"\x0a\x09value_int\xa0\x01\x02",
+        "empty": b"\x0a\x0cvalue_string\xa0\x01\x03",
+    }
+    parts = b""
+    for name, text in texts.items():
+        node = field(2, name.encode()) + field(4, b"Constant") + field(5, text)
+        parts += field(1, node)
+    path = tmp_path / "a.onnx"
+    path.write_bytes(model_of().SerializeToString() + field(7, parts))
+    checkpoint = read_checkpoint(str(path))
+    assert checkpoint.problems == ()
+    assert facts(checkpoint) == {
+        "floats": ("float32", (3,), 12, "strided"),
+        "ints": ("int64", (4,), 32, "strided"),
+        "zero": ("float32", (), 4, "strided"),
+        "nought": ("int64", (), 8, "strided"),
+        "empty": ("STRING", (), 0, "strided"),
+    }
+    floats = next(each for each in checkpoint.tensors if each.name == "floats")
+    assert floats.position is not None
+    assert path.read_bytes()[floats.position :][:12] == np.arange(3, dtype="<f4").tobytes()
 
 
 def test_the_order_of_fields_does_not_matter(tmp_path: Path) -> None:

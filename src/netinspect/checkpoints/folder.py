@@ -5,49 +5,36 @@ The same rules hold for a folder on the disk and for a repository on the hub; se
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from netinspect.checkpoints.access.bounded_json import read_object
-from netinspect.checkpoints.access.text import LONGEST_TEXT, short, some
+from netinspect.checkpoints import pipelines
+from netinspect.checkpoints.access.text import some
+from netinspect.checkpoints.choice import Choice, candidates, choose, name_left_out
+from netinspect.checkpoints.configuration import with_configuration
+from netinspect.checkpoints.distributed.folder import SUFFIX, read_distributed
+from netinspect.checkpoints.distributed.spread import read_spread
+from netinspect.checkpoints.foreign import foreign_weights
 from netinspect.checkpoints.formats.gguf_split import check_split, is_split
+from netinspect.checkpoints.indexes import Expected
 from netinspect.checkpoints.places import Place
-from netinspect.checkpoints.readers import join, read_source
+from netinspect.checkpoints.readers import join, prefixed, read_source
+from netinspect.checkpoints.sets import SHARD, all_files, find_sets, is_weights, set_of_index
 from netinspect.errors import CheckpointError, LoadError
-from netinspect.records.checkpoint import Checkpoint, Entry
+from netinspect.records.checkpoint import Checkpoint
 
-# In the order in which transformers looks for them, and diffusers and peft behind it.
-_KNOWN = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "diffusion_pytorch_model.safetensors",
-    "diffusion_pytorch_model.safetensors.index.json",
-    "diffusion_pytorch_model.bin",
-    "adapter_model.safetensors",
-    "adapter_model.bin",
-)
-_INDEX = re.compile(r".+\.(safetensors|bin)\.index\.json", re.DOTALL)
-_WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz)", re.DOTALL)
-_BESIDE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
-"""What a training leaves beside the weights."""
-
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)", re.DOTALL)
-_LARGEST_CONFIG = 4 << 20
 _MOST_TENSORS = 500_000
-_MOST_SHARDS = 10_000
 _AT_ONCE = 8
 _MOST_PROBLEMS = 50
 _LISTED = 20
-_LONGEST_NAME = 255
 
 
 def read_place(place: Place) -> Checkpoint:
-    """Read the weights of a folder, by their index where there is one, and its configuration.
+    """Read the weights of a folder and its configuration.
+
+    Of several sets of weights the first whole one is read that a library would look for, and a warning
+    names the others; see `sets`.
 
     Raises:
         CheckpointError: There are no weights in it, or they are damaged.
@@ -55,30 +42,55 @@ def read_place(place: Place) -> Checkpoint:
     """
     inside = place.names()
     present = frozenset(inside)
-    known = next((each for each in _KNOWN if each in present), None) or next(
-        (each for each in inside if _INDEX.fullmatch(each)), None
-    )
-    if known is None:
-        shards = _only_weights(place, inside)
-        found = _read_shards(place, dict.fromkeys(shards), present)
-    elif is_index(known):
-        found = _read_index(place, known, present)
-    else:
-        found = _read_shards(place, {known: None}, present)
-    return _with_configuration(found, place, present)
+    sets = find_sets(inside)
+    if pipelines.INDEX in present and not any(each.known for each in sets):
+        found = pipelines.read_pipeline(place, read_place)
+        if found is not None:
+            return _warned(found, name_left_out("the pipeline", (), sets, present))
+    if not sets and any(name.endswith(SUFFIX) for name in inside):
+        return with_configuration(read_distributed(place), place, present)
+    if not sets:
+        raise _without_weights(place, present)
+    chosen = choose(place, candidates(place, sets), present)
+    found = _warned(_read_chosen(place, chosen, present), chosen.warnings(sets, present))
+    return with_configuration(found, place, present)
 
 
 def read_index(place: Place, index: str) -> Checkpoint:
     """Read all shards that an index names, and the configuration beside it.
 
-    A shard that is missing or damaged is a problem of the whole, and the others are read.
+    A shard that is missing or damaged is a problem of the whole, and the others are read. Where the
+    index names another split than the whole one that is there, that is read, and a warning says so.
 
     Raises:
         CheckpointError: The index is damaged, names files elsewhere, or no shard can be read.
         LoadError: It cannot be read.
     """
-    present = frozenset(place.names())
-    return _with_configuration(_read_index(place, index, present), place, present)
+    inside = place.names()
+    present = frozenset(inside)
+    own = set_of_index(index)
+    shards = [
+        each
+        for each in find_sets(inside)
+        if each.family == own.family and not each.index and present.issuperset(each.files)
+    ]
+    chosen = choose(place, [own], present)
+    if not present.issuperset(chosen.expected) and shards:
+        chosen = choose(place, [own, *shards[-1:]], present)
+    found = _warned(_read_chosen(place, chosen, present), chosen.warnings((), frozenset()))
+    return with_configuration(found, place, present)
+
+
+def _read_chosen(place: Place, chosen: Choice, present: frozenset[str]) -> Checkpoint:
+    if chosen.set.spread:
+        return read_spread(place, list(chosen.expected))
+    found = _read_shards(place, chosen.expected, present, parts=chosen.set.parts)
+    lacks = chosen.compare([tensor.name for tensor in found.tensors]) if chosen.stale else ()
+    return replace(found, problems=(*chosen.problems, *found.problems, *lacks))
+
+
+def _warned(found: Checkpoint, warnings: Iterable[str]) -> Checkpoint:
+    return replace(found, warnings=(*found.warnings, *warnings))
 
 
 def read_set(place: Place, name: str) -> Checkpoint:
@@ -88,15 +100,7 @@ def read_set(place: Place, name: str) -> Checkpoint:
         CheckpointError: None can be read.
         LoadError: It cannot be read.
     """
-    names = [name]
-    if _SHARD.fullmatch(name):
-        names = _all_shards(name, ())
-    return _read_shards(place, dict.fromkeys(names), frozenset(place.names()))
-
-
-def is_index(name: str) -> bool:
-    """Whether a file is, by its name, an index of shards."""
-    return _INDEX.fullmatch(name) is not None
+    return _read_shards(place, dict.fromkeys(all_files([name])), frozenset(place.names()))
 
 
 def read_file(place: Place, name: str) -> Checkpoint:
@@ -114,7 +118,7 @@ def read_file(place: Place, name: str) -> Checkpoint:
 
 def tell_part(found: Checkpoint, name: str) -> Checkpoint:
     """Warn where what was read of a file is, by the file's name, one of several shards."""
-    match = _SHARD.fullmatch(name)
+    match = SHARD.fullmatch(name)
     if match is None or int(match["count"]) < 2:
         return found
     number, count = int(match["number"]), int(match["count"])
@@ -122,37 +126,20 @@ def tell_part(found: Checkpoint, name: str) -> Checkpoint:
     return replace(found, warnings=(*found.warnings, warning))
 
 
-def _only_weights(place: Place, inside: Collection[str]) -> list[str]:
-    """Find the one file of weights, or the one set of shards, that no index tells of."""
-    sets: dict[str, list[str]] = {}
-    for name in inside:
-        if not _WEIGHTS.fullmatch(name) or _BESIDE.fullmatch(name):
-            continue
-        shard = _SHARD.fullmatch(name)
-        key = name if shard is None else "{stem}-*-of-{count}{suffix}".format(**shard.groupdict())
-        sets.setdefault(key, []).append(name)
-    if not sets and ".metadata" in inside and any(name.endswith(".distcp") for name in inside):
-        raise CheckpointError(
-            f"{place.name} is a folder of torch.distributed.checkpoint, which is not read",
-            cause="its tensors are in pieces over several files, and a pickle tells where",
-            hint="python -m torch.distributed.checkpoint.format_utils dcp_to_torch "
-            f"{place.name} model.pt makes one file of it; that loads the pickle",
+def _without_weights(place: Place, present: frozenset[str]) -> CheckpointError:
+    """Make the error of a folder without weights that are read."""
+    others = foreign_weights(present)
+    if others:
+        return CheckpointError(
+            f"{place.name} holds no weights in a format that is read",
+            cause=some([each for _, each in others]),
+            hint="save_pretrained writes model.safetensors",
         )
-    if not sets:
-        raise CheckpointError(
-            f"{place.name} is a folder without a model's weights",
-            cause=f"there is none of {', '.join(_KNOWN)} in it",
-            hint=_deeper(place),
-        )
-    if len(sets) > 1:
-        several = [names[0] for names in sets.values()]
-        raise CheckpointError(
-            f"{place.name} is a folder with several files of weights",
-            cause=f"there are {some(several, _LISTED)} in it",
-            hint=f"name one of them, such as {place.name.rstrip('/')}/{several[0]}",
-        )
-    (there,) = sets.values()
-    return _all_shards(there[0], there)
+    return CheckpointError(
+        f"{place.name} is a folder without a model's weights",
+        cause="no file in it ends in .safetensors, .bin, .pt, .pth, .ckpt, .gguf, .onnx, .npz or .pt2",
+        hint=_deeper(place),
+    )
 
 
 def _deeper(place: Place) -> str:
@@ -161,7 +148,7 @@ def _deeper(place: Place) -> str:
     deeper = [
         f"{place.name.rstrip('/')}/{folder}"
         for folder, names in inside.items()
-        if any(map(_WEIGHTS.fullmatch, names))
+        if any(map(is_weights, names))
     ]
     # The hub's own cache has a folder for each revision.
     deeper += [f"{place.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
@@ -174,54 +161,22 @@ def _deeper(place: Place) -> str:
     return f"name a file of weights{model}"
 
 
-def _all_shards(name: str, there: Iterable[str]) -> list[str]:
-    """Name all files of the set that one of them belongs to, by its name."""
-    shard = _SHARD.fullmatch(name)
-    if shard is None:
-        return [name]
-    stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
-    numbers = range(1, min(int(count), _MOST_SHARDS) + 1)
-    return sorted({*there, *(f"{stem}-{number:05}-of-{count}{suffix}" for number in numbers)})
-
-
-def _read_index(place: Place, index: str, present: frozenset[str]) -> Checkpoint:
-    with place.open(index) as source:
-        shard_of = read_object(source).get("weight_map")
-    if not isinstance(shard_of, dict) or not all(isinstance(each, str) for each in shard_of.values()):
-        raise CheckpointError(
-            f"{place.name} has a damaged {index}", cause="its weight_map is no map of names to files"
-        )
-    expected: dict[str, set[str] | None] = {shard: set() for shard in sorted(set(shard_of.values()))}
-    if not expected:
-        raise CheckpointError(f"{place.name} has a damaged {index}", cause="its weight_map is empty")
-    if len(expected) > _MOST_SHARDS:
-        raise CheckpointError(
-            f"{place.name} has a damaged {index}", cause=f"it names {len(expected):,} files"
-        )
-    for shard in expected:
-        _refuse_elsewhere(place, shard, present)
-    for name, shard in shard_of.items():
-        names = expected[shard]
-        assert names is not None
-        names.add(name)
-    return _read_shards(place, expected, present)
-
-
 def _read_shards(
-    place: Place, expected: dict[str, set[str] | None], present: frozenset[str]
+    place: Place, expected: Expected, present: frozenset[str], *, parts: bool = False
 ) -> Checkpoint:
     """Read the files of one model, in their order.
 
     Args:
         place: Where they are.
-        expected: By file, the names of the tensors that it should hold; None where nobody tells.
+        expected: By file, the names of the tensors that it should hold.
         present: What is there.
+        parts: Whether each has a part of every tensor, so that all have the same names.
     """
     if len(expected) == 1 and None in expected.values():
         (only,) = expected
         found = replace(_read_part(place, only), target=place.name)
         return check_split(found, [found]) if is_split(found) else found
-    parts: list[Checkpoint] = []
+    read: list[Checkpoint] = []
     problems: list[str] = []
     homes: dict[str, str] = {}
     count = 0
@@ -232,24 +187,29 @@ def _read_shards(
             lost = f"; it should hold {some(sorted(names))}" if names else ""
             problems.append(f"shard {shard}: {part.cause or part.message}{lost}")
             continue
-        if parts and part.format != parts[0].format:
-            problems.append(f"shard {shard} is {part.format}, and the others are {parts[0].format}")
+        if read and part.format != read[0].format:
+            problems.append(f"shard {shard} is {part.format}, and the others are {read[0].format}")
             continue
         count += len(part.tensors)
         if count > _MOST_TENSORS:
             raise CheckpointError(
                 f"{place.name} holds more than {_MOST_TENSORS:,} tensors", hint="name one shard"
             )
+        if parts:
+            part = prefixed(part, shard.rpartition(".")[0])
         problems += _differences(shard, part, names, homes)
-        parts.append(part)
-    if not parts:
+        read.append(part)
+    if not read:
         raise CheckpointError(f"no shard of {place.name} can be read", cause=problems[0])
     if len(problems) > _MOST_PROBLEMS:
         more = len(problems) - _MOST_PROBLEMS
         problems[_MOST_PROBLEMS:] = [f"there are {more:,} more problems with its shards"]
-    joined = join(place.name, parts)
+    joined = join(place.name, read)
     joined = replace(joined, problems=(*problems, *joined.problems))
-    return check_split(joined, parts) if any(map(is_split, parts)) else joined
+    if parts:
+        warning = "each file has its part of every tensor, and the parts are listed under its name"
+        joined = replace(joined, warnings=(*joined.warnings, warning))
+    return check_split(joined, read) if any(map(is_split, read)) else joined
 
 
 def _differences(
@@ -297,39 +257,3 @@ def _read_files(
 def _read_part(place: Place, name: str) -> Checkpoint:
     with place.open(name) as source:
         return read_source(source)
-
-
-def _refuse_elsewhere(place: Place, shard: str, present: frozenset[str]) -> None:
-    """An index may name files beside it and nothing else."""
-    plain = (
-        shard not in ("", ".", "..")
-        and not any(each in shard for each in ("/", "\\", "\0"))
-        and len(shard) <= _LONGEST_NAME
-    )
-    if not plain or (shard in present and not place.holds(shard)):
-        raise CheckpointError(
-            f"{place.name} has an index that names a file elsewhere",
-            cause=f"{shard!r} is a link to a file elsewhere"
-            if plain
-            else f"{short(shard)!r} is not the plain name of a file beside it",
-            hint="nothing was read from there",
-        )
-
-
-def _with_configuration(found: Checkpoint, place: Place, present: frozenset[str]) -> Checkpoint:
-    """Add the top level of `config.json`, told as it stands; nothing is concluded from it."""
-    if "config.json" not in present:
-        return found
-    try:
-        with place.open("config.json") as source:
-            data = read_object(source, largest=_LARGEST_CONFIG)
-        entries = tuple(
-            Entry(name=f"config.{key}", type=type(value).__name__, text=json.dumps(value)[:LONGEST_TEXT])
-            for key, value in data.items()
-        )
-    except RecursionError:
-        return replace(found, warnings=(*found.warnings, "config.json is nested too deeply"))
-    except LoadError as error:
-        warning = error.message + (f": {error.cause}" if error.cause else "")
-        return replace(found, warnings=(*found.warnings, warning))
-    return replace(found, metadata=(*found.metadata, *entries))

@@ -144,7 +144,10 @@ def _format(source: Source, ledger: Ledger) -> str:
     """Return what to call a file as a whole."""
     kind = recognize(source)
     if kind == "zip":
-        return kind_of(Archive(source, encrypted=True)) or "zip archive"
+        try:
+            return kind_of(Archive(source, encrypted=True)) or "zip archive"
+        except CheckpointError:
+            return "zip archives behind each other"  # of one that is damaged the error was raised
     members = {each.member for each in ledger.examined}
     if kind == "tar":
         return "torch tar" if members.issuperset(MEMBERS) else "tar archive"

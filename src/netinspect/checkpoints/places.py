@@ -54,6 +54,13 @@ class Place(Protocol):
     def holds(self, name: str) -> bool:
         """Whether a file that is there really lies there, and is no link to one elsewhere."""
 
+    def inside(self, name: str) -> Place:
+        """Return one of the folders in it.
+
+        Raises:
+            CheckpointError: It is a link to a folder elsewhere.
+        """
+
 
 @contextmanager
 def open_file(path: str, name: str) -> Iterator[Source]:
@@ -112,3 +119,9 @@ class Folder:
     def holds(self, name: str) -> bool:
         """Follow links; those of the hub's own cache lead to its blobs."""
         return place_beside(self.path, name) is not None
+
+    def inside(self, name: str) -> Folder:
+        """Return one of the folders in it; see `Place`."""
+        if not self.holds(name):
+            raise CheckpointError(f"{self.name}/{name} is a link to a folder elsewhere")
+        return Folder(os.path.join(self.path, name), f"{self.name.rstrip('/')}/{name}")

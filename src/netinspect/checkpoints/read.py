@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
-from netinspect.checkpoints.folder import is_index, read_index, read_place, read_set, tell_part
+from netinspect.checkpoints.distributed.folder import SUFFIX, read_distributed, refuse_piece
+from netinspect.checkpoints.distributed.metadata import NAME as METADATA
+from netinspect.checkpoints.folder import read_index, read_place, read_set, tell_part
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.readers import read_source
+from netinspect.checkpoints.sets import is_index
 from netinspect.process import without_collector
 from netinspect.records.checkpoint import Checkpoint
 
@@ -28,6 +31,11 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
     with without_collector():
         if os.path.isdir(path):
             return read_place(Folder(path, name))
+        if base == METADATA:
+            return read_distributed(Folder(beside or os.curdir, name))
+        if base.endswith(SUFFIX):
+            has_metadata = os.path.exists(os.path.join(beside, METADATA))
+            raise refuse_piece(name, beside, has_metadata=has_metadata)
         if is_index(base):
             return read_index(Folder(beside or os.curdir, name), base)
         with open_file(path, name) as source:

@@ -80,3 +80,24 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
         problems=tuple(text for part in parts for text in part.problems),
         warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
     )
+
+
+def prefixed(part: Checkpoint, prefix: str) -> Checkpoint:
+    """Put a word in front of all names of a checkpoint that becomes a part of another."""
+    return replace(
+        part,
+        tensors=tuple(
+            replace(
+                tensor,
+                name=f"{prefix}.{tensor.name}",
+                section=f"{prefix}.{tensor.section}" if tensor.section else prefix,
+            )
+            for tensor in part.tensors
+        ),
+        metadata=tuple(replace(entry, name=f"{prefix}.{entry.name}") for entry in part.metadata),
+        modules=(),
+        versions=tuple(
+            replace(each, section=f"{prefix}.{each.section}" if each.section else prefix)
+            for each in part.versions
+        ),
+    )

@@ -22,6 +22,7 @@ FormatName = OneOf[
     "ONNX",
     "npy",
     "npz",
+    "torch distributed",
 ]
 
 
@@ -38,6 +39,27 @@ class StoredFile:
     bytes: int
     modified: int | None = None
     """Nanoseconds since the epoch, by which a later change is noticed; None where nobody tells."""
+
+
+@record
+class StoredPiece:
+    """A box of a tensor's elements that is stored by itself, as each process of a training does."""
+
+    offsets: tuple[int, ...]
+    """Index of its first element in the tensor."""
+
+    sizes: tuple[int, ...]
+    file: int | None
+    """Index of its file in `Checkpoint.files`; None where that is missing."""
+
+    begin: int = 0
+    """Byte of the file at which it begins, with a header of its own."""
+
+    bytes: int = 0
+    """Of it with its header."""
+
+    position: int | None = None
+    """Byte of the file at which its first element stands; None until its header was read."""
 
 
 @record
@@ -90,6 +112,9 @@ class StoredTensor:
 
     byte_order: OneOf["little", "big"] = "little"
     """Of each element in the file."""
+
+    pieces: tuple[StoredPiece, ...] = ()
+    """The boxes that it is stored in; empty where it is stored as one, as in most formats."""
 
     @property
     def key(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -17,6 +18,12 @@ from netinspect.render.safe import safe
 
 if TYPE_CHECKING:
     from netinspect.records.reports.registry import Report
+
+
+_STARTS = frozenset("=+-@\t\r")
+"""With which spreadsheets have formulas begin."""
+
+_NUMBER = re.compile(r"[+-](?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf|-nan|->")
 
 
 def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str:
@@ -39,12 +46,14 @@ def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str
 def spell_csv(document: Document, columns: Sequence[str] | None = None) -> str:
     """Spell a view as comma-separated values (RFC 4180, lines end in a line feed).
 
-    A view of several tables has a blank line between them.
+    A view of several tables has a blank line between them. A text that a spreadsheet would take for a
+    formula has an apostrophe in front, since names and values of a file are its writer's choice.
     """
     texts = []
     for table in _tables(document.blocks):
         stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerows(_records(table, columns))
+        records = (map(_inert, record) for record in _records(table, columns))
+        csv.writer(stream, lineterminator="\n").writerows(records)
         texts.append(stream.getvalue())
     return "\n".join(texts)
 
@@ -70,6 +79,12 @@ def _field(cell: Cell) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return safe(value) if isinstance(value, str) else repr(value)
+
+
+def _inert(text: str) -> str:
+    """Return a field that no spreadsheet takes for a formula; numbers and lone signs are none."""
+    is_formula = text[:1] in _STARTS and len(text) > 1 and not _NUMBER.fullmatch(text)
+    return f"'{text}" if is_formula else text
 
 
 def _annotated(block: Code) -> Iterator[str]:

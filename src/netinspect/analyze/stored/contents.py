@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -129,7 +130,14 @@ def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:
         return ()
     sums = [[0, 0, 0] for _ in checkpoint.files]
     for tensor in first_of_each(checkpoint.tensors):
-        if tensor.file is not None:
+        if tensor.pieces:
+            for piece in tensor.pieces:
+                if piece.file is not None:
+                    each, elements = sums[piece.file], math.prod(piece.sizes)
+                    each[0] += 1
+                    each[1] += elements
+                    each[2] += tensor.bytes * elements // max(1, tensor.elements)
+        elif tensor.file is not None:
             each = sums[tensor.file]
             each[0] += 1
             each[1] += tensor.elements

@@ -58,7 +58,7 @@ def tell_kind(checkpoint: Checkpoint) -> str:
     if checkpoint.format == "exported program":
         return "exported program"
     if checkpoint.format == "ONNX":
-        return "ONNX graph with its initializers" if checkpoint.tensors else "ONNX graph"
+        return "ONNX graph with its tensors" if checkpoint.tensors else "ONNX graph"
     if checkpoint.format == "npy":
         return "one array"
     if checkpoint.format == "npz":

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from netinspect.analyze.select import SortKeys, select
 from netinspect.analyze.stored.totals import place_of, stored_totals
-from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.records.reports.stored import stored_subject
 from netinspect.records.reports.tensors import StoredRow, StoredTensors
@@ -72,10 +72,11 @@ def list_tensors(
                 storage_bytes=tensor.bytes if tensor.storage_bytes is None else tensor.storage_bytes,
                 layout=tensor.layout,
                 stride=tensor.stride,
-                file=None if tensor.file is None else files[tensor.file],
+                file=_file(tensor, files),
                 member=tensor.member,
                 position=tensor.position,
                 number=number,
+                pieces=tensor.pieces,
             )
         )
     kept = select(
@@ -88,6 +89,16 @@ def list_tensors(
         totals=stored_totals(checkpoint),
         ties=len(rows) - len(names),
     )
+
+
+def _file(tensor: StoredTensor, files: Sequence[str]) -> str | None:
+    """Name the file that holds a tensor, or those that hold its pieces."""
+    if not tensor.pieces:
+        return None if tensor.file is None else files[tensor.file]
+    held = dict.fromkeys(each.file for each in tensor.pieces if each.file is not None)
+    named = [files[each] for each in list(held)[:_NAMED]]
+    more = len(held) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "") if named else None
 
 
 def with_values(

@@ -17,6 +17,10 @@ Field = tuple[int, int, int, int]
 _LONGEST_HEAD = 20
 """Bytes of a tag and of a length or number behind it."""
 
+_PIECE = 64 << 10
+_MORE_FOLLOWS = bytes(range(0x80, 0x100))
+"""Bytes of a number that are not its last."""
+
 _MOST_WORK = 2_000_000
 _MESSAGE = 2
 """What a message costs beside its fields."""
@@ -114,6 +118,14 @@ class Wire:
     def text(self, begin: int, end: int, longest: int = LONGEST_TEXT) -> str:
         """Return the text that lies there, shortened where it is longer."""
         return told(self.read(begin, end, longest), end - begin)
+
+    def count_numbers(self, begin: int, end: int) -> int:
+        """Count the numbers that lie there without tags, however many they are."""
+        count = 0
+        for start in range(begin, end, _PIECE):
+            raw = self.read(start, end, _PIECE)
+            count += len(raw.translate(None, _MORE_FOLLOWS))
+        return count
 
     def packed_numbers(self, begin: int, end: int, most: int) -> list[int]:
         """Return numbers that lie there without tags.

@@ -9,9 +9,9 @@ from netinspect.checkpoints.access.source import Source
 from netinspect.errors import CheckpointError
 
 _TAIL = 22 + 20 + 56 + 0xFFFF
-_END = struct.Struct("<4s4H2IH")
-_LOCATOR = struct.Struct("<4sIQI")
-_END64 = struct.Struct("<4sQ2H2I4Q")
+END = struct.Struct("<4s4H2IH")
+LOCATOR = struct.Struct("<4sIQI")
+END64 = struct.Struct("<4sQ2H2I4Q")
 _ENTRY = struct.Struct("<4s6H3I5H2I")
 LOCAL = struct.Struct("<4s5H3I2H")
 ELSEWHERE = 0xFFFFFFFF
@@ -66,20 +66,20 @@ def find_directory(source: Source) -> tuple[int, int, int]:
     first = source.size - length
     tail = source.read(first, length)
     at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or at + _END.size > length:
+    if at < 0 or at + END.size > length:
         raise CheckpointError(
             f"{source.name} is not whole",
             cause="it begins like a zip archive, and the directory at its end is not there",
             hint="it was cut short, or is still being written: fetch it again",
         )
-    _, disk, first_disk, here, count, size, start, _ = _END.unpack_from(tail, at)
+    _, disk, first_disk, here, count, size, start, _ = END.unpack_from(tail, at)
     end = first + at
-    locator = at - _LOCATOR.size
+    locator = at - LOCATOR.size
     if locator >= 0 and tail[locator : locator + 4] == b"PK\x06\x07":
-        end = _LOCATOR.unpack_from(tail, locator)[2]
-        if end + _END64.size > first + locator:
+        end = LOCATOR.unpack_from(tail, locator)[2]
+        if end + END64.size > first + locator:
             raise damaged(source, "the place of its directory is beyond its end")
-        record = _END64.unpack(source.read(end, _END64.size))
+        record = END64.unpack(source.read(end, END64.size))
         if record[0] != b"PK\x06\x06":
             raise damaged(source, "the place of its directory is a wrong one")
         disk, first_disk, here, count, size, start = record[4:]
@@ -204,16 +204,16 @@ def find_appended(source: Source) -> tuple[int, int] | None:
     first = source.size - length
     tail = source.read(first, length)
     at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or at + _END.size > length:
+    if at < 0 or at + END.size > length:
         return None
-    _, _, _, _, _, size, start, comment = _END.unpack_from(tail, at)
+    _, _, _, _, _, size, start, comment = END.unpack_from(tail, at)
     end = first + at
-    stop = min(end + _END.size + comment, source.size)
-    if tail[max(0, at - _LOCATOR.size) :][:4] == b"PK\x06\x07":
-        end -= _LOCATOR.size + _END64.size
-        record = source.read(end, _END64.size) if end >= 0 else b""
+    stop = min(end + END.size + comment, source.size)
+    if tail[max(0, at - LOCATOR.size) :][:4] == b"PK\x06\x07":
+        end -= LOCATOR.size + END64.size
+        record = source.read(end, END64.size) if end >= 0 else b""
         if record[:4] == b"PK\x06\x06":
-            size, start = _END64.unpack(record)[-2:]
+            size, start = END64.unpack(record)[-2:]
     if not size:
         return None
     begin = end - size - start

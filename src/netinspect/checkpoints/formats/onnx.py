@@ -12,14 +12,19 @@ from itertools import islice
 from netinspect.checkpoints.access.protobuf import BYTES, NUMBER, Wire, WireError, signed
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.access.text import LONGEST_TEXT
+from netinspect.checkpoints.formats.onnx_constants import (
+    Sparse,
+    is_constant,
+    read_constant,
+    read_sparse,
+)
 from netinspect.checkpoints.formats.onnx_tensors import (
-    DTYPES,
-    Described,
+    LONGEST_NAME,
     Tensors,
-    dtype_of,
     read_described,
     read_pair,
 )
+from netinspect.checkpoints.formats.onnx_values import read_value
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, Graph, GraphTensor, Operator
 
@@ -37,9 +42,8 @@ _MOST_ENTRIES = 10_000
 _MOST_VALUES = 100_000
 _MOST_OPERATORS = 10_000
 _MOST_GRAPHS = 50_000
-_MOST_DIMENSIONS = 64
+_MOST_NODES = 500_000
 _DEEPEST_GRAPH = 32
-_DEEPEST_TYPE = 8
 _LONGEST_LABEL = 100
 _LONGEST_OPERATOR = 1000
 _SHORT = 64
@@ -49,9 +53,6 @@ _LARGEST_NUMBER = 63
 """Numbers of fields that a later version may add end there."""
 
 _LOOKED_AT = 1000
-_TYPES = {1: "tensor", 8: "sparse", 4: "sequence", 5: "map", 9: "optional", 7: "opaque"}
-"""Fields of `TypeProto`."""
-
 Span = tuple[int, int]
 
 
@@ -119,7 +120,7 @@ class _Model:
         self._inputs: list[GraphTensor] = []
         self._outputs: list[GraphTensor] = []
         self._operators: Counter[tuple[bytes, bytes]] = Counter()
-        self._constants = [0, 0]
+        self._sections: Counter[str] = Counter()
         self._waiting: list[tuple[Span, str, int]] = []
         self._graphs = 0
 
@@ -154,9 +155,6 @@ class _Model:
             self._function(span)
         for index, span in enumerate(training):
             self._training(span, f"training_info.{index}")
-        if self._constants[0]:
-            count, size = self._constants
-            self._tell("constants", "tensors in nodes", f"{count:,} with {size:,} bytes, not listed")
         given = {tensor.name for tensor in self._tensors.stored if not tensor.section}
         return Checkpoint(
             target=self._source.name,
@@ -201,12 +199,12 @@ class _Model:
             elif number == 5:
                 self._tensors.add(section, read_described(wire, first, last))
             elif number == 15:
-                self._sparse(first, last, section)
+                self._sparse(section, "", read_sparse(wire, first, last))
             elif number in (11, 12) and outermost:
                 values = self._inputs if number == 11 else self._outputs
                 if len(values) == _MOST_VALUES:
                     raise WireError(f"its graph has more than {_MOST_VALUES:,} inputs or outputs")
-                values.append(self._value(first, last))
+                values.append(read_value(wire, first, last))
             elif number in (2, 10) and outermost:
                 name = "graph.name" if number == 2 else "graph.doc_string"
                 self._tell(name, "string", wire.text(first, last))
@@ -224,6 +222,7 @@ class _Model:
     def _node(self, begin: int, end: int, index: int, section: str, depth: int) -> None:
         wire = self._wire
         name = operator = domain = b""
+        output: Span | None = None
         attributes: list[Span] = []
         for number, kind, first, last in wire.fields(begin, end):
             if kind != BYTES:
@@ -236,53 +235,66 @@ class _Model:
                 domain = wire.read(first, last, _LONGEST_OPERATOR)
             elif number == 5:
                 attributes.append((first, last))
+            elif number == 2 and output is None:
+                output = (first, last)
         self._operators[domain, operator] += 1
         if len(self._operators) > _MOST_OPERATORS:
             raise WireError(f"its graph has more than {_MOST_OPERATORS:,} different operators")
         label = (name or operator + b"_%d" % index).decode("utf-8", "backslashreplace")
-        inner = f"{section}.{label}" if section else label
-        is_constant = operator == b"Constant"
+        if is_constant(operator, domain):
+            own = "" if output is None else wire.text(*output, LONGEST_NAME)
+            self._constant(attributes, section, own or label)
+            return
+        inner: list[tuple[str, Span]] = []
         for span in attributes:
             # Nearly all attributes are a few numbers: one that has no tag of a graph holds none.
-            if not is_constant and span[1] - span[0] <= _SHORT:
+            if span[1] - span[0] <= _SHORT:
                 raw = wire.read(*span, _SHORT)
                 if b"\x32" not in raw and b"\x5a" not in raw:
                     continue
-            self._attribute(span, is_constant, inner, depth)
-
-    def _attribute(self, span: Span, is_constant: bool, section: str, depth: int) -> None:
-        """Look for graphs in an attribute, and for the tensor of a constant."""
-        name = ""
-        inner: list[Span] = []
-        for number, kind, first, last in self._wire.fields(*span):
-            if kind != BYTES:
-                continue
-            if number == 1:
-                name = self._wire.text(first, last, _LONGEST_LABEL)
-            elif number in (6, 11):  # a graph, or several
-                inner.append((first, last))
-            elif number == 5 and is_constant:
-                self._constants[0] += 1
-                self._constants[1] += read_described(self._wire, first, last).bytes
+            inner += self._graphs_in(span)
         self._graphs += len(inner)
         if self._graphs > _MOST_GRAPHS or (inner and depth == _DEEPEST_GRAPH):
             raise WireError("it has more graphs within graphs than are gone through")
-        for index, each in enumerate(inner):
-            label = name if len(inner) == 1 else f"{name}.{index}"
-            self._waiting.append((each, f"{section}.{label}", depth + 1))
+        if inner:
+            within = self._section(f"{section}.{label}" if section else label)
+            self._waiting += [(span, f"{within}.{each}", depth + 1) for each, span in inner]
 
-    def _sparse(self, begin: int, end: int, section: str) -> None:
-        shape: list[int] = []
-        parts = {1: Described(), 2: Described()}
-        for number, kind, first, last in self._wire.fields(begin, end):
-            if number in parts and kind == BYTES:
-                parts[number] = read_described(self._wire, first, last)
-            elif number == 3 and kind in (NUMBER, BYTES):
-                packed = self._wire.packed_numbers
-                shape += [first] if kind == NUMBER else packed(first, last, _MOST_DIMENSIONS)
-        if len(shape) > _MOST_DIMENSIONS or any(size >= 2**63 for size in shape):
-            raise WireError(f"the sparse tensor at byte {begin:,} has no possible shape")
-        self._tensors.add_sparse(section, tuple(shape), parts[1], parts[2])
+    def _constant(self, attributes: list[Span], section: str, name: str) -> None:
+        """List the tensor of a Constant node under the name of its output."""
+        for span in attributes:
+            found = read_constant(self._wire, span)
+            if found is None:
+                continue
+            if isinstance(found, Sparse):
+                self._sparse(section, name, found)
+            else:
+                found.name = name
+                self._tensors.add(section, found)
+            return
+
+    def _graphs_in(self, attribute: Span) -> list[tuple[str, Span]]:
+        """Return the graphs of an attribute, each with the name that it has in its node."""
+        name = ""
+        inner: list[Span] = []
+        for number, kind, first, last in self._wire.fields(*attribute):
+            if number == 1 and kind == BYTES:
+                name = self._wire.text(first, last, _LONGEST_LABEL)
+            elif number in (6, 11) and kind == BYTES:  # a graph, or several
+                inner.append((first, last))
+        if len(inner) == 1:
+            return [(name, inner[0])]
+        return [(f"{name}.{index}", each) for index, each in enumerate(inner)]
+
+    def _section(self, label: str) -> str:
+        """Return a name for what holds graphs; nodes may be called alike, or by long names."""
+        self._sections[label] += 1
+        number = self._sections[label]
+        return label if number == 1 else f"{label}#{number}"
+
+    def _sparse(self, section: str, name: str, found: Sparse) -> None:
+        found.values.name = name or found.values.name
+        self._tensors.add_sparse(section, *found)
 
     def _training(self, span: Span, section: str) -> None:
         for number, kind, first, last in self._wire.fields(*span):
@@ -292,79 +304,25 @@ class _Model:
         self._wait_out()
 
     def _function(self, span: Span) -> None:
-        """Tell a function of the model's own by what it runs; it holds no initializers itself."""
+        """Tell a function of the model's own by what it runs; its constants are tensors."""
         name = domain = ""
+        nodes: list[Span] = []
         self._operators = Counter()
-        index = 0
         for number, kind, first, last in self._wire.fields(*span):
             if number == 1 and kind == BYTES:
                 name = self._wire.text(first, last, _LONGEST_LABEL)
             elif number == 10 and kind == BYTES:
                 domain = self._wire.text(first, last, _LONGEST_LABEL)
             elif number == 7 and kind == BYTES:
-                self._node(first, last, index, f"functions.{name}", 0)
-                index += 1
+                if len(nodes) == _MOST_NODES:
+                    raise WireError(f"a function has more than {_MOST_NODES:,} nodes")
+                nodes.append((first, last))
+        section = self._section(f"functions.{name}")  # the name may stand behind the nodes
+        for index, (first, last) in enumerate(nodes):
+            self._node(first, last, index, section, 0)
         self._wait_out()
         runs = ", ".join(f"{each.name} {each.uses:,}" for each in _uses(self._operators))
         self._tell(f"functions.{domain}.{name}", "function", runs[:LONGEST_TEXT])
-
-    # --- values ----------------------------------------------------------------------------------
-
-    def _value(self, begin: int, end: int) -> GraphTensor:
-        """Read a `ValueInfoProto`."""
-        name, dtype = "", DTYPES[0]
-        shape: tuple[int | str, ...] = ("...",)
-        for number, kind, first, last in self._wire.fields(begin, end):
-            if number == 1 and kind == BYTES:
-                name = self._wire.text(first, last)
-            elif number == 2 and kind == BYTES:
-                dtype, shape = self._type(first, last, 0)
-        return GraphTensor(name=name, dtype=dtype, shape=shape)
-
-    def _type(self, begin: int, end: int, depth: int) -> tuple[str, tuple[int | str, ...]]:
-        """Read a `TypeProto`; of a sequence, a map or an optional value the type tells what is in it."""
-        if depth == _DEEPEST_TYPE:
-            raise WireError(f"a type is nested deeper than {_DEEPEST_TYPE}")
-        for number, kind, first, last in self._wire.fields(begin, end):
-            if kind != BYTES or number not in _TYPES:
-                continue
-            if number in (1, 8):
-                dtype, shape = self._tensor_type(first, last)
-                return (dtype, shape) if number == 1 else (f"sparse {dtype}", shape)
-            key, value = "", ""
-            for inner, inner_kind, at, until in self._wire.fields(first, last):
-                if inner == (2 if number == 5 else 1) and inner_kind == BYTES and number != 7:
-                    value = self._type(at, until, depth + 1)[0]
-                elif inner == 1 and inner_kind == NUMBER:
-                    key = f"{dtype_of(at)}, "
-            return f"{_TYPES[number]}({key}{value})", ("...",)
-        return DTYPES[0], ("...",)
-
-    def _tensor_type(self, begin: int, end: int) -> tuple[str, tuple[int | str, ...]]:
-        dtype = DTYPES[0]
-        shape: tuple[int | str, ...] = ("...",)
-        for number, kind, first, last in self._wire.fields(begin, end):
-            if number == 1 and kind == NUMBER:
-                dtype = dtype_of(first)
-            elif number == 2 and kind == BYTES:
-                sizes = [
-                    self._dimension(at, until)
-                    for inner, inner_kind, at, until in self._wire.fields(first, last)
-                    if inner == 1 and inner_kind == BYTES
-                ]
-                if len(sizes) > _MOST_DIMENSIONS:
-                    raise WireError(f"a value has {len(sizes):,} dimensions")
-                shape = tuple(sizes)
-        return dtype, shape
-
-    def _dimension(self, begin: int, end: int) -> int | str:
-        size: int | str = "?"
-        for number, kind, first, last in self._wire.fields(begin, end):
-            if number == 1 and kind == NUMBER:
-                size = signed(first)
-            elif number == 2 and kind == BYTES:
-                size = self._wire.text(first, last, _LONGEST_LABEL) or "?"
-        return size
 
 
 def _uses(operators: Counter[tuple[bytes, bytes]]) -> tuple[Operator, ...]:

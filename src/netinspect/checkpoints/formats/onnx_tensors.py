@@ -61,34 +61,34 @@ _BITS = {**BITS, "UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2} 
 
 # Fields of `TensorProto`.
 _DIMS, _DATA_TYPE, _NAME, _EXTERNAL_DATA, _LOCATION = 1, 2, 8, 13, 14
-_RAW, _FLOATS, _INT32S, _STRINGS, _INT64S, _DOUBLES, _UINT64S = 9, 4, 5, 6, 7, 10, 11
+_RAW, FLOATS, _INT32S, STRINGS, INT64S, _DOUBLES, _UINT64S = 9, 4, 5, 6, 7, 10, 11
 _ALONE = {
     _RAW: BYTES,
-    _STRINGS: BYTES,
-    _FLOATS: FOUR_BYTES,
+    STRINGS: BYTES,
+    FLOATS: FOUR_BYTES,
     _DOUBLES: EIGHT_BYTES,
     _INT32S: NUMBER,
-    _INT64S: NUMBER,
+    INT64S: NUMBER,
     _UINT64S: NUMBER,
 }
 """Kinds of the fields with elements, where they do not stand packed behind each other."""
 
 _FIELD_OF = {
-    "float32": _FLOATS,
-    "complex64": _FLOATS,
+    "float32": FLOATS,
+    "complex64": FLOATS,
     "float64": _DOUBLES,
     "complex128": _DOUBLES,
-    "int64": _INT64S,
+    "int64": INT64S,
     "uint32": _UINT64S,
     "uint64": _UINT64S,
-    "STRING": _STRINGS,
+    "STRING": STRINGS,
 }
 """Where elements are that are not raw; `int32_data` for all others."""
 
 _INT32 = 0xFFFF_FFFF
-_MOST_DIMENSIONS = 64
+MOST_DIMENSIONS = 64
 _LARGEST_SIZE = 2**63
-_LONGEST_NAME = 65_535
+LONGEST_NAME = 65_535
 _TOLD_NAME = 200
 _MOST_TENSORS = 120_000
 _MOST_LETTERS = 64 << 20
@@ -121,19 +121,19 @@ class Described:
     def bytes(self) -> int:
         """How many bytes they should take; those that they do take for strings and types not known."""
         if self.dtype not in _BITS:
-            return self.data.get(_STRINGS if self.dtype == "STRING" else _RAW, (0, 0, 0))[0]
+            return self.data.get(STRINGS if self.dtype == "STRING" else _RAW, (0, 0, 0))[0]
         return (self.elements * _BITS[self.dtype] + 7) // 8
 
     def position(self) -> tuple[int | None, str]:
         """Return where its first element is, if all can be read from there; and what is wrong."""
         own = _FIELD_OF.get(self.dtype, _INT32S)
-        number = _RAW if _RAW in self.data and own != _STRINGS else own
+        number = _RAW if _RAW in self.data and own != STRINGS else own
         held, pieces, first = self.data.get(number, (0, 0, 0))
-        if number in (_RAW, _FLOATS, _DOUBLES):
+        if number in (_RAW, FLOATS, _DOUBLES):
             if held != self.bytes:
                 return None, f"should have {self.bytes:,} bytes and has {held:,}"
             return (first if pieces == 1 else None), ""
-        if number == _STRINGS:
+        if number == STRINGS:
             wrong = f"should have {self.elements:,} strings and has {pieces:,}"
             return None, wrong if pieces != self.elements else ""
         if self.dtype not in _BITS:
@@ -165,14 +165,14 @@ def read_described(wire: Wire, begin: int, end: int) -> Described:
     is_external = False
     for number, kind, first, last in wire.fields(begin, end):
         if number == _DIMS and kind in (NUMBER, BYTES):
-            more = [first] if kind == NUMBER else wire.packed_numbers(first, last, _MOST_DIMENSIONS)
+            more = [first] if kind == NUMBER else wire.packed_numbers(first, last, MOST_DIMENSIONS)
             sizes += [signed(each) for each in more]
-            if len(sizes) > _MOST_DIMENSIONS:
-                raise WireError(f"the tensor at byte {begin:,} has more than {_MOST_DIMENSIONS} sizes")
+            if len(sizes) > MOST_DIMENSIONS:
+                raise WireError(f"the tensor at byte {begin:,} has more than {MOST_DIMENSIONS} sizes")
         elif number == _DATA_TYPE and kind == NUMBER:
             found.dtype = dtype_of(first)
         elif number == _NAME and kind == BYTES:
-            found.name = wire.text(first, last, _LONGEST_NAME)
+            found.name = wire.text(first, last, LONGEST_NAME)
         elif number == _LOCATION and kind == NUMBER:
             is_external = first & _INT32 == 1
         elif number == _EXTERNAL_DATA and kind == BYTES:

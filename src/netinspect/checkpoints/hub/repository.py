@@ -15,9 +15,10 @@ from typing import Self
 from urllib.parse import unquote
 
 from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.folder import is_index, read_file, read_index, read_place
+from netinspect.checkpoints.folder import read_file, read_index, read_place
 from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import Allowance, RemoteSource
+from netinspect.checkpoints.sets import is_index
 from netinspect.errors import LoadError, UsageError
 from netinspect.process import without_collector
 from netinspect.records.base import record
@@ -136,12 +137,19 @@ class HubFolder:
 
     remote = True
 
-    def __init__(self, client: Client, listing: Listing, folder: str, name: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        listing: Listing,
+        folder: str,
+        name: str,
+        allowance: Allowance | None = None,
+    ) -> None:
         self.name = name
         self._client = client
         self._listing = listing
         self._prefix = f"{folder}/" if folder else ""
-        self._allowance = Allowance(name)
+        self._allowance = Allowance(name) if allowance is None else allowance
 
     def names(self) -> list[str]:
         """Return the names of the files in it; see `Place`."""
@@ -184,3 +192,9 @@ class HubFolder:
     def holds(self, name: str) -> bool:
         """Every file is in its repository; see `Place`."""
         return self._prefix + name in self._listing.sizes
+
+    def inside(self, name: str) -> HubFolder:
+        """Return one of the folders in it; see `Place`. What may be fetched is for all of them."""
+        return HubFolder(
+            self._client, self._listing, f"{self._prefix}{name}", f"{self.name}/{name}", self._allowance
+        )

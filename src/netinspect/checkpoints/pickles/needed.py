@@ -56,6 +56,18 @@ _TORCH = {
     "torch.jit._pickle.build_tensor_from_id",
     "torch.jit._pickle.restore_type_tag",
 }
+_DISTRIBUTED = {
+    *(
+        f"torch.distributed.checkpoint.metadata.{each}"
+        for each in (
+            *("Metadata", "TensorStorageMetadata", "BytesStorageMetadata", "ChunkStorageMetadata"),
+            *("TensorProperties", "MetadataIndex", "StorageMeta", "_MEM_FORMAT_ENCODING"),
+        )
+    ),
+    "torch.distributed.checkpoint.filesystem._StorageInfo",
+}
+"""What the `.metadata` of torch.distributed.checkpoint is made of."""
+
 _SCHEMES = {
     f"torch.per_{each}"
     for each in (
@@ -85,7 +97,7 @@ _PLAIN = {
     ),
 }
 _DTYPES = {f"torch.{each}" for each in BITS} | {"torch.quint4x2", "torch.quint2x4", "torch.chalf"}
-_KNOWN = _TENSORS | _TORCH | _SCHEMES | _NUMPY | _PLAIN | _DTYPES
+_KNOWN = _TENSORS | _TORCH | _DISTRIBUTED | _SCHEMES | _NUMPY | _PLAIN | _DTYPES
 _FAMILIES = re.compile(
     # torch.FloatStorage, torch.cuda.HalfTensor, torch.sparse.IntTensor
     r"torch\.(?:cuda\.)?(?:sparse\.)?[A-Z]\w*(?:Storage|Tensor)"

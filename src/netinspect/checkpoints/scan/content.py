@@ -6,6 +6,7 @@ import re
 
 from netinspect.checkpoints.access.archive import LARGEST_INFLATED, NotRead
 from netinspect.checkpoints.access.compressed import TooMuch, decompress, method_of
+from netinspect.checkpoints.access.joined_zips import find_joined
 from netinspect.checkpoints.access.source import SkippedError, Source
 from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.access.window import Loose, Window
@@ -143,7 +144,7 @@ class _View:
         """Examine bytes as what they are; return where it ends."""
         ledger = self._ledger
         if kind == "zip":
-            archives.examine_zip(source, member, ledger, self._layers, examine)
+            self._zip(source, member)
             return source.size
         if kind == "tar":
             return archives.examine_tar(source, member, ledger, self._layers, examine)
@@ -156,6 +157,18 @@ class _View:
         if kind is not None:
             return examine_weights(source, member, kind, ledger)
         return self._other(source, member)
+
+    def _zip(self, source: Source, member: str) -> None:
+        """Examine an archive, or several that follow each other."""
+        try:
+            archives.examine_zip(source, member, self._ledger, self._layers, examine)
+        except CheckpointError:
+            parts = [] if source.remote else find_joined(source)
+            if len(parts) < 2:
+                raise
+            for begin, end in parts:
+                part, told = Window(source, begin, end - begin), f"bytes {begin:,} to {end:,}"
+                archives.examine_zip(part, label(member, told), self._ledger, self._layers, examine)
 
     def _stream(self, source: Source, member: str, start: int) -> int:
         end, names = streams.read_stream(source, member, self._ledger, start, scripted=self._scripted)

@@ -16,6 +16,7 @@ import numpy as np
 
 from netinspect.checkpoints.access.source import Closing, LocalSource
 from netinspect.checkpoints.values.elements import KINDS, Array
+from netinspect.checkpoints.values.pieces import boxes, read_pieces
 from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
@@ -51,6 +52,7 @@ class CheckpointData(Closing):
             for tensor in checkpoint.tensors
             if tensor.position is not None or self._is_inflatable(tensor)
         }
+        held.update(piece.file for tensor in checkpoint.tensors for piece in tensor.pieces)
         try:
             for number in sorted(each for each in held if each is not None):
                 self._open(number)
@@ -87,9 +89,20 @@ class CheckpointData(Closing):
         """Tell why the bytes of a tensor cannot be read; empty where they can."""
         if tensor.file is None:
             return "no file holds its values"
+        if tensor.pieces:
+            if any(piece.position is None for piece in tensor.pieces):
+                return "a piece of it is missing, or not stored as torch.save stores it"
+            if tensor.dtype not in KINDS:
+                return f"the elements of {tensor.dtype} are no plain numbers"
+            if sum(math.prod(piece.sizes) for piece in tensor.pieces) < tensor.elements:
+                return "some of its elements are in no piece"
+            open_ = all(piece.file in self._sources for piece in tensor.pieces)
+            return "" if open_ else "a file of its pieces is not on this disk"
         if tensor.layout not in ("strided", "quantized"):
             return f"its layout is {tensor.layout}"
         if tensor.position is None and not self._is_inflatable(tensor):
+            if self.checkpoint.format == "ONNX":
+                return "its elements are not stored as raw bytes in one piece"
             return "it is compressed, or not stored as one piece"
         if tensor.file not in self._sources:
             return "its file is not on this disk"
@@ -124,6 +137,9 @@ class CheckpointData(Closing):
             LoadError: It cannot be read, or changed.
         """
         assert tensor.file is not None
+        if tensor.pieces:
+            read_pieces(tensor, start, room.view("u1"), self._sources)
+            return
         buffer = room.view("u1").data
         if tensor.position is not None:
             self._sources[tensor.file].read_into(tensor.position + start, buffer)
@@ -196,7 +212,7 @@ class CheckpointData(Closing):
         stride = tensor.stride
         assert stride is not None
         filled = 0
-        for corner, sizes in _boxes(tensor.shape, start, start + len(room)):
+        for corner, sizes in boxes(tensor.shape, start, start + len(room)):
             count = math.prod(sizes)
             offset = sum(at * step for at, step in zip(corner, stride, strict=True))
             target = room[filled : filled + count].reshape(*sizes, room.shape[1])
@@ -234,7 +250,7 @@ class CheckpointData(Closing):
 
 def memory_of(tensor: StoredTensor) -> object:
     """Return what tells elements apart: tensors that have it in common are the same ones."""
-    place = tensor.file, tensor.member, tensor.position
+    place = tensor.file, tensor.member, tensor.position, tensor.pieces
     return *place, tensor.dtype, tensor.shape, tensor.stride, tensor.byte_order
 
 
@@ -265,25 +281,3 @@ def span_of(tensor: StoredTensor) -> int:
     if tensor.stride is None or not tensor.elements:
         return tensor.elements
     return 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride, strict=True))
-
-
-def _boxes(
-    shape: tuple[int, ...], start: int, stop: int
-) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Cut a range of elements into boxes, each its first index and sizes, in the order of elements."""
-    if len(shape) == 1:
-        yield (start,), (stop - start,)
-        return
-    row = math.prod(shape[1:])
-    first, lead = divmod(start, row)
-    if lead or stop - start < row:
-        end = min(stop, (first + 1) * row)
-        for corner, sizes in _boxes(shape[1:], lead, end - first * row):
-            yield (first, *corner), (1, *sizes)
-        first, start = first + 1, end
-    if rows := (stop - start) // row:
-        yield (first, *(0 for _ in shape[1:])), (rows, *shape[1:])
-        first, start = first + rows, start + rows * row
-    if start < stop:
-        for corner, sizes in _boxes(shape[1:], 0, stop - start):
-            yield (first, *corner), (1, *sizes)

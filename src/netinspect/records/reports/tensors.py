@@ -6,6 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
+from netinspect.records.checkpoint import StoredPiece
 from netinspect.records.distribution import Distribution, Finding
 from netinspect.records.reports.stored import StoredSubject, StoredTotals
 from netinspect.records.tensors import Statistics
@@ -41,6 +42,8 @@ class StoredRow:
     layout: str
     stride: tuple[int, ...] | None
     file: str | None
+    """Where it is stored in pieces, the files of the first few of them, with commas between."""
+
     member: str
     position: int | None
     """Byte of the file at which its first element stands."""
@@ -55,6 +58,9 @@ class StoredRow:
 
     number: int = 0
     """Its place in the checkpoint, from 0."""
+
+    pieces: tuple[StoredPiece, ...] = ()
+    """The boxes that it is stored in, in files of `subject.files`; empty where it is stored as one."""
 
 
 @record

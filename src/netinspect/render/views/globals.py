@@ -10,6 +10,9 @@ from netinspect.records.reports.globals import GlobalRow, Globals
 from netinspect.render.document import Column, Document, Line, Row, Table, cell, line
 
 _MARKED = "yellow"
+_SCRIPT = "__torch__."
+"""What the names of classes of TorchScript begin with, whose code is in the archive itself."""
+
 _LISTED = 30
 """Parts that were not examined; a folder may have thousands."""
 
@@ -31,8 +34,39 @@ def view(report: Globals) -> Document:
     size = units.size(sum(file.bytes for file in subject.files))
     return Document(
         title=line((subject.target, "bold"), (f"  {subject.format}, {size}", "dim")),
-        blocks=(Table(name="globals", columns=columns, rows=tuple(map(_row, report.rows))),),
+        blocks=(_table(report, columns),),
         notes=tuple(_notes(report)),
+    )
+
+
+def _table(report: Globals, columns: tuple[Column, ...]) -> Table:
+    """All names; people are shown what each pickle of many needs for its tensors once."""
+    rows = tuple(map(_row, report.rows))
+    groups: dict[object, list[GlobalRow]] = {}
+    for number, row in enumerate(report.rows):
+        name = _SCRIPT if row.name.startswith(_SCRIPT) else row.name
+        groups.setdefault(name if row.verdict == "needed" else number, []).append(row)
+    folded = tuple(map(_folded, groups.values())) if len(groups) < len(rows) else None
+    return Table(name="globals", columns=columns, rows=rows, folded=folded)
+
+
+def _folded(rows: list[GlobalRow]) -> Row:
+    first = rows[0]
+    if len(rows) == 1:
+        return _row(first)
+    names = len({row.name for row in rows})
+    files, members = (len({getattr(row, key) for row in rows}) for key in ("file", "member"))
+    name = f"{_SCRIPT}* ({units.plural(names, 'class', 'classes')})" if names > 1 else first.name
+    return Row(
+        cells=(
+            cell(name, style="bold"),
+            cell(first.verdict),
+            cell(sum(row.uses for row in rows)),
+            cell(None),
+            cell(first.file if files == 1 else units.plural(files, "file")),
+            cell((first.member or "-") if members == 1 else units.plural(members, "member")),
+            cell(None),
+        )
     )
 
 

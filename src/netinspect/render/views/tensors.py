@@ -25,6 +25,7 @@ _COLUMNS = (
     Column(key="layout", title="layout", drop=7),
     Column(key="member", title="member", shown=False),
     Column(key="section", title="section", shown=False),
+    Column(key="pieces", title="pieces", align="right", drop=6),
 )
 _STATISTICS = (
     *STATISTICS[:-1],
@@ -78,6 +79,7 @@ def _columns(report: StoredTensors) -> tuple[Column, ...]:
         "sharing": all(row.sharing == 1 or row.tied_to for row in report.rows),
         "storage_bytes": all(row.storage_bytes == row.bytes for row in report.rows),
         "stride": all(row.stride is None for row in report.rows),
+        "pieces": all(len(row.pieces) < 2 for row in report.rows),
         "layout": all(row.layout == "strided" for row in report.rows),
     }
     columns: tuple[Column, ...] = _COLUMNS
@@ -108,6 +110,7 @@ def _cells(row: StoredRow) -> tuple[Cell, ...]:
         cell(row.layout),
         cell(row.member),
         cell(row.section),
+        cell(max(1, len(row.pieces))),
     )
 
 

@@ -1,0 +1,48 @@
+"""The configuration beside a model's weights, as it stands; nothing is concluded from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from netinspect.checkpoints.access.bounded_json import read_object
+from netinspect.checkpoints.access.text import LONGEST_TEXT
+from netinspect.checkpoints.places import Place
+from netinspect.errors import LoadError
+from netinspect.records.checkpoint import Checkpoint, Entry
+
+_LARGEST = 4 << 20
+_FILES = {
+    "config.json": "config",
+    "adapter_config.json": "adapter_config",
+    "quantize_config.json": "quantize_config",
+    "quant_config.json": "quant_config",
+    "params.json": "params",
+}
+"""What is read, and what stands before its keys: of models, adapters, quantizers, and of Llama."""
+
+
+def with_configuration(found: Checkpoint, place: Place, present: frozenset[str]) -> Checkpoint:
+    """Add the top level of each configuration to the metadata of a model."""
+    for name, prefix in _FILES.items():
+        if name in present:
+            found = _with(found, place, name, prefix)
+    return found
+
+
+def _with(found: Checkpoint, place: Place, name: str, prefix: str) -> Checkpoint:
+    try:
+        with place.open(name) as source:
+            data = read_object(source, largest=_LARGEST)
+        entries = tuple(
+            Entry(
+                name=f"{prefix}.{key}", type=type(value).__name__, text=json.dumps(value)[:LONGEST_TEXT]
+            )
+            for key, value in data.items()
+        )
+    except RecursionError:
+        return replace(found, warnings=(*found.warnings, f"{name} is nested too deeply"))
+    except LoadError as error:
+        warning = error.message + (f": {error.cause}" if error.cause else "")
+        return replace(found, warnings=(*found.warnings, warning))
+    return replace(found, metadata=(*found.metadata, *entries))

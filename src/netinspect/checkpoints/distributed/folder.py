@@ -1,0 +1,218 @@
+"""A folder of torch.distributed.checkpoint, listed from its metadata without reading its pieces."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from netinspect.checkpoints.access.archive import Archive
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.text import short, some
+from netinspect.checkpoints.access.window import Window
+from netinspect.checkpoints.distributed import metadata
+from netinspect.checkpoints.distributed.metadata import Facts
+from netinspect.checkpoints.formats.torch_zip import read_torch_zip
+from netinspect.checkpoints.places import Place
+from netinspect.errors import CheckpointError, LoadError
+from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
+
+SUFFIX = ".distcp"
+_MOST_FILES = 100_000
+_MOST_OBJECTS = 200
+_LARGEST_OBJECT = 64 << 10
+_MOST_PROBLEMS = 50
+_PLAIN = "pathlib.PosixPath"
+"""The path that the folder was saved under."""
+
+
+def refuse_piece(name: str, folder: str, *, has_metadata: bool) -> CheckpointError:
+    """Make the error of one file of such a folder, which says little by itself."""
+    return CheckpointError(
+        f"{name} is one file of a checkpoint of torch.distributed.checkpoint",
+        cause="it holds pieces of tensors, and .metadata beside it says which"
+        if has_metadata
+        else "it holds pieces of tensors, and the .metadata that says which is not beside it",
+        hint=f"name the folder: {folder or '.'}" if has_metadata else "fetch the whole folder",
+    )
+
+
+def read_distributed(place: Place) -> Checkpoint:
+    """List the tensors of a folder, which file holds each piece, and the values of small objects.
+
+    Raises:
+        CheckpointError: Its metadata is missing or damaged, or names files elsewhere.
+        LoadError: It cannot be read.
+    """
+    present = frozenset(place.names())
+    if metadata.NAME not in present:
+        raise CheckpointError(
+            f"{place.name} holds pieces of a checkpoint of torch.distributed.checkpoint",
+            cause="the .metadata that says which tensors they belong to is not there",
+            hint="fetch the whole folder; it is written last, when all processes have saved",
+        )
+    with place.open(metadata.NAME) as source:
+        facts = metadata.read_metadata(source)
+        return _Folder(place, present, facts, source.stored_file()).checkpoint()
+
+
+class _Folder:
+    """One folder whose metadata was read."""
+
+    def __init__(self, place: Place, present: frozenset[str], facts: Facts, own: StoredFile) -> None:
+        self._place = place
+        self._facts = facts
+        self._files: list[StoredFile] = [own]
+        self._numbers: dict[str, int | None] = {}
+        self._lost: dict[str, tuple[str, list[str]]] = {}
+        self._problems: list[str] = []
+        self._tensors: list[StoredTensor] = []
+        self._open(present)
+
+    def checkpoint(self) -> Checkpoint:
+        """Make the record of it all."""
+        for shared in self._facts.tensors:
+            pieces = tuple(self._piece(shared.name, box, at) for box, at in shared.chunks)
+            held = sum(math.prod(each.sizes) for each in pieces)
+            if held != math.prod(shared.shape):
+                self._problem(
+                    f"{shared.name:.200} has {math.prod(shared.shape):,} elements, and its pieces "
+                    f"have {held:,}"
+                )
+            file = next((each.file for each in pieces if each.file is not None), None)
+            self._tensors.append(
+                StoredTensor(
+                    name=shared.name,
+                    section=shared.section,
+                    dtype=shared.dtype,
+                    shape=shared.shape,
+                    bytes=shared.bytes,
+                    storage=len(self._tensors),
+                    file=file,
+                    pieces=pieces,
+                )
+            )
+        content = self._facts.content
+        entries = self._objects()
+        others = [each.name for each in content.globals if each.verdict == "other"]
+        if set(others) - {_PLAIN}:
+            content.warn_of_names()
+        lost = [
+            f"{file} {why}; it should hold pieces of {some(names)}"
+            for file, (why, names) in self._lost.items()
+        ]
+        problems = [*lost, *self._problems]
+        if len(problems) > _MOST_PROBLEMS:
+            problems[_MOST_PROBLEMS:] = [f"and {len(problems) - _MOST_PROBLEMS:,} problems more"]
+        return Checkpoint(
+            target=self._place.name,
+            format="torch distributed",
+            files=tuple(self._files),
+            tensors=tuple(self._tensors),
+            metadata=tuple(entries),
+            globals=tuple(content.globals),
+            problems=tuple(problems),
+            warnings=tuple(content.warnings),
+        )
+
+    def _open(self, present: frozenset[str]) -> None:
+        """Note the size of each file that holds something; nothing of it is read."""
+        named = dict.fromkeys(
+            at.file for each in self._facts.tensors for _, at in each.chunks if at is not None
+        )
+        named |= dict.fromkeys(at.file for _, at in self._facts.objects if at is not None)
+        if len(named) > _MOST_FILES:
+            raise CheckpointError(
+                f"cannot read {self._place.name}", cause=f"it has pieces in {len(named):,} files"
+            )
+        for name in sorted(named):
+            self._numbers[name] = None
+            if not _is_plain(name) or (name in present and not self._place.holds(name)):
+                raise CheckpointError(
+                    f"{self._place.name} has a .metadata that names a file elsewhere",
+                    cause=f"{short(name)!r} is not the plain name of a file beside it",
+                    hint="nothing was read from there",
+                )
+            if name not in present:
+                self._lost[name] = ("is not there", [])
+                continue
+            try:
+                with self._place.open(name) as source:
+                    self._numbers[name] = len(self._files)
+                    self._files.append(source.stored_file())
+            except LoadError as error:
+                if self._place.remote:
+                    raise
+                self._lost[name] = (f"cannot be read ({error.cause or error.message})", [])
+
+    def _piece(self, name: str, box: metadata.Box, at: metadata.Place | None) -> StoredPiece:
+        offsets, sizes = box
+        if at is None:
+            self._problem(f"{name:.200}: .metadata does not say where a piece of it is")
+            return StoredPiece(offsets=offsets, sizes=sizes, file=None)
+        file = self._numbers[at.file]
+        if file is None:
+            self._lost[at.file][1].append(name[:200])
+        elif at.begin + at.bytes > self._files[file].bytes:
+            self._problem(f"{name:.200} goes on behind the end of {at.file}")
+            file = None
+        size = 0 if at.transformed else at.bytes
+        return StoredPiece(offsets=offsets, sizes=sizes, file=file, begin=at.begin, bytes=size)
+
+    def _problem(self, text: str) -> None:
+        self._problems.append(text)
+
+    def _objects(self) -> list[Entry]:
+        """Read what is no tensor, where it is small; nothing of it is run."""
+        entries = []
+        for count, (name, at) in enumerate(self._facts.objects):
+            if at is None or self._numbers[at.file] is None:
+                text = "its file is not there" if at is not None else "its place is not told"
+            elif count >= _MOST_OBJECTS or at.bytes > _LARGEST_OBJECT or self._place.remote:
+                text = f"{at.bytes:,} bytes in {at.file}, not read"
+            else:
+                found = self._object(name, at)
+                if isinstance(found, list):
+                    entries += found
+                    continue
+                text = found
+            entries.append(Entry(name=name, type="object", text=text))
+        return entries
+
+    def _object(self, name: str, at: metadata.Place) -> list[Entry] | str:
+        """Return what one object comes to; or why it is not known."""
+        try:
+            with self._place.open(at.file) as source:
+                part = _read_zip(source, at.begin, at.bytes)
+        except LoadError as error:
+            return f"not read: {error.cause or error.message}"
+        number = self._numbers[at.file]
+        content = self._facts.content
+        content.globals += [replace(each, file=number or 0) for each in part.globals]
+        for tensor in part.tensors:
+            self._tensors.append(
+                replace(
+                    tensor,
+                    name=_joined(name, tensor.name),
+                    section=_joined(name, tensor.section),
+                    file=None if tensor.file is None else number,
+                    storage=len(self._tensors),
+                )
+            )
+        if not part.metadata and not part.tensors:
+            return "an empty object"
+        return [replace(each, name=_joined(name, each.name)) for each in part.metadata]
+
+
+def _read_zip(source: Source, begin: int, size: int) -> Checkpoint:
+    """Read a file of `torch.save` within another one."""
+    if begin + size > source.size:
+        raise CheckpointError(f"{source.name} ends too early", cause="it is cut")
+    return read_torch_zip(Archive(Window(source, begin, size)))
+
+
+def _joined(name: str, rest: str) -> str:
+    return f"{name}.{rest}" if rest else name
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", ".", "..") and not any(each in name for each in ("/", "\\", "\0"))

@@ -1,0 +1,182 @@
+"""`.metadata`, the pickle that says what a folder of torch.distributed.checkpoint holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.pickles.classes import class_of, state_entries
+from netinspect.checkpoints.pickles.content import Content, readable
+from netinspect.checkpoints.pickles.facts import MOST_DIMENSIONS
+from netinspect.checkpoints.pickles.machine import Machine, Names
+from netinspect.checkpoints.pickles.objects import Called, Key
+from netinspect.checkpoints.pickles.spell import spell, spell_key
+from netinspect.checkpoints.pickles.storages import dtype_name, whole_number
+from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.pickles.tensors import shape_of
+from netinspect.errors import CheckpointError
+
+NAME = ".metadata"
+_MOST_TENSORS = 500_000
+_MOST_CHUNKS = 1_000_000
+_MOST_LETTERS = 48 << 20
+_LONGEST_FILE = 255
+
+Box = tuple[tuple[int, ...], tuple[int, ...]]
+"""Index of the first element, and sizes."""
+
+
+class Place(NamedTuple):
+    """A stretch of a file."""
+
+    file: str
+    begin: int
+    bytes: int
+    transformed: bool
+    """Whether it was compressed or otherwise changed on the way to the file."""
+
+
+class Shared(NamedTuple):
+    """One tensor, as all processes together have it."""
+
+    name: str
+    section: str
+    dtype: str
+    shape: tuple[int, ...]
+    chunks: tuple[tuple[Box, Place | None], ...]
+    """Each box of it that is stored, and where; None where that is not said."""
+
+    @property
+    def bytes(self) -> int:
+        """Of all its elements."""
+        return (math.prod(self.shape) * BITS[self.dtype] + 7) // 8
+
+
+@dataclass
+class Facts:
+    """What the metadata says."""
+
+    content: Content
+    tensors: list[Shared] = field(default_factory=list)
+    objects: list[tuple[str, Place | None]] = field(default_factory=list)
+    """What is no tensor: each is pickled by itself."""
+
+
+def read_metadata(source: Source) -> Facts:
+    """Read the metadata of a folder.
+
+    Raises:
+        CheckpointError: It is damaged, or something else.
+        LoadError: It cannot be read.
+    """
+    content, names = Content(source), Names()
+    with readable(source):
+        value = Machine(source, names).run()
+    content.name(names)
+    state = _state(value, "Metadata")
+    if state is None:
+        raise CheckpointError(
+            f"{source.name} is not the metadata of torch.distributed.checkpoint",
+            cause=f"it is a pickle of {spell(value, 60)}",
+            hint=f"netinspect globals {source.name} lists what loading it would call",
+        )
+    facts = Facts(content)
+    with readable(source):
+        places = dict(_places(state.get("storage_data")))
+        paths = state.get("planner_data")
+        _fill(facts, state.get("state_dict_metadata"), paths if type(paths) is dict else {}, places)
+    return facts
+
+
+def _fill(facts: Facts, stored: Any, paths: dict[Any, Any], places: dict[object, Place]) -> None:
+    if type(stored) is not dict:
+        raise PickleError("it has no table of what is stored")
+    chunks = letters = 0
+    for key, value in stored.items():
+        name = spell_key(key)
+        letters += len(name)
+        if len(facts.tensors) == _MOST_TENSORS or letters > _MOST_LETTERS:
+            raise PickleError(f"it has more than {_MOST_TENSORS:,} tensors, or names as long")
+        state = _state(value, "TensorStorageMetadata")
+        if state is None:
+            facts.objects.append((name, places.get((name, None))))
+            continue
+        try:
+            made = _tensor(name, _section(name, paths.get(key)), state, places)
+        except PickleError as error:
+            raise PickleError(f"{name:.200}: {error}") from None
+        chunks += len(made.chunks)
+        if chunks > _MOST_CHUNKS:
+            raise PickleError(f"its tensors are in more than {_MOST_CHUNKS:,} pieces")
+        facts.tensors.append(made)
+
+
+def _tensor(name: str, section: str, state: dict[Any, Any], places: dict[object, Place]) -> Shared:
+    shape = shape_of(state.get("size"))
+    properties = state.get("properties")
+    described = properties.state if type(properties) is Called else None
+    dtype = dtype_name(described[0]) if type(described) is tuple and described else None
+    if dtype is None:
+        raise PickleError(f"its type is {spell(described, 60)}")
+    if math.prod(shape) >= 1 << 63:
+        raise PickleError(f"its shape is {spell(shape, 60)}: too many elements")
+    listed = state.get("chunks")
+    if type(listed) is not list:
+        raise PickleError(f"its pieces are {spell(listed, 60)}")
+    chunks = []
+    for each in listed:
+        chunk = _state(each, "ChunkStorageMetadata") or {}
+        offsets, sizes = shape_of(chunk.get("offsets")), shape_of(chunk.get("sizes"))
+        fits = len(offsets) == len(sizes) == len(shape) and all(
+            at + size <= most for at, size, most in zip(offsets, sizes, shape, strict=True)
+        )
+        if not fits:
+            raise PickleError(
+                f"a piece of {spell(sizes, 60)} at {spell(offsets, 60)} is not in {spell(shape, 60)}"
+            )
+        chunks.append(((offsets, sizes), places.get((name, offsets))))
+    return Shared(name, section, dtype, shape, tuple(chunks))
+
+
+def _section(name: str, path: Any) -> str:
+    """Return the keys above the last one, where the planner says how a name was put together."""
+    if type(path) is not tuple or not 1 < len(path) <= MOST_DIMENSIONS:
+        return ""
+    section = ".".join(spell_key(each) for each in path[:-1])
+    return section if name.startswith(f"{section}.") else ""
+
+
+def _places(stored: Any) -> Iterator[tuple[object, Place]]:
+    """Iterate over what is stored where, by name and offsets; None in their place for an object."""
+    if type(stored) is not dict:
+        return
+    for key, value in stored.items():
+        index = _state(key.value if type(key) is Key else key, "MetadataIndex")
+        info = _state(value, "_StorageInfo")
+        if index is None or info is None:
+            continue
+        offset = index.get("offset")
+        file = info.get("relative_path")
+        if type(file) is not str or len(file) > _LONGEST_FILE:
+            raise PickleError(f"a piece is in the file {spell(file, 60)}")
+        yield (
+            (index.get("fqn"), None if offset is None else shape_of(offset)),
+            Place(
+                file,
+                whole_number(info.get("offset"), "the start of a piece"),
+                whole_number(info.get("length"), "the length of a piece"),
+                bool(info.get("transform_descriptors")),
+            ),
+        )
+
+
+def _state(value: Any, name: str) -> dict[Any, Any] | None:
+    """Return the attributes of an object whose class has a name; None for any other object."""
+    named = class_of(value) if type(value) is Called else None
+    if named is None or named.name != name or not named.module.startswith("torch.distributed."):
+        return None
+    return dict(state_entries(value.state))

@@ -1,0 +1,82 @@
+"""Where the elements of each piece of a tensor are, which the header of the piece says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netinspect.checkpoints.access.archive import Archive
+from netinspect.checkpoints.access.source import LocalSource
+from netinspect.checkpoints.access.window import Window
+from netinspect.checkpoints.formats.torch_zip import read_torch_zip
+from netinspect.errors import CheckpointError
+from netinspect.process import without_collector
+from netinspect.records.checkpoint import Checkpoint, StoredPiece, StoredTensor
+
+
+def place_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -> Checkpoint:
+    """Find the elements of tensors that are stored in pieces; others are returned as they are.
+
+    A tensor in one piece becomes one that is stored as a whole. What cannot be found stays as it is.
+
+    Args:
+        checkpoint: The checkpoint.
+        numbers: The tensors that matter, by their places in it; None for all.
+
+    Raises:
+        LoadError: A file cannot be read.
+    """
+    wanted = range(len(checkpoint.tensors)) if numbers is None else numbers
+    waiting = [each for each in wanted if checkpoint.tensors[each].pieces]
+    if not waiting:
+        return checkpoint
+    tensors = list(checkpoint.tensors)
+    files: dict[int, list[tuple[int, int]]] = {}
+    for number in waiting:
+        for index, piece in enumerate(tensors[number].pieces):
+            if piece.file is not None and piece.position is None and piece.bytes:
+                files.setdefault(piece.file, []).append((number, index))
+    found: dict[tuple[int, int], StoredTensor] = {}
+    with without_collector():
+        for file, places in files.items():
+            stored = checkpoint.files[file]
+            with LocalSource(stored.path, stored.name) as source:
+                for number, index in places:
+                    tensor = tensors[number]
+                    held = _read(source, tensor.pieces[index])
+                    if held is not None and held.dtype == tensor.dtype:
+                        found[number, index] = held
+    for number in waiting:
+        tensors[number] = _placed(tensors[number], number, found)
+    return replace(checkpoint, tensors=tuple(tensors))
+
+
+def _read(source: LocalSource, piece: StoredPiece) -> StoredTensor | None:
+    """Return the one tensor of a piece; None where it is no file of `torch.save` with that tensor."""
+    try:
+        part = read_torch_zip(Archive(Window(source, piece.begin, piece.bytes)))
+    except CheckpointError:
+        return None
+    held = part.tensors[0] if len(part.tensors) == 1 else None
+    return held if held is not None and held.shape == piece.sizes else None
+
+
+def _placed(
+    tensor: StoredTensor, number: int, found: dict[tuple[int, int], StoredTensor]
+) -> StoredTensor:
+    whole = found.get((number, 0))
+    if len(tensor.pieces) == 1 and whole is not None and whole.shape == tensor.shape:
+        return replace(
+            tensor,
+            position=whole.position,
+            stride=whole.stride,
+            byte_order=whole.byte_order,
+            file=tensor.pieces[0].file,
+            pieces=(),
+        )
+    pieces = []
+    for index, piece in enumerate(tensor.pieces):
+        held = found.get((number, index))
+        is_plain = held is not None and held.stride is None and held.byte_order == tensor.byte_order
+        pieces.append(replace(piece, position=held.position) if held is not None and is_plain else piece)
+    return replace(tensor, pieces=tuple(pieces))

@@ -1,0 +1,60 @@
+"""Pipelines of diffusers: a folder for each part of the model, and a file that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from netinspect.checkpoints.places import Place
+from netinspect.checkpoints.readers import join, prefixed
+from netinspect.checkpoints.sets import find_sets
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint
+
+INDEX = "model_index.json"
+"""The file by which a folder is known as a pipeline."""
+
+_MOST_PARTS = 64
+
+
+def read_pipeline(place: Place, read: Callable[[Place], Checkpoint]) -> Checkpoint | None:
+    """Read the weights of all parts; the names of each begin with that of its folder.
+
+    Args:
+        place: The folder of the pipeline.
+        read: Reads one part.
+
+    Returns:
+        All of them as one; None where no folder in it has weights.
+
+    Raises:
+        CheckpointError: None of them can be read.
+        LoadError: It cannot be read.
+    """
+    folders = [name for name, inside in place.folders().items() if find_sets(inside)]
+    parts: list[Checkpoint] = []
+    problems: list[str] = []
+    error: CheckpointError | None = None
+    for name in sorted(folders)[:_MOST_PARTS]:
+        try:
+            part = read(place.inside(name))
+        except CheckpointError as caught:
+            error = error or caught
+            problems.append(f"{name}: {caught.message}" + (f": {caught.cause}" if caught.cause else ""))
+            continue
+        if parts and part.format != parts[0].format:
+            problems.append(f"{name} is {part.format}, and {parts[0].target} is {parts[0].format}")
+            continue
+        part = prefixed(part, name)
+        files = tuple(replace(each, name=f"{name}/{each.name}") for each in part.files)
+        warnings = tuple(f"{name}: {each}" for each in part.warnings)
+        lost = tuple(f"{name}: {each}" for each in part.problems)
+        parts.append(replace(part, target=name, files=files, warnings=warnings, problems=lost))
+    if error is not None and not parts:
+        raise error
+    if not parts:
+        return None
+    joined = join(place.name, parts)
+    if len(folders) > _MOST_PARTS:
+        problems.append(f"it has {len(folders):,} folders with weights; {_MOST_PARTS} are read")
+    return replace(joined, problems=(*problems, *joined.problems))
