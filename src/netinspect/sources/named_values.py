@@ -1,8 +1,8 @@
 """Arguments that name a class, a function or another object: `--arg act=nn.ReLU`.
 
-A word that is not a Python literal is a text, as in `--arg kind=small`. Where the argument takes what the
-word names, by its annotation or default, it is that object instead. An argument that has neither takes
-classes, functions, members of an enumeration and dtypes.
+A word that is not a Python literal is a text, as in `--arg kind=small`. Where the argument takes what
+the word names, by its annotation or default, it is that object instead. An argument that has neither
+takes classes, functions, members of an enumeration and dtypes.
 """
 
 from __future__ import annotations
