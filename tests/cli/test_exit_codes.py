@@ -104,6 +104,28 @@ def test_debug_shows_the_traceback_of_a_users_error_too(cli: Cli, workshop: Path
     assert shown.index("Traceback") < shown.index("error[load]")
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("summary", "lenet", "--input", "abc"), "usage"),
+        (("summary", "lenet", "--nonsense"), "usage"),
+        (("params", "lenet", "--sort", "nonsense"), "usage"),
+        (("summary", "no_such_file.pt"), "load"),
+    ],
+)
+def test_debug_shows_the_traceback_of_an_error_of_our_own(
+    cli: Cli, words: tuple[str, ...], kind: str
+) -> None:
+    told = cli(*words).err
+    assert "Traceback" not in told
+    shown = cli(*words, "--debug").err
+    assert shown.startswith("Traceback (most recent call last):\n  File ")
+    # It ends with the very error, which is not told twice.
+    assert shown.endswith(told)
+    assert shown.count(f"error[{kind}]") == 1
+    assert shown.count(told.splitlines()[0].partition(": ")[2]) <= 2
+
+
 def test_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(pattern: str | None) -> None:
         raise KeyboardInterrupt

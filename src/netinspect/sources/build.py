@@ -47,8 +47,8 @@ class Blueprint:
     arguments: Mapping[str, Any]
     seed: int
     online: bool
-    factories: tuple[str, ...] = ()
-    """Functions next to it that make a model of no arguments."""
+    namespace: ModuleType | None = None
+    """The module that it was found in; None for a model of a library."""
 
     @property
     def is_built(self) -> bool:
@@ -131,13 +131,12 @@ def find_blueprint(
         if target.kind == "library":
             name = target.name or ""
             found: Any = _library_builder(target.place, name, online=online)
-            namespace, factories = None, ()
+            namespace: ModuleType | None = None
         else:
             namespace = _import(target, project)
             name = target.name or only_candidate(target, namespace, arguments)
             with user_code(f"cannot import {target.place}"):
                 found = _look_up(target, namespace, name)
-            factories = tuple(factory_names(namespace, {}))
         with user_code(f"cannot build {name} from {target.place}"):
             arguments = with_named_values(found, arguments, namespace)
     return Blueprint(
@@ -147,7 +146,7 @@ def find_blueprint(
         arguments=arguments,
         seed=seed,
         online=online,
-        factories=factories,
+        namespace=namespace,
     )
 
 
@@ -301,7 +300,9 @@ def _missing_arguments(blueprint: Blueprint, missing: list[str]) -> str:
     """Return what to do where arguments are missing: pass them, or name a function that does."""
     place = blueprint.target.place
     passed = " ".join(f"--arg {key}=VALUE" for key in missing)
-    others = [name for name in blueprint.factories if name != blueprint.name]
+    namespace = blueprint.namespace
+    found = factory_names(namespace, {}) if namespace is not None else []
+    others = [name for name in found if name != blueprint.name]
     if others:
         return f"pass it with {passed}\nor name a function that makes one: {place}:{' or '.join(others)}"
     where = f": {place}:build" if blueprint.target.kind == "file" else ""

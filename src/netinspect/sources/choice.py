@@ -45,7 +45,7 @@ def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str
     factories = factory_names(namespace, arguments)
     # Beside classes of the file's own, a layer that happens to stand there is not what it is about.
     instances = _instances(namespace, own=bool(classes))
-    others = [each[0] for each in (factories, instances) if len(each) == 1]
+    others = [found[0] for found in (factories, instances) if len(found) == 1]
     chosen = classes[0] if len(classes) == 1 else _whole(namespace, classes)
     if chosen is not None:
         ready = _takes_no_more(getattr(namespace, chosen), arguments)
@@ -56,9 +56,11 @@ def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str
     told = "\n".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
     if not told:
         functions = _functions(namespace)
-        ready = [each for each in functions if _takes_no_more(getattr(namespace, each), arguments)]
-        if len(ready) == 1 and _only_makes(namespace, ready[0]):
-            return ready[0]
+        callable_ones = [
+            each for each in functions if _takes_no_more(getattr(namespace, each), arguments)
+        ]
+        if len(callable_ones) == 1 and _only_makes(namespace, callable_ones[0]):
+            return callable_ones[0]
         raise LoadError(
             f"{target.text} defines no nn.Module class",
             hint=f"name a function that returns the model, or an instance: {target.text}:"
