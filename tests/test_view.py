@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import netinspect
 from netinspect.records.saved import dump_trace
 from tests.records.examples import small_trace
 
@@ -42,6 +43,18 @@ def test_view_leaves_the_random_state_of_a_fresh_process(tmp_path: Path, way: st
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("spec", ["", "s", ">9000", "^9000", "*<9000", ".10", "9000.10"])
+def test_view_is_formatted_as_its_text(spec: str) -> None:
+    view = netinspect.summary(small_trace())
+    assert format(view, spec) == format(str(view), spec)
+    assert f"{view!s:>{9000}}" == f"{view:>{9000}}"
+
+
+def test_view_refuses_a_format_as_a_text_does() -> None:
+    with pytest.raises(ValueError, match="Unknown format code 'd'"):
+        format(netinspect.summary(small_trace()), "d")
 
 
 def test_view_leaves_a_bit_generator_that_numpy_was_given() -> None:

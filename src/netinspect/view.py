@@ -40,6 +40,10 @@ class View(Generic[R]):
     def __str__(self) -> str:
         return self.text(width=_terminal_width()).rstrip("\n")
 
+    def __format__(self, spec: str) -> str:
+        """Format what `str` gives, as an f-string or `format` asks for: `f"{view:>80}"`."""
+        return format(str(self), spec)
+
     def __repr__(self) -> str:
         return str(self)
 

@@ -104,6 +104,28 @@ def test_debug_shows_the_traceback_of_a_users_error_too(cli: Cli, workshop: Path
     assert shown.index("Traceback") < shown.index("error[load]")
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("summary", "lenet", "--input", "abc"), "usage"),
+        (("summary", "lenet", "--nonsense"), "usage"),
+        (("params", "lenet", "--sort", "nonsense"), "usage"),
+        (("summary", "no_such_file.pt"), "load"),
+    ],
+)
+def test_debug_shows_the_traceback_of_an_error_of_our_own(
+    cli: Cli, words: tuple[str, ...], kind: str
+) -> None:
+    told = cli(*words).err
+    assert "Traceback" not in told
+    shown = cli(*words, "--debug").err
+    assert shown.startswith("Traceback (most recent call last):\n  File ")
+    # It ends with the very error, which is not told twice.
+    assert shown.endswith(told)
+    assert shown.count(f"error[{kind}]") == 1
+    assert shown.count(told.splitlines()[0].partition(": ")[2]) <= 2
+
+
 def test_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(pattern: str | None) -> None:
         raise KeyboardInterrupt
@@ -113,3 +135,34 @@ def test_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.code == 130
     assert outcome.out == ""
     assert "Traceback" not in outcome.err
+
+
+FAILS = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.helper(x)
+
+    def helper(self, x):
+        return self.layer(x)
+"""
+
+
+def test_debug_shows_the_traceback_of_forward(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(FAILS)
+    words = "summary", str(tmp_path / "net.py"), "--input", "3x5"
+    told = cli(*words)
+    assert told.code == 4
+    assert "Traceback" not in told.err
+    for _ in range(2):  # the second time from the cache
+        shown = cli(*words, "--debug").err
+        frames = [line for line in shown.splitlines() if line.startswith("  File ")]
+        assert [each.rpartition(" ")[2] for each in frames if "net.py" in each] == ["forward", "helper"]
+        assert not any("netinspect" in Path(each.split('"')[1]).parts[-3:] for each in frames)
+        assert shown.endswith(told.err)

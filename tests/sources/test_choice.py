@@ -67,6 +67,77 @@ def test_what_is_beyond_doubt(tmp_path: Path, text: str, name: str) -> None:
     assert chosen(tmp_path, text) == name
 
 
+TORCH = "from torch import nn\n\n\n"
+
+
+@pytest.mark.parametrize("name", ["build", "model", "net", "make_model", "create_model", "get_model"])
+def test_functions_of_known_name_need_no_annotation(tmp_path: Path, name: str) -> None:
+    helper = "def scale(x=1):\n    return 2 * x\n\n\n"
+    assert chosen(tmp_path, f"{TORCH}{helper}def {name}():\n    return nn.Tanh()\n") == "Tanh"
+    # They go before a class that wants arguments, and before several of which none is the whole.
+    assert chosen(tmp_path, f"{BLOCK}{NEEDY}def {name}():\n    return Net(3)\n") == "Net"
+    assert chosen(tmp_path, f"{BLOCK}{OTHER}def {name}(size=2):\n    return Other()\n") == "Other"
+    # A class that needs none is what the file is about.
+    assert chosen(tmp_path, f"{BLOCK}def {name}():\n    return nn.Tanh()\n") == "Block"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def lenet():\n    return nn.Tanh()\n",
+        "def lenet(width=2, *args, **options):\n    layer = nn.Tanh()\n    return layer\n",
+        "def wide(width):\n    return nn.Linear(width, 2)\n\n\ndef lenet():\n    return nn.Tanh()\n",
+        "def _part():\n    return nn.Tanh()\n\n\ndef lenet():\n    return _part()\n",
+        "def lenet():\n    return nn.Tanh()\n\n\nif __name__ == '__main__':\n    print(lenet())\n",
+    ],
+)
+def test_the_only_function_that_needs_nothing(tmp_path: Path, text: str) -> None:
+    assert chosen(tmp_path, TORCH + text) == "Tanh"
+
+
+MARK = "open('mark', 'w').write('')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Nothing comes out of them, or they do work, by their names or by what they call.
+        "def lenet():\n    nn.Tanh()\n",
+        f"def main():\n    {MARK}\n    return nn.Tanh()\n",
+        f"def train_net():\n    {MARK}\n    return nn.Tanh()\n",
+        f"def lenet():\n    {MARK}\n    return nn.Tanh()\n",
+        f"def _save():\n    {MARK}\n\n\ndef lenet():\n    _save()\n    return nn.Tanh()\n",
+        "async def lenet():\n    return nn.Tanh()\n",
+        "def one():\n    return nn.Tanh()\n\n\ndef two():\n    return nn.Tanh()\n",
+        "def lenet(width):\n    return nn.Tanh()\n",
+    ],
+)
+def test_a_function_that_may_do_work_is_not_called(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoadError, match=r"defines no nn\.Module class") as error:
+        chosen(tmp_path, TORCH + text)
+    assert not (tmp_path / "mark").exists()
+    assert "its functions are: " in (error.value.hint or "")
+
+
+def test_functions_that_are_there_are_in_the_hint(tmp_path: Path) -> None:
+    file = tmp_path / "chosen.py"
+    file.write_text(
+        f"{BLOCK}{NEEDY}def build():\n    return Net(3)\n\n\ndef tiny() -> Net:\n    return Net(1)\n"
+    )
+    with pytest.raises(LoadError, match="cannot build Net") as error:
+        build_module(parse_target(f"{file}:Net"), {}, seed=0)
+    assert error.value.hint == (
+        f"pass it with --arg classes=VALUE\nor name a function that makes one: {file}:build"
+    )
+    file.write_text(BLOCK + NEEDY)
+    with pytest.raises(LoadError, match="cannot build Net") as error:
+        build_module(parse_target(str(file)), {}, seed=0)
+    assert "write a function that returns the model" in (error.value.hint or "")
+
+
 def test_arguments_decide_too(tmp_path: Path) -> None:
     text = BLOCK + NEEDY + "def small() -> Block:\n    return Block(1)\n"
     assert chosen(tmp_path, text) == "Block"

@@ -104,6 +104,9 @@ def look(
             symbolic=symbols,
             cache=looks if model.cache else False,
         )
+    if output.debug and trace.failure is not None and trace.failure.traceback:
+        for text in ("Traceback (most recent call last):", *trace.failure.traceback):
+            say(text)
     if output.output is not None or model.save is not None:
         for path in looks.installed_files():
             note_opened(path)

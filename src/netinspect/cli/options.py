@@ -204,7 +204,8 @@ class ModelOptions:
         typer.Option(
             "--arg",
             metavar="NAME=VALUE",
-            help="An argument of the class or factory, a Python literal; repeatable.",
+            help="An argument of the class or factory: a Python literal, or the name of a class or "
+            "function where it takes one; repeatable.",
             rich_help_panel=_INPUT,
         ),
     ] = None

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from netinspect import process
 from netinspect.cli.streams import finish_stdout, own_streams
-from netinspect.errors import LoadError, NetinspectError, UsageError, text_of
+from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError, text_of
 from netinspect.exits import ExitCode
 from netinspect.files import hint_for
 from netinspect.opened import record_opened
@@ -175,8 +175,8 @@ def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
     from netinspect.cli.console import say, wants_color
     from netinspect.cli.usage import asked, asked_color, debugs
 
-    if debugs(words) and error.__cause__ is not None:
-        for line in "".join(traceback.format_exception(error.__cause__)).splitlines():
+    if debugs(words):
+        for line in _traceback(error):
             say(line)
     if asked("format", words) == "json":
         say(_spell_json(error))
@@ -185,6 +185,16 @@ def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
         for style, label, content in _error_lines(error):
             say(content, label=label, style=style if color else "")
     return error.exit_code
+
+
+def _traceback(error: NetinspectError) -> list[str]:
+    """Return the traceback of an error's cause; without one, its own, whose text is told below it."""
+    if error.__cause__ is not None:
+        return "".join(traceback.format_exception(error.__cause__)).splitlines()
+    if error.__traceback__ is None or isinstance(error, ForwardError):
+        return []  # that of forward was told with the look
+    frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+    return ["Traceback (most recent call last):", *frames]
 
 
 def _spell_json(error: NetinspectError) -> str:

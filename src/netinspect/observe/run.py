@@ -31,6 +31,7 @@ from netinspect.observe.printed import printed
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
+from netinspect.observe.tracebacks import traceback_lines
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
@@ -359,6 +360,7 @@ def _plain_failure(error: BaseException) -> Failure:
         type=class_name(type(error)),
         message=message_of(error) or class_name(type(error)),
         place=raising_line(error),
+        traceback=traceback_lines(error),
     )
 
 

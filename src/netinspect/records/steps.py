@@ -101,6 +101,9 @@ class Failure:
     """Input specs near the given one that were tried and passed: one; or two, where all sizes in between
     pass too, or the sides of both are multiples of `working_unit`."""
 
+    traceback: tuple[str, ...] = ()
+    """The frames that it passed, as Python prints them, without those of netinspect."""
+
     working_unit: int = 0
     """What the sides of the inputs have to be a multiple of, as far as was tried; 0 where unknown."""
 

@@ -23,10 +23,11 @@ from netinspect.observe.members import parameters, registered_tensors
 from netinspect.observe.seeds import preserved_randomness, seed_everything
 from netinspect.observe.warned import at_the_users_line
 from netinspect.signatures import signature_of
-from netinspect.sources.choice import class_names, only_candidate
+from netinspect.sources.choice import class_names, factory_names, only_candidate
 from netinspect.sources.hollow import Hollow
 from netinspect.sources.imports import import_file, import_package
 from netinspect.sources.libraries.network import network
+from netinspect.sources.named_values import with_named_values
 from netinspect.sources.project import Project, project_code
 from netinspect.sources.surroundings import current_folder
 from netinspect.sources.target import Target
@@ -48,6 +49,8 @@ class Blueprint:
     arguments: Mapping[str, Any]
     seed: int
     online: bool
+    namespace: ModuleType | None = None
+    """The module that it was found in; None for a model of a library."""
 
     @property
     def is_built(self) -> bool:
@@ -87,6 +90,7 @@ class Blueprint:
             return model, lane
 
     def _construct(self) -> nn.Module:
+        _check_arguments(self)
         return _construct(self.target, self.name, self.found, self.arguments)
 
 
@@ -132,11 +136,14 @@ def find_blueprint(
         if target.kind == "library":
             name = target.name or ""
             found: Any = _library_builder(target.place, name, online=online)
+            namespace: ModuleType | None = None
         else:
             namespace = _import(target, project)
             name = target.name or only_candidate(target, namespace, arguments)
             with user_code(f"cannot import {target.place}"):
                 found = _look_up(target, namespace, name)
+        with user_code(f"cannot build {name} from {target.place}"):
+            arguments = with_named_values(found, arguments, namespace)
     return Blueprint(
         target=target,
         name=name,
@@ -144,6 +151,7 @@ def find_blueprint(
         arguments=arguments,
         seed=seed,
         online=online,
+        namespace=namespace,
     )
 
 
@@ -234,7 +242,6 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
         )
     if is_a(found, type) and not issubclass(found, nn.Module):
         raise LoadError(f"{name} in {target.place} is a class, but not an nn.Module", hint=_NAME_A_MODEL)
-    _check_arguments(target, name, found, arguments)
     with user_code(f"cannot build {name} from {target.place}"), at_the_users_line():
         model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
@@ -277,8 +284,14 @@ def _indefinite(value: Any) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def _check_arguments(target: Target, name: str, function: Any, arguments: Mapping[str, Any]) -> None:
+def _check_arguments(blueprint: Blueprint) -> None:
     """Tell missing and unknown arguments before the call, where the names are known."""
+    target, name, function = blueprint.target, blueprint.name, blueprint.found
+    arguments = blueprint.arguments
+    if not callable(function) or is_a(function, nn.Module):
+        return
+    if is_a(function, type) and not issubclass(function, nn.Module):
+        return
     try:
         signature = signature_of(function)
     except (TypeError, ValueError):
@@ -307,8 +320,21 @@ def _check_arguments(target: Target, name: str, function: Any, arguments: Mappin
             f"cannot build {name} from {target.place}",
             cause=f"it wants {', '.join(missing)}",
             place=f"{file}:{line}" if file else None,
-            hint="pass it with "
-            + " ".join(f"--arg {key}=VALUE" for key in missing)
-            + "\nwhere that will not do, as for a configuration: write a function that returns the "
-            f"model, and name it{f': {target.place}:build' if target.kind == 'file' else ''}",
+            hint=_missing_arguments(blueprint, missing),
         )
+
+
+def _missing_arguments(blueprint: Blueprint, missing: list[str]) -> str:
+    """Return what to do where arguments are missing: pass them, or name a function that does."""
+    place = blueprint.target.place
+    passed = " ".join(f"--arg {key}=VALUE" for key in missing)
+    namespace = blueprint.namespace
+    found = factory_names(namespace, {}) if namespace is not None else []
+    others = [name for name in found if name != blueprint.name]
+    if others:
+        return f"pass it with {passed}\nor name a function that makes one: {place}:{' or '.join(others)}"
+    where = f": {place}:build" if blueprint.target.kind == "file" else ""
+    return (
+        f"pass it with {passed}\nwhere that will not do, as for a configuration: write a function that "
+        f"returns the model, and name it{where}"
+    )

@@ -14,20 +14,21 @@ from torch import nn
 from netinspect.errors import LoadError
 from netinspect.kinds import defining_module, is_a
 from netinspect.signatures import signature_of
+from netinspect.sources.calls import walk_here
+from netinspect.sources.slices import FACTORIES
 from netinspect.sources.target import Target
+from netinspect.sources.work import WorkReader
 
 MAIN_CLASS = "MODEL"
 """A module-level constant that names the main class of a file with several."""
-
-_FACTORIES = ("build_model", "create_model", "get_model", "make_model")
-"""Functions that are called so make the model of their file."""
 
 
 def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str, Any]) -> str:
     """Find the one class, factory or instance that a file is about.
 
     That is its only class, or the class that all others are parts of; else its only factory; else its
-    only instance. A class that needs arguments gives way to a factory or an instance that needs none.
+    only instance; else its only function, if it needs no argument, returns something and does no work. A
+    class that needs arguments gives way to a factory or an instance that needs none.
 
     Args:
         target: What was asked for.
@@ -41,10 +42,10 @@ def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str
     if isinstance(main, str):
         return main
     classes = class_names(namespace)
-    factories = _factories(namespace, arguments)
+    factories = factory_names(namespace, arguments)
     # Beside classes of the file's own, a layer that happens to stand there is not what it is about.
     instances = _instances(namespace, own=bool(classes))
-    others = [each[0] for each in (factories, instances) if len(each) == 1]
+    others = [found[0] for found in (factories, instances) if len(found) == 1]
     chosen = classes[0] if len(classes) == 1 else _whole(namespace, classes)
     if chosen is not None:
         ready = _takes_no_more(getattr(namespace, chosen), arguments)
@@ -54,9 +55,16 @@ def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str
     found = {"classes": classes, "factories": factories, "instances": instances}
     told = "\n".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
     if not told:
+        functions = _functions(namespace)
+        callable_ones = [
+            each for each in functions if _takes_no_more(getattr(namespace, each), arguments)
+        ]
+        if len(callable_ones) == 1 and _only_makes(namespace, callable_ones[0]):
+            return callable_ones[0]
         raise LoadError(
             f"{target.text} defines no nn.Module class",
-            hint=f"name a factory function or an instance: {target.text}:NAME",
+            hint=f"name a function that returns the model, or an instance: {target.text}:"
+            + (f"{functions[0]} (its functions are: {', '.join(functions)})" if functions else "NAME"),
         )
     raise LoadError(
         f"{target.text} defines several models, and none is named",
@@ -78,19 +86,37 @@ def class_names(namespace: ModuleType) -> list[str]:
     return list(names.values())
 
 
-def _factories(namespace: ModuleType, arguments: Mapping[str, Any]) -> list[str]:
-    """List the functions that make a model and lack no argument; one of known name goes first."""
-    names = [
+def _functions(namespace: ModuleType) -> list[str]:
+    """List the functions that a module defines itself."""
+    return [
         name
         for name, value in vars(namespace).items()
         if type(value) is FunctionType
         and value.__module__ == namespace.__name__
         and not name.startswith("_")
-        and (name in _FACTORIES or _returns_module(value))
-        and _takes_no_more(value, arguments)
     ]
-    known = [name for name in names if name in _FACTORIES]
+
+
+def factory_names(namespace: ModuleType, arguments: Mapping[str, Any]) -> list[str]:
+    """List the functions that make a model and lack no argument; one of known name goes first."""
+    names = []
+    for name in _functions(namespace):
+        function = getattr(namespace, name)
+        if (name in FACTORIES or _returns_module(function)) and _takes_no_more(function, arguments):
+            names.append(name)
+    known = [name for name in names if name in FACTORIES]
     return known if len(known) == 1 else names
+
+
+def _only_makes(namespace: ModuleType, name: str) -> bool:
+    """Whether a function returns something, and does no work by its name and by what it calls."""
+    tree = _tree(namespace)
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return (
+        len(defined) == 1
+        and any(isinstance(each, ast.Return) and each.value for each in walk_here(defined[0].body))
+        and not WorkReader(tree).does_work(ast.parse(f"{name}()").body[0])
+    )
 
 
 def _returns_module(function: Callable[..., Any]) -> bool:
@@ -142,13 +168,17 @@ def _whole(namespace: ModuleType, classes: list[str]) -> str | None:
 
 def _uses(namespace: ModuleType, classes: set[str]) -> dict[str, set[str]]:
     """Read which classes of a file stand in the statement of which other one."""
-    try:
-        tree = ast.parse(Path(namespace.__file__ or "").read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return {}
     return {
         node.name: {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
         & (classes - {node.name})
-        for node in tree.body
+        for node in _tree(namespace).body
         if isinstance(node, ast.ClassDef)
     }
+
+
+def _tree(namespace: ModuleType) -> ast.Module:
+    """Parse the file of a module; empty where that is not possible."""
+    try:
+        return ast.parse(Path(namespace.__file__ or "").read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module(body=[], type_ignores=[])

@@ -7,6 +7,7 @@ import ast
 import json
 import linecache
 import os
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ _DEBUG = "--debug shows the whole traceback"
 _FOLDERS_ABOVE = 6
 """How far up from the failing file a missing one is looked for: within a project, not a whole disk."""
 
+_DISTRIBUTION = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[\w.-]{0,99}[A-Za-z0-9])?)(?:\[[\w, -]*\])?(?:\s*[<>=!~;][^'\"`]*)?"
+)
+_QUOTED_DISTRIBUTION = re.compile(rf"(?P<quote>['\"`]){_DISTRIBUTION.pattern}(?P=quote)")
+"""The name of a distribution, with its extras and versions."""
+
 _MOST_CAUSES = 100
 """Exceptions that were raised in the handling of one another, of which the message is read."""
 
@@ -31,8 +38,9 @@ def hint_for(error: BaseException) -> str:
             "torchvision was built for another torch: install both again from the same index, as in "
             "pip install --force-reinstall torch torchvision"
         )
-    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str) and error.name:
-        return _missing_module(error, error.name.partition(".")[0])
+    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str):
+        module = error.name.partition(".")[0]
+        return _missing_module(error, module) if module.isidentifier() else _missing_package(error)
     if isinstance(error, FileNotFoundError) and _is_relative(error.filename):
         return _missing_file(error, str(error.filename))
     if isinstance(error, NameError) and isinstance(error.name, str):
@@ -140,6 +148,13 @@ def _missing_module(error: ModuleNotFoundError, name: str) -> str:
     if folder is None:
         return f"is {name} installed in this Python environment?"
     return f"{name} lies in {folder}, where Python does not look: set PYTHONPATH={folder}"
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    """Name the distribution that is missing; `name` may be it, or a sentence that it is quoted in."""
+    name = error.name or ""
+    found = _DISTRIBUTION.fullmatch(name) or _QUOTED_DISTRIBUTION.search(name)
+    return f"is {found['name']} installed in this Python environment?" if found else _DEBUG
 
 
 def _is_relative(file: object) -> bool:

@@ -10,12 +10,14 @@ Small tensors, and what is computed from others, are made as ever.
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map_only
 
 LARGE = 1 << 20
 """Elements that are made with values, all tensors from `_MODEST` on taken together; what would go beyond
@@ -36,6 +38,34 @@ _CONVERSIONS = frozenset(
         torch.clone,
     }
 )  # fmt: skip
+_WRITES = re.compile(
+    r"\w*[a-z0-9]_|__setitem__|__i(?:add|sub|mul|truediv|floordiv|mod|pow|and|or|xor|lshift|rshift)__"
+)
+"""Names of functions that work in place."""
+
+_SETS = frozenset(
+    (
+        "as_strided_", "detach_", "rename_", "requires_grad_", "resize_", "resize_as_", "set_",
+        "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_",
+    )
+)  # fmt: skip
+"""Those of them that change shape or flags, and no values."""
+
+_DECOMPOSES = frozenset(
+    getattr(place, name)
+    for place, names in (
+        (
+            torch.linalg,
+            "cholesky det eig eigh eigvals eigvalsh householder_product inv lu lu_factor matrix_exp "
+            "pinv qr slogdet solve solve_triangular svd svdvals",
+        ),
+        (torch, "cholesky det geqrf inverse matrix_exp orgqr pinverse qr slogdet svd"),
+        (torch.Tensor, "cholesky det geqrf inverse matrix_exp orgqr pinverse qr slogdet svd"),
+    )
+    for name in names.split()
+)
+"""Decompositions and inverses: of zeros some fail, and all take long. What they give out is hollow."""
+
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
 _HUGE: int | None = getattr(mmap, "MADV_HUGEPAGE", None)
 
@@ -71,6 +101,8 @@ class Hollow(TorchFunctionMode):
                 return self._convert(func, first, args[1:], kwargs)
             if _writes(func):
                 return first  # nobody will read what it would write
+            if func in _DECOMPOSES and kwargs.get("out") is None:
+                return self._decomposed(func, args, kwargs)
         return func(*args, **kwargs)
 
     def holds(self, tensor: torch.Tensor) -> bool:
@@ -95,6 +127,23 @@ class Hollow(TorchFunctionMode):
         if not isinstance(changed, torch.Tensor) or changed.device.type != "cpu":
             return func(tensor, *args, **kwargs)
         return tensor if changed is one else self._make(tensor.shape, changed.dtype)
+
+    def _decomposed(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Make what a decomposition gives out, of the sizes that the meta device tells."""
+        given = tree_map_only(torch.Tensor, lambda each: each.detach().to("meta"), (args, kwargs))
+        try:
+            out = func(*given[0], **given[1])
+        except (NotImplementedError, RuntimeError):
+            return func(*args, **kwargs)  # it has no such kernel, or the call is wrong
+        return tree_map_only(torch.Tensor, self._zeros_like, out)
+
+    def _zeros_like(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Make a tensor of zeros as one on the meta device, hollow if it is large."""
+        if tensor.numel() < _MODEST or not (tensor.is_floating_point() or tensor.is_complex()):
+            return torch.zeros_like(tensor, device="cpu")
+        return self._make(tensor.shape, tensor.dtype)
 
     def _made_by(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -140,8 +189,10 @@ class Hollow(TorchFunctionMode):
             with suppress(OSError):
                 # What reads them is told of zeros two megabytes at a time instead of four kilobytes.
                 pages.madvise(_HUGE)
-        tensor = torch.frombuffer(pages, dtype=dtype).view(shape)
-        storage = tensor.untyped_storage()
+        storage = torch.frombuffer(pages, dtype=dtype).untyped_storage()
+        # No view of another tensor, which could not be detached in place.
+        tensor = torch.empty(0, dtype=dtype)
+        tensor.set_(storage, 0, shape)  # type: ignore[call-overload]
         # Kept, so that no other storage gets its address while the mode is on.
         self._storages[storage._cdata] = storage
         self.made += 1
@@ -156,5 +207,6 @@ def _sizes(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Size:
 
 
 def _writes(func: Callable[..., Any]) -> bool:
+    """Whether a function only writes values to its first argument."""
     name = getattr(func, "__name__", "")
-    return (name.endswith("_") and not name.endswith("__")) or name == "__setitem__"
+    return _WRITES.fullmatch(name) is not None and name not in _SETS

@@ -28,7 +28,11 @@ from netinspect.sources.statements import (
 from netinspect.sources.work import WorkReader, is_main_guard
 
 _ALWAYS_LIVE = frozenset({"forward", "extra_repr"})
-_FACTORIES = frozenset({"build", "build_model", "create_model", "get_model", "make_model"})
+FACTORIES = frozenset(
+    {"build", "build_model", "create_model", "get_model", "make_model", "model", "net"}
+)
+"""Functions that are called so make the model of their file."""
+
 _INSTANCES = frozenset({"model", "net", "network"})
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
@@ -252,7 +256,7 @@ class Slicer:
             unit.node.name
             for unit in self.units
             if isinstance(unit.node, ast.FunctionDef)
-            and (unit.node.name in _FACTORIES or unit.node.returns)
+            and (unit.node.name in FACTORIES or unit.node.returns)
         }
         made = [
             (unit, unit.node)
