@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -23,6 +23,15 @@ _LISTED = 3
 """How many changes of a kind are named in a note."""
 
 _Entry = TypeVar("_Entry", Parameter, Buffer)
+
+
+class Whole(NamedTuple):
+    """What a trace holds of a model that forward has changed."""
+
+    modules: tuple[Module, ...]
+    parameters: tuple[Parameter, ...]
+    buffers: tuple[Buffer, ...]
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,8 @@ class After:
         modules: Sequence[Module],
         parameters: Sequence[Parameter],
         buffers: Sequence[Buffer],
-        steps: Iterable[Step],
-    ) -> tuple[tuple[Module, ...], tuple[Parameter, ...], tuple[Buffer, ...]]:
+        steps: Sequence[Step],
+    ) -> Whole:
         """Return all that the steps are about: what is there after the run, and what took part and went.
 
         Args:
@@ -83,10 +92,12 @@ class After:
                 found[each.module] = replace(holder, parameters=_with(holder.parameters, each.name))
             else:
                 found[each.module] = replace(holder, buffers=_with(holder.buffers, each.name))
-        return (
+        names |= {each.name for each in gone}
+        return Whole(
             tuple(_in_order(found)),
             (*self.parameters, *_renumbered(gone, Parameter, len(names))),
             (*self.buffers, *_renumbered(gone, Buffer, len(names))),
+            tuple([_naming(step, names) for step in steps]),
         )
 
 
@@ -256,6 +267,13 @@ def _add(path: str, found: dict[str, Module], before: Mapping[str, Module]) -> N
 
 def _with(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     return names if name in names else (*names, name)
+
+
+def _naming(step: Step, names: Collection[str]) -> Step:
+    """Leave out names of tensors that are no longer there."""
+    if all(name in names for name in step.parameters):
+        return step
+    return replace(step, parameters=tuple(name for name in step.parameters if name in names))
 
 
 def _in_order(found: Mapping[str, Module]) -> Iterator[Module]:

@@ -18,7 +18,7 @@ from netinspect.observe.members import children, join_path
 from netinspect.observe.modes import script_of
 from netinspect.records.steps import Failure
 
-_UNWRITTEN = (vars(nn.Module)["forward"], vars(nn.Module)["__call__"])
+_UNWRITTEN = vars(nn.Module)["forward"]
 
 _REFUSES = re.compile(
     r"\b(use|call)\b.+|\binstead\b|not implemented|no forward|not (be )?call(ed|able)", re.IGNORECASE
@@ -40,8 +40,10 @@ def lacks_forward(model: nn.Module) -> bool:
     cls: Any = type(model)
     if "forward" in state_of(model) or script_of(model) is not None:
         return False
-    stored = (class_attribute(cls, "forward"), class_attribute(cls, "__call__"))
-    return all(each is unwritten for each, unwritten in zip(stored, _UNWRITTEN, strict=True))
+    called = class_attribute(cls, "__call__")
+    # Lists of parameters have a `__call__` of torch's own, which only raises.
+    is_torchs = str(getattr(called, "__module__", "")).startswith("torch.")
+    return is_torchs and class_attribute(cls, "forward") is _UNWRITTEN
 
 
 def what_to_name(model: nn.Module, target: str | None, *, is_instance: bool) -> str:

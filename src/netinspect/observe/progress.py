@@ -103,8 +103,13 @@ class Progress:
         own = (draft for drafts in (self.drafts, *others) for draft in list(drafts))
         drafts = sorted(own, key=lambda draft: draft.index)
         places = {draft.index: place for place, draft in enumerate(drafts)}
+        calls: dict[str, int] = {}
         for place, draft in enumerate(drafts):
             draft.index = place
+            if draft.entry is not None:
+                draft.call = calls[draft.module] = calls.get(draft.module, 0) + 1
+            elif draft.parent is not None:
+                draft.call = draft.parent.call
             draft.producers = tuple(places[each] for each in draft.producers if each in places)
         self.drafts[:] = drafts
 

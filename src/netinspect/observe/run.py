@@ -138,7 +138,9 @@ def capture(
         ran = forward or observe(model, arguments, options)
         parameters, buffers = ran.tensors or (parameters, buffers)
         if ran.after is not None:
-            modules, parameters, buffers = ran.after.whole(modules, parameters, buffers, ran.steps)
+            modules, parameters, buffers, ran.steps = ran.after.whole(
+                modules, parameters, buffers, ran.steps
+            )
         parameters = _with_gradients(model, parameters, ran)
     if options.values or options.statistics:
         live = _live_tensors(model, ran)
