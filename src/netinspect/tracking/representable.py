@@ -1,8 +1,8 @@
 """Parameters and buffers for which torch has no tensors without data.
 
-The fake copy of a sparse tensor stores nothing, so that it has not the size of the original. Of quantized
-and nested tensors there are no fake ones. For a class that does not say which tensors it wraps, torch
-makes a plain one.
+The fake copy of a sparse tensor stores nothing, so that it has not the size of the original. Of
+quantized and nested tensors there are no fake ones. For a class that does not say which tensors it
+wraps, torch makes a plain one.
 """
 
 from __future__ import annotations
