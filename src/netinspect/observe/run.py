@@ -31,6 +31,7 @@ from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
 from netinspect.observe.threads import noticed_threads
+from netinspect.observe.unregistered import unregistered_tensors
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
@@ -125,6 +126,7 @@ def capture(
     with without_collector(), torch._C.DisableTorchFunction():
         modules = walk_modules(model)
         parameters, buffers = walk_tensors(model)
+        unregistered = unregistered_tensors(model)
     ran = Forward()
     if arguments is not None:
         ran = forward or observe(model, arguments, options)
@@ -162,6 +164,7 @@ def capture(
         backward=ran.backward,
         code=class_code(modules_of(model)) if options.code else (),
         warnings=tuple(ran.warnings),
+        unregistered=unregistered,
     )
 
 

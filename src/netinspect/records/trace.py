@@ -9,7 +9,7 @@ from netinspect.records.base import record
 from netinspect.records.modules import Hook, Module
 from netinspect.records.steps import Failure, Step
 from netinspect.records.symbols import Symbolic
-from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.tensors import Buffer, Parameter, Unregistered
 from netinspect.records.values import Value
 from netinspect.records.work import Work
 
@@ -137,6 +137,9 @@ class Trace:
 
     out_of_time: bool = False
     """Whether a search for inputs or sizes was ended by the clock: another look may find more."""
+
+    unregistered: tuple[Unregistered, ...] = ()
+    """Tensors that require gradients and that modules hold without having registered them."""
 
     symbolic: Symbolic | None = None
     """What sizes are told as symbols; None where nobody asked for any."""
