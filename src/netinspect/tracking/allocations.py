@@ -101,9 +101,9 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
         """Take what an optimizer holds for what it is, and what it has put in the place of weights."""
-        for parameter in parameters(self._model):
-            if not is_plain(parameter):  # a step gives a sparse one new values, in other memory
-                self._mark_weight(parameter, "parameter", self._parameters.get(id(parameter), ""))
+        for weight in parameters(self._model):
+            if not is_plain(weight):  # a step gives a sparse one new values, in other memory
+                self._mark_weight(weight, "parameter", self._parameters.get(id(weight), ""))
         for parameter, states in optimizer.state.items():
             for name, state in states.items():
                 for leaf in tree_leaves(state):
