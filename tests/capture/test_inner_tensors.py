@@ -13,10 +13,12 @@ from torch.masked import masked_tensor
 from torch.testing._internal.two_tensor import TwoTensor
 
 import netinspect
+from netinspect.errors import UsageError
 from netinspect.loading import load
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.tensors import Buffer
 from netinspect.records.trace import Trace
+from netinspect.records.values import TensorSpec
 from netinspect.tracking.allocations import AllocationTracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -228,6 +230,19 @@ def test_class_with_memory_of_its_own_counts_that_alone() -> None:
 def test_trace_with_layouts_can_be_saved_and_read() -> None:
     trace = load(Holder(a=EYE.to_sparse(), t=two(2, 2)), run=False, stats=True)
     assert from_data(Trace, to_data(trace)) == trace
+
+
+def test_sparse_input_is_described_and_has_no_spec() -> None:
+    class Convolution(nn.Module):
+        def forward(self, a: Tensor, x: Tensor) -> Tensor:
+            return torch.sparse.mm(a, x)
+
+    trace = load(Convolution(), args=(EYE.to_sparse(), torch.ones(4, 2)))
+    sparse, plain = trace.inputs
+    assert isinstance(sparse.value, TensorSpec)
+    assert (sparse.value.bytes, sparse.spec, plain.spec) == (80, "", "x=4x2")
+    with pytest.raises(UsageError, match="cannot be made without data"):
+        netinspect.memory(Convolution(), EYE.to_sparse(), torch.ones(4, 2))
 
 
 class Large(nn.Module):

@@ -33,6 +33,8 @@ def totals(trace: Trace) -> Totals:
         buffers=sum(entry.spec.elements for entry in buffers.values()),
         buffer_bytes=sum(entry.counted_bytes for entry in buffers.values()),
         dtypes=tuple(sorted({entry.spec.dtype for entry in parameters.values()})),
+        unregistered=tuple(each.name for each in trace.unregistered),
+        unregistered_elements=sum(each.spec.elements for each in trace.unregistered),
         layouts=_layouts([*reversed(parameters.values()), *buffers.values()]),
     )
 

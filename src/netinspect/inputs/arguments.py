@@ -139,7 +139,9 @@ def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, 
     def wrap(name: str, keyword: str | None, value: Any) -> Argument:
         with torch._C.DisableTorchFunction():
             described, spec = describe(value), ""
-        if isinstance(described, TensorSpec) and described.dtype in DTYPES:
+        # A spec makes a plain tensor, which takes other memory than a sparse one of its shape.
+        is_plain = isinstance(described, TensorSpec) and described.layout is None
+        if isinstance(described, TensorSpec) and is_plain and described.dtype in DTYPES:
             sizes = [size for size in described.shape if isinstance(size, int)]
             if len(sizes) == len(described.shape):
                 known = name if name.isidentifier() else None

@@ -34,6 +34,8 @@ COMPRESSED_COLUMNS = (torch.sparse_csc, torch.sparse_bsc)
 SPARSE = (torch.sparse_coo, *COMPRESSED_ROWS, *COMPRESSED_COLUMNS)
 QUANTIZED = frozenset((torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4))
 
+_USUAL = frozenset(map(id, (torch.Tensor, torch.nn.Parameter)))
+_STRIDED = torch.strided
 _PER_CHANNEL = (torch.per_channel_affine, torch.per_channel_affine_float_qparams)
 _SEQUENCES = frozenset(map(id, (tuple, list)))
 _MAXIMUM_DEPTH = 8
@@ -59,9 +61,9 @@ def may_wrap(cls: Any) -> bool:
 
 def is_plain(tensor: torch.Tensor) -> bool:
     """Return whether all of a tensor is in one memory, with each element for itself."""
-    if may_wrap(type(tensor)):
+    if id(type(tensor)) not in _USUAL and may_wrap(type(tensor)):
         return False
-    return tensor.layout is torch.strided and tensor.dtype not in QUANTIZED and not tensor.is_nested
+    return tensor.layout is _STRIDED and tensor.dtype not in QUANTIZED and not tensor.is_nested
 
 
 def layout_name(tensor: torch.Tensor) -> str:

@@ -32,6 +32,7 @@ from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.statistics import statistics
 from netinspect.observe.tracebacks import traceback_lines
+from netinspect.observe.unregistered import unregistered_tensors
 from netinspect.observe.walk import (
     global_hooks,
     hook_dictionaries,
@@ -133,6 +134,7 @@ def capture(
     with without_collector(), torch._C.DisableTorchFunction():
         modules = walk_modules(model)
         parameters, buffers = walk_tensors(model)
+        unregistered = unregistered_tensors(model)
     ran = Forward()
     if arguments is not None:
         ran = forward or observe(model, arguments, options)
@@ -175,6 +177,7 @@ def capture(
         code=class_code(modules_of(model)) if options.code else (),
         warnings=tuple(ran.warnings),
         changes=ran.after.changes if ran.after is not None else (),
+        unregistered=unregistered,
     )
 
 

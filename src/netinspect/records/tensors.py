@@ -89,3 +89,13 @@ class Buffer:
     def counted_bytes(self) -> int:
         """Bytes that it adds to a sum."""
         return self.spec.bytes - self.shared_bytes
+
+
+@record
+class Unregistered:
+    """A tensor that requires gradients and is held by a module, but is no parameter of it."""
+
+    name: str
+    """Path of the module, attribute, and keys or positions in containers, with dots between."""
+
+    spec: TensorSpec

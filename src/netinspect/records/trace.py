@@ -9,7 +9,7 @@ from netinspect.records.base import record
 from netinspect.records.modules import Change, Hook, Module
 from netinspect.records.steps import Failure, Step
 from netinspect.records.symbols import Symbolic
-from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.tensors import Buffer, Parameter, Unregistered
 from netinspect.records.values import Value
 from netinspect.records.work import Work
 
@@ -152,6 +152,9 @@ class Trace:
     changes: tuple[Change, ...] = ()
     """What forward registered, replaced and removed. Modules, parameters and buffers are those after
     the run, and those that took part in it and were removed."""
+
+    unregistered: tuple[Unregistered, ...] = ()
+    """Tensors that require gradients and that modules hold without having registered them."""
 
     symbolic: Symbolic | None = None
     """What sizes are told as symbols; None where nobody asked for any."""

@@ -15,6 +15,9 @@ from netinspect.render.document import Line, line
 # What is installed is named from its package on, wherever the virtual environment is.
 _PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _LANES = {"meta": ", on the meta device", "hollow": ", with hollow weights", "fake": ", on fake tensors"}
+_NAMED = 3
+"""Names that a note tells."""
+
 _BRACKETS = {"tuple": "()", "list": "[]", "dict": "{}", "arguments": ("", "")}
 
 
@@ -165,10 +168,24 @@ def total_notes(totals: Totals, ties: tuple[Tie, ...], *, of: str = "") -> list[
         text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
     notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
     notes += [line(_layout_note(each)) for each in totals.layouts]
+    if totals.unregistered:
+        notes.append(line((_unregistered_note(totals), "yellow")))
     for tie in ties:
         names = " = ".join(name or "the model itself" for name in tie.names)
         notes.append(line(f"tied: {names}, {units.plural(tie.elements, 'value')} counted once"))
     return notes
+
+
+def _unregistered_note(totals: Totals) -> str:
+    count, names = len(totals.unregistered), list(totals.unregistered[:_NAMED])
+    if count > _NAMED:
+        names.append(f"{units.count(count - _NAMED)} more")
+    tensors = units.plural(count, "unregistered tensor")
+    values = units.plural(totals.unregistered_elements, "value")
+    return (
+        f"note: {tensors} with requires_grad: {', '.join(names)} ({values}); not in "
+        "model.parameters() or state_dict()"
+    )
 
 
 def _layout_note(share: LayoutShare) -> str:

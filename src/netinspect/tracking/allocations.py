@@ -119,7 +119,10 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._mark_gradient(parameter)
 
     def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take what an optimizer holds for what it is."""
+        """Take what an optimizer holds for what it is, and what it has put in the place of weights."""
+        for weight in parameters(self._model):
+            if not is_plain(weight):  # a step gives a sparse one new values, in other memory
+                self._mark_weight(weight, "parameter", self._parameters.get(id(weight), ""))
         for parameter, states in optimizer.state.items():
             for name, state in states.items():
                 for leaf in tree_leaves(state):

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from netinspect.kinds import ancestors, namespace_of
+from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.inert import (
     by_class,
     class_attribute,
@@ -23,6 +24,7 @@ from netinspect.observe.inert import (
     slots_of,
     values_of,
 )
+from netinspect.observe.inner import may_wrap
 from netinspect.observe.reach import BOUND, bound_to
 
 _METHODS = (
@@ -46,7 +48,11 @@ def deep_copy(model: nn.Module) -> nn.Module:
     seen: dict[int, Any] = {}
     while waiting:
         value = waiting.pop()
-        if id(value) in seen or is_a(value, torch.Tensor):
+        if id(value) in seen:
+            continue
+        if is_a(value, torch.Tensor):
+            if _is_refused(value):
+                seen[id(value)], memo[id(value)] = value, _cloned(value)
             continue
         seen[id(value)] = value
         cls = type(value)
@@ -77,6 +83,20 @@ def deep_copy(model: nn.Module) -> nn.Module:
     finally:
         _finalized.extend(made for value, made in pairs if _finalizes(type(value)))
     return copied
+
+
+def _is_refused(tensor: torch.Tensor) -> bool:
+    """Return whether `copy.deepcopy` fails on a tensor because it has no storage of its own."""
+    if may_wrap(type(tensor)) or is_uninitialised(tensor):
+        return False
+    return tensor.layout not in (torch.strided, torch.sparse_coo) or tensor.is_nested
+
+
+def _cloned(tensor: torch.Tensor) -> torch.Tensor:
+    made = tensor.detach().clone()
+    if is_a(tensor, nn.Parameter):
+        return nn.Parameter(made, requires_grad=tensor.requires_grad)
+    return made.requires_grad_(tensor.requires_grad)
 
 
 def discard_copies() -> None:

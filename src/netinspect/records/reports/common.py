@@ -109,5 +109,9 @@ class Totals:
     dtypes: tuple[str, ...]
     """Of the parameters, sorted."""
 
+    unregistered: tuple[str, ...] = ()
+    """Names of tensors that require gradients and are not parameters; they are in no sum."""
+
+    unregistered_elements: int = 0
     layouts: tuple[LayoutShare, ...] = ()
     """Of parameters and buffers, in the order in which they are met first."""
