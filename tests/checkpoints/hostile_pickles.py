@@ -289,7 +289,7 @@ PICKLES: dict[str, Case] = {
     "set in itself": Case(lambda: b"\x80\x04\x8fq\x00(h\x00\x90.", "holds no tensors", ""),
     # --- what is not one
     "no end": Case(lambda: b"\x80\x02]", "ends without its last opcode", ""),
-    "empty stack": Case(lambda: b"\x80\x02.", "0 objects are left", ""),
+    "empty stack": Case(lambda: b"\x80\x02.", "no object is left", ""),
     "underflow": Case(lambda: b"\x80\x020.", "takes more than there is", ""),
     "unknown opcode": Case(lambda: b"\x80\x02\xff.", "0xff is no opcode", ""),
     "later protocol": Case(lambda: b"\x80\x06N.", "it is of protocol 6", ""),
