@@ -97,9 +97,9 @@ PICKLES: dict[str, Case] = {
     ),
     # --- what would change the reader
     "state for a class": Case(
-        lambda: b"\x80\x02cos\nsystem\n}b.", "gives a state to a Named", "os.system()"
+        lambda: b"\x80\x02cos\nsystem\n}b.", "gives a state to a name", "os.system()"
     ),
-    "item of a number": Case(lambda: b"\x80\x02K\x01K\x02K\x03s.", "sets an item of a int", ""),
+    "item of a number": Case(lambda: b"\x80\x02K\x01K\x02K\x03s.", "sets an item of an int", ""),
     "item of a list": Case(lambda: b"\x80\x02]K\x02K\x03s.", "sets an item of a list", ""),
     "appended to a dict": Case(lambda: b"\x80\x02}K\x02a.", "appends to a dict", ""),
     # --- what would take time
