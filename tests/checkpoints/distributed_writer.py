@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import nn
+from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict import get_state_dict
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
@@ -37,10 +38,10 @@ def main(rank: int, folder: Path) -> None:
     }
     plain = {"scalar": torch.tensor(2.5), "empty": torch.zeros(0, 3), "turned": base[0].t()}
     saved = {"model": weights, "optim": state, "step": 3, "split": split, "plain": plain}
-    dcp.save(saved, checkpoint_id=str(folder / "sharded"))
-    dcp.save(
+    save(saved, checkpoint_id=str(folder / "sharded"))
+    save(
         split,
-        storage_writer=dcp.HuggingFaceStorageWriter(path=str(folder / "safe"), save_distributed=True),
+        storage_writer=HuggingFaceStorageWriter(path=str(folder / "safe"), save_distributed=True),
     )
     truth = {
         f"{part}.{name}": tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -63,7 +63,7 @@ TENSORS: dict[str, Case] = {
     ),
     "negative steps": Case(
         lambda: torch_zip(state(entry(b"x", tensor(strides=b"J\xff\xff\xff\xff\x85")))),
-        "x: a shape is (-1,)",
+        "x: a stride is (-1,)",
         "torch",
     ),
     "too many steps": Case(

@@ -97,9 +97,9 @@ PICKLES: dict[str, Case] = {
     ),
     # --- what would change the reader
     "state for a class": Case(
-        lambda: b"\x80\x02cos\nsystem\n}b.", "gives a state to a Named", "os.system()"
+        lambda: b"\x80\x02cos\nsystem\n}b.", "gives a state to a name", "os.system()"
     ),
-    "item of a number": Case(lambda: b"\x80\x02K\x01K\x02K\x03s.", "sets an item of a int", ""),
+    "item of a number": Case(lambda: b"\x80\x02K\x01K\x02K\x03s.", "sets an item of an int", ""),
     "item of a list": Case(lambda: b"\x80\x02]K\x02K\x03s.", "sets an item of a list", ""),
     "appended to a dict": Case(lambda: b"\x80\x02}K\x02a.", "appends to a dict", ""),
     # --- what would take time
@@ -289,7 +289,7 @@ PICKLES: dict[str, Case] = {
     "set in itself": Case(lambda: b"\x80\x04\x8fq\x00(h\x00\x90.", "holds no tensors", ""),
     # --- what is not one
     "no end": Case(lambda: b"\x80\x02]", "ends without its last opcode", ""),
-    "empty stack": Case(lambda: b"\x80\x02.", "0 objects are left", ""),
+    "empty stack": Case(lambda: b"\x80\x02.", "no object is left", ""),
     "underflow": Case(lambda: b"\x80\x020.", "takes more than there is", ""),
     "unknown opcode": Case(lambda: b"\x80\x02\xff.", "0xff is no opcode", ""),
     "later protocol": Case(lambda: b"\x80\x06N.", "it is of protocol 6", ""),

@@ -77,6 +77,17 @@ def test_the_index_of_shards_is_as_good_as_its_folder(cli: Callable[..., Outcome
     assert len(rows[0]) == len(llama(3))
 
 
+@pytest.mark.parametrize("format", ["plain", "csv"])
+def test_which_set_was_read_is_said_beside_the_rows(
+    folder: Path, cli: Callable[..., Outcome], format: str
+) -> None:
+    write(folder / "model" / "model.safetensors", {"w": ("F32", (2,))})
+    outcome = cli("params", "model", "-f", format)
+    assert outcome.code == 0
+    assert outcome.err.startswith("note: model.safetensors was read; these weights beside it were not:")
+    assert cli("params", "model", "-f", format, "--quiet").err == ""
+
+
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("format", ["plain", "csv", "json", "markdown"])
 @pytest.mark.parametrize("command", ["summary", "params", "tree"])

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import torch
-import torch.distributed.checkpoint as dcp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from netinspect import differences, stored
 from netinspect.checkpoints.globals import scan_pickles
@@ -62,7 +62,7 @@ def one(tmp_path: Path) -> Path:
     state = {"w": torch.arange(6.0).reshape(2, 3), "n": 3, "b": torch.ones(4).bfloat16()}
     folder = tmp_path / "one"
     with pytest.warns(UserWarning, match="single process"):
-        dcp.save(state, checkpoint_id=str(folder), no_dist=True)
+        save(state, checkpoint_id=str(folder), no_dist=True)
     return folder
 
 
@@ -120,7 +120,7 @@ class TestSharded:
     def test_values_beside_those_of_one_file(
         self, saved: Path, truth: dict[str, torch.Tensor], tmp_path: Path
     ) -> None:
-        whole = {"model": {}, "split": {}}
+        whole: dict[str, dict[str, torch.Tensor]] = {}
         for name, tensor in truth.items():
             part, _, key = name.partition(".")
             whole.setdefault(part, {})[key] = tensor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from torch import nn
 import netinspect
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.reports.globals import Globals
+from netinspect.render.formats import Format, Style
+from netinspect.render.report import render
 from tests.checkpoints.hostile_parts import SYSTEM, legacy, state, torch_zip
 from tests.checkpoints.zips import Part, build, members_of, write_zip
 from tests.support import Outcome
@@ -115,7 +118,7 @@ def test_a_pickle_that_breaks_tells_what_came_before(cli: Cli, tmp_path: Path) -
     assert outcome.code == 1
     assert "posix.system" in outcome.out
     place = file.stat().st_size - 2
-    assert f"PROBLEM: at byte {place}: it appends to a int" in outcome.out
+    assert f"PROBLEM: at byte {place}: it appends to an int" in outcome.out
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -340,3 +343,18 @@ def test_what_is_damaged_is_one_error(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("globals", str(file))
     assert outcome.code == 3
     assert "Traceback" not in outcome.err
+
+
+def test_what_many_members_need_is_one_row_for_people(tmp_path: Path) -> None:
+    path = tmp_path / "deep.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Conv1d(1, 1, 1))
+        torch.jit.save(torch.jit.script(net), path)
+    report = told(path)
+    shown = render(report, Style(format=Format.RICH))
+    assert len(report.rows) > 8
+    assert "__torch__.* (" in shown
+    assert shown.count("__torch__.") == 1
+    assert shown.count("torch.jit._pickle.build_intlist") == 1
+    assert len(render(report, Style(format=Format.PLAIN)).splitlines()) == 1 + len(report.rows)

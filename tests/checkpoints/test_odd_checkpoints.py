@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,21 +60,6 @@ def test_a_tensor_is_no_branch_of_the_tree(cli: Callable[..., Outcome], file: Pa
     assert "fc.weight is a tensor, and nothing branches off from it" in wrong.err
     assert "netinspect params file.pt --include 'fc.weight'" in wrong.err
     assert "it holds no more than tensors" in cli("tree", "file.pt", "fc.nothing").err
-
-
-def test_a_folder_of_a_distributed_checkpoint_says_how_to_make_a_file(tmp_path: Path) -> None:
-    from torch.distributed.checkpoint.state_dict_saver import save
-
-    folder = tmp_path / "step"
-    with pytest.warns(UserWarning, match="single process"):
-        save({"w": torch.ones(3)}, checkpoint_id=folder)
-    with pytest.raises(CheckpointError, match="which is not read") as caught:
-        read_checkpoint(folder)
-    # What the hint says is true.
-    words = str(caught.value.hint).partition(" makes")[0].split()
-    made = tmp_path / "model.pt"
-    subprocess.run([sys.executable, *words[1:-1], made], check=True, capture_output=True)
-    assert [each.name for each in read_checkpoint(made).tensors] == ["w"]
 
 
 def test_an_array_of_objects_is_a_matter_for_globals(cli: Callable[..., Outcome], file: Path) -> None:

@@ -43,7 +43,7 @@ def constant(node: onnx.NodeProto) -> TensorProto | onnx.SparseTensorProto | Non
         return None
     value = helper.get_attribute_value(attribute)
     if attribute.name == "sparse_value":
-        return value  # type: ignore[no-any-return]
+        return value
     if attribute.name == "value":
         made = TensorProto.FromString(value.SerializeToString())
     elif attribute.name in SCALARS:
@@ -285,7 +285,7 @@ def test_sparse_functions_constants_metadata(tmp_path: Path) -> None:
     assert [each.name for each in checkpoint.graph.operators] == ["Constant", "mine.Twice"]
 
 
-CONSTANTS: dict[str, object] = {
+CONSTANTS: dict[str, Any] = {
     "value": numpy_helper.from_array(np.arange(6, dtype=np.float16).reshape(2, 3)),
     "value_float": 1.5,
     "value_floats": [1.5, 2.5, 3.5],
@@ -355,7 +355,7 @@ def test_constants_of_inner_graphs_and_functions(tmp_path: Path) -> None:
     ]
     model = model_of(nodes=tuple(nodes))
     taken = helper.make_node("Constant", [], ["given"])
-    taken.attribute.append(onnx.AttributeProto(name="value", type=4, ref_attr_name="w"))
+    taken.attribute.append(onnx.AttributeProto(name="value", type="TENSOR", ref_attr_name="w"))
     for domain in ("mine", "yours"):
         model.functions.append(
             helper.make_function(

@@ -75,7 +75,7 @@ def choose(place: Place, sets: Sequence[WeightSet], present: frozenset[str]) -> 
     stale: dict[str, tuple[str, Expected]] = {}
     for each in sets:
         expected: Expected = dict.fromkeys(each.files)
-        if each.index:
+        if each.indexed:
             try:
                 expected = read_weight_map(place, each.name, present)
             except ElsewhereError:
@@ -89,7 +89,7 @@ def choose(place: Place, sets: Sequence[WeightSet], present: frozenset[str]) -> 
             return choice
         if best is None or there > best[0]:
             best = (there, choice)
-        if each.index:
+        if each.indexed:
             stale[each.family] = (each.name, expected)
     if best is None or (damaged and not best[0]):
         raise damaged[0]
@@ -102,7 +102,7 @@ def candidates(place: Place, sets: Sequence[WeightSet]) -> list[WeightSet]:
     Raises:
         CheckpointError: There are several, and no library looks for any of them.
     """
-    families = {each.family for each in sets if each.index}
+    families = {each.family for each in sets if each.indexed}
     wanted = [each for each in sets if each.known or each.family in families]
     if not wanted and len(sets) > 1:
         several = [each.name for each in sets]
@@ -127,7 +127,7 @@ def name_left_out(
     """
     name = taken if isinstance(taken, str) else taken.name
     files = {file for each in sets for file in each.files if file in present}
-    files |= {each.name for each in sets if each.index}
+    files |= {each.name for each in sets if each.indexed}
     left = [
         *describe_files(files.difference(said, (name,))),
         *(each for each, _ in foreign_weights(present)),

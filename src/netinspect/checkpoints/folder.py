@@ -72,7 +72,7 @@ def read_index(place: Place, index: str) -> Checkpoint:
     shards = [
         each
         for each in find_sets(inside)
-        if each.family == own.family and not each.index and present.issuperset(each.files)
+        if each.family == own.family and not each.indexed and present.issuperset(each.files)
     ]
     chosen = choose(place, [own], present)
     if not present.issuperset(chosen.expected) and shards:

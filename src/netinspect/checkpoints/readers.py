@@ -77,6 +77,7 @@ def join(name: str, parts: list[Checkpoint]) -> Checkpoint:
         metadata=tuple(dict.fromkeys(entry for part in parts for entry in part.metadata)),
         globals=tuple(globals_),
         versions=tuple(each for part in parts for each in part.versions),
+        described=tuple(each for part in parts for each in part.described),
         problems=tuple(text for part in parts for text in part.problems),
         warnings=tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
     )
@@ -95,6 +96,7 @@ def prefixed(part: Checkpoint, prefix: str) -> Checkpoint:
             for tensor in part.tensors
         ),
         metadata=tuple(replace(entry, name=f"{prefix}.{entry.name}") for entry in part.metadata),
+        described=tuple(replace(each, name=f"{prefix}.{each.name}") for each in part.described),
         modules=(),
         versions=tuple(
             replace(each, section=f"{prefix}.{each.section}" if each.section else prefix)

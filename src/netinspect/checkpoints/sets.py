@@ -55,7 +55,9 @@ class WeightSet(NamedTuple):
     """Whether a library looks for it by this name."""
 
     variant: str = ""
-    index: bool = False
+    indexed: bool = False
+    """Whether it is an index, which lists its files itself."""
+
     parts: bool = False
     """Whether each file has a part of every tensor, as those of Llama."""
 
@@ -107,7 +109,7 @@ def _make_set(rank: _Rank, members: list[str]) -> WeightSet:
         family,
         stem <= len(_STEMS),
         variant,
-        index=form == _INDEXED,
+        indexed=form == _INDEXED,
         parts=form == _PARTS and len(files) > 1,
         spread=form == _SPREADS,
     )

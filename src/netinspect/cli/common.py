@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -308,7 +308,11 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         # They were asked for by name, and rows alone do not say why there are none.
         for text in symbolic.notes:
             say(f"note: {text}")
-    if problems := _problems(view.record):
+    if style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
+        # Which of several sets of weights was read is nowhere in the rows.
+        for text in _said(view.record, "warnings"):
+            say(f"note: {text}")
+    if problems := _said(view.record, "problems"):
         if style.format in (Format.PLAIN, Format.CSV):
             # They are rows and nothing else; the exit code shall not be all that tells.
             for text in problems:
@@ -320,10 +324,11 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         raise forward_error(failure)
 
 
-def _problems(record: Report) -> list[str]:
-    """What was wrong with the checkpoints that a report is about, although it could be made."""
+def _said(record: Report, what: Literal["problems", "warnings"]) -> list[str]:
+    """What is wrong with, or to be known of, the checkpoints that a report is about."""
     about = (record, *(getattr(record, name, None) for name in ("subject", "a", "b")))
-    return [text for each in about for text in getattr(each, "problems", ())]
+    stored = [each for each in about if hasattr(each, "problems")]
+    return [text for each in stored for text in getattr(each, what, ())]
 
 
 def depth_or_all(depth: int | None) -> int | None:

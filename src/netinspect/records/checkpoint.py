@@ -246,6 +246,9 @@ class Checkpoint:
     """Of modules that have had others than the first; what has none here was saved without any."""
 
     graph: Graph | None = None
+    described: tuple[Entry, ...] = ()
+    """The values of small tensors that describe packed weights beside them, such as their shape."""
+
     problems: tuple[str, ...] = ()
     """What is missing or wrong in it, although the rest could be read."""
 

@@ -10,6 +10,7 @@ from netinspect.analyze.select import SortKeys, refuse_negative, select
 from netinspect.analyze.stored.branches import Branch, grow_branches
 from netinspect.analyze.stored.facts import find_facts, tell_kind
 from netinspect.analyze.stored.optimizers import optimizer_paths
+from netinspect.analyze.stored.packed import find_packed
 from netinspect.analyze.stored.totals import first_of_each, stored_totals, tied_names
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.reports.contents import Contents, FileShare, Group
@@ -90,6 +91,7 @@ def tell_contents(
         graph=checkpoint.graph,
         totals=totals,
         ties=tied_names(checkpoint),
+        packed=find_packed(checkpoint),
     )
 
 

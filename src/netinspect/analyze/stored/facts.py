@@ -42,7 +42,17 @@ _STATED = {
     "producer_name": "produced by",
     "producer_version": "version of the producer",
     "format": "metadata format",
+    "adapter_config.base_model_name_or_path": "base model",
+    "adapter_config.r": "rank",
+    "adapter_config.lora_alpha": "alpha",
+    "adapter_config.target_modules": "modules",
+    "ss_base_model_version": "base model",
+    "ss_sd_model_name": "base model",
+    "ss_network_module": "made by",
+    "ss_network_dim": "rank",
+    "ss_network_alpha": "alpha",
 }
+_ADAPTER = "adapter_config.peft_type"
 _OF_A_MODULE = "_extra_state"
 """Under which a module keeps what it likes; a step there is its own."""
 
@@ -75,6 +85,9 @@ def tell_kind(checkpoint: Checkpoint) -> str:
     if optimizers or names & {"epoch", "global_step"}:
         return "training checkpoint"
     keys = [tensor.name for tensor in checkpoint.tensors]
+    adapter = next((each.text for each in checkpoint.metadata if each.name == _ADAPTER), None)
+    if adapter is not None:
+        return f"adapter ({_listed(adapter)})"
     if keys and all(".lora_" in key or "lora_" in key.partition(".")[0] for key in keys):
         return "adapter (LoRA)"
     if keys == [""]:
@@ -86,7 +99,8 @@ def tell_kind(checkpoint: Checkpoint) -> str:
 
 def find_facts(checkpoint: Checkpoint) -> tuple[Fact, ...]:
     """Find what is to be said of a checkpoint as a whole."""
-    return (*_stated(checkpoint), *optimizer_facts(checkpoint), *suggest_architecture(checkpoint))
+    found = (*_stated(checkpoint), *optimizer_facts(checkpoint), *suggest_architecture(checkpoint))
+    return tuple(dict.fromkeys(found))  # two entries may say the same, such as an epoch
 
 
 def _with_class(what: str, checkpoint: Checkpoint) -> str:
@@ -98,13 +112,18 @@ def _stated(checkpoint: Checkpoint) -> Iterator[Fact]:
     is_optimizer = within(optimizer_paths(checkpoint))
     for entry in checkpoint.metadata:
         if label := _STATED.get(entry.name):
-            yield Fact(label=label, text=entry.text.strip("\"'[]"), certain=True)
+            yield Fact(label=label, text=_listed(entry.text), certain=True)
     for entry in checkpoint.metadata:
         *above, last = entry.name.split(".")
         if len(above) <= _NESTED and last in _PROGRESS and _is_number(entry):
             if is_optimizer(".".join(above)) or _OF_A_MODULE in above:
                 continue
             yield Fact(label=_PROGRESS[last], text=entry.text, certain=True)
+
+
+def _listed(text: str) -> str:
+    """Return a text without quotes, and a list with commas between."""
+    return text.strip("\"'[]").replace('", "', ", ")
 
 
 def _is_number(entry: Entry) -> bool:

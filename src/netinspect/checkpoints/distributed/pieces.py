@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -40,6 +41,8 @@ def place_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -
     with without_collector():
         for file, places in files.items():
             stored = checkpoint.files[file]
+            if stored.modified is None and not os.path.exists(stored.path):
+                continue  # it is not on this disk
             with LocalSource(stored.path, stored.name) as source:
                 for number, index in places:
                     tensor = tensors[number]

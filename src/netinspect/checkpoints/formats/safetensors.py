@@ -23,6 +23,7 @@ from typing import Any
 from netinspect import units
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.access.text import LONGEST_TEXT, short
+from netinspect.checkpoints.formats.described import describe_packed
 from netinspect.checkpoints.formats.dtypes import BITS, SAFETENSORS, SAFETENSORS_BITS
 from netinspect.checkpoints.formats.safetensors_header import Header
 from netinspect.errors import CheckpointError
@@ -53,26 +54,28 @@ def read_safetensors(source: Source) -> Checkpoint:
             raise _broken(source.name, f"its shapes have more than {_MOST_SIZES:,} sizes")
     entries.sort(key=lambda each: (each[3], each[4]))  # as the bytes lie
     _check_cover(source, header.end, entries)
+    tensors = tuple(
+        StoredTensor(
+            name=name,
+            dtype=SAFETENSORS.get(dtype, dtype),
+            shape=shape,
+            bytes=end - begin,
+            storage=number,
+            position=header.end + begin,
+        )
+        for number, (name, dtype, shape, begin, end) in enumerate(entries)
+    )
     unknown = sorted({dtype for _, dtype, *_ in entries} - SAFETENSORS.keys() - SAFETENSORS_BITS.keys())
     return Checkpoint(
         target=source.name,
         format="safetensors",
         files=(source.stored_file(),),
-        tensors=tuple(
-            StoredTensor(
-                name=name,
-                dtype=SAFETENSORS.get(dtype, dtype),
-                shape=shape,
-                bytes=end - begin,
-                storage=number,
-                position=header.end + begin,
-            )
-            for number, (name, dtype, shape, begin, end) in enumerate(entries)
-        ),
+        tensors=tensors,
         metadata=tuple(
             Entry(name=name, type="string", text=text[:LONGEST_TEXT])
             for name, text in header.metadata.items()
         ),
+        described=describe_packed(source, tensors),
         warnings=tuple(
             f"the dtype {dtype} is not known: that the bytes fit the shape was not checked"
             for dtype in unknown[:_LONGEST_LIST]

@@ -7,6 +7,7 @@ from typing import Any
 
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.access.tar import TarArchive
+from netinspect.checkpoints.access.unpack import hint_to_unpack
 from netinspect.checkpoints.access.window import Window
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickles.content import Content, readable
@@ -36,6 +37,7 @@ def read_torch_tar(source: Source) -> Checkpoint:
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
             cause=f"it is a tar archive without {', '.join(missing)}, which torch's have",
+            hint=hint_to_unpack(members, f"tar -xf {source.name}"),
         )
     content = Content(source)
     tensors = Tensors(Storages())

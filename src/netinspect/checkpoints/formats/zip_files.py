@@ -8,6 +8,7 @@ from typing import cast
 
 from netinspect.checkpoints.access.archive import Archive
 from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.access.unpack import hint_to_unpack
 from netinspect.checkpoints.formats.numpy_files import is_npz
 from netinspect.checkpoints.formats.torch_zip import prefix_of
 from netinspect.errors import CheckpointError
@@ -37,7 +38,9 @@ def read_zip(source: Source) -> Checkpoint:
         more = f" and {len(inside) - _NAMED:,} more" if len(inside) > _NAMED else ""
         holds = ", ".join(inside[:_NAMED]) + more if inside else "nothing"
         raise CheckpointError(
-            f"{source.name} is not a checkpoint", cause=f"it is a zip archive that holds {holds}"
+            f"{source.name} is not a checkpoint",
+            cause=f"it is a zip archive that holds {holds}",
+            hint=hint_to_unpack(inside, f"unzip {source.name}"),
         )
     module, function = _READERS[kind]
     return cast("Callable[[Archive], Checkpoint]", getattr(import_module(module), function))(archive)

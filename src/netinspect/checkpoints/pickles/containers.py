@@ -6,6 +6,7 @@ from typing import Any
 
 from netinspect.checkpoints.pickles.machine import Machine, refuse, refuse_unusual
 from netinspect.checkpoints.pickles.objects import Called, Members, as_key
+from netinspect.checkpoints.pickles.spell import spell_type
 
 
 def empty_list(machine: Machine, at: int) -> int:
@@ -94,7 +95,7 @@ def _extend(target: Any, items: list[Any]) -> None:
             target.items = []
         target.items.extend(items)
     else:
-        refuse_unusual(f"it appends to a {type(target).__name__}")
+        refuse_unusual(f"it appends to {spell_type(target)}")
 
 
 def additems(machine: Machine, at: int) -> int:
@@ -106,7 +107,7 @@ def additems(machine: Machine, at: int) -> int:
     elif type(target) is Called:
         _extend(target, items)
     else:
-        refuse_unusual(f"it adds to a {type(target).__name__}")
+        refuse_unusual(f"it adds to {spell_type(target)}")
     return at
 
 
@@ -128,7 +129,7 @@ def _entries(target: Any) -> dict[Any, Any]:
     if type(target) is dict:
         return target
     if type(target) is not Called:
-        refuse_unusual(f"it sets an item of a {type(target).__name__}")
+        refuse_unusual(f"it sets an item of {spell_type(target)}")
     if target.entries is None:
         target.entries = {}
     entries: dict[Any, Any] = target.entries

@@ -108,6 +108,12 @@ class Content:
     def name(self, names: Names, member: str = "") -> None:
         """Add the names that one pickle would import."""
         self.globals += globals_of(names, member)
+        if names.dropped:
+            objects = units.plural(names.dropped, "object")
+            self.warnings.append(
+                f"{objects} left on the stack at the end of the pickle: loaders drop what is there, and "
+                "it is not listed"
+            )
 
     def warn_of_names(self) -> None:
         """Say which names loading would import beside those of tensors."""

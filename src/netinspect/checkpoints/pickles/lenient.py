@@ -76,7 +76,7 @@ class LenientMachine(Machine):
             except PickleError as error:
                 self._skip(error)
 
-    def _refuse_rest(self) -> None:
+    def _drop_rest(self) -> None:
         """Accept what is left on the stack: Python's loader takes the top."""
         if not self.stack:
             self.stack = [_unknown()]

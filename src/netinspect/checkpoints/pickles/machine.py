@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.pickles.needed import is_needed
 from netinspect.checkpoints.pickles.objects import Called, Named, Persistent
-from netinspect.checkpoints.pickles.spell import spell_arguments
+from netinspect.checkpoints.pickles.spell import spell_arguments, spell_type
 from netinspect.checkpoints.pickles.stream import (
     WINDOW,
     Misframed,
@@ -57,6 +57,9 @@ class Names:
         self.beside: list[str] = []
         """Files that joblib would load arrays from."""
 
+        self.dropped = 0
+        """Objects that were left on the stack at the end of a pickle, beside the one that counts."""
+
         self.known: dict[tuple[str, str, bool], Named] = {}
         self.left = MOST_MEMORY
 
@@ -89,7 +92,7 @@ class Names:
             PickleError: What is called is nothing that can be.
         """
         if type(arguments) is not tuple:
-            raise Unusual(f"it calls something with a {type(arguments).__name__} for arguments")
+            raise Unusual(f"it calls something with {spell_type(arguments)} for arguments")
         named = callee
         if type(callee) is Persistent and type(callee.key) is tuple and len(callee.key) > 1:
             named = callee.key[1]  # torch's legacy format: ("module", class, file, source)
@@ -100,7 +103,7 @@ class Names:
         elif type(callee) is Called:
             self._call_outcome(callee, arguments, keywords)
         elif type(callee) is not Persistent:
-            raise Unusual(f"it calls a {type(callee).__name__}")
+            raise Unusual(f"it calls {spell_type(callee)}")
         called = Called(callee, arguments)
         if called.path == NESTED:
             self.nested.append(called)
@@ -268,7 +271,7 @@ class Machine:
                     at = HANDLERS[code](self, at + 1)
                     stack, data, base, last = self.stack, stream.data, stream.base, stream.last
             if len(stack) != 1 or marks:
-                self._refuse_rest()
+                self._drop_rest()
             if stream.frame_left(self._at) > 0:
                 self._refuse_frame()
             value = self.stack[-1]
@@ -280,9 +283,11 @@ class Machine:
         self.left -= spent
         return value
 
-    def _refuse_rest(self) -> None:
-        """Refuse a pickle that ends with more or less than its object."""
-        raise PickleError(f"{len(self.stack)} objects are left at its end, not one")
+    def _drop_rest(self) -> None:
+        """Note what is left on the stack below the object: loaders take the top, and drop the rest."""
+        if not self.stack:
+            raise PickleError("no object is left at its end")
+        self.names.dropped += len(self.stack) - 1 + sum(map(len, self.marks))
 
     def _refuse_frame(self) -> None:
         """Refuse a pickle that ends before its frame: loaders go on behind the frame."""

@@ -10,6 +10,7 @@ from netinspect.checkpoints.pickles.joblib import read_wrapped, wrapper_of
 from netinspect.checkpoints.pickles.literals import Handler, decimal, text_or_bytes
 from netinspect.checkpoints.pickles.machine import Machine, refuse, refuse_unusual
 from netinspect.checkpoints.pickles.objects import Called, Named, Opaque, Persistent
+from netinspect.checkpoints.pickles.spell import spell_type
 from netinspect.checkpoints.pickles.stream import PickleError
 
 HIGHEST_PROTOCOL = 5
@@ -147,7 +148,7 @@ def _build(machine: Machine, at: int) -> int:
     state = machine.stack.pop()
     target = machine.stack[-1]
     if type(target) is not Called:
-        refuse_unusual(f"it gives a state to a {type(target).__name__}")
+        refuse_unusual(f"it gives a state to {spell_type(target)}")
     target.state = state
     if machine.wraps_arrays and wrapper_of(target) is not None:
         return read_wrapped(machine, target, at)

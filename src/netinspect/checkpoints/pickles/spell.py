@@ -12,6 +12,15 @@ _DEEPEST = 4
 _MOST_ITEMS = 8
 _MOST_BITS = 256
 
+_TYPES = {
+    Named: "a name",
+    Called: "an object of a class",
+    Persistent: "an object outside it",
+    Opaque: "a long text or number",
+    Members: "a set",
+    type(None): "None",
+}
+
 
 def spell(value: Any, longest: int = _LONGEST) -> str:
     """Spell a value in about so many characters."""
@@ -103,3 +112,12 @@ def spell_key(key: Any) -> str:
     if type(key) is str:
         return key
     return spell_integer(key) if type(key) is int else spell(key.value if type(key) is Key else key, 60)
+
+
+def spell_type(value: Any) -> str:
+    """Spell what a value is, with its article: `an int`, `a name`, `None`."""
+    name = _TYPES.get(type(value))
+    if name is None:
+        name = type(value).__name__
+        name = f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    return name

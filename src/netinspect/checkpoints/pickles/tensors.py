@@ -83,7 +83,7 @@ def strided(
     """Make a tensor on a storage, and make sure that it fits."""
     if part is None or dtype is None:
         raise PickleError("a tensor lies in no storage that is known")
-    shape, steps = shape_of(sizes), shape_of(strides)
+    shape, steps = shape_of(sizes), shape_of(strides, "a stride")
     if len(shape) != len(steps):
         raise PickleError(f"a tensor of {len(shape):,} dimensions has {len(steps):,} strides")
     start = whole_number(offset, "the offset of a tensor")
@@ -105,8 +105,12 @@ def bare(part: Part) -> Tensor:
     return strided(part, dtype, 0, (part.bytes * 8 // BITS[dtype],), (1,), None)
 
 
-def shape_of(value: Any) -> tuple[int, ...]:
+def shape_of(value: Any, what: str = "a shape") -> tuple[int, ...]:
     """Return sizes or strides.
+
+    Args:
+        value: What stands in their place.
+        what: What to call them in an error.
 
     Raises:
         PickleError: They are none.
@@ -114,12 +118,12 @@ def shape_of(value: Any) -> tuple[int, ...]:
     if type(value) is Called and value.path == "torch.Size" and len(value.arguments) == 1:
         value = value.arguments[0]
     if type(value) is not tuple and type(value) is not list:
-        raise PickleError(f"a shape is {spell(value, 60)}")
+        raise PickleError(f"{what} is {spell(value, 60)}")
     if len(value) > MOST_DIMENSIONS:
         raise PickleError(f"a tensor has {len(value):,} dimensions; {MOST_DIMENSIONS} is the most")
     for size in value:
         if type(size) is not int or not 0 <= size < LARGEST:
-            raise PickleError(f"a shape is {spell(value, 60)}")
+            raise PickleError(f"{what} is {spell(value, 60)}")
     return tuple(value)
 
 

@@ -90,14 +90,7 @@ class CheckpointData(Closing):
         if tensor.file is None:
             return "no file holds its values"
         if tensor.pieces:
-            if any(piece.position is None for piece in tensor.pieces):
-                return "a piece of it is missing, or not stored as torch.save stores it"
-            if tensor.dtype not in KINDS:
-                return f"the elements of {tensor.dtype} are no plain numbers"
-            if sum(math.prod(piece.sizes) for piece in tensor.pieces) < tensor.elements:
-                return "some of its elements are in no piece"
-            open_ = all(piece.file in self._sources for piece in tensor.pieces)
-            return "" if open_ else "a file of its pieces is not on this disk"
+            return self._why_no_pieces(tensor)
         if tensor.layout not in ("strided", "quantized"):
             return f"its layout is {tensor.layout}"
         if tensor.position is None and not self._is_inflatable(tensor):
@@ -108,6 +101,19 @@ class CheckpointData(Closing):
             return "its file is not on this disk"
         if tensor.elements and span_of(tensor) < tensor.elements:
             return "several of its elements share memory"
+        return ""
+
+    def _why_no_pieces(self, tensor: StoredTensor) -> str:
+        """Tell why a tensor cannot be put together of its pieces; empty where it can."""
+        files = [piece.file for piece in tensor.pieces]
+        if any(file is not None and file not in self._sources for file in files):
+            return "a file of its pieces is not on this disk"
+        if tensor.dtype not in KINDS:
+            return f"the elements of {tensor.dtype} are no plain numbers"
+        if any(piece.position is None for piece in tensor.pieces):
+            return "a piece of it is missing, or not stored as torch.save stores it"
+        if sum(math.prod(piece.sizes) for piece in tensor.pieces) < tensor.elements:
+            return "some of its elements are in no piece"
         return ""
 
     def _is_inflatable(self, tensor: StoredTensor) -> bool:

@@ -54,6 +54,23 @@ class Group:
 
 
 @record
+class PackedWeights:
+    """Weights of few bits that are stored packed in larger integers; inferred, not said by the file."""
+
+    method: str
+    """Whose names and shapes its tensors have, such as `GPTQ`."""
+
+    bits: int
+    """Of each weight."""
+
+    weights: int
+    """About how many there are; the totals count the integers."""
+
+    tensors: int
+    """How many tensors hold them."""
+
+
+@record
 class FileShare:
     """What one of several files holds."""
 
@@ -89,3 +106,5 @@ class Contents:
     graph: Graph | None
     totals: StoredTotals
     ties: int
+    packed: tuple[PackedWeights, ...] = ()
+    """Weights of which several are in one element, by the names of their tensors."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from netinspect import units
 from netinspect.records.checkpoint import Entry, GraphTensor
-from netinspect.records.reports.contents import Contents, Fact, FileShare, Group
+from netinspect.records.reports.contents import Contents, Fact, FileShare, Group, PackedWeights
 from netinspect.records.reports.stored import DtypeShare
 from netinspect.render import spell
 from netinspect.render.document import (
@@ -107,6 +107,7 @@ def view(report: Contents) -> Document:
         notes.append(line(f"held directly, in no row of their own: {beside}"))
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
     notes += stored.total_notes(report.totals, report.ties)
+    notes += [line(_packed(each)) for each in report.packed]
     if report.hidden:
         deeper = "" if report.groups else "; rows further down come with --depth 0"
         notes.append(line(f"{units.plural(report.hidden, 'row')} not shown{deeper}"))
@@ -159,6 +160,14 @@ def _beside(report: Contents) -> str:
     if len(found) > _NAMED:
         told.append(f"{len(found) - _NAMED:,} more")
     return "; ".join(told)
+
+
+def _packed(each: PackedWeights) -> str:
+    """Say how many weights are in fewer elements; the names and shapes suggest it."""
+    return (
+        f"packed: about {units.plural(each.weights, 'weight')} of {units.plural(each.bits, 'bit')} in "
+        f"{units.plural(each.tensors, 'tensor')}, by their names ({each.method})"
+    )
 
 
 def _facts(report: Contents) -> list[Line]:
