@@ -91,6 +91,14 @@ class StoredTensor:
     byte_order: OneOf["little", "big"] = "little"
     """Of each element in the file."""
 
+    shared_bytes: int = 0
+    """Of its bytes those of an inner tensor that an earlier one is made of too."""
+
+    @property
+    def counted_bytes(self) -> int:
+        """Bytes that it adds to a sum."""
+        return self.bytes - self.shared_bytes
+
     @property
     def key(self) -> str:
         """Its name in the dictionary that holds it."""

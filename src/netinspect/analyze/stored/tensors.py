@@ -76,6 +76,7 @@ def list_tensors(
                 member=tensor.member,
                 position=tensor.position,
                 number=number,
+                shared_bytes=tensor.shared_bytes,
             )
         )
     kept = select(

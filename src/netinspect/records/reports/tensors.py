@@ -56,6 +56,9 @@ class StoredRow:
     number: int = 0
     """Its place in the checkpoint, from 0."""
 
+    shared_bytes: int = 0
+    """Of its bytes those of an inner tensor that an earlier one is made of too."""
+
 
 @record
 class StoredTensors:
