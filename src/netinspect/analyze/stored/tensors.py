@@ -70,13 +70,13 @@ def list_tensors(
                 storage=tensor.storage,
                 sharing=sharing[tensor.storage],
                 storage_bytes=tensor.bytes if tensor.storage_bytes is None else tensor.storage_bytes,
+                shared_bytes=tensor.shared_bytes,
                 layout=tensor.layout,
                 stride=tensor.stride,
                 file=None if tensor.file is None else files[tensor.file],
                 member=tensor.member,
                 position=tensor.position,
                 number=number,
-                shared_bytes=tensor.shared_bytes,
             )
         )
     kept = select(

@@ -47,6 +47,9 @@ class StoredRow:
 
     statistics: Statistics | None = None
     distribution: Distribution | None = None
+    shared_bytes: int = 0
+    """Of its bytes those of an inner tensor that an earlier one is made of too."""
+
     constant: bool = False
     """Whether it has several elements, which are all the same finite value; told with statistics."""
 
@@ -55,9 +58,6 @@ class StoredRow:
 
     number: int = 0
     """Its place in the checkpoint, from 0."""
-
-    shared_bytes: int = 0
-    """Of its bytes those of an inner tensor that an earlier one is made of too."""
 
 
 @record
