@@ -190,7 +190,7 @@ def test_tied_tensors_that_are_made_of_others_count_once(tmp_path: Path) -> None
     ]  # fmt: skip
 
 
-def test_inner_tensor_of_two_counts_once() -> None:
+def test_inner_tensor_of_two_counts_once(tmp_path: Path) -> None:
     shared = torch.ones(3, 4)
     one = TwoTensor(shared, torch.ones(3, 4))
     other = TwoTensor(shared, torch.ones(3, 4))
@@ -198,6 +198,11 @@ def test_inner_tensor_of_two_counts_once() -> None:
     found = netinspect.params(model, buffers=True).record
     assert [row.spec.bytes for row in found.rows] == [96, 96, 48]
     assert found.totals.buffer_bytes == 3 * 48
+    torch.save(dict(model.named_buffers()), tmp_path / "shared.pt")
+    stored = netinspect.params(netinspect.read_checkpoint(tmp_path / "shared.pt"))
+    assert [row.bytes for row in stored.record.rows] == [96, 96, 48]
+    assert stored.record.totals.bytes == 3 * 48
+    assert "144 B" in stored.text()
     tracker = AllocationTracker(model, ())
     assert sum(each.bytes for each in tracker.allocations()) == 3 * 48
 

@@ -101,6 +101,9 @@ class StoredTensor:
     storage_bytes: int | None = None
     """Bytes of the whole memory that it is in, where that is more than its own."""
 
+    shared_bytes: int = 0
+    """Of its bytes those of an inner tensor that an earlier one is made of too."""
+
     kind: OneOf["parameter", "buffer", "tensor"] = "tensor"
     """`tensor` where the file does not tell."""
 
@@ -120,6 +123,11 @@ class StoredTensor:
     def key(self) -> str:
         """Its name in the dictionary that holds it."""
         return self.name[len(self.section) + 1 :] if self.section else self.name
+
+    @property
+    def counted_bytes(self) -> int:
+        """Bytes that it adds to a sum."""
+        return self.bytes - self.shared_bytes
 
     @property
     def elements(self) -> int:

@@ -116,7 +116,7 @@ def _sum_up(branch: Branch, first: set[int]) -> None:
         branch.dtypes.setdefault(tensor.dtype)
         if id(tensor) in first:
             branch.elements += tensor.elements
-            branch.bytes += tensor.bytes
+            branch.bytes += tensor.counted_bytes
     for child in branch.children.values():
         branch.count += child.count
         branch.elements += child.elements

@@ -143,7 +143,7 @@ def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:
             each = sums[tensor.file]
             each[0] += 1
             each[1] += tensor.elements
-            each[2] += tensor.bytes
+            each[2] += tensor.counted_bytes
     return tuple(
         FileShare(file=file.name, tensors=tensors, elements=elements, bytes=size, file_bytes=file.bytes)
         for file, (tensors, elements, size) in zip(checkpoint.files, sums, strict=True)

@@ -70,6 +70,7 @@ def list_tensors(
                 storage=tensor.storage,
                 sharing=sharing[tensor.storage],
                 storage_bytes=tensor.bytes if tensor.storage_bytes is None else tensor.storage_bytes,
+                shared_bytes=tensor.shared_bytes,
                 layout=tensor.layout,
                 stride=tensor.stride,
                 file=_file(tensor, files),

@@ -36,7 +36,7 @@ def stored_totals(checkpoint: Checkpoint) -> StoredTotals:
     return StoredTotals(
         tensors=len(checkpoint.tensors),
         elements=sum(tensor.elements for tensor in counted),
-        bytes=sum(tensor.bytes for tensor in counted),
+        bytes=sum(tensor.counted_bytes for tensor in counted),
         storage_bytes=sum(storages.values()),
         file_bytes=sum(file.bytes for file in checkpoint.files),
         dtypes=shares(counted),
@@ -50,7 +50,7 @@ def shares(tensors: Iterable[StoredTensor]) -> tuple[DtypeShare, ...]:
         each = sums.setdefault(tensor.dtype, [0, 0, 0])
         each[0] += 1
         each[1] += tensor.elements
-        each[2] += tensor.bytes
+        each[2] += tensor.counted_bytes
     made = [
         DtypeShare(dtype=dtype, tensors=count, elements=elements, bytes=size)
         for dtype, (count, elements, size) in sums.items()

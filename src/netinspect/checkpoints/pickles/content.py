@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from netinspect import units
@@ -91,7 +92,16 @@ class Content:
             walk.go(value, name)
         place(storages)
         first = self.next_storage
-        self.tensors += [self._stored(each, storages, first) for each in walk.found]
+        owners: dict[Any, int] = {}
+        for each in walk.found:
+            stored = self._stored(each, storages, first)
+            # Memories of which an earlier tensor is made are counted there.
+            shared = sum(
+                size
+                for memory, size in each.tensor.parts or ((each.tensor.memory(), each.tensor.bytes),)
+                if owners.setdefault(memory, stored.storage) != stored.storage
+            )
+            self.tensors.append(replace(stored, shared_bytes=shared) if shared else stored)
         self.next_storage = first + storages.number()
         self.metadata += walk.entries
         self.modules += walk.modules
@@ -135,7 +145,7 @@ class Content:
             shape=tensor.shape,
             bytes=tensor.bytes,
             storage=first
-            + (storages.number_of_several(tensor.parts) if storage is None else storage.number),
+            + (storages.number_of_several(tensor.memory()) if storage is None else storage.number),
             file=0 if tensor.stored else None,
             position=position,
             section=found.section,

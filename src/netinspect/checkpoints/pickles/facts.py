@@ -31,8 +31,8 @@ class Tensor:
         self.storage: Storage | None = None
         """None where it lies in none, or in several."""
 
-        self.parts: tuple[Any, ...] = ()
-        """The memories of the tensors that it is made of, where they are several."""
+        self.parts: tuple[tuple[Any, int], ...] = ()
+        """Memory and bytes of each tensor that it is made of, where they are several."""
 
         self.shift = 0
         """Bytes of its storage before its first element."""
@@ -56,13 +56,17 @@ class Tensor:
         """Note that its elements are in several tensors, and take the bytes of all."""
         pieces = list(inner)
         self.storage, self.stride, self.shift = None, None, 0
-        self.parts = tuple(each.memory() for each in pieces)
+        self.parts = tuple(
+            part for each in pieces for part in each.parts or ((each.memory(), each.bytes),)
+        )
         self.bytes = sum(each.bytes for each in pieces)
 
     def memory(self) -> tuple[Any, ...]:
         """Return what tensors on the same elements have in common."""
-        if self.parts or self.storage is None:
-            return self.parts or (id(self),)
+        if self.parts:
+            return tuple(memory for memory, _ in self.parts)
+        if self.storage is None:
+            return (id(self),)
         return self.storage.number, self.shift, self.dtype, self.shape, self.stride
 
     def copy(self) -> Tensor:

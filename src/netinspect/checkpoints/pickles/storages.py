@@ -86,8 +86,6 @@ class Storages:
 
     def number_of_several(self, memories: tuple[Any, ...]) -> int:
         """Return the number for memories together: the same one for the same memories."""
-        if not memories:
-            return self.number()
         if memories not in self._of_several:
             self._of_several[memories] = self.number()
         return self._of_several[memories]

@@ -50,6 +50,9 @@ class StoredRow:
 
     statistics: Statistics | None = None
     distribution: Distribution | None = None
+    shared_bytes: int = 0
+    """Of its bytes those of an inner tensor that an earlier one is made of too."""
+
     constant: bool = False
     """Whether it has several elements, which are all the same finite value; told with statistics."""
 

@@ -56,7 +56,7 @@ def view(report: StoredTensors) -> Document:
             for row in report.rows
         ),
         footer=footer(
-            ((row.elements, row.bytes) for row in report.rows if row.counted),
+            ((row.elements, row.bytes - row.shared_bytes) for row in report.rows if row.counted),
             columns,
             hidden=report.hidden,
         ),
