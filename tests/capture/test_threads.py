@@ -120,8 +120,11 @@ def test_layers_in_threads_are_recorded(way: str) -> None:
 
 def test_functions_in_threads_are_steps_that_come_from_one_another() -> None:
     def run(net: Any, x: Tensor) -> Any:
+        def part(start: int) -> Any:
+            return F.relu(x[start : start + 2] @ net.a.weight.T)
+
         with ThreadPoolExecutor(2) as pool:
-            parts = [pool.submit(lambda i=i: F.relu(x[i : i + 2] @ net.a.weight.T)) for i in (0, 2)]
+            parts = [pool.submit(part, start) for start in (0, 2)]
         return torch.cat([part.result() for part in parts])
 
     trace = look(Towers(run), rows(4, 8))

@@ -197,4 +197,5 @@ def test_a_script_that_lacks_arguments_is_told_apart(tmp_path: Path, name: str) 
 def test_a_script_sees_its_own_command_line(tmp_path: Path, head: str) -> None:
     file = tmp_path / "script.py"
     file.write_text(head + NET, encoding="utf-8")
-    assert netinspect.params(f"{file}:Net").record.totals.parameters == 4 * 3 + 3
+    trace = netinspect.load(f"{file}:Net", run=False)
+    assert sum(each.spec.elements for each in trace.parameters) == 4 * 3 + 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -21,8 +21,6 @@ from netinspect.records.values import TensorSpec
 
 _LISTED = 3
 """How many changes of a kind are named in a note."""
-
-_Entry = TypeVar("_Entry", Parameter, Buffer)
 
 
 class Whole(NamedTuple):
@@ -75,16 +73,16 @@ class After:
             buffers: Those before the run.
             steps: What happened.
         """
+        passing: tuple[Parameter | Buffer, ...] = ()
         if self.passing is not None:
+            passing = (*self.passing.parameters, *self.passing.buffers)
             modules = (*self.passing.modules, *modules)
-            parameters = (*self.passing.parameters, *parameters)
-            buffers = (*self.passing.buffers, *buffers)
         before = {each.path: each for each in modules}
         found = {each.path: _own(each, before.get(each.path)) for each in self.modules}
         called = {step.module for step in steps} - found.keys()
-        names = {each.name for each in (*self.parameters, *self.buffers)}
-        gone = [each for each in (*parameters, *buffers) if each.module in called]
-        for path in sorted(called, key=list(before).index):
+        held: list[Parameter | Buffer] = [*passing, *parameters, *buffers]
+        gone = [each for each in held if each.module in called]
+        for path in [path for path in before if path in called]:
             _add(path, found, before)
         for each in gone:
             holder = found[each.module]
@@ -92,11 +90,12 @@ class After:
                 found[each.module] = replace(holder, parameters=_with(holder.parameters, each.name))
             else:
                 found[each.module] = replace(holder, buffers=_with(holder.buffers, each.name))
-        names |= {each.name for each in gone}
+        names = {each.name for each in (*self.parameters, *self.buffers, *gone)}
+        gone = list(_renumbered(gone, len(names), {each.module for each in passing}))
         return Whole(
             tuple(_in_order(found)),
-            (*self.parameters, *_renumbered(gone, Parameter, len(names))),
-            (*self.buffers, *_renumbered(gone, Buffer, len(names))),
+            (*self.parameters, *(each for each in gone if isinstance(each, Parameter))),
+            (*self.buffers, *(each for each in gone if isinstance(each, Buffer))),
             tuple([_naming(step, names) for step in steps]),
         )
 
@@ -159,7 +158,7 @@ class Before:
         new = {path for path, module in modules.items() if self._modules.get(path) is not module}
         for path in modules:
             if path in new and not _is_below(path, new):
-                kind = "replaced" if path in self._modules else "made"
+                kind: Literal["made", "replaced"] = "replaced" if path in self._modules else "made"
                 yield Change(kind=kind, name=path, what=plain_name(type(modules[path])))
         gone = self._modules.keys() - modules.keys()
         for path in self._modules:
@@ -287,8 +286,17 @@ def _in_order(found: Mapping[str, Module]) -> Iterator[Module]:
                 waiting += reversed(module.children)
 
 
-def _renumbered(gone: Iterable[Parameter | Buffer], kind: type[_Entry], start: int) -> Iterator[_Entry]:
-    """Yield what has gone under numbers that nothing else has."""
+def _renumbered(
+    gone: Iterable[Parameter | Buffer], start: int, passing: Collection[str]
+) -> Iterator[Parameter | Buffer]:
+    """Yield what has gone under numbers that nothing else has; what was tied stays tied.
+
+    Args:
+        gone: The tensors.
+        start: The first number that is free.
+        passing: The modules whose tensors were numbered each by itself.
+    """
+    numbers: dict[tuple[str, int], int] = {}
     for each in gone:
-        if isinstance(each, kind):
-            yield replace(each, identity=start + each.identity)
+        key = each.module if each.module in passing else "", each.identity
+        yield replace(each, identity=numbers.setdefault(key, start + len(numbers)))

@@ -121,7 +121,8 @@ def _wants_answers(code: types.CodeType) -> bool:
 def _taken(value: Any, most: int = MOST_ITEMS) -> tuple[list[Any], bool]:
     """Take the items of an iterator, up to a number; return them, and whether those are all."""
     if is_a(value, types.AsyncGeneratorType):
-        return _run(_taken_asynchronously(value))
+        found: tuple[list[Any], bool] = _run(_taken_asynchronously(value))
+        return found
     items: list[Any] = []
     try:
         while len(items) < most:
