@@ -111,6 +111,16 @@ def test_the_exit_code_where_all_is_needed(cli: Cli, tmp_path: Path) -> None:
     assert cli("globals", str(file), "--exit-code").code == 0
 
 
+def test_storages_are_numbers_whatever_their_first_byte(tmp_path: Path) -> None:
+    rest = [114, 81, 62, 70, 99, 135, 61]
+    weights = {
+        str(first): torch.tensor([first, *rest], dtype=torch.uint8).view(torch.float32)
+        for first in range(256)
+    }
+    torch.save(weights, tmp_path / "m.pt")
+    assert told(tmp_path / "m.pt").unexamined == ()
+
+
 def test_a_pickle_that_breaks_tells_what_came_before(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "broken.pkl"
     file.write_bytes(b"\x80\x02" + SYSTEM + b"0]K\x01K\x02a.")

@@ -130,6 +130,12 @@ class TestReading:
         files["model_index.json"] = small("{}")
         assert read("hf:org/parts") == ["unet.c"]
 
+    def test_one_file_of_a_distributed_checkpoint(self, hub: Hub) -> None:
+        hub.repositories["org/step"] = Repository({"__0_0.distcp": small("?"), ".metadata": small("?")})
+        with pytest.raises(CheckpointError, match="one file of a checkpoint of torch") as caught:
+            read("hf:org/step/__0_0.distcp")
+        assert caught.value.hint == "name the folder: hf:org/step"
+
     def test_of_several_sets_the_one_that_is_whole(self, hub: Hub) -> None:
         index = json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
         files = {

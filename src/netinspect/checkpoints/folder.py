@@ -13,14 +13,20 @@ from netinspect.checkpoints import pipelines
 from netinspect.checkpoints.access.text import some
 from netinspect.checkpoints.choice import Choice, candidates, choose, name_left_out
 from netinspect.checkpoints.configuration import with_configuration
-from netinspect.checkpoints.distributed.folder import SUFFIX, read_distributed
-from netinspect.checkpoints.distributed.spread import read_spread
 from netinspect.checkpoints.foreign import foreign_weights
 from netinspect.checkpoints.formats.gguf_split import check_split, is_split
 from netinspect.checkpoints.indexes import Expected
 from netinspect.checkpoints.places import Place
 from netinspect.checkpoints.readers import join, prefixed, read_source
-from netinspect.checkpoints.sets import SHARD, all_files, find_sets, is_weights, set_of_index
+from netinspect.checkpoints.sets import (
+    DISTRIBUTED,
+    DISTRIBUTED_METADATA,
+    SHARD,
+    all_files,
+    find_sets,
+    is_weights,
+    set_of_index,
+)
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint
 
@@ -47,7 +53,9 @@ def read_place(place: Place) -> Checkpoint:
         found = pipelines.read_pipeline(place, read_place)
         if found is not None:
             return _warned(found, name_left_out("the pipeline", (), sets, present))
-    if not sets and any(name.endswith(SUFFIX) for name in inside):
+    if not sets and any(name.endswith(DISTRIBUTED) for name in inside):
+        from netinspect.checkpoints.distributed.folder import read_distributed
+
         return with_configuration(read_distributed(place), place, present)
     if not sets:
         raise _without_weights(place, present)
@@ -83,6 +91,8 @@ def read_index(place: Place, index: str) -> Checkpoint:
 
 def _read_chosen(place: Place, chosen: Choice, present: frozenset[str]) -> Checkpoint:
     if chosen.set.spread:
+        from netinspect.checkpoints.distributed.spread import read_spread
+
         return read_spread(place, list(chosen.expected))
     found = _read_shards(place, chosen.expected, present, parts=chosen.set.parts)
     lacks = chosen.compare([tensor.name for tensor in found.tensors]) if chosen.stale else ()
@@ -110,6 +120,9 @@ def read_file(place: Place, name: str) -> Checkpoint:
         CheckpointError: It is damaged, or no checkpoint.
         LoadError: It cannot be read.
     """
+    if name.endswith(DISTRIBUTED):
+        has_metadata = DISTRIBUTED_METADATA in place.names()
+        raise refuse_piece(name, place.name.removesuffix(f"/{name}"), has_metadata=has_metadata)
     found = _read_part(place, name)
     if is_split(found):
         return read_set(place, name)
@@ -257,3 +270,14 @@ def _read_files(
 def _read_part(place: Place, name: str) -> Checkpoint:
     with place.open(name) as source:
         return read_source(source)
+
+
+def refuse_piece(name: str, folder: str, *, has_metadata: bool) -> CheckpointError:
+    """Make the error of one file of such a folder, which says little by itself."""
+    return CheckpointError(
+        f"{name} is one file of a checkpoint of torch.distributed.checkpoint",
+        cause="it holds pieces of tensors, and .metadata beside it says which"
+        if has_metadata
+        else "it holds pieces of tensors, and the .metadata that says which is not beside it",
+        hint=f"name the folder: {folder or '.'}" if has_metadata else "fetch the whole folder",
+    )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 
-from netinspect.checkpoints.distributed.folder import SUFFIX, read_distributed, refuse_piece
-from netinspect.checkpoints.distributed.metadata import NAME as METADATA
-from netinspect.checkpoints.folder import read_index, read_place, read_set, tell_part
+from netinspect.checkpoints.folder import read_index, read_place, read_set, refuse_piece, tell_part
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.readers import read_source
-from netinspect.checkpoints.sets import is_index
+from netinspect.checkpoints.sets import DISTRIBUTED, DISTRIBUTED_METADATA, is_index
 from netinspect.process import without_collector
 from netinspect.records.checkpoint import Checkpoint
 
@@ -31,10 +29,12 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
     with without_collector():
         if os.path.isdir(path):
             return read_place(Folder(path, name))
-        if base == METADATA:
+        if base == DISTRIBUTED_METADATA:
+            from netinspect.checkpoints.distributed.folder import read_distributed
+
             return read_distributed(Folder(beside or os.curdir, name))
-        if base.endswith(SUFFIX):
-            has_metadata = os.path.exists(os.path.join(beside, METADATA))
+        if base.endswith(DISTRIBUTED):
+            has_metadata = os.path.exists(os.path.join(beside, DISTRIBUTED_METADATA))
             raise refuse_piece(name, beside, has_metadata=has_metadata)
         if is_index(base):
             return read_index(Folder(beside or os.curdir, name), base)

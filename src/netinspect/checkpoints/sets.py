@@ -35,6 +35,9 @@ SHARD = re.compile(
 )
 _MOST_SHARDS = 10_000
 
+DISTRIBUTED, DISTRIBUTED_METADATA = ".distcp", ".metadata"
+"""How the files of torch.distributed.checkpoint end, and the one that says what they hold."""
+
 _SINGLE, _INDEXED, _SHARDS, _PARTS, _SPREADS = range(5)
 _Rank = tuple[int, int, str, int, str]
 

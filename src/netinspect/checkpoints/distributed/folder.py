@@ -13,27 +13,16 @@ from netinspect.checkpoints.distributed import metadata
 from netinspect.checkpoints.distributed.metadata import Facts
 from netinspect.checkpoints.formats.torch_zip import read_torch_zip
 from netinspect.checkpoints.places import Place
+from netinspect.checkpoints.sets import DISTRIBUTED_METADATA
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
 
-SUFFIX = ".distcp"
 _MOST_FILES = 100_000
 _MOST_OBJECTS = 200
 _LARGEST_OBJECT = 64 << 10
 _MOST_PROBLEMS = 50
 _PLAIN = "pathlib.PosixPath"
 """The path that the folder was saved under."""
-
-
-def refuse_piece(name: str, folder: str, *, has_metadata: bool) -> CheckpointError:
-    """Make the error of one file of such a folder, which says little by itself."""
-    return CheckpointError(
-        f"{name} is one file of a checkpoint of torch.distributed.checkpoint",
-        cause="it holds pieces of tensors, and .metadata beside it says which"
-        if has_metadata
-        else "it holds pieces of tensors, and the .metadata that says which is not beside it",
-        hint=f"name the folder: {folder or '.'}" if has_metadata else "fetch the whole folder",
-    )
 
 
 def read_distributed(place: Place) -> Checkpoint:
@@ -44,13 +33,13 @@ def read_distributed(place: Place) -> Checkpoint:
         LoadError: It cannot be read.
     """
     present = frozenset(place.names())
-    if metadata.NAME not in present:
+    if DISTRIBUTED_METADATA not in present:
         raise CheckpointError(
             f"{place.name} holds pieces of a checkpoint of torch.distributed.checkpoint",
             cause="the .metadata that says which tensors they belong to is not there",
             hint="fetch the whole folder; it is written last, when all processes have saved",
         )
-    with place.open(metadata.NAME) as source:
+    with place.open(DISTRIBUTED_METADATA) as source:
         facts = metadata.read_metadata(source)
         return _Folder(place, present, facts, source.stored_file()).checkpoint()
 

@@ -20,7 +20,6 @@ from netinspect.checkpoints.pickles.stream import PickleError
 from netinspect.checkpoints.pickles.tensors import shape_of
 from netinspect.errors import CheckpointError
 
-NAME = ".metadata"
 _MOST_TENSORS = 500_000
 _MOST_CHUNKS = 1_000_000
 _MOST_LETTERS = 48 << 20

@@ -201,6 +201,9 @@ class Probe(NamedTuple):
     """Whether it breaks because no more bytes are there."""
 
 
+_EXTENSION = "_inverted_registry["
+
+
 def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe:
     """Read bytes that are probably not a pickle as one, as far as Python's loader would.
 
@@ -223,7 +226,9 @@ def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe
         machine.is_misframed |= machine.stream.in_frame
     found = [each for each in names.all() if _may_be_imported(each)]
     calls = machine.is_misframed or any(each.uses for each in found)
-    return Probe(end, tuple(each.path for each in found), calls, is_cut)
+    # Any number may begin like an extension, which imports what the loading process registered itself.
+    named = tuple(each.path for each in found if each.uses or not each.name.startswith(_EXTENSION))
+    return Probe(end, named, calls, is_cut)
 
 
 def _may_be_imported(named: Named) -> bool:
