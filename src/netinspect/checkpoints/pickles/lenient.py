@@ -11,6 +11,7 @@ from netinspect.checkpoints.pickles.stream import (
     WINDOW,
     Cut,
     Misframed,
+    Oversized,
     PickleError,
     Straddled,
     TooLarge,
@@ -31,6 +32,7 @@ _STACK_GLOBAL = 0x93
 _EXTENSIONS = {0x82: 1, 0x83: 2, 0x84: 4}
 """Opcodes of numbers that stand for names, and the bytes of each number."""
 
+_REGISTRY = "copyreg._inverted_registry"
 _CALLS = b"R\x81\x92"
 """Opcodes that put a result in the place of what they call, and have taken the arguments."""
 
@@ -119,7 +121,7 @@ class LenientMachine(Machine):
             self.stack.append(self._computed(position))
         elif code in _EXTENSIONS:
             number = int.from_bytes(self._source.read(position + 1, _EXTENSIONS[code]), "little")
-            named = ("copyreg", f"_inverted_registry[{number}]")
+            named = ("copyreg", f"{_REGISTRY.partition('.')[2]}[{number}]")
             self.stack.append(self.names.named(*named, position, self.protocol))
         elif code in _PUSHED or code in _CALLS:
             self.stack.append(_unknown())
@@ -177,11 +179,15 @@ class _ProbeMachine(LenientMachine):
     """Stops where Python's loader would."""
 
     is_misframed = False
+    is_oversized = False
 
     def _skip(self, error: PickleError) -> None:
         if not isinstance(error, Unusual):
             raise error
-        self.is_misframed |= isinstance(error, Misframed)
+        if isinstance(error, Oversized):
+            self.is_oversized = True  # what follows is read as the loader that goes on would
+        else:
+            self.is_misframed |= isinstance(error, Misframed)
         super()._skip(error)
 
 
@@ -198,7 +204,7 @@ class Probe(NamedTuple):
     """Whether it would have called one of them, or loaders disagree about what they would do."""
 
     is_cut: bool
-    """Whether it breaks because no more bytes are there."""
+    """Whether it breaks because no more bytes are there, or more bytes could change what it comes to."""
 
 
 def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe:
@@ -218,12 +224,17 @@ def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe
         machine.run()
         end = machine.position
     except PickleError as error:
-        is_cut = isinstance(error, Cut)
+        is_cut = isinstance(error, Cut) or machine.is_oversized
         # The last opcode may go beyond the frame, and one of the loaders reads on where that ends.
         machine.is_misframed |= machine.stream.in_frame
     found = [each for each in names.all() if _may_be_imported(each)]
     calls = machine.is_misframed or any(each.uses for each in found)
     return Probe(end, tuple(each.path for each in found), calls, is_cut)
+
+
+def is_extension(path: str) -> bool:
+    """Return whether a name stands for a number that the process of the loader must have registered."""
+    return path.startswith(f"{_REGISTRY}[")
 
 
 def _may_be_imported(named: Named) -> bool:
