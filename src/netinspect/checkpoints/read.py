@@ -8,6 +8,8 @@ from netinspect.checkpoints.folder import is_index, read_index, read_place, read
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.readers import read_source
+from netinspect.checkpoints.recognize import unreadable_as
+from netinspect.checkpoints.unread.folders import identify_folder
 from netinspect.process import without_collector
 from netinspect.records.checkpoint import Checkpoint
 
@@ -27,7 +29,10 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
     beside, base = os.path.split(path)
     with without_collector():
         if os.path.isdir(path):
-            return read_place(Folder(path, name))
+            folder = Folder(path, name)
+            if (unread := identify_folder(folder)) is not None:
+                raise unreadable_as(name, unread)
+            return read_place(folder)
         if is_index(base):
             return read_index(Folder(beside or os.curdir, name), base)
         with open_file(path, name) as source:
