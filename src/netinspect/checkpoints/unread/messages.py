@@ -30,7 +30,8 @@ _LONGEST = 256
 _NAME = re.compile(r"[\w./:@^<>\-+ ]+")
 _OPERATOR = re.compile(r"[A-Z_a-z]\w*")
 _ITEM_SIZES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16}
-_ITEM_SIZES |= {16: 2, 17: 1, 18: 1, 19: 1, 20: 1}
+_TEXT_TYPE = 8
+_ITEM_SIZES |= {_TEXT_TYPE: 1, 16: 2, 17: 1, 18: 1, 19: 1, 20: 1}
 """Bytes of the types of ONNX's tensors."""
 
 _MINUS_ONE = 2**64 - 1
@@ -240,8 +241,8 @@ def _is_cntk(model: _Message) -> bool:
 
 def _is_onnx_tensor(tensor: _Message) -> bool:
     """Sizes and a type, and as many bytes as these take; or numbers of single precision and a name."""
-    size = _ITEM_SIZES.get(tensor.value(2) or 0)
-    if size is None or not tensor.numbers() <= {*range(1, 3), *range(4, 15)}:
+    size = _ITEM_SIZES.get(tensor.value(2) or 0, 0)
+    if not size or not tensor.numbers() <= {*range(1, 3), *range(4, 15)}:
         return False
     elements = 1
     for number, kind, first, _ in tensor.fields:
@@ -249,6 +250,10 @@ def _is_onnx_tensor(tensor: _Message) -> bool:
             if kind != NUMBER:
                 return False
             elements *= first
+    if tensor.value(2) == _TEXT_TYPE:
+        return sum(number == 6 for number, *_ in tensor.fields) == elements > 0 and _is_named(
+            tensor.text(8)
+        )
     lengths = {number: last - first for number, kind, first, last in tensor.fields if kind == BYTES}
     if 9 in lengths:
         return lengths[9] == elements * size > 0
