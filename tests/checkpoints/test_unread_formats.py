@@ -234,23 +234,6 @@ def test_zip_is_named_by_its_members(tmp_path: Path, key: str) -> None:
     assert caught.value.cause == f"it is {CATALOG[key].name}"
 
 
-def test_archives_of_one_model_say_how_to_unpack_it(tmp_path: Path) -> None:
-    zipped, packed = tmp_path / "a.zip", tmp_path / "a.tar"
-    with zipfile.ZipFile(zipped, "w") as archive:
-        archive.writestr("README.md", "x")
-        archive.writestr("best/model.safetensors", "x")
-    with tarfile.open(packed, "w") as tar:
-        tar.addfile(tarfile.TarInfo("best/model.pt"), io.BytesIO())
-    with pytest.raises(CheckpointError) as caught:
-        read_checkpoint(str(zipped))
-    assert (
-        caught.value.hint == f"unzip {zipped} best/model.safetensors, and name the file that this makes"
-    )
-    with pytest.raises(CheckpointError) as caught:
-        read_checkpoint(str(packed))
-    assert caught.value.hint == f"tar -xf {packed} best/model.pt, and name the file that this makes"
-
-
 def test_tar_of_nemo_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.nemo"
     with tarfile.open(path, "w") as tar:

@@ -8,8 +8,6 @@ from netinspect.checkpoints.folder import is_index, read_index, read_place, read
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.readers import read_source
-from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unread.folders import identify_folder
 from netinspect.process import without_collector
 from netinspect.records.checkpoint import Checkpoint
 
@@ -28,11 +26,9 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
     name = path if name is None else name
     beside, base = os.path.split(path)
     with without_collector():
+        _refuse_unread(path, name)
         if os.path.isdir(path):
-            folder = Folder(path, name)
-            if (unread := identify_folder(folder)) is not None:
-                raise unreadable_as(name, unread)
-            return read_place(folder)
+            return read_place(Folder(path, name))
         if is_index(base):
             return read_index(Folder(beside or os.curdir, name), base)
         with open_file(path, name) as source:
@@ -40,3 +36,19 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         if is_split(checkpoint):
             return read_set(Folder(beside or os.curdir, name), base)
     return tell_part(checkpoint, base)
+
+
+def _refuse_unread(path: str, name: str) -> None:
+    """Refuse a folder that is a model as a whole, in a format that is not read.
+
+    Raises:
+        CheckpointError: It is.
+        LoadError: It cannot be read.
+    """
+    if not os.path.isdir(path):
+        return
+    from netinspect.checkpoints.recognize import unreadable_as
+    from netinspect.checkpoints.unread.folders import identify_folder
+
+    if (unread := identify_folder(Folder(path, name))) is not None:
+        raise unreadable_as(name, unread)

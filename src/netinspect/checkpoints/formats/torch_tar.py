@@ -17,7 +17,7 @@ from netinspect.checkpoints.pickles.storages import Part, Storages, storage_type
 from netinspect.checkpoints.pickles.stream import SMALL_WINDOW, PickleError
 from netinspect.checkpoints.pickles.tensors import Tensors, strided
 from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unread.archives import match_tar, unpack_hint
+from netinspect.checkpoints.unread.archives import match_tar
 from netinspect.checkpoints.unread.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
@@ -42,7 +42,6 @@ def read_torch_tar(source: Source) -> Checkpoint:
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
             cause=f"it is a tar archive without {', '.join(missing)}, which torch's have",
-            hint=unpack_hint("tar -xf", source.name, members),
         )
     content = Content(source)
     tensors = Tensors(Storages())

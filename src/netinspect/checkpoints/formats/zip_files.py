@@ -11,7 +11,7 @@ from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.formats.numpy_files import is_npz
 from netinspect.checkpoints.formats.torch_zip import prefix_of
 from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unread.archives import match_zip, unpack_hint
+from netinspect.checkpoints.unread.archives import match_zip
 from netinspect.checkpoints.unread.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
@@ -45,7 +45,6 @@ def read_zip(source: Source) -> Checkpoint:
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
             cause=f"it is a zip archive that holds {holds}",
-            hint=unpack_hint("unzip", source.name, archive.members),
         )
     module, function = _READERS[kind]
     return cast("Callable[[Archive], Checkpoint]", getattr(import_module(module), function))(archive)

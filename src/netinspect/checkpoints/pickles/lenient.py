@@ -32,7 +32,6 @@ _STACK_GLOBAL = 0x93
 _EXTENSIONS = {0x82: 1, 0x83: 2, 0x84: 4}
 """Opcodes of numbers that stand for names, and the bytes of each number."""
 
-_REGISTRY = "copyreg._inverted_registry"
 _CALLS = b"R\x81\x92"
 """Opcodes that put a result in the place of what they call, and have taken the arguments."""
 
@@ -121,7 +120,7 @@ class LenientMachine(Machine):
             self.stack.append(self._computed(position))
         elif code in _EXTENSIONS:
             number = int.from_bytes(self._source.read(position + 1, _EXTENSIONS[code]), "little")
-            named = ("copyreg", f"{_REGISTRY.partition('.')[2]}[{number}]")
+            named = ("copyreg", f"_inverted_registry[{number}]")
             self.stack.append(self.names.named(*named, position, self.protocol))
         elif code in _PUSHED or code in _CALLS:
             self.stack.append(_unknown())
@@ -207,6 +206,9 @@ class Probe(NamedTuple):
     """Whether it breaks because no more bytes are there, or more bytes could change what it comes to."""
 
 
+_EXTENSION = "_inverted_registry["
+
+
 def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe:
     """Read bytes that are probably not a pickle as one, as far as Python's loader would.
 
@@ -229,12 +231,9 @@ def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe
         machine.is_misframed |= machine.stream.in_frame
     found = [each for each in names.all() if _may_be_imported(each)]
     calls = machine.is_misframed or any(each.uses for each in found)
-    return Probe(end, tuple(each.path for each in found), calls, is_cut)
-
-
-def is_extension(path: str) -> bool:
-    """Return whether a name stands for a number that the process of the loader must have registered."""
-    return path.startswith(f"{_REGISTRY}[")
+    # Any number may begin like an extension, which imports what the loading process registered itself.
+    named = tuple(each.path for each in found if each.uses or not each.name.startswith(_EXTENSION))
+    return Probe(end, named, calls, is_cut)
 
 
 def _may_be_imported(named: Named) -> bool:

@@ -14,7 +14,7 @@ from netinspect.checkpoints.access.window import Loose, Window
 from netinspect.checkpoints.access.zip_directory import find_appended
 from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
 from netinspect.checkpoints.formats.zip_files import kind_of
-from netinspect.checkpoints.pickles.lenient import is_extension, probe
+from netinspect.checkpoints.pickles.lenient import probe
 from netinspect.checkpoints.pickles.machine import Names
 from netinspect.checkpoints.pickles.storages import Storages
 from netinspect.checkpoints.pickles.stream import PickleError
@@ -220,8 +220,7 @@ class _Zip:
         found = probe(source)
         if found.is_cut and source.size < self._archive.members[name].size:
             found = probe(self._archive.open(name))
-        # Many weights begin with the byte of an opcode for such numbers; calls are another matter.
-        return not (found.calls or any(not is_extension(each) for each in found.names))
+        return not (found.names or found.calls)
 
     def _gap(self, source: Source, what: str) -> None:
         """Examine bytes that are of no member."""

@@ -73,18 +73,3 @@ def match_folder(names: Collection[str]) -> str | None:
         if any(re.fullmatch(pattern, each) for each in inside):
             return key
     return None
-
-
-def unpack_hint(command: str, file: str, members: Collection[str]) -> str | None:
-    """Advise on how to unpack the members that may be what is wanted; None where there are none.
-
-    Args:
-        command: What unpacks one member, such as `unzip`.
-        file: The name of the archive.
-        members: Names of all members.
-    """
-    found = [each for each in members if WEIGHTS.fullmatch(each)]
-    if not found:
-        return None
-    more = f" (or another of {len(found):,})" if len(found) > 1 else ""
-    return f"{command} {file} {found[0]}{more}, and name the file that this makes"
