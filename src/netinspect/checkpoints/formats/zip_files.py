@@ -43,8 +43,7 @@ def read_zip(source: Source) -> Checkpoint:
         if key is not None:
             raise unreadable_as(source.name, CATALOG[key])
         raise CheckpointError(
-            f"{source.name} is not a checkpoint",
-            cause=f"it is a zip archive that holds {holds}",
+            f"{source.name} is not a checkpoint", cause=f"it is a zip archive that holds {holds}"
         )
     module, function = _READERS[kind]
     return cast("Callable[[Archive], Checkpoint]", getattr(import_module(module), function))(archive)
