@@ -27,7 +27,6 @@ _SETS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"model.ini", "domains/"}), "mojo"),
 )
 _FOLDERS: tuple[tuple[str, str], ...] = (
-    (r"saved_model\.pb(?:txt)?", "saved model folder"),
     (r"coremldata\.bin", "coreml compiled"),
     (r"_CHECKPOINT_METADATA|manifest\.ocdbt|_METADATA", "orbax"),
     (r"\.zarray|\.zgroup|zarr\.json", "zarr"),
@@ -67,6 +66,8 @@ def match_folder(names: Collection[str]) -> str | None:
     inside = set(names)
     if inside >= {"Manifest.json", "Data"}:
         return "coreml package"
+    if "variables" in inside and inside & {"saved_model.pb", "saved_model.pbtxt"}:
+        return "saved model folder"
     if "config.pbtxt" in inside and any(each.isdecimal() for each in inside):
         return "triton"
     for pattern, key in _FOLDERS:
