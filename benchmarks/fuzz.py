@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.checkpoints.fuzz_seeds import FORMATS, all_seeds  # noqa: E402
+from tests.checkpoints.fuzz_seeds import FORMATS, UNREAD, all_seeds  # noqa: E402
 from tests.checkpoints.fuzzing import Hang, damage, examine, examine_file, random_steps  # noqa: E402
 
 MOST_SECONDS = 2.0
@@ -114,12 +114,12 @@ def main() -> int:
     """Run; 1 where anything was found."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="for all formats together")
-    parser.add_argument("--format", choices=list(FORMATS), action="append")
+    parser.add_argument("--format", choices=[*FORMATS, UNREAD], action="append")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-views", action="store_true", help="read only: several times as many cases")
     parser.add_argument("--save", type=Path, default=Path("fuzz-cases"))
     given = parser.parse_args()
-    formats = given.format or list(FORMATS)
+    formats = given.format or [*FORMATS, UNREAD]
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     warnings.simplefilter("ignore")
     print(

@@ -377,7 +377,7 @@ def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = Non
 
 
 def _read(target: Target, request: LoadRequest) -> Trace:
-    from netinspect.records.saved import read_trace
+    from netinspect.stored import read_saved
 
     given = (
         *(request.inputs, request.inputs_from, request.input_files, request.args, request.kwargs),
@@ -393,4 +393,4 @@ def _read(target: Target, request: LoadRequest) -> Trace:
             f"{target.text} is a saved trace: it cannot be run again on another input",
             hint="leave --input, --batch, --arg, --train and --run-file out, or name the model itself",
         )
-    return read_trace(Path(target.place), name=target.text)
+    return read_saved(target.place, target.text)

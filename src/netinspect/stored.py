@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
-from netinspect.errors import LoadError, UsageError
+from netinspect.errors import LoadError, SavedTraceError, UsageError
 from netinspect.kinds import is_a, is_target
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.distribution import Finding, ValueSummary
@@ -15,6 +15,7 @@ from netinspect.view import View
 
 if TYPE_CHECKING:
     from netinspect.records.reports.globals import Globals
+    from netinspect.records.trace import Trace
 
 
 def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:
@@ -118,6 +119,30 @@ def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
     from netinspect.sources.target import parse_target
 
     return parse_target(os.fspath(subject), check=False).kind == "checkpoint"
+
+
+def read_saved(path: str, name: str) -> Trace:
+    """Read a saved trace; JSON of another known format, such as a model of XGBoost, is named.
+
+    Raises:
+        CheckpointError: It is of a known format.
+        SavedTraceError: It is not a saved trace, or damaged.
+        LoadError: It cannot be read.
+    """
+    from netinspect.records.saved import read_trace
+
+    try:
+        return read_trace(Path(path), name=name)
+    except SavedTraceError:
+        from netinspect.checkpoints.places import open_file
+        from netinspect.checkpoints.recognize import unreadable_as
+        from netinspect.checkpoints.unread.identify import identify
+
+        with open_file(path, name) as source:
+            unread = identify(source)
+        if unread is not None:
+            raise unreadable_as(name, unread) from None
+        raise
 
 
 def refuse_for_checkpoint(option: str, given: object, why: str) -> None:

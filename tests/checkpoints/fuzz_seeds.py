@@ -7,7 +7,9 @@ has lengths and checksums that are right, so that the damage gets to where it wo
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import pickle
 import pickletools
 import re
@@ -15,6 +17,7 @@ import struct
 import tarfile
 import warnings
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +35,8 @@ from torch import nn
 
 from tests.checkpoints import gguf_files
 from tests.checkpoints.fuzz_parts import Parts, opcodes, put_together, taken_apart
+from tests.checkpoints.specified_files import SPECIFIED
+from tests.checkpoints.written_files import WRITTEN
 
 Build = Callable[[Parts], bytes]
 
@@ -293,6 +298,7 @@ def of_pickle(folder: Path) -> list[Seed]:
     return seeds
 
 
+UNREAD = "unread"
 FORMATS: dict[str, Callable[[Path], list[Seed]]] = {
     "safetensors": of_safetensors,
     "GGUF": of_gguf,
@@ -335,7 +341,26 @@ def of_zip(name: str, raw: bytes) -> list[Seed]:
     return seeds
 
 
+def of_unread(folder: Path) -> list[Seed]:
+    """Files in formats that are not read; none is a valid checkpoint."""
+    files = [(each.file, each.bytes()) for each in WRITTEN]
+    files += [(file, data) for file, (_, data) in SPECIFIED.items()]
+    return [Seed(file, (data,), joined) for file, data in files]
+
+
+def compressed(seed: Seed, method: Callable[[bytes], bytes]) -> list[Seed]:
+    """A file that is compressed as a whole, to be damaged as it is and before it is compressed."""
+    return [
+        Seed(seed.name, (method(seed.bytes()),), joined),
+        Seed(seed.name, seed.parts, lambda parts: method(seed.build(parts)), seed.words),
+    ]
+
+
 def all_seeds(folder: Path, format: str) -> list[Seed]:
-    """Make the seeds of a format; each is valid."""
+    """Make the seeds of a format; each is valid, but for `UNREAD`."""
     torch.manual_seed(0)
-    return FORMATS[format](folder)
+    if format == UNREAD:
+        return of_unread(folder)
+    seeds = FORMATS[format](folder)
+    methods = (zlib.compress, bz2.compress, lzma.compress)
+    return [*seeds, *compressed(seeds[-1], methods[len(format) % len(methods)])]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from netinspect import api, differences, stored
+from netinspect.checkpoints.access.unpacked import LARGEST
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint
@@ -158,7 +159,8 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
         seconds = time.perf_counter() - start
     assert peak.bytes < MOST_BYTES, f"reading took {peak.bytes:,} bytes"
     if checkpoint is not None:
-        check_record(checkpoint, len(data))
+        # Positions in a compressed file count in what it decompresses to.
+        check_record(checkpoint, LARGEST if checkpoint.files[0].compressed else len(data))
         if views:
             with _patience():
                 show(checkpoint)

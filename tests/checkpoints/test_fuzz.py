@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.checkpoints.fuzz_seeds import FORMATS, Seed, all_seeds
+from tests.checkpoints.fuzz_seeds import FORMATS, UNREAD, Seed, all_seeds
 from tests.checkpoints.fuzzing import KINDS, WHOLE, Step, damage, examine, examine_file
 
 NUMBER = st.integers(0, WHOLE - 1)
@@ -37,7 +37,7 @@ def test_a_seed_is_valid(format: str) -> None:
         assert seed.build(list(seed.parts)) == seed.bytes()
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", [*FORMATS, UNREAD])
 @settings(max_examples=400, derandomize=True, database=None)
 @given(data=st.data())
 def test_damage_is_an_error_or_a_sound_record(format: str, data: st.DataObject) -> None:

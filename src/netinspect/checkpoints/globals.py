@@ -10,7 +10,7 @@ from netinspect.checkpoints.access.source import SkippedError, Source
 from netinspect.checkpoints.formats.torch_tar import MEMBERS
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.places import Folder, Place, open_file
-from netinspect.checkpoints.recognize import recognize, tell_mistaken
+from netinspect.checkpoints.recognize import find_mistaken, recognize
 from netinspect.checkpoints.scan.content import examine
 from netinspect.checkpoints.scan.ledger import MOST_LAYERS, Ledger
 from netinspect.errors import CheckpointError, LoadError
@@ -107,11 +107,12 @@ def scan_place(place: Place) -> PickleScan:
 def _scan_target(source: Source) -> PickleScan:
     """Read the pickles of a file that was named by itself; refuse what is there by mistake."""
     scan = _scan(source)
-    mistaken = None if scan.pickles else tell_mistaken(source)
+    mistaken = None if scan.pickles else find_mistaken(source)
     if mistaken is not None:
-        cause, hint = mistaken
         raise CheckpointError(
-            f"{source.name} is neither a pickle nor a checkpoint", cause=cause, hint=hint
+            f"{source.name} is neither a pickle nor a checkpoint",
+            cause=mistaken.describe(),
+            hint=mistaken.advice(source.name),
         )
     return scan
 

@@ -27,6 +27,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
     name = path if name is None else name
     beside, base = os.path.split(path)
     with without_collector():
+        _refuse_unread(path, name)
         if os.path.isdir(path):
             return read_place(Folder(path, name))
         if base == DISTRIBUTED_METADATA:
@@ -43,3 +44,19 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         if is_split(checkpoint):
             return read_set(Folder(beside or os.curdir, name), base)
     return tell_part(checkpoint, base)
+
+
+def _refuse_unread(path: str, name: str) -> None:
+    """Refuse a folder that is a model as a whole, in a format that is not read.
+
+    Raises:
+        CheckpointError: It is.
+        LoadError: It cannot be read.
+    """
+    if not os.path.isdir(path):
+        return
+    from netinspect.checkpoints.recognize import unreadable_as
+    from netinspect.checkpoints.unread.folders import identify_folder
+
+    if (unread := identify_folder(Folder(path, name))) is not None:
+        raise unreadable_as(name, unread)

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import cast
 
 from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.recognize import Container, recognize, tell_unknown
-from netinspect.errors import CheckpointError
+from netinspect.checkpoints.recognize import Container, recognize, unreadable
 from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
+_HEAD = 64
 # Readers are imported when used: a command needs one of them.
 _READERS: dict[Container, tuple[str, str]] = {
     "safetensors": ("netinspect.checkpoints.formats.safetensors", "read_safetensors"),
@@ -33,16 +33,33 @@ def read_source(source: Source) -> Checkpoint:
         LoadError: It cannot be read.
     """
     found = recognize(source)
-    if found is None or found not in _READERS:
-        cause, hint = tell_unknown(source)
-        raise CheckpointError(
-            f"{source.name} is not a checkpoint",
-            cause=cause,
-            hint=hint or "a model is named by its .py file; a saved trace is what --save FILE wrote",
-        )
+    if found is None:
+        return _read_compressed(source)
     module, function = _READERS[found]
     reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))
     return reader(source)
+
+
+def _read_compressed(source: Source) -> Checkpoint:
+    """Read a checkpoint that is compressed as a whole.
+
+    Raises:
+        CheckpointError: It is damaged, or no checkpoint.
+        LoadError: It cannot be read.
+    """
+    from netinspect.checkpoints.access.compressed import method_of
+    from netinspect.checkpoints.access.unpacked import UnpackedSource, look_inside
+
+    method = method_of(source.read(0, min(_HEAD, source.size)))
+    inside = None if method is None or source.remote else look_inside(source, method)
+    if method is None or inside is None or recognize(inside) is None:
+        raise unreadable(source)
+    with UnpackedSource(source, method) as unpacked:
+        found = read_source(unpacked)
+    warnings = [f"compressed by {method}: bytes are counted in what it decompresses to"]
+    if unpacked.left:
+        warnings.append(f"behind the compressed part: {unpacked.left:,} bytes that are not read")
+    return replace(found, warnings=(*found.warnings, *warnings))
 
 
 def join(name: str, parts: list[Checkpoint]) -> Checkpoint:

@@ -6,6 +6,10 @@ import re
 from typing import Literal
 
 from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.unread.catalog import CATALOG
+from netinspect.checkpoints.unread.format import UnreadFormat
+from netinspect.checkpoints.unread.identify import describe_unknown, identify
+from netinspect.errors import CheckpointError
 
 Container = Literal["safetensors", "zip", "torch legacy", "tar", "pickle", "GGUF", "ONNX", "npy"]
 
@@ -21,25 +25,9 @@ _OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|[\]}]q|\(?[ci][A-Za-z_][\w.]*\n[A-Za-z
 
 _MOST_PROTOCOL = 0x0F
 
-KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy and npz"
-_OTHERS: tuple[tuple[bytes, str, str | None], ...] = (
-    (
-        rb"version https://git-lfs",
-        "a pointer of Git LFS, and the file itself was not fetched",
-        "git lfs pull",
-    ),
-    (
-        rb"(?i)\s*<(!doctype|html|\?xml)",
-        "a page of HTML or XML, as a failed download leaves it",
-        "fetch it again",
-    ),
-    (rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf", "compressed", "unpack it first"),
-    (rb"\x89HDF\r\n", "an HDF5 file, such as Keras writes, which is not read", None),
-)
-"""What people take for a checkpoint: how it starts, what it is, what to do."""
-
-_MISTAKEN = 2
-"""How many of them, the first ones, nobody means: the file that was meant is not there."""
+KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy or npz"
+_MISTAKEN = ("lfs", "html", "xml error", "hub error")
+"""Files that are there in place of the one that was meant."""
 
 _TAR_MAGIC = slice(257, 262)
 _LARGEST_HEADER = 1 << 48
@@ -75,32 +63,54 @@ def recognize(source: Source) -> Container | None:
     return None
 
 
-def tell_unknown(source: Source) -> tuple[str, str | None]:
-    """Tell why a file is none of the formats that are read, and what to do about it.
+def unreadable(source: Source) -> CheckpointError:
+    """Return the error for a file that no reader takes: what it is, and what reads it.
 
     Raises:
         LoadError: It cannot be read.
     """
+    other = "a model is named by its .py file; a saved trace is what --save FILE wrote"
+    message = f"{source.name} is not a checkpoint"
     if not source.size:
-        return "it is empty", None
-    head = source.read(0, min(_HEAD, source.size))
-    for start, what, hint in _OTHERS:
-        if re.match(start, head):
-            return f"it is {what}", hint
-    return f"it starts like none of {KNOWN}", None
+        return CheckpointError(message, cause="it is empty", hint="fetch it again")
+    unread = identify(source)
+    if unread is None:
+        cause, hint = describe_unknown(source)
+        return CheckpointError(
+            message, cause=cause or f"unknown format: not {KNOWN}", hint=hint or other
+        )
+    inner = _inside(source)
+    if inner is not None:
+        inner = inner._replace(name=f"{inner.name}, {unread.name}")
+    return unreadable_as(source.name, inner or unread)
 
 
-def tell_mistaken(source: Source) -> tuple[str, str | None] | None:
-    """Return what stands in the place of the file that was meant, and what to do; None if it is there.
+def _inside(source: Source) -> UnreadFormat | None:
+    """Return the format of what a compressed file holds; None for others, and where that is unknown."""
+    from netinspect.checkpoints.access.compressed import method_of
+    from netinspect.checkpoints.access.unpacked import look_inside
+
+    method = method_of(source.read(0, min(_HEAD, source.size)))
+    inside = None if method is None else look_inside(source, method)
+    return None if inside is None else identify(inside)
+
+
+def unreadable_as(name: str, unread: UnreadFormat) -> CheckpointError:
+    """Return the error for a file or folder of a format that is not read."""
+    message = f"{name} is not a checkpoint"
+    if unread.is_model:
+        message += " that netinspect reads"
+    return CheckpointError(message, cause=unread.describe(), hint=unread.advice(name))
+
+
+def find_mistaken(source: Source) -> UnreadFormat | None:
+    """Return what is there in place of the file that was meant; None where nothing says so.
 
     Raises:
         LoadError: It cannot be read.
     """
-    head = source.read(0, min(_HEAD, source.size))
-    for start, what, hint in _OTHERS[:_MISTAKEN]:
-        if re.match(start, head):
-            return f"it is {what}", hint
-    return None
+    unread = identify(source) if source.size else None
+    return unread if unread in [CATALOG[key] for key in _MISTAKEN] else None
 
 
 def _is_safetensors(head: bytes) -> bool:

@@ -40,6 +40,9 @@ class StoredFile:
     modified: int | None = None
     """Nanoseconds since the epoch, by which a later change is noticed; None where nobody tells."""
 
+    compressed: str = ""
+    """How it is compressed as a whole (`gzip`); positions then count in what it decompresses to."""
+
 
 @record
 class StoredPiece:

@@ -29,6 +29,14 @@ METHODS = {
 """How each starts; all of them have a decompressor in the standard library."""
 
 
+class DamagedError(Exception):
+    """It does not decompress to its end."""
+
+
+class CutError(DamagedError):
+    """It ends early."""
+
+
 class TooMuch(Exception):
     """It comes to more bytes than there is room for."""
 
@@ -43,8 +51,29 @@ def method_of(head: bytes) -> str | None:
     return None
 
 
+def peek(source: Source, method: str, most: int = 64 << 10) -> bytes:
+    """Return the first bytes of what a file decompresses to; empty where these are damaged.
+
+    Args:
+        source: The file.
+        method: One of those that `method_of` returns.
+        most: Bytes of it.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    parts: list[bytes] = []
+    try:
+        decompress_into(source, method, most, parts.append)
+    except (CutError, TooMuch):
+        pass
+    except (DamagedError, SkippedError):
+        return b""
+    return b"".join(parts)
+
+
 def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | None:
-    """Decompress a file, with all parts of it that follow each other.
+    """Decompress a file into memory, with all parts of it that follow each other.
 
     Args:
         source: The file.
@@ -59,49 +88,65 @@ def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | No
         SkippedError: This Python was built without that method.
         LoadError: It cannot be read.
     """
-    begin = 0
-    if method == "zlib of joblib":
-        head = source.read(0, min(_ZFILE_HEAD[-1] + 1, source.size))
-        begin = next((at for at in _ZFILE_HEAD if head[at : at + 1] == b"x"), 0)
-        if not begin:
-            return None
-    made, broken = _maker(method)
     parts: list[bytes] = []
-    total = 0
+    try:
+        end = decompress_into(source, method, most, parts.append)
+    except DamagedError:
+        return None
+    return b"".join(parts), end
+
+
+def decompress_into(source: Source, method: str, most: int, write: Callable[[bytes], object]) -> int:
+    """Decompress a file in pieces; return the byte of the source after the last part.
+
+    Args:
+        source: The file.
+        method: One of those that `method_of` returns.
+        most: Bytes that it may come to.
+        write: What takes each piece.
+
+    Raises:
+        DamagedError: It is damaged, or ends early.
+        TooMuch: It comes to more.
+        SkippedError: This Python was built without that method.
+        LoadError: It cannot be read.
+    """
+    begin = _start(source, method)
+    if begin is None:
+        raise DamagedError
+    make, broken = _maker(method)
     while True:
-        try:
-            found, end = _one(source, made(), begin, most - total)
-        except (OSError, ValueError, EOFError, broken):
-            return None
-        parts += found
-        total += sum(map(len, found))
-        begin = end
+        unpacker = make()
+        at, waiting = begin, b""
+        while not unpacker.eof:
+            if not waiting and getattr(unpacker, "needs_input", True):
+                waiting = source.read(at, min(_CHUNK, source.size - at))
+                at += len(waiting)
+                if not waiting:
+                    raise CutError
+            try:
+                part = unpacker.decompress(waiting, min(_PIECE, most + 1))
+            except (OSError, ValueError, EOFError, broken):
+                raise DamagedError from None
+            waiting = getattr(unpacker, "unconsumed_tail", b"")
+            if part:
+                write(part[: max(0, most)])
+            most -= len(part)
+            if most < 0:
+                raise TooMuch
+        begin = at - len(unpacker.unused_data)
         if method.startswith("zlib") or begin >= source.size:
-            break
+            return begin
         if method_of(source.read(begin, min(6, source.size - begin))) != method:
-            break
-    return b"".join(parts), begin
+            return begin
 
 
-def _one(source: Source, unpacker: Any, begin: int, most: int) -> tuple[list[bytes], int]:
-    """Decompress one stream; return its pieces and the byte after it."""
-    parts: list[bytes] = []
-    total, at = 0, begin
-    waiting = b""
-    while not unpacker.eof:
-        if not waiting and getattr(unpacker, "needs_input", True):
-            waiting = source.read(at, min(_CHUNK, source.size - at))
-            at += len(waiting)
-            if not waiting:
-                raise EOFError
-        part = unpacker.decompress(waiting, _PIECE)
-        waiting = getattr(unpacker, "unconsumed_tail", b"")
-        total += len(part)
-        if total > most:
-            raise TooMuch
-        if part:
-            parts.append(part)
-    return parts, at - len(unpacker.unused_data)
+def _start(source: Source, method: str) -> int | None:
+    """Return the byte at which the compressed data begin; None where they do not."""
+    if method != "zlib of joblib":
+        return 0
+    head = source.read(0, min(_ZFILE_HEAD[-1] + 1, source.size))
+    return next((at for at in _ZFILE_HEAD if head[at : at + 1] == b"x"), None)
 
 
 def _maker(method: str) -> tuple[Callable[[], Any], type[Exception]]:

@@ -17,6 +17,9 @@ from netinspect.checkpoints.pickles.spell import spell
 from netinspect.checkpoints.pickles.storages import Part, Storages, storage_type, whole_number
 from netinspect.checkpoints.pickles.stream import SMALL_WINDOW, PickleError
 from netinspect.checkpoints.pickles.tensors import Tensors, strided
+from netinspect.checkpoints.recognize import unreadable_as
+from netinspect.checkpoints.unread.archives import match_tar
+from netinspect.checkpoints.unread.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
@@ -34,6 +37,9 @@ def read_torch_tar(source: Source) -> Checkpoint:
     members = find_members(source)
     missing = [each for each in MEMBERS if each not in members]
     if missing:
+        key = match_tar(members)
+        if key is not None:
+            raise unreadable_as(source.name, CATALOG[key])
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
             cause=f"it is a tar archive without {', '.join(missing)}, which torch's have",

@@ -11,6 +11,9 @@ from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.access.unpack import hint_to_unpack
 from netinspect.checkpoints.formats.numpy_files import is_npz
 from netinspect.checkpoints.formats.torch_zip import prefix_of
+from netinspect.checkpoints.recognize import unreadable_as
+from netinspect.checkpoints.unread.archives import match_zip
+from netinspect.checkpoints.unread.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
@@ -37,6 +40,9 @@ def read_zip(source: Source) -> Checkpoint:
         inside = list(archive.members)
         more = f" and {len(inside) - _NAMED:,} more" if len(inside) > _NAMED else ""
         holds = ", ".join(inside[:_NAMED]) + more if inside else "nothing"
+        key = match_zip(archive.members)
+        if key is not None:
+            raise unreadable_as(source.name, CATALOG[key])
         raise CheckpointError(
             f"{source.name} is not a checkpoint",
             cause=f"it is a zip archive that holds {holds}",

@@ -11,6 +11,7 @@ from netinspect.checkpoints.pickles.stream import (
     WINDOW,
     Cut,
     Misframed,
+    Oversized,
     PickleError,
     Straddled,
     TooLarge,
@@ -177,11 +178,15 @@ class _ProbeMachine(LenientMachine):
     """Stops where Python's loader would."""
 
     is_misframed = False
+    is_oversized = False
 
     def _skip(self, error: PickleError) -> None:
         if not isinstance(error, Unusual):
             raise error
-        self.is_misframed |= isinstance(error, Misframed)
+        if isinstance(error, Oversized):
+            self.is_oversized = True  # what follows is read as the loader that goes on would
+        else:
+            self.is_misframed |= isinstance(error, Misframed)
         super()._skip(error)
 
 
@@ -198,7 +203,10 @@ class Probe(NamedTuple):
     """Whether it would have called one of them, or loaders disagree about what they would do."""
 
     is_cut: bool
-    """Whether it breaks because no more bytes are there."""
+    """Whether it breaks because no more bytes are there, or more bytes could change what it comes to."""
+
+
+_EXTENSION = "_inverted_registry["
 
 
 _EXTENSION = "_inverted_registry["
@@ -221,7 +229,7 @@ def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe
         machine.run()
         end = machine.position
     except PickleError as error:
-        is_cut = isinstance(error, Cut)
+        is_cut = isinstance(error, Cut) or machine.is_oversized
         # The last opcode may go beyond the frame, and one of the loaders reads on where that ends.
         machine.is_misframed |= machine.stream.in_frame
     found = [each for each in names.all() if _may_be_imported(each)]

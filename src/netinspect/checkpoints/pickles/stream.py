@@ -33,6 +33,10 @@ class Misframed(Unusual):
     """Its opcodes and its frames do not fit, and Python's loaders disagree about what follows."""
 
 
+class Oversized(Misframed):
+    """A frame is longer than the rest: one of Python's loaders refuses it, the other one reads on."""
+
+
 class Straddled(Misframed):
     """The opcode before goes beyond the end of its frame."""
 
@@ -123,7 +127,7 @@ class Stream:
         if self._frame_end not in (None, self.base + at):
             raise Misframed("a frame begins before the end of another one")
         if length > left:
-            raise Misframed(f"{length:,} bytes should stand in a frame; {max(0, left):,} do")
+            raise Oversized(f"{length:,} bytes should stand in a frame; {max(0, left):,} do")
         self._frame_end = self.base + at + length
         self._limit()
 

@@ -15,11 +15,11 @@ from netinspect.checkpoints.pickles.lenient import probe
 from netinspect.checkpoints.pickles.machine import Names
 from netinspect.checkpoints.recognize import Container, recognize
 from netinspect.checkpoints.scan import archives, streams
-from netinspect.checkpoints.scan.foreign import foreign_format
 from netinspect.checkpoints.scan.images import image_end
 from netinspect.checkpoints.scan.ledger import Ledger, label
 from netinspect.checkpoints.scan.texts import read_text
 from netinspect.checkpoints.scan.weights import array_end, examine_weights
+from netinspect.checkpoints.unread.identify import identify
 from netinspect.errors import CheckpointError
 
 _HEAD = 1 << 10
@@ -215,7 +215,8 @@ class _View:
             return source.size
         text = read_text(source, self._name)
         if text is None:
-            ledger.miss(member, foreign_format(head))
+            unread = identify(source)
+            ledger.miss(member, "an unknown format" if unread is None else unread.text)
         elif text.runs:
             ledger.miss(member, text.runs)
         elif found.names:

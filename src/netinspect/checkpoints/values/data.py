@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netinspect.checkpoints.access.source import Closing, LocalSource
+from netinspect.checkpoints.access.unpacked import UnpackedSource
 from netinspect.checkpoints.values.elements import KINDS, Array
 from netinspect.checkpoints.values.pieces import boxes, read_pieces
 from netinspect.checkpoints.values.threads import Workspace
@@ -70,6 +71,10 @@ class CheckpointData(Closing):
             raise LoadError(
                 f"{file.name} changed since it was read", hint="try again when it is written whole"
             )
+        if file.compressed:
+            with source:
+                self._sources[number] = UnpackedSource(source, file.compressed)
+                source.check_unchanged()
 
     def close(self) -> None:
         """Close the files."""
