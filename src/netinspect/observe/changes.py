@@ -187,6 +187,22 @@ class Before:
                 yield Change(kind="removed", name=name, what=_told(self._tensors[name]))
 
 
+def live_tensors(model: nn.Module, after: After | None) -> dict[str, torch.Tensor]:
+    """Return the tensors by name: as they are, and those that were there only after the run."""
+    live = {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
+    if after is None:
+        return live
+    changed = {each.name for each in after.changes}
+    return {
+        **live,
+        **{
+            name: tensor
+            for name, tensor in after.live.items()
+            if name not in live or name in changed or tensor.shape != live[name].shape
+        },
+    }
+
+
 def _outermost(entries: Sequence[Entry]) -> Iterator[Change]:
     paths = {entry.path for entry in entries}
     for path, module in {entry.path: entry.module for entry in entries}.items():

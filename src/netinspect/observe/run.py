@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 from typing import Literal as OneOf
 
 import torch
@@ -17,29 +17,21 @@ from netinspect.errors import class_name, message_of
 from netinspect.kinds import plain_name
 from netinspect.observe.arguments import Argument, named_leaves, split
 from netinspect.observe.backward import run_backward
-from netinspect.observe.changes import After, Before
+from netinspect.observe.changes import After, Before, live_tensors
 from netinspect.observe.code import class_code
 from netinspect.observe.describe import describe
 from netinspect.observe.frames import raising_line
 from netinspect.observe.guest import guest
 from netinspect.observe.limits import compiled_modules, fused_scripts, limits
-from netinspect.observe.members import join_path
 from netinspect.observe.members import modules as modules_of
 from netinspect.observe.members import parameters as parameters_of
 from netinspect.observe.operators import Operators
-from netinspect.observe.printed import printed
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.seeds import seed_everything
-from netinspect.observe.statistics import statistics
 from netinspect.observe.tracebacks import traceback_lines
 from netinspect.observe.unregistered import unregistered_tensors
-from netinspect.observe.walk import (
-    global_hooks,
-    hook_dictionaries,
-    named_tensors,
-    walk_modules,
-    walk_tensors,
-)
+from netinspect.observe.values import as_printed, with_gradients, with_values
+from netinspect.observe.walk import global_hooks, hook_dictionaries, walk_modules, walk_tensors
 from netinspect.observe.warned import at_the_users_line
 from netinspect.process import without_collector
 from netinspect.records.base import record
@@ -48,8 +40,6 @@ from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Attempt, Backward, Trace, Versions
 from netinspect.records.values import Literal, Value
 from netinspect.version import __version__
-
-Entry = TypeVar("Entry", Parameter, Buffer)
 
 
 @record
@@ -143,11 +133,12 @@ def capture(
             modules, parameters, buffers, ran.steps = ran.after.whole(
                 modules, parameters, buffers, ran.steps
             )
-        parameters = _with_gradients(model, parameters, ran)
-    if options.values or options.statistics:
-        live = _live_tensors(model, ran)
-        parameters = tuple(_with_values(each, live.get(each.name), options) for each in parameters)
-        buffers = tuple(_with_values(each, live.get(each.name), options) for each in buffers)
+    if ran.gradients or options.values or options.statistics:
+        live = live_tensors(model, ran.after)
+        parameters = with_gradients(parameters, live, ran.gradients)
+        text, summary = options.values, options.statistics
+        parameters = with_values(parameters, live, text=text, summary=summary)
+        buffers = with_values(buffers, live, text=text, summary=summary)
     return Trace(
         target=target or plain_name(type(model)),
         class_name=plain_name(type(model)),
@@ -269,7 +260,7 @@ def _run(
                     "used is not seen"
                 )
             if options.values:
-                ran.output_values = _spell(output)
+                ran.output_values = as_printed(output)
             if options.backward:
                 with collector.at_work():
                     _differentiate(model, output, options, ran, Operators(observed))
@@ -318,15 +309,6 @@ def _runs_compiled(model: nn.Module) -> bool:
     return compiled or bool(fused_scripts(model))
 
 
-def _spell(value: Any) -> str:
-    try:
-        return printed(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # that of an installed package
-        return f"<its repr raised {class_name(type(error))}>"
-
-
 def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Call the model. `frames` stops its search for the calling line at this function's name."""
     return model(*args, **kwargs)
@@ -366,44 +348,4 @@ def _plain_failure(error: BaseException) -> Failure:
         message=message_of(error) or class_name(type(error)),
         place=raising_line(error),
         traceback=traceback_lines(error),
-    )
-
-
-def _live_tensors(model: nn.Module, ran: Forward) -> dict[str, torch.Tensor]:
-    """Return the tensors by name: as they are, and those that were there only after the run."""
-    live = {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
-    if ran.after is None:
-        return live
-    changed = {each.name for each in ran.after.changes}
-    return {
-        **live,
-        **{
-            name: tensor
-            for name, tensor in ran.after.live.items()
-            if name not in live or name in changed or tensor.shape != live[name].shape
-        },
-    }
-
-
-def _with_gradients(
-    model: nn.Module, parameters: tuple[Parameter, ...], ran: Forward
-) -> tuple[Parameter, ...]:
-    if not ran.gradients:
-        return parameters
-    live = _live_tensors(model, ran)
-    return tuple(
-        replace(parameter, gradient=ran.gradients.get(id(live.get(parameter.name))))
-        for parameter in parameters
-    )
-
-
-def _with_values(entry: Entry, tensor: torch.Tensor | None, options: CaptureOptions) -> Entry:
-    if tensor is None:  # forward made it, and removed it again
-        return entry
-    found, reason = statistics(tensor) if options.statistics else (None, "")
-    return replace(
-        entry,
-        values=_spell(tensor) if options.values else None,
-        statistics=found,
-        not_read=reason,
     )
