@@ -29,6 +29,7 @@ from netinspect.kinds import plain_name
 from netinspect.observe.functions import reads
 from netinspect.observe.inert import is_a
 from netinspect.observe.members import TENSORS, entries, modules, parameters
+from netinspect.observe.offload import absent_tensors
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure, Step
@@ -108,10 +109,11 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
 
 
 def _is_on_meta(model: nn.Module) -> bool:
-    """Whether some parameter or buffer has no values."""
+    """Whether some parameter or buffer has no values, and no hook that brings them."""
     with torch._C.DisableTorchFunction():
+        absent = {id(tensor) for tensor in absent_tensors(model)}
         return any(
-            tensor is not None and tensor.is_meta
+            tensor is not None and tensor.is_meta and id(tensor) not in absent
             for module in modules(model)
             for tensor in (value for table in TENSORS for _, value in entries(module, table))
         )

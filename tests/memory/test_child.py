@@ -113,8 +113,6 @@ def test_its_errors_are_those_of_this_process(net: str) -> None:
         track_in_child(asked(f"{net}:Failing"))
     assert "not today" in str(caught.value.cause)
     assert str(caught.value.place).startswith(net)
-    with pytest.raises(LoadError, match="Lazy has lazy layers"):
-        track_in_child(asked(f"{net}:Lazy"))
 
 
 def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net: str) -> None:

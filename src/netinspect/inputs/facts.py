@@ -12,13 +12,12 @@ from torch import nn
 from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.observe.inert import attribute, dictionary_of, is_a, setting_of
 from netinspect.observe.members import (
-    buffers,
     modules,
     named_buffers,
     named_modules,
     named_parameters,
-    parameters,
 )
+from netinspect.observe.offload import home_of
 
 TOKENS = 16
 """Length of a sequence, where nothing tells one."""
@@ -108,11 +107,12 @@ def _read_facts(model: nn.Module) -> Facts:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's first tensor; the CPU where it has none."""
+    """Return the device of a model's first tensor; the CPU where it has none.
+
+    Tensors that are absent until a hook brings them say nothing: they are on the meta device.
+    """
     with torch._C.DisableTorchFunction():
-        for tensor in (*parameters(model), *buffers(model)):
-            return tensor.device
-    return torch.device("cpu")
+        return home_of(model) or torch.device("cpu")
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
