@@ -55,7 +55,8 @@ ALLOWED = {
     # out of time is not kept.
     "kept": {"look", "inputs", "process", "sources", *BASE},
     "view": {"render", *BASE},
-    "look": {"sources", "inputs", "observe", "rerun", *BASE},
+    # What has to be built of other tensors is copied to fake ones as for tracking.
+    "look": {"sources", "inputs", "observe", "rerun", "tracking", *BASE},
     # Looks at several sizes are made one by a pure function.
     "rerun": {"inputs", "observe", "analyze", *BASE},
     "config": BASE,

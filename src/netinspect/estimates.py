@@ -42,9 +42,10 @@ def memory(
 ) -> View[Memory]:
     """Estimate the memory that a run takes: its peak, what that is made of, how it comes to it.
 
-    The run is tracked on tensors without data, for whatever size of model. What a target names is built
-    anew for it in a process of its own; a live module is copied to one without data, and tracked in this
-    process. Not counted is what kernels, the allocator and the device take for themselves.
+    The run is tracked on tensors without data, for whatever size of model; what needs values is run on
+    the CPU with some, up to 8 GiB, and the report says so. What a target names is built anew for it in a
+    process of its own; a live module is copied, and tracked in this process. Not counted is what
+    kernels, the allocator and the device take for themselves.
 
     Args:
         subject: A live module; a target; or a trace of one, which is then built anew with
@@ -73,7 +74,7 @@ def memory(
     Raises:
         LoadError: The target could not be loaded, or the model cannot be copied.
         UsageError: An option is not known, or the inputs do not fit.
-        ForwardError: The model fails, or needs values to run.
+        ForwardError: The model fails.
     """
     from netinspect.analyze.memory import tell_memory
     from netinspect.errors import UsageError
@@ -104,6 +105,7 @@ def memory(
             seed=seed,
             online=online,
             run_file=run_file,
+            training=train,
             symbolic=symbols,
         )
     elif symbols:

@@ -25,11 +25,12 @@ from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
 from netinspect.inputs.symbols import SymbolRequest
+from netinspect.inputs.two_examples import are_single, wants_two_examples, with_reason
 from netinspect.kinds import plain_name
 from netinspect.observe.functions import reads
 from netinspect.observe.inert import is_a
-from netinspect.observe.members import TENSORS, entries, modules, parameters
-from netinspect.observe.offload import absent_tensors
+from netinspect.observe.members import parameters
+from netinspect.observe.offload import lacks_values
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Failure, Step
@@ -99,24 +100,13 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
         UsageError: It cannot be looked at as asked for.
     """
     model = _checked_module(model)
-    lane: Lane = "meta" if _is_on_meta(model) else "real"
+    lane: Lane = "meta" if lacks_values(model) else "real"
     if options.on not in ("auto", lane):
         raise UsageError(
             f"cannot look at a live model on {options.on}",
             hint="move it there first, or name a target that can be built there",
         )
     return _look(model, lane, options, target=target)
-
-
-def _is_on_meta(model: nn.Module) -> bool:
-    """Whether some parameter or buffer has no values, and no hook that brings them."""
-    with torch._C.DisableTorchFunction():
-        absent = {id(tensor) for tensor in absent_tensors(model)}
-        return any(
-            tensor is not None and tensor.is_meta and id(tensor) not in absent
-            for module in modules(model)
-            for tensor in (value for table in TENSORS for _, value in entries(module, table))
-        )
 
 
 def _elements(model: nn.Module) -> int:
@@ -152,9 +142,9 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
     why = ""
     lanes = _Lanes(blueprint, options)
     for wanted in lanes:
-        with _entered(wanted):
+        with _entered(wanted) as mode:
             try:
-                model, lane = blueprint.build(wanted)
+                model, lane = _built(blueprint, wanted, mode)
             except LoadError as error:
                 lanes.failed_to_build(error)
                 continue
@@ -187,10 +177,14 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
 
 
 @contextmanager
-def _entered(lane: Lane) -> Iterator[None]:
-    """Make whatever is made fake, where that is the lane; the others are made by the blueprint."""
+def _entered(lane: Lane) -> Iterator[Any]:
+    """Make whatever is made fake, where that is the lane; the others are made by the blueprint.
+
+    Yields:
+        The mode of fake tensors; None on other lanes.
+    """
     if lane != "fake":
-        yield
+        yield None
         return
     from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -198,10 +192,22 @@ def _entered(lane: Lane) -> Iterator[None]:
     log = logging.getLogger("torch._subclasses.fake_tensor")
     was_disabled, log.disabled = log.disabled, True
     try:
-        with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True):
-            yield
+        with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            yield mode
     finally:
         log.disabled = was_disabled
+
+
+def _built(blueprint: Blueprint, lane: Lane, mode: Any) -> tuple[nn.Module, Lane]:
+    """Build a model; where its constructor does not take fake tensors, copy it to them afterwards."""
+    try:
+        return blueprint.build(lane)
+    except LoadError:
+        if lane != "fake":
+            raise
+    from netinspect.tracking.build import build_then_fake
+
+    return build_then_fake(blueprint, mode), lane
 
 
 class _Lanes:
@@ -321,7 +327,34 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
             if options.run:
                 raise
             warnings = (f"saved without a forward: {error.message}",)
-    trace = capture(
+    trace = _captured(model, choice, lane, options, target)
+    if choice is not None and wants_two_examples(trace.failure) and _may_choose_batch(choice, options):
+        two = replace(options, request=replace(options.request, batch=2))
+        choice = _choose(model, lane, two, target)
+        choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
+        trace = _captured(model, choice, lane, two, target)
+    if lane == "hollow" and any(map(_reads_values, trace.steps)):
+        warnings += (ZEROS,)
+    if trace.failure is not None and choice is not None:
+        from netinspect.inputs.remedies import with_remedies
+
+        training, sizes = options.capture.training, not choice.attempts and not options.has_values
+        failure = with_remedies(model, choice, trace, budget, training=training, sizes=sizes)
+        trace = replace(trace, failure=failure)
+    if budget.stopped:
+        warnings += (f"the search for inputs was {budget.stopped}",)
+        trace = replace(trace, out_of_time=budget.out_of_time)
+    if options.symbols and choice is not None:
+        from netinspect.rerun import tell_as_symbols
+
+        trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
+    return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+
+
+def _captured(
+    model: nn.Module, choice: Choice | None, lane: Lane, options: LookOptions, target: str | None
+) -> Trace:
+    return capture(
         model,
         choice.arguments if choice is not None else None,
         options.capture,
@@ -331,23 +364,12 @@ def _look(model: nn.Module, lane: Lane, options: LookOptions, *, target: str | N
         lane=lane,
         attempts=choice.attempts if choice is not None else (),
     )
-    if lane == "hollow" and any(map(_reads_values, trace.steps)):
-        warnings += (ZEROS,)
-    is_given = choice is not None and not choice.attempts and not options.has_values
-    if trace.failure is not None and choice is not None and is_given:
-        from netinspect.inputs.search import working_inputs
 
-        training = options.capture.training
-        passing = working_inputs(model, choice.arguments, trace, budget, training=training)
-        trace = replace(trace, failure=replace(trace.failure, working_inputs=passing))
-    if budget.stopped:
-        warnings += (f"the search for inputs was {budget.stopped}",)
-        trace = replace(trace, out_of_time=budget.out_of_time)
-    if options.symbols and choice is not None:
-        from netinspect.rerun import tell_as_symbols
 
-        trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
-    return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+def _may_choose_batch(choice: Choice, options: LookOptions) -> bool:
+    """Whether nobody asked for the single example that forward was given."""
+    is_asked_for = options.has_values or options.request.specs or options.request.batch is not None
+    return not is_asked_for and are_single(choice.arguments)
 
 
 def _reads_values(step: Step) -> bool:

@@ -58,6 +58,8 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
     """What may help beyond the explanation: another input, or the one that the model's file has."""
     if failure.type == "NotImplementedError" and 'required "forward"' in failure.message:
         yield f"write a forward method in {trace.class_name}; tree, params and internals need none"
+    elif failure.missing:
+        yield _missing(failure.missing)
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
         yield _unsettled(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:
@@ -72,6 +74,15 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
     if trace.example and list(trace.example) != given and failure.phase == "forward":
         specs = " ".join(f"--input {spec}" for spec in trace.example)
         yield f"the model's own example: {specs}"
+
+
+def _missing(names: tuple[str, ...]) -> str:
+    specs = " ".join(f"--input {name}=SIZES" for name in names)
+    return (
+        f"in train mode forward asks for {' and '.join(names)}: give the other inputs too, and {specs}, "
+        f"such as {names[0]}=2:int64:0..9 for two of ten classes; what is no tensor comes from "
+        "--inputs-from"
+    )
 
 
 def _unsettled(trace: Trace) -> str:

@@ -105,8 +105,8 @@ def _run_with_values(track: MemoryTrack) -> Iterator[str]:
     if track.lane != "fake":
         weights = "large weights were zeros" if track.lane == "hollow" else "weights had values"
         yield (
-            f"{track.reason}; it was run on the CPU and tracked there: {weights}, inputs were random, and "
-            "other values may take other memory"
+            f"{track.reason}; it was run on the CPU and tracked there: {weights}, inputs were random, "
+            "and other values may take other memory"
         )
 
 

@@ -104,7 +104,7 @@ def command(
         symbolic=symbols,
     )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
-    plain = replace(model, batch=None, train=False)
+    plain = replace(model, batch=None)
     trace = look(target, plain, output, anew=True, symbolic=symbols)
     with progress_line(quiet=output.quiet) as progress:
         view = estimates.memory(

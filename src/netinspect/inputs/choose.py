@@ -86,7 +86,7 @@ def _inferred(
     from netinspect.inputs.infer import infer
     from netinspect.inputs.libraries import known_inputs
 
-    facts = read_facts(model)
+    facts = read_facts(model, training=options.training)
     # Checks the names of what was given, and that none is given twice.
     fixed = make_arguments(model, stated, request, complete=False)
     given = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -47,6 +47,9 @@ class Facts:
     """Rows of each embedding, by the path of the module."""
 
     device: torch.device
+    training: bool = False
+    """Whether forward runs in train mode."""
+
     config: Any = field(default=None)
     """The `config` attribute of a model that has one, as those of transformers do."""
 
@@ -80,10 +83,10 @@ class Facts:
         return [("", self.config), *((name, found[name]) for name in names)]
 
 
-def read_facts(model: nn.Module) -> Facts:
-    """Read a model."""
+def read_facts(model: nn.Module, *, training: bool = False) -> Facts:
+    """Read a model, which will run in train mode or not."""
     with torch._C.DisableTorchFunction():
-        return _read_facts(model)
+        return replace(_read_facts(model), training=training)
 
 
 def _read_facts(model: nn.Module) -> Facts:

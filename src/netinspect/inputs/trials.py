@@ -124,11 +124,11 @@ class Trials:
         """Whether a candidate was tried already."""
         return spell(self.suited(candidate)) in self._known
 
-    def best(self) -> Trial | None:
-        """One that passed; else the one that came farthest."""
+    def best(self, tells_most: Callable[[Trial], bool]) -> Trial | None:
+        """Return one that passed; else one that says what is missing; else what came farthest."""
         return max(
             self._known.values(),
-            key=lambda trial: (trial.failure is None, trial.progress),
+            key=lambda trial: (trial.failure is None, tells_most(trial), trial.progress),
             default=None,
         )
 

@@ -25,6 +25,14 @@ def home_of(model: nn.Module) -> torch.device | None:
     return next((tensor.device for tensor, is_absent in _tensors(model) if not is_absent), None)
 
 
+def lacks_values(model: nn.Module) -> bool:
+    """Whether some parameter or buffer is on the meta device, and no hook brings it."""
+    with torch._C.DisableTorchFunction():
+        return any(
+            not is_absent and tensor.device.type == "meta" for tensor, is_absent in _tensors(model)
+        )
+
+
 def _tensors(model: nn.Module) -> Iterator[tuple[torch.Tensor, bool]]:
     """Yield parameters, then buffers, each with whether it is absent."""
     seen: set[int] = set()

@@ -99,3 +99,6 @@ class Failure:
     phase: OneOf["forward", "backward"] = "forward"
     working_inputs: tuple[str, ...] = ()
     """Input specs near the given one that were tried and passed."""
+
+    missing: tuple[str, ...] = ()
+    """Optional arguments that train mode asks for, and that were not passed."""

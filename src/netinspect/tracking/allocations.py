@@ -266,7 +266,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
-    """Yield the memory of a tensor, or of the tensors that it is made of; one on the meta device has none."""
+    """Yield the memory of a tensor, or of those that it is made of; none on the meta device."""
     flatten = getattr(type(tensor), "__tensor_flatten__", None)
     if flatten is not None:
         for name in flatten(tensor)[0]:

@@ -12,7 +12,7 @@ from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.members import parameters
 from netinspect.sources.build import Blueprint, Lane
 from netinspect.tracking.copying import deep_copy
-from netinspect.tracking.fakes import copy_error, fake_copy, real_tensors
+from netinspect.tracking.fakes import copy_error, fake_copy, real_tensors, suit
 
 _LANES: tuple[Lane, ...] = ("hollow", "meta", "real")
 """What a model is built of where it cannot be built of fake tensors: the cheapest first."""
@@ -110,6 +110,23 @@ class LiveSource:
     def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
         """Make the model; see `Source`."""
         return _copied(self._model), "real"
+
+
+def build_then_fake(blueprint: Blueprint, mode: Any) -> nn.Module:
+    """Build a model whose constructor does not run on fake tensors, and copy it to them.
+
+    Args:
+        blueprint: What the target names.
+        mode: That of fake tensors, which is entered.
+
+    Raises:
+        LoadError: It cannot be built.
+    """
+    with real_tensors():
+        original = build_unfaked(blueprint)
+    model = fake_copy(original, mode)
+    suit(model, None)
+    return model
 
 
 def build_unfaked(blueprint: Blueprint) -> nn.Module:

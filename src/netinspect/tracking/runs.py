@@ -25,6 +25,7 @@ from netinspect.errors import (
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.inputs.two_examples import is_one_value
 from netinspect.kinds import is_a, plain_name
 from netinspect.observe.arguments import split
 from netinspect.observe.describe import is_uninitialised
@@ -290,9 +291,6 @@ def _reason(error: NetinspectError) -> str:
     return f"it does not run on fake tensors ({text})"
 
 
-_ONE_VALUE = "more than 1 value per channel"
-
-
 def forward_error(error: BaseException, name: str, phase: str, batch: int | None) -> ForwardError:
     """Return what is reported of a run that failed."""
     line = raising_line(error)
@@ -305,7 +303,7 @@ def forward_error(error: BaseException, name: str, phase: str, batch: int | None
     hint = "netinspect trace TARGET --train --grad shows each step"
     if isinstance(error, NoGradientError):
         hint = "leave --train out: there is nothing to train"
-    elif _ONE_VALUE in text:
+    elif is_one_value(text):
         hint = "batch statistics need a batch of 2 or more: --batch 2"
     elif "dtype" in text or "same type" in text:
         hint = "the dtypes do not fit: leave --dtype out, or cast in forward; " + hint
