@@ -37,7 +37,20 @@ ALLOWED = {
     "api": {"view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
     "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
     "differences": {"loading", "view", "analyze", "checkpoints", "stored", *BASE},
-    "estimates": {"loading", "view", "analyze", "observe", "render", "sources", "tracking", *BASE},
+    "estimates": {
+        "loading",
+        "view",
+        "analyze",
+        "kept",
+        "observe",
+        "render",
+        "sources",
+        "tracked",
+        "tracking",
+        *BASE,
+    },
+    # A run in a process of its own, and the cache that may have it already.
+    "tracked": {"kept", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "opened", "process", "analyze", *BASE},
     "loading": {
         "files",

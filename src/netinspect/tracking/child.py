@@ -20,7 +20,10 @@ from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageErr
 from netinspect.opened import opened_paths, record_opened
 from netinspect.process import in_a_folder
 from netinspect.records.codec import from_data, to_data
+from netinspect.records.memory import Tracking
 from netinspect.tracking.request import TrackRequest
+
+Around = Callable[[Callable[[], Tracking]], tuple[Tracking, dict[str, Any]]]
 
 ERRORS = (UsageError, LoadError, ForwardError, NetinspectError)
 """The classes of errors that are passed on, the last one for whatever is none of the others."""
@@ -29,11 +32,12 @@ PROGRESS = "progress: "
 """What a line begins with that is not the answer yet."""
 
 
-def main(document: dict[str, Any]) -> None:
+def main(document: dict[str, Any], around: Around | None = None) -> None:
     """Answer one request on what was stdout, and end the process.
 
     Args:
         document: The request as data, and the places where modules are looked for.
+        around: Calls what answers, and returns also further entries of the answer.
     """
     process.die_with_parent()
     record_opened()
@@ -50,8 +54,11 @@ def main(document: dict[str, Any]) -> None:
             answer.write(f"{PROGRESS}{text}\n")
             answer.flush()
 
-        tracking = to_data(_answer(request, document["path"], tell))
-        _write(answer, {"tracking": tracking, "opened": _opened()})
+        def track() -> Tracking:
+            return _answer(request, document["path"], tell)
+
+        tracking, more = around(track) if around is not None else (track(), {})
+        _write(answer, {**more, "tracking": to_data(tracking), "opened": _opened()})
     except NetinspectError as error:
         _write(
             answer,
@@ -71,7 +78,7 @@ def main(document: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Any:
+def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Tracking:
     with in_a_folder():
         from netinspect.sources.build import find_blueprint
         from netinspect.sources.project import project_code

@@ -151,8 +151,9 @@ def _change(
                 if tensor is None:
                     continue
                 if id(tensor) not in made:
-                    is_cast = dtype is not None and tensor.dtype.is_floating_point
-                    changed = change(tensor, dtype if is_cast else tensor.dtype)
+                    is_floating = tensor.dtype.is_floating_point
+                    wanted = dtype if dtype is not None and is_floating else tensor.dtype
+                    changed = change(tensor, wanted)
                     if changed is not tensor and isinstance(tensor, nn.Parameter):
                         changed = nn.Parameter(changed, requires_grad=tensor.requires_grad)
                     made[id(tensor)] = changed
