@@ -45,7 +45,7 @@ def brought_by_forward(layer: nn.Module) -> None:
         return output
 
     layer.to("meta")
-    layer.forward = types.MethodType(forward, layer)  # type: ignore[method-assign]
+    layer.forward = types.MethodType(forward, layer)
 
 
 @pytest.mark.parametrize("send", [brought_by_hooks, brought_by_forward])

@@ -39,9 +39,8 @@ def test_second_memory_of_a_target_needs_no_torch(tmp_path: Path) -> None:
     again = ask(*words, "--verbose", blocked=True)
     assert (again.code, again.out) == (0, first.out)
     assert "the run is a kept one" in again.err
-    # Each of these has to track again, and cannot without torch.
+    # Each of these has to look again, and cannot without torch.
     assert ask(*words, "--no-cache", blocked=True).code != 0
-    assert ask(*words, "--device", "cpu", blocked=True).code != 0
     (tmp_path / "net.py").write_text(NET.replace("8, 3", "8, 4"), encoding="utf-8")
     assert ask(*words, blocked=True).code != 0
 
