@@ -10,7 +10,7 @@ from torch import nn
 from netinspect.errors import LoadError
 from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.members import parameters
-from netinspect.sources.build import Blueprint, Lane
+from netinspect.sources.build import Blueprint, Lane, suit_meta
 from netinspect.tracking.copying import deep_copy
 from netinspect.tracking.fakes import copy_error, fake_copy, real_tensors, suit
 
@@ -130,7 +130,7 @@ def build_then_fake(blueprint: Blueprint, mode: Any) -> nn.Module:
 
 
 def build_unfaked(blueprint: Blueprint) -> nn.Module:
-    """Build a model of the cheapest tensors that its constructor takes, but fake ones.
+    """Build a model, to be copied to fake tensors, of the cheapest others that its constructor takes.
 
     What fails alike on two kinds of tensors is not their fault, and is not tried on a third.
 
@@ -140,11 +140,14 @@ def build_unfaked(blueprint: Blueprint) -> nn.Module:
     causes = []
     for lane in _LANES:
         try:
-            return blueprint.build(lane)[0]
+            model = blueprint.build(lane)[0]
         except LoadError as error:
             if lane == _LANES[-1] or error.cause in causes:
                 raise
             causes.append(error.cause)
+        else:
+            suit_meta(model)
+            return model
     raise AssertionError("the last kind of tensors raises")
 
 
