@@ -37,7 +37,20 @@ ALLOWED = {
     "api": {"view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
     "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
     "differences": {"loading", "view", "analyze", "checkpoints", "stored", *BASE},
-    "estimates": {"loading", "view", "analyze", "observe", "render", "sources", "tracking", *BASE},
+    "estimates": {
+        "loading",
+        "view",
+        "analyze",
+        "kept",
+        "observe",
+        "render",
+        "sources",
+        "tracked",
+        "tracking",
+        *BASE,
+    },
+    # A run in a process of its own, and the cache that may have it already.
+    "tracked": {"kept", "sources", "tracking", *BASE},
     "tracking": {"sources", "inputs", "observe", "opened", "process", "analyze", *BASE},
     "loading": {
         "files",
@@ -55,9 +68,11 @@ ALLOWED = {
     # out of time is not kept.
     "kept": {"look", "inputs", "process", "sources", *BASE},
     "view": {"render", *BASE},
-    "look": {"sources", "inputs", "observe", "rerun", *BASE},
+    # What has to be built of other tensors is copied to fake ones as for tracking.
+    "look": {"lanes", "sources", "inputs", "observe", "rerun", "tracking", *BASE},
     # Looks at several sizes are made one by a pure function.
     "rerun": {"inputs", "observe", "analyze", *BASE},
+    "lanes": {"sources", "observe", *BASE},
     "config": BASE,
     "files": {"opened", *BASE},
     "opened": {"process"},
@@ -86,6 +101,7 @@ THIRD_PARTIES = {
         "observe",
         "inputs",
         "sources",
+        "lanes",
         "look",
         "rerun",
         "tracking",

@@ -13,6 +13,7 @@ from netinspect.view import View
 if TYPE_CHECKING:
     from torch import nn
 
+    from netinspect.kept.tracks import TrackCache
     from netinspect.records.memory import Tracking
     from netinspect.records.reports.memory import Memory
     from netinspect.records.trace import Trace
@@ -39,12 +40,14 @@ def memory(
     top: int | None = 10,
     points: int | None = 24,
     progress: Callable[[str], None] | None = None,
+    cache: bool | TrackCache = False,
 ) -> View[Memory]:
     """Estimate the memory that a run takes: its peak, what that is made of, how it comes to it.
 
-    The run is tracked on tensors without data, for whatever size of model. What a target names is built
-    anew for it in a process of its own; a live module is copied to one without data, and tracked in this
-    process. Not counted is what kernels, the allocator and the device take for themselves.
+    The run is tracked on tensors without data, for whatever size of model; what needs values is run on
+    the CPU with some, up to 8 GiB, and the report says so. What a target names is built anew for it in a
+    process of its own; a live module is copied, and tracked in this process. Not counted is what
+    kernels, the allocator and the device take for themselves.
 
     Args:
         subject: A live module; a target; or a trace of one, which is then built anew with
@@ -69,11 +72,13 @@ def memory(
         top: Keep only so many modules; None for all.
         points: About how many points of the timeline to keep; None for all.
         progress: Told in a few words of each run that was tracked for `device_memory` or `symbolic`.
+        cache: Whether a look at a target and a tracked run that were kept on disk may answer, and these
+            be kept; see `load`.
 
     Raises:
         LoadError: The target could not be loaded, or the model cannot be copied.
         UsageError: An option is not known, or the inputs do not fit.
-        ForwardError: The model fails, or needs values to run.
+        ForwardError: The model fails.
     """
     from netinspect.analyze.memory import tell_memory
     from netinspect.errors import UsageError
@@ -81,6 +86,11 @@ def memory(
     from netinspect.sources.target import parse_live_target
     from netinspect.tracking.prepare import prepare, read_options, tracked_inputs
 
+    tracks = None
+    if cache:
+        from netinspect.kept.tracks import TrackCache
+
+        tracks = cache if isinstance(cache, TrackCache) else TrackCache()
     symbols = one_or_several(symbolic)
     options = read_options(
         batch=batch,
@@ -104,7 +114,9 @@ def memory(
             seed=seed,
             online=online,
             run_file=run_file,
+            training=train,
             symbolic=symbols,
+            cache=bool(cache),
         )
     elif symbols:
         raise UsageError(
@@ -125,7 +137,7 @@ def memory(
     return View(
         tell_memory(
             look,
-            _track(subject, request, progress),
+            _track(subject, request, progress, tracks),
             inputs=tracked_inputs(look, options),
             device=options.device,
             optimizer=options.optimizer if options.training else None,
@@ -142,13 +154,14 @@ def _track(
     subject: nn.Module | Trace | str | os.PathLike[str],
     request: TrackRequest,
     progress: Callable[[str], None] | None,
+    cache: TrackCache | None,
 ) -> Tracking:
     from netinspect.records.trace import Trace
 
     if is_a(subject, Trace) or is_target(subject):
-        from netinspect.tracking.parent import track_in_child
+        from netinspect.tracked import track_target
 
-        return track_in_child(request, progress=progress)
+        return track_target(request, progress, cache)
     from netinspect.sources.user_code import model_code
     from netinspect.tracking.session import track_live
 

@@ -9,7 +9,6 @@ other is tried, and the trace tells which it was, and why.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,34 +24,22 @@ from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.stated import declared_example
 from netinspect.inputs.symbols import SymbolRequest
+from netinspect.inputs.two_examples import are_single, wants_two_examples, with_reason
 from netinspect.kinds import plain_name
-from netinspect.observe.forwardless import lacks_forward, other_methods, refuses, what_to_name
+from netinspect.lanes import Lanes, is_of_the_lane, why_not
+from netinspect.observe.forwardless import lacks_forward, refuses, what_to_name
 from netinspect.observe.functions import reads
 from netinspect.observe.inert import is_a
-from netinspect.observe.members import TENSORS, entries, modules, parameters
+from netinspect.observe.offload import lacks_values
 from netinspect.observe.run import CaptureOptions, capture
 from netinspect.observe.seeds import preserved_randomness
-from netinspect.records.steps import Failure, Step
-from netinspect.records.trace import GIVEN, Trace
+from netinspect.records.steps import Step
+from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.sources.build import Blueprint, Lane
 
-_WORTH_META = 150_000_000
-"""Elements from which on real kernels take longer than what the meta device brings along to import."""
-
-_MAXIMUM_HOLLOW = 2_000_000_000
-_MAXIMUM_REAL = 1_500_000_000
-"""Elements up to which a model is run with kernels, and with weights, without being asked to."""
-
-_NEEDS_VALUES = re.compile(
-    r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
-)
 ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
 _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
-_VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
-_NEEDS_WEIGHTS = re.compile(
-    r"singular|positive[- ]definite|converge|ill-conditioned|probabilit", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +85,13 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
         UsageError: It cannot be looked at as asked for.
     """
     model = _checked_module(model)
-    lane: Lane = "meta" if _is_on_meta(model) else "real"
+    lane: Lane = "meta" if lacks_values(model) else "real"
     if options.on not in ("auto", lane):
         raise UsageError(
             f"cannot look at a live model on {options.on}",
             hint="move it there first, or name a target that can be built there",
         )
     return _look(model, lane, options, target=target, is_instance=True)
-
-
-def _is_on_meta(model: nn.Module) -> bool:
-    """Whether some parameter or buffer has no values."""
-    with torch._C.DisableTorchFunction():
-        return any(
-            tensor is not None and tensor.is_meta
-            for module in modules(model)
-            for tensor in (value for table in TENSORS for _, value in entries(module, table))
-        )
-
-
-def _elements(model: nn.Module) -> int:
-    """Return the number of elements of all parameters."""
-    with torch._C.DisableTorchFunction():
-        return sum(parameter.numel() for parameter in parameters(model))
 
 
 def _checked_module(subject: object) -> nn.Module:
@@ -148,11 +119,11 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
     notes: list[str] = []
     reported: Trace | None = None
     why = ""
-    lanes = _Lanes(blueprint, options)
+    lanes = Lanes(blueprint, options.on, needs_values=options.needs_values)
     for wanted in lanes:
-        with _entered(wanted):
+        with _entered(wanted) as mode:
             try:
-                model, lane = blueprint.build(wanted)
+                model, lane = _built(blueprint, wanted, mode)
             except LoadError as error:
                 lanes.failed_to_build(error)
                 continue
@@ -165,17 +136,16 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
         if reported is not None and _fails_alike(reported, trace):
             notes.remove(why)  # it was not for the tensors that it failed
         trace = replace(trace, warnings=(*notes, *trace.warnings))
-        if trace.failure is None or not _is_of_the_lane(trace.failure, lane):
+        if trace.failure is None or not is_of_the_lane(trace.failure, lane):
             return trace
         if reported is None or len(trace.steps) > len(reported.steps):
             reported = trace
-        elements = _elements(model)
-        if lanes.can_go_on(elements):
-            why = _why(trace.failure, lane)
+        if lanes.can_go_on(model):
+            why = why_not(trace.failure, lane)
             notes.append(why)
             options = replace(options, request=replace(options.request, start=_settled(trace)))
         elif reported is not None:
-            limit = f"{_why(trace.failure, lane, fell_back=False)}; the trace ends there"
+            limit = f"{why_not(trace.failure, lane, fell_back=False)}; the trace ends there"
             reported = replace(reported, warnings=(*reported.warnings, limit))
             break
     if reported is not None:
@@ -185,10 +155,14 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
 
 
 @contextmanager
-def _entered(lane: Lane) -> Iterator[None]:
-    """Make whatever is made fake, where that is the lane; the others are made by the blueprint."""
+def _entered(lane: Lane) -> Iterator[Any]:
+    """Make whatever is made fake, where that is the lane; the others are made by the blueprint.
+
+    Yields:
+        The mode of fake tensors; None on other lanes.
+    """
     if lane != "fake":
-        yield
+        yield None
         return
     from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -196,77 +170,22 @@ def _entered(lane: Lane) -> Iterator[None]:
     log = logging.getLogger("torch._subclasses.fake_tensor")
     was_disabled, log.disabled = log.disabled, True
     try:
-        with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True):
-            yield
+        with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            yield mode
     finally:
         log.disabled = was_disabled
 
 
-class _Lanes:
-    """Which kinds of tensors to try, one after the other."""
+def _built(blueprint: Blueprint, lane: Lane, mode: Any) -> tuple[nn.Module, Lane]:
+    """Build a model; where its constructor does not take fake tensors, copy it to them afterwards."""
+    try:
+        return blueprint.build(lane)
+    except LoadError:
+        if lane != "fake":
+            raise
+    from netinspect.tracking.build import build_then_fake
 
-    def __init__(self, blueprint: Blueprint, options: LookOptions) -> None:
-        self.error: LoadError
-        self._asked = options.on
-        self._waiting: list[Lane] = []
-        self._tried: list[Lane] = []
-        self._notes: list[str] = []
-        self._failed_to_build: str | None = None
-        if options.on in ("meta", "hollow", "fake"):
-            if options.needs_values:
-                raise UsageError(
-                    f"there are no values to tell with --on {options.on}",
-                    hint="leave --on out: what is asked for needs real weights",
-                )
-            self._waiting = [options.on]  # type: ignore[list-item]
-        elif options.on != "auto" or options.needs_values:
-            self._waiting = ["real"]
-        elif blueprint.target.kind == "library":
-            self._waiting = ["meta", "hollow", "fake", "real"]
-        else:
-            self._waiting = ["hollow", "real"]
-
-    def __iter__(self) -> Iterator[Lane]:
-        while self._waiting:
-            self._tried.append(self._waiting.pop(0))
-            yield self._tried[-1]
-
-    def puts_off(self, model: nn.Module, lane: Lane) -> bool:
-        """Whether a hollow model is so large that the meta device shall come first."""
-        if lane != "hollow" or self._asked != "auto" or "meta" in self._tried:
-            return False
-        if _elements(model) < _WORTH_META:
-            return False
-        self._waiting = ["meta", "hollow", "fake", *self._waiting]
-        return True
-
-    def failed_to_build(self, error: LoadError) -> None:
-        """Remember why a model cannot be built.
-
-        What fails alike on two kinds of tensors is not their fault: real weights, which may not even
-        fit in memory, would not help.
-        """
-        if self._failed_to_build is not None and self._failed_to_build == error.cause:
-            raise error
-        self._failed_to_build = error.cause
-        self.error = error
-        cause = (error.cause or error.message).partition("\n")[0]
-        self._notes.append(f"it cannot be built on {self._tried[-1]} tensors ({cause})")
-
-    def building_notes(self, lane: Lane) -> list[str]:
-        """Say on what it was built instead."""
-        notes = [f"{note}: built with {lane} ones" for note in self._notes]
-        self._notes = []
-        return notes
-
-    def can_go_on(self, elements: int) -> bool:
-        """Whether another kind of tensors is left that a model of such a size can be run on."""
-        limits = {"hollow": _MAXIMUM_HOLLOW, "real": _MAXIMUM_REAL}
-        self._waiting = [lane for lane in self._waiting if elements <= limits.get(lane, elements)]
-        if "hollow" in self._tried or "hollow" in self._waiting:
-            # Fake tensors have no values either: they are for what is too large for kernels.
-            self._waiting = [lane for lane in self._waiting if lane != "fake"]
-        return bool(self._waiting)
+    return build_then_fake(blueprint, mode), lane
 
 
 def _fails_alike(one: Trace, other: Trace) -> bool:
@@ -277,23 +196,6 @@ def _fails_alike(one: Trace, other: Trace) -> bool:
 def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:
     """The inputs that a stopped search had come to, with their reasons."""
     return tuple((each.spec, each.origin) for each in trace.inputs) if trace.attempts else ()
-
-
-def _is_of_the_lane(failure: Failure, lane: Lane) -> bool:
-    if lane in ("meta", "fake") and not refuses(failure):
-        return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
-    return lane == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
-
-
-def _why(failure: Failure, lane: Lane, *, fell_back: bool = True) -> str:
-    place = failure.place
-    where = f" ({place.text} in line {place.line} of {place.file})" if place and place.text else ""
-    if lane in ("meta", "fake"):
-        kind = "tensors on the meta device" if lane == "meta" else "fake tensors"
-        why, instead = f"forward needs values, which {kind} do not have{where}", "others"
-    else:
-        why, instead = f"forward does to its weights what zeros do not bear{where}", "real ones"
-    return f"{why}; it ran on {instead} instead" if fell_back else why
 
 
 def _moved(model: nn.Module, device: str) -> nn.Module:
@@ -331,28 +233,20 @@ def _look(
             if options.run:
                 raise
             warnings = (f"saved without a forward: {error.message}",)
-    trace = capture(
-        model,
-        choice.arguments if choice is not None else None,
-        options.capture,
-        target=target,
-        example=declared_example(model),
-        forward=choice.forward if choice is not None else None,
-        lane=lane,
-        attempts=choice.attempts if choice is not None else (),
-    )
+    trace = _captured(model, choice, lane, options, target)
+    if choice is not None and wants_two_examples(trace.failure) and _may_choose_batch(choice, options):
+        two = replace(options, request=replace(options.request, batch=2))
+        choice = _choose(model, lane, two, target)
+        choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
+        trace = _captured(model, choice, lane, two, target)
     if lane == "hollow" and any(map(_reads_values, trace.steps)):
         warnings += (ZEROS,)
-    is_searched = choice is None or (choice.attempts and not _gives_some(choice))
-    if trace.failure is not None and choice is not None and not (is_searched or options.has_values):
-        from netinspect.inputs.search import working_inputs
+    if trace.failure is not None and choice is not None:
+        from netinspect.inputs.remedies import with_remedies
 
-        training = options.capture.training
-        passing = working_inputs(model, choice.arguments, trace, budget, training=training)
-        failure = replace(trace.failure, working_inputs=passing.specs, working_unit=passing.unit)
+        training, sizes = options.capture.training, not options.has_values
+        failure = with_remedies(model, choice, trace, budget, training=training, sizes=sizes)
         trace = replace(trace, failure=failure)
-    if trace.failure is not None and refuses(trace.failure):
-        trace = replace(trace, failure=replace(trace.failure, methods=other_methods(model)))
     if budget.stopped:
         warnings += (f"the search for inputs was {budget.stopped}",)
         trace = replace(trace, out_of_time=budget.out_of_time)
@@ -364,9 +258,25 @@ def _look(
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 
-def _gives_some(choice: Choice) -> bool:
-    """Whether the user gave some of the inputs."""
-    return any(each.record.origin == GIVEN for each in choice.arguments)
+def _captured(
+    model: nn.Module, choice: Choice | None, lane: Lane, options: LookOptions, target: str | None
+) -> Trace:
+    return capture(
+        model,
+        choice.arguments if choice is not None else None,
+        options.capture,
+        target=target,
+        example=declared_example(model),
+        forward=choice.forward if choice is not None else None,
+        lane=lane,
+        attempts=choice.attempts if choice is not None else (),
+    )
+
+
+def _may_choose_batch(choice: Choice, options: LookOptions) -> bool:
+    """Whether nobody asked for the single example that forward was given."""
+    is_asked_for = options.has_values or options.request.specs or options.request.batch is not None
+    return not is_asked_for and are_single(choice.arguments)
 
 
 def _reads_values(step: Step) -> bool:
@@ -391,6 +301,6 @@ def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | No
         options.request,
         options.capture,
         target=target,
-        stops_at=lambda failure: _is_of_the_lane(failure, lane) or refuses(failure),
+        stops_at=lambda failure: is_of_the_lane(failure, lane) or refuses(failure),
         budget=options.budget,
     )

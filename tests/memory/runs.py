@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from netinspect.records.memory import MemoryTrack
-from netinspect.tracking.fakes import fake_copy
+from netinspect.tracking.build import LiveSource
 from netinspect.tracking.request import TrackOptions, TrackRequest
+from netinspect.tracking.runs import run_once
 from netinspect.tracking.session import track
 
 
@@ -75,11 +77,12 @@ class Asking(nn.Module):
         return self.layer(x) if x.sum().item() > 0 else x
 
 
-def tracked(model: nn.Module, *specs: str, **options: Any) -> MemoryTrack:
+def tracked(model: nn.Module, *specs: str, with_values: bool = False, **options: Any) -> MemoryTrack:
     """Track a model in this process, exactly as the allocator of the CPU would count."""
     request = TrackRequest(
         target=type(model).__name__,
         options=TrackOptions(**{"device": "cpu", **options}),
         inputs=specs,
+        with_values=with_values,
     )
-    return track(request, lambda mode: fake_copy(model, mode)).track
+    return track(request, LiveSource(model, partial(run_once, request))).track

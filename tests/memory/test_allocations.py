@@ -192,14 +192,25 @@ def test_a_model_on_the_meta_device_is_tracked() -> None:
     assert peak_bytes(tracked(empty, "16x64", training=True), "cpu") == peak_bytes(whole, "cpu")
 
 
-def test_a_lazy_model_is_told_what_it_lacks() -> None:
+def test_lazy_layers_get_their_sizes_from_a_first_run() -> None:
     lazy = nn.Sequential(nn.LazyLinear(10), nn.ReLU())
-    with pytest.raises(LoadError, match="lazy layers") as caught:
-        tracked(lazy, "2x5")
-    assert "nn.Linear(5, 10)" in str(caught.value.hint)
-    lazy(torch.zeros(2, 5))
     parameters = [each.bytes for each in tracked(lazy, "2x5").allocations if each.kind == "parameter"]
     assert sorted(parameters) == [FLOAT * 10, FLOAT * 50]
+    assert isinstance(lazy[0], nn.LazyLinear)  # the model itself is not run
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize(
+    ("make", "spec"), [(Chain, "32x64"), (TinyGPT, "4x32:int64"), (ResNet18, "2x3x32x32")]
+)
+def test_run_with_values_takes_what_one_without_takes(make: Any, spec: str, training: bool) -> None:
+    model = make()
+    without, with_values = (
+        tracked(model, spec, training=training, with_values=wanted) for wanted in (False, True)
+    )
+    assert (without.lane, with_values.lane) == ("fake", "real")
+    assert with_values.steps == without.steps
+    assert peak_bytes(with_values, "cpu") == peak_bytes(without, "cpu")
 
 
 # --- against what we did not write ---------------------------------------------------------------
@@ -255,7 +266,17 @@ def test_what_was_copied_while_fake_is_tracked_as_if_it_were_not() -> None:
         options=TrackOptions(device="cpu", training=True),
         inputs=("2x3x32x32",),
     )
-    anew = track_request(request, lambda mode: PatchEncoder()).track
+
+    class Anew:
+        valued_lanes: tuple[Any, ...] = ()
+
+        def without_data(self, mode: Any) -> nn.Module:
+            return PatchEncoder()
+
+        def with_values(self, lane: Any) -> Any:
+            raise NotImplementedError
+
+    anew = track_request(request, Anew()).track
     assert peak_bytes(anew, "cpu") == peak_bytes(
         tracked(PatchEncoder(), "2x3x32x32", training=True), "cpu"
     )

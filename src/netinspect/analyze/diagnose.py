@@ -64,6 +64,8 @@ def _further(trace: Trace, failure: Failure, explanation: Explanation | None) ->
             f"forward refuses on purpose; {_or(failure.methods)} may be meant: write a module whose "
             "forward calls it, or a function that returns one, and name that"
         )
+    elif failure.missing:
+        yield _missing(failure.missing)
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
         yield from _unsettled(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:
@@ -94,6 +96,15 @@ def _multiples(failure: Failure) -> Iterator[str]:
 def _or(methods: tuple[str, ...]) -> str:
     *others, last = [f"{name}()" for name in methods]
     return f"{', '.join(others)} or {last}" if others else last
+
+
+def _missing(names: tuple[str, ...]) -> str:
+    specs = " ".join(f"--input {name}=SIZES" for name in names)
+    return (
+        f"in train mode forward asks for {' and '.join(names)}: give the other inputs too, and {specs}, "
+        f"such as {names[0]}=2:int64:0..9 for two of ten classes; what is no tensor comes from "
+        "--inputs-from"
+    )
 
 
 def _unsettled(trace: Trace) -> Iterator[str]:

@@ -71,12 +71,14 @@ def tell_memory(
     peak = highest(whole, 0, len(whole))
     modules = list(_modules(trace, track, growth, peak, device, depth))
     kept = modules if top is None else modules[:top]
+    told = subject(trace)
     return Memory(
         subject=replace(
-            subject(trace),
+            told,
             inputs=tuple(inputs),
             mode="train" if track.training else "eval",
-            lane="fake",
+            lane=track.lane,
+            warnings=(*_run_with_values(track), *told.warnings),
             symbolic=symbolic,
         ),
         batch=track.batch,
@@ -96,6 +98,16 @@ def tell_memory(
         search=tracking.search,
         peaks=() if growth is None else growth.peaks(),
     )
+
+
+def _run_with_values(track: MemoryTrack) -> Iterator[str]:
+    """Say why a run was made with values, and on which."""
+    if track.lane != "fake":
+        weights = "large weights were zeros" if track.lane == "hollow" else "weights had values"
+        yield (
+            f"{track.reason}; it was run on the CPU and tracked there: {weights}, inputs were random, "
+            "and other values may take other memory"
+        )
 
 
 def _amounts(amounts: Mapping[Category, int]) -> Amounts:

@@ -9,7 +9,7 @@ import typer
 
 from netinspect import estimates
 from netinspect.cli.common import depth_or_all, look, show, sizes_asked_for
-from netinspect.cli.console import progress_line, style_for
+from netinspect.cli.console import progress_line, say, style_for
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -84,6 +84,7 @@ def command(
 
     It is tracked on tensors without data, of any size; with --train, two iterations of training.
     """
+    from netinspect.kept.tracks import TrackCache
     from netinspect.tracking.prepare import read_options
 
     # A mistake in the options shall not wait for a look.
@@ -104,7 +105,8 @@ def command(
         symbolic=symbols,
     )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
-    plain = replace(model, batch=None, train=False)
+    plain = replace(model, batch=None)
+    tracks = TrackCache() if model.cache else None
     trace = look(target, plain, output, anew=True, symbolic=symbols)
     with progress_line(quiet=output.quiet) as progress:
         view = estimates.memory(
@@ -123,5 +125,8 @@ def command(
             top=top or None,
             points=points or None,
             progress=None if progress is None else lambda text: progress(f"tracked {text}"),
+            cache=tracks or False,
         )
+    if output.verbose and not output.quiet and tracks is not None:
+        say(tracks.outcome)
     show(view, output, columns)

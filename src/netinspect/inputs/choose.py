@@ -89,7 +89,7 @@ def _inferred(
     from netinspect.inputs.libraries import known_inputs
     from netinspect.inputs.trials import Unmakeable
 
-    facts = read_facts(model)
+    facts = read_facts(model, training=options.training)
     # Checks the names of what was given, and that none is given twice.
     fixed = make_arguments(model, stated, request, complete=False)
     given = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -12,13 +12,12 @@ from torch import nn
 from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.observe.inert import attribute, dictionary_of, is_a, setting_of
 from netinspect.observe.members import (
-    buffers,
     modules,
     named_buffers,
     named_modules,
     named_parameters,
-    parameters,
 )
+from netinspect.observe.offload import home_of
 
 TOKENS = 16
 """Length of a sequence, where nothing tells one."""
@@ -48,6 +47,9 @@ class Facts:
     """Rows of each embedding, by the path of the module."""
 
     device: torch.device
+    training: bool = False
+    """Whether forward runs in train mode."""
+
     config: Any = field(default=None)
     """The `config` attribute of a model that has one, as those of transformers do."""
 
@@ -81,10 +83,10 @@ class Facts:
         return [("", self.config), *((name, found[name]) for name in names)]
 
 
-def read_facts(model: nn.Module) -> Facts:
-    """Read a model."""
+def read_facts(model: nn.Module, *, training: bool = False) -> Facts:
+    """Read a model, which will run in train mode or not."""
     with torch._C.DisableTorchFunction():
-        return _read_facts(model)
+        return replace(_read_facts(model), training=training)
 
 
 def _read_facts(model: nn.Module) -> Facts:
@@ -108,11 +110,12 @@ def _read_facts(model: nn.Module) -> Facts:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's first tensor; the CPU where it has none."""
+    """Return the device of a model's first tensor; the CPU where it has none.
+
+    Tensors that are absent until a hook brings them say nothing: they are on the meta device.
+    """
     with torch._C.DisableTorchFunction():
-        for tensor in (*parameters(model), *buffers(model)):
-            return tensor.device
-    return torch.device("cpu")
+        return home_of(model) or torch.device("cpu")
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:

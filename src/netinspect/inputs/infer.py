@@ -19,6 +19,7 @@ from netinspect.inputs.consumers import first_layer_guess, guess_for_layer
 from netinspect.inputs.documented import as_documented
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
+from netinspect.inputs.labels import missing_labels
 from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.repair import repairs, with_batch_dimension
 from netinspect.inputs.signature import ForwardArgument, keys_by_argument
@@ -84,13 +85,23 @@ def infer(
         pass
     except Stopped as stop:
         best = best or stop.trial
-    best = best or trials.best()
+    best = best or trials.best(lambda trial: _lacks_labels(trial, facts))
     if best is not None and best.said is not None:
         best.said.say()
     return Inference(
         candidate=best.candidate if best is not None else dict(given),
         forward=best.forward if best is not None else None,
         attempts=tuple(trials.attempts),
+    )
+
+
+def _lacks_labels(trial: Trial, facts: Facts) -> bool:
+    """Whether a trial failed for labels alone, which nobody can invent where no loss says its wish."""
+    failure = trial.failure
+    return (
+        facts.training
+        and failure is not None
+        and bool(missing_labels(facts.names, trial.candidate, failure))
     )
 
 

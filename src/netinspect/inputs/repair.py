@@ -10,11 +10,13 @@ from netinspect.inputs.consumers import guess_for_layer, guess_for_weight
 from netinspect.inputs.documented import as_documented, shape_in_words
 from netinspect.inputs.facts import TOKENS, Facts
 from netinspect.inputs.guess import Candidate, Guess, tensor
+from netinspect.inputs.labels import with_labels
 from netinspect.inputs.libraries import guess_of_library
 from netinspect.inputs.mismatch import told_sizes, wanted_unit
 from netinspect.inputs.names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.spec import InputSpec
 from netinspect.inputs.trials import Trial
+from netinspect.inputs.two_examples import TWO, is_one_value
 from netinspect.observe.members import find_module
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
@@ -50,9 +52,10 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
     yield from _not_negative(candidate, culprits, failure)
     yield from _with_places_for_features(candidate, failure, facts)
     yield from _of_another_rank(candidate, culprits, failure)
+    yield from with_labels(candidate, step, failure, facts)
     yield from _with_one_more(candidate, failure, facts)
     yield from _with_an_optional_one(candidate, step, failure, facts)
-    if "more than 1 value per channel" in failure.message:
+    if is_one_value(failure.message):
         yield from _batched(candidate, culprits)
 
 
@@ -348,9 +351,12 @@ def _like_the_first(candidate: Candidate, name: str) -> Guess | None:
 
 
 def _batched(candidate: Candidate, culprits: Sequence[str]) -> Iterator[Candidate]:
-    """Batch statistics of one value per channel need a second example."""
-    for name in culprits:
-        guess = candidate[name]
-        if guess.spec.shape[:1] == (1,):
-            shape = (2, *guess.spec.shape[1:])
-            yield {**candidate, name: replace(guess, spec=replace(guess.spec, shape=shape))}
+    """Batch statistics of one value per channel need a second example; of all inputs, as a rule."""
+    single = [name for name, guess in candidate.items() if guess.spec.shape[:1] == (1,)]
+    for names in (single, [name for name in culprits if name in single]):
+        yield {
+            name: replace(guess, spec=guess.spec.with_batch(2), reason=f"{guess.reason}; {TWO}")
+            if name in names
+            else guess
+            for name, guess in candidate.items()
+        }

@@ -146,11 +146,14 @@ class Trials:
         """Whether a candidate was tried already."""
         return spell(self.suited(candidate)) in self._known
 
-    def best(self) -> Trial | None:
-        """One that passed; else the one that came farthest; None where no forward was run."""
+    def best(self, tells_most: Callable[[Trial], bool]) -> Trial | None:
+        """Return one that passed; else one that says what is missing; else what came farthest.
+
+        None where no forward was run.
+        """
         return max(
             (trial for trial in self._known.values() if not trial.is_unmakeable),
-            key=lambda trial: (trial.failure is None, trial.progress),
+            key=lambda trial: (trial.failure is None, tells_most(trial), trial.progress),
             default=None,
         )
 

@@ -82,7 +82,7 @@ class Question:
 
     def key(self, surroundings: str) -> str:
         """Return the name of its answer, in hexadecimal."""
-        return _digest([surroundings, to_data(self)])
+        return digest([surroundings, to_data(self)])
 
 
 def spell_constructor(arguments: Mapping[str, Any]) -> str | None:
@@ -114,7 +114,7 @@ def surroundings() -> str:
     Raises:
         OSError: There is no current folder.
     """
-    return _digest(
+    return digest(
         [
             __version__,
             Trace.schema,
@@ -155,6 +155,7 @@ def _accelerators() -> list[str]:
         return []
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """Return a digest of data, in hexadecimal."""
     text = json.dumps(value, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

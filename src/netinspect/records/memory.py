@@ -62,6 +62,12 @@ class MemoryTrack:
     wrapped: tuple[str, ...] = ()
     """Paths of the modules whose activations were checkpointed."""
 
+    lane: str = "fake"
+    """What its tensors were; see `Trace.lane`."""
+
+    reason: str = ""
+    """Why they were not fake ones; empty where they were."""
+
 
 @record
 class Probe:

@@ -109,3 +109,6 @@ class Failure:
 
     methods: tuple[str, ...] = ()
     """Where forward refuses on purpose: other methods of the model that may take a tensor."""
+
+    missing: tuple[str, ...] = ()
+    """Optional arguments that train mode asks for, and that were not passed."""

@@ -75,7 +75,7 @@ class Blueprint:
             if lane == "meta":
                 with torch.device("meta"):
                     model = self._construct()
-                _suit_meta(model)
+                suit_meta(model)
                 return model, lane
             if lane == "hollow":
                 with Hollow() as hollow:
@@ -86,7 +86,7 @@ class Blueprint:
                 return model, "hollow" if hollow.made else "real"
             model = self._construct()
             if lane == "fake":
-                _suit_meta(model)
+                suit_meta(model)
             return model, lane
 
     def _construct(self) -> nn.Module:
@@ -94,7 +94,7 @@ class Blueprint:
         return _construct(self.target, self.name, self.found, self.arguments)
 
 
-def _suit_meta(model: nn.Module) -> None:
+def suit_meta(model: nn.Module) -> None:
     """Have transformers multiply by experts in batches: without values, its groups want bfloat16."""
     if is_users_class(type(model)):
         return

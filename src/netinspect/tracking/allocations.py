@@ -24,6 +24,7 @@ from torch.utils._pytree import tree_leaves
 from netinspect.observe.inner import NO_STORAGE, bytes_of, is_plain, memory_key, memory_of
 from netinspect.observe.members import Table, entries, modules, named_modules, parameters
 from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
+from netinspect.units import size
 
 _KINDS: tuple[tuple[Table, Kind], ...] = (("_parameters", "parameter"), ("_buffers", "buffer"))
 
@@ -43,6 +44,10 @@ class _Storage:
     """Bytes that no part of a weight uses, as the conversion to a sparse layout leaves them."""
 
 
+class OverLimit(Exception):
+    """A run with values takes more memory than it may."""
+
+
 class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While entered, notes every storage that an operation makes.
 
@@ -52,11 +57,18 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         inputs: What forward will be given.
         host_steps: Whether an optimizer's counts of its steps are in the memory of the host, as torch
             has them on a GPU, and so are not counted.
+        limit: Bytes that all storages together may have; None for any number.
     """
 
-    def __init__(self, model: nn.Module, inputs: Any, *, host_steps: bool = False) -> None:
+    def __init__(
+        self, model: nn.Module, inputs: Any, *, host_steps: bool = False, limit: int | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._host_steps = host_steps
+        self._limit = limit
+        self._bytes = 0
+        """Of all storages that there are."""
+
         self.steps = [MemoryStep(phase="start", iteration=0, module="", operation="")]
         self._phase: Phase = "start"
         self._iteration = 0
@@ -207,6 +219,8 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for storage in made:
                 if self._is_news(storage):  # one operation may give the same one twice
                     self._add(storage, module)
+            if self._limit is not None and self._bytes > self._limit:
+                raise OverLimit(f"more than {size(self._limit)} at once")
         return result
 
     def _is_news(self, storage: torch.UntypedStorage) -> bool:
@@ -220,6 +234,8 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         address = storage._cdata
         if (known := self._live.get(address)) is not None:  # it was resized
             self._storages[known[0]].died = len(self.steps) - 2
+            self._bytes -= self._storages[known[0]].bytes
+        self._bytes += storage.nbytes()
         place = len(self._storages)
         self._storages.append(
             _Storage(
@@ -236,6 +252,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         known = self._live.get(address)
         if known is not None and known[0] == place:
             self._storages[place].died = len(self.steps) - 1
+            self._bytes -= self._storages[place].bytes
             del self._live[address]
 
     def _mark_weight(self, tensor: torch.Tensor, kind: Kind, module: str) -> None:

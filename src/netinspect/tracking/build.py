@@ -1,47 +1,167 @@
-"""Builds what a target names without data, any number of times."""
+"""Make the models that are tracked, any number of times: without data, or with values."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from torch import nn
 
 from netinspect.errors import LoadError
-from netinspect.sources.build import Blueprint
-from netinspect.tracking.fakes import fake_copy, lazy_error, needs_values, real_tensors
+from netinspect.observe.describe import is_uninitialised
+from netinspect.observe.members import parameters
+from netinspect.sources.build import Blueprint, Lane, suit_meta
+from netinspect.tracking.copying import deep_copy
+from netinspect.tracking.fakes import copy_error, fake_copy, real_tensors, suit
+
+_LANES: tuple[Lane, ...] = ("hollow", "meta", "real")
+"""What a model is built of where it cannot be built of fake tensors: the cheapest first."""
+
+FirstRun = Callable[[nn.Module], None]
+"""Runs a model once on its inputs, so that lazy layers have their sizes."""
 
 
-class Builder:
-    """Makes a model anew at each call, of tensors without data.
+class Source(Protocol):
+    """Where the models come from."""
 
-    A constructor that reads values, as those of timm do for the rates of their dropout, cannot run on
-    such tensors; it runs once with hollow weights, which take no memory either, and the model is copied.
+    valued_lanes: tuple[Lane, ...]
+    """What `with_values` makes, in the order in which to try."""
 
-    Args:
-        blueprint: What the target names.
-    """
-
-    def __init__(self, blueprint: Blueprint) -> None:
-        self._blueprint = blueprint
-        self._original = blueprint.build()[0] if blueprint.is_built else None
-
-    def __call__(self, mode: Any) -> nn.Module:
-        """Make the model.
+    def without_data(self, mode: Any) -> nn.Module:
+        """Make the model of fake tensors.
 
         Args:
             mode: That of `fake_tensors`, which is entered.
 
         Raises:
-            LoadError: It cannot be built.
+            LoadError: It cannot be made so.
         """
-        if self._original is None:
+
+    def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
+        """Make the model of tensors with values; return also what they are.
+
+        Raises:
+            LoadError: It cannot be made so.
+        """
+
+
+class TargetSource:
+    """Builds what a target names.
+
+    Not every constructor runs on fake tensors: some read values, and torch refuses to move or to cast a
+    module that is made of them (`.to("cpu")`, `.half()`). Such a model is built once of other tensors
+    that take no memory, and copied.
+
+    Args:
+        blueprint: What the target names.
+        first_run: For models with lazy layers.
+    """
+
+    valued_lanes: tuple[Lane, ...] = ("hollow", "real")
+
+    def __init__(self, blueprint: Blueprint, first_run: FirstRun) -> None:
+        self._blueprint = blueprint
+        self._first_run = first_run
+        self._instance = blueprint.build()[0] if blueprint.is_built else None
+        self._original: nn.Module | None = None
+        """What is copied, where building anew does not do."""
+
+    def without_data(self, mode: Any) -> nn.Module:
+        """Make the model; see `Source`."""
+        if self._original is None and self._instance is None:
             try:
                 return self._blueprint.build("fake")[0]
-            except LoadError as error:
-                if "UninitializedParameter" in str(error.__cause__):
-                    raise lazy_error(self._blueprint.name) from error
-                if not needs_values(error.__cause__):
-                    raise
+            except LoadError:
+                pass  # whatever it was, on other tensors it may do; else that is told
+        if self._original is None:
             with real_tensors():
-                self._original = self._blueprint.build("hollow")[0]
+                self._original = _sized(
+                    self._instance or build_unfaked(self._blueprint), self._first_run
+                )
         return fake_copy(self._original, mode)
+
+    def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
+        """Make the model; see `Source`."""
+        if self._instance is not None:
+            return _copied(self._instance), "real"
+        return self._blueprint.build(lane)
+
+
+class LiveSource:
+    """Copies a live model, which is only read.
+
+    Args:
+        model: The model.
+        first_run: For models with lazy layers.
+    """
+
+    valued_lanes: tuple[Lane, ...] = ("real",)
+
+    def __init__(self, model: nn.Module, first_run: FirstRun) -> None:
+        self._model = model
+        self._first_run = first_run
+
+    def without_data(self, mode: Any) -> nn.Module:
+        """Make the model; see `Source`."""
+        with real_tensors():
+            self._model = _sized(self._model, self._first_run)
+        return fake_copy(self._model, mode)
+
+    def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
+        """Make the model; see `Source`."""
+        return _copied(self._model), "real"
+
+
+def build_then_fake(blueprint: Blueprint, mode: Any) -> nn.Module:
+    """Build a model whose constructor does not run on fake tensors, and copy it to them.
+
+    Args:
+        blueprint: What the target names.
+        mode: That of fake tensors, which is entered.
+
+    Raises:
+        LoadError: It cannot be built.
+    """
+    with real_tensors():
+        original = build_unfaked(blueprint)
+    model = fake_copy(original, mode)
+    suit(model, None)
+    return model
+
+
+def build_unfaked(blueprint: Blueprint) -> nn.Module:
+    """Build a model, to be copied to fake tensors, of the cheapest others that its constructor takes.
+
+    What fails alike on two kinds of tensors is not their fault, and is not tried on a third.
+
+    Raises:
+        LoadError: It cannot be built.
+    """
+    causes = []
+    for lane in _LANES:
+        try:
+            model = blueprint.build(lane)[0]
+        except LoadError as error:
+            if lane == _LANES[-1] or error.cause in causes:
+                raise
+            causes.append(error.cause)
+        else:
+            suit_meta(model)
+            return model
+    raise AssertionError("the last kind of tensors raises")
+
+
+def _sized(model: nn.Module, first_run: FirstRun) -> nn.Module:
+    """Return a model whose layers have their sizes: itself, or a copy that has run once."""
+    if not any(map(is_uninitialised, parameters(model))):
+        return model
+    copied = _copied(model)
+    first_run(copied)
+    return copied
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return deep_copy(model)
+    except Exception as error:  # whatever the model holds may refuse to be copied
+        raise copy_error(model, error) from error

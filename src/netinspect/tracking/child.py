@@ -9,26 +9,35 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TextIO
 
 from netinspect import process
-from netinspect.errors import NetinspectError
+from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
 from netinspect.opened import opened_paths, record_opened
 from netinspect.process import in_a_folder
 from netinspect.records.codec import from_data, to_data
+from netinspect.records.memory import Tracking
 from netinspect.tracking.request import TrackRequest
+
+Around = Callable[[Callable[[], Tracking]], tuple[Tracking, dict[str, Any]]]
+
+ERRORS = (UsageError, LoadError, ForwardError, NetinspectError)
+"""The classes of errors that are passed on, the last one for whatever is none of the others."""
 
 PROGRESS = "progress: "
 """What a line begins with that is not the answer yet."""
 
 
-def main(document: dict[str, Any]) -> None:
+def main(document: dict[str, Any], around: Around | None = None) -> None:
     """Answer one request on what was stdout, and end the process.
 
     Args:
         document: The request as data, and the places where modules are looked for.
+        around: Calls what answers, and returns also further entries of the answer.
     """
     process.die_with_parent()
     record_opened()
@@ -45,17 +54,21 @@ def main(document: dict[str, Any]) -> None:
             answer.write(f"{PROGRESS}{text}\n")
             answer.flush()
 
-        tracking = to_data(_answer(request, document["path"], tell))
-        _write(answer, {"tracking": tracking, "opened": _opened()})
+        def track() -> Tracking:
+            return _answer(request, document["path"], tell)
+
+        tracking, more = around(track) if around is not None else (track(), {})
+        _write(answer, {**more, "tracking": to_data(tracking), "opened": _opened()})
     except NetinspectError as error:
         _write(
             answer,
             {
-                "error": type(error).__name__,
+                "error": next(cls.__name__ for cls in type(error).__mro__ if cls in ERRORS),
                 "message": error.message,
                 "cause": error.cause,
                 "place": error.place,
                 "hint": error.hint,
+                "traceback": _traceback(error),
             },
         )
     with suppress(OSError, ValueError):
@@ -65,13 +78,14 @@ def main(document: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Any:
+def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Tracking:
     with in_a_folder():
         from netinspect.sources.build import find_blueprint
         from netinspect.sources.project import project_code
     from netinspect.sources.target import parse_target
     from netinspect.sources.user_code import model_code
-    from netinspect.tracking.build import Builder
+    from netinspect.tracking.build import TargetSource
+    from netinspect.tracking.runs import run_once
     from netinspect.tracking.session import track
 
     # Only now: beside a target there may be a file that has the name of a module of Python's.
@@ -81,7 +95,13 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
         blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
         # Torch imports parts of itself late, and some of them ask for the current folder.
         with in_a_folder(), model_code(request.target):
-            return track(request, Builder(blueprint), tell)
+            return track(request, TargetSource(blueprint, partial(run_once, request)), tell)
+
+
+def _traceback(error: NetinspectError) -> str:
+    """Return the traceback of what an error reports; empty where nothing was raised before it."""
+    cause = error.__cause__
+    return "" if cause is None else "".join(traceback.format_exception(cause)).rstrip()
 
 
 def _opened() -> list[str]:

@@ -25,6 +25,7 @@ from netinspect.observe.inert import (
     values_of,
 )
 from netinspect.observe.inner import may_wrap
+from netinspect.observe.members import parameters
 from netinspect.observe.reach import BOUND, bound_to
 
 _METHODS = (
@@ -82,6 +83,9 @@ def deep_copy(model: nn.Module) -> nn.Module:
         copied: nn.Module = copy.deepcopy(model, memo)
     finally:
         _finalized.extend(made for value, made in pairs if _finalizes(type(value)))
+    for parameter in parameters(copied):
+        if not parameter.is_leaf:  # TorchScript copies its parameters by an operation
+            parameter.detach_().requires_grad_()
     return copied
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -17,9 +17,9 @@ from torch import nn
 
 from netinspect.errors import LoadError, class_name, message_of, text_of
 from netinspect.kinds import plain_name
-from netinspect.observe.describe import is_uninitialised
 from netinspect.observe.inner import is_plain
-from netinspect.observe.members import TENSORS, entries, modules, parameters, put
+from netinspect.observe.members import TENSORS, entries, modules, put
+from netinspect.observe.offload import absent_tensors
 from netinspect.observe.seeds import preserved_randomness
 from netinspect.tracking.copying import deep_copy
 from netinspect.tracking.representable import unrepresentable
@@ -46,7 +46,7 @@ def fake_tensors() -> Iterator[Any]:
             hint="memory is tracked by torch._subclasses.fake_tensor, which is private to torch; take a "
             "version of torch that netinspect is tested with",
         ) from error
-    with preserved_randomness(), _without_onednn(), warnings.catch_warnings():
+    with preserved_randomness(), without_onednn(), warnings.catch_warnings():
         # The look before has warned of whatever there is to warn of.
         warnings.simplefilter("ignore")
         with mode:
@@ -54,8 +54,8 @@ def fake_tensors() -> Iterator[Any]:
 
 
 @contextmanager
-def _without_onednn() -> Iterator[None]:
-    """With oneDNN, an LSTM is one call whose workspace nobody knows before it has run.
+def without_onednn() -> Iterator[None]:
+    """Run without oneDNN: with it, an LSTM is one call whose workspace nobody knows before it has run.
 
     `torch.backends.mkldnn.flags` sets more than this, and warns of it.
     """
@@ -89,18 +89,12 @@ def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
     """
     from torch._subclasses.fake_tensor import FakeCopyMode
 
-    if any(map(is_uninitialised, parameters(model))):
-        raise lazy_error(plain_name(type(model)))
     check_representable(model)
     try:
         with FakeCopyMode(mode):
             return deep_copy(model)
     except Exception as error:  # whatever the model holds may refuse to be copied
-        raise LoadError(
-            f"cannot copy {plain_name(type(model))} to track its memory",
-            cause=text_of(error),
-            hint="name a target that can be built anew, such as net.py:Net",
-        ) from error
+        raise copy_error(model, error) from error
 
 
 class CopyError(LoadError):
@@ -120,12 +114,12 @@ def check_representable(model: nn.Module) -> None:
         )
 
 
-def lazy_error(name: str) -> LoadError:
-    """The error for a model with lazy layers, which torch cannot make without data."""
-    return LoadError(
-        f"{name} has lazy layers, which have no sizes to track before a first run",
-        hint="give them their sizes, as nn.Linear(5, 10) for nn.LazyLinear(10); or run the model once "
-        "in Python, and pass it to netinspect.memory",
+def copy_error(model: nn.Module, error: Exception) -> CopyError:
+    """Return the error for a model that cannot be copied."""
+    return CopyError(
+        f"cannot copy {plain_name(type(model))} to track its memory",
+        cause=text_of(error),
+        hint="name a target that can be built anew, such as net.py:Net",
     )
 
 
@@ -133,32 +127,55 @@ def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
     """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
 
     Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
-    anything refers to them weakly. And three kinds are made anew: those on the meta device, hollow
-    ones, and what `copy.deepcopy` made while tensors were fake, as torch's own transformers do: its
-    views do not share its memory.
+    anything refers to them weakly. And three kinds are made anew: those on the meta device, unless a
+    hook replaces them when their module is called; hollow ones; and what `copy.deepcopy` made while
+    tensors were fake, as torch's own transformers do: its views do not share its memory.
 
     Args:
         model: A model without data.
         dtype: What to cast to; None to leave it.
     """
     check_representable(model)
+    absent = {id(tensor) for tensor in absent_tensors(model)}
+
+    def suited(tensor: torch.Tensor, wanted: torch.dtype) -> torch.Tensor:
+        if id(tensor) in absent or (wanted is tensor.dtype and _is_sound(tensor)):
+            return tensor
+        return torch.empty(tensor.shape, dtype=wanted, device=_device(tensor))
+
+    _change(model, dtype, suited)
+
+
+def cast(model: nn.Module, dtype: torch.dtype) -> None:
+    """Cast the floating parameters and buffers of a model that has values, in place."""
+
+    def converted(tensor: torch.Tensor, wanted: torch.dtype) -> torch.Tensor:
+        return tensor if wanted is tensor.dtype else tensor.detach().to(wanted)
+
+    _change(model, dtype, converted)
+
+
+def _change(
+    model: nn.Module,
+    dtype: torch.dtype | None,
+    change: Callable[[torch.Tensor, torch.dtype], torch.Tensor],
+) -> None:
+    """Replace parameters and buffers by what a function makes of them and the dtype they shall have."""
     made: dict[int, torch.Tensor] = {}
     for module in modules(model):
         for table in TENSORS:
             for name, tensor in list(entries(module, table)):
                 if tensor is None:
                     continue
-                wanted = dtype if dtype is not None and tensor.dtype.is_floating_point else tensor.dtype
-                if wanted is tensor.dtype and _is_sound(tensor):
-                    continue
                 if id(tensor) not in made:
-                    changed = torch.empty(tensor.shape, dtype=wanted, device=_device(tensor))
-                    made[id(tensor)] = (
-                        nn.Parameter(changed, requires_grad=tensor.requires_grad)
-                        if isinstance(tensor, nn.Parameter)
-                        else changed
-                    )
-                put(module, table, name, made[id(tensor)])
+                    is_floating = tensor.dtype.is_floating_point
+                    wanted = dtype if dtype is not None and is_floating else tensor.dtype
+                    changed = change(tensor, wanted)
+                    if changed is not tensor and isinstance(tensor, nn.Parameter):
+                        changed = nn.Parameter(changed, requires_grad=tensor.requires_grad)
+                    made[id(tensor)] = changed
+                if made[id(tensor)] is not tensor:
+                    put(module, table, name, made[id(tensor)])
 
 
 def _device(tensor: torch.Tensor) -> torch.device:

@@ -8,26 +8,30 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError
+from netinspect.errors import ForwardError, NetinspectError, UsageError
 from netinspect.opened import note_opened
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Tracking
-from netinspect.tracking.child import PROGRESS
+from netinspect.tracking.child import ERRORS, PROGRESS
 from netinspect.tracking.request import TrackRequest
 
-_ERRORS: dict[str, type[NetinspectError]] = {
-    each.__name__: each for each in (ForwardError, LoadError, UsageError)
-}
+_ERRORS: dict[str, type[NetinspectError]] = {each.__name__: each for each in ERRORS}
+_KILL = int(getattr(signal, "SIGKILL", 9))
 _START = (
     "import json, sys; document = json.load(sys.stdin); sys.path.append(document['home']); "
-    "from netinspect.tracking.child import main; main(document)"
+    "from {entry} import main; main(document)"
 )
 """With `python -P`, so that no file in the current folder hides a module of Python's."""
+
+
+class ChildError(Exception):
+    """What was raised in the process that tracks; its message is the traceback there."""
 
 
 def track_in_child(
@@ -36,20 +40,53 @@ def track_in_child(
     progress: Callable[[str], None] | None = None,
     command: Sequence[str] | None = None,
 ) -> Tracking:
+    """Track in a process of its own; see `ask_child`."""
+    return ask_child(request, progress=progress, command=command)[0]
+
+
+def ask_child(
+    request: TrackRequest,
+    *,
+    progress: Callable[[str], None] | None = None,
+    command: Sequence[str] | None = None,
+    entry: str = "netinspect.tracking.child",
+    more: Mapping[str, Any] | None = None,
+) -> tuple[Tracking, dict[str, Any]]:
     """Track in a process of its own.
+
+    Torch may end a process that runs a model without data. Then another one runs it with values.
 
     Args:
         request: What to track.
         progress: Told what was found out, whenever a run has been tracked.
         command: What to start; None for this Python with our own code.
+        entry: The module whose `main` answers in that process.
+        more: What that needs beside the request, as data.
+
+    Returns:
+        The run, and the other entries of the answer.
 
     Raises:
         NetinspectError: What the child tells; or that it ended without telling anything.
     """
+    command = command or [sys.executable, "-P", "-c", _START.format(entry=entry)]
+    out, err, code = _ask(request, progress, command, more or {})
+    if code < 0 and code != -_KILL and not request.with_values and not out:
+        out, err, code = _ask(replace(request, with_values=True), progress, command, more or {})
+    return _read(request, out, err, code)
+
+
+def _ask(
+    request: TrackRequest,
+    progress: Callable[[str], None] | None,
+    command: Sequence[str],
+    more: Mapping[str, Any],
+) -> tuple[str, str, int]:
+    """Start a process, and return its answer, what it wrote to stderr, and its exit code."""
     home = str(Path(__file__).parents[2])
-    document = {"request": to_data(request), "path": sys.path, "home": home}
+    document = {**more, "request": to_data(request), "path": sys.path, "home": home}
     with _scratch_file() as said:
-        with _start(command or [sys.executable, "-P", "-c", _START], said) as process:
+        with _start(command, said) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
@@ -62,7 +99,7 @@ def track_in_child(
                 process.kill()
         said.seek(0)
         err = said.read()
-    return _read(request, out, err, process.returncode)
+    return out, err, process.returncode
 
 
 def _scratch_file() -> IO[str]:
@@ -105,18 +142,22 @@ def _listen(answers: IO[str], progress: Callable[[str], None] | None) -> str:
     return last
 
 
-def _read(request: TrackRequest, out: str, err: str, code: int) -> Tracking:
+def _read(request: TrackRequest, out: str, err: str, code: int) -> tuple[Tracking, dict[str, Any]]:
     try:
         answer: Any = json.loads(out)
     except ValueError:
-        raise _ended(request, err, code) from None
+        raise _ended(request, err, code) from _child_error(err.strip())
     if "error" in answer:
         raise _ERRORS.get(answer["error"], NetinspectError)(
             answer["message"], cause=answer["cause"], place=answer["place"], hint=answer["hint"]
-        )
+        ) from _child_error(answer.get("traceback", ""))
     for path in answer.get("opened", ()):
         note_opened(path)
-    return from_data(Tracking, answer["tracking"])
+    return from_data(Tracking, answer.pop("tracking")), answer
+
+
+def _child_error(text: str) -> ChildError | None:
+    return ChildError(f"in the process that tracks:\n{text}") if text else None
 
 
 def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
@@ -128,7 +169,7 @@ def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
         except ValueError:
             how = f"signal {-code}"
     words = [line for line in err.splitlines() if line.strip()][-3:]
-    killed = code == -getattr(signal, "SIGKILL", 9)
+    killed = code == -_KILL
     return ForwardError(
         f"the process that tracked the memory of {request.target} ended without an answer",
         cause="\n".join([how, *words]),

@@ -70,6 +70,9 @@ class TrackRequest:
     others: tuple[tuple[str, ...], ...] = ()
     """The same specs at other sizes, which are to be tracked besides."""
 
+    with_values: bool = False
+    """Whether it shall not be tried without data."""
+
     parameters: tuple[NamedShape, ...] = ()
     """What the model must have, to be the one that was looked at; empty to take it as it comes."""
 

@@ -22,6 +22,10 @@ ITERATIONS = 2
 """An optimizer has its states only from the end of the first iteration on."""
 
 
+class NoGradientError(RuntimeError):
+    """Nothing of what forward returned can be differentiated."""
+
+
 class Watcher(Protocol):
     """Who is told what is being run."""
 
@@ -73,7 +77,7 @@ def train(
         watcher: Who is told.
 
     Raises:
-        RuntimeError: No output needs a gradient.
+        NoGradientError: No output needs a gradient.
     """
     optimizer = make_optimizer(optimizer_name, model, foreach=foreach)
     for iteration in range(1, ITERATIONS + 1):
@@ -94,14 +98,14 @@ def loss_of(output: Any) -> torch.Tensor:
     """Make one number of what forward returned.
 
     Raises:
-        RuntimeError: No output needs a gradient.
+        NoGradientError: No output needs a gradient.
     """
     own = _loss_in(output)
     if is_a(own, torch.Tensor) and own.requires_grad and not own.dim():
         return own
     outputs = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
     if not outputs:
-        raise RuntimeError("no output tensor requires a gradient")
+        raise NoGradientError("no output depends on a parameter that requires a gradient")
     total = _real_sum(outputs[0])
     for tensor in outputs[1:]:
         total = total + _real_sum(tensor)

@@ -94,7 +94,7 @@ def explain_batch_norm(call: Call) -> Explanation | None:
     return Explanation(
         f"in train mode {call.subject} averages over the batch, and each of the {sizes[1]} channels of "
         f"{spell(sizes)} has one value only; it takes two",
-        ["a batch of 2 or more, or eval mode, which uses the running statistics"],
+        ["a batch of 2 or more, such as --batch 2, or eval mode, which uses the running statistics"],
         {given.name: others},
         size_helps=False,
     )

@@ -96,7 +96,7 @@ class PeakRange:
 
 @record
 class Memory:
-    """The memory that a run would take: an estimate, tracked on tensors without data."""
+    """The memory that a run would take: an estimate, tracked on tensors without data if possible."""
 
     name: ClassVar[str] = "memory"
 

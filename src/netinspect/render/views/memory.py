@@ -270,7 +270,11 @@ def _notes(report: Memory) -> list[Line]:
     notes += [
         line(
             (
-                "an estimate: it was tracked on tensors without data, nothing was run. "
+                (
+                    "an estimate: it was tracked on tensors without data, nothing was run. "
+                    if report.subject.lane == "fake"
+                    else "an estimate for other values: this is a run on the CPU with some. "
+                )
                 + (
                     "Allocations are rounded to 512 bytes, as on CUDA. "
                     if report.device == "cuda"
