@@ -17,6 +17,9 @@ from netinspect.tracking.fakes import copy_error, fake_copy, real_tensors, suit
 _LANES: tuple[Lane, ...] = ("hollow", "meta", "real")
 """What a model is built of where it cannot be built of fake tensors: the cheapest first."""
 
+MOST_WITH_VALUES = 2_000_000_000
+"""Parameters up to which a model is run with values."""
+
 FirstRun = Callable[[nn.Module], None]
 """Runs a model once on its inputs, so that lazy layers have their sizes."""
 
@@ -146,7 +149,8 @@ def build_unfaked(blueprint: Blueprint) -> nn.Module:
                 raise
             causes.append(error.cause)
         else:
-            suit_meta(model)
+            if sum(each.numel() for each in parameters(model)) > MOST_WITH_VALUES:
+                suit_meta(model)  # batched experts take more memory than those of a run with values
             return model
     raise AssertionError("the last kind of tensors raises")
 

@@ -39,7 +39,7 @@ from netinspect.observe.threads import in_all_threads
 from netinspect.records.memory import MemoryTrack
 from netinspect.sources.build import Lane
 from netinspect.tracking.allocations import AllocationTracker, OverLimit
-from netinspect.tracking.build import Source
+from netinspect.tracking.build import MOST_WITH_VALUES, Source
 from netinspect.tracking.checkpointing import checkpoint_blocks
 from netinspect.tracking.copying import discard_copies
 from netinspect.tracking.fakes import CopyError, cast, fake_tensors, needs_values, suit, without_onednn
@@ -56,7 +56,7 @@ ENDED = "torch ended the process in which it ran without data"
 """Why a run with values is asked for from the start."""
 
 
-_MOST_PARAMETERS = {"hollow": 2_000_000_000, "real": 1_500_000_000}
+_MOST_PARAMETERS = {"hollow": MOST_WITH_VALUES, "real": 1_500_000_000}
 """For how many a model is run with values."""
 
 
