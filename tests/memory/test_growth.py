@@ -146,9 +146,14 @@ class Particular(nn.Module):
     """Trains on no batch that can be divided by 5."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and x.shape[0] % 5 == 0:
-            raise ValueError("not 5 at once")
-        return torch.relu(x * x.new_ones(1, requires_grad=True))
+        def refuse(gradient: Tensor) -> None:
+            if len(gradient) % 5 == 0:
+                raise ValueError("not 5 at once")
+
+        y = torch.relu(x * x.new_ones(1, requires_grad=True))
+        if self.training and y.requires_grad:
+            y.register_hook(refuse)
+        return y
 
 
 @pytest.mark.parametrize(
