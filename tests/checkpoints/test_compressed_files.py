@@ -107,7 +107,7 @@ def test_other_content_is_not_decompressed_whole(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a checkpoint") as caught:
         read_checkpoint(str(path))
     assert caught.value.cause == "it is compressed by gzip"
-    assert caught.value.hint == f"gzip -dk {path} unpacks it"
+    assert caught.value.hint == f"unpack it first: gzip -dk {path}"
 
 
 def test_no_room_for_the_temporary_file_is_an_error(

@@ -21,32 +21,34 @@ OTHER_FILES: dict[str, UnreadFormat] = {
     "dbm": UnreadFormat("a database of dbm", "dbm.open(...) opens it"),
     "berkeley": UnreadFormat("a database of Berkeley DB", "db_dump FILE lists it"),
     # Packed files; those that are unpacked here are in `access.compressed`.
-    "gzip": UnreadFormat("compressed by gzip", "gzip -dk FILE unpacks it"),
-    "bzip2": UnreadFormat("compressed by bzip2", "bzip2 -dk FILE unpacks it"),
-    "xz": UnreadFormat("compressed by xz", "xz -dk FILE unpacks it"),
-    "lzma": UnreadFormat("compressed by lzma", "xz --format=lzma -dk FILE unpacks it"),
+    "gzip": UnreadFormat("compressed by gzip", "unpack it first: gzip -dk FILE"),
+    "bzip2": UnreadFormat("compressed by bzip2", "unpack it first: bzip2 -dk FILE"),
+    "xz": UnreadFormat("compressed by xz", "unpack it first: xz -dk FILE"),
+    "lzma": UnreadFormat("compressed by lzma", "unpack it first: xz --format=lzma -dk FILE"),
     "zlib": UnreadFormat(
         "compressed by zlib",
         "python -c 'import sys, zlib; sys.stdout.buffer.write(zlib.decompress("
         "sys.stdin.buffer.read()))' < FILE > unpacked",
     ),
     "zlib of joblib": UnreadFormat("compressed by joblib before 0.10", "joblib.load(...) loads it"),
-    "zstd": UnreadFormat("compressed by Zstandard", "zstd -dk FILE unpacks it"),
-    "lz4": UnreadFormat("compressed by LZ4", "lz4 -dk FILE unpacks it"),
-    "lzo": UnreadFormat("compressed by lzop", "lzop -d FILE unpacks it"),
-    "lzip": UnreadFormat("compressed by lzip", "lzip -dk FILE unpacks it"),
+    "zstd": UnreadFormat("compressed by Zstandard", "unpack it first: zstd -dk FILE"),
+    "lz4": UnreadFormat("compressed by LZ4", "unpack it first: lz4 -dk FILE"),
+    "lzo": UnreadFormat("compressed by lzop", "unpack it first: lzop -d FILE"),
+    "lzip": UnreadFormat("compressed by lzip", "unpack it first: lzip -dk FILE"),
     "compress": UnreadFormat(
-        "compressed by compress (.Z)", "gzip -dk FILE unpacks it", is_certain=False
+        "compressed by compress (.Z)", "unpack it first: gzip -dk FILE", is_certain=False
     ),
-    "snappy": UnreadFormat("compressed by Snappy", "snzip -dk FILE unpacks it"),
-    "7z": UnreadFormat("a 7z archive", "7z x FILE unpacks it"),
-    "rar": UnreadFormat("a RAR archive", "unrar x FILE unpacks it"),
-    "squashfs": UnreadFormat("a SquashFS image", "unsquashfs FILE unpacks it"),
-    "cab": UnreadFormat("a cabinet archive (.cab)", "7z x FILE unpacks it"),
-    "ar": UnreadFormat("an archive of ar (a static library or a .deb package)", "ar x FILE unpacks it"),
+    "snappy": UnreadFormat("compressed by Snappy", "unpack it first: snzip -dk FILE"),
+    "7z": UnreadFormat("a 7z archive", "unpack it first: 7z x FILE"),
+    "rar": UnreadFormat("a RAR archive", "unpack it first: unrar x FILE"),
+    "squashfs": UnreadFormat("a SquashFS image", "unpack it first: unsquashfs FILE"),
+    "cab": UnreadFormat("a cabinet archive (.cab)", "unpack it first: 7z x FILE"),
+    "ar": UnreadFormat(
+        "an archive of ar (a static library or a .deb package)", "unpack it first: ar x FILE"
+    ),
     # What is there in place of a model.
     "lfs": UnreadFormat("a pointer of Git LFS, and the file itself was not fetched", "git lfs pull"),
-    "html": UnreadFormat("an HTML page, as a failed download leaves it", "fetch it again"),
+    "html": UnreadFormat("a page of HTML, as a failed download leaves it", "fetch it again"),
     "xml error": UnreadFormat(
         "an error message of a server in XML, as a failed download leaves it",
         "fetch it again",
