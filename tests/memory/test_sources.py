@@ -85,6 +85,15 @@ def pruned():
     return model
 
 
+def lazy():
+    return nn.Sequential(nn.LazyLinear(8), nn.LazyLinear(3)).to("cpu")
+
+
+def exported():
+    # It refuses to switch its mode.
+    return torch.export.export(to_cpu(), (torch.ones(4, 8),)).module()
+
+
 def moved_in_constructor():
     class Net(nn.Module):
         def __init__(self):
@@ -151,7 +160,7 @@ def moved(tmp_path: Path) -> str:
     "factory",
     [
         *("to_cpu", "to_device", "there_and_back", "loaded", "copied", "compiled", "initialised"),
-        "moved_in_constructor",
+        *("moved_in_constructor", "lazy", "exported"),
     ],
 )
 def test_model_that_is_moved_when_built_takes_what_it_takes_otherwise(moved: str, factory: str) -> None:
@@ -285,3 +294,30 @@ def test_scripted_model_takes_what_it_takes_otherwise() -> None:
         scripted = torch.jit.script(Chain())
     both = [peak_bytes(tracked(each, "32x64", training=True), "cpu") for each in (scripted, Chain())]
     assert both[0] == both[1]
+
+
+class Adjacent(nn.Module):
+    """Has a sparse parameter, which torch's own way to copy parameters refuses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edges = nn.Parameter(torch.eye(8).to_sparse())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sparse.mm(self.edges, x)
+
+
+def test_sparse_parameter_is_copied() -> None:
+    there = tracked(Adjacent(), "8x2")
+    assert sum(each.bytes for each in there.allocations if each.kind == "parameter") == 8 * (2 * 8 + 4)
+
+
+def test_optimizer_that_refuses_a_gradient_is_named() -> None:
+    model = nn.Sequential(nn.Embedding(10, 4, sparse=True), nn.Linear(4, 2))
+    ids = torch.ones(2, 3, dtype=torch.int64)
+    with pytest.raises(ForwardError, match="in optimizer") as caught:
+        netinspect.memory(model, ids, train=True)
+    assert "sparse gradients" in str(caught.value.cause)
+    assert "--optimizer" in str(caught.value.hint)
+    peak = netinspect.memory(model, ids, train=True, optimizer="sgd", device="cpu").record.peak
+    assert peak.amounts.parameters == 4 * (40 + 8 + 2)

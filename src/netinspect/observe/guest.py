@@ -38,7 +38,7 @@ from netinspect.observe.inert import (
 )
 from netinspect.observe.inner import NO_STORAGE, SPARSE
 from netinspect.observe.members import entries, modules, named_parameters, parameters
-from netinspect.observe.modes import set_flags, set_mode
+from netinspect.observe.modes import set_mode
 from netinspect.observe.process_flags import preserved_switches
 from netinspect.observe.reach import Reach
 from netinspect.observe.seeds import preserved_randomness
@@ -293,11 +293,7 @@ def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Gue
         training: The mode that it is to run in.
     """
     with preserved(model, inputs) as observed:
-        try:
-            set_mode(model, training)
-        except (RecursionError, NotImplementedError):
-            # A module that has registered its parent, or one that was exported; forward may well work.
-            set_flags(model, training)
+        set_mode(model, training)
         yield observed
 
 

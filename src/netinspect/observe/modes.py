@@ -38,12 +38,22 @@ def mode_of(module: nn.Module) -> Any:
 
 
 def set_mode(model: nn.Module, training: bool) -> None:
-    """Switch a model to train or eval mode.
+    """Switch a model to train or eval mode; where its own `train` cannot, set the flags alone.
+
+    A module that has registered its parent calls itself for ever, and one that was exported refuses;
+    forward may well work.
 
     Args:
         model: The live module.
         training: True for train mode.
     """
+    try:
+        _set_mode(model, training)
+    except (RecursionError, NotImplementedError):
+        set_flags(model, training)
+
+
+def _set_mode(model: nn.Module, training: bool) -> None:
     overriding: list[nn.Module] = []
     foreign: list[nn.Module] = []
     computed = False

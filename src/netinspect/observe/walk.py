@@ -81,13 +81,16 @@ def named_tensors(
     The packed weights of quantized layers come as buffers: they are state, and get no gradient.
     Tied tensors come under each of their names, so also all those of a module that has two paths.
     """
+    unpacked: dict[int, list[tuple[str, torch.Tensor]]] = {}  # each unpacking makes copies
     for path, module in under_each_path(model, prefix):
         for table in TENSORS:
             for name, tensor in entries(module, table):
                 if tensor is not None:
                     yield path, module, table, name, tensor
         for attribute, packed in packed_objects(module):
-            for name, tensor in packed_tensors(packed):
+            if id(packed) not in unpacked:
+                unpacked[id(packed)] = packed_tensors(packed)
+            for name, tensor in unpacked[id(packed)]:
                 yield path, module, "_buffers", f"{attribute}.{name}", tensor
 
 

@@ -23,7 +23,9 @@ from torch.utils._pytree import tree_leaves
 
 from netinspect.observe.inner import NO_STORAGE, bytes_of, is_plain, memory_key, memory_of
 from netinspect.observe.members import Table, entries, modules, named_modules, parameters
+from netinspect.observe.packed import packed_objects, packed_tensors
 from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
+from netinspect.tracking.fakes import real_tensors
 from netinspect.units import size
 
 _KINDS: tuple[tuple[Table, Kind], ...] = (("_parameters", "parameter"), ("_buffers", "buffer"))
@@ -103,6 +105,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for buffer in dict(entries(module, "_buffers")).values():
                 if buffer is not None:
                     self._mark_weight(buffer, "buffer", path)
+        self._mark_packed()
         for leaf in tree_leaves(inputs):
             if isinstance(leaf, torch.Tensor):
                 self._mark(leaf, "input", "")
@@ -110,6 +113,11 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     @property
     def _callers(self) -> list[str]:
         return self._callers_by_thread.setdefault(threading.get_ident(), [])
+
+    @property
+    def phase(self) -> Phase:
+        """What is being run."""
+        return self._phase
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
         """Say what is being run from here on."""
@@ -289,6 +297,24 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 place = known[0]
             self._storages[place].kind = kind
             self._storages[place].module = module
+
+    def _mark_packed(self) -> None:
+        """Take the weights packed for quantized functions for buffers, as other commands report them.
+
+        Their memory belongs to C++ objects, which hand out copies alone, and lives as long as the model.
+        """
+        packed = {
+            id(each): (path, each)
+            for path, module in named_modules(self._model)
+            for _, each in packed_objects(module)
+        }
+        for path, each in packed.values():
+            with real_tensors():
+                sizes = [bytes_of(tensor) for _, tensor in packed_tensors(each)]
+            for each_size in sizes:
+                self._storages.append(
+                    _Storage(bytes=each_size, born=0, module=path, recomputed=False, kind="buffer")
+                )
 
     def _leave_out(self, tensor: torch.Tensor) -> None:
         for storage in _storages(tensor):

@@ -149,7 +149,8 @@ def build_unfaked(blueprint: Blueprint) -> nn.Module:
                 raise
             causes.append(error.cause)
         else:
-            if sum(each.numel() for each in parameters(model)) > MOST_WITH_VALUES:
+            sized = [each for each in parameters(model) if not is_uninitialised(each)]
+            if sum(each.numel() for each in sized) > MOST_WITH_VALUES:
                 suit_meta(model)  # batched experts take more memory than those of a run with values
             return model
     raise AssertionError("the last kind of tensors raises")

@@ -90,10 +90,12 @@ def deep_copy(model: nn.Module) -> nn.Module:
 
 
 def _is_refused(tensor: torch.Tensor) -> bool:
-    """Return whether `copy.deepcopy` fails on a tensor because it has no storage of its own."""
+    """Return whether `copy.deepcopy` fails on a tensor because it has no dense storage of its own."""
     if may_wrap(type(tensor)) or is_uninitialised(tensor):
         return False
-    return tensor.layout not in (torch.strided, torch.sparse_coo) or tensor.is_nested
+    if tensor.layout is torch.sparse_coo:  # a parameter clones its values in the format of a dense one
+        return is_a(tensor, nn.Parameter)
+    return tensor.layout is not torch.strided or tensor.is_nested
 
 
 def _cloned(tensor: torch.Tensor) -> torch.Tensor:

@@ -201,8 +201,7 @@ class Runs:
         except OverLimit as error:
             raise self._too_large(model, str(error), batch) from error
         except BaseException as error:  # the model's own failure is a finding
-            phase = tracker.steps[-1].phase
-            raise forward_error(error, plain_name(type(model)), phase, batch) from error
+            raise forward_error(error, plain_name(type(model)), tracker.phase, batch) from error
 
     def _too_large(self, model: nn.Module, why: str, batch: int | None) -> ForwardError:
         at = f" with batch {batch}" if batch is not None else ""
@@ -311,6 +310,8 @@ def forward_error(error: BaseException, name: str, phase: str, batch: int | None
         hint = "leave --train out: there is nothing to train"
     elif is_one_value(text):
         hint = "batch statistics need a batch of 2 or more: --batch 2"
+    elif phase == "optimizer":
+        hint = "another --optimizer: sgd takes sparse gradients, and none leaves the step out"
     elif "dtype" in text or "same type" in text:
         hint = "the dtypes do not fit: leave --dtype out, or cast in forward; " + hint
     if needs_values(error):
