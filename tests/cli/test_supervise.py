@@ -32,6 +32,7 @@ from netinspect.cli.streams import users_output_on_stderr
 _, body, *words = sys.argv
 # What ends by itself has all the time that a busy machine may need.
 supervise.GRACE = 1 if "impatient" in words else 300
+supervise.TEARDOWN = 1 if "hasty" in words else 300
 if "no fork" in words:
     del supervise.signal.sigwaitinfo
 
@@ -240,6 +241,25 @@ def test_what_is_left_does_not_keep_the_process(body: str, said: str) -> None:
     if "started.pid" in body:
         left = int(outcome.err.split()[0])
         wait_until(lambda: state_of(left) in ("", "Z"))
+
+
+LINGERS = """
+import string, time
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep({})
+
+string.lingering = Slow()
+"""
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(2, "impatient"), (9999, "impatient hasty")])
+def test_the_end_of_python_is_not_called_the_models_doing(seconds: int, words: str) -> None:
+    outcome = ran(LINGERS.format(seconds), *words.split())
+    assert (outcome.code, outcome.out) == (0, "result\n")
+    assert "model" not in outcome.err
+    assert ("Python did not end within 1 s" in outcome.err) == ("hasty" in words)
 
 
 def test_what_ends_in_time_is_waited_for(tmp_path: Path) -> None:

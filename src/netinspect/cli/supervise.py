@@ -7,6 +7,7 @@ through a pipe that it is done. The parent ends as the child has reported or die
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -23,6 +24,9 @@ from netinspect.errors import ForwardError
 
 GRACE = 5
 """Seconds for what the user's code left to do at the end of the process, after the result is out."""
+
+TEARDOWN = 30
+"""Seconds for Python's own end after that: torch's takes long on a busy machine."""
 
 _FROM_TERMINAL = ("SIGINT", "SIGQUIT", "SIGTSTP")
 _FORWARDED = {
@@ -99,6 +103,7 @@ def go_on_in_child(target: str) -> None:
         _watch_exit()
         return
     _state.worker, _state.report = os.getpid(), writer
+    atexit.register(_hooks_done)  # the first to be registered is the last to be called
     process.die_with_parent()
     if os.getppid() != parent:  # it was killed already
         os._exit(1)
@@ -134,6 +139,13 @@ def finish(code: int) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     signal.setitimer(signal.ITIMER_REAL, GRACE)
+
+
+def _hooks_done() -> None:
+    """Allow Python its own time: threads and hooks at exit have ended, which are what a model leaves."""
+    if _state.worker == os.getpid() and signal.getitimer(signal.ITIMER_REAL)[0]:
+        _report({"ended": True})
+        signal.setitimer(signal.ITIMER_REAL, TEARDOWN)
 
 
 def _report(entry: dict[str, Any]) -> None:
@@ -191,7 +203,9 @@ def _end_as(status: int, received: set[int], reader: int) -> str | None:
     report = next((each for each in entries if "code" in each), None)
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if report is not None and number not in received:
-        if number == signal.SIGALRM:
+        if number == signal.SIGALRM and any("ended" in each for each in entries):
+            say(f"note: Python did not end within {TEARDOWN} s after the result; ended anyway")
+        elif number == signal.SIGALRM:
             threads = [*report["threads"], *(["..."] if report["more"] else [])]
             _note_left(threads, report["processes"])
             process.end_processes(report["processes"])
