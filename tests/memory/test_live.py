@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import threading
 from typing import Any
 
 import pytest
@@ -40,6 +42,15 @@ def test_memory_of_compiled_module_leaves_gradients() -> None:
     netinspect.memory(model, X, train=True)
     assert model.linear.weight.grad is None
     assert model._compiled_call_impl == model._call_impl
+
+
+def test_memory_copies_a_model_that_holds_locks_and_modules() -> None:
+    model = Passes()
+    model.guards = {"one": threading.Lock(), "again": [threading.RLock()]}  # type: ignore[assignment]
+    model.mathematics = math  # type: ignore[assignment]
+    with model.guards["one"]:  # type: ignore[index]
+        report = netinspect.memory(model, X, device="cpu").record
+    assert report.peak.amounts.parameters == 4 * (9 + 3)
 
 
 class Copied:

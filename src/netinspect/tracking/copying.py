@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import threading
 import types
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -34,6 +36,9 @@ _METHODS = (
 )
 _BUILT_IN = (OrderedDict, dict, list, set, deque)
 _IMMUTABLE = (int, float, complex, str, bytes, frozenset)
+_LOCKS: dict[int, Callable[[], Any]] = {
+    id(type(make())): make for make in (threading.Lock, threading.RLock)
+}
 
 
 def deep_copy(model: nn.Module) -> nn.Module:
@@ -69,6 +74,10 @@ def deep_copy(model: nn.Module) -> nn.Module:
             waiting += (dictionary_of(value) or {}).values()
             waiting += (content for _, content in slots_of(value))
             waiting += values_of(value) if issubclass(cls, _BUILT_IN) else ()
+        elif id(cls) in _LOCKS:
+            memo[id(value)] = _LOCKS[id(cls)]()  # a free one, whoever holds the original
+        elif cls is types.ModuleType:
+            memo[id(value)] = value
         elif id(cls) in BOUND:
             waiting += bound_to(value)
         elif issubclass(cls, (*_BUILT_IN, tuple)):
