@@ -46,9 +46,10 @@ def test_memory_of_compiled_module_leaves_gradients() -> None:
 
 def test_memory_copies_a_model_that_holds_locks_and_modules() -> None:
     model = Passes()
-    model.guards = {"one": threading.Lock(), "again": [threading.RLock()]}  # type: ignore[assignment]
+    held = threading.Lock()
+    model.guards = {"one": held, "again": [threading.RLock()]}  # type: ignore[assignment]
     model.mathematics = math  # type: ignore[assignment]
-    with model.guards["one"]:  # type: ignore[index]
+    with held:
         report = netinspect.memory(model, X, device="cpu").record
     assert report.peak.amounts.parameters == 4 * (9 + 3)
 
