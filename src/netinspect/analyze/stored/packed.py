@@ -38,9 +38,11 @@ class _Beside:
         self.described = {each.name: each for each in checkpoint.described}
         self.settings = _settings(checkpoint.metadata)
         self.states = {
-            name: state for name, _, state in (each.partition(_STATE) for each in self.tensors) if state
+            name: state.removeprefix("bitsandbytes__")
+            for name, _, state in (each.partition(_STATE) for each in self.tensors)
+            if state.removeprefix("bitsandbytes__") in ("nf4", "fp4")
         }
-        """How bitsandbytes names the description of a weight, by the weight's name."""
+        """By the name of a weight how bitsandbytes says that it packed it."""
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a shape; empty where there is no such tensor."""
@@ -130,8 +132,8 @@ def _qweight(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
 
 def _bitsandbytes(tensor: StoredTensor, beside: _Beside) -> _Found | None:
     """4 bits in a tensor of any type, which `bnb_4bit_quant_storage` chooses."""
-    kind = beside.states.get(tensor.name, "").removeprefix("bitsandbytes__")
-    if kind not in ("nf4", "fp4"):
+    kind = beside.states.get(tensor.name)
+    if kind is None:
         return None
     told = _parsed(beside.described.get(f"{tensor.name}{_STATE}bitsandbytes__{kind}"))
     shape = _numbers(told.get("shape")) if isinstance(told, dict) else []
