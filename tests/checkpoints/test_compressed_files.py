@@ -90,6 +90,15 @@ def test_cut_compressed_file_is_an_error(tmp_path: Path, method: str) -> None:
     assert caught.value.cause == f"it is compressed by {method}, and does not decompress to its end"
 
 
+def test_compressed_file_in_another_is_unpacked_from_outside(tmp_path: Path) -> None:
+    path = tmp_path / "model.xz"
+    path.write_bytes(lzma.compress(bz2.compress(FORMATS["safetensors"]())))
+    with pytest.raises(CheckpointError, match="is not a checkpoint") as caught:
+        read_checkpoint(str(path))
+    assert caught.value.cause == "it is compressed by bzip2, compressed by xz"
+    assert caught.value.hint == f"unpack it first: xz -dk {path}"
+
+
 def test_file_that_comes_to_too_much_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from netinspect import differences, stored
@@ -194,6 +195,18 @@ class TestOne:
         with pytest.raises(CheckpointError) as caught:
             read_checkpoint(str(one / "__0_0.distcp"), "it")
         assert caught.value.hint == "fetch the whole folder"
+
+    def test_other_weights_beside_it(self, one: Path) -> None:
+        save_file({"w": torch.ones(2)}, one / "model.safetensors")
+        found = read_checkpoint(str(one))
+        assert [each.shape for each in found.tensors] == [(2,)]
+        (warning,) = found.warnings
+        assert warning.endswith("these weights beside it were not: *.distcp (1 file)")
+
+    def test_a_folder_above_it_names_it(self, one: Path) -> None:
+        with pytest.raises(CheckpointError) as caught:
+            read_checkpoint(str(one.parent), "run")
+        assert f"run/{one.name}" in (caught.value.hint or "")
 
     def test_a_change_of_one_value_is_found(self, one: Path, tmp_path: Path) -> None:
         torch.save(

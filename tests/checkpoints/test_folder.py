@@ -201,6 +201,19 @@ class TestShards:
         with pytest.raises(CheckpointError, match=r"not a checkpoint|no shard of"):
             read_checkpoint(str(tmp_path))
 
+    @pytest.mark.parametrize(
+        ("first", "digits"), [(1, "06"), (0, "05"), (0, "06")], ids=["six", "from 0", "six from 0"]
+    )
+    def test_other_ways_to_number_them(self, tmp_path: Path, first: int, digits: str) -> None:
+        made = [f"model-{n:{digits}}-of-000003.safetensors" for n in range(first, first + 3)]
+        for number, file in enumerate(made):
+            save_file(tensors(f"l{number}"), tmp_path / file)
+        found = read_checkpoint(str(tmp_path))
+        assert (names(found), found.problems) == (["l0", "l1", "l2"], ())
+        assert "of 3: the others" in read_checkpoint(str(tmp_path / made[0])).warnings[0]
+        (tmp_path / made[2]).unlink()
+        assert read_checkpoint(str(tmp_path)).problems == (f"shard {made[2]}: it is not there",)
+
 
 def shards(folder: Path, count: int, *names: str, stem: str = "model", late: str = "") -> list[str]:
     """Write a set of shards with one tensor each."""

@@ -55,6 +55,10 @@ ODD = {
     **layer(weight=("u1", 11, 1)),
     "l.weight.quant_state.bitsandbytes__fp4": text({**NF4, "shape": [3, 7]}),
 }
+WIDE_STORAGE = {
+    **layer(weight=("f2", 768, 1)),
+    "l.weight.quant_state.bitsandbytes__nf4": text(NF4),
+}
 EIGHT = layer(weight=("i1", 48, 64), SCB=("f4", 48))
 PACKED = {
     **layer(weight_packed=("i4", 48, 9), weight_scale=("f2", 48, 1)),
@@ -76,6 +80,7 @@ CASES: dict[str, tuple[State, str, int, int]] = {
     "MLX of 8 bits": (MLX_8, "MLX", 8, ALL),
     "bitsandbytes": (BNB, "bitsandbytes nf4", 4, ALL),
     "bitsandbytes with half a byte over": (ODD, "bitsandbytes fp4", 4, 21),
+    "bitsandbytes stored in another type": (WIDE_STORAGE, "bitsandbytes nf4", 4, ALL),
     "bitsandbytes of 8 bits": (EIGHT, "bitsandbytes int8", 8, ALL),
     "compressed-tensors": (PACKED, "compressed-tensors", 4, 66 * 48),
     "compressed-tensors in groups": (GROUPS, "compressed-tensors", 4, 256 * 48),
@@ -129,6 +134,11 @@ def test_a_configuration_beside_them_says_the_bits(tmp_path: Path) -> None:
         layer(qweight=("i4", 8, 7), scales=("f2", 1, 9)),
         layer(W_q=("u1", 8, 8)),
         layer(tokens_blocks=("u1", 8, 8), tokens_scales=("u1", 3)),
+        layer(attention_blocks=("u1", 4, 8), attention_scales=("u1", 4)),
+        layer(other_blocks=("u1", 4, 16), other_scales=("f4", 4)),
+        layer(qweight=("i1", 64, 48), scales=("f2", 1, 48)),
+        layer(weight=("u4", 8, 8), scales=("f2", 3, 1), biases=("f2", 3, 1)),
+        layer(W_q=("i8", 8, 8), scale=("f2", 1, 1)),
     ],
     ids=lambda state: "+".join(state),
 )
@@ -143,6 +153,25 @@ def test_a_description_that_is_damaged(tmp_path: Path, said: bytes) -> None:
     raw = numpy.frombuffer(said, numpy.uint8)
     state = {**layer(weight=("u1", 8, 1)), "l.weight.quant_state.bitsandbytes__nf4": raw}
     assert [each.weights for each in contents(tmp_path, state).packed] == [16]
+
+
+@pytest.mark.parametrize("shape", [[10**6, 10**6], [2**61, 1]])
+def test_a_shape_that_does_not_fit_in_the_integers(tmp_path: Path, shape: list[int]) -> None:
+    state = {
+        **layer(weight=("u1", 8, 1)),
+        "l.weight.quant_state.bitsandbytes__nf4": text({**NF4, "shape": shape}),
+        **{f"m.{name}": each for name, each in layer(weight_packed=("i4", 8, 4)).items()},
+        "n.W_q": zeros("u1", 8, 8),
+        "n.scale": zeros("f4", 1),
+        "n.nbits": numpy.array(4, "i4"),
+        **{f"{name}hape": numpy.array(shape, "i8") for name in ("m.l.weight_s", "n.s")},
+    }
+    found = contents(tmp_path, state).packed
+    assert {each.method: each.weights for each in found} == {
+        "bitsandbytes nf4": 8 * 2,
+        "compressed-tensors": 8 * 4 * 8,
+        "HQQ": 8 * 8 * 2,
+    }
 
 
 def test_an_adapter_is_described(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from netinspect.checkpoints.access.text import some
 from netinspect.checkpoints.foreign import foreign_weights
 from netinspect.checkpoints.indexes import ElsewhereError, Expected, read_weight_map
 from netinspect.checkpoints.places import Place
-from netinspect.checkpoints.sets import WeightSet, describe_files
+from netinspect.checkpoints.sets import DISTRIBUTED, WeightSet, describe_files
 from netinspect.errors import CheckpointError
 
 _NAMED = 8
@@ -128,6 +128,7 @@ def name_left_out(
     name = taken if isinstance(taken, str) else taken.name
     files = {file for each in sets for file in each.files if file in present}
     files |= {each.name for each in sets if each.indexed}
+    files |= {each for each in present if each.endswith(DISTRIBUTED)}
     left = [
         *describe_files(files.difference(said, (name,))),
         *(each for each, _ in foreign_weights(present)),

@@ -161,7 +161,7 @@ def _deeper(place: Place) -> str:
     deeper = [
         f"{place.name.rstrip('/')}/{folder}"
         for folder, names in inside.items()
-        if any(map(is_weights, names))
+        if any(is_weights(name) or name.endswith(DISTRIBUTED) for name in names)
     ]
     # The hub's own cache has a folder for each revision.
     deeper += [f"{place.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]

@@ -29,6 +29,9 @@ KNOWN = "safetensors, torch's own files, GGUF, ONNX, npy or npz"
 _MISTAKEN = ("lfs", "html", "xml error", "hub error")
 """Files that are there in place of the one that was meant."""
 
+_COMPRESSED = "compressed by "
+"""How the formats begin that are unpacked first."""
+
 _TAR_MAGIC = slice(257, 262)
 _LARGEST_HEADER = 1 << 48
 
@@ -81,7 +84,9 @@ def unreadable(source: Source) -> CheckpointError:
         )
     inner = _inside(source)
     if inner is not None:
-        inner = inner._replace(name=f"{inner.name}, {unread.name}")
+        again = inner.name.startswith(_COMPRESSED)  # the outer one has to be unpacked first
+        hint = unread.hint if again else inner.hint
+        inner = inner._replace(name=f"{inner.name}, {unread.name}", hint=hint)
     return unreadable_as(source.name, inner or unread)
 
 

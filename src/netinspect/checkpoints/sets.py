@@ -16,7 +16,7 @@ from netinspect import units
 _STEMS = ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model", "consolidated")
 _SUFFIXES = ("safetensors", "bin", "pth")
 _KNOWN = re.compile(
-    rf"(?P<stem>{'|'.join(_STEMS)})(?:\.(?P<variant>\w+))?(?:-(?P<number>\d{{5}})-of-(?P<count>\d{{5}}))?"
+    rf"(?P<stem>{'|'.join(_STEMS)})(?:\.(?P<variant>\w+))?(?:-(?P<number>\d{{5,6}})-of-(?P<count>\d{{5,6}}))?"
     r"(?:\.(?P<late>\w+))?\.(?P<suffix>safetensors|bin)"
 )
 """`model.fp16-00001-of-00002.safetensors`: the variant stands before the number, or behind it."""
@@ -31,8 +31,10 @@ _BESIDE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(
 """What a training leaves beside the weights."""
 
 SHARD = re.compile(
-    r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>(\.\w+)?\.\w+)", re.DOTALL
+    r"(?P<stem>.+)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})(?P<suffix>(\.\w+)?\.\w+)", re.DOTALL
 )
+"""Writers count from 1 or from 0; some give the count, or both numbers, a sixth digit."""
+
 _MOST_SHARDS = 10_000
 
 DISTRIBUTED, DISTRIBUTED_METADATA = ".distcp", ".metadata"
@@ -141,6 +143,8 @@ def pattern_of(name: str) -> str:
     shard = SHARD.fullmatch(name)
     if _SPREAD.fullmatch(name):
         return "shard-*-model-*.safetensors"
+    if name.endswith(DISTRIBUTED):
+        return f"*{DISTRIBUTED}"
     if shard is None:
         return "consolidated.*.pth" if _PART.fullmatch(name) else name
     return "{stem}-*-of-{count}{suffix}".format(**shard.groupdict())
@@ -155,8 +159,9 @@ def all_files(there: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(names))  # how many processes there were is not said
     if shard is not None:
         stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
-        numbers = range(1, min(int(count), _MOST_SHARDS) + 1)
-        names.update(f"{stem}-{number:05}-of-{count}{suffix}" for number in numbers)
+        first, digits = int(int(shard["number"]) > 0), len(shard["number"])
+        numbers = range(first, min(int(count), _MOST_SHARDS) + first)
+        names.update(f"{stem}-{number:0{digits}}-of-{count}{suffix}" for number in numbers)
     elif part is not None:
         names.update(f"consolidated.{number:02}.pth" for number in range(int(part["number"])))
     return tuple(sorted(names))

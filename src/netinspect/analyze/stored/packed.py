@@ -20,6 +20,8 @@ _GROUPS = (64, 32, 128, 16, 256)
 
 _INTEGERS = {"int8": 8, "uint8": 8, "int16": 16, "int32": 32, "uint32": 32, "int64": 64}
 _LARGEST = 1 << 62
+_BLOCK_BYTES = 16
+_STATE = ".quant_state."
 
 
 class _Found(NamedTuple):
@@ -35,6 +37,12 @@ class _Beside:
         self.tensors: Mapping[str, StoredTensor] = {each.name: each for each in checkpoint.tensors}
         self.described = {each.name: each for each in checkpoint.described}
         self.settings = _settings(checkpoint.metadata)
+        self.states = {
+            name: state.removeprefix("bitsandbytes__")
+            for name, _, state in (each.partition(_STATE) for each in self.tensors)
+            if state.removeprefix("bitsandbytes__") in ("nf4", "fp4")
+        }
+        """By the name of a weight how bitsandbytes says that it packed it."""
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a shape; empty where there is no such tensor."""
@@ -72,7 +80,10 @@ def _each(checkpoint: Checkpoint) -> Iterator[_Found]:
     beside = _Beside(checkpoint)
     torchao = _torchao(checkpoint.metadata)
     for tensor in checkpoint.tensors:
-        if tensor.dtype not in _INTEGERS:
+        packed = _bitsandbytes(tensor, beside)
+        if packed is not None:
+            yield packed
+        if packed is not None or tensor.dtype not in _INTEGERS:
             continue
         stem, _, last = tensor.name.rpartition(".")
         rule = _RULES.get(last)
@@ -86,8 +97,14 @@ def _each(checkpoint: Checkpoint) -> Iterator[_Found]:
 
 
 def _fit(tensor: StoredTensor, bits: int) -> int:
-    """Return how many weights of so many bits its integers have room for."""
-    return tensor.elements * _INTEGERS[tensor.dtype] // bits
+    """Return how many weights of so many bits a tensor has room for."""
+    return tensor.bytes * 8 // bits
+
+
+def _stated(shape: list[int], tensor: StoredTensor, bits: int) -> int:
+    """Return the size of a stated shape; how many there is room for, where it does not fit in there."""
+    room = _fit(tensor, bits)
+    return min(math.prod(shape), room) if shape else room
 
 
 # --- one rule for each last part of a name -------------------------------------------------------
@@ -107,27 +124,32 @@ def _qweight(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
             bits = _quotient(rows * width, inputs[0])
         if bits is None and len(zeros) == 2 and scales[1]:
             bits = _quotient(zeros[1] * width, scales[1])
-        bits = bits or beside.settings.get("bits", 4)
-        return _Found("GPTQ", bits, _fit(tensor, bits))
+        bits = bits or beside.settings.get("bits") or (4 if width == 32 else None)
+        return None if bits is None else _Found("GPTQ", bits, _fit(tensor, bits))
     awq = _quotient(columns * width, scales[1])
     return _Found("AWQ", awq, rows * scales[1]) if awq is not None else None
 
 
+def _bitsandbytes(tensor: StoredTensor, beside: _Beside) -> _Found | None:
+    """4 bits in a tensor of any type, which `bnb_4bit_quant_storage` chooses."""
+    kind = beside.states.get(tensor.name)
+    if kind is None:
+        return None
+    told = _parsed(beside.described.get(f"{tensor.name}{_STATE}bitsandbytes__{kind}"))
+    shape = _numbers(told.get("shape")) if isinstance(told, dict) else []
+    return _Found(f"bitsandbytes {kind}", 4, _stated(shape, tensor, 4))
+
+
 def _weight(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
     """bitsandbytes, MLX and ModelOpt keep the name of the weight that they packed."""
-    name = tensor.name
-    for kind in ("nf4", "fp4"):
-        state = f"{name}.quant_state.bitsandbytes__{kind}"
-        if state in beside.tensors or f"{name}.quant_state.{kind}" in beside.tensors:
-            told = _parsed(beside.described.get(state))
-            shape = _numbers(told.get("shape")) if isinstance(told, dict) else []
-            return _Found(f"bitsandbytes {kind}", 4, math.prod(shape) if shape else _fit(tensor, 4))
     if tensor.dtype == "int8" and f"{stem}.SCB" in beside.tensors:
         return _Found("bitsandbytes int8", 8, tensor.elements)
     if tensor.dtype == "uint8" and f"{stem}.weight_scale_2" in beside.tensors:
         return _Found("NVFP4", 4, _fit(tensor, 4))
     scales = beside.tensors.get(f"{stem}.scales")
-    if tensor.dtype == "uint32" and scales is not None and scales.shape and tensor.shape:
+    if tensor.dtype != "uint32" or scales is None:
+        return None
+    if tensor.shape and scales.shape and scales.shape[:-1] == tensor.shape[:-1]:
         groups = scales.shape[-1]
         product = _quotient(tensor.shape[-1] * 32, groups, any_=True)
         if product is not None:
@@ -142,7 +164,7 @@ def _weight_packed(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found |
     shape = beside.numbers(f"{stem}.weight_shape")
     width = _INTEGERS[tensor.dtype]
     if tensor.dtype == "uint8":
-        return _Found("compressed-tensors", 4, math.prod(shape) if shape else _fit(tensor, 4))
+        return _Found("compressed-tensors", 4, _stated(shape, tensor, 4))
     bits = None
     if len(shape) == 2 and shape[1] and tensor.shape:
         bits = _quotient(tensor.shape[-1] * width, shape[1], round_up=True)
@@ -151,7 +173,7 @@ def _weight_packed(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found |
         product = _quotient(tensor.shape[-1] * width, scale[1], any_=True)
         bits = _bits_of(product, beside.settings, (128,)) if product is not None else None
     bits = bits or beside.settings.get("bits", 4)
-    return _Found("compressed-tensors", bits, math.prod(shape) if shape else _fit(tensor, bits))
+    return _Found("compressed-tensors", bits, _stated(shape, tensor, bits))
 
 
 def _hqq(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
@@ -159,16 +181,20 @@ def _hqq(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
         return None
     told = beside.numbers(f"{stem}.nbits")
     bits = told[0] if told else beside.settings.get("bits", 4)
-    if bits not in _BITS:
+    if bits not in _BITS or tensor.dtype not in ("uint8", "int32"):
         return None
     shape = beside.numbers(f"{stem}.shape")
-    return _Found("HQQ", bits, math.prod(shape) if shape else _fit(tensor, bits))
+    return _Found("HQQ", bits, _stated(shape, tensor, bits))
 
 
 def _blocks(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
     """MXFP4 as gpt-oss has it: 16 bytes of a block, and one byte of scale for each."""
     scales = beside.tensors.get(f"{stem}_scales")
-    if tensor.dtype != "uint8" or scales is None or scales.shape != tensor.shape[:-1]:
+    if tensor.dtype != "uint8" or tensor.shape[-1:] != (_BLOCK_BYTES,):
+        return None
+    if scales is None or scales.dtype not in ("uint8", "float8_e8m0fnu"):
+        return None
+    if scales.shape != tensor.shape[:-1]:
         return None
     return _Found("MXFP4", 4, _fit(tensor, 4))
 

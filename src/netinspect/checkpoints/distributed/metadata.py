@@ -81,7 +81,7 @@ def read_metadata(source: Source) -> Facts:
         raise CheckpointError(
             f"{source.name} is not the metadata of torch.distributed.checkpoint",
             cause=f"it is a pickle of {spell(value, 60)}",
-            hint=f"netinspect globals {source.name} lists what loading it would call",
+            hint="netinspect globals lists what loading it would call; nothing was executed",
         )
     facts = Facts(content)
     with readable(source):
