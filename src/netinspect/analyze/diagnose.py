@@ -138,7 +138,7 @@ def _how_to_give(trace: Trace) -> str:
     if failure is not None and failure.type == "AttributeError":
         attribute = _NOT_OF_A_TENSOR.search(failure.message)
         if attribute is not None:
-            return f"--inputs-from FILE:FUNCTION, where that function returns an object with .{attribute[1]}"
+            return f"--inputs-from FILE:FUNCTION, which returns an object with .{attribute[1]}"
     specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
     function = "--inputs-from FILE:FUNCTION for what is not a tensor"
     return f"{specs}, or {function}" if specs else function
