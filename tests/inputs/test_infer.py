@@ -234,6 +234,23 @@ def test_where_nothing_passes_the_command_line_gives_the_spec_to_edit(cli: Cli) 
     assert "--input x=1x10" in outcome.err
 
 
+def test_diagnosis_of_an_object_names_a_function_instead_of_a_spec(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.fc = nn.Linear(4, 2)\n"
+        "    def forward(self, data):\n"
+        "        return self.fc(data.features)\n"
+    )
+    outcome = cli("summary", str(tmp_path / "net.py"))
+    assert outcome.code == 4
+    assert "--inputs-from FILE:FUNCTION" in outcome.err
+    assert "returns an object with .features" in outcome.err
+    assert "--input data=" not in outcome.err
+
+
 def test_inputs_from_a_function(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "data.py"
     file.write_text(

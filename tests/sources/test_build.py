@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,20 @@ def test_what_fails_is_told(
     assert says in caught.value.message
     assert (cause or "") in (caught.value.cause or "")
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "async_generator"])
+def test_build_closes_what_an_async_factory_returns(tmp_path: Path, kind: str) -> None:
+    word = "return" if kind == "coroutine" else "yield"
+    (tmp_path / "later.py").write_text(
+        f"from torch import nn\n\nasync def build():\n    {word} nn.Linear(2, 2)\n"
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(LoadError, match=f"returned an? {kind}, not an nn.Module"):
+            build(f"{tmp_path / 'later.py'}:build")
+        gc.collect()
+    assert not caught
 
 
 def test_the_place_of_an_error_is_the_users_own_line(folder: Path) -> None:

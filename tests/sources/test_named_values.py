@@ -136,3 +136,51 @@ def test_an_argument_of_the_command_line(cli: Callable[..., Outcome], tmp_path: 
     outcome = cli("tree", str(tmp_path / "net.py"), "--arg", "act=nn.GELU")
     assert outcome.code == 0, outcome.err
     assert "GELU" in outcome.out
+
+
+TRAPS = """\
+from torch import nn
+
+ran = []
+
+
+class Trap:
+    def __get__(self, instance, owner):
+        ran.append(1)
+        return nn.ReLU
+
+
+class Meta(type):
+    def __getattr__(cls, name):
+        ran.append(1)
+        return nn.ReLU
+
+
+class Lazy(metaclass=Meta):
+    Inner = nn.GELU
+
+
+class Computed:
+    name = Trap()
+    Inner = nn.GELU
+
+
+OBJECT = Computed()
+
+
+class Net(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.got, self.ran = act, ran
+"""
+
+
+@pytest.mark.parametrize("holder", ["Lazy", "Computed", "OBJECT"])
+def test_resolve_runs_no_code_of_the_file(tmp_path: Path, holder: str) -> None:
+    file = tmp_path / "traps.py"
+    file.write_text(TRAPS)
+    computed, stored = f"{holder}.name", f"{holder}.Inner"
+    for text, expected in ((computed, computed), (stored, nn.GELU)):
+        model: Any = build_module(parse_target(f"{file}:Net"), {"act": text}, seed=0)
+        assert model.got == expected
+        assert model.ran == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _MADE = 3
 """How many of the tensors that were made last help where plain Python code failed."""
+
+_NOT_OF_A_TENSOR = re.compile(r"'Tensor' object has no attribute '(\w+)'")
 
 
 def diagnose(trace: Trace) -> Diagnosis | None:
@@ -120,14 +123,25 @@ def _unsettled(trace: Trace) -> Iterator[str]:
         return
     which = " and ".join(guessed) or ("the others" if given else "the inputs")
     lead = f"{which} " if given else f"nobody gave inputs, and {which} "
-    specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
     tries = len(trace.attempts)
     tried = f"none of {tries} tries passed" if tries > 1 else "one try did not pass"
     tried += " before time was up" if trace.out_of_time else ""
     yield (
         f"{lead}could not be settled: {tried} (--explain-input tells them); "
-        f"if the model is right, give them yourself: {specs}"
+        f"if the model is right, give them yourself: {_how_to_give(trace)}"
     )
+
+
+def _how_to_give(trace: Trace) -> str:
+    """Return the options that give the inputs; a spec makes tensors, which have no attributes."""
+    failure = trace.failure
+    if failure is not None and failure.type == "AttributeError":
+        attribute = _NOT_OF_A_TENSOR.search(failure.message)
+        if attribute is not None:
+            return f"--inputs-from FILE:FUNCTION, which returns an object with .{attribute[1]}"
+    specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
+    function = "--inputs-from FILE:FUNCTION for what is not a tensor"
+    return f"{specs}, or {function}" if specs else function
 
 
 def _summarize(trace: Trace, failure: Failure, call: Call | None) -> str:

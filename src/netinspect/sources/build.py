@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CoroutineType, ModuleType
 from typing import Any, Literal
 
 import torch
@@ -245,6 +245,8 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
     with user_code(f"cannot build {name} from {target.place}"), at_the_users_line():
         model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
+        if type(model) is CoroutineType:
+            model.close()  # otherwise Python warns, at a line of ours, that nobody awaited it
         raise LoadError(
             f"{name} in {target.place} returned {_indefinite(model)}, not an nn.Module",
             hint=_hint_for(model),

@@ -21,6 +21,7 @@ import torch
 
 from netinspect.errors import LoadError, closest
 from netinspect.kinds import is_a
+from netinspect.observe.inert import attribute, class_attribute, is_users_class, runs_users_code
 from netinspect.signatures import signature_of
 
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -147,7 +148,20 @@ def _suggestion(text: str, namespace: ModuleType | None) -> str:
 
 def _attribute(value: Any, parts: list[str]) -> Any:
     for part in parts:
-        value = getattr(value, part, _MISSING)
+        value = _stored(value, part)
         if value is _MISSING:
             break
     return value
+
+
+def _stored(value: Any, name: str) -> Any:
+    """Return an attribute without running code of the user's, as a property or a metaclass has."""
+    if is_a(value, ModuleType):
+        return getattr(value, name, _MISSING)
+    if not is_a(value, type):
+        return attribute(value, name, _MISSING)
+    found = class_attribute(value, name, _MISSING)
+    access = class_attribute(type(found), "__get__")
+    if is_users_class(type(value)) or (access is not None and runs_users_code(access)):
+        return found if access is None or is_a(found, FunctionType) else _MISSING
+    return getattr(value, name, _MISSING)
