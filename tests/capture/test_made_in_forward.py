@@ -211,11 +211,42 @@ def test_a_copy_that_forward_makes_of_a_layer_is_called_once(copied: Any) -> Non
     calls = [(row.path, row.calls) for row in summarize(trace).rows]
     assert calls == [("", 1), ("fc", 1), ("other", 1)]
     assert total_macs(trace) == 2 * 2 * 36
-    for module in (model.fc, *made):
+    for module in (*model.children(), *made):
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
         assert not module._forward_pre_hooks_with_kwargs
         assert not module._forward_hooks_always_called
+
+
+def deleted(self: Any, x: Tensor) -> Any:
+    x = self.layers[0](x)
+    del self.layers[0]
+    return self.layers[0](x)
+
+
+def put_first(self: Any, x: Tensor) -> Any:
+    self.layers.insert(0, nn.Linear(6, 6))
+    for layer in self.layers:
+        x = layer(x)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("run", "calls"),
+    [(deleted, {"layers.0": 2}), (put_first, {"layers.0": 1, "layers.1": 1, "layers.2": 1})],
+)
+def test_layers_that_forward_moves_are_where_they_are_after_the_run(run: Any, calls: Any) -> None:
+    layers = nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)])
+    trace = look(Does(run, layers=layers), rows(2, 6))
+    check_steps(trace)
+    summary = summarize(trace)
+    assert {row.path: row.calls for row in summary.rows if row.calls and row.path} == calls
+    assert summary.never_called == ()
+    plain = Does(run, layers=nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)]))
+    plain(rows(2, 6))
+    assert summary.totals.parameters == sum(each.numel() for each in plain.parameters())
+    names = {each.name for each in trace.parameters}
+    assert all(set(step.parameters) <= names for step in trace.steps)
 
 
 def test_a_layer_that_is_made_and_not_registered_is_named() -> None:

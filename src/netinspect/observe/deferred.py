@@ -14,6 +14,7 @@ import itertools
 import operator
 import time
 import types
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -44,13 +45,15 @@ class _Indexed:
 
 
 _GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
+_CONTAINERS: tuple[Iterable[Any], ...] = ([], (), {}, {}.values(), {}.items(), set(), range(0))
+
 # Their items are computed by functions that they were given, or come from what is computed so.
 _ITERATORS = frozenset(
     id(each)
     for each in (
         *(builtins.map, builtins.filter, builtins.zip, builtins.enumerate, builtins.reversed),
         *(each for each in vars(itertools).values() if isinstance(each, type)),
-        *(type(iter(each)) for each in ([], (), {}, {}.values(), {}.items(), set(), range(0))),
+        *map(type, map(iter, _CONTAINERS)),
         type(iter(_Indexed())),
         type(iter(int, 1)),
     )

@@ -119,6 +119,8 @@ class Recorder(DirectCalls, TorchFunctionMode):
                 for draft in self.stack:
                     draft.running = None
                 self._take_in_others()
+                with _NoFunctions():
+                    self.name_as_after()
 
     # --- other threads --------------------------------------------------------------------------
 

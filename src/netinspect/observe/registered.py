@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from netinspect.observe.members import TENSORS, items_in, named_modules, table_of
+from netinspect.observe.members import TENSORS, every_path, items_in, named_modules, table_of
 from netinspect.observe.packed import packed_objects, packed_tensors
 
 
@@ -108,6 +108,16 @@ class Registered:
     def modules(self) -> Iterator[nn.Module]:
         """Yield each module once."""
         return (entry.module for entry in self.entries())
+
+    def moved(self) -> dict[int, str]:
+        """Return, by address, the paths of the modules that are registered elsewhere now."""
+        paths = {path: id(module) for path, module, _ in every_path(self._model)}
+        first = {address: path for path, address in reversed(paths.items())}
+        return {
+            address: first[address]
+            for address, entry in self._modules.items()
+            if address in first and paths.get(entry.path) != address
+        }
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Yield the parameters that all these modules hold."""
