@@ -9,8 +9,21 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from netinspect.observe.members import TENSORS, every_path, items_in, named_modules, table_of
+from netinspect.observe.members import (
+    TENSORS,
+    Table,
+    entries,
+    every_path,
+    items_in,
+    named_modules,
+    table_of,
+)
 from netinspect.observe.packed import packed_objects, packed_tensors
+
+_MOST_SEARCHES = 64
+"""How many modules without a registration are searched for in the whole model."""
+
+_HOLDING: tuple[Table, ...] = ("_parameters", "_modules")
 
 
 class Entry(NamedTuple):
@@ -91,7 +104,9 @@ class Registered:
         if id(module) in self._modules:
             return False
         known = self._outside.get(id(module))
-        if known is not None and known() is module:
+        is_known = known is not None and known() is module
+        is_bare = not any(any(entries(module, table)) for table in _HOLDING)
+        if is_known or is_bare or len(self._outside) >= _MOST_SEARCHES:
             return self._has_grown
         # Code that writes to `_modules` itself, as `nn.ModuleList.insert` does, is seen by no hook.
         self._outside[id(module)] = weakref.ref(module)
