@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from netinspect.analyze.summary import summarize
+from netinspect.observe import deferred
 from netinspect.observe.deferred import MOST_ITEMS
 from netinspect.records.trace import Trace
 from netinspect.records.values import Structure, tensors_in
@@ -208,3 +210,104 @@ def test_the_consumer_gets_the_very_generator() -> None:
     trace = look(Holder(Generator(), ask), rows(2, 4))
     assert seen == ["generator"]
     assert shapes(trace) == [(2, 6), (2, 5)]
+
+
+def test_generators_in_generators_share_a_limit() -> None:
+    def inner(child: Any, x: Tensor) -> Iterator[Tensor]:
+        while True:
+            yield child.a(x)
+
+    def run(child: Any, x: Tensor) -> Iterator[Any]:
+        while True:
+            yield inner(child, x)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+    (note,) = trace.warnings
+    assert "257 of generator" in note
+
+
+def test_generators_that_yield_themselves_come_to_an_end() -> None:
+    def run(child: Any, x: Tensor) -> Iterator[Any]:
+        child.a(x)
+        yield run(child, x)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert trace.failure is None
+    assert 0 < summarize(trace).cost.macs < MOST_ITEMS * 2 * 4 * 6
+
+
+def test_an_asynchronous_generator_without_an_end_is_cut_off() -> None:
+    async def run(child: Any, x: Tensor) -> AsyncIterator[Tensor]:
+        while True:
+            yield child.a(x)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+
+
+def test_tasks_that_a_coroutine_leaves_are_cancelled() -> None:
+    ended: list[str] = []
+
+    async def forever() -> None:
+        try:
+            while True:
+                await asyncio.sleep(1)
+        finally:
+            ended.append("cancelled")
+
+    async def run(child: Any, x: Tensor) -> Tensor:
+        child.task = asyncio.create_task(forever())
+        await asyncio.sleep(0)
+        return cast(Tensor, child.a(x))
+
+    look(Holder(Generator(), run), rows(2, 4))
+    assert ended == ["cancelled"]
+
+
+def test_a_future_is_waited_for() -> None:
+    def run(child: Any, x: Tensor) -> Any:
+        done: Any = torch.futures.Future()
+        done.set_result(child.a(x))
+        return {"pool": ThreadPoolExecutor(1).submit(child.a, x), "torch": done}
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert trace.failure is None, trace.failure
+    assert shapes(trace) == [(2, 6), (2, 6)]
+    assert summarize(trace).cost.macs == 2 * 2 * 4 * 6
+    assert [note.partition(":")[0] for note in trace.warnings] == ["the output is a Future"]
+
+
+def test_a_future_that_is_never_done_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deferred, "MOST_SECONDS", 0.0)
+    trace = look(Holder(Generator(), lambda child, x: Future()), rows(2, 4))
+    (note,) = trace.warnings
+    assert note == "the output is a Future that was not done after 0 seconds"
+
+
+class Items:
+    """An iterator of a class of the user's."""
+
+    def __init__(self, layer: Any, x: Tensor) -> None:
+        self.layer, self.x = layer, x
+
+    def __iter__(self) -> Items:
+        return self
+
+    def __next__(self) -> Tensor:
+        raise AssertionError("this is the user's code")
+
+
+def test_an_iterator_of_the_users_is_said_not_to_have_run() -> None:
+    trace = look(Holder(Generator(), lambda child, x: Items(child.a, x)), rows(2, 4))
+    (note,) = trace.warnings
+    assert note == "the output is computed only when it is asked for (Items): it was not run"
+
+
+def test_an_iterator_that_python_makes_of_a_function_is_used_up() -> None:
+    def run(child: Any, x: Tensor) -> Any:
+        waiting = [child.a, child.a]
+        return iter(lambda: waiting.pop()(x) if waiting else None, None)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert shapes(trace) == [(2, 6), (2, 6)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -75,12 +76,24 @@ def other_weights(self: Any, x: Tensor) -> Any:
     return self.fc(x)
 
 
+def past_the_hooks(self: Any, x: Tensor) -> Any:
+    self._modules["fc"] = nn.Linear(x.size(1), 5)
+    return self.fc(x)
+
+
+def inserted(self: Any, x: Tensor) -> Any:
+    self.body.insert(0, nn.Linear(x.size(1), 5))
+    return self.body[0](x)
+
+
 MADE: dict[str, tuple[Any, dict[str, Any], str]] = {
     "in None": (in_none, {"fc": None}, "forward made: fc (Linear)"),
     "in a dictionary": (in_dictionary, {"heads": nn.ModuleDict()}, "forward made: heads.wide (Linear)"),
     "in a child": (in_a_child, {"body": nn.Sequential()}, "forward made: body.late (Linear)"),
     "by name": (by_name, {}, "forward made: fc (Sequential)"),
     "after the call": (registered_after_the_call, {"fc": None}, "forward made: fc (Linear)"),
+    "past the hooks": (past_the_hooks, {}, "forward made: fc (Linear)"),
+    "inserted": (inserted, {"body": nn.ModuleList()}, "forward made: body.0 (Linear)"),
     "removed again": (removed_again, {}, "forward made: fc (Linear)"),
     "replaced": (in_place_of_another, {"fc": nn.Linear(3, 2)}, "forward replaced: fc (Linear)"),
     "weights": (
@@ -181,6 +194,92 @@ def test_a_new_layer_each_time_has_one_row() -> None:
     check_steps(trace)
     assert [(row.path, row.calls) for row in summarize(trace).rows] == [("", 1), ("step", 3)]
     assert total_macs(trace) == 3 * 2 * 36
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy])
+def test_a_copy_that_forward_makes_of_a_layer_is_called_once(copied: Any) -> None:
+    made: list[nn.Module] = []
+
+    def run(self: Any, x: Tensor) -> Any:
+        self.other = copied(self.fc)
+        made.append(self.other)
+        return self.other(self.fc(x))
+
+    model = Does(run, fc=nn.Linear(6, 6))
+    trace = look(model, rows(2, 6))
+    check_steps(trace)
+    calls = [(row.path, row.calls) for row in summarize(trace).rows]
+    assert calls == [("", 1), ("fc", 1), ("other", 1)]
+    assert total_macs(trace) == 2 * 2 * 36
+    for module in (*model.children(), *made):
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+        assert not module._forward_pre_hooks_with_kwargs
+        assert not module._forward_hooks_always_called
+
+
+def deleted(self: Any, x: Tensor) -> Any:
+    x = self.layers[0](x)
+    del self.layers[0]
+    return self.layers[0](x)
+
+
+def put_first(self: Any, x: Tensor) -> Any:
+    self.layers.insert(0, nn.Linear(6, 6))
+    for layer in self.layers:
+        x = layer(x)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("run", "calls"),
+    [(deleted, {"layers.0": 2}), (put_first, {"layers.0": 1, "layers.1": 1, "layers.2": 1})],
+)
+def test_layers_that_forward_moves_are_where_they_are_after_the_run(run: Any, calls: Any) -> None:
+    layers = nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)])
+    trace = look(Does(run, layers=layers), rows(2, 6))
+    check_steps(trace)
+    summary = summarize(trace)
+    assert {row.path: row.calls for row in summary.rows if row.calls and row.path} == calls
+    assert summary.never_called == ()
+    plain = Does(run, layers=nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)]))
+    plain(rows(2, 6))
+    assert summary.totals.parameters == sum(each.numel() for each in plain.parameters())
+    names = {each.name for each in trace.parameters}
+    assert all(set(step.parameters) <= names for step in trace.steps)
+
+
+def test_a_layer_that_is_made_and_not_registered_is_named() -> None:
+    def run(self: Any, x: Tensor) -> Any:
+        self.layers.append(nn.Linear(6, 6))
+        return nn.ReLU()(nn.Bilinear(6, 6, 2)(self.layers[0](x), x))
+
+    trace = look(Does(run, layers=[]), rows(2, 6))
+    (note,) = trace.warnings
+    assert note.startswith("forward called 2 times modules that are not registered (Linear, Bilinear)")
+    assert summarize(trace).totals.parameters == 0
+
+
+def test_a_layer_that_was_held_and_is_registered_in_forward_is_the_models() -> None:
+    def run(self: Any, x: Tensor) -> Any:
+        self.fc = self.layers[0]
+        return self.fc(x)
+
+    trace = look(Does(run, layers=[nn.Linear(6, 6)]), rows(2, 6))
+    (note,) = trace.warnings
+    assert note.startswith("forward made: fc (Linear)")
+
+
+def test_gradients_reach_layers_that_forward_removes() -> None:
+    def run(self: Any, x: Tensor) -> Any:
+        while len(self.layers):
+            x = self.layers.pop(0)(x)
+        return x
+
+    layers = nn.ModuleList([nn.Linear(6, 7), nn.Linear(7, 2)])
+    trace = look(Does(run, layers=layers), rows(2, 6), options=CaptureOptions(backward=True))
+    assert trace.failure is None
+    assert [each.gradient is not None for each in trace.parameters] == [True] * 4
 
 
 def test_what_was_made_before_a_failure_is_shown() -> None:

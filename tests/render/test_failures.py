@@ -64,8 +64,10 @@ def test_a_model_without_a_forward(cli: Callable[..., Outcome], tmp_path: Path) 
         "    def __init__(self):\n        super().__init__()\n"
         "        self.fc = torch.nn.Linear(8, 4)\n    def training_step(self, batch): ...\n"
     )
-    hint = cli("summary", str(tmp_path / "net.py")).err.partition("hint: ")[2].splitlines()
-    assert hint == ["write a forward method in Net; tree, params and internals need none"]
+    assert cli("summary", str(tmp_path / "net.py")).code == 0
+    told = cli("trace", str(tmp_path / "net.py")).err
+    assert "cause: summary, tree and params list what it holds" in told
+    assert "write a function that returns a module of it, such as fc (Linear)" in told
 
 
 def test_a_notebook_and_a_document_explain_a_failure() -> None:

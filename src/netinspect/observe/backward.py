@@ -56,6 +56,8 @@ def run_backward(
         ]
     gradients: list[Gradient | None] = [None] * len(parameters)
     leaves = [parameters[index] for index in wanted]
+    if not leaves:
+        raise RuntimeError("no parameter requires a gradient")
     with _noted(notes):
         if _hides_parameters(outputs):
             for leaf in leaves:

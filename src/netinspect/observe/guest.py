@@ -37,7 +37,7 @@ from netinspect.observe.inert import (
     state_of,
 )
 from netinspect.observe.inner import NO_STORAGE, SPARSE
-from netinspect.observe.members import entries, modules, named_parameters, parameters
+from netinspect.observe.members import entries, named_parameters, parameters
 from netinspect.observe.modes import set_mode
 from netinspect.observe.process_flags import preserved_switches
 from netinspect.observe.reach import Reach
@@ -109,10 +109,6 @@ class Guest:
 
     def __init__(self, model: nn.Module, inputs: Any = (), *, closures: bool = False) -> None:
         reach = Reach(model, inputs, closures=closures)
-        registered = {id(module) for module in modules(model)}
-        self.hidden = [module for module in reach.modules if id(module) not in registered]
-        """Modules held by plain attributes or containers, so that torch does not know of them."""
-
         self._model = model
         self._classes = [(module, type(module)) for module in reach.modules]
         self._empty = reach.empty

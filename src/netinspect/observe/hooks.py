@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import MethodType
 from typing import Any, Protocol
 
 from torch import nn
@@ -50,9 +51,6 @@ class Hooked(Protocol):
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         """Take note that any module of the process ends."""
 
-    def see_hidden(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Take note that a module is called that is held but not registered."""
-
 
 class Hooks:
     """The hooks of one look.
@@ -64,11 +62,15 @@ class Hooks:
     def __init__(self, who: Hooked) -> None:
         self._who = who
         self._handles: list[RemovableHandle] = []
+        self._copies: list[nn.Module] = []
 
     def attach(self, module: nn.Module) -> None:
         """Have calls of a module told."""
         if is_a(module, ScriptModule):
             return  # it takes no hooks of its own; those for every module of the process it runs
+        if has_hooks_of(self._who, module):
+            self._copies.append(module)
+            return
         handles, who = self._handles, self._who
         has_own = bool(state_of(module).get("_forward_pre_hooks"))
         # First, so that what the module's own pre-hooks do is told as part of its call.
@@ -78,8 +80,8 @@ class Hooks:
             handles.append(_register_pre(module, who.see_inputs, with_kwargs=True))
         handles.append(_register(module, who.leave_module, with_kwargs=True, always_call=True))
 
-    def attach_to_all(self, modules: Iterable[nn.Module], hidden: Iterable[nn.Module]) -> None:
-        """Have all calls told: of registered modules, and of those that are held otherwise."""
+    def attach_to_all(self, modules: Iterable[nn.Module]) -> None:
+        """Have all calls told: of registered modules, and of any others."""
         handles, who = self._handles, self._who
         handles.append(register_module_forward_pre_hook(who.enter_any))
         handles.append(register_module_module_registration_hook(who.note_module))
@@ -90,28 +92,45 @@ class Hooks:
             handles.append(register_module_forward_hook(who.leave_script, always_call=True))
         for module in modules:
             self.attach(module)
-        for module in hidden:
-            if not is_a(module, ScriptModule):
-                handles.append(_register_pre(module, who.see_hidden))
 
     def remove(self) -> None:
         """Take all of them off."""
         while self._handles:
             self._handles.pop().remove()
+        while self._copies:
+            state = state_of(self._copies.pop())
+            for name, flags in _TABLES.items():
+                for key in [key for key, hook in state[name].items() if _is_of(hook, self._who)]:
+                    for table in (name, *flags):
+                        state[table].pop(key, None)
+
+
+_TABLES = {
+    "_forward_pre_hooks": ("_forward_pre_hooks_with_kwargs",),
+    "_forward_hooks": ("_forward_hooks_with_kwargs", "_forward_hooks_always_called"),
+}
+
+
+def has_hooks_of(who: Hooked, module: nn.Module) -> bool:
+    """Return whether a module has the hooks of a run already, as a copy of another one has."""
+    return any(_is_of(hook, who) for hook in (state_of(module).get("_forward_pre_hooks") or {}).values())
+
+
+def _is_of(hook: object, who: Hooked) -> bool:
+    return type(hook) is MethodType and hook.__self__ is who
 
 
 @contextmanager
-def hooked(who: Hooked, modules: Iterable[nn.Module], hidden: Iterable[nn.Module]) -> Iterator[Hooks]:
+def hooked(who: Hooked, modules: Iterable[nn.Module]) -> Iterator[Hooks]:
     """Have someone told of every call.
 
     Args:
         who: Is told.
         modules: The modules that are registered, each once.
-        hidden: Those that are held otherwise.
     """
     hooks = Hooks(who)
     try:
-        hooks.attach_to_all(modules, hidden)
+        hooks.attach_to_all(modules)
         yield hooks
     finally:
         hooks.remove()

@@ -38,12 +38,13 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             f"called through .forward(), past their hooks: {_several(direct)}; their inputs "
             "are what their variables held at the first step, and their outputs were not seen"
         )
-    if recorder.hidden:
-        count = sum(recorder.hidden.values())
+    registered = set(map(id, modules.values()))
+    hidden = [name for reference, name in recorder.hidden if id(reference()) not in registered]
+    if hidden:
         yield (
-            f"forward called {count} time{'s' if count > 1 else ''} modules that are not registered "
-            f"({_several(recorder.hidden)}), as in a plain list: they are no part of the model, "
-            "nor are their parameters"
+            f"forward called {len(hidden)} time{'s' if len(hidden) > 1 else ''} modules that are not "
+            f"registered ({_several(dict.fromkeys(hidden))}), as in a plain list or a local variable: "
+            "they are no part of the model, nor are their parameters"
         )
     if recorder.mapped:
         yield (
@@ -57,8 +58,8 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     if recorder.elsewhere:
         calls = f"{recorder.elsewhere} call{'s' if recorder.elsewhere > 1 else ''} of modules"
         yield (
-            f"{calls} ran in threads that had begun before forward: what torch does there outside of "
-            "modules is not among the steps, nor is its work"
+            f"{calls} ran in threads that had begun before forward, or past Python's threading: what "
+            "torch does there outside of modules is not among the steps, nor is its work"
         )
     if recorder.interrupted:
         yield (

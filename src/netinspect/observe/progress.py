@@ -113,6 +113,27 @@ class Progress:
             draft.producers = tuple(places[each] for each in draft.producers if each in places)
         self.drafts[:] = drafts
 
+    def name_as_after(self) -> None:
+        """Name the modules that forward moved, as within a list, by where they are now."""
+        moved = self.registered.moved()
+        if not moved:
+            return
+        calls: dict[str, int] = {}
+        for draft in self.drafts:
+            called = draft if draft.entry is not None else draft.parent
+            if called is None or called.entry is None:
+                continue
+            before = called.entry.path
+            now = moved.get(id(called.entry.module), before)
+            draft.module = now
+            draft.parameters = tuple(
+                now + name[len(before) :] if before and name.startswith(f"{before}.") else name
+                for name in draft.parameters
+            )
+            if draft is called:
+                calls[now] = calls.get(now, 0) + 1
+            draft.call = calls[now] if draft is called else called.call
+
     def forget(self) -> None:
         """Let go of all that happened."""
         for draft in self.drafts:

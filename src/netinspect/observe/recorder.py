@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -37,7 +38,7 @@ from netinspect.observe.functions import (
     written,
 )
 from netinspect.observe.guest import Guest
-from netinspect.observe.hooks import hooked
+from netinspect.observe.hooks import has_hooks_of, hooked
 from netinspect.observe.inert import is_a
 from netinspect.observe.operators import Operators
 from netinspect.observe.registered import Entry
@@ -78,8 +79,8 @@ class Recorder(DirectCalls, TorchFunctionMode):
         self.interrupted: dict[str, None] = {}
         """Modules whose forward returned, and of which a hook raised, with what it raised."""
 
-        self.hidden: dict[str, int] = {}
-        """Calls of modules that are held but not registered, by class name."""
+        self.hidden: list[tuple[weakref.ref[nn.Module], str]] = []
+        """Calls of modules whose parameters are not the model's: the module, and its class name."""
 
         self._guest = observed
         self._operators = operators
@@ -104,7 +105,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
     def recording(self) -> Iterator[Recorder]:
         """Attach the hooks and enter the mode, in other threads too; undo all at the end."""
         with (
-            hooked(self, self.registered.modules(), self._guest.hidden) as hooks,
+            hooked(self, self.registered.modules()) as hooks,
             in_all_threads(self),
         ):
             self._attach = hooks.attach
@@ -118,6 +119,8 @@ class Recorder(DirectCalls, TorchFunctionMode):
                 for draft in self.stack:
                     draft.running = None
                 self._take_in_others()
+                with _NoFunctions():
+                    self.name_as_after()
 
     # --- other threads --------------------------------------------------------------------------
 
@@ -192,12 +195,18 @@ class Recorder(DirectCalls, TorchFunctionMode):
         """Begin the call of a module that takes no hooks, or was registered since the run began."""
         if is_a(module, ScriptModule):
             self.enter_module(module, args, {})
-        elif self.registered.is_new(module) and self._threads:
-            for each in self.registered.look_again():
-                self._attach(each)
-            # Its own hooks are those that it had when it was called.
-            kwargs = sys._getframe(1).f_locals.get("kwargs")
-            self.enter_module(module, args, kwargs if type(kwargs) is dict else {})
+        elif self.registered.find(module) is None and self._threads:
+            has_hooks = has_hooks_of(self, module)
+            if self.registered.is_new(module):
+                for each in self.registered.look_again():
+                    self._attach(each)
+            if self.registered.find(module) is None:
+                if not self.registered.has_all_tensors_of(module):
+                    self.hidden.append((weakref.ref(module), plain_name(type(module))))
+            elif not has_hooks:
+                # Its own hooks are those that it had when it was called.
+                kwargs = sys._getframe(1).f_locals.get("kwargs")
+                self.enter_module(module, args, kwargs if type(kwargs) is dict else {})
 
     def note_module(self, module: nn.Module, name: str, child: object) -> None:
         """Take note of a module that is registered while forward runs."""
@@ -211,12 +220,6 @@ class Recorder(DirectCalls, TorchFunctionMode):
         """End the call of a module, if it is TorchScript."""
         if is_a(module, ScriptModule):
             self.leave_module(module, args, {}, output)
-
-    def see_hidden(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Count a call of a module that is no part of the model."""
-        if self._threads:
-            name = plain_name(type(module))
-            self.hidden[name] = self.hidden.get(name, 0) + 1
 
     def leave_module(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from netinspect.observe.members import TENSORS, items_in, named_modules, table_of
+from netinspect.observe.members import (
+    TENSORS,
+    Table,
+    entries,
+    every_path,
+    items_in,
+    named_modules,
+    table_of,
+)
 from netinspect.observe.packed import packed_objects, packed_tensors
+
+_MOST_SEARCHES = 64
+"""How many modules without a registration are searched for in the whole model."""
+
+_HOLDING: tuple[Table, ...] = ("_parameters", "_modules")
 
 
 class Entry(NamedTuple):
@@ -42,6 +56,9 @@ class Registered:
         self._modules: dict[int, Entry] = {}
         self._names: set[str] = set()
         self._has_grown = False
+        self._outside: dict[int, weakref.ref[nn.Module]] = {}
+        """By address: modules that were looked for once, and are not registered."""
+
         self.look_again()
 
     def look_again(self) -> list[nn.Module]:
@@ -84,11 +101,45 @@ class Registered:
 
     def is_new(self, module: nn.Module) -> bool:
         """Return whether a module may have been registered since this was made."""
-        return self._has_grown and id(module) not in self._modules
+        if id(module) in self._modules:
+            return False
+        known = self._outside.get(id(module))
+        is_known = known is not None and known() is module
+        is_bare = not any(any(entries(module, table)) for table in _HOLDING)
+        if is_known or is_bare or len(self._outside) >= _MOST_SEARCHES:
+            return self._has_grown
+        # Code that writes to `_modules` itself, as `nn.ModuleList.insert` does, is seen by no hook.
+        self._outside[id(module)] = weakref.ref(module)
+        return True
+
+    def has_all_tensors_of(self, module: nn.Module) -> bool:
+        """Return whether each parameter that a module itself holds is one of the model's."""
+        return all(
+            id(tensor) in self.tensors
+            for _, tensor in items_in(table_of(module, "_parameters"))
+            if tensor is not None
+        )
 
     def modules(self) -> Iterator[nn.Module]:
         """Yield each module once."""
         return (entry.module for entry in self.entries())
+
+    def moved(self) -> dict[int, str]:
+        """Return, by address, the paths of the modules that are registered elsewhere now."""
+        paths = {path: id(module) for path, module, _ in every_path(self._model)}
+        first = {address: path for path, address in reversed(paths.items())}
+        return {
+            address: first[address]
+            for address, entry in self._modules.items()
+            if address in first and paths.get(entry.path) != address
+        }
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that all these modules hold."""
+        for module in self.modules():
+            for _, tensor in items_in(table_of(module, "_parameters")):
+                if isinstance(tensor, nn.Parameter):
+                    yield tensor
 
     def entries(self) -> list[Entry]:
         """Return the entries of all modules that were met."""

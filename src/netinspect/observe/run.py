@@ -27,6 +27,7 @@ from netinspect.observe.members import modules as modules_of
 from netinspect.observe.members import parameters as parameters_of
 from netinspect.observe.operators import Operators
 from netinspect.observe.recorder import Recorder
+from netinspect.observe.registered import Registered
 from netinspect.observe.seeds import seed_everything
 from netinspect.observe.tracebacks import traceback_lines
 from netinspect.observe.unregistered import unregistered_tensors
@@ -254,7 +255,8 @@ def _run(
         if error is None:
             with torch._C.DisableTorchFunction():
                 ran.output = describe(output)
-            if len(ran.steps) == 1 and not ran.steps[0].work and isinstance(ran.output, Literal):
+            is_idle = len(ran.steps) == 1 and not ran.steps[0].work and not ran.notes
+            if is_idle and isinstance(ran.output, Literal):
                 ran.warnings.append(
                     f"forward ran nothing and returned {ran.output.text}: what that does when it is "
                     "used is not seen"
@@ -263,7 +265,7 @@ def _run(
                 ran.output_values = as_printed(output)
             if options.backward:
                 with collector.at_work():
-                    _differentiate(model, output, options, ran, Operators(observed))
+                    _differentiate(model, output, options, ran, Operators(observed), recorder.registered)
         if observed.lazy:
             with torch._C.DisableTorchFunction():
                 ran.tensors = walk_tensors(model)
@@ -315,10 +317,17 @@ def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, An
 
 
 def _differentiate(
-    model: nn.Module, output: Any, options: CaptureOptions, ran: Forward, operators: Operators
+    model: nn.Module,
+    output: Any,
+    options: CaptureOptions,
+    ran: Forward,
+    operators: Operators,
+    registered: Registered,
 ) -> None:
     # Tied entries are the same object, and get the same gradient.
-    parameters = list(parameters_of(model))
+    # Those of modules that forward removed are still wanted.
+    held = (*parameters_of(model), *registered.parameters())
+    parameters = list({id(parameter): parameter for parameter in held}.values())
     try:
         ran.backward, gradients = run_backward(
             output, parameters, seed=options.seed, notes=ran.warnings, operators=operators
