@@ -31,6 +31,7 @@ def memory(
     device_memory: str | int | None = None,
     device: str = "cuda",
     inputs: str | Sequence[str] = (),
+    inputs_from: str | None = None,
     constructor: Mapping[str, Any] | None = None,
     seed: int = 0,
     online: bool = False,
@@ -62,6 +63,7 @@ def memory(
         device_memory: Memory to find the largest batch for, such as `24GiB`, or in bytes.
         device: `cuda` to count as torch does on a GPU, or `cpu`.
         inputs: Input specs, such as `10x1x28x28`.
+        inputs_from: A function that makes the inputs, such as `data.py:make`; see `load`.
         constructor: Arguments of the class or factory that a target names.
         seed: Seed of weights and inputs of the look that comes first.
         online: Whether the configuration of a model on the hub may be fetched.
@@ -110,6 +112,7 @@ def memory(
             look,
             args=args or None,
             inputs=inputs,
+            inputs_from=inputs_from,
             constructor=constructor,
             seed=seed,
             online=online,
@@ -133,11 +136,19 @@ def memory(
         diagnosis = head(look).failure
         assert diagnosis is not None
         raise forward_error(diagnosis)
-    request = prepare(look, options, constructor=constructor, online=online, run_file=run_file)
+    request = prepare(
+        look,
+        options,
+        constructor=constructor,
+        online=online,
+        run_file=run_file,
+        inputs_from=inputs_from,
+        has_values=bool(args),
+    )
     return View(
         tell_memory(
             look,
-            _track(subject, request, progress, tracks),
+            _track(subject, args, request, progress, tracks),
             inputs=tracked_inputs(look, options),
             device=options.device,
             optimizer=options.optimizer if options.training else None,
@@ -152,6 +163,7 @@ def memory(
 
 def _track(
     subject: nn.Module | Trace | str | os.PathLike[str],
+    args: Sequence[Any],
     request: TrackRequest,
     progress: Callable[[str], None] | None,
     cache: TrackCache | None,
@@ -163,7 +175,9 @@ def _track(
 
         return track_target(request, progress, cache)
     from netinspect.sources.user_code import model_code
+    from netinspect.tracking.given import Given
     from netinspect.tracking.session import track_live
 
+    given = Given((tuple(args), {})) if args and not request.inputs else None
     with model_code(request.target):
-        return track_live(request, subject, progress)
+        return track_live(request, subject, progress, given)

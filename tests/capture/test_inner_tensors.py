@@ -246,8 +246,8 @@ def test_sparse_input_is_described_and_has_no_spec() -> None:
     sparse, plain = trace.inputs
     assert isinstance(sparse.value, TensorSpec)
     assert (sparse.value.bytes, sparse.spec, plain.spec) == (80, "", "x=4x2")
-    with pytest.raises(UsageError, match="cannot be made without data"):
-        netinspect.memory(Convolution(), EYE.to_sparse(), torch.ones(4, 2))
+    with pytest.raises(UsageError, match="cannot be made anew"):
+        netinspect.memory(trace)
 
 
 class Large(nn.Module):

@@ -118,6 +118,7 @@ def command(
             checkpoint_activations=checkpoint_activations,
             device_memory=device_memory,
             device=device,
+            inputs_from=model.inputs_from,
             constructor=model.constructor(),
             online=model.online,
             run_file=model.run_file,

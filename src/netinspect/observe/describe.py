@@ -213,6 +213,14 @@ def _packed(value: torch.ScriptObject) -> values.Value:
     )
 
 
+def tensors_within(value: Any) -> list[torch.Tensor]:
+    """Return the live tensors in any value, as far as `describe` looks into it."""
+    tensors: list[torch.Tensor] = []
+    with torch._C.DisableTorchFunction():
+        describe(value, tensors)
+    return tensors
+
+
 def describe_call(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],

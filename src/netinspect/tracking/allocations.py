@@ -21,6 +21,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from netinspect.observe.describe import tensors_within
 from netinspect.observe.inner import NO_STORAGE, bytes_of, is_plain, memory_key, memory_of
 from netinspect.observe.members import Table, entries, modules, named_modules, parameters
 from netinspect.observe.packed import packed_objects, packed_tensors
@@ -106,9 +107,8 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 if buffer is not None:
                     self._mark_weight(buffer, "buffer", path)
         self._mark_packed()
-        for leaf in tree_leaves(inputs):
-            if isinstance(leaf, torch.Tensor):
-                self._mark(leaf, "input", "")
+        for tensor in tensors_within(inputs):
+            self._mark(tensor, "input", "")
 
     @property
     def _callers(self) -> list[str]:

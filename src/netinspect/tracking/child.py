@@ -80,11 +80,12 @@ def main(document: dict[str, Any], around: Around | None = None) -> None:
 
 def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Tracking:
     with in_a_folder():
-        from netinspect.sources.build import find_blueprint
+        from netinspect.sources.build import call_function, find_blueprint
         from netinspect.sources.project import project_code
     from netinspect.sources.target import parse_target
     from netinspect.sources.user_code import model_code
     from netinspect.tracking.build import TargetSource
+    from netinspect.tracking.given import Given
     from netinspect.tracking.runs import run_once
     from netinspect.tracking.session import track
 
@@ -92,10 +93,15 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     sys.path[:] = path
     target = parse_target(request.target, online=request.online)
     with project_code(whole=request.run_file):
+        given = None
+        if request.inputs_from is not None:
+            function = parse_target(request.inputs_from)
+            given = Given(call_function(function, seed=request.seed, run_file=request.run_file))
         blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
         # Torch imports parts of itself late, and some of them ask for the current folder.
         with in_a_folder(), model_code(request.target):
-            return track(request, TargetSource(blueprint, partial(run_once, request)), tell)
+            first_run = partial(run_once, request, given=given)
+            return track(request, TargetSource(blueprint, first_run), tell, given=given)
 
 
 def _traceback(error: NetinspectError) -> str:

@@ -7,7 +7,7 @@ import threading
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -30,6 +30,8 @@ from netinspect.observe.inner import may_wrap
 from netinspect.observe.members import parameters
 from netinspect.observe.reach import BOUND, bound_to
 
+Copied = TypeVar("Copied")
+
 _METHODS = (
     *("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__setstate__"),
     *("__getnewargs_ex__", "__getnewargs__"),
@@ -41,8 +43,8 @@ _LOCKS: dict[int, Callable[[], Any]] = {
 }
 
 
-def deep_copy(model: nn.Module) -> nn.Module:
-    """Copy a model like `copy.deepcopy`, without the methods by which user classes copy themselves.
+def deep_copy(original: Copied) -> Copied:
+    """Copy a model or inputs like `copy.deepcopy`, without the methods by which user classes do it.
 
     `copy.deepcopy` takes what is in its memo for copied. So an empty object of the same class is put
     there for each object first, and all of them are filled afterwards.
@@ -50,7 +52,7 @@ def deep_copy(model: nn.Module) -> nn.Module:
     memo: dict[int, Any] = {}
     pairs: list[tuple[Any, Any]] = []
     tuples: list[Any] = []
-    waiting: list[Any] = [model]
+    waiting: list[Any] = [original]
     seen: dict[int, Any] = {}
     while waiting:
         value = waiting.pop()
@@ -89,10 +91,10 @@ def deep_copy(model: nn.Module) -> nn.Module:
     try:
         for value, made in pairs:
             _fill(made, value, memo)
-        copied: nn.Module = copy.deepcopy(model, memo)
+        copied: Copied = copy.deepcopy(original, memo)
     finally:
         _finalized.extend(made for value, made in pairs if _finalizes(type(value)))
-    for parameter in parameters(copied):
+    for parameter in parameters(copied) if is_a(copied, nn.Module) else ():
         if not parameter.is_leaf:  # TorchScript copies its parameters by an operation
             parameter.detach_().requires_grad_()
     return copied

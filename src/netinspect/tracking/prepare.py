@@ -116,6 +116,8 @@ def prepare(
     constructor: Mapping[str, Any] | None = None,
     online: bool = False,
     run_file: bool = False,
+    inputs_from: str | None = None,
+    has_values: bool = False,
 ) -> TrackRequest:
     """Make the request of a run.
 
@@ -125,17 +127,25 @@ def prepare(
         constructor: Arguments of the class or factory.
         online: Whether a configuration may be fetched.
         run_file: Whether the project's files are run whole.
+        inputs_from: The function that made the inputs.
+        has_values: Whether the caller has the inputs at hand.
 
     Raises:
         UsageError: The inputs cannot be made without data, or the arguments not be handed on.
     """
     untold = [entry.name for entry in trace.inputs if not entry.spec]
-    if untold:
+    if untold and inputs_from is None and not has_values:
         raise UsageError(
-            f"the input {untold[0]} is not one that a spec can tell, and cannot be made without data",
-            hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary",
+            f"the input {untold[0]} is not one that a spec can describe, and cannot be made anew",
+            hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary\n"
+            "or name a function that makes it: --inputs-from FILE:FUNCTION",
         )
-    specs = tuple(text for entry in trace.inputs for text in entry.spec.split())
+    if untold and (options.batch is not None or options.limit is not None):
+        raise UsageError(
+            f"the input {untold[0]} is not one that a spec can describe, and has no other batch",
+            hint="leave --batch and --device-memory out: what makes the inputs sets the batch",
+        )
+    specs = tuple(text for entry in trace.inputs for text in entry.spec.split() if not untold)
     if options.limit is not None and not any(parse_spec(text).shape for text in specs):
         raise UsageError(
             "the model takes no tensor with a batch, so none is the largest",
@@ -156,6 +166,7 @@ def prepare(
         online=online,
         run_file=run_file,
         inputs=specs,
+        inputs_from=inputs_from if untold else None,
         others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
         # Those that the trace has are of a model that forward has changed since it was built.
         parameters=()
@@ -194,7 +205,7 @@ def tracked_inputs(trace: Trace, options: TrackOptions) -> tuple[Input, ...]:
 
 def _changed(entry: Input, options: TrackOptions) -> Input:
     value = entry.value
-    if not isinstance(value, TensorSpec):
+    if not isinstance(value, TensorSpec) or not entry.spec:
         return entry
     shape, dtype, width = value.shape, value.dtype, value.bytes // max(1, value.elements)
     if entry.spec and not all(isinstance(size, int) for size in shape):

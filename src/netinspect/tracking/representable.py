@@ -28,12 +28,13 @@ def unrepresentable(model: nn.Module) -> str:
     """Return the layout of a parameter or buffer that no fake tensor has; empty if there is none."""
     with torch._C.DisableTorchFunction():
         for tensor in registered_tensors(model):
-            if not _is_representable(tensor):
+            if not is_representable(tensor):
                 return layout_name(tensor)
     return ""
 
 
-def _is_representable(tensor: torch.Tensor) -> bool:
+def is_representable(tensor: torch.Tensor) -> bool:
+    """Return whether a fake tensor has the layout of a tensor, and its size."""
     if is_uninitialised(tensor) or is_plain(tensor):
         return True
     if is_sparse(tensor) and is_fake_class(type(tensor)):

@@ -67,6 +67,9 @@ class TrackRequest:
     inputs: tuple[str, ...] = ()
     """Input specs, as many as a look has settled."""
 
+    inputs_from: str | None = None
+    """The function that makes the inputs, where specs cannot describe them."""
+
     others: tuple[tuple[str, ...], ...] = ()
     """The same specs at other sizes, which are to be tracked besides."""
 

@@ -43,6 +43,7 @@ from netinspect.tracking.build import MOST_WITH_VALUES, Source
 from netinspect.tracking.checkpointing import checkpoint_blocks
 from netinspect.tracking.copying import discard_copies
 from netinspect.tracking.fakes import CopyError, cast, fake_tensors, needs_values, suit, without_onednn
+from netinspect.tracking.given import Given
 from netinspect.tracking.gpu import GpuKernels
 from netinspect.tracking.request import TrackRequest
 from netinspect.tracking.threads import InThreads
@@ -66,10 +67,12 @@ class Runs:
     Args:
         request: What to run.
         source: Makes the model.
+        given: What forward is called with, where the request has no specs.
     """
 
-    def __init__(self, request: TrackRequest, source: Source) -> None:
+    def __init__(self, request: TrackRequest, source: Source, given: Given | None = None) -> None:
         self._request = request
+        self._given = given
         self._source = source
         self._lane: Lane | None = None
         """What the first run was made on."""
@@ -117,10 +120,9 @@ class Runs:
         dtype = None if request.options.dtype is None else getattr(torch, request.options.dtype)
         with ExitStack() as stack:
             stack.callback(discard_copies)
-            modes: list[Any] = []
+            mode: Any = None
             if lane == "fake":
                 mode = stack.enter_context(fake_tensors())
-                modes.append(mode)
                 model, limit = self._source.without_data(mode), None
                 _check(model, request)
                 set_mode(model, request.options.training)
@@ -129,7 +131,7 @@ class Runs:
                 stack.enter_context(_quiet())
                 model, lane = self._source.with_values(lane)
                 if any(map(is_uninitialised, parameters(model))):
-                    run_once(request, model)
+                    run_once(request, model, self._given)
                 limit = self._limit(model, lane, batch)
                 if any(is_a(module, nn.LSTM) for module in modules(model)):
                     stack.enter_context(without_onednn())
@@ -138,13 +140,13 @@ class Runs:
                 if dtype is not None:
                     cast(model, dtype)
                 seed_everything(request.seed)
-            args, kwargs = _arguments(request, model, specs)
+            args, kwargs = _arguments(request, self._given, model, specs, mode, dtype)
             on_gpu = request.options.device == "cuda"
             kernels = GpuKernels if on_gpu else nullcontext
             stack.enter_context(kernels())
             wrapped = checkpoint_blocks(model, kernels) if request.options.checkpoint else ()
             tracker = AllocationTracker(model, (args, kwargs), host_steps=on_gpu, limit=limit)
-            with tracker, in_all_threads(InThreads([*modes, tracker])):
+            with tracker, in_all_threads(InThreads([tracker] if mode is None else [mode, tracker])):
                 self._run(model, args, kwargs, tracker, batch)
             return MemoryTrack(
                 batch=_first_dimension(specs),
@@ -213,7 +215,7 @@ class Runs:
         )
 
 
-def run_once(request: TrackRequest, model: nn.Module) -> None:
+def run_once(request: TrackRequest, model: nn.Module, given: Given | None = None) -> None:
     """Run a model in eval mode, so that its lazy layers get their sizes.
 
     Raises:
@@ -222,7 +224,7 @@ def run_once(request: TrackRequest, model: nn.Module) -> None:
     with _quiet():
         set_mode(model, False)
         seed_everything(request.seed)
-        args, kwargs = _arguments(request, model, [parse_spec(text) for text in request.inputs])
+        args, kwargs = _arguments(request, given, model, [parse_spec(text) for text in request.inputs])
         try:
             with torch.no_grad():
                 run_through(run_forward(model, args, kwargs))
@@ -233,8 +235,15 @@ def run_once(request: TrackRequest, model: nn.Module) -> None:
 
 
 def _arguments(
-    request: TrackRequest, model: nn.Module, specs: Sequence[InputSpec]
+    request: TrackRequest,
+    given: Given | None,
+    model: nn.Module,
+    specs: Sequence[InputSpec],
+    mode: Any = None,
+    dtype: torch.dtype | None = None,
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if given is not None:
+        return given.arguments(model, mode, dtype)
     asked = InputRequest(seed=request.seed)
     return split(make_arguments(model, [(spec, "") for spec in specs], asked))
 

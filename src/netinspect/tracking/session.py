@@ -13,6 +13,7 @@ from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.observe.guest import preserved, preserved_defaults
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.tracking.build import LiveSource, Source
+from netinspect.tracking.given import Given
 from netinspect.tracking.largest import MAXIMUM, find_largest
 from netinspect.tracking.request import TrackRequest
 from netinspect.tracking.runs import Runs, run_once
@@ -23,7 +24,10 @@ _MAXIMUM_LIST = 1024
 
 
 def track(
-    request: TrackRequest, source: Source, progress: Callable[[str], None] | None = None
+    request: TrackRequest,
+    source: Source,
+    progress: Callable[[str], None] | None = None,
+    given: Given | None = None,
 ) -> Tracking:
     """Track a run, also at other sizes and at the largest batch that fits if that was asked for.
 
@@ -31,6 +35,7 @@ def track(
         request: What to run.
         source: Makes the model.
         progress: Told what was found out, whenever a run has been tracked.
+        given: What forward is called with, where the request has no specs.
 
     Raises:
         LoadError: The model cannot be built, or is not the one that was looked at.
@@ -38,7 +43,7 @@ def track(
         UsageError: The batch is too large for any tensor, or this torch has no such optimizer.
     """
     with preserved_defaults():
-        return _track_all(request, Runs(request, source), progress)
+        return _track_all(request, Runs(request, source, given), progress)
 
 
 def _track_all(request: TrackRequest, runs: Runs, progress: Callable[[str], None] | None) -> Tracking:
@@ -76,12 +81,17 @@ def _others(
 
 
 def track_live(
-    request: TrackRequest, model: nn.Module, progress: Callable[[str], None] | None = None
+    request: TrackRequest,
+    model: nn.Module,
+    progress: Callable[[str], None] | None = None,
+    given: Given | None = None,
 ) -> Tracking:
     """Track runs of copies of a live model, and leave it as it was; see `track`."""
     # What the hooks of a copy refer to, as their closures do, is the original's.
     with preserved(model, closures=True):
-        return track(request, LiveSource(model, partial(run_once, request)), progress)
+        return track(
+            request, LiveSource(model, partial(run_once, request, given=given)), progress, given
+        )
 
 
 def _maximum(specs: list[InputSpec]) -> int:
