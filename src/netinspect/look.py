@@ -36,7 +36,7 @@ from netinspect.observe.seeds import preserved_randomness
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
-from netinspect.sources.build import Blueprint, Lane
+from netinspect.sources.build import Blueprint, Lane, suit_meta
 
 ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
 _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
@@ -179,7 +179,10 @@ def _entered(lane: Lane) -> Iterator[Any]:
 def _built(blueprint: Blueprint, lane: Lane, mode: Any) -> tuple[nn.Module, Lane]:
     """Build a model; where its constructor does not take fake tensors, copy it to them afterwards."""
     try:
-        return blueprint.build(lane)
+        model, built = blueprint.build(lane)
+        if lane == "fake":
+            suit_meta(model)
+        return model, built
     except LoadError:
         if lane != "fake":
             raise

@@ -269,6 +269,7 @@ def test_what_was_copied_while_fake_is_tracked_as_if_it_were_not() -> None:
 
     class Anew:
         valued_lanes: tuple[Any, ...] = ()
+        note = ""
 
         def without_data(self, mode: Any) -> nn.Module:
             return PatchEncoder()

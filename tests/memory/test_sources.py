@@ -19,7 +19,7 @@ from netinspect.records.memory import MemoryTrack
 from netinspect.sources.build import find_blueprint
 from netinspect.sources.target import parse_target
 from netinspect.tracking import runs
-from netinspect.tracking.build import TargetSource
+from netinspect.tracking.build import BATCHED, TargetSource
 from netinspect.tracking.request import TrackOptions, TrackRequest
 from netinspect.tracking.runs import run_once
 from netinspect.tracking.session import track
@@ -321,3 +321,36 @@ def test_optimizer_that_refuses_a_gradient_is_named() -> None:
     assert "--optimizer" in str(caught.value.hint)
     peak = netinspect.memory(model, ids, train=True, optimizer="sgd", device="cpu").record.peak
     assert peak.amounts.parameters == 4 * (40 + 8 + 2)
+
+
+EXPERTS = {
+    "num_hidden_layers": 2,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "num_local_experts": 4,
+    "vocab_size": 99,
+}
+
+
+def test_memory_of_experts_by_name_is_that_of_the_model_as_it_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    blueprint = find_blueprint(parse_target("transformers:mixtral"), EXPERTS)
+    request = request_for("transformers:mixtral", "input_ids=1x16:int64:0..98", training=False)
+
+    def by_name() -> MemoryTrack:
+        return track(request, TargetSource(blueprint, partial(run_once, request))).track
+
+    live = transformers.MixtralModel(transformers.MixtralConfig(**EXPERTS)).eval()
+    found = by_name()
+    assert found.lane != "fake"
+    ids = torch.randint(0, 99, (1, 16))
+    assert peak_bytes(found, "cpu") == netinspect.memory(live, ids, device="cpu").record.peak.total
+    # What is too large to be run with values is multiplied in batches, and the report says so.
+    monkeypatch.setattr("netinspect.tracking.build.MOST_WITH_VALUES", 10)
+    batched = by_name()
+    assert (batched.lane, batched.reason) == ("fake", BATCHED)
+    assert peak_bytes(batched, "cpu") > peak_bytes(found, "cpu")

@@ -101,13 +101,15 @@ def tell_memory(
 
 
 def _run_with_values(track: MemoryTrack) -> Iterator[str]:
-    """Say why a run was made with values, and on which."""
+    """Say why a run was made with values, and on which; or how it differs where it was made without."""
     if track.lane != "fake":
         weights = "large weights were zeros" if track.lane == "hollow" else "weights had values"
         yield (
             f"{track.reason}; it was run on the CPU and tracked there: {weights}, inputs were random, "
             "and other values may take other memory"
         )
+    elif track.reason:
+        yield track.reason
 
 
 def _amounts(amounts: Mapping[Category, int]) -> Amounts:

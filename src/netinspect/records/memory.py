@@ -66,7 +66,7 @@ class MemoryTrack:
     """What its tensors were; see `Trace.lane`."""
 
     reason: str = ""
-    """Why they were not fake ones; empty where they were."""
+    """Why they were not fake ones; or how the model differed from what runs with values."""
 
 
 @record

@@ -84,25 +84,28 @@ class Blueprint:
                     # Of zeros, a sparse tensor would store nothing: its size depends on values.
                     return self.build("real")
                 return model, "hollow" if hollow.made else "real"
-            model = self._construct()
-            if lane == "fake":
-                suit_meta(model)
-            return model, lane
+            return self._construct(), lane
 
     def _construct(self) -> nn.Module:
         _check_arguments(self)
         return _construct(self.target, self.name, self.found, self.arguments)
 
 
-def suit_meta(model: nn.Module) -> None:
-    """Have transformers multiply by experts in batches: without values, its groups want bfloat16."""
+def suit_meta(model: nn.Module) -> bool:
+    """Have transformers multiply by experts in batches: without values, its groups want bfloat16.
+
+    Returns:
+        Whether the model has experts, and multiplies by them so now.
+    """
     if is_users_class(type(model)):
-        return
+        return False
     choose = getattr(model, "set_experts_implementation", None)
     is_bfloat16 = any(parameter.dtype is torch.bfloat16 for parameter in parameters(model))
     if callable(choose) and not is_bfloat16:
         with suppress(ValueError):  # a model without experts
             choose("batched_mm")
+            return True
+    return False
 
 
 def find_blueprint(

@@ -20,6 +20,10 @@ _LANES: tuple[Lane, ...] = ("hollow", "meta", "real")
 MOST_WITH_VALUES = 2_000_000_000
 """Parameters up to which a model is run with values."""
 
+BATCHED = (
+    "experts are multiplied in batches, as that needs no values: one after the other they take less"
+)
+
 FirstRun = Callable[[nn.Module], None]
 """Runs a model once on its inputs, so that lazy layers have their sizes."""
 
@@ -29,6 +33,9 @@ class Source(Protocol):
 
     valued_lanes: tuple[Lane, ...]
     """What `with_values` makes, in the order in which to try."""
+
+    note: str
+    """How what `without_data` makes differs from the model as it runs; empty where it does not."""
 
     def without_data(self, mode: Any) -> nn.Module:
         """Make the model of fake tensors.
@@ -65,6 +72,7 @@ class TargetSource:
     def __init__(self, blueprint: Blueprint, first_run: FirstRun) -> None:
         self._blueprint = blueprint
         self._first_run = first_run
+        self.note = ""
         self._instance = blueprint.build()[0] if blueprint.is_built else None
         self._original: nn.Module | None = None
         """What is copied, where building anew does not do."""
@@ -73,14 +81,18 @@ class TargetSource:
         """Make the model; see `Source`."""
         if self._original is None and self._instance is None:
             try:
-                return self._blueprint.build("fake")[0]
+                model = self._blueprint.build("fake")[0]
             except LoadError:
                 pass  # whatever it was, on other tensors it may do; else that is told
+            else:
+                self.note = _suited(model)
+                return model
         if self._original is None:
             with real_tensors():
-                self._original = _sized(
-                    self._instance or build_unfaked(self._blueprint), self._first_run
-                )
+                model = self._instance or build_unfaked(self._blueprint)
+                if self._instance is None:
+                    self.note = _suited(model)
+                self._original = _sized(model, self._first_run)
         return fake_copy(self._original, mode)
 
     def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
@@ -103,6 +115,7 @@ class LiveSource:
     def __init__(self, model: nn.Module, first_run: FirstRun) -> None:
         self._model = model
         self._first_run = first_run
+        self.note = ""
 
     def without_data(self, mode: Any) -> nn.Module:
         """Make the model; see `Source`."""
@@ -127,6 +140,7 @@ def build_then_fake(blueprint: Blueprint, mode: Any) -> nn.Module:
     """
     with real_tensors():
         original = build_unfaked(blueprint)
+        _suited(original)
     model = fake_copy(original, mode)
     suit(model, None)
     return model
@@ -149,11 +163,20 @@ def build_unfaked(blueprint: Blueprint) -> nn.Module:
                 raise
             causes.append(error.cause)
         else:
-            sized = [each for each in parameters(model) if not is_uninitialised(each)]
-            if sum(each.numel() for each in sized) > MOST_WITH_VALUES:
-                suit_meta(model)  # batched experts take more memory than those of a run with values
             return model
     raise AssertionError("the last kind of tensors raises")
+
+
+def _suited(model: nn.Module) -> str:
+    """Have a model multiply by experts in batches, if it is too large for a run with values.
+
+    Returns:
+        What to say of it; empty where nothing was changed.
+    """
+    sized = [each for each in parameters(model) if not is_uninitialised(each)]
+    if sum(each.numel() for each in sized) <= MOST_WITH_VALUES:
+        return ""  # batched experts take more memory than those of a run with values
+    return BATCHED if suit_meta(model) else ""
 
 
 def _sized(model: nn.Module, first_run: FirstRun) -> nn.Module:

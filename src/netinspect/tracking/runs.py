@@ -155,7 +155,7 @@ class Runs:
                 allocations=tracker.allocations(),
                 wrapped=wrapped,
                 lane=lane,
-                reason=self._reason,
+                reason=self._reason or self._source.note,
             )
 
     def _limit(self, model: nn.Module, lane: Lane, batch: int | None) -> int:
