@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "netinspect"
 
-BASE = {"records", "units", "errors", "exits", "kinds", "signatures", "version"}
+BASE = {"records", "units", "errors", "exits", "kinds", "signatures", "tracebacks", "version"}
 ALLOWED = {
     "cli": {
         "api",
@@ -87,6 +87,7 @@ ALLOWED = {
     "units": set(),
     "kinds": set(),
     "signatures": set(),
+    "tracebacks": {"kinds"},
     "errors": {"exits"},
     "exits": set(),
     "version": set(),

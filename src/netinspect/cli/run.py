@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -189,12 +188,13 @@ def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
 
 def _traceback(error: NetinspectError) -> list[str]:
     """Return the traceback of an error's cause; without one, its own, whose text is told below it."""
+    from netinspect.tracebacks import exception_lines, frame_lines
+
     if error.__cause__ is not None:
-        return "".join(traceback.format_exception(error.__cause__)).splitlines()
+        return exception_lines(error.__cause__)
     if error.__traceback__ is None or isinstance(error, ForwardError):
         return []  # that of forward was told with the look
-    frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()
-    return ["Traceback (most recent call last):", *frames]
+    return ["Traceback (most recent call last):", *frame_lines(error)]
 
 
 def _spell_json(error: NetinspectError) -> str:

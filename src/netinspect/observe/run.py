@@ -29,7 +29,6 @@ from netinspect.observe.operators import Operators
 from netinspect.observe.recorder import Recorder
 from netinspect.observe.registered import Registered
 from netinspect.observe.seeds import seed_everything
-from netinspect.observe.tracebacks import traceback_lines
 from netinspect.observe.unregistered import unregistered_tensors
 from netinspect.observe.values import as_printed, with_gradients, with_values
 from netinspect.observe.walk import global_hooks, hook_dictionaries, walk_modules, walk_tensors
@@ -40,6 +39,7 @@ from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Attempt, Backward, Trace, Versions
 from netinspect.records.values import Literal, Value
+from netinspect.tracebacks import traceback_lines
 from netinspect.version import __version__
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ast
 import json
-import linecache
 import os
 import re
 import types
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from netinspect.errors import LACKS_GPU, class_name, message_of
 from netinspect.kinds import ancestors, defining_module, is_a
-from netinspect.observe.frames import raising_line
+from netinspect.observe.frames import lines_of, raising_line
 from netinspect.sources.work import is_main_guard
 
 _DEBUG = "--debug shows the whole traceback"
@@ -112,7 +111,8 @@ def command_line_hint(message: str) -> str:
 
 def _source_line(error: BaseException) -> str:
     line = raising_line(error)
-    return "" if line is None else linecache.getline(line.file, line.line)
+    lines = [] if line is None else lines_of(line.file)
+    return lines[line.line - 1] if line is not None and 0 < line.line <= len(lines) else ""
 
 
 def _missing_name(error: NameError, name: str) -> str:

@@ -122,11 +122,8 @@ def _place(error: BaseException, *, own: bool = False) -> str | None:
     """Return the innermost line outside torch and Python; with `own` outside installed packages too."""
     line = raising_line(error)
     if own and line is not None and not is_users(line.file):
-        frames = traceback.extract_tb(error.__traceback__)
-        return next(
-            (f"{each.filename}:{each.lineno}" for each in reversed(frames) if is_users(each.filename)),
-            None,
-        )
+        places = [(frame.f_code.co_filename, at) for frame, at in traceback.walk_tb(error.__traceback__)]
+        return next((f"{file}:{at}" for file, at in reversed(places) if is_users(file)), None)
     return None if line is None else f"{line.file}:{line.line}"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -21,6 +20,7 @@ from netinspect.opened import opened_paths, record_opened
 from netinspect.process import in_a_folder
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Tracking
+from netinspect.tracebacks import exception_lines
 from netinspect.tracking.request import TrackRequest
 
 Around = Callable[[Callable[[], Tracking]], tuple[Tracking, dict[str, Any]]]
@@ -107,7 +107,7 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
 def _traceback(error: NetinspectError) -> str:
     """Return the traceback of what an error reports; empty where nothing was raised before it."""
     cause = error.__cause__
-    return "" if cause is None else "".join(traceback.format_exception(cause)).rstrip()
+    return "" if cause is None else "\n".join(exception_lines(cause))
 
 
 def _opened() -> list[str]:
