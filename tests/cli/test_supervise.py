@@ -290,15 +290,25 @@ def say(what):
     os.system("echo late child")
 
 
+turn, spoken = threading.Event(), threading.Event()
+
+
 def go_on():
-    while True:
-        time.sleep(0.01)
-        say("thread")
+    turn.wait()
+    say("thread")
+    spoken.set()
+    time.sleep(1000)
+
+
+def at_exit():
+    say("hook")
+    turn.set()
+    spoken.wait(300)
 
 
 class Prints(nn.Module):
     def forward(self, x):
-        atexit.register(say, "hook")
+        atexit.register(at_exit)
         threading.Thread(target=go_on, daemon=True).start()
         subprocess.Popen("sleep 0.5; echo late background", shell=True)
         return x

@@ -113,7 +113,7 @@ TABLE = [
     Wrong("summary torch.nn:Linearr", 3, "load", "'Linearr'", "'Linear'"),
     Wrong("summary weights.pt", 3, "checkpoint", "weights.pt is not whole", "fetch it again"),
     Wrong("summary list.json", 3, "checkpoint", "list.json is not a checkpoint", "--save"),
-    Wrong("summary empty.json", 3, "checkpoint", "empty.json is not a checkpoint", "--save"),
+    Wrong("summary empty.json", 3, "checkpoint", "empty.json is not a checkpoint", "fetch it again"),
     Wrong("summary other.json", 3, "saved", "other.json", "--save", ("netinspect-saved-trace",)),
     Wrong("summary cut.json", 3, "saved", "cut.json", "--save", ("not valid JSON",)),
     Wrong("summary damaged.json", 3, "saved", "damaged.json", "save it again", ("parameters",)),
@@ -196,8 +196,8 @@ TABLE = [
         ("256 rows",), partial=True,
     ),
     Wrong(
-        "summary several.py:First", 4, "forward", "First", "write a forward method",
-        ("forward",), partial=True,
+        "trace several.py:First", 4, "forward", "First", "write a forward method",
+        ("summary, tree and params list what it holds",),
     ),
     Wrong(
         "summary quits.py", 4, "forward", "Quits", "netinspect trace",
