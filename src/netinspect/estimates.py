@@ -53,7 +53,8 @@ def memory(
     Args:
         subject: A live module; a target; or a trace of one, which is then built anew with
             `constructor`. Code that a target names is run.
-        args: Positional arguments of forward, for a live module; only their sizes matter.
+        args: Positional arguments of forward, for a live module. Of tensors only the sizes matter,
+            as long as specs can describe them and forward reads no values.
         batch: First dimension of every input; None to leave it.
         train: Track two iterations of training: forward, backward, the optimizer's step.
         optimizer: `sgd`, `sgd-momentum`, `adam`, `adamw`, `adafactor` or `none`.

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
+from netinspect.errors import text_of
 from netinspect.inputs.arguments import as_call
 from netinspect.kinds import is_a
 from netinspect.observe.describe import tensors_within
@@ -44,7 +45,9 @@ class Given:
         except CopyError:
             raise
         except Exception as error:  # whatever they hold may refuse to be copied
-            raise CopyError("cannot copy the inputs to track the memory", cause=str(error)) from error
+            raise CopyError(
+                "cannot copy the inputs to track the memory", cause=text_of(error)
+            ) from error
         return as_call(model, copied if dtype is None else _cast(copied, dtype))
 
     def _fake(self, mode: Any) -> Any:
