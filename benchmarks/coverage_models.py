@@ -247,8 +247,8 @@ def made_again(argument: dict[str, Any], device: str) -> Any:
     """Make an argument that a report tells: by its spec, with its values; else one of the same sizes."""
     import torch
 
-    from netinspect.inputs.build import build_value
     from netinspect.inputs.spec import parse_spec
+    from netinspect.inputs.tensors import build_value
 
     specs = argument.get("spec", "").split()
     if len(specs) == 1:

@@ -2,9 +2,9 @@
 
     python benchmarks/fuzz.py --seconds N [--format X] [--seed S] [--no-views] [--save FOLDER]
 
-What must hold is in `tests/checkpoints/fuzzing.py`: an error that names the file, or a record that is
-sound and can be shown; soon, and in little memory. What leads to an outcome that was not seen before is
-damaged further. A case that breaks it is saved and told, each fault
+What must hold is in `tests/checkpoints/hostile/fuzzing.py`: an error that names the file, or a record
+that is sound and can be shown; soon, and in little memory. What leads to an outcome that was not seen
+before is damaged further. A case that breaks it is saved and told, each fault
 once. The random numbers follow from the seed and the format, so that a run can be repeated.
 """
 
@@ -24,8 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.checkpoints.fuzz_seeds import FORMATS, UNREAD, all_seeds  # noqa: E402
-from tests.checkpoints.fuzzing import Hang, damage, examine, examine_file, random_steps  # noqa: E402
+from tests.checkpoints.hostile.fuzz_seeds import FORMATS, UNREAD, all_seeds  # noqa: E402
+from tests.checkpoints.hostile.fuzzing import Hang, damage, examine, examine_file, random_steps  # noqa: E402
 
 MOST_SECONDS = 2.0
 """Seconds of one case until it is called slow."""

@@ -29,7 +29,8 @@ import gpt2  # noqa: E402
 import resnet  # noqa: E402
 import resnet18  # noqa: E402
 
-from netinspect import api, loading  # noqa: E402
+from netinspect.api import _views  # noqa: E402
+from netinspect.runner import loading  # noqa: E402
 
 
 class Chain(nn.Module):
@@ -101,7 +102,7 @@ def parts(model: nn.Module) -> tuple[int, list[float]]:
     trace = loading.capture(model, x)
     costs.append(time.process_time() - begin)
     begin = time.process_time()
-    view = api.summary(trace)
+    view = _views.summary(trace)
     costs.append(time.process_time() - begin)
     costs += (seconds(partial(view.text, style)) for style in ("rich", "plain", "json"))
     return len(trace.steps), costs

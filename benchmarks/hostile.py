@@ -23,15 +23,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.checkpoints import hostile_formats  # noqa: E402
-from tests.checkpoints.hostile_files import ALL  # noqa: E402
-from tests.diff.sides import members  # noqa: E402
-from tests.diff.test_pairing import blocks  # noqa: E402
+from tests.checkpoints.hostile import formats  # noqa: E402
+from tests.checkpoints.hostile.files import ALL  # noqa: E402
+from tests.reports.diff.state_dicts import members  # noqa: E402
+from tests.reports.diff.test_pairing import blocks  # noqa: E402
 
-from netinspect.analyze.diff.pairing import pair_up  # noqa: E402
-from netinspect.checkpoints.globals import scan_pickles  # noqa: E402
+from netinspect.checkpoints.pickle_globals import scan_pickles  # noqa: E402
 from netinspect.checkpoints.read import read_checkpoint  # noqa: E402
 from netinspect.errors import NetinspectError  # noqa: E402
+from netinspect.reports.diff.pairing import pair_up  # noqa: E402
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--slowest", type=int, default=12)
     options = parser.parse_args()
     cases = {name: case.data for name, case in ALL.items()}
-    for kind in (hostile_formats.GGUF, hostile_formats.ONNX, hostile_formats.NUMPY):
+    for kind in (formats.GGUF, formats.ONNX, formats.NUMPY):
         cases |= {name: partial(bytes, data) for name, (data, *_) in kind.items()}
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -61,10 +61,10 @@ def run(target: str, specs: list[str], training: bool, device: str) -> None:
     from netinspect.inputs.arguments import make_arguments
     from netinspect.inputs.request import InputRequest
     from netinspect.inputs.spec import parse_spec
-    from netinspect.observe.arguments import split
-    from netinspect.sources.build import build_module
-    from netinspect.sources.target import parse_target
-    from netinspect.tracking.workload import Unwatched, infer, train
+    from netinspect.memory_tracker.workload import Unwatched, infer, train
+    from netinspect.targets.model_factory import build_module
+    from netinspect.targets.target import parse_target
+    from netinspect.tracing.arguments import split
 
     model = build_module(parse_target(target), {}, seed=0).to(device).train(training)
     arguments = make_arguments(model, [(parse_spec(spec), "") for spec in specs], InputRequest())

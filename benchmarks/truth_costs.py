@@ -112,7 +112,11 @@ def _image(row: dict[str, str]) -> str:
 def count(row: Row) -> Row:
     """Build one model, run it, and put what it does into the table's convention."""
     import netinspect
-    from netinspect.analyze.work import fvcore_activations, fvcore_macs, torchvision_macs
+    from netinspect.analysis.operator_counts import (
+        fvcore_activations,
+        fvcore_macs,
+        torchvision_macs,
+    )
 
     trace, failure = None, ""
     for on in ("meta", "auto"):

@@ -15,112 +15,73 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "netinspect"
 
-BASE = {"records", "units", "errors", "exits", "kinds", "signatures", "tracebacks", "version"}
+BASE = {"records", "errors", "_utils", "version"}
 ALLOWED = {
     "cli": {
         "api",
-        "view",
-        "estimates",
-        "kept",
-        "config",
-        "differences",
-        "files",
-        "loading",
-        "opened",
-        "process",
-        "render",
-        "sources",
-        "stored",
-        "tracking",
+        "memory_tracker",
+        "rendering",
+        "reports",
+        "runner",
+        "settings",
+        "targets",
+        "trace_cache",
         *BASE,
     },
-    "api": {"view", "analyze", "render", "kept", "loading", "sources", "stored", *BASE},
-    "stored": {"sources", "checkpoints", "analyze", "view", *BASE},
-    "differences": {"loading", "view", "analyze", "checkpoints", "stored", *BASE},
-    "estimates": {
-        "loading",
-        "view",
-        "analyze",
-        "kept",
-        "observe",
-        "render",
-        "sources",
-        "tracked",
-        "tracking",
+    "api": {
+        "analysis",
+        "checkpoints",
+        "memory_tracker",
+        "rendering",
+        "reports",
+        "runner",
+        "targets",
+        "trace_cache",
         *BASE,
     },
-    # A run in a process of its own, and the cache that may have it already.
-    "tracked": {"kept", "sources", "tracking", *BASE},
-    "tracking": {"sources", "inputs", "observe", "opened", "process", "analyze", *BASE},
-    "loading": {
-        "files",
-        "kept",
-        "look",
-        "process",
-        "render",
-        "sources",
-        "inputs",
-        "observe",
-        "stored",
-        *BASE,
-    },
-    # The search for inputs and the runs at other sizes tell how long they may take: a look that ran
-    # out of time is not kept.
-    "kept": {"look", "inputs", "process", "sources", *BASE},
-    "view": {"render", *BASE},
     # What has to be built of other tensors is copied to fake ones as for tracking.
-    "look": {"lanes", "sources", "inputs", "observe", "rerun", "tracking", *BASE},
-    # Looks at several sizes are made one by a pure function.
-    "rerun": {"inputs", "observe", "analyze", *BASE},
-    "lanes": {"sources", "observe", *BASE},
-    "config": BASE,
-    "files": {"opened", *BASE},
-    "opened": {"process"},
-    "process": set(),
-    "render": BASE,
-    "analyze": BASE,
-    "inputs": {"observe", *BASE},
-    "sources": {"observe", "process", *BASE},
-    "checkpoints": {"process", *BASE},
-    "observe": {"process", *BASE},
+    "runner": {
+        "analysis",
+        "checkpoints",
+        "inputs",
+        "memory_tracker",
+        "targets",
+        "trace_cache",
+        "tracing",
+        *BASE,
+    },
+    "memory_tracker": {"analysis", "inputs", "targets", "trace_cache", "tracing", *BASE},
+    "trace_cache": BASE,
+    "targets": {"tracing", *BASE},
+    "inputs": {"analysis", "tracing", *BASE},
+    "tracing": BASE,
+    "checkpoints": BASE,
+    "reports": {"analysis", "rendering", *BASE},
+    "analysis": BASE,
+    "rendering": BASE,
+    "settings": BASE,
     "records": {"errors"},
-    "units": set(),
-    "kinds": set(),
-    "signatures": set(),
-    "tracebacks": {"kinds"},
-    "errors": {"exits"},
-    "exits": set(),
+    "errors": set(),
+    "_utils": {"errors"},
     "version": set(),
     "__main__": {"cli"},
     # The package itself names what it offers, and imports it when it is asked for.
-    "__init__": {"api", "differences", "estimates", "loading", "stored", "view", *BASE},
+    "__init__": {"api", "version"},
 }
 """For each package or module of the top level, which others of them it may import in any way."""
 
 THIRD_PARTIES = {
-    "torch": {
-        "observe",
-        "inputs",
-        "sources",
-        "lanes",
-        "look",
-        "rerun",
-        "tracking",
-        "api",
-        "estimates",
-        "differences",
-        "loading",
-    },
-    "numpy": {"observe", "inputs", "checkpoints"},
+    "torch": {"api", "inputs", "memory_tracker", "runner", "targets", "tracing"},
+    "numpy": {"checkpoints", "inputs", "tracing"},
     "huggingface_hub": {"checkpoints"},
     "safetensors": {"inputs"},
-    "rich": {"render"},
-    "pygments": {"render"},
+    "rich": {"rendering"},
+    "pygments": {"rendering"},
     "typer": {"cli"},
     # For type checkers only.
-    "typing_extensions": {"kinds"},
+    "typing_extensions": {"_utils"},
     # In the standard library from Python 3.14 on.
-    "annotationlib": {"signatures"},
+    "annotationlib": {"_utils"},
 }
 """Where what is not in the standard library may be imported."""
 
@@ -242,19 +203,19 @@ def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
     """The proof is worth as much as its reader."""
     text = (
         "from __future__ import annotations\nimport os.path, json as j\n"
-        "from netinspect import units\nfrom netinspect.records import base\n"
+        "from netinspect._utils import units\nfrom netinspect.records import base\n"
         "from netinspect.errors import UsageError\n"
         "if TYPE_CHECKING:\n    import torch\nelse:\n    import rich\n"
         "def f():\n    import typer\n    class C:\n        from torch import nn\n"
         "try:\n    import numpy\nexcept ImportError:\n    pass\n"
-        "VIEWS = {'a': 'netinspect.render.views.tree', 'b': 'netinspect.nothing'}\n"
+        "VIEWS = {'a': 'netinspect.reports.tree.layout', 'b': 'netinspect.nothing'}\n"
     )
     found = [(each.module, each.when) for each in _walk(ast.parse(text), "x.py", "start")]
     assert found == [
         ("__future__", "start"),
         ("os.path", "start"),
         ("json", "start"),
-        ("netinspect.units", "start"),
+        ("netinspect._utils.units", "start"),
         ("netinspect.records.base", "start"),
         ("netinspect.errors", "start"),
         ("torch", "types"),
@@ -262,7 +223,7 @@ def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
         ("typer", "call"),
         ("torch", "call"),
         ("numpy", "start"),
-        ("netinspect.render.views.tree", "call"),
+        ("netinspect.reports.tree.layout", "call"),
     ]
 
 
@@ -339,9 +300,8 @@ def test_nothing_imports_the_command_line_but_the_entry() -> None:
 
 
 def test_the_api_imports_torch_only_when_called() -> None:
-    files = ("api.py", "estimates.py")
-    torch = [each for each in imports() if each.file in files and each.module.startswith("torch")]
-    assert {each.file for each in torch} == set(files)
+    torch = [each for each in imports() if unit(each.file) == "api" and each.module.startswith("torch")]
+    assert torch
     assert {each.when for each in torch} <= {"call", "types"}
 
 
@@ -350,40 +310,31 @@ def test_the_api_imports_torch_only_when_called() -> None:
     [
         "netinspect",
         *modules_below(
-            "api",
-            "view",
-            "estimates",
-            "loading",
-            "kept",
-            "cli",
-            "config",
-            "files",
-            "opened",
-            "render",
-            "analyze",
-            "records",
-            "units",
+            "_utils", "analysis", "api", "cli", "records", "rendering", "reports", "settings", "trace_cache"
         ),
-        "netinspect.sources.target",
-        "netinspect.sources.samples",
+        "netinspect.runner.loading",
+        "netinspect.runner.cached_traces",
+        "netinspect.runner.stored_files",
+        "netinspect.targets.target",
+        "netinspect.targets.samples",
         "netinspect.inputs.spec",
         "netinspect.inputs.request",
-        "netinspect.tracking.prepare",
-        "netinspect.tracking.parent",
-        "netinspect.tracking.child",
+        "netinspect.memory_tracker.prepare",
+        "netinspect.memory_tracker.parent",
+        "netinspect.memory_tracker.child",
     ],
 )
 def test_importing_it_imports_no_torch(module: str) -> None:
     started = started_by(module)
     assert "torch" not in started
     # Nor what would bring it along.
-    assert not {name for name in started if unit(name) == "observe" and name.startswith("netinspect.")}
+    assert not {name for name in started if unit(name) == "tracing" and name.startswith("netinspect.")}
 
 
 def test_the_closure_of_imports_is_followed() -> None:
     assert "torch" in started_by("netinspect.inputs.choose")
-    assert "torch" in started_by("netinspect.sources.build")
-    assert "netinspect.exits" in started_by("netinspect.records.saved")
+    assert "torch" in started_by("netinspect.targets.model_factory")
+    assert "netinspect.errors" in started_by("netinspect.records.saved")
     assert "netinspect.records" in started_by("netinspect.records.saved")
 
 

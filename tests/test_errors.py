@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from netinspect import errors
 from netinspect.errors import (
     LONGEST_TEXT,
+    ExitCode,
     ForwardError,
     LoadError,
     NetinspectError,
@@ -25,7 +26,6 @@ from netinspect.errors import (
     shorten,
     text_of,
 )
-from netinspect.exits import ExitCode
 
 RAISED = (UsageError, LoadError, SavedTraceError, ForwardError)
 

@@ -14,57 +14,45 @@ from typing import TYPE_CHECKING, Any
 from netinspect.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from netinspect.api import Checkpoint as Checkpoint
+    from netinspect.api import CheckpointError as CheckpointError
+    from netinspect.api import ForwardError as ForwardError
+    from netinspect.api import LoadError as LoadError
+    from netinspect.api import NetinspectError as NetinspectError
+    from netinspect.api import SavedTraceError as SavedTraceError
+    from netinspect.api import Trace as Trace
+    from netinspect.api import UsageError as UsageError
+    from netinspect.api import View as View
     from netinspect.api import cache as cache
+    from netinspect.api import capture as capture
     from netinspect.api import cost as cost
+    from netinspect.api import diff as diff
     from netinspect.api import internals as internals
+    from netinspect.api import load as load
+    from netinspect.api import memory as memory
     from netinspect.api import models as models
     from netinspect.api import params as params
+    from netinspect.api import pickle_globals as pickle_globals
+    from netinspect.api import read_checkpoint as read_checkpoint
+    from netinspect.api import save as save
     from netinspect.api import source as source
     from netinspect.api import summary as summary
     from netinspect.api import trace as trace
     from netinspect.api import tree as tree
-    from netinspect.differences import diff as diff
-    from netinspect.errors import CheckpointError as CheckpointError
-    from netinspect.errors import ForwardError as ForwardError
-    from netinspect.errors import LoadError as LoadError
-    from netinspect.errors import NetinspectError as NetinspectError
-    from netinspect.errors import SavedTraceError as SavedTraceError
-    from netinspect.errors import UsageError as UsageError
-    from netinspect.estimates import memory as memory
-    from netinspect.loading import capture as capture
-    from netinspect.loading import load as load
-    from netinspect.loading import save as save
-    from netinspect.records.checkpoint import Checkpoint as Checkpoint
-    from netinspect.records.trace import Trace as Trace
-    from netinspect.stored import pickle_globals as pickle_globals
-    from netinspect.stored import read_checkpoint as read_checkpoint
-    from netinspect.view import View as View
 
-_HOMES = {
-    "netinspect.api": (
-        "cache", "cost", "internals", "models", "params", "source",
-        "summary", "trace", "tree",
-    ),
-    "netinspect.differences": ("diff",),
-    "netinspect.errors": (
-        "CheckpointError", "ForwardError", "LoadError", "NetinspectError", "SavedTraceError",
-        "UsageError",
-    ),
-    "netinspect.estimates": ("memory",),
-    "netinspect.loading": ("capture", "load", "save"),
-    "netinspect.records.checkpoint": ("Checkpoint",),
-    "netinspect.records.trace": ("Trace",),
-    "netinspect.stored": ("pickle_globals", "read_checkpoint"),
-    "netinspect.view": ("View",),
-}  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_PUBLIC = (
+    "cache", "capture", "Checkpoint", "CheckpointError", "cost", "diff", "ForwardError", "internals",
+    "load", "LoadError", "memory", "models", "NetinspectError", "params", "pickle_globals",
+    "read_checkpoint", "save", "SavedTraceError", "source", "summary", "Trace", "trace", "tree",
+    "UsageError", "View",
+)  # fmt: skip
 
-__all__ = ["__version__", *sorted(_HOME_OF)]
+__all__ = ["__version__", *sorted(_PUBLIC)]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    if name in _PUBLIC:
+        return getattr(importlib.import_module("netinspect.api"), name)
     raise AttributeError(f"module 'netinspect' has no attribute {name!r}")
 
 

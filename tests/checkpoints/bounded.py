@@ -58,7 +58,7 @@ def _attempt(act: Any, *, is_counted: bool) -> dict[str, Any]:
 
 
 def _read(file: str) -> dict[str, Any]:
-    from netinspect.checkpoints.globals import scan_pickles
+    from netinspect.checkpoints.pickle_globals import scan_pickles
     from netinspect.checkpoints.read import read_checkpoint
 
     def read() -> list[str]:

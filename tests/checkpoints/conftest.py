@@ -9,8 +9,8 @@ import pytest
 from huggingface_hub import constants, file_download
 
 from netinspect.checkpoints.hub import client as hub_client
-from tests.checkpoints.hub_files import small, weights
-from tests.checkpoints.hub_server import Hub, Repository, running
+from tests.checkpoints.hub.hub_files import small, weights
+from tests.checkpoints.hub.hub_server import Hub, Repository, running
 from tests.support import PATIENCE
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.window import Loose
-from netinspect.checkpoints.pickles.machine import Machine, Names
-from netinspect.checkpoints.pickles.objects import Called, Key, Members, Named, Placed
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.sub_source import Loose
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.objects import Called, Key, Members, Named, Placed
 
 
 class Bytes:

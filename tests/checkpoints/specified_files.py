@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from tests.checkpoints.hostile_formats import field
+from tests.checkpoints.hostile.formats import field
 
 _WEIGHTS = (np.arange(40, dtype="<f4") / 7 - 2).tobytes()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.analyze.stored import llama
+from tests.reports.checkpoints import llama
 from tests.support import PATIENCE, Outcome, assert_golden
 
 SIZES = {"F32": 4, "F16": 2, "I64": 8}

@@ -11,10 +11,10 @@ import numpy
 import pytest
 import torch
 
-from netinspect.analyze.stored.contents import tell_contents
 from netinspect.errors import CheckpointError
-from netinspect.stored import read_checkpoint
-from tests.analyze.stored import state_dict
+from netinspect.reports.summary.checkpoint_compute import tell_contents
+from netinspect.runner.stored_files import read_checkpoint
+from tests.reports.checkpoints import state_dict
 from tests.support import Outcome
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from netinspect.cli import console
-from netinspect.render.formats import Format
+from netinspect.rendering.formats import Format
 from tests.support import Outcome
 
 Cli = Callable[..., Outcome]

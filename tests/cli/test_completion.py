@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netinspect.cli.completion import complete_pattern, complete_target
-from netinspect.sources.samples import sample_names
+from netinspect.targets.samples import sample_names
 
 SHOW = """
 import sys

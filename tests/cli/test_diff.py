@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.diff.files import write
+from tests.reports.diff.files import write
 from tests.support import Outcome
 
 ROOT = Path(__file__).parents[2]

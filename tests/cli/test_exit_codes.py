@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from netinspect import api
-from netinspect.exits import ExitCode
+from netinspect.api import _views
+from netinspect.errors import ExitCode
 from tests.support import Outcome
 
 Cli = Callable[..., Outcome]
@@ -83,7 +83,7 @@ def test_70_a_defect_of_our_own(cli: Cli, monkeypatch: pytest.MonkeyPatch, error
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(api, "models", fail)
+    monkeypatch.setattr(_views, "models", fail)
     outcome = cli("models")
     assert outcome.code == 70
     assert outcome.out == ""
@@ -130,7 +130,7 @@ def test_130_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(pattern: str | None) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "models", interrupt)
+    monkeypatch.setattr(_views, "models", interrupt)
     outcome = cli("models")
     assert outcome.code == 130
     assert outcome.out == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import netinspect
-from netinspect.sources.libraries.names import model_names
+from netinspect.targets.libraries.names import model_names
 from tests.support import Outcome
 
 FORMATS = ("rich", "plain", "json", "csv", "markdown")

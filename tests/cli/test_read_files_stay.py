@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.kept.asking import Asker
 from tests.support import Outcome
+from tests.trace_cache.queries import Asker
 
 FILES = {
     "helper.py": "WIDTH = 8\n",
@@ -54,7 +54,7 @@ class Reading(nn.Module):
 RUN = """
 import json, os, sys
 from netinspect.cli.run import run
-from netinspect.opened import record_opened
+from netinspect._utils.opened_files import record_opened
 record_opened()
 for words in json.loads(sys.argv[1]):
     print(json.dumps([words, run(words)]), file=sys.stderr)

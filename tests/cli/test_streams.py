@@ -16,7 +16,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from netinspect.loading import load, save
+from netinspect.runner.loading import load, save
 from tests.support import PATIENCE, Outcome
 
 NETINSPECT = f"{shlex.quote(sys.executable)} -m netinspect"

@@ -143,15 +143,15 @@ def test_special_method_that_raises(
 def test_own_failure_is_not_blamed_on_the_model(
     cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from netinspect import look
+    from netinspect.runner import trace_target
 
     def fail(*_: object, **__: object) -> None:
         raise ValueError("ours")
 
     file = written(tmp_path, "class Net(nn.Linear):\n    def __init__(self): super().__init__(2, 2)\n")
-    monkeypatch.setattr(look, "capture", fail)
+    monkeypatch.setattr(trace_target, "capture", fail)
     # The frame that raised is this test's, which is nobody's own code; as ours, it would be 70.
-    monkeypatch.setattr("netinspect.observe.frames.owner", lambda _: "ours")
+    monkeypatch.setattr("netinspect.tracing.source_lines.owner", lambda _: "ours")
     assert cli("params", file).code == 70
 
 

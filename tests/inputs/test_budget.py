@@ -11,10 +11,10 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.inputs import budget
 from netinspect.inputs.budget import Budget
-from netinspect.look import LookOptions, look_at_target
 from netinspect.records.trace import Trace
-from netinspect.sources.build import find_blueprint
-from netinspect.sources.target import parse_target
+from netinspect.runner.trace_target import LookOptions, look_at_target
+from netinspect.targets.model_factory import find_blueprint
+from netinspect.targets.target import parse_target
 
 
 class Never(nn.Module):

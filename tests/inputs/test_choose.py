@@ -12,12 +12,12 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.errors import UsageError
 from netinspect.inputs.arguments import given_arguments
-from netinspect.inputs.build import build_tensor
 from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import DTYPES, parse_spec
-from netinspect.observe.arguments import Argument
-from netinspect.observe.run import CaptureOptions
+from netinspect.inputs.tensors import build_tensor
+from netinspect.tracing.arguments import Argument
+from netinspect.tracing.capture import CaptureOptions
 
 
 class Two(nn.Module):

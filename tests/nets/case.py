@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from netinspect.inputs.arguments import given_arguments
-from netinspect.observe.run import CaptureOptions, capture
 from netinspect.records.trace import Trace
+from netinspect.tracing.capture import CaptureOptions, capture
 
 
 @dataclass(frozen=True, kw_only=True)

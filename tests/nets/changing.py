@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 
-from tests.capture.counted import Calls
+from tests.tracing.counting.counted import Calls
 
 X = torch.arange(12.0).reshape(4, 3)
 

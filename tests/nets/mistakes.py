@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn, zeros
 from torch.nn import functional as F
 
-from netinspect.observe.run import CaptureOptions
 from netinspect.records.trace import Trace
+from netinspect.tracing.capture import CaptureOptions
 from tests.nets.case import look, rows
 
 

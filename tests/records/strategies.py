@@ -11,8 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from netinspect.records.reports.registry import REPORTS
 from netinspect.records.trace import Trace
+from netinspect.reports.registry import REPORTS
 
 # File names that are no UTF-8 reach Python as lone low surrogates.
 TEXT = st.text(st.characters(codec="utf-8") | st.integers(0xDC80, 0xDCFF).map(chr), max_size=8)

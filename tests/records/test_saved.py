@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netinspect.errors import SavedTraceError
-from netinspect.exits import ExitCode
+from netinspect.errors import ExitCode, SavedTraceError
 from netinspect.records.modules import Module
 from netinspect.records.saved import dump_trace, identity, parse_trace
 from netinspect.records.steps import Step

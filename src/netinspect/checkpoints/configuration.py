@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from netinspect.checkpoints.access.bounded_json import read_object
-from netinspect.checkpoints.access.text import LONGEST_TEXT
-from netinspect.checkpoints.places import Place
+from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.io.bounded_json import read_object
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry
 

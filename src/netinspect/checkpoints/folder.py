@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from netinspect.checkpoints import pipelines
-from netinspect.checkpoints.access.text import some
-from netinspect.checkpoints.choice import Choice, candidates, choose, name_left_out
 from netinspect.checkpoints.configuration import with_configuration
-from netinspect.checkpoints.foreign import foreign_weights
+from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.foreign_files import foreign_weights
 from netinspect.checkpoints.formats.gguf_split import check_split, is_split
-from netinspect.checkpoints.indexes import Expected
-from netinspect.checkpoints.places import Place
+from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.readers import join, prefixed, read_source
-from netinspect.checkpoints.sets import (
+from netinspect.checkpoints.shard_index import Expected
+from netinspect.checkpoints.weight_choice import Choice, candidates, choose, name_left_out
+from netinspect.checkpoints.weight_sets import (
     DISTRIBUTED,
     DISTRIBUTED_METADATA,
     SHARD,
@@ -91,7 +91,7 @@ def read_index(place: Place, index: str) -> Checkpoint:
 
 def _read_chosen(place: Place, chosen: Choice, present: frozenset[str]) -> Checkpoint:
     if chosen.set.spread:
-        from netinspect.checkpoints.distributed.spread import read_spread
+        from netinspect.checkpoints.distributed.safetensors_shards import read_spread
 
         return read_spread(place, list(chosen.expected))
     found = _read_shards(place, chosen.expected, present, parts=chosen.set.parts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from netinspect.checkpoints.places import Place
+from netinspect.checkpoints.file_sets import Place
 from netinspect.checkpoints.readers import join, prefixed
-from netinspect.checkpoints.sets import find_sets
+from netinspect.checkpoints.weight_sets import find_sets
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 

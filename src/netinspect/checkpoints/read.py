@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
+from netinspect._utils.process import without_collector
+from netinspect.checkpoints.file_sets import Folder, open_file
 from netinspect.checkpoints.folder import read_index, read_place, read_set, refuse_piece, tell_part
 from netinspect.checkpoints.formats.gguf_split import is_split
-from netinspect.checkpoints.places import Folder, open_file
 from netinspect.checkpoints.readers import read_source
-from netinspect.checkpoints.sets import DISTRIBUTED, DISTRIBUTED_METADATA, is_index
-from netinspect.process import without_collector
+from netinspect.checkpoints.weight_sets import DISTRIBUTED, DISTRIBUTED_METADATA, is_index
 from netinspect.records.checkpoint import Checkpoint
 
 
@@ -56,7 +56,7 @@ def _refuse_unread(path: str, name: str) -> None:
     if not os.path.isdir(path):
         return
     from netinspect.checkpoints.recognize import unreadable_as
-    from netinspect.checkpoints.unread.folders import identify_folder
+    from netinspect.checkpoints.unsupported.folders import identify_folder
 
     if (unread := identify_folder(Folder(path, name))) is not None:
         raise unreadable_as(name, unread)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
-from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.recognize import Container, recognize, unreadable
 from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
@@ -47,8 +47,8 @@ def _read_compressed(source: Source) -> Checkpoint:
         CheckpointError: It is damaged, or no checkpoint.
         LoadError: It cannot be read.
     """
-    from netinspect.checkpoints.access.compressed import method_of
-    from netinspect.checkpoints.access.unpacked import UnpackedSource, look_inside
+    from netinspect.checkpoints.io.compressed import method_of
+    from netinspect.checkpoints.io.decompressed import UnpackedSource, look_inside
 
     method = method_of(source.read(0, min(_HEAD, source.size)))
     inside = None if method is None or source.remote else look_inside(source, method)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.unread.catalog import CATALOG
-from netinspect.checkpoints.unread.format import UnreadFormat
-from netinspect.checkpoints.unread.identify import describe_unknown, identify
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.unsupported.catalog import CATALOG
+from netinspect.checkpoints.unsupported.format import UnreadFormat
+from netinspect.checkpoints.unsupported.identify import describe_unknown, identify
 from netinspect.errors import CheckpointError
 
 Container = Literal["safetensors", "zip", "torch legacy", "tar", "pickle", "GGUF", "ONNX", "npy"]
@@ -92,8 +92,8 @@ def unreadable(source: Source) -> CheckpointError:
 
 def _inside(source: Source) -> UnreadFormat | None:
     """Return the format of what a compressed file holds; None for others, and where that is unknown."""
-    from netinspect.checkpoints.access.compressed import method_of
-    from netinspect.checkpoints.access.unpacked import look_inside
+    from netinspect.checkpoints.io.compressed import method_of
+    from netinspect.checkpoints.io.decompressed import look_inside
 
     method = method_of(source.read(0, min(_HEAD, source.size)))
     inside = None if method is None else look_inside(source, method)

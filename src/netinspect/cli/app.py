@@ -27,7 +27,7 @@ from netinspect.cli import (
 from netinspect.cli.console import say
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.options import SETTINGS, expand
-from netinspect.config import Settings, find_settings, read_settings
+from netinspect.settings import Settings, find_settings, read_settings
 from netinspect.version import __version__
 
 COMMANDS: dict[str, ModuleType] = {

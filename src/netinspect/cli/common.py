@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from netinspect._utils.opened_files import note_opened
 from netinspect.cli.console import say, style_for
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.cli.outputs import check_outputs, write_output, write_stdout
 from netinspect.cli.streams import users_output_on_stderr
-from netinspect.config import Settings
-from netinspect.errors import UsageError
-from netinspect.exits import ExitCode
-from netinspect.opened import note_opened
-from netinspect.render.formats import Format
+from netinspect.errors import ExitCode, UsageError
+from netinspect.rendering.formats import Format
+from netinspect.settings import Settings
 
 if TYPE_CHECKING:
+    from netinspect.api._view import View
     from netinspect.records.checkpoint import Checkpoint
-    from netinspect.records.reports.registry import Report
     from netinspect.records.trace import Trace
-    from netinspect.view import View
+    from netinspect.reports.registry import Report
 
 DEFAULT_TARGET = "lenet"
 _FOR_CHECKPOINTS = ("online", "cache")
@@ -62,9 +61,9 @@ def look(
         ForwardError: The model ended the program.
         UsageError: The target is a saved look, and the command needs the model.
     """
-    from netinspect import loading
-    from netinspect.kept.looks import LookCache
     from netinspect.records.trace import is_about_part
+    from netinspect.runner import loading
+    from netinspect.runner.cached_traces import LookCache
 
     style = style_for(output)  # a mistake in what is to come out shall not wait for a long forward
     settings = SETTINGS.get()
@@ -76,7 +75,7 @@ def look(
         inputs = [] if inputs == settings.values.get("input") else inputs
     check_outputs(output.output, model.save, sources=_sources(target, model))
     if anew:
-        from netinspect.sources.target import parse_live_target
+        from netinspect.targets.target import parse_live_target
 
         parse_live_target(target, online=model.online)
     batch, symbols = sizes_asked_for(target, model, symbolic)
@@ -158,7 +157,7 @@ def sizes_asked_for(
     typed, batch, symbols = model.typed, model.batch, tuple(symbolic or ())
     is_set = (symbols and "symbolic" not in typed) or (batch is not None and "batch" not in typed)
     if is_set and target is not None:
-        from netinspect.sources.target import parse_target
+        from netinspect.targets.target import parse_target
 
         if parse_target(target, check=False).kind in ("saved", "checkpoint"):
             # It cannot be run at any other size; but who types that it shall be is told so.
@@ -202,7 +201,7 @@ def look_or_read(
     Raises:
         UsageError: It is a checkpoint, and an option was typed that is for models.
     """
-    from netinspect.stored import names_checkpoint, read_checkpoint
+    from netinspect.runner.stored_files import names_checkpoint, read_checkpoint
 
     if target is None:
         target = _default_target(output)
@@ -290,7 +289,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         ForwardError: The report is of a forward that failed; it is shown nevertheless.
         UsageError: There is no such column, or the file cannot be written.
     """
-    from netinspect.render.report import render
+    from netinspect.reports.render import render
 
     style = style_for(output, columns)
     # On the screen the error below explains a failure; a file stands alone.
@@ -319,7 +318,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
                 say(f"problem: {text}")
         raise typer.Exit(ExitCode.FINDINGS)
     if failure := getattr(getattr(view.record, "subject", None), "failure", None):
-        from netinspect.render.failure import forward_error
+        from netinspect.rendering.failure import forward_error
 
         raise forward_error(failure)
 

@@ -22,8 +22,8 @@ behind it."""
 
 def complete_target(incomplete: str) -> list[str]:
     """Complete samples and files; classes after `file.py:`, models after `timm:`."""
-    from netinspect.sources.libraries.names import LIBRARIES
-    from netinspect.sources.samples import sample_names
+    from netinspect.targets.libraries.names import LIBRARIES
+    from netinspect.targets.samples import sample_names
 
     if before := _BEFORE.get():
         names = _library_names(before) if before in LIBRARIES else _class_names(Path(before))
@@ -58,7 +58,7 @@ def complete_pattern(incomplete: str) -> list[str]:
 
 def _library_names(library: str) -> Sequence[str]:
     from netinspect.errors import LoadError
-    from netinspect.sources.libraries.names import known_names
+    from netinspect.targets.libraries.names import known_names
 
     try:
         return known_names(library)
@@ -82,7 +82,7 @@ def join_words_of_bash() -> None:
     The words are in the environment, where Typer reads them; the file or library before a name that is
     being typed is kept aside.
     """
-    from netinspect.sources.libraries.names import LIBRARIES
+    from netinspect.targets.libraries.names import LIBRARIES
 
     try:
         parts = shlex.split(os.environ["COMP_WORDS"])

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from netinspect._utils.safe_text import safe
 from netinspect.cli.options import Color, OutputOptions
 from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
-from netinspect.render.formats import SUFFIXES, Format, Style
-from netinspect.render.safe import safe
+from netinspect.rendering.formats import SUFFIXES, Format, Style
 
 _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 

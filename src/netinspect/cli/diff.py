@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from netinspect import differences
+from netinspect.api import _diff
 from netinspect.cli.common import look_or_read, show
 from netinspect.cli.completion import complete_target
 from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
 from netinspect.cli.progress import progress_of
-from netinspect.errors import UsageError
-from netinspect.exits import ExitCode
+from netinspect.errors import ExitCode, UsageError
 
 EXAMPLES = (
     ("netinspect diff resnet18 weights.pt", "would it load"),
@@ -69,7 +68,7 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Compare two models or checkpoints; forward is not run."""
-    from netinspect.stored import names_checkpoint
+    from netinspect.runner.stored_files import names_checkpoint
 
     if model.save is not None:
         raise UsageError("--save keeps one look, and diff has two", hint="save each with summary")
@@ -78,7 +77,7 @@ def command(
         look_or_read(each, model, output, run=False, beside_model=not all(stored)) for each in (a, b)
     )
     with progress_of("values", output) as progress:
-        view = differences.diff(
+        view = _diff.diff(
             one,
             other,
             section=section,

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from netinspect.api._checkpoints import pickle_globals
 from netinspect.cli.common import show
 from netinspect.cli.console import say, style_for
 from netinspect.cli.options import ColumnsOption, OnlineOption, OutputOptions
-from netinspect.exits import ExitCode
-from netinspect.render.formats import Format
-from netinspect.stored import pickle_globals
+from netinspect.errors import ExitCode
+from netinspect.rendering.formats import Format
 
 EXAMPLES = (
     ("netinspect globals model.pt", "what torch.load would import and call"),

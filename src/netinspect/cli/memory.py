@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netinspect import estimates
+from netinspect.api import _memory
 from netinspect.cli.common import depth_or_all, look, show, sizes_asked_for
 from netinspect.cli.console import progress_line, say, style_for
 from netinspect.cli.options import (
@@ -84,8 +84,8 @@ def command(
 
     It is tracked on tensors without data, of any size; with --train, two iterations of training.
     """
-    from netinspect.kept.tracks import TrackCache
-    from netinspect.tracking.prepare import read_options
+    from netinspect.memory_tracker.prepare import read_options
+    from netinspect.trace_cache.memory_tracks import TrackCache
 
     # A mistake in the options shall not wait for a look.
     style_for(output, columns)
@@ -109,7 +109,7 @@ def command(
     tracks = TrackCache() if model.cache else None
     trace = look(target, plain, output, anew=True, symbolic=symbols)
     with progress_line(quiet=output.quiet) as progress:
-        view = estimates.memory(
+        view = _memory.memory(
             trace,
             batch=batch,
             train=model.train,

@@ -20,10 +20,10 @@ from typing import Annotated, Any
 import typer
 
 from netinspect.cli.completion import complete_target
-from netinspect.config import Settings
 from netinspect.errors import UsageError
 from netinspect.records.base import record
-from netinspect.render.formats import Format
+from netinspect.rendering.formats import Format
+from netinspect.settings import Settings
 
 SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # noqa: B039
 """What the project has set; read once, before any command."""

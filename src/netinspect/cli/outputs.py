@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from netinspect import opened
+from netinspect._utils import opened_files
+from netinspect._utils.atomic_files import refuse_to_replace, was_read, write_all, write_whole
 from netinspect.cli.console import write_out
 from netinspect.cli.options import SETTINGS
 from netinspect.cli.streams import result_stream
 from netinspect.errors import UsageError
-from netinspect.files import refuse_to_replace, was_read, write_all, write_whole
 
 _DESCRIPTOR = r"(?:/dev|/proc/(?P<process>\d+|self|thread-self)(?:/task/\d+)?)/fd/(?P<number>\d+)"
 _MOST_LINKS = 40
@@ -58,7 +58,7 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
     for file in given:
         refuse_to_replace(_absolute(file), read)
         _refuse_stream(file)
-        opened.watch(_absolute(file))
+        opened_files.watch(_absolute(file))
     real = [os.path.realpath(_absolute(file)) for file in given]
     if len(real) == 2 and (real[0] == real[1] or _is_same(*real)) and real[0] != os.devnull:
         raise _one_file(*given)

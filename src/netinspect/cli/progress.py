@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from netinspect import units
+from netinspect._utils import units
 from netinspect.cli.console import is_terminal
 from netinspect.cli.options import OutputOptions
 

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from netinspect import process
+from netinspect._utils import process
+from netinspect._utils.atomic_files import hint_for
+from netinspect._utils.opened_files import record_opened
 from netinspect.cli.streams import finish_stdout, own_streams
-from netinspect.errors import ForwardError, LoadError, NetinspectError, UsageError, text_of
-from netinspect.exits import ExitCode
-from netinspect.files import hint_for
-from netinspect.opened import record_opened
+from netinspect.errors import ExitCode, ForwardError, LoadError, NetinspectError, UsageError, text_of
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -122,7 +121,7 @@ def run(words: list[str]) -> ExitCode:
 def _unexpected(error: BaseException) -> NetinspectError:
     """Return the error for an exception that nothing handled; a hook of the user may have raised it."""
     if process.user_code_ran:
-        from netinspect.sources.user_code import model_code
+        from netinspect.targets.user_code_errors import model_code
 
         try:
             with model_code("the target"):
@@ -141,7 +140,7 @@ def _dispatch(words: list[str]) -> ExitCode:
     from netinspect.cli.app import build_app
     from netinspect.cli.options import SETTINGS
     from netinspect.cli.usage import usage_error
-    from netinspect.config import Settings
+    from netinspect.settings import Settings
 
     SETTINGS.set(Settings())
     outputs.begin_here()
@@ -188,7 +187,7 @@ def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
 
 def _traceback(error: NetinspectError) -> list[str]:
     """Return the traceback of an error's cause; without one, its own, whose text is told below it."""
-    from netinspect.tracebacks import exception_lines, frame_lines
+    from netinspect._utils.tracebacks import exception_lines, frame_lines
 
     if error.__cause__ is not None:
         return exception_lines(error.__cause__)

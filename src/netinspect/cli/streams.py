@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
-from netinspect import process
-from netinspect.files import write_all
+from netinspect._utils import process
+from netinspect._utils.atomic_files import write_all
 
 _CLOSED = -1
 

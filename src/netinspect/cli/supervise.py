@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from netinspect import process
+from netinspect._utils import process
 from netinspect.cli.console import say
 from netinspect.errors import ForwardError
 

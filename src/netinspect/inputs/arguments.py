@@ -9,18 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from netinspect._utils.classes import plain_name
 from netinspect.errors import UsageError, closest, message_of
-from netinspect.inputs.build import build_value
-from netinspect.inputs.facts import device_of
+from netinspect.inputs.infer.model_facts import device_of
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import ForwardNames, forward_names
 from netinspect.inputs.spec import DTYPES, InputSpec
-from netinspect.kinds import plain_name
-from netinspect.observe.arguments import Argument
-from netinspect.observe.describe import describe
-from netinspect.observe.inert import is_a, items_of, values_of
+from netinspect.inputs.tensors import build_value
 from netinspect.records.trace import GIVEN, Input
 from netinspect.records.values import TensorSpec
+from netinspect.tracing.arguments import Argument
+from netinspect.tracing.safe_access import is_a, items_of, values_of
+from netinspect.tracing.tensors.describe import describe
 
 
 def make_arguments(

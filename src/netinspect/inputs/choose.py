@@ -17,17 +17,17 @@ from torch import nn
 from netinspect.errors import UsageError
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.budget import Budget
+from netinspect.inputs.declared import live_example, stated_specs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, is_name, parse_spec
-from netinspect.inputs.stated import live_example, stated_specs
-from netinspect.observe.arguments import Argument
-from netinspect.observe.run import CaptureOptions, Forward, observe
 from netinspect.records.steps import Failure
 from netinspect.records.trace import GIVEN, Attempt
+from netinspect.tracing.arguments import Argument
+from netinspect.tracing.capture import CaptureOptions, Forward, observe
 
 if TYPE_CHECKING:
-    from netinspect.inputs.guess import Candidate
+    from netinspect.inputs.infer.candidate import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,11 @@ def _inferred(
     budget: Budget,
 ) -> Choice:
     # Most models say what they take; those need not wait for all that can find it out.
-    from netinspect.inputs.facts import read_facts
-    from netinspect.inputs.guess import Guess
-    from netinspect.inputs.infer import infer
-    from netinspect.inputs.libraries import known_inputs
-    from netinspect.inputs.trials import Unmakeable
+    from netinspect.inputs.infer.attempts import Unmakeable
+    from netinspect.inputs.infer.candidate import Guess
+    from netinspect.inputs.infer.from_libraries import known_inputs
+    from netinspect.inputs.infer.infer_inputs import infer
+    from netinspect.inputs.infer.model_facts import read_facts
 
     facts = read_facts(model, training=options.training)
     # Checks the names of what was given, and that none is given twice.

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from netinspect.errors import UsageError, class_name, message_of
-from netinspect.inputs.facts import device_of
-from netinspect.observe.inert import is_a, items_of
+from netinspect.inputs.infer.model_facts import device_of
+from netinspect.tracing.safe_access import is_a, items_of
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 

@@ -11,9 +11,8 @@ import torch
 
 from netinspect.errors import UsageError
 from netinspect.inputs.symbols import SymbolRequest
-from netinspect.observe.arguments import Argument
-from netinspect.observe.describe import describe
-from netinspect.observe.inert import (
+from netinspect.tracing.arguments import Argument
+from netinspect.tracing.safe_access import (
     fields_of,
     is_a,
     is_mapping,
@@ -21,6 +20,7 @@ from netinspect.observe.inert import (
     shallow_copy,
     values_of,
 )
+from netinspect.tracing.tensors.describe import describe
 
 Place = tuple[str, int]
 """One dimension of a tensor among the arguments: its dotted name, and from 0."""

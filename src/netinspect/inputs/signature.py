@@ -13,10 +13,10 @@ from typing import Any
 
 from torch import nn
 
+from netinspect._utils.signatures import signature_of
 from netinspect.errors import LONGEST_TEXT
-from netinspect.observe.inert import class_attribute, state_of
-from netinspect.observe.modes import script_of
-from netinspect.signatures import signature_of
+from netinspect.tracing.model.modes import script_of
+from netinspect.tracing.safe_access import class_attribute, state_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Plain, frozen records of what was found; standard library only, no torch and no display text."""
+"""Plain, frozen records; standard library only."""

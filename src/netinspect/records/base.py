@@ -9,6 +9,9 @@ from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
+SCHEMA_VERSION = 1
+"""Version of the JSON reports; it grows only when an entry changes its meaning."""
+
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def record(cls: type[T]) -> type[T]:

@@ -2,6 +2,15 @@
 
 from torch import nn
 
+from tests.nets.inference.documented import (
+    Annotated,
+    Documented,
+    Exact,
+    Missed,
+    Pairs,
+    Patches,
+    Strict,
+)
 from tests.nets.inference.images import (
     Bn,
     ChannelsLast,
@@ -47,7 +56,6 @@ from tests.nets.inference.other import (
     Wave,
     WaveFlat,
 )
-from tests.nets.inference.told import Annotated, Documented, Exact, Missed, Pairs, Patches, Strict
 
 NETS: dict[str, type[nn.Module]] = {
     each.__name__: each

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from netinspect.checkpoints.access.archive import Archive
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.text import short, some
-from netinspect.checkpoints.access.window import Window
 from netinspect.checkpoints.distributed import metadata
 from netinspect.checkpoints.distributed.metadata import Facts
+from netinspect.checkpoints.file_sets import Place
 from netinspect.checkpoints.formats.torch_zip import read_torch_zip
-from netinspect.checkpoints.places import Place
-from netinspect.checkpoints.sets import DISTRIBUTED_METADATA
+from netinspect.checkpoints.io.short_text import short, some
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.sub_source import Window
+from netinspect.checkpoints.io.zip_archive import Archive
+from netinspect.checkpoints.weight_sets import DISTRIBUTED_METADATA
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
 

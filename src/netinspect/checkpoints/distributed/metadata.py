@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.formats.dtypes import BITS
-from netinspect.checkpoints.pickles.classes import class_of, state_entries
-from netinspect.checkpoints.pickles.content import Content, readable
-from netinspect.checkpoints.pickles.facts import MOST_DIMENSIONS
-from netinspect.checkpoints.pickles.machine import Machine, Names
-from netinspect.checkpoints.pickles.objects import Called, Key
-from netinspect.checkpoints.pickles.spell import spell, spell_key
-from netinspect.checkpoints.pickles.storages import dtype_name, whole_number
-from netinspect.checkpoints.pickles.stream import PickleError
-from netinspect.checkpoints.pickles.tensors import shape_of
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.pickle.classes import class_of, state_entries
+from netinspect.checkpoints.pickle.content import Content, readable
+from netinspect.checkpoints.pickle.format_object import spell, spell_key
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.objects import Called, Key
+from netinspect.checkpoints.pickle.storages import dtype_name, whole_number
+from netinspect.checkpoints.pickle.stream import PickleError
+from netinspect.checkpoints.pickle.tensor_facts import MOST_DIMENSIONS
+from netinspect.checkpoints.pickle.tensors import shape_of
 from netinspect.errors import CheckpointError
 
 _MOST_TENSORS = 500_000

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netinspect.checkpoints.access.source import LocalSource
+from netinspect._utils.process import without_collector
+from netinspect.checkpoints.io.source import LocalSource
 from netinspect.errors import CheckpointError
-from netinspect.process import without_collector
 from netinspect.records.checkpoint import Checkpoint, StoredPiece, StoredTensor
 
 
@@ -53,9 +53,9 @@ def place_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -
 
 def _read(source: LocalSource, piece: StoredPiece) -> StoredTensor | None:
     """Return the one tensor of a piece; None where it is no file of `torch.save` with that tensor."""
-    from netinspect.checkpoints.access.archive import Archive
-    from netinspect.checkpoints.access.window import Window
     from netinspect.checkpoints.formats.torch_zip import read_torch_zip
+    from netinspect.checkpoints.io.sub_source import Window
+    from netinspect.checkpoints.io.zip_archive import Archive
 
     try:
         part = read_torch_zip(Archive(Window(source, piece.begin, piece.bytes)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.text import told
+from netinspect.checkpoints.io.short_text import told
+from netinspect.checkpoints.io.source import Source
 from netinspect.records.checkpoint import Entry, StoredTensor
 
 _TEXT = re.compile(r".+\.quant_state\.bitsandbytes__\w+", re.DOTALL)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from netinspect.checkpoints.access.archive import Archive
-from netinspect.checkpoints.access.bounded_json import read_object
-from netinspect.checkpoints.access.window import position_in_file
 from netinspect.checkpoints.formats.exported_graph import DTYPES, read_graph
 from netinspect.checkpoints.formats.torch_zip import (
     LARGEST_NOTE,
@@ -16,11 +13,14 @@ from netinspect.checkpoints.formats.torch_zip import (
     is_swapped,
     prefix_of,
 )
-from netinspect.checkpoints.pickles.content import Content, readable
-from netinspect.checkpoints.pickles.facts import Tensor
-from netinspect.checkpoints.pickles.storages import Part, Storage
-from netinspect.checkpoints.pickles.stream import PickleError
-from netinspect.checkpoints.pickles.tensors import strided
+from netinspect.checkpoints.io.bounded_json import read_object
+from netinspect.checkpoints.io.sub_source import position_in_file
+from netinspect.checkpoints.io.zip_archive import Archive
+from netinspect.checkpoints.pickle.content import Content, readable
+from netinspect.checkpoints.pickle.storages import Part, Storage
+from netinspect.checkpoints.pickle.stream import PickleError
+from netinspect.checkpoints.pickle.tensor_facts import Tensor
+from netinspect.checkpoints.pickle.tensors import strided
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, Graph
 

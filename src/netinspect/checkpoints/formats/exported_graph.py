@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from netinspect.checkpoints.pickles.spell import spell_integer
+from netinspect.checkpoints.pickle.format_object import spell_integer
 from netinspect.records.checkpoint import Graph, GraphTensor, Operator
 
 DTYPES = {

@@ -10,10 +10,10 @@ import math
 import struct
 from typing import Any
 
-from netinspect.checkpoints.access.read_ahead import ReadAhead
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.text import LONGEST_TEXT, told
 from netinspect.checkpoints.formats.gguf_tensors import Description, broken, place
+from netinspect.checkpoints.io.buffered_source import ReadAhead
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
+from netinspect.checkpoints.io.source import Source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry
 

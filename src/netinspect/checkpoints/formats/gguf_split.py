@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netinspect.checkpoints.access.text import some
+from netinspect.checkpoints.io.short_text import some
 from netinspect.records.checkpoint import Checkpoint
 
 _COUNT, _NUMBER, _TENSORS = "split.count", "split.no", "split.tensors.count"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.text import some
 from netinspect.checkpoints.formats.ggml import TYPES
+from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.io.source import Source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredTensor
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from netinspect import units
-from netinspect.checkpoints.access.archive import Archive
-from netinspect.checkpoints.access.source import Source
+from netinspect._utils import units
 from netinspect.checkpoints.formats.npy_header import Header, HeaderError, parse_header
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 

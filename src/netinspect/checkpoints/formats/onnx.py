@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
-from netinspect.checkpoints.access.protobuf import BYTES, NUMBER, Wire, WireError, signed
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.text import LONGEST_TEXT
 from netinspect.checkpoints.formats.onnx_constants import (
     Sparse,
     is_constant,
@@ -25,6 +22,9 @@ from netinspect.checkpoints.formats.onnx_tensors import (
     read_pair,
 )
 from netinspect.checkpoints.formats.onnx_values import read_value
+from netinspect.checkpoints.io.protobuf import BYTES, NUMBER, Wire, WireError, signed
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT
+from netinspect.checkpoints.io.source import Source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, Graph, GraphTensor, Operator
 

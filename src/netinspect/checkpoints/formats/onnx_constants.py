@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netinspect.checkpoints.access.protobuf import BYTES, FOUR_BYTES, NUMBER, Wire, WireError
 from netinspect.checkpoints.formats.onnx_tensors import (
     FLOATS,
     INT64S,
@@ -16,6 +15,7 @@ from netinspect.checkpoints.formats.onnx_tensors import (
     Described,
     read_described,
 )
+from netinspect.checkpoints.io.protobuf import BYTES, FOUR_BYTES, NUMBER, Wire, WireError
 
 Span = tuple[int, int]
 

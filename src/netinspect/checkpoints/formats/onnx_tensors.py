@@ -6,8 +6,8 @@ import math
 import os
 from dataclasses import dataclass, field
 
-from netinspect.checkpoints.access.beside import place_beside
-from netinspect.checkpoints.access.protobuf import (
+from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.io.protobuf import (
     BYTES,
     EIGHT_BYTES,
     FOUR_BYTES,
@@ -16,9 +16,9 @@ from netinspect.checkpoints.access.protobuf import (
     WireError,
     signed,
 )
-from netinspect.checkpoints.access.source import LocalSource, Source
-from netinspect.checkpoints.access.text import some
-from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.io.sibling_path import place_beside
+from netinspect.checkpoints.io.source import LocalSource, Source
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import StoredFile, StoredTensor
 

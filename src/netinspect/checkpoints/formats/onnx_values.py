@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.access.protobuf import BYTES, NUMBER, Wire, WireError, signed
 from netinspect.checkpoints.formats.onnx_tensors import DTYPES, MOST_DIMENSIONS, dtype_of
+from netinspect.checkpoints.io.protobuf import BYTES, NUMBER, Wire, WireError, signed
 from netinspect.records.checkpoint import GraphTensor
 
 _DEEPEST_TYPE = 8

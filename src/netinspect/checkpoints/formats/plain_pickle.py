@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from netinspect import units
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
-from netinspect.checkpoints.pickles.machine import Machine, Names
-from netinspect.checkpoints.pickles.nested import NestedStorages
-from netinspect.checkpoints.pickles.spell import spell
-from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect._utils import units
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.nested import NestedStorages
+from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.records.checkpoint import Checkpoint
 
 

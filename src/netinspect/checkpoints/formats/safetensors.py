@@ -20,12 +20,12 @@ import math
 import re
 from typing import Any
 
-from netinspect import units
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.text import LONGEST_TEXT, short
+from netinspect._utils import units
 from netinspect.checkpoints.formats.described import describe_packed
 from netinspect.checkpoints.formats.dtypes import BITS, SAFETENSORS, SAFETENSORS_BITS
 from netinspect.checkpoints.formats.safetensors_header import Header
+from netinspect.checkpoints.io.short_text import LONGEST_TEXT, short
+from netinspect.checkpoints.io.source import Source
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredTensor
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.text import short
+from netinspect.checkpoints.io.short_text import short
+from netinspect.checkpoints.io.source import Source
 from netinspect.errors import CheckpointError
 
 LARGEST_HEADER = 100_000_000

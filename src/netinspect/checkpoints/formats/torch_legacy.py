@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from netinspect import units
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.window import position_in_file
-from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
-from netinspect.checkpoints.pickles.legacy import place_storages, read_object
-from netinspect.checkpoints.pickles.machine import Machine, Names
-from netinspect.checkpoints.pickles.spell import spell
-from netinspect.checkpoints.pickles.storages import Storages
-from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect._utils import units
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.sub_source import position_in_file
+from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.legacy import place_storages, read_object
+from netinspect.checkpoints.pickle.storages import Storages
+from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 

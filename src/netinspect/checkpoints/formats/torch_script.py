@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from netinspect.checkpoints.access.archive import Archive
 from netinspect.checkpoints.formats.torch_zip import add_pickle, finish, is_swapped, prefix_of
-from netinspect.checkpoints.pickles.content import Content
-from netinspect.checkpoints.pickles.walk import Kind, Kinds
+from netinspect.checkpoints.io.zip_archive import Archive
+from netinspect.checkpoints.pickle.content import Content
+from netinspect.checkpoints.pickle.tensor_extractor import Kind, Kinds
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.tar import TarArchive
-from netinspect.checkpoints.access.unpack import hint_to_unpack
-from netinspect.checkpoints.access.window import Window
 from netinspect.checkpoints.formats.dtypes import BITS
-from netinspect.checkpoints.pickles.content import Content, readable
-from netinspect.checkpoints.pickles.legacy import skip_elements
-from netinspect.checkpoints.pickles.machine import Machine, Names
-from netinspect.checkpoints.pickles.spell import spell
-from netinspect.checkpoints.pickles.storages import Part, Storages, storage_type, whole_number
-from netinspect.checkpoints.pickles.stream import SMALL_WINDOW, PickleError
-from netinspect.checkpoints.pickles.tensors import Tensors, strided
+from netinspect.checkpoints.io.archive_hints import hint_to_unpack
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.sub_source import Window
+from netinspect.checkpoints.io.tar import TarArchive
+from netinspect.checkpoints.pickle.content import Content, readable
+from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.legacy import skip_elements
+from netinspect.checkpoints.pickle.storages import Part, Storages, storage_type, whole_number
+from netinspect.checkpoints.pickle.stream import SMALL_WINDOW, PickleError
+from netinspect.checkpoints.pickle.tensors import Tensors, strided
 from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unread.archives import match_tar
-from netinspect.checkpoints.unread.catalog import CATALOG
+from netinspect.checkpoints.unsupported.archives import match_tar
+from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.access.archive import Archive
-from netinspect.checkpoints.access.window import position_in_file
-from netinspect.checkpoints.pickles.content import Content, readable, without_tensors
-from netinspect.checkpoints.pickles.machine import Machine, Names
-from netinspect.checkpoints.pickles.spell import spell
-from netinspect.checkpoints.pickles.storages import Storages
-from netinspect.checkpoints.pickles.tensors import Tensors
-from netinspect.checkpoints.pickles.walk import Kinds
+from netinspect.checkpoints.io.sub_source import position_in_file
+from netinspect.checkpoints.io.zip_archive import Archive
+from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
+from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.storages import Storages
+from netinspect.checkpoints.pickle.tensor_extractor import Kinds
+from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, FormatName
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
-from netinspect.checkpoints.access.archive import Archive
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.unpack import hint_to_unpack
 from netinspect.checkpoints.formats.numpy_files import is_npz
 from netinspect.checkpoints.formats.torch_zip import prefix_of
+from netinspect.checkpoints.io.archive_hints import hint_to_unpack
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.recognize import unreadable_as
-from netinspect.checkpoints.unread.archives import match_zip
-from netinspect.checkpoints.unread.catalog import CATALOG
+from netinspect.checkpoints.unsupported.archives import match_zip
+from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 

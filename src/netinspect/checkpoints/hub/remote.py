@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from netinspect.checkpoints.access.source import SkippedError
+from netinspect.checkpoints.io.source import SkippedError
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredFile
 

@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import Self
 from urllib.parse import unquote
 
-from netinspect.checkpoints.access.source import Source
+from netinspect._utils.process import without_collector
 from netinspect.checkpoints.folder import read_file, read_index, read_place
 from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import Allowance, RemoteSource
-from netinspect.checkpoints.sets import is_index
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.weight_sets import is_index
 from netinspect.errors import LoadError, UsageError
-from netinspect.process import without_collector
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.pickles import PickleScan
@@ -88,7 +88,7 @@ def read_hub(text: str, *, online: bool) -> Checkpoint:
 
 def scan_hub(text: str, *, online: bool) -> PickleScan:
     """Read the pickles of a model on the hub, of all files or of one; see `read_hub`."""
-    from netinspect.checkpoints.globals import scan_file, scan_place
+    from netinspect.checkpoints.pickle_globals import scan_file, scan_place
 
     with _opened(text, online) as (place, name):
         found = scan_file(place, name) if name else scan_place(place)

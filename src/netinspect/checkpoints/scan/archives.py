@@ -6,18 +6,18 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from netinspect.checkpoints.access.archive import Archive, NotRead
-from netinspect.checkpoints.access.bounded_json import read_object
-from netinspect.checkpoints.access.source import SkippedError, Source
-from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
-from netinspect.checkpoints.access.window import Loose, Window
-from netinspect.checkpoints.access.zip_directory import find_appended
 from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
 from netinspect.checkpoints.formats.zip_files import kind_of
-from netinspect.checkpoints.pickles.lenient import probe
-from netinspect.checkpoints.pickles.machine import Names
-from netinspect.checkpoints.pickles.storages import Storages
-from netinspect.checkpoints.pickles.stream import PickleError
+from netinspect.checkpoints.io.bounded_json import read_object
+from netinspect.checkpoints.io.source import SkippedError, Source
+from netinspect.checkpoints.io.sub_source import Loose, Window
+from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
+from netinspect.checkpoints.io.zip_archive import Archive, NotRead
+from netinspect.checkpoints.io.zip_directory import find_appended
+from netinspect.checkpoints.pickle.interpreter import Names
+from netinspect.checkpoints.pickle.lenient_interpreter import probe
+from netinspect.checkpoints.pickle.storages import Storages
+from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.recognize import recognize
 from netinspect.checkpoints.scan import streams
 from netinspect.checkpoints.scan.ledger import Ledger, label

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 
-from netinspect.checkpoints.access.archive import LARGEST_INFLATED, NotRead
-from netinspect.checkpoints.access.compressed import TooMuch, decompress, method_of
-from netinspect.checkpoints.access.joined_zips import find_joined
-from netinspect.checkpoints.access.source import SkippedError, Source
-from netinspect.checkpoints.access.tar import BLOCK, TarArchive, is_header
-from netinspect.checkpoints.access.window import Loose, Window
-from netinspect.checkpoints.access.zip_directory import find_appended
-from netinspect.checkpoints.pickles.lenient import probe
-from netinspect.checkpoints.pickles.machine import Names
+from netinspect.checkpoints.io.compressed import TooMuch, decompress, method_of
+from netinspect.checkpoints.io.joined_zips import find_joined
+from netinspect.checkpoints.io.source import SkippedError, Source
+from netinspect.checkpoints.io.sub_source import Loose, Window
+from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
+from netinspect.checkpoints.io.zip_archive import LARGEST_INFLATED, NotRead
+from netinspect.checkpoints.io.zip_directory import find_appended
+from netinspect.checkpoints.pickle.interpreter import Names
+from netinspect.checkpoints.pickle.lenient_interpreter import probe
 from netinspect.checkpoints.recognize import Container, recognize
 from netinspect.checkpoints.scan import archives, streams
 from netinspect.checkpoints.scan.images import image_end
 from netinspect.checkpoints.scan.ledger import Ledger, label
 from netinspect.checkpoints.scan.texts import read_text
 from netinspect.checkpoints.scan.weights import array_end, examine_weights
-from netinspect.checkpoints.unread.identify import identify
+from netinspect.checkpoints.unsupported.identify import identify
 from netinspect.errors import CheckpointError
 
 _HEAD = 1 << 10

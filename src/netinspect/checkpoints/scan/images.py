@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.io.source import Source
 
 _PIECE = 1 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"

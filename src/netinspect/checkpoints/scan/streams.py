@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netinspect.checkpoints.access.source import Source
-from netinspect.checkpoints.access.window import Window
 from netinspect.checkpoints.formats.torch_tar import read_storages, read_tensors
-from netinspect.checkpoints.pickles.legacy import place_storages, read_object
-from netinspect.checkpoints.pickles.lenient import LenientMachine, probe
-from netinspect.checkpoints.pickles.machine import Names
-from netinspect.checkpoints.pickles.nested import NestedStorages
-from netinspect.checkpoints.pickles.objects import Persistent
-from netinspect.checkpoints.pickles.storages import Part, Storages
-from netinspect.checkpoints.pickles.stream import PickleError
-from netinspect.checkpoints.pickles.tensors import Tensors
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.sub_source import Window
+from netinspect.checkpoints.pickle.interpreter import Names
+from netinspect.checkpoints.pickle.legacy import place_storages, read_object
+from netinspect.checkpoints.pickle.lenient_interpreter import LenientMachine, probe
+from netinspect.checkpoints.pickle.nested import NestedStorages
+from netinspect.checkpoints.pickle.objects import Persistent
+from netinspect.checkpoints.pickle.storages import Part, Storages
+from netinspect.checkpoints.pickle.stream import PickleError
+from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.checkpoints.recognize import recognize
 from netinspect.checkpoints.scan.ledger import MOST_PICKLES, Ledger
 

@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from netinspect.checkpoints.access.source import Source
+from netinspect.checkpoints.io.source import Source
 
 _PIECE = 1 << 20
 _OVERLAP = 4 << 10

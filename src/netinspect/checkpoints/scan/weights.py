@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.access.source import Source
 from netinspect.checkpoints.formats.npy_header import HeaderError
 from netinspect.checkpoints.formats.numpy_files import HEAD, parse
+from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.scan.ledger import Ledger
 from netinspect.checkpoints.scan.texts import find_runs
 from netinspect.records.checkpoint import Checkpoint

@@ -13,7 +13,7 @@ import numpy as np
 
 from netinspect.checkpoints.values.data import CheckpointData, is_contiguous
 from netinspect.checkpoints.values.differences import NEAR, Differences, differences
-from netinspect.checkpoints.values.elements import KINDS, Array
+from netinspect.checkpoints.values.dtypes import KINDS, Array
 from netinspect.checkpoints.values.processes import in_processes
 from netinspect.checkpoints.values.threads import Meter, Progress, Workspace
 from netinspect.records.checkpoint import StoredTensor

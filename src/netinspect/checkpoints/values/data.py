@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netinspect.checkpoints.access.source import Closing, LocalSource
-from netinspect.checkpoints.access.unpacked import UnpackedSource
-from netinspect.checkpoints.values.elements import KINDS, Array
+from netinspect.checkpoints.io.decompressed import UnpackedSource
+from netinspect.checkpoints.io.source import Closing, LocalSource
+from netinspect.checkpoints.values.dtypes import KINDS, Array
 from netinspect.checkpoints.values.pieces import boxes, read_pieces
 from netinspect.checkpoints.values.threads import Workspace
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 
 if TYPE_CHECKING:
-    from netinspect.checkpoints.access.archive import Archive
-    from netinspect.checkpoints.access.inflated import InflatedArray
+    from netinspect.checkpoints.io.inflated_arrays import InflatedArray
+    from netinspect.checkpoints.io.zip_archive import Archive
 
 PIECE = 1 << 15
 """Most elements of one piece: with what is computed of them, they stay in a processor's cache."""
@@ -160,8 +160,8 @@ class CheckpointData(Closing):
         inflated.read_into(start, buffer)
 
     def _inflated(self, tensor: StoredTensor) -> InflatedArray:
-        from netinspect.checkpoints.access.archive import Archive
-        from netinspect.checkpoints.access.inflated import InflatedArray
+        from netinspect.checkpoints.io.inflated_arrays import InflatedArray
+        from netinspect.checkpoints.io.zip_archive import Archive
 
         assert tensor.file is not None
         with self._lock:

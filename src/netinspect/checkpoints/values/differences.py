@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netinspect.checkpoints.values.elements import KINDS, Array, widen
-from netinspect.checkpoints.values.sums import dot
+from netinspect.checkpoints.values.dtypes import KINDS, Array, widen
+from netinspect.checkpoints.values.summation import dot
 from netinspect.checkpoints.values.threads import Workspace
 
 NEAR = 0.01

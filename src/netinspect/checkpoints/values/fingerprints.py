@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from netinspect.checkpoints.values.data import CheckpointData, is_contiguous
-from netinspect.checkpoints.values.elements import KINDS, Array
+from netinspect.checkpoints.values.dtypes import KINDS, Array
 from netinspect.checkpoints.values.threads import Meter, Progress, Workspace, in_threads
 from netinspect.records.checkpoint import StoredTensor
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netinspect.checkpoints.values.elements import Array
-from netinspect.checkpoints.values.sums import dot, total
+from netinspect.checkpoints.values.dtypes import Array
+from netinspect.checkpoints.values.summation import dot, total
 from netinspect.records.tensors import Statistics
 
 _LARGE = {"f4": 1e15, "f8": 1e150}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from netinspect.checkpoints.access.source import LocalSource
-from netinspect.checkpoints.values.elements import KINDS, Array
+from netinspect.checkpoints.io.source import LocalSource
+from netinspect.checkpoints.values.dtypes import KINDS, Array
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredPiece, StoredTensor
 

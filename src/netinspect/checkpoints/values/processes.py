@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import NoReturn, TypeVar
 
-from netinspect import process
+from netinspect._utils import process
 from netinspect.checkpoints.values.threads import Workspace, in_threads, processors
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netinspect.checkpoints.values.data import CheckpointData, memory_of
-from netinspect.checkpoints.values.elements import KINDS, Array, table_of, widen
+from netinspect.checkpoints.values.dtypes import KINDS, Array, table_of, widen
 from netinspect.checkpoints.values.moments import (
     Moments,
     count_complex,
@@ -17,7 +17,7 @@ from netinspect.checkpoints.values.moments import (
     moments_of_integers,
 )
 from netinspect.checkpoints.values.processes import in_processes
-from netinspect.checkpoints.values.spread import (
+from netinspect.checkpoints.values.quantiles import (
     SAMPLE,
     distribution_of_counts,
     distribution_of_sample,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from netinspect.checkpoints.values.elements import Array
+from netinspect.checkpoints.values.dtypes import Array
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -1,0 +1,1 @@
+"""Helpers without knowledge of models: units, files, processes, classes, tracebacks."""

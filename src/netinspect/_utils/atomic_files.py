@@ -1,0 +1,306 @@
+"""Writing files: whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from netinspect._utils import opened_files
+from netinspect.errors import UsageError
+
+_FOLDER_REFUSES = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS, errno.EXDEV)
+"""Where a file may be written to, but none may be put in its place."""
+
+_NO_UNNAMED_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+_HINTS = {
+    errno.ENOSPC: "make room for it",
+    errno.EDQUOT: "make room for it",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EROFS: "name a file on a disk that may be written to",
+}
+_LABELS = frozenset(("security.selinux",))
+"""Extended attributes that the system gives to a new file too."""
+
+_PART = r"\.netinspect-\d+-\d+\.part"
+_numbers = itertools.count()
+
+
+def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str]] = ()) -> None:
+    """Make sure that what is written does not replace what is read or was read.
+
+    Args:
+        file: Where to write; None for nowhere.
+        sources: Files that are read, beside those that this process has opened by now; what is no file
+            does not matter.
+
+    Raises:
+        UsageError: It would.
+    """
+    if file is None or (identity := _identity(file)) is None:
+        return
+    hint = "name another file"
+    for source in sources:
+        if _identity(source) == identity:
+            raise UsageError(f"{file} would be replaced, and it is what is looked at", hint=hint)
+    opener = opened_files.opener(file)
+    if opener == "this process" or any(
+        _identity(each) == identity for each in opened_files.opened_paths()
+    ):
+        raise UsageError(f"{file} would be replaced, and it was read in this run", hint=hint)
+    if opener is not None:
+        raise UsageError(f"{file} would be replaced, and {opener} opened it in this run", hint=hint)
+
+
+def was_read(descriptor: int) -> bool:
+    """Whether an open regular file is one that this process has read, and is not empty."""
+    identity = _identity(descriptor)
+    if identity is None or os.fstat(descriptor).st_size == 0:
+        return False
+    return any(_identity(each) == identity for each in opened_files.opened_paths())
+
+
+def _identity(file: str | os.PathLike[str] | int) -> tuple[int, int] | None:
+    """Return what two names of one regular file have in common; None for all else."""
+    try:
+        status = os.stat(file)
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file so that it is never seen half written.
+
+    A new file takes the old one's place and has its mode and owner; links are followed. A file that
+    must stay the one it is, since it has several names, attributes, a foreign owner or a folder that
+    cannot be written to, is written in place, after the room for it has been reserved.
+
+    Raises:
+        BrokenPipeError: It is a pipe, and its reader has gone.
+        UsageError: It cannot be written; an old file stays as it was.
+    """
+    content = text.replace("\n", os.linesep).encode("utf-8", "backslashreplace")
+    try:
+        try:
+            status = os.stat(file)
+        except FileNotFoundError:
+            status = None
+        if status is None or stat.S_ISREG(status.st_mode):
+            if status is not None:
+                _refuse_read_only(file, status)
+            _write_regular(os.path.realpath(file), content, status)
+        else:  # a device or a pipe
+            _write_to(os.open(file, os.O_WRONLY | getattr(os, "O_NOCTTY", 0)), content)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"cannot write {file}",
+            cause=getattr(error, "strerror", None) or str(error),
+            hint=hint_for(error, "name a file in a folder that exists and may be written to"),
+        ) from error
+
+
+def hint_for(error: BaseException, otherwise: str) -> str:
+    """Return what to try where writing failed.
+
+    Args:
+        error: Why it failed.
+        otherwise: What to try where nothing is known of that error.
+    """
+    return _HINTS.get(getattr(error, "errno", None) or 0, otherwise)
+
+
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
+    """Write all bytes, however few the system takes at once; a pipe that takes none now is waited for.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    left = memoryview(content).cast("B")
+    while left:
+        try:
+            left = left[os.write(descriptor, left) :]
+        except BlockingIOError:
+            import select
+
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLOUT)
+            waiting.poll()
+
+
+def _write_to(descriptor: int, content: bytes) -> None:
+    """Write and close; the system may tell only on closing that it could not write."""
+    try:
+        write_all(descriptor, content)
+    except BaseException:  # Ctrl-C too must not leave it open
+        with suppress(OSError):
+            os.close(descriptor)
+        raise
+    os.close(descriptor)
+
+
+def _refuse_read_only(file: Path, status: os.stat_result) -> None:
+    """Refuse a file that was made read-only, also to root, who could write it."""
+    effective = os.access in os.supports_effective_ids
+    if not status.st_mode & 0o222 or not os.access(file, os.W_OK, effective_ids=effective):
+        raise UsageError(
+            f"cannot write {file}",
+            cause="it is read-only",
+            hint="name another file, or make this one writable",
+        )
+
+
+def _write_regular(path: str, content: bytes, old: os.stat_result | None) -> None:
+    if old is None:
+        _replace(path, content, None)
+        return
+    if old.st_nlink > 1 or _has_attributes(path):
+        _write_in_place(path, content)
+        return
+    try:
+        _replace(path, content, old)
+    except OSError as error:
+        if error.errno not in _FOLDER_REFUSES:
+            raise
+        _write_in_place(path, content)
+
+
+def _has_attributes(path: str) -> bool:
+    """Whether a file has access lists or other attributes that a new one would lack."""
+    try:
+        return not _LABELS.issuperset(os.listxattr(path))
+    except (OSError, AttributeError):
+        return False
+
+
+def _write_in_place(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        size = os.fstat(descriptor).st_size
+        if content and hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(descriptor, 0, len(content))
+            except OSError as error:
+                os.ftruncate(descriptor, size)
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+        write_all(descriptor, content)
+        os.ftruncate(descriptor, len(content))
+    finally:
+        os.close(descriptor)
+
+
+class _CannotName(Exception):
+    """The system opens files without a name here, but gives them none."""
+
+
+def _replace(path: str, content: bytes, old: os.stat_result | None) -> None:
+    """Put a new file in place of an old one or of none."""
+    try:
+        _put(path, content, old, unnamed=True)
+    except _CannotName:
+        _put(path, content, old, unnamed=False)
+
+
+def _put(path: str, content: bytes, old: os.stat_result | None, *, unnamed: bool) -> None:
+    folder = os.path.dirname(path)
+    descriptor, part = _open_part(folder, unnamed=unnamed)
+    try:
+        try:
+            if old is not None:
+                _make_alike(descriptor, old)
+            write_all(descriptor, content)
+            if part is None:
+                # An unnamed file, which is gone if this process is killed, gets its name at last.
+                part = path if old is None else _part_name(folder)
+                try:
+                    _name(descriptor, part)
+                except FileExistsError:  # another process was faster
+                    part = _part_name(folder)
+                    _name(descriptor, part)
+        finally:
+            os.close(descriptor)
+        if part != path:
+            os.replace(part, path)
+    except BaseException:  # Ctrl-C too must not leave a part
+        if part not in (None, path):
+            with suppress(OSError):
+                os.unlink(part)
+        raise
+
+
+def _name(descriptor: int, path: str) -> None:
+    # With a folder's descriptor, which an absolute path makes no use of, Python follows the link.
+    try:
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG):
+            raise
+        raise _CannotName from error
+
+
+def _make_alike(descriptor: int, old: os.stat_result) -> None:
+    """Give a new file the owner and mode of an old one.
+
+    Raises:
+        PermissionError: Only another user could.
+    """
+    if not hasattr(os, "fchown"):
+        return
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _part_name(folder: str) -> str:
+    return os.path.join(folder, f".netinspect-{os.getpid()}-{next(_numbers)}.part")
+
+
+def _open_part(folder: str, *, unnamed: bool) -> tuple[int, str | None]:
+    """Open a new file; return its name too, where the system has no files without one."""
+    if unnamed and hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
+        try:
+            return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), None
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED_FILES:
+                raise
+    _remove_parts(folder)
+    part = _part_name(folder)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    _lock(descriptor)
+    return descriptor, part
+
+
+def _remove_parts(folder: str) -> None:
+    """Remove what processes that were killed have left: nobody holds its lock."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if not re.fullmatch(_PART, name):
+                continue
+            path = os.path.join(folder, name)
+            with suppress(OSError):
+                descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+                try:
+                    if _lock(descriptor):
+                        os.unlink(path)
+                finally:
+                    os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file if nobody else has; whether it is locked by this process."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, ImportError):
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""Tracebacks as text, of whatever code: what stands for a file may be a device or a pipe without end."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from netinspect._utils.classes import is_a
+
+# Past what a class of the user's makes of these attributes.
+_TRACEBACK: Any = vars(BaseException)["__traceback__"].__get__
+_CAUSE: Any = vars(BaseException)["__cause__"].__get__
+_CONTEXT: Any = vars(BaseException)["__context__"].__get__
+_PARTS: Any = vars(BaseExceptionGroup)["exceptions"].__get__
+
+_OWN = str(Path(__file__).parent.parent) + os.sep
+
+_MOST_FRAMES = 50
+"""Frames that are kept, the innermost ones."""
+
+_LONGEST_LINE = 500
+"""Characters of a line that are kept."""
+
+_MOST_CAUSES = 100
+"""Exceptions that led to others that are looked through."""
+
+
+def traceback_lines(error: BaseException) -> tuple[str, ...]:
+    """Return the frames of an exception as Python prints them, without those of netinspect."""
+    _shield(error)
+    # Twice as many, and more: every call of a module passes frames of our own.
+    frames = traceback.extract_tb(error.__traceback__, limit=-4 * _MOST_FRAMES)
+    others = [frame for frame in frames if not frame.filename.startswith(_OWN)]
+    lines = "".join(traceback.format_list(others[-_MOST_FRAMES:])).splitlines()
+    return tuple(line[:_LONGEST_LINE] for line in lines)
+
+
+def exception_lines(error: BaseException) -> list[str]:
+    """Return an exception as Python prints it, with those that led to it."""
+    _shield(error)
+    return "".join(traceback.format_exception(error)).splitlines()
+
+
+def frame_lines(error: BaseException) -> list[str]:
+    """Return all frames of an exception as Python prints them, without its message."""
+    _shield(error)
+    return "".join(traceback.format_tb(error.__traceback__)).splitlines()
+
+
+def _shield(error: BaseException) -> None:
+    """Keep Python from reading lines of what is no regular file: it would not end, or wait."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MOST_CAUSES:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        for file in _files(_TRACEBACK(each)):
+            if file not in linecache.cache and os.path.exists(file) and not os.path.isfile(file):
+                # Without a time of its last change, an entry is not checked against the file.
+                linecache.cache[file] = (0, None, [], file)
+        waiting += (_CAUSE(each), _CONTEXT(each))
+        if is_a(each, BaseExceptionGroup):
+            waiting += _PARTS(each)
+
+
+def _files(passed: TracebackType | None) -> set[str]:
+    return {frame.f_code.co_filename for frame, _ in traceback.walk_tb(passed)}

@@ -1,0 +1,1 @@
+"""Facts about checkpoints, computed from their records."""

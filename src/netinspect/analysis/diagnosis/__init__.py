@@ -1,0 +1,1 @@
+"""Diagnosis of a failed call, one module per family of calls."""

@@ -1,0 +1,103 @@
+"""A batch dimension that is missing: one image passes convolutions, and fails only later."""
+
+from __future__ import annotations
+
+from math import prod
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, input_of, named, spell, whole
+from netinspect.analysis.diagnosis.convolution import SPATIAL
+from netinspect.analysis.diagnosis.linear import before_flatten
+from netinspect.records.trace import Input
+from netinspect.records.values import TensorSpec, tensors_in
+
+_NORMS = tuple(f"BatchNorm{dimensions}d" for dimensions in (1, 2, 3))
+
+
+def explain_missing_batch(call: Call) -> Explanation | None:
+    """Say that the batch dimension is missing where the failed call would have fitted with it."""
+    found = _unbatched(call)
+    if found is None:
+        return None
+    source, spec, taker = found
+    if not _fits_with_batch(call, source, spec):
+        return None
+    name = source.name if source.name.isidentifier() else "the input"
+    return Explanation(
+        f"{name} has {len(spec.shape)} dimensions, so {taker} "
+        f"took {spell(spec.shape)} for one example without a batch dimension, and everything "
+        f"after it is off by one; the model wants batches: N x {' x '.join(map(str, spec.shape))}",
+        [f"add the batch dimension: {_batched(source, spec)}"],
+        {},
+        size_helps=False,
+    )
+
+
+def suggest_batch(call: Call) -> str | None:
+    """A remedy to try where an unbatched image may have to do with the failure."""
+    found = _unbatched(call)
+    if found is None or call.name in SPATIAL:
+        return None
+    source, spec, _ = found
+    name = source.name if source.name.isidentifier() else "the input"
+    return f"if {name} lacks its batch dimension: {_batched(source, spec)}"
+
+
+def _batched(source: Input, spec: TensorSpec) -> str:
+    return f"--input {named(source, 'x'.join(map(str, (1, *spec.shape))))}"
+
+
+def _unbatched(call: Call) -> tuple[Input, TensorSpec, str] | None:
+    """The input that the first convolution or pooling took for a single example, and that layer."""
+    for earlier in call.trace.steps[: call.step.index]:
+        dimensions = SPATIAL.get(earlier.name)
+        if dimensions is None or earlier.output is None:
+            continue
+        spec = next(tensors_in(earlier.inputs), None)
+        source = input_of(call.trace, earlier, spec) if spec is not None else None
+        if spec is None or source is None or len(spec.shape) != dimensions + 1:
+            return None
+        return source, spec, earlier.module or earlier.name
+    return None
+
+
+def _fits_with_batch(call: Call, source: Input, spec: TensorSpec) -> bool:
+    """Whether a batch dimension is what this very call lacks, by its numbers or the model's example."""
+    if call.name in SPATIAL:
+        return False
+    if call.step.kind == "function" and _example_has_batch(call, source, spec):
+        return True
+    if call.name in _NORMS:
+        given = call.given[0] if call.given else None
+        return given is not None and given.rank == int(call.name[-2]) + 1 and given.rank > 2
+    if call.name == "linear":
+        weight, before = call.tensor("1", "weight"), _map_before(call)
+        return weight is not None and weight.rank == 2 and before == weight.shape[1]
+    if call.name in ("view", "reshape"):
+        given, sizes = call.tensor("0", "input", "self"), call.sizes("size", 1)
+        known = whole(given.shape) if given is not None else None
+        return (
+            known is not None
+            and sizes is not None
+            and len(sizes) == 2
+            and sizes[0] == known[0]
+            and sizes[1] == prod(known)
+        )
+    return False
+
+
+def _example_has_batch(call: Call, source: Input, spec: TensorSpec) -> bool:
+    """Whether the model's own example has one dimension more than the input."""
+    for text in call.trace.example:
+        name, _, rest = text.rpartition("=")
+        if name in ("", source.name):
+            return rest.partition(":")[0].count("x") == len(spec.shape)
+    return False
+
+
+def _map_before(call: Call) -> int | None:
+    """Elements of the map that a flatten turned into the features of a linear layer."""
+    before = before_flatten(call)
+    if before is None:
+        return None
+    sizes = whole(before[1].shape)
+    return prod(sizes) if sizes is not None else None

@@ -1,0 +1,183 @@
+"""Calls that Python refuses, and Python code of the user's own that fails."""
+
+from __future__ import annotations
+
+import re
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, spell
+from netinspect.records.steps import Step
+from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
+
+_TAKES = re.compile(
+    r"(?:(\w+)\.)?forward\(\) takes (?:from (\d{1,18}) to )?(\d{1,18}) positional arguments? "
+    r"but (\d{1,18}) (?:was|were)"
+)
+_MISSING = re.compile(r"(?:(\w+)\.)?forward\(\) missing (\d{1,18}) required [\w-]+ arguments?: (.+)")
+_UNKNOWN = re.compile(r"(?:(\w+)\.)?forward\(\) got an unexpected keyword argument '(\w+)'")
+_NO_TENSOR = re.compile(r"argument '(\w+)' \(position \d{1,18}\) must be Tensor, not ([\w.]+)")
+_NO_COMBINATION = re.compile(r"received an invalid combination of arguments - got \((\w+),")
+_FEW = re.compile(r"not enough values to unpack \(expected (?:at least )?(\d{1,18}), got (\d{1,18})\)")
+_MANY = re.compile(r"too many values to unpack \(expected (\d{1,18})")
+_SIZES = re.compile(r"[(\[]\d+(, \d+)*,?[)\]]")
+_RECURRENT = ("RNN", "LSTM", "GRU")
+
+
+def explain_arguments(call: Call) -> Explanation | None:
+    """`forward` was called with other arguments than it takes."""
+    if call.step.kind != "module" or call.failure.type != "TypeError" or call.module is None:
+        return None
+    positions = sum(item.key.isdigit() for item in call.step.inputs.items)
+    takes = _TAKES.search(call.message)
+    known = (None, call.module.class_name, *call.module.bases)
+    if takes is not None and takes[1] in known and int(takes[4]) == positions + 1:
+        most, least = int(takes[3]) - 1, int(takes[2] or takes[3]) - 1
+        wanted = f"{most}" if least == most else f"{least} to {most}"
+        return _explain_call(call, f"takes {wanted} argument{'s' * (most != 1)} by position", positions)
+    missing = _MISSING.search(call.message)
+    if missing is not None and missing[1] in known:
+        return _explain_call(call, f"also needs {missing[3]}", positions)
+    unknown = _UNKNOWN.search(call.message)
+    if unknown is not None and unknown[1] in known:
+        keys = {item.key for item in call.step.inputs.items}
+        if unknown[2] in keys:
+            return _explain_call(call, f"has no argument {unknown[2]!r}", positions)
+    return None
+
+
+def _explain_call(call: Call, wants: str, positions: int) -> Explanation:
+    assert call.module is not None
+    named = [item.key for item in call.step.inputs.items if not item.key.isdigit()]
+    given = f"{positions} by position" + (f" and {', '.join(named)} by name" if named else "")
+    who = call.module.path or call.module.class_name
+    remedies = []
+    if call.module.class_name == "Sequential" and positions > 1:
+        remedies.append("Sequential passes on one value: write a module with a forward of its own")
+    return Explanation(
+        f"{call.module.class_name}.forward {wants}; {who} was called with {given}",
+        remedies,
+        {},
+        size_helps=False,
+        summary=f"{who} was called with other arguments than its forward takes",
+    )
+
+
+def explain_no_tensor(call: Call) -> Explanation | None:
+    """A layer was given a tuple, None or an array where it takes a tensor."""
+    if call.failure.type != "TypeError" or call.step.kind != "module" or call.module is None:
+        return None
+    found = _NO_TENSOR.search(call.message)
+    kind = found[2] if found is not None else None
+    if found is None:
+        other = _NO_COMBINATION.search(call.message)
+        kind = other[1] if other is not None else None
+    items = call.step.inputs.items
+    if not call.module.library or not items or kind is None:
+        return None
+    value = items[0].value
+    if isinstance(value, TensorSpec) or value.type not in (kind, kind.rpartition(".")[2]):
+        return None
+    if not isinstance(value, Structure):
+        kind_text = f"a value of type {value.type}"
+        if value.text == "None" or _SIZES.fullmatch(value.text):
+            kind_text = value.text
+        return Explanation(
+            f"{call.subject} wants a tensor and was given {kind_text}",
+            _made_tensor(value),
+            {},
+            size_helps=False,
+        )
+    makers = [step for step in call.producers() if step.kind == "module"]
+    text = f"{call.subject} wants a tensor and was given a {value.type} of {_counted(value)}"
+    remedies = [f"one of them, such as x[{_first_key(value)}]{_sized(value)}"]
+    maker = makers[0] if len(makers) == 1 else _recurrent(call)
+    if maker is not None and maker.name in _RECURRENT and maker.output == value:
+        state = "(output, (h, c))" if maker.name == "LSTM" else "(output, h)"
+        text += f"; {maker.module} ({maker.name}) returns {state}"
+        remedies = [f"output, _ = self.{maker.module}(...)"]
+    return Explanation(text, remedies, {}, size_helps=False)
+
+
+def _made_tensor(value: Literal) -> list[str]:
+    """How a tensor is made of what was given in the place of one."""
+    if value.type == "ndarray":
+        return ["torch.from_numpy(x)"]
+    # What other tools take for the size of an input, such as (1, 3, 224, 224).
+    if _SIZES.fullmatch(value.text):
+        return [f"a tensor of these sizes: torch.randn({value.text[1:-1].rstrip(',')})"]
+    return []
+
+
+def _recurrent(call: Call) -> Step | None:
+    """The recurrent layer whose output a call was given whole."""
+    value = call.step.inputs.items[0].value
+    makers = [
+        step
+        for step in call.trace.steps[: call.step.index]
+        if step.kind == "module" and step.name in _RECURRENT and step.output == value
+    ]
+    return makers[-1] if makers else None
+
+
+def _counted(value: Structure) -> str:
+    number = len(value.items)
+    return f"{number} value{'s' * (number != 1)}"
+
+
+def _first_key(value: Structure) -> str:
+    return repr(value.items[0].key) if value.items and not value.items[0].key.isdecimal() else "0"
+
+
+def _sized(value: Structure) -> str:
+    first = value.items[0].value if value.items else None
+    return f", which is {spell(first.shape)}" if isinstance(first, TensorSpec) else ""
+
+
+def explain_unpacking(call: Call) -> Explanation | None:
+    """More or fewer names than the values that a call on that line gave."""
+    if call.step.kind != "module" or call.failure.type != "ValueError" or call.failure.place is None:
+        return None
+    few, many = _FEW.search(call.message), _MANY.search(call.message)
+    if few is None and many is None:
+        return None
+    place = call.failure.place
+    children = [step for step in call.trace.steps if step.parent == call.step.index]
+    last = next((step for step in reversed(children) if step.output is not None), None)
+    if last is None or last.source is None or not isinstance(last.output, Structure):
+        return None
+    if (last.source.file, last.source.line) != (place.file, place.line):
+        return None
+    values, expected = len(last.output.items), int((few or many)[1])  # type: ignore[index]
+    if values == expected or (few is not None and values != int(few[2])):
+        return None
+    shapes = ", ".join(spell(spec.shape) for spec in list(tensors_in(last.output))[:4])
+    more = ", ..." if values > 4 else ""
+    return Explanation(
+        f"the line has {expected} names for the {values} values that {last.name} returned: "
+        f"{shapes}{more}",
+        [f"{values} names on the left"],
+        {},
+        size_helps=False,
+    )
+
+
+def explain_size(call: Call) -> Explanation | None:
+    """A single number wanted of many: `if tensor`, `tensor.item()`."""
+    given = call.tensor("0")
+    if given is None or call.name not in ("bool", "item", "int", "float", "index"):
+        return None
+    if given.spec.elements < 2:
+        return None
+    whole = f"{spell(given.shape)} has {given.spec.elements} values"
+    if call.name == "bool":
+        return Explanation(
+            f"{whole}, and a condition wants one",
+            ["(...).any(), (...).all(), or torch.where for each value"],
+            {given.name: tuple(range(given.rank))},
+            size_helps=False,
+        )
+    return Explanation(
+        f"{whole}, and {call.name}() wants one",
+        [".tolist() for all of them, or an index first"],
+        {given.name: tuple(range(given.rank))},
+        size_helps=False,
+    )

@@ -1,0 +1,186 @@
+"""Convolutions and poolings: channels, dimensions, and maps that shrank to nothing."""
+
+from __future__ import annotations
+
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    Given,
+    Shape,
+    spec_of,
+    spell,
+    times,
+    whole,
+)
+
+SPATIAL = {
+    f"{name}{dimensions}d": dimensions
+    for name in ("conv", "conv_transpose", "max_pool", "avg_pool")
+    for dimensions in (1, 2, 3)
+}
+"""Number of spatial dimensions, by function."""
+
+
+def explain_convolution(call: Call) -> Explanation | None:
+    """Wrong rank, wrong channels, or a kernel that is larger than the map."""
+    dimensions = SPATIAL[call.name]
+    weight, given = call.tensor("1", "weight"), call.tensor("0", "input")
+    if weight is None or given is None or weight.rank != dimensions + 2:
+        return None
+    if given.rank not in (dimensions + 1, dimensions + 2):
+        axes = "N x C x " + (" x ".join("DHW"[3 - dimensions :]) if dimensions > 1 else "L")
+        source = call.as_input(given)
+        remedies = []
+        if source is not None and given.rank == dimensions:
+            channels = _channels(call, weight)
+            remedies = [spec_of(source, (1, channels, *given.shape))]
+        return Explanation(
+            f"{call.subject} wants {axes}, that is {dimensions + 2} dimensions, and was given "
+            f"{given.rank}: {spell(given.shape)}",
+            remedies,
+            {given.name: tuple(range(given.rank))},
+        )
+    position = given.rank - dimensions - 1
+    if given.shape[position] != _channels(call, weight):
+        return _explain_channels(call, given, weight, position)
+    bias = call.tensor("2", "bias")
+    outputs = weight.shape[0]
+    if "transpose" not in call.name and bias is not None and bias.shape != (outputs,):
+        return Explanation(
+            f"{call.subject} makes {outputs} channels, and {bias.name} has {spell(bias.shape)}",
+            [f"{bias.name} of ({outputs})"],
+            {weight.name: (0,), bias.name: tuple(range(bias.rank))},
+            size_helps=False,
+        )
+    return _explain_kernel(call, given, weight, position + 1)
+
+
+def _channels(call: Call, weight: Given) -> int | str:
+    """The input channels that a weight wants; a group sees only its share of them."""
+    if "transpose" in call.name:
+        return weight.shape[0]
+    groups = call.number("6", "groups", default=1) or 1
+    size = weight.shape[1]
+    return size * groups if isinstance(size, int) else size
+
+
+def _explain_channels(call: Call, given: Given, weight: Given, position: int) -> Explanation:
+    wanted, channels = _channels(call, weight), given.shape[position]
+    remedies = []
+    source = call.as_input(given)
+    text = (
+        f"{call.subject} wants {wanted} channel{'s' if wanted != 1 else ''} in dimension "
+        f"{position} and was given {channels}: {spell(given.shape)}"
+    )
+    if given.shape[-1] == wanted and given.rank > 2:
+        order = (*range(position), given.rank - 1, *range(position, given.rank - 1))
+        text += f"; {wanted} is the size of the last dimension"
+        remedies.append(f"if the channels come last: x.permute{order}")
+    if source is not None:
+        sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
+        remedies.append(spec_of(source, sizes))
+    remedies.append(f"for this input: {call.subject} with {channels} input channels")
+    # A transposed convolution keeps its input channels first in the weight.
+    inner = 0 if "transpose" in call.name else 1
+    return Explanation(text, remedies, {given.name: (position,), weight.name: (inner,)})
+
+
+def _explain_kernel(call: Call, given: Given, weight: Given, start: int) -> Explanation | None:
+    """A kernel that is larger than the padded map; a transposed one may be."""
+    sizes, kernel = whole(given.shape[start:]), whole(weight.shape[2:])
+    if sizes is None or kernel is None or "transpose" in call.name:
+        return None
+    padding = _each(call, ("4", "padding"), len(sizes), default=0)
+    dilation = _each(call, ("5", "dilation"), len(sizes), default=1)
+    if padding is None or dilation is None:
+        return None
+    reach = tuple(step * (size - 1) + 1 for step, size in zip(dilation, kernel, strict=True))
+    padded = tuple(size + 2 * pad for size, pad in zip(sizes, padding, strict=True))
+    small = tuple(
+        start + at for at, (size, least) in enumerate(zip(padded, reach, strict=True)) if size < least
+    )
+    if not small:
+        return None
+    kernel_text = f"a kernel of {times(kernel)}"
+    if reach != kernel:
+        kernel_text += f" that reaches over {times(reach)} with its dilation"
+    left = f"the {times(sizes)} that is left of the input there"
+    if padded != sizes:
+        left += f", {times(padded)} with padding"
+    return Explanation(
+        f"{call.subject} has {kernel_text}, larger than {left}",
+        ["a larger input, more padding, or fewer strides and poolings before it"],
+        {given.name: small},
+    )
+
+
+def _each(call: Call, keys: tuple[str, ...], count: int, *, default: int) -> tuple[int, ...] | None:
+    """An argument that is one number for all dimensions, or one for each; None for `same` and such."""
+    if call.item(*keys) is None:
+        return (default,) * count
+    value = call.literal(*keys)
+    if type(value) is int:
+        return (value,) * count
+    if isinstance(value, (tuple, list)) and len(value) == count:
+        return tuple(value) if all(type(each) is int for each in value) else None
+    return None
+
+
+def explain_pooling(call: Call) -> Explanation | None:
+    """A pooling whose output would be empty, or whose input has the wrong rank."""
+    dimensions = SPATIAL[call.name]
+    given = call.tensor("0", "input")
+    if given is None:
+        return None
+    if given.rank not in (dimensions + 1, dimensions + 2):
+        return Explanation(
+            f"{call.subject} pools {dimensions} spatial dimension{'s' * (dimensions > 1)}, so it wants "
+            f"{dimensions + 1} or {dimensions + 2} dimensions and was given {given.rank}: "
+            f"{spell(given.shape)}",
+            [],
+            {given.name: tuple(range(given.rank))},
+        )
+    spatial = given.shape[-dimensions:]
+    kernel = _each(call, ("1", "kernel_size"), dimensions, default=0)
+    padding = _each(call, ("3", "padding"), dimensions, default=0)
+    if "too small" not in call.message and "output size" not in call.message:
+        return None
+    small = _too_small(spatial, kernel, padding) or tuple(range(dimensions))
+    text = f"nothing is left to pool: {call.name} was given {times(spatial)}"
+    if kernel is not None and all(kernel):
+        text += f", and its window is {times(kernel)}"
+    return Explanation(
+        text,
+        ["a larger input, or fewer strides and poolings before it"],
+        {given.name: tuple(given.rank - dimensions + at for at in small)},
+    )
+
+
+def _too_small(
+    spatial: Shape, kernel: tuple[int, ...] | None, padding: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    if kernel is None or padding is None:
+        return ()
+    return tuple(
+        at
+        for at, (size, window, pad) in enumerate(zip(spatial, kernel, padding, strict=True))
+        if isinstance(size, int) and size + 2 * pad < window
+    )
+
+
+def explain_pixel_shuffle(call: Call) -> Explanation | None:
+    """Channels that are no multiple of the square of the factor."""
+    given = call.tensor("0", "input")
+    factor = call.number("1", "upscale_factor")
+    if given is None or factor is None or factor < 1 or given.rank < 3:
+        return None
+    channels = given.shape[-3]
+    if not isinstance(channels, int) or channels % factor**2 == 0:
+        return None
+    return Explanation(
+        f"{call.subject} makes {factor} x {factor} pixels of every {factor**2} channels, and {channels} "
+        f"channels are no multiple of {factor**2}",
+        [f"a number of channels that is a multiple of {factor**2}"],
+        {given.name: (given.rank - 3,)},
+        size_helps=False,
+    )

@@ -1,0 +1,131 @@
+"""Tensors put together: all sizes but one must be equal."""
+
+from __future__ import annotations
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, described, spell, whole
+
+_ALONG = {"hstack": 1, "vstack": 0, "row_stack": 0}
+NAMES = ("cat", "concat", "concatenate", *_ALONG)
+
+
+def explain_cat(call: Call) -> Explanation | None:
+    """Which tensor differs from the first, and in which dimension."""
+    tensors = call.tensors("0", "tensors")
+    # Torch lets empty vectors through, whatever the others are.
+    tensors = [each for each in tensors if each.shape != (0,)]
+    dimension = _ALONG.get(call.name)
+    if dimension is None:
+        dimension = call.number("1", "dim", "axis", default=0)
+    if dimension is None or len(tensors) < 2:
+        return None
+    first = tensors[0]
+    if call.name in _ALONG and any(each.rank < 2 for each in tensors):
+        return None
+    if not -first.rank <= dimension < first.rank:
+        return None
+    dimension %= first.rank
+    for number, other in enumerate(tensors[1:], start=2):
+        if other.rank != first.rank:
+            return _explain_rank(call, first, other, number)
+        wrong = _differing(first, other, dimension)
+        if wrong:
+            return _explain_sizes(call, tensors, other, number, dimension, wrong)
+    return None
+
+
+def _differing(first: Given, other: Given, dimension: int) -> tuple[int, ...]:
+    return tuple(
+        at for at in range(first.rank) if at != dimension and first.shape[at] != other.shape[at]
+    )
+
+
+def _explain_rank(call: Call, first: Given, other: Given, number: int) -> Explanation:
+    text = (
+        f"{call.name} wants tensors of as many dimensions each: {described(call, first)} has "
+        f"{first.rank}, and tensor {number}, {described(call, other)} has {other.rank}: "
+        f"{spell(other.shape)}"
+    )
+    return Explanation(
+        text,
+        ["unsqueeze or flatten one of them"],
+        {first.name: tuple(range(first.rank)), other.name: tuple(range(other.rank))},
+        size_helps=False,
+    )
+
+
+def _explain_sizes(
+    call: Call,
+    tensors: list[Given],
+    other: Given,
+    number: int,
+    dimension: int,
+    wrong: tuple[int, ...],
+) -> Explanation:
+    first = tensors[0]
+    pairs = ", ".join(f"{other.shape[at]} for {first.shape[at]} in dimension {at}" for at in wrong)
+    text = (
+        f"{call.name} along dimension {dimension} wants all other sizes equal: tensor {number} of "
+        f"{len(tensors)}, {described(call, other).rstrip(',')}, has {pairs}"
+    )
+    remedies = []
+    if len(wrong) == 1 and call.name not in _ALONG:
+        at = wrong[0]
+        if not any(_differing(first, each, at) for each in tensors if each.rank == first.rank):
+            remedies.append(f"along dimension {at} they fit: torch.{call.name}(..., {at})")
+    remedies.append(f"give it {_sizes_of(first, wrong)}, as the first has")
+    return Explanation(text, remedies, {first.name: wrong, other.name: wrong})
+
+
+def _sizes_of(given: Given, positions: tuple[int, ...]) -> str:
+    return " and ".join(f"{given.shape[at]} in dimension {at}" for at in positions)
+
+
+def explain_stack(call: Call) -> Explanation | None:
+    """Tensors that are stacked must be alike."""
+    tensors = call.tensors("0", "tensors")
+    if len(tensors) < 2:
+        return None
+    first = tensors[0]
+    for number, other in enumerate(tensors[1:], start=2):
+        if other.shape == first.shape:
+            continue
+        wrong: tuple[int, ...] = tuple(range(other.rank))
+        remedies = []
+        if other.rank == first.rank:
+            wrong = _differing(first, other, -1)
+            if len(wrong) == 1 and all(
+                each.rank == first.rank and not _differing(first, each, wrong[0]) for each in tensors
+            ):
+                remedies.append(f"joined, not stacked, they fit: torch.cat(..., {wrong[0]})")
+        marks = {other.name: wrong}
+        if other.rank == first.rank:
+            marks[first.name] = wrong
+        return Explanation(
+            f"stack wants tensors of one shape: tensor {number} of {len(tensors)}, "
+            f"{described(call, other).rstrip(',')}, is {spell(other.shape)}, and the first is "
+            f"{spell(first.shape)}",
+            remedies,
+            marks,
+        )
+    return None
+
+
+def explain_split(call: Call) -> Explanation | None:
+    """The pieces of a split must add up to the size."""
+    given = call.tensor("0", "tensor", "self")
+    pieces = call.literal("1", "split_size", "split_size_or_sections", "split_sizes")
+    dimension = call.number("2", "dim", default=0)
+    if given is None or dimension is None or not isinstance(pieces, (list, tuple)):
+        return None
+    if not -given.rank <= dimension < given.rank or not all(type(piece) is int for piece in pieces):
+        return None
+    dimension %= given.rank
+    sizes = whole(given.shape)
+    if sizes is None or sum(pieces) == sizes[dimension]:
+        return None
+    return Explanation(
+        f"the pieces {' + '.join(map(str, pieces))} = {sum(pieces)} are not the {sizes[dimension]} of "
+        f"dimension {dimension}",
+        [f"pieces that add up to {sizes[dimension]}"],
+        {given.name: (dimension,)},
+    )

@@ -1,0 +1,167 @@
+"""Operands of several dtypes, or on several devices; dtypes and devices that are not there."""
+
+from __future__ import annotations
+
+import re
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, spec_of
+from netinspect.analysis.diagnosis.convolution import SPATIAL
+from netinspect.analysis.diagnosis.matrices import NAMES as PRODUCTS
+from netinspect.errors import LACKS_GPU
+
+_ALIKE = frozenset(
+    (
+        *(
+            "linear",
+            "bilinear",
+            "einsum",
+            "scaled_dot_product_attention",
+            "multi_head_attention_forward",
+        ),
+        *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", "lstm", "gru", "rnn_tanh"),
+        *("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "MultiheadAttention", "prelu"),
+        *PRODUCTS,
+        *(name for name in SPATIAL if "conv" in name),
+    )
+)
+"""Calls that convert nothing: all that is multiplied must be of one dtype."""
+
+_OF_DTYPES = re.compile(
+    r"dtype|scalar type|[Ii]nput type|same type|not implemented for|"
+    r"\b(Half|Float|Double|Long|BFloat16)\b"
+)
+_UNKNOWN = re.compile(r'"\w+" not implemented for \'(\w+)\'')
+_TORCH_NAMES = {
+    "Long": "int64",
+    "Int": "int32",
+    "Short": "int16",
+    "Char": "int8",
+    "Byte": "uint8",
+    "Bool": "bool",
+    "Half": "float16",
+    "BFloat16": "bfloat16",
+    "Float": "float32",
+    "Double": "float64",
+    "ComplexFloat": "complex64",
+    "ComplexDouble": "complex128",
+}
+
+
+def explain_missing_device(call: Call) -> Explanation | None:
+    """A GPU was asked for where there is none."""
+    if not LACKS_GPU.search(call.message):
+        return None
+    return Explanation(
+        f"{call.subject} asks for a GPU, and torch finds none here",
+        ["take the device of what is given: device=x.device", "run netinspect where there is a GPU"],
+        {},
+        size_helps=False,
+        input_helps=False,
+    )
+
+
+def explain_device(call: Call) -> Explanation | None:
+    """Tensors on several devices; a single number on the CPU goes with any."""
+    if "device" not in call.message:
+        return None
+    weights = _weights(call)
+    groups: dict[str, list[Given]] = {}
+    for given in (*call.given, *weights):
+        if given.rank or given.spec.device != "cpu":
+            groups.setdefault(given.spec.device, []).append(given)
+    if len(groups) < 2:
+        return None
+    text = f"{call.subject} was given tensors on several devices: " + ", ".join(
+        f"{' and '.join(dict.fromkeys(each.name for each in members))} on {device}"
+        for device, members in groups.items()
+    )
+    remedies = []
+    own = _names_of_model(call)
+    of_model = next(
+        (device for device, held in groups.items() if any(each.name in own for each in held)), None
+    )
+    if of_model is not None:
+        remedies.append(f"move what comes from outside to the model: x.to({of_model!r})")
+    else:
+        remedies.append(f"make both on one: .to({next(iter(groups))!r})")
+    return Explanation(text, remedies, {}, size_helps=False)
+
+
+def explain_dtype(call: Call) -> Explanation | None:
+    """Tensors of several dtypes where none is converted, or one that a function has no code for."""
+    if not _OF_DTYPES.search(call.message):
+        return None
+    return _explain_several(call) or _explain_unknown(call)
+
+
+def _names_of_model(call: Call) -> set[str]:
+    names = {entry.name for entry in call.trace.parameters}
+    return names | {entry.name for entry in call.trace.buffers}
+
+
+def _weights(call: Call) -> list[Given]:
+    """The parameters of a layer that checks them before it calls anything."""
+    if call.step.kind != "module" or call.module is None:
+        return []
+    specs = {entry.name: entry.spec for entry in call.trace.parameters}
+    return [Given(name, specs[name], ()) for name in _own(call) if name in specs]
+
+
+def _own(call: Call) -> list[str]:
+    path = f"{call.step.module}." if call.step.module else ""
+    return [path + name.rpartition(".")[2] for name in (call.module.parameters if call.module else ())]
+
+
+def _explain_several(call: Call) -> Explanation | None:
+    if call.name not in _ALIKE:
+        return None
+    members = [each for each in (*call.given, *_weights(call)) if _takes_part(each)]
+    dtypes = list(dict.fromkeys(each.spec.dtype for each in members))
+    if len(dtypes) < 2:
+        return None
+    names = {dtype: [each.name for each in members if each.spec.dtype == dtype] for dtype in dtypes}
+    text = f"{call.subject} wants operands of one dtype: " + ", ".join(
+        f"{' and '.join(_shortened(names[dtype]))} {dtype}" for dtype in dtypes
+    )
+    own = _names_of_model(call)
+    held = next((each for each in members if each.name in own), None)
+    foreign = next((each for each in members if each.name not in own), members[0])
+    wanted = held.spec.dtype if held is not None else "float32"
+    remedies = []
+    if held is not None and foreign.spec.dtype != wanted:
+        source = call.as_input(foreign)
+        if source is not None:
+            remedies.append(spec_of(source, foreign.shape, wanted))
+        remedies.append(f"convert the input: x.to(torch.{wanted})")
+        if foreign.is_floating:
+            remedies.append(f"or the model: model.to(torch.{foreign.spec.dtype})")
+    else:
+        remedies.append(f"convert one: .to(torch.{wanted if held is not None else dtypes[0]})")
+    return Explanation(text, remedies, {}, size_helps=False)
+
+
+def _takes_part(given: Given) -> bool:
+    """Masks have dtypes of their own, and so have the lengths and orders of a packed sequence."""
+    if given.key and given.key[-1] in ("batch_sizes", "sorted_indices", "unsorted_indices"):
+        return False
+    return "mask" not in given.name and given.spec.dtype != "bool"
+
+
+def _shortened(names: list[str]) -> list[str]:
+    return names if len(names) < 4 else [*names[:2], f"{len(names) - 2} more"]
+
+
+def _explain_unknown(call: Call) -> Explanation | None:
+    found = _UNKNOWN.search(call.message)
+    dtype = _TORCH_NAMES.get(found[1]) if found is not None else None
+    given = next((each for each in call.given if each.spec.dtype == dtype), None)
+    if dtype is None or given is None:
+        return None
+    source = call.as_input(given)
+    remedies = []
+    if source is not None and not given.is_floating:
+        remedies.append(spec_of(source, given.shape, "float32"))
+    remedies.append("convert it first: x.float()")
+    return Explanation(
+        f"torch has no {call.name} for {dtype} on {given.spec.device}", remedies, {}, size_helps=False
+    )

@@ -1,0 +1,195 @@
+"""Lookups by index: embeddings, and positions within a tensor."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, spec_of, spell
+from netinspect.records.values import Item, Literal, Structure
+
+_OUTSIDE = ("out of range", "out of bounds", "valid range", "smaller than num_classes")
+
+
+def explain_embedding(call: Call) -> Explanation | None:
+    """Indices that are no whole numbers, or outside the rows; torch must say the latter."""
+    weight, given = call.tensor("1", "weight"), call.tensor("0", "input")
+    if weight is None or given is None or weight.rank != 2:
+        return None
+    rows = weight.shape[0]
+    limit = rows - 1 if isinstance(rows, int) else rows
+    source = call.as_input(given)
+    remedies = [spec_of(source, given.shape, f"int64:0..{limit}")] if source else []
+    if "int" not in given.spec.dtype:
+        if not remedies:
+            remedies = ["indices of int64: x.long(), if they are whole numbers"]
+        return Explanation(
+            f"{call.subject} looks up rows by integer index, and was given {given.spec.dtype}",
+            remedies,
+            {},
+            size_helps=False,
+        )
+    if not any(word in call.message for word in _OUTSIDE):
+        return None
+    if not remedies:
+        remedies = [f"indices below {rows}, or {call.subject} with more rows"]
+    return Explanation(
+        f"{call.subject} has {rows} rows, so indices go from 0 to {limit}; one that it was given "
+        "is outside",
+        remedies,
+        {weight.name: (0,)},
+        size_helps=False,
+    )
+
+
+def explain_item(call: Call) -> Explanation | None:
+    """`x[...]`: more indices than dimensions, an index beyond its dimension, a mask of another shape."""
+    given = call.tensor("0")
+    index = call.item("1")
+    if given is None or index is None:
+        return None
+    parts = _parts(index)
+    if parts is None:
+        return None
+    taking = [part for part in parts if part is not None and part is not Ellipsis]
+    used = sum(_consumed(part) for part in taking)
+    if used > given.rank:
+        return Explanation(
+            f"{used} indices were given, and {spell(given.shape)} has {given.rank} dimension"
+            f"{'s' * (given.rank != 1)}",
+            [],
+            {given.name: tuple(range(given.rank))},
+            size_helps=False,
+        )
+    position = 0
+    for part in parts:
+        if part is Ellipsis:
+            position = given.rank - sum(_consumed(each) for each in parts[parts.index(part) + 1 :])
+            continue
+        found = _explain_part(call, given, part, position)
+        if found is not None:
+            return found
+        position += _consumed(part)
+    return None
+
+
+def _parts(index: Any) -> list[Any] | None:
+    """The entries of an index: numbers, slices, None, ellipses and tensors; None where one is unread."""
+    if isinstance(index, Structure):
+        return [each for item in index.items for each in [_part(item)]]
+    if isinstance(index, Literal):
+        if index.text.startswith("slice("):
+            return [slice(None)]
+        try:
+            value = ast.literal_eval(re.sub(r"slice\([^()]*\)", "'slice'", index.text))
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return None
+        values = list(value) if isinstance(value, tuple) else [value]
+        return [slice(None) if each == "slice" else each for each in values]
+    return [index]
+
+
+def _part(item: Item) -> Any:
+    if isinstance(item.value, Literal):
+        parts = _parts(item.value)
+        return parts[0] if parts and len(parts) == 1 else slice(None)
+    return item.value
+
+
+def _consumed(part: Any) -> int:
+    """How many dimensions an entry of an index takes; a mask takes as many as it has."""
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return 0
+    if getattr(part, "dtype", None) == "bool":
+        return len(part.shape)
+    return 1
+
+
+def _explain_part(call: Call, given: Given, part: Any, position: int) -> Explanation | None:
+    if type(part) is int:
+        size = given.shape[position]
+        if isinstance(size, int) and not -size <= part < size:
+            return Explanation(
+                f"dimension {position} of {spell(given.shape)} has {size}, so indices go from 0 to "
+                f"{size - 1}; {part} is outside",
+                [],
+                {given.name: (position,)},
+            )
+        return None
+    dtype = getattr(part, "dtype", None)
+    if dtype == "bool":
+        mask = part.shape
+        if mask != given.shape[position : position + len(mask)]:
+            return Explanation(
+                f"the mask is {spell(mask)}, and the dimensions that it stands for are "
+                f"{spell(given.shape[position : position + len(mask)])}",
+                [],
+                {given.name: tuple(range(position, position + len(mask)))},
+                size_helps=False,
+            )
+    elif dtype is not None and "int" not in dtype:
+        return Explanation(
+            f"an index of {dtype} was given; whole numbers or a mask of bool can be one",
+            ["x.long(), if they are whole numbers"],
+            {},
+            size_helps=False,
+        )
+    elif dtype is not None and "out of bounds" in call.message:
+        return Explanation(
+            f"dimension {position} of {spell(given.shape)} has {given.shape[position]}; one of the "
+            "indices in the tensor is outside",
+            [],
+            {given.name: (position,)},
+            size_helps=False,
+        )
+    return None
+
+
+_RANGE = re.compile(
+    r"Dimension out of range \(expected to be in range of \[(-?\d{1,18}), (\d{1,18})\], "
+    r"but got (-?\d{1,18})"
+)
+
+
+def explain_dimension(call: Call) -> Explanation | None:
+    """A dimension that a tensor does not have, whatever the function; torch names it."""
+    found = _RANGE.search(call.message)
+    if found is None:
+        return None
+    last, asked = int(found[2]), int(found[3])
+    given = call.given[0] if call.given else None
+    # A new dimension may also come behind all others.
+    makes = call.name in ("unsqueeze", "stack")
+    if given is None or call.step.kind == "module" or given.rank + makes != last + 1:
+        return None
+    return Explanation(
+        f"{spell(given.shape)} has {given.rank} dimension{'s' * (given.rank != 1)}, so {call.name} "
+        f"takes 0 to {last}, or -{last + 1} to -1 from the end; it was asked for {asked}",
+        [],
+        {given.name: tuple(range(given.rank))},
+        size_helps=False,
+    )
+
+
+def explain_one_hot(call: Call) -> Explanation | None:
+    """Classes beyond their number; torch must say so."""
+    classes = call.number("1", "num_classes", default=-1)
+    given = call.tensor("0", "input", "tensor")
+    if given is None or classes is None:
+        return None
+    if given.spec.dtype != "int64":
+        return Explanation(
+            f"one_hot wants classes as int64, and was given {given.spec.dtype}",
+            ["x.long(), if they are whole numbers"],
+            {},
+            size_helps=False,
+        )
+    if classes < 1 or not any(word in call.message for word in _OUTSIDE):
+        return None
+    return Explanation(
+        f"one_hot was told of {classes} classes, 0 to {classes - 1}; one that it was given is beyond",
+        [f"num_classes above {classes}, or -1 to take the largest there is"],
+        {},
+        size_helps=False,
+    )

@@ -1,0 +1,115 @@
+"""Losses: a target that goes with the prediction."""
+
+from __future__ import annotations
+
+import re
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, spell
+
+
+def explain_classes(call: Call) -> Explanation | None:
+    """`cross_entropy` and `nll_loss`: shape, dtype and range of the target."""
+    given, target = call.tensor("0", "input"), call.tensor("1", "target")
+    if given is None or target is None or not given.rank:
+        return None
+    at = 0 if given.rank == 1 else 1
+    classes = given.shape[at]
+    indices: Shape = given.shape[:at] + given.shape[at + 1 :]
+    if target.is_floating:
+        return _explain_probabilities(call, given, target, indices)
+    if target.spec.dtype not in ("int64", "uint8"):
+        return Explanation(
+            f"{call.name} wants class indices as int64, and was given {target.spec.dtype}",
+            ["target.long()"],
+            {},
+            size_helps=False,
+        )
+    if target.shape != indices:
+        return _explain_target(call, given, target, indices, classes)
+    weight = call.tensor("2", "weight")
+    if weight is not None and weight.shape != (classes,):
+        return Explanation(
+            f"{spell(given.shape)} has {classes} classes in dimension {at}, and weight has "
+            f"{spell(weight.shape)}",
+            [f"one weight for each of the {classes} classes"],
+            {given.name: (at,), weight.name: tuple(range(weight.rank))},
+            size_helps=False,
+        )
+    value = re.search(r"Target (-?\d{1,18}) is out of bounds", call.message)
+    if value is None or not isinstance(classes, int):
+        return None
+    return Explanation(
+        f"{spell(given.shape)} has {classes} classes in dimension {at}, 0 to {classes - 1}; the target "
+        f"holds {value[1]}",
+        [f"classes from 0 on, or {int(value[1]) + 1} outputs"]
+        if int(value[1]) >= classes
+        else ["ignore_index is for what shall not count"],
+        {given.name: (at,)},
+        size_helps=False,
+    )
+
+
+def _explain_probabilities(
+    call: Call, given: Given, target: Given, indices: Shape
+) -> Explanation | None:
+    """A target of floating point stands for probabilities, one for each class."""
+    if call.name == "cross_entropy" and target.shape == given.shape:
+        return None
+    text = f"the target is {target.spec.dtype}"
+    remedies = []
+    if call.name == "cross_entropy":
+        text += f", so it stands for probabilities and must be {spell(given.shape)}; it is "
+        text += spell(target.shape)
+    else:
+        text += f"; {call.name} wants class indices as int64"
+    if target.shape == indices:
+        remedies.append("if it holds classes: target.long()")
+    return Explanation(text, remedies, {target.name: tuple(range(target.rank))}, size_helps=False)
+
+
+def _explain_target(
+    call: Call, given: Given, target: Given, indices: Shape, classes: int | str
+) -> Explanation:
+    text = (
+        f"{spell(given.shape)} are the scores of {classes} classes, in dimension "
+        f"{0 if given.rank == 1 else 1}, so the target is {spell(indices)}; it is {spell(target.shape)}"
+    )
+    remedies = []
+    if target.shape == (*indices, 1):
+        remedies.append("target.squeeze(-1)")
+    elif given.rank > 2 and target.shape == given.shape[:-1]:
+        remedies.append(
+            f"if the classes come last: input.transpose(1, -1), or input.flatten(0, {given.rank - 2}) "
+            "with target.flatten()"
+        )
+    elif target.shape == given.shape:
+        remedies.append("for probabilities: target.float(); for one-hot: target.argmax(1)")
+    wrong: tuple[int, ...] = tuple(range(target.rank))
+    marks: dict[str, tuple[int, ...]] = {}
+    if target.rank == len(indices):
+        wrong = tuple(at for at in wrong if target.shape[at] != indices[at])
+        marks[given.name] = tuple(at if at < 1 or given.rank == 1 else at + 1 for at in wrong)
+    return Explanation(text, remedies, {target.name: wrong, **marks}, size_helps=False)
+
+
+def explain_same_shape(call: Call) -> Explanation | None:
+    """`binary_cross_entropy`, with logits or without: target and input are alike."""
+    given, target = call.tensor("0", "input"), call.tensor("1", "target")
+    if given is None or target is None or given.shape == target.shape:
+        return None
+    remedies = []
+    if given.shape == (*target.shape, 1):
+        remedies.append("target.unsqueeze(-1), or input.squeeze(-1)")
+    elif target.shape == (*given.shape, 1):
+        remedies.append("target.squeeze(-1)")
+    marks: dict[str, tuple[int, ...]] = {}
+    if given.rank == target.rank:
+        wrong = tuple(at for at in range(given.rank) if given.shape[at] != target.shape[at])
+        marks = {given.name: wrong, target.name: wrong}
+    return Explanation(
+        f"{call.name} holds each value against its target: input is {spell(given.shape)}, target is "
+        f"{spell(target.shape)}",
+        remedies,
+        marks,
+        size_helps=False,
+    )

@@ -1,0 +1,197 @@
+"""Products of matrices: which two sizes are summed over, and must be equal."""
+
+from __future__ import annotations
+
+from netinspect.analysis.diagnosis.broadcasting import lined_up
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, described, spell
+
+_OPERANDS = {
+    "matmul": (("0", "input"), ("1", "other")),
+    "rmatmul": (("1", "other"), ("0", "self")),
+    "mm": (("0", "input"), ("1", "mat2")),
+    "bmm": (("0", "input"), ("1", "mat2")),
+    "mv": (("0", "input"), ("1", "vec")),
+    "dot": (("0", "input"), ("1", "other")),
+    "inner": (("0", "input"), ("1", "other")),
+    "addmm": (("1", "mat1"), ("2", "mat2")),
+    "addmv": (("1", "mat"), ("2", "vec")),
+    "baddbmm": (("1", "batch1"), ("2", "batch2")),
+    "addbmm": (("1", "batch1"), ("2", "batch2")),
+}
+_RANKS = {
+    "mm": (2, 2),
+    "bmm": (3, 3),
+    "mv": (2, 1),
+    "dot": (1, 1),
+    "addmm": (2, 2),
+    "addmv": (2, 1),
+    "baddbmm": (3, 3),
+    "addbmm": (3, 3),
+}
+"""Dimensions that both operands must have; `matmul` takes all."""
+
+NAMES = tuple(_OPERANDS)
+
+
+def explain_product(call: Call) -> Explanation | None:
+    """Operands of the wrong rank, inner sizes that differ, batches that differ."""
+    first_keys, second_keys = _OPERANDS[call.name]
+    first, second = call.tensor(*first_keys), call.tensor(*second_keys)
+    if first is None or second is None or not first.rank or not second.rank:
+        return None
+    ranks = _RANKS.get(call.name)
+    if ranks is not None and (first.rank, second.rank) != ranks:
+        return _explain_rank(call, first, second, ranks)
+    # A vector has nothing before its last dimension; `inner` sums over the last of both.
+    at = second.rank - (1 if second.rank == 1 or call.name == "inner" else 2)
+    one, other = first.shape[-1], second.shape[at]
+    if one != other:
+        return _explain_inner(call, first, second, at)
+    if call.name == "inner":
+        return None
+    return _explain_batches(call, first, second) or _explain_added(call, first, second)
+
+
+def _explain_rank(call: Call, first: Given, second: Given, ranks: tuple[int, int]) -> Explanation:
+    wanted = " and ".join(dict.fromkeys(f"{rank} dimension{'s' * (rank > 1)}" for rank in ranks))
+    each = "each" if ranks[0] == ranks[1] else "in turn"
+    wrong = {
+        given.name: tuple(range(given.rank))
+        for given, rank in zip((first, second), ranks, strict=True)
+        if given.rank != rank
+    }
+    return Explanation(
+        f"{call.name} wants tensors of {wanted} {each}, and was given {spell(first.shape)} and "
+        f"{spell(second.shape)}",
+        ["torch.matmul takes batches before both"] if max(first.rank, second.rank) > 2 else [],
+        wrong,
+        size_helps=False,
+    )
+
+
+def _explain_inner(call: Call, first: Given, second: Given, at: int) -> Explanation:
+    text = (
+        f"{spell(first.shape)} times {spell(second.shape)} sums over the last dimension of "
+        f"{described(call, first)} and dimension {at} of {described(call, second)}: "
+        f"{first.shape[-1]} and {second.shape[at]} must be equal"
+    )
+    remedies = []
+    if second.rank > 1 and first.shape[-1] == second.shape[-1] and call.name != "inner":
+        turned = (*second.shape[:-2], second.shape[-1], second.shape[-2])
+        remedies.append(
+            f"transposed, {second.name} fits: {second.name}.transpose(-2, -1) is {spell(turned)}"
+        )
+    elif first.rank > 1 and first.shape[-2] == second.shape[at] and call.name != "inner":
+        turned = (*first.shape[:-2], first.shape[-1], first.shape[-2])
+        remedies.append(
+            f"transposed, {first.name} fits: {first.name}.transpose(-2, -1) is {spell(turned)}"
+        )
+    else:
+        remedies.append(f"both {first.shape[-1]}, or both {second.shape[at]}")
+    return Explanation(
+        text.replace(",:", ":"), remedies, {first.name: (first.rank - 1,), second.name: (at,)}
+    )
+
+
+def _explain_batches(call: Call, first: Given, second: Given) -> Explanation | None:
+    """What stands before the matrices must be equal, and for `matmul` may be a 1."""
+    ones, others = first.shape[:-2], second.shape[:-2]
+    exact = call.name in ("bmm", "baddbmm", "addbmm")
+    wrong = [
+        (at, position)
+        for at, position in lined_up(len(ones), len(others))
+        if ones[at] != others[position] and (exact or 1 not in (ones[at], others[position]))
+    ]
+    if not wrong:
+        return None
+    pairs = ", ".join(f"{ones[at]} against {others[position]}" for at, position in wrong)
+    rule = "equal" if exact else "equal, or one of them 1"
+    return Explanation(
+        f"the matrices themselves fit; the batches before them do not: {pairs}, which must be {rule}",
+        [] if exact else ["unsqueeze the one whose batch shall be repeated"],
+        {first.name: tuple(at for at, _ in wrong), second.name: tuple(at for _, at in wrong)},
+        size_helps=False,
+    )
+
+
+def _explain_added(call: Call, first: Given, second: Given) -> Explanation | None:
+    """The tensor that is added to the product must broadcast to it."""
+    if call.name not in ("addmm", "baddbmm"):
+        return None
+    added = call.tensor("0", "input")
+    if added is None:
+        return None
+    made = (*first.shape[:-1], second.shape[-1])
+    wrong = [
+        at
+        for at, position in lined_up(added.rank, len(made))
+        if added.shape[at] not in (1, made[position])
+    ]
+    if not wrong and added.rank <= len(made):
+        return None
+    return Explanation(
+        f"the product is {spell(made)}, and {spell(added.shape)}, which is added to it, does not "
+        "broadcast to that",
+        [],
+        {added.name: tuple(wrong) or tuple(range(added.rank))},
+        size_helps=False,
+    )
+
+
+def explain_einsum(call: Call) -> Explanation | None:
+    """A subscript that stands for two sizes, or subscripts that do not cover all dimensions."""
+    equation = call.literal("0", "equation")
+    operands = call.tensors("1") or [each for each in call.given if len(each.key) == 1]
+    if not isinstance(equation, str):
+        return None
+    terms = equation.replace(" ", "").partition("->")[0].split(",")
+    if len(terms) != len(operands):
+        return Explanation(
+            f"the equation {equation!r} has {len(terms)} term{'s' * (len(terms) != 1)}, and "
+            f"{len(operands)} tensor{'s' * (len(operands) != 1)} came with it",
+            [],
+            {},
+            size_helps=False,
+        )
+    seen: dict[str, tuple[Given, int]] = {}
+    for number, (term, given) in enumerate(zip(terms, operands, strict=True), start=1):
+        letters = term.replace("...", "")
+        if "..." not in term and len(letters) != given.rank:
+            return Explanation(
+                f"{term!r} names {len(letters)} dimension{'s' * (len(letters) != 1)}, and operand "
+                f"{number} has {given.rank}: {spell(given.shape)}",
+                [],
+                {given.name: tuple(range(given.rank))},
+                size_helps=False,
+            )
+        before = term.partition("...")[0]
+        for at, letter in enumerate(letters):
+            position = at if "..." not in term or at < len(before) else at - len(letters) + given.rank
+            if not 0 <= position < given.rank:
+                return None
+            size = given.shape[position]
+            if letter in seen:
+                other, other_at = seen[letter]
+                if 1 not in (size, other.shape[other_at]) and size != other.shape[other_at]:
+                    return _explain_subscript(equation, letter, (other, other_at), (given, position))
+                if other.shape[other_at] != 1:
+                    continue
+            seen[letter] = (given, position)
+    return None
+
+
+def _explain_subscript(
+    equation: str, letter: str, one: tuple[Given, int], other: tuple[Given, int]
+) -> Explanation:
+    (first, at), (second, position) = one, other
+    places = f"dimension {at} of {first.name} {spell(first.shape)}"
+    if first.name == second.name:
+        wrong: dict[str, tuple[int, ...]] = {first.name: (at, position)}
+    else:
+        wrong = {first.name: (at,), second.name: (position,)}
+    return Explanation(
+        f"in {equation!r}, {letter} is {first.shape[at]} in {places}, and {second.shape[position]} in "
+        f"dimension {position} of {second.name} {spell(second.shape)}",
+        [f"one size for {letter}, or another letter where they shall differ"],
+        wrong,
+    )

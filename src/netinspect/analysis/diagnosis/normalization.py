@@ -1,0 +1,163 @@
+"""Normalization: how many channels, how many dimensions, and enough values to average over."""
+
+from __future__ import annotations
+
+from math import prod
+
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    Given,
+    spec_of,
+    spell,
+    times,
+    whole,
+)
+
+_AXES = {1: "N x C or N x C x L", 2: "N x C x H x W", 3: "N x C x D x H x W"}
+_RANKS = {
+    **{f"BatchNorm{n}d": (n + 2,) if n > 1 else (2, 3) for n in (1, 2, 3)},
+    **{f"LazyBatchNorm{n}d": (n + 2,) if n > 1 else (2, 3) for n in (1, 2, 3)},
+    **{f"InstanceNorm{n}d": (n + 1, n + 2) for n in (1, 2, 3)},
+}
+"""How many dimensions each layer takes; those of `InstanceNorm` may come without a batch."""
+
+LAYERS = tuple(_RANKS)
+
+
+def explain_layer(call: Call) -> Explanation | None:
+    """What `BatchNorm` and `InstanceNorm` check in Python: dimensions, then channels."""
+    given = next((each for each in call.given if len(each.key) == 1), None)
+    if given is None or call.module is None:
+        return None
+    ranks = _RANKS[call.module.class_name]
+    if given.rank not in ranks:
+        wanted = " or ".join(map(str, ranks))
+        axes = _AXES[int(call.module.class_name[-2])]
+        remedies = []
+        source = call.as_input(given)
+        is_batch_norm = call.module.class_name.startswith("Batch")
+        if source is not None and is_batch_norm and given.rank == ranks[0] - 1:
+            remedies.append(f"add the batch dimension: {spec_of(source, (1, *given.shape))}")
+        text = (
+            f"{call.subject} wants {wanted} dimensions, {axes}, and was given {given.rank}: "
+            f"{spell(given.shape)}"
+        )
+        other = call.module.class_name[:-2] + f"{given.rank - 2}d"
+        if other in _RANKS and given.rank > 3 and is_batch_norm:
+            remedies.append(f"for {given.rank} dimensions there is {other}")
+        return Explanation(text, remedies, {given.name: tuple(range(given.rank))}, size_helps=False)
+    features = call.attribute("num_features")
+    # Only `InstanceNorm` may come without a batch, and then its channels come first.
+    position = 1 if "Batch" in call.module.class_name else given.rank - ranks[-1] + 1
+    channels = given.shape[position]
+    uses_features = any(call.attribute(name) for name in ("affine", "track_running_stats"))
+    if type(features) is int and channels != features and uses_features:
+        return _explain_channels(call, given, position, features)
+    return None
+
+
+def _explain_channels(
+    call: Call, given: Given, position: int, features: int | str, holder: Given | None = None
+) -> Explanation:
+    channels = given.shape[position]
+    text = (
+        f"{call.subject} has {features} channels, and dimension {position} of {spell(given.shape)} has "
+        f"{channels}"
+    )
+    remedies = [f"for this input: {call.subject} with {channels} channels"]
+    if given.shape[-1] == features and given.rank > 2 and position != given.rank - 1:
+        text += f"; {features} is the size of the last dimension"
+        remedies.insert(0, f"if the channels come last: x.transpose({position}, -1)")
+    wrong: dict[str, tuple[int, ...]] = {given.name: (position,)}
+    if holder is not None:
+        wrong[holder.name] = (0,)
+    return Explanation(text, remedies, wrong)
+
+
+def explain_batch_norm(call: Call) -> Explanation | None:
+    """Channels that differ from the statistics', or a single value per channel in train mode."""
+    given = call.tensor("0", "input")
+    if given is None or given.rank < 2:
+        return None
+    for holder in call.given:
+        if holder is not given and holder.rank == 1 and holder.shape[0] != given.shape[1]:
+            return _explain_channels(call, given, 1, holder.shape[0], holder)
+    sizes = whole(given.shape)
+    training = call.literal("training", "5", "use_input_stats")
+    if sizes is None or training is not True:
+        return None
+    if call.name == "instance_norm":
+        if prod(sizes[2:]) != 1:
+            return None
+        text = (
+            f"{call.subject} averages over the values of each channel of an example, and has one only "
+            f"in {spell(sizes)}; it takes two"
+        )
+        remedies = ["a larger input, or fewer strides and poolings before it"]
+        return Explanation(text, remedies, {given.name: tuple(range(2, given.rank))})
+    if not sizes[1] or prod(sizes) // sizes[1] != 1:
+        return None
+    others = tuple(at for at in range(given.rank) if at != 1)
+    return Explanation(
+        f"in train mode {call.subject} averages over the batch, and each of the {sizes[1]} channels of "
+        f"{spell(sizes)} has one value only; it takes two",
+        ["a batch of 2 or more, such as --batch 2, or eval mode, which uses the running statistics"],
+        {given.name: others},
+        size_helps=False,
+    )
+
+
+def explain_group_norm(call: Call) -> Explanation | None:
+    """Channels that the groups do not divide, or other than those of the weight."""
+    given, weight = call.tensor("0", "input"), call.tensor("2", "weight")
+    groups = call.number("1", "num_groups")
+    if given is None or given.rank < 2:
+        return None
+    if weight is not None and weight.rank == 1 and weight.shape[0] != given.shape[1]:
+        return _explain_channels(call, given, 1, weight.shape[0], weight)
+    channels = given.shape[1]
+    if groups and isinstance(channels, int) and channels % groups:
+        divisors = [number for number in range(1, channels + 1) if channels % number == 0]
+        shown = ", ".join(map(str, divisors[:8])) + (", ..." if len(divisors) > 8 else "")
+        return Explanation(
+            f"{channels} channels cannot be put into {groups} groups: {channels} = "
+            f"{channels // groups} * {groups} + {channels % groups}",
+            [f"a number of groups that divides {channels}: {shown}"],
+            {given.name: (1,)},
+            size_helps=False,
+        )
+    return None
+
+
+def explain_layer_norm(call: Call) -> Explanation | None:
+    """Last dimensions other than `normalized_shape`."""
+    given, shape = call.tensor("0", "input"), call.literal("1", "normalized_shape")
+    if type(shape) is int:
+        shape = (shape,)
+    if given is None or not isinstance(shape, (tuple, list)) or not shape:
+        return None
+    wanted = tuple(shape)
+    last = given.shape[-len(wanted) :]
+    if last == wanted:
+        return None
+    if len(last) < len(wanted):
+        wrong: tuple[int, ...] = tuple(range(given.rank))
+    else:
+        start = given.rank - len(wanted)
+        wrong = tuple(start + at for at, size in enumerate(last) if size != wanted[at])
+    what = "a last dimension" if len(wanted) == 1 else f"{len(wanted)} last dimensions"
+    text = (
+        f"{call.subject} is for {what} of {times(wanted)} and was given {times(last)} at the end of "
+        f"{spell(given.shape)}"
+    )
+    remedies = [f"for this input: {call.subject} with normalized_shape {spell(last)}"]
+    if len(wanted) == 1 and wanted[0] in given.shape[1:-1]:
+        position = given.shape.index(wanted[0], 1)
+        text += f"; {wanted[0]} is the size of dimension {position}"
+        remedies.insert(0, f"if those are the features: x.transpose({position}, -1)")
+    weight = call.tensor("2", "weight")
+    marks = {given.name: wrong}
+    if weight is not None and len(wanted) == 1:
+        marks[weight.name] = (0,)
+    return Explanation(text, remedies, marks)

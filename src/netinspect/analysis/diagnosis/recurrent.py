@@ -1,0 +1,115 @@
+"""Recurrent layers: features of a step, and the shape of the state that they start from."""
+
+from __future__ import annotations
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, spell
+from netinspect.records.values import Structure
+
+LAYERS = ("RNN", "LSTM", "GRU")
+CELLS = ("RNNCell", "LSTMCell", "GRUCell")
+
+
+def explain_layer(call: Call) -> Explanation | None:
+    """`RNN`, `LSTM` and `GRU`: rank, `input_size`, hidden state."""
+    given = call.tensor("0", "input")
+    size, hidden, layers = (call.attribute(name) for name in ("input_size", "hidden_size", "num_layers"))
+    first = call.attribute("batch_first")
+    if given is None or call.module is None or not type(size) is type(hidden) is type(layers) is int:
+        return None
+    if given.rank not in (2, 3):
+        order = "N x L x features" if first else "L x N x features"
+        return Explanation(
+            f"{call.subject} wants 3 dimensions, {order}, or 2 without a batch, and was given "
+            f"{given.rank}: {spell(given.shape)}",
+            [],
+            {given.name: tuple(range(given.rank))},
+            size_helps=False,
+        )
+    if given.shape[-1] != size:
+        return _explain_features(call, given, size)
+    directions = 2 if call.attribute("bidirectional") is True else 1
+    projected = call.attribute("proj_size") or hidden
+    batch = () if given.rank == 2 else (given.shape[0 if first else 1],)
+    is_lstm = call.module.class_name == "LSTM"
+    state = call.item("1", "hx")
+    if is_lstm and state is not None and call.tensor("1", "hx") is not None:
+        return Explanation(
+            f"{call.subject} starts from a pair (h, c), and was given one tensor",
+            ["pass both: (h, c)"],
+            {},
+            size_helps=False,
+        )
+    states = call.tensors("1", "hx") if isinstance(state, Structure) else []
+    single = call.tensor("1", "hx")
+    sizes = (projected, hidden) if is_lstm else (projected,)
+    for name, held, width in zip("hc", states or ([single] if single else []), sizes, strict=False):
+        wanted = (layers * directions, *batch, width)
+        if held.shape != wanted:
+            return _explain_state(call, held, wanted, name if is_lstm else "a state", directions)
+    return None
+
+
+def _explain_features(call: Call, given: Given, size: int) -> Explanation:
+    text = f"{call.subject} wants {size} features in the last dimension and was given {given.shape[-1]}"
+    remedies = [f"for this input: {call.subject} with input_size={given.shape[-1]}"]
+    if size in given.shape[:-1]:
+        position = given.shape.index(size)
+        text += f"; {size} is the size of dimension {position}"
+        remedies.insert(0, f"if those are the features: x.transpose({position}, -1)")
+    marks: dict[str, tuple[int, ...]] = {given.name: (given.rank - 1,)}
+    return Explanation(text, remedies, marks)
+
+
+def _explain_state(
+    call: Call, held: Given, wanted: tuple[int | str, ...], name: str, directions: int
+) -> Explanation:
+    wrong: tuple[int, ...] = tuple(range(held.rank))
+    if held.rank == len(wanted):
+        wrong = tuple(at for at in wrong if held.shape[at] != wanted[at])
+    meaning = "layers" + (" * 2 directions" if directions == 2 else "")
+    meaning += ", batch, features" if len(wanted) == 3 else ", features"
+    remedies = []
+    if len(wanted) == 3 and held.rank == 3 and call.attribute("batch_first") is True:
+        turned = (held.shape[1], held.shape[0], held.shape[2])
+        if turned == wanted:
+            remedies.append("batch_first does not hold for the state: layers come first there")
+    return Explanation(
+        f"{call.subject} starts from {name} of {spell(wanted)} ({meaning}) and was given "
+        f"{spell(held.shape)}",
+        remedies or [f"torch.zeros{spell(wanted)}"],
+        {held.name: wrong},
+        size_helps=False,
+    )
+
+
+def explain_cell(call: Call) -> Explanation | None:
+    """`RNNCell`, `LSTMCell` and `GRUCell`: one step at a time."""
+    given = call.tensor("0", "input")
+    size, hidden = call.attribute("input_size"), call.attribute("hidden_size")
+    if given is None or type(size) is not int or type(hidden) is not int:
+        return None
+    if given.rank not in (1, 2):
+        return Explanation(
+            f"{call.subject} takes one step, N x features, and was given {given.rank} dimensions: "
+            f"{spell(given.shape)}",
+            ["one step of the sequence at a time: x[:, step]"] if given.rank == 3 else [],
+            {given.name: tuple(range(given.rank))},
+            size_helps=False,
+        )
+    if given.shape[-1] != size:
+        return _explain_features(call, given, size)
+    single = call.tensor("1", "hx")
+    for held in call.tensors("1", "hx") or ([single] if single else []):
+        wanted = (*given.shape[:-1], hidden)
+        if held.shape != wanted:
+            wrong: tuple[int, ...] = tuple(range(held.rank))
+            if held.rank == len(wanted):
+                wrong = tuple(at for at in wrong if held.shape[at] != wanted[at])
+            return Explanation(
+                f"{call.subject} goes on from a state of {spell(wanted)} and was given "
+                f"{spell(held.shape)}",
+                [f"torch.zeros{spell(wanted)}"],
+                {held.name: wrong},
+                size_helps=False,
+            )
+    return None

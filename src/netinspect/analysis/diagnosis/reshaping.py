@@ -1,0 +1,186 @@
+"""New sizes for the same elements: their product must stay what it was."""
+
+from __future__ import annotations
+
+import re
+from math import prod
+
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, product, spell, whole
+
+_TURNING = (
+    "transpose",
+    "permute",
+    "t",
+    "T",
+    "mT",
+    "swapaxes",
+    "swapdims",
+    "movedim",
+    "moveaxis",
+    "expand",
+)
+
+
+def explain_view(call: Call) -> Explanation | None:
+    """Sizes that do not multiply to the number of elements, or elements in another order."""
+    given = call.tensor("0", "input", "self")
+    wanted = call.sizes("shape" if call.name == "reshape" else "size", 1)
+    sizes = whole(given.shape) if given is not None else None
+    if given is None or wanted is None or sizes is None:
+        return None
+    if wanted.count(-1) > 1:
+        return Explanation(
+            f"{spell(wanted)} leaves {wanted.count(-1)} sizes open; one can follow from the others",
+            ["give all sizes but one"],
+            {},
+            size_helps=False,
+        )
+    if any(size < -1 for size in wanted):
+        return None
+    total, fixed = prod(sizes), prod(size for size in wanted if size != -1)
+    fits = fixed == total if -1 not in wanted else fixed > 0 and total % fixed == 0
+    if fits:
+        return _explain_order(call, given, wanted)
+    return _explain_heads(call, given, sizes, wanted) or _explain_elements(call, given, sizes, wanted)
+
+
+def _explain_elements(
+    call: Call, given: Given, sizes: tuple[int, ...], wanted: tuple[int, ...]
+) -> Explanation:
+    total = prod(sizes)
+    known = tuple(size for size in wanted if size != -1)
+    text = f"{spell(sizes)} has {total} elements"
+    if len(sizes) > 1:
+        text += f" = {product(sizes)}"
+    if -1 in wanted:
+        text += f", and {spell(wanted)} wants a multiple of {prod(known)}"
+    else:
+        text += f", and {spell(wanted)} has {prod(known)}"
+        if len(known) > 1:
+            text += f" = {product(known)}"
+    remedies = []
+    if len(sizes) > 1 and len(wanted) == 2:
+        rest = prod(sizes[1:])
+        text += f"; {total} = {sizes[0]} * {rest}"
+        remedies.append(
+            f"keep the first dimension of {sizes[0]}: x.{call.name}({sizes[0]}, -1) makes "
+            f"({sizes[0]}, {rest})"
+        )
+    elif -1 not in wanted:
+        at = _open_position(total, wanted)
+        if at is not None:
+            size = total // (prod(wanted[:at]) * prod(wanted[at + 1 :]))
+            other = (*wanted[:at], size, *wanted[at + 1 :])
+            remedies.append(f"with {size} in dimension {at} it fits: {spell(other)}, or -1 there")
+    return Explanation(text, remedies, {given.name: tuple(range(given.rank))})
+
+
+def _open_position(total: int, wanted: tuple[int, ...]) -> int | None:
+    """The last size that could be another so that all fit; the first one is the batch as a rule."""
+    for at in reversed(range(len(wanted))):
+        others = prod(wanted[:at]) * prod(wanted[at + 1 :])
+        if others and total % others == 0:
+            return at
+    return None
+
+
+def _explain_heads(
+    call: Call, given: Given, sizes: tuple[int, ...], wanted: tuple[int, ...]
+) -> Explanation | None:
+    """A last dimension that is split, as attention does into heads, and cannot be."""
+    kept = len(sizes) - 1
+    if kept < 1 or len(wanted) != kept + 2 or wanted[1:kept] != sizes[1:kept]:
+        return None
+    if wanted[0] not in (sizes[0], -1):
+        return None
+    one, other = wanted[kept:]
+    last = sizes[-1]
+    if -1 in (one, other):
+        part = one if other == -1 else other
+        if part < 1:
+            return None
+        text = f"the last dimension of {last} cannot be split into parts of {part}: {last} = "
+        text += f"{last // part} * {part} + {last % part}"
+        parts = part
+    else:
+        if one < 1 or other < 1 or one * other == last:
+            return None
+        text = f"the last dimension of {last} cannot be split into {one} * {other} = {one * other}"
+        parts = one
+    remedies = []
+    if parts and last % parts:
+        text += f"; {last} is not divisible by {parts}"
+        near = [number for number in range(1, last + 1) if last % number == 0]
+        shown = ", ".join(map(str, near[:8])) + (", ..." if len(near) > 8 else "")
+        remedies.append(f"a number that divides {last}: {shown}")
+    elif parts:
+        remedies.append(f"{last} = {parts} * {last // parts}")
+    return Explanation(text, remedies, {given.name: (given.rank - 1,)}, size_helps=False)
+
+
+def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explanation | None:
+    """A view of elements that do not lie in order; torch must say so, for no record keeps strides."""
+    if call.name != "view" or not re.search("stride|contiguous", call.message):
+        return None
+    turned = next((step.name for step in call.producers() if step.name in _TURNING), None)
+    after = f", since {turned} turned it without moving anything" if turned else ""
+    sizes = ", ".join(map(str, wanted))
+    return Explanation(
+        f"the sizes work out, but the elements do not lie in memory in this order{after}; a view cannot "
+        "move them",
+        [f"x.reshape({sizes})", f"x.contiguous().view({sizes})"],
+        {},
+        size_helps=False,
+    )
+
+
+def explain_unflatten(call: Call) -> Explanation | None:
+    """The parts must multiply to the size of the dimension."""
+    given = call.tensor("0", "input", "self")
+    dimension, parts = call.number("1", "dim"), call.literal("2", "sizes")
+    sizes = whole(given.shape) if given is not None else None
+    if given is None or sizes is None or dimension is None or not isinstance(parts, (tuple, list)):
+        return None
+    if not -given.rank <= dimension < given.rank or not all(type(part) is int for part in parts):
+        return None
+    dimension %= given.rank
+    size, known = sizes[dimension], prod(part for part in parts if part != -1)
+    if parts.count(-1) > 1 or (size % known == 0 if -1 in parts and known else size == known):
+        return None
+    text = f"dimension {dimension} has {size}, which cannot be {spell(tuple(parts))}"
+    text += f" = {product(tuple(parts))} = {known}" if -1 not in parts else f": not divisible by {known}"
+    at = _open_position(size, tuple(parts)) if -1 not in parts else None
+    remedies = []
+    if at is not None:
+        others = prod(parts[:at]) * prod(parts[at + 1 :])
+        fitting = (*parts[:at], size // others, *parts[at + 1 :])
+        remedies.append(f"{spell(fitting)} fits, or -1 there")
+    return Explanation(text, remedies, {given.name: (dimension,)})
+
+
+def explain_permute(call: Call) -> Explanation | None:
+    """An order must name each dimension once."""
+    given, order = call.tensor("0", "input", "self"), call.sizes("dims", 1)
+    if given is None or order is None or len(order) == given.rank:
+        return None
+    return Explanation(
+        f"{call.name} names {len(order)} dimensions, and {spell(given.shape)} has {given.rank}",
+        [],
+        {given.name: tuple(range(given.rank))},
+        size_helps=False,
+    )
+
+
+def explain_repeat(call: Call) -> Explanation | None:
+    """A repeat tells how often for each dimension."""
+    given, often = call.tensor("0", "input", "self"), call.sizes("repeats", 1)
+    if given is None or often is None or len(often) >= given.rank:
+        return None
+    filled = (*[1] * (given.rank - len(often)), *often)
+    return Explanation(
+        f"repeat tells {len(often)} number{'s' * (len(often) != 1)}, and {spell(given.shape)} has "
+        f"{given.rank} dimensions, each of which wants one",
+        [f"repeat{spell(filled)} leaves the others as they are"],
+        {given.name: tuple(range(given.rank))},
+        size_helps=False,
+    )

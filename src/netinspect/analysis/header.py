@@ -1,0 +1,39 @@
+"""What a report is about; the same head for every report."""
+
+from __future__ import annotations
+
+from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.errors import ForwardError
+from netinspect.records.report_header import Subject
+from netinspect.records.trace import Trace
+
+
+def refuse_without_forward(trace: Trace) -> None:
+    """Raise where a report needs a run, and the model has no forward.
+
+    Raises:
+        ForwardError: It has none.
+    """
+    if trace.no_forward is not None:
+        raise ForwardError(
+            f"{trace.class_name} has no forward, so there is nothing to run",
+            cause="summary, tree and params list what it holds",
+            hint=trace.no_forward,
+        )
+
+
+def subject(trace: Trace) -> Subject:
+    """Take the head of a report from a trace."""
+    return Subject(
+        target=trace.target,
+        class_name=trace.class_name,
+        versions=trace.versions,
+        ran=trace.ran,
+        inputs=trace.inputs,
+        mode=trace.mode,
+        lane=trace.lane,
+        seed=trace.seed,
+        failure=diagnose(trace),
+        warnings=trace.warnings,
+        symbolic=trace.symbolic,
+    )

@@ -1,0 +1,175 @@
+"""Questions that several reports ask of a trace: who is whose child, what was called, what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from netinspect.analysis.totals import first_names
+from netinspect.errors import UsageError, closest
+from netinspect.records.modules import Module
+from netinspect.records.steps import Step
+from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.trace import Trace
+
+
+class Structure:
+    """An index over one trace; each answer is computed once, when first asked for.
+
+    Args:
+        trace: The trace.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    @cached_property
+    def modules(self) -> dict[str, Module]:
+        """Modules by path."""
+        return {module.path: module for module in self.trace.modules}
+
+    @cached_property
+    def parameters(self) -> dict[str, list[Parameter]]:
+        """Parameters by the path of the module that holds them."""
+        by_module: dict[str, list[Parameter]] = {}
+        for parameter in self.trace.parameters:
+            by_module.setdefault(parameter.module, []).append(parameter)
+        return by_module
+
+    @cached_property
+    def buffers(self) -> dict[str, list[Buffer]]:
+        """Buffers by the path of the module that holds them."""
+        by_module: dict[str, list[Buffer]] = {}
+        for buffer in self.trace.buffers:
+            by_module.setdefault(buffer.module, []).append(buffer)
+        return by_module
+
+    @cached_property
+    def _counted(self) -> set[str]:
+        return set(first_names(self.trace.parameters).values())
+
+    def counts(self, parameter: Parameter) -> bool:
+        """Whether a parameter counts under this name, or was counted under an earlier one."""
+        return parameter.name in self._counted
+
+    @cached_property
+    def calls(self) -> dict[str, list[Step]]:
+        """Module steps by path."""
+        by_module: dict[str, list[Step]] = {}
+        for step in self.trace.steps:
+            if step.kind == "module":
+                by_module.setdefault(step.module, []).append(step)
+        return by_module
+
+    @cached_property
+    def within(self) -> dict[str, list[Step]]:
+        """Steps by the path of the module called, or of that in whose `forward` a function ran."""
+        by_module: dict[str, list[Step]] = {}
+        for step in self.trace.steps:
+            by_module.setdefault(step.module, []).append(step)
+        return by_module
+
+    @cached_property
+    def children(self) -> dict[int | None, list[Step]]:
+        """Steps by the index of the step that they happened in."""
+        by_parent: dict[int | None, list[Step]] = {}
+        for step in self.trace.steps:
+            by_parent.setdefault(step.parent, []).append(step)
+        return by_parent
+
+    @cached_property
+    def _handed(self) -> set[str]:
+        """Parameters that some call was handed directly."""
+        return {name for step in self.trace.steps for name in step.parameters}
+
+    def branch(self, path: str) -> Iterator[Module]:
+        """Yield a module and everything below it, aliases not entered."""
+        waiting = [path]
+        while waiting:
+            module = self.modules[waiting.pop()]
+            yield module
+            if module.alias_of is None:
+                waiting += reversed(module.children)
+
+    @cached_property
+    def branch_sizes(self) -> dict[str, int]:
+        """Elements below each module, each tied tensor counted once within the branch.
+
+        Without ties in the branch, this is a sum over children; only where there are some are the
+        identities collected, so that a model of many modules stays linear.
+        """
+        sizes: dict[str, int] = {}
+        tied = {entry.identity for entry in self.trace.parameters if not self.counts(entry)}
+        members: dict[str, dict[int, int]] = {}
+        for module in reversed(self.trace.modules):
+            source = module.alias_of if module.alias_of is not None else None
+            size, shared = 0, dict[int, int]()
+            for parameter in self.parameters.get(module.path, ()):
+                if parameter.identity in tied:
+                    shared[parameter.identity] = parameter.spec.elements
+                else:
+                    size += parameter.spec.elements
+            if source is None:
+                for child in module.children:
+                    size += sizes.get(child, 0)
+                    shared.update(members.get(child, {}))
+            sizes[module.path], members[module.path] = size, shared
+        return {path: size + sum(members[path].values()) for path, size in sizes.items()}
+
+    @cached_property
+    def _reached(self) -> set[str]:
+        """Modules that were called, or hold a parameter that was used, and all above them."""
+        reached = {""} if self.trace.steps else set()
+        used = [*self.calls, *(name.rpartition(".")[0] for name in self._handed)]
+        for path in self.calls:
+            if self.modules[path].class_path.startswith("torch.jit."):
+                # What TorchScript calls inside is not seen: none of it can be said to be idle.
+                used += [member.path for member in self.branch(path)]
+        for path in used:
+            while path not in reached:
+                reached.add(path)
+                path = path.rpartition(".")[0]
+        return reached
+
+    def never_called(self) -> tuple[str, ...]:
+        """Paths of the modules that took no part in forward; of a whole branch only its top."""
+        if not self.trace.steps or self.trace.failure is not None:
+            return ()
+        reached = self._reached
+        return tuple(
+            module.path
+            for module in self.trace.modules
+            if module.path not in reached
+            and module.alias_of is None
+            and (module.path.rpartition(".")[0] in reached)
+        )
+
+    def is_inner(self, step: Step) -> bool:
+        """Whether a step is a function inside one of torch's own layers.
+
+        `Conv2d` calls `torch.conv2d`: that says nothing new. A layer of torch's that calls other
+        modules, such as a transformer layer, is shown inside too.
+        """
+        if step.kind == "module" or step.parent is None:
+            return False
+        module = self.modules.get(step.module)
+        if module is None or not module.library:
+            return False
+        return not any(sibling.kind == "module" for sibling in self.children.get(step.parent, ()))
+
+    def find(self, path: str) -> Module:
+        """Return a module by its path.
+
+        Raises:
+            UsageError: There is none; with what was perhaps meant.
+        """
+        path = path.strip(".")
+        module = self.modules.get(path)
+        if module is None:
+            known = [module.path for module in self.trace.modules if module.path]
+            top = [each for each in known if "." not in each]
+            raise UsageError(
+                f"{self.trace.class_name} has no module {path!r}",
+                hint=closest(path, known) or f"its first level is: {', '.join(top) or 'empty'}",
+            )
+        return module

@@ -1,0 +1,1 @@
+"""Sizes and costs as expressions in input sizes."""

@@ -1,1 +1,0 @@
-"""Numbers of checkpoints; records to records."""

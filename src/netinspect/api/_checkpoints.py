@@ -1,0 +1,87 @@
+"""The part of the Python API that reads checkpoints: files and folders with weights, without torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netinspect.api._view import View
+from netinspect.errors import LoadError, UsageError
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.distribution import Finding, ValueSummary
+
+if TYPE_CHECKING:
+    from netinspect.reports.globals.record import Globals
+
+
+def summarize_values(
+    checkpoint: Checkpoint, numbers: Sequence[int], progress: Callable[[int, int], None] | None = None
+) -> tuple[list[ValueSummary], list[Finding]]:
+    """Read values of a checkpoint's tensors, each memory once and in bounded memory.
+
+    Args:
+        checkpoint: The checkpoint; its files must be as they were when it was read.
+        numbers: The tensors, by their places in it.
+        progress: Told how many bytes are done, and of how many.
+
+    Returns:
+        What was found in each of them, and what stands out among them.
+
+    Raises:
+        CheckpointError: A file ends too early.
+        LoadError: One cannot be read, or changed.
+    """
+    from netinspect.checkpoints.distributed.pieces import place_pieces
+    from netinspect.checkpoints.values import anomalies, statistics
+    from netinspect.checkpoints.values.data import CheckpointData
+
+    checkpoint = place_pieces(checkpoint, numbers)
+    tensors = [checkpoint.tensors[number] for number in numbers]
+    with CheckpointData(checkpoint) as data:
+        summaries = statistics.summarize_values(data, tensors, progress)
+        return summaries, anomalies.find(data, tensors, summaries)
+
+
+def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> View[Globals]:
+    """Show what loading a file would import and call; nothing of it is imported or called here.
+
+    A pickle that cannot be read to its end shows what it names before, and tells where it breaks.
+    Members of archives and files of folders are judged by their content, as deep as they nest; what was
+    not examined is in `Globals.unexamined`, with the reason.
+
+    Args:
+        source: A file, a folder with all folders in it, or a model on the hub (`hf:org/name`).
+        online: Whether pickles may be fetched from the hub.
+
+    Raises:
+        CheckpointError: It is damaged, and no pickle was found in it.
+        LoadError: It cannot be read.
+    """
+    from netinspect.reports.globals.compute import list_globals
+    from netinspect.targets.target import file_mode, is_on_hub
+
+    text = os.fspath(source)
+    if is_on_hub(text):
+        from netinspect.checkpoints.hub.repository import scan_hub
+
+        return View(list_globals(scan_hub(text, online=online)))
+    from netinspect.checkpoints.pickle_globals import scan_pickles
+
+    if not os.path.lexists(text) and file_mode(Path(text)) is None:
+        raise LoadError(
+            f"there is no file {text!r}",
+            hint="name a file with pickles, a folder, or hf:org/name; a model itself has none to read",
+        )
+    return View(list_globals(scan_pickles(text)))
+
+
+def refuse_for_checkpoint(option: str, given: object, why: str) -> None:
+    """Refuse an option that says nothing of a checkpoint.
+
+    Raises:
+        UsageError: It was given.
+    """
+    if given:
+        raise UsageError(f"{option} is for models: {why}", hint="leave it out, or name the model itself")

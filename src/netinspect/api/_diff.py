@@ -1,0 +1,124 @@
+"""The part of the Python API that compares: two models, two checkpoints, or one of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from netinspect._utils.classes import is_a
+from netinspect.api._view import View
+from netinspect.errors import UsageError
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.runner.loading import load
+from netinspect.runner.stored_files import names_checkpoint, read_checkpoint
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.records.comparison import Comparison
+    from netinspect.records.trace import Trace
+    from netinspect.reports.diff.pairing import Pairing
+    from netinspect.reports.diff.record import Diff
+    from netinspect.reports.diff.state_dict import Member, Side
+
+Progress = Callable[[int, int], None]
+
+
+def diff(
+    a: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    b: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    *,
+    section: str | None = None,
+    values: bool = False,
+    sort: str | None = None,
+    stat: bool = False,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> View[Diff]:
+    """Show what is different in two models or checkpoints: names, shapes, dtypes, ties, classes.
+
+    Args:
+        a: What to compare, as it was; see `load` and `read_checkpoint`. Forward is not run.
+        b: What to compare it with, as it is.
+        section: Keys that lead to the part of a checkpoint to compare, such as `state_dict`; None for
+            the part that fits the other side best.
+        values: Compare the values of two checkpoints too, and tell renamed tensors by them.
+        sort: `change` for the largest change of values first; None for the order of names.
+        stat: Show only counts, by module of the top level.
+        full: Show each tensor by itself, and nothing folded.
+        progress: Told how many bytes were read, of how many, where values are compared.
+
+    Raises:
+        UsageError: There is no such section, or no values to compare or to sort by.
+        LoadError: One of them could not be loaded.
+    """
+    from netinspect.reports.diff.compute import check_sort, report, take_sides
+    from netinspect.reports.diff.pairing import pair_up
+
+    check_sort(sort, values=values)
+    sides = take_sides(_subject(a), _subject(b), section)
+    shows: Literal["changes", "stat"] = "stat" if stat else "changes"
+    if values:
+        pairing, found, moved = _compare(*sides, progress)
+        return View(
+            report(*sides, pairing, values=found, moved=moved, shows=shows, full=full, sort=sort)
+        )
+    pairing = pair_up(sides[0].members, sides[1].members)
+    return View(report(*sides, pairing, shows=shows, full=full))
+
+
+def _subject(
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+) -> Trace | Checkpoint:
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
+        return read_checkpoint(subject)
+    return load(subject, run=False)
+
+
+def _compare(
+    a: Side, b: Side, progress: Progress | None
+) -> tuple[Pairing, Mapping[str, Comparison], list[tuple[str, str]]]:
+    """Pair two checkpoints with the help of their values, and compare these.
+
+    Returns:
+        The pairs; the comparisons, by names in `b`; and names of changed tensors whose values are those
+        of another one on the other side.
+    """
+    from netinspect.checkpoints.distributed.pieces import place_pieces
+    from netinspect.checkpoints.values.compare import compare_pairs
+    from netinspect.checkpoints.values.data import CheckpointData
+    from netinspect.checkpoints.values.fingerprints import same_content
+    from netinspect.reports.diff.pairing import pair_up
+
+    one, other = place_pieces(_checkpoint_of(a)), place_pieces(_checkpoint_of(b))
+    with CheckpointData(one) as left, CheckpointData(other) as right:
+
+        def alike(ones: Sequence[Member], others: Sequence[Member]) -> list[tuple[str, str]]:
+            places = [(left, one.tensors[each.number]) for each in ones]
+            places += [(right, other.tensors[each.number]) for each in others]
+            groups = same_content(places, progress)
+            # Of several alike it cannot be told which is which.
+            pairs = [group for group in groups if len(group) == 2 and group[0] < len(ones) <= group[1]]
+            return [(ones[x].name, others[y - len(ones)].name) for x, y in pairs]
+
+        pairing = pair_up(a.members, b.members, alike)
+        members = [(a.members[pair.old], b.members[pair.new]) for pair in pairing.pairs]
+        members = [(x, y) for x, y in members if x.shape == y.shape]
+        tensors = [(one.tensors[x.number], other.tensors[y.number]) for x, y in members]
+        found = compare_pairs(left, right, tensors, progress)
+        changed = [pair for pair, each in zip(members, found, strict=True) if each.equal is False]
+        moved = alike([x for x, _ in changed], [y for _, y in changed])
+    # A vector may be all zeros in several places.
+    moved = [(old, new) for old, new in moved if len(a.members[old].shape) > 1]
+    return pairing, {y.name: each for (_, y), each in zip(members, found, strict=True)}, moved
+
+
+def _checkpoint_of(side: Side) -> Checkpoint:
+    if side.checkpoint is None:
+        target = side.trace.target if side.trace is not None else ""
+        raise UsageError(
+            f"the values of {target} cannot be compared: it is a model, and no checkpoint",
+            hint="save its weights with torch.save(model.state_dict(), FILE), and compare FILE",
+        )
+    return side.checkpoint

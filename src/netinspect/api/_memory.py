@@ -1,0 +1,184 @@
+"""The part of the Python API that tells what a run would take, without running it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netinspect._utils.classes import is_a, is_target
+from netinspect.api._view import View
+from netinspect.runner.loading import load, one_or_several
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.memory_tracker.request import TrackRequest
+    from netinspect.records.memory import Tracking
+    from netinspect.records.trace import Trace
+    from netinspect.reports.memory.record import Memory
+    from netinspect.trace_cache.memory_tracks import TrackCache
+
+
+def memory(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    batch: int | None = None,
+    train: bool = False,
+    optimizer: str = "adamw",
+    dtype: str | None = None,
+    checkpoint_activations: bool = False,
+    device_memory: str | int | None = None,
+    device: str = "cuda",
+    inputs: str | Sequence[str] = (),
+    inputs_from: str | None = None,
+    constructor: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    online: bool = False,
+    run_file: bool = False,
+    symbolic: str | Sequence[str] = (),
+    depth: int | None = None,
+    top: int | None = 10,
+    points: int | None = 24,
+    progress: Callable[[str], None] | None = None,
+    cache: bool | TrackCache = False,
+) -> View[Memory]:
+    """Estimate the memory that a run takes: its peak, what that is made of, how it comes to it.
+
+    The run is tracked on tensors without data, for whatever size of model; what needs values is run on
+    the CPU with some, up to 8 GiB, and the report says so. What a target names is built anew for it in a
+    process of its own; a live module is copied, and tracked in this process. Not counted is what
+    kernels, the allocator and the device take for themselves.
+
+    Args:
+        subject: A live module; a target; or a trace of one, which is then built anew with
+            `constructor`. Code that a target names is run.
+        args: Positional arguments of forward, for a live module. Of tensors only the sizes matter,
+            as long as specs can describe them and forward reads no values.
+        batch: First dimension of every input; None to leave it.
+        train: Track two iterations of training: forward, backward, the optimizer's step.
+        optimizer: `sgd`, `sgd-momentum`, `adam`, `adamw`, `adafactor` or `none`.
+        dtype: `fp32`, `bf16` or `fp16`, for parameters, buffers and floating inputs; None to leave
+            them as they are.
+        checkpoint_activations: Recompute the activations of repeated blocks in backward.
+        device_memory: Memory to find the largest batch for, such as `24GiB`, or in bytes.
+        device: `cuda` to count as torch does on a GPU, or `cpu`.
+        inputs: Input specs, such as `10x1x28x28`.
+        inputs_from: A function that makes the inputs, such as `data.py:make`; see `load`.
+        constructor: Arguments of the class or factory that a target names.
+        seed: Seed of weights and inputs of the look that comes first.
+        online: Whether the configuration of a model on the hub may be fetched.
+        run_file: Whether files that do work when they are imported are run whole; see `load`.
+        symbolic: Sizes of the inputs to tell as symbols, such as `batch`: the run is then tracked at
+            other sizes of them too, and what memory it takes told as expressions; see `load`.
+        depth: Deepest level of modules with rows of their own; None for all.
+        top: Keep only so many modules; None for all.
+        points: About how many points of the timeline to keep; None for all.
+        progress: Told in a few words of each run that was tracked for `device_memory` or `symbolic`.
+        cache: Whether a look at a target and a tracked run that were kept on disk may answer, and these
+            be kept; see `load`.
+
+    Raises:
+        LoadError: The target could not be loaded, or the model cannot be copied.
+        UsageError: An option is not known, or the inputs do not fit.
+        ForwardError: The model fails.
+    """
+    from netinspect.errors import UsageError
+    from netinspect.memory_tracker.prepare import prepare, read_options, tracked_inputs
+    from netinspect.records.trace import Trace
+    from netinspect.reports.memory.compute import tell_memory
+    from netinspect.targets.target import parse_live_target
+
+    tracks = None
+    if cache:
+        from netinspect.trace_cache.memory_tracks import TrackCache
+
+        tracks = cache if isinstance(cache, TrackCache) else TrackCache()
+    symbols = one_or_several(symbolic)
+    options = read_options(
+        batch=batch,
+        train=train,
+        optimizer=optimizer,
+        dtype=dtype,
+        checkpoint=checkpoint_activations,
+        device=device,
+        limit=device_memory,
+        symbolic=symbols,
+    )
+    if is_target(subject):
+        parse_live_target(os.fspath(subject), online=online)
+    look = subject
+    if not is_a(look, Trace):
+        look = load(
+            look,
+            args=args or None,
+            inputs=inputs,
+            inputs_from=inputs_from,
+            constructor=constructor,
+            seed=seed,
+            online=online,
+            run_file=run_file,
+            training=train,
+            symbolic=symbols,
+            cache=bool(cache),
+        )
+    elif symbols:
+        raise UsageError(
+            f"this is a look at {look.target} already: it cannot be told in other symbols",
+            hint="give the model or its target itself, or a look that was loaded with symbolic=",
+        )
+    from netinspect.analysis.header import refuse_without_forward
+
+    refuse_without_forward(look)
+    if look.failure is not None:
+        from netinspect.analysis.header import subject as head
+        from netinspect.rendering.failure import forward_error
+
+        diagnosis = head(look).failure
+        assert diagnosis is not None
+        raise forward_error(diagnosis)
+    request = prepare(
+        look,
+        options,
+        constructor=constructor,
+        online=online,
+        run_file=run_file,
+        inputs_from=inputs_from,
+        has_values=bool(args),
+    )
+    return View(
+        tell_memory(
+            look,
+            _track(subject, args, request, progress, tracks),
+            inputs=tracked_inputs(look, options),
+            device=options.device,
+            optimizer=options.optimizer if options.training else None,
+            dtype=options.dtype,
+            checkpoint=options.checkpoint,
+            depth=depth,
+            top=top,
+            points=points,
+        )
+    )
+
+
+def _track(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    args: Sequence[Any],
+    request: TrackRequest,
+    progress: Callable[[str], None] | None,
+    cache: TrackCache | None,
+) -> Tracking:
+    from netinspect.records.trace import Trace
+
+    if is_a(subject, Trace) or is_target(subject):
+        from netinspect.memory_tracker.cached_run import track_target
+
+        return track_target(request, progress, cache)
+    from netinspect.memory_tracker.given_arguments import Given
+    from netinspect.memory_tracker.session import track_live
+    from netinspect.targets.user_code_errors import model_code
+
+    given = Given((tuple(args), {})) if args and not request.inputs else None
+    with model_code(request.target):
+        return track_live(request, subject, progress, given)

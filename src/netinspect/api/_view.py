@@ -1,0 +1,82 @@
+"""What every function of the API returns: a report that shows itself."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from netinspect.reports.registry import Report
+
+R = TypeVar("R", bound="Report", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class View(Generic[R]):
+    """A report that can be read by programs, in `record`, and shown to people.
+
+    In a terminal, `print` and the prompt of Python show what fits it; `text()` is always whole.
+    """
+
+    record: R
+
+    def text(self, format: str = "rich", *, width: int | None = None) -> str:
+        """Spell the report, without colour.
+
+        Args:
+            format: `rich`, `plain`, `json`, `csv` or `markdown`.
+            width: Cells on a line, for `rich`; None for no limit.
+        """
+        with _preserved_randomness():
+            from netinspect.rendering.formats import Style, format_named
+            from netinspect.reports.render import render
+
+            return render(self.record, Style(format=format_named(format), width=width))
+
+    def __str__(self) -> str:
+        return self.text(width=_terminal_width()).rstrip("\n")
+
+    def __format__(self, spec: str) -> str:
+        """Format what `str` gives, as an f-string or `format` asks for: `f"{view:>80}"`."""
+        return format(str(self), spec)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        with _preserved_randomness():
+            from netinspect.rendering.html import spell_html
+            from netinspect.reports.render import lay_out
+
+            return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
+
+
+@contextmanager
+def _preserved_randomness() -> Iterator[None]:
+    """Put the random state of Python and NumPy back at the end: Rich draws numbers for its styles.
+
+    It does so when it is imported too. A module that was not imported before has no state of anybody's.
+    """
+    python, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
+    python_state = None if python is None else python.getstate()
+    numpy_state = None if numpy is None else numpy.get_state(legacy=False)
+    try:
+        yield
+    finally:
+        if python is not None:
+            python.setstate(python_state)
+        if numpy is not None:
+            numpy.set_state(numpy_state)
+
+
+def _terminal_width() -> int | None:
+    """Cells on a line of the terminal that is printed to; None where it is none."""
+    try:
+        shown = sys.stdout.isatty()
+    except (AttributeError, ValueError):  # None in a program without streams; closed
+        return None
+    return max(20, shutil.get_terminal_size().columns) if shown else None

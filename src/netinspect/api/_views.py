@@ -1,0 +1,345 @@
+"""The Python API: one function for the look, one for each view of it.
+
+The command line calls these and nothing else. Torch is imported only where a live model is at hand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from netinspect._utils.classes import is_a
+from netinspect.api._checkpoints import refuse_for_checkpoint, summarize_values
+from netinspect.api._view import View
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.runner.stored_files import names_checkpoint, read_checkpoint
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.records.cache_usage import Cache
+    from netinspect.records.model_list import Samples
+    from netinspect.records.trace import Trace
+    from netinspect.reports.cost.record import CostReport
+    from netinspect.reports.internals.record import Internals
+    from netinspect.reports.params.checkpoint_record import StoredTensors
+    from netinspect.reports.params.record import Parameters
+    from netinspect.reports.source.record import Source
+    from netinspect.reports.summary.checkpoint_record import Contents
+    from netinspect.reports.summary.record import Summary
+    from netinspect.reports.trace.record import Steps
+    from netinspect.reports.tree.checkpoint_record import NameTree
+    from netinspect.reports.tree.record import Tree
+
+    Model = nn.Module | Trace
+    Named = str | os.PathLike[str]
+
+
+# fmt: off
+@overload
+def summary(
+    subject: Checkpoint, *args: Any, depth: int | None = ..., ops: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ...,
+) -> View[Contents]: ...
+@overload
+def summary(
+    subject: Model, *args: Any, depth: int | None = ..., ops: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ...,
+) -> View[Summary]: ...
+@overload
+def summary(
+    subject: Named, *args: Any, depth: int | None = ..., ops: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ...,
+) -> View[Summary | Contents]: ...
+# fmt: on
+
+
+def summary(
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    *args: Any,
+    depth: int | None = None,
+    ops: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> View[Summary | Contents]:
+    """Show the module tree as a table, with totals; or what a checkpoint is and holds.
+
+    Args:
+        subject: What to look at; see `load` and `read_checkpoint`.
+        args: Positional arguments of forward, for a live module.
+        depth: Deepest level with rows of its own; None for all, up to the 128th.
+        ops: Give the functions between the layers rows too.
+        include: Shell patterns of paths to keep.
+        exclude: Shell patterns of paths to leave out.
+        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`; of a checkpoint
+            `params`, `bytes`, `tensors` or `name`.
+        top: Keep only so many rows.
+    """
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.reports.summary.checkpoint_compute import tell_contents
+
+        refuse_for_checkpoint("--ops", ops, "there are no functions in a checkpoint")
+        found = read_checkpoint(subject)
+        return View(
+            tell_contents(found, depth=depth, include=include, exclude=exclude, sort=sort, top=top)
+        )
+    from netinspect.reports.summary.compute import summarize
+    from netinspect.runner.loading import load
+
+    return View(
+        summarize(
+            load(subject, args=args or None),
+            depth=depth,
+            operations=ops,
+            include=include,
+            exclude=exclude,
+            sort=sort,
+            top=top,
+        )
+    )
+
+
+# fmt: off
+@overload
+def params(
+    subject: Checkpoint, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
+) -> View[StoredTensors]: ...
+@overload
+def params(
+    subject: Model, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
+) -> View[Parameters]: ...
+@overload
+def params(
+    subject: Named, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
+    top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
+) -> View[Parameters | StoredTensors]: ...
+# fmt: on
+
+
+def params(
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    *,
+    buffers: bool = False,
+    stats: bool = False,
+    values: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> View[Parameters | StoredTensors]:
+    """Show every named parameter, or every tensor of a checkpoint.
+
+    Args:
+        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
+        buffers: Show the buffers too; a checkpoint shows all it has.
+        stats: Show mean, std, min, max, zeros, NaN and Inf of each.
+        values: Show the tensors themselves.
+        include: Shell patterns of names to keep.
+        exclude: Shell patterns of names to leave out.
+        sort: `size`, `bytes` or `name`; of a checkpoint also `position`.
+        top: Keep only so many rows.
+        progress: Told, while the values of a checkpoint are read, how many bytes are done and of how
+            many.
+    """
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.reports.params.checkpoint_compute import list_tensors, with_values
+
+        refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
+        checkpoint = read_checkpoint(subject)
+        listed = list_tensors(checkpoint, include=include, exclude=exclude, sort=sort, top=top)
+        if stats:
+            listed = with_values(
+                listed, *summarize_values(checkpoint, [row.number for row in listed.rows], progress)
+            )
+        return View(listed)
+    from netinspect.reports.params.compute import list_parameters
+    from netinspect.runner.loading import load
+
+    return View(
+        list_parameters(
+            load(subject, run=False, values=values, stats=stats),
+            buffers=buffers,
+            statistics=stats,
+            values=values,
+            include=include,
+            exclude=exclude,
+            sort=sort,
+            top=top,
+        )
+    )
+
+
+def trace(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    depth: int | None = None,
+    full: bool = False,
+    grad: bool = False,
+    values: bool = False,
+) -> View[Steps]:
+    """Show each step of forward in order.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        depth: Deepest level of calls to show; None for all.
+        full: Show the functions inside torch's own layers too.
+        grad: Also run backward, and show `grad_fn` and gradients.
+        values: Show the output tensor itself.
+    """
+    from netinspect.reports.trace.compute import list_steps
+    from netinspect.runner.loading import load
+
+    look = load(subject, args=args or None, grad=grad, values=values)
+    return View(list_steps(look, depth=depth, full=full, gradients=grad, values=values))
+
+
+def cost(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    by: str = "module",
+    depth: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+    grad: bool = False,
+) -> View[CostReport]:
+    """Show what forward costs: MACs, FLOPs, activations, bytes.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        by: `module`, `class` (of modules), `function`, `operator`, `kind` (of operators) or `line`.
+        depth: Deepest level of modules with rows of its own; None for all.
+        include: Shell patterns of rows to keep, by what they are grouped by.
+        exclude: Shell patterns of rows to leave out.
+        sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `intensity`, `calls` or
+            `name`.
+        top: Keep only so many rows.
+        grad: Also run backward, and show its total.
+    """
+    from netinspect.reports.cost.compute import count_cost
+    from netinspect.runner.loading import load
+
+    look = load(subject, args=args or None, grad=grad)
+    return View(
+        count_cost(
+            look,
+            by=by,
+            depth=depth,
+            include=include,
+            exclude=exclude,
+            sort=sort,
+            top=top,
+            gradients=grad,
+        )
+    )
+
+
+# fmt: off
+@overload
+def tree(
+    subject: Checkpoint, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+) -> View[NameTree]: ...
+@overload
+def tree(
+    subject: Model, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+) -> View[Tree]: ...
+@overload
+def tree(
+    subject: Named, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+) -> View[Tree | NameTree]: ...
+# fmt: on
+
+
+def tree(
+    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    path: str = "",
+    *,
+    depth: int | None = None,
+    full: bool = False,
+) -> View[Tree | NameTree]:
+    """Show the module tree, or the one that the names of a checkpoint imply.
+
+    Args:
+        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
+        path: Module at the top.
+        depth: Deepest level to show; None for all, up to the 128th.
+        full: Show alike siblings one by one.
+    """
+    if is_a(subject, Checkpoint) or names_checkpoint(subject):
+        from netinspect.reports.tree.checkpoint_compute import grow_name_tree
+
+        return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, full=full))
+    from netinspect.reports.tree.compute import grow_tree
+    from netinspect.runner.loading import load
+
+    return View(grow_tree(load(subject, run=False), path=path, depth=depth, full=full))
+
+
+def source(
+    subject: nn.Module | Trace | str | os.PathLike[str],
+    *args: Any,
+    path: str = "",
+    full: bool = False,
+) -> View[Source]:
+    """Show the source of a module's class with the shapes that passed through its lines.
+
+    Args:
+        subject: What to look at; see `load`.
+        args: Positional arguments of forward, for a live module.
+        path: The module.
+        full: Show every line of the class.
+    """
+    from netinspect.reports.source.compute import annotate_source
+    from netinspect.runner.loading import load
+
+    return View(annotate_source(load(subject, args=args or None, code=True), path=path, full=full))
+
+
+def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "") -> View[Internals]:
+    """Show what one `nn.Module` holds, and what its `__call__` will run.
+
+    Args:
+        subject: What to look at; see `load`. Forward is not run.
+        path: The module.
+    """
+    from netinspect.reports.internals.compute import look_inside
+    from netinspect.runner.loading import load
+
+    return View(look_inside(load(subject, run=False), path=path))
+
+
+def models(pattern: str | None = None) -> View[Samples]:
+    """Show which models can be named: the samples that come with netinspect, or a library's.
+
+    Args:
+        pattern: `timm:` for all of a library, `timm:*convnext*` for some, `resnet*` for samples.
+    """
+    from netinspect.targets.catalog import find_models
+
+    return View(find_models(pattern))
+
+
+def cache(*, clear: bool = False) -> View[Cache]:
+    """Show what is kept on disk of former looks, for the command line to answer from.
+
+    Args:
+        clear: Remove all of it.
+    """
+    from netinspect.trace_cache.store import tell_cache
+
+    return View(tell_cache(clear=clear))

@@ -1,1 +1,0 @@
-"""Bytes: where they come from, and the containers that they come in."""

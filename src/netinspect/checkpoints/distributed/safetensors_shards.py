@@ -1,0 +1,109 @@
+"""safetensors with pieces of tensors, as torch.distributed.checkpoint writes one for each process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.formats.safetensors import read_safetensors
+from netinspect.checkpoints.formats.safetensors_header import Header
+from netinspect.checkpoints.io.bounded_json import read_object
+from netinspect.checkpoints.io.short_text import short
+from netinspect.checkpoints.io.sub_source import Loose
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
+
+_OFFSETS = "DCP_SHARDING_INFO"
+_MOST_PROBLEMS = 50
+_MOST_TENSORS = 500_000
+_LARGEST = 1 << 62
+
+
+def read_spread(place: Place, names: Sequence[str]) -> Checkpoint:
+    """Read the files of all processes, and put the pieces of each tensor together.
+
+    Raises:
+        CheckpointError: One is damaged, or does not say where in its tensors its pieces belong.
+        LoadError: It cannot be read.
+    """
+    files: list[StoredFile] = []
+    held: dict[str, list[tuple[StoredTensor, StoredPiece]]] = {}
+    metadata: dict[Entry, None] = {}
+    count = 0
+    for name in names:
+        with place.open(name) as source:
+            part = read_safetensors(source)
+            header = Header(source)
+            for _ in header.tensors():
+                pass
+            text = header.metadata.get(_OFFSETS, "{}").encode("utf-8", "surrogatepass")
+            offsets = read_object(Loose(source, text))
+        metadata |= dict.fromkeys(each for each in part.metadata if each.name != _OFFSETS)
+        count += len(part.tensors)
+        if count > _MOST_TENSORS:
+            raise CheckpointError(f"{place.name} holds more than {_MOST_TENSORS:,} pieces of tensors")
+        for tensor in part.tensors:
+            piece = StoredPiece(
+                offsets=_offsets(name, tensor, offsets.get(tensor.name)),
+                sizes=tensor.shape,
+                file=len(files),
+                position=tensor.position,
+                bytes=tensor.bytes,
+            )
+            held.setdefault(tensor.name, []).append((tensor, piece))
+        files += part.files
+    problems: list[str] = []
+    tensors = [_whole(pieces, number, problems) for number, pieces in enumerate(held.values())]
+    if len(problems) > _MOST_PROBLEMS:
+        problems[_MOST_PROBLEMS:] = [f"and {len(problems) - _MOST_PROBLEMS:,} problems more"]
+    return Checkpoint(
+        target=place.name,
+        format="safetensors",
+        files=tuple(files),
+        tensors=tuple(tensors),
+        metadata=tuple(metadata),
+        problems=tuple(problems),
+    )
+
+
+def _offsets(file: str, tensor: StoredTensor, told: Any) -> tuple[int, ...]:
+    offsets = told.get("saved_offsets") if isinstance(told, dict) else None
+    if (
+        not isinstance(offsets, list)
+        or len(offsets) != len(tensor.shape)
+        or any(type(each) is not int or not 0 <= each < _LARGEST for each in offsets)
+    ):
+        raise CheckpointError(
+            f"{file} does not say which piece of {short(tensor.name)!r} it holds",
+            cause=f"its {_OFFSETS} has no offsets for it",
+        )
+    return tuple(offsets)
+
+
+def _whole(
+    held: list[tuple[StoredTensor, StoredPiece]], number: int, problems: list[str]
+) -> StoredTensor:
+    """Make one tensor of its pieces, as large as they reach."""
+    first = held[0][0]
+    same = [piece for tensor, piece in held if tensor.dtype == first.dtype]
+    same = [piece for piece in same if len(piece.sizes) == len(first.shape)]
+    if len(same) < len(held):
+        problems.append(f"{short(first.name)} has another dtype or rank in one file than in another")
+    shape = tuple(
+        max(at + size for at, size in sides)
+        for sides in zip(*(zip(each.offsets, each.sizes, strict=True) for each in same), strict=True)
+    )
+    elements = math.prod(shape)
+    there = sum(math.prod(each.sizes) for each in same)
+    if elements != there:
+        problems.append(
+            f"the pieces of {short(first.name)} reach to {shape}, and have {there:,} of {elements:,} "
+            "elements: a file is missing, or two hold the same"
+        )
+    made = replace(first, shape=shape, storage=number, bytes=sum(each.bytes for each in same))
+    if len(same) == 1 and same[0].sizes == shape:
+        return replace(made, file=same[0].file)
+    return replace(made, file=same[0].file, position=None, pieces=tuple(same))

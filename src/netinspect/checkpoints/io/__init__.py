@@ -1,0 +1,1 @@
+"""Byte sources and the containers that checkpoints come in."""

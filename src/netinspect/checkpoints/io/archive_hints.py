@@ -1,0 +1,22 @@
+"""What to say of an archive that is no checkpoint itself, and holds some."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from netinspect.checkpoints.io.short_text import some
+
+_WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz|distcp)", re.DOTALL)
+_NAMED = 3
+
+
+def hint_to_unpack(names: Iterable[str], command: str) -> str | None:
+    """Say how to look into what an archive holds; None where nothing in it is named like weights.
+
+    Args:
+        names: Of its members.
+        command: What unpacks it.
+    """
+    found = [name for name in names if _WEIGHTS.fullmatch(name)]
+    return f"unpack it ({command}), and name {some(found, _NAMED)}" if found else None

@@ -1,0 +1,76 @@
+"""Arrays that stand compressed in an archive, read forward as they are inflated."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from netinspect.checkpoints.io.sub_source import ends_early
+from netinspect.checkpoints.io.zip_archive import Archive
+from netinspect.checkpoints.io.zip_directory import damaged
+
+
+class InflatedArray:
+    """The bytes of one array of an npz archive.
+
+    They are cheap to read in their order; to go back means to begin anew. It is for one thread.
+    """
+
+    def __init__(self, archive: Archive, member: str) -> None:
+        """Find where the array begins in its member.
+
+        Raises:
+            CheckpointError: It is damaged.
+            LoadError: It cannot be read.
+        """
+        self.member = member
+        self._archive = archive
+        head, _ = archive.start(member, 12)
+        # Behind six bytes of magic and two of the version is the length of the header.
+        wide = 2 if head[6:7] == b"\x01" else 4
+        self._start = 8 + wide + int.from_bytes(head[8 : 8 + wide], "little")
+        self._parts: Iterator[bytes] = iter(())
+        self._part = memoryview(b"")
+        self._position = 1 << 62
+        """Of the first byte of the part, from the start of the member."""
+
+        self._checksum = 0
+        """Of all parts so far."""
+
+    def read_into(self, position: int, buffer: memoryview) -> None:
+        """Fill a buffer of bytes from a position of the array on.
+
+        Raises:
+            CheckpointError: It is damaged, or ends before.
+            LoadError: It cannot be read.
+        """
+        at, filled = self._start + position, 0
+        if at < self._position:
+            self._parts = self._archive.inflated(self.member)
+            self._part, self._position, self._checksum = memoryview(b""), 0, 0
+        while filled < len(buffer):
+            skip = at + filled - self._position
+            if skip < len(self._part):
+                found = self._part[skip : skip + len(buffer) - filled]
+                buffer[filled : filled + len(found)] = found
+                filled += len(found)
+            elif not self._next():
+                size = self._position - self._start
+                raise ends_early(self._archive.source.name, position, len(buffer), size)
+        if at + filled == self._archive.members[self.member].size:
+            self._next()  # with which all of it is checked
+
+    def _next(self) -> bool:
+        """Go on to the next part; tell whether there is one."""
+        part = next(self._parts, None)
+        if part is None:
+            member = self._archive.members[self.member]
+            if self._position + len(self._part) == member.size and self._checksum != member.checksum:
+                raise damaged(
+                    self._archive.source, f"{self.member!r} has another checksum than it should"
+                )
+            return False
+        self._position += len(self._part)
+        self._part = memoryview(part)
+        self._checksum = zlib.crc32(part, self._checksum)
+        return True

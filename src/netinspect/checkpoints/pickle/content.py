@@ -1,0 +1,207 @@
+"""What the pickles of one file come to, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from netinspect._utils import units
+from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.pickle.interpreter import Names
+from netinspect.checkpoints.pickle.storages import Storages
+from netinspect.checkpoints.pickle.stream import PickleError
+from netinspect.checkpoints.pickle.tensor_extractor import MOST_ENTRIES, Found, Kinds, Walk
+from netinspect.checkpoints.pickle.tensor_facts import Tensor
+from netinspect.checkpoints.pickle.tensors import Tensors
+from netinspect.errors import CheckpointError
+from netinspect.records.checkpoint import (
+    Checkpoint,
+    Entry,
+    FormatName,
+    Global,
+    ModuleVersion,
+    StoredModule,
+    StoredTensor,
+)
+
+
+class Content:
+    """Tensors, values, modules and names of one file, gathered pickle by pickle."""
+
+    def __init__(self, source: Source) -> None:
+        """Begin with nothing."""
+        self.source = source
+        self.tensors: list[StoredTensor] = []
+        self.metadata: list[Entry] = []
+        self.modules: list[StoredModule] = []
+        self.versions: list[ModuleVersion] = []
+        self.globals: list[Global] = []
+        self.warnings: list[str] = []
+        self.swapped = False
+        """Whether the bytes of each number stand in the other order."""
+
+        self.next_storage = 0
+        """The lowest number of a storage that is still free."""
+
+    def checkpoint(self, format: FormatName, warnings: Iterable[str] = ()) -> Checkpoint:
+        """Make the record of it all.
+
+        Args:
+            format: What the file is.
+            warnings: What is to be told besides.
+        """
+        return Checkpoint(
+            target=self.source.name,
+            format=format,
+            files=(self.source.stored_file(),),
+            tensors=tuple(self.tensors),
+            metadata=tuple(self.metadata),
+            modules=tuple(self.modules),
+            versions=tuple(self.versions),
+            globals=tuple(self.globals),
+            warnings=(*self.warnings, *warnings),
+        )
+
+    def add(
+        self,
+        value: Any,
+        tensors: Tensors,
+        place: Callable[[Storages], None],
+        *,
+        name: str = "",
+        kinds: Kinds | None = None,
+    ) -> None:
+        """Add what one pickle comes to.
+
+        Args:
+            value: The object.
+            tensors: What tells its tensors.
+            place: Finds the storages in the file, once all of them are known; it may refuse them.
+            name: What to put before all names.
+            kinds: For a pickle of TorchScript, what the attributes of its classes are.
+
+        Raises:
+            CheckpointError: A tensor in it cannot be.
+        """
+        walk, storages = Walk(tensors, kinds=kinds), tensors.storages
+        with readable(self.source):
+            walk.go(value, name)
+        place(storages)
+        first = self.next_storage
+        owners: dict[Any, int] = {}
+        for each in walk.found:
+            stored = self._stored(each, storages, first)
+            # Memories of which an earlier tensor is made are counted there.
+            shared = sum(
+                size
+                for memory, size in each.tensor.parts or ((each.tensor.memory(), each.tensor.bytes),)
+                if owners.setdefault(memory, stored.storage) != stored.storage
+            )
+            self.tensors.append(replace(stored, shared_bytes=shared) if shared else stored)
+        self.next_storage = first + storages.number()
+        self.metadata += walk.entries
+        self.modules += walk.modules
+        self.versions += walk.versions
+        if walk.left_out:
+            self.warnings.append(
+                f"{walk.left_out:,} more plain values are left out: {MOST_ENTRIES:,} are listed"
+            )
+
+    def take(self, name: str, section: str, tensor: Tensor) -> None:
+        """Add one tensor, whose storage has the number that it shall have."""
+        self.tensors.append(self._stored(Found(name, section, tensor, tensor.kind), Storages(), 0))
+
+    def name(self, names: Names, member: str = "") -> None:
+        """Add the names that one pickle would import."""
+        self.globals += globals_of(names, member)
+        if names.dropped:
+            objects = units.plural(names.dropped, "object")
+            self.warnings.append(
+                f"{objects} left on the stack at the end of the pickle: loaders drop what is there, and "
+                "it is not listed"
+            )
+
+    def warn_of_names(self) -> None:
+        """Say which names loading would import beside those of tensors."""
+        others = _others(self)
+        if others:
+            self.warnings.append(
+                f"loading it would import {units.plural(len(others), 'name')} that tensors do not need: "
+                f"{some(others)}; netinspect globals lists them, and nothing was executed"
+            )
+
+    def _stored(self, found: Found, storages: Storages, first: int) -> StoredTensor:
+        tensor, storage = found.tensor, found.tensor.storage
+        position = None
+        if storage is not None and storage.position is not None:
+            position = storage.position + tensor.shift
+        return StoredTensor(
+            name=found.name,
+            dtype=tensor.dtype,
+            shape=tensor.shape,
+            bytes=tensor.bytes,
+            storage=first
+            + (storages.number_of_several(tensor.memory()) if storage is None else storage.number),
+            file=0 if tensor.stored else None,
+            position=position,
+            section=found.section,
+            member="" if storage is None else storage.member,
+            stride=tensor.stride,
+            storage_bytes=(
+                storage.bytes if storage is not None and storage.bytes > tensor.bytes else None
+            ),
+            kind=found.kind,
+            trainable=tensor.trainable,
+            layout=tensor.layout,
+            byte_order="big" if self.swapped and BITS.get(tensor.dtype, 8) > 8 else "little",
+        )
+
+
+def globals_of(names: Names, member: str = "") -> list[Global]:
+    """Return the names that a pickle would import, in the order in which it names them."""
+    return [
+        Global(
+            name=named.path,
+            uses=named.uses,
+            verdict="needed" if names.is_needed(named) else "other",
+            member=member,
+            position=named.position,
+            arguments="" if names.is_needed(named) else named.arguments,
+        )
+        for named in names.all()
+    ]
+
+
+@contextmanager
+def readable(source: Source, member: str = "") -> Iterator[None]:
+    """Tell what is wrong with a pickle as an error of the file."""
+    try:
+        yield
+    except PickleError as error:
+        where = f" in {member!r}" if member else ""
+        raise CheckpointError(
+            f"{source.name} holds a damaged pickle{where}",
+            cause=str(error),
+            hint="netinspect globals lists what it would import; nothing was executed",
+        ) from None
+
+
+def without_tensors(source: Source, content: Content, what: str) -> CheckpointError:
+    """Make the error of a pickle that holds none."""
+    others = _others(content)
+    cause = f"it is a pickle of {what}"
+    if others:
+        cause += f", and loading it would import {some(others)}"
+    return CheckpointError(
+        f"{source.name} holds no tensors",
+        cause=cause,
+        hint=f"netinspect globals {source.name} lists what it would call; nothing was executed",
+    )
+
+
+def _others(content: Content) -> list[str]:
+    return list(dict.fromkeys(each.name for each in content.globals if each.verdict == "other"))

@@ -1,0 +1,123 @@
+"""Inert objects as text: short, whatever they are, and in a form that Python's own `repr` has."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from netinspect.checkpoints.pickle.objects import Called, Key, Members, Named, Opaque, Persistent
+
+_LONGEST = 200
+_DEEPEST = 4
+_MOST_ITEMS = 8
+_MOST_BITS = 256
+
+_TYPES = {
+    Named: "a name",
+    Called: "an object of a class",
+    Persistent: "an object outside it",
+    Opaque: "a long text or number",
+    Members: "a set",
+    type(None): "None",
+}
+
+
+def spell(value: Any, longest: int = _LONGEST) -> str:
+    """Spell a value in about so many characters."""
+    text = _spell(value, _DEEPEST, longest)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def spell_arguments(arguments: tuple[Any, ...], keywords: Any = None) -> str:
+    """Spell the arguments of a call, without brackets around them."""
+    # Each may take the whole length: a command is to be seen although other arguments stand before it.
+    parts = [_spell(each, _DEEPEST, _LONGEST) for each in arguments[:_MOST_ITEMS]]
+    if len(arguments) > _MOST_ITEMS:
+        parts.append("…")
+    if isinstance(keywords, dict):
+        for key, each in islice(keywords.items(), _MOST_ITEMS):
+            parts.append(f"{spell_key(key)}={_spell(each, _DEEPEST, _LONGEST)}")
+    text = ", ".join(parts)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def spell_integer(value: int) -> str:
+    """Spell a whole number; Python refuses to where it has thousands of digits."""
+    bits = value.bit_length()
+    return str(value) if bits <= _MOST_BITS else f"<an integer of {bits:,} bits>"
+
+
+def _spell(value: Any, depth: int, longest: int) -> str:
+    kind = type(value)
+    if isinstance(value, str | bytes):
+        plain = value[:longest]  # a slice is Python's own bytes, whose `repr` is known
+        return repr(plain) if len(value) <= longest else repr(plain)[:-1] + "…"
+    if kind is int:
+        return spell_integer(value)
+    if value is None or kind is bool or kind is float:
+        return repr(value)
+    if isinstance(value, Named):
+        return value.path
+    if isinstance(value, Opaque):
+        return f"<{value.kind} of {value.size:,} bytes>"
+    if depth == 0:
+        return "…"
+    return _spell_container(value, depth - 1, longest)
+
+
+def _spell_container(value: Any, depth: int, longest: int) -> str:
+    if isinstance(value, tuple):
+        return f"({_join(value, depth, longest)}{',' * (len(value) == 1)})"
+    if isinstance(value, list):
+        return f"[{_join(value, depth, longest)}]"
+    if isinstance(value, Members):
+        return f"{value.kind}([{_join(value.values, depth, longest)}])"
+    if isinstance(value, dict):
+        return f"{{{_join_entries(value, depth, longest)}}}"
+    if isinstance(value, Persistent):
+        return f"persistent({_spell(value.key, depth, longest)})"
+    if isinstance(value, Called):
+        return f"{_spell(value.callee, depth, longest)}({_join(value.arguments, depth, longest)})"
+    return f"<{type(value).__name__}>"
+
+
+def _join(values: Any, depth: int, longest: int) -> str:
+    parts: list[str] = []
+    used = 0
+    for each in values[:_MOST_ITEMS]:
+        if used > longest:
+            break
+        parts.append(_spell(each, depth, longest))
+        used += len(parts[-1])
+    if len(parts) < len(values):
+        parts.append("…")
+    return ", ".join(parts)
+
+
+def _join_entries(entries: dict[Any, Any], depth: int, longest: int) -> str:
+    parts: list[str] = []
+    used = 0
+    for key, value in entries.items():
+        if len(parts) == _MOST_ITEMS or used > longest:
+            parts.append("…")
+            break
+        name = _spell(key.value if isinstance(key, Key) else key, depth, longest)
+        parts.append(f"{name}: {_spell(value, depth, longest)}")
+        used += len(parts[-1])
+    return ", ".join(parts)
+
+
+def spell_key(key: Any) -> str:
+    """Spell a key of a dict as a part of a name."""
+    if type(key) is str:
+        return key
+    return spell_integer(key) if type(key) is int else spell(key.value if type(key) is Key else key, 60)
+
+
+def spell_type(value: Any) -> str:
+    """Spell what a value is, with its article: `an int`, `a name`, `None`."""
+    name = _TYPES.get(type(value))
+    if name is None:
+        name = type(value).__name__
+        name = f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    return name

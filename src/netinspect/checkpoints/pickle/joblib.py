@@ -1,0 +1,106 @@
+"""Arrays as joblib writes them: bytes between the opcodes, after an object that describes them.
+
+The layout is that of `joblib.numpy_pickle.NumpyArrayWrapper` (joblib 0.10 and later).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from netinspect.checkpoints.pickle.classes import class_of
+from netinspect.checkpoints.pickle.interpreter import Machine, refuse
+from netinspect.checkpoints.pickle.objects import Called, Opaque
+from netinspect.checkpoints.pickle.stream import Misframed
+
+_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+_FILES = ("NDArrayWrapper", "ZNDArrayWrapper")
+"""Classes of joblib before 0.10, which keep each array in a file of its own."""
+
+_MOST_FIELDS = 1000
+_DEEPEST = 16
+
+
+def wrapper_of(value: Called) -> str | None:
+    """Return the class of joblib's that an object is, where that stands for an array."""
+    named = class_of(value)
+    if named is None or not named.module.startswith("joblib."):
+        return None
+    if named.path == _WRAPPER:
+        return "bytes"
+    return "file" if named.name in _FILES else None
+
+
+def read_wrapped(machine: Machine, wrapper: Called, at: int) -> int:
+    """Read past the array after its description, and leave the array on the stack.
+
+    Args:
+        machine: The machine, with the description on top of its stack.
+        wrapper: The description.
+        at: The place after it.
+
+    Returns:
+        The place after the array.
+
+    Raises:
+        PickleError: The array is cut short, or its size is not known.
+    """
+    state = wrapper.state if type(wrapper.state) is dict else {}
+    if wrapper_of(wrapper) == "file":
+        name = state.get("filename")
+        machine.names.beside.append(name if type(name) is str else "a file without a name")
+        return at
+    if "filename" in state or not {"shape", "dtype"} <= state.keys():
+        return at
+    if machine.stream.frame_left(at) > 0:
+        raise Misframed("an array of joblib's is within a frame, and its loader looks for it after that")
+    machine.stream.end_frame()
+    machine.has_arrays = True
+    size, has_objects = _element(state["dtype"], 0)
+    if has_objects:
+        machine.stack[-1], at = machine.run_nested(at)
+        return at
+    shape = state["shape"]
+    if type(shape) is not tuple or any(type(each) is not int or each < 0 for each in shape):
+        refuse("the shape of an array of joblib's is not known")
+    if state.get("numpy_array_alignment_bytes") is not None:
+        padding, at = machine.stream.take(at, 1)
+        at = machine.stream.skip(at, padding[0])
+    length = math.prod(shape) * size
+    position = machine.stream.base + at
+    at = machine.stream.skip(at, length)
+    # The state that NumPy gives to an array: version, shape, dtype, whether Fortran's order, bytes.
+    data = Opaque("bytes", position, length)
+    wrapper.state = (1, shape, state["dtype"], state.get("order") == "F", data)
+    return at
+
+
+def _element(dtype: Any, depth: int) -> tuple[int, bool]:
+    """Return the bytes of one element, and whether it holds Python's objects."""
+    if depth < _DEEPEST and type(dtype) is Called and dtype.path == "numpy.dtype" and dtype.arguments:
+        text, state = dtype.arguments[0], dtype.state
+        digits = text.lstrip("<>|=")[1:] if type(text) is str else ""
+        if digits.isdecimal() and len(digits) < 10:
+            size = int(digits) * (4 if text.lstrip("<>|=")[0] == "U" else 1)
+            if "O" in text:
+                return size, True
+            if "V" not in text:
+                return size, False
+            return size, _has_objects(state, depth)
+    refuse("the type of an array of joblib's is not known")
+
+
+def _has_objects(state: Any, depth: int) -> bool:
+    """Return whether a structure, or an array as an element, has objects in it."""
+    if type(state) is not tuple or len(state) < 7:
+        return False
+    _, _, inner, _, fields, *_ = state
+    if type(inner) is tuple and inner:
+        return _element(inner[0], depth + 1)[1]
+    if type(fields) is not dict:
+        return False
+    if len(fields) > _MOST_FIELDS:
+        refuse("the type of an array of joblib's has too many fields")
+    return any(
+        _element(field[0], depth + 1)[1] for field in fields.values() if type(field) is tuple and field
+    )

@@ -1,0 +1,277 @@
+"""What each opcode does to the machine; the names are those of Python's `pickletools`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from netinspect.checkpoints.pickle import containers, literals
+from netinspect.checkpoints.pickle.format_object import spell_type
+from netinspect.checkpoints.pickle.interpreter import Machine, refuse, refuse_unusual
+from netinspect.checkpoints.pickle.joblib import read_wrapped, wrapper_of
+from netinspect.checkpoints.pickle.literals import Handler, decimal, text_or_bytes
+from netinspect.checkpoints.pickle.objects import Called, Named, Opaque, Persistent
+from netinspect.checkpoints.pickle.stream import PickleError
+
+HIGHEST_PROTOCOL = 5
+_FURTHEST = 1 << 48
+_LITTLE: Final = "little"
+
+
+# --- the stack and what is remembered ------------------------------------------------------------
+
+
+def _pop(machine: Machine, at: int) -> int:
+    if machine.stack:
+        machine.stack.pop()
+    else:
+        machine.above_mark()
+    return at
+
+
+def _pop_mark(machine: Machine, at: int) -> int:
+    machine.above_mark()
+    return at
+
+
+def _dup(machine: Machine, at: int) -> int:
+    value = machine.stack[-1]
+    if type(value) is Named:
+        value.pushes += 1
+    machine.stack.append(value)
+    return at
+
+
+def _memoize(machine: Machine, at: int) -> int:
+    machine.remember(len(machine.memo) + len(machine.sparse))
+    return at
+
+
+def _put_line(machine: Machine, at: int) -> int:
+    number, at = _number(machine, at)
+    machine.remember(number)
+    return at
+
+
+def _long_binget(machine: Machine, at: int) -> int:
+    machine.recall(int.from_bytes(machine.stream.data[at : at + 4], _LITTLE))
+    return at + 4
+
+
+def _get_line(machine: Machine, at: int) -> int:
+    number, at = _number(machine, at)
+    machine.recall(number)
+    return at
+
+
+def _number(machine: Machine, at: int) -> tuple[int, int]:
+    raw, at = machine.stream.line(at)
+    number = decimal(raw, 10)
+    if isinstance(number, Opaque) or number >= _FURTHEST:
+        refuse_unusual("something is remembered under no number")
+    if number < 0:
+        refuse("something is remembered under no number")
+    return number, at
+
+
+# --- names, calls and state ----------------------------------------------------------------------
+
+
+def _global(machine: Machine, at: int) -> int:
+    position = machine.stream.base + at - 1
+    module, name, at = _name_lines(machine, at)
+    machine.stack.append(_named(machine, module, name, position))
+    return at
+
+
+def _name_lines(machine: Machine, at: int) -> tuple[bytes | Opaque, bytes | Opaque, int]:
+    module, at = machine.stream.name_line(at)
+    position = machine.stream.base + at
+    try:
+        return module, *machine.stream.name_line(at)
+    except PickleError:
+        # Of Python's two loaders one imports a module whose attribute is missing at the end of a file.
+        # Only of modules that are everywhere, as many a text is a word that begins with a "c".
+        if isinstance(module, Opaque) or module.decode("utf-8") not in sys.stdlib_module_names:
+            raise
+    return module, b"", machine.stream.move(position)
+
+
+def _named(machine: Machine, module: bytes | Opaque, name: bytes | Opaque, position: int) -> Named:
+    if isinstance(module, Opaque) or isinstance(name, Opaque):
+        refuse("a name has no end")
+    machine.left -= len(module) + len(name)
+    return machine.names.named(module.decode("utf-8"), name.decode("utf-8"), position, machine.protocol)
+
+
+def _stack_global(machine: Machine, at: int) -> int:
+    name, module = machine.stack.pop(), machine.stack.pop()
+    if type(name) is not str or type(module) is not str:
+        refuse("a name is no text")
+    position = machine.stream.base + at - 1
+    machine.stack.append(machine.names.named(module, name, position, machine.protocol))
+    return at
+
+
+def _reduce(machine: Machine, at: int) -> int:
+    stack = machine.stack
+    arguments = stack.pop()
+    stack[-1] = machine.names.call(stack[-1], arguments)
+    return at
+
+
+def _newobj_ex(machine: Machine, at: int) -> int:
+    stack = machine.stack
+    keywords, arguments = stack.pop(), stack.pop()
+    made = machine.names.call(stack[-1], arguments, keywords)
+    made.keywords = keywords
+    stack[-1] = made
+    return at
+
+
+def _inst(machine: Machine, at: int) -> int:
+    position = machine.stream.base + at - 1
+    module, name, at = _name_lines(machine, at)
+    named = _named(machine, module, name, position)
+    arguments = tuple(machine.above_mark())
+    machine.stack.append(machine.names.call(named, arguments))
+    return at
+
+
+def _obj(machine: Machine, at: int) -> int:
+    callee, *arguments = machine.above_mark() or (None,)
+    machine.stack.append(machine.names.call(callee, tuple(arguments)))
+    return at
+
+
+def _build(machine: Machine, at: int) -> int:
+    state = machine.stack.pop()
+    target = machine.stack[-1]
+    if type(target) is not Called:
+        refuse_unusual(f"it gives a state to {spell_type(target)}")
+    target.state = state
+    if machine.wraps_arrays and wrapper_of(target) is not None:
+        return read_wrapped(machine, target, at)
+    return at
+
+
+def _persid(machine: Machine, at: int) -> int:
+    key, at = machine.stream.line(at)
+    machine.stack.append(None)
+    _outside(machine, key if isinstance(key, Opaque) else text_or_bytes(key))
+    return at
+
+
+def _binpersid(machine: Machine, at: int) -> int:
+    _outside(machine, machine.stack[-1])
+    return at
+
+
+def _outside(machine: Machine, key: Any) -> None:
+    made = Persistent(key)
+    machine.stack[-1] = made
+    machine.names.outside.append(made)
+
+
+# --- the frame around it -------------------------------------------------------------------------
+
+
+def _proto(machine: Machine, at: int) -> int:
+    protocol = machine.stream.data[at]
+    if protocol > HIGHEST_PROTOCOL:
+        refuse(f"it is of protocol {protocol}, and {HIGHEST_PROTOCOL} is the highest that is known")
+    machine.protocol = protocol
+    return at + 1
+
+
+def _frame(machine: Machine, at: int) -> int:
+    length, at = int.from_bytes(machine.stream.data[at : at + 8], _LITTLE), at + 8
+    if length:
+        machine.stream.begin_frame(at, length)
+    return at
+
+
+def _refused(what: str) -> Handler:
+    def handle(machine: Machine, at: int) -> int:
+        refuse_unusual(what)
+
+    return handle
+
+
+def _unknown(machine: Machine, at: int) -> int:
+    refuse(f"{machine.stream.data[at - 1]:#04x} is no opcode")
+
+
+_extension = _refused("it names something by a number that only its writer knows")
+_out_of_band = _refused("it refers to a buffer beside it, and there is none")
+
+_OPCODES: dict[bytes, tuple[Handler, int]] = {
+    b"\x80": (_proto, 16),
+    b"\x95": (_frame, 16),
+    b"N": (literals.constant(None), 16),
+    b"\x88": (literals.constant(True), 16),
+    b"\x89": (literals.constant(False), 16),
+    b"I": (literals.int_line, 64),
+    b"J": (literals.binint, 64),
+    b"M": (literals.binint2, 64),
+    b"L": (literals.long_line, 64),
+    b"\x8a": (literals.long1, 64),
+    b"\x8b": (literals.long4, 64),
+    b"F": (literals.float_line, 64),
+    b"G": (literals.binfloat, 64),
+    b"S": (literals.string_line, 72),
+    b"T": (literals.old_text(4), 72),
+    b"U": (literals.old_text(1), 72),
+    b"B": (literals.bytes_of(4), 200),
+    b"C": (literals.bytes_of(1), 200),
+    b"\x8e": (literals.bytes_of(8), 200),
+    b"\x96": (literals.bytes_of(8, mutable=True), 200),
+    b"V": (literals.unicode_line, 72),
+    b"X": (literals.text(4), 72),
+    b"\x8c": (literals.text(1), 72),
+    b"\x8d": (literals.text(8), 72),
+    b"]": (containers.empty_list, 100),
+    b"}": (containers.empty_dict, 100),
+    b"\x8f": (containers.empty_set, 128),
+    b")": (literals.constant(()), 16),
+    b"\x85": (containers.tuple1, 80),
+    b"\x86": (containers.tuple2, 80),
+    b"\x87": (containers.tuple3, 80),
+    b"l": (containers.list_of, 16),
+    b"d": (containers.dict_of, 232),
+    b"\x91": (containers.frozenset_of, 64),
+    b"a": (containers.append, 16),
+    b"e": (containers.appends, 32),
+    b"s": (containers.setitem, 100),
+    b"u": (containers.setitems, 100),
+    b"\x90": (containers.additems, 32),
+    b"0": (_pop, 16),
+    b"1": (_pop_mark, 16),
+    b"2": (_dup, 16),
+    b"p": (_put_line, 16),
+    b"\x94": (_memoize, 16),
+    b"g": (_get_line, 16),
+    b"j": (_long_binget, 16),
+    b"c": (_global, 100),
+    b"\x93": (_stack_global, 100),
+    b"i": (_inst, 200),
+    b"R": (_reduce, 96),
+    b"\x81": (_reduce, 96),
+    b"\x92": (_newobj_ex, 96),
+    b"o": (_obj, 96),
+    b"b": (_build, 16),
+    b"P": (_persid, 100),
+    b"Q": (_binpersid, 48),
+    b"\x82": (_extension, 0),
+    b"\x83": (_extension, 0),
+    b"\x84": (_extension, 0),
+    b"\x97": (_out_of_band, 0),
+    b"\x98": (_out_of_band, 0),
+}
+"""Each opcode with its handler, and about how many bytes of memory it may take; `Machine.run` has seven
+more of its own."""
+
+HANDLERS: list[Handler] = [_unknown] * 256
+COSTS = [0] * 256
+for _code, (_handler, _cost) in _OPCODES.items():
+    HANDLERS[_code[0]], COSTS[_code[0]] = _handler, _cost

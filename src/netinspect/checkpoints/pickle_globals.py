@@ -1,0 +1,156 @@
+"""All pickles of a file or folder, whatever it is, and what they would import and call."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from netinspect._utils.process import without_collector
+from netinspect.checkpoints.file_sets import Folder, Place, open_file
+from netinspect.checkpoints.formats.torch_tar import MEMBERS
+from netinspect.checkpoints.formats.zip_files import kind_of
+from netinspect.checkpoints.io.source import SkippedError, Source
+from netinspect.checkpoints.io.zip_archive import Archive
+from netinspect.checkpoints.recognize import find_mistaken, recognize
+from netinspect.checkpoints.scan.content import examine
+from netinspect.checkpoints.scan.ledger import MOST_LAYERS, Ledger
+from netinspect.errors import CheckpointError, LoadError
+from netinspect.records.checkpoint import Global, StoredFile
+from netinspect.records.pickles import ExaminedPart, Pickle, PickleScan, UnexaminedPart
+
+_MOST_FILES = 10_000
+
+
+def scan_pickles(path: str, name: str | None = None) -> PickleScan:
+    """Read the pickles of a file, or of all files of a folder, and note what was not examined.
+
+    A pickle that cannot be read to its end is a problem, and what it names before is listed.
+
+    Args:
+        path: Where it is.
+        name: What to call it; None for the path.
+
+    Raises:
+        CheckpointError: It is damaged, and no pickle was found in it.
+        LoadError: It cannot be read.
+    """
+    name = path if name is None else name
+    with without_collector():
+        if os.path.isdir(path):
+            return scan_place(Folder(path, name))
+        with open_file(path, name) as source:
+            return _scan_target(source)
+
+
+def scan_file(place: Place, name: str) -> PickleScan:
+    """Read the pickles of one file of a folder; see `scan_pickles`."""
+    with place.open(name) as source:
+        return _scan_target(source)
+
+
+def scan_place(place: Place) -> PickleScan:
+    """Read the pickles of all files of a folder and of the folders in it, by their content.
+
+    Raises:
+        LoadError: The folder cannot be read, or the network fails.
+    """
+    files: list[StoredFile] = []
+    pickles: list[Pickle] = []
+    globals_: list[Global] = []
+    examined: list[ExaminedPart] = []
+    unexamined: list[UnexaminedPart] = []
+    problems: list[str] = []
+    warnings: list[str] = []
+    count = 0
+    for each, reason in place.walk():
+        count += reason is None
+        if count > _MOST_FILES:
+            reason = f"it and what follows: the first {_MOST_FILES:,} files are read"
+        if reason is not None:
+            unexamined.append(UnexaminedPart(file=each, member="", reason=reason))
+            if count > _MOST_FILES:
+                break
+            continue
+        try:
+            with place.open(each) as source:
+                scan = _scan(source)
+        except CheckpointError as error:
+            problems.append(f"{each}: {error.cause or error.message}")
+            continue
+        except LoadError as error:
+            if place.remote and not isinstance(error, SkippedError):
+                raise  # What one file meets on the way, all others meet too.
+            reason = error.cause or error.message
+            unexamined.append(UnexaminedPart(file=each, member="", reason=reason))
+            continue
+        number = len(files)
+        files += scan.files
+        pickles += [replace(found, file=number) for found in scan.pickles]
+        globals_ += [replace(found, file=number) for found in scan.globals]
+        examined += scan.examined
+        unexamined += scan.unexamined
+        problems += [f"{each}: {text}" for text in scan.problems]
+        warnings += [f"{each}: {text}" for text in scan.warnings]
+    return PickleScan(
+        target=place.name,
+        format="folder",
+        files=tuple(files),
+        pickles=tuple(pickles),
+        globals=tuple(globals_),
+        examined=tuple(examined),
+        unexamined=tuple(unexamined),
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+    )
+
+
+def _scan_target(source: Source) -> PickleScan:
+    """Read the pickles of a file that was named by itself; refuse what is there by mistake."""
+    scan = _scan(source)
+    mistaken = None if scan.pickles else find_mistaken(source)
+    if mistaken is not None:
+        raise CheckpointError(
+            f"{source.name} is neither a pickle nor a checkpoint",
+            cause=mistaken.describe(),
+            hint=mistaken.advice(source.name),
+        )
+    return scan
+
+
+def _scan(source: Source) -> PickleScan:
+    """Read the pickles of one file.
+
+    Raises:
+        CheckpointError: It is damaged, and no pickle was found in it.
+        LoadError: It cannot be read.
+    """
+    ledger = Ledger(source.name)
+    examine(source, "", ledger, MOST_LAYERS, name=source.name)
+    if ledger.error is not None and not ledger.pickles:
+        raise ledger.error
+    return PickleScan(
+        target=source.name,
+        format=_format(source, ledger),
+        files=(source.stored_file(),),
+        pickles=tuple(ledger.pickles),
+        globals=tuple(ledger.globals),
+        examined=tuple(ledger.examined),
+        unexamined=tuple(ledger.unexamined),
+        problems=tuple(ledger.problems),
+        warnings=tuple(ledger.warnings),
+    )
+
+
+def _format(source: Source, ledger: Ledger) -> str:
+    """Return what to call a file as a whole."""
+    kind = recognize(source)
+    if kind == "zip":
+        try:
+            return kind_of(Archive(source, encrypted=True)) or "zip archive"
+        except CheckpointError:
+            return "zip archives behind each other"  # of one that is damaged the error was raised
+    members = {each.member for each in ledger.examined}
+    if kind == "tar":
+        return "torch tar" if members.issuperset(MEMBERS) else "tar archive"
+    of_file = next((each.kind for each in ledger.examined if not each.member), None)
+    return kind or of_file or ("archive" if members else "unknown format")

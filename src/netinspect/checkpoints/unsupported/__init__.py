@@ -1,0 +1,1 @@
+"""Formats that are recognised by content but not read."""

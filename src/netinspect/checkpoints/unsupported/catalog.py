@@ -1,0 +1,8 @@
+"""All formats that are not read, by short keys, which nobody is shown."""
+
+from __future__ import annotations
+
+from netinspect.checkpoints.unsupported.models import MODELS
+from netinspect.checkpoints.unsupported.other_files import OTHER_FILES
+
+CATALOG = MODELS | {key: each._replace(is_model=False) for key, each in OTHER_FILES.items()}

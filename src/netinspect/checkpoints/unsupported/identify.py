@@ -1,0 +1,148 @@
+"""What a file is that no reader takes: one of many formats by its content, or what its name says."""
+
+from __future__ import annotations
+
+import re
+
+from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.unsupported import layouts, marks
+from netinspect.checkpoints.unsupported.catalog import CATALOG
+from netinspect.checkpoints.unsupported.format import UnreadFormat
+
+_TEXT = 64 << 10
+_PIECE = 1 << 20
+_LEAST_DECOMPRESSED = 16
+_MOST_ZEROS = 256 << 20
+"""Bytes that are looked at to see whether all of a file are zeros."""
+
+_FLATBUFFERS = ("tflite", "executorch", "executorch data", "ort", "mindspore lite")
+_KERAS = re.compile(
+    rb"keras_version|model_weights|layer_names|_layer_checkpoint_dependencies|\x00vars\x00"
+)
+_KERAS_LOOKED_AT = 256 << 10
+
+_BY_NAME: tuple[tuple[str, str], ...] = (
+    (r"\.mnn", "mnn"),
+    (r"\.tflite", "tflite"),
+    (r"\.mlmodel", "coreml"),
+    (r"\.pte", "executorch"),
+    (r"\.ort", "ort"),
+    (r"\.(?:engine|trt|plan)", "tensorrt"),
+    (r"\.rknn", "rknn"),
+    (r"\.hef", "hailo"),
+    (r"\.om", "ascend"),
+    (r"\.params", "mxnet"),
+    (r"\.pdmodel", "paddle program"),
+    (r"\.pdiparams", "paddle weights"),
+    (r"\.mindir", "mindir"),
+    (r"\.caffemodel", "caffe"),
+    (r"\.weights", "darknet"),
+    (r"\.t7", "torch7"),
+    (r"\.(?:h5|hdf5)", "hdf5"),
+    (r"\.msgpack", "flax"),
+    (r"\.cbm", "catboost"),
+    (r"\.ubj", "xgboost ubj"),
+    (r"\.mat", "matlab"),
+    (r"\.index", "tf index"),
+    (r"\.data-\d{5}-of-\d{5}", "tf data"),
+)
+_NAMED = tuple((re.compile(rf".+{suffix}", re.DOTALL | re.IGNORECASE), key) for suffix, key in _BY_NAME)
+
+
+def identify(source: Source) -> UnreadFormat | None:
+    """Return the format of a file by its content; None where it is not known.
+
+    The name of the file alone says nothing; where marks are weak, it has to agree with them.
+
+    At most some hundred kilobytes are read, except of a file of zeros.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    head = source.read(0, min(marks.HEAD, source.size))
+    key = marks.match_mark(head)
+    if key is not None and (key := _completed(key, source, head)) is not None:
+        return CATALOG[key]
+    key = _compressed(source, head) or layouts.match_layout(source, head)
+    if key is None:
+        from netinspect.checkpoints.unsupported.messages import match_message
+        from netinspect.checkpoints.unsupported.packed_maps import is_flax
+
+        beginning = source.read(0, min(_TEXT, source.size))
+        key = "flax" if is_flax(beginning) else match_message(source)
+        if key is None:
+            from netinspect.checkpoints.unsupported.texts import decode, match_text
+
+            text = decode(beginning)
+            key = None if text is None else match_text(text, source.size)
+    return None if key is None else CATALOG[key]
+
+
+def describe_unknown(source: Source) -> tuple[str, str | None]:
+    """Describe a file whose format is not known: what can be said of it, and what its name says.
+
+    Returns:
+        A clause, and a hint or None.
+
+    Raises:
+        LoadError: It cannot be read.
+    """
+    zeros = _zeros(source)
+    if zeros == source.size:
+        return (
+            f"it holds nothing but zeros ({zeros:,} bytes)",
+            "it was not written whole: fetch it again",
+        )
+    if zeros >= marks.HEAD:
+        return f"its first {zeros:,} bytes are zeros", "it was not written whole: fetch it again"
+    for suffix, key in _NAMED:
+        if suffix.fullmatch(source.name):
+            named = CATALOG[key]
+            return (
+                f"its content is of an unknown format; by its name it would be {named.name}",
+                named.advice(source.name),
+            )
+    from netinspect.checkpoints.unsupported.texts import decode
+
+    if decode(source.read(0, min(_TEXT, source.size))) is not None:
+        return "it is text, and no format of models starts like it", None
+    return "", None
+
+
+def _completed(key: str, source: Source, head: bytes) -> str | None:
+    """Return what a mark means where more of the file decides; None where it means nothing."""
+    if key in _FLATBUFFERS:
+        return key if layouts.is_flatbuffer(source) or not any(head[8:64]) else None
+    if key == "tensorrt metadata":
+        return "tensorrt" if layouts.is_engine_with_metadata(source, head) else None
+    if key == "hdf5":
+        beginning = source.read(0, min(_KERAS_LOOKED_AT, source.size))
+        return "keras hdf5" if _KERAS.search(beginning) else key
+    if key == "pe":
+        start = int.from_bytes(head[60:64], "little")
+        is_whole = start + 4 <= source.size and source.read(start, 4) == b"PE\0\0"
+        return key if is_whole else None
+    return key
+
+
+def _compressed(source: Source, head: bytes) -> str | None:
+    """Return how a file is compressed whose mark is weak: its first bytes must decompress."""
+    from netinspect.checkpoints.io.compressed import method_of, peek
+
+    method = method_of(head)
+    if method not in ("zlib", "lzma") or len(peek(source, method)) < _LEAST_DECOMPRESSED:
+        return None
+    return method
+
+
+def _zeros(source: Source) -> int:
+    """Return how many bytes at the start are zeros, as far as is looked at."""
+    at = 0
+    most = marks.HEAD if source.remote else _MOST_ZEROS
+    while at < min(source.size, most):
+        piece = source.read(at, min(_PIECE, source.size - at))
+        rest = piece.lstrip(b"\0")
+        if rest:
+            return at + len(piece) - len(rest)
+        at += len(piece)
+    return at

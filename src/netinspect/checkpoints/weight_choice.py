@@ -1,0 +1,137 @@
+"""Which of the sets of weights in a folder is read, and what to say of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from netinspect._utils import units
+from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.foreign_files import foreign_weights
+from netinspect.checkpoints.io.short_text import some
+from netinspect.checkpoints.shard_index import ElsewhereError, Expected, read_weight_map
+from netinspect.checkpoints.weight_sets import DISTRIBUTED, WeightSet, describe_files
+from netinspect.errors import CheckpointError
+
+_NAMED = 8
+
+
+class Choice(NamedTuple):
+    """The set of weights that is read."""
+
+    set: WeightSet
+    expected: Expected
+    stale: tuple[str, Expected] | None = None
+    """An index of the same model that names other files, and what it says of them."""
+
+    damaged: tuple[CheckpointError, ...] = ()
+    """Of each index that cannot be read."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, whatever its files hold."""
+        return [f"{each.message}: {each.cause}" for each in self.damaged]
+
+    def warnings(self, sets: Sequence[WeightSet], present: frozenset[str]) -> Iterator[str]:
+        """Say which set was read and what of the folder was not, where that is not plain."""
+        name, variant = self.set.name, self.set.variant
+        if self.stale is not None:
+            index, expected = self.stale
+            yield (
+                f"{index} names {units.plural(len(expected), 'file')}, of which "
+                f"{len(expected.keys() & present):,} are there: {name} was read instead"
+            )
+        if variant and not any(each.known and not each.variant for each in sets):
+            yield f"the variant {variant!r:.100} was read: there are no weights without a variant"
+        said = {self.stale[0]} if self.stale is not None else set()
+        yield from name_left_out(self.set, {*self.expected, *said}, sets, present)
+
+    def compare(self, held: Iterable[str]) -> Iterator[str]:
+        """Compare the tensors that were read with those of an index that names other files."""
+        if self.stale is None:
+            return
+        index, expected = self.stale
+        promised = set[str]().union(*(names for names in expected.values() if names))
+        if missing := promised.difference(held):
+            yield f"{index} lists {some(sorted(missing))}, which {self.set.name} lacks"
+        if extra := set(held) - promised:
+            yield f"{self.set.name} holds {some(sorted(extra))}, which {index} does not list"
+
+
+def choose(place: Place, sets: Sequence[WeightSet], present: frozenset[str]) -> Choice:
+    """Choose the first set of which all files are there; where none is whole, the fullest one.
+
+    Args:
+        place: Where they are.
+        sets: At least one, in the order in which they are wanted.
+        present: The names of what is there.
+
+    Raises:
+        CheckpointError: No set has a file, and an index is damaged or names a file elsewhere.
+        LoadError: An index cannot be read.
+    """
+    best: tuple[int, Choice] | None = None
+    damaged: list[CheckpointError] = []
+    stale: dict[str, tuple[str, Expected]] = {}
+    for each in sets:
+        expected: Expected = dict.fromkeys(each.files)
+        if each.indexed:
+            try:
+                expected = read_weight_map(place, each.name, present)
+            except ElsewhereError:
+                raise
+            except CheckpointError as error:
+                damaged.append(error)
+                continue
+        there = len(expected.keys() & present)
+        choice = Choice(each, expected, stale.get(each.family), tuple(damaged))
+        if there == len(expected):
+            return choice
+        if best is None or there > best[0]:
+            best = (there, choice)
+        if each.indexed:
+            stale[each.family] = (each.name, expected)
+    if best is None or (damaged and not best[0]):
+        raise damaged[0]
+    return best[1]
+
+
+def candidates(place: Place, sets: Sequence[WeightSet]) -> list[WeightSet]:
+    """Return the sets of which one may be chosen, by the names that libraries look for.
+
+    Raises:
+        CheckpointError: There are several, and no library looks for any of them.
+    """
+    families = {each.family for each in sets if each.indexed}
+    wanted = [each for each in sets if each.known or each.family in families]
+    if not wanted and len(sets) > 1:
+        several = [each.name for each in sets]
+        raise CheckpointError(
+            f"{place.name} is a folder with several files of weights",
+            cause=f"there are {some(several, 20)} in it",
+            hint=f"name one of them, such as {place.name.rstrip('/')}/{sets[0].files[0]}",
+        )
+    return wanted or list(sets)
+
+
+def name_left_out(
+    taken: WeightSet | str, said: Iterable[str], sets: Sequence[WeightSet], present: frozenset[str]
+) -> Iterator[str]:
+    """Name the weights of a folder that were not read.
+
+    Args:
+        taken: What was read.
+        said: Files of it, and those that something was said of.
+        sets: All sets of the folder.
+        present: The names of what is there.
+    """
+    name = taken if isinstance(taken, str) else taken.name
+    files = {file for each in sets for file in each.files if file in present}
+    files |= {each.name for each in sets if each.indexed}
+    files |= {each for each in present if each.endswith(DISTRIBUTED)}
+    left = [
+        *describe_files(files.difference(said, (name,))),
+        *(each for each, _ in foreign_weights(present)),
+    ]
+    if left:
+        yield f"{name} was read; these weights beside it were not: {some(left, _NAMED)}"

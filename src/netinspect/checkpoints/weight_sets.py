@@ -1,0 +1,178 @@
+"""Which files of a folder hold one model's weights, by their names.
+
+A folder may have the same model several times: as safetensors and as pickles, in another number of
+shards, in another precision. Each is a `WeightSet`, in the order in which the libraries that write such
+folders (transformers, diffusers, peft, and those of Llama and Mistral) look for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from netinspect._utils import units
+
+_STEMS = ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model", "consolidated")
+_SUFFIXES = ("safetensors", "bin", "pth")
+_KNOWN = re.compile(
+    rf"(?P<stem>{'|'.join(_STEMS)})(?:\.(?P<variant>\w+))?(?:-(?P<number>\d{{5,6}})-of-(?P<count>\d{{5,6}}))?"
+    r"(?:\.(?P<late>\w+))?\.(?P<suffix>safetensors|bin)"
+)
+"""`model.fp16-00001-of-00002.safetensors`: the variant stands before the number, or behind it."""
+
+_INDEX = re.compile(
+    r"(?P<stem>.+)\.(?P<suffix>safetensors|bin)\.index(?:\.(?P<variant>\w+))?\.json", re.DOTALL
+)
+_PART = re.compile(r"consolidated\.(?P<number>\d\d)\.pth")
+_SPREAD = re.compile(r"shard-(?P<number>\d{5})-model-\d{5}-of-\d{5}\.safetensors")
+_WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz)", re.DOTALL)
+_BESIDE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
+"""What a training leaves beside the weights."""
+
+SHARD = re.compile(
+    r"(?P<stem>.+)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})(?P<suffix>(\.\w+)?\.\w+)", re.DOTALL
+)
+"""Writers count from 1 or from 0; some give the count, or both numbers, a sixth digit."""
+
+_MOST_SHARDS = 10_000
+
+DISTRIBUTED, DISTRIBUTED_METADATA = ".distcp", ".metadata"
+"""How the files of torch.distributed.checkpoint end, and the one that says what they hold."""
+
+_SINGLE, _INDEXED, _SHARDS, _PARTS, _SPREADS = range(5)
+_Rank = tuple[int, int, str, int, str]
+
+
+class WeightSet(NamedTuple):
+    """Files that hold one model together."""
+
+    name: str
+    """The file, the index, or the pattern of its files."""
+
+    files: tuple[str, ...]
+    """All that belong to it, there or not; none of an index, which lists them itself."""
+
+    family: str
+    """What sets of one model have in common that differ in how many files they have."""
+
+    known: bool = True
+    """Whether a library looks for it by this name."""
+
+    variant: str = ""
+    indexed: bool = False
+    """Whether it is an index, which lists its files itself."""
+
+    parts: bool = False
+    """Whether each file has a part of every tensor, as those of Llama."""
+
+    spread: bool = False
+    """Whether each file has pieces of tensors, as torch.distributed.checkpoint writes safetensors."""
+
+
+def is_index(name: str) -> bool:
+    """Whether a file is, by its name, an index of shards."""
+    return _INDEX.fullmatch(name) is not None
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file holds, by its name, weights in a format that is read."""
+    return _WEIGHTS.fullmatch(name) is not None and _BESIDE.fullmatch(name) is None
+
+
+def find_sets(names: Iterable[str]) -> list[WeightSet]:
+    """Find the sets of weights among the files of a folder, those first that a library would load.
+
+    Of one family the whole file goes before the index, and that before shards of which none tells.
+    """
+    groups: dict[tuple[_Rank, str], list[str]] = {}
+    for name in names:
+        if _INDEX.fullmatch(name) or is_weights(name):
+            groups.setdefault((_rank(name), pattern_of(name)), []).append(name)
+    return [_make_set(rank, members) for (rank, _), members in sorted(groups.items())]
+
+
+def set_of_index(index: str) -> WeightSet:
+    """Return the set of an index, by its name."""
+    return _make_set(_rank(index), [index])
+
+
+def _make_set(rank: _Rank, members: list[str]) -> WeightSet:
+    stem, _, variant, form, _ = rank
+    name, files = pattern_of(members[0]), all_files(members)
+    match = _KNOWN.fullmatch(members[0]) or _INDEX.fullmatch(members[0])
+    shard = SHARD.fullmatch(members[0])
+    if form == _SPREADS:
+        family = name
+    elif match is not None:
+        family = f"{match['stem']}.{match['suffix']} {variant}"
+    else:
+        family = name if shard is None else f"{shard['stem']}{shard['suffix']} "
+    return WeightSet(
+        name,
+        () if form == _INDEXED else files,
+        family,
+        stem <= len(_STEMS),
+        variant,
+        indexed=form == _INDEXED,
+        parts=form == _PARTS and len(files) > 1,
+        spread=form == _SPREADS,
+    )
+
+
+def _rank(name: str) -> _Rank:
+    """Return what sorts the sets of a folder, and is the same for the files of one set."""
+    match = _KNOWN.fullmatch(name)
+    if match is not None:
+        form = _SINGLE if match["number"] is None else _SHARDS
+        variant = match["variant"] or match["late"] or ""
+        return (_STEMS.index(match["stem"]), _SUFFIXES.index(match["suffix"]), variant, form, "")
+    match = _INDEX.fullmatch(name)
+    if match is not None:
+        stem = _STEMS.index(match["stem"]) if match["stem"] in _STEMS else len(_STEMS)
+        return (stem, _SUFFIXES.index(match["suffix"]), match["variant"] or "", _INDEXED, name)
+    if _PART.fullmatch(name):
+        return (_STEMS.index("consolidated"), _SUFFIXES.index("pth"), "", _PARTS, "")
+    if _SPREAD.fullmatch(name):
+        return (len(_STEMS), 0, "", _SPREADS, "")
+    return (len(_STEMS) + 1, 0, "", _SINGLE if SHARD.fullmatch(name) is None else _SHARDS, "")
+
+
+def pattern_of(name: str) -> str:
+    """Return what all files of a set are called; of a whole file its name."""
+    shard = SHARD.fullmatch(name)
+    if _SPREAD.fullmatch(name):
+        return "shard-*-model-*.safetensors"
+    if name.endswith(DISTRIBUTED):
+        return f"*{DISTRIBUTED}"
+    if shard is None:
+        return "consolidated.*.pth" if _PART.fullmatch(name) else name
+    return "{stem}-*-of-{count}{suffix}".format(**shard.groupdict())
+
+
+def all_files(there: Iterable[str]) -> tuple[str, ...]:
+    """Name all files of a set, by the names of some of them."""
+    names = set(there)
+    shard, part = SHARD.fullmatch(min(names)), _PART.fullmatch(max(names))
+    spread = _SPREAD.fullmatch(min(names))
+    if spread is not None:
+        return tuple(sorted(names))  # how many processes there were is not said
+    if shard is not None:
+        stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
+        first, digits = int(int(shard["number"]) > 0), len(shard["number"])
+        numbers = range(first, min(int(count), _MOST_SHARDS) + first)
+        names.update(f"{stem}-{number:0{digits}}-of-{count}{suffix}" for number in numbers)
+    elif part is not None:
+        names.update(f"consolidated.{number:02}.pth" for number in range(int(part["number"])))
+    return tuple(sorted(names))
+
+
+def describe_files(names: Iterable[str]) -> list[str]:
+    """Name files, those of one set together: `m-*-of-00004.bin (3 files)`."""
+    counts: dict[str, list[str]] = {}
+    for name in sorted(names):
+        counts.setdefault(pattern_of(name), []).append(name)
+    return [
+        pattern if each == [pattern] else f"{pattern} ({units.plural(len(each), 'file')})"
+        for pattern, each in counts.items()
+    ]

@@ -1,0 +1,85 @@
+"""What is said of a model's inputs: by the user, by its file, or by the model itself."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from netinspect._utils.classes import defining_module, plain_name
+from netinspect.errors import UsageError
+from netinspect.inputs.arguments import given_arguments
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.signature import forward_names
+from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.records.trace import GIVEN
+from netinspect.tracing.arguments import Argument
+from netinspect.tracing.model.members import entries
+from netinspect.tracing.safe_access import attribute, dictionary_of, is_a, items_of, values_of
+from netinspect.tracing.tensors.describe import tensors_of
+
+DECLARATION = "EXAMPLE_INPUTS"
+"""A module-level tuple of input specs in the file that defines a model."""
+
+EXAMPLE_ATTRIBUTE = "example_input_array"
+"""An attribute of a model that holds what it can be called with."""
+
+
+def stated_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpec, str]] | None:
+    """What the user or the model's own file says; None where neither does."""
+    if request.specs:
+        return [(spec, GIVEN) for spec in request.specs]
+    if not _is_example(_declaration(model)):
+        raise UsageError(
+            f"{DECLARATION} in the file of {plain_name(type(model))} is not a tuple of strings",
+            hint=f'write it like {DECLARATION} = ("x=1x3x224x224",)',
+        )
+    declared = declared_example(model)
+    if declared:
+        return [(parse_spec(text), "the model's own example") for text in declared]
+    names = forward_names(model)
+    if not names.names and not names.takes_any_position:
+        return []
+    return None
+
+
+def live_example(model: nn.Module) -> list[Argument] | None:
+    """Return the arguments that a model holds ready in an attribute, as those of Lightning do."""
+    example = _example_of(model)
+    if next(tensors_of(example), None) is None:
+        return None
+    named = dict(items_of(example)) if is_a(example, dict) else None
+    if named is not None and {*named} <= {*forward_names(model).names}:
+        arguments = given_arguments(model, (), named)
+    else:
+        arguments = given_arguments(
+            model, tuple(values_of(example)) if is_a(example, tuple) else (example,), {}
+        )
+    origin = f"the model's {EXAMPLE_ATTRIBUTE}"
+    return [replace(each, record=replace(each.record, origin=origin)) for each in arguments]
+
+
+def _example_of(model: nn.Module) -> Any:
+    """Return what a model stores as its example; Lightning's property stores it under another name."""
+    stored = attribute(model, EXAMPLE_ATTRIBUTE, attribute(model, f"_{EXAMPLE_ATTRIBUTE}"))
+    return stored if stored is not None else dict(entries(model, "_buffers")).get(EXAMPLE_ATTRIBUTE)
+
+
+def declared_example(model: nn.Module) -> tuple[str, ...]:
+    """Return the input specs that the file of a model's class declares; empty if it does not.
+
+    Something else under that name is the file's own business, as long as nobody needs an example.
+    """
+    declared = _declaration(model)
+    return tuple(declared) if _is_example(declared) else ()
+
+
+def _declaration(model: nn.Module) -> Any:
+    namespace = dictionary_of(sys.modules.get(defining_module(type(model))))
+    return (namespace or {}).get(DECLARATION, ())
+
+
+def _is_example(declared: Any) -> bool:
+    return isinstance(declared, (tuple, list)) and all(isinstance(text, str) for text in declared)

@@ -1,0 +1,1 @@
+"""Inferred inputs: candidates, attempts and refinement from errors."""

@@ -1,0 +1,151 @@
+"""What the name of an argument says: most people call the same things alike."""
+
+from __future__ import annotations
+
+import math
+import re
+from enum import Enum, auto
+
+from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
+from netinspect.inputs.infer.model_facts import TOKENS, Facts
+
+
+class Meaning(Enum):
+    """What an argument stands for."""
+
+    IMAGE = auto()
+    TOKENS = auto()
+    ATTENTION_MASK = auto()
+    PADDING_MASK = auto()
+    PAIRWISE_MASK = auto()
+    ZEROS = auto()
+    POSITIONS = auto()
+    LENGTHS = auto()
+    TIME = auto()
+    AUDIO = auto()
+    SPECTRUM = auto()
+    POINTS = auto()
+    SEQUENCE = auto()
+    NODES = auto()
+    EDGES = auto()
+    ADJACENCY = auto()
+    GRID = auto()
+    COUNTS = auto()
+    IMAGE_MASK = auto()
+
+
+_PATTERNS: dict[str, Meaning] = {
+    r"(key_|src_key_|tgt_key_|memory_key_)?pad(ding)?_mask": Meaning.PADDING_MASK,
+    r"(attn|src|tgt|causal|memory|look_ahead)_mask": Meaning.PAIRWISE_MASK,
+    r"((encoder|decoder|input|text)_)?(attention_)?mask|.*attention_mask": Meaning.ATTENTION_MASK,
+    r"pixel(_attention)?_mask": Meaning.IMAGE_MASK,
+    r".*_mask": Meaning.ATTENTION_MASK,
+    r"spatial_shapes?|(tgt|target)_sizes": Meaning.GRID,
+    r"merge_sizes?": Meaning.COUNTS,
+    r"token_type_ids?|segment(_ids?|s)?": Meaning.ZEROS,
+    r"pos(ition)?_ids|positions?": Meaning.POSITIONS,
+    r"(.*_)?(len|lens|lengths?|seq_lens?)": Meaning.LENGTHS,
+    r"t|ts|time|times|time_?steps?|sigmas?|noise_levels?|diffusion_steps?": Meaning.TIME,
+    r"(.*_)?(ids?|idx|token_ids|tokens?|indices|words?|texts?|captions?|sentences?|chars?)":
+        Meaning.TOKENS,
+    r"(.*_)?(images?|imgs?|pixel_values|pixels|photos?|rgb|pictures?|frames?|video|videos)(_?\d+)?":
+        Meaning.IMAGE,
+    r"(.*_)?(waveforms?|wavs?|audios?|speech|raw_speech|signals?|input_values)": Meaning.AUDIO,
+    r"(.*_)?(spectrograms?|mels?|mel_spec|log_mels?|fbanks?|input_features|specs?)": Meaning.SPECTRUM,
+    r"(.*_)?(points?|xyz|point_clouds?|pcs?|pcd|coords?|point_sets?)": Meaning.POINTS,
+    r"(.*_)?(seq|seqs|sequences?|series|time_series|history|past_values)": Meaning.SEQUENCE,
+    r"edge_index": Meaning.EDGES,
+    r"adj|adjacency|adj_matrix|adjacency_matrix": Meaning.ADJACENCY,
+    r"nodes?|node_features|node_feats": Meaning.NODES,
+}  # fmt: skip
+
+
+_LONGEST = 200
+"""Characters of a name that says anything."""
+
+
+def meaning_of(name: str) -> Meaning | None:
+    """Read a name; None where it says nothing."""
+    if len(name) > _LONGEST:
+        return None
+    for pattern, meaning in _PATTERNS.items():
+        if re.fullmatch(pattern, name.lower()):
+            return meaning
+    return None
+
+
+def guess_by_name(name: str, others: Candidate, facts: Facts) -> Guess | None:
+    """Guess an argument whose name says all.
+
+    Args:
+        name: Name of the argument.
+        others: The guesses for the arguments before it, whose sizes it may share.
+        facts: The model.
+
+    Returns:
+        None where it takes a look at the layers.
+    """
+    meaning = meaning_of(name)
+    why = f"an argument called {name}"
+    batch, length = _leading(others)
+    rows = min(facts.embeddings.values(), default=0)
+    match meaning:
+        case Meaning.TOKENS if rows or facts.setting("vocab_size"):
+            size = facts.setting("vocab_size") or max(facts.embeddings.values())
+            return tensor(
+                batch,
+                TOKENS,
+                dtype="int64",
+                low=0,
+                high=size - 1,
+                reason=f"{why}; {size} tokens are known",
+            )
+        case Meaning.ATTENTION_MASK:
+            return tensor(
+                batch, length, dtype="int64", low=1, high=1, reason=f"{why}: nothing is masked"
+            )
+        case Meaning.PADDING_MASK:
+            return tensor(
+                batch, length, dtype="bool", low=0, high=0, reason=f"{why}: nothing is padding"
+            )
+        case Meaning.PAIRWISE_MASK:
+            return tensor(length, length, low=0, high=0, reason=f"{why}: nothing is masked")
+        case Meaning.ZEROS:
+            return tensor(batch, length, dtype="int64", low=0, high=0, reason=why)
+        case Meaning.POSITIONS:
+            return tensor(batch, length, dtype="int64", low=0, high=length - 1, reason=why)
+        case Meaning.LENGTHS:
+            return tensor(
+                batch, dtype="int64", low=length, high=length, reason=f"{why}: the whole length"
+            )
+        case Meaning.TIME:
+            return tensor(batch, dtype="int64", low=0, high=999, reason=f"{why}: one step an example")
+        case Meaning.EDGES:
+            return tensor(2, 2 * TOKENS, dtype="int64", low=0, high=TOKENS - 1, reason=why)
+        case Meaning.GRID:
+            side = math.isqrt(TOKENS)
+            return tensor(
+                batch, 2, dtype="int64", low=side, high=side, reason=f"{why}: {side}x{side} patches"
+            )
+        case Meaning.COUNTS:
+            return tensor(batch, dtype="int64", low=1, high=1, reason=f"{why}: one of each")
+        case Meaning.IMAGE_MASK:
+            sides = next(
+                (guess.spec.shape[-2:] for guess in others.values() if len(guess.spec.shape) > 3), ()
+            )
+            return tensor(
+                batch, *sides, dtype="int64", low=1, high=1, reason=f"{why}: nothing is masked"
+            )
+        case Meaning.ADJACENCY:
+            return tensor(TOKENS, TOKENS, low=0, high=1, reason=why)
+    return None
+
+
+def _leading(others: Candidate) -> tuple[int, int]:
+    """Batch and length of the first argument."""
+    for guess in others.values():
+        shape = guess.spec.shape
+        if len(shape) > 1:
+            return shape[0], shape[1]
+        return (shape[0] if shape else 1), TOKENS
+    return 1, TOKENS

@@ -1,0 +1,188 @@
+"""Short forwards on candidates, within a budget: no inference may run for ever."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+
+from netinspect.errors import message_of
+from netinspect.inputs.budget import Budget
+from netinspect.inputs.infer.candidate import Candidate, spell
+from netinspect.records.dataflow import failed_step
+from netinspect.records.steps import Failure, Step
+from netinspect.records.trace import Attempt
+from netinspect.tracing.capture import Forward
+
+MAXIMUM_ELEMENTS = 1 << 27
+
+
+class Exhausted(Exception):
+    """The budget is spent."""
+
+
+class Unmakeable(Exception):
+    """The arguments of a candidate cannot be made: a failed try, and no mistake of the user's."""
+
+    @property
+    def failure(self) -> Failure:
+        """The failure of the try."""
+        message, kind = message_of(self), type(self).__name__
+        return Failure(step=None, module="", type=kind, message=message, place=None)
+
+
+@dataclass(slots=True)
+class Said:
+    """What a forward printed and warned of: that of many trials would drown the one that counts."""
+
+    output: io.StringIO = field(default_factory=io.StringIO)
+    warnings: list[warnings.WarningMessage] = field(default_factory=list)
+
+    def say(self) -> None:
+        """Say it after all."""
+        print(self.output.getvalue(), end="")
+        for each in self.warnings:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+@contextmanager
+def kept_quiet() -> Iterator[Said]:
+    """Keep what a forward says back."""
+    said = Said()
+    with redirect_stdout(said.output), warnings.catch_warnings(record=True) as caught:
+        try:
+            yield said
+        finally:
+            said.warnings += caught
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One forward on one candidate."""
+
+    candidate: Candidate
+    forward: Forward
+    said: Said | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """How it failed; None where it passed."""
+        return self.forward.failure
+
+    @property
+    def is_unmakeable(self) -> bool:
+        """Whether no forward was run, because its arguments could not be made."""
+        return self.failure is not None and self.failure.type == Unmakeable.__name__
+
+    @property
+    def step(self) -> Step | None:
+        """The innermost step that failed."""
+        return failed_step(self.forward.steps)
+
+    @property
+    def progress(self) -> int:
+        """How many steps it came to."""
+        return len(self.forward.steps)
+
+
+@dataclass(slots=True)
+class Trials:
+    """Runs candidates, and remembers what came of each."""
+
+    run_forward: Callable[[Candidate, int | None], Forward]
+    """Takes a candidate, and the number of steps to end its forward after; None for no end.
+
+    It raises `Unmakeable` where the arguments of a candidate cannot be made.
+    """
+
+    stops_at: Callable[[Failure], bool]
+    """Whether a failure is one that no other input can mend; it is raised as `Stopped`."""
+
+    suited: Callable[[Candidate], Candidate]
+    """Gives a candidate what all of the model's inputs have in common: the dtype of its floats."""
+
+    budget: Budget
+    attempts: list[Attempt] = field(default_factory=list)
+    _known: dict[tuple[str, ...], Trial] = field(default_factory=dict)
+
+    def run(self, candidate: Candidate, why: str) -> Trial:
+        """Run a candidate, or remember how it ran.
+
+        Raises:
+            Exhausted: The budget is spent. The first candidate runs in any case, without a limit.
+            Stopped: It failed in a way that has nothing to do with its sizes.
+        """
+        candidate = self.suited(candidate)
+        key = spell(candidate)
+        if (known := self._known.get(key)) is not None:
+            return known
+        most_steps = None
+        if self._known:
+            if not self.budget.allows_run():
+                raise Exhausted
+            most_steps = self.budget.remaining_operators
+        with kept_quiet() as said:
+            try:
+                forward = (
+                    self.run_forward(candidate, most_steps)
+                    if _is_feasible(candidate)
+                    else Forward(failure=_TOO_LARGE)
+                )
+            except Unmakeable as error:
+                forward = Forward(failure=error.failure)
+        self.budget.charge(forward.steps)
+        trial = Trial(candidate, forward, said)
+        self._known[key] = trial
+        failure = trial.failure
+        self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(trial)))
+        if failure is not None and self.stops_at(failure):
+            raise Stopped(trial)
+        return trial
+
+    def has_run(self, candidate: Candidate) -> bool:
+        """Whether a candidate was tried already."""
+        return spell(self.suited(candidate)) in self._known
+
+    def best(self, tells_most: Callable[[Trial], bool]) -> Trial | None:
+        """Return one that passed; else one that says what is missing; else what came farthest.
+
+        None where no forward was run.
+        """
+        return max(
+            (trial for trial in self._known.values() if not trial.is_unmakeable),
+            key=lambda trial: (trial.failure is None, tells_most(trial), trial.progress),
+            default=None,
+        )
+
+
+class Stopped(Exception):
+    """No other input will help."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__()
+        self.trial = trial
+
+
+def _is_feasible(candidate: Candidate) -> bool:
+    """Whether the inputs are of a size that somebody could have meant."""
+    sizes = (math.prod(guess.spec.shape) * max(guess.spec.listed, 1) for guess in candidate.values())
+    return sum(sizes) <= MAXIMUM_ELEMENTS
+
+
+_TOO_LARGE = Failure(
+    step=None, module="", type="MemoryError", message="the inputs are too large to be tried", place=None
+)
+
+
+def _outcome(trial: Trial) -> str:
+    failure, step = trial.failure, trial.step
+    if failure is None:
+        return "passed"
+    if trial.is_unmakeable:
+        return f"not run: {failure.message}"
+    where = f"{step.module or 'the model'} ({step.name})" if step is not None else "the call"
+    message = " ".join(failure.message.split())
+    return f"failed in {where}: {failure.type}: {message[:200]}"

@@ -1,0 +1,216 @@
+"""What the documentation of `forward` says of its arguments: their shapes in words, and their dtypes.
+
+Many write `x: images of shape (batch, channels, height, width)`, or annotate `Float[Tensor, "b c h w"]`.
+The words of one argument are sizes that others share, settings of the model's own, or plain numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from netinspect._utils.classes import ancestors, namespace_of
+from netinspect._utils.signatures import annotations_of, signature_of
+from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
+from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.inputs.signature import class_forward
+
+_LONGEST_NAME = 200
+_MOST_PARTS = 20
+_SIDE = 224
+_LARGEST = 1 << 20
+
+_LONGEST = 20_000
+"""Characters of a docstring that are searched. No pattern may need more than one pass over them: what it
+repeats it keeps, as `*+` does."""
+
+_SHAPE = re.compile(r"of\s++(?:shape|size)s?:?\s*+`*+[(\[]++(?P<sizes>(?:[^()\]`]|\([^()]*+\))*+)[)\]]")
+_REMARK = re.compile(r"(?<!\s)\s*+\([^()]*+\)")
+_TUPLE = re.compile(r"[(\[](?P<sizes>\s*+\w[\w.*+/ ]*+(?:,\s*+\w[\w.*+/ ]*+)++,?\s*+)[)\]]")
+_DTYPES = (
+    (re.compile(r"LongTensor|IntTensor|\bint64\b|torch\.long|\bindices\b"), "int64"),
+    (re.compile(r"BoolTensor|\bboolean\b|\bbool\b"), "bool"),
+    (re.compile(r"FloatTensor|\bfloat32\b|torch\.float"), "float32"),
+)
+_ARRAY = re.compile(r"""\b(?P<kind>\w++)\[[\w.]*Tensor\s*,\s*["'](?P<sizes>[^"']+)["']\s*\]""")
+_ARRAY_DTYPES = {"Int": "int64", "Integer": "int64", "UInt8": "uint8", "Bool": "bool"}
+
+_BATCH = re.compile(r"(.*_)?(batch(_?size)?|bsz?|b|n)")
+_CHANNELS = re.compile(r"(.*_)?channels?|c")
+_SIDES = re.compile(r"(.*_)?(height|width|image_size|frame_size|img_size)|h|w")
+_FEATURES = re.compile(r"(.*_)?(mel_bins|num_bins|feature_dim|feature_size)")
+_LENGTH = re.compile(
+    r"(.*_)?(len(gth)?|seq(_?len(gth)?)?|seqlen|tokens?|time(_steps)?|frames?|patches|samples|points"
+    r"|frame_len)|t|s|l"
+)
+
+
+class Documented(NamedTuple):
+    """What is said of one argument."""
+
+    sizes: tuple[str, ...]
+    """One word, number or product of them for each dimension."""
+
+    dtype: str | None
+
+
+def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
+    """Read the annotations and the docstring of the `forward` of a model."""
+    forward = class_forward(model)
+    text = _docstring(type(model))
+    try:
+        return _documented(forward, text)
+    except TypeError:  # an object in the place of a method, of a class that has no hash
+        return _documented.__wrapped__(forward, text)
+
+
+def _docstring(cls: type) -> str:
+    """The docstring of a class's `forward`, else of that of a base; its beginning, if it is long."""
+    # `inspect.getdoc` takes the square of the time for many blank lines.
+    for each in ancestors(cls):
+        text = getattr(namespace_of(each).get("forward"), "__doc__", None)
+        if isinstance(text, str):
+            return inspect.cleandoc(text[:_LONGEST])
+    return ""
+
+
+@functools.lru_cache(maxsize=64)
+def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Documented]:
+    try:
+        names = list(signature_of(forward).parameters)[1:]
+    except (TypeError, ValueError):
+        return {}
+    text = re.split(r"(?m)^[ \t]*+(?:Returns?|Yields|Raises|Examples?):?[ \t]*+$", text)[0]
+    found = dict(_annotated(forward))
+    for name, part in _parts(text, names):
+        match = _SHAPE.search(part) or _TUPLE.search(part)
+        if match is not None and name not in found:
+            first = part[: match.end()]
+            dtype = next((dtype for pattern, dtype in _DTYPES if pattern.search(first)), None)
+            told = _REMARK.sub("", match["sizes"]).split(",")
+            sizes = tuple(size.strip().strip("*`") for size in told)
+            sizes = tuple(size for size in sizes if size)
+            if sizes:
+                found[name] = Documented(sizes, dtype)
+    return found
+
+
+def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, Documented]]:
+    for name, annotation in annotations_of(forward).items():
+        text = annotation if isinstance(annotation, str) else str(annotation)
+        match = _ARRAY.search(text[:_LONGEST])
+        if match is not None:
+            dtype = _ARRAY_DTYPES.get(match["kind"], "float32")
+            yield name, Documented(tuple(match["sizes"].split()), dtype)
+
+
+def _parts(text: str, names: list[str]) -> Iterator[tuple[str, str]]:
+    """Cut a docstring into what it says of each argument, one after the other."""
+    names = [name for name in names if len(name) <= _LONGEST_NAME]
+    begins = re.compile(
+        rf"(?m)^[ \t]*+(?:[-*:]|:?param\s)?[ \t]*+`*+(?P<name>{'|'.join(map(re.escape, names))})\b"
+    )
+    matches = list(begins.finditer(text)) if names else []
+    for match, following in zip_longest(matches, matches[1:]):
+        yield match["name"], text[match.end() : following.start() if following else len(text)]
+
+
+def as_documented(name: str, guess: Guess | None, others: Candidate, facts: Facts) -> Guess | None:
+    """Give a guess the dimensions and the dtype that the documentation tells.
+
+    Args:
+        name: Name of the argument.
+        guess: What names and layers say; None where they say nothing.
+        others: The guesses for the arguments before it, whose sizes it may share.
+        facts: The model.
+
+    Returns:
+        The guess itself where nothing is documented, or nothing else.
+    """
+    documented = documented_arguments(facts.model).get(name)
+    if documented is None:
+        return guess
+    dtype = documented.dtype or (guess.spec.dtype if guess is not None else "float32")
+    known = _shared(others, facts)
+    if (
+        guess is not None
+        and len(guess.spec.shape) == len(documented.sizes)
+        and guess.spec.dtype == dtype
+    ):
+        # Of sizes that have the same name in another argument, that one decides.
+        pairs = zip(documented.sizes, guess.spec.shape, strict=True)
+        shape = tuple(known.get(word, size) for word, size in pairs)
+        return guess if shape == guess.spec.shape else replace(guess, spec=guess.spec.with_shape(shape))
+    sizes = [_size(word, known, facts) for word in documented.sizes]
+    shape = tuple(size or TOKENS for size in sizes)
+    reason = f"forward documents {name} as ({', '.join(documented.sizes)})"
+    if guess is not None and guess.spec.dtype == dtype:
+        return replace(guess, spec=guess.spec.with_shape(shape), reason=reason)
+    low: float | None
+    high: float | None
+    low, high = (None, None) if dtype == "float32" else (0, 1)
+    if low is not None and guess is not None and guess.spec.low is not None:
+        low, high = guess.spec.low, guess.spec.high if dtype != "bool" else guess.spec.low
+    return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason, firm=None not in sizes)
+
+
+def shape_in_words(text: str, facts: Facts) -> tuple[int, ...] | None:
+    """Read a shape that an error tells in words, as `of shape (batch_size, 2, height, width)`."""
+    match = _SHAPE.search(text)
+    if match is None:
+        return None
+    words = [word.strip() for word in match["sizes"].split(",") if word.strip()]
+    sizes = [_size(word, {}, facts) for word in words]
+    return tuple(size or TOKENS for size in sizes) if len(sizes) > 1 else None
+
+
+def _shared(others: Candidate, facts: Facts) -> dict[str, int]:
+    """The sizes that the words of other arguments stand for."""
+    documented = documented_arguments(facts.model)
+    known: dict[str, int] = {}
+    for name, guess in others.items():
+        words = documented[name].sizes if name in documented else ()
+        if len(words) == len(guess.spec.shape):
+            known = {**dict(zip(words, guess.spec.shape, strict=True)), **known}
+    return known
+
+
+def _size(word: str, known: Mapping[str, int], facts: Facts) -> int | None:
+    """The size that a word stands for; None where it says nothing."""
+    word = word.strip()
+    if word in known:
+        return known[word]
+    if word.isdecimal():
+        return min(int(word[:10]), _LARGEST)
+    for sign, combine in (("+", sum), ("*", math.prod)):
+        if sign in word:
+            words = word.split(sign)
+            if len(words) > _MOST_PARTS:
+                return None
+            parts = [_size(part, known, facts) for part in words]
+            sizes = [part for part in parts if part is not None]
+            return min(combine(sizes), _LARGEST) if len(sizes) == len(parts) else None
+    name = word.rpartition(".")[2].lower()
+    if len(name) > _LONGEST_NAME:
+        return None
+    setting = facts.setting(name)
+    if isinstance(setting, int) and not isinstance(setting, bool) and 0 < setting <= _LARGEST:
+        return setting
+    for pattern, size in (
+        (_BATCH, 1),
+        (_CHANNELS, facts.setting("num_channels", "in_channels") or 3),
+        (_SIDES, facts.setting("image_size") or _SIDE),
+        (_FEATURES, facts.setting("num_mel_bins", "feature_size") or 80),
+        (_LENGTH, TOKENS),
+    ):
+        if pattern.fullmatch(name):
+            return size if isinstance(size, int) else _SIDE
+    return None

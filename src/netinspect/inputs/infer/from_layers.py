@@ -1,0 +1,155 @@
+"""What each kind of layer takes: the guess for an argument that a layer consumes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from netinspect._utils.classes import plain_name
+from netinspect.inputs.infer.argument_names import Meaning, meaning_of
+from netinspect.inputs.infer.candidate import Guess, tensor
+from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.tracing.model.members import modules, named_modules
+from netinspect.tracing.safe_access import is_a, state_of
+
+_CHANNELS_OF_IMAGES = {1: 28, 3: 224}
+"""Sides of the pictures that such channels come with most: digits and photographs."""
+
+_OTHER_SIDE = 64
+_LATENT = 32
+_CLIP = (16, 112, 112)
+_SECOND = 16_000
+_POINTS = 1_024
+_FRAMES = 100
+
+
+def guess_for_layer(path: str, layer: nn.Module, name: str, facts: Facts) -> Guess | None:
+    """Guess an argument by the layer that takes it.
+
+    Args:
+        path: Path of the layer.
+        layer: The layer.
+        name: Name of the argument; it may tell a waveform from another sequence.
+        facts: The model.
+
+    Returns:
+        None for a layer that takes anything.
+    """
+    try:
+        guess = _guess(path or plain_name(type(layer)), layer, name, facts)
+    except AttributeError:  # a class that is derived from one of torch's, and does not store its sizes
+        return None
+    return None if guess is None or 0 in guess.spec.shape else guess
+
+
+def guess_for_weight(function: str, weight: str, shape: Sequence[int], facts: Facts) -> Guess | None:
+    """Guess an argument by the function that takes it together with a weight."""
+    if function.startswith("conv") and len(shape) > 2 and "transpose" not in function:
+        return convolved(weight, shape[1], len(shape) - 2, shape[2], "", facts)
+    if function == "linear" and len(shape) == 2:
+        return _features(f"{weight} has {shape[1]} columns", shape[1], facts)
+    if function == "embedding" and len(shape) == 2:
+        return indices(f"{weight} has {shape[0]} rows", shape[0])
+    return None
+
+
+def first_layer_guess(name: str, facts: Facts) -> Guess | None:
+    """Guess an argument by the first layer of the model, in the order of definition, that tells."""
+    for path, layer in named_modules(facts.model):
+        guess = guess_for_layer(path, layer, name, facts)
+        if guess is not None:
+            return guess
+    return None
+
+
+def _guess(path: str, layer: nn.Module, name: str, facts: Facts) -> Guess | None:
+    # As stored: a class of the user's may compute these attributes.
+    own = SimpleNamespace(**state_of(layer))
+    if is_a(layer, _ConvNd):
+        channels, dimensions = own.in_channels, len(own.kernel_size)
+        if own.transposed:  # what it takes is small: it makes pictures of it
+            side = 1 if channels >= _LATENT else 8
+            return tensor(1, channels, *[side] * dimensions, reason=f"{path} takes {channels} channels")
+        return convolved(path, channels, dimensions, own.kernel_size[0], name, facts)
+    if is_a(layer, (nn.Embedding, nn.EmbeddingBag)):
+        return indices(f"{path} has {own.num_embeddings} rows", own.num_embeddings)
+    if is_a(layer, nn.Linear):
+        return _features(f"{path}.in_features = {own.in_features}", own.in_features, facts, name)
+    if is_a(layer, nn.Bilinear):
+        return _features(f"{path}.in1_features = {own.in1_features}", own.in1_features, facts)
+    if is_a(layer, nn.RNNBase):
+        reason = f"{path}.input_size = {own.input_size}"
+        return _sequence(own.input_size, reason, batch_first=own.batch_first, name=name)
+    if is_a(layer, nn.RNNCellBase):
+        return tensor(1, own.input_size, reason=f"{path}.input_size = {own.input_size}")
+    if is_a(layer, (nn.Transformer, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+        attention = next(each for each in modules(layer) if is_a(each, nn.MultiheadAttention))
+        return _attended(path, attention)
+    if is_a(layer, nn.MultiheadAttention):
+        return _attended(path, layer)
+    if is_a(layer, nn.LayerNorm):
+        shape = tuple(own.normalized_shape)
+        leading = (1, TOKENS) if len(shape) == 1 and facts.sequential else (1,)
+        return tensor(*leading, *shape, reason=f"{path}.normalized_shape = {shape}")
+    if is_a(layer, _BatchNorm):
+        reason = f"{path}.num_features = {own.num_features}"
+        dimensions = {"BatchNorm2d": 2, "BatchNorm3d": 3}.get(plain_name(type(layer)), 0)
+        sides = _sides(own.num_features, dimensions, name) if dimensions else ()
+        return tensor(1, own.num_features, *sides, reason=reason)
+    return None
+
+
+def convolved(path: str, channels: int, dimensions: int, kernel: int, name: str, facts: Facts) -> Guess:
+    """Guess what a convolution takes."""
+    reason = f"{path} takes {channels} channel{'s' if channels != 1 else ''}"
+    sides = _sides(channels, dimensions, name, kernel)
+    return tensor(1, channels, *sides, reason=reason)
+
+
+def _sides(channels: int, dimensions: int, name: str, kernel: int = 1) -> tuple[int, ...]:
+    meaning = meaning_of(name)
+    if dimensions == 1:
+        if meaning is Meaning.POINTS:
+            return (_POINTS,)
+        if meaning is Meaning.AUDIO or (channels == 1 and kernel >= 8):
+            return (_SECOND,)
+        return (_FRAMES if meaning is Meaning.SPECTRUM else 128,)
+    if dimensions == 3:
+        return _CLIP
+    if meaning is Meaning.SPECTRUM:
+        return (_OTHER_SIDE, _FRAMES)
+    return (_CHANNELS_OF_IMAGES.get(channels, _OTHER_SIDE),) * 2
+
+
+def _features(reason: str, features: int, facts: Facts, name: str = "") -> Guess:
+    meaning = meaning_of(name)
+    if meaning is Meaning.POINTS:
+        return tensor(1, _POINTS, features, reason=reason)
+    if meaning is Meaning.SPECTRUM:
+        return tensor(1, _FRAMES, features, reason=reason)
+    if facts.sequential or meaning is Meaning.SEQUENCE:
+        return tensor(1, TOKENS, features, reason=reason)
+    if meaning is Meaning.NODES or "edge_index" in facts.names.names:
+        return tensor(TOKENS, features, reason=reason)
+    return tensor(1, features, reason=reason)
+
+
+def _sequence(features: int, reason: str, *, batch_first: bool, name: str = "") -> Guess:
+    length = _FRAMES if meaning_of(name) is Meaning.SPECTRUM else TOKENS
+    shape = (1, length, features) if batch_first else (length, 1, features)
+    return tensor(*shape, reason=reason if batch_first else f"{reason}; batch_first = False")
+
+
+def _attended(path: str, attention: nn.MultiheadAttention) -> Guess:
+    own = SimpleNamespace(**state_of(attention))
+    reason = f"{path} embeds in {own.embed_dim} dimensions"
+    return _sequence(own.embed_dim, reason, batch_first=own.batch_first)
+
+
+def indices(reason: str, rows: int) -> Guess:
+    """Guess indices into a table."""
+    return tensor(1, TOKENS, dtype="int64", low=0, high=max(rows - 1, 0), reason=reason)

@@ -1,0 +1,82 @@
+"""Labels: arguments that forward does without in eval mode, and asks for in train mode."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
+from netinspect.inputs.infer.model_facts import Facts
+from netinspect.inputs.signature import ForwardNames
+from netinspect.records.steps import Failure, Step
+from netinspect.records.values import tensors_in
+
+_LABELS = re.compile(r"(.*_)?(labels?|targets?|gt|ground_truths?|y|y_true)(_ids?)?", re.IGNORECASE)
+_OF_CLASSES = ("cross_entropy", "cross_entropy_loss", "nll_loss", "multi_margin_loss")
+_BETWEEN_0_AND_1 = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div")
+_ALIKE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", *_BETWEEN_0_AND_1)
+_LONGEST = 200
+"""Characters of a name that says anything."""
+
+
+def is_label(name: str) -> bool:
+    """Whether an argument is called as labels are."""
+    return len(name) <= _LONGEST and _LABELS.fullmatch(name) is not None
+
+
+def missing_labels(names: ForwardNames, passed: Collection[str], failure: Failure) -> tuple[str, ...]:
+    """Return the labels that were not passed, and whose absence a failure in train mode speaks of."""
+    passed = {each.partition(".")[0] for each in passed}
+    speaks_of_none = re.search(r"\bNone(Type)?\b", failure.message, re.IGNORECASE) is not None
+    return tuple(
+        name
+        for name, argument in names.arguments.items()
+        if is_label(name)
+        and not argument.required
+        and name not in passed
+        and (speaks_of_none or re.search(rf"\b{re.escape(name)}\b", failure.message))
+    )
+
+
+def with_labels(
+    candidate: Candidate, step: Step | None, failure: Failure, facts: Facts
+) -> Iterator[Candidate]:
+    """Yield candidates with labels as a failing loss wants them; else with what labels often are."""
+    if not facts.training:
+        return
+    wanted = _wanted_by(step) if step is not None else None
+    for name in facts.names.names:
+        given = candidate.get(name)
+        # Also where others were tried before, but not the same again.
+        is_new = wanted is not None and (given is None or given.spec.shape != wanted.spec.shape)
+        if wanted is not None and is_new and is_label(name):
+            yield {**candidate, name: wanted}
+    for name in missing_labels(facts.names, candidate, failure) if wanted is None else ():
+        yield from ({**candidate, name: guess} for guess in _usual(candidate, name))
+
+
+def _wanted_by(step: Step) -> Guess | None:
+    """Return what a loss wants beside its first input; None for a step that is no loss."""
+    scores = next(tensors_in(step.inputs), None)
+    if scores is None or step.name not in (*_OF_CLASSES, *_ALIKE):
+        return None
+    shape = tuple(size for size in scores.shape if isinstance(size, int))
+    reason = f"{step.name} compares {'x'.join(map(str, shape))} with it"
+    if step.name in _OF_CLASSES:
+        at = 1 if len(shape) > 1 else 0
+        classes = shape[at] if shape else 1
+        sizes = (*shape[:at], *shape[at + 1 :])
+        return tensor(*sizes, dtype="int64", low=0, high=max(0, classes - 1), reason=reason)
+    dtype = scores.dtype if "float" in scores.dtype else "float32"
+    low, high = (0.0, 1.0) if step.name in _BETWEEN_0_AND_1 else (None, None)
+    return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason)
+
+
+def _usual(candidate: Candidate, name: str) -> Iterator[Guess]:
+    reason = f"an argument called {name}, which train mode asks for"
+    first = next(iter(candidate.values()), None)
+    batch = first.spec.shape[0] if first is not None and first.spec.shape else 1
+    if first is not None and first.spec.dtype == "int64":
+        yield replace(first, reason=f"{reason}: one for each token", firm=False)
+    yield tensor(batch, dtype="int64", low=0, high=1, reason=f"{reason}: a class", firm=False)

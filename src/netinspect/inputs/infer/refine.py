@@ -1,0 +1,362 @@
+"""From a failed try to the next ones: what the error says of the arguments that led to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from netinspect.analysis.diagnosis.size_mismatch import told_sizes, wanted_unit
+from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
+from netinspect.inputs.infer.attempts import Trial
+from netinspect.inputs.infer.batch_statistics import TWO, is_one_value
+from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
+from netinspect.inputs.infer.docstrings import as_documented, shape_in_words
+from netinspect.inputs.infer.from_layers import guess_for_layer, guess_for_weight
+from netinspect.inputs.infer.from_libraries import guess_of_library
+from netinspect.inputs.infer.labels import with_labels
+from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.inputs.spec import InputSpec
+from netinspect.records.dataflow import sources_of
+from netinspect.records.steps import Failure, Step
+from netinspect.tracing.model.members import find_module
+
+_NUMBERS = re.compile(r"long|\bint|float|double|half", re.IGNORECASE)
+_WANTS_INTEGERS = (
+    "tensors used as indices must be",
+    "Expected tensor for argument #1 'indices'",
+    "expected scalar type Long",
+    "one_hot is only applicable to index tensor",
+    "gather(): Expected dtype int",
+    "index_select(): Expected dtype int",
+    "must be an integer",
+    "Expected dtype int64",
+    "expected Long",
+)
+_WANTS_BOOLEANS = ("only supports boolean masks", "boolean tensor", "expected condition to be")
+
+
+def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
+    """Yield what to try after a failed trial, the most likely first; sizes are solved elsewhere."""
+    candidate, step, failure, steps = trial.candidate, trial.step, trial.failure, trial.forward.steps
+    if failure is None:
+        return
+    culprits = sources_of(step, steps) if step is not None else []
+    culprits = [name for name in culprits if name in candidate] or list(candidate)
+    if step is not None:
+        yield from _as_its_layer_wants(candidate, step, failure.message, facts)
+        yield from _channels_last(candidate, culprits, step, facts)
+    yield from with_batch_dimension(trial)
+    yield from _of_another_dtype(candidate, culprits, failure)
+    yield from _of_the_sizes_told(trial, culprits, facts)
+    yield from _not_negative(candidate, culprits, failure)
+    yield from _with_places_for_features(candidate, failure, facts)
+    yield from _of_another_rank(candidate, culprits, failure)
+    yield from with_labels(candidate, step, failure, facts)
+    yield from _with_one_more(candidate, failure, facts)
+    yield from _with_an_optional_one(candidate, step, failure, facts)
+    if is_one_value(failure.message):
+        yield from _batched(candidate, culprits)
+
+
+def _as_its_layer_wants(
+    candidate: Candidate, step: Step, message: str, facts: Facts
+) -> Iterator[Candidate]:
+    """Where a layer takes an argument at first hand, the layer knows what it is."""
+    for name in step.arguments:
+        current = candidate.get(name)
+        if current is None:
+            continue
+        guess: Guess | None = None
+        layer = find_module(facts.model, step.module) if step.module else None
+        if layer is not None:
+            guess = guess_for_layer(step.module, layer, name, facts)
+        for weight in step.parameters:
+            guess = guess or guess_for_weight(step.name, weight, facts.shapes.get(weight, ()), facts)
+        if guess is not None and "index out of range" in message and _kind(guess) == _kind(current):
+            yield {
+                **candidate,
+                name: replace(current, spec=_in_range_of(guess, current), reason=guess.reason),
+            }
+            continue
+        # An argument that said itself what it is keeps its sizes where they can be mended.
+        if guess is not None and (
+            not current.firm
+            or _kind(guess) != _kind(current)
+            or len(guess.spec.shape) != len(current.spec.shape)
+        ):
+            yield {**candidate, name: guess}
+
+
+def _in_range_of(guess: Guess, current: Guess) -> InputSpec:
+    return replace(current.spec, low=guess.spec.low, high=guess.spec.high)
+
+
+def with_batch_dimension(trial: Trial) -> Iterator[Candidate]:
+    """Convolutions also take one example without a batch; nobody means that."""
+    for step in trial.forward.steps:
+        for name in step.arguments:
+            guess = trial.candidate.get(name)
+            if guess is not None and _is_unbatched(step, guess):
+                batched = replace(guess, spec=guess.spec.with_shape((1, *guess.spec.shape)))
+                yield {**trial.candidate, name: batched}
+
+
+def _is_unbatched(step: Step, guess: Guess) -> bool:
+    """Whether a step convolves an argument as one example."""
+    match = re.fullmatch(r"conv(?:_transpose)?(\d)d", step.name)
+    return match is not None and len(guess.spec.shape) == int(match[1]) + 1
+
+
+def _channels_last(
+    candidate: Candidate, culprits: Sequence[str], step: Step, facts: Facts
+) -> Iterator[Candidate]:
+    """Images that are turned before the convolution come with their channels last."""
+    if not step.name.startswith("conv") or not any(
+        len(facts.shapes.get(each, ())) > 3 for each in step.parameters
+    ):
+        return
+    for name in culprits:
+        guess = candidate[name]
+        if name not in step.arguments and len(guess.spec.shape) == 4:
+            batch, channels, *sides = guess.spec.shape
+            spec = guess.spec.with_shape((batch, *sides, channels))
+            yield {
+                **candidate,
+                name: replace(guess, spec=spec, reason=f"{guess.reason}; channels come last"),
+            }
+
+
+def _kind(guess: Guess) -> str:
+    return guess.spec.dtype.rstrip("0123456789")
+
+
+def _of_another_dtype(
+    candidate: Candidate, culprits: Sequence[str], failure: Failure
+) -> Iterator[Candidate]:
+    message = failure.message
+    if any(text in message for text in _WANTS_BOOLEANS):
+        for name in reversed(culprits):
+            yield _with_dtype(candidate, name, "bool", "a mask of truth values is wanted")
+        return
+    wants_integers = any(text in message for text in _WANTS_INTEGERS)
+    mixes = "dtype" in message or "type" in message
+    if not wants_integers and not (mixes and _NUMBERS.search(message)):
+        return
+    for name in culprits:
+        is_float = candidate[name].spec.dtype.startswith(("float", "bfloat"))
+        if wants_integers and is_float:
+            yield _with_dtype(candidate, name, "int64", "indices are wanted")
+        elif not wants_integers and not is_float:
+            yield _with_dtype(candidate, name, "float32", "floats are wanted")
+
+
+def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Candidate:
+    guess = candidate[name]
+    low, high = (0, 1) if dtype in ("int64", "bool") else (None, None)
+    return {
+        **candidate,
+        name: replace(guess, spec=replace(guess.spec, dtype=dtype, low=low, high=high), reason=reason),
+    }
+
+
+def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> Iterator[Candidate]:
+    """Many models check their inputs, and tell in words what they want."""
+    candidate, message = trial.candidate, trial.failure.message if trial.failure is not None else ""
+    shape, wanted = shape_in_words(message, facts), wanted_unit(trial.step, message)
+    for name in culprits:
+        guess = candidate[name]
+        sizes = guess.spec.shape
+        named = [size for size in sizes if re.search(rf"\b{size}\b", message)]
+        if shape is not None and len(shape) != len(sizes):
+            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(shape), reason=_TOLD)}
+        if len(sizes) == 3 and sizes[-1] in named and meaning_of(name) is Meaning.SPECTRUM:
+            turned = (*sizes[:-2], sizes[-1], sizes[-2])
+            reason = f"{guess.reason}; frames come last"
+            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(turned), reason=reason)}
+        for got, instead in told_sizes(message):
+            places = [index for index, size in enumerate(sizes) if size == got]
+            if len(places) > 1:
+                yield {**candidate, name: guess.resized(dict.fromkeys(places, instead), _TOLD)}
+            for index in places:
+                yield {**candidate, name: guess.resized({index: instead}, _TOLD)}
+        for index, size in reversed([*enumerate(sizes)]):
+            unit = wanted.of(size) if wanted is not None else 1
+            # More examples make more of everything, and so never fit better.
+            if size % unit and (size in named or not named) and (index or len(sizes) < 3):
+                yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _TOLD)}
+
+
+_TOLD = "the model says what it wants"
+_RANKS = (
+    r"expected (?P<rank>\d)D(?: or (?P<other>\d)D)? input",
+    r"Expected (?:\dD \(unbatched\) or )?(?P<rank>\d)D \(batched\) input",
+    r"[Ii]nput to be \dD or (?P<rank>\d)D",
+    r"[Ii]nput must have (?P<rank>\d) dimensions",
+    r"too many values to unpack \(expected (?P<rank>\d)",
+    r"not equal to len\(dims\) = (?P<rank>\d)",
+    r"equation \((?P<rank>\d)\) does not match the number of dimensions",
+    r"same number of dimensions: got (?P<rank>\d) and (?P<other>\d)",
+    r"must be (?P<rank>\d)-?[dD]",
+    r"[Ee]xpected (?:a )?(?P<rank>\d)-?[dD]",
+)
+_DEEPER = (
+    "Dimension out of range",
+    "non-existing dimension",
+    "too many indices for tensor",
+    "index out of range",
+    "IndexError",
+)
+
+
+def _of_another_rank(
+    candidate: Candidate, culprits: Sequence[str], failure: Failure
+) -> Iterator[Candidate]:
+    ranks: list[int] = []
+    for pattern in _RANKS:
+        if (match := re.search(pattern, failure.message)) is not None:
+            ranks += [int(rank) for rank in match.groups() if rank]
+            break
+    fewer = re.search(r"not enough values to unpack \(expected (\d), got (\d)\)", failure.message)
+    for name in culprits:
+        guess = candidate[name]
+        wanted = list(ranks)
+        if fewer is not None:
+            # What was unpacked may have been taken apart before: it is as many short as the input is.
+            wanted = [int(fewer[1]), len(guess.spec.shape) + int(fewer[1]) - int(fewer[2])]
+        if not wanted and any(text in failure.message for text in _DEEPER):
+            wanted = [len(guess.spec.shape) + 1]
+        for rank in wanted:
+            if 0 < rank <= 6 and rank != len(guess.spec.shape):
+                yield from (
+                    {
+                        **candidate,
+                        name: replace(guess, spec=replace(guess.spec, shape=shape), reason=reason),
+                    }
+                    for shape, reason in _reshaped(guess, rank)
+                )
+
+
+def _reshaped(guess: Guess, rank: int) -> Iterator[tuple[tuple[int, ...], str]]:
+    shape, reason = guess.spec.shape, f"{rank} dimensions are wanted"
+    missing = rank - len(shape)
+    if missing < 0:
+        yield (*shape[:1], *shape[1 - missing :]), reason
+        yield shape[:rank], reason
+    elif rank == 4 and len(shape) <= 2:
+        yield (1, 3, 224, 224), f"{reason}, as images have"
+        yield (1, 1, 28, 28), f"{reason}, as images have"
+    elif len(shape) >= 2:
+        # A sequence of what there was; or channels in front of it.
+        yield (*shape[:1], *[TOKENS] * missing, *shape[1:]), reason
+        yield (*[1] * missing, *shape), reason
+    else:
+        yield (*shape, *[TOKENS] * missing), reason
+
+
+def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iterator[Candidate]:
+    """An optional argument that the error, or the line that raised it, speaks of."""
+    texts = [failure.message, failure.place.text if failure.place is not None else ""]
+    if failure.type in ("TypeError", "AttributeError") and "NoneType" not in failure.message:
+        texts.pop()
+    given = _arguments_of(candidate)
+    for text in texts:
+        for name in facts.names.names:
+            if name not in given and re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE):
+                guess = guess_of_library(name, facts) or as_documented(
+                    name, guess_by_name(name, candidate, facts), candidate, facts
+                )
+                guess = guess or _like_the_first(candidate, name)
+                if guess is not None:
+                    yield {
+                        **candidate,
+                        name: replace(guess, reason=f"{guess.reason}; forward asks for it"),
+                    }
+
+
+def _not_negative(
+    candidate: Candidate, culprits: Sequence[str], failure: Failure
+) -> Iterator[Candidate]:
+    """Floats that become indices are no negative numbers."""
+    for name in culprits if "out of range" in failure.message else ():
+        guess = candidate[name]
+        if guess.spec.dtype.startswith(("float", "bfloat")) and guess.spec.low is None:
+            reason = f"{guess.reason}; some of it are indices"
+            yield {**candidate, name: replace(guess, spec=guess.spec.with_range(0, 1), reason=reason)}
+
+
+_FEATURES_AND_TOKENS = re.compile(
+    r"(?P<kind>\w{1,40}) features and .{0,99}tokens do not match.{0,99}tokens:? \d{1,9}.{0,99}"
+    r"features:? (?P<features>\d{1,9})",
+    re.DOTALL,
+)
+
+
+def _with_places_for_features(
+    candidate: Candidate, failure: Failure, facts: Facts
+) -> Iterator[Candidate]:
+    """What is seen or heard takes the place of tokens of its own, of which there must be as many."""
+    match = _FEATURES_AND_TOKENS.search(failure.message)
+    if match is None:
+        return
+    kind = match["kind"].lower()
+    token = facts.setting(f"{kind}_token_id", f"{kind}_token_index", "image_token_id")
+    for name, guess in candidate.items():
+        if isinstance(token, int) and meaning_of(name) is Meaning.TOKENS:
+            spec = guess.spec.with_shape((1, int(match["features"]))).with_range(token, token)
+            reason = f"a token {token} in the place of each feature of the {kind}"
+            yield {**candidate, name: replace(guess, spec=spec, reason=reason)}
+
+
+_NOT_MISSED = re.compile(
+    r"(past|cache|output|return|use|is)_.*|.*labels?|encoder_outputs|.*head_mask|.*inputs_embeds|logits_to_keep"
+)
+"""Arguments whose absence a model bears, or that are there instead of others."""
+
+
+def _with_an_optional_one(
+    candidate: Candidate, step: Step | None, failure: Failure, facts: Facts
+) -> Iterator[Candidate]:
+    """Where something is None that should not be, an argument that may be left out is missing."""
+    if "NoneType" not in failure.message:
+        return
+    path, given = step.module if step is not None else "", _arguments_of(candidate)
+    optional = [
+        name
+        for name, argument in facts.names.arguments.items()
+        if name not in given and not argument.required and not _NOT_MISSED.fullmatch(name)
+    ]
+    # A decoder lacks what is called after it.
+    for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):
+        guess = guess_of_library(name, facts) or as_documented(
+            name, guess_by_name(name, candidate, facts), candidate, facts
+        )
+        if guess is not None:
+            yield {
+                **candidate,
+                name: replace(guess, reason=f"{guess.reason}; something was None without"),
+            }
+
+
+def _arguments_of(candidate: Candidate) -> set[str]:
+    """Return the arguments of forward that a candidate fills, whole or by entries of a dictionary."""
+    return {name.partition(".")[0] for name in candidate}
+
+
+def _like_the_first(candidate: Candidate, name: str) -> Guess | None:
+    first = next(iter(candidate.values()), None)
+    if first is None:
+        return tensor(1, TOKENS, reason=f"an argument called {name}", firm=False)
+    return replace(first, reason=f"{name} like the first argument", firm=False, solved=())
+
+
+def _batched(candidate: Candidate, culprits: Sequence[str]) -> Iterator[Candidate]:
+    """Batch statistics of one value per channel need a second example; of all inputs, as a rule."""
+    single = [name for name, guess in candidate.items() if guess.spec.shape[:1] == (1,)]
+    for names in (single, [name for name in culprits if name in single]):
+        yield {
+            name: replace(guess, spec=guess.spec.with_batch(2), reason=f"{guess.reason}; {TWO}")
+            if name in names
+            else guess
+            for name, guess in candidate.items()
+        }

@@ -1,1 +1,0 @@
-"""Looks kept on disk, so that a second command on the same model need not import torch."""

@@ -1,0 +1,1 @@
+"""Memory of a run, tracked on fake tensors in a child process."""

@@ -1,0 +1,384 @@
+"""A tracker of storages: what each operation allocates, for which module, and when it is freed.
+
+Everything is noted as it happens; what it adds up to is counted later, from the record. A storage is
+followed by a weak reference, so that its end is seen whoever held it: a variable, autograd, an
+optimizer. What a kernel allocates and frees within itself is not seen.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+import weakref
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from netinspect._utils.units import size
+from netinspect.memory_tracker.fake_tensors import real_tensors
+from netinspect.records.memory import Allocation, Kind, MemoryStep, Phase
+from netinspect.tracing.model.members import Table, entries, modules, named_modules, parameters
+from netinspect.tracing.tensors.describe import tensors_within
+from netinspect.tracing.tensors.inner_tensors import (
+    NO_STORAGE,
+    bytes_of,
+    is_plain,
+    memory_key,
+    memory_of,
+)
+from netinspect.tracing.tensors.packed_weights import packed_objects, packed_tensors
+
+_KINDS: tuple[tuple[Table, Kind], ...] = (("_parameters", "parameter"), ("_buffers", "buffer"))
+
+
+@dataclass(slots=True)
+class _Storage:
+    """One storage, as far as it is known."""
+
+    bytes: int
+    born: int
+    module: str
+    recomputed: bool
+    kind: Kind = "made"
+    died: int | None = None
+    counted: bool = True
+    unused: int = 0
+    """Bytes that no part of a weight uses, as the conversion to a sparse layout leaves them."""
+
+
+class OverLimit(Exception):
+    """A run with values takes more memory than it may."""
+
+
+class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While entered, notes every storage that an operation makes.
+
+    Args:
+        model: Its parameters and buffers are there from the start, and its modules are what storages
+            are made for.
+        inputs: What forward will be given.
+        host_steps: Whether an optimizer's counts of its steps are in the memory of the host, as torch
+            has them on a GPU, and so are not counted.
+        limit: Bytes that all storages together may have; None for any number.
+    """
+
+    def __init__(
+        self, model: nn.Module, inputs: Any, *, host_steps: bool = False, limit: int | None = None
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._host_steps = host_steps
+        self._limit = limit
+        self._bytes = 0
+        """Of all storages that there are."""
+
+        self.steps = [MemoryStep(phase="start", iteration=0, module="", operation="")]
+        self._phase: Phase = "start"
+        self._iteration = 0
+        self._storages: list[_Storage] = []
+        self._live: dict[int, tuple[int, Any]] = {}
+        """By address of the storage: its place in the list, and the reference that watches it."""
+
+        self._callers_by_thread: dict[int, list[str]] = {}
+        """By thread: paths of the modules whose forward is running, innermost last."""
+
+        self._one_at_a_time = threading.RLock()
+
+        self._graph_numbers: list[int] = []
+        self._graph_modules: list[str] = []
+        """From which number on autograd's nodes belong to which module."""
+
+        self._paths = {id(module): path for path, module in named_modules(model)}
+        self._parameters: dict[int, str] = {}
+        """The module that each parameter is of."""
+
+        self._used: dict[Any, dict[Any, int]] = {}
+        """By address of a storage, how many bytes the parts of weights take in it; by the part itself
+        where its memory has no address."""
+
+        self._handles: list[Any] = []
+        self._model = model
+        for path, module in named_modules(model):
+            for parameter in dict(entries(module, "_parameters")).values():
+                if parameter is not None and id(parameter) not in self._parameters:
+                    self._parameters[id(parameter)] = path
+                    self._mark_weight(parameter, "parameter", path)
+            for buffer in dict(entries(module, "_buffers")).values():
+                if buffer is not None:
+                    self._mark_weight(buffer, "buffer", path)
+        self._mark_packed()
+        for tensor in tensors_within(inputs):
+            self._mark(tensor, "input", "")
+
+    @property
+    def _callers(self) -> list[str]:
+        return self._callers_by_thread.setdefault(threading.get_ident(), [])
+
+    @property
+    def phase(self) -> Phase:
+        """What is being run."""
+        return self._phase
+
+    def enter_phase(self, phase: Phase, iteration: int) -> None:
+        """Say what is being run from here on."""
+        self._mark_what_forward_made()
+        self._phase, self._iteration = phase, iteration
+
+    def _mark_what_forward_made(self) -> None:
+        """Take what forward has registered for what it is; it was made like any other tensor."""
+        for path, module in named_modules(self._model):
+            for table, kind in _KINDS:
+                for tensor in dict(entries(module, table)).values():
+                    is_new = tensor is not None and id(tensor) not in self._parameters
+                    if is_new and any(each._cdata in self._live for each in _storages(tensor)):
+                        self._mark(tensor, kind, path)
+
+    def mark_gradients(self) -> None:
+        """Take what the parameters' `.grad` hold for what it is."""
+        for parameter in parameters(self._model):
+            self._mark_gradient(parameter)
+
+    def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take what an optimizer holds for what it is, and what it has put in the place of weights."""
+        for weight in parameters(self._model):
+            if not is_plain(weight):  # a step gives a sparse one new values, in other memory
+                self._mark_weight(weight, "parameter", self._parameters.get(id(weight), ""))
+        for parameter, states in optimizer.state.items():
+            for name, state in states.items():
+                for leaf in tree_leaves(state):
+                    if isinstance(leaf, torch.Tensor):
+                        self._mark(leaf, "optimizer_state", self._parameters.get(id(parameter), ""))
+                        if name == "step" and self._host_steps:
+                            self._leave_out(leaf)
+
+    def allocations(self) -> tuple[Allocation, ...]:
+        """All that was seen, in the order in which it was made."""
+        return tuple(
+            Allocation(
+                bytes=each.bytes,
+                kind=each.kind,
+                born=each.born,
+                died=each.died,
+                module=each.module,
+                recomputed=each.recomputed,
+            )
+            for each in self._storages
+            if each.bytes and each.counted
+        )
+
+    def __enter__(self) -> Self:
+        for module in modules(self._model):
+            self._handles.append(
+                nn.Module.register_forward_pre_hook(module, self._enter_module, prepend=True)
+            )
+            self._handles.append(
+                nn.Module.register_forward_hook(module, self._leave_module, always_call=True)
+            )
+        for parameter in parameters(self._model):
+            if parameter.requires_grad and parameter.is_leaf:
+                handle = parameter.register_post_accumulate_grad_hook(self._mark_gradient)  # type: ignore[no-untyped-call]
+                self._handles.append(handle)
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+        self._mark_what_forward_made()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        # What is freed from here on is no longer the run's affair.
+        self._live.clear()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run one operation. Called by torch, with the mode itself off."""
+        with self._one_at_a_time:
+            return self._run(func, args, kwargs or {})
+
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._phase == "optimizer" and func is torch.ops.aten._local_scalar_dense.default:
+            # Adafactor reads its count of steps, and norms. Whatever they are, it takes as much memory.
+            return 1.0
+        result = func(*args, **kwargs)
+        made = [
+            storage
+            for leaf in tree_leaves(result)
+            if isinstance(leaf, torch.Tensor)
+            for storage in _storages(leaf)
+            if self._is_news(storage)
+        ]
+        if made:
+            module = self._caller()
+            self.steps.append(
+                MemoryStep(
+                    phase=self._phase,
+                    iteration=self._iteration,
+                    module=module,
+                    operation=str(func).rpartition(".")[0] or str(func),
+                )
+            )
+            for storage in made:
+                if self._is_news(storage):  # one operation may give the same one twice
+                    self._add(storage, module)
+            if self._limit is not None and self._bytes > self._limit:
+                raise OverLimit(f"more than {size(self._limit)} at once")
+        return result
+
+    def _is_news(self, storage: torch.UntypedStorage) -> bool:
+        known = self._live.get(storage._cdata)
+        return (
+            known is None
+            or self._storages[known[0]].bytes + self._storages[known[0]].unused != storage.nbytes()
+        )
+
+    def _add(self, storage: torch.UntypedStorage, module: str) -> int:
+        address = storage._cdata
+        if (known := self._live.get(address)) is not None:  # it was resized
+            self._storages[known[0]].died = len(self.steps) - 2
+            self._bytes -= self._storages[known[0]].bytes
+        self._bytes += storage.nbytes()
+        place = len(self._storages)
+        self._storages.append(
+            _Storage(
+                bytes=storage.nbytes(),
+                born=len(self.steps) - 1,
+                module=module,
+                recomputed=self._phase == "backward" and bool(self._callers),
+            )
+        )
+        self._live[address] = place, weakref.ref(storage, partial(self._end, address, place))
+        return place
+
+    def _end(self, address: int, place: int, _: Any) -> None:
+        known = self._live.get(address)
+        if known is not None and known[0] == place:
+            self._storages[place].died = len(self.steps) - 1
+            self._bytes -= self._storages[place].bytes
+            del self._live[address]
+
+    def _mark_weight(self, tensor: torch.Tensor, kind: Kind, module: str) -> None:
+        """Take a parameter or buffer for what it is, with the bytes that other commands report of it."""
+        self._mark(tensor, kind, module)
+        if is_plain(tensor) or tensor.device.type == "meta":
+            return
+        with torch._C.DisableTorchFunction():
+            parts = {memory_key(part): part for part in memory_of(tensor)}
+            sizes = {key: bytes_of(part) for key, part in parts.items()}
+        for key, part in parts.items():
+            for storage in _storages(part):
+                known = self._live.get(storage._cdata)
+                used = self._used.setdefault(storage._cdata, {})
+                used[key] = sizes[key]
+                if known is not None:
+                    entry = self._storages[known[0]]
+                    entry.unused = max(0, storage.nbytes() - sum(used.values()))
+                    entry.bytes = storage.nbytes() - entry.unused
+            if not _storages(part) and key not in self._used:  # it lives on, as oneDNN's tensors do
+                self._used[key] = {}
+                self._storages.append(
+                    _Storage(bytes=sizes[key], born=0, module=module, recomputed=False, kind=kind)
+                )
+
+    def _mark(self, tensor: torch.Tensor, kind: Kind, module: str) -> None:
+        for storage in _storages(tensor):
+            known = self._live.get(storage._cdata)
+            if known is None:
+                place = self._add(storage, module)
+            elif self._storages[known[0]].kind != "made":
+                continue  # a gradient that is a parameter's own memory stays one
+            else:
+                place = known[0]
+            self._storages[place].kind = kind
+            self._storages[place].module = module
+
+    def _mark_packed(self) -> None:
+        """Take the weights packed for quantized functions for buffers, as other commands report them.
+
+        Their memory belongs to C++ objects, which hand out copies alone, and lives as long as the model.
+        """
+        packed = {
+            id(each): (path, each)
+            for path, module in named_modules(self._model)
+            for _, each in packed_objects(module)
+        }
+        for path, each in packed.values():
+            with real_tensors():
+                sizes = [bytes_of(tensor) for _, tensor in packed_tensors(each)]
+            for each_size in sizes:
+                self._storages.append(
+                    _Storage(bytes=each_size, born=0, module=path, recomputed=False, kind="buffer")
+                )
+
+    def _leave_out(self, tensor: torch.Tensor) -> None:
+        for storage in _storages(tensor):
+            known = self._live.pop(storage._cdata, None)
+            if known is not None:
+                self._storages[known[0]].counted = False
+
+    def _mark_gradient(self, parameter: torch.Tensor) -> None:
+        if parameter.grad is not None:
+            self._mark(parameter.grad, "gradient", self._parameters.get(id(parameter), ""))
+
+    def _enter_module(self, module: nn.Module, _: Any) -> None:
+        self._callers.append(self._paths.get(id(module), ""))
+        self._note_graph()
+
+    def _leave_module(self, *_: Any) -> None:
+        if self._callers:
+            self._callers.pop()
+        self._note_graph()
+
+    def _note_graph(self) -> None:
+        number = _next_graph_number()
+        if number is not None and (not self._graph_numbers or number >= self._graph_numbers[-1]):
+            self._graph_numbers.append(number)
+            self._graph_modules.append(self._callers[-1] if self._callers else "")
+
+    def _caller(self) -> str:
+        if self._callers:
+            return self._callers[-1]
+        number = _running_graph_number() if self._phase == "backward" else None
+        if number is None:
+            return ""
+        place = bisect.bisect_right(self._graph_numbers, number) - 1
+        return self._graph_modules[place] if place >= 0 else ""
+
+
+def _storages(tensor: torch.Tensor) -> list[torch.UntypedStorage]:
+    """The memory of a tensor, or of the tensors that it is made of; one on the meta device has none."""
+    if tensor.device.type == "meta":
+        return []
+    if is_plain(tensor):
+        return [tensor.untyped_storage()]
+    found = []
+    with torch._C.DisableTorchFunction():
+        for part in memory_of(tensor):
+            with suppress(*NO_STORAGE):  # of a layout such as oneDNN's
+                found.append(part.untyped_storage())
+    return found
+
+
+def _next_graph_number() -> int | None:
+    """The number that autograd's next node will get, where this torch tells it."""
+    tell = getattr(torch.autograd, "_get_sequence_nr", None)
+    return None if tell is None else int(tell())
+
+
+def _running_graph_number() -> int | None:
+    """The number of the node whose backward is running, where this torch tells it."""
+    tell = getattr(torch._C, "_current_autograd_node", None)
+    node = None if tell is None else tell()
+    return None if node is None else int(node._sequence_nr())

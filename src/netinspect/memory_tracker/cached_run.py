@@ -1,0 +1,56 @@
+"""Track the memory of a target in a process of its own, or take the run from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from netinspect.memory_tracker.parent import ask_child
+
+if TYPE_CHECKING:
+    from netinspect.memory_tracker.request import TrackRequest
+    from netinspect.records.memory import Tracking
+    from netinspect.trace_cache.memory_tracks import TrackCache, Watched
+
+
+def track_target(
+    request: TrackRequest, progress: Callable[[str], None] | None, cache: TrackCache | None
+) -> Tracking:
+    """Track a run of a target.
+
+    Args:
+        request: What to track.
+        progress: Called with a few words on each run that was tracked.
+        cache: What is asked first; None to track in any case.
+
+    Raises:
+        NetinspectError: What the other process reports; or that it ended without an answer.
+    """
+    if cache is None or request.online:
+        return ask_child(request, progress=progress)[0]
+    from netinspect.records.codec import to_data
+    from netinspect.targets.target import parse_target
+    from netinspect.trace_cache.cache_key import Question
+    from netinspect.trace_cache.memory_tracks import Watched
+
+    target = parse_target(request.target, online=request.online, check=False)
+    question = Question(target=target.text, kind=target.kind, place=target.place, name=target.name)
+
+    def track(watch: dict[str, Any]) -> Watched:
+        tracking, rest = ask_child(
+            request,
+            progress=progress,
+            entry="netinspect.memory_tracker.cached_run",
+            more={"watch": watch},
+        )
+        return Watched(tracking, rest.get("evidence"), rest.get("reason", ""))
+
+    return cache.answer(question, to_data(request), track)
+
+
+def main(document: dict[str, Any]) -> None:
+    """Answer a request in the other process, with what the run rests on; see `tracking.child.main`."""
+    from netinspect.memory_tracker import child
+    from netinspect.trace_cache.memory_tracks import watch
+
+    child.main(document, lambda call: watch(call, document["watch"]))

@@ -1,0 +1,190 @@
+"""Models of tensors without data. The one place that knows torch's private mode for them.
+
+Tensors are made on the CPU, whatever device the memory is asked for: a build of torch without CUDA
+ends the whole process when a backward runs on fake CUDA tensors.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect._utils.classes import plain_name
+from netinspect.errors import LoadError, class_name, message_of, text_of
+from netinspect.memory_tracker.fake_support import unrepresentable
+from netinspect.memory_tracker.model_copies import deep_copy
+from netinspect.tracing.model.members import TENSORS, entries, modules, put
+from netinspect.tracing.model.offload import absent_tensors
+from netinspect.tracing.snapshot.random_state import preserved_randomness
+from netinspect.tracing.tensors.inner_tensors import is_plain
+
+_VALUELESS = ("DataDependentOutputException", "DynamicOutputShapeException")
+_NEEDS_VALUES = re.compile(r"data-dependent|item\(\)|_local_scalar_dense|data is not allocated|no data")
+
+
+@contextmanager
+def fake_tensors() -> Iterator[Any]:
+    """Make whatever is made fake; yields the mode.
+
+    Raises:
+        LoadError: This torch has no such mode where it is looked for.
+    """
+    try:
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        mode = FakeTensorMode(allow_non_fake_inputs=True)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise LoadError(
+            f"torch {torch.__version__} cannot run without data",
+            cause=text_of(error),
+            hint="memory is tracked by torch._subclasses.fake_tensor, which is private to torch; take a "
+            "version of torch that netinspect is tested with",
+        ) from error
+    with preserved_randomness(), without_onednn(), warnings.catch_warnings():
+        # The look before has warned of whatever there is to warn of.
+        warnings.simplefilter("ignore")
+        with mode:
+            yield mode
+
+
+@contextmanager
+def without_onednn() -> Iterator[None]:
+    """Run without oneDNN: with it, an LSTM is one call whose workspace nobody knows before it has run.
+
+    `torch.backends.mkldnn.flags` sets more than this, and warns of it.
+    """
+    enabled = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)
+
+
+def real_tensors() -> AbstractContextManager[Any]:
+    """Within `fake_tensors`, make tensors with data again for a while."""
+    from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+    return unset_fake_temporarily()
+
+
+def needs_values(error: BaseException | None) -> bool:
+    """Whether an exception says that something asked for data where there is none."""
+    return error is not None and (
+        class_name(type(error)) in _VALUELESS or bool(_NEEDS_VALUES.search(message_of(error)))
+    )
+
+
+def fake_copy(model: nn.Module, mode: Any) -> nn.Module:
+    """Copy a model that has data to one that has none; the model itself is only read.
+
+    Raises:
+        LoadError: It cannot be copied.
+    """
+    from torch._subclasses.fake_tensor import FakeCopyMode
+
+    check_representable(model)
+    try:
+        with FakeCopyMode(mode):
+            return deep_copy(model)
+    except Exception as error:  # whatever the model holds may refuse to be copied
+        raise copy_error(model, error) from error
+
+
+class CopyError(LoadError):
+    """A model cannot be copied."""
+
+
+def check_representable(model: nn.Module) -> None:
+    """Make sure that tensors without data can stand for a model's parameters and buffers.
+
+    Raises:
+        CopyError: They cannot.
+    """
+    if kind := unrepresentable(model):
+        raise CopyError(
+            f"cannot track the memory of {plain_name(type(model))} without values",
+            cause=f"a parameter or buffer is {kind}, of which torch has no fake tensors",
+        )
+
+
+def copy_error(model: nn.Module, error: Exception) -> CopyError:
+    """Return the error for a model that cannot be copied."""
+    return CopyError(
+        f"cannot copy {plain_name(type(model))} to track its memory",
+        cause=text_of(error),
+        hint="name a target that can be built anew, such as net.py:Net",
+    )
+
+
+def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
+    """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
+
+    Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
+    anything refers to them weakly. And three kinds are made anew: those on the meta device, unless a
+    hook replaces them when their module is called; hollow ones; and what `copy.deepcopy` made while
+    tensors were fake, as torch's own transformers do: its views do not share its memory.
+
+    Args:
+        model: A model without data.
+        dtype: What to cast to; None to leave it.
+    """
+    check_representable(model)
+    absent = {id(tensor) for tensor in absent_tensors(model)}
+
+    def suited(tensor: torch.Tensor, wanted: torch.dtype) -> torch.Tensor:
+        if id(tensor) in absent or (wanted is tensor.dtype and _is_sound(tensor)):
+            return tensor
+        return torch.empty(tensor.shape, dtype=wanted, device=_device(tensor))
+
+    _change(model, dtype, suited)
+
+
+def cast(model: nn.Module, dtype: torch.dtype) -> None:
+    """Cast the floating parameters and buffers of a model that has values, in place."""
+
+    def converted(tensor: torch.Tensor, wanted: torch.dtype) -> torch.Tensor:
+        return tensor if wanted is tensor.dtype else tensor.detach().to(wanted)
+
+    _change(model, dtype, converted)
+
+
+def _change(
+    model: nn.Module,
+    dtype: torch.dtype | None,
+    change: Callable[[torch.Tensor, torch.dtype], torch.Tensor],
+) -> None:
+    """Replace parameters and buffers by what a function makes of them and the dtype they shall have."""
+    made: dict[int, torch.Tensor] = {}
+    for module in modules(model):
+        for table in TENSORS:
+            for name, tensor in list(entries(module, table)):
+                if tensor is None:
+                    continue
+                if id(tensor) not in made:
+                    is_floating = tensor.dtype.is_floating_point
+                    wanted = dtype if dtype is not None and is_floating else tensor.dtype
+                    changed = change(tensor, wanted)
+                    if changed is not tensor and isinstance(tensor, nn.Parameter):
+                        changed = nn.Parameter(changed, requires_grad=tensor.requires_grad)
+                    made[id(tensor)] = changed
+                if made[id(tensor)] is not tensor:
+                    put(module, table, name, made[id(tensor)])
+
+
+def _device(tensor: torch.Tensor) -> torch.device:
+    return torch.device("cpu") if tensor.device.type == "meta" else tensor.device
+
+
+def _is_sound(tensor: torch.Tensor) -> bool:
+    if tensor.device.type == "meta":
+        return False
+    if not is_plain(tensor):
+        return True
+    return bool(tensor.untyped_storage()._cdata == tensor.detach().untyped_storage()._cdata)

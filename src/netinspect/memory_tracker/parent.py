@@ -1,0 +1,179 @@
+"""Starts the process that tracks, and reads what it found; an end without an answer is an error."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from netinspect._utils.opened_files import note_opened
+from netinspect.errors import ForwardError, NetinspectError, UsageError
+from netinspect.memory_tracker.child import ERRORS, PROGRESS
+from netinspect.memory_tracker.request import TrackRequest
+from netinspect.records.codec import from_data, to_data
+from netinspect.records.memory import Tracking
+
+_ERRORS: dict[str, type[NetinspectError]] = {each.__name__: each for each in ERRORS}
+_KILL = int(getattr(signal, "SIGKILL", 9))
+_START = (
+    "import json, sys; document = json.load(sys.stdin); sys.path.append(document['home']); "
+    "from {entry} import main; main(document)"
+)
+"""With `python -P`, so that no file in the current folder hides a module of Python's."""
+
+
+class ChildError(Exception):
+    """What was raised in the process that tracks; its message is the traceback there."""
+
+
+def track_in_child(
+    request: TrackRequest,
+    *,
+    progress: Callable[[str], None] | None = None,
+    command: Sequence[str] | None = None,
+) -> Tracking:
+    """Track in a process of its own; see `ask_child`."""
+    return ask_child(request, progress=progress, command=command)[0]
+
+
+def ask_child(
+    request: TrackRequest,
+    *,
+    progress: Callable[[str], None] | None = None,
+    command: Sequence[str] | None = None,
+    entry: str = "netinspect.memory_tracker.child",
+    more: Mapping[str, Any] | None = None,
+) -> tuple[Tracking, dict[str, Any]]:
+    """Track in a process of its own.
+
+    Torch may end a process that runs a model without data. Then another one runs it with values.
+
+    Args:
+        request: What to track.
+        progress: Told what was found out, whenever a run has been tracked.
+        command: What to start; None for this Python with our own code.
+        entry: The module whose `main` answers in that process.
+        more: What that needs beside the request, as data.
+
+    Returns:
+        The run, and the other entries of the answer.
+
+    Raises:
+        NetinspectError: What the child tells; or that it ended without telling anything.
+    """
+    command = command or [sys.executable, "-P", "-c", _START.format(entry=entry)]
+    out, err, code = _ask(request, progress, command, more or {})
+    if code < 0 and code != -_KILL and not request.with_values and not out:
+        out, err, code = _ask(replace(request, with_values=True), progress, command, more or {})
+    return _read(request, out, err, code)
+
+
+def _ask(
+    request: TrackRequest,
+    progress: Callable[[str], None] | None,
+    command: Sequence[str],
+    more: Mapping[str, Any],
+) -> tuple[str, str, int]:
+    """Start a process, and return its answer, what it wrote to stderr, and its exit code."""
+    home = str(Path(__file__).parents[2])
+    document = {**more, "request": to_data(request), "path": sys.path, "home": home}
+    with _scratch_file() as said:
+        with _start(command, said) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                with suppress(BrokenPipeError), process.stdin as asked:
+                    json.dump(document, asked)
+                out = _listen(process.stdout, progress)
+                process.wait()
+            finally:
+                # Also where Ctrl-C ends the wait.
+                process.kill()
+        said.seek(0)
+        err = said.read()
+    return out, err, process.returncode
+
+
+def _scratch_file() -> IO[str]:
+    """Open a file for what the child writes to stderr: a pipe that is not read would stop it."""
+    try:
+        return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+    except OSError:  # no folder for temporary files, or it is full
+        return open(os.devnull, "w+", encoding="utf-8")
+
+
+def _start(command: Sequence[str], said: IO[str]) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise UsageError(
+            "cannot start the process that tracks memory",
+            cause=error.strerror or str(error),
+            hint="allow this user another process and more open files (ulimit -u, ulimit -n), or call "
+            "netinspect.memory(model) from Python, which starts none",
+        ) from error
+
+
+def _listen(answers: IO[str], progress: Callable[[str], None] | None) -> str:
+    """Read lines up to the end; return the last one, which is the answer."""
+    last = ""
+    for line in answers:
+        if line.startswith(PROGRESS):
+            if progress is not None:
+                progress(line.removeprefix(PROGRESS).rstrip("\n"))
+        else:
+            last = line
+    return last
+
+
+def _read(request: TrackRequest, out: str, err: str, code: int) -> tuple[Tracking, dict[str, Any]]:
+    try:
+        answer: Any = json.loads(out)
+    except ValueError:
+        raise _ended(request, err, code) from _child_error(err.strip())
+    if "error" in answer:
+        raise _ERRORS.get(answer["error"], NetinspectError)(
+            answer["message"], cause=answer["cause"], place=answer["place"], hint=answer["hint"]
+        ) from _child_error(answer.get("traceback", ""))
+    for path in answer.get("opened", ()):
+        note_opened(path)
+    return from_data(Tracking, answer.pop("tracking")), answer
+
+
+def _child_error(text: str) -> ChildError | None:
+    return ChildError(f"in the process that tracks:\n{text}") if text else None
+
+
+def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
+    """The error for a child that ended without an answer."""
+    how = f"exit code {code}"
+    if code < 0:
+        try:
+            how = f"signal {signal.Signals(-code).name}"
+        except ValueError:
+            how = f"signal {-code}"
+    words = [line for line in err.splitlines() if line.strip()][-3:]
+    killed = code == -_KILL
+    return ForwardError(
+        f"the process that tracked the memory of {request.target} ended without an answer",
+        cause="\n".join([how, *words]),
+        hint="the system ends a process so that takes too much memory: is there enough for the program?"
+        if killed
+        else "torch itself, or the target's code, ended it; netinspect trace TARGET may show where",
+    )

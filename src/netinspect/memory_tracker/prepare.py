@@ -1,0 +1,219 @@
+"""From a look and options to a request: which run is to be tracked; no torch is needed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from netinspect.analysis.symbolic.polynomial_fit import points_of
+from netinspect.errors import UsageError
+from netinspect.inputs.spec import parse_spec
+from netinspect.inputs.symbols import parse_symbols
+from netinspect.memory_tracker.request import (
+    DEVICES,
+    DTYPES,
+    OPTIMIZERS,
+    Device,
+    NamedShape,
+    TrackOptions,
+    TrackRequest,
+    checked,
+    spell_arguments,
+)
+from netinspect.records.symbols import Symbol
+from netinspect.records.trace import Input, Trace
+from netinspect.records.values import TensorSpec
+
+_UNITS = {
+    "b": 1,
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtp", start=1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgtp", start=1)},
+}
+_SIZE = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)\s*")
+
+
+def read_size(text: str | int) -> int:
+    """Read a size of memory such as `24GiB`, `24GB` or `512MiB`; a number alone, of the API, is bytes.
+
+    Raises:
+        UsageError: It is none, or nothing.
+    """
+    if isinstance(text, int):
+        size = text
+    else:
+        match = _SIZE.fullmatch(text)
+        unit = match[2].lower() if match else ""
+        if match is None or unit not in _UNITS:
+            bare = match is not None and not unit
+            raise UsageError(
+                f"cannot read the memory {text!r}",
+                cause="it has no unit" if bare else None,
+                hint="write it like 24GiB (1024 to the third), 24GB (1000 to the third) or 512MiB",
+            )
+        whole, _, fraction = match[1].partition(".")
+        size = int(whole + fraction) * _UNITS[unit] // 10 ** len(fraction)
+    if size <= 0:
+        raise UsageError(f"the memory {text!r} is nothing", hint="write it like 24GiB or 512MiB")
+    return size
+
+
+def read_options(
+    *,
+    batch: int | None = None,
+    train: bool = False,
+    optimizer: str = "adamw",
+    dtype: str | None = None,
+    checkpoint: bool = False,
+    device: str = "cuda",
+    limit: str | int | None = None,
+    symbolic: Sequence[str] = (),
+) -> TrackOptions:
+    """Read how to run.
+
+    Args:
+        batch: First dimension of every input; None to leave it.
+        train: Two iterations of training instead of one forward.
+        optimizer: One of `OPTIMIZERS`.
+        dtype: A key of `DTYPES`, or torch's name; None to leave the model as it is built.
+        checkpoint: Recompute the activations of repeated blocks.
+        device: One of `DEVICES`.
+        limit: Memory to find the largest batch for.
+        symbolic: Sizes that the look shall tell as symbols.
+
+    Raises:
+        UsageError: Some of this is not known, or does not go together.
+    """
+    names = {**DTYPES, **{name: name for name in DTYPES.values()}}
+    wanted = None if dtype is None else names[checked("dtype", dtype, tuple(names))]
+    checked("optimizer", optimizer, OPTIMIZERS)
+    chosen: Device = "cuda" if checked("device", device, DEVICES) == "cuda" else "cpu"
+    if checkpoint and not train:
+        raise UsageError(
+            "--checkpoint-activations changes nothing in inference, which keeps none",
+            hint="it goes with --train",
+        )
+    if batch is not None and batch < 1:
+        raise UsageError(f"the batch is {batch}", hint="give 1 or more")
+    parse_symbols(symbolic, batch=batch)
+    return TrackOptions(
+        batch=batch,
+        training=train,
+        optimizer=optimizer,
+        dtype=wanted,
+        device=chosen,
+        checkpoint=checkpoint,
+        limit=None if limit is None else read_size(limit),
+    )
+
+
+def prepare(
+    trace: Trace,
+    options: TrackOptions,
+    *,
+    constructor: Mapping[str, Any] | None = None,
+    online: bool = False,
+    run_file: bool = False,
+    inputs_from: str | None = None,
+    has_values: bool = False,
+) -> TrackRequest:
+    """Make the request of a run.
+
+    Args:
+        trace: A look at the model that told what it is called with.
+        options: How to run.
+        constructor: Arguments of the class or factory.
+        online: Whether a configuration may be fetched.
+        run_file: Whether the project's files are run whole.
+        inputs_from: The function that made the inputs.
+        has_values: Whether the caller has the inputs at hand.
+
+    Raises:
+        UsageError: The inputs cannot be made without data, or the arguments not be handed on.
+    """
+    untold = [entry.name for entry in trace.inputs if not entry.spec]
+    if untold and inputs_from is None and not has_values:
+        raise UsageError(
+            f"the input {untold[0]} is not one that a spec can describe, and cannot be made anew",
+            hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary\n"
+            "or name a function that makes it: --inputs-from FILE:FUNCTION",
+        )
+    if untold and (options.batch is not None or options.limit is not None):
+        raise UsageError(
+            f"the input {untold[0]} is not one that a spec can describe, and has no other batch",
+            hint="leave --batch and --device-memory out: what makes the inputs sets the batch",
+        )
+    specs = tuple(text for entry in trace.inputs for text in entry.spec.split() if not untold)
+    if options.limit is not None and not any(parse_spec(text).shape for text in specs):
+        raise UsageError(
+            "the model takes no tensor with a batch, so none is the largest",
+            hint="leave --device-memory out",
+        )
+    symbols = trace.symbolic.symbols if trace.symbolic is not None else ()
+    first = [place for each in symbols for place in each.dimensions if place.endswith(":0")]
+    if options.batch is not None and first:
+        raise UsageError(
+            f"--batch sets the first dimension of every input, and {first[0]} is a symbol",
+            hint="leave --batch out",
+        )
+    return TrackRequest(
+        target=trace.target,
+        options=options,
+        constructor=spell_arguments(constructor or {}),
+        seed=trace.seed,
+        online=online,
+        run_file=run_file,
+        inputs=specs,
+        inputs_from=inputs_from if untold else None,
+        others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
+        # Those that the trace has are of a model that forward has changed since it was built.
+        parameters=()
+        if trace.changes
+        else tuple(
+            NamedShape(name=each.name, shape=tuple(map(int, each.spec.shape)))
+            for each in trace.parameters
+            if all(isinstance(size, int) for size in each.spec.shape)
+        ),
+    )
+
+
+def _resized(trace: Trace, symbols: Sequence[Symbol], sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """The inputs with other sizes of the symbols."""
+    changes = {place: sizes[symbol.symbol] for symbol in symbols for place in symbol.dimensions}
+    texts = []
+    for entry in trace.inputs:
+        for text in entry.spec.split():
+            spec = parse_spec(text)
+            for dimension in range(len(spec.shape)):
+                size = changes.pop(f"{spec.name or entry.name}:{dimension}", None)
+                spec = spec if size is None else spec.with_size(dimension, size)
+            texts.append(str(spec))
+    if changes:
+        raise UsageError(
+            f"memory cannot be tracked at other sizes of {', '.join(changes)}",
+            hint="leave --symbolic out, or name dimensions of inputs that are tensors of their own",
+        )
+    return tuple(texts)
+
+
+def tracked_inputs(trace: Trace, options: TrackOptions) -> tuple[Input, ...]:
+    """What the run is called with: the inputs of the look at another batch, and of another dtype."""
+    return tuple(_changed(entry, options) for entry in trace.inputs)
+
+
+def _changed(entry: Input, options: TrackOptions) -> Input:
+    value = entry.value
+    if not isinstance(value, TensorSpec) or not entry.spec:
+        return entry
+    shape, dtype, width = value.shape, value.dtype, value.bytes // max(1, value.elements)
+    if entry.spec and not all(isinstance(size, int) for size in shape):
+        shape = parse_spec(entry.spec).shape  # of a look that tells sizes as symbols
+    if options.batch is not None and shape:
+        shape = (options.batch, *shape[1:])
+    if options.dtype is not None and "float" in dtype:
+        dtype, width = options.dtype, 4 if options.dtype == "float32" else 2
+    size = math.prod(each for each in shape if isinstance(each, int)) * width
+    changed = replace(value, shape=shape, dtype=dtype, bytes=size)
+    return replace(entry, value=changed, spec=str(parse_spec(entry.spec).with_batch(options.batch)))

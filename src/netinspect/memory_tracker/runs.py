@@ -1,0 +1,336 @@
+"""Track single runs of a model: on tensors without data, or with values where it needs them.
+
+Without data, a model of any size takes no memory and no time to compute. What reads values, or torch
+cannot run so, is run on the CPU with values: large weights are zeros where that does.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from math import prod
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect._utils.classes import is_a, plain_name
+from netinspect._utils.units import size
+from netinspect.errors import ForwardError, LoadError, NetinspectError, class_name, message_of
+from netinspect.inputs.arguments import make_arguments
+from netinspect.inputs.infer.batch_statistics import is_one_value
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.memory_tracker.activation_checkpointing import checkpoint_blocks
+from netinspect.memory_tracker.allocations import AllocationTracker, OverLimit
+from netinspect.memory_tracker.fake_tensors import (
+    CopyError,
+    cast,
+    fake_tensors,
+    needs_values,
+    suit,
+    without_onednn,
+)
+from netinspect.memory_tracker.given_arguments import Given
+from netinspect.memory_tracker.gpu_kernels import GpuKernels
+from netinspect.memory_tracker.model_copies import discard_copies
+from netinspect.memory_tracker.request import TrackRequest
+from netinspect.memory_tracker.threads import InThreads
+from netinspect.memory_tracker.tracked_models import MOST_WITH_VALUES, Source
+from netinspect.memory_tracker.workload import NoGradientError, infer, train
+from netinspect.records.memory import MemoryTrack
+from netinspect.targets.model_factory import Lane
+from netinspect.tracing.arguments import split
+from netinspect.tracing.capture import run_forward
+from netinspect.tracing.model.members import modules, named_parameters, parameters
+from netinspect.tracing.model.modes import set_mode
+from netinspect.tracing.recording.deferred_outputs import run_through
+from netinspect.tracing.recording.threads import in_all_threads
+from netinspect.tracing.snapshot.random_state import preserved_randomness, seed_everything
+from netinspect.tracing.source_lines import raising_line
+from netinspect.tracing.tensors.describe import is_uninitialised
+
+_MOST_BYTES = 8 * 2**30
+"""What a run with values may take on this machine."""
+
+ENDED = "torch ended the process in which it ran without data"
+"""Why a run with values is asked for from the start."""
+
+
+_MOST_PARAMETERS = {"hollow": MOST_WITH_VALUES, "real": 1_500_000_000}
+"""For how many a model is run with values."""
+
+
+class Runs:
+    """Tracks a model on one input after the other, all on the same kind of tensors.
+
+    Args:
+        request: What to run.
+        source: Makes the model.
+        given: What forward is called with, where the request has no specs.
+    """
+
+    def __init__(self, request: TrackRequest, source: Source, given: Given | None = None) -> None:
+        self._request = request
+        self._given = given
+        self._source = source
+        self._lane: Lane | None = None
+        """What the first run was made on."""
+
+        self._reason = ENDED if request.with_values else ""
+        """Why it was not made without data."""
+
+    def track(self, specs: Sequence[InputSpec], batch: int | None) -> MemoryTrack:
+        """Track one run.
+
+        Args:
+            specs: The inputs.
+            batch: First dimension of every input; None to leave it.
+
+        Raises:
+            LoadError: The model cannot be made, or is not the one that was looked at.
+            ForwardError: It fails, or takes too much memory with values.
+            UsageError: The batch is too large for any tensor.
+        """
+        dtype = self._request.options.dtype
+        specs = [_cast_spec(spec.with_batch(batch), dtype) for spec in specs]
+        if self._lane is not None:
+            return self._on(self._lane, specs, batch)
+        lanes = self._lanes()
+        for lane in lanes:
+            try:
+                track = self._on(lane, specs, batch)
+            except NetinspectError as error:
+                if lane == lanes[-1] or not _may_do_with_values(error):
+                    raise
+                self._reason = self._reason or _reason(error)
+                continue
+            self._lane = lane
+            return track
+        raise AssertionError("the last kind of tensors raises")
+
+    def _lanes(self) -> list[Lane]:
+        """Return the kinds of tensors to try, one after the other."""
+        parameters = sum(prod(each.shape) for each in self._request.parameters)
+        valued = [lane for lane in self._source.valued_lanes if parameters <= _MOST_PARAMETERS[lane]]
+        return valued if valued and self._request.with_values else ["fake", *valued]
+
+    def _on(self, lane: Lane, specs: Sequence[InputSpec], batch: int | None) -> MemoryTrack:
+        request = self._request
+        dtype = None if request.options.dtype is None else getattr(torch, request.options.dtype)
+        with ExitStack() as stack:
+            stack.callback(discard_copies)
+            mode: Any = None
+            if lane == "fake":
+                mode = stack.enter_context(fake_tensors())
+                model, limit = self._source.without_data(mode), None
+                _check(model, request)
+                set_mode(model, request.options.training)
+                suit(model, dtype)
+            else:
+                stack.enter_context(_quiet())
+                model, lane = self._source.with_values(lane)
+                if any(map(is_uninitialised, parameters(model))):
+                    run_once(request, model, self._given)
+                limit = self._limit(model, lane, batch)
+                if any(is_a(module, nn.LSTM) for module in modules(model)):
+                    stack.enter_context(without_onednn())
+                _check(model, request)
+                set_mode(model, request.options.training)
+                if dtype is not None:
+                    cast(model, dtype)
+                seed_everything(request.seed)
+            args, kwargs = _arguments(request, self._given, model, specs, mode, dtype)
+            on_gpu = request.options.device == "cuda"
+            kernels = GpuKernels if on_gpu else nullcontext
+            stack.enter_context(kernels())
+            wrapped = checkpoint_blocks(model, kernels) if request.options.checkpoint else ()
+            tracker = AllocationTracker(model, (args, kwargs), host_steps=on_gpu, limit=limit)
+            with tracker, in_all_threads(InThreads([tracker] if mode is None else [mode, tracker])):
+                self._run(model, args, kwargs, tracker, batch)
+            return MemoryTrack(
+                batch=_first_dimension(specs),
+                training=request.options.training,
+                steps=tuple(tracker.steps),
+                allocations=tracker.allocations(),
+                wrapped=wrapped,
+                lane=lane,
+                reason=self._reason or self._source.note,
+            )
+
+    def _limit(self, model: nn.Module, lane: Lane, batch: int | None) -> int:
+        """Return how many bytes a run with values may track, or refuse it.
+
+        Raises:
+            ForwardError: The weights alone take too much.
+        """
+        weights = sum(each.numel() * each.element_size() for each in parameters(model))
+        if lane == "hollow" and not self._request.options.training:
+            return _MOST_BYTES + weights  # they take no memory as long as nobody writes them
+        if weights > _MOST_BYTES:
+            raise self._too_large(model, f"its weights are {size(weights)}", batch)
+        return _MOST_BYTES
+
+    def _run(
+        self,
+        model: nn.Module,
+        args: Any,
+        kwargs: Any,
+        tracker: AllocationTracker,
+        batch: int | None,
+    ) -> None:
+        """Run a model, and report what goes wrong.
+
+        Raises:
+            ForwardError: It fails.
+        """
+        options = self._request.options
+
+        def call() -> Any:
+            return run_through(run_forward(model, args, kwargs)).output
+
+        try:
+            if options.training:
+                foreach = options.device == "cuda"
+                with torch.enable_grad():
+                    train(model, call, options.optimizer, foreach=foreach, watcher=tracker)
+            else:
+                # It is held until the run is over, as by whoever asked for it.
+                output = infer(call, tracker)
+                del output
+        except (NetinspectError, KeyboardInterrupt):
+            raise
+        except OverLimit as error:
+            raise self._too_large(model, str(error), batch) from error
+        except BaseException as error:  # the model's own failure is a finding
+            raise forward_error(error, plain_name(type(model)), tracker.phase, batch) from error
+
+    def _too_large(self, model: nn.Module, why: str, batch: int | None) -> ForwardError:
+        at = f" with batch {batch}" if batch is not None else ""
+        return ForwardError(
+            f"{plain_name(type(model))} takes too much memory to be tracked{at}",
+            cause=f"{self._reason}, so it was run with values; that takes {why}, and may take "
+            f"{size(_MOST_BYTES)}",
+            hint="a smaller batch, smaller inputs, or inference without --train",
+        )
+
+
+def run_once(request: TrackRequest, model: nn.Module, given: Given | None = None) -> None:
+    """Run a model in eval mode, so that its lazy layers get their sizes.
+
+    Raises:
+        ForwardError: It fails.
+    """
+    with _quiet():
+        set_mode(model, False)
+        seed_everything(request.seed)
+        args, kwargs = _arguments(request, given, model, [parse_spec(text) for text in request.inputs])
+        try:
+            with torch.no_grad():
+                run_through(run_forward(model, args, kwargs))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the model's own failure is a finding
+            raise forward_error(error, plain_name(type(model)), "forward", None) from error
+
+
+def _arguments(
+    request: TrackRequest,
+    given: Given | None,
+    model: nn.Module,
+    specs: Sequence[InputSpec],
+    mode: Any = None,
+    dtype: torch.dtype | None = None,
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if given is not None:
+        return given.arguments(model, mode, dtype)
+    asked = InputRequest(seed=request.seed)
+    return split(make_arguments(model, [(spec, "") for spec in specs], asked))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep random generators, and do not repeat what the look has warned of."""
+    with preserved_randomness(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _cast_spec(spec: InputSpec, dtype: str | None) -> InputSpec:
+    is_floating = spec.literal is None and "float" in spec.dtype
+    return spec.with_dtype(dtype) if dtype is not None and is_floating else spec
+
+
+def _first_dimension(specs: Sequence[InputSpec]) -> int | None:
+    for spec in specs:
+        if spec.literal is None and (spec.listed or spec.shape):
+            return spec.listed or spec.shape[0]
+    return None
+
+
+def _check(model: nn.Module, request: TrackRequest) -> None:
+    """Make sure that this is the model whose inputs were found."""
+    wanted = {each.name: each.shape for each in request.parameters}
+    if not wanted:
+        return
+    found = {
+        name: tuple(parameter.shape) for name, parameter in named_parameters(model, duplicates=True)
+    }
+    differing = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
+    if differing:
+        raise LoadError(
+            f"{request.target} was built anew, and is not the model that was looked at",
+            cause=f"{differing[0]} was {wanted.get(differing[0])}, and is {found.get(differing[0])}",
+            hint="give the same --arg as for the look, and build no model at random",
+        )
+
+
+def _may_do_with_values(error: NetinspectError) -> bool:
+    """Whether another kind of tensors may do where one has failed."""
+    if isinstance(error, LoadError):
+        return isinstance(error, CopyError)
+    return isinstance(error, ForwardError) and not isinstance(error.__cause__, OverLimit)
+
+
+def _reason(error: NetinspectError) -> str:
+    """Say why a run cannot be made without data."""
+    cause = error.__cause__
+    line = raising_line(cause) if cause is not None else None
+    where = (
+        f" ({line.text} in line {line.line} of {line.file})" if line is not None and line.text else ""
+    )
+    if needs_values(cause):
+        return f"forward needs values, which fake tensors do not have{where}"
+    text = (error.cause or error.message).partition("\n")[0]
+    return f"it does not run on fake tensors ({text})"
+
+
+def forward_error(error: BaseException, name: str, phase: str, batch: int | None) -> ForwardError:
+    """Return what is reported of a run that failed."""
+    line = raising_line(error)
+    text = (message_of(error).strip().splitlines() or [""])[0]
+    cause = f"{class_name(type(error))}: {text}"
+    if line is not None and line.text:
+        cause += f"\nline: {line.text}"
+    at = f" with batch {batch}" if batch is not None else ""
+    during = f", in {phase}" if phase in ("backward", "optimizer") else ""
+    hint = "netinspect trace TARGET --train --grad shows each step"
+    if isinstance(error, NoGradientError):
+        hint = "leave --train out: there is nothing to train"
+    elif is_one_value(text):
+        hint = "batch statistics need a batch of 2 or more: --batch 2"
+    elif phase == "optimizer":
+        hint = "another --optimizer: sgd takes sparse gradients, and none leaves the step out"
+    elif "dtype" in text or "same type" in text:
+        hint = "the dtypes do not fit: leave --dtype out, or cast in forward; " + hint
+    if needs_values(error):
+        hint = "it is too large to be run with values: build it smaller, with fewer layers as a rule"
+    return ForwardError(
+        f"{name} needs values, and its memory was tracked without any"
+        if needs_values(error)
+        else f"{name} failed{at} while its memory was tracked{during}",
+        cause=cause,
+        place=f"{line.file}:{line.line}" if line is not None else None,
+        hint=hint,
+    )

@@ -1,0 +1,108 @@
+"""Track what a request asks for: the run, the same at other sizes, and the largest batch that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import nn
+
+from netinspect._utils.units import size
+from netinspect.analysis.allocation_totals import peak_bytes, totals
+from netinspect.errors import ForwardError, UsageError
+from netinspect.inputs.spec import InputSpec, parse_spec
+from netinspect.memory_tracker.given_arguments import Given
+from netinspect.memory_tracker.max_batch import MAXIMUM, find_largest
+from netinspect.memory_tracker.request import TrackRequest
+from netinspect.memory_tracker.runs import Runs, run_once
+from netinspect.memory_tracker.tracked_models import LiveSource, Source
+from netinspect.records.memory import MemoryTrack, Tracking
+from netinspect.tracing.snapshot.model_snapshot import preserved, preserved_defaults
+
+_MAXIMUM_LIST = 1024
+"""Entries that a list of tensors among the inputs can have; see `InputSpec`."""
+
+
+def track(
+    request: TrackRequest,
+    source: Source,
+    progress: Callable[[str], None] | None = None,
+    given: Given | None = None,
+) -> Tracking:
+    """Track a run, also at other sizes and at the largest batch that fits if that was asked for.
+
+    Args:
+        request: What to run.
+        source: Makes the model.
+        progress: Told what was found out, whenever a run has been tracked.
+        given: What forward is called with, where the request has no specs.
+
+    Raises:
+        LoadError: The model cannot be built, or is not the one that was looked at.
+        ForwardError: It fails, or takes too much memory where it needs values.
+        UsageError: The batch is too large for any tensor, or this torch has no such optimizer.
+    """
+    with preserved_defaults():
+        return _track_all(request, Runs(request, source, given), progress)
+
+
+def _track_all(request: TrackRequest, runs: Runs, progress: Callable[[str], None] | None) -> Tracking:
+    specs = [parse_spec(text) for text in request.inputs]
+    found = runs.track(specs, request.options.batch)
+    search = None
+    if request.options.limit is not None and found.batch is not None:
+
+        def sums(batch: int) -> list[int]:
+            run = found if batch == found.batch else runs.track(specs, batch)
+            there = totals(run, run.allocations, request.options.device)
+            if progress is not None:
+                progress(f"batch {batch:,}: {size(max(there))}")
+            return there
+
+        search = find_largest(sums, request.options.limit, start=found.batch, maximum=_maximum(specs))
+    others, failure = _others(request, runs, progress)
+    return Tracking(track=found, search=search, others=others, failure=failure)
+
+
+def _others(
+    request: TrackRequest, runs: Runs, progress: Callable[[str], None] | None
+) -> tuple[tuple[MemoryTrack, ...], str | None]:
+    """Track the run on its other inputs; none of them where one fails, and why."""
+    tracks = []
+    for texts in request.others:
+        inputs = ", ".join(texts)
+        try:
+            tracks.append(runs.track([*map(parse_spec, texts)], request.options.batch))
+        except ForwardError as error:
+            return (), f"the run fails on {inputs}: {error.cause or error.message}"
+        if progress is not None:
+            progress(f"{inputs}: {size(peak_bytes(tracks[-1], request.options.device))}")
+    return tuple(tracks), None
+
+
+def track_live(
+    request: TrackRequest,
+    model: nn.Module,
+    progress: Callable[[str], None] | None = None,
+    given: Given | None = None,
+) -> Tracking:
+    """Track runs of copies of a live model, and leave it as it was; see `track`."""
+    # What the hooks of a copy refer to, as their closures do, is the original's.
+    with preserved(model, closures=True):
+        return track(
+            request, LiveSource(model, partial(run_once, request, given=given)), progress, given
+        )
+
+
+def _maximum(specs: list[InputSpec]) -> int:
+    """A batch that tensors can still be made of."""
+    maximum = _MAXIMUM_LIST if any(spec.listed for spec in specs) else MAXIMUM
+    while maximum > 2:
+        try:
+            for spec in specs:
+                spec.with_batch(maximum)
+        except UsageError:
+            maximum //= 2
+        else:
+            break
+    return maximum

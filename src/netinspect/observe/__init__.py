@@ -1,1 +1,0 @@
-"""From a live module to a `Trace`: the static walk, the hooks, the function-level steps."""

@@ -1,0 +1,1 @@
+"""Rendering of documents: terminal, plain, JSON, CSV, Markdown, HTML."""

@@ -1,0 +1,170 @@
+"""Numbers of a cost for people and programs: numbers, or expressions in the symbols of a look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from netinspect._utils import units
+from netinspect.records.polynomial import Polynomial, add, multiply, polynomial, read_size
+from netinspect.records.report_header import Subject
+from netinspect.records.symbols import Symbol
+from netinspect.records.values import TensorSpec, Value, tensors_in
+from netinspect.records.work import Cost
+from netinspect.rendering.document import Line, line
+
+UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
+"""In what the numbers of a cost are told to people, where that is not the powers of 1000."""
+
+_NAMES = {
+    "batch": "the batch",
+    "seq": "the length of the sequence",
+    "height": "the height",
+    "width": "the width",
+}
+
+
+_BOUNDED = {
+    "macs": "uncounted",
+    "flops": "uncounted",
+    "activations": "uncounted",
+    "other_flops": "uncounted_flops",
+    "intensity": "uncounted_flops",
+}
+"""Which calls are missing from a number, so that it is a lower bound; bytes are those of all."""
+
+
+def amount(
+    cost: Cost, name: str, subject: Subject, *, nothing: str | None = None, partly: bool = False
+) -> str:
+    """Spell one number of a cost for people: `28.16 k*N`, rounded, or `>= 28.16 k*N`.
+
+    Args:
+        cost: The cost.
+        name: The number, such as `macs`.
+        subject: What the report is about; its symbols are the cost's.
+        nothing: What stands for 0; None for the number itself.
+        partly: Whether more was done than was seen, so that every number is a lower bound.
+    """
+    least = lower_bound(cost, name, partly=partly)
+    if least:
+        nothing = None
+    return least + _amount(cost, name, subject, nothing)
+
+
+def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:
+    """Return `>= ` for a number of a cost that something is missing from, and nothing for others."""
+    missing = _BOUNDED.get(name)
+    return ">= " if partly or (missing is not None and getattr(cost, missing)) else ""
+
+
+def _amount(cost: Cost, name: str, subject: Subject, nothing: str | None) -> str:
+    spell = UNITS.get(name, units.short)
+    number: int = getattr(cost, name)
+    expression, is_known = _expression(cost, name)
+    if expression is not None:
+        return expression.text(spell)
+    if not number and nothing is not None and is_known:
+        return nothing
+    return spell(number) + ("" if is_known else f" at {own_sizes(subject)}")
+
+
+def exact(cost: Cost, name: str, subject: Subject) -> int | str:
+    """Spell one number of a cost for programs: as a number, or as `28160*N`."""
+    number: int = getattr(cost, name)
+    expression, is_known = _expression(cost, name)
+    if expression is not None:
+        return expression.text()
+    return number if is_known else f"{number} at {own_sizes(subject)}"
+
+
+def in_words(cost: Cost, name: str, noun: str, subject: Subject) -> str:
+    """Spell one number of a cost in full, with its noun: `281,640*N MACs`."""
+    number: int = getattr(cost, name)
+    expression, is_known = _expression(cost, name)
+    if expression is not None:
+        return f"{expression.text(units.count)} {noun}s"
+    return units.plural(number, noun) + ("" if is_known else f" at {own_sizes(subject)}")
+
+
+def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
+    """Return an expression that is no plain number, and whether the number holds for all sizes."""
+    if cost.expressions is None:
+        return None, True
+    expression: Polynomial | None = getattr(cost.expressions, name)
+    if expression is None:
+        return None, False
+    return (None if expression.is_constant else expression), True
+
+
+def symbols_of(subject: Subject) -> tuple[Symbol, ...]:
+    """The symbols that a report has; none where all is concrete."""
+    return subject.symbolic.symbols if subject.symbolic is not None else ()
+
+
+def own_sizes(subject: Subject) -> str:
+    """Spell the sizes that the look itself had: `N = 10`."""
+    return ", ".join(f"{each.symbol} = {each.size}" for each in symbols_of(subject))
+
+
+def tensor_amounts(value: Value | None, subject: Subject) -> str:
+    """Spell how many values and bytes the tensors of a value have: `10*N values, 40*N B`."""
+    specs = list(tensors_in(value))
+    names = tuple(each.symbol for each in symbols_of(subject))
+    sizes = [size for spec in specs for size in spec.shape if isinstance(size, str)]
+    try:
+        told = [_elements(spec, names) for spec in specs] if sizes else []
+    except ValueError:  # a size that is no expression, such as `5?`
+        told = []
+    if not told:
+        elements = sum(spec.elements for spec in specs)
+        text = f"{units.plural(elements, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
+        return f"{text} at {own_sizes(subject)}" if sizes and names else text
+    widths = [_number(spec.bytes // max(1, spec.elements), names) for spec in specs]
+    values, moved = _sum(told), _sum(map(multiply, told, widths))
+    return f"{values.text(units.count)} values, {moved.text(units.size)}"
+
+
+def rounded(expression: Polynomial | None, spell: Callable[[int], str]) -> str:
+    """Spell an expression for people; `?` where there is none."""
+    return "?" if expression is None else expression.text(spell)
+
+
+def whole(expression: Polynomial | None) -> str | None:
+    """Spell an expression for programs, exact; None where there is none."""
+    return None if expression is None else expression.text()
+
+
+def _sum(polynomials: Iterable[Polynomial]) -> Polynomial:
+    total = add(polynomials)
+    assert total is not None
+    return total
+
+
+def _elements(spec: TensorSpec, names: tuple[str, ...]) -> Polynomial:
+    product = _number(1, names)
+    for size in spec.shape:
+        told = _number(size, names) if isinstance(size, int) else read_size(size, names)
+        product = multiply(product, told)
+    return product
+
+
+def _number(number: int, names: tuple[str, ...]) -> Polynomial:
+    return polynomial(names, {(0,) * len(names): number})
+
+
+def symbol_notes(subject: Subject) -> list[Line]:
+    """Say what each symbol is and how its expressions were proved, then what has none."""
+    if subject.symbolic is None:
+        return []
+    notes = [line((_proof(each), "dim")) for each in subject.symbolic.symbols]
+    return notes + [line((f"note: {text}", "yellow")) for text in subject.symbolic.notes]
+
+
+def _proof(symbol: Symbol) -> str:
+    name = _NAMES.get(symbol.name, symbol.name)
+    what = f"is {name}" if name != symbol.symbol else "is a size"
+    *first, last = map(str, symbol.fitted)
+    return (
+        f"{symbol.symbol} {what}, {', '.join(symbol.dimensions)}, {symbol.size} in this run: proved by "
+        f"runs at {', '.join(first)} and {last}, confirmed at {symbol.confirmed}"
+    )

@@ -1,0 +1,61 @@
+"""A diagnosis in words: the same for the error of the command line and for the view of a report."""
+
+from __future__ import annotations
+
+from netinspect.errors import ForwardError
+from netinspect.records.report_header import Diagnosis, Operand
+from netinspect.rendering import format_values
+from netinspect.rendering.document import Line, line
+
+_LINES = 3
+"""Of torch's own message, where what it means is explained."""
+
+
+def cause(diagnosis: Diagnosis) -> list[str]:
+    """Spell why forward failed, line by line: torch's words, the code, the tensors, the arithmetic."""
+    lines = f"{diagnosis.exception}: {diagnosis.message}".splitlines()
+    if diagnosis.explanation and len(lines) > _LINES:
+        # Torch lists all ways to call a function; what is wrong with this one is explained below.
+        lines = [f"{lines[0]} …"]
+    if diagnosis.place is not None and diagnosis.place.text:
+        lines.append(f"line: {diagnosis.place.text}")
+    if len(diagnosis.path) > 1:
+        lines.append(f"path: {' > '.join(diagnosis.path)}")
+    devices = {each.spec.device for each in (*diagnosis.operands, *diagnosis.made)}
+    with_device = devices != {"cpu"}
+    lines += [f"{each.name}: {_operand(each, with_device)}" for each in diagnosis.operands]
+    lines += [f"{each.name} made {_operand(each, with_device)}" for each in diagnosis.made]
+    if diagnosis.explanation:
+        lines.append(diagnosis.explanation)
+    return lines
+
+
+def _operand(operand: Operand, with_device: bool) -> str:
+    sizes = ", ".join(
+        f">{size}<" if position in operand.wrong else str(size)
+        for position, size in enumerate(operand.spec.shape)
+    )
+    device = f" on {operand.spec.device}" if with_device else ""
+    return f"({sizes}) {operand.spec.dtype}{device}"
+
+
+def tell_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
+    """Lay a diagnosis out below the view of what ran."""
+    told = []
+    if diagnosis.place is not None:
+        told.append(line((f"at {format_values.place(diagnosis.place)}", "dim")))
+    known = [diagnosis.explanation] if diagnosis.explanation else []
+    told += [line((text, "bold" if text in known else "")) for text in cause(diagnosis)]
+    told += [line((f"try: {remedy}", "green")) for remedy in diagnosis.remedies]
+    return tuple(told)
+
+
+def forward_error(diagnosis: Diagnosis) -> ForwardError:
+    """Tell a diagnosis as an error."""
+    place = diagnosis.place
+    return ForwardError(
+        diagnosis.summary,
+        cause="\n".join(cause(diagnosis)),
+        place=f"{place.file}:{place.line}" if place is not None else None,
+        hint="\n".join(diagnosis.remedies) or "netinspect trace shows each step up to there",
+    )

@@ -1,0 +1,209 @@
+"""Values and places as people read them; shared by all views."""
+
+from __future__ import annotations
+
+import os.path
+
+from netinspect._utils import units
+from netinspect.records.report_header import LayoutShare, Subject, Tie, Totals
+from netinspect.records.steps import SourceLine
+from netinspect.records.trace import CHANGES, Input
+from netinspect.records.values import Literal, Structure, TensorSpec, Value
+from netinspect.rendering.amounts import symbol_notes
+from netinspect.rendering.document import Line, line
+
+# What is installed is named from its package on, wherever the virtual environment is.
+_PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_LANES = {"meta": ", on the meta device", "hollow": ", with hollow weights", "fake": ", on fake tensors"}
+_NAMED = 3
+"""Names that a note tells."""
+
+_BRACKETS = {"tuple": "()", "list": "[]", "dict": "{}", "arguments": ("", "")}
+
+
+def shape(sizes: tuple[int | str, ...]) -> str:
+    """Spell a shape: `(10, 1, 28, 28)`."""
+    return f"({', '.join(map(str, sizes))})"
+
+
+def tensor(spec: TensorSpec) -> str:
+    """Spell a tensor's shape, with its dtype unless that is float32."""
+    return shape(spec.shape) + (f" {spec.dtype}" if spec.dtype != "float32" else "")
+
+
+def value(item: Value | None) -> str:
+    """Spell a value with its nested structure: `{category: (4, 10), price: (4, 1)}`."""
+    if item is None:
+        return "-"
+    if isinstance(item, TensorSpec):
+        return tensor(item)
+    if isinstance(item, Literal):
+        return item.text
+    return _structure(item)
+
+
+_MOST_ENTRIES = 16
+"""Entries of a container that are spelled; of more, the first ones and how many are left."""
+
+_FIRST_ENTRIES = 8
+
+
+def _structure(item: Structure) -> str:
+    positions = [str(index) for index in range(len(item.items))]
+    named = item.type != "arguments" and (
+        item.type == "dict" or [entry.key for entry in item.items] != positions
+    )
+    shown = item.items if len(item.items) <= _MOST_ENTRIES else item.items[:_FIRST_ENTRIES]
+    texts = [f"{entry.key}: {value(entry.value)}" if named else value(entry.value) for entry in shown]
+    if len(shown) < len(item.items):
+        texts.append(f"… {units.count(len(item.items) - len(shown))} more")
+    opening, closing = _BRACKETS.get(item.type, (f"{item.type}(", ")"))
+    return f"{opening}{', '.join(texts)}{closing}"
+
+
+def values(items: tuple[Value, ...]) -> str:
+    """Spell several arguments."""
+    return ", ".join(map(value, items)) if items else "-"
+
+
+def place(source: SourceLine | None) -> str:
+    """Spell a place as `file.py:12`, the file as short as it can be found from here."""
+    return "" if source is None else f"{short_path(source.file)}:{source.line}"
+
+
+def short_path(file: str) -> str:
+    """Shorten a path: to the package's own, to the current folder's view of it, or to its last parts."""
+    if not os.path.isabs(file):
+        return file
+    for folder in _PACKAGE_FOLDERS:
+        _, found, inside = file.rpartition(folder)
+        if found:
+            return inside
+    try:
+        relative = os.path.relpath(file)
+    except (OSError, ValueError):  # there is no current folder any more; or it is on another drive
+        relative = file
+    if not relative.startswith(".."):
+        return relative
+    folder, name = os.path.split(file)
+    return os.path.join(os.path.basename(folder), name)
+
+
+def full_place(source: SourceLine | None) -> str | None:
+    """Spell a place with its whole path, for programs."""
+    return None if source is None else f"{source.file}:{source.line}"
+
+
+def title(subject: Subject, *, path: str = "") -> Line:
+    """The first line of a view: what it is, and what it was run on."""
+    parts: list[str | tuple[str, str]] = [(subject.class_name, "bold")]
+    if path:
+        parts.append((f".{path}", "bold"))
+    if subject.target != subject.class_name:
+        parts.append((f"  {subject.target}", "dim"))
+    return line(*parts)
+
+
+def run_notes(subject: Subject) -> list[Line]:
+    """How forward was run, and what went otherwise than hoped."""
+    notes: list[Line] = []
+    if subject.ran:
+        how = f"{subject.mode} mode{_LANES.get(subject.lane, '')}"
+        notes.append(line((f"input: {chosen_inputs(subject.inputs)}; {how}", "dim")))
+    notes += symbol_notes(subject)
+    notes += [line((f"note: {warning}", "yellow")) for warning in subject.warnings]
+    if subject.failure is not None:
+        notes.append(line((f"FAILED: {subject.failure.summary}; up to there it is shown", "bold red")))
+    return notes
+
+
+def change_notes(subject: Subject) -> list[Line]:
+    """What forward registered or removed: for views that show what is registered, and no run."""
+    return [
+        line((f"note: {warning}", "yellow"))
+        for warning in subject.warnings
+        if warning.startswith(CHANGES)
+    ]
+
+
+def chosen_inputs(inputs: tuple[Input, ...]) -> str:
+    """Spell what forward was given and why, as `x = 1x1x28x28 float32 (the model's own example)`."""
+    if not inputs:
+        return "none"
+    shared = len({entry.origin for entry in inputs}) == 1
+    entries = [
+        f"{entry.name} = {_sizes_and_dtype(entry.value)}" + ("" if shared else f" ({entry.origin})")
+        for entry in inputs
+    ]
+    return ", ".join(entries) + (f" ({inputs[0].origin})" if shared else "")
+
+
+def _sizes_and_dtype(item: Value) -> str:
+    if isinstance(item, TensorSpec):
+        # A symbol may have letters of its own.
+        between = "x" if all(isinstance(size, int) for size in item.shape) else " x "
+        return f"{between.join(map(str, item.shape)) or 'scalar'} {item.dtype}"
+    return value(item)
+
+
+def total_notes(totals: Totals, ties: tuple[Tie, ...], *, of: str = "") -> list[Line]:
+    """The totals in words, and which tensors are tied.
+
+    Args:
+        totals: Those of the whole model.
+        ties: Of the whole model too.
+        of: The whole model, where only a part of it is shown.
+    """
+    trainable = (
+        "all trainable"
+        if totals.trainable == totals.parameters
+        else "none trainable"
+        if not totals.trainable
+        else f"{units.count(totals.trainable)} trainable"
+    )
+    text = f"{units.plural(totals.parameters, 'parameter')}"
+    if totals.parameters:
+        text += f", {trainable}, {units.size(totals.bytes)} ({', '.join(totals.dtypes)})"
+    if totals.buffers:
+        text += f"; {units.count(totals.buffers)} values in buffers, {units.size(totals.buffer_bytes)}"
+    notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
+    notes += [line(_layout_note(each)) for each in totals.layouts]
+    if totals.unregistered:
+        notes.append(line((_unregistered_note(totals), "yellow")))
+    for tie in ties:
+        names = " = ".join(name or "the model itself" for name in tie.names)
+        notes.append(line(f"tied: {names}, {units.plural(tie.elements, 'value')} counted once"))
+    return notes
+
+
+def _unregistered_note(totals: Totals) -> str:
+    count, names = len(totals.unregistered), list(totals.unregistered[:_NAMED])
+    if count > _NAMED:
+        names.append(f"{units.count(count - _NAMED)} more")
+    tensors = units.plural(count, "unregistered tensor")
+    values = units.plural(totals.unregistered_elements, "value")
+    return (
+        f"note: {tensors} with requires_grad: {', '.join(names)} ({values}); not in "
+        "model.parameters() or state_dict()"
+    )
+
+
+def _layout_note(share: LayoutShare) -> str:
+    values = units.plural(share.elements, "value")
+    if share.stored is not None:
+        values = f"{units.count(share.stored)} of {values} stored"
+    tensors = units.plural(share.tensors, "tensor")
+    return f"{share.layout}: {tensors}, {values}, {units.size(share.bytes)}"
+
+
+def layout(spec: TensorSpec) -> str | None:
+    """Spell how a tensor is stored: `sparse_coo, 4 stored: indices int64 (2, 4), values float32 (4)`.
+
+    Returns:
+        None where it is strided and plain.
+    """
+    found = spec.layout
+    if found is None:
+        return None
+    stored = "" if found.stored is None else f", {units.count(found.stored)} stored"
+    return f"{found.name}{stored}" + (f": {', '.join(found.inner)}" if found.inner else "")

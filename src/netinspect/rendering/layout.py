@@ -1,0 +1,206 @@
+"""Which columns of a table fit, how wide they are, and how text is cut to a width.
+
+Rich's own tables shrink and wrap every column alike; here columns are ranked: the least important go
+first, and names lose their middle, where they differ least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from netinspect._utils.safe_text import safe
+from netinspect.rendering.document import Cell, Column, Table
+
+GAP = 2
+
+
+class Fitted(NamedTuple):
+    """A column that is shown."""
+
+    position: int
+    """Which of the table's columns it is."""
+
+    column: Column
+    width: int
+
+
+def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[Fitted]:
+    """Choose the columns of a table and their widths.
+
+    Args:
+        table: The table.
+        width: Cells on a line; None for as many as are needed.
+        chosen: Keys of the columns to show; None for those that are shown by default.
+    """
+    chosen = wanted_columns(table, chosen)
+    natural = _natural_widths(table)
+    if width is not None:
+        # No column is wider than the line: a name of a million characters is not narrowed one by one.
+        natural = [min(each, max(width, 1)) for each in natural]
+    fitted = [
+        Fitted(index, column, natural[index])
+        for index, column in enumerate(table.columns)
+        if (column.shown if chosen is None else column.key in chosen)
+    ]
+    if chosen is not None:
+        fitted.sort(key=lambda each: list(chosen).index(each.column.key))
+    if width is None:
+        return fitted
+    while _least_total(fitted) > width:
+        optional = [each for each in fitted if each.column.drop] if chosen is None else []
+        if not optional or len(fitted) == 1:
+            break
+        # Those of one rank belong together: a minimum without a maximum says half.
+        last = max(each.column.drop for each in optional)
+        fitted = [each for each in fitted if each.column.drop != last] or fitted[:1]
+    return _shrink(fitted, width)
+
+
+def wanted_columns(table: Table, chosen: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the chosen columns that a table has; None, for the default, where it has none."""
+    keys = {column.key for column in table.columns}
+    return [key for key in chosen or () if key in keys] or None
+
+
+def _natural_widths(table: Table) -> list[int]:
+    widths = [cell_len(column.title) for column in table.columns]
+    for row in (*table.shown_rows, *table.footer):
+        for index, cell in enumerate(row.cells):
+            length = text_width(cell)
+            if length > widths[index]:
+                widths[index] = length
+    return widths
+
+
+def text_width(cell: Cell) -> int:
+    """Cells that a table cell takes on a line."""
+    text = safe(cell.text)
+    return len(cell.guide) + (len(text) if text.isascii() else cell_len(text))
+
+
+def _least(each: Fitted) -> int:
+    return each.width if each.column.least is None else min(each.width, each.column.least)
+
+
+def _least_total(fitted: list[Fitted]) -> int:
+    return sum(map(_least, fitted)) + GAP * (len(fitted) - 1)
+
+
+def _shrink(fitted: list[Fitted], width: int) -> list[Fitted]:
+    widths = [each.width for each in fitted]
+    excess = sum(widths) + GAP * (len(fitted) - 1) - width
+    while excess > 0:
+        # The column with most room above its least gives way; where none has any, the widest.
+        room = [
+            size - (1 if each.column.least is None else min(each.column.least, size))
+            for each, size in zip(fitted, widths, strict=True)
+        ]
+        elastic = [index for index, each in enumerate(fitted) if each.column.least is not None]
+        candidates = [index for index in elastic if room[index] > 0] or [
+            index for index, size in enumerate(widths) if size > 1
+        ]
+        if not candidates:
+            break
+        widest = max(candidates, key=lambda index: widths[index])
+        widths[widest] -= 1
+        excess -= 1
+    return [each._replace(width=size) for each, size in zip(fitted, widths, strict=True)]
+
+
+def cut(text: str, width: int, *, middle: bool = False) -> str:
+    """Cut text to a width, with an ellipsis where something is missing."""
+    length = len(text) if text.isascii() else cell_len(text)
+    if length <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    if not middle:
+        return set_cell_size(text, width - 1).rstrip() + "…"
+    return _without_middle(text, width, (width - 1) // 2)
+
+
+def _without_middle(text: str, width: int, tail: int) -> str:
+    return set_cell_size(text, width - 1 - tail).rstrip() + "…" + _tail(text, tail)
+
+
+def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
+    """Cut the middle out of texts, so that those which differ still do where the width allows it.
+
+    `encoder.layers.0.self_attn` and `encoder.layers.1.self_attn` would be one text in 19 cells if each
+    were cut by itself.
+
+    Returns:
+        Each text with what is shown of it.
+    """
+    shown = {text: cut(text, width, middle=True) for text in texts}
+    alike: dict[str, list[str]] = {}
+    for text, short in shown.items():
+        alike.setdefault(short, []).append(text)
+    taken = set(alike)
+    for group in alike.values():
+        if len(group) > 1 and (found := _told_apart(group, width, taken)) is not None:
+            shown.update(zip(group, found, strict=True))
+            taken.update(found)
+    return shown
+
+
+def _told_apart(group: Sequence[str], width: int, taken: Container[str]) -> list[str] | None:
+    """Cut texts of which the same would be left so that each is another, and none is taken."""
+    for cut_one in _ways_to_cut(group, width):
+        found: dict[str, None] = {}
+        for text in group:
+            short = cut_one(text)
+            if short in found or short in taken:
+                break
+            found[short] = None
+        else:
+            return list(found)
+    return None
+
+
+def _ways_to_cut(group: Sequence[str], width: int) -> Iterator[Callable[[str], str]]:
+    """Give ways to cut texts of which the same is left, the usual ones first."""
+    usual = (width - 1) // 2
+    # Either end keeps half of its usual length: a name that is all end, or all beginning, tells little.
+    tails = range(usual - usual // 2, usual + usual // 2 + 1)
+    for tail in sorted(tails, key=lambda tail: (abs(tail - usual), -tail)):
+        yield partial(_without_middle, width=width, tail=tail)
+    # What differs is in the middle: that is kept, and something left out on either side of it.
+    start = _alike(group)
+    end = _alike([text[start:][::-1] for text in group])
+    room = width - 2 - max(cell_len(text[start : len(text) - end]) for text in group)
+    before, after = group[0][:start], group[0][len(group[0]) - end :]
+    for right in range(room // 2, room + 1) if room > 0 else ():
+        left = set_cell_size(before, room - right).rstrip()
+        ends = f"{left}…", f"…{_tail(after, right)}"
+        yield partial(_between, start=start, end=end, ends=ends)
+
+
+def _between(text: str, start: int, end: int, ends: tuple[str, str]) -> str:
+    return text[start : len(text) - end].join(ends)
+
+
+def _alike(texts: Sequence[str]) -> int:
+    """Count the characters in which texts begin alike."""
+    first, last = min(texts), max(texts)
+    return next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+
+
+def _tail(text: str, width: int) -> str:
+    start = len(text)
+    while start and cell_len(text[start - 1 :]) <= width:
+        start -= 1
+    # An accent whose letter is cut off would settle on the ellipsis.
+    while start < len(text) and not cell_len(text[start]):
+        start += 1
+    return text[start:]
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """Fill text up to a width."""
+    missing = width - (len(text) if text.isascii() else cell_len(text))
+    return " " * missing + text if right else text + " " * missing

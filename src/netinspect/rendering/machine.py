@@ -1,0 +1,133 @@
+"""The formats for programs: plain, csv and json. Nothing is cut, rounded or coloured in them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import ClassVar, Protocol
+
+from netinspect._utils.safe_text import safe
+from netinspect.records.base import SCHEMA_VERSION
+from netinspect.records.codec import to_data
+from netinspect.rendering.document import (
+    Block,
+    Cell,
+    Code,
+    Column,
+    Document,
+    Lines,
+    Row,
+    Table,
+    cell,
+)
+from netinspect.rendering.layout import wanted_columns
+
+
+class Report(Protocol):
+    """A report record: plain data with the name that its schema has."""
+
+    name: ClassVar[str]
+
+
+_STARTS = frozenset("=+-@\t\r")
+"""With which spreadsheets have formulas begin."""
+
+_NUMBER = re.compile(r"[+-](?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf|-nan|->")
+
+
+def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str:
+    """Spell a view as lines of tab-separated fields under a header of lower-snake-case names.
+
+    A view of several tables has a blank line between them; text with its own layout stays as it is,
+    below its name.
+    """
+    blocks = []
+    for block in document.blocks:
+        if isinstance(block, Table):
+            blocks.append("".join("\t".join(row) + "\n" for row in _records(block, columns)))
+        elif isinstance(block, Code):
+            blocks.append("".join(_annotated(block)))
+        else:
+            blocks.append("".join(safe(text) + "\n" for text in (f"{block.name}:", *block.lines)))
+    return "\n".join(blocks)
+
+
+def spell_csv(document: Document, columns: Sequence[str] | None = None) -> str:
+    """Spell a view as comma-separated values (RFC 4180, lines end in a line feed).
+
+    A view of several tables has a blank line between them. A text that a spreadsheet would take for a
+    formula has an apostrophe in front, since names and values of a file are its writer's choice.
+    """
+    texts = []
+    for table in _tables(document.blocks):
+        stream = io.StringIO()
+        records = (map(_inert, record) for record in _records(table, columns))
+        csv.writer(stream, lineterminator="\n").writerows(records)
+        texts.append(stream.getvalue())
+    return "\n".join(texts)
+
+
+def spell_json(report: Report) -> str:
+    """Spell a report's record itself, with the name and version of its schema."""
+    identity = {"schema": f"netinspect-{report.name}", "schema_version": SCHEMA_VERSION}
+    return json.dumps(identity | to_data(report), indent=2, allow_nan=False) + "\n"
+
+
+def _records(table: Table, columns: Sequence[str] | None) -> Iterator[list[str]]:
+    keys = [column.key for column in table.columns]
+    wanted = [keys.index(key) for key in wanted_columns(table, columns) or keys]
+    yield [keys[index] for index in wanted]
+    for row in table.rows:
+        yield [_field(row.cells[index]) for index in wanted]
+
+
+def _field(cell: Cell) -> str:
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return safe(value) if isinstance(value, str) else repr(value)
+
+
+def _inert(text: str) -> str:
+    """Return a field that no spreadsheet takes for a formula; numbers and lone signs are none."""
+    is_formula = text[:1] in _STARTS and len(text) > 1 and not _NUMBER.fullmatch(text)
+    return f"'{text}" if is_formula else text
+
+
+def _annotated(block: Code) -> Iterator[str]:
+    for each in block.lines:
+        yield safe(each.text.expandtabs(4)) + (f"  # {safe(each.note)}" if each.note else "") + "\n"
+
+
+def _tables(blocks: Iterable[Block]) -> Iterator[Table]:
+    """Every block as a table; printed tensors that follow each other share one."""
+    for kind, group in groupby(blocks, type):
+        members = list(group)
+        if kind is Lines:
+            yield _table(("name", "text"), _named_lines(members))
+        for block in members:
+            if isinstance(block, Code):
+                rows = ((each.number, each.text, each.note) for each in block.lines)
+                yield _table(("line", "code", "shapes"), rows)
+            elif isinstance(block, Table):
+                yield block
+
+
+def _named_lines(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
+    for block in blocks:
+        if isinstance(block, Lines):
+            yield from ((block.name, text) for text in block.lines)
+
+
+def _table(keys: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
+    return Table(
+        name="",
+        columns=tuple(Column(key=key, title=key) for key in keys),
+        rows=tuple(Row(cells=tuple(map(cell, row))) for row in rows),
+    )

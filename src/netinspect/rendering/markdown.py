@@ -1,0 +1,76 @@
+"""The view as GitHub-flavoured Markdown, for issues, pull requests and job summaries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from netinspect._utils.safe_text import safe
+from netinspect.rendering.document import Block, Code, Document, Line, Row, Table
+from netinspect.rendering.layout import fit
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def spell_markdown(document: Document, columns: Sequence[str] | None = None) -> str:
+    """Spell a view as Markdown; names cannot break out of their cell or become markup."""
+    parts = [f"### {_inline(document.title)}"]
+    for block in document.filled_blocks:
+        if document.has_heading(block):
+            parts.append(f"#### {_escape(block.name)}")
+        parts.append("\n".join(_block(block, columns)))
+    if document.notes:
+        parts.append("\n".join(f"- {_inline(note)}" for note in document.notes))
+    if document.failure:
+        told = [safe("".join(span.text for span in spans)) for spans in document.failure]
+        parts.append("\n".join(_fenced(told, "")))
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(block: Block, columns: Sequence[str] | None) -> Iterator[str]:
+    if isinstance(block, Table):
+        yield from _table(block, columns)
+    elif isinstance(block, Code):
+        lines = [
+            safe(each.text.expandtabs(4)) + (f"  # {safe(each.note)}" if each.note else "")
+            for each in block.lines
+        ]
+        yield from _fenced(lines, "python")
+    else:
+        yield from _fenced([safe(text) for text in block.lines], "")
+
+
+def _fenced(lines: list[str], language: str) -> Iterator[str]:
+    # A fence must be longer than any run of backticks inside it.
+    longest = max((len(run) for text in lines for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield fence + language
+    yield from lines
+    yield fence
+
+
+def _table(table: Table, columns: Sequence[str] | None) -> Iterator[str]:
+    fitted = fit(table, None, columns)
+    yield _cells([_escape(each.column.title) for each in fitted])
+    yield _cells(["---:" if each.column.align == "right" else "---" for each in fitted])
+    for row in (*table.shown_rows, *table.footer):
+        yield _cells([_cell(row, each.position) for each in fitted])
+
+
+def _cell(row: Row, index: int) -> str:
+    cell = row.cells[index]
+    # Blanks at the start of a cell are dropped by every renderer; these are not.
+    indent = "&nbsp;" * len(cell.guide)
+    return indent + _escape(cell.text)
+
+
+def _cells(texts: list[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def _inline(spans: Line) -> str:
+    return _escape("".join(span.text for span in spans))
+
+
+def _escape(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", safe(text))

@@ -1,0 +1,1 @@
+"""Reports: one folder per command, with its record, computation and layout."""

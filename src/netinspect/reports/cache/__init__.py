@@ -1,0 +1,1 @@
+"""The `cache` command: record, computation and layout."""

@@ -1,0 +1,1 @@
+"""The `cost` command: record, computation and layout."""

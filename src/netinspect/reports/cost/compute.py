@@ -1,0 +1,239 @@
+"""What forward costs: the work of its steps, grouped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+from netinspect.analysis.header import refuse_without_forward, subject
+from netinspect.analysis.module_index import Structure
+from netinspect.analysis.operator_counts import cost_of, cost_of_steps
+from netinspect.analysis.rows import refuse_negative, select
+from netinspect.analysis.totals import totals
+from netinspect.errors import SavedTraceError, UsageError, closest
+from netinspect.records.steps import SourceLine, Step
+from netinspect.records.trace import Backward, Trace
+from netinspect.records.work import Work, sum_of
+from netinspect.reports.cost.record import CostReport, CostRow, Grouping, Uncounted
+
+GROUPINGS: dict[str, Grouping] = {
+    "module": "module",
+    "class": "class",
+    "function": "function",
+    "operator": "operator",
+    "kind": "kind",
+    "line": "line",
+}
+"""What the work may be grouped by."""
+
+SORT_KEYS: dict[str, Callable[[CostRow], tuple[float, str]]] = {
+    "macs": lambda row: (-row.cost.macs, row.key),
+    "flops": lambda row: (-row.cost.flops, row.key),
+    "other_flops": lambda row: (-row.cost.other_flops, row.key),
+    "params": lambda row: (-(row.parameters or 0), row.key),
+    "activations": lambda row: (-row.cost.activations, row.key),
+    "bytes": lambda row: (-row.cost.bytes_read - row.cost.bytes_written, row.key),
+    "intensity": lambda row: (-row.cost.intensity, row.key),
+    "calls": lambda row: (-row.calls, row.key),
+    "name": lambda row: (0, row.key),
+}
+"""What rows may be sorted by: numbers from the largest, names from the first."""
+
+_SORT_TITLES = {
+    "share": "macs",
+    "other flops": "other_flops",
+    "read": "bytes",
+    "written": "bytes",
+    "flop/byte": "intensity",
+    **dict.fromkeys(GROUPINGS, "name"),
+}
+"""The titles that people see above those columns."""
+
+
+def count_cost(
+    trace: Trace,
+    *,
+    by: str = "module",
+    depth: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+    gradients: bool = False,
+) -> CostReport:
+    """Add up what forward did.
+
+    Args:
+        trace: The trace.
+        by: One of `GROUPINGS`.
+        depth: Deepest level with rows of its own, where modules are listed; None for all.
+        include: Shell patterns; if any, only groups whose key matches one are kept.
+        exclude: Shell patterns of keys to leave out.
+        sort: A key of `SORT_KEYS`; None for the order of the tree for modules, the MACs for others.
+        top: Keep only so many rows; None for all.
+        gradients: The trace must hold the work of a backward, and it is shown.
+
+    Raises:
+        SavedTraceError: The trace holds no work, or not that of a backward.
+        UsageError: There is no such grouping or sort key, or a limit is negative.
+    """
+    refuse_negative("depth", depth)
+    if by not in GROUPINGS:
+        raise UsageError(
+            f"cannot group by {by!r}", hint=closest(by, GROUPINGS) or f"one of {', '.join(GROUPINGS)}"
+        )
+    refuse_without_forward(trace)
+    if trace.counted == "no" and trace.failure is None:
+        raise SavedTraceError(
+            f"the trace of {trace.target} does not tell what its steps cost",
+            hint="save it again with this version, and with an input",
+        )
+    if gradients and trace.backward is None and trace.failure is None:
+        raise SavedTraceError(
+            f"the trace of {trace.target} holds no backward",
+            hint="one is kept by: netinspect cost TARGET --grad --save FILE",
+        )
+    structure = Structure(trace)
+    total = cost_of_steps(trace.steps)
+    rows = [group.row(total.macs) for group in _groups(structure, GROUPINGS[by], depth)]
+    if by != "module":
+        rows.sort(key=lambda row: (-row.cost.macs, -row.cost.other_flops, row.key))
+    kept = select(
+        rows,
+        lambda row: row.key,
+        include=include,
+        exclude=exclude,
+        keys=SORT_KEYS,
+        sort=sort,
+        top=top,
+        titles=_SORT_TITLES,
+    )
+    shown = set(map(id, kept))
+    backward = trace.backward if gradients else None
+    return CostReport(
+        subject=subject(trace),
+        by=GROUPINGS[by],
+        rows=tuple(kept),
+        hidden=len(rows) - len(kept),
+        rest=sum_of(row.cost for row in rows if id(row) not in shown),
+        total=total,
+        parameters=totals(trace).parameters,
+        backward=None if backward is None else cost_of(backward.work),
+        uncounted=tuple(_uncounted(trace.steps, backward)),
+        partly=trace.counted == "partly",
+    )
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one row is made of."""
+
+    key: str
+    class_name: str = ""
+    calls: int = 0
+    parameters: int | None = None
+    place: SourceLine | None = None
+    work: list[Work] = field(default_factory=list)
+
+    def row(self, macs: int) -> CostRow:
+        cost = cost_of(self.work)
+        return CostRow(
+            key=self.key,
+            class_name=self.class_name,
+            calls=self.calls,
+            cost=cost,
+            share=cost.macs / macs if macs else 0.0,
+            parameters=self.parameters,
+            place=self.place,
+        )
+
+
+def _groups(structure: Structure, by: Grouping, depth: int | None) -> list[_Group]:
+    if by in ("module", "class"):
+        groups = _by_module(structure, depth if by == "module" else None)
+        if by == "class":
+            groups = _by_class(groups)
+        return [group for group in groups if group.work or group.parameters]
+    found: dict[str, _Group] = {}
+    for step in structure.trace.steps:
+        for work in step.work:
+            key = _key(step, work, by)
+            group = found.setdefault(key, _Group(key))
+            group.work.append(work)
+            if by in ("operator", "kind"):
+                group.calls += work.calls
+                group.class_name = work.kind if by == "operator" else ""
+        if step.work and by in ("function", "line"):
+            group = found[_key(step, step.work[0], by)]
+            group.calls += 1
+            group.place = group.place or (step.source if by == "line" else None)
+    return list(found.values())
+
+
+def _key(step: Step, work: Work, by: Grouping) -> str:
+    if by == "operator":
+        return work.operator
+    if by == "kind":
+        return work.kind
+    if by == "function":
+        # What a module does past all functions, as one of TorchScript does, is its own.
+        return step.name
+    return f"{step.source.file}:{step.source.line}" if step.source is not None else "(no line)"
+
+
+def _by_module(structure: Structure, depth: int | None) -> list[_Group]:
+    groups: dict[str, _Group] = {}
+    for module in structure.trace.modules:
+        if module.alias_of is None:
+            path = _folded(module.path, depth)
+            group = groups.setdefault(path, _Group(path, parameters=0))
+            if path == module.path:
+                group.class_name = module.class_name
+                group.calls = len(structure.calls.get(path, ()))
+            group.parameters = (group.parameters or 0) + sum(
+                parameter.spec.elements
+                for parameter in structure.parameters.get(module.path, ())
+                if structure.counts(parameter)
+            )
+    for step in structure.trace.steps:
+        groups[_first_path(structure, _folded(step.module, depth), groups)].work += step.work
+    return list(groups.values())
+
+
+def _first_path(structure: Structure, path: str, groups: dict[str, _Group]) -> str:
+    """The path under which a module is told; a step may be called under another name of it."""
+    while path not in groups:
+        module = structure.modules.get(path)
+        alias = module.alias_of if module is not None else None
+        path = alias if alias is not None else path.rpartition(".")[0]
+    return path
+
+
+def _folded(path: str, depth: int | None) -> str:
+    return path if depth is None else ".".join(path.split(".")[:depth])
+
+
+def _by_class(modules: Sequence[_Group]) -> list[_Group]:
+    groups: dict[str, _Group] = {}
+    for module in modules:
+        group = groups.setdefault(module.class_name, _Group(module.class_name, parameters=0))
+        group.calls += module.calls
+        group.parameters = (group.parameters or 0) + (module.parameters or 0)
+        group.work += module.work
+    return list(groups.values())
+
+
+def _uncounted(steps: Sequence[Step], backward: Backward | None) -> Iterator[Uncounted]:
+    phases: dict[OneOf["forward", "backward"], Sequence[Work]] = {
+        "forward": [work for step in steps for work in step.work],
+        "backward": () if backward is None else backward.work,
+    }
+    for phase, works in phases.items():
+        found: dict[tuple[str, bool], int] = {}
+        for work in works:
+            if work.macs is None or work.flops is None:
+                key = work.operator, work.macs is None
+                found[key] = found.get(key, 0) + work.calls
+        for (operator, macs), calls in found.items():
+            yield Uncounted(operator=operator, calls=calls, macs=macs, phase=phase)

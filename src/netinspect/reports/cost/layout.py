@@ -1,0 +1,174 @@
+"""The view of `cost`."""
+
+from __future__ import annotations
+
+from netinspect._utils import units
+from netinspect.records.report_header import Subject
+from netinspect.records.work import Cost, sum_of
+from netinspect.rendering import format_values
+from netinspect.rendering.amounts import amount, exact, in_words, lower_bound, own_sizes
+from netinspect.rendering.document import Cell, Column, Document, Line, Row, Table, cell, line
+from netinspect.reports.cost.record import CostReport, CostRow
+
+_NOTES = (
+    "MACs: multiply-accumulates of matrix products, convolutions, attention, recurrent kernels; no bias",
+    "FLOPs: two for each MAC; other FLOPs: the arithmetic of all other operators",
+    "activations: elements that these products give out; read, written: each tensor once, whole",
+)
+_TITLES = {"class": "module class", "kind": "kind of operator"}
+
+
+def view(report: CostReport) -> Document:
+    """Lay the costs out, their total last."""
+    columns = _columns(report)
+    footer = [_total(report)]
+    if report.hidden:
+        footer.insert(0, _shown(report, columns))
+    table = Table(
+        name="cost",
+        columns=columns,
+        rows=tuple(Row(cells=_cells(row, report)) for row in report.rows),
+        footer=tuple(footer),
+    )
+    forward = _in_words(report.total, report.subject, partly=report.partly)
+    notes: list[Line] = [line((f"forward: {forward}", "bold"))]
+    if report.backward is not None:
+        notes.append(line((f"backward: {_in_words(report.backward, report.subject)}", "bold")))
+    notes += _holes(report)
+    if report.hidden:
+        least = "at least " if report.rest.uncounted else ""
+        notes.append(
+            line(
+                f"{units.plural(report.hidden, 'row')} not shown, with {least}"
+                f"{in_words(report.rest, 'macs', 'MAC', report.subject)}"
+            )
+        )
+    notes += [line((note, "dim")) for note in _NOTES]
+    if report.subject.symbolic is not None and report.subject.symbolic.symbols:
+        at = own_sizes(report.subject)
+        notes.append(line((f"order, share and FLOP/byte are those at {at}", "dim")))
+    return Document(
+        title=format_values.title(report.subject),
+        blocks=(table,),
+        notes=(*notes, *format_values.run_notes(report.subject)),
+    )
+
+
+def _columns(report: CostReport) -> tuple[Column, ...]:
+    of_modules = report.by in ("module", "class")
+    return (
+        Column(key="key", title=_TITLES.get(report.by, report.by), least=30, elide="middle"),
+        Column(
+            key="class",
+            title="kind" if report.by == "operator" else "class",
+            drop=7,
+            least=14,
+            shown=report.by in ("module", "operator"),
+        ),
+        Column(key="calls", title="calls", align="right", drop=6),
+        Column(key="macs", title="MACs", align="right"),
+        Column(key="share", title="share", align="right", drop=2),
+        Column(key="flops", title="FLOPs", align="right", drop=5),
+        Column(key="other_flops", title="other FLOPs", align="right", drop=4),
+        Column(key="params", title="params", align="right", drop=3, shown=of_modules),
+        Column(key="activations", title="activations", align="right", drop=8),
+        Column(key="read", title="read", align="right", drop=9),
+        Column(key="written", title="written", align="right", drop=10),
+        Column(key="intensity", title="FLOP/byte", align="right", drop=11),
+        Column(key="uncounted", title="uncounted", align="right", shown=bool(report.uncounted)),
+    )
+
+
+def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
+    cost, subject = row.cost, report.subject
+
+    def told(name: str) -> Cell:
+        return cell(exact(cost, name, subject), amount(cost, name, subject, nothing="-"))
+
+    return (
+        cell(row.key, _name(row, report), style="bold"),
+        cell(row.class_name or None, _class(row, report)),
+        cell(row.calls),
+        told("macs"),
+        cell(round(row.share, 6), units.percent(row.share) if cost.macs else "-"),
+        told("flops"),
+        told("other_flops"),
+        cell(row.parameters, units.count(row.parameters) if row.parameters else "-"),
+        told("activations"),
+        told("bytes_read"),
+        told("bytes_written"),
+        cell(round(cost.intensity, 6), _intensity(cost) if cost.intensity else "-"),
+        cell(cost.uncounted_flops, str(cost.uncounted_flops or "-")),
+    )
+
+
+def _class(row: CostRow, report: CostReport) -> str:
+    return row.class_name.replace("_", " ") if report.by == "operator" else row.class_name
+
+
+def _name(row: CostRow, report: CostReport) -> str:
+    if report.by == "module":
+        return row.key or row.class_name
+    if report.by == "line":
+        return format_values.place(row.place) or row.key
+    return row.key.replace("_", " ") if report.by == "kind" else row.key
+
+
+def _total(report: CostReport) -> Row:
+    cost, subject = report.total, report.subject
+
+    def told(name: str, nothing: str | None = None) -> str:
+        return amount(cost, name, subject, nothing=nothing, partly=report.partly)
+
+    texts = (
+        "total", "", "", told("macs", "-"), units.percent(1.0) if cost.macs else "-", told("flops"),
+        told("other_flops"),
+        units.count(report.parameters), told("activations"), told("bytes_read"), told("bytes_written"),
+        _intensity(cost), str(cost.uncounted_flops or ""),
+    )  # fmt: skip
+    return Row(cells=tuple(cell(None, text) for text in texts), style="bold")
+
+
+def _intensity(cost: Cost) -> str:
+    return lower_bound(cost, "intensity") + units.decimal(cost.intensity)
+
+
+def _shown(report: CostReport, columns: tuple[Column, ...]) -> Row:
+    shown = sum_of(row.cost for row in report.rows)
+    share = shown.macs / report.total.macs if report.total.macs else 0.0
+    texts = {
+        "key": f"{units.plural(len(report.rows), 'row')} shown",
+        "macs": amount(shown, "macs", report.subject),
+        "share": units.percent(share),
+    }
+    return Row(cells=tuple(cell(None, texts.get(each.key, "")) for each in columns), style="bold")
+
+
+def _in_words(cost: Cost, subject: Subject, *, partly: bool = False) -> str:
+    least = "at least " if cost.uncounted or partly else ""
+    other = "at least " if cost.uncounted_flops or partly else ""
+    return (
+        f"{least}{in_words(cost, 'macs', 'MAC', subject)}, {in_words(cost, 'flops', 'FLOP', subject)}; "
+        f"{other}{in_words(cost, 'other_flops', 'other FLOP', subject)}"
+    )
+
+
+def _holes(report: CostReport) -> list[Line]:
+    """What is not in the total, so that it is a lower bound."""
+    notes = []
+    for phase in ("forward", "backward"):
+        for of_macs, what in ((True, "MACs"), (False, "other FLOPs")):
+            names = [
+                f"{each.operator} ({units.plural(each.calls, 'call')})"
+                for each in report.uncounted
+                if each.phase == phase and each.macs == of_macs
+            ]
+            if names:
+                where = "" if phase == "forward" else ", in backward"
+                notes.append(line((f"not counted, {what}{where}: {', '.join(names)}", "yellow")))
+    if report.partly:
+        text = "a lower bound: some of the model ran where its operators could not be seen"
+        notes.append(line((text, "yellow")))
+    if report.partly or report.total.uncounted:
+        notes.append(line(("shares are those of what was counted", "dim")))
+    return notes

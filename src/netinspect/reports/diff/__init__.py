@@ -1,0 +1,1 @@
+"""The `diff` command: record, computation and layout."""

@@ -1,0 +1,372 @@
+"""The view of `diff`: what changed, what was renamed, what loading would say; both sides last.
+
+`+` stands for added, `-` for removed, `~` for changed, `>` for renamed, `?` for a guess at that, as
+colours do besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from netinspect._utils import units
+from netinspect.rendering.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    LaterRows,
+    Lines,
+    Row,
+    Table,
+    cell,
+    line,
+)
+from netinspect.reports.diff.layout_counts import stat
+from netinspect.reports.diff.layout_folded import Fold, fold, spell_shape
+from netinspect.reports.diff.layout_notes import notes
+from netinspect.reports.diff.record import Diff, DiffRow, DiffSide, DiffTensor, ModuleChange, Rename
+
+MARKS = {
+    "added": "+",
+    "removed": "-",
+    "changed": "~",
+    "renamed": ">",
+    "perhaps": "?",
+    "tied": "~",
+    "untied": "~",
+}
+STYLES = {
+    "added": "green",
+    "removed": "red",
+    "changed": "yellow",
+    "renamed": "cyan",
+    "perhaps": "dim",
+    "tied": "yellow",
+    "untied": "yellow",
+}
+
+_TENSORS = (
+    Column(key="change", title=""),
+    Column(key="name", title="tensor", least=38, elide="middle"),
+    Column(key="old_name", title="before", shown=False),
+    Column(key="old_shape", title="shape in a", least=14),
+    Column(key="new_shape", title="shape in b", least=14),
+    Column(key="old_dtype", title="dtype in a", shown=False),
+    Column(key="new_dtype", title="dtype in b", shown=False),
+    Column(key="size", title="size", align="right", drop=5),
+    Column(key="differs", title="what differs", drop=1, least=16),
+    Column(key="perhaps", title="perhaps", shown=False),
+)
+_VALUES = (
+    Column(key="max_absolute", title="max |b - a|", align="right"),
+    Column(key="max_relative", title="max relative", align="right", drop=6),
+    Column(key="relative_norm", title="relative norm", align="right", drop=3),
+    Column(key="cosine", title="cosine", align="right", drop=4),
+    Column(key="differing", title="differing", align="right", drop=7),
+    Column(key="identical", title="identical", shown=False),
+)
+_RENAMES = (
+    Column(key="change", title=""),
+    Column(key="old", title="name in a", least=16, elide="middle"),
+    Column(key="new", title="name in b", least=16, elide="middle"),
+    Column(key="names", title="names", align="right"),
+    Column(key="evidence", title="told by", drop=1, least=16),
+)
+_MODULES = (
+    Column(key="change", title=""),
+    Column(key="module", title="module", least=16, elide="middle"),
+    Column(key="old", title="in a", least=20),
+    Column(key="new", title="in b", least=20),
+)
+_TIES = (
+    Column(key="change", title=""),
+    Column(key="what", title="memory"),
+    Column(key="names", title="names", least=30, elide="middle"),
+)
+_MOVED = (
+    Column(key="change", title=""),
+    Column(key="old", title="these values of a", least=20, elide="middle"),
+    Column(key="new", title="are in b those of", least=20, elide="middle"),
+)
+_SIDES = (
+    Column(key="side", title="side"),
+    Column(key="target", title="target", least=16, elide="middle"),
+    Column(key="what", title="what", drop=2),
+    Column(key="section", title="part", least=10, drop=3),
+    Column(key="tensors", title="tensors", align="right"),
+    Column(key="size", title="size", align="right", drop=1),
+    Column(key="bytes", title="bytes", align="right"),
+    Column(key="dtypes", title="dtypes", drop=4, least=10),
+)
+_MOST_RENAMES = 24
+"""Renames that people are shown; a model of another library may have one for each layer."""
+
+_SHARED = {"tied": "shared in b only", "untied": "shared in a only"}
+_EVIDENCE = {
+    "structure": "modules of equal sizes",
+    "shape": "the only one of its size and last name",
+    "values": "the very same values",
+    "guess": "a guess: words in common, or the order",
+}
+
+
+def view(report: Diff) -> Document:
+    """Lay a difference out."""
+    title = line((report.a.target, "bold"), "  ->  ", (report.b.target, "bold"))
+    if report.shows == "stat":
+        blocks: tuple[Block, ...] = (stat(report), _sides(report))
+        return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
+    tables = (_tensors, _renames, _moved, _modules, _ties, _sides)
+    blocks = tuple(table(report) for table in tables)
+    mapping = report.loading.mapping if report.loading is not None else None
+    if mapping is not None:
+        heading = "to rename it" if mapping.verdict == "does not load" else "to load it"
+        blocks = (*blocks[:-1], Lines(name=heading, lines=mapping.lines), blocks[-1])
+    return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
+
+
+def _tensors(report: Diff) -> Table:
+    rows = LaterRows(lambda: (_tensor(row, report) for row in report.rows))
+    folded: list[Row] | None = None
+    if not report.full:
+        shown = [row for row in report.rows if not _is_told_by_a_rename(row, report)]
+        folded = [
+            _fold(each, report) if isinstance(each, Fold) else _tensor(each, report)
+            for each in fold(shown, with_values=report.values is not None)
+        ]
+    columns: tuple[Column, ...] = (
+        _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
+    )
+    if not any(_all_told(row) for row in report.rows):
+        columns = tuple(
+            replace(each, shown=False) if each.key == "differs" else each for each in columns
+        )
+    return Table(name="tensors", columns=columns, rows=rows, folded=folded)
+
+
+def _is_told_by_a_rename(row: DiffRow, report: Diff) -> bool:
+    return row.change == "renamed" and any(report.renames[each].names > 1 for each in row.renames)
+
+
+def _tensor(row: DiffRow, report: Diff) -> Row:
+    style = STYLES[row.change]
+    either = row.new or row.old
+    assert either is not None
+    name = units.name(either.name)
+    if row.old is not None and row.new is not None and row.old.name != row.new.name and not row.renames:
+        name = f"{units.name(row.old.name)} > {units.name(row.new.name)}"
+    one_name = [each for each in row.renames if report.renames[each].names == 1]
+    if one_name and row.old is not None:
+        name = f"{units.name(row.old.name)} > {name}"
+    values = _values(row) if report.values is not None else ()
+    cells = (
+        cell(row.change, MARKS[row.change], style=style),
+        cell(either.name, name, style=style),
+        cell(row.old.name if row.old is not None else None),
+        _shape(row.old, row.new),
+        _new_shape(row),
+        cell(row.old.dtype if row.old is not None else None),
+        cell(row.new.dtype if row.new is not None else None),
+        cell(either.elements, units.count(either.elements)),
+        *values,
+        cell(",".join(row.differs), ", ".join(_all_told(row)) or "-"),
+        cell(row.perhaps or None),
+    )
+    return Row(cells=cells)
+
+
+def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
+    value = None if tensor is None else "x".join(map(str, tensor.shape))
+    return cell(value, spell_shape(tensor, other))
+
+
+def _new_shape(row: DiffRow) -> Cell:
+    """The shape in b; people need not compare two that are the same."""
+    shape = _shape(row.new, row.old)
+    if row.old is None or row.new is None:
+        return shape
+    same = (row.old.shape, row.old.dtype) == (row.new.shape, row.new.dtype)
+    return replace(shape, text="the same") if same else shape
+
+
+def _all_told(row: DiffRow) -> list[str]:
+    """Name all that differs but the name, and of a name on one side what it shares its memory with."""
+    told = [_told(each, row) for each in row.differs if each != "name"]
+    if row.old is None or row.new is None:
+        either = row.new or row.old
+        if either is not None and either.tied_to:
+            told.append(f"tied to {either.tied_to[0]}")
+    return told
+
+
+def _told(difference: str, row: DiffRow) -> str:
+    """Name what differs; of values also what no difference shows."""
+    if difference != "values" or row.values is None:
+        return difference
+    sides = ((row.values.left_nan, "a"), (row.values.right_nan, "b"))
+    return ", ".join(
+        [difference, *(f"{units.count(count)} NaN in {side}" for count, side in sides if count)]
+    )
+
+
+def _values(row: DiffRow) -> tuple[Cell, ...]:
+    found = row.values
+    if found is None:
+        return tuple(cell(None) for _ in _VALUES)
+    numbers = (found.max_absolute, found.max_relative, found.relative_norm, found.cosine)
+    return (
+        *(cell(each, units.decimal(each)) for each in numbers),
+        cell(found.differing, "-" if found.differing is None else units.count(found.differing)),
+        cell(found.identical),
+    )
+
+
+def _fold(each: Fold, report: Diff) -> Row:
+    """Several tensors as one row."""
+    style = STYLES[each.change]
+    empty = cell(None, "")
+    return Row(
+        cells=(
+            cell(each.change, MARKS[each.change], style=style),
+            cell(each.name, style=style),
+            empty,
+            cell(None, each.old),
+            cell(None, each.new),
+            *(empty, empty),
+            cell(each.elements, units.count(each.elements)),
+            *((empty,) * len(_VALUES) if report.values is not None else ()),
+            cell(None, each.told),
+            empty,
+        )
+    )
+
+
+def _renames(report: Diff) -> Table:
+    folded: list[Row] | None = None
+    if not report.full:
+        # A single name stands among the tensors.
+        shown = [each for each in report.renames if each.names > 1] + [*report.guesses]
+        folded = [_rename(each) for each in shown[:_MOST_RENAMES]]
+        if len(shown) > _MOST_RENAMES:
+            rest = shown[_MOST_RENAMES:]
+            more = f"{units.count(len(rest))} more (--full)"
+            texts = ("", more, "", units.count(sum(each.names for each in rest)), "")
+            folded.append(Row(cells=tuple(cell(None, text) for text in texts), style="dim"))
+    rows = tuple(map(_rename, (*report.renames, *report.guesses)))
+    return Table(name="names", columns=_RENAMES, rows=rows, folded=folded)
+
+
+def _rename(each: Rename) -> Row:
+    change = "perhaps" if each.evidence == "guess" else "renamed"
+    style = STYLES[change]
+    return Row(
+        cells=(
+            cell(change, MARKS[change], style=style),
+            cell(each.old, each.old or "(nothing)", style=style),
+            cell(each.new, each.new or "(nothing)", style=style),
+            cell(each.names, units.count(each.names)),
+            cell(each.evidence, _evidence(each)),
+        )
+    )
+
+
+def _evidence(rename: Rename) -> str:
+    if rename.evidence != "names":
+        return _EVIDENCE[rename.evidence]
+    text = "the same in several names" if rename.kind != "prefix" else "in front of names"
+    return text + (f", as {rename.written_by} has it" if rename.written_by else "")
+
+
+def _modules(report: Diff) -> Table:
+    return Table(name="modules", columns=_MODULES, rows=tuple(map(_module, report.modules)))
+
+
+def _module(change: ModuleChange) -> Row:
+    style = STYLES[change.change]
+    path = change.new_path if change.new_path is not None else change.old_path or ""
+    old = f"{change.old_class}({change.old_extra})" if change.old_class else "-"
+    new = f"{change.new_class}({change.new_extra})" if change.new_class else "-"
+    if change.change == "changed" and change.old_class == change.new_class:
+        old, new = _only_differing(change.old_class, change.old_extra, change.new_extra)
+    return Row(
+        cells=(
+            cell(change.change, MARKS[change.change], style=style),
+            cell(path, style=style),
+            cell(f"{change.old_class}({change.old_extra})" if change.old_class else None, old),
+            cell(f"{change.new_class}({change.new_extra})" if change.new_class else None, new),
+        )
+    )
+
+
+def _only_differing(name: str, old: str, new: str) -> tuple[str, str]:
+    """Of what two modules were made with, what is not the same."""
+    ones, others = old.split(", "), new.split(", ")
+    if len(ones) != len(others):
+        return f"{name}({old})", f"{name}({new})"
+    apart = [(one, other) for one, other in zip(ones, others, strict=True) if one != other]
+    rest = ", …" if len(apart) < len(ones) else ""
+    return (
+        f"{name}({', '.join(one for one, _ in apart)}{rest})",
+        f"{name}({', '.join(other for _, other in apart)}{rest})",
+    )
+
+
+def _moved(report: Diff) -> Table:
+    style = STYLES["renamed"]
+    return Table(
+        name="moved values",
+        columns=_MOVED,
+        rows=tuple(
+            Row(
+                cells=(
+                    cell("moved", MARKS["renamed"], style=style),
+                    cell(each.old, style=style),
+                    cell(each.new, style=style),
+                )
+            )
+            for each in report.moved
+        ),
+    )
+
+
+def _ties(report: Diff) -> Table:
+    return Table(
+        name="ties",
+        columns=_TIES,
+        rows=tuple(
+            Row(
+                cells=(
+                    cell(each.change, MARKS[each.change], style=STYLES[each.change]),
+                    cell(each.change, _SHARED[each.change]),
+                    cell(" = ".join(each.new)),
+                )
+            )
+            for each in report.ties
+        ),
+    )
+
+
+def _sides(report: Diff) -> Table:
+    return Table(name="sides", columns=_SIDES, rows=tuple(_side_rows(report)))
+
+
+def _side_rows(report: Diff) -> Iterator[Row]:
+    for name, side in (("a", report.a), ("b", report.b)):
+        part = ", ".join((side.section, *side.sections)) if side.sections else side.section
+        yield Row(
+            cells=(
+                cell(name),
+                cell(side.target, style="bold"),
+                cell(side.what, _what(side)),
+                cell(side.section or None, part or "-"),
+                cell(side.tensors, units.count(side.tensors)),
+                cell(side.elements, units.count(side.elements)),
+                cell(side.bytes, units.size(side.bytes)),
+                cell(",".join(side.dtypes), ", ".join(side.dtypes) or "-"),
+            )
+        )
+
+
+def _what(side: DiffSide) -> str:
+    return f"{side.what} (model)" if side.kind == "model" else side.what

@@ -1,0 +1,123 @@
+"""What a difference comes to, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from netinspect._utils import units
+from netinspect.rendering.document import Line, line
+from netinspect.reports.diff.record import Diff, DiffSide, Loading
+
+_NAMED = 3
+_VERDICTS = {"loads": "green", "loads with strict=False": "yellow", "does not load": "red"}
+
+
+def notes(report: Diff) -> Iterator[Line]:
+    """Say what is not compared, then what was found, then what loading would say."""
+    for name, side in (("a", report.a), ("b", report.b)):
+        yield from _side_notes(name, side)
+    for each in report.open_choices:
+        one = f"{each.old or '(nothing)'} > {each.new or '(nothing)'}"
+        other = f"{each.other_old or '(nothing)'} > {each.other_new or '(nothing)'}"
+        names = units.plural(each.names, "name")
+        yield line(f"not claimed: {one} would explain {names}, and so would {other}")
+    yield line((_counts(report), "bold"))
+    if report.values is not None:
+        yield line((_values(report), "bold"))
+    if report.loading is not None:
+        yield from _loading(report, report.loading)
+
+
+def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
+    if side.chosen and side.section:
+        yield line((f"{name}: compared is {side.section!r}: {side.chosen}", "dim"))
+    for each in side.left_out:
+        what = f"{units.plural(each.tensors, 'tensor')}, {units.size(each.bytes)}"
+        yield line((f"{name}: not compared: {each.section or 'outside of any part'}, {what}", "dim"))
+    for text in side.problems:
+        yield line((f"PROBLEM: {name}: {text}", "bold red"))
+    for text in side.warnings:
+        yield line((f"note: {name}: {text}", "yellow"))
+
+
+def _counts(report: Diff) -> str:
+    if not report.differs:
+        # What could not be read is not known to be the same.
+        compared = report.values is not None and not report.values.unknown
+        what = "name, shape, dtype and values" if compared else "name, shape and dtype"
+        return f"no difference: {units.plural(report.same, 'tensor')} the same in {what}"
+    counts = (
+        (report.added, "+", "added"),
+        (report.removed, "-", "removed"),
+        (report.changed, "~", "changed"),
+        (report.renamed, ">", "renamed only"),
+    )
+    told = [f"{units.count(count)} {mark} {word}" for count, mark, word in counts if count]
+    if report.ties:
+        told.append(units.plural(len(report.ties), "tie changed", "ties changed"))
+    if report.modules:
+        told.append(units.plural(len(report.modules), "module changed", "modules changed"))
+    return ", ".join((*told, f"{units.count(report.same)} the same"))
+
+
+def _values(report: Diff) -> str:
+    found = report.values
+    assert found is not None
+    told = [f"{units.count(found.identical)} identical"]
+    if found.equal:
+        told.append(f"{units.count(found.equal)} equal in value, in other bytes")
+    told.append(f"{units.count(found.changed)} changed")
+    if found.reshaped:
+        told.append(f"{units.count(found.reshaped)} of other shapes")
+    if found.unknown:
+        told.append(f"{units.count(found.unknown)} not compared ({found.why_unknown})")
+    text = f"values of pairs: {', '.join(told)}"
+    if found.largest:
+        row = next(row for row in report.rows if row.new is not None and row.new.name == found.largest)
+        largest = row.values.max_absolute if row.values is not None else None
+        if largest is not None:
+            text += f"; largest change {units.decimal(largest)} in {found.largest}"
+    return text
+
+
+def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
+    model, file = (report.a, report.b) if loading.model == "a" else (report.b, report.a)
+    what = _what(len(loading.missing), len(loading.unexpected), len(loading.mismatched))
+    text = f"load_state_dict of {model.what}, given {file.target}: {loading.verdict}{what}"
+    if loading.verdict == "loads with strict=False":
+        taken = model.tensors - len(loading.missing) - len(loading.filled)
+        text += f", and takes {units.count(taken)} of {units.plural(model.tensors, 'tensor')} from it"
+    yield line((text, _VERDICTS[loading.verdict]))
+    if loading.missing:
+        yield line(f"missing: {_some(loading.missing)}")
+    if loading.unexpected:
+        yield line(f"unexpected: {_some(loading.unexpected)}")
+    for each in loading.mismatched[:_NAMED]:
+        sizes = f"{tuple(each.checkpoint)} in the checkpoint, {tuple(each.model)} in the model"
+        yield line(f"size mismatch: {each.name}: {sizes}")
+    if len(loading.mismatched) > _NAMED:
+        yield line(f"size mismatch: {len(loading.mismatched) - _NAMED:,} more")
+    yield from map(line, loading.notes)
+    mapping = loading.mapping
+    if mapping is not None:
+        what = _what(mapping.missing, mapping.unexpected, mapping.mismatched)
+        text = f"with these names: {mapping.verdict}{what}"
+        yield line((text, _VERDICTS[mapping.verdict]))
+
+
+def _what(missing: int, unexpected: int, mismatched: int) -> str:
+    told = [
+        f"{units.count(count)} {word}"
+        for count, word in (
+            (missing, "missing"),
+            (unexpected, "unexpected"),
+            (mismatched, "of other sizes"),
+        )
+        if count
+    ]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

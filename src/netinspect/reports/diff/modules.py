@@ -1,0 +1,121 @@
+"""Modules of two models that are of another class, or were made with other facts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from netinspect.records.modules import Module
+from netinspect.records.trace import Trace
+from netinspect.reports.diff.pairing import Pairing
+from netinspect.reports.diff.record import ModuleChange
+
+
+def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChange]:
+    """Compare the modules of two models; those that were renamed are found by their tensors.
+
+    The models themselves are not compared: their classes stand in the head of the report.
+    """
+    ones = {module.path: module for module in a.modules if module.alias_of is None}
+    others = {module.path: module for module in b.modules if module.alias_of is None}
+    partner = _partners(ones, others, pairing)
+    taken = set(partner.values())
+    filled, filled_other = _above_tensors(a), _above_tensors(b)
+    for path, module in ones.items():
+        other = others.get(partner[path]) if path in partner else None
+        if not path or partner.get(path) == "":
+            continue
+        if other is None:
+            if path not in filled and _parent(path) in partner:
+                yield _change("removed", module, None)
+        elif (module.class_name, module.extra) != (other.class_name, other.extra):
+            yield _change("changed", module, other)
+    for path, module in others.items():
+        if path and path not in taken and path not in filled_other and _parent(path) in taken:
+            yield _change("added", None, module)
+
+
+def _partners(
+    ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
+) -> dict[str, str]:
+    """Map paths of `a` to those of `b`: by the tensors below them, else as their parents."""
+    told = _by_tensors(ones, others, pairing)
+    if ones and others:
+        told.setdefault("", "")
+    taken = set(told.values())
+    for path in ones:
+        above = told.get(_parent(path))
+        if path not in told and above is not None:
+            same = f"{above}.{path.rpartition('.')[2]}".removeprefix(".")
+            if same in others and same not in taken:
+                told[path] = same
+                taken.add(same)
+    return told
+
+
+def _by_tensors(
+    ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
+) -> dict[str, str]:
+    """Pair modules, from the innermost outwards, whose contents are paired with each other's most."""
+    told: dict[str, str] = {}
+    taken: set[str] = set()
+    level = Counter(
+        (_parent(old), _parent(new))
+        for old, new, _ in pairing.pairs
+        if old.rpartition(".")[2] == new.rpartition(".")[2]
+    )
+    while level:
+        of_ones, of_others = _most(level, 0), _most(level, 1)
+        mutual = [
+            (path, partner)
+            for path, partner in level
+            if of_ones.get(path) == partner and of_others.get(partner) == path
+        ]
+        for path, partner in mutual:
+            if path in ones and partner in others and path not in told and partner not in taken:
+                told[path] = partner
+                taken.add(partner)
+        level = Counter(
+            (_parent(path), _parent(partner)) for path, partner in mutual if path and partner
+        )
+    return told
+
+
+def _most(level: Mapping[tuple[str, str], int], side: int) -> dict[str, str]:
+    """Map each path of a side to what most of its contents are paired with; not where two tie."""
+    best: dict[str, tuple[int, str | None]] = {}
+    for pair, count in level.items():
+        path, partner = pair[side], pair[1 - side]
+        most = best.get(path, (0, None))
+        if count > most[0]:
+            best[path] = (count, partner)
+        elif count == most[0]:
+            best[path] = (count, None)
+    return {path: partner for path, (_, partner) in best.items() if partner is not None}
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
+def _above_tensors(trace: Trace) -> set[str]:
+    """Paths of all modules that hold tensors, or have modules below them that do."""
+    found: set[str] = set()
+    for name in [each.name for each in trace.parameters] + [each.name for each in trace.buffers]:
+        path = _parent(name)
+        while path not in found:
+            found.add(path)
+            path = _parent(path)
+    return found
+
+
+def _change(change: str, one: Module | None, other: Module | None) -> ModuleChange:
+    return ModuleChange(
+        change=change,  # type: ignore[arg-type]
+        old_path=one.path if one is not None else None,
+        new_path=other.path if other is not None else None,
+        old_class=one.class_name if one is not None else "",
+        new_class=other.class_name if other is not None else "",
+        old_extra=one.extra if one is not None else "",
+        new_extra=other.extra if other is not None else "",
+    )

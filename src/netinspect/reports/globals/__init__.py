@@ -1,0 +1,1 @@
+"""The `globals` command: record, computation and layout."""

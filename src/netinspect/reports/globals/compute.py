@@ -1,0 +1,38 @@
+"""What loading a file would import and call, those names first that tensors do not need."""
+
+from __future__ import annotations
+
+from netinspect.records.pickles import PickleScan
+from netinspect.reports.globals.record import GlobalRow, Globals, GlobalsSubject
+
+
+def list_globals(scan: PickleScan) -> Globals:
+    """Make the report of a scan."""
+    rows = [
+        GlobalRow(
+            name=each.name,
+            verdict=each.verdict,
+            uses=each.uses,
+            arguments=each.arguments,
+            file=scan.files[each.file].name,
+            member=each.member,
+            position=each.position,
+        )
+        for each in scan.globals
+    ]
+    others = [row for row in rows if row.verdict == "other"]
+    return Globals(
+        subject=GlobalsSubject(
+            target=scan.target,
+            format=scan.format,
+            files=scan.files,
+            problems=scan.problems,
+            warnings=scan.warnings,
+        ),
+        pickles=len(scan.pickles),
+        rows=(*others, *(row for row in rows if row.verdict == "needed")),
+        others=len(others),
+        complete=not scan.unexamined and not scan.problems,
+        examined=scan.examined,
+        unexamined=scan.unexamined,
+    )

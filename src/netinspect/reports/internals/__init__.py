@@ -1,0 +1,1 @@
+"""The `internals` command: record, computation and layout."""

@@ -1,0 +1,136 @@
+"""What one `nn.Module` holds, and what `__call__` will run in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netinspect.analysis.header import subject
+from netinspect.analysis.module_index import Structure
+from netinspect.records.modules import Hook, Module
+from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.trace import Trace
+from netinspect.reports.internals.record import CallStage, Dictionary, DictionaryEntry, Internals
+
+# `_call_impl` runs these around forward, global ones first. A dictionary that the installed torch
+# does not have is simply not in the record, and one that is not listed here is still shown.
+_BEFORE = (
+    ("pre-hook", "_global_forward_pre_hooks"),
+    ("pre-hook", "_forward_pre_hooks"),
+)
+_AFTER = (
+    ("hook", "_global_forward_hooks"),
+    ("hook", "_forward_hooks"),
+)
+_BACKWARD = (
+    ("backward pre-hook", "_global_backward_pre_hooks"),
+    ("backward pre-hook", "_backward_pre_hooks"),
+    ("backward hook", "_global_backward_hooks"),
+    ("backward hook", "_backward_hooks"),
+)
+
+
+def look_inside(trace: Trace, *, path: str = "") -> Internals:
+    """Tell what one module of a trace holds.
+
+    Raises:
+        UsageError: There is no module at `path`.
+    """
+    structure = Structure(trace)
+    module = structure.find(path)
+    return Internals(
+        subject=subject(trace),
+        path=module.path,
+        class_name=module.class_name,
+        class_path=module.class_path,
+        bases=module.bases,
+        training=module.training,
+        dictionaries=tuple(_dictionaries(structure, module)),
+        hooks=module.hooks,
+        attributes=module.attributes,
+        call_order=tuple(_call_order(trace, module)),
+    )
+
+
+def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
+    trace = structure.trace
+    parameters = {entry.name: entry for entry in structure.parameters.get(module.path, ())}
+    buffers = {entry.name: entry for entry in structure.buffers.get(module.path, ())}
+    yield Dictionary(
+        name="_parameters",
+        entries=tuple(
+            DictionaryEntry(key=name.rpartition(".")[2], text=_parameter(parameters[name]))
+            for name in module.parameters
+        ),
+    )
+    yield Dictionary(
+        name="_buffers",
+        entries=tuple(
+            DictionaryEntry(key=name.rpartition(".")[2], text=_buffer(buffers[name]))
+            for name in module.buffers
+        ),
+    )
+    # What is inside a module of two paths is told under the first of them.
+    first = module if module.alias_of is None else structure.modules[module.alias_of]
+    yield Dictionary(
+        name="_modules",
+        entries=tuple(
+            DictionaryEntry(key=child.name, text=f"{child.class_name}({child.extra})")
+            for child in (structure.modules[path] for path in first.children)
+        ),
+    )
+    if module.empty:
+        yield Dictionary(
+            name="registered as None",
+            entries=tuple(DictionaryEntry(key=name, text="None") for name in module.empty),
+        )
+    yield Dictionary(
+        name="_non_persistent_buffers_set",
+        entries=tuple(
+            DictionaryEntry(key=entry.name.rpartition(".")[2], text="not in the state_dict")
+            for entry in buffers.values()
+            if not entry.persistent
+        ),
+    )
+    for dictionary in trace.hook_dictionaries:
+        yield Dictionary(
+            name=dictionary,
+            entries=tuple(
+                DictionaryEntry(key=hook.name, text=_place(hook))
+                for hook in module.hooks
+                if hook.dictionary == dictionary or dictionary in hook.flags
+            ),
+        )
+
+
+def _call_order(trace: Trace, module: Module) -> Iterator[CallStage]:
+    hooks = (*trace.global_hooks, *module.hooks)
+
+    def stages(kinds: tuple[tuple[str, str], ...]) -> Iterator[CallStage]:
+        for stage, dictionary in kinds:
+            for hook in hooks:
+                if hook.dictionary == dictionary:
+                    yield CallStage(stage=stage, name=hook.name, place=_place(hook) or None)
+
+    yield from stages(_BEFORE)
+    place = f"{module.forward_file}:{module.forward_line}" if module.forward_file else None
+    yield CallStage(stage="forward", name=f"{module.class_name}.forward", place=place)
+    yield from stages(_AFTER)
+    yield from stages(_BACKWARD)
+
+
+def _place(hook: Hook) -> str:
+    return f"{hook.file}:{hook.line}" if hook.file else ""
+
+
+def _sizes(shape: tuple[int | str, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _parameter(entry: Parameter) -> str:
+    state = "requires_grad" if entry.trainable else "frozen"
+    return f"{_sizes(entry.spec.shape)} {entry.spec.dtype} {state}"
+
+
+def _buffer(entry: Buffer) -> str:
+    state = "persistent" if entry.persistent else "not persistent"
+    return f"{_sizes(entry.spec.shape)} {entry.spec.dtype} {state}"

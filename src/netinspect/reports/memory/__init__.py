@@ -1,0 +1,1 @@
+"""The `memory` command: record, computation and layout."""

@@ -1,0 +1,1 @@
+"""The `models` command: record, computation and layout."""

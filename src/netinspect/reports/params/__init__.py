@@ -1,0 +1,1 @@
+"""The `params` command: record, computation and layout."""

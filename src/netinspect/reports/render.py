@@ -1,0 +1,115 @@
+"""From a report to text: the one table of views, the one table of formats."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from netinspect.errors import UsageError, closest
+from netinspect.rendering.document import Document, Table
+from netinspect.rendering.formats import Format, Style
+
+if TYPE_CHECKING:
+    from netinspect.reports.registry import Report
+
+# Views are imported when used: a command needs one of them.
+_VIEWS = {
+    "summary": "netinspect.reports.summary.layout",
+    "params": "netinspect.reports.params.layout",
+    "trace": "netinspect.reports.trace.layout",
+    "cost": "netinspect.reports.cost.layout",
+    "tree": "netinspect.reports.tree.layout",
+    "source": "netinspect.reports.source.layout",
+    "internals": "netinspect.reports.internals.layout",
+    "globals": "netinspect.reports.globals.layout",
+    "memory": "netinspect.reports.memory.layout",
+    "models": "netinspect.reports.models.layout",
+    "cache": "netinspect.reports.cache.layout",
+    "tensors": "netinspect.reports.params.checkpoint_layout",
+    "contents": "netinspect.reports.summary.checkpoint_layout",
+    "names": "netinspect.reports.tree.checkpoint_layout",
+    "diff": "netinspect.reports.diff.layout",
+}
+
+_OF_FORWARD = ("summary", "trace", "cost", "source")
+"""The views that show what forward did."""
+
+
+def lay_out(report: Report, *, failure: bool = True) -> Document:
+    """Make the view of a report.
+
+    Args:
+        report: The report.
+        failure: Whether a forward that failed is explained.
+    """
+    module = importlib.import_module(_VIEWS[report.name])
+    document = cast("Document", module.view(report))
+    subject = getattr(report, "subject", None)
+    if not failure or report.name not in _OF_FORWARD or subject is None or subject.failure is None:
+        return document
+    from netinspect.rendering.failure import tell_failure
+
+    return replace(document, failure=tell_failure(subject.failure))
+
+
+def render(report: Report, style: Style | None = None) -> str:
+    """Spell a report.
+
+    Raises:
+        UsageError: A column was asked for that the report does not have.
+    """
+    style = style or Style()
+    if style.format is Format.JSON:
+        if style.columns is not None:
+            raise UsageError(
+                "--columns does not go with json, which always has every field",
+                hint="choose columns in csv or plain, or pick the fields with a tool such as jq",
+            )
+        from netinspect.rendering.machine import spell_json
+
+        return spell_json(report)
+    document = lay_out(report, failure=style.failure)
+    columns = _checked(document, style.columns)
+    if style.format is Format.PLAIN:
+        from netinspect.rendering.machine import spell_plain
+
+        return spell_plain(document, columns)
+    if style.format is Format.CSV:
+        from netinspect.rendering.machine import spell_csv
+
+        return spell_csv(document, columns)
+    if style.format is Format.MARKDOWN:
+        from netinspect.rendering.markdown import spell_markdown
+
+        return spell_markdown(document, columns)
+    from netinspect.rendering.terminal import spell_terminal
+
+    return spell_terminal(
+        document,
+        width=style.width,
+        color=style.color,
+        ascii_only=style.ascii_only,
+        columns=columns,
+    )
+
+
+def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str] | None:
+    if columns is None:
+        return None
+    tables = [block for block in document.blocks if isinstance(block, Table)]
+    known = [column.key for column in tables[0].columns] if tables else []
+    if not known:
+        raise UsageError("there are no columns in this view", hint="leave --columns out")
+    listed = f"the columns are: {', '.join(known)}"
+    # A key goes before a title: `size` is a key of one table, and a title of another.
+    named = {column.title.lower(): column.key for column in reversed(tables[0].columns)}
+    named |= {key: key for key in known}
+    for column in columns:
+        if column.lower() not in named:
+            raise UsageError(
+                f"there is no column {column!r}",
+                hint="\n".join(filter(None, (closest(column, named), listed))),
+            )
+    return tuple(dict.fromkeys(named[column.lower()] for column in columns))

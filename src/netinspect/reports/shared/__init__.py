@@ -1,0 +1,1 @@
+"""Parts of layouts that several commands share."""

@@ -1,0 +1,67 @@
+"""What the views of checkpoints share: their title, totals and remarks."""
+
+from __future__ import annotations
+
+from netinspect._utils import units
+from netinspect.records.checkpoint_header import StoredSubject, StoredTotals
+from netinspect.rendering.document import Line, line
+
+_DTYPES = 4
+
+
+def title(subject: StoredSubject, *, path: str = "") -> Line:
+    """The first line of a view: what file it is, and which part of it; its format and size."""
+    size = units.size(sum(file.bytes for file in subject.files))
+    files = f", {units.plural(len(subject.files), 'file')}" if len(subject.files) > 1 else ""
+    part = f"  {path}" if path else ""
+    return line((f"{subject.target}{part}", "bold"), (f"  {subject.format}{files}, {size}", "dim"))
+
+
+def total_notes(totals: StoredTotals, ties: int, *, of: str = "") -> list[Line]:
+    """The totals in words.
+
+    Args:
+        totals: Those of the whole checkpoint.
+        ties: Names in it whose tensor has an earlier name.
+        of: The whole checkpoint, where only a part of it is shown.
+    """
+    parts = [
+        f"{each.dtype} {units.percent(each.bytes / totals.bytes if totals.bytes else 0)}"
+        for each in totals.dtypes[:_DTYPES]
+    ]
+    if len(totals.dtypes) > _DTYPES:
+        parts.append(f"{len(totals.dtypes) - _DTYPES} more")
+    dtypes = totals.dtypes[0].dtype if len(totals.dtypes) == 1 else ", ".join(parts)
+    text = f"{units.plural(totals.tensors, 'tensor')}, {units.plural(totals.elements, 'element')}"
+    if totals.tensors:
+        text += f", {units.size(totals.bytes)} ({dtypes})"
+    notes = [line((f"all of {of}: {text}" if of else text, "bold"))]
+    if ties:
+        names = "1 name stands" if ties == 1 else f"{units.count(ties)} names stand"
+        notes.append(line(f"tied: {names} for a tensor that has an earlier name, and counts once"))
+    if totals.storage_bytes > totals.bytes:
+        notes.append(
+            line(
+                f"the file holds {units.size(totals.storage_bytes)} of memory for them: views of larger "
+                "tensors were saved with all that they are views of"
+            )
+        )
+    return notes
+
+
+def run_name(name: str, last_name: str, repeats: int) -> str:
+    """Spell the name of one branch, or of several alike neighbours: `0..11  x12`."""
+    return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
+
+
+def times(repeats: int, text: str) -> str:
+    """Spell what each of several alike branches has: `12 x 7,087,872`."""
+    return text if repeats == 1 else f"{repeats} x {text}"
+
+
+def remarks(subject: StoredSubject) -> list[Line]:
+    """What went otherwise than hoped."""
+    return [
+        *(line((f"PROBLEM: {text}", "bold red")) for text in subject.problems),
+        *(line((f"note: {text}", "yellow")) for text in subject.warnings),
+    ]

@@ -1,0 +1,1 @@
+"""The `source` command: record, computation and layout."""

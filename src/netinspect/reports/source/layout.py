@@ -1,0 +1,35 @@
+"""The view of `source`."""
+
+from __future__ import annotations
+
+from netinspect._utils import units
+from netinspect.rendering import format_values
+from netinspect.rendering.document import Block, Code, CodeLine, Document, line
+from netinspect.reports.source.record import Listing, Source
+
+
+def view(report: Source) -> Document:
+    """Lay the annotated source out."""
+    notes = []
+    hidden = sum(listing.total_lines - len(listing.lines) for listing in report.listings)
+    if hidden:
+        notes.append(line((f"{units.plural(hidden, 'line')} not shown (--full)", "dim")))
+    if report.subject.ran:
+        text = f"called {units.plural(report.calls, 'time')}" if report.calls else "never called"
+        if report.calls == 0 or report.calls > 1:
+            notes.append(line(text))
+    return Document(
+        title=format_values.title(report.subject, path=report.path),
+        blocks=tuple(map(_block, report.listings)),
+        notes=(*notes, *format_values.run_notes(report.subject)),
+    )
+
+
+def _block(listing: Listing) -> Block:
+    return Code(
+        name=f"{listing.class_path}  {format_values.short_path(listing.file)}",
+        lines=tuple(
+            CodeLine(number=each.number, text=each.text, note=each.note, failed=each.failed)
+            for each in listing.lines
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The `summary` command: record, computation and layout."""

@@ -1,0 +1,150 @@
+"""What a checkpoint is, and how its tensors are spread over prefixes, dtypes and files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from netinspect.analysis.checkpoints.facts import find_facts, tell_kind
+from netinspect.analysis.checkpoints.name_tree import Branch, grow_branches
+from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths
+from netinspect.analysis.checkpoints.packed_weights import find_packed
+from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals, tied_names
+from netinspect.analysis.rows import SortKeys, refuse_negative, select
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.checkpoint_header import stored_subject
+from netinspect.reports.summary.checkpoint_record import Contents, FileShare, Group
+
+SORT_KEYS: SortKeys[Group] = {
+    "params": lambda group: (-group.elements * group.repeats, ""),
+    "bytes": lambda group: (-group.bytes * group.repeats, ""),
+    "tensors": lambda group: (-group.tensors * group.repeats, ""),
+    "name": lambda group: (0, group.path),
+}
+
+
+def tell_contents(
+    checkpoint: Checkpoint,
+    *,
+    depth: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> Contents:
+    """Tell what a checkpoint holds.
+
+    Args:
+        checkpoint: The checkpoint.
+        depth: Deepest level of names with rows of its own; None for all. The state of an optimizer,
+            which is numbered by parameters, has one row unless all are asked for.
+        include: Shell patterns of prefixes to keep.
+        exclude: Shell patterns of prefixes to leave out.
+        sort: `params`, `bytes`, `tensors` or `name`.
+        top: Keep only so many rows.
+
+    Raises:
+        UsageError: There is no such key, or a limit is negative.
+    """
+    refuse_negative("depth", depth)
+    totals = stored_totals(checkpoint)
+    root = grow_branches(checkpoint)
+    folded = optimizer_paths(checkpoint) if depth is not None else frozenset[str]()
+    classes = {module.path: module.class_path for module in checkpoint.modules}
+    groups = [
+        Group(
+            path=run[0].path,
+            name=run[0].name,
+            last_name=run[-1].name,
+            repeats=len(run),
+            last=last,
+            class_name=classes.get(run[0].path, "").rpartition(".")[2],
+            tensors=run[0].count,
+            elements=run[0].elements,
+            bytes=run[0].bytes,
+            share=times * run[0].bytes / totals.bytes if totals.bytes else 0.0,
+            dtypes=tuple(run[0].dtypes),
+            beside_tensors=len(run[0].tensors) if parts else 0,
+            beside_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
+        )
+        for run, last, times, parts in _walk((root,), (), depth, folded)
+    ]
+    kept = select(
+        groups,
+        lambda group: group.path,
+        include=include,
+        exclude=exclude,
+        keys=SORT_KEYS,
+        sort=sort,
+        top=top,
+    )
+    return Contents(
+        subject=stored_subject(checkpoint),
+        what=tell_kind(checkpoint),
+        facts=find_facts(checkpoint),
+        groups=tuple(kept),
+        hidden=len(groups) - len(kept),
+        flat=sort is not None or len(kept) < len(groups),
+        files=_files(checkpoint),
+        metadata=checkpoint.metadata,
+        graph=checkpoint.graph,
+        totals=totals,
+        ties=tied_names(checkpoint),
+        packed=find_packed(checkpoint),
+    )
+
+
+class _Shown(NamedTuple):
+    """Alike branches that have a row."""
+
+    run: tuple[Branch, ...]
+    last: tuple[bool, ...]
+    """Whether each level above ends there."""
+
+    times: int
+    """How many there are of them in all."""
+
+    parts: list[Branch]
+    """What is in rows below the first of them."""
+
+
+def _walk(
+    run: tuple[Branch, ...],
+    last: tuple[bool, ...],
+    depth: int | None,
+    folded: frozenset[str],
+    times: int = 1,
+) -> Iterator[_Shown]:
+    times *= len(run)
+    is_end = depth == 0 or run[0].path in folded
+    yield _Shown(run, last, times, [] if is_end else list(run[0].children.values()))
+    if is_end:
+        return
+    runs = list(run[0].runs())
+    for index, each in enumerate(runs):
+        deeper = None if depth is None else depth - 1
+        yield from _walk(each, (*last, index == len(runs) - 1), deeper, folded, times)
+
+
+def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:
+    if len(checkpoint.files) < 2:
+        return ()
+    sums = [[0, 0, 0] for _ in checkpoint.files]
+    for tensor in first_of_each(checkpoint.tensors):
+        if tensor.pieces:
+            for piece in tensor.pieces:
+                if piece.file is not None:
+                    each, elements = sums[piece.file], math.prod(piece.sizes)
+                    each[0] += 1
+                    each[1] += elements
+                    each[2] += tensor.bytes * elements // max(1, tensor.elements)
+        elif tensor.file is not None:
+            each = sums[tensor.file]
+            each[0] += 1
+            each[1] += tensor.elements
+            each[2] += tensor.counted_bytes
+    return tuple(
+        FileShare(file=file.name, tensors=tensors, elements=elements, bytes=size, file_bytes=file.bytes)
+        for file, (tensors, elements, size) in zip(checkpoint.files, sums, strict=True)
+    )

@@ -1,0 +1,279 @@
+"""The summary: the module tree as rows whose parameters add up to the total."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal as OneOf
+from typing import NamedTuple
+
+from netinspect.analysis.header import subject
+from netinspect.analysis.module_index import Structure
+from netinspect.analysis.operator_counts import cost_of_steps
+from netinspect.analysis.rows import refuse_negative, select
+from netinspect.analysis.totals import ties, totals
+from netinspect.records.modules import DEEPEST, Module
+from netinspect.records.steps import Step
+from netinspect.records.tensors import Parameter
+from netinspect.records.trace import Trace
+from netinspect.records.values import Value, tensors_in
+from netinspect.reports.summary.record import Summary, SummaryRow
+
+SORT_KEYS: dict[str, Callable[[SummaryRow], tuple[float, str]]] = {
+    "params": lambda row: (-row.parameters, row.path),
+    "branch": lambda row: (-row.branch, row.path),
+    "bytes": lambda row: (-row.bytes, row.path),
+    "macs": lambda row: (-row.cost.macs, row.path),
+    "calls": lambda row: (-row.calls, row.path),
+    "output": lambda row: (-sum(spec.elements for spec in tensors_in(row.output)), row.path),
+    "name": lambda row: (0, row.path),
+}
+"""What rows may be sorted by: numbers from the largest, names from the first."""
+
+_SORT_TITLES = {"with children": "branch", "size": "bytes", "share": "params", "layer": "name"}
+"""The titles that people see above those columns."""
+
+
+def summarize(
+    trace: Trace,
+    *,
+    depth: int | None = None,
+    operations: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> Summary:
+    """Make the summary of a trace.
+
+    Args:
+        trace: The trace.
+        depth: Deepest level with rows of its own; what is below is folded into it. None for all, up to
+            the 128th.
+        operations: Give the functions between the layers rows too, in the order of execution.
+        include: Shell patterns; if any, only rows whose path matches one are kept.
+        exclude: Shell patterns of paths to leave out.
+        sort: A key of `SORT_KEYS`; None for the order of the tree.
+        top: Keep only so many rows; None for all.
+
+    Raises:
+        UsageError: `sort` is no such key, or a limit is negative.
+    """
+    refuse_negative("depth", depth)
+    depth = DEEPEST if depth is None else min(depth, DEEPEST)
+    structure = Structure(trace)
+    whole = totals(trace)
+    builder = _RowBuilder(structure, depth, whole.parameters)
+    root = builder.executed() if operations and structure.calls.get("") else builder.defined("", 0)
+    rows = list(_flatten(root, ()))
+    everything = sum(row.parameters for row in rows)
+    kept = select(
+        rows,
+        lambda row: row.path,
+        include=include,
+        exclude=exclude,
+        keys=SORT_KEYS,
+        sort=sort,
+        top=top,
+        titles=_SORT_TITLES,
+    )
+    return Summary(
+        subject=subject(trace),
+        rows=tuple(kept),
+        hidden=len(rows) - len(kept),
+        flat=sort is not None or len(kept) < len(rows),
+        hidden_parameters=everything - sum(row.parameters for row in kept),
+        totals=whole,
+        ties=ties(trace),
+        never_called=structure.never_called(),
+        operations=operations,
+        cost=cost_of_steps(trace.steps),
+        counted=trace.counted,
+    )
+
+
+class _Node(NamedTuple):
+    row: SummaryRow
+    children: list[_Node]
+
+
+def _flatten(node: _Node, last: tuple[bool, ...]) -> Iterator[SummaryRow]:
+    yield replace(node.row, last=last)
+    for index, child in enumerate(node.children):
+        yield from _flatten(child, (*last, index == len(node.children) - 1))
+
+
+class _RowBuilder:
+    """Builds the tree of rows, by definition or by execution."""
+
+    def __init__(self, structure: Structure, depth: int, total: int) -> None:
+        self._structure = structure
+        self._depth = depth
+        self._total = total
+        self._begin: Step | None = None
+
+    def defined(self, path: str, depth: int) -> _Node:
+        """The tree as the constructors built it."""
+        module = self._structure.modules[path]
+        folds = depth == self._depth and module.alias_of is None
+        calls = self._structure.calls.get(path, [])
+        children = []
+        if not folds and module.alias_of is None:
+            children = [self.defined(child, depth + 1) for child in module.children]
+        return _Node(self._module_row(module, depth, calls, folds=folds), children)
+
+    def executed(self) -> _Node:
+        """The tree as forward ran through it; what it never reached comes last."""
+        structure = self._structure
+        seen: set[str] = set()
+        # A hook for every module of the process may have run functions before it.
+        self._begin = next(step for step in structure.calls[""] if step.parent is None)
+        root = self._executed(self._begin, "", 0, seen)
+        # What was never reached gets a row too where it is a layer or holds parameters.
+        for module in structure.trace.modules:
+            if module.path in seen or module.alias_of is not None:
+                continue
+            if not module.children or any(structure.counts(each) for each in self._own(module)):
+                row = self._module_row(module, 1, [], folds=False)
+                root.children.append(_Node(replace(row, name=module.path), []))
+        return root
+
+    def _executed(self, step: Step, parent: str, depth: int, seen: set[str]) -> _Node:
+        structure = self._structure
+        module = structure.modules[step.module]
+        folds = depth == self._depth
+        members = structure.branch(module.path) if folds else [module]
+        unseen = {member.path for member in members} - seen
+        seen |= unseen
+        work = self._unlisted(step, whole=folds)
+        row = self._module_row(module, depth, [step], folds=folds, only=unseen, work=work)
+        # A list of layers is not called itself: its members appear below the one who calls them.
+        row = replace(row, name=module.path.removeprefix(f"{parent}." if parent else ""))
+        if step.call > 1:
+            row = replace(row, calls=step.call)
+        children: list[_Node] = []
+        for child in () if folds else structure.children.get(step.index, ()):
+            if child.kind == "module":
+                children.append(self._executed(child, module.path, depth + 1, seen))
+            elif not structure.is_inner(child):
+                children.append(_Node(self._function_row(child, depth + 1), []))
+        return _Node(row, children)
+
+    def _unlisted(self, step: Step, *, whole: bool) -> list[Step]:
+        """The steps that a call's row accounts for: those within it that get no row of their own."""
+        structure = self._structure
+        inside = structure.children.get(step.index, ())
+        if whole:
+            found = self._with_inside([step])
+        else:
+            found = [step, *(child for child in inside if structure.is_inner(child))]
+        if step is self._begin:
+            # Hooks of the whole process may have run functions before the model, or after it.
+            others = [other for other in structure.children.get(None, ()) if other is not step]
+            found += self._with_inside(others)
+        return found
+
+    def _with_inside(self, steps: Sequence[Step]) -> list[Step]:
+        """Some steps, each followed by all that happened in it."""
+        found: list[Step] = []
+        waiting = [*reversed(steps)]
+        while waiting:
+            step = waiting.pop()
+            found.append(step)
+            waiting += reversed(self._structure.children.get(step.index, ()))
+        return found
+
+    def _own(self, module: Module) -> list[Parameter]:
+        return self._structure.parameters.get(module.path, [])
+
+    def _module_row(
+        self,
+        module: Module,
+        depth: int,
+        calls: Sequence[Step],
+        *,
+        folds: bool,
+        only: set[str] | None = None,
+        work: Sequence[Step] | None = None,
+    ) -> SummaryRow:
+        structure = self._structure
+        members = list(structure.branch(module.path)) if folds else [module]
+        if work is None:
+            work = [step for member in members for step in structure.within.get(member.path, ())]
+        held = [
+            parameter
+            for member in members
+            if only is None or member.path in only
+            for parameter in self._own(member)
+        ]
+        counted = [parameter for parameter in held if structure.counts(parameter)]
+        elements = sum(parameter.spec.elements for parameter in counted)
+        outputs = [step.output for step in calls if step.output is not None]
+        return SummaryRow(
+            kind="module",
+            path=module.path,
+            name=module.name,
+            class_name=module.class_name,
+            extra=module.extra,
+            depth=depth,
+            last=(),
+            inputs=_tensor_inputs(calls[0]) if calls else (),
+            output=outputs[0] if outputs else None,
+            shapes=len({_shapes(output) for output in outputs}),
+            calls=len(calls),
+            parameters=elements,
+            branch=structure.branch_sizes[module.path],
+            trainable=_trainable(held),
+            bytes=sum(parameter.counted_bytes for parameter in counted),
+            share=elements / self._total if self._total else 0.0,
+            tied=sum(parameter.spec.elements for parameter in held) - elements,
+            alias_of=module.alias_of,
+            folded=len(members) - 1,
+            failed=any(step.failed for step in calls),
+            place=calls[0].source if calls else None,
+            cost=cost_of_steps(work),
+        )
+
+    def _function_row(self, step: Step, depth: int) -> SummaryRow:
+        return SummaryRow(
+            kind="function",
+            path=step.module,
+            name=step.name,
+            class_name=step.qualified_name,
+            extra="",
+            depth=depth,
+            last=(),
+            inputs=_tensor_inputs(step),
+            output=step.output,
+            shapes=1,
+            calls=1,
+            parameters=0,
+            branch=0,
+            trainable="none",
+            bytes=0,
+            share=0.0,
+            tied=0,
+            alias_of=None,
+            folded=0,
+            failed=step.failed,
+            place=step.source,
+            cost=cost_of_steps((step,)),
+        )
+
+
+def _tensor_inputs(step: Step) -> tuple[Value, ...]:
+    """The arguments of a call that are or hold tensors."""
+    return tuple(
+        item.value for item in step.inputs.items if next(tensors_in(item.value), None) is not None
+    )
+
+
+def _shapes(value: Value) -> tuple[tuple[int | str, ...], ...]:
+    return tuple(spec.shape for spec in tensors_in(value))
+
+
+def _trainable(held: Sequence[Parameter]) -> OneOf["yes", "no", "partial", "none"]:
+    flags = {parameter.trainable for parameter in held}
+    if not flags:
+        return "none"
+    return "partial" if len(flags) > 1 else "yes" if flags == {True} else "no"

@@ -1,0 +1,96 @@
+"""The steps of `forward`, in order."""
+
+from __future__ import annotations
+
+from netinspect.analysis.header import refuse_without_forward, subject
+from netinspect.analysis.module_index import Structure
+from netinspect.analysis.rows import refuse_negative
+from netinspect.errors import SavedTraceError
+from netinspect.records.steps import Step
+from netinspect.records.trace import Trace
+from netinspect.records.values import tensors_in
+from netinspect.reports.trace.record import GradientRow, StepRow, Steps
+
+
+def list_steps(
+    trace: Trace,
+    *,
+    depth: int | None = None,
+    full: bool = False,
+    gradients: bool = False,
+    values: bool = False,
+) -> Steps:
+    """List what happened in `forward`.
+
+    Args:
+        trace: The trace.
+        depth: Deepest level of module calls to list; None for all.
+        full: List also the functions inside torch's own layers.
+        gradients: The trace must hold a backward, and it is shown.
+        values: The trace must hold the output's values, and they are shown.
+
+    Raises:
+        SavedTraceError: Forward was not run, or what was asked for was not kept.
+        UsageError: `depth` is negative.
+    """
+    refuse_negative("depth", depth)
+    refuse_without_forward(trace)
+    if not trace.ran:
+        raise SavedTraceError(
+            f"the trace of {trace.target} holds no forward", hint="save it again with an input"
+        )
+    if gradients and trace.backward is None and trace.failure is None:
+        raise SavedTraceError(
+            f"the trace of {trace.target} holds no backward",
+            hint="one is kept by: netinspect trace TARGET --grad --save FILE",
+        )
+    if values and trace.output_values is None and trace.failure is None:
+        raise SavedTraceError(
+            f"the trace of {trace.target} holds no values",
+            hint="they are kept by: netinspect trace TARGET --values --save FILE",
+        )
+    structure = Structure(trace)
+    inside = [step for step in trace.steps if step.parent is not None]
+    shown = [
+        step
+        for step in inside
+        if (depth is None or step.depth <= depth) and (full or not structure.is_inner(step))
+    ]
+    return Steps(
+        subject=subject(trace),
+        rows=tuple(_row(step, structure, gradients) for step in shown),
+        hidden=len(inside) - len(shown),
+        output=trace.output,
+        output_values=trace.output_values if values else None,
+        backward=trace.backward if gradients else None,
+        gradients=tuple(
+            GradientRow(
+                name=parameter.name,
+                shape=parameter.spec.shape,
+                trainable=parameter.trainable,
+                gradient=parameter.gradient,
+            )
+            for parameter in trace.parameters
+            if gradients and trace.backward is not None
+        ),
+    )
+
+
+def _row(step: Step, structure: Structure, gradients: bool) -> StepRow:
+    return StepRow(
+        index=step.index,
+        kind=step.kind,
+        path=step.module,
+        name=step.module if step.kind == "module" else step.name,
+        class_name=step.name if step.kind == "module" else step.qualified_name,
+        depth=step.depth,
+        call=step.call,
+        calls=len(structure.calls.get(step.module, ())) if step.kind == "module" else 1,
+        inputs=tuple(
+            item.value for item in step.inputs.items if next(tensors_in(item.value), None) is not None
+        ),
+        output=step.output,
+        place=step.source,
+        grad_fn=step.grad_fn if gradients else None,
+        failed=step.failed,
+    )

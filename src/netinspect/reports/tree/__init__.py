@@ -1,0 +1,1 @@
+"""The `tree` command: record, computation and layout."""

@@ -1,0 +1,138 @@
+"""The module tree that the names of a checkpoint's tensors imply."""
+
+from __future__ import annotations
+
+from netinspect._utils import units
+from netinspect.analysis.checkpoints.name_tree import Branch, grow_branches
+from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths, within
+from netinspect.analysis.checkpoints.totals import stored_totals, tied_names
+from netinspect.analysis.rows import refuse_negative
+from netinspect.errors import UsageError, closest
+from netinspect.records.checkpoint import Checkpoint, StoredTensor
+from netinspect.records.checkpoint_header import stored_subject
+from netinspect.reports.tree.checkpoint_record import NameTree
+from netinspect.reports.tree.record import TreeNode
+
+_IN_LINE = 6
+"""Tensors that fit behind the module that holds them; more of them get lines of their own."""
+
+
+def grow_name_tree(
+    checkpoint: Checkpoint, *, path: str = "", depth: int | None = None, full: bool = False
+) -> NameTree:
+    """Make the tree of a checkpoint's names.
+
+    Args:
+        checkpoint: The checkpoint.
+        path: Where the tree starts.
+        depth: Deepest level to show; None for all.
+        full: Give alike siblings a line each, and tell the inside of an optimizer's state too.
+
+    Raises:
+        UsageError: No name leads through `path`, or `depth` is negative.
+    """
+    refuse_negative("depth", depth)
+    classes = {module.path: module.class_path for module in checkpoint.modules}
+    mixed = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
+    top = _find(grow_branches(checkpoint), path, checkpoint.target)
+    optimizers = optimizer_paths(checkpoint)
+    folded = frozenset[str]() if full or within(optimizers)(path) else optimizers
+    root = _Grower(classes, mixed=mixed, full=full, folded=folded).node((top,), depth)
+    return NameTree(
+        subject=stored_subject(checkpoint),
+        root=root,
+        totals=stored_totals(checkpoint),
+        ties=tied_names(checkpoint),
+    )
+
+
+def _find(root: Branch, path: str, target: str) -> Branch:
+    branch = root
+    for part in path.split(".") if path else ():
+        below = branch.children.get(part)
+        if below is None and path == ".".join(filter(None, (branch.path, part))) and part in branch.keys:
+            raise UsageError(
+                f"{path} is a tensor, and nothing branches off from it",
+                hint=f"netinspect params {target} --include '{path}' tells of it",
+            )
+        if below is None:
+            known = [child.path for child in branch.children.values()]
+            raise UsageError(
+                f"no name in the checkpoint starts with {path!r}",
+                hint=closest(path, known)
+                or (f"there are: {', '.join(known[:8])}" if known else "it holds no more than tensors"),
+            )
+        branch = below
+    return branch
+
+
+class _Grower:
+    def __init__(
+        self, classes: dict[str, str], *, mixed: bool, full: bool, folded: frozenset[str]
+    ) -> None:
+        self._classes = classes
+        self._mixed = mixed
+        self._full = full
+        self._folded = folded
+
+    def node(self, run: tuple[Branch, ...], depth: int | None) -> TreeNode:
+        """Make the node of a branch, or of alike neighbours."""
+        branch = run[0]
+        if branch.path in self._folded:
+            # It is numbered by parameters: hundreds of lines that nobody asked for.
+            return self._node(run, [units.plural(branch.count, "tensor")], [])
+        held = [
+            self._spell(key, tensor) for key, tensor in zip(branch.keys, branch.tensors, strict=True)
+        ]
+        children: list[TreeNode] = []
+        if depth != 0:
+            if len(held) > _IN_LINE:
+                children += [
+                    self._leaf(key, tensor)
+                    for key, tensor in zip(branch.keys, branch.tensors, strict=True)
+                ]
+                held = []
+            deeper = None if depth is None else depth - 1
+            children += [self.node(each, deeper) for each in branch.runs(full=self._full)]
+        elif len(held) > _IN_LINE:
+            held = [*held[:_IN_LINE], f"{len(held) - _IN_LINE:,} more"]
+        return self._node(run, held, children)
+
+    def _node(self, run: tuple[Branch, ...], held: list[str], children: list[TreeNode]) -> TreeNode:
+        branch = run[0]
+        class_path = self._classes.get(branch.path, "")
+        return TreeNode(
+            path=branch.path,
+            name=branch.name,
+            class_name=class_path.rpartition(".")[2],
+            extra="",
+            parameters=branch.elements,
+            own=tuple(held),
+            repeats=len(run),
+            last_name=run[-1].name,
+            alias_of=None,
+            called=True,
+            children=tuple(children),
+        )
+
+    def _leaf(self, key: str, tensor: StoredTensor) -> TreeNode:
+        return TreeNode(
+            path=tensor.name,
+            name=key,
+            class_name="",
+            extra="",
+            parameters=tensor.elements,
+            own=(self._sizes(tensor),),
+            repeats=1,
+            last_name=key,
+            alias_of=None,
+            called=True,
+            children=(),
+        )
+
+    def _spell(self, key: str, tensor: StoredTensor) -> str:
+        return f"{units.name(key)} {self._sizes(tensor)}"
+
+    def _sizes(self, tensor: StoredTensor) -> str:
+        sizes = f"({', '.join(map(str, tensor.shape))})"
+        return f"{sizes} {tensor.dtype}" if self._mixed else sizes

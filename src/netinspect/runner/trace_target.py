@@ -1,0 +1,309 @@
+"""From a subject to its trace: build, choose the inputs, run, on the first kind of tensors that works.
+
+A model of any size can be looked at without its weights: on the meta device, where tensors have a shape
+and nothing else, or hollow, where large weights are zeros that take no memory. What reads values fails
+on meta tensors; what zeros are no good for, such as an inverse, fails on hollow ones. So one after the
+other is tried, and the trace tells which it was, and why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect._utils.classes import plain_name
+from netinspect.errors import LoadError, UsageError, message_of
+from netinspect.inputs.arguments import as_call, given_arguments
+from netinspect.inputs.budget import Budget
+from netinspect.inputs.choose import Choice, choose_inputs
+from netinspect.inputs.declared import declared_example
+from netinspect.inputs.infer.batch_statistics import are_single, wants_two_examples, with_reason
+from netinspect.inputs.request import InputRequest
+from netinspect.inputs.symbols import SymbolRequest
+from netinspect.records.steps import Step
+from netinspect.records.trace import Trace
+from netinspect.records.values import tensors_in
+from netinspect.runner.tensor_modes import Lanes, is_of_the_lane, why_not
+from netinspect.targets.model_factory import Blueprint, Lane, suit_meta
+from netinspect.tracing.capture import CaptureOptions, capture
+from netinspect.tracing.model.forwardless import lacks_forward, refuses, what_to_name
+from netinspect.tracing.model.offload import lacks_values
+from netinspect.tracing.recording.functions import reads
+from netinspect.tracing.safe_access import is_a
+from netinspect.tracing.snapshot.random_state import preserved_randomness
+
+ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
+_SELECTS = frozenset({"nonzero", "masked_select", "unique"})
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """What to look at, and on what."""
+
+    request: InputRequest = field(default_factory=InputRequest)
+    args: Sequence[Any] | None = None
+    kwargs: Mapping[str, Any] | None = None
+    example: Any = None
+    """What the user's own function made: arguments, keyword arguments, or both."""
+
+    run: bool = True
+    everything: bool = False
+    """Run forward if it can be, and look without it otherwise."""
+
+    on: str = "auto"
+    """`auto`, `meta`, `hollow`, `fake`, or the device of real tensors."""
+
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
+    symbols: Sequence[SymbolRequest] = ()
+    """Sizes that shall be told as symbols; every one takes four more runs."""
+
+    budget: Budget = field(default_factory=Budget)
+    """What searches for inputs may run: one for all kinds of tensors that are tried."""
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the arguments of forward are at hand."""
+        return not (self.args is None and self.kwargs is None and self.example is None)
+
+    @property
+    def needs_values(self) -> bool:
+        """Whether what is asked for are values, which only real weights have."""
+        return self.capture.values or self.capture.statistics or self.capture.backward
+
+
+def look_at_module(model: object, options: LookOptions, *, target: str | None = None) -> Trace:
+    """Look at a live module, where it is and as it is.
+
+    Raises:
+        LoadError: It is none.
+        UsageError: It cannot be looked at as asked for.
+    """
+    model = _checked_module(model)
+    lane: Lane = "meta" if lacks_values(model) else "real"
+    if options.on not in ("auto", lane):
+        raise UsageError(
+            f"cannot look at a live model on {options.on}",
+            hint="move it there first, or name a target that can be built there",
+        )
+    return _look(model, lane, options, target=target, is_instance=True)
+
+
+def _checked_module(subject: object) -> nn.Module:
+    if not is_a(subject, nn.Module):
+        hint = None
+        if is_a(subject, type) and issubclass(subject, nn.Module):
+            hint = f"build it first: {plain_name(subject)}()"
+        raise LoadError(
+            f"cannot look at {plain_name(type(subject))}: it is no nn.Module, trace or target",
+            hint=hint,
+        )
+    return subject
+
+
+def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
+    """Look at what a target names, on the first kind of tensors that works.
+
+    Raises:
+        LoadError: It cannot be built.
+        UsageError: The inputs do not fit its signature.
+    """
+    target = blueprint.target.text
+    if blueprint.is_built:
+        return look_at_module(blueprint.build()[0], options, target=target)
+    notes: list[str] = []
+    reported: Trace | None = None
+    why = ""
+    lanes = Lanes(blueprint, options.on, needs_values=options.needs_values)
+    for wanted in lanes:
+        with _entered(wanted) as mode:
+            try:
+                model, lane = _built(blueprint, wanted, mode)
+            except LoadError as error:
+                lanes.failed_to_build(error)
+                continue
+            if lanes.puts_off(model, lane):
+                continue
+            if wanted == "real" and options.on not in ("auto", "cpu"):
+                model = _moved(model, options.on)
+            notes += lanes.building_notes(lane)
+            trace = _look(model, lane, options, target=target)
+        if reported is not None and _fails_alike(reported, trace):
+            notes.remove(why)  # it was not for the tensors that it failed
+        trace = replace(trace, warnings=(*notes, *trace.warnings))
+        if trace.failure is None or not is_of_the_lane(trace.failure, lane):
+            return trace
+        if reported is None or len(trace.steps) > len(reported.steps):
+            reported = trace
+        if lanes.can_go_on(model):
+            why = why_not(trace.failure, lane)
+            notes.append(why)
+            options = replace(options, request=replace(options.request, start=_settled(trace)))
+        elif reported is not None:
+            limit = f"{why_not(trace.failure, lane, fell_back=False)}; the trace ends there"
+            reported = replace(reported, warnings=(*reported.warnings, limit))
+            break
+    if reported is not None:
+        # On other tensors than those of this trace, time may have been up too.
+        return replace(reported, out_of_time=options.budget.out_of_time)
+    raise lanes.error
+
+
+@contextmanager
+def _entered(lane: Lane) -> Iterator[Any]:
+    """Make whatever is made fake, where that is the lane; the others are made by the blueprint.
+
+    Yields:
+        The mode of fake tensors; None on other lanes.
+    """
+    if lane != "fake":
+        yield None
+        return
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    # What fails is told by us, once; torch would write it to stderr at every try.
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        with preserved_randomness(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            yield mode
+    finally:
+        log.disabled = was_disabled
+
+
+def _built(blueprint: Blueprint, lane: Lane, mode: Any) -> tuple[nn.Module, Lane]:
+    """Build a model; where its constructor does not take fake tensors, copy it to them afterwards."""
+    try:
+        model, built = blueprint.build(lane)
+        if lane == "fake":
+            suit_meta(model)
+        return model, built
+    except LoadError:
+        if lane != "fake":
+            raise
+    from netinspect.memory_tracker.tracked_models import build_then_fake
+
+    return build_then_fake(blueprint, mode), lane
+
+
+def _fails_alike(one: Trace, other: Trace) -> bool:
+    first, second = one.failure, other.failure
+    return first is not None and second is not None and first.message == second.message
+
+
+def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:
+    """The inputs that a stopped search had come to, with their reasons."""
+    return tuple((each.spec, each.origin) for each in trace.inputs) if trace.attempts else ()
+
+
+def _moved(model: nn.Module, device: str) -> nn.Module:
+    try:
+        return nn.Module.to(model, torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"cannot look on {device}",
+            cause=message_of(error).partition("\n")[0],
+            hint="--on takes auto, meta, hollow, fake, cpu or a device that torch has, such as cuda:0",
+        ) from error
+
+
+def _look(
+    model: nn.Module,
+    lane: Lane,
+    options: LookOptions,
+    *,
+    target: str | None,
+    is_instance: bool = False,
+) -> Trace:
+    choice: Choice | None = None
+    warnings: tuple[str, ...] = ()
+    budget = options.budget
+    budget.is_calculated = lane in ("real", "hollow")
+    no_forward = None
+    if lacks_forward(model):
+        no_forward = what_to_name(model, target, is_instance=is_instance)
+    if no_forward is not None:
+        warnings = ("there is no forward to run: what it holds is listed, and nothing was called",)
+    elif options.run or options.everything:
+        try:
+            choice = _choose(model, lane, options, target)
+        except UsageError as error:
+            if options.run:
+                raise
+            warnings = (f"saved without a forward: {error.message}",)
+    trace = _captured(model, choice, lane, options, target)
+    if choice is not None and wants_two_examples(trace.failure) and _may_choose_batch(choice, options):
+        two = replace(options, request=replace(options.request, batch=2))
+        choice = _choose(model, lane, two, target)
+        choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
+        trace = _captured(model, choice, lane, two, target)
+    if lane == "hollow" and any(map(_reads_values, trace.steps)):
+        warnings += (ZEROS,)
+    if trace.failure is not None and choice is not None:
+        from netinspect.inputs.infer.remedies import with_remedies
+
+        training, sizes = options.capture.training, not options.has_values
+        failure = with_remedies(model, choice, trace, budget, training=training, sizes=sizes)
+        trace = replace(trace, failure=failure)
+    if budget.stopped:
+        warnings += (f"the search for inputs was {budget.stopped}",)
+        trace = replace(trace, out_of_time=budget.out_of_time)
+    trace = replace(trace, no_forward=no_forward)
+    if options.symbols and choice is not None:
+        from netinspect.runner.symbolic_runs import tell_as_symbols
+
+        trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
+    return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
+
+
+def _captured(
+    model: nn.Module, choice: Choice | None, lane: Lane, options: LookOptions, target: str | None
+) -> Trace:
+    return capture(
+        model,
+        choice.arguments if choice is not None else None,
+        options.capture,
+        target=target,
+        example=declared_example(model),
+        forward=choice.forward if choice is not None else None,
+        lane=lane,
+        attempts=choice.attempts if choice is not None else (),
+    )
+
+
+def _may_choose_batch(choice: Choice, options: LookOptions) -> bool:
+    """Whether nobody asked for the single example that forward was given."""
+    is_asked_for = options.has_values or options.request.specs or options.request.batch is not None
+    return not is_asked_for and are_single(choice.arguments)
+
+
+def _reads_values(step: Step) -> bool:
+    """Whether what comes after a step depends on values: a number that is read, a mask that selects."""
+    if step.name == "getitem":
+        return any(spec.dtype == "bool" for spec in tensors_in(step.inputs))
+    return step.name in _SELECTS or reads(step.qualified_name)
+
+
+def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | None) -> Choice:
+    if options.has_values:
+        args, kwargs = options.args or (), options.kwargs or {}
+        if options.example is not None:
+            args, kwargs = as_call(model, options.example)
+        if target is not None:
+            from netinspect.inputs.files import place_on
+
+            args, kwargs = place_on(model, tuple(args)), place_on(model, dict(kwargs))
+        return Choice(given_arguments(model, args, kwargs))
+    return choose_inputs(
+        model,
+        options.request,
+        options.capture,
+        target=target,
+        stops_at=lambda failure: is_of_the_lane(failure, lane) or refuses(failure),
+        budget=options.budget,
+    )

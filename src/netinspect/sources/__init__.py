@@ -1,1 +1,0 @@
-"""From a target string to a live module or a saved record."""

@@ -1,0 +1,1 @@
+"""From a target string to a live module."""

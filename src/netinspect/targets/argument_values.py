@@ -1,0 +1,172 @@
+"""Arguments that name a class, a function or another object: `--arg act=nn.ReLU`.
+
+A word that is not a Python literal is a text, as in `--arg kind=small`. Where the argument takes what
+the word names, by its annotation or default, it is that object instead. An argument that has neither
+takes classes, functions, members of an enumeration and dtypes.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+import torch
+
+from netinspect._utils.classes import is_a
+from netinspect._utils.signatures import signature_of
+from netinspect.errors import LoadError, closest
+from netinspect.tracing.safe_access import (
+    attribute,
+    class_attribute,
+    is_users_class,
+    runs_users_code,
+)
+
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_CALLABLE = re.compile(r"\b(type|Type|Callable|ModuleType)\b")
+_TEXT = re.compile(r"\b(str|Literal|LiteralString)\b")
+_ANYTHING = re.compile(r"\b(Any|object)\b")
+_INNER = (
+    (re.compile(r"\[\s*\[[^\[\]]*\]"), "["),
+    (re.compile(r"\b(Callable|[tT]ype)\[[^\[\]]*\]"), r"\1"),
+)
+"""What a callable is given and returns, or a class is below, says nothing of the argument itself."""
+
+_ALIASES = {"nn": "torch.nn", "F": "torch.nn.functional"}
+"""Names that people import these under, for a file that does not."""
+
+_DEEPEST = 3
+"""Brackets within each other in an annotation that is read."""
+
+_MISSING: Any = object()
+
+
+def with_named_values(
+    function: Callable[..., Any], arguments: Mapping[str, Any], namespace: ModuleType | None
+) -> dict[str, Any]:
+    """Replace the texts that name what their argument takes.
+
+    Args:
+        function: The class or factory that is to be called.
+        arguments: What it is to be given, by name.
+        namespace: The module that a target names; its names come first.
+
+    Raises:
+        LoadError: An argument takes classes or functions only, and there is none of that name.
+    """
+    if not any(is_a(value, str) for value in arguments.values()):
+        return dict(arguments)
+    try:
+        parameters: Mapping[str, inspect.Parameter] = signature_of(function).parameters
+    except (TypeError, ValueError):
+        parameters = {}
+    return {
+        name: _resolve(name, value, parameters.get(name), namespace) if type(value) is str else value
+        for name, value in arguments.items()
+    }
+
+
+def _resolve(
+    name: str, text: str, parameter: inspect.Parameter | None, namespace: ModuleType | None
+) -> Any:
+    if not _NAME.fullmatch(text):
+        return text
+    annotation = _annotation(parameter)
+    default = None if parameter is None or parameter.default is parameter.empty else parameter.default
+    takes_callable = bool(_CALLABLE.search(annotation)) or _is_callable(default)
+    takes_text = bool(_TEXT.search(annotation)) or is_a(default, str)
+    if takes_text and not (takes_callable and "." in text):
+        return text
+    found = _find(text, namespace, may_import=takes_callable)
+    if found is _MISSING:
+        if "." in text and _CALLABLE.search(annotation):
+            raise LoadError(
+                f"there is no {text!r} for the argument {name}: it takes {annotation}",
+                hint=_suggestion(text, namespace),
+            )
+        return text
+    if takes_callable:
+        is_taken = callable(found)
+    elif annotation or default is not None:
+        is_taken = _is_instance(found, annotation, default)
+    else:
+        is_taken = _is_callable(found) or is_a(found, (enum.Enum, torch.dtype))
+    return found if is_taken else text
+
+
+def _annotation(parameter: inspect.Parameter | None) -> str:
+    """Return an annotation as text, without what is in its callables; empty where it says nothing."""
+    if parameter is None or parameter.annotation is parameter.empty:
+        return ""
+    annotation = parameter.annotation
+    text = annotation.__name__ if is_a(annotation, type) else str(annotation)
+    for _ in range(_DEEPEST):
+        for inner, instead in _INNER:
+            text = inner.sub(instead, text)
+    return "" if _ANYTHING.search(text) else text
+
+
+def _is_callable(value: Any) -> bool:
+    """Whether a value is a class or a function."""
+    return is_a(value, (type, FunctionType, BuiltinFunctionType))
+
+
+def _is_instance(found: Any, annotation: str, default: Any) -> bool:
+    """Whether an object is of a class that an argument is annotated with, or of that of its default."""
+    if default is not None and is_a(found, type(default)):
+        return True
+    names = {each.rpartition(".")[2] for each in re.findall(r"[^\W\d][\w.]*", annotation)}
+    return not names.isdisjoint(cls.__name__ for cls in type(found).__mro__[:-1])
+
+
+def _find(text: str, namespace: ModuleType | None, *, may_import: bool) -> Any:
+    """Return what a dotted name stands for in a file, or else in a module that it begins with."""
+    head, *parts = text.split(".")
+    held = {} if namespace is None else vars(namespace)
+    if head in held:
+        return _attribute(held[head], parts)
+    for end in range(len(parts), 0, -1):
+        whole = ".".join([_ALIASES.get(head, head), *parts[: end - 1]])
+        module = sys.modules.get(whole)
+        if module is None and may_import:
+            with suppress(ImportError):
+                module = importlib.import_module(whole)
+        if module is not None:
+            return _attribute(module, parts[end - 1 :])
+    return _MISSING
+
+
+def _suggestion(text: str, namespace: ModuleType | None) -> str:
+    """Return what may have been meant by a name that was not found."""
+    outer, _, last = text.rpartition(".")
+    around = _find(outer, namespace, may_import=True)
+    near = closest(last, dir(around)) if is_a(around, ModuleType) else None
+    return near or "name a class or function of the file, or one with its module, such as torch.nn.ReLU"
+
+
+def _attribute(value: Any, parts: list[str]) -> Any:
+    for part in parts:
+        value = _stored(value, part)
+        if value is _MISSING:
+            break
+    return value
+
+
+def _stored(value: Any, name: str) -> Any:
+    """Return an attribute without running code of the user's, as a property or a metaclass has."""
+    if is_a(value, ModuleType):
+        return getattr(value, name, _MISSING)
+    if not is_a(value, type):
+        return attribute(value, name, _MISSING)
+    found = class_attribute(value, name, _MISSING)
+    access = class_attribute(type(found), "__get__")
+    if is_users_class(type(value)) or (access is not None and runs_users_code(access)):
+        return found if access is None or is_a(found, FunctionType) else _MISSING
+    return getattr(value, name, _MISSING)

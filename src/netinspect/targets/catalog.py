@@ -1,0 +1,66 @@
+"""Which models can be named, listed without importing any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from netinspect.errors import LoadError, closest
+from netinspect.records.model_list import Samples
+from netinspect.targets.libraries.names import (
+    LIBRARIES,
+    known_names,
+    model_names,
+    split_library,
+    targets_named,
+)
+from netinspect.targets.samples import describe_sample, sample_names
+
+_WILD = frozenset("*?[")
+
+
+def find_models(pattern: str | None) -> Samples:
+    """List the samples, or the models of a library.
+
+    Args:
+        pattern: A library's name and a colon, then what its names shall match; without those, what the
+            samples' names shall match. A word without wildcards matches wherever it stands in a name.
+
+    Raises:
+        LoadError: Nothing matches, or the library is not installed.
+    """
+    if pattern in LIBRARIES:
+        pattern += ":"
+    parts = split_library(pattern or "")
+    if parts is None:
+        names = _matching(pattern or "", sample_names())
+        if not names:
+            raise LoadError(f"no sample matches {pattern!r}", hint=_elsewhere(pattern or ""))
+        return Samples(samples=tuple(map(describe_sample, names)))
+    library, wanted = parts
+    # Model types are in lower case, classes are not: a capital letter asks for these.
+    has_capital = library == "transformers" and wanted != wanted.lower()
+    known = known_names(library) if has_capital else model_names(library)
+    names = _matching(wanted, known)
+    if not names:
+        raise LoadError(
+            f"no model of {library} matches {wanted!r}",
+            hint=closest(wanted.strip("*"), known) or f"netinspect models {library}: lists them all",
+        )
+    return Samples(samples=(), library=library, names=tuple(names), total=len(known))
+
+
+def _elsewhere(pattern: str) -> str:
+    """Say where something of that name may be found."""
+    wanted = pattern.rpartition(":")[2]
+    if targets := targets_named(wanted):
+        return f"the libraries have: {', '.join(targets)}"
+    near = None if ":" in pattern else closest(pattern, sample_names())
+    libraries = ", ".join(f"{library}:" for library in LIBRARIES)
+    return near or f"netinspect models {LIBRARIES[0]}:{wanted} searches a library; there are {libraries}"
+
+
+def _matching(wanted: str, names: Iterable[str]) -> list[str]:
+    if not _WILD & set(wanted):
+        wanted = f"*{wanted}*"
+    return [name for name in names if fnmatchcase(name.lower(), wanted.lower())]

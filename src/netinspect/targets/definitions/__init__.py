@@ -1,0 +1,1 @@
+"""The definitions of a Python file, separated from the work it does on import."""

@@ -1,0 +1,1 @@
+"""Isolation of the process while a project's code is imported."""

@@ -1,0 +1,229 @@
+"""What a project's code may not do while it is imported: start processes, connect, write files.
+
+Python reports each of these to its audit hooks before it happens. A hook cannot be removed again, so
+there is one for the process, added when the first project is imported; it does nothing at other times.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from netinspect.tracing.code_owners import is_users
+
+_PROCESSES = frozenset(
+    {
+        *("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn"),
+        *("os.spawn", "os.startfile", "pty.spawn", "os.kill", "os.killpg"),
+    }
+)
+_NETWORK = frozenset(
+    {
+        *("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname"),
+        *("socket.gethostbyaddr", "socket.getnameinfo", "socket.sendto", "socket.sendmsg"),
+        *("urllib.Request", "ftplib.connect", "http.client.connect", "smtplib.connect"),
+        *("poplib.connect", "imaplib.open", "webbrowser.open"),
+    }
+)
+_WRITES = frozenset(
+    {
+        *("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"),
+        *("os.chmod", "os.chown", "os.utime", "os.chflags", "os.setxattr", "os.removexattr"),
+        *("shutil.rmtree", "sqlite3.connect", "tempfile.mkstemp", "tempfile.mkdtemp"),
+    }
+)
+_EVENTS = _PROCESSES | _NETWORK | _WRITES | {"open"}
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "os.mkdir": ((0, 2),),
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((1, 3),),
+    "os.symlink": ((1, 2),),
+    "os.chmod": ((0, 2),),
+    "os.chown": ((0, 3),),
+    "os.utime": ((0, 3),),
+    "shutil.rmtree": ((0, 1),),
+}
+"""Where among its arguments an event has the paths that are changed, each with the descriptor of the
+folder that a relative path begins at."""
+_TEMPFILE = tempfile.__file__
+_IMPORTER = "<frozen importlib"
+_LONGEST = 200
+
+
+class RefusedError(PermissionError):
+    """What a line of the project asked for while it was imported was not done.
+
+    Code that goes on without a file or a connection where it may not have one can go on here too.
+    """
+
+    def __init__(self, what: str, file: str, line: int) -> None:
+        super().__init__(errno.EACCES, f"{what} is refused while the project is imported")
+        self.what = what
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class Guard:
+    """What is refused, and what was.
+
+    Args:
+        folders: Of the project: its code, and where nothing is written though it is temporary.
+        current: The current folder, where nothing is written either.
+    """
+
+    def __init__(self, folders: Iterable[str], current: str) -> None:
+        self._code = with_links(folders)
+        self._folders = with_links([*folders, current])
+        self._temporary = tuple({os.path.realpath(each) + os.sep for each in _temporary_folders()})
+        self._made: list[str] = []
+        self.refused: list[RefusedError] = []
+
+    def check(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Refuse what a line of the project asked for.
+
+        Raises:
+            RefusedError: It is refused.
+        """
+        if event in _PROCESSES:
+            what = f"a child process ({_short(arguments)})"
+            if event in ("os.kill", "os.killpg"):
+                what = f"a signal to a process ({_short(arguments)})"
+        elif event in _NETWORK:
+            what = f"a network connection ({_short(arguments)})"
+        else:
+            path = self._written(event, arguments)
+            if path is None:
+                return
+            what = f"writing {path}"
+        asking = self._asking_line()
+        if asking is not None:
+            error = RefusedError(what, *asking)
+            self.refused.append(error)
+            raise error
+
+    def _asking_line(self) -> tuple[str, int] | None:
+        """Return the innermost line of the project that led here; None if it imported a package.
+
+        What an installed package does when it is imported is its own affair; what it is told to do is
+        not.
+        """
+        frame: FrameType | None = sys._getframe(3)
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file.startswith(_IMPORTER):
+                if frame.f_code.co_name == "exec_module":
+                    return None
+            elif file.startswith(self._code) and is_users(file):
+                return file, frame.f_lineno
+            frame = frame.f_back
+        return None
+
+    def _written(self, event: str, arguments: tuple[Any, ...]) -> str | None:
+        """Return the path that is changed, if it is one that may not be."""
+        if event == "open" and not _opens_for_writing(arguments):
+            return None
+        for place, folder in _CHANGES.get(event, ((0, None),)):
+            given = arguments[place] if place < len(arguments) else None
+            if not isinstance(given, (str, bytes, os.PathLike)):
+                continue  # a file that is open already
+            text = os.fsdecode(given)
+            if folder is not None and folder < len(arguments):
+                text = os.path.join(_folder_of(arguments[folder]), text)
+            path = os.path.realpath(text)
+            if os.path.join(path, "").startswith(self._temporary) and _is_in_tempfile():
+                if event != "open":
+                    self._made.append(path)
+            elif event == "os.mkdir" and os.path.isdir(path):
+                continue  # which fails by itself, or not at all
+            elif not self._is_allowed(text, path):
+                return text
+        return None
+
+    def _is_allowed(self, text: str, path: str) -> bool:
+        if text.startswith(("/dev/", "/proc/")) or text in (":memory:", "", os.devnull):
+            return True
+        if any(path == each or path.startswith(each + os.sep) for each in self._made):
+            return True
+        return path.startswith(self._temporary) and not (path + os.sep).startswith(self._folders)
+
+
+def _folder_of(descriptor: object) -> str:
+    """Return the folder that a descriptor stands for; the empty string for the current one."""
+    if not isinstance(descriptor, int) or descriptor < 0:
+        return ""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:  # another system: as if it were the root, where nothing is temporary
+        return os.sep
+
+
+def _temporary_folders() -> list[str]:
+    names = ("TMPDIR", "TEMP", "TMP")
+    return [tempfile.gettempdir(), *filter(None, map(os.environ.get, names)), "/tmp", "/var/tmp"]
+
+
+def _opens_for_writing(arguments: tuple[Any, ...]) -> bool:
+    _, mode, flags = arguments
+    if isinstance(mode, str):
+        return not {"w", "a", "x", "+"}.isdisjoint(mode)
+    return isinstance(flags, int) and bool(flags & _WRITE_FLAGS)
+
+
+def _is_in_tempfile() -> bool:
+    frame: FrameType | None = sys._getframe(4)
+    while frame is not None and frame.f_code.co_filename.startswith(("<", os.__file__)):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename == _TEMPFILE
+
+
+def with_links(folders: Iterable[str]) -> tuple[str, ...]:
+    """Return folders with a separator at their ends, as they are named and where links lead."""
+    both = (path for folder in folders for path in (os.path.abspath(folder), os.path.realpath(folder)))
+    return tuple(dict.fromkeys(os.path.join(path, "") for path in both))
+
+
+def _short(arguments: tuple[Any, ...]) -> str:
+    """Return what was asked for in a few words, without running anybody's code."""
+    words = []
+    for each in arguments:
+        if isinstance(each, (list, tuple)):
+            words += [word for word in each if type(word) in (str, bytes, int)]
+        elif type(each) in (str, bytes, int):
+            words.append(each)
+    text = " ".join(os.fsdecode(each) if isinstance(each, (str, bytes)) else str(each) for each in words)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+_active: list[Guard] = []
+_is_hooked = False
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if _active and event in _EVENTS:
+        _active[-1].check(event, arguments)
+
+
+@contextmanager
+def guarded(guard: Guard) -> Iterator[None]:
+    """Refuse what lines of the project ask for in the block."""
+    global _is_hooked
+    if not _is_hooked:
+        sys.addaudithook(_hook)
+        _is_hooked = True
+    _active.append(guard)
+    try:
+        yield
+    finally:
+        _active.remove(guard)

@@ -1,0 +1,184 @@
+"""What to try where the user's code does not load."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+from netinspect._utils.classes import ancestors, defining_module, is_a
+from netinspect.errors import LACKS_GPU, class_name, message_of
+from netinspect.targets.definitions.side_effects import is_main_guard
+from netinspect.tracing.source_lines import lines_of, raising_line
+
+_DEBUG = "--debug shows the whole traceback"
+_FOLDERS_ABOVE = 6
+"""How far up from the failing file a missing one is looked for: within a project, not a whole disk."""
+
+_DISTRIBUTION = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[\w.-]{0,99}[A-Za-z0-9])?)(?:\[[\w, -]*\])?(?:\s*[<>=!~;][^'\"`]*)?"
+)
+_QUOTED_DISTRIBUTION = re.compile(rf"(?P<quote>['\"`]){_DISTRIBUTION.pattern}(?P=quote)")
+"""The name of a distribution, with its extras and versions."""
+
+_MOST_CAUSES = 100
+"""Exceptions that were raised in the handling of one another, of which the message is read."""
+
+
+def hint_for(error: BaseException) -> str:
+    """Say what to try after an exception of the user's code."""
+    if any("operator torchvision::" in message_of(each) for each in _with_causes(error)):
+        return (
+            "torchvision was built for another torch: install both again from the same index, as in "
+            "pip install --force-reinstall torch torchvision"
+        )
+    if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str):
+        module = error.name.partition(".")[0]
+        return _missing_module(error, module) if module.isidentifier() else _missing_package(error)
+    if isinstance(error, FileNotFoundError) and _is_relative(error.filename):
+        return _missing_file(error, str(error.filename))
+    if isinstance(error, NameError) and isinstance(error.name, str):
+        return _missing_name(error, error.name)
+    if isinstance(error, (IndexError, ValueError)) and "sys.argv" in _source_line(error):
+        return command_line_hint("")
+    if class_name(type(error)) == "UnparsedFlagAccessError":
+        return (
+            "absl reads its flags in app.run, which an import does not call: name a file of two lines "
+            "instead of this one:\nimport absl.flags; from THIS_FILE import THE_CLASS\n"
+            "absl.flags.FLAGS(['netinspect'])"
+        )
+    if LACKS_GPU.search(message_of(error)):
+        return (
+            "torch finds no GPU here: let the code choose its device by torch.cuda.is_available(), or "
+            "run netinspect where there is one"
+        )
+    return _DEBUG
+
+
+def parser_message(error: SystemExit) -> str | None:
+    """Return the message of the parser that ended the program; None where something else did.
+
+    Parsers are argparse and optparse, which call their `error` for it, and click, which shows an
+    exception of its own.
+    """
+    traceback = error.__traceback__
+    message: object = _message_of_click(error.__context__)
+    while traceback is not None:
+        code, held = traceback.tb_frame.f_code, traceback.tb_frame.f_locals
+        if code.co_filename in _PARSERS and code.co_name == "error":
+            message = held.get("message", held.get("msg"))
+        elif code.co_name in ("main", "_main"):
+            for each in [*held.values()]:
+                shown = each.__self__ if type(each) is types.MethodType else each
+                message = message or _message_of_click(shown)
+        traceback = traceback.tb_next
+    return message if isinstance(message, str) else None
+
+
+def _message_of_click(error: object) -> str | None:
+    """Return what an exception of click's says about the command line; None for anything else."""
+    names = [defining_module(cls).partition(".")[0] for cls in ancestors(type(error))]
+    if not {"click", "typer"}.intersection(names) or not is_a(error, Exception):
+        return None
+    return message_of(error) or class_name(type(error))
+
+
+_PARSERS = (argparse.__file__, argparse.__file__.replace("argparse", "optparse"))
+
+
+def command_line_hint(message: str) -> str:
+    """Return what to do with a file that reads its command line when it is imported.
+
+    Args:
+        message: Of argparse; the options that it asks for are in the hint.
+    """
+    _, _, listed = message.partition("are required: ")
+    words = []
+    for option in filter(None, listed.split(", ")):
+        words += [option, "VALUE"] if option.startswith("-") else ["VALUE"]
+    given = json.dumps(words or ["VALUE"])
+    return (
+        "the file reads its command line when it is loaded: give defaults, or read it below "
+        'if __name__ == "__main__"\nor name a file of two lines instead of this one:\n'
+        f"import sys; sys.argv += {given}\nfrom THIS_FILE import THE_CLASS"
+    )
+
+
+def _source_line(error: BaseException) -> str:
+    line = raising_line(error)
+    lines = [] if line is None else lines_of(line.file)
+    return lines[line.line - 1] if line is not None and 0 < line.line <= len(lines) else ""
+
+
+def _missing_name(error: NameError, name: str) -> str:
+    """Say where a name is assigned that is missing, if that is below the main guard."""
+    line = raising_line(error)
+    try:
+        tree = ast.parse(Path(line.file).read_bytes() if line else b"")
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return _DEBUG
+    for guard in tree.body:
+        if isinstance(guard, ast.If) and is_main_guard(guard.test):
+            for each in ast.walk(guard):
+                if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Store):
+                    return (
+                        f'{name} is assigned below if __name__ == "__main__" (line {each.lineno}), '
+                        "which an import does not run: assign it above"
+                    )
+    return _DEBUG
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception, and those that it was raised in the handling of."""
+    current: BaseException | None = error
+    for _ in range(_MOST_CAUSES):  # they may go round in a circle
+        if current is None:
+            return
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _missing_module(error: ModuleNotFoundError, name: str) -> str:
+    folder = _folder_above(error, (name, f"{name}.py"))
+    if folder is None:
+        return f"is {name} installed in this Python environment?"
+    return f"{name} lies in {folder}, where Python does not look: set PYTHONPATH={folder}"
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    """Name the distribution that is missing; `name` may be it, or a sentence that it is quoted in."""
+    name = error.name or ""
+    found = _DISTRIBUTION.fullmatch(name) or _QUOTED_DISTRIBUTION.search(name)
+    return f"is {found['name']} installed in this Python environment?" if found else _DEBUG
+
+
+def _is_relative(file: object) -> bool:
+    return isinstance(file, str) and bool(file) and not os.path.isabs(file)
+
+
+def _missing_file(error: FileNotFoundError, file: str) -> str:
+    folder = _folder_above(error, (file,))
+    if folder is None:
+        try:
+            return f"a relative path begins at the current folder, {Path.cwd()}"
+        except OSError:
+            return "a relative path begins at the current folder, which is not there any more"
+    return (
+        f"a relative path begins at the current folder, and {file} is found from {folder}: run it there"
+    )
+
+
+def _folder_above(error: BaseException, names: tuple[str, ...]) -> Path | None:
+    """Find the folder, from that of the failing line upwards, in which one of these names lies."""
+    line = raising_line(error)
+    if line is None or not os.path.isabs(line.file):
+        return None
+    for folder in list(Path(line.file).parents)[:_FOLDERS_ABOVE]:
+        if any(os.path.exists(folder / name) for name in names):
+            return folder
+    return None

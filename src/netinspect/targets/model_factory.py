@@ -1,0 +1,345 @@
+"""From a target to a live module: import, find, construct."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import CoroutineType, ModuleType
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from netinspect._utils.classes import is_a, namespace_of, plain_name
+from netinspect._utils.signatures import signature_of
+from netinspect.errors import LoadError, UsageError, closest
+from netinspect.targets.argument_values import with_named_values
+from netinspect.targets.file_imports import import_file, import_package
+from netinspect.targets.isolation.process_state import current_folder
+from netinspect.targets.isolation.project_imports import Project, project_code
+from netinspect.targets.libraries.network import network
+from netinspect.targets.resolve import class_names, factory_names, only_candidate
+from netinspect.targets.target import Target
+from netinspect.targets.user_code_errors import user_code
+from netinspect.targets.zero_weights import Hollow
+from netinspect.tracing.model.members import parameters, registered_tensors
+from netinspect.tracing.safe_access import is_users_class
+from netinspect.tracing.snapshot.random_state import preserved_randomness, seed_everything
+from netinspect.tracing.source_lines import callable_place
+from netinspect.tracing.tensors.inner_tensors import is_sparse
+from netinspect.tracing.user_warnings import at_the_users_line
+
+Lane = Literal["real", "meta", "hollow", "fake"]
+"""What the tensors of a model are: see `Trace.lane`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What a target names, found but not built."""
+
+    target: Target
+    name: str
+    found: Any
+    """A class, a factory or an instance."""
+
+    arguments: Mapping[str, Any]
+    seed: int
+    online: bool
+    namespace: ModuleType | None = None
+    """The module that it was found in; None for a model of a library."""
+
+    @property
+    def is_built(self) -> bool:
+        """Whether it is an instance already, so that nothing is left to choose."""
+        return is_a(self.found, nn.Module)
+
+    def build(self, lane: Lane = "real") -> tuple[nn.Module, Lane]:
+        """Construct the model; each time anew, unless it is an instance.
+
+        Args:
+            lane: What its tensors shall be.
+
+        Returns:
+            The model, and what its tensors are: one without any large tensor is real, not hollow.
+
+        Raises:
+            LoadError: It cannot be constructed so.
+        """
+        with preserved_randomness(), project_code(), _network(self.target, self.online):
+            # Again: what the import drew, or loaded, must not change the weights.
+            seed_everything(self.seed)
+            if lane == "meta":
+                with torch.device("meta"):
+                    model = self._construct()
+                suit_meta(model)
+                return model, lane
+            if lane == "hollow":
+                with Hollow() as hollow:
+                    model = self._construct()
+                if hollow.made and any(map(is_sparse, registered_tensors(model))):
+                    # Of zeros, a sparse tensor would store nothing: its size depends on values.
+                    return self.build("real")
+                return model, "hollow" if hollow.made else "real"
+            return self._construct(), lane
+
+    def _construct(self) -> nn.Module:
+        _check_arguments(self)
+        return _construct(self.target, self.name, self.found, self.arguments)
+
+
+def suit_meta(model: nn.Module) -> bool:
+    """Have transformers multiply by experts in batches: without values, its groups want bfloat16.
+
+    Returns:
+        Whether the model has experts, and multiplies by them so now.
+    """
+    if is_users_class(type(model)):
+        return False
+    choose = getattr(model, "set_experts_implementation", None)
+    is_bfloat16 = any(parameter.dtype is torch.bfloat16 for parameter in parameters(model))
+    if callable(choose) and not is_bfloat16:
+        with suppress(ValueError):  # a model without experts
+            choose("batched_mm")
+            return True
+    return False
+
+
+def find_blueprint(
+    target: Target,
+    arguments: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    online: bool = False,
+    run_file: bool = False,
+) -> Blueprint:
+    """Import what a target names.
+
+    This runs the code of the file or package, as asked; see `project_code` for how much of it.
+
+    Args:
+        target: Of any kind but `saved`.
+        arguments: Keyword arguments of the class or factory.
+        seed: Seed of the initial weights.
+        online: Whether a library may fetch a configuration; weights are never fetched.
+        run_file: Whether files are run whole, though they do work when they are imported.
+
+    Raises:
+        LoadError: It does not import, or holds no such name.
+    """
+    with (
+        preserved_randomness(),
+        _network(target, online),
+        project_code(whole=run_file) as project,
+    ):
+        seed_everything(seed)
+        if target.kind == "library":
+            name = target.name or ""
+            found: Any = _library_builder(target.place, name, online=online)
+            namespace: ModuleType | None = None
+        else:
+            namespace = _import(target, project)
+            name = target.name or only_candidate(target, namespace, arguments)
+            with user_code(f"cannot import {target.place}"):
+                found = _look_up(target, namespace, name)
+        with user_code(f"cannot build {name} from {target.place}"):
+            arguments = with_named_values(found, arguments, namespace)
+    return Blueprint(
+        target=target,
+        name=name,
+        found=found,
+        arguments=arguments,
+        seed=seed,
+        online=online,
+        namespace=namespace,
+    )
+
+
+def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> Any:
+    """Call a function without arguments that a target names, such as one that makes inputs.
+
+    Args:
+        target: The function.
+        seed: Seed of whatever it draws.
+        run_file: As for `find_blueprint`.
+
+    Raises:
+        UsageError: The target names none.
+        LoadError: It does not import, is no function, or raises.
+    """
+    if target.name is None:
+        raise UsageError(
+            f"{target.text} names no function",
+            hint="name one that returns what forward shall be called with, such as data.py:make",
+        )
+    blueprint = find_blueprint(target, {}, seed=seed, run_file=run_file)
+    if not callable(blueprint.found) or isinstance(blueprint.found, nn.Module):
+        raise LoadError(
+            f"{target.text} is {_indefinite(blueprint.found)}, not a function",
+            hint="name a function without arguments that returns what forward shall be called with",
+        )
+    with preserved_randomness(), project_code(), user_code(f"cannot call {target.text}"):
+        seed_everything(seed)
+        return blueprint.found()
+
+
+def build_module(
+    target: Target, arguments: Mapping[str, Any], *, seed: int, online: bool = False
+) -> nn.Module:
+    """Import what a target names, and construct the model with all its weights.
+
+    Raises:
+        LoadError: It does not import, holds no such name, or cannot be constructed.
+    """
+    return find_blueprint(target, arguments, seed=seed, online=online).build()[0]
+
+
+def _network(target: Target, online: bool) -> AbstractContextManager[None]:
+    """Keep a library off the network; what a user's own code does there is the user's affair."""
+    return network(allowed=online or target.kind != "library")
+
+
+def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., Any]:
+    with user_code(f"cannot find {name} in {library}"):
+        adapter = importlib.import_module(f"netinspect.targets.libraries.{library}")
+        builder: Callable[..., Any] = adapter.find_builder(name, online=online)
+        return builder
+
+
+def _import(target: Target, project: Project) -> ModuleType:
+    with user_code(f"cannot import {target.place}"):
+        if target.kind == "dotted":
+            if (here := current_folder()) is not None:
+                # As `python -m` does: a package in the current folder is found.
+                project.add([here])
+            return import_package(target.place, project, target.name)
+        return import_file(Path(target.place).resolve(), project, target.name)
+
+
+def _look_up(target: Target, namespace: ModuleType, name: str) -> Any:
+    found: Any = namespace
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            known = [each for each in vars(namespace) if not each.startswith("_")]
+            candidates = class_names(namespace)
+            listed = f"its nn.Module classes are: {', '.join(candidates)}" if candidates else None
+            raise LoadError(
+                f"there is no {name!r} in {target.place}", hint=closest(name, known) or listed
+            ) from None
+    return found
+
+
+def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, Any]) -> nn.Module:
+    if is_a(found, nn.Module):
+        if arguments:
+            raise LoadError(f"{name} is an instance, and takes no --arg", hint="name its class instead")
+        return found
+    if not callable(found):
+        raise LoadError(
+            f"{name} in {target.place} is {_indefinite(found)}, not a model", hint=_hint_for(found)
+        )
+    if is_a(found, type) and not issubclass(found, nn.Module):
+        raise LoadError(f"{name} in {target.place} is a class, but not an nn.Module", hint=_NAME_A_MODEL)
+    with user_code(f"cannot build {name} from {target.place}"), at_the_users_line():
+        model = run_constructor(found, arguments)
+    if not is_a(model, nn.Module):
+        if type(model) is CoroutineType:
+            model.close()  # otherwise Python warns, at a line of ours, that nobody awaited it
+        raise LoadError(
+            f"{name} in {target.place} returned {_indefinite(model)}, not an nn.Module",
+            hint=_hint_for(model),
+        )
+    return model
+
+
+_NAME_A_MODEL = "name an nn.Module class, a function that returns one, or an instance"
+
+
+def _hint_for(found: Any) -> str:
+    """Say what to do with what is no module; several of them in a container can be wrapped."""
+    is_keyed = type(found) is dict
+    if is_keyed or type(found) in (tuple, list):
+        modules = [
+            (key, each)
+            for key, each in (found.items() if is_keyed else enumerate(found))
+            if is_a(each, nn.Module)
+        ]
+        if modules:
+            wrapper = "nn.ModuleDict" if is_keyed else "nn.ModuleList"
+            key, first = modules[0]
+            return (
+                f"it holds {len(modules)} module{'s' * (len(modules) > 1)}: return one of them, such as "
+                f"[{key!r}] ({plain_name(type(first))}), or all in an {wrapper}"
+            )
+    return _NAME_A_MODEL
+
+
+def run_constructor(function: Any, arguments: Mapping[str, Any]) -> Any:
+    """Call a class or factory. The search for the line that a warning is about ends here."""
+    return function(**arguments)
+
+
+def _indefinite(value: Any) -> str:
+    noun = plain_name(type(value))
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def _check_arguments(blueprint: Blueprint) -> None:
+    """Tell missing and unknown arguments before the call, where the names are known."""
+    target, name, function = blueprint.target, blueprint.name, blueprint.found
+    arguments = blueprint.arguments
+    if not callable(function) or is_a(function, nn.Module):
+        return
+    if is_a(function, type) and not issubclass(function, nn.Module):
+        return
+    try:
+        signature = signature_of(function)
+    except (TypeError, ValueError):
+        return
+    parameters = signature.parameters
+    open_ended = any(entry.kind is entry.VAR_KEYWORD for entry in parameters.values())
+    unknown = [key for key in arguments if key not in parameters]
+    if unknown and not open_ended:
+        raise LoadError(
+            f"cannot build {name} from {target.place}",
+            cause=f"it takes no argument {unknown[0]!r}",
+            hint=closest(unknown[0], parameters)
+            or f"its arguments are: {', '.join(parameters) or 'none'}",
+        )
+    missing = [
+        key
+        for key, entry in parameters.items()
+        if entry.default is entry.empty
+        and entry.kind not in (entry.VAR_POSITIONAL, entry.VAR_KEYWORD)
+        and key not in arguments
+    ]
+    if missing:
+        constructor = namespace_of(function).get("__init__") if is_a(function, type) else function
+        _, file, line = callable_place(constructor)
+        raise LoadError(
+            f"cannot build {name} from {target.place}",
+            cause=f"it wants {', '.join(missing)}",
+            place=f"{file}:{line}" if file else None,
+            hint=_missing_arguments(blueprint, missing),
+        )
+
+
+def _missing_arguments(blueprint: Blueprint, missing: list[str]) -> str:
+    """Return what to do where arguments are missing: pass them, or name a function that does."""
+    place = blueprint.target.place
+    passed = " ".join(f"--arg {key}=VALUE" for key in missing)
+    namespace = blueprint.namespace
+    found = factory_names(namespace, {}) if namespace is not None else []
+    others = [name for name in found if name != blueprint.name]
+    if others:
+        return f"pass it with {passed}\nor name a function that makes one: {place}:{' or '.join(others)}"
+    where = f": {place}:build" if blueprint.target.kind == "file" else ""
+    return (
+        f"pass it with {passed}\nwhere that will not do, as for a configuration: write a function that "
+        f"returns the model, and name it{where}"
+    )

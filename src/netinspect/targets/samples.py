@@ -1,0 +1,51 @@
+"""The sample models: found by bare name, and told about without importing them."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+from netinspect.records.model_list import Sample
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+@cache
+def samples_folder() -> Path:
+    """Return where the samples are.
+
+    They are inside an installed package, and at the top of the repository in a checkout.
+    """
+    inside = _PACKAGE / "_samples"
+    return inside if inside.is_dir() else _PACKAGE.parent.parent / "models"
+
+
+def sample_names() -> list[str]:
+    """List the names of the samples, sorted."""
+    return sorted(path.stem for path in samples_folder().glob("*.py") if path.stem != "__init__")
+
+
+def find_sample(name: str) -> Path | None:
+    """Return the file of a sample, or None if there is no such sample."""
+    return samples_folder() / f"{name}.py" if name in sample_names() else None
+
+
+def describe_sample(name: str) -> Sample:
+    """Read what a sample says of itself from its source text."""
+    path = samples_folder() / f"{name}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants = {
+        target.id: statement.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    return Sample(
+        name=name,
+        class_name=str(ast.literal_eval(constants["MODEL"])),
+        description=(ast.get_docstring(tree) or "").partition("\n")[0],
+        inputs=tuple(ast.literal_eval(constants["EXAMPLE_INPUTS"])),
+        file=str(path),
+    )

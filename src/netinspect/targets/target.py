@@ -1,0 +1,282 @@
+"""The grammar of targets; read without torch, and without running anything.
+
+`lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `timm:resnet50` (of a library),
+`trace.json` (a saved trace), `model.safetensors` or a folder (a checkpoint), `hf:org/name` (one on the
+hub).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Literal
+
+from netinspect.errors import LoadError, UsageError, closest, nearest
+from netinspect.records.base import record
+from netinspect.records.trace import Trace
+from netinspect.targets.libraries.names import check_name, split_library, targets_named
+from netinspect.targets.samples import find_sample, sample_names
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+# The name is what follows the last colon after `.py`, so that `C:\models\net.py:Net` is understood.
+_FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
+_DOTTED_NAME = rf"{_NAME}(?:\.{_NAME})*"
+_ATTRIBUTE = r"[^\W\d]\w*(\.\w+)*"
+"""A name in a file, and what is in it: a layer of a list is named by its number, as in `layers.0`."""
+_DOTTED = re.compile(rf"(?P<module>{_DOTTED_NAME}):(?P<name>.*)", re.DOTALL)
+_GRAMMAR = (
+    "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
+    "(timm:resnet50), a saved trace or a checkpoint (a file, a folder, hf:org/name)"
+)
+_LOOKED_AT = 2000
+"""Files of a folder among which one of nearly the same name is looked for."""
+
+_HUB = "hf:"
+_INDEX = ".index.json"
+"""What the name of an index of shards ends in."""
+
+
+@record
+class Target:
+    """A target, understood but not loaded."""
+
+    text: str
+    """As typed."""
+
+    kind: Literal["sample", "file", "dotted", "library", "saved", "checkpoint"]
+    place: str
+    """Path of the file or folder, or dotted name of the Python module, or the library."""
+
+    name: str | None
+    """What to take from it: a class, factory or instance; None to find the only one.
+
+    Of a library: the name that it has for a model.
+    """
+
+
+def parse_target(text: str, *, online: bool = False, check: bool = True) -> Target:
+    """Understand a target string.
+
+    Args:
+        text: As typed.
+        online: Whether it may name a model of the hub, whose configuration would be fetched.
+        check: Whether to make sure that a library has such a model, which takes a while; see
+            `check_target`.
+
+    Raises:
+        UsageError: It follows no known form.
+        LoadError: It names a sample, file or model that is not there, or a file of another kind.
+    """
+    if not text.strip():
+        raise UsageError("the target is empty", hint=_GRAMMAR)
+    if "\0" in text:
+        raise UsageError("the target holds a NUL character", hint=_GRAMMAR)
+    if (parts := split_library(text)) is not None and not os.path.exists(text):
+        library, name = parts
+        target = Target(text=text, kind="library", place=library, name=name)
+        if check:
+            check_target(target, online=online)
+        return target
+    if is_on_hub(text):
+        return Target(text=text, kind="checkpoint", place=text, name=None)
+    if match := _FILE.fullmatch(text):
+        return _file_target(text, match["file"], match["name"])
+    path = Path(text)
+    if (sample := find_sample(text)) is not None:
+        return Target(text=text, kind="sample", place=str(sample), name=None)
+    dotted = _DOTTED.fullmatch(text)
+    try:
+        mode = file_mode(path)
+    except LoadError:
+        if dotted is None:
+            raise
+        mode = None  # a package is not looked for in the current folder alone
+    if mode is not None and stat.S_ISDIR(mode):
+        return Target(text=text, kind="checkpoint", place=text, name=None)
+    if mode is not None:
+        return _other_file(text, path, mode)
+    if dotted is not None:
+        _check_name(text, dotted["name"])
+        return Target(text=text, kind="dotted", place=dotted["module"], name=dotted["name"])
+    raise _unknown(text)
+
+
+def is_on_hub(text: str) -> bool:
+    """Whether a target names a checkpoint on the hub; a file of such a name goes before it."""
+    return text.startswith(_HUB) and not os.path.exists(text)
+
+
+def check_target(target: Target, *, online: bool = False) -> None:
+    """Make sure that a library has the model that a target names; its source is read for that.
+
+    Raises:
+        LoadError: It has none of that name.
+    """
+    if target.kind == "library":
+        check_name(target.place, target.name or "", online=online)
+
+
+def parse_live_target(text: str, *, online: bool = False) -> Target:
+    """Understand a target that has to be built, as a saved look cannot be.
+
+    Args:
+        text: As typed.
+        online: As for `parse_target`.
+
+    Raises:
+        UsageError: It is a saved look, or as for `parse_target`.
+        LoadError: As for `parse_target`.
+    """
+    target = parse_target(text, online=online)
+    if target.kind == "saved":
+        # It names the target that it was made of, but reading a file shall not run one.
+        raise UsageError(
+            f"{text} is a saved trace, and the model has to be built anew for this",
+            hint="name the model itself",
+        )
+    return target
+
+
+def file_mode(path: Path) -> int | None:
+    """Return what a path is, as `stat` has it; None where nothing is there.
+
+    Raises:
+        LoadError: It cannot be reached, so that nobody knows.
+    """
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:  # half of a surrogate pair
+        raise LoadError(f"cannot read {str(path)!r}", cause=str(error)) from error
+    except OSError as error:
+        closed = _closed_folder(path) if isinstance(error, PermissionError) else None
+        raise LoadError(
+            f"cannot reach {path}",
+            cause=error.strerror if closed is None else f"{error.strerror}: {closed}",
+            hint=None
+            if closed is None
+            else "let this user enter that folder (chmod +x), or copy what is in it elsewhere",
+        ) from error
+
+
+def _closed_folder(path: Path) -> str | None:
+    """Name the outermost folder on the way to a path that may not be entered."""
+    for folder in reversed(path.parents):
+        try:
+            os.stat(os.path.join(folder, os.curdir))
+        except PermissionError:
+            return f"the folder {folder}" if folder.name else "the current folder"
+        except OSError:
+            return None
+    return None
+
+
+def _file_target(text: str, file: str, name: str | None) -> Target:
+    path = Path(file)
+    mode = file_mode(path)
+    if mode is None:
+        raise _missing(file, _near(path, ".py") or closest(path.stem, sample_names()) or _GRAMMAR)
+    if stat.S_ISDIR(mode):
+        raise LoadError(f"{file} is a directory", hint=f"name a file in it; {_GRAMMAR}")
+    if not stat.S_ISREG(mode):
+        raise LoadError(f"{file} is not a regular file", hint=_GRAMMAR)
+    if name is not None:
+        _check_name(text, name)
+    return Target(text=text, kind="file", place=str(path), name=name)
+
+
+def _missing(file: str, hint: str) -> LoadError:
+    """The error for a file that is not there, with what is there instead of it."""
+    if os.path.islink(file):
+        return LoadError(
+            f"{file} is a link that leads nowhere",
+            cause=f"it names {os.readlink(file)}",
+            hint="fetch the file again, or name it where it is",
+        )
+    cause = None
+    if not os.path.isabs(file):
+        try:
+            os.getcwd()
+        except OSError:
+            cause, hint = "the current folder is not there any more", "change to another folder"
+    return LoadError(f"there is no file {file}", cause=cause, hint=hint)
+
+
+def _near(path: Path, suffix: str = "") -> str | None:
+    """Name a file or folder beside it that was perhaps meant.
+
+    Args:
+        path: What is not there.
+        suffix: Of the files that come into question; empty for all.
+    """
+    try:
+        beside = sorted(os.listdir(path.parent))[:_LOOKED_AT]
+    except (OSError, ValueError):
+        return None
+    # Suffixes are alike, so stems decide.
+    names = {Path(each).stem: each for each in beside if each.endswith(suffix)}
+    near = [path.parent / names[stem] for stem in nearest(path.stem, names)]
+    # A link that leads nowhere is listed too.
+    shown = [repr(str(each)) for each in near if os.path.exists(each)]
+    return f"did you mean {' or '.join(shown)}?" if shown else None
+
+
+def _other_file(text: str, path: Path, mode: int) -> Target:
+    """Tell a saved trace from a checkpoint by the first bytes, never by the suffix.
+
+    Which format a checkpoint has, and whether it is one at all, is seen when it is read.
+    """
+    if not stat.S_ISREG(mode):
+        raise LoadError(f"{text} is not a regular file", hint=_GRAMMAR)
+    try:
+        with path.open("rb") as file:
+            head = file.read(256)
+    except OSError as error:
+        raise LoadError(f"cannot read {text}", cause=error.strerror) from error
+    is_json = head.lstrip().startswith(b"{") and not text.endswith(_INDEX)
+    if is_json and (path.suffix == ".json" or Trace.schema.encode() in head):
+        return Target(text=text, kind="saved", place=str(path), name=None)
+    return Target(text=text, kind="checkpoint", place=text, name=None)
+
+
+def _check_name(text: str, name: str) -> None:
+    if not re.fullmatch(_ATTRIBUTE, name):
+        meant = name.lstrip(":").partition("(")[0]
+        raise UsageError(
+            f"{name!r} in the target {text!r} is not a name" if name else f"{text!r} ends in a colon",
+            hint=f"did you mean {text.removesuffix(name).rstrip(':')}:{meant}?"
+            if meant != name and re.fullmatch(_DOTTED_NAME, meant)
+            else "after the colon comes the name of a class, a factory function or an instance",
+        )
+
+
+def _in_libraries(name: str) -> str | None:
+    # Of `bert-base-uncased` the library knows the type.
+    targets = targets_named(name) or targets_named(name.partition("-")[0])
+    return f"did you mean {' or '.join(targets)}?" if targets else None
+
+
+def _of_hub(text: str) -> str | None:
+    """Advise on what has the form of a name on the hub, where no such folder is."""
+    if not re.fullmatch(r"[\w-]+/[\w.-]+", text) or os.path.exists(Path(text).parent):
+        return None
+    return f"on the hub, with --online: {_HUB}{text} is its checkpoint, transformers:{text} its model"
+
+
+def _unknown(text: str) -> LoadError:
+    if os.path.islink(text):
+        return _missing(text, _GRAMMAR)
+    if os.path.isfile(f"{text}.py"):
+        return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
+    if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
+        return _missing(text, _near(Path(text)) or _of_hub(text) or _GRAMMAR)
+    return LoadError(
+        f"there is no sample {text!r}",
+        hint=_in_libraries(text)
+        or closest(text, sample_names())
+        or _near(Path(text))
+        or f"the samples are: {', '.join(sample_names())}",
+    )

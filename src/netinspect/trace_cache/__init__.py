@@ -1,0 +1,1 @@
+"""Trace cache: traces on disk, with the dependencies that keep them valid."""

@@ -1,0 +1,369 @@
+"""What a kept look rests on: files, folders, packages, each with a digest of what it was like."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import os
+import stat
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+from typing import Literal as OneOf
+
+from netinspect.records.base import record
+from netinspect.trace_cache.audit_recorder import Witness
+from netinspect.trace_cache.file_owners import Places
+from netinspect.trace_cache.impure_code import tells_of_unseen
+
+_MAXIMUM_BYTES = 64 * 2**20
+"""Of all files together: to hash them shall cost far less than to look anew."""
+
+_MAXIMUM_ENTRIES = 20_000
+"""Of a folder."""
+
+_TOO_MANY = "too many"
+_FOLDER = "folder"
+
+_STARTERS = ("sitecustomize", "usercustomize", "__main__", "__mp_main__")
+"""Modules that Python imports itself, before anything else could."""
+
+
+@record
+class File:
+    """One file of the user's."""
+
+    path: str
+    real: str
+    """Where it is, all links followed."""
+
+    digest: str
+    """Of its content; empty where there was no file, `folder` where there was one."""
+
+
+@record
+class Folder:
+    """One folder that was listed, or in which imports were searched."""
+
+    path: str
+    kind: OneOf["all", "importable", "installed"]
+    """Which of its entries count."""
+
+    digest: str
+
+
+@record
+class Package:
+    """The files that were imported from one folder of installed packages."""
+
+    root: str
+    files: tuple[str, ...]
+    digest: str
+    """Of their times and sizes."""
+
+
+@record
+class Evidence:
+    """All that a look rests on beside its key."""
+
+    files: tuple[File, ...]
+    folders: tuple[Folder, ...]
+    packages: tuple[Package, ...]
+    sought: tuple[str, ...]
+    """Names that a folder without an `__init__.py` would be taken for: they were not found, or are such
+    folders themselves."""
+
+    def holds(self) -> bool:
+        """Whether everything is as it was."""
+        sought = frozenset(self.sought)
+        return (
+            all(_list_digest(each.path, each.kind, sought) == each.digest for each in self.folders)
+            and all(_state_digest(each.root, each.files) == each.digest for each in self.packages)
+            and all(_is_unchanged(each) for each in self.files)
+        )
+
+
+class Unfit(Exception):
+    """A look cannot be kept; the message tells why."""
+
+
+def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
+    """Collect what a look rests on, after it is over.
+
+    Args:
+        witness: What was seen of it.
+        extra: Paths of files that it rests on in any case, such as the target.
+
+    Raises:
+        Unfit: It rests on something that cannot be checked later, or something has changed already.
+    """
+    for reason in witness.refusals:
+        raise Unfit(reason)
+    extra = [os.path.abspath(path) for path in extra]
+    places = Places(own=tuple({*witness.own, *map(os.path.dirname, extra)}))
+    files, installed, searched = _modules(witness, places)
+    for source, bytecode in witness.compiled.items():
+        if places.owner(source) == "user":
+            files.append(source)
+            if _is_stale(bytecode, source):
+                raise Unfit(f"{source} has changed since its bytecode was written")
+    files += extra
+    files += [path for path in witness.opened if places.owner(path) == "user"]
+    installed += [path for path in witness.opened if places.owner(path) == "installed"]
+    installed += _missing(witness, places)
+    folders = [Folder(path=path, kind="importable", digest="") for path in searched]
+    folders += [Folder(path=path, kind="installed", digest="") for path in places.installed]
+    folders += [
+        Folder(path=path, kind="all", digest="")
+        for path in witness.listed
+        if places.owner(path + os.sep) in ("user", "installed")
+    ]
+    sought = _sought(witness)
+    evidence = Evidence(
+        files=tuple(_read_files(dict.fromkeys(files), witness.started, places)),
+        folders=tuple(
+            replace(each, digest=_list_digest(each.path, each.kind, sought))
+            for each in dict.fromkeys(folders)
+        ),
+        packages=tuple(_packages(installed, places, witness.started)),
+        sought=tuple(sorted(sought)),
+    )
+    for each in evidence.folders:
+        if each.digest == _TOO_MANY:
+            raise Unfit(f"{each.path} holds a great many entries")
+    return evidence
+
+
+def strangers(places: Places) -> list[str]:
+    """Name the modules of the user's that are imported already, and so may not be what is on disk."""
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if name not in _STARTERS
+        and isinstance(file := _own(module, "__file__"), str)
+        and os.path.isabs(file)
+        and places.owner(file) == "user"
+    ]
+
+
+def _own(module: object, name: str) -> Any:
+    """An attribute that a module really has; some make up others, or import things for that."""
+    return getattr(module, "__dict__", {}).get(name)
+
+
+def _sought(witness: Witness) -> frozenset[str]:
+    names = [name for name in witness.sought if name not in sys.modules]
+    names += [
+        name
+        for name, module in list(sys.modules.items())
+        if _own(module, "__path__") is not None and _own(module, "__file__") is None
+    ]
+    return frozenset(name.rpartition(".")[2] for name in names)
+
+
+def _missing(witness: Witness, places: Places) -> Iterable[str]:
+    """Name the files that would be modules that installed packages looked for and did not have."""
+    for name in witness.sought:
+        parent, dot, leaf = name.rpartition(".")
+        if dot and name not in sys.modules and (package := sys.modules.get(parent)) is not None:
+            for folder in _own(package, "__path__") or ():
+                if places.owner(folder + os.sep) == "installed":
+                    path = os.path.join(folder, leaf)
+                    yield from (path, *(path + each for each in importlib.machinery.all_suffixes()))
+
+
+def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], list[str]]:
+    """Find the files of all modules, the user's and installed ones, and where imports are searched."""
+    users: list[str] = []
+    installed: list[str] = []
+    searched = [os.path.abspath(entry) for entry in (*sys.path, *witness.searched)]
+    for name, module in list(sys.modules.items()):
+        file = _own(module, "__file__")
+        if isinstance(file, str) and os.path.isabs(file):
+            owner = places.owner(file)
+            if owner == "installed":
+                installed.append(file)
+            elif owner != "python":
+                users.append(file)
+                if owner == "user" and name not in _STARTERS and not _is_source(file):
+                    raise Unfit(f"{file} is no source file")
+                if (
+                    owner == "user"
+                    and name not in _STARTERS
+                    and witness.preloaded.get(name) == id(module)
+                ):
+                    raise Unfit(f"{name} was imported before")
+        try:
+            searched += [os.path.abspath(entry) for entry in _own(module, "__path__") or ()]
+        except Exception:  # an object that only poses as a module
+            continue
+    searched = [path for path in dict.fromkeys(searched) if places.owner(path + os.sep) == "user"]
+    return users, installed, searched
+
+
+def _is_source(file: str) -> bool:
+    return file.endswith(".py") and os.path.isfile(file)
+
+
+def _is_stale(cached: str, file: str) -> bool:
+    """Whether Python may have run bytecode of what a file held before.
+
+    It takes any that tells the time and size of the source, which are soon made the same again.
+    """
+    try:
+        source, bytecode = os.stat(file), os.stat(cached)
+        with open(cached, "rb") as opened:
+            head = opened.read(16)
+    except OSError:
+        return False
+    if bytecode.st_mtime_ns >= source.st_ctime_ns:
+        return False
+    told = tuple(int.from_bytes(head[start : start + 4], "little") for start in (4, 8, 12))
+    here = (0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
+    return told[0] == 1 or told == here
+
+
+def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[File]:
+    left = _MAXIMUM_BYTES
+    reals: dict[str, str] = {}
+    starters = {_own(sys.modules.get(name), "__file__") for name in _STARTERS}
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            yield File(path=path, real="", digest="")
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            if stat.S_ISDIR(status.st_mode):
+                yield File(path=path, real="", digest=_FOLDER)
+                continue
+            raise Unfit(f"{path} is no regular file")
+        left -= status.st_size
+        if left < 0:
+            raise Unfit("it reads a great deal")
+        with open(path, "rb") as file:
+            content = file.read()
+        # After it was read: what is written from now on shows when the digest is compared.
+        _check_age(path, os.stat(path), started)
+        if path.endswith(".py") and path not in starters and places.owner(path) == "user":
+            reason = tells_of_unseen(content)
+            if reason is not None:
+                raise Unfit(f"{os.path.basename(path)} {reason}")
+        yield File(path=path, real=_real(path, reals), digest=hashlib.sha256(content).hexdigest())
+
+
+def _check_age(path: str, status: os.stat_result, started: int) -> None:
+    """Refuse what may have changed since the look began: it may have seen what was there before."""
+    if max(status.st_mtime_ns, status.st_ctime_ns) >= started:
+        raise Unfit(f"{path} has just been changed")
+
+
+def _is_unchanged(file: File) -> bool:
+    try:
+        status = os.stat(file.path)
+    except OSError:
+        return not file.digest
+    if file.digest == _FOLDER:
+        return stat.S_ISDIR(status.st_mode)
+    if not file.digest or not stat.S_ISREG(status.st_mode) or status.st_size > _MAXIMUM_BYTES:
+        return False
+    with open(file.path, "rb") as opened:
+        content = opened.read(_MAXIMUM_BYTES + 1)
+    return hashlib.sha256(content).hexdigest() == file.digest and _real(file.path, _reals) == file.real
+
+
+_reals: dict[str, str] = {}
+
+
+def _real(path: str, known: dict[str, str]) -> str:
+    """Follow all links; those of folders once for all files in them."""
+    folder, name = os.path.split(path)
+    if folder not in known:
+        known[folder] = os.path.realpath(folder)
+    return os.path.realpath(path) if os.path.islink(path) else os.path.join(known[folder], name)
+
+
+def _packages(paths: Iterable[str], places: Places, started: int) -> Iterable[Package]:
+    by_root: dict[str, list[str]] = {}
+    for path in sorted(set(paths)):
+        by_root.setdefault(places.root(path), []).append(path)
+    for root, members in by_root.items():
+        files = tuple(path.removeprefix(root) for path in members)
+        yield Package(root=root, files=files, digest=_state_digest(root, files, started))
+
+
+def _state_digest(root: str, files: Iterable[str], started: int | None = None) -> str:
+    """Sum up the times and sizes of installed files: whoever writes to one changes its times."""
+    total = hashlib.sha256()
+    for file in files:
+        status = _status(root + file)
+        if status is None:
+            total.update(b"absent;")
+            continue
+        if started is not None:
+            _check_age(root + file, status, started)
+        total.update(b"%d %d %d;" % (status.st_mtime_ns, status.st_ctime_ns, status.st_size))
+    return total.hexdigest()
+
+
+def _status(path: str) -> os.stat_result | None:
+    """The times and size of a file, or of the archive that it lies in."""
+    while path:
+        try:
+            return os.stat(path)
+        except NotADirectoryError:
+            path = os.path.dirname(path)
+        except OSError:
+            break
+    return None
+
+
+def _list_digest(folder: str, kind: str, sought: frozenset[str]) -> str:
+    """Sum up the entries of a folder that count."""
+    try:
+        with os.scandir(folder) as entries:
+            found = []
+            for entry in entries:
+                if (spelled := _spell_entry(entry, kind, sought)) is not None:
+                    found.append(spelled)
+                if len(found) > _MAXIMUM_ENTRIES:
+                    return _TOO_MANY
+    except OSError as error:
+        return f"error {error.errno}"
+    text = "\0".join(sorted(found))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _metadata_state(path: str) -> str:
+    for each in (f"{path}/METADATA", f"{path}/PKG-INFO", path):
+        try:
+            status = os.stat(each)
+        except OSError:
+            continue
+        return f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_size}"
+    return "absent"
+
+
+_SUFFIXES = (*importlib.machinery.all_suffixes(), ".zip", ".egg")
+
+
+def _spell_entry(entry: os.DirEntry[str], kind: str, sought: frozenset[str]) -> str | None:
+    name = entry.name
+    if name == "__pycache__":
+        return None
+    is_folder = entry.is_dir()
+    if kind == "all":
+        return f"{name}/" if is_folder else name
+    if name.endswith((".dist-info", ".egg-info", ".pth", ".egg-link")):
+        return f"{name} {_metadata_state(entry.path)}"
+    if not is_folder:
+        return name if name.endswith(_SUFFIXES) else None
+    if not name.isidentifier():
+        return None
+    if kind == "installed" or any(
+        os.path.isfile(os.path.join(entry.path, f"__init__{each}")) for each in _SUFFIXES
+    ):
+        return f"{name}/"
+    # Any module or package of the same name comes before a folder that is no package.
+    return f"{name}:" if name in sought else None

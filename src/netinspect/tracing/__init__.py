@@ -1,0 +1,1 @@
+"""From a live module to a `Trace`: hooks, function mode, dispatch mode."""

@@ -1,0 +1,365 @@
+"""`capture`: one live module and its inputs in, one `Trace` out."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+from typing import Literal as OneOf
+
+import torch
+from torch import nn
+
+from netinspect._utils.classes import plain_name
+from netinspect._utils.process import without_collector
+from netinspect._utils.tracebacks import traceback_lines
+from netinspect.errors import class_name, message_of
+from netinspect.records.base import record
+from netinspect.records.steps import Failure, Step
+from netinspect.records.tensors import Buffer, Gradient, Parameter
+from netinspect.records.trace import Attempt, Backward, Trace, Versions
+from netinspect.records.values import Literal, Value
+from netinspect.tracing.arguments import Argument, named_leaves, split
+from netinspect.tracing.backward import run_backward
+from netinspect.tracing.limitations import compiled_modules, fused_scripts, limits
+from netinspect.tracing.model.changes import After, Before, live_tensors
+from netinspect.tracing.model.class_sources import class_code
+from netinspect.tracing.model.members import modules as modules_of
+from netinspect.tracing.model.members import parameters as parameters_of
+from netinspect.tracing.model.registered import Registered
+from netinspect.tracing.model.static_walk import (
+    global_hooks,
+    hook_dictionaries,
+    walk_modules,
+    walk_tensors,
+)
+from netinspect.tracing.model.unregistered import unregistered_tensors
+from netinspect.tracing.recording.operators import Operators
+from netinspect.tracing.recording.recorder import Recorder
+from netinspect.tracing.snapshot.model_snapshot import guest
+from netinspect.tracing.snapshot.random_state import seed_everything
+from netinspect.tracing.source_lines import raising_line
+from netinspect.tracing.tensors.describe import describe
+from netinspect.tracing.tensors.named_values import as_printed, with_gradients, with_values
+from netinspect.tracing.user_warnings import at_the_users_line
+from netinspect.version import __version__
+
+
+@record
+class CaptureOptions:
+    """What a capture shall look at beyond shapes."""
+
+    training: bool = False
+    """Run in train mode instead of eval mode."""
+
+    seed: int = 0
+    """Seed of everything random that forward and backward draw."""
+
+    backward: bool = False
+    """Also differentiate, and note `grad_fn` and gradients."""
+
+    values: bool = False
+    """Keep the tensors as torch prints them: parameters, buffers and the output."""
+
+    statistics: bool = False
+    """Summarise the values of parameters and buffers."""
+
+    code: bool = False
+    """Keep the source of the classes."""
+
+    most_steps: int | None = None
+    """Where to end a forward that goes on and on: it fails there. None for no end."""
+
+
+@dataclass(slots=True)
+class Forward:
+    """What one run of forward left behind."""
+
+    steps: tuple[Step, ...] = ()
+    output: Value | None = None
+    output_values: str | None = None
+    failure: Failure | None = None
+    backward: Backward | None = None
+    gradients: dict[int, Gradient | None] = field(default_factory=dict)
+    counted: OneOf["no", "partly", "yes"] = "no"
+    reads_values: bool = False
+    """Whether forward read values, so that others than these may lead elsewhere."""
+
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How the output was computed, where the model left that to whoever asks for it."""
+
+    tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
+    """The named tensors as forward left them; only where it gave some of them their sizes."""
+
+    after: After | None = None
+    """The model as forward left it; only where it registered, replaced or removed something."""
+
+
+def capture(
+    model: nn.Module,
+    arguments: Sequence[Argument] | None,
+    options: CaptureOptions | None = None,
+    *,
+    target: str | None = None,
+    example: Sequence[str] = (),
+    forward: Forward | None = None,
+    lane: OneOf["real", "meta", "hollow", "fake"] = "real",
+    attempts: Sequence[Attempt] = (),
+) -> Trace:
+    """Look at a model, and leave it as it was.
+
+    Args:
+        model: The live module.
+        arguments: What to call `forward` with; None to look without running it.
+        options: What to look at beyond shapes.
+        target: What the user called the model; its class name if None.
+        example: The input specs that the model's own file declares.
+        forward: What `observe` noted on these arguments, where that was done already.
+        lane: What the model's tensors are.
+        attempts: How the arguments were found, where they were searched for.
+
+    Returns:
+        The trace. Where forward raised, it reaches up to there and tells the failure; nothing is
+        raised for it.
+    """
+    options = options or CaptureOptions()
+    with without_collector(), torch._C.DisableTorchFunction():
+        modules = walk_modules(model)
+        parameters, buffers = walk_tensors(model)
+        unregistered = unregistered_tensors(model)
+    ran = Forward()
+    if arguments is not None:
+        ran = forward or observe(model, arguments, options)
+        parameters, buffers = ran.tensors or (parameters, buffers)
+        if ran.after is not None:
+            modules, parameters, buffers, ran.steps = ran.after.whole(
+                modules, parameters, buffers, ran.steps
+            )
+    if ran.gradients or options.values or options.statistics:
+        live = live_tensors(model, ran.after)
+        parameters = with_gradients(parameters, live, ran.gradients)
+        text, summary = options.values, options.statistics
+        parameters = with_values(parameters, live, text=text, summary=summary)
+        buffers = with_values(buffers, live, text=text, summary=summary)
+    return Trace(
+        target=target or plain_name(type(model)),
+        class_name=plain_name(type(model)),
+        versions=Versions(
+            netinspect=__version__,
+            torch=str(torch.__version__),
+            python=platform.python_version(),
+        ),
+        modules=modules,
+        parameters=parameters,
+        buffers=buffers,
+        hook_dictionaries=hook_dictionaries(),
+        global_hooks=global_hooks(),
+        ran=arguments is not None,
+        inputs=tuple(argument.record for argument in arguments or ()),
+        example=tuple(example),
+        steps=ran.steps,
+        output=ran.output,
+        output_values=ran.output_values,
+        mode="train" if options.training else "eval",
+        lane=lane,
+        attempts=tuple(attempts),
+        counted=ran.counted,
+        seed=options.seed,
+        failure=ran.failure,
+        backward=ran.backward,
+        code=class_code(modules_of(model)) if options.code else (),
+        warnings=tuple(ran.warnings),
+        changes=ran.after.changes if ran.after is not None else (),
+        unregistered=unregistered,
+    )
+
+
+def observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> Forward:
+    """Run forward once, and note what happened; the model is left as it was."""
+    had_compiler, with_graph = _has_compiler(), options.backward
+    ran = _run(model, arguments, options, with_graph=with_graph)
+    if _has_compiler() and not had_compiler:
+        # Forward was the first to load it, and what it compiles was not kept from it.
+        ran = _run(model, arguments, options, with_graph=with_graph)
+    if ran.failure is not None and not with_graph and "does not require grad" in ran.failure.message:
+        # A forward that differentiates needs the graph that is spared all others.
+        with_graph = True
+        ran = _run(model, arguments, options, with_graph=with_graph)
+    if ran.failure is not None and "Creating a new Tensor subclass" in ran.failure.message:
+        # Torch cannot call the constructor of such a class where operators are told to anybody.
+        ran = _run(model, arguments, options, with_graph=with_graph, counting=False)
+    return ran
+
+
+def _run(
+    model: nn.Module,
+    arguments: Sequence[Argument],
+    options: CaptureOptions,
+    *,
+    with_graph: bool,
+    counting: bool = True,
+) -> Forward:
+    args, kwargs = split(arguments)
+    ran = Forward()
+    output: Any = None
+    error: BaseException | None = None
+    with ExitStack() as stack:
+        collector = stack.enter_context(without_collector())
+        # A caller's inference mode would leave nothing to differentiate.
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.set_grad_enabled(with_graph))
+        stack.enter_context(_uncompiled())
+        stack.enter_context(at_the_users_line())
+        try:
+            observed = stack.enter_context(guest(model, (args, kwargs), training=options.training))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # the model's own train() or eval()
+            ran.failure = _plain_failure(raised)
+            return ran
+        seed_everything(options.seed)
+        with torch._C.DisableTorchFunction():
+            before = Before(model)
+        given = dict(named_leaves({each.record.name: each.value for each in arguments}))
+        operators = Operators(observed)
+        recorder = Recorder(
+            model,
+            observed,
+            operators,
+            with_grad=options.backward,
+            arguments=given,
+            most_steps=options.most_steps,
+        )
+        try:
+            with (
+                recorder.recording(),
+                operators if counting else nullcontext(),
+                collector.at_work(),
+            ):
+                output, ran.notes = recorder.finish(run_forward(model, args, kwargs))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # the model's own failure, of whatever kind, is a finding
+            error = raised
+            recorder.cut_off(raised)
+            recorder.interrupted.clear()
+            ran.failure = _failure(raised, recorder)
+        with torch._C.DisableTorchFunction():
+            ran.after = before.compared(model, recorder.registered)
+        if ran.after is not None:
+            recorder.name_strangers(ran.after.live)
+        ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
+        unseen = recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
+        ran.counted = "partly" if unseen or not counting else "yes"
+        # Without the operators, nobody knows.
+        ran.reads_values = operators.reads_values or not counting
+        if error is None:
+            with torch._C.DisableTorchFunction():
+                ran.output = describe(output)
+            is_idle = len(ran.steps) == 1 and not ran.steps[0].work and not ran.notes
+            if is_idle and isinstance(ran.output, Literal):
+                ran.warnings.append(
+                    f"forward ran nothing and returned {ran.output.text}: what that does when it is "
+                    "used is not seen"
+                )
+            if options.values:
+                ran.output_values = as_printed(output)
+            if options.backward:
+                with collector.at_work():
+                    _differentiate(model, output, options, ran, Operators(observed), recorder.registered)
+        if observed.lazy:
+            with torch._C.DisableTorchFunction():
+                ran.tensors = walk_tensors(model)
+            ran.warnings.append(
+                "lazy layers took their sizes from this input; the model itself still has none"
+            )
+        ran.warnings += ran.after.notes() if ran.after is not None else ()
+        ran.warnings += ran.notes
+        ran.warnings += limits(model, recorder)
+        if operators.by_stored:
+            ran.warnings.append(
+                "products with a sparse operand are counted by the elements that it stores"
+            )
+        if not counting:
+            ran.warnings.append(
+                "no operator was counted: forward calls the constructor of a class of tensors of its own"
+            )
+        ran.warnings += observed.unrestored()
+        # An exception holds the frames that it passed, and they hold everything, itself included.
+        recorder.forget()
+        del error
+    return ran
+
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Run what was compiled in eager mode: a compiler would trace our hooks, and keep what it made."""
+    set_stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
+    if not _has_compiler() or set_stance is None:
+        yield
+    else:
+        with set_stance("force_eager"):
+            yield
+
+
+def _has_compiler() -> bool:
+    return "torch._dynamo" in sys.modules
+
+
+def _runs_compiled(model: nn.Module) -> bool:
+    """Whether the operators of some module were fused by a compiler, and so not seen."""
+    compiled = not hasattr(torch.compiler, "set_stance") and bool(compiled_modules(model))
+    return compiled or bool(fused_scripts(model))
+
+
+def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Call the model. `frames` stops its search for the calling line at this function's name."""
+    return model(*args, **kwargs)
+
+
+def _differentiate(
+    model: nn.Module,
+    output: Any,
+    options: CaptureOptions,
+    ran: Forward,
+    operators: Operators,
+    registered: Registered,
+) -> None:
+    # Tied entries are the same object, and get the same gradient.
+    # Those of modules that forward removed are still wanted.
+    held = (*parameters_of(model), *registered.parameters())
+    parameters = list({id(parameter): parameter for parameter in held}.values())
+    try:
+        ran.backward, gradients = run_backward(
+            output, parameters, seed=options.seed, notes=ran.warnings, operators=operators
+        )
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the model's own failure is a finding
+        ran.failure = replace(_plain_failure(error), phase="backward")
+    else:
+        ran.gradients = {
+            id(parameter): gradient for parameter, gradient in zip(parameters, gradients, strict=True)
+        }
+
+
+def _failure(error: BaseException, recorder: Recorder) -> Failure:
+    failure, draft = _plain_failure(error), recorder.innermost(error)
+    if draft is None:
+        return failure
+    return replace(failure, step=draft.index, module=draft.module)
+
+
+def _plain_failure(error: BaseException) -> Failure:
+    return Failure(
+        step=None,
+        module="",
+        type=class_name(type(error)),
+        message=message_of(error) or class_name(type(error)),
+        place=raising_line(error),
+        traceback=traceback_lines(error),
+    )

@@ -1,0 +1,140 @@
+"""Attention in one kernel: its two products, whole also under a mask, and projections if it has any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from netinspect.tracing.counting.rule import (
+    Args,
+    Count,
+    Formula,
+    Kwargs,
+    Rule,
+    argument,
+    dense,
+    product,
+    products,
+)
+
+
+def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tuple[int, int]:
+    """MACs and elements of the two products; heads of the query may share those of key and value."""
+    *batch, rows, width = dense(query).shape
+    columns, value_width = dense(key).shape[-2], dense(value).shape[-1]
+    times = product(batch) * rows
+    return times * columns * (width + value_width), times * (columns + value_width)
+
+
+def _attention(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Torch has no formula for CPU and MPS, and wants as many heads of keys as of queries."""
+    macs, elements = _attended(*args[:3])
+    return products(macs, out, elements)
+
+
+def _attention_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Two products for each of the forward.
+
+    Torch also counts the one that these kernels do again; the same model would cost more with them.
+    """
+    macs, elements = _attended(*args[1:4])
+    return products(2 * macs, out, 2 * elements)
+
+
+def _multi_head(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """The fast path of `nn.MultiheadAttention`, one kernel in all: torch has no formula."""
+    macs, elements = _projected_attention(*args[:3], heads=args[4])
+    return products(macs, out, elements)
+
+
+def _encoder_layer(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """The fast path of `nn.TransformerEncoderLayer`: attention with its projections, two layers."""
+    source = dense(args[0])
+    macs, elements = _projected_attention(source, source, source, heads=args[2])
+    hidden, width = argument(args, kwargs, 14, "ffn_weight_1").shape
+    rows = product(source.shape[:-1])
+    return products(macs + 2 * rows * width * hidden, out, elements + rows * (hidden + width))
+
+
+def _projected_attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, heads: int
+) -> tuple[int, int]:
+    """MACs and elements of the four projections and the two products between them."""
+    batch, rows, width = dense(query).shape
+    columns = dense(key).shape[1]
+    projected = 2 * batch * (rows + columns) * width
+    weights = batch * rows * columns
+    # The narrower a head is, the more of them there are: their number drops out of the MACs.
+    macs = projected * width + 2 * weights * width
+    return macs, projected + heads * weights + batch * rows * width
+
+
+# --- sequences of their own lengths ----------------------------------------------------------------
+
+
+def _packed(start: int, lengths: int, products_each: int = 1) -> Formula:
+    """Kernels that take sequences packed one after the other, as those for jagged tensors do.
+
+    Torch's formulas take a batch that is not packed for (batch, heads, length, width), and it is
+    (batch, length, heads, width).
+
+    Args:
+        start: Position of the query; key and value follow it.
+        lengths: Position of the offsets of the queries; those of the keys, and the longest of each,
+            follow it. Without any, the batch is not packed.
+        products_each: 2 for a backward, which makes two products for each of the forward.
+    """
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        query, key, value = (dense(each) for each in args[start : start + 3])
+        heads, width, value_width = query.shape[-2], query.shape[-1], value.shape[-1]
+        offsets, key_offsets, longest, longest_key = args[lengths : lengths + 4]
+        if offsets is None:
+            rows, columns = [query.shape[-3]] * query.shape[0], [key.shape[-3]] * query.shape[0]
+        else:
+            rows = _lengths(offsets, longest)
+            columns = _lengths(offsets if key_offsets is None else key_offsets, longest_key)
+        weights = heads * sum(row * column for row, column in zip(rows, columns, strict=True))
+        given_out = heads * sum(rows) * value_width
+        return products(
+            products_each * weights * (width + value_width), out, products_each * (weights + given_out)
+        )
+
+    return count
+
+
+def _lengths(offsets: torch.Tensor, longest: int) -> list[int]:
+    """Lengths of packed sequences; the longest one for all where the offsets have no values."""
+    if offsets.is_meta or type(offsets) is not torch.Tensor:
+        return [longest] * (offsets.shape[0] - 1)
+    lengths: list[int] = offsets.diff().tolist()
+    return lengths
+
+
+_FUSED = ("flash_attention", "efficient_attention", "cudnn_attention", "fused_attention_overrideable")
+
+ATTENTION: dict[str, Rule] = {
+    name: Rule("attention", formula)
+    for name, formula in {
+        **{
+            f"aten._scaled_dot_product_{name}": _attention
+            for name in (*_FUSED, "flash_attention_for_cpu", "attention_math_for_mps")
+        },
+        **{
+            f"aten._scaled_dot_product_{name}_backward": _attention_backward
+            for name in (*_FUSED, "flash_attention_for_cpu")
+        },
+        "aten._native_multi_head_attention": _multi_head,
+        "aten._transformer_encoder_layer_fwd": _encoder_layer,
+        "aten._flash_attention_forward": _packed(0, 3),
+        "aten._flash_attention_forward_no_dropout_inplace": _packed(1, 4),
+        "aten._efficient_attention_forward": _packed(0, 4),
+        "aten._flash_attention_backward": _packed(1, 6, 2),
+        "aten._efficient_attention_backward": _packed(1, 6, 2),
+        "torch_attn._varlen_attn": _packed(0, 3),
+        "torch_attn._varlen_attn_out": _packed(1, 4),
+        "torch_attn._varlen_attn_backward": _packed(1, 6, 2),
+    }.items()
+}
+"""Torch has no formula for some of these, and for others one that counts what a kernel does again."""

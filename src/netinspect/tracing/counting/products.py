@@ -1,0 +1,323 @@
+"""Matrix products, convolutions and attention: MACs, through torch's own formulas where they are right.
+
+Neither a bias nor a scale is counted. Attention is its two products, whole also where a mask leaves half
+of it out, and the same whether it ran as one kernel or as its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import flop_registry
+
+from netinspect.records.work import Kind
+from netinspect.tracing.counting.rule import (
+    Args,
+    Count,
+    Formula,
+    Kwargs,
+    Rule,
+    argument,
+    components,
+    dense,
+    elements_of,
+    product,
+    products,
+    unknown,
+)
+
+
+def torchs(formula: Any, share: tuple[int, int] = (1, 1)) -> Formula:
+    """Use one of torch's formulas, which count two FLOPs a MAC.
+
+    Args:
+        formula: As it stands in `flop_registry`.
+        share: Which part of it is meant, as a fraction.
+    """
+    # Most take shapes, and are wrapped in a search through all arguments, which costs most.
+    of_shapes = getattr(formula, "__wrapped__", None)
+    multiply, divide = share
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        if of_shapes is not None:
+            flops = of_shapes(*map(_shaped, args), out_shape=_shaped(out), **_shaped(kwargs))
+        else:
+            flops = formula(*args, out_val=out, **kwargs)
+        return products(int(flops) * multiply // divide // 2, out)
+
+    return count
+
+
+def _shaped(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return dense(value).shape
+    if isinstance(value, (tuple, list)) and value and not isinstance(value[0], int):
+        return [_shaped(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _shaped(each) for name, each in value.items()}
+    return value
+
+
+# --- matrix products -----------------------------------------------------------------------------
+
+
+def _with_layouts(first: int, formula: Formula = unknown) -> Formula:
+    """A formula, but for one sparse operand by its stored elements, and for nested ones by each tensor.
+
+    Args:
+        first: Position of the left one of two matrices; the right one follows.
+        formula: For two dense ones, which is all that torch's own know of.
+    """
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        left, right = args[first : first + 2]
+        if left.is_nested or right.is_nested:
+            return products(_of_nested(left, out), out)
+        if left.layout is not torch.strided:
+            return _stored_by(left, dense(right).shape[-1] if right.dim() > 1 else 1, out)
+        if right.layout is not torch.strided:
+            return _stored_by(right, product(dense(left).shape[:-1]) // product(right.shape[:-2]), out)
+        return formula(args, kwargs, out)
+
+    return count
+
+
+def _stored_by(sparse: torch.Tensor, times: int, out: Any) -> Count:
+    return products(elements_of(sparse) * times, out)._replace(by_stored=True)
+
+
+def _of_nested(left: torch.Tensor, out: torch.Tensor) -> int:
+    """MACs of a product that gives out a nested tensor: each of its elements is a sum over a row."""
+    outputs = components(out)
+    rows = components(left) if left.is_nested else [list(left.shape)] * len(outputs)
+    return sum(product(sizes) * row[-1] for sizes, row in zip(outputs, rows, strict=True))
+
+
+def _linear(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """`aten.linear` where torch does not take it apart: for nested and sparse operands."""
+    source, weight = args[:2]
+    if source.is_nested:
+        return products(_of_nested(source, out), out)
+    if source.layout is not torch.strided:
+        return _stored_by(source, dense(weight).shape[0], out)
+    if weight.layout is not torch.strided:
+        return _stored_by(weight, product(dense(source).shape[:-1]), out)
+    return products(dense(out).numel() * dense(source).shape[-1], out)
+
+
+def _backward_of_nested(gradient: int, source: int, mask: int) -> Formula:
+    """Each gradient that is wanted costs as much as the forward; that of a bias is a sum."""
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        once = _of_nested(args[source], args[gradient])
+        return products(sum(map(bool, args[mask][:2])) * once, out)
+
+    return count
+
+
+def _sampled(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """A product of matrices where a sparse one has elements, and nowhere else."""
+    return _stored_by(args[0], dense(args[1]).shape[-1], out)
+
+
+def _rows_by(index: int) -> Formula:
+    """Each output is a sum over the last dimension of an operand; torch has no formula for these."""
+
+    def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
+        return products(dense(out).numel() * dense(args[index]).shape[-1], out)
+
+    return count
+
+
+def _dot(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return products(dense(args[0]).numel(), out)
+
+
+def _addbmm(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return products(dense(args[1]).numel() * dense(args[2]).shape[-1], out)
+
+
+def _grouped(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Experts in one call: torch has no formula. Offsets only tell which rows go with which matrix."""
+    left, right = dense(args[0]).shape, dense(args[1]).shape
+    batch = left[0] if len(left) == 3 and len(right) == 3 else 1
+    return products(batch * left[-2] * left[-1] * right[-1], out)
+
+
+def _grouped_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return products(2 * (_grouped(args, kwargs, None).macs or 0), out)
+
+
+def _linear_loss(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """A layer with the loss behind it, in one call; that of a mean makes the gradients at once."""
+    (rows, width), classes = dense(args[0]).shape, dense(args[1]).shape[0]
+    logits, source, weight = rows * classes, rows * width, classes * width
+    is_whole = len(args) > 13
+    wants_source, wants_weight = (bool(args[12]), bool(args[13])) if is_whole else (False, False)
+    macs = (1 + wants_source + wants_weight) * logits * width
+    return products(macs, out, logits + wants_source * source + wants_weight * weight)
+
+
+def _affine_grid(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Each coordinate of each point is a sum over a row of the matrix."""
+    return products(dense(out).numel() * dense(args[0]).shape[-1], out)
+
+
+def _trilinear(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """`nn.Bilinear`: two products for each slice along one dimension, as the kernel computes them.
+
+    The three operands are given the dimensions that they lack. The first two are multiplied and summed
+    over what the third one lacks; the result is multiplied by the third one and summed over the rest.
+    Where nothing is summed, torch multiplies element by element, which is no product of matrices.
+    """
+    lacking = [{*each} for each in args[3:6]]
+    summed, slices = {*args[6]}, argument(args, kwargs, 7, "unroll_dim", 1)
+    left, right, last = (
+        _with_dimensions(dense(tensor).shape, added)
+        for tensor, added in zip(args[:3], lacking, strict=True)
+    )
+    if 0 in (*left, *right, *last):
+        return products(0, out)
+    times = max(left[slices], right[slices], last[slices])
+    for sizes in (left, right, last):
+        sizes[slices] = 1
+    summed.discard(slices)
+    macs = elements = 0
+    for other, over in ((right, summed & lacking[2]), (last, summed - lacking[2])):
+        space = [max(sizes) for sizes in zip(left, other, strict=True)]
+        # What only one of them has is summed before they are multiplied.
+        alone = [dimension for dimension in over if 1 in (left[dimension], other[dimension])]
+        left = [1 if dimension in over else size for dimension, size in enumerate(space)]
+        for dimension in alone:
+            space[dimension] = 1
+        if over:
+            macs += product(space)
+            elements += product(left)
+    return products(times * macs, out, times * elements)
+
+
+def _with_dimensions(shape: Sequence[int], added: Iterable[int]) -> list[int]:
+    """Return sizes with 1 inserted for each dimension that is added."""
+    sizes = list(shape)
+    for dimension in sorted(added):
+        sizes.insert(dimension, 1)
+    return sizes
+
+
+# --- convolutions --------------------------------------------------------------------------------
+
+
+def convolved(window: torch.Tensor, weight: torch.Tensor) -> int:
+    """MACs of a convolution.
+
+    Args:
+        window: What the kernel is laid upon: the output, or the input of a transposed one.
+        weight: Its first dimension runs over the channels of `window`, its second over the others of
+            one group.
+    """
+    return dense(window).numel() * product(dense(weight).shape[1:])
+
+
+def _convolution_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """Each gradient costs as much as the forward; torch counts that of the weight without its groups."""
+    gradient, given, weight = args[:3]
+    transposed, mask = args[7], args[10]
+    once = convolved(given if transposed else gradient, weight)
+    return products(once * (bool(mask[0]) + bool(mask[1])), out)
+
+
+def _plain_convolution(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return products(convolved(out, args[1]), out)
+
+
+def _transposed_convolution(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    return products(convolved(args[0], args[1]), out)
+
+
+def _convolution_by_time(args: Args, kwargs: Kwargs, out: Any) -> Count:
+    """`conv_tbc`, whose weight is (kernel, channels in, channels out)."""
+    return products(dense(out).numel() * product(dense(args[1]).shape[:2]), out)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+_KINDS: dict[str, Kind] = {"conv": "convolution", "attention": "attention"}
+
+OWN: dict[str, Rule] = {
+    **{
+        f"aten.{name}": Rule("matrix_product", _rows_by(index))
+        for name, index in {
+            "_int_mm": 0, "_addmm_activation": 1, "mkldnn_linear": 0, "_scaled_mm_v2": 0,
+            "_weight_int4pack_mm": 0, "_weight_int4pack_mm_for_cpu": 0, "_weight_int8pack_mm": 0,
+            "_weight_int4pack_mm_with_scales_and_zeros": 0, "_mixed_dtypes_linear": 0,
+            "_dyn_quant_matmul_4bit": 0,
+        }.items()
+    },
+    # Torch takes these two apart, but not where an operand is nested or sparse.
+    "aten.linear": Rule("matrix_product", _linear, decomposes=True),
+    "aten.matmul": Rule("matrix_product", _with_layouts(0), decomposes=True),
+    "aten.linear_backward": Rule("matrix_product", _backward_of_nested(1, 0, 3)),
+    "aten.matmul_backward": Rule("matrix_product", _backward_of_nested(0, 1, 3)),
+    "aten.mv": Rule("matrix_product", _with_layouts(0, _rows_by(0))),
+    "aten.addmv": Rule("matrix_product", _with_layouts(1, _rows_by(1))),
+    "aten._sparse_addmm": Rule("matrix_product", _with_layouts(1)),
+    "aten.hspmm": Rule("matrix_product", _with_layouts(0)),
+    "aten.sspaddmm": Rule("matrix_product", _with_layouts(1)),
+    "aten.sparse_sampled_addmm": Rule("matrix_product", _sampled),
+    "aten._sparse_mm_reduce_impl": Rule("matrix_product", _with_layouts(0)),
+    "torch_nn._linear_cross_entropy_batch_chunked": Rule("matrix_product", _linear_loss),
+    "torch_nn._linear_cross_entropy_batch_chunked_no_reduction": Rule("matrix_product", _linear_loss),
+    # A grid of coordinates by a matrix for each image.
+    "aten.affine_grid_generator": Rule("matrix_product", _affine_grid),
+    "aten.cudnn_affine_grid_generator": Rule("matrix_product", _affine_grid),
+    "aten.dot": Rule("matrix_product", _dot),
+    "aten.vdot": Rule("matrix_product", _dot),
+    "aten.addbmm": Rule("matrix_product", _addbmm),
+    "aten._trilinear": Rule("matrix_product", _trilinear),
+    "aten._grouped_mm": Rule("matrix_product", _grouped),
+    "aten._scaled_grouped_mm": Rule("matrix_product", _grouped),
+    "aten._scaled_grouped_mm_v2": Rule("matrix_product", _grouped),
+    "transformers.grouped_mm_fallback": Rule("matrix_product", _grouped),
+    "transformers.grouped_mm_fallback_backward": Rule("matrix_product", _grouped_backward),
+    **{
+        f"aten.{name}": Rule("convolution", _plain_convolution)
+        for name in (
+            "mkldnn_convolution", "miopen_convolution", "miopen_depthwise_convolution",
+            "_conv_depthwise2d", "conv_depthwise3d", "slow_conv3d_forward",
+            "_nnpack_spatial_convolution", "slow_conv_dilated2d", "slow_conv_dilated3d",
+            "cudnn_convolution_relu", "cudnn_convolution_add_relu", "miopen_convolution_relu",
+            "miopen_convolution_add_relu",
+        )
+    },
+    **{
+        f"aten.{name}": Rule("convolution", _transposed_convolution)
+        for name in (
+            "cudnn_convolution_transpose", "miopen_convolution_transpose", "slow_conv_transpose2d",
+            "slow_conv_transpose3d",
+        )
+    },
+    "aten.conv_tbc": Rule("convolution", _convolution_by_time),
+    "aten.convolution_backward": Rule("convolution", _convolution_backward),
+}  # fmt: skip
+"""Where torch has no formula, or a wrong one."""
+
+
+def torchs_rule(name: str, operator: Any) -> Rule | None:
+    """Find torch's own formula for an operator.
+
+    Args:
+        name: Such as `aten.mm`.
+        operator: What it is registered under.
+    """
+    formula = flop_registry.get(operator)
+    if formula is None:
+        return None
+    kind: Kind = next((kind for part, kind in _KINDS.items() if part in name), "matrix_product")
+    # These count five products for two of the forward, of which one is done again: see above.
+    repeats = kind == "attention" and name.endswith("_backward")
+    counted = torchs(formula, (4, 5) if repeats else (1, 1))
+    if name in ("aten.mm", "aten.bmm", "aten.addmm"):
+        counted = _with_layouts(int(name == "aten.addmm"), counted)
+    return Rule(kind, counted)

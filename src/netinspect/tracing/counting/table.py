@@ -1,0 +1,98 @@
+"""Which rule an operator has: ours where torch has none or a wrong one, then torch's, then its tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch._ops import OpOverload
+
+from netinspect.tracing.counting.arithmetic import ARITHMETIC, elementwise
+from netinspect.tracing.counting.attention import ATTENTION
+from netinspect.tracing.counting.kernels import KERNELS
+from netinspect.tracing.counting.movement import MOVEMENT, UNNOTED
+from netinspect.tracing.counting.products import OWN, torchs_rule
+from netinspect.tracing.counting.rule import Rule, no_arithmetic, unknown
+
+_RULES = {**MOVEMENT, **ARITHMETIC, **KERNELS, **ATTENTION, **OWN}
+_UNKNOWN = Rule("unknown", unknown)
+_MOVES = Rule("data_movement", no_arithmetic)
+_COMPOSED = Rule("unknown", unknown, decomposes=True)
+_CALLS = Rule("unknown", unknown, parts=True)
+_CALLING = frozenset(
+    f"higher_order.{name}"
+    for name in (
+        "cond", "while_loop", "scan", "associative_scan", "map_impl", "wrap", "hints_wrapper",
+        "wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint",
+        "wrap_activation_checkpoint", "invoke_subgraph",
+    )
+)  # fmt: skip
+"""Operators that run functions, some of them or in turn."""
+
+_QUIET = frozenset({"prim", "profiler", "debugprims"})
+"""Namespaces of what asks for a fact, or marks a place; the dispatcher knows nothing of some."""
+
+
+def name_of(operator: Any) -> str:
+    """Name an operator with its namespace, without its overload: `aten.convolution`."""
+    if isinstance(operator, OpOverload):
+        # It is spelled as `aten.add.Tensor`.
+        return str(operator).rpartition(".")[0]
+    return f"higher_order.{getattr(operator, '__name__', type(operator).__name__)}"
+
+
+def rule_for(operator: Any) -> Rule | None:
+    """Find the rule of an operator.
+
+    Args:
+        operator: An overload such as `torch.ops.aten.mm.default`, or an operator of a higher order.
+
+    Returns:
+        None for what neither computes nor moves anything: views, sizes, flags.
+    """
+    name = name_of(operator)
+    if not isinstance(operator, OpOverload):
+        return torchs_rule(name, operator) or (_CALLS if name in _CALLING else _UNKNOWN)
+    if name in UNNOTED or operator.namespace in _QUIET:
+        return None
+    known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
+    if known is None and name.endswith("_"):
+        # What works in place is named with an underscore behind.
+        plain = name.removesuffix("_")
+        known = _RULES.get(plain)
+        if known is None and operator.namespace == "aten":
+            known = torchs_rule(plain, getattr(torch.ops.aten, plain.removeprefix("aten."), None))
+    if known is not None:
+        return known
+    if _is_composed(operator):
+        return _COMPOSED
+    if operator.is_view:
+        return None
+    if operator.namespace == "aten":
+        is_loop = name.startswith("aten._foreach")
+        if is_loop or _is_pointwise(operator):
+            return elementwise(lists=is_loop)
+        if not any("Tensor" in str(each.type) for each in operator._schema.returns):
+            return None
+        if name.endswith("_copy"):
+            return _MOVES
+    return _UNKNOWN
+
+
+def _is_pointwise(operator: OpOverload) -> bool:
+    """Whether torch marks it so; some that work in place or into a given tensor only by their others."""
+    packets = {operator.overloadpacket.__name__, operator.overloadpacket.__name__.removesuffix("_")}
+    return any(
+        torch.Tag.pointwise in getattr(packet, overload).tags
+        for packet in (getattr(torch.ops.aten, name, None) for name in packets)
+        if packet is not None
+        for overload in packet.overloads()
+    )
+
+
+def _is_composed(operator: OpOverload) -> bool:
+    """Whether torch takes it apart wherever gradients may be wanted; in inference mode it does not."""
+    composed: bool = torch._C._dispatch_has_kernel_for_dispatch_key(
+        operator._name, "CompositeImplicitAutograd"
+    )
+    return composed

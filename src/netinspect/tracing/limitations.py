@@ -1,0 +1,107 @@
+"""What a look could not see, or saw otherwise than the code does: said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import torch
+from torch import nn
+
+from netinspect._utils.classes import defining_module, plain_name
+from netinspect.tracing.model.members import named_modules
+from netinspect.tracing.recording.recorder import Recorder
+from netinspect.tracing.safe_access import is_a, state_of
+
+_KERNELS = (
+    "prim::mkldnn_", "prim::MKLDNN", "prim::TensorExpr", "prim::FusionGroup", "prim::Cuda",
+    "prim::oneDNN", "prim::StaticSubgraph",
+)  # fmt: skip
+"""What `optimize_for_inference` and the like put into a script: it runs past the dispatcher."""
+
+
+def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
+    """Tell what could not be seen."""
+    modules = dict(named_modules(model))
+    scripted = [path for path, module in modules.items() if is_a(module, torch.jit.ScriptModule)]
+    outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
+    if outermost:
+        names = _several([path or plain_name(type(model)) for path in outermost])
+        yield f"TorchScript shows nothing of what happens inside: {names}"
+    if fused := [path or plain_name(type(model)) for path in fused_scripts(model)]:
+        yield f"optimized TorchScript calls kernels whose work is not seen: {_several(fused)}"
+    compiled = [path or plain_name(type(model)) for path in compiled_modules(model)]
+    if compiled:
+        yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
+    if recorder.direct:
+        direct = [path or plain_name(type(model)) for path in recorder.direct]
+        yield (
+            f"called through .forward(), past their hooks: {_several(direct)}; their inputs "
+            "are what their variables held at the first step, and their outputs were not seen"
+        )
+    registered = set(map(id, modules.values()))
+    hidden = [name for reference, name in recorder.hidden if id(reference()) not in registered]
+    if hidden:
+        yield (
+            f"forward called {len(hidden)} time{'s' if len(hidden) > 1 else ''} modules that are not "
+            f"registered ({_several(dict.fromkeys(hidden))}), as in a plain list or a local variable: "
+            "they are no part of the model, nor are their parameters"
+        )
+    if recorder.mapped:
+        yield (
+            "inside torch.vmap, shapes are told whole: the dimension that is mapped over comes first, "
+            "and the code there does not see it"
+        )
+    if packed := [name for names in recorder.registered.packed.values() for name in names]:
+        yield f"packed for quantized functions, and told as buffers: {_several(packed)}"
+    if unread := recorder.registered.unread:
+        yield f"packed in C++ objects that do not tell their tensors: {_several(unread)}"
+    if recorder.elsewhere:
+        calls = f"{recorder.elsewhere} call{'s' if recorder.elsewhere > 1 else ''} of modules"
+        yield (
+            f"{calls} ran in threads that had begun before forward, or past Python's threading: what "
+            "torch does there outside of modules is not among the steps, nor is its work"
+        )
+    if recorder.interrupted:
+        yield (
+            f"a hook raised, and forward went on: {_several(recorder.interrupted)}; the output shown is "
+            "what the layer's own forward returned"
+        )
+    if recorder.handed_out:
+        yield "values left torch, as for NumPy: what was done with them there is not counted"
+
+
+def fused_scripts(model: nn.Module) -> list[str]:
+    """Paths of the modules of TorchScript that call kernels which torch does not dispatch."""
+    return [
+        path
+        for path, module in named_modules(model)
+        if is_a(module, torch.jit.ScriptModule) and _calls_kernels(module)
+    ]
+
+
+def _calls_kernels(script: torch.jit.ScriptModule) -> bool:
+    try:
+        nodes = list(script.graph.nodes())
+    except (AttributeError, RuntimeError):  # it has no forward
+        return False
+    while nodes:
+        node = nodes.pop()
+        if node.kind().startswith(_KERNELS):
+            return True
+        nodes += (inner for block in node.blocks() for inner in block.nodes())
+    return False
+
+
+def compiled_modules(model: nn.Module) -> list[str]:
+    """Paths of the modules that are compiled for speed."""
+    return [
+        path
+        for path, module in named_modules(model)
+        if defining_module(type(module)).startswith("torch._dynamo")
+        or state_of(module).get("_compiled_call_impl") is not None
+    ]
+
+
+def _several(names: Collection[str]) -> str:
+    shown = ", ".join(list(names)[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,1 @@
+"""The static side of a model: its module tree, members, modes and class sources."""

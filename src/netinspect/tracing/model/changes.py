@@ -1,0 +1,324 @@
+"""What forward registers, replaces and removes: seen by comparing the model before and after a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from netinspect._utils.classes import plain_name
+from netinspect.records.modules import Change, Module
+from netinspect.records.steps import Step
+from netinspect.records.tensors import Buffer, Parameter
+from netinspect.records.values import TensorSpec
+from netinspect.tracing.model.members import (
+    TENSORS,
+    entries,
+    every_path,
+    join_path,
+    under_each_path,
+)
+from netinspect.tracing.model.registered import Entry, Registered
+from netinspect.tracing.model.static_walk import named_tensors, walk_modules, walk_tensors
+from netinspect.tracing.tensors.describe import is_uninitialised, tensor_spec
+
+_LISTED = 3
+"""How many changes of a kind are named in a note."""
+
+
+class Whole(NamedTuple):
+    """What a trace holds of a model that forward has changed."""
+
+    modules: tuple[Module, ...]
+    parameters: tuple[Parameter, ...]
+    buffers: tuple[Buffer, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The model as forward left it, where that is not what it was before."""
+
+    changes: tuple[Change, ...]
+    modules: tuple[Module, ...]
+    parameters: tuple[Parameter, ...]
+    buffers: tuple[Buffer, ...]
+    live: Mapping[str, torch.Tensor]
+    """The tensors that are registered now, by name."""
+
+    passing: After | None = None
+    """What forward made and removed again."""
+
+    def notes(self) -> Iterator[str]:
+        """Say what forward did."""
+        for kind, result in (
+            ("made", "the counts include it, though the model has it only after a run"),
+            ("replaced", "the counts are those after the run"),
+            ("removed", "the counts leave it out, unless it was called before"),
+        ):
+            names = [f"{each.name} ({each.what})" for each in self.changes if each.kind == kind]
+            if names:
+                more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+                yield f"forward {kind}: {', '.join(names[:_LISTED])}{more}; {result}"
+
+    def whole(
+        self,
+        modules: Sequence[Module],
+        parameters: Sequence[Parameter],
+        buffers: Sequence[Buffer],
+        steps: Sequence[Step],
+    ) -> Whole:
+        """Return all that the steps are about: what is there after the run, and what took part and went.
+
+        Args:
+            modules: Those before the run, also for what forward does not change, such as modes.
+            parameters: Those before the run.
+            buffers: Those before the run.
+            steps: What happened.
+        """
+        passing: tuple[Parameter | Buffer, ...] = ()
+        if self.passing is not None:
+            passing = (*self.passing.parameters, *self.passing.buffers)
+            modules = (*self.passing.modules, *modules)
+        before = {each.path: each for each in modules}
+        found = {each.path: _own(each, before.get(each.path)) for each in self.modules}
+        called = {step.module for step in steps} - found.keys()
+        held: list[Parameter | Buffer] = [*passing, *parameters, *buffers]
+        gone = [each for each in held if each.module in called]
+        for path in [path for path in before if path in called]:
+            _add(path, found, before)
+        for each in gone:
+            holder = found[each.module]
+            if isinstance(each, Parameter):
+                found[each.module] = replace(holder, parameters=_with(holder.parameters, each.name))
+            else:
+                found[each.module] = replace(holder, buffers=_with(holder.buffers, each.name))
+        names = {each.name for each in (*self.parameters, *self.buffers, *gone)}
+        gone = list(_renumbered(gone, len(names), {each.module for each in passing}))
+        return Whole(
+            tuple(_in_order(found)),
+            (*self.parameters, *(each for each in gone if isinstance(each, Parameter))),
+            (*self.buffers, *(each for each in gone if isinstance(each, Buffer))),
+            tuple([_naming(step, names) for step in steps]),
+        )
+
+
+class Before:
+    """What is registered in a model before a run.
+
+    Args:
+        model: The model; what it registers is kept alive by this.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._modules, self._tensors = _registered(model)
+        self._sizes = {name: _size(tensor) for name, tensor in self._tensors.items()}
+
+    def compared(self, model: nn.Module, registered: Registered) -> After | None:
+        """Return what the model is now, if forward has registered, replaced or removed something.
+
+        Args:
+            model: The model.
+            registered: What the run has met in it.
+        """
+        modules, tensors = _registered(model)
+        passing = [
+            entry
+            for entry in registered.entries()
+            if entry.path not in modules and entry.path not in self._modules
+        ]
+        changes = (*self._changes(modules, tensors), *_outermost(passing))
+        if not changes:
+            return None
+        after = _walked(changes, model, "")
+        if not passing:
+            return after
+        parts = [_walked((), entry.module, entry.path) for entry in passing]
+        return replace(
+            after,
+            passing=After(
+                (),
+                tuple(each for part in parts for each in part.modules[:1]),
+                tuple(
+                    each
+                    for part in parts
+                    for each in part.parameters
+                    if each.module == part.modules[0].path
+                ),
+                tuple(
+                    each
+                    for part in parts
+                    for each in part.buffers
+                    if each.module == part.modules[0].path
+                ),
+                {},
+            ),
+        )
+
+    def _changes(
+        self, modules: Mapping[str, nn.Module], tensors: Mapping[str, torch.Tensor]
+    ) -> Iterator[Change]:
+        new = {path for path, module in modules.items() if self._modules.get(path) is not module}
+        for path in modules:
+            if path in new and not _is_below(path, new):
+                kind: Literal["made", "replaced"] = "replaced" if path in self._modules else "made"
+                yield Change(kind=kind, name=path, what=plain_name(type(modules[path])))
+        gone = self._modules.keys() - modules.keys()
+        for path in self._modules:
+            if path in gone and not _is_below(path, gone | new):
+                yield Change(kind="removed", name=path, what=plain_name(type(self._modules[path])))
+        for name, tensor in tensors.items():
+            holder = name.rpartition(".")[0]
+            if holder in new or _is_below(holder, new):
+                continue
+            before, size = self._tensors.get(name), self._sizes.get(name)
+            now = _size(tensor)
+            if before is None:
+                yield Change(kind="made", name=name, what=_told(tensor))
+            elif size is not None and now != size:
+                is_cast = now is not None and now[0] == size[0]
+                yield Change(
+                    kind="replaced",
+                    name=name,
+                    what=f"now {tensor_spec(tensor).dtype}, was {size[1]}"
+                    if is_cast
+                    else f"{_told(tensor)}, was {size[0]}",
+                )
+        for name in self._tensors.keys() - tensors.keys():
+            holder = name.rpartition(".")[0]
+            if not (holder in gone | new or _is_below(holder, gone | new)):
+                yield Change(kind="removed", name=name, what=_told(self._tensors[name]))
+
+
+def live_tensors(model: nn.Module, after: After | None) -> dict[str, torch.Tensor]:
+    """Return the tensors by name: as they are, and those that were there only after the run."""
+    live = {join_path(path, name): tensor for path, _, _, name, tensor in named_tensors(model)}
+    if after is None:
+        return live
+    changed = {each.name for each in after.changes}
+    return {
+        **live,
+        **{
+            name: tensor
+            for name, tensor in after.live.items()
+            if name not in live or name in changed or tensor.shape != live[name].shape
+        },
+    }
+
+
+def _outermost(entries: Sequence[Entry]) -> Iterator[Change]:
+    paths = {entry.path for entry in entries}
+    for path, module in {entry.path: entry.module for entry in entries}.items():
+        if not _is_below(path, paths):
+            yield Change(kind="made", name=path, what=plain_name(type(module)))
+
+
+def _walked(changes: tuple[Change, ...], model: nn.Module, path: str) -> After:
+    parameters, buffers = walk_tensors(model, path)
+    return After(
+        changes,
+        walk_modules(model, path),
+        parameters,
+        buffers,
+        {join_path(at, name): tensor for at, _, _, name, tensor in named_tensors(model, path)},
+    )
+
+
+def _registered(model: nn.Module) -> tuple[dict[str, nn.Module], dict[str, torch.Tensor]]:
+    modules = {path: module for path, module, _ in every_path(model)}
+    tensors = {
+        join_path(path, name): tensor
+        for path, module in under_each_path(model)
+        for table in TENSORS
+        for name, tensor in entries(module, table)
+        if tensor is not None
+    }
+    return modules, tensors
+
+
+def _size(tensor: torch.Tensor) -> tuple[str, str] | None:
+    """Return shape and dtype; None for a tensor of a lazy layer, which waits for its shape."""
+    if is_uninitialised(tensor):
+        return None
+    spec = tensor_spec(tensor)
+    return _shape(spec), spec.dtype
+
+
+def _told(tensor: torch.Tensor) -> str:
+    spec = tensor_spec(tensor)
+    kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
+    return f"{kind} of {_shape(spec)}"
+
+
+def _shape(spec: TensorSpec) -> str:
+    return "x".join(map(str, spec.shape)) or "one number"
+
+
+def _is_below(path: str, others: Collection[str]) -> bool:
+    """Return whether a module is inside one of others."""
+    while path:
+        path = path.rpartition(".")[0]
+        if path in others:
+            return True
+    return False
+
+
+def _own(after: Module, before: Module | None) -> Module:
+    """Return a module's record, as far as forward did not change it that from before the run."""
+    if before is None or before.class_path != after.class_path:
+        return after
+    changed = replace(after, attributes=before.attributes, training=before.training)
+    return before if changed == before else changed
+
+
+def _add(path: str, found: dict[str, Module], before: Mapping[str, Module]) -> None:
+    """Add a module that has gone, and all above it that have gone too."""
+    while path and path not in found and path in before:
+        module = before[path]
+        found[path] = replace(module, parameters=(), buffers=(), children=())
+        parent = path.rpartition(".")[0]
+        _add(parent, found, before)
+        if parent in found:
+            found[parent] = replace(found[parent], children=_with(found[parent].children, path))
+        path = parent
+
+
+def _with(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return names if name in names else (*names, name)
+
+
+def _naming(step: Step, names: Collection[str]) -> Step:
+    """Leave out names of tensors that are no longer there."""
+    if all(name in names for name in step.parameters):
+        return step
+    return replace(step, parameters=tuple(name for name in step.parameters if name in names))
+
+
+def _in_order(found: Mapping[str, Module]) -> Iterator[Module]:
+    """Yield modules root first, depth first."""
+    waiting = [""]
+    while waiting:
+        module = found.get(waiting.pop())
+        if module is not None:
+            yield module
+            if module.alias_of is None:
+                waiting += reversed(module.children)
+
+
+def _renumbered(
+    gone: Iterable[Parameter | Buffer], start: int, passing: Collection[str]
+) -> Iterator[Parameter | Buffer]:
+    """Yield what has gone under numbers that nothing else has; what was tied stays tied.
+
+    Args:
+        gone: The tensors.
+        start: The first number that is free.
+        passing: The modules whose tensors were numbered each by itself.
+    """
+    numbers: dict[tuple[str, int], int] = {}
+    for each in gone:
+        key = each.module if each.module in passing else "", each.identity
+        yield replace(each, identity=numbers.setdefault(key, start + len(numbers)))

@@ -1,0 +1,123 @@
+"""Models that cannot be called: those without a forward, and those whose forward refuses on purpose."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from netinspect._utils.classes import ancestors, namespace_of, plain_name
+from netinspect.records.steps import Failure
+from netinspect.tracing.model.members import children, join_path
+from netinspect.tracing.model.modes import script_of
+from netinspect.tracing.safe_access import class_attribute, is_users_class, state_of
+from netinspect.tracing.source_lines import class_place, is_library
+
+_UNWRITTEN = vars(nn.Module)["forward"]
+
+_REFUSES = re.compile(
+    r"\b(use|call)\b.+|\binstead\b|not implemented|no forward|not (be )?call(ed|able)", re.IGNORECASE
+)
+"""What an exception says that has nothing to do with what forward was given."""
+
+_RAISES = re.compile(r"(^|:\s*)raise\b")
+"""A line that raises; a whole function may be one line."""
+
+_MOST_METHODS = 4
+_FOR_OTHERS = re.compile(r"^(configure|on|log|load|save|set|register|reset|init|build|get|print|add)_")
+"""What methods are called that take no input of the model's."""
+
+_TAKES_TENSOR = re.compile(r"Tensor|Any|^$")
+
+
+def lacks_forward(model: nn.Module) -> bool:
+    """Return whether calling a model could only raise that no forward was written for it."""
+    cls: Any = type(model)
+    if "forward" in state_of(model) or script_of(model) is not None:
+        return False
+    called = class_attribute(cls, "__call__")
+    # Lists of parameters have a `__call__` of torch's own, which only raises.
+    is_torchs = str(getattr(called, "__module__", "")).startswith("torch.")
+    return is_torchs and class_attribute(cls, "forward") is _UNWRITTEN
+
+
+def what_to_name(model: nn.Module, target: str | None, *, is_instance: bool) -> str:
+    """Say what can be named instead of a model that has no forward.
+
+    Args:
+        model: The model.
+        target: What the user called it; None for a live model of a program.
+        is_instance: Whether the target is the very object, so that its attributes can be named.
+    """
+    callable_ones = list(_callable_inside(model))
+    if not callable_ones:
+        return f"write a forward method in {plain_name(type(model))}"
+    path, module = callable_ones[0]
+    if target is not None and is_instance and ":" in target:
+        return f"name a module in it that has one, such as {target}.{path}"
+    own = next((each for _, each in callable_ones if not is_library(type(each))), None)
+    if own is not None and (file := class_place(type(own))[0]) is not None:
+        if target is not None and os.path.realpath(named := target.partition(":")[0]) == file:
+            file = named
+        return f"name the class of a module in it, such as {file}:{plain_name(type(own))}"
+    return (
+        f"write a function that returns a module of it, such as {path} "
+        f"({plain_name(type(module))}), or one that calls them, and name that"
+    )
+
+
+def _callable_inside(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the outermost modules in a model that have a forward, with their paths."""
+    waiting = [("", model)]
+    seen: set[int] = set()
+    while waiting:
+        path, module = waiting.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
+        if path and not lacks_forward(module):
+            yield path, module
+        else:
+            waiting += reversed([(join_path(path, name), child) for name, child in children(module)])
+
+
+def refuses(failure: Failure) -> bool:
+    """Return whether forward failed at once and on purpose, so that no input would do."""
+    line = failure.place.text if failure.place is not None else ""
+    if failure.step != 0 or failure.module or not _RAISES.search(line):
+        return False
+    return failure.type == "NotImplementedError" or (
+        failure.type in ("RuntimeError", "TypeError", "AttributeError")
+        and _REFUSES.search(failure.message) is not None
+    )
+
+
+def other_methods(model: nn.Module) -> tuple[str, ...]:
+    """Name public methods of the user's that may take a tensor, in the order of the class."""
+    found: dict[str, None] = {}
+    for base in ancestors(type(model)):
+        if base is nn.Module or not is_users_class(base):
+            continue
+        for name, stored in namespace_of(base).items():
+            if type(stored) is types.FunctionType and _is_for_input(name, stored):
+                found[name] = None
+    return tuple(found)[:_MOST_METHODS]
+
+
+def _is_for_input(name: str, function: types.FunctionType) -> bool:
+    if name.startswith("_") or name in ("forward", "extra_repr", "train") or _FOR_OTHERS.match(name):
+        return False
+    arguments = list(inspect.signature(function).parameters.values())[1:]
+    if not arguments or arguments[0].kind not in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    ):
+        return False
+    annotation = arguments[0].annotation
+    text = "" if annotation is inspect.Parameter.empty else str(annotation)
+    return arguments[0].default is inspect.Parameter.empty and bool(_TAKES_TENSOR.search(text))

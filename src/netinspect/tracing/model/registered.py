@@ -1,0 +1,160 @@
+"""What is registered in a model when a run begins, found by its address."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from netinspect.tracing.model.members import (
+    TENSORS,
+    Table,
+    entries,
+    every_path,
+    items_in,
+    named_modules,
+    table_of,
+)
+from netinspect.tracing.tensors.packed_weights import packed_objects, packed_tensors
+
+_MOST_SEARCHES = 64
+"""How many modules without a registration are searched for in the whole model."""
+
+_HOLDING: tuple[Table, ...] = ("_parameters", "_modules")
+
+
+class Entry(NamedTuple):
+    """One module."""
+
+    module: nn.Module
+    path: str
+    tensors: tuple[Mapping[str, torch.Tensor | None], ...]
+    """Its own parameters and buffers, where it has any."""
+
+
+class Registered:
+    """The modules, parameters and buffers of a model.
+
+    Args:
+        model: The model; it keeps what it registers now alive for as long as this is used.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.packed: dict[int, list[str]] = {}
+        """Names of the tensors in the packed objects of quantized layers."""
+
+        self.unread: list[str] = []
+        """Objects of C++ classes that tell none of their tensors."""
+
+        self.tensors: dict[int, str] = {}
+        """The first name of each parameter and buffer."""
+
+        self._model = model
+        self._modules: dict[int, Entry] = {}
+        self._names: set[str] = set()
+        self._has_grown = False
+        self._outside: dict[int, weakref.ref[nn.Module]] = {}
+        """By address: modules that were looked for once, and are not registered."""
+
+        self.look_again()
+
+    def look_again(self) -> list[nn.Module]:
+        """Add what was registered since; return the modules among it."""
+        self._has_grown = False
+        added: list[nn.Module] = []
+        for path, module in named_modules(self._model):
+            if id(module) not in self._modules:
+                added.append(module)
+                self._add(path, module)
+        return added
+
+    def _add(self, path: str, module: nn.Module) -> None:
+        prefix = f"{path}." if path else ""
+        tensors = tuple(each for table in TENSORS if items_in(each := table_of(module, table)))
+        self._modules[id(module)] = Entry(module, path, tensors)
+        for own in tensors:
+            for name, tensor in items_in(own):
+                if tensor is not None:
+                    self.tensors.setdefault(id(tensor), prefix + name)
+                    self._names.add(prefix + name)
+        for attribute, packed in packed_objects(module):
+            self.packed[id(packed)] = names = [
+                f"{prefix}{attribute}.{name}" for name, _ in packed_tensors(packed)
+            ]
+            self.unread += () if names else (prefix + attribute,)
+
+    def note_module(self, module: nn.Module, name: str, child: object) -> None:
+        """Take note that a module registers another one."""
+        self._has_grown |= id(module) in self._modules
+
+    def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
+        """Take note that a module registers a parameter or buffer."""
+        entry = self._modules.get(id(module))
+        if entry is not None and tensor is not None:
+            self._names.add(f"{entry.path}.{name}" if entry.path else name)
+            tables = tuple(table_of(module, table) for table in TENSORS)
+            if len(entry.tensors) < len(tables):
+                self._modules[id(module)] = entry._replace(tensors=tables)
+
+    def is_new(self, module: nn.Module) -> bool:
+        """Return whether a module may have been registered since this was made."""
+        if id(module) in self._modules:
+            return False
+        known = self._outside.get(id(module))
+        is_known = known is not None and known() is module
+        is_bare = not any(any(entries(module, table)) for table in _HOLDING)
+        if is_known or is_bare or len(self._outside) >= _MOST_SEARCHES:
+            return self._has_grown
+        # Code that writes to `_modules` itself, as `nn.ModuleList.insert` does, is seen by no hook.
+        self._outside[id(module)] = weakref.ref(module)
+        return True
+
+    def has_all_tensors_of(self, module: nn.Module) -> bool:
+        """Return whether each parameter that a module itself holds is one of the model's."""
+        return all(
+            id(tensor) in self.tensors
+            for _, tensor in items_in(table_of(module, "_parameters"))
+            if tensor is not None
+        )
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Yield each module once."""
+        return (entry.module for entry in self.entries())
+
+    def moved(self) -> dict[int, str]:
+        """Return, by address, the paths of the modules that are registered elsewhere now."""
+        paths = {path: id(module) for path, module, _ in every_path(self._model)}
+        first = {address: path for path, address in reversed(paths.items())}
+        return {
+            address: first[address]
+            for address, entry in self._modules.items()
+            if address in first and paths.get(entry.path) != address
+        }
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters that all these modules hold."""
+        for module in self.modules():
+            for _, tensor in items_in(table_of(module, "_parameters")):
+                if isinstance(tensor, nn.Parameter):
+                    yield tensor
+
+    def entries(self) -> list[Entry]:
+        """Return the entries of all modules that were met."""
+        return list(self._modules.values())
+
+    def find(self, module: nn.Module) -> Entry | None:
+        """Return the entry of a module; None for a copy of one, or one that is not registered."""
+        entry = self._modules.get(id(module))
+        return entry if entry is not None and entry.module is module else None
+
+    def put_in(self, entry: Entry, tensor: torch.Tensor) -> Sequence[str]:
+        """Name a tensor that stands in the place of a registered one, as in a functional call."""
+        found: list[str] = []
+        for own in entry.tensors:
+            for name, each in items_in(own):
+                if each is tensor:
+                    found.append(f"{entry.path}.{name}" if entry.path else name)
+        return [name for name in found if name in self._names] if found else ()

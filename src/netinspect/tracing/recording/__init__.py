@@ -1,0 +1,1 @@
+"""Recording of one `forward`: hooks, function mode, dispatch mode."""

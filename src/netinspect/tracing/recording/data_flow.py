@@ -1,0 +1,179 @@
+"""What flows from step to step: who made a tensor, and who wrote to the memory behind it."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from netinspect.tracing.tensors.inner_tensors import NO_STORAGE
+
+_WRITES_KEPT = 64
+"""Writes to different parts of one storage that are remembered: a loop over views would else make the
+list of producers grow with the square of its length."""
+
+# The transforms of torch.func hand forward a wrapper; what they wrap has the memory.
+_functorch: Any = torch._C._functorch
+_is_wrapped = _functorch.is_functorch_wrapped_tensor
+
+
+class _Part(NamedTuple):
+    """Which elements of a storage a tensor covers."""
+
+    offset: int
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class Flow:
+    """The producers of every tensor that was seen.
+
+    A tensor object is known by its address, and so is its storage, with a weak reference that tells it
+    from a later one at the same place. What no step returned may still be a view of what one did, made
+    out of sight; and what a step returned may since have been written to through another tensor.
+    """
+
+    def __init__(self) -> None:
+        self.mapped = False
+        """Whether a tensor inside `torch.vmap` was met."""
+
+        self._transforms = False
+        self._makers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
+        self._writes: dict[int, tuple[weakref.ref[torch.UntypedStorage], dict[_Part, int]]] = {}
+        self._last_write = -1
+
+    def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        """Indices of the steps that a tensor's values come from; none for what came from outside."""
+        entry = self._makers.get(id(tensor))
+        # An address is used again once its tensor is gone; the reference tells the two apart.
+        if entry is not None and entry[0]() is tensor:
+            makers = entry[1]
+        else:
+            makers = self._out_of_sight(tensor)
+            self._makers[id(tensor)] = weakref.ref(tensor), makers
+        since = makers[0] if len(makers) == 1 else max(makers, default=-1)
+        # To ask for a storage takes long; most tensors are as new as the last write, or newer.
+        if self._last_write > since and (writers := self.writers(tensor, since)):
+            makers = (*makers, *writers)
+        return makers
+
+    def writers(self, tensor: torch.Tensor, since: int = -1) -> Sequence[int]:
+        """The steps that wrote to a tensor's memory in place, through whatever tensor."""
+        if not self._writes:
+            return ()
+        if _is_wrapped(tensor):
+            tensor = self.unwrapped(tensor)
+        storage = _storage(tensor)
+        entry = self._writes.get(id(storage))
+        if entry is None or entry[0]() is not storage:
+            return ()
+        part = _part(tensor)
+        writes = list(entry[1].items())  # another thread may add one meanwhile
+        return [index for other, index in writes if index > since and _overlap(part, other)]
+
+    def made(self, tensor: torch.Tensor, index: int) -> None:
+        """Note that a step returned a tensor."""
+        self._makers[id(tensor)] = weakref.ref(tensor), (index,)
+        if self._transforms and (inner := self.unwrapped(tensor)) is not tensor:
+            self._makers[id(inner)] = weakref.ref(inner), (index,)
+
+    def wrote(self, tensor: torch.Tensor, index: int) -> None:
+        """Note that a step wrote to a tensor in place."""
+        tensor = self.unwrapped(tensor)
+        storage = _storage(tensor)
+        if storage is None:
+            return
+        entry = self._writes.get(id(storage))
+        if entry is None or entry[0]() is not storage:
+            entry = self._writes[id(storage)] = weakref.ref(storage), {}
+        part = _part(tensor)
+        entry[1].pop(part, None)
+        if entry[1] and math.prod(part.sizes) == (end := _end(part)) - part.offset + 1:
+            # It leaves no gap, and so took up what was written within it before, or put an end to it.
+            for other in list(entry[1]):
+                if other.offset >= part.offset and _end(other) <= end:
+                    entry[1].pop(other, None)  # another thread may have been faster
+        entry[1][part] = index
+        self._last_write = max(self._last_write, index)
+        if len(entry[1]) > _WRITES_KEPT:
+            entry[1].pop(next(iter(list(entry[1]))), None)
+
+    def pass_on(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
+        """Note that what comes out is from where what went in was, since the call itself is no step."""
+        makers = tuple(dict.fromkeys(maker for tensor in inputs for maker in self.producers(tensor)))
+        for tensor in outputs:
+            self._makers[id(tensor)] = weakref.ref(tensor), makers
+
+    def _out_of_sight(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        inner = self.unwrapped(tensor)
+        for origin in (inner, inner._base):
+            if origin is not None and origin is not tensor:
+                entry = self._makers.get(id(origin))
+                if entry is not None and entry[0]() is origin:
+                    return entry[1]
+        return ()
+
+    def unwrapped(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What a transform of torch.func has wrapped; any other tensor itself."""
+        while _is_wrapped(tensor):
+            self._transforms = True
+            self.mapped |= _functorch.is_batchedtensor(tensor)
+            tensor = _functorch.get_unwrapped(tensor)
+        return tensor
+
+
+def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
+    """A tensor's storage, the same object for all tensors on it; None where it has none."""
+    try:
+        return tensor.untyped_storage()
+    except NO_STORAGE:
+        return None
+
+
+def _part(tensor: torch.Tensor) -> _Part:
+    return _Part(int(tensor.storage_offset()), tuple(tensor.shape), tensor.stride())
+
+
+def _overlap(one: _Part, other: _Part) -> bool:
+    """Whether two parts of a storage share an element; yes where that cannot be told."""
+    if one == other:
+        return True
+    if 0 in one.sizes or 0 in other.sizes or _end(one) < other.offset or _end(other) < one.offset:
+        return False
+    # Pieces of one tensor are boxes in it: they are apart where they are along some dimension.
+    strides = sorted({*one.strides, *other.strides} - {0}, reverse=True)
+    box, other_box = _box(one, strides), _box(other, strides)
+    if box is None or other_box is None:
+        return True
+    return all(
+        first < second + size and second < first + length
+        for (first, length), (second, size) in zip(box, other_box, strict=True)
+    )
+
+
+def _end(part: _Part) -> int:
+    return part.offset + sum(
+        (size - 1) * stride for size, stride in zip(part.sizes, part.strides, strict=True)
+    )
+
+
+def _box(part: _Part, strides: list[int]) -> list[tuple[int, int]] | None:
+    """Where a part begins and how long it is along each stride; None where it is no box in them."""
+    lengths = dict.fromkeys(strides, 1)
+    for size, stride in zip(part.sizes, part.strides, strict=True):
+        if size > 1 and stride:
+            if lengths[stride] > 1:
+                return None
+            lengths[stride] = size
+    box: list[tuple[int, int]] = []
+    rest, room = part.offset, 0
+    for stride in strides:
+        start, rest = divmod(rest, stride)
+        if room and (room % stride or (start + lengths[stride]) * stride > room):
+            return None
+        box.append((start, lengths[stride]))
+        room = stride
+    return [*box, (rest, 1)]

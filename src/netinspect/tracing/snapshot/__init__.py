@@ -1,0 +1,1 @@
+"""Snapshot and restore of a model and of process-wide state."""

@@ -1,0 +1,251 @@
+"""What a model can reach and so may change while it runs: modules, containers, tensors, generators."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy
+import torch
+from torch import nn
+
+from netinspect._utils.classes import defining_module, is_made_by_python
+from netinspect.tracing.code_owners import is_users
+from netinspect.tracing.model.modes import script_of
+from netinspect.tracing.safe_access import (
+    by_class,
+    class_attribute,
+    dictionary_of,
+    is_a,
+    is_pythons,
+    is_users_class,
+    iter_of,
+    slots_of,
+    slotted,
+    state_of,
+    values_of,
+)
+from netinspect.tracing.snapshot.containers import CONTAINERS, SEQUENCES, Container
+from netinspect.tracing.snapshot.random_state import rewinder
+from netinspect.tracing.snapshot.script_state import ScriptState
+from netinspect.tracing.tensors.describe import is_uninitialised
+
+# By address: how a class hashes is for its metaclass to define. An atom cannot hold anything that
+# changes; most of what a model holds is such.
+_ATOMS = (
+    *(bool, int, float, complex, str, bytes, type(None), type, torch.Size, torch.dtype, torch.device),
+    *(types.BuiltinFunctionType, types.ModuleType),
+)
+_KINDS = {id(cls): "atom" for cls in _ATOMS} | {
+    id(cls): "container" for cls in (dict, OrderedDict, list, set, deque)
+}
+_PLAIN_TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
+_SEQUENCES = frozenset(map(id, (tuple, list)))
+BOUND = frozenset(map(id, (types.MethodType, functools.partial)))
+_FUNCTIONS = BOUND | {id(types.FunctionType)}
+_PASSED = frozenset(map(id, (dict, OrderedDict, list, tuple, set, deque)))
+_MAXIMUM_HELD = 4096
+_NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, types.FrameType)
+
+
+class Reach:
+    """Everything reachable from a model through attributes and plain containers, each once.
+
+    Of objects that are none of these, those of the user's own classes are entered, and those of other
+    classes that a module holds itself, such as the hooks of a library that moves weights, with what
+    they hold of the same package. Objects of other packages are not: behind a trainer of a library is
+    the whole program.
+
+    Args:
+        model: Where to start.
+        inputs: What forward will be given; its tensors are reached as well.
+        closures: Whether to enter what functions of the user's share, such as a list that a hook fills.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Any = (), *, closures: bool = False) -> None:
+        self._enters_closures = closures
+        self.modules: list[nn.Module] = []
+        self.scripts: list[ScriptState] = []
+        self.containers: list[Container] = []
+        self.empty: list[Container] = []
+        """Those with nothing in them, as the hook dictionaries of most modules are."""
+
+        self.dictionaries: list[tuple[Any, dict[str, Any]]] = []
+        """Modules, tensors and objects, each with the dictionary of its attributes."""
+
+        self.slots: list[tuple[Any, Any, Any]] = []
+        """Object, descriptor and content of the filled slots of objects."""
+
+        self.tensors: list[torch.Tensor] = []
+        self.unseen: list[torch.Tensor] = []
+        """Tensors of which no write can be foreseen: parts of others, and those of TorchScript."""
+
+        self.cells: list[tuple[types.CellType, Any]] = []
+        """Variables that functions share, such as a list that a hook adds to, each with its content."""
+
+        self.arrays: list[numpy.ndarray[Any, Any]] = []
+        self.rewinders: list[Callable[[], object]] = []
+        """What puts each random generator back to where it stands."""
+
+        self._kept: list[Any] = []
+        """Views of parts of tensors that were made for this walk: no other object gets their address."""
+
+        seen: set[int] = set()
+        packages: dict[int, str] = {}
+        """By address of an object that a library's object holds, or a module: the package of the former,
+        whose objects are entered."""
+
+        self._holders = holders = {id(inputs), *map(id, inputs if type(inputs) is tuple else ())}
+        waiting: list[Any] = [inputs, model]
+        while waiting:
+            value = waiting.pop()
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            is_holder = id(value) in holders or id(type(value)) in BOUND
+            package = packages.get(id(value), "")
+            is_entered = bool(package) and package == _package(type(value))
+            leads_on = is_entered or (bool(package) and id(type(value)) in _PASSED)
+            for each in self._sort(value, is_entered=is_entered):
+                kind = _KINDS.get(id(type(each)))
+                if kind == "atom":
+                    continue
+                if kind == "container" and not each:
+                    self.empty.append(each)
+                    continue
+                waiting.append(each)
+                if kind is None and is_holder:
+                    packages[id(each)] = _package(type(each))
+                elif leads_on and len(packages) < _MAXIMUM_HELD:
+                    packages.setdefault(id(each), package)
+
+    def _sort(self, value: Any, *, is_entered: bool) -> Iterable[Any]:
+        """Put one value into its list, and return what is in it."""
+        if is_a(value, dict):  # of which there are most
+            self.containers.append(value)
+            return value.values() if type(value) is dict else (*values_of(value), *self._object(value))
+        if is_a(value, torch.Tensor):
+            return self._tensor(value)
+        if is_a(value, nn.Module):
+            return self._module(value)
+        if is_a(value, CONTAINERS):
+            self.containers.append(value)
+            if is_a(value, SEQUENCES[2:]):
+                return ()
+            return (*values_of(value), *self._object(value))
+        if is_a(value, tuple):
+            return value if type(value) is tuple else (*iter_of(tuple, value), *self._object(value))
+        if id(type(value)) in _FUNCTIONS:
+            return self._function(value)
+        if is_a(value, numpy.ndarray):
+            self.arrays.append(value)
+        elif (rewind := rewinder(value)) is not None:
+            self.rewinders.append(rewind)
+        elif is_entered or _is_entered(type(value)):
+            return self._object(value)
+        return ()
+
+    def _function(self, function: Any) -> Iterator[Any]:
+        """Yield what a function of the user's shares with others, or what a method is bound to."""
+        if type(function) is types.FunctionType:
+            if not (self._enters_closures and is_users(function.__code__.co_filename)):
+                return
+            yield (function.__defaults__, function.__kwdefaults__)
+            for cell in function.__closure__ or ():
+                with suppress(ValueError):  # it is empty
+                    self.cells.append((cell, cell.cell_contents))
+                    yield cell.cell_contents
+        else:
+            yield from bound_to(function)
+
+    def _module(self, module: nn.Module) -> Iterable[Any]:
+        self.modules.append(module)
+        state = state_of(module)
+        self.dictionaries.append((module, state))
+        self._holders.add(id(state))
+        if script_of(module) is None:
+            return (state, *self._slots(module)) if slotted(type(module)) else (state,)
+        script = ScriptState(module)
+        self.scripts.append(script)
+        tensors = list(script.tensors())
+        self.unseen += tensors
+        return (state, *tensors)
+
+    def _tensor(self, tensor: torch.Tensor) -> Iterable[Any]:
+        self.tensors.append(tensor)
+        found: list[Any] = [tensor.grad] if tensor.is_leaf else []
+        found += (tensor._backward_hooks, tensor._post_accumulate_grad_hooks)
+        if id(type(tensor)) in _PLAIN_TENSORS and tensor.layout is torch.strided:
+            self.dictionaries.append((tensor, tensor.__dict__))
+            found.append(tensor.__dict__)
+            return found
+        if defining_module(type(tensor)).startswith("torch._subclasses."):
+            return found  # a fake tensor has no memory; what else it holds is torch's
+        parts = list(parts_of(tensor))
+        self._kept += parts
+        self.unseen += parts
+        return (*found, *parts, *self._object(tensor))
+
+    def _object(self, value: Any) -> Iterator[Any]:
+        """Yield what an object holds in its dictionary and in its slots."""
+        if (held := dictionary_of(value)) is not None:
+            self.dictionaries.append((value, held))
+            yield held
+        yield from self._slots(value)
+
+    def _slots(self, value: Any) -> Iterator[Any]:
+        for descriptor, content in slots_of(value):
+            self.slots.append((value, descriptor, content))
+            yield content
+
+
+def bound_to(function: Any) -> tuple[Any, ...]:
+    """Return the function and the values in a bound method or in a `functools.partial`."""
+    if type(function) is types.MethodType:
+        return function.__func__, function.__self__
+    return function.func, function.args, function.keywords
+
+
+def parts_of(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the tensors that a sparse tensor, or one of a class that wraps others, is made of."""
+    if is_uninitialised(tensor):
+        return
+    if tensor.layout is torch.sparse_coo:
+        yield from (tensor._indices(), tensor._values())
+    elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        yield from (tensor.crow_indices(), tensor.col_indices(), tensor.values())
+    elif tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        yield from (tensor.ccol_indices(), tensor.row_indices(), tensor.values())
+    if id(type(tensor)) in _PLAIN_TENSORS:
+        return
+    waiting: list[Any] = [
+        *(dictionary_of(tensor) or {}).values(),
+        *(each for _, each in slots_of(tensor)),
+    ]
+    while waiting:
+        value = waiting.pop()
+        if is_a(value, torch.Tensor):
+            yield value
+        elif id(type(value)) in _SEQUENCES:
+            waiting += value
+
+
+@by_class
+def _is_entered(cls: Any) -> bool:
+    """Return whether all that an object of a class holds is part of the model: of a user's class."""
+    if issubclass(cls, _NEVER_ENTERED) or not is_made_by_python(cls):
+        return cls is types.SimpleNamespace
+    if class_attribute(cls, "__dataclass_fields__") is not None:
+        return True
+    return not is_pythons(cls) and is_users_class(cls)
+
+
+@by_class
+def _package(cls: Any) -> str:
+    """Return the package of a class whose objects have attributes; empty for one of Python's own."""
+    is_made = is_made_by_python(cls) and not issubclass(cls, (*_NEVER_ENTERED, torch.Tensor, nn.Module))
+    return defining_module(cls).partition(".")[0] if is_made and not is_pythons(cls) else ""

@@ -1,0 +1,1 @@
+"""From live tensors and containers to records."""

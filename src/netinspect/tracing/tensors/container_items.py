@@ -1,0 +1,126 @@
+"""What containers and objects hold: read without any code of theirs."""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+
+from netinspect._utils.classes import is_made_by_python
+from netinspect.tracing.safe_access import (
+    dictionary_of,
+    fields_of,
+    is_a,
+    is_mapping,
+    is_pythons,
+    is_users_class,
+    items_of,
+    slots_of,
+    text_of,
+    values_of,
+)
+
+_SCALARS = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes, type(...))))
+_SETS = (set, frozenset, deque)
+_VIEWS = frozenset(map(id, (type({}.keys()), type({}.values()), type({}.items()))))
+# What is no part of a value, or may be the whole program.
+_NEVER_ENTERED = (type, types.ModuleType, types.FunctionType, types.MethodType, torch.nn.Module)
+
+_DEEPEST = 16
+_MOST_MET = 2000
+"""How deep, and among how many objects, to look for a tensor before one is shown as holding none."""
+
+
+def entries_of(value: Any) -> list[tuple[str, Any]]:
+    """Return what a container or object holds, with its own names; nothing where it cannot be read.
+
+    A set or an object of a class that is no container has entries only where there is a tensor among
+    them: of a user's object then all public attributes, of any other those that hold one.
+    """
+    if type(value) is tuple or type(value) is list:
+        return [(str(index), entry) for index, entry in enumerate(value)]
+    try:
+        return list(_entries(value))
+    except Exception:  # an object that is not complete; a look at it must not fail the run
+        return []
+
+
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    stored = [] if is_a(value, type) else fields_of(value)
+    if is_mapping(value):
+        items = items_of(value) if is_a(value, dict) else value.items()
+        yield from ((_key(key), entry) for key, entry in items)
+        if not is_a(value, dict) or dict.__len__(value):
+            return
+    if stored:
+        yield from stored
+    elif is_a(value, (tuple, list)):
+        yield from ((str(index), entry) for index, entry in enumerate(values_of(value)))
+    elif is_a(value, _SETS) or id(type(value)) in _VIEWS:
+        if _holds_tensor(value):
+            yield from ((str(index), entry) for index, entry in enumerate(_held(value)))
+    elif _is_object(value):
+        yield from _attributes(value)
+
+
+def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    cls = type(value)
+    is_whole = is_users_class(cls) or cls is types.SimpleNamespace
+    found = [(name, each, _holds_tensor(each)) for name, each in _stored(value)]
+    if any(holds for _, _, holds in found):
+        for name, each, holds in found:
+            if holds or (is_whole and not name.startswith("_")):
+                yield name, each
+
+
+def _stored(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes in the dictionary and the slots of an object."""
+    for name, each in (dictionary_of(value) or {}).items():
+        if type(name) is str:
+            yield name, each
+    yield from ((descriptor.__name__, each) for descriptor, each in slots_of(value))
+
+
+def _is_object(value: Any) -> bool:
+    """Return whether a value has attributes that are part of it."""
+    cls = type(value)
+    if is_a(value, _NEVER_ENTERED):
+        return False
+    return cls is types.SimpleNamespace or (is_made_by_python(cls) and not is_pythons(cls))
+
+
+def _held(value: Any) -> Iterable[Any]:
+    """Return all that a value holds itself, shown or not."""
+    if is_mapping(value):
+        return (
+            values_of(value) if is_a(value, dict) else value.values()  # of an installed package
+        )
+    if is_a(value, (tuple, list, *_SETS)):
+        return values_of(value)
+    if id(type(value)) in _VIEWS:
+        return list(value)
+    return (each for _, each in _stored(value)) if _is_object(value) else ()
+
+
+def _holds_tensor(value: Any) -> bool:
+    """Return whether a tensor is among what a value holds, as far as that is looked for."""
+    seen: set[int] = set()
+    waiting = [(value, 0)]
+    while waiting and len(seen) < _MOST_MET:
+        each, depth = waiting.pop()
+        if is_a(each, torch.Tensor):
+            return True
+        if id(type(each)) in _SCALARS or id(each) in seen or depth > _DEEPEST:
+            continue
+        seen.add(id(each))
+        waiting += [(inner, depth + 1) for inner in _held(each)]
+    return False
+
+
+def _key(key: Any) -> str:
+    if is_a(key, str):
+        return str.__str__(key)
+    return str(key) if id(type(key)) in _SCALARS else text_of(key)

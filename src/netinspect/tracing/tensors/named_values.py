@@ -1,0 +1,65 @@
+"""Values, statistics and gradients of named tensors, added to their records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+
+from netinspect.errors import class_name
+from netinspect.records.tensors import Buffer, Gradient, Parameter
+from netinspect.tracing.tensors.reprs import printed
+from netinspect.tracing.tensors.statistics import statistics
+
+_Entry = TypeVar("_Entry", Parameter, Buffer)
+
+
+def with_values(
+    entries: tuple[_Entry, ...], live: Mapping[str, torch.Tensor], *, text: bool, summary: bool
+) -> tuple[_Entry, ...]:
+    """Return records with the values of their tensors.
+
+    Args:
+        entries: The records.
+        live: The tensors by name; one that forward made and removed again is not among them.
+        text: Add the values as torch prints them.
+        summary: Add their statistics, or the reason why there are none.
+    """
+    if not (text or summary):
+        return entries
+    return tuple(
+        [
+            _with_values(each, live[each.name], text=text, summary=summary)
+            if each.name in live
+            else each
+            for each in entries
+        ]
+    )
+
+
+def with_gradients(
+    parameters: tuple[Parameter, ...],
+    live: Mapping[str, torch.Tensor],
+    gradients: Mapping[int, Gradient | None],
+) -> tuple[Parameter, ...]:
+    """Return the records of parameters with their gradients, which are found by the tensors' ids."""
+    if not gradients:
+        return parameters
+    return tuple([replace(each, gradient=gradients.get(id(live.get(each.name)))) for each in parameters])
+
+
+def as_printed(value: Any) -> str:
+    """Return a value as torch prints it."""
+    try:
+        return printed(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # that of an installed package
+        return f"<its repr raised {class_name(type(error))}>"
+
+
+def _with_values(entry: _Entry, tensor: torch.Tensor, *, text: bool, summary: bool) -> _Entry:
+    found, reason = statistics(tensor) if summary else (None, "")
+    return replace(entry, values=as_printed(tensor) if text else None, statistics=found, not_read=reason)

@@ -1,0 +1,72 @@
+"""Weights that quantized layers keep packed in objects of torch's C++ code, and register nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from netinspect.tracing.safe_access import is_a, state_of, values_of
+
+_PACKED = id(torch.ScriptObject)
+
+
+def packed_objects(module: nn.Module) -> Iterator[tuple[str, torch.ScriptObject]]:
+    """Yield the objects of C++ classes that a module holds, by attribute."""
+    # Most hold none, and are many.
+    state = state_of(module)
+    if _PACKED in map(id, map(type, state.values())):
+        for name, value in state.items():
+            if type(value) is torch.ScriptObject:
+                yield name, value
+
+
+def packed_tensors(packed: Any) -> list[tuple[str, torch.Tensor]]:
+    """Unpack the tensors of such an object, into copies; none where it has no way to tell them."""
+    try:
+        return list(_unpack(packed))
+    except Exception:  # a class of the user's may refuse with whatever it likes
+        return []
+
+
+def _unpack(value: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    if hasattr(value, "unpack"):
+        unpacked = value.unpack()
+        several = unpacked if isinstance(unpacked, tuple) else (unpacked,)
+        for name, tensor in zip(("weight", "bias"), several, strict=False):
+            if isinstance(tensor, torch.Tensor):
+                yield name, tensor
+    else:  # the cells of a recurrent layer tell only their whole state
+        tensors: list[torch.Tensor] = []
+        weights: list[Any] = []
+        _sort(value.__getstate__(), tensors, weights)
+        for number, weight in enumerate(weights):
+            yield from ((f"{number}.{name}", tensor) for name, tensor in _unpack(weight))
+        if not weights:
+            yield from ((str(number), tensor) for number, tensor in enumerate(tensors))
+
+
+def _sort(state: Any, tensors: list[torch.Tensor], packed: list[Any]) -> None:
+    if isinstance(state, torch.Tensor):
+        tensors.append(state)
+    elif type(state) is torch.ScriptObject:
+        packed.append(state)
+    elif isinstance(state, (tuple, list)):
+        for each in state:
+            _sort(each, tensors, packed)
+
+
+def names_of_packed(value: Any, names: Mapping[int, Sequence[str]]) -> Iterator[str]:
+    """Name the weights in the packed objects that a quantized layer hands to its function.
+
+    Args:
+        value: What the function is called with.
+        names: The names of the tensors in each packed object, by its address.
+    """
+    if type(value) is torch.ScriptObject:
+        yield from names.get(id(value), ())
+    elif is_a(value, (tuple, list, dict)):
+        for each in values_of(value):
+            yield from names_of_packed(each, names)

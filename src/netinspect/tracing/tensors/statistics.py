@@ -1,0 +1,263 @@
+"""Summaries of a tensor's values, in bounded memory, or the reason why there is none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from netinspect._utils.classes import plain_name
+from netinspect.errors import class_name
+from netinspect.records.tensors import Statistics
+from netinspect.tracing.safe_access import class_attribute, is_a, is_users_class
+from netinspect.tracing.tensors.describe import is_uninitialised
+from netinspect.tracing.tensors.inner_tensors import (
+    SPARSE,
+    inner_tensors,
+    is_fake_class,
+    may_wrap,
+    wraps,
+)
+
+_CHUNK = 1 << 22
+"""Elements of one piece."""
+
+_AT_ONCE = 1 << 26
+"""Elements up to which a tensor is dequantized whole; of a larger one, some rows at a time."""
+
+
+_WAYS = ("get_original_weight", "dequantize", "to_dense")
+"""Methods by which classes of libraries return a tensor's values; the first that a class defines."""
+
+
+class NotRead(Exception):
+    """There are no values to summarise; the message says why."""
+
+
+def statistics(tensor: torch.Tensor) -> tuple[Statistics | None, str]:
+    """Summarise the values of a tensor, in float64 and in pieces of bounded size.
+
+    Quantized tensors, and those of classes of installed packages, are dequantized; of a sparse tensor
+    the zeros that it does not store count too. No code of a class of the user's is run.
+
+    Returns:
+        Mean, standard deviation, minimum and maximum over the finite elements, and the counts of
+        zeros, NaN and infinities over all; only these counts for complex values. Or None, and the
+        reason.
+    """
+    try:
+        with torch.no_grad():
+            found = _Moments()
+            _add(tensor, found)
+            return found.statistics(), ""
+    except NotRead as error:
+        return None, str(error)
+    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
+        # Torch has no kernel for some types, such as float4, and for some layouts.
+        return None, f"torch cannot read them: {_first_line(error)}"
+
+
+class _Moments:
+    """Sums over the pieces of a tensor, joined by Chan's formula, which does not cancel."""
+
+    def __init__(self) -> None:
+        self.zeros = self.nan = self.inf = self.finite = 0
+        self.mean = self.squares = 0.0
+        self.low: float | None = None
+        self.high: float | None = None
+        self.is_complex = False
+
+    def add(self, piece: torch.Tensor, times: int = 1) -> None:
+        """Add a piece of values, each of which occurs so many times."""
+        self.is_complex |= piece.is_complex()
+        wide = torch.complex128 if piece.is_complex() else torch.float64
+        piece = piece.to(device="cpu", dtype=wide)
+        self.zeros += times * int((piece == 0).sum())
+        nan = piece.isnan()
+        self.nan += times * int(nan.sum())
+        self.inf += times * int((piece.isinf() & ~nan).sum())
+        if self.is_complex:
+            return
+        piece = piece[piece.isfinite()]
+        if piece.numel():
+            mean = float(piece.mean())
+            squares = times * float(((piece - mean) ** 2).sum())
+            self._join(times * piece.numel(), mean, squares, float(piece.min()), float(piece.max()))
+
+    def add_zeros(self, count: int) -> None:
+        """Add elements that are not stored because they are zero."""
+        if count > 0:
+            self.zeros += count
+            self._join(count, 0.0, 0.0, 0.0, 0.0)
+
+    def _join(self, count: int, mean: float, squares: float, low: float, high: float) -> None:
+        shift, total = mean - self.mean, self.finite + count
+        self.mean += shift * count / total
+        self.squares += squares + shift * shift * self.finite * count / total
+        self.finite = total
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
+
+    def statistics(self) -> Statistics:
+        """Return what it all comes to."""
+        is_real = self.finite > 0 and not self.is_complex
+        return Statistics(
+            mean=self.mean if is_real else None,
+            std=(self.squares / (self.finite - 1)) ** 0.5 if is_real and self.finite > 1 else None,
+            min=self.low if is_real else None,
+            max=self.high if is_real else None,
+            zeros=self.zeros,
+            nan=self.nan,
+            inf=self.inf,
+        )
+
+
+def _add(tensor: torch.Tensor, found: _Moments) -> None:
+    """Add the values of a tensor of any kind.
+
+    Raises:
+        NotRead: It has none, or they cannot be told.
+    """
+    cls: Any = type(tensor)
+    with torch._C.DisableTorchFunction():
+        if reason := _why_no_values(tensor):
+            raise NotRead(reason)
+        if not may_wrap(cls):
+            _add_plain(tensor.detach(), found)
+            return
+    if is_users_class(cls):
+        raise NotRead(f"values depend on the code of class {plain_name(cls)}, which is not called")
+    for values in _dequantized(tensor):
+        with torch._C.DisableTorchFunction():
+            _add_plain(values.detach(), found)
+
+
+def _why_no_values(tensor: torch.Tensor) -> str:
+    if is_uninitialised(tensor):
+        return "not initialized: a lazy layer takes its size from the first input"
+    if tensor.is_meta:
+        return "on the meta device, without values"
+    if is_fake_class(type(tensor)):
+        return "a fake tensor, without values"
+    return ""
+
+
+def _add_plain(tensor: torch.Tensor, found: _Moments) -> None:
+    if tensor.is_nested:
+        for part in tensor.unbind():
+            _add_plain(part, found)
+    elif tensor.layout in SPARSE:
+        _add_sparse(tensor, found)
+    elif tensor.is_quantized:
+        for values in _dequantized(tensor):
+            _add_strided(values, found)
+    elif tensor.layout is not torch.strided:
+        _add_strided(_bounded(tensor).to_dense(), found)
+    else:
+        _add_strided(tensor, found)
+
+
+def _add_strided(tensor: torch.Tensor, found: _Moments) -> None:
+    # What `expand` repeats is read once.
+    times = 1
+    for dimension, stride in enumerate(tensor.stride()):
+        if stride == 0 and tensor.shape[dimension] > 1:
+            times *= tensor.shape[dimension]
+            tensor = tensor.narrow(dimension, 0, 1)
+    for piece in _pieces(tensor):
+        found.add(piece, times)
+
+
+def _pieces(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Cut a tensor into pieces of bounded size, without a copy of the whole."""
+    if tensor.is_contiguous():
+        tensor = tensor.view(-1)
+    elif tensor.numel() <= _CHUNK:
+        yield tensor
+        return
+    row = tensor[0].numel() if len(tensor) else 1
+    if row > _CHUNK:
+        for each in tensor:
+            yield from _pieces(each)
+        return
+    rows = max(1, _CHUNK // max(1, row))
+    for start in range(0, len(tensor), rows):
+        yield tensor[start : start + rows]
+
+
+def _add_sparse(tensor: torch.Tensor, found: _Moments) -> None:
+    if tensor.layout is torch.sparse_coo and not tensor.is_coalesced():
+        # Values of one place add up. A new tensor on the same parts: its flag is not the user's.
+        tensor = torch.sparse_coo_tensor(
+            tensor._indices(), tensor._values(), tensor.shape, check_invariants=False
+        ).coalesce()
+    values = inner_tensors(tensor)["values"]
+    _add_strided(values, found)
+    found.add_zeros(tensor.numel() - values.numel())
+
+
+def _dequantized(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the values of a quantized tensor, or of one of a class of an installed package.
+
+    Raises:
+        NotRead: The class has no way to dequantize, or it failed.
+    """
+    with torch._C.DisableTorchFunction():
+        how = _way_to_values(tensor)
+    if is_a(how, torch.Tensor):
+        yield from _dequantized(how) if may_wrap(type(how)) else (how,)
+        return
+    name = f"{plain_name(type(tensor))}.{how}"
+    try:
+        detached = tensor.detach()
+        if detached.numel() <= _AT_ONCE:
+            yield from _as_several(getattr(detached, how)())
+            return
+        rows = max(1, _CHUNK * len(detached) // detached.numel())
+        for start in range(0, len(detached), rows):
+            yield from _as_several(getattr(detached[start : start + rows], how)())
+    except Exception as error:  # a class of a library may fail in any way
+        raise NotRead(f"{name} raised {class_name(type(error))}: {_first_line(error)}") from error
+
+
+def _way_to_values(tensor: torch.Tensor) -> Any:
+    """Return the method that returns a tensor's values, or the inner tensor that holds them."""
+    cls: Any = type(tensor)
+    if not wraps(tensor):
+        return "dequantize"
+    if tensor.is_nested:
+        return "unbind"
+    for name in _WAYS:
+        if class_attribute(cls, name) is not class_attribute(torch.Tensor, name):
+            return name
+    name = plain_name(cls)
+    inner = inner_tensors(tensor)
+    only = next(iter(inner.values())) if len(inner) == 1 else None
+    if "_local_tensor" in inner and (
+        only is None
+        or only.shape != tensor.shape
+        or any(each.is_partial() for each in getattr(tensor, "placements", ()))
+    ):
+        raise NotRead(f"a {name} of which only a part is in this process")
+    if only is None or only.shape != tensor.shape or only.dtype != tensor.dtype:
+        raise NotRead(f"a {name}, which has no method dequantize")
+    return only  # the class only adds something, such as how to quantize inputs
+
+
+def _as_several(values: Any) -> tuple[torch.Tensor, ...]:
+    return tuple(values) if is_a(values, (tuple, list)) else (values,)
+
+
+def _bounded(tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.numel() > _AT_ONCE:
+        raise NotRead(f"too large to be made dense at once: {tensor.numel():,} elements")
+    return tensor
+
+
+def _first_line(error: BaseException) -> str:
+    with contextlib.suppress(Exception):
+        text = str(error).strip().splitlines()
+        return text[0][:120] if text else class_name(type(error))
+    return class_name(type(error))

@@ -1,0 +1,65 @@
+"""Warnings of torch at the line of the user's that they are about.
+
+Torch names the innermost line of Python, or one some calls further out. While a run is recorded, that
+may be a line of ours, which handed the call on.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TextIO
+
+from netinspect.tracing.code_owners import owner
+from netinspect.tracing.source_lines import PLUMBING, STARTS
+
+
+@contextmanager
+def at_the_users_line() -> Iterator[None]:
+    """Show warnings that name one of our files at the line of the user's that made the call.
+
+    `warnings.showwarning` may be replaced, as its documentation says, and is put back at the end. Which
+    warnings are shown, and whether one is an error, is for the filters as always.
+    """
+    shown = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if owner(filename) == "ours":
+            place = _place_of_call(sys._getframe(1))
+            if place is None:
+                return  # it is about what a look does, and nothing that the user could mend
+            filename, lineno, line = *place, None
+        shown(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        if warnings.showwarning is show:
+            warnings.showwarning = shown
+
+
+def _place_of_call(frame: FrameType | None) -> tuple[str, int] | None:
+    """Return file and line of the innermost frame of the user's, or else of torch's, inside a run."""
+    torchs = None
+    while frame is not None:
+        code = frame.f_code
+        whose = owner(code.co_filename)
+        if whose == "user":
+            return code.co_filename, frame.f_lineno
+        if whose == "ours" and code.co_name in STARTS:
+            break
+        if whose == "torch" and torchs is None and code.co_filename not in PLUMBING:
+            torchs = code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return torchs

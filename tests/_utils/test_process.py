@@ -1,0 +1,81 @@
+"""What the command line does to its own process, and to no other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+_SCRIPT = """
+import ctypes, gc
+from netinspect import process
+
+process.is_ours = {is_ours}
+process.settle()
+malloc, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
+malloc.restype, malloc.argtypes, free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+free(malloc(24 << 20))  # from here on glibc would keep what is as large as this
+before = resident()
+blocks = []
+for _ in range(32):
+    blocks.append(malloc(1 << 20))
+    ctypes.memset(blocks[-1], 1, 1 << 20)
+small = malloc(100_000)  # something that stays, and lies above them
+for block in blocks:
+    free(block)
+print(resident() - before, gc.get_freeze_count())
+"""
+
+
+_REPLACED = """
+import gc, sys, weakref
+from netinspect.trace_cache.audit_recorder import witnessed
+
+with witnessed(()):
+    streams = [weakref.ref(sys.stdout), weakref.ref(sys.stderr)]
+gc.collect()
+print(all(each() is not None for each in streams))
+"""
+
+
+def test_streams_stay_alive_for_other_threads() -> None:
+    """`print` in a thread that the model started uses `sys.stdout` without a reference of its own."""
+    command = [sys.executable, "-c", _REPLACED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout == "True\n"
+
+
+def left_and_frozen(is_ours: bool, **variables: str) -> tuple[int, int]:
+    """Bytes that are still there of 32 MiB that were freed, and objects that are not collected."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT.format(is_ours=is_ours)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **variables},
+    )
+    left, frozen = map(int, done.stdout.split())
+    return left, frozen
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or not os.path.exists("/proc/self/statm"),
+    reason="what is freed is kept by glibc, and seen in /proc",
+)
+def test_what_is_freed_goes_back_at_once_in_a_process_of_our_own() -> None:
+    left, frozen = left_and_frozen(True)
+    assert left < 2 << 20
+    assert frozen > 1000
+    # A process that is not ours stays as it is, and who has set it has set it.
+    left, frozen = left_and_frozen(False)
+    assert left > 24 << 20
+    assert frozen == 0
+    assert left_and_frozen(True, MALLOC_MMAP_THRESHOLD_=str(32 << 20))[0] > 24 << 20

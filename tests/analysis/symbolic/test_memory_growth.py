@@ -1,0 +1,241 @@
+"""Memory in symbols: what the expressions tell has to be what a run at that size takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from models.resnet18 import ResNet18
+from models.tiny_gpt import TinyGPT
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.analysis.allocation_totals import CATEGORIES
+from netinspect.errors import UsageError
+from netinspect.records.codec import from_data, to_data
+from netinspect.records.memory_growth import AmountExpressions
+from netinspect.rendering.formats import Format, Style
+from netinspect.reports.memory.record import Memory, MemoryModule, MemoryPoint
+from netinspect.reports.render import render
+from tests.memory_tracker.runs import Blocks, Chain, Tied
+from tests.reports.test_schemas import complaints
+from tests.support import Outcome
+
+Cli = Callable[..., Outcome]
+
+CASES: list[tuple[Any, Tensor]] = [
+    (Chain, torch.zeros(4, 64)),
+    (Tied, torch.zeros(2, 8, dtype=torch.int64)),
+    (Blocks, torch.zeros(3, 32)),
+    (TinyGPT, torch.zeros(2, 16, dtype=torch.int64)),
+    (ResNet18, torch.zeros(2, 3, 32, 32)),
+]
+NAMES = [case[0].__name__ for case in CASES]
+
+
+def estimate(model: nn.Module, given: Tensor, **options: Any) -> Memory:
+    """On the CPU nothing is rounded, so that expressions have to be exact."""
+    return netinspect.memory(model, given, device="cpu", **options).record
+
+
+def values(expressions: AmountExpressions, **sizes: int) -> dict[str, int]:
+    found = {}
+    for name in (*CATEGORIES, "total"):
+        expression = getattr(expressions, name)
+        assert expression is not None, name
+        found[name] = int(expression.at(sizes))
+        assert found[name] == expression.at(sizes)
+    return found
+
+
+@pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize(("make", "given"), CASES, ids=NAMES)
+def test_the_peak_of_any_batch_is_what_a_run_at_that_batch_takes(
+    make: Any, given: Tensor, train: bool
+) -> None:
+    options = {"train": train, "optimizer": "adamw"}
+    report = estimate(make(), given, symbolic="batch", **options)
+    assert report.peaks
+    assert report.peaks[0].first == 2
+    assert report.peaks[-1].last is None
+    ends = {end for each in report.peaks for end in (each.first, each.last or each.first + 9)}
+    for batch in sorted({2, 9, 30, *(end for end in ends if end > 1)}):
+        (told,) = [each for each in report.peaks if each.first <= batch <= (each.last or batch)]
+        peak = estimate(make(), given, batch=batch, **options).peak
+        found = values(told.expressions, N=batch)
+        assert found.pop("total") == peak.total
+        assert sum(found.values()) == peak.total
+        if (told.phase, told.iteration, told.operation) == (peak.phase, peak.iteration, peak.operation):
+            assert found == {name: getattr(peak.amounts, name) for name in CATEGORIES}
+
+
+@pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize(("make", "given"), CASES, ids=NAMES)
+def test_at_its_own_size_each_expression_is_the_amount_beside_it(
+    make: Any, given: Tensor, train: bool
+) -> None:
+    report = estimate(make(), given, symbolic="batch", train=train, top=None, points=None)
+    own = given.shape[0]
+    points: list[MemoryPoint | MemoryModule] = [report.peak, *report.timeline, *report.modules]
+    for point in points:
+        assert point.expressions is not None
+        found = values(point.expressions, N=own)
+        assert found.pop("total") == point.total
+        assert found == {name: getattr(point.amounts, name) for name in CATEGORIES}
+    assert from_data(Memory, json.loads(json.dumps(to_data(report)))) == report
+
+
+def test_by_hand() -> None:
+    report = estimate(nn.Linear(3, 5), torch.zeros(4, 3), symbolic="batch")
+    (peak,) = report.peaks
+    assert peak.expressions.parameters is not None
+    assert peak.expressions.parameters.text() == str(4 * (3 * 5 + 5))
+    assert peak.expressions.inputs is not None
+    assert peak.expressions.inputs.text() == f"{4 * 3}*N"
+    assert peak.expressions.activations is not None
+    assert peak.expressions.activations.text() == f"{4 * 5}*N"
+    assert (peak.first, peak.last, peak.phase, peak.operation) == (2, None, "forward", "aten.addmm")
+
+
+def test_two_symbols_at_once_and_no_ranges_of_them() -> None:
+    tokens = torch.zeros(2, 16, dtype=torch.int64)
+    report = estimate(TinyGPT(), tokens, symbolic=["batch", "seq"], train=True, optimizer="none")
+    assert report.peaks == ()
+    expressions = report.peak.expressions
+    assert expressions is not None
+    for batch, length in ((2, 16), (3, 20), (5, 31)):
+        told = values(expressions, N=batch, T=length)
+        run = estimate(
+            TinyGPT(),
+            torch.zeros(batch, length, dtype=torch.int64),
+            train=True,
+            optimizer="none",
+            points=None,
+        )
+        there = run.timeline[report.peak.index]
+        assert there.operation == report.peak.operation
+        assert told["total"] == there.total
+    assert report.subject.symbolic is not None
+    assert any("one symbol only" in note for note in report.subject.symbolic.notes)
+
+
+class Looping(nn.Module):
+    """Allocates once for each example."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([torch.relu(each) for each in x])
+
+
+class Halving(nn.Module):
+    """Keeps every second example, rounded up."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x[::2])
+
+
+class Turning(nn.Module):
+    """Of one example, what is turned is in order already; of several it is copied."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x.transpose(0, 1).contiguous() * 2)
+
+
+class Particular(nn.Module):
+    """Trains on no batch that can be divided by 5."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        def refuse(gradient: Tensor) -> None:
+            if len(gradient) % 5 == 0:
+                raise ValueError("not 5 at once")
+
+        y = torch.relu(x * x.new_ones(1, requires_grad=True))
+        if self.training and y.requires_grad:
+            y.register_hook(refuse)
+        return y
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "words"),
+    [
+        (Looping(), {}, "all sizes are concrete: the steps of forward depend on N"),
+        (Halving(), {}, "the peak of other sizes is not known: forward 1, aten.relu"),
+        (Particular(), {"train": True}, "the run fails on x=5x8: ValueError: not 5 at once"),
+    ],
+    ids=["steps", "sizes", "failure"],
+)
+def test_what_has_no_expression_is_said_to_have_none(
+    model: nn.Module, options: dict[str, Any], words: str
+) -> None:
+    report = estimate(model, torch.ones(4, 8), symbolic="batch", **options)
+    assert report.peaks == ()
+    assert report.subject.symbolic is not None
+    (note,) = report.subject.symbolic.notes
+    assert words in note
+    text = render(report, Style(format=Format.RICH, width=100))
+    assert " ".join(note.split()[:6]) in " ".join(text.split())
+
+
+def test_a_batch_of_one_may_be_an_exception() -> None:
+    report = estimate(Turning(), torch.ones(1, 8), symbolic="batch")
+    assert report.peaks[0].first == 2
+    assert report.subject.symbolic is not None
+    assert "at N = 1 itself" in report.subject.symbolic.notes[0]
+    for batch in (2, 9):
+        told = values(report.peaks[0].expressions, N=batch)["total"]
+        assert told == estimate(Turning(), torch.ones(batch, 8)).peak.total
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "first"), [(Chain(64), 1, 1), (Chain(64), 4, 2), (Turning(), 4, 2)]
+)
+def test_the_peak_of_one_alone_is_told_where_that_was_tracked(
+    model: nn.Module, own: int, first: int
+) -> None:
+    report = estimate(model, torch.ones(own, 64), symbolic="batch")
+    assert report.peaks[0].first == first
+    text = render(report, Style(format=Format.RICH, width=200))
+    assert ("no peak is told of N = 1" in text) == (first > 1)
+    told = values(report.peaks[0].expressions, N=first)["total"]
+    assert told == estimate(model, torch.ones(first, 64)).peak.total
+
+
+def test_rounding_is_all_that_a_gpu_adds() -> None:
+    report = netinspect.memory(Chain(), torch.zeros(4, 64), symbolic="batch", train=True).record
+    assert report.device == "cuda"
+    for batch in (3, 40):
+        (told,) = [each for each in report.peaks if each.first <= batch <= (each.last or batch)]
+        exact = values(told.expressions, N=batch)["total"]
+        peak = netinspect.memory(Chain(), torch.zeros(4, 64), batch=batch, train=True).record.peak
+        assert exact <= peak.total <= exact + 511 * 40
+
+
+def test_what_cannot_go_together_is_told() -> None:
+    given = torch.zeros(4, 64)
+    with pytest.raises(UsageError, match="the batch is a number or a symbol"):
+        netinspect.memory(Chain(), given, batch=8, symbolic="batch")
+    with pytest.raises(UsageError, match="--batch sets the first dimension"):
+        netinspect.memory(Chain(), given, batch=8, symbolic="rows=x:0")
+    with pytest.raises(UsageError, match="is a look at Chain already"):
+        netinspect.memory(netinspect.load(Chain(), args=(given,)), symbolic="batch")
+
+
+def test_a_look_with_symbols_is_told_in_them() -> None:
+    look = netinspect.load("lenet", symbolic="batch")
+    assert netinspect.memory(look).record == netinspect.memory("lenet", symbolic="batch").record
+
+
+def test_on_the_command_line(cli: Cli) -> None:
+    told = cli("memory", "lenet", "--train", "--symbolic", "batch", "--format", "json", "-q")
+    assert told.code == 0, told.err
+    assert complaints(json.loads(told.out)) == []
+    report = json.loads(told.out)
+    assert report["peaks"][-1]["last"] is None
+    plain = cli("memory", "lenet", "--train", "--symbolic", "batch", "--format", "plain", "-q").out
+    total = report["peaks"][-1]["expressions"]["total"]["terms"]
+    assert f"{total[0]['coefficient']}*N + {total[1]['coefficient']}" in plain
+    both = cli("memory", "lenet", "--batch", "3", "--symbolic", "batch")
+    assert both.code == 2
+    assert "the batch is a number or a symbol" in both.err

@@ -1,0 +1,217 @@
+"""`--symbolic` on the command line: what it takes, what it refuses, what is shown in each format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import netinspect
+from netinspect.errors import SavedTraceError, UsageError
+from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.records.saved import parse_trace
+from netinspect.runner.cached_traces import without_forward
+from netinspect.trace_cache.cache_key import Question
+from tests.reports.test_schemas import complaints
+from tests.support import Outcome
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("batch", SymbolRequest(name="batch", symbol="N")),
+        (" seq ", SymbolRequest(name="seq", symbol="T")),
+        ("seq=ids:1", SymbolRequest(name="seq", symbol="T", dimensions=(("ids", 1),))),
+        ("batch=x:-1", SymbolRequest(name="batch", symbol="N", dimensions=(("x", -1),))),
+        (
+            "points = cloud.xyz:1, mask:0",
+            SymbolRequest(name="points", symbol="points", dimensions=(("cloud.xyz", 1), ("mask", 0))),
+        ),
+    ],
+)
+def test_what_is_asked_for_is_understood(text: str, wanted: SymbolRequest) -> None:
+    assert parse_symbols((text,)) == (wanted,)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message", "hint"),
+    [
+        (["sequenze"], "cannot tell which dimension", "known are batch, seq, height, width"),
+        (["bach"], "cannot tell which dimension", "did you mean 'batch'?"),
+        (["2"], "cannot read --symbolic '2'", "write it like --symbolic batch"),
+        (["batch="], "cannot read --symbolic 'batch='", "--symbolic batch=x:2"),
+        (["batch=x"], "cannot read --symbolic 'batch=x'", "--symbolic batch=ids:1,mask:1"),
+        (["batch=x:one"], "cannot read", "--symbolic batch=x:2"),
+        (["batch", "batch=x:0"], "gives the symbol N twice", "leave one out"),
+        (["batch", "N=x:0"], "gives the symbol N twice", "rename"),
+        (["batch", "seq", "height"], "no more than 2 names", "leave some out"),
+    ],
+)
+def test_what_is_refused_before_anything_is_loaded(texts: list[str], message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_symbols(texts)
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("texts", "message", "hint"),
+    [
+        (["batch=y:0"], "there is no input 'y'", "x (10x1x28x28)"),
+        (["batch=x:4"], "x has no dimension 4", "--symbolic batch=x:0"),
+        (["batch=x:-5"], "x has no dimension -5", "--symbolic batch=x:0"),
+        (["size=x:2,x:1"], "cannot stand for several sizes", "a symbol for each"),
+    ],
+)
+def test_what_the_inputs_do_not_have(texts: list[str], message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        netinspect.load("lenet", symbolic=texts)
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_batch_is_a_number_or_a_symbol(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("summary", "lenet", "--batch", "4", "--symbolic", "batch")
+    assert outcome.code == 2
+    assert "leave --batch out for expressions in N" in outcome.err
+    (tmp_path / "netinspect.toml").write_text("batch = 4\n", encoding="utf-8")
+    assert (
+        "N is the batch, x:0, 10 in this run"
+        in cli(*("summary", "lenet", "--symbolic", "batch", "--width", "120")).out
+    )
+
+
+def test_the_projects_batch_is_that_of_other_symbols(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "netinspect.toml").write_text("batch = 4\n", encoding="utf-8")
+    shown = cli("summary", "mlp", "--symbolic", "batches=x:-1", "--format", "json").out
+    assert json.loads(shown)["subject"]["inputs"][0]["value"]["shape"][0] == 4
+
+
+@pytest.mark.parametrize("form", ["plain", "csv"])
+def test_rows_alone_do_not_say_why_there_are_no_symbols(cli: Cli, tmp_path: Path, form: str) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "from torch import nn\n\nEXAMPLE_INPUTS = ('x=4x6',)\n\n\nclass Net(nn.Module):\n"
+        "    def forward(self, x):\n        return x.reshape(24)\n",
+        encoding="utf-8",
+    )
+    words = ("summary", str(file), "--symbolic", "batch", "--format", form)
+    outcome = cli(*words)
+    assert "(24)" in outcome.out
+    assert "note: all sizes are concrete: the model fails at N = 3: RuntimeError" in outcome.err
+    assert not cli(*words, "--quiet").err
+
+
+def test_people_get_rounded_numbers_and_programs_exact_ones(cli: Cli) -> None:
+    words = ("cost", "lenet", "--symbolic", "batch")
+    shown = cli(*words, "--width", "160").out
+    assert "281.6 k*N" in shown
+    assert "44.1 KiB*N + 173.5 KiB" in shown
+    assert "forward: 281,640*N MACs, 563,280*N FLOPs; 9,174*N other FLOPs" in shown
+    assert "order, share and FLOP/byte are those at N = 10" in shown
+    assert "N is the batch, x:0, 10 in this run: proved by runs at 2, 3 and 7, confirmed at 18" in shown
+    (row,) = (
+        each
+        for each in csv.DictReader(io.StringIO(cli(*words, "--format", "csv").out))
+        if each["key"] == "conv1"
+    )
+    assert (row["macs"], row["read"], row["calls"]) == ("86400*N", "3136*N + 624", "1")
+    report = json.loads(cli(*words, "--format", "json").out)
+    assert report["total"]["macs"] == 2_816_400
+    assert report["total"]["expressions"]["macs"] == {
+        "symbols": ["N"],
+        "terms": [{"coefficient": 281_640, "powers": [1]}],
+        "divisor": 1,
+    }
+    assert report["subject"]["symbolic"]["symbols"][0]["size"] == 10
+
+
+@pytest.mark.parametrize("command", ["summary", "trace", "source", "cost"])
+def test_every_view_of_forward_takes_it(cli: Cli, command: str) -> None:
+    words = (command, "lenet", "--symbolic", "batch")
+    assert "N" in cli(*words).out.replace("NaN", "")
+    assert complaints(json.loads(cli(*words, "--format", "json").out)) == []
+
+
+def test_the_trace_and_the_source_have_the_shapes(cli: Cli) -> None:
+    shown = cli("trace", "lenet", "--symbolic", "batch", "--width", "120").out
+    assert "(N, 6, 24, 24)" in shown
+    assert "output: (N, 10), 10*N values, 40 B*N" in shown
+    assert "input: x = N x 1 x 28 x 28 float32" in shown
+    code = cli("source", "lenet", "--symbolic", "batch").out
+    assert "x = x.view(x.size()[0], -1)  # (N,16,4,4) -> (N,256)" in code
+
+
+def test_a_saved_look_shows_its_symbols_and_takes_no_others(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "look.json"
+    assert cli("trace", "lenet", "--symbolic", "batch", "--save", str(file)).code == 0
+    assert complaints(json.loads(file.read_text())) == []
+    assert "281,640*N MACs" in cli("summary", str(file), "--width", "120").out
+    outcome = cli("summary", str(file), "--symbolic", "batch")
+    assert outcome.code == 2
+    assert "it cannot be run at other sizes" in outcome.err
+
+
+def test_a_kept_look_answers_for_the_same_symbols(
+    installed: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    environment = {"NETINSPECT_CACHE": "1", "XDG_CACHE_HOME": str(tmp_path)}
+    words = ("cost", "lenet", "--width", "150", "--symbolic", "batch", "-v")
+    first, again = (installed(*words, env=environment) for _ in range(2))
+    assert "281,640*N MACs" in first.out
+    assert again.out == first.out
+    assert list(tmp_path.rglob("*")) != []
+    one = Question(target="lenet", kind="sample", place="lenet.py", name=None)
+    other = replace(one, symbolic=("batch",))
+    assert one.key("") != other.key("")
+    assert one.without_forward() == other.without_forward()
+    trace = without_forward(netinspect.load("lenet", symbolic="batch"))
+    assert trace == netinspect.load("lenet", run=False)
+
+
+@pytest.mark.parametrize("name", ["symbolic.md", "memory.md"])
+def test_the_page_shows_what_the_command_prints(cli: Cli, name: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / name).read_text(encoding="utf-8")
+    ((command, output),) = re.findall(r"```console\n\$ netinspect ([^\n]*)\n(.*?)```", page, re.DOTALL)
+    assert cli(*command.split(), "--width", "112").out == output
+
+
+def test_an_expression_in_other_symbols_is_damage(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "look.json"
+    cli("trace", "lenet", "--symbolic", "batch", "--save", str(file))
+    data = json.loads(file.read_text())
+    works = [work for step in data["steps"] for work in step["work"]]
+    for name, value in (("symbols", ["M"]), ("divisor", 0), ("terms", [])):
+        expression = works[0]["expressions"]["macs"]
+        before = expression[name]
+        expression[name] = value if value else [{"coefficient": 1, "powers": []}]
+        if name == "divisor":
+            expression[name] = 0
+        with pytest.raises(SavedTraceError, match="damaged"):
+            parse_trace(json.dumps(data), name="it")
+        expression[name] = before
+    data["steps"][0]["output"]["shape"] = ["nonsense", "5?"]
+    data["output"] = data["steps"][0]["output"]
+    trace = parse_trace(json.dumps(data), name="it")
+    assert "(nonsense, 5?), 100 values, 400 B at N = 10" in netinspect.trace(trace).text()
+
+
+def test_without_it_nothing_is_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "netinspect.runner.symbolic_runs", None)
+    assert netinspect.load("lenet").symbolic is None
+    with pytest.raises(ImportError):
+        netinspect.load("lenet", symbolic="batch")

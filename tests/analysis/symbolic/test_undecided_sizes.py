@@ -1,0 +1,300 @@
+"""Where an expression would be a lie, a size is marked; where nothing speaks against one, it is told."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, UserDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.analysis.operator_counts import cost_of_steps
+from netinspect.records.trace import Trace
+from tests.analysis.symbolic.test_merge_traces import outputs
+from tests.nets.case import rows
+
+READS = "forward reads values: with others than these, sizes and expressions may be others"
+
+
+class Runs(nn.Module):
+    """Runs one function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Any) -> Any:
+        return self.function(x)
+
+
+def look(function: Callable[..., Any], x: Any, symbolic: str = "batch") -> Trace:
+    return netinspect.load(Runs(function), args=(x,), symbolic=symbolic)
+
+
+def notes(trace: Trace) -> str:
+    assert trace.symbolic is not None
+    return "\n".join(trace.symbolic.notes)
+
+
+def test_half_of_one_example_is_no_exception() -> None:
+    """Halves of 2, 3, 5 and 6, rounded, lie on a parabola: such sizes would prove it."""
+    trace = look(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
+    assert trace.symbolic is not None
+    assert trace.symbolic.symbols[0].fitted == (2, 3, 5)
+    assert "amounts told at N = 1 are no polynomial" in notes(trace)
+    assert "amounts are others than" not in notes(trace)
+
+
+@pytest.mark.parametrize("length", [10, 16, 128])
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda x: F.pad(x, (0, 0, 0, -x.shape[1] % 64)),
+        lambda x: x[:, : x.shape[1] // 32 + 1],
+        lambda x: x[:, : int(x.shape[1] ** 0.5)],
+        lambda x: x[:, x.shape[1] // 64 * 64 :],
+    ],
+    ids=["padded to 64", "a 32nd", "the root", "what is left over"],
+)
+def test_steps_of_a_staircase_are_no_constants(step: Callable[[Tensor], Tensor], length: int) -> None:
+    """All sizes within one step would agree: they have to lie further apart."""
+    (shape,) = outputs(look(step, rows(2, length, 3), "seq"))
+    assert str(shape[1]).endswith("?")
+
+
+def test_an_image_of_any_height_is_not_7_high_in_the_end() -> None:
+    layers = [nn.Conv2d(2, 2, 3, stride=2, padding=1) for _ in range(5)]
+    trace = netinspect.load(nn.Sequential(*layers), args=(rows(1, 2, 224, 16),), symbolic="height")
+    assert outputs(trace) == [(1, 2, "7?", 1)]
+
+
+def test_a_length_that_no_larger_one_is_allowed_for_is_tried_smaller() -> None:
+    positions = rows(16, 3)
+    trace = look(lambda x: x + positions[torch.arange(x.shape[1])], rows(2, 16, 3), "seq")
+    assert outputs(trace) == [(2, "T", 3)]
+    assert trace.symbolic is not None
+    (symbol,) = trace.symbolic.symbols
+    assert max(*symbol.fitted, symbol.confirmed) < 16
+
+
+def test_why_a_model_takes_no_other_size_is_told_of_the_nearest() -> None:
+    """A much smaller image would fail in a convolution already, which says nothing."""
+    assert "the model fails at M = 23 in fc1" in notes(netinspect.load("lenet", symbolic="M=x:2"))
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_a_dimension_that_only_one_example_lacks_is_doubted(axis: int | None) -> None:
+    def squeezed(x: Tensor) -> Tensor:
+        return x.squeeze() if axis is None else x.sum(1).squeeze(axis)
+
+    trace = look(squeezed, rows(1, 6))
+    assert outputs(trace) == [("6?",) if axis is None else ()]
+    assert "at N = 1 values have another form than at other sizes, as a dimension less: the output" in (
+        notes(trace)
+    )
+    assert outputs(look(squeezed, rows(4, 6))) == [("N", 6) if axis is None else ("N",)]
+
+
+def test_numbers_beside_tensors_move_too() -> None:
+    trace = look(
+        lambda x: (x, x.shape, len(x) + 1, len(x) // 2, (2, [len(x), 4]), "4", 1 / len(x)), rows(4, 6)
+    )
+    assert (
+        "output: ((N, 6), (N, 6), N + 1, 2?, (2, [N, 4]), '4', 0.25)" in netinspect.trace(trace).text()
+    )
+    assert "the output" in notes(trace)
+
+
+def test_a_tensor_that_is_given_three_times_stays_one() -> None:
+    """Torch takes another way where queries and keys are the same tensor."""
+    x = rows(4, 5, 8)
+    layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    trace = netinspect.load(layer, args=(x, x, x), symbolic="batch")
+    assert outputs(trace) == [("N", 5, 8), ("N", 5, 5)]
+    assert not notes(trace)
+
+
+def test_tensors_keep_their_order_in_memory_and_their_gradients() -> None:
+    def flat(x: Tensor) -> Tensor:
+        return x.movedim(1, -1).view(-1, 3) if x.requires_grad else x.sum()
+
+    x = rows(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
+    assert outputs(look(flat, x)) == [("16*N", 3)]
+
+
+def test_the_batch_of_a_list_has_to_be_named() -> None:
+    trace = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)])
+    assert "that of a list is its length; name it, as in --symbolic batch=x[0]:1" in notes(trace)
+    named = look(lambda xs: torch.stack(xs), [rows(4, 6), rows(4, 6)], "batch=x[0]:0,x[1]:0")
+    assert outputs(named) == [(2, "N", 6)]
+
+
+def test_a_loop_that_never_ends_at_another_size_is_ended() -> None:
+    def waits(x: Tensor) -> Tensor:
+        while len(x) != 4:
+            x = F.relu(x)
+        return x
+
+    trace = look(waits, rows(4, 6))
+    assert "at N = 3: TooManySteps: forward takes more than 1002 steps" in notes(trace)
+    assert outputs(trace) == [(4, 6)]
+
+
+class Pair(NamedTuple):
+    x: Tensor
+    scale: float
+
+
+@dataclass(frozen=True)
+class Record:
+    x: Tensor
+    scale: float
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict, UserDict, Pair, Record])
+def test_any_container_may_hold_the_inputs(kind: Any) -> None:
+    held = kind(x=rows(4, 6), scale=2.0)
+    is_mapping = kind not in (Pair, Record)
+    trace = look(lambda each: (each["x"] if is_mapping else each.x) * 2, held)
+    assert outputs(trace) == [("N", 6)]
+    assert tuple(held["x"].shape if is_mapping else held.x.shape) == (4, 6)
+
+
+def test_a_batch_of_one_that_takes_other_operators_for_the_same_is_told_so() -> None:
+    x = rows(1, 5, 8)
+    trace = netinspect.load(
+        nn.MultiheadAttention(8, 2, batch_first=True), args=(x, x, x), symbolic="batch"
+    )
+    assert "macs" not in notes(trace)
+    cost = cost_of_steps(trace.steps)
+    assert cost.expressions is not None
+    assert cost.expressions.macs is not None
+    assert cost.expressions.macs.at({"N": 1}) == cost.macs == 1_680
+
+
+class Masked(nn.Module):
+    """Torch's encoder as it is by default, the sequence first, with a mask for all pairs of steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16)
+        self.encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        y: Tensor = self.encoder(x, mask=mask)
+        return y
+
+
+def test_a_mask_has_the_sequence_twice_where_it_comes_first() -> None:
+    inputs = rows(5, 3, 8), torch.zeros(5, 5)
+    trace = netinspect.load(Masked(), args=inputs, symbolic=["seq", "batch"])
+    assert trace.symbolic is not None
+    assert [each.dimensions for each in trace.symbolic.symbols] == [
+        ("x:0", "mask:0", "mask:1"),
+        ("x:1",),
+    ]
+    assert outputs(trace) == [("T", "N", 8)]
+
+
+def test_what_is_as_long_as_the_batch_is_not_both() -> None:
+    trace = netinspect.load(Masked(), args=(rows(5, 5, 8), torch.zeros(5, 5)), symbolic="seq")
+    assert trace.symbolic is not None
+    assert not trace.symbolic.symbols
+
+
+class Placed(nn.Module):
+    """Adds what it knows of each position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(400, 3)
+
+    def forward(self, x: Tensor, positions: Tensor) -> Tensor:
+        y: Tensor = x + self.positions(positions)
+        return y
+
+
+def test_a_vector_of_positions_has_the_sequence_in_front() -> None:
+    inputs = rows(2, 16, 3), torch.arange(16)
+    trace = netinspect.load(Placed(), args=inputs, symbolic="seq")
+    assert trace.symbolic is not None
+    assert trace.symbolic.symbols[0].dimensions == ("x:1", "positions:0")
+
+
+class Graph(nn.Module):
+    """Adds up the neighbours of each node."""
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        return torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
+
+
+def test_more_nodes_are_tried_where_fewer_lack_some() -> None:
+    inputs = rows(10, 3), torch.tensor([[0, 9, 4], [9, 2, 7]])
+    assert outputs(netinspect.load(Graph(), args=inputs, symbolic="batch")) == [("N", 3)]
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.LSTM(6, 7), nn.MultiheadAttention(6, 2), nn.GRU(6, 7, batch_first=True)]
+)
+def test_one_sequence_alone_has_no_batch(layer: nn.Module) -> None:
+    x = rows(5, 6)
+    args = (x, x, x) if isinstance(layer, nn.MultiheadAttention) else (x,)
+    trace = netinspect.load(layer, args=args, symbolic="batch")
+    assert trace.symbolic is not None
+    assert not trace.symbolic.symbols
+    assert "is not the batch, as the model takes it" in notes(trace)
+    assert outputs(netinspect.load(layer, args=args, symbolic="seq"))[0][0] == "T"
+
+
+@pytest.mark.parametrize("layout", ["csr", "jagged"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_cannot_be_made_longer_stays_concrete(layout: str) -> None:
+    if layout == "csr":
+        x, why = torch.eye(4).to_sparse_csr(), "the inputs cannot be had at N = 3: Could not run"
+    else:
+        parts = [torch.ones(2, 3), torch.ones(1, 3)]
+        x, why = torch.nested.nested_tensor(parts, layout=torch.jagged), "no input has a dimension"
+    trace = look(lambda x: x * 2, x)
+    assert trace.symbolic is not None
+    assert not trace.symbolic.symbols
+    assert f"all sizes are concrete: {why}" in notes(trace)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[:, : x.long().max()],
+        lambda x: torch.unique_consecutive(x),
+        lambda x: torch.where(x > 0)[0],
+        lambda x: torch.bincount(x.long().reshape(-1)),
+        lambda x: torch.repeat_interleave(x[:, 0], x[:, 0].long()),
+        lambda x: F.one_hot(x.long()),
+        lambda x: x.tolist() and x,
+    ],
+    ids=["a slice", "unique_consecutive", "where", "bincount", "repeat_interleave", "one_hot", "tolist"],
+)
+def test_sizes_that_depend_on_values_are_said_to(function: Callable[[Tensor], Tensor]) -> None:
+    assert READS in look(function, torch.ones(4, 3)).warnings
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.masked_fill((x > 0)[:, :], 0),
+        lambda x: x.float() * 2,
+        lambda x: x.bool().int().logical_not(),
+    ],
+    ids=["a mask that is cut", "float", "bool and int"],
+)
+def test_what_selects_nothing_reads_nothing(function: Callable[[Tensor], Tensor]) -> None:
+    """A tensor's `float` makes another tensor; what reads it is `__float__`."""
+    assert READS not in look(function, rows(4, 6)).warnings
+
+
+def test_a_number_that_is_made_of_a_tensor_is_read() -> None:
+    assert READS in look(lambda x: x * float(x[0, 0]), rows(4, 6)).warnings

@@ -1,0 +1,70 @@
+"""Names and limits of rows and columns, as people and programs give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import netinspect
+from netinspect.errors import UsageError
+from netinspect.rendering.formats import Style
+from netinspect.reports.render import render
+from tests.reports.traces import trace_of
+
+
+@pytest.mark.parametrize(
+    ("title", "key"),
+    [("with children", "branch"), ("Size", "bytes"), ("LAYER", "name"), ("Params", "params")],
+)
+def test_rows_are_sorted_by_the_title_of_a_column_too(title: str, key: str) -> None:
+    trace = trace_of("lenet")
+    assert netinspect.summary(trace, sort=title).record == netinspect.summary(trace, sort=key).record
+
+
+def test_the_key_of_a_table_goes_before_the_title_of_another() -> None:
+    trace = trace_of("lenet")
+    assert netinspect.params(trace, sort="size").record == netinspect.params(trace, sort="Size").record
+
+
+def test_columns_are_known_by_key_and_by_title() -> None:
+    report = netinspect.summary(trace_of("lenet")).record
+    by_key = render(report, Style(columns=("path", "branch", "bytes")))
+    assert render(report, Style(columns=("layer", "With Children", "size"))) == by_key
+    with pytest.raises(UsageError, match="there is no column 'nothing'"):
+        render(report, Style(columns=("nothing",)))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda trace: netinspect.summary(trace, top=-1),
+        lambda trace: netinspect.summary(trace, depth=-1),
+        lambda trace: netinspect.params(trace, top=-2),
+        lambda trace: netinspect.tree(trace, depth=-1),
+        lambda trace: netinspect.trace(trace, depth=-3),
+    ],
+)
+def test_negative_limits_are_refused(ask: Callable[..., Any]) -> None:
+    with pytest.raises(UsageError, match=r"is -\d"):
+        ask(trace_of("lenet"))
+
+
+def test_a_format_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match="there is no format 'markdwon'") as caught:
+        netinspect.summary(trace_of("lenet")).text("markdwon")
+    assert caught.value.hint == "did you mean 'markdown'?"
+
+
+def test_a_single_pattern_is_one_pattern() -> None:
+    trace = trace_of("lenet")
+    paths = [row.path for row in netinspect.summary(trace, include="conv*").record.rows]
+    assert paths == ["conv1", "conv2"]
+    names = [row.name for row in netinspect.params(trace, exclude="fc*").record.rows]
+    assert names == ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"]
+
+
+def test_a_single_input_is_one_input() -> None:
+    inputs = netinspect.load("lenet", inputs="x=3x1x28x28").inputs
+    assert [each.spec for each in inputs] == ["x=3x1x28x28"]

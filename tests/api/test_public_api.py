@@ -1,0 +1,243 @@
+"""What a program sees of netinspect."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import dataclasses
+import inspect
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from models.lenet import LeNet
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.errors import LoadError, UsageError
+from netinspect.rendering.formats import Format
+
+VIEWS = {
+    "summary": netinspect.summary,
+    "params": netinspect.params,
+    "trace": netinspect.trace,
+    "cost": netinspect.cost,
+    "tree": netinspect.tree,
+    "source": netinspect.source,
+    "internals": netinspect.internals,
+    "memory": netinspect.memory,
+}
+
+
+def test_every_exported_name_is_there() -> None:
+    assert netinspect.__all__ == ["__version__", *sorted(netinspect.__all__[1:])]
+    for name in netinspect.__all__:
+        assert getattr(netinspect, name) is not None
+    assert set(netinspect.__all__) <= set(dir(netinspect))
+    with pytest.raises(AttributeError, match="no attribute 'sumary'"):
+        _ = netinspect.sumary
+
+
+def test_a_star_import_gives_these_names() -> None:
+    names: dict[str, Any] = {}
+    exec("from netinspect import *", names)
+    assert set(names) - {"__builtins__"} == set(netinspect.__all__)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    file = Path(netinspect.__file__)
+    blocks = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.If)]
+    (block,) = [node for node in blocks if ast.unparse(node.test) == "TYPE_CHECKING"]
+    told = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {"__version__", *map(str, told)} == set(netinspect.__all__)
+    for name, home in told.items():
+        found = getattr(netinspect, str(name))
+        assert f"{found.__module__}.{found.__qualname__}" == home
+
+
+def test_no_part_of_the_package_hides_a_public_name() -> None:
+    """Importing a submodule sets it on the package, over whatever is asked for by that name."""
+    parts = {path.stem for path in Path(netinspect.__file__).parent.iterdir()}
+    # The samples lie in a folder, in an installed copy; it is no package, and nothing imports it.
+    assert parts & set(netinspect.__all__) <= {"models"}
+
+
+LAZY = """
+import sys, netinspect
+heavy = {"torch", "rich", "typer", "numpy", "pydantic", "netinspect.api._views", "netinspect.records"}
+print(sorted(heavy & set(sys.modules)))
+dir(netinspect), netinspect.__version__, netinspect.UsageError
+print(sorted(heavy & set(sys.modules)))
+netinspect.summary, netinspect.View, netinspect.Trace
+print(sorted(heavy & set(sys.modules)))
+print(netinspect.models())
+print("torch" in sys.modules)
+"""
+
+
+def test_nothing_is_imported_before_it_is_used() -> None:
+    completed = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
+    first, second, third, *shown, last = completed.stdout.splitlines()
+    assert (first, second) == ("[]", "[]")
+    assert third == "['netinspect.api._views', 'netinspect.records']"
+    assert any(line.startswith("lenet ") for line in shown)
+    assert last == "False"
+
+
+def test_every_command_is_a_function_of_that_name() -> None:
+    from netinspect.cli.app import COMMANDS
+
+    assert set(COMMANDS) == {*VIEWS, "models", "cache", "diff", "globals"}
+    # `globals` is Python's own, and nothing of that name is to be taken over from a module.
+    functions = {name: {"globals": "pickle_globals"}.get(name, name) for name in COMMANDS}
+    assert all(callable(getattr(netinspect, function)) for function in functions.values())
+
+
+@pytest.mark.parametrize("name", sorted(set(netinspect.__all__) - {"__version__"}))
+def test_public_names_are_documented(name: str) -> None:
+    found = getattr(netinspect, name)
+    assert inspect.getdoc(found)
+    if inspect.isfunction(found) and inspect.signature(found).parameters and name != "save":
+        _, _, told = (inspect.getdoc(found) or "").partition("Args:\n")
+        described = set(re.findall(r"^    (\w+): ", told.partition("\n\n")[0], re.MULTILINE))
+        assert described == set(inspect.signature(found).parameters)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_shows_itself_everywhere(name: str) -> None:
+    view: Any = VIEWS[name](LeNet())  # type: ignore[operator]
+    assert str(view) == repr(view)
+    assert "LeNet" in str(view)
+    for format in Format:
+        assert view.text(format.value)
+        assert view.text(format.value).endswith("\n")
+        assert "\x1b" not in view.text(format.value)
+    assert json.loads(view.text("json"))["schema"] == f"netinspect-{name}"
+    assert view.text("markdown").startswith("### LeNet")
+    assert {len(row) for row in csv.reader(view.text("csv").partition("\n\n")[0].splitlines())} != {0}
+    bundle = view._repr_mimebundle_(include=None, exclude=None)
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert bundle["text/plain"] == str(view)
+    assert check_html(bundle["text/html"]) == str(view)
+
+
+def test_a_view_is_frozen_and_equal_to_one_of_the_same() -> None:
+    view = netinspect.tree(LeNet())
+    assert view == netinspect.tree(LeNet())
+    assert view != netinspect.tree(LeNet(), depth=0)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        view.record = view.record  # type: ignore[misc]
+
+
+def test_a_view_keeps_to_a_width() -> None:
+    view = netinspect.summary(LeNet(), torch.zeros(1, 1, 28, 28))
+    assert max(map(len, view.text(width=40).splitlines())) <= 40
+    assert max(map(len, view.text().splitlines())) > 40
+    # Machine formats are never cut.
+    assert view.text("csv", width=20) == view.text("csv")
+    assert view.text("markdown", width=20) == view.text("markdown")
+
+
+def test_a_view_fits_the_terminal_that_it_is_printed_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = netinspect.summary(LeNet(), torch.zeros(1, 1, 28, 28))
+    monkeypatch.setenv("COLUMNS", "70")
+    assert str(view) == view.text().rstrip("\n")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert str(view) == repr(view) == view.text(width=70).rstrip("\n")
+    assert max(map(len, view.text().splitlines())) > 70
+    monkeypatch.setattr("sys.stdout", None)
+    assert str(view) == view.text().rstrip("\n")
+
+
+def check_html(text: str) -> str:
+    """Check that every element that is opened is closed, in order; return the text inside."""
+    opened: list[str] = []
+    shown: list[str] = []
+
+    class Parser(HTMLParser):
+        def handle_data(self, data: str) -> None:
+            shown.append(data)
+
+        def handle_starttag(self, tag: str, attrs: Any) -> None:
+            opened.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert opened.pop() == tag
+
+    Parser().feed(text)
+    assert opened == []
+    assert "\x1b" not in text
+    return "".join(shown)
+
+
+def test_hostile_names_do_not_reach_the_page() -> None:
+    model = nn.Sequential()
+    model.add_module("<script>alert(1)</script>\x1b[31m", nn.Linear(2, 2))
+    model.add_module('"><img src=x onerror=alert(1)>&amp;\u202e', nn.ReLU())
+    trace = netinspect.capture(model, torch.zeros(1, 2))
+    for name in ("summary", "params", "trace", "tree", "internals"):
+        view: Any = VIEWS[name](trace)  # type: ignore[operator]
+        html = view._repr_mimebundle_()["text/html"]
+        text = check_html(html)
+        assert "<script" not in html
+        assert "<img" not in html
+        assert "\u202e" not in html
+        if name in ("summary", "tree", "trace"):
+            assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m" in html
+            assert "<img src=x onerror=alert(1)>&amp;\\u202e" in text
+
+
+def test_one_look_gives_any_number_of_views() -> None:
+    trace = netinspect.capture(LeNet(), torch.randn(10, 1, 28, 28))
+    assert repr(trace) == "<Trace of LeNet: 6 modules, 19 steps>"
+    assert netinspect.summary(trace, ops=True).record.totals.parameters == 44_426
+    assert netinspect.load(trace) is trace
+    assert len(netinspect.trace(trace).record.rows) == 13
+
+
+def test_capture_takes_what_forward_takes() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor, *, scale: Tensor, path: str = "") -> Tensor:
+            return x * scale
+
+    trace = netinspect.capture(Net(), torch.ones(2, 3), scale=torch.ones(3), path="kept for forward")
+    assert trace.failure is None
+    assert [entry.name for entry in trace.inputs] == ["x", "scale", "path"]
+
+
+def test_a_failing_forward_is_a_finding_not_an_exception() -> None:
+    trace = netinspect.capture(LeNet(), torch.randn(10, 1, 32, 32))
+    assert trace.failure is not None
+    assert trace.failure.module == "fc1"
+    assert "FAILED" in str(netinspect.trace(trace))
+
+
+def test_what_is_no_model_is_told() -> None:
+    with pytest.raises(LoadError, match="cannot look at int"):
+        netinspect.summary(3)  # type: ignore[call-overload]
+    with pytest.raises(LoadError) as caught:
+        netinspect.summary(LeNet)  # type: ignore[call-overload]
+    assert caught.value.hint == "build it first: LeNet()"
+
+
+def test_a_saved_look_is_the_same_look(tmp_path: Any) -> None:
+    trace = netinspect.load("tiny_gpt", everything=True, stats=True, values=True, grad=True)
+    netinspect.save(trace, tmp_path / "look.json")
+    assert netinspect.load(tmp_path / "look.json") == trace
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**70])
+def test_a_seed_that_torch_does_not_take_is_told(seed: int) -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        netinspect.load("lenet", seed=seed)

@@ -1,0 +1,75 @@
+"""What a view leaves behind in the process that shows it: nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import netinspect
+from netinspect.records.saved import dump_trace
+from tests.records.examples import small_trace
+
+SHOW = """
+import random, sys
+random.seed(7)
+before = random.getstate()
+from netinspect.records.saved import parse_trace
+import netinspect
+trace = parse_trace(open(sys.argv[1]).read(), name="")
+view = netinspect.summary(trace)
+assert not {"torch", "rich"} & {*sys.modules}
+WAY
+assert "rich" in sys.modules
+assert random.getstate() == before
+WAY
+assert random.getstate() == before
+"""
+
+
+@pytest.mark.parametrize(
+    "way", ["str(view)", "repr(view)", "view._repr_mimebundle_()", "view.text('rich')"]
+)
+def test_view_leaves_the_random_state_of_a_fresh_process(tmp_path: Path, way: str) -> None:
+    file = tmp_path / "saved.json"
+    file.write_text(dump_trace(small_trace()), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW.replace("WAY", way), str(file)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("spec", ["", "s", ">9000", "^9000", "*<9000", ".10", "9000.10"])
+def test_view_is_formatted_as_its_text(spec: str) -> None:
+    view = netinspect.summary(small_trace())
+    assert format(view, spec) == format(str(view), spec)
+    assert f"{view!s:>{9000}}" == f"{view:>{9000}}"
+
+
+def test_view_refuses_a_format_as_a_text_does() -> None:
+    with pytest.raises(ValueError, match="Unknown format code 'd'"):
+        format(netinspect.summary(small_trace()), "d")
+
+
+def test_view_leaves_a_bit_generator_that_numpy_was_given() -> None:
+    state = "str(numpy.random.get_state(legacy=False))"
+    code = (
+        "import numpy, netinspect\nfrom tests.records.examples import small_trace\n"
+        f"numpy.random.set_bit_generator(numpy.random.PCG64(3))\nbefore = {state}\n"
+        f"str(netinspect.summary(small_trace()))\nassert {state} == before\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

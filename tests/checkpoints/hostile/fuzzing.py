@@ -1,0 +1,294 @@
+"""Damage to valid files by steps that can be repeated, and what must hold of any file at all."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from netinspect.api import _checkpoints, _diff, _views
+from netinspect.api._view import View
+from netinspect.checkpoints.formats.dtypes import BITS
+from netinspect.checkpoints.io.decompressed import LARGEST
+from netinspect.errors import LoadError
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.codec import from_data, to_data
+from tests.checkpoints.hostile.fuzz_seeds import NUMBERS, Seed
+from tests.checkpoints.memory_source import read
+from tests.support import PATIENCE
+
+Step = tuple[str, int, int, int]
+"""A kind of damage, where, how far, and with what: numbers of 16 bits, as parts of what is there."""
+
+ON_BYTES = ("flip", "set", "number", "varint", "cut", "drop", "repeat", "insert", "splice")
+ON_PARTS = ("drop part", "repeat part", "swap parts", "word", "word between", "empty")
+FLOOD = "flood"
+"""A part many thousand times: too slow for each case of a test."""
+
+KINDS = (*ON_BYTES, *ON_PARTS)
+WHOLE = 1 << 16
+
+MOST_BYTES = 200_000_000
+
+_LONGEST = 1 << 20
+"""Bytes that a flood comes to."""
+
+
+def random_steps(source: random.Random) -> list[Step]:
+    """Draw one step or a few."""
+    count = source.choice((1, 1, 1, 2, 2, 3, 5, 9))
+    draw = partial(source.randrange, WHOLE)
+    steps = [(source.choice(KINDS), draw(), draw(), draw()) for _ in range(count)]
+    if not source.randrange(200):
+        steps.append((FLOOD, draw(), draw(), draw()))
+    return steps
+
+
+def damage(seed: Seed, steps: list[Step]) -> Seed:
+    """Damage the parts of a file, and their order."""
+    parts = list(seed.parts)
+    for kind, where, far, what in steps:
+        if not parts:
+            break
+        at = where * len(parts) // WHOLE
+        # A part of many, or a place in the only one.
+        place = where if len(parts) == 1 else where * len(parts) % WHOLE
+        if kind in ON_BYTES:
+            parts[at] = _damaged(parts[at], parts, kind, place, far, what)
+        elif kind == "drop part":
+            del parts[at : at + 1 + far % 3]
+        elif kind == "repeat part":
+            many = 1 + (far % 4) ** 3
+            parts[at:at] = parts[at : at + 1 + what % 3] * many
+        elif kind == "swap parts":
+            other = far * len(parts) // WHOLE
+            parts[at], parts[other] = parts[other], parts[at]
+        elif kind == "empty":
+            parts[at] = b""
+        elif kind == FLOOD:
+            some = parts[at : at + 1 + what % 3]
+            parts[at:at] = some * (_LONGEST // (sum(map(len, some)) + 8))
+        else:
+            end = at + (kind == "word")
+            parts[at:end] = [seed.words[far % len(seed.words)]]
+    return replace(seed, parts=tuple(parts))
+
+
+def _damaged(part: bytes, parts: list[bytes], kind: str, where: int, far: int, what: int) -> bytes:
+    raw = bytearray(part)
+    at = where * (len(raw) + 1) // WHOLE
+    # Short stretches are tried more often than long ones.
+    length = 1 + (len(raw) * far // WHOLE if what % 4 == 0 else far % 16)
+    if kind == "flip" and at < len(raw):
+        raw[at] ^= 1 << what % 8
+    elif kind == "set" and at < len(raw):
+        raw[at] = what & 0xFF
+    elif kind == "number":
+        width, order = (1, 2, 4, 8)[far % 4], ("little", "big")[far // 4 % 2]
+        number = (*NUMBERS, len(raw), len(raw) + 1, max(0, len(raw) - 1))[what % (len(NUMBERS) + 3)]
+        raw[at : at + width] = (number % 256**width).to_bytes(width, order)
+    elif kind == "varint":
+        raw[at : at + 1] = bytes([0xFF]) * (far % 12) + bytes([what & 0x7F])
+    elif kind == "cut":
+        del raw[at:]
+    elif kind == "drop":
+        del raw[at : at + length]
+    elif kind == "repeat":
+        raw[at:at] = raw[at : at + length] * (1 + (what % 5) ** 3)
+    elif kind == "insert":
+        raw[at:at] = random.Random(what).randbytes(length % 64)
+    elif kind == "splice":
+        other = parts[what * len(parts) // WHOLE]
+        raw[at:] = other[far * len(other) // WHOLE :]
+    return bytes(raw)
+
+
+# --- what must hold ------------------------------------------------------------------------------
+
+
+@dataclass
+class Outcome:
+    """What came of one file."""
+
+    checkpoint: Checkpoint | None
+    """None where it is an error."""
+
+    seconds: float
+    """For the reading alone, by the clock on the wall."""
+
+    peak: int
+    """Bytes more than before, where the system tells."""
+
+    sign: str
+    """What tells one way of reading from another: where it failed and why, or what was found."""
+
+
+class Hang(BaseException):
+    """Reading took too long; not to be caught by anything but a test."""
+
+
+def examine(data: bytes, *, views: bool = True) -> Outcome:
+    """Read any bytes; whatever comes of them must be an error that names the file, or a sound record.
+
+    Args:
+        data: The file.
+        views: Show what was read in each way that there is.
+
+    Raises:
+        AssertionError: It is neither, or took too much memory.
+        Hang: Nothing came of it.
+    """
+    checkpoint: Checkpoint | None = None
+    sign = ""
+    with _patience(), _Peak() as peak:
+        start = time.perf_counter()
+        try:
+            checkpoint = read(data)
+        except LoadError as error:
+            _check_error(error)
+            sign = _sign_of(error)
+        seconds = time.perf_counter() - start
+    assert peak.bytes < MOST_BYTES, f"reading took {peak.bytes:,} bytes"
+    if checkpoint is not None:
+        # Positions in a compressed file count in what it decompresses to.
+        check_record(checkpoint, LARGEST if checkpoint.files[0].compressed else len(data))
+        if views:
+            with _patience():
+                show(checkpoint)
+        found = {(each.dtype, each.layout, len(each.shape)) for each in checkpoint.tensors[:20]}
+        told = [re.sub(r"\d+|'.*'", "#", each) for each in (*checkpoint.problems, *checkpoint.warnings)]
+        sign = f"{checkpoint.format} {sorted(found)} {sorted(set(told))}"[:500]
+    return Outcome(checkpoint, seconds, peak.bytes, sign)
+
+
+def examine_file(data: bytes, valid: bytes, folder: Path) -> list[str]:
+    """Do with a file all that reads more than its header: values, differences, names in pickles.
+
+    Args:
+        data: The file.
+        valid: One of its format that is as it should be.
+        folder: Where both are written.
+
+    Returns:
+        How each went: `shown` or `refused`.
+
+    Raises:
+        AssertionError: It was neither, or took too much memory.
+        Hang: Nothing came of it.
+    """
+    ended: list[str] = []
+    path, other = folder / "file", folder / "valid"
+    path.write_bytes(data)
+    other.write_bytes(valid)
+    asked: tuple[Callable[[], View[Any]], ...] = (
+        lambda: _views.params(str(path), stats=True),
+        lambda: _diff.diff(str(other), str(path)),
+        lambda: _checkpoints.pickle_globals(str(path)),
+    )
+    for ask in asked:
+        with _patience(), _Peak() as peak:
+            try:
+                told = ask()
+            except LoadError as error:
+                _check_error(error)
+                ended.append("refused")
+            else:
+                check_text(told)
+                ended.append("shown")
+        assert peak.bytes < MOST_BYTES, f"looking took {peak.bytes:,} bytes"
+    return ended
+
+
+def _sign_of(error: LoadError) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " ".join(f"{Path(each.filename).name}:{each.lineno}" for each in frames[-4:])
+
+
+def _check_error(error: LoadError) -> None:
+    assert re.search(r"\bfile\b|/valid\b", error.message), error.message
+    text = f"{error.message}{error.cause or ''}{error.hint or ''}"
+    assert "Traceback" not in text
+    assert len(text) < 3000, f"an error of {len(text):,} letters"
+
+
+def check_record(checkpoint: Checkpoint, size: int) -> None:
+    """Positions lie in the file, numbers are no nonsense, and the record survives being written."""
+    for tensor in checkpoint.tensors:
+        assert all(type(each) is int and each >= 0 for each in tensor.shape), tensor
+        assert tensor.bytes >= 0
+        assert tensor.file is None or 0 <= tensor.file < len(checkpoint.files)
+        if tensor.position is None or tensor.file != 0:
+            continue
+        assert 0 <= tensor.position <= size, tensor
+        if tensor.dtype in BITS and tensor.elements:
+            steps = tensor.stride
+            elements = tensor.elements
+            if steps is not None:
+                elements = 1 + sum(
+                    (each - 1) * step for each, step in zip(tensor.shape, steps, strict=True)
+                )
+            assert tensor.position + elements * BITS[tensor.dtype] // 8 <= size, tensor
+    assert from_data(Checkpoint, json.loads(json.dumps(to_data(checkpoint)))) == checkpoint
+
+
+def show(checkpoint: Checkpoint) -> None:
+    """Show it in each way; no name in it may reach a terminal as it stands."""
+    for view in (_views.params(checkpoint), _views.summary(checkpoint), _views.tree(checkpoint)):
+        check_text(view)
+
+
+def check_text(view: View[Any]) -> None:
+    """Nothing in it moves a terminal's cursor, colours it, or turns the direction of writing."""
+    for format in ("rich", "plain"):
+        text = view.text(format, width=100 if format == "rich" else None)
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    def give_up(*_: object) -> None:
+        raise Hang(f"no answer after {PATIENCE:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class _Peak:
+    """The most memory of this process while it runs, beyond what it had before."""
+
+    bytes = 0
+
+    def __enter__(self) -> _Peak:
+        self._before = 0
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # forget the peak until now
+            self._before = _status("VmRSS")
+        except OSError:
+            pass
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before:
+            self.bytes = max(0, _status("VmHWM") - self._before)
+
+
+def _status(name: str) -> int:
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    return 0

@@ -1,0 +1,298 @@
+"""What is fetched from the hub, what the token goes to, and how every failure is told."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from huggingface_hub import constants
+
+import netinspect
+from netinspect import read_checkpoint
+from netinspect.checkpoints.hub import client as hub_client
+from netinspect.checkpoints.hub import remote
+from netinspect.errors import LoadError, NetinspectError
+from tests.checkpoints.hub.hub_files import INDEX, huge, read, small, weights
+from tests.checkpoints.hub.hub_server import File, Hub, Repository
+from tests.support import PATIENCE
+
+
+def limit_the_wait_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait 0.4 s for what a server answers about a file, and as long as it takes for all else."""
+    stream = hub_client.Client._stream
+
+    def limited(client: Any, url: str, headers: dict[str, str]) -> Any:
+        client._timeout = 0.4
+        return stream(client, url, headers)
+
+    monkeypatch.setattr(hub_client.Client, "_stream", limited)
+
+
+class TestValues:
+    """Values are never fetched: nothing is said of them."""
+
+    def test_two_of_the_hub_are_not_called_equal(self, hub: Hub) -> None:
+        sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
+        told = str(netinspect.diff(*sides, values=True))
+        assert "no difference: 2 tensors the same in name, shape and dtype\n" in told
+        assert "values of pairs: 0 identical, 0 changed, 2 not compared" in told
+        assert "dtype and values" not in told
+
+
+class TestGlobals:
+    """What loading would import can be known before anything is downloaded."""
+
+    @pytest.fixture
+    def state(self, hub: Hub) -> dict[str, File]:
+        files = {"config.json": small("{}"), "model.safetensors": weights("a")}
+        for number in (1, 2):
+            made = io.BytesIO()
+            torch.save({f"w{number}": torch.zeros(500_000), "layer": torch.nn.Linear(2, 2)}, made)
+            files[f"pytorch_model-{number:05}-of-00002.bin"] = File(made.getvalue())
+        hub.repositories["org/pickled"] = Repository(files)
+        return files
+
+    def test_of_all_files(self, hub: Hub, state: dict[str, File], tmp_path: Path) -> None:
+        found = netinspect.pickle_globals("hf:org/pickled", online=True).record
+        for name, file in state.items():
+            (tmp_path / name).write_bytes(file.head)
+        assert found.rows == netinspect.pickle_globals(tmp_path).record.rows
+        assert {row.name for row in found.rows if row.verdict == "other"} == {
+            "torch.nn.modules.linear.Linear"
+        }
+        assert hub.sent() < 1_000_000
+
+    def test_of_one(self, hub: Hub, state: dict[str, File]) -> None:
+        name = "hf:org/pickled/pytorch_model-00001-of-00002.bin"
+        found = netinspect.pickle_globals(name, online=True).record
+        assert {row.file for row in found.rows} == {"pytorch_model-00001-of-00002.bin"}
+        assert not [each for each in hub.requests if "00002-of-00002" in each.path]
+
+    def test_folders_are_entered_and_what_is_not_fetched_is_named(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(remote.Allowance.__init__, "__defaults__", (1 << 20,))
+        evil = b"\x80\x02cposix\nsystem\n(X\x01\0\0\0xtR."
+        files = {
+            "a/b/x.bin": File(evil),
+            "a/net.py": small("import os\n"),
+            "long.txt": File(b"text\n" * 500_000),
+            "z.json": small("{}"),
+        }
+        hub.repositories["org/deep"] = Repository(files)
+        found = netinspect.pickle_globals("hf:org/deep", online=True).record
+        assert [(row.name, row.file) for row in found.rows] == [("posix.system", "a/b/x.bin")]
+        reasons = {part.file: part.reason for part in found.unexamined}
+        assert reasons["a/net.py"] == "Python code, which loaders may run"
+        assert reasons["long.txt"] == "no more than 1 MiB are fetched"
+        assert not found.complete
+
+    def test_unasked_nothing_is_fetched(self, hub: Hub, state: dict[str, File]) -> None:
+        with pytest.raises(LoadError, match="nothing is fetched unasked"):
+            netinspect.pickle_globals("hf:org/pickled")
+        assert hub.requests == []
+
+    def test_a_failure_on_the_way(self, hub: Hub, state: dict[str, File]) -> None:
+        hub.faults["/-/pytorch_model-00001-of-00002.bin"] = "429"
+        with pytest.raises(LoadError, match="asked too often"):
+            netinspect.pickle_globals("hf:org/pickled", online=True)
+
+
+class TestTraffic:
+    def test_thirty_shards_of_140_gigabytes(self, hub: Hub) -> None:
+        shards, count = 30, 40
+        files, shard_of = {}, {}
+        for number in range(1, shards + 1):
+            name = f"model-{number:05}-of-{shards:05}.safetensors"
+            files[name] = huge(count, 140_000_000_000 // shards // count, f"layers.{number}")
+            shard_of.update({f"layers.{number}.{each}": name for each in range(count)})
+        files[INDEX] = small(json.dumps({"weight_map": shard_of}))
+        hub.repositories["org/large"] = Repository(files)
+        found = read_checkpoint("hf:org/large", online=True)
+        assert len(found.tensors) == shards * count
+        assert sum(tensor.bytes for tensor in found.tensors) > 139_000_000_000
+        assert [file.name for file in found.files] == sorted(name for name in files if name != INDEX)
+        assert found.problems == ()
+        # The list of files, then for each of them where it is, and one part of it.
+        assert len(hub.requests) == 1 + 2 * (shards + 1)
+        assert hub.sent() < 5_000_000
+
+    def test_one_request_more_for_a_long_header(self, hub: Hub) -> None:
+        hub.repositories["org/many"] = Repository({"model.safetensors": huge(20_000, 10)})
+        assert len(read("hf:org/many")) == 20_000
+        assert len(hub.of("cdn")) <= 5
+        assert hub.sent() < 2 * hub.repositories["org/many"].files["model.safetensors"].size
+
+    def test_what_is_fetched_has_a_limit(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(remote.Allowance.__init__, "__defaults__", (1 << 20,))
+        hub.repositories["org/many"] = Repository({"model.safetensors": huge(40_000, 10)})
+        with pytest.raises(LoadError, match="the headers of hf:org/many have more than 1 MiB"):
+            read("hf:org/many")
+        assert hub.sent() < 1.2 * (1 << 20)
+
+
+class TestToken:
+    def test_it_is_sent_to_the_hub_and_to_nobody_else(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HF_TOKEN", "right")
+        hub.repositories["org/name"].refusal = (401, "GatedRepo")
+        assert read("hf:org/name") == ["a", "b"]
+        assert {each.token for each in hub.of("hub")} == {"Bearer right"}
+        assert [each.token for each in hub.of("cdn")] == [None]
+
+    def test_small_files_come_from_the_hub_itself(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HF_TOKEN", "right")
+        hub.repositories["org/name"].refusal = (401, "GatedRepo")
+        hub.repositories["org/name"].files["model.safetensors"].stored_elsewhere = False
+        assert read("hf:org/name") == ["a", "b"]
+        assert hub.of("cdn") == []
+
+    def test_no_error_tells_it(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HF_TOKEN", "hf_secret")
+        hub.repositories["org/name"].refusal = (403, "")
+        with pytest.raises(LoadError) as caught:
+            read("hf:org/name")
+        assert "secret" not in str(vars(caught.value))
+
+
+class TestRefusals:
+    """What the hub says no with, and what the user is told."""
+
+    @pytest.mark.parametrize(
+        ("target", "refusal", "message", "hint"),
+        [
+            (
+                "hf:org/nothing",
+                None,
+                "the hub has no model org/nothing, or does not show it",
+                "HF_TOKEN",
+            ),
+            ("hf:org/name@v9", None, "org/name has no revision v9", None),
+            ("hf:org/name/x.bin", None, "org/name has no file x.bin", "it has model.safetensors"),
+            ("hf:org/name", (403, "GatedRepo"), "org/name is gated", "/org/name, and log in"),
+            ("hf:org/name", (401, "GatedRepo"), "org/name is gated", "/org/name, and log in"),
+            ("hf:org/name", (401, "RepoNotFound"), "or does not show it", "hf auth login"),
+            ("hf:org/name", (404, "RepoNotFound"), "or does not show it", "hf auth login"),
+            ("hf:org/name", (403, ""), "the hub does not give access to org/name", "hf auth login"),
+            ("hf:org/name", (429, ""), "the hub was asked too often", "hf auth login"),
+            ("hf:org/name", (500, ""), "the hub fails when asked for org/name", None),
+            ("hf:org/name", (418, ""), "the hub refuses to give org/name", None),
+        ],
+    )
+    def test_of_a_repository(
+        self, hub: Hub, target: str, refusal: tuple[int, str] | None, message: str, hint: str | None
+    ) -> None:
+        hub.repositories["org/name"].refusal = refusal
+        with pytest.raises(LoadError) as caught:
+            read(target)
+        assert message in caught.value.message
+        if hint is None:
+            assert caught.value.hint is None
+        else:
+            assert hint in (caught.value.hint or "")
+
+    @pytest.mark.parametrize(
+        ("fault", "message", "cause"),
+        [
+            ("429", "the hub was asked too often", "it wants 77 s of rest"),
+            ("500", "fails when asked for", "500"),
+            ("403", "does not give access to", "the token does not allow it"),
+            ("404", "refuses to give", "it answers 404"),
+            (
+                "ignores Range",
+                "only the whole of model.safetensors can be had from 127.0.0.1",
+                "answers 200",
+            ),
+            ("another range", "another part of model.safetensors came", "'bytes 1-"),
+            ("another size", "another part of model.safetensors came", "'bytes 0-"),
+            ("no Content-Range", "another part of model.safetensors came", "''"),
+            ("lies about its size", "the hub states", None),
+            ("cut", "model.safetensors did not come whole", ""),
+            ("short", "model.safetensors did not come whole", ""),
+            ("more", "more came of model.safetensors than was asked for", None),
+            ("compressed", "model.safetensors comes compressed", None),
+            (
+                "hang",
+                "the hub does not answer when asked for model.safetensors",
+                "nothing came for 0.4 s",
+            ),
+            ("drips", "model.safetensors comes too slowly", "bytes in 0.6 s"),
+        ],
+    )
+    def test_of_a_file(
+        self,
+        hub: Hub,
+        monkeypatch: pytest.MonkeyPatch,
+        fault: str,
+        message: str,
+        cause: str | None,
+    ) -> None:
+        # Only the second server misbehaves, unless it is about sizes, which the first one tells.
+        hub.repositories["org/name"].files["model.safetensors"] = huge(100, 10**9)
+        end = "model.safetensors" if fault.startswith("lies") else "/-/model.safetensors"
+        hub.faults[end] = fault
+        if fault == "hang":
+            limit_the_wait_for_a_file(monkeypatch)
+        elif fault == "drips":
+            monkeypatch.setattr(hub_client, "_SLOWEST", 0.6 / PATIENCE)
+        with pytest.raises(NetinspectError) as caught:
+            read("hf:org/name")
+        assert message in caught.value.message
+        if cause is None:
+            assert caught.value.cause is None
+        else:
+            assert cause in (caught.value.cause or "")
+        assert "Signature" not in str(vars(caught.value))
+        assert hub.sent() < 10_000_000
+
+    @pytest.mark.parametrize(
+        ("fault", "message"),
+        [
+            ("hang", "the hub does not answer when asked for org/name"),
+            ("nonsense", "the hub's answer about org/name is not understood"),
+        ],
+    )
+    def test_of_the_list_of_files(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch, fault: str, message: str
+    ) -> None:
+        hub.faults["/api/models/org/name"] = fault
+        if fault == "hang":
+            monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.4)
+        with pytest.raises(LoadError, match=message):
+            read("hf:org/name")
+
+    def test_what_may_pass_is_tried_again(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hub_client, "_RETRIES", 2)
+        hub.faults["/-/model.safetensors"] = "503 once"
+        assert read("hf:org/name") == ["a", "b"]
+        assert len(hub.of("cdn")) == 2
+
+    def test_a_rest_of_a_minute_is_not_waited_for(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hub_client, "_RETRIES", 2)
+        hub.faults["/-/model.safetensors"] = "429"
+        with pytest.raises(LoadError) as caught:
+            read("hf:org/name")
+        assert caught.value.cause == "it wants 77 s of rest"
+        assert len(hub.of("cdn")) == 1
+
+    def test_a_failure_on_the_way_is_no_mere_problem_of_one_shard(self, hub: Hub) -> None:
+        index = json.dumps({"weight_map": {"a": "m1.safetensors", "c": "m2.safetensors"}})
+        files = {INDEX: small(index), "m1.safetensors": weights("a"), "m2.safetensors": weights("c")}
+        hub.repositories["org/shards"] = Repository(files)
+        hub.faults["/-/m2.safetensors"] = "429"
+        with pytest.raises(LoadError, match="asked too often"):
+            read("hf:org/shards")
+
+    def test_nobody_is_there(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        with pytest.raises(LoadError, match=r"cannot reach the hub at http://127\.0\.0\.1:9"):
+            read("hf:org/name")

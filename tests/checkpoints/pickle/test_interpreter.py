@@ -1,0 +1,221 @@
+"""The machine of pickles against Python's own pickler, and against what no pickler writes."""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import struct
+import sys
+from collections import OrderedDict
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.objects import Opaque, Placed
+from netinspect.checkpoints.pickle.opcodes import HANDLERS
+from netinspect.checkpoints.pickle.stream import LARGEST_KEPT, WINDOW, PickleError
+from tests.checkpoints.inert import revive, run, source
+
+PROTOCOLS = range(6)
+
+hashable = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20)
+    | st.binary(max_size=20),
+    lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3),
+    max_leaves=5,
+)
+objects = st.recursive(
+    hashable | st.complex_numbers(allow_nan=False) | st.binary(max_size=20).map(bytearray),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.lists(inner, max_size=5).map(tuple)
+        | st.dictionaries(hashable, inner, max_size=5)
+        | st.dictionaries(hashable, inner, max_size=3).map(OrderedDict)
+        | st.sets(hashable, max_size=3)
+    ),
+    max_leaves=25,
+)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two objects are equal and of the same types, all the way down."""
+    return bool(_told(left) == _told(right))
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        inner: Any = sorted(map(repr, map(_told, value)))
+    elif isinstance(value, dict):
+        inner = [(_told(key), _told(each)) for key, each in value.items()]
+    elif isinstance(value, list | tuple):
+        inner = [_told(each) for each in value]
+    else:
+        inner = repr(value)  # tells -0.0 from 0.0
+    return type(value).__name__, inner
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(max_examples=150)
+@given(objects)
+def test_what_the_real_pickler_writes_comes_back(protocol: int, item: Any) -> None:
+    assert same(revive(run(pickle.dumps(item, protocol))), item)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(max_examples=50)
+@given(objects)
+def test_what_the_slow_pickler_writes_comes_back(protocol: int, item: Any) -> None:
+    """Python's pickler in Python writes other opcodes here and there."""
+    import io
+
+    file = io.BytesIO()
+    pickle._Pickler(file, protocol).dump(item)
+    assert same(revive(run(file.getvalue())), item)
+
+
+@settings(max_examples=100)
+@given(objects, st.integers(0, 5))
+def test_an_optimised_pickle_comes_back(item: Any, protocol: int) -> None:
+    """Without the numbers under which nothing is asked for; those that are left have gaps."""
+    assert same(revive(run(pickletools.optimize(pickle.dumps(item, protocol)))), item)
+
+
+def test_every_opcode_of_python_is_known() -> None:
+    refused = set()
+    for opcode in pickletools.opcodes:
+        code = ord(opcode.code)
+        handler = HANDLERS[code]
+        if handler.__name__ == "_unknown":
+            refused.add(opcode.name)
+    # These the loop takes itself.
+    assert refused == {"MARK", "BINPUT", "LONG_BINPUT", "BINGET", "BININT1", "TUPLE", "STOP"}
+
+
+def told(data: bytes) -> str:
+    """What is said of a pickle: its object, or why there is none; anything else is a fault."""
+    try:
+        return spell(run(data))
+    except PickleError as error:
+        return str(error)
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_object_or_an_error(data: bytes) -> None:
+    assert told(data)
+
+
+@settings(max_examples=300)
+@given(objects, st.integers(0, 5), st.data())
+def test_a_damaged_pickle_is_an_object_or_an_error(
+    item: Any, protocol: int, data: st.DataObject
+) -> None:
+    raw = bytearray(pickle.dumps(item, protocol))
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    raw = raw[: data.draw(st.integers(0, len(raw)))]
+    assert told(bytes(raw))
+
+
+@settings(max_examples=100)
+@given(objects, st.integers(0, 5), st.integers(10, 40))
+def test_a_small_window_makes_no_difference(item: Any, protocol: int, window: int) -> None:
+    """The buffer moves along in the middle of everything."""
+    data = pickle.dumps(item, protocol)
+    machine = Machine(source(data), Names(), 0, window)
+    assert same(revive(machine.run()), item)
+    assert machine.position == len(data)
+
+
+def test_pickles_behind_each_other() -> None:
+    data = b"".join(pickle.dumps(each) for each in ([1], "two", {3: 4}))
+    machine = Machine(source(data), Names())
+    assert [machine.run() for _ in range(3)] == [[1], "two", {3: 4}]
+    assert machine.position == len(data)
+    with pytest.raises(PickleError, match="ends without its last opcode"):
+        machine.run()
+
+
+def test_what_is_remembered_does_not_outlive_its_pickle() -> None:
+    machine = Machine(source(b"]q\x00.h\x00."), Names())
+    assert machine.run() == []
+    with pytest.raises(PickleError, match="at byte 4: nothing is remembered under 0"):
+        machine.run()
+
+
+# --- what is large -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_long_bytes_and_texts_are_not_kept(protocol: int) -> None:
+    large = LARGEST_KEPT + 1
+    text, data, after = run(pickle.dumps(["t" * large, b"b" * large, "after"], protocol))
+    assert isinstance(text, Opaque)
+    assert (text.kind, text.size) == ("str", large)
+    assert after == "after"
+    if protocol >= 3:
+        assert isinstance(data, Opaque)
+        assert (data.kind, data.size) == ("bytes", large)
+    else:
+        assert data.path == "_codecs.encode"
+
+
+def test_bytes_know_where_they_stand() -> None:
+    raw = pickle.dumps([b"small", b"x" * (WINDOW + 5), bytearray(b"changes"), b"y" * 100_000], 5)
+    found = run(raw)
+    assert [type(each) for each in found] == [Placed, Opaque, Placed, Opaque]
+    for each, expected in zip(
+        found, (b"small", b"x" * (WINDOW + 5), b"changes", b"y" * 100_000), strict=True
+    ):
+        assert raw[each.position : each.position + len(expected)] == expected
+
+
+@pytest.mark.parametrize("digits", [999, 100_000, 3_000_000])
+def test_a_long_decimal_number_is_read_quickly_or_not_at_all(digits: int) -> None:
+    value = run(b"L" + b"7" * digits + b"L\n.")
+    if digits < 1000:
+        assert value == int("7" * digits)
+    else:
+        assert isinstance(value, Opaque)
+        assert value.kind == "int"
+
+
+def test_a_number_of_many_bits_is_spelled_in_words() -> None:
+    value = run(b"\x8b" + struct.pack("<i", 60_000) + b"\x7f" * 60_000 + b".")
+    assert spell(value) == "<an integer of 479,999 bits>"
+
+
+def test_a_chain_of_calls_takes_calls_as_it_is_long() -> None:
+    """Of what a call returned, of what that returned, and so on; each was followed to its root once."""
+
+    def lines_of(links: int) -> int:
+        """Count the lines that run: a chain may be followed without a call."""
+        count = 0
+
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal count
+            count += event == "line"
+            return trace
+
+        raw = b"\x80\x02cos\nsystem\n" + b")R" * links + b"."
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            run(raw)
+        finally:
+            sys.settrace(before)
+        return count
+
+    few = lines_of(500)
+    assert lines_of(1_000) < 2.1 * few
+    assert lines_of(2_000) < 4.2 * few

@@ -1,0 +1,262 @@
+"""What the machine of pickles does with what no honest file holds: calls, odd keys, wrong opcodes."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.objects import Called, Key, Members, Named, Persistent
+from netinspect.checkpoints.pickle.stream import PickleError, Stream
+from netinspect.checkpoints.read import read_checkpoint
+from tests.checkpoints.inert import run, source
+
+PROTOCOLS = range(6)
+
+
+class Mark:
+    """Leaves a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_call_is_noted_and_not_made(protocol: int, tmp_path: Any) -> None:
+    path = tmp_path / "mark"
+    names = Names()
+    value = run(pickle.dumps(Mark(str(path)), protocol), names)
+    assert isinstance(value, Called)
+    assert not path.exists()
+    (named,) = names.all()
+    assert (named.path, named.uses) == ("posix.mkdir", 1)
+    assert named.arguments == repr(str(path))
+
+
+def test_an_import_is_noted_and_not_made() -> None:
+    names = Names()
+    value = run(b"cantigravity\nfly\n.", names)
+    assert isinstance(value, Named)
+    assert value.path == "antigravity.fly"
+    assert "antigravity" not in sys.modules
+
+
+def test_all_ways_to_call_are_counted() -> None:
+    names = Names()
+    run(
+        b"\x80\x04(cm\nreduce\n(K\x01tR0cm\nnew\n)\x810cm\nex\n)}\x920"  # REDUCE, NEWOBJ, NEWOBJ_EX
+        b"(K\x02im\ninst\n0(cm\nobj\nK\x03o0\x8c\x01m\x8c\x05stack\x93)R0K\x00t.",
+        names,
+    )
+    uses = {named.name: (named.uses, named.arguments) for named in names.all()}
+    assert uses == {
+        "reduce": (1, "1"),
+        "new": (1, ""),
+        "ex": (1, ""),
+        "inst": (1, "2"),
+        "obj": (1, "3"),
+        "stack": (1, ""),
+    }
+
+
+def test_calls_of_what_a_call_returned_are_told() -> None:
+    names = Names()
+    run(b"cbuiltins\ngetattr\n(cos\npath\nS'system'\ntR(S'rm -rf /'\ntR.", names)
+    told = {named.path: (named.uses, named.arguments) for named in names.all()}
+    assert told["builtins.getattr"] == (1, "os.path, 'system'; then called with 'rm -rf /'")
+    assert told["os.path"] == (0, "")
+
+
+def test_the_first_call_is_the_one_that_is_told() -> None:
+    names = Names()
+    run(b"(cos\nsystem\nq\x00(S'one'\ntR0h\x00(S'two'\ntR0K\x01t.", names)
+    (named,) = names.all()
+    assert (named.uses, named.arguments, named.position) == (2, "'one'", 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (b"c__builtin__\neval\n.", "builtins.eval"),
+        (b"\x80\x02c__builtin__\neval\n.", "builtins.eval"),
+        (b"\x80\x03c__builtin__\neval\n.", "__builtin__.eval"),
+        (b"ccommands\ngetoutput\n.", "subprocess.getoutput"),
+        (b"c__builtin__\nxrange\n.", "builtins.range"),
+        (b"cos\nsystem\n.", "os.system"),
+    ],
+)
+def test_names_of_python_2_are_what_python_would_import(data: bytes, path: str) -> None:
+    import io
+
+    class Finder(pickle.Unpickler):
+        pass
+
+    assert run(data).path == path
+    module, _, name = path.rpartition(".")
+    if module != "__builtin__":
+        assert Finder(io.BytesIO(data)).load() is getattr(__import__(module), name)
+
+
+def test_a_dotted_name_is_one_name() -> None:
+    names = Names()
+    value = run(b"\x80\x04\x8c\x08builtins\x8c\x0c__import__.x\x93.", names)
+    assert value.path == "builtins.__import__.x"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"}(K\x01K\x02tK\x03s.",  # a tuple
+        b"}]K\x03s.",  # a list, which Python would refuse
+        b"}cm\nname\nK\x03s.",
+        b"}cm\nname\n)RK\x03s.",
+        b"}(cm\nname\n(K\x01tRK\x03u.",
+        b"}\x8b" + struct.pack("<i", 9) + (2**61 - 1).to_bytes(9, "little") + b"K\x03s.",
+    ],
+)
+def test_keys_of_other_kinds_are_not_hashed(data: bytes) -> None:
+    (key,) = run(data)
+    assert isinstance(key, Key)
+
+
+def test_numbers_that_hash_alike_are_keys_of_other_hashes() -> None:
+    """In one dict each of them would be compared with all before it."""
+    prime = 2**61 - 1
+    keys = b"".join(
+        b"\x8a\x0c" + (index * prime).to_bytes(12, "little") + b"N" for index in range(1, 40_000)
+    )
+    value = run(b"}(" + keys + b"u.")
+    assert len(value) == 39_999
+    assert len(set(map(hash, value))) == 39_999
+
+
+def test_what_is_left_on_the_stack_is_dropped_as_loaders_do(tmp_path: Path) -> None:
+    for data, value, dropped in ((b"NK\x01.", 1, 1), (b"(NK\x01.", 1, 1), (b"N(NNK\x02.", 2, 3)):
+        assert pickle.loads(data) == value
+        names = Names()
+        assert Machine(source(data), names).run() == value
+        assert names.dropped == dropped
+    path = tmp_path / "left.pkl"
+    path.write_bytes(b"\x80\x02N" + pickle.dumps({"w": numpy.ones(3)}, 2)[2:])
+    found = read_checkpoint(str(path))
+    assert [each.name for each in found.tensors] == ["w"]
+    assert "1 object left on the stack" in found.warnings[0]
+
+
+def test_a_key_that_is_equal_replaces() -> None:
+    assert run(b"}(K\x01K\x02G?\xf0\x00\x00\x00\x00\x00\x00K\x03\x88K\x04u.") == {1: 4}
+    value = run(b"}(G\x7f\xf8\x00\x00\x00\x00\x00\x00K\x03u.")
+    assert [math.isnan(key) for key in value] == [True]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "it ends without its last opcode"),
+        (b"N", "it ends without its last opcode"),
+        (b"N(.", "no object is left at its end"),
+        (b".", "no object is left at its end"),
+        (b"0.", "it takes more than there is"),
+        (b"\x85.", "it takes more than there is"),
+        (b"t.", "it takes more than there is"),
+        (b"R.", "it takes more than there is"),
+        (b"NR.", "it takes more than there is"),
+        (b"K\x01)R.", "it calls an int"),
+        (b"]NR.", "arguments"),
+        (b"cos\nsystem\nNR.", "it calls something with None for arguments"),
+        (b"cos\nsystem\n}b.", "it gives a state to a name"),
+        (b"K\x01}b.", "it gives a state to an int"),
+        (b"]}b.", "it gives a state to a list"),
+        (b"K\x01K\x02K\x03s.", "it sets an item of an int"),
+        (b"]K\x02K\x03s.", "it sets an item of a list"),
+        (b"cos\nsystem\nK\x02K\x03s.", "it sets an item of a name"),
+        (b"K\x01K\x02a.", "it appends to an int"),
+        (b"}K\x02a.", "it appends to a dict"),
+        (b"](K\x02\x90.", "it adds to a list"),
+        (b"}(K\x02u.", "a key has no value"),
+        (b"\x80\x06N.", "it is of protocol 6, and 5 is the highest that is known"),
+        (b"\x82\x01.", "by a number that only its writer knows"),
+        (b"\x83\x01\x02.", "by a number that only its writer knows"),
+        (b"\x84\x01\x02\x03\x04.", "by a number that only its writer knows"),
+        (b"\x97.", "it refers to a buffer beside it"),
+        (b"\x98.", "it refers to a buffer beside it"),
+        (b"\xff.", "0xff is no opcode"),
+        (b"h\x05.", "nothing is remembered under 5"),
+        (b"g5\n.", "nothing is remembered under 5"),
+        (b"gfive\n.", "a number is none"),
+        (b"g-1\n.", "under no number"),
+        (b"Np99999999999999999999\n.", "under no number"),
+        (b"X\x05\0\0\0abc", "5 bytes should stand at byte 5; 3 do"),
+        (b"\x8e" + struct.pack("<Q", 2**40) + b"abc.", "1,099,511,627,776 bytes should stand"),
+        (b"\x8e" + struct.pack("<Q", 2**64 - 1) + b"abc.", "bytes should stand"),
+        (b"\x95" + struct.pack("<Q", 2**40) + b"N.", "1,099,511,627,776 bytes should stand"),
+        (b"\x8b\xff\xff\xff\xff.", "a number has a negative length"),
+        (b"T\xff\xff\xff\xff.", "a text has a negative length"),
+        (b"X\x01\0\0\0\xff.", "a text is not utf-8"),
+        (b"I1x\n.", "a number is none"),
+        (b"Fx\n.", "a number is none"),
+        (b"Sabc\n.", "no quotation marks"),
+        (b"S'\\x'\n.", "a wrong escape"),
+        (b"Ino end", "it ends without its last opcode"),
+        (b"K\x01K\x02\x93.", "a name is no text"),
+        (b"c\xff\nx\n.", "a text is not utf-8"),
+    ],
+)
+def test_what_no_pickler_writes_is_refused(data: bytes, complaint: str) -> None:
+    with pytest.raises(PickleError, match=complaint):
+        run(data)
+
+
+def test_an_error_names_the_byte() -> None:
+    with pytest.raises(PickleError, match=r"^at byte 5: it appends to an int"):
+        run(b"N0K\x01Na.")
+
+
+def test_a_place_far_away_takes_no_memory() -> None:
+    assert run(b"]r\xff\xff\xff\xff0j\xff\xff\xff\xff.") == []
+    assert run(b"]p281474976710655\n0g281474976710655\n.") == []
+
+
+def test_a_list_in_itself() -> None:
+    value = run(b"]q\x00h\x00a.")
+    assert value[0] is value
+    assert spell(value).startswith("[[[[")
+
+
+def test_sets_keep_what_cannot_be_hashed() -> None:
+    value = run(b"\x80\x04\x8f(]}cm\nname\n\x90.")
+    assert isinstance(value, Members)
+    assert len(value.values) == 3
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_is_outside_is_named(protocol: int) -> None:
+    import io
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, obj: Any) -> Any:
+            return "there" if obj is Ellipsis else None
+
+    file = io.BytesIO()
+    Pickler(file, protocol).dump([Ellipsis, 1])
+    outside, one = run(file.getvalue())
+    assert isinstance(outside, Persistent)
+    assert (outside.key, one) == ("there", 1)
+
+
+def test_a_stream_tells_how_many_bytes_are_missing() -> None:
+    stream = Stream(source(b"abc"))
+    with pytest.raises(PickleError, match="9 bytes should stand at byte 1; 2 do"):
+        stream.take(1, 9)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from netinspect.checkpoints.values import fingerprints as module
+from netinspect.checkpoints.values.data import PIECE, CheckpointData
+from netinspect.checkpoints.values.fingerprints import fingerprint, same_content
+from netinspect.checkpoints.values.threads import Workspace
+from netinspect.errors import LoadError
+from netinspect.records.checkpoint import Checkpoint, StoredTensor
+from tests.checkpoints.values.tensor_values import normal, store
+
+
+def groups(checkpoint: Checkpoint) -> list[list[str]]:
+    with CheckpointData(checkpoint) as data:
+        found = same_content([(data, tensor) for tensor in checkpoint.tensors])
+    return [[checkpoint.tensors[number].name for number in group] for group in found]
+
+
+def test_equal_content_is_found(tmp_path: Path) -> None:
+    a = normal(torch.float32, 300, 400)
+    near = a.clone()
+    near[111, 7] += 1
+    tensors = {
+        "a": a,
+        "other shape": a.clone().reshape(400, 300),
+        "near": near,
+        "copy": a.clone(),
+        "transposed": a.t().contiguous().t(),
+        "zeros": torch.zeros(5),
+        "more zeros": torch.zeros(5),
+        "zeros of another type": torch.zeros(5, dtype=torch.int32),
+        "zeros of another sign": -torch.zeros(5),
+        "nothing": torch.ones(0),
+        "no more": torch.ones(0),
+        "alone": torch.tensor(1.0),
+    }
+    assert groups(store(tmp_path / "x", tensors)) == [
+        ["a", "copy", "transposed"],
+        ["zeros", "more zeros"],
+    ]
+
+
+def test_tensors_of_two_files_are_told_apart_by_their_places(tmp_path: Path) -> None:
+    one = store(tmp_path / "one", {"a": normal(torch.float16, 1000), "b": torch.ones(1000).half()})
+    other = store(tmp_path / "other", {"b": normal(torch.float16, 1000), "c": torch.ones(1000)})
+    with CheckpointData(one) as left, CheckpointData(other) as right:
+        places = [(left, tensor) for tensor in one.tensors] + [(right, each) for each in other.tensors]
+        assert same_content(places) == [[0, 2]]
+
+
+def test_only_what_looks_alike_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    tensors = {f"{number}": normal(torch.float32, PIECE, seed=number % 9) for number in range(10)}
+
+    def noted(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) -> bytes:
+        read.append(tensor.name)
+        return fingerprint(data, tensor, workspace)
+
+    monkeypatch.setattr(module, "fingerprint", noted)
+    assert groups(store(tmp_path / "x", tensors)) == [["0", "9"]]
+    assert sorted(read) == ["0", "9"]
+
+
+def test_what_has_no_plain_elements_is_told_by_its_bytes(tmp_path: Path) -> None:
+    checkpoint = store(
+        tmp_path / "x", {"a": torch.arange(9), "b": torch.arange(9), "c": torch.arange(9)}
+    )
+    packed = tuple(replace(tensor, dtype="Q4_K") for tensor in checkpoint.tensors[:2])
+    checkpoint = replace(
+        checkpoint, tensors=(*packed, checkpoint.tensors[2], replace(packed[0], position=None))
+    )
+    assert groups(checkpoint) == [["a", "b"]]
+
+
+def test_progress_ends_at_all_that_was_read(tmp_path: Path) -> None:
+    checkpoint = store(tmp_path / "x", {"a": torch.ones(PIECE), "b": torch.ones(PIECE)})
+    told: list[tuple[int, int]] = []
+    with CheckpointData(checkpoint) as data:
+        places = [(data, tensor) for tensor in checkpoint.tensors]
+        same_content(places, lambda done, total: told.append((done, total)))
+    assert told == [(4 * PIECE, 8 * PIECE), (8 * PIECE, 8 * PIECE)]
+
+
+def test_a_file_that_changes_meanwhile_gives_one_error(tmp_path: Path) -> None:
+    checkpoint = store(tmp_path / "x", {"a": torch.ones(3)})
+    with CheckpointData(checkpoint) as data:
+        os.utime(tmp_path / "x", ns=(1, 1))
+        with pytest.raises(LoadError, match=r"changed while it was read(?m:$)"):
+            same_content([(data, checkpoint.tensors[0])])

@@ -1,0 +1,205 @@
+"""`params FILE --stats`, as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+import safetensors.torch
+import torch
+from jsonschema import Draft202012Validator
+
+from netinspect.api import _views
+from netinspect.errors import LoadError
+from netinspect.rendering.bars import bars
+from netinspect.reports.schemas import all_schemas
+from netinspect.runner.stored_files import read_checkpoint
+from tests.checkpoints.values.tensor_values import normal
+from tests.support import PATIENCE, Outcome, assert_golden
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file with ordinary tensors and odd ones."""
+    monkeypatch.chdir(tmp_path)
+    weight = normal(torch.float32, 200, 100)
+    broken = torch.tensor([1.0, math.nan, math.inf])
+    tensors = {
+        "layer.weight": weight,
+        "layer.bias": torch.zeros(100),
+        "norm.weight": torch.ones(100),
+        "ema.weight": weight + 0.001 * normal(torch.float32, 200, 100, seed=1),
+        "layer.copy": weight.clone(),
+        "broken": broken,
+        "half": normal(torch.bfloat16, 64, 64).exp(),
+        "relu": normal(torch.float32, 30, 10).relu(),
+        "ids": torch.arange(77),
+    }
+    safetensors.torch.save_file(tensors, tmp_path / "odd.safetensors")
+    return tmp_path / "odd.safetensors"
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("width", ["80", "120", "180"])
+def test_screens(cli: Cli, width: str) -> None:
+    outcome = cli("params", "odd.safetensors", "--stats", "--width", width)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert max(map(len, outcome.out.splitlines())) <= int(width)
+    assert_golden(f"screens/checkpoint_values_{width}.txt", outcome.out)
+
+
+@pytest.mark.usefixtures("file")
+def test_a_live_model_has_the_same_numbers(cli: Cli) -> None:
+    """The state dict of a model, by the statistics that its own listing has."""
+    model = torch.nn.Sequential(torch.nn.Linear(50, 70), torch.nn.BatchNorm1d(70))
+    torch.save(model.state_dict(), "model.pt")
+    ours = {row.name: row.statistics for row in _views.params("model.pt", stats=True).record.rows}
+    theirs = _views.params(model, stats=True, buffers=True).record.rows
+    assert set(ours) == {row.name for row in theirs}
+    for row in theirs:
+        found, wanted = ours[row.name], row.statistics
+        assert found is not None
+        assert wanted is not None
+        assert (found.zeros, found.nan, found.inf) == (wanted.zeros, wanted.nan, wanted.inf)
+        assert (found.min, found.max) == (wanted.min, wanted.max)
+        assert found.mean == pytest.approx(wanted.mean, rel=1e-6, abs=1e-7)
+        assert found.std == (None if wanted.std is None else pytest.approx(wanted.std, rel=1e-6))
+
+
+def test_shards_are_read_each_from_its_file(cli: Cli, file: Path) -> None:
+    tensors = safetensors.torch.load_file(file)
+    (file.parent / "model").mkdir()
+    for number, names in enumerate((list(tensors)[::2], list(tensors)[1::2]), start=1):
+        shard = file.parent / "model" / f"model-0000{number}-of-00002.safetensors"
+        safetensors.torch.save_file({name: tensors[name] for name in names}, shard)
+    whole, parts = (
+        {
+            row["name"]: (row["statistics"], row["distribution"])
+            for row in json.loads(cli("params", target, "--stats", "-f", "json").out)["rows"]
+        }
+        for target in ("odd.safetensors", "model")
+    )
+    assert whole == parts
+    assert len(whole) == len(tensors)
+
+
+@pytest.mark.usefixtures("file")
+def test_json_and_csv_have_all_of_it(cli: Cli) -> None:
+    outcome = cli("params", "odd.safetensors", "--stats", "-f", "json")
+    document = json.loads(outcome.out)
+    assert list(Draft202012Validator(all_schemas()["netinspect-tensors"]).iter_errors(document)) == []
+    rows = {row["name"]: row for row in document["rows"]}
+    assert rows["relu"]["statistics"]["zeros"] > 100
+    assert sum(rows["half"]["distribution"]["bars"]) == 4096
+    assert rows["norm.weight"]["constant"]
+    kinds = [finding["kind"] for finding in document["findings"]]
+    assert kinds == ["not finite", "all zero", "constant", "copies", "near copies"]
+    text = cli("params", "odd.safetensors", "--stats", "-f", "csv").out
+    table = {row["name"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert float(table["relu"]["median"]) == rows["relu"]["distribution"]["median"]
+    assert [int(each) for each in table["half"]["bars"].split(",")] == rows["half"]["distribution"][
+        "bars"
+    ]
+    assert table["ids"]["not_read"] == ""
+
+
+@pytest.mark.usefixtures("file")
+def test_only_what_is_listed_is_read(cli: Cli) -> None:
+    outcome = cli("params", "odd.safetensors", "--stats", "--include", "layer.*", "-f", "json")
+    document = json.loads(outcome.out)
+    assert [each["names"] for each in document["findings"]] == [
+        ["layer.bias"],
+        ["layer.copy", "layer.weight"],
+    ]
+    told: list[tuple[int, int]] = []
+    _views.params(
+        "odd.safetensors", stats=True, include=["half"], progress=lambda *each: told.append(each)
+    )
+    assert told == [(8192, 8192)]
+
+
+@pytest.mark.usefixtures("file")
+def test_without_being_asked_nothing_is_read(cli: Cli) -> None:
+    document = json.loads(cli("params", "odd.safetensors", "-f", "json").out)
+    assert all(row["statistics"] is row["distribution"] is None for row in document["rows"])
+    assert not document["with_statistics"]
+
+
+def test_a_file_that_changed_meanwhile_is_an_error_of_one_line(file: Path) -> None:
+    checkpoint = read_checkpoint(str(file))
+    os.utime(file, ns=(1, 1))
+    with pytest.raises(LoadError, match=r"odd.safetensors changed since it was read(?m:$)"):
+        _views.params(checkpoint, stats=True)
+
+
+@pytest.mark.usefixtures("file")
+def test_what_has_no_plain_numbers_has_a_reason(cli: Cli) -> None:
+    header = {"a": {"dtype": "F4", "shape": [4], "data_offsets": [0, 2]}}
+    raw = json.dumps(header).encode()
+    Path("packed.safetensors").write_bytes(len(raw).to_bytes(8, "little") + raw + b"ab")
+    outcome = cli("params", "packed.safetensors", "--stats", "-f", "json")
+    (row,) = json.loads(outcome.out)["rows"]
+    assert row["statistics"] is None
+    assert row["not_read"] == "the elements of F4 are no plain numbers"
+    text = cli("params", "packed.safetensors", "--stats", "--width", "100").out
+    assert "not read (the elements of F4 are no plain numbers): a" in text
+
+
+@pytest.mark.usefixtures("file")
+def test_neither_torch_nor_threads_of_others_are_started() -> None:
+    code = (
+        "import sys, threading\n"
+        "from netinspect.cli.run import run\n"
+        "words = 'params odd.safetensors --stats -f plain -o out.tsv -q'.split()\n"
+        "assert run(words) == 0\n"
+        "print(sorted({'torch', 'rich.console', 'safetensors', 'numpy.random'} & set(sys.modules)))\n"
+        "print(threading.active_count())\n"
+    )
+    command = [sys.executable, "-c", code]
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert completed.stdout.split("\n")[1] == "1"
+    assert "torch" not in completed.stdout
+    assert completed.stdout.split("\n")[0] in ("[]", "['numpy.random']")
+
+
+@pytest.mark.parametrize(("options", "shows"), [([], True), (["--quiet"], False)])
+def test_progress_is_for_terminals(file: Path, options: list[str], shows: bool) -> None:
+    """Its line is drawn after a while, and wiped out at the end."""
+    code = (
+        "import sys, time\n"
+        "from netinspect.cli import progress\n"
+        "progress._PATIENCE = 0\n"
+        "from netinspect.cli.run import run\n"
+        "sys.exit(run(sys.argv[1:]))\n"
+    )
+    arguments = ["-c", code, "params", str(file), "--stats", *options]
+    child = pexpect.spawn(
+        sys.executable, arguments, timeout=PATIENCE, encoding="utf-8", dimensions=(40, 100)
+    )
+    child.expect(pexpect.EOF)
+    text = child.before
+    assert isinstance(text, str)
+    assert ("reading values: " in text) == shows
+    assert "layer.weight" in text
+    if shows:
+        _, _, after = text.rpartition("reading values: ")
+        assert after.index("\r\x1b[K") < after.index("layer.weight")
+    completed = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    assert completed.stderr == ""
+
+
+def test_bars() -> None:
+    assert bars([0, 1, 100, 50, 13, 12]) == " ▁█▄▂▁"
+    assert bars([]) == ""
+    assert bars([3, 3]) == "██"

@@ -1,0 +1,125 @@
+"""Work shared out between two processes comes to what one comes to, whatever befalls the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netinspect._utils import process
+from netinspect.checkpoints.values import processes
+from netinspect.checkpoints.values.processes import in_processes
+from netinspect.checkpoints.values.threads import Workspace
+from netinspect.errors import CheckpointError
+
+HERE = os.getpid()
+SIZES = [3, 1, 4, 1, 5, 9, 2, 6]
+
+
+@pytest.fixture(autouse=True)
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in the command line, on a machine with two processors, for any size."""
+    monkeypatch.setattr(process, "is_ours", True)
+    monkeypatch.setattr(processes, "processors", lambda: 2)
+    monkeypatch.setattr(processes, "LEAST", 1)
+    yield
+    with pytest.raises(ChildProcessError):  # none is left behind
+        os.waitpid(-1, os.WNOHANG)
+
+
+def share(
+    work: Callable[[int, Workspace], Any], tasks: list[int] = SIZES
+) -> tuple[list[Any], list[int]]:
+    told: list[int] = []
+    found = in_processes(tasks, work, told.append, size=lambda task: task, together=lambda task: task)
+    return found, told
+
+
+def test_results_come_in_order_and_each_task_is_told() -> None:
+    found, told = share(lambda task, _: (task, os.getpid()))
+    assert [task for task, _ in found] == SIZES
+    assert len({where for _, where in found}) == 2
+    assert sorted(told) == sorted(SIZES)
+    by_task = dict(found)
+    # A group is done by one process.
+    assert len({where for task, where in found if task == 1}) == 1
+    shares = [sum(task for task in SIZES if by_task[task] == where) for where in by_task.values()]
+    assert max(shares) - min(shares) <= 5
+
+
+def test_an_error_there_is_raised_here() -> None:
+    def work(task: int, _: Workspace) -> int:
+        if os.getpid() != HERE:
+            raise CheckpointError("x ends too early", cause="why", hint="what to do")
+        return task
+
+    with pytest.raises(CheckpointError, match="ends too early") as caught:
+        share(work)
+    assert (caught.value.cause, caught.value.hint) == ("why", "what to do")
+
+
+def test_an_error_here_ends_the_other() -> None:
+    def work(task: int, _: Workspace) -> int:
+        if os.getpid() == HERE:
+            raise KeyboardInterrupt
+        signal.pause()
+        return task
+
+    with pytest.raises(KeyboardInterrupt):
+        share(work)
+
+
+def test_what_the_other_did_not_finish_is_done_here() -> None:
+    def work(task: int, _: Workspace) -> int:
+        if os.getpid() != HERE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return task * 2
+
+    found, told = share(work)
+    assert found == [2 * task for task in SIZES]
+    assert sorted(told) == sorted(SIZES)
+
+
+@pytest.mark.parametrize("why", ["not ours", "small", "one task", "one processor"])
+def test_one_process_does_where_two_are_not_worth_it(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if why == "not ours":
+        monkeypatch.setattr(process, "is_ours", False)
+    if why == "small":
+        monkeypatch.setattr(processes, "LEAST", 1000)
+    if why == "one processor":
+        monkeypatch.setattr(processes, "processors", lambda: 1)
+    found, _ = share(lambda task, _: os.getpid(), [7] if why == "one task" else SIZES)
+    assert set(found) == {HERE}
+
+
+def test_the_command_says_the_same_with_one_processor_and_with_two(tmp_path: Path) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    random = np.random.default_rng(0)
+    tensors = {
+        f"layer.{number}": random.standard_normal((1 << 20) + number, dtype="f4") for number in range(10)
+    }
+    save_file(tensors, tmp_path / "x.safetensors")
+    code = (
+        "import os, sys\nprocessors = sorted(os.sched_getaffinity(0))\n"
+        "os.sched_setaffinity(0, processors[: int(sys.argv.pop(1))])\n"
+        "from netinspect.cli.run import main\nmain()"
+    )
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", code, str(count), "params", "x.safetensors", "--stats", "-f", "json"],
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for count in (1, 2)
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count(b'"mean"') == 10

@@ -1,0 +1,186 @@
+"""Guesses that fail: tries of the search, and never mistakes of a user who gave nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypedDict
+
+import pytest
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.errors import UsageError
+from netinspect.inputs.infer import refine
+from netinspect.inputs.infer.candidate import Candidate, tensor
+from netinspect.inputs.signature import keys_by_argument
+from tests.support import Outcome
+
+
+class Layers(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+
+class Sum(Layers):
+    def forward(self, batch: Any) -> Any:
+        return self.fc(batch["x"]) + batch["y"]
+
+
+class Pair(Layers):
+    def forward(self, batch: Any) -> Any:
+        return self.fc(batch["x"]) @ batch["other"]
+
+
+class Gate(Layers):
+    def forward(self, batch: Any) -> Any:
+        return self.conv(batch["image"]) * batch["mask"]
+
+
+class Nested(Layers):
+    def forward(self, batch: Any) -> Any:
+        return self.fc(batch["x"]) + batch["meta"]["offset"].mean()
+
+
+class Named(Layers):
+    def forward(self, batch: Any) -> Any:
+        inner = batch["inner"]
+        deep = inner["deep"]
+        return self.fc(inner["b"]) + self.fc(deep["c"])
+
+
+class Fields(TypedDict):
+    image: Tensor
+    scale: Tensor
+
+
+class Typed(Layers):
+    def forward(self, fields: Fields) -> Any:
+        return self.conv(fields["image"]) * fields["scale"].mean()
+
+
+class Two(Layers):
+    def forward(self, batch: Any, target: Any = None) -> Any:
+        if target is None:
+            raise ValueError("target is missing from the batch")
+        return self.fc(batch["x"]) - self.fc(target["y"])
+
+
+class Absent(Layers):
+    """Some of its batch cannot be guessed."""
+
+    def forward(self, batch: Any) -> Any:
+        return self.fc(batch["x"]) + batch["path"].read("batch")
+
+
+class Choosy(Layers):
+    """Its message names the argument, whatever is given."""
+
+    def forward(self, batch: Any) -> Any:
+        self.fc(batch["x"])
+        raise RuntimeError("batch needs an 'x' that is a parcel")
+
+
+class Items(Layers):
+    def forward(self, batch: Any) -> Any:
+        return self.fc(batch["images"][0]) + batch["images"][1]
+
+
+class Filled(Layers):
+    def forward(self, batch: Any, extra: Any = None) -> Any:
+        return self.fc(batch["x"]) + extra["x"]
+
+
+FOUND = (Sum, Pair, Gate, Nested, Named, Typed)
+MISSED = (Two, Absent, Choosy, Items, Filled)
+
+
+@pytest.mark.parametrize("cls", FOUND)
+def test_inputs_in_dictionaries_are_found(cls: type[nn.Module]) -> None:
+    trace = netinspect.load(cls())
+    assert trace.failure is None
+    assert len(trace.inputs) == 1
+
+
+@pytest.mark.parametrize("cls", MISSED)
+def test_a_failed_search_is_a_failure_of_forward(cls: type[nn.Module]) -> None:
+    trace = netinspect.load(cls())
+    assert trace.failure is not None
+    assert "given twice" not in trace.failure.message
+    assert trace.attempts
+
+
+@pytest.mark.parametrize(("name", "code"), [("Sum", 0), ("Choosy", 4)])
+def test_exit_codes_do_not_blame_the_user(cli: Callable[..., Outcome], name: str, code: int) -> None:
+    outcome = cli("summary", f"{__name__}:{name}")
+    assert outcome.code == code
+    assert "error[usage]" not in outcome.err
+    if code:
+        assert "--input batch.x=1x4" in outcome.err
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["some", "all"])
+def test_a_candidate_that_cannot_be_made_is_a_failed_try(
+    every: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a rule makes up: names that forward does not have, one of them twice, too many."""
+
+    def impossible(trial: Any, facts: Any) -> Iterator[Candidate]:
+        x = tensor(1, 4, reason="made up")
+        yield {"batch.x": x, "batch": x}
+        yield {"nobody": x}
+        yield {"batch.x": x, "batch.x.y": x}
+        yield {"batch": tensor(1, 4, dtype="int64", low=3, high=1, reason="made up")}
+        yield {"0": x, "1": x}
+        yield from () if every else kept(trial, facts)
+
+    kept = refine.repairs
+    monkeypatch.setattr("netinspect.inputs.infer.infer_inputs.repairs", impossible)
+    trace = netinspect.load(Choosy())
+    assert trace.failure is not None
+    assert trace.failure.message == "batch needs an 'x' that is a parcel"
+    unmade = [each.outcome for each in trace.attempts if each.outcome.startswith("not run: ")]
+    assert len(unmade) == 5
+
+
+def test_a_search_in_which_nothing_could_be_made_ends_with_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = tensor(1, 4, reason="made up")
+    monkeypatch.setattr(
+        "netinspect.inputs.infer.infer_inputs._starts",
+        lambda *_: [({"batch.x": x, "batch": x}, "made up")],
+    )
+    trace = netinspect.load(Sum())
+    assert trace.failure is not None
+    assert "missing 1 required positional argument" in trace.failure.message
+    assert [each.outcome for each in trace.attempts] == [
+        "not run: the argument 'batch' of Sum.forward is given twice"
+    ]
+
+
+def test_what_the_user_gave_twice_is_still_a_mistake_of_the_user() -> None:
+    with pytest.raises(UsageError, match="given twice"):
+        netinspect.load(Sum(), inputs=["batch=1x4", "batch.x=1x4"])
+
+
+@pytest.mark.parametrize(
+    ("cls", "keys"),
+    [
+        (Sum, {"batch": ["x", "y"]}),
+        (Nested, {"batch": ["meta.offset", "x"]}),
+        (Named, {"batch": ["inner.deep.c", "inner.b"]}),
+        (Items, {"batch": ["images"]}),
+    ],
+)
+def test_keys_are_read_from_the_code(cls: type[nn.Module], keys: dict[str, list[str]]) -> None:
+    assert {name: sorted(found) for name, found in keys_by_argument(cls()).items()} == {
+        name: sorted(expected) for name, expected in keys.items()
+    }
+
+
+def test_a_search_leaves_what_was_given() -> None:
+    trace = netinspect.load(Sum(), inputs=["batch.x=2x4", "batch.y=2x3"])
+    assert trace.failure is None
+    assert trace.attempts == ()

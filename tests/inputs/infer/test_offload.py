@@ -1,0 +1,80 @@
+"""Weights that a hook brings for the time of a call: inputs go where the call takes them."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.inputs.infer.model_facts import device_of
+from netinspect.runner.loading import load
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def brought_by_hooks(layer: nn.Module) -> None:
+    """Keep the weights of a layer elsewhere, as libraries for models of many GiB do."""
+    kept = {name: each.detach().clone() for name, each in layer.named_parameters()}
+
+    def put(where: Callable[[Tensor], Tensor]) -> None:
+        for name, value in kept.items():
+            setattr(layer, name, nn.Parameter(where(value), requires_grad=False))
+
+    put(lambda value: value.to("meta"))
+    layer.register_forward_pre_hook(lambda module, args: put(lambda value: value))
+    layer.register_forward_hook(lambda module, args, output: put(lambda value: value.to("meta")))
+
+
+def brought_by_forward(layer: nn.Module) -> None:
+    """The same by a forward around the layer's own, as accelerate does it."""
+    kept = {name: each.detach().clone() for name, each in layer.named_parameters()}
+    own = layer.forward
+
+    def forward(self: nn.Module, *args: Any) -> Any:
+        for name, value in kept.items():
+            setattr(self, name, nn.Parameter(value, requires_grad=False))
+        output = own(*args)
+        self.to("meta")
+        return output
+
+    layer.to("meta")
+    layer.forward = types.MethodType(forward, layer)
+
+
+@pytest.mark.parametrize("send", [brought_by_hooks, brought_by_forward])
+@pytest.mark.parametrize("places", [(0, 2), (0,), (2,)], ids=["all", "first", "last"])
+def test_inputs_go_where_the_weights_are_brought_to(
+    send: Callable[[nn.Module], None], places: tuple[int, ...]
+) -> None:
+    model = net()
+    for place in places:
+        send(model[place])
+    assert device_of(model) == torch.device("cpu")
+    trace = load(model, inputs="4x8")
+    assert (trace.failure, trace.lane) == (None, "real")
+    totals = netinspect.summary(trace).record.totals
+    assert totals.parameters == 99
+    assert model(torch.ones(4, 8)).device.type == "cpu"
+
+
+def test_hook_of_a_module_around_brings_too() -> None:
+    model = net()
+    state = {name: each.clone() for name, each in model.state_dict().items()}
+    model.to("meta")
+    assert device_of(model) == torch.device("meta")
+    model.register_forward_pre_hook(
+        lambda module, args: model.load_state_dict(state, assign=True) and None
+    )
+    assert device_of(model) == torch.device("cpu")
+
+
+def test_model_on_meta_without_hooks_stays_there() -> None:
+    trace = load(net().to("meta"), inputs="4x8")
+    assert (trace.failure, trace.lane) == (None, "meta")

@@ -1,0 +1,194 @@
+"""The process that tracks: what it is told, what it tells, and what becomes of it when it does not."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import netinspect
+from netinspect.analysis.allocation_totals import peak_bytes
+from netinspect.errors import ForwardError, LoadError, UsageError
+from netinspect.memory_tracker.parent import track_in_child
+from netinspect.memory_tracker.request import TrackOptions, TrackRequest
+from tests.memory_tracker.runs import Chain, tracked
+
+NET = """
+import os, sys
+print("said while imported")
+import torch
+from torch import nn
+
+EXAMPLE_INPUTS = ("x=16x64",)
+
+
+class Net(nn.Module):
+    def __init__(self, width=64):
+        super().__init__()
+        print("said while built")
+        os.write(1, b"said by C\\n")
+        self.first = nn.Linear(width, 4 * width)
+        self.second = nn.Linear(4 * width, 4 * width, bias=False)
+        self.third = nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        return self.third(torch.tanh(self.second(torch.relu(self.first(x)))))
+
+
+class Reading(nn.Module):
+    # Its constructor reads values, and one weight is large enough to be hollow.
+    def __init__(self):
+        super().__init__()
+        self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]
+        self.layer = nn.Linear(64, 1 << 15)
+
+    def forward(self, x):
+        return self.layer(x) * self.rates[-1]
+
+
+class Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LazyLinear(10)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class Gone(Net):
+    def forward(self, x):
+        print("last words", file=sys.stderr, flush=True)
+        os.abort()
+
+
+class Failing(Net):
+    def __init__(self):
+        raise ValueError("not today")
+"""
+
+
+@pytest.fixture
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file with models, in a folder with a file that must hide nothing of Python's."""
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
+    (tmp_path / "random.py").write_text("raise RuntimeError('imported by mistake')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return str(tmp_path / "net.py")
+
+
+def asked(target: str, **more: object) -> TrackRequest:
+    options = TrackOptions(device="cpu", training=True)
+    return TrackRequest(target=target, options=options, inputs=("16x64",), **more)  # type: ignore[arg-type]
+
+
+def test_it_comes_back_with_what_this_process_finds(net: str) -> None:
+    track = track_in_child(asked(f"{net}:Net")).track
+    here = tracked(Chain(), "16x64", training=True)
+    assert track.steps == here.steps
+    assert peak_bytes(track, "cpu") == peak_bytes(here, "cpu")
+
+
+def test_a_constructor_may_read_values(net: str) -> None:
+    request = TrackRequest(target=f"{net}:Reading", options=TrackOptions(device="cpu"), inputs=("2x64",))
+    track = track_in_child(request).track
+    parameters = sum(each.bytes for each in track.allocations if each.kind == "parameter")
+    assert parameters == 4 * (64 + 1) * (1 << 15)
+    # The result of the layer, and then that of the multiplication too.
+    assert peak_bytes(track, "cpu") == parameters + 4 * 2 * (64 + 2 * (1 << 15))
+
+
+def test_its_end_without_an_answer_is_told(net: str) -> None:
+    with pytest.raises(ForwardError, match="ended without an answer") as caught:
+        track_in_child(asked(f"{net}:Gone"))
+    assert "signal SIGABRT" in str(caught.value.cause)
+    assert "last words" in str(caught.value.cause)
+
+
+def test_its_errors_are_those_of_this_process(net: str) -> None:
+    with pytest.raises(LoadError, match="cannot build Failing") as caught:
+        track_in_child(asked(f"{net}:Failing"))
+    assert "not today" in str(caught.value.cause)
+    assert str(caught.value.place).startswith(net)
+    # --debug shows where, though it was raised in another process.
+    traceback = str(caught.value.__cause__)
+    assert "Traceback (most recent call last)" in traceback
+    assert 'raise ValueError("not today")' in traceback
+
+
+def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net: str) -> None:
+    look = netinspect.load(f"{net}:Net", constructor={"width": 32}, inputs=["4x32"])
+    with pytest.raises(LoadError, match="not the model that was looked at") as caught:
+        netinspect.memory(look)
+    assert "--arg" in str(caught.value.hint)
+    report = netinspect.memory(look, constructor={"width": 32}, device="cpu").record
+    assert report.peak.amounts.parameters == sum(each.spec.bytes for each in look.parameters)
+
+
+def test_what_is_no_answer_is_no_result() -> None:
+    for words in ("", "print('hello')", "import sys; sys.exit(3)"):
+        with pytest.raises(ForwardError, match="ended without an answer"):
+            track_in_child(asked("lenet"), command=[sys.executable, "-c", words])
+
+
+def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    class Started(subprocess.Popen[str]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    def interrupt(text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    words = "import time; print('progress: batch 1', flush=True); time.sleep(3600)"
+    with pytest.raises(KeyboardInterrupt):
+        track_in_child(asked("lenet"), progress=interrupt, command=[sys.executable, "-c", words])
+    assert started[0].returncode == -signal.SIGKILL  # and not because it was done
+    assert all(pipe.closed for pipe in (started[0].stdin, started[0].stdout))  # type: ignore[union-attr]
+
+
+def test_each_batch_that_was_tried_is_told() -> None:
+    told: list[str] = []
+    view = netinspect.memory("lenet", batch=4, device_memory="1MiB", progress=told.append)
+    search = view.record.search
+    assert search is not None
+    assert [each.split(":")[0] for each in told] == [f"batch {probe.batch}" for probe in search.probes]
+
+
+def test_run_with_values_follows_one_that_torch_ended(net: str) -> None:
+    answers = """
+import json, os, sys
+document = json.load(sys.stdin)
+if not document["request"]["with_values"]:
+    os.abort()
+words = dict.fromkeys(("message", "cause", "place", "hint"), "again")
+print(json.dumps({"error": "LoadError", **words}))
+"""
+    with pytest.raises(LoadError, match="again"):
+        track_in_child(asked("lenet"), command=[sys.executable, "-c", answers])
+    # What ended it twice is no matter of tensors; nor is it where memory ran out.
+    killed = "import os, pathlib; open('killed', 'a').write('.'); os.kill(os.getpid(), 9)"
+    with pytest.raises(ForwardError, match="ended without an answer"):
+        track_in_child(asked("lenet"), command=[sys.executable, "-c", killed])
+    assert Path("killed").read_text() == "."
+
+
+def test_process_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = TrackRequest(target="lenet", options=TrackOptions(), inputs=("1x1x28x28",))
+    with pytest.raises(UsageError, match="cannot start the process that tracks memory") as caught:
+        track_in_child(request, command=["/nowhere/python"])
+    assert caught.value.cause == "No such file or directory"
+    # Nor does it need a folder for temporary files.
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    answer = (
+        "import json, sys; sys.stdin.read(); print(json.dumps({'error': 'LoadError', **dict.fromkeys("
+    )
+    answer += "('message', 'cause', 'place', 'hint'), 'read')}))"
+    with pytest.raises(LoadError, match="read"):
+        track_in_child(request, command=[sys.executable, "-c", answer])

@@ -1,0 +1,140 @@
+"""Memory of runs on inputs that no spec describes: of a function of the user's, or of a caller."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.reports.memory.record import Memory
+from tests.support import Outcome
+
+DETECTOR = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Detector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(8, 4)
+
+    def forward(self, images, targets=None):
+        boxes = self.body(torch.stack(list(images)))
+        if not self.training:
+            return boxes
+        return {"box": F.l1_loss(boxes, torch.stack([each["boxes"] for each in targets]))}
+
+
+def make():
+    image, target = torch.rand(16, 8), {"boxes": torch.rand(16, 4)}
+    return {"images": [image, image], "targets": [target, target]}
+"""
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Path:
+    (tmp_path / "net.py").write_text(DETECTOR)
+    return tmp_path / "net.py"
+
+
+def input_bytes(report: Memory) -> int:
+    return report.peak.amounts.inputs
+
+
+def test_memory_trains_on_what_a_function_makes(
+    installed: Callable[..., Outcome], detector: Path
+) -> None:
+    words = [f"{detector}:Detector", "--train", "--inputs-from", f"{detector}:make"]
+    found = installed("memory", *words, "--device", "cpu", "--format", "csv")
+    assert found.code == 0, found.err
+    # One image of 16 x 8 and one target of 16 x 4 numbers of four bytes; each is there twice.
+    (inputs,) = [line for line in found.out.splitlines() if line.startswith("inputs,")]
+    assert inputs.split(",")[1] == str(4 * 16 * (8 + 4))
+    refused = installed("memory", *words, "--batch", "3")
+    assert refused.code == 2
+    assert "images is not one that a spec can describe, and has no other batch" in refused.err
+
+
+class Detector(nn.Module):
+    """Wants a list of dictionaries in train mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(8, 4)
+
+    def forward(self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None) -> Any:
+        boxes = self.body(torch.stack(images))
+        if not self.training:
+            return boxes
+        assert targets is not None
+        return {"box": F.l1_loss(boxes, torch.stack([each["boxes"] for each in targets]))}
+
+
+@pytest.mark.parametrize("dtype", [None, "bf16"])
+def test_memory_of_a_live_model_takes_its_arguments(dtype: str | None) -> None:
+    image, target = torch.rand(16, 8), {"boxes": torch.rand(16, 4)}
+    before = image.clone()
+    view = netinspect.memory(
+        Detector(), [image, image], [target, target], train=True, device="cpu", dtype=dtype
+    )
+    assert input_bytes(view.record) == (4 if dtype is None else 2) * 16 * (8 + 4)
+    assert torch.equal(image, before)
+
+
+@dataclasses.dataclass
+class Batch:
+    """Is no container that torch knows."""
+
+    x: Tensor
+    name: str = "batch"
+
+
+class TakesBatch(nn.Module):
+    """Changes what it gets; reads a value if asked to."""
+
+    def __init__(self, reads: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 4)
+        self.reads = reads
+
+    def forward(self, batch: Batch) -> Tensor:
+        y: Tensor = self.linear(batch.x)
+        batch.x.zero_()
+        batch.name = "used"
+        return y if not self.reads or float(y.detach().sum()) > 1e9 else -y
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_memory_of_a_live_model_leaves_its_arguments(reads: bool) -> None:
+    batch = Batch(torch.ones(16, 8))
+    report = netinspect.memory(TakesBatch(reads), batch, device="cpu").record
+    assert input_bytes(report) == 4 * 16 * 8
+    assert batch.name == "batch"
+    assert torch.equal(batch.x, torch.ones(16, 8))
+
+
+class Graph(nn.Module):
+    """Multiplies by a sparse matrix in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, graphs: list[Tensor], x: Tensor) -> Tensor:
+        return torch.sparse.mm(graphs[0], self.linear(x))
+
+
+def test_memory_counts_a_sparse_input_by_what_it_stores() -> None:
+    graph = torch.eye(100).to_sparse_coo()
+    report = netinspect.memory(Graph(), [graph], torch.ones(100, 4), device="cpu").record
+    # 100 values of four bytes, and two indices of eight bytes each; and the dense input.
+    assert input_bytes(report) == 100 * (4 + 2 * 8) + 100 * 4 * 4

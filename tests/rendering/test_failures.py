@@ -1,0 +1,105 @@
+"""What people read when a forward failed: one golden file a family of mistakes.
+
+Torch's own message is left out, since it changes with torch's version; line numbers too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import netinspect
+from netinspect.analysis.diagnosis.diagnose import diagnose
+from netinspect.records.report_header import Diagnosis
+from netinspect.rendering.failure import tell_failure
+from tests.nets.mistakes import FAMILIES
+from tests.support import Outcome, assert_golden
+
+ROOT = Path(__file__).parents[2]
+
+
+def told(found: Diagnosis) -> str:
+    plain = replace(found, exception="Error", message="...")
+    lines = ["".join(span.text for span in line) for line in tell_failure(plain)]
+    return re.sub(r"(\.py):\d+", r"\1", "\n".join([f"FAILED: {found.summary}", *lines]))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_of_mistakes(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    parts = []
+    for name, mistake in FAMILIES[family].items():
+        found = diagnose(mistake.look())
+        assert found is not None, name
+        if family != "python":
+            assert found.explanation is not None, name
+        parts.append(f"# {name}\n{told(found)}\n")
+    assert_golden(f"failures/{family}.txt", "\n".join(parts))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("line", ["x.cuda()", "torch.zeros(1, device='cuda')", "x.to('cuda')"])
+def test_a_gpu_that_is_not_there(cli: Callable[..., Outcome], tmp_path: Path, line: str) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = torch.nn.Linear(8, 4)\n"
+        f"    def forward(self, x):\n        {line}\n        return self.fc(x)\n"
+    )
+    error = cli("summary", str(tmp_path / "net.py")).err
+    assert "asks for a GPU, and torch finds none here" in error
+    assert "  hint: take the device of what is given: device=x.device" in error
+    # No input would mend it.
+    assert "could not be settled" not in error
+
+
+def test_a_model_without_a_forward(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = torch.nn.Linear(8, 4)\n    def training_step(self, batch): ...\n"
+    )
+    assert cli("summary", str(tmp_path / "net.py")).code == 0
+    told = cli("trace", str(tmp_path / "net.py")).err
+    assert "cause: summary, tree and params list what it holds" in told
+    assert "write a function that returns a module of it, such as fc (Linear)" in told
+
+
+def test_a_notebook_and_a_document_explain_a_failure() -> None:
+    view = netinspect.summary(netinspect.load("lenet", inputs=["10x1x32x32"]))
+    words = "400 = 16 * 5 * 5"
+    assert words in str(view)
+    assert words in view.text("markdown")
+    assert words in view._repr_mimebundle_()["text/html"]
+    for line in view.text(width=40).splitlines():
+        assert len(line) <= 40
+    # Programs read it in the record.
+    assert words not in view.text("plain")
+    assert words not in view.text("csv")
+
+
+def test_the_command_line_explains_a_failure_once(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    words = "400 = 16 * 5 * 5"
+    for format in ("rich", "markdown", "plain"):
+        outcome = cli("summary", "lenet", "-i", "10x1x32x32", "--format", format)
+        assert outcome.code == 4
+        assert words not in outcome.out
+        assert outcome.err.count(words) == 1
+    file = tmp_path / "failed.md"
+    outcome = cli("summary", "lenet", "-i", "10x1x32x32", "-o", str(file))
+    assert outcome.code == 4
+    assert file.read_text(encoding="utf-8").count(words) == 1
+
+
+def test_what_torch_lists_at_length_gives_way_to_the_explanation() -> None:
+    view = netinspect.summary(torch.nn.Conv2d(1, 2, 3), {"x": torch.zeros(1, 1, 9, 9)})
+    told = [line.strip() for line in str(view).partition("FAILED")[2].splitlines()]
+    (words,) = [line for line in told if line.startswith("TypeError")]
+    assert words.endswith("but expected one of: …")
+    assert "Conv2d wants a tensor and was given a dict of 1 value" in told
+    assert not [line for line in told if "didn't match" in line]

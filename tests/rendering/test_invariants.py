@@ -1,0 +1,204 @@
+"""What holds for every view of every sample, whatever its golden file says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from functools import cache
+
+import pytest
+from rich.cells import cell_len
+
+from netinspect.api import _diff, _views
+from netinspect.records.trace import Trace
+from netinspect.rendering.document import Document, Table
+from netinspect.rendering.formats import Format, Style
+from netinspect.rendering.layout import fit
+from netinspect.reports.registry import Report
+from netinspect.reports.render import lay_out, render
+from netinspect.runner.loading import load
+from netinspect.targets.samples import sample_names
+
+SAMPLES = sample_names()
+WIDTHS = [20, 33, 47, 60, 80, 100, 133, 200]
+
+
+@cache
+def look(sample: str) -> Trace:
+    return load(sample, grad=True, stats=True, values=True, code=True)
+
+
+def reports(sample: str) -> dict[str, Report]:
+    trace = look(sample)
+    return {
+        "summary": _views.summary(trace).record,
+        "summary in depth 1": _views.summary(trace, depth=1).record,
+        "summary with operations": _views.summary(trace, ops=True).record,
+        "summary sorted": _views.summary(trace, sort="params", top=3).record,
+        "params": _views.params(trace, buffers=True, stats=True).record,
+        "trace": _views.trace(trace, grad=True).record,
+        "cost": _views.cost(trace, grad=True).record,
+        "cost by line": _views.cost(trace, by="line", top=2).record,
+        "trace in full": _views.trace(trace, full=True).record,
+        "tree": _views.tree(trace).record,
+        "tree in full": _views.tree(trace, full=True).record,
+        "internals": _views.internals(trace).record,
+        "models": _views.models().record,
+        "diff": _diff.diff(look("lenet"), trace).record,
+        "diff in numbers": _diff.diff(trace, look("resnet18"), stat=True).record,
+    }
+
+
+def tables(document: Document) -> list[Table]:
+    return [block for block in document.blocks if isinstance(block, Table)]
+
+
+def plain_rows(report: Report) -> list[dict[str, str]]:
+    """The records of the first table, as a program reads them."""
+    first, *_ = render(report, Style(format=Format.PLAIN)).split("\n\n")
+    header, *lines = (line.split("\t") for line in first.rstrip("\n").split("\n"))
+    return [dict(zip(header, line, strict=True)) for line in lines]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_no_line_is_wider_than_the_width(sample: str) -> None:
+    for name, report in reports(sample).items():
+        for width in WIDTHS:
+            for line in render(report, Style(width=width)).splitlines():
+                assert cell_len(line) <= width, (name, width, line)
+                assert line == line.rstrip(), (name, width, line)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_columns_go_in_the_stated_order(sample: str) -> None:
+    for name, report in reports(sample).items():
+        for table in tables(lay_out(report)):
+            for width in range(20, 200, 7):
+                kept = {each.column.key for each in fit(table, width, None)}
+                shown = [column for column in table.columns if column.shown]
+                least_gone = min((column.drop for column in shown if column.key not in kept), default=99)
+                most_kept = max((column.drop for column in shown if column.key in kept), default=0)
+                assert least_gone > 0, (name, width)
+                assert most_kept <= least_gone, (name, width)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_wider_never_shows_fewer_columns(sample: str) -> None:
+    for report in reports(sample).values():
+        for table in tables(lay_out(report)):
+            counts = [len(fit(table, width, None)) for width in range(20, 240, 5)]
+            assert counts == sorted(counts)
+            assert counts[-1] <= len(fit(table, None, None))
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("depth", [1, 2, 3, None])
+@pytest.mark.parametrize("operations", [False, True])
+def test_the_rows_of_a_summary_add_up(sample: str, depth: int | None, operations: bool) -> None:
+    report = _views.summary(look(sample), depth=depth, ops=operations).record
+    rows = plain_rows(report)
+    assert sum(int(row["params"]) for row in rows) == report.totals.parameters
+    assert sum(int(row["bytes"]) for row in rows) == report.totals.bytes
+    shown = sum(float(row["share"]) for row in rows)
+    assert shown == pytest.approx(1.0, abs=1e-4)
+    (footer,) = tables(lay_out(report))[0].footer
+    assert f"{report.totals.parameters:,}" in [cell.text for cell in footer.cells]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_what_a_summary_hides_is_told(sample: str) -> None:
+    report = _views.summary(look(sample), sort="params", top=1).record
+    rows = plain_rows(report)
+    shown, total = (int(row.cells[4].text.replace(",", "")) for row in tables(lay_out(report))[0].footer)
+    assert shown == sum(int(row["params"]) for row in rows)
+    assert total == report.totals.parameters == shown + report.hidden_parameters
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_footer_of_params_is_the_sum_of_its_rows(sample: str) -> None:
+    for buffers in (False, True):
+        report = _views.params(look(sample), buffers=buffers).record
+        table = tables(lay_out(report))[0]
+        size = [column.key for column in table.columns].index("size")
+        counted = sum(row.elements for row in report.rows if row.counted)
+        assert table.footer[0].cells[size].text == f"{counted:,}"
+        parameters = sum(row.elements for row in report.rows if row.counted and row.kind == "parameter")
+        assert parameters == report.totals.parameters
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_all_formats_tell_the_same_numbers(sample: str) -> None:
+    report = _views.summary(look(sample)).record
+    plain = plain_rows(report)
+    commas = list(csv.DictReader(io.StringIO(render(report, Style(format=Format.CSV)))))
+    assert commas == plain
+
+    data = json.loads(render(report, Style(format=Format.JSON)))
+    assert [str(row["parameters"]) for row in data["rows"]] == [row["params"] for row in plain]
+    assert [str(row["bytes"]) for row in data["rows"]] == [row["bytes"] for row in plain]
+    assert data["totals"]["parameters"] == report.totals.parameters
+
+    lines = render(report, Style(format=Format.MARKDOWN)).splitlines()
+    cells = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines if line.startswith("|")]
+    position = cells[0].index("params")
+    spelled = [row[position] for row in cells[2:-1]]
+    for people, program in zip(spelled, plain, strict=True):
+        assert people in ("-", "tied") or people == f"{int(program['params']):,}"
+        assert (people in ("-", "tied")) == (program["params"] == "0")
+
+    terminal = render(report, Style(columns=("params",))).splitlines()[2 : 2 + len(plain)]
+    assert [line.strip() for line in terminal] == spelled
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_other_views_agree_as_csv_plain_and_json(sample: str) -> None:
+    for name, report in reports(sample).items():
+        documents = render(report, Style(format=Format.CSV)).split("\n\n")
+        for text, plain in zip(
+            documents, render(report, Style(format=Format.PLAIN)).split("\n\n"), strict=True
+        ):
+            rows = list(csv.reader(io.StringIO(text)))
+            assert rows == [line.split("\t") for line in plain.rstrip("\n").split("\n")], name
+            assert all(re.fullmatch("[a-z][a-z_]*", key) for key in rows[0])
+        identity = json.loads(render(report, Style(format=Format.JSON)))
+        assert identity["schema"] == f"netinspect-{report.name}"
+        assert identity["schema_version"] == 1
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_chosen_columns_come_in_the_order_asked_for(sample: str) -> None:
+    report = _views.summary(look(sample)).record
+    plain = render(report, Style(format=Format.PLAIN, columns=("params", "path")))
+    assert plain.splitlines()[0] == "params\tpath"
+    shown = render(report, Style(columns=("params", "path"))).splitlines()[1]
+    assert shown.split() == ["params", "layer"]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_source_is_never_cut(sample: str) -> None:
+    report = _views.source(look(sample)).record
+    shown = render(report, Style(width=40))
+    for listing in report.listings:
+        for line in listing.lines:
+            assert line.text.strip() in shown
+            assert not line.note or line.note.split(" -> ")[0].split(",")[0] in shown
+
+
+def test_printed_tensors_stand_under_their_name() -> None:
+    report = _views.params(look("lenet"), values=True, include=["fc?.bias"]).record
+    for format in (Format.RICH, Format.PLAIN, Format.MARKDOWN):
+        text = render(report, Style(format=format))
+        for name in ("fc1.bias", "fc2.bias", "fc3.bias"):
+            assert text.count(name) == 1
+            assert text.index(name) < text.index("tensor(", text.index(name))
+    rows = list(csv.DictReader(io.StringIO(render(report, Style(format=Format.CSV)))))
+    assert {row["name"] for row in rows} == {"fc1.bias", "fc2.bias", "fc3.bias"}
+
+
+def test_the_same_record_gives_the_same_bytes() -> None:
+    for report in reports("tiny_gpt").values():
+        for format in Format:
+            style = Style(format=format, width=100, color=True)
+            assert render(report, style) == render(report, style)

@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from netinspect._utils.safe_text import safe
+from netinspect.rendering.document import Cell, Column, Row, Table
+from netinspect.rendering.layout import (
+    GAP,
+    Fitted,
+    cut,
+    cut_apart,
+    fit,
+    pad,
+    text_width,
+    wanted_columns,
+)
+
+
+def table(
+    *columns: Column, rows: tuple[tuple[str, ...], ...] = (), footer: tuple[str, ...] = ()
+) -> Table:
+    def row(texts: tuple[str, ...]) -> Row:
+        return Row(cells=tuple(Cell(text=text, value=text) for text in texts))
+
+    return Table(
+        name="", columns=columns, rows=tuple(map(row, rows)), footer=(row(footer),) if footer else ()
+    )
+
+
+def column(key: str, *, drop: int = 0, least: int | None = None, shown: bool = True) -> Column:
+    return Column(key=key, title=key, drop=drop, least=least, shown=shown)
+
+
+def total(fitted: list[Fitted]) -> int:
+    return sum(each.width for each in fitted) + GAP * (len(fitted) - 1)
+
+
+def widths(fitted: list[Fitted]) -> dict[str, int]:
+    return {each.column.key: each.width for each in fitted}
+
+
+# --- which columns -------------------------------------------------------------------------------
+
+NAME, SHAPE, NOTE, HIDDEN = (
+    column("name", least=6),
+    column("shape"),
+    column("note", drop=1, least=3),
+    column("hidden", drop=2, shown=False),
+)
+LAYERS = table(
+    NAME,
+    SHAPE,
+    NOTE,
+    HIDDEN,
+    rows=(("encoder.layer", "(10, 20)", "trainable", "x"), ("fc", "(1,)", "", "a long text")),
+    footer=("total", "", "", ""),
+)
+
+
+def test_without_a_width_every_column_is_as_wide_as_its_widest_cell() -> None:
+    assert widths(fit(LAYERS, None, None)) == {"name": 13, "shape": 8, "note": 9}
+    assert widths(fit(LAYERS, 34, None)) == {"name": 13, "shape": 8, "note": 9}
+
+
+def test_a_title_or_a_footer_may_be_the_widest() -> None:
+    assert widths(fit(table(column("parameters"), rows=(("1",),)), None, None)) == {"parameters": 10}
+    assert widths(fit(table(column("a"), rows=(("1",),), footer=("1,000",)), None, None)) == {"a": 5}
+
+
+def test_the_widest_elastic_column_gives_way_first() -> None:
+    assert widths(fit(LAYERS, 33, None)) == {"name": 12, "shape": 8, "note": 9}
+    assert widths(fit(LAYERS, 29, None)) == {"name": 8, "shape": 8, "note": 9}
+    assert widths(fit(LAYERS, 21, None)) == {"name": 6, "shape": 8, "note": 3}
+
+
+def test_what_is_least_important_goes_where_not_all_fit() -> None:
+    assert widths(fit(LAYERS, 20, None)) == {"name": 10, "shape": 8}
+    assert widths(fit(LAYERS, 16, None)) == {"name": 6, "shape": 8}
+
+
+def test_the_most_droppable_goes_first() -> None:
+    three = table(column("aaaa", drop=1), column("bbbb", drop=3), column("cccc", drop=2), column("dddd"))
+    assert list(widths(fit(three, 22, None))) == ["aaaa", "bbbb", "cccc", "dddd"]
+    assert list(widths(fit(three, 21, None))) == ["aaaa", "cccc", "dddd"]
+    assert list(widths(fit(three, 15, None))) == ["aaaa", "dddd"]
+    assert list(widths(fit(three, 9, None))) == ["dddd"]
+
+
+def test_columns_of_one_rank_go_together() -> None:
+    pair = table(column("name"), column("min", drop=1), column("max", drop=1), column("mean"))
+    assert list(widths(fit(pair, 20, None))) == ["name", "min", "max", "mean"]
+    assert list(widths(fit(pair, 19, None))) == ["name", "mean"]
+    assert list(widths(fit(table(column("min", drop=1), column("max", drop=1)), 4, None))) == ["min"]
+
+
+def test_one_column_always_stays() -> None:
+    assert widths(fit(table(column("aaaa", drop=1), column("bb", drop=2)), 3, None)) == {"aaaa": 3}
+
+
+def test_below_that_even_what_is_never_dropped_is_cut() -> None:
+    assert widths(fit(LAYERS, 12, None)) == {"name": 5, "shape": 5}
+    assert widths(fit(LAYERS, 4, None)) == {"name": 1, "shape": 1}
+    assert widths(fit(LAYERS, 0, None)) == {"name": 1, "shape": 1}
+
+
+def test_chosen_columns_come_in_the_order_chosen_and_stay() -> None:
+    assert widths(fit(LAYERS, None, ["hidden", "name"])) == {"hidden": 11, "name": 13}
+    assert list(widths(fit(LAYERS, None, ["hidden", "name"]))) == ["hidden", "name"]
+    assert list(widths(fit(LAYERS, 10, ["note", "hidden"]))) == ["note", "hidden"]
+    assert [each.position for each in fit(LAYERS, None, ["note", "name"])] == [2, 0]
+
+
+def test_a_column_chosen_twice_comes_once() -> None:
+    assert list(widths(fit(LAYERS, None, ["name", "shape", "name"]))) == ["name", "shape"]
+
+
+@pytest.mark.parametrize("chosen", [None, [], ["other"]])
+def test_a_table_that_has_none_of_the_chosen_shows_its_own(chosen: list[str] | None) -> None:
+    assert wanted_columns(LAYERS, chosen) is None
+    assert list(widths(fit(LAYERS, None, chosen))) == ["name", "shape", "note"]
+
+
+def test_chosen_columns_that_a_table_has_are_kept() -> None:
+    assert wanted_columns(LAYERS, ["other", "hidden"]) == ["hidden"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "width"),
+    [
+        (Cell(text="conv1", value=None), 5),
+        (Cell(text="", value=None), 0),
+        (Cell(text="conv1", value=None, guide="│  └─ "), 11),
+        (Cell(text="层", value=None), 2),
+        (Cell(text="e\u0301", value=None), 1),
+        (Cell(text="\x1b", value=None), 4),  # as it will be shown
+        (Cell(text="\u200b", value=None), 6),
+    ],
+)
+def test_the_width_of_a_cell(cell: Cell, width: int) -> None:
+    assert text_width(cell) == width
+
+
+# --- any table -----------------------------------------------------------------------------------
+
+TEXTS = st.text(
+    st.characters(codec="utf-8") | st.sampled_from("层权重🙂🇩🇪é\u0301\ufe0f⚠👍🏽a "), max_size=30
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Table:
+    count = draw(st.integers(1, 6))
+    columns = tuple(
+        Column(
+            key=f"c{index}",
+            title=draw(st.text("abc", max_size=8)),
+            drop=draw(st.integers(0, 3)),
+            least=draw(st.none() | st.integers(1, 12)),
+            shown=index == 0 or draw(st.booleans()),
+        )
+        for index in range(count)
+    )
+    guides = st.sampled_from(["", "└─ ", "│  ├─ "])
+    cells = st.builds(Cell, text=TEXTS, value=st.none(), guide=guides)
+    rows = st.lists(st.tuples(*[cells] * count).map(lambda each: Row(cells=each)), max_size=3).map(tuple)
+    return Table(name="", columns=columns, rows=draw(rows), footer=draw(rows))
+
+
+CHOSEN = st.none() | st.lists(st.integers(0, 7).map("c{}".format), max_size=4)
+
+
+@given(tables(), st.integers(0, 120), CHOSEN)
+def test_the_total_never_exceeds_the_width_as_long_as_that_is_possible(
+    any_table: Table, width: int, chosen: list[str] | None
+) -> None:
+    natural = fit(any_table, None, chosen)
+    fitted = fit(any_table, width, chosen)
+    assert fitted
+    kept = {each.position for each in fitted}
+    # Of each column that stays, one cell is the least.
+    least = sum(min(1, each.width) for each in natural if each.position in kept) + GAP * (len(kept) - 1)
+    assert total(fitted) <= max(width, least)
+    if total(fitted) > width:
+        # Then nothing could be dropped any more.
+        droppable = [each for each in fitted if each.column.drop] if chosen is None else []
+        assert not droppable or len(fitted) == 1
+
+
+@given(tables(), st.integers(0, 120), CHOSEN)
+def test_no_room_is_given_away(any_table: Table, width: int, chosen: list[str] | None) -> None:
+    natural = fit(any_table, None, chosen)
+    fitted = fit(any_table, width, chosen)
+    whole = {each.position: each.width for each in natural}
+    assert all(each.width <= whole[each.position] for each in fitted)
+    if total(natural) <= width:
+        assert fitted == natural
+    elif any(each.width < whole[each.position] for each in fitted):
+        assert total(fitted) >= width
+    # Order and identity are kept.
+    order = [each.position for each in natural]
+    assert [each.position for each in fitted] == [at for at in order if at in set(map(_at, fitted))]
+
+
+def _at(fitted: Fitted) -> int:
+    return fitted.position
+
+
+@given(tables(), st.integers(0, 120), st.integers(0, 120))
+def test_more_room_never_shows_fewer_columns(any_table: Table, one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    narrow = {each.position for each in fit(any_table, low, None)}
+    wide = {each.position for each in fit(any_table, high, None)}
+    assert narrow <= wide
+
+
+# --- cutting and filling -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "end", "middle"),
+    [
+        ("encoder", 7, "encoder", "encoder"),
+        ("encoder", 9, "encoder", "encoder"),
+        ("encoder", 6, "encod…", "enc…er"),
+        ("encoder", 5, "enco…", "en…er"),
+        ("encoder", 3, "en…", "e…r"),
+        ("encoder", 2, "e…", "e…"),
+        ("encoder", 1, "…", "…"),
+        ("encoder", 0, "", ""),
+        ("encoder", -3, "", ""),
+        ("", 0, "", ""),
+        ("a b c d", 3, "a…", "a…d"),  # no blank before the ellipsis
+        ("层权重量", 8, "层权重量", "层权重量"),
+        ("层权重量", 7, "层权重…", "层…量"),
+        ("层权重量", 6, "层权…", "层…量"),
+        ("层权重量", 4, "层…", "层…"),
+        ("层权重量", 2, "…", "…"),
+        ("e\u0301e\u0301e\u0301e\u0301", 3, "e\u0301e\u0301…", "e\u0301…e\u0301"),
+    ],
+)
+def test_cut(text: str, width: int, end: str, middle: str) -> None:
+    assert cut(text, width) == end
+    assert cut(text, width, middle=True) == middle
+
+
+@given(TEXTS, st.integers(-1, 35), st.booleans())
+@example("层" * 20, 9, True)
+@example("🇩🇪" * 9, 6, True)
+@example("⚠\ufe0f" * 9, 8, True)
+def test_what_was_cut_fits(text: str, width: int, middle: bool) -> None:
+    text = safe(text)
+    shown = cut(text, width, middle=middle)
+    assert cell_len(shown) <= max(0, width)
+    if cell_len(text) <= width:
+        assert shown == text
+    elif width > 0:
+        assert "…" in shown
+        start, _, _ = shown.partition("…")
+        assert text.startswith(start.rstrip())
+
+
+@given(st.text("abcdefgh", max_size=30), st.integers(1, 35))
+def test_cutting_gives_no_room_away(text: str, width: int) -> None:
+    for middle in (False, True):
+        shown = cut(text, width, middle=middle)
+        assert len(shown) == min(len(text), width)
+        start, ellipsis, end = shown.partition("…")
+        assert text.startswith(start)
+        assert text.endswith(end)
+        assert bool(ellipsis) == (len(text) > width)
+
+
+@pytest.mark.parametrize(
+    ("texts", "width", "shown"),
+    [
+        (["a.0.b", "a.1.b"], 5, ["a.0.b", "a.1.b"]),
+        (
+            ["encoder.layers.0.self_attn", "encoder.layers.1.self_attn"],
+            19,
+            ["encoder…0.self_attn", "encoder…1.self_attn"],
+        ),
+        (
+            ["encoder.layers.0.self_attn.in_proj_weight", "encoder.layers.1.self_attn.in_proj_weight"],
+            19,
+            ["encoder.…0…j_weight", "encoder.…1…j_weight"],
+        ),
+        (
+            [f"encoder.layers.{index}.{name}.weight" for name in ("linear1", "norm1") for index in "01"],
+            19,
+            ["encoder.…0…1.weight", "encoder.…1…1.weight", "encoder…0…m1.weight", "encoder…1…m1.weight"],
+        ),
+        (["encoder.layers.0", "encoder.layers.1"], 12, ["encode…ers.0", "encode…ers.1"]),
+        (
+            ["h.0.attention.c", "h.1.attention.c", "h.10.attention.c"],
+            8,
+            ["h.0.…n.c", "h.1.…n.c", "h.10…n.c"],
+        ),
+        (["aaaa", "aaab"], 1, ["…", "…"]),
+    ],
+)
+def test_names_that_differ_are_cut_apart(texts: list[str], width: int, shown: list[str]) -> None:
+    assert list(cut_apart(texts, width).values()) == shown
+
+
+NUMBERED = st.builds(
+    lambda head, numbers, tail: [f"{head}{number}{tail}" for number in numbers],
+    TEXTS,
+    st.lists(st.integers(0, 12), max_size=6),
+    TEXTS,
+)
+
+
+@given(
+    (st.lists(TEXTS, max_size=6) | NUMBERED).map(lambda texts: [*map(safe, texts)]), st.integers(0, 35)
+)
+def test_cutting_apart_is_cutting(texts: list[str], width: int) -> None:
+    shown = cut_apart(texts, width)
+    assert list(shown) == list(dict.fromkeys(texts))
+    alone = {text: cut(text, width, middle=True) for text in texts}
+    assert all(cell_len(each) <= max(0, width) for each in shown.values())
+    assert all(("…" in each) == ("…" in alone[text]) for text, each in shown.items() if "…" not in text)
+    # No two are told apart by cutting them alone, and not by this.
+    assert len(set(shown.values())) >= len(set(alone.values()))
+    if len(set(alone.values())) == len(alone):
+        assert shown == alone
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "left", "right"),
+    [
+        ("ab", 4, "ab  ", "  ab"),
+        ("ab", 2, "ab", "ab"),
+        ("abc", 2, "abc", "abc"),  # filling never cuts
+        ("", 2, "  ", "  "),
+        ("层", 4, "层  ", "  层"),
+        ("e\u0301", 2, "e\u0301 ", " e\u0301"),
+    ],
+)
+def test_pad(text: str, width: int, left: str, right: str) -> None:
+    assert pad(text, width) == left
+    assert pad(text, width, right=True) == right
+
+
+@given(TEXTS, st.integers(0, 40), st.booleans())
+def test_what_was_filled_is_as_wide_as_asked(text: str, width: int, right: bool) -> None:
+    text = safe(text)
+    shown = pad(text, width, right=right)
+    assert cell_len(shown) == max(width, cell_len(text))
+    assert text in shown
+    assert shown.strip(" ") == text.strip(" ")
+
+
+@pytest.mark.parametrize("width", [20, 33, 80])
+def test_fit_a_name_of_any_length(width: int) -> None:
+    columns = (column("name", least=6), column("shape"), column("note", least=8, drop=2))
+    short = table(*columns, rows=(("n" * width, "(1, 2)", "o" * width),))
+    long = table(*columns, rows=(("n" * 10**6, "(1, 2)", "o" * 10**7),))
+    assert widths(fit(long, width, None)) == widths(fit(short, width, None))

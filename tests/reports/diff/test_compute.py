@@ -1,0 +1,269 @@
+"""The whole difference of live models and files: what adds up, what is mirrored, what is recognised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import torchvision  # type: ignore[import-untyped]
+import transformers
+from models.tiny_gpt import TinyGPT
+from torch import nn
+
+import netinspect
+from netinspect.errors import UsageError
+from netinspect.records.trace import Trace
+from netinspect.reports.diff.record import Diff
+from tests.reports.diff.state_dicts import save
+
+
+def resnet(name: str, **more: int) -> nn.Module:
+    with torch.device("meta"):
+        made: nn.Module = getattr(torchvision.models, name)(**more)
+    return made
+
+
+def of_timm(name: str) -> nn.Module:
+    with torch.device("meta"):
+        made: nn.Module = timm.create_model(name)
+    return made
+
+
+def gpt2() -> nn.Module:
+    config = transformers.GPT2Config(
+        n_embd=64, n_layer=3, n_head=4, vocab_size=256, n_positions=64, n_inner=256
+    )
+    return transformers.GPT2LMHeadModel(config)
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "resnet18": lambda: resnet("resnet18"),
+    "resnet34": lambda: resnet("resnet34"),
+    "resnet18 of timm": lambda: of_timm("resnet18"),
+    "ten classes": lambda: resnet("resnet18", num_classes=10),
+    "vit": lambda: resnet("vit_b_16"),
+    "vit of timm": lambda: of_timm("vit_base_patch16_224"),
+    "gpt2": gpt2,
+    "tiny_gpt": TinyGPT,
+    "wrapped": lambda: nn.DataParallel(resnet("resnet18")),
+    "linear": lambda: nn.Linear(3, 4),
+    "nothing": nn.ReLU,
+}
+
+
+@cache
+def look(name: str) -> Trace:
+    return netinspect.load(MODELS[name](), run=False)
+
+
+def diff(a: str, b: str) -> Diff:
+    return netinspect.diff(look(a), look(b)).record
+
+
+def check(report: Diff) -> None:
+    """What holds for every report."""
+    counts = {kind: 0 for kind in ("added", "removed", "changed", "renamed")}
+    for row in report.rows:
+        counts[row.change] += 1
+        assert (row.old is None) == (row.change == "added")
+        assert (row.new is None) == (row.change == "removed")
+        assert bool(row.renames) == (row.change in ("changed", "renamed") and "name" in row.differs)
+    assert counts == {kind: getattr(report, kind) for kind in counts}
+    paired = report.same + report.changed + report.renamed
+    assert report.a.tensors == paired + report.removed
+    assert report.b.tensors == paired + report.added
+    for kind in (*counts, "same"):
+        assert sum(getattr(group, kind) for group in report.groups) == getattr(report, kind)
+    assert sum(group.old_bytes for group in report.groups) >= report.a.bytes
+    for number, rename in enumerate(report.renames):
+        assert rename.names == sum(number in row.renames for row in report.rows)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_and_itself_do_not_differ(name: str) -> None:
+    report = diff(name, name)
+    check(report)
+    assert not report.differs
+    assert (report.rows, report.renames, report.ties, report.modules) == ((), (), (), ())
+    assert report.same == report.a.tensors
+    assert "no difference" in str(netinspect.diff(look(name), look(name)))
+
+
+@pytest.mark.parametrize("b", MODELS)
+@pytest.mark.parametrize("a", MODELS)
+def test_the_other_way_round_is_the_mirror(a: str, b: str) -> None:
+    forth, back = diff(a, b), diff(b, a)
+    check(forth)
+    assert (forth.added, forth.removed) == (back.removed, back.added)
+    assert (forth.changed, forth.renamed, forth.same) == (back.changed, back.renamed, back.same)
+    assert {(row.old, row.new, row.differs) for row in forth.rows} == {
+        (row.new, row.old, row.differs) for row in back.rows
+    }
+    assert {(each.old, each.new, each.names) for each in forth.renames} == {
+        (each.new, each.old, each.names) for each in back.renames
+    }
+    mirrored = {"tied": "untied", "untied": "tied"}
+    assert {(each.change, each.old) for each in forth.ties} == {
+        (mirrored[each.change], each.new) for each in back.ties
+    }
+    assert len(forth.modules) == len(back.modules)
+    json.loads(netinspect.diff(look(a), look(b)).text("json"))
+
+
+def pairs(report: Diff) -> dict[str, str]:
+    return {row.old.name: row.new.name for row in report.rows if row.old and row.new}
+
+
+def test_the_deeper_network_has_blocks_more() -> None:
+    report = diff("resnet18", "resnet34")
+    assert (report.added, report.removed, report.changed, report.same) == (96, 0, 0, 122)
+    assert {row.branch for row in report.rows} == {
+        *("layer1.2", "layer2.2", "layer2.3", "layer4.2"),
+        *(f"layer3.{number}" for number in (2, 3, 4, 5)),
+    }
+
+
+def test_two_libraries_have_the_same_network() -> None:
+    assert not diff("resnet18", "resnet18 of timm").rows
+
+
+def test_transformers_for_images_of_two_libraries() -> None:
+    """Both register their modules in the order of their use, which tells the true pairs."""
+    report = diff("vit", "vit of timm")
+    ones, others = (list(MODELS[name]().state_dict()) for name in ("vit", "vit of timm"))
+    truth = dict(
+        zip(
+            [name for name in ones if name.startswith("encoder.layers.")],
+            [name for name in others if name.startswith("blocks.")],
+            strict=True,
+        )
+    )
+    found = pairs(report)
+    assert {old: found[old] for old in truth} == truth
+    assert found["conv_proj.weight"] == "patch_embed.proj.weight"
+    assert found["encoder.ln.bias"] == "norm.bias"
+    assert found["heads.head.weight"] == "head.weight"
+
+
+@pytest.mark.parametrize(
+    ("torchvision_name", "timm_name", "fewest"),
+    [
+        ("mobilenet_v2", "mobilenetv2_100", 314),
+        ("convnext_tiny", "convnext_tiny", 164),
+        ("efficientnet_b0", "efficientnet_b0", 360),
+        ("mobilenet_v3_large", "mobilenetv3_large_100", 310),
+        ("mnasnet1_0", "mnasnet_100", 144),
+        ("vgg16_bn", "vgg16_bn", 93),
+    ],
+)
+def test_no_false_pair_is_claimed(torchvision_name: str, timm_name: str, fewest: int) -> None:
+    """These have all their tensors in the same order in both libraries, under quite other names.
+
+    The order is not what the pairs were found by, so that it can tell whether they are true.
+    """
+    one, other = resnet(torchvision_name), of_timm(timm_name)
+    truth = dict(zip(one.state_dict(), other.state_dict(), strict=True))
+    found = pairs(netinspect.diff(one, other).record)
+    found |= {name: name for name in truth if name == truth[name]}
+    assert {old: new for old, new in found.items() if truth[old] != new} == {}
+    assert len(found) >= fewest
+
+
+def test_a_language_model_and_our_own_of_the_same_sizes() -> None:
+    found = pairs(diff("gpt2", "tiny_gpt"))
+    for layer in range(3):
+        start, other = f"transformer.h.{layer}", f"blocks.{layer}"
+        assert found[f"{start}.attn.c_attn.weight"] == f"{other}.attention.query_key_value.weight"
+        assert found[f"{start}.mlp.c_fc.weight"] == f"{other}.perceptron.0.weight"
+        assert found[f"{start}.mlp.c_proj.bias"] == f"{other}.perceptron.2.bias"
+
+
+def test_a_wrapper_is_a_prefix_and_a_new_head_changes_its_sizes() -> None:
+    report = diff("wrapped", "ten classes")
+    (rename,) = report.renames
+    assert (rename.kind, rename.old, rename.new, rename.names) == ("prefix", "module.", "", 122)
+    assert "DataParallel" in rename.written_by
+    changed = [row for row in report.rows if row.change == "changed"]
+    assert [row.differs for row in changed] == [("name", "shape")] * 2
+
+
+def test_ties_are_compared() -> None:
+    tied, untied = TinyGPT(), TinyGPT()
+    untied.head.weight = nn.Parameter(untied.head.weight.detach().clone())
+    (change,) = netinspect.diff(tied, untied).record.ties
+    assert change.change == "untied"
+    assert change.new == ("token_embedding.weight", "head.weight")
+    (change,) = netinspect.diff(untied, tied).record.ties
+    assert change.change == "tied"
+    assert netinspect.diff(tied, tied).record.ties == ()
+
+
+def test_what_two_modules_were_made_with_is_compared() -> None:
+    one = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Dropout(0.1))
+    other = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.GELU(), nn.Dropout(0.1), nn.Tanh())
+    found = netinspect.diff(one, other).record
+    assert [(each.change, each.new_path) for each in found.modules] == [
+        ("changed", "0"),
+        ("changed", "1"),
+        ("added", "3"),
+    ]
+    assert found.differs
+    assert not found.rows
+    wrapped = netinspect.diff(nn.Sequential(one), other).record
+    assert [(each.old_path, each.new_path) for each in wrapped.modules][:2] == [
+        ("0.0", "0"),
+        ("0.1", "1"),
+    ]
+
+
+def test_what_is_trained_and_of_what_type_is_compared() -> None:
+    one, other = nn.Linear(3, 4), nn.Linear(3, 4).half()
+    other.bias.requires_grad_(False)
+    (weight, bias) = netinspect.diff(one, other).record.rows
+    assert weight.differs == ("dtype",)
+    assert bias.differs == ("dtype", "trainable")
+
+
+def test_pruned_heads_change_sizes_and_nothing_else() -> None:
+    config = transformers.BertConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=8, vocab_size=9
+    )
+    one, other = transformers.BertModel(config), transformers.BertModel(config)
+    attention = other.get_submodule("encoder.layer.1.attention")
+    for name in ("query", "key", "value"):
+        attention.get_submodule("self").register_module(name, nn.Linear(16, 12))
+    attention.get_submodule("output").register_module("dense", nn.Linear(12, 16))
+    report = netinspect.diff(one, other).record
+    assert (report.added, report.removed, report.changed) == (0, 0, 7)
+
+
+def test_a_saved_look_is_the_model(tmp_path: Path) -> None:
+    model = TinyGPT()
+    netinspect.save(netinspect.load(model, run=False), tmp_path / "look.json")
+    assert not netinspect.diff(model, tmp_path / "look.json").record.differs
+
+
+def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
+    model = TinyGPT()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    netinspect.diff(model, save(model.state_dict(), tmp_path / "x"))
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert model.training
+
+
+def test_values_of_a_model_cannot_be_compared(tmp_path: Path) -> None:
+    file = save(TinyGPT().state_dict(), tmp_path / "x")
+    with pytest.raises(UsageError, match="it is a model") as caught:
+        netinspect.diff(file, TinyGPT(), values=True)
+    assert "torch.save(model.state_dict()" in str(caught.value.hint)
+    with pytest.raises(UsageError, match="needs the values"):
+        netinspect.diff(file, file, sort="change")
+    with pytest.raises(UsageError, match="cannot sort by 'size'"):
+        netinspect.diff(file, file, sort="size", values=True)
+    with pytest.raises(UsageError, match="both sides are models"):
+        netinspect.diff(TinyGPT(), TinyGPT(), section="model")

@@ -1,0 +1,323 @@
+"""What a model would say to a checkpoint is held against what it says; the told lines are run."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision  # type: ignore[import-untyped]
+import transformers
+from torch import Tensor, nn
+
+import netinspect
+from netinspect.records.trace import Trace
+from netinspect.reports.diff.record import Loading
+from tests.reports.diff.state_dicts import save
+
+State = dict[str, Tensor]
+
+
+class Tied(nn.Module):
+    """A head that is its embedding, a shared layer, a buffer that is not saved, a scalar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.layers = nn.ModuleList(nn.TransformerEncoderLayer(4, 2, 8) for _ in range(3))
+        self.shared = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+        self.again = self.shared
+        self.head = nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embed.weight
+        self.scale = nn.Parameter(torch.ones(()))
+        self.register_buffer("mask", torch.ones(3), persistent=False)
+
+
+def gpt() -> nn.Module:
+    config = transformers.GPT2Config(n_embd=8, n_layer=3, n_head=2, vocab_size=11, n_positions=6)
+    return transformers.GPT2LMHeadModel(config)
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "tied": Tied,
+    "shufflenet": lambda: torchvision.models.shufflenet_v2_x0_5(num_classes=3),
+    "gpt2": gpt,
+    "lstm": lambda: nn.LSTM(3, 4, 2, bidirectional=True),
+    "nothing": nn.ReLU,
+}
+
+
+def without(*ends: str) -> Callable[[State], State]:
+    return lambda state: {name: value for name, value in state.items() if not name.endswith(ends)}
+
+
+def renamed(change: Callable[[str], str]) -> Callable[[State], State]:
+    return lambda state: {change(name): value for name, value in state.items()}
+
+
+def resized(state: State) -> State:
+    changed = dict(state)
+    for name in list(state)[-2:]:
+        changed[name] = torch.zeros([size + 1 for size in state[name].shape] or [2, 2])
+    return changed
+
+
+CHANGES: dict[str, Callable[[State], State]] = {
+    "as it is": dict,
+    "half": lambda state: {name: value.half() for name, value in state.items()},
+    "without biases": without("bias"),
+    "without counters": without("num_batches_tracked"),
+    "without a head": without("head.weight", "fc.weight", "fc.bias"),
+    "more": lambda state: state | {"extra.weight": torch.zeros(2, 5), "conv1": torch.zeros(2)},
+    "resized": resized,
+    "scalars as vectors": lambda state: {
+        name: value.reshape(1) if not value.shape else value for name, value in state.items()
+    },
+    "module.": renamed(lambda name: f"module.{name}"),
+    "module._orig_mod.": renamed(lambda name: f"module._orig_mod.{name}"),
+    "layers": renamed(lambda name: re.sub(r"(layers|stage(?=\d)|transformer.h)", "blocks", name)),
+    "both": renamed(lambda name: "net." + re.sub(r"(layers|transformer.h)", "blocks", name)),
+    "empty": lambda state: {},
+}
+
+
+def with_versions(model: nn.Module, state: State, *, old: bool) -> State:
+    """A state dict with the versions of its modules beside it, as torch makes it."""
+    made = model.state_dict()
+    made.clear()
+    made.update(state)
+    if old:
+        for each in made._metadata.values():  # type: ignore[attr-defined]
+            each["version"] = 1
+    return made
+
+
+def what_torch_says(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[set[str], ...]:
+    """Missing and unexpected names, and those of other sizes, as the error of torch names them."""
+    try:
+        copy.deepcopy(model).load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        text = str(error)
+        lists = [
+            set(re.findall(r'"([^"]+)"', found[0]))
+            if (found := re.search(rf"{kind} key\(s\) in state_dict: .*", text))
+            else set()
+            for kind in ("Missing", "Unexpected")
+        ]
+        return lists[0], lists[1], set(re.findall(r"size mismatch for ([^:]+):", text))
+    return set(), set(), set()
+
+
+@cache
+def made(name: str) -> nn.Module:
+    """A model that no test changes."""
+    return MODELS[name]()
+
+
+@cache
+def look(model: nn.Module) -> Trace:
+    return netinspect.load(model, run=False)
+
+
+def loading(model: nn.Module, file: str) -> Loading:
+    found = netinspect.diff(look(model), file).record.loading
+    assert found is not None
+    back = netinspect.diff(file, look(model)).record.loading
+    assert back is not None
+    assert (back.verdict, set(back.missing)) == (found.verdict, set(found.missing))
+    assert (found.model, back.model) == ("a", "b")
+    return found
+
+
+def cases() -> list[tuple[str, str, str]]:
+    """All changes of all models as safetensors; as torch has them, those in which versions matter."""
+    found = [(name, change, "safetensors") for name in MODELS for change in CHANGES]
+    formats = ("torch", "with versions", "old versions")
+    changes = ("as it is", "without counters", "module.", "resized")
+    found += [
+        (name, change, each) for name in ("tied", "shufflenet") for change in changes for each in formats
+    ]
+    return found
+
+
+@pytest.mark.parametrize(("name", "change", "format"), cases())
+def test_the_verdict_is_that_of_torch(name: str, change: str, format: str, tmp_path: Path) -> None:
+    model = made(name)
+    state = CHANGES[change](model.state_dict())
+    file = tmp_path / "x"
+    if format == "safetensors":
+        save(state, file)
+    else:
+        if "versions" in format:
+            state = with_versions(model, state, old=format == "old versions")
+        torch.save(state, file)
+    found = loading(model, str(file))
+    missing, unexpected, mismatched = what_torch_says(model, state)
+    assert set(found.missing) == missing
+    assert set(found.unexpected) == unexpected
+    assert {each.name for each in found.mismatched} == mismatched
+    if mismatched:
+        assert found.verdict == "does not load"
+    else:
+        assert found.verdict == ("loads with strict=False" if missing or unexpected else "loads")
+        copy.deepcopy(model).load_state_dict(state, strict=found.verdict == "loads")
+
+
+def run_mapping(found: Loading, model: nn.Module) -> Any:
+    """Run the lines that were told; what they leave is what was loaded."""
+    assert found.mapping is not None
+    names: dict[str, Any] = {"torch": torch, "safetensors": safetensors, "re": re, "model": model}
+    exec("\n".join(found.mapping.lines), names)
+    return names["state_dict"]
+
+
+@pytest.mark.parametrize("change", ["module.", "module._orig_mod.", "layers", "both"])
+@pytest.mark.parametrize("name", ["tied", "shufflenet", "gpt2"])
+@pytest.mark.parametrize("format", ["safetensors", "torch", "section"])
+def test_the_told_lines_load_it(name: str, change: str, format: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = MODELS[name]()
+    state = CHANGES[change](source.state_dict())
+    file = tmp_path / "it's.pt"
+    if format == "safetensors":
+        save(state, file)
+    else:
+        torch.save({"state_dict": state, "epoch": 3} if format == "section" else state, file)
+    if set(state) == set(source.state_dict()) and format != "section":
+        pytest.skip("nothing is renamed in this one")
+    torch.manual_seed(1)
+    model = MODELS[name]()
+    found = loading(model, str(file))
+    assert found.mapping is not None
+    assert found.mapping.verdict == "loads"
+    run_mapping(found, model)
+    for key, value in source.state_dict().items():
+        assert torch.equal(model.state_dict()[key], value), key
+
+
+def test_a_plain_prefix_is_one_line(tmp_path: Path) -> None:
+    model = torchvision.models.shufflenet_v2_x0_5()
+    file = save({f"module.{name}": value for name, value in model.state_dict().items()}, tmp_path / "a")
+    mapping = loading(model, file).mapping
+    assert mapping is not None
+    assert mapping.lines == (
+        f"state_dict = safetensors.torch.load_file({file!r})",
+        "state_dict = {name.removeprefix('module.'): value for name, value in state_dict.items()}",
+        "model.load_state_dict(state_dict)",
+    )
+    inner = save(model.state_dict(), tmp_path / "b")
+    mapping = loading(nn.Sequential(model), inner).mapping
+    assert mapping is not None
+    assert mapping.lines[1] == "state_dict = {'0.' + name: value for name, value in state_dict.items()}"
+
+
+def test_what_the_lines_cannot_mend_is_told(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = torchvision.models.shufflenet_v2_x0_5(num_classes=10)
+    state = {f"module.{name}": value for name, value in source.state_dict().items()}
+    file = save(state, tmp_path / "a")
+    mapping = loading(torchvision.models.shufflenet_v2_x0_5(num_classes=3), file).mapping
+    assert mapping is not None
+    assert (mapping.verdict, mapping.mismatched) == ("does not load", 2)
+    assert not any("load_state_dict" in each for each in mapping.lines)
+    headless = {name: value for name, value in state.items() if ".fc." not in name}
+    model = torchvision.models.shufflenet_v2_x0_5(num_classes=3)
+    found = loading(model, save(headless, tmp_path / "b"))
+    assert found.mapping is not None
+    assert (found.mapping.verdict, found.mapping.missing) == ("loads with strict=False", 2)
+    run_mapping(found, model)
+    assert torch.equal(model.conv5[0].weight, source.conv5[0].weight)
+
+
+def test_what_stands_beside_the_tensors_of_a_flat_file(tmp_path: Path) -> None:
+    model = nn.Linear(3, 4)
+    optimizer = torch.optim.SGD(model.parameters(), momentum=0.9)
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    state = {
+        **model.state_dict(),
+        "epoch": 3,
+        "best": {"loss": 0.5},
+        "optimizer": optimizer.state_dict(),
+    }
+    torch.save(state, tmp_path / "flat.pt")
+    other = nn.Linear(3, 4)
+    found = loading(other, str(tmp_path / "flat.pt"))
+    missing, unexpected, mismatched = what_torch_says(other, state)
+    assert (set(found.missing), {each.name for each in found.mismatched}) == (missing, mismatched)
+    # Of a dictionary without tensors it cannot be told whether its key has dots.
+    assert set(found.unexpected) == unexpected - {"best"} == {"epoch", "optimizer"}
+    assert found.mapping is not None
+    assert found.mapping.verdict == "loads"
+    run_mapping(found, other)
+    assert torch.equal(other.weight, model.weight)
+
+
+def test_parts_of_a_model_in_dictionaries_of_their_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"encoder": nn.Linear(3, 4), "decoder": nn.Linear(4, 3)})
+    file = tmp_path / "parts.pt"
+    torch.save({name: each.state_dict() for name, each in model.items()}, file)
+    other = nn.ModuleDict({"encoder": nn.Linear(3, 4), "decoder": nn.Linear(4, 3)})
+    found = loading(other, str(file))
+    run_mapping(found, other)
+    assert torch.equal(other.state_dict()["decoder.weight"], model.state_dict()["decoder.weight"])
+
+
+def test_a_tied_name_that_is_missing_is_no_loss(tmp_path: Path) -> None:
+    model = Tied()
+    file = save(without("head.weight")(model.state_dict()), tmp_path / "a")
+    found = loading(model, file)
+    assert found.missing == ("head.weight",)
+    assert found.notes[0].startswith("head.weight is tied to embed.weight")
+
+
+def test_counters_that_batch_norm_fills_in_are_told(tmp_path: Path) -> None:
+    model = torchvision.models.shufflenet_v2_x0_5()
+    found = loading(model, save(without("num_batches_tracked")(model.state_dict()), tmp_path / "a"))
+    assert found.verdict == "loads"
+    assert found.notes[0].startswith("conv1.1.num_batches_tracked and 55 more")
+    assert len(found.filled) == 56
+
+
+def test_what_batch_norm_fills_in_is_not_taken_from_the_file(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    other = save({"other": torch.zeros(1)}, tmp_path / "a")
+    assert "takes 0 of 7 tensors from it" in str(netinspect.diff(model, other))
+    half = save({"0.weight": model.state_dict()["0.weight"]}, tmp_path / "b")
+    assert "takes 1 of 7 tensors from it" in str(netinspect.diff(model, half))
+
+
+def test_names_that_would_break_out_of_the_lines(tmp_path: Path) -> None:
+    model = nn.Module()
+    for name in ("it's", 'quo"te', "back\\slash", "new\nline"):
+        model.register_parameter(name, nn.Parameter(torch.randn(2, 3)))
+    state = {f"module.{name}": value for name, value in model.state_dict().items()}
+    torch.save(state, tmp_path / "x.pt")
+    found = loading(model, str(tmp_path / "x.pt"))
+    assert found.mapping is not None
+    assert found.mapping.verdict == "loads"
+    run_mapping(found, model)
+
+
+def test_a_lazy_layer_takes_any_size(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 2))
+    state = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).state_dict()
+    found = netinspect.diff(model, save(state, tmp_path / "a")).record
+    assert found.loading is not None
+    assert found.loading.verdict == "loads"
+    assert not found.differs
+    model.load_state_dict(state)
+
+
+def test_no_verdict_between_two_of_a_kind(tmp_path: Path) -> None:
+    model = nn.Linear(2, 3)
+    file = save(model.state_dict(), tmp_path / "a")
+    assert netinspect.diff(model, nn.Linear(2, 4)).record.loading is None
+    assert netinspect.diff(file, file).record.loading is None

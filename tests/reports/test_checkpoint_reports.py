@@ -1,0 +1,297 @@
+"""Numbers and trees of checkpoints, from records made by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netinspect.analysis.checkpoints.name_tree import DEEPEST, grow_branches
+from netinspect.errors import UsageError
+from netinspect.records.checkpoint import Checkpoint, Entry, StoredModule
+from netinspect.reports.params.checkpoint_compute import list_tensors
+from netinspect.reports.summary.checkpoint_compute import tell_contents
+from netinspect.reports.summary.checkpoint_record import Contents
+from netinspect.reports.tree.checkpoint_compute import grow_name_tree
+from netinspect.reports.tree.record import TreeNode
+from tests.reports.checkpoints import checkpoint, llama, state_dict, tensor
+from tests.support import PATIENCE
+
+PARTS = st.sampled_from(["a", "b", "0", "1", "2", "10", "layer", "", "weight"])
+NAMES = st.lists(
+    st.lists(PARTS, min_size=1, max_size=5).map(".".join), min_size=0, max_size=25, unique=True
+)
+SHAPES = st.lists(st.integers(0, 4), max_size=3).map(tuple)
+
+
+@st.composite
+def checkpoints(draw: st.DrawFn) -> Checkpoint:
+    """Any names, any shapes, some tensors in the same memory."""
+    names = draw(NAMES)
+    made = [
+        tensor(
+            name,
+            *draw(SHAPES),
+            dtype=draw(st.sampled_from(["float32", "float16"])),
+            storage=draw(st.integers(0, max(1, len(names)))),
+        )
+        for name in names
+    ]
+    format = draw(st.sampled_from(["safetensors", "torch zip"]))
+    return checkpoint(made, format=format)
+
+
+@given(checkpoints())
+@settings(max_examples=200, deadline=None)
+def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> None:
+    listed = list_tensors(found)
+    counted = [row for row in listed.rows if row.counted]
+    assert sum(row.elements for row in counted) == listed.totals.elements
+    assert sum(row.bytes for row in counted) == listed.totals.bytes
+    assert len(listed.rows) == listed.totals.tensors == len(found.tensors)
+    assert listed.ties == len(listed.rows) - len(counted)
+    for part in ("tensors", "elements", "bytes"):
+        whole = len(counted) if part == "tensors" else getattr(listed.totals, part)
+        assert sum(getattr(share, part) for share in listed.totals.dtypes) == whole
+    contents = tell_contents(found, depth=1)
+    top = contents.groups[0]
+    below = contents.groups[1:]
+    direct = [each for each in found.tensors if "." not in each.name]
+    assert top.elements == listed.totals.elements
+    assert top.tensors == len(found.tensors)
+    assert sum(group.tensors * group.repeats for group in below) == top.tensors - len(direct)
+    if below:
+        beside = (top.beside_tensors, top.beside_bytes)
+        assert beside == (len(direct), top.bytes - sum(each.bytes * each.repeats for each in below))
+    tree = grow_name_tree(found)
+    assert tree.root.parameters == listed.totals.elements
+
+
+@given(checkpoints())
+@settings(max_examples=100, deadline=None)
+def test_every_tensor_is_in_the_full_tree_once(found: Checkpoint) -> None:
+    def held(node: TreeNode) -> int:
+        inside = 0 if node.children and node.own == () else len(node.own)
+        return inside + sum(held(child) for child in node.children)
+
+    assert held(grow_name_tree(found, full=True).root) == len(found.tensors)
+
+
+def test_what_stands_under_two_names_counts_once() -> None:
+    made = checkpoint(
+        [
+            tensor("wte.weight", 10, 4, storage=0),
+            tensor("lm_head.weight", 10, 4, storage=0),
+            tensor("view.weight", 5, 4, storage=0),
+        ]
+    )
+    listed = list_tensors(made)
+    assert [row.counted for row in listed.rows] == [True, False, True]
+    assert listed.rows[0].tied_to == ("lm_head.weight",)
+    assert listed.rows[1].tied_to == ("wte.weight",)
+    assert [row.sharing for row in listed.rows] == [3, 3, 3]
+    assert listed.totals.elements == 60
+    assert listed.ties == 1
+
+
+def test_a_small_view_of_a_large_tensor_is_told() -> None:
+    made = checkpoint([tensor("slice", 4, storage=0, storage_bytes=4000)])
+    totals = list_tensors(made).totals
+    assert (totals.bytes, totals.storage_bytes) == (16, 4000)
+
+
+def test_a_tensor_with_thousands_of_names_names_few_in_each_row() -> None:
+    made = checkpoint([tensor(f"n{number}", 4, storage=0) for number in range(3000)])
+    listed = list_tensors(made)
+    assert max(len(row.tied_to) for row in listed.rows) == 4
+    assert all(row.name not in row.tied_to for row in listed.rows)
+    assert listed.totals.elements == 4
+
+
+def test_rows_are_sorted_filtered_and_limited() -> None:
+    made = state_dict({"b": (2,), "a": (9,), "c.d": (4,)})
+    assert [row.name for row in list_tensors(made, sort="size").rows] == ["a", "c.d", "b"]
+    assert [row.name for row in list_tensors(made, sort="name").rows] == ["a", "b", "c.d"]
+    assert [row.name for row in list_tensors(made, sort="position", top=1).rows] == ["b"]
+    some = list_tensors(made, include=["c.*"])
+    assert ([row.name for row in some.rows], some.hidden) == (["c.d"], 2)
+    with pytest.raises(UsageError, match="cannot sort by 'szie'"):
+        list_tensors(made, sort="szie")
+
+
+def test_alike_blocks_are_folded_by_their_numbers() -> None:
+    shapes = llama(12)
+    shuffled = dict(sorted(shapes.items(), key=lambda each: hash(each[0]) % 97))
+    for made in (state_dict(shapes), state_dict(shuffled, format="safetensors")):
+        contents = tell_contents(made, depth=3)
+        folded = next(group for group in contents.groups if group.repeats > 1)
+        assert (folded.path, folded.name, folded.last_name) == ("model.layers.0", "0", "11")
+        assert folded.repeats == 12
+        assert folded.elements == 4 * 64 + 3 * 128 + 8
+
+
+def test_blocks_that_differ_in_one_dtype_are_not_folded_with_the_others() -> None:
+    made = checkpoint(
+        tensor(f"h.{block}.weight", 8, dtype="float16" if block == 2 else "float32", storage=block)
+        for block in range(5)
+    )
+    groups = [group for group in tell_contents(made).groups if group.path.startswith("h.")]
+    assert [(group.name, group.last_name) for group in groups] == [("0", "1"), ("2", "2"), ("3", "4")]
+
+
+def test_siblings_with_other_names_are_not_folded() -> None:
+    made = state_dict({"q_proj.weight": (4, 4), "k_proj.weight": (4, 4), "fc1.w": (2,), "fc2.w": (2,)})
+    names = [(child.name, child.last_name) for child in grow_name_tree(made).root.children]
+    assert names == [("q_proj", "q_proj"), ("k_proj", "k_proj"), ("fc1", "fc2")]
+    full = grow_name_tree(made, full=True).root.children
+    assert [child.name for child in full] == ["q_proj", "k_proj", "fc1", "fc2"]
+
+
+def test_a_name_of_thousands_of_parts_makes_no_deeper_tree() -> None:
+    made = state_dict({".".join("a" * 100_000): (1,), "b": (1,)})
+    branch, depth = grow_branches(made), 0
+    while branch.children:
+        branch, depth = branch.children["a"], depth + 1
+    assert depth == DEEPEST
+    assert grow_name_tree(made).root.parameters == 2
+
+
+def test_a_branch_of_the_tree_and_a_wrong_one() -> None:
+    made = state_dict(llama(2))
+    assert grow_name_tree(made, path="model.layers.1").root.path == "model.layers.1"
+    with pytest.raises(UsageError, match=r"starts with 'model.layer'") as caught:
+        grow_name_tree(made, path="model.layer")
+    assert "model.layers" in str(caught.value.hint)
+
+
+def test_classes_of_a_pickled_model_stand_in_its_tree() -> None:
+    modules = (
+        StoredModule(path="", class_path="net.Net"),
+        StoredModule(path="fc", class_path="torch.nn.modules.linear.Linear"),
+    )
+    made = state_dict({"fc.weight": (2, 2), "fc.bias": (2,)}, modules=modules)
+    root = grow_name_tree(made).root
+    assert (root.class_name, root.children[0].class_name) == ("Net", "Linear")
+    assert tell_contents(made).what == "pickled model, net.Net"
+
+
+def facts(contents: Contents) -> dict[str, tuple[str, bool]]:
+    return {fact.label: (fact.text, fact.certain) for fact in contents.facts}
+
+
+def test_what_names_suggest_is_marked_as_that() -> None:
+    found = facts(tell_contents(state_dict(llama(12))))
+    assert found["names like those of"] == ("a decoder such as Llama", False)
+    assert found["numbered blocks"] == ("12", False)
+    assert found["vocabulary and width"] == ("100 x 8, from model.embed_tokens.weight", False)
+
+
+def test_a_training_checkpoint_tells_how_far_it_is() -> None:
+    made = checkpoint(
+        [
+            tensor("model.fc.weight", 4, storage=0, section="model"),
+            tensor("optimizer.state.0.exp_avg", 4, storage=1, section="optimizer.state.0"),
+            tensor("optimizer.state.0.exp_avg_sq", 4, storage=2, section="optimizer.state.0"),
+        ],
+        metadata=(
+            Entry(name="epoch", type="int", text="7"),
+            Entry(name="note", type="str", text="epoch"),
+            Entry(name="_extra_state.step", type="int", text="5"),
+            Entry(name="optimizer.param_groups.0.lr", type="float", text="0.001"),
+            Entry(name="optimizer.param_groups.0.amsgrad", type="bool", text="False"),
+            Entry(name="optimizer.param_groups.1.lr", type="float", text="0.1"),
+        ),
+    )
+    contents = tell_contents(made)
+    assert contents.what == "training checkpoint"
+    found = facts(contents)
+    assert found["epoch"] == ("7", True)
+    assert "step" not in found
+    assert found["optimizer"] == ("Adam or AdamW", False)
+    assert found["optimizer state"] == ("2 tensors, 32 bytes", True)
+    assert found["learning rates"] == ("0.001, 0.1", True)
+
+
+@pytest.mark.parametrize("path", ["", "net_g_trainer"])
+def test_the_state_of_an_optimizer_is_known_by_its_groups(path: str) -> None:
+    start = f"{path}." if path else ""
+    made = checkpoint(
+        (
+            tensor(f"{start}state.{number}.step", storage=number, section=f"{start}state.{number}")
+            for number in range(30)
+        ),
+        metadata=(Entry(name=f"{start}param_groups.0.lr", type="float", text="0.1"),),
+    )
+    contents = tell_contents(made, depth=3)
+    assert contents.what == ("training checkpoint" if path else "state of an optimizer")
+    assert [group.path for group in contents.groups] == (["", path] if path else [""])
+    assert facts(contents)["optimizer state"] == ("30 tensors, 120 bytes", True)
+    assert len(grow_name_tree(made, path=f"{start}state").root.children) == 1
+
+
+def test_a_module_that_is_called_like_an_optimizer_is_none() -> None:
+    made = state_dict({"opt.decoder.weight": (4,), "opt.head.weight": (4,)})
+    contents = tell_contents(made, depth=3)
+    assert contents.what == "state dict"
+    assert [group.path for group in contents.groups] == ["", "opt", "opt.decoder", "opt.head"]
+
+
+@pytest.mark.parametrize(
+    ("made", "what"),
+    [
+        (state_dict({"w": (1,)}), "state dict"),
+        (state_dict({}), "no tensors"),
+        (state_dict({"a.lora_A.weight": (1,), "a.lora_B.weight": (1,)}), "adapter (LoRA)"),
+        (
+            state_dict(
+                {"w": (1,)},
+                metadata=(Entry(name="pytorch-lightning_version", type="str", text="'2.4'"),),
+            ),
+            "Lightning checkpoint",
+        ),
+        (state_dict({"w": (1,)}, format="npz"), "arrays"),
+    ],
+)
+def test_kinds(made: Checkpoint, what: str) -> None:
+    assert tell_contents(made).what == what
+
+
+def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
+    names = ("model.fc.weight", *(f"optimizer.state.{number}.exp_avg" for number in range(30)))
+    made = checkpoint(
+        tensor(name, number + 1, storage=number, section=name.rpartition(".")[0])
+        for number, name in enumerate(names)
+    )
+    paths = [group.path for group in tell_contents(made, depth=3).groups]
+    assert paths == ["", "model", "model.fc", "optimizer"]
+    assert len(tell_contents(made).groups) > 30
+    tree = grow_name_tree(made).root
+    assert (tree.children[1].own, tree.children[1].children) == (("30 tensors",), ())
+    assert len(grow_name_tree(made, full=True).root.children[1].children[0].children) == 30
+    assert len(grow_name_tree(made, path="optimizer").root.children[0].children) == 30
+
+
+HELD_UP = r"""
+from netinspect.reports.summary.checkpoint_compute import tell_contents
+from tests.reports.checkpoints import state_dict
+names = {"layers." * 10_000 + f"{number}": (1,) for number in range(30)}
+names |= {"h." + "1" * 60_000 + f".{number}": (1,) for number in range(30)}
+print(*tell_contents(state_dict(names)).facts)
+"""
+
+
+def test_suggestions_do_not_hang_on_names_made_for_that() -> None:
+    """Expressions that try every start of every name would take hours for names so long."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELD_UP],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert "names like" not in done.stdout

@@ -1,0 +1,253 @@
+"""Costs grouped one way or another: the same total, and every share of it."""
+
+from __future__ import annotations
+
+import pytest
+
+import netinspect
+from netinspect.analysis.operator_counts import (
+    cost_of,
+    cost_of_steps,
+    fvcore_activations,
+    fvcore_macs,
+    torchvision_macs,
+)
+from netinspect.errors import SavedTraceError, UsageError
+from netinspect.records.trace import Trace
+from netinspect.records.work import Cost, Work, sum_of
+from netinspect.reports.cost.compute import GROUPINGS, SORT_KEYS, count_cost
+from netinspect.reports.summary.compute import summarize
+
+SAMPLES = ("lenet", "tiny_gpt", "shared_layer", "lstm_tagger", "two_inputs", "encoder", "unet")
+
+
+@pytest.fixture(scope="module", params=SAMPLES)
+def trace(request: pytest.FixtureRequest) -> Trace:
+    return netinspect.load(request.param)
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+@pytest.mark.parametrize("top", [None, 2])
+def test_rows_and_the_rest_are_the_total(trace: Trace, by: str, top: int | None) -> None:
+    report = count_cost(trace, by=by, top=top)
+    assert report.total == cost_of_steps(trace.steps)
+    assert report.total.macs > 0
+    assert sum_of([*(row.cost for row in report.rows), report.rest]) == report.total
+    assert sum(row.share for row in report.rows) == pytest.approx(
+        1 - report.rest.macs / report.total.macs
+    )
+    assert len(report.rows) + report.hidden == len(count_cost(trace, by=by).rows)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, None])
+def test_folded_modules_keep_the_total(trace: Trace, depth: int | None) -> None:
+    report = count_cost(trace, depth=depth)
+    assert sum_of(row.cost for row in report.rows) == report.total
+    assert sum(row.parameters or 0 for row in report.rows) == report.parameters
+    if depth is not None:
+        assert all(row.key.count(".") < max(1, depth) for row in report.rows)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, None])
+@pytest.mark.parametrize("operations", [False, True])
+def test_rows_of_a_summary_are_the_total(trace: Trace, operations: bool, depth: int | None) -> None:
+    report = summarize(trace, operations=operations, depth=depth)
+    assert sum_of(row.cost for row in report.rows) == report.cost == cost_of_steps(trace.steps)
+
+
+def test_modules_and_classes_hold_all_parameters(trace: Trace) -> None:
+    for by in ("module", "class"):
+        report = count_cost(trace, by=by)
+        assert sum(row.parameters or 0 for row in report.rows) == report.parameters
+
+
+def test_products_are_two_flops_for_each_mac(trace: Trace) -> None:
+    report = count_cost(trace, by="operator")
+    assert report.total.flops == 2 * report.total.macs
+    assert all(row.cost.flops == 2 * row.cost.macs for row in report.rows)
+
+
+@pytest.mark.parametrize("key", SORT_KEYS)
+def test_rows_are_sorted(key: str) -> None:
+    rows = count_cost(netinspect.load("lenet"), sort=key).rows
+    assert list(rows) == sorted(rows, key=SORT_KEYS[key])
+
+
+def test_lenet_by_hand() -> None:
+    report = count_cost(netinspect.load("lenet"))
+    by_hand = {
+        "": 0,
+        "conv1": 10 * 6 * 24 * 24 * 25,
+        "conv2": 10 * 16 * 8 * 8 * 6 * 25,
+        "fc1": 10 * 256 * 120,
+        "fc2": 10 * 120 * 84,
+        "fc3": 10 * 84 * 10,
+    }
+    assert {row.key: row.cost.macs for row in report.rows} == by_hand
+    assert report.total.macs == sum(by_hand.values())
+    given_out = 10 * (6 * 24 * 24 + 16 * 8 * 8 + 120 + 84 + 10)
+    assert report.total.activations == given_out
+    conv1 = report.rows[1].cost
+    read = 4 * (10 * 28 * 28 + 6 * 25 + 6)
+    written = 4 * 10 * 6 * 24 * 24
+    assert (conv1.bytes_read, conv1.bytes_written) == (read, written)
+    assert conv1.intensity == 2 * conv1.macs / (read + written)
+
+
+def test_lines_are_those_of_the_model() -> None:
+    report = count_cost(netinspect.load("lenet"), by="line")
+    assert [row.key.rpartition("/")[2] for row in report.rows] == [
+        "lenet.py:30", "lenet.py:29", "lenet.py:32", "lenet.py:33", "lenet.py:34",
+    ]  # fmt: skip
+    assert all(row.place is not None for row in report.rows)
+
+
+def test_backward_is_a_total_of_its_own() -> None:
+    trace = netinspect.load("lenet", grad=True)
+    report = count_cost(trace, gradients=True)
+    # Two products for each of the forward, but none for the gradient of the model's own input.
+    assert report.backward is not None
+    conv1 = report.rows[1].cost.macs
+    assert report.backward.macs == 2 * report.total.macs - conv1
+    assert count_cost(trace).backward is None
+    with pytest.raises(SavedTraceError, match="holds no backward"):
+        count_cost(netinspect.load("lenet"), gradients=True)
+
+
+def test_wrong_groupings_are_refused() -> None:
+    with pytest.raises(UsageError, match="cannot group by 'modul'") as caught:
+        count_cost(netinspect.load("lenet"), by="modul")
+    assert "module" in str(caught.value.hint)
+
+
+def work(operator: str, kind: str, macs: int | None, flops: int | None, elements: int = 1) -> Work:
+    return Work(
+        operator=operator,
+        kind=kind,  # type: ignore[arg-type]
+        calls=1,
+        macs=macs,
+        flops=flops,
+        elements=elements,
+        bytes_read=3,
+        bytes_written=4,
+    )
+
+
+def test_what_is_uncounted_is_in_no_sum_and_noted() -> None:
+    works = (
+        work("aten.mm", "matrix_product", 5, 10, 7),
+        work("aten.relu", "elementwise", 0, 2),
+        work("my.own", "unknown", None, None),
+        work("aten._upsample_bilinear2d_aa", "interpolation", 0, None),
+    )
+    assert cost_of(works) == Cost(
+        macs=5,
+        flops=10,
+        other_flops=2,
+        activations=7,
+        bytes_read=12,
+        bytes_written=16,
+        uncounted=1,
+        uncounted_flops=2,
+    )
+
+
+def test_published_conventions_by_hand() -> None:
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.GroupNorm(2, 8),
+        nn.Upsample(scale_factor=2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 4),
+    )
+    trace = netinspect.capture(model, torch.zeros(2, 3, 6, 6))
+    convolution, linear, elements = 2 * 8 * 4 * 4 * 27, 2 * 8 * 4, 2 * 8 * 4 * 4
+    assert torchvision_macs(trace) == convolution + linear
+    normal = 2 * elements + 5 * elements
+    assert fvcore_macs(trace) == convolution + linear + normal + 4 * elements + 4 * elements
+    assert fvcore_activations(trace) == elements + 2 * 4
+
+
+def test_a_convolution_that_is_padded_by_a_word_is_unknown_to_fvcore() -> None:
+    import torch
+    from torch import nn
+
+    trace = netinspect.capture(nn.Conv2d(3, 8, 3, padding="same"), torch.zeros(1, 3, 6, 6))
+    assert (fvcore_macs(trace), fvcore_activations(trace)) == (0, 0)
+    assert torchvision_macs(trace) == 8 * 6 * 6 * 27
+
+
+def test_what_a_hook_of_the_process_does_before_the_model_is_in_the_total() -> None:
+    import torch
+    from torch import nn
+    from torch.nn.modules.module import register_module_forward_pre_hook
+
+    def hook(module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        torch.mm(torch.ones(2, 3), torch.ones(3, 4))
+
+    handle = register_module_forward_pre_hook(hook)
+    try:
+        trace = netinspect.capture(nn.Sequential(nn.Linear(3, 3)), torch.zeros(1, 3))
+    finally:
+        handle.remove()
+    total = 2 * (2 * 3 * 4) + 3 * 3
+    assert count_cost(trace).total.macs == total
+    for operations in (False, True):
+        report = summarize(trace, operations=operations)
+        assert sum(row.cost.macs for row in report.rows) == report.cost.macs == total
+
+
+def test_every_number_that_something_is_missing_from_is_a_lower_bound() -> None:
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = torch.linalg.svdvals(self.layer(x) @ self.layer(x))
+            return out.relu()
+
+    trace = netinspect.capture(Net(), torch.ones(3, 3))
+    text = netinspect.cost(trace).text(width=160)
+    root, layer, total = (
+        line for line in text.splitlines() if line.startswith(("Net   ", "layer ", "total "))
+    )
+    # MACs, FLOPs, other FLOPs, activations and their intensity; not the bytes, which are those of all.
+    assert root.count(">=") == total.count(">=") == 5
+    assert ">= 27" in root
+    assert ">=" not in layer
+    assert "shares are those of what was counted" in text
+    assert total.split()[1:3] == [">=", "81"]
+    assert "2 rows not shown, with at least 81 MACs" in netinspect.cost(trace, top=0).text()
+    plain = netinspect.summary(trace).text(format="plain").splitlines()
+    assert [row.split("\t")[-1] for row in plain] == ["uncounted", "1", "0"]
+
+
+def test_a_total_of_what_was_not_all_seen_is_a_lower_bound_in_each_number() -> None:
+    from dataclasses import replace
+
+    trace = replace(netinspect.load("lenet"), counted="partly")
+    text = netinspect.cost(trace).text(width=160)
+    (total,) = (line for line in text.splitlines() if line.startswith("total "))
+    # The bytes too; so their quotient is none.
+    assert total.count(">=") == 6
+    text = netinspect.summary(trace).text(width=160)
+    assert ">= 2.816 M" in text
+
+
+def test_nothing_has_no_share() -> None:
+    import torch
+    from torch import nn
+
+    text = netinspect.cost(netinspect.capture(nn.Sequential(nn.ReLU()), torch.ones(3))).text(width=160)
+    (total,) = (line for line in text.splitlines() if line.startswith("total "))
+    assert "%" not in total

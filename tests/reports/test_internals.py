@@ -1,0 +1,107 @@
+"""What a module holds, against the object itself; the order of its call, against a real call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import netinspect
+from netinspect.reports.internals.compute import look_inside
+from netinspect.reports.internals.record import Internals
+from tests.nets.case import look
+
+
+def inside(model: nn.Module, path: str = "") -> Internals:
+    return look_inside(netinspect.load(model, run=False), path=path)
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def hooked(heard: list[str]) -> Iterator[nn.Module]:
+    """A layer with hooks of every kind, each of which says its name when it runs."""
+
+    def saying(name: str, result: Any = None) -> Callable[..., Any]:
+        def hook(*_: Any, **__: Any) -> Any:
+            heard.append(name)
+            return result
+
+        hook.__qualname__ = name
+        return hook
+
+    layer = nn.Linear(4, 2)
+    glob = nn.modules.module
+    handles = [
+        glob.register_module_forward_pre_hook(saying("global pre")),
+        glob.register_module_forward_hook(saying("global after")),
+    ]
+    layer.register_forward_pre_hook(saying("pre 1"))
+    layer.register_forward_pre_hook(saying("pre 2"), with_kwargs=True)
+    layer.register_forward_pre_hook(saying("pre 0"), prepend=True)
+    layer.register_forward_hook(saying("after 1"))
+    layer.register_forward_hook(saying("after 2"), with_kwargs=True, always_call=True)
+    layer.register_full_backward_pre_hook(saying("backward pre"))
+    layer.register_full_backward_hook(saying("backward"))
+    yield layer
+    for handle in handles:
+        handle.remove()
+
+
+def test_the_call_order_is_the_order_in_which_they_run(hooked: nn.Module, heard: list[str]) -> None:
+    order = [stage.name for stage in inside(hooked).call_order]
+    hooked(torch.randn(3, 4, requires_grad=True)).sum().backward()
+    expected = list(heard)
+    expected.insert(expected.index("global after"), "Linear.forward")
+    assert order == expected
+
+
+def test_hooks_are_told_with_their_place_and_how_they_were_registered(hooked: nn.Module) -> None:
+    hooks = {hook.name: hook for hook in inside(hooked).hooks}
+    assert hooks["pre 1"].flags == ()
+    assert hooks["pre 2"].flags == ("_forward_pre_hooks_with_kwargs",)
+    assert set(hooks["after 2"].flags) == {"_forward_hooks_with_kwargs", "_forward_hooks_always_called"}
+    assert hooks["backward"].dictionary == "_backward_hooks"
+    assert {hook.file for hook in hooks.values()} == {__file__}
+
+
+def test_looking_runs_no_hook_and_a_run_fires_each_once(hooked: nn.Module, heard: list[str]) -> None:
+    inside(hooked)
+    assert heard == []
+    look(hooked, torch.randn(3, 4))
+    assert heard == [
+        "global pre", "pre 0", "pre 1", "pre 2", "global after", "after 1", "after 2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("build", [lambda: nn.Linear(2, 2), lambda: nn.BatchNorm2d(3)])
+def test_the_dictionaries_are_those_of_the_object(build: Callable[[], nn.Module]) -> None:
+    module = build()
+    report = inside(module)
+    told = {dictionary.name for dictionary in report.dictionaries}
+    held = {name for name, value in vars(module).items() if isinstance(value, (dict, set))}
+    assert told == held
+    attributes = {attribute.name for attribute in report.attributes}
+    assert attributes == set(vars(module)) - held - {"training"}
+    assert report.training is module.training
+
+
+def test_entries_tell_tensors_and_children() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2))
+    model.register_buffer("scratch", torch.zeros(3), persistent=False)
+    entries = {
+        dictionary.name: {entry.key: entry.text for entry in dictionary.entries}
+        for dictionary in inside(model).dictionaries
+    }
+    assert entries["_modules"]["0"].startswith("Conv2d(1, 2, kernel_size=(3, 3)")
+    assert entries["_buffers"] == {"scratch": "(3) float32 not persistent"}
+    assert list(entries["_non_persistent_buffers_set"]) == ["scratch"]
+    inner = {dictionary.name: dictionary for dictionary in inside(model, "0").dictionaries}
+    assert [entry.key for entry in inner["_parameters"].entries] == ["weight"]
+    assert [entry.key for entry in inner["registered as None"].entries] == ["bias"]

@@ -1,0 +1,103 @@
+"""Every number and view of every sample and odd model: none fails, and all agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from netinspect.analysis.module_index import Structure
+from netinspect.records.saved import dump_trace, parse_trace
+from netinspect.reports.internals.compute import look_inside
+from netinspect.reports.params.compute import list_parameters
+from netinspect.reports.source.compute import annotate_source
+from netinspect.reports.summary.compute import SORT_KEYS, summarize
+from netinspect.reports.trace.compute import list_steps
+from netinspect.reports.tree.compute import grow_tree
+from netinspect.tracing.model.members import every_path
+from tests.nets.case import Case
+from tests.nets.every import CASES
+from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
+
+NEVER_CALLED = {
+    "uncalled": ("idle", "idle_branch"),
+    "directly": ("idle",),
+    "chosen": ("named.wide", "numbered.0"),
+}
+"""`direct` is called past `__call__`; lists are never called, and attention uses `out_proj`'s weight."""
+
+every_name = pytest.mark.parametrize("name", [*SAMPLES, *ODD])
+
+
+@every_name
+def test_a_saved_look_is_the_same_look(name: str) -> None:
+    trace = trace_of(name)
+    assert parse_trace(dump_trace(trace), name=name) == trace
+
+
+@every_name
+def test_what_was_never_called(name: str) -> None:
+    expected = NEVER_CALLED.get(name, ())
+    assert Structure(trace_of(name)).never_called() == expected
+    assert summarize(trace_of(name)).never_called == expected
+
+
+@every_name
+@pytest.mark.parametrize("operations", [False, True], ids=["defined", "executed"])
+def test_filters_and_limits_hide_no_parameter(name: str, operations: bool) -> None:
+    trace = trace_of(name)
+    elements, _ = unique_parameters(name)
+    for limits in (
+        {"include": ["*0*"]},
+        {"exclude": ["*linear*"]},
+        {"top": 2, "depth": 1},
+        *({"sort": key, "top": 3} for key in SORT_KEYS),
+    ):
+        report = summarize(trace, operations=operations, **limits)  # type: ignore[arg-type]
+        assert sum(row.parameters for row in report.rows) + report.hidden_parameters == elements
+
+
+@every_name
+def test_the_tensors_that_count_add_up(name: str) -> None:
+    elements, size = unique_parameters(name)
+    report = list_parameters(trace_of(name), buffers=True)
+    counted = [row for row in report.rows if row.counted and row.kind == "parameter"]
+    assert sum(row.elements for row in counted) == report.totals.parameters == elements
+    assert sum(row.spec.bytes for row in counted) == size
+    tied = {row.name for row in report.rows if row.tied_to and row.kind == "parameter"}
+    in_ties = {path for tie in report.ties for path in tie.names}
+    # A module of two paths, which may be the root, is one tie for all that is in it.
+    for name in tied:
+        assert "" in in_ties or any(name == path or name.startswith(f"{path}.") for path in in_ties)
+
+
+@every_name
+def test_every_module_can_be_looked_into(name: str) -> None:
+    trace = trace_of(name)
+    for module in trace.modules:
+        assert look_inside(trace, path=module.path).path == module.path
+        assert grow_tree(trace, path=module.path, depth=1).root.path == module.path
+        assert annotate_source(trace, path=module.path).listings
+        assert annotate_source(trace, path=module.path, full=True).listings
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_dictionaries_have_the_keys_of_the_live_modules(case: Case) -> None:
+    name, model = case.name, case.model()
+    trace = trace_of(name)
+    for path, module, _ in every_path(model):
+        told = {
+            dictionary.name: {entry.key for entry in dictionary.entries}
+            for dictionary in look_inside(trace, path=path).dictionaries
+        }
+        for held in ("_parameters", "_buffers", "_modules"):
+            assert told[held] == {key for key, value in vars(module)[held].items() if value is not None}
+        assert told["_non_persistent_buffers_set"] == module._non_persistent_buffers_set
+
+
+@every_name
+def test_every_step_is_listed_or_counted_as_hidden(name: str) -> None:
+    trace = trace_of(name)
+    below_root = len(trace.steps) - 1
+    for depth in (None, 1, 2):
+        report = list_steps(trace, depth=depth)
+        assert len(report.rows) + report.hidden == below_root
+    assert len(list_steps(trace, full=True).rows) == below_root

@@ -1,0 +1,96 @@
+"""The module tree: folded, but nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+import netinspect
+from netinspect.errors import UsageError
+from netinspect.records.modules import DEEPEST
+from netinspect.reports.tree.compute import grow_tree
+from netinspect.reports.tree.record import TreeNode
+from tests.records.examples import module, parameter, small_trace
+from tests.reports.traces import ODD, SAMPLES, trace_of
+
+
+def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
+    """Yield each node with how many modules it stands for, folded ancestors included."""
+    yield node, node.repeats
+    for child in node.children:
+        for inner, count in walk(child):
+            yield inner, count * node.repeats
+
+
+@pytest.mark.parametrize("name", [*SAMPLES, *ODD])
+def test_folding_loses_no_module(name: str) -> None:
+    trace = trace_of(name)
+    folded, full = grow_tree(trace), grow_tree(trace, full=True)
+    assert sum(count for _, count in walk(folded.root)) == len(trace.modules)
+    assert sum(count for _, count in walk(full.root)) == len(trace.modules)
+    assert all(node.repeats == 1 for node, _ in walk(full.root))
+    assert [node.path for node, _ in walk(full.root)] == [module.path for module in trace.modules]
+
+
+def test_alike_blocks_fold_and_their_sizes_multiply() -> None:
+    root = grow_tree(trace_of("tiny_gpt")).root
+    blocks = next(child for child in root.children if child.name == "blocks")
+    (block,) = blocks.children
+    assert (block.name, block.last_name, block.repeats) == ("0", "2", 3)
+    assert block.repeats * block.parameters == blocks.parameters == 149_952
+
+
+def test_blocks_that_differ_inside_do_not_fold() -> None:
+    root = grow_tree(trace_of("resnet18")).root
+    repeats = {child.name: [block.repeats for block in child.children] for child in root.children}
+    assert repeats["layer1"] == [2]
+    assert repeats["layer2"] == [1, 1]  # the first one has a downsample
+
+
+def test_depth_and_path() -> None:
+    tree = grow_tree(trace_of("resnet18"), path="layer2", depth=1)
+    assert [node.path for node, _ in walk(tree.root)] == ["layer2", "layer2.0", "layer2.1"]
+    with pytest.raises(UsageError, match="no module 'layer9'"):
+        grow_tree(trace_of("resnet18"), path="layer9")
+
+
+def test_tensors_set_directly_on_a_module_are_named() -> None:
+    root = grow_tree(trace_of("shared_layer")).root
+    assert root.own == ("step_sizes (4)", "input_mean (32)", "decay (4)")
+
+
+def test_the_totals_below_a_part_are_said_to_be_of_the_whole() -> None:
+    assert (
+        str(netinspect.tree("lenet", path="conv1")).splitlines()[-1].startswith("all of LeNet: 44,426 ")
+    )
+    assert str(netinspect.tree("lenet")).splitlines()[-1].startswith("44,426 parameters")
+    part = str(netinspect.tree("docs/examples/tiny.safetensors", path="model.layers.0")).splitlines()
+    assert part[0] == "docs/examples/tiny.safetensors  model.layers.0  safetensors, 36.9 KiB"
+    assert part[-1].startswith("all of docs/examples/tiny.safetensors: 39 tensors, ")
+
+
+def test_modules_nested_thousands_deep() -> None:
+    paths = [".".join(["a"] * depth) for depth in range(3000)]
+    modules = [
+        module(path, f"Level{depth}", *paths[depth + 1 : depth + 2], parameters=())
+        for depth, path in enumerate(paths)
+    ]
+    held = parameter(f"{paths[-1]}.weight", 2, 3, identity=0)
+    trace = replace(
+        small_trace(), modules=tuple(modules), parameters=(held,), buffers=(), steps=(), failure=None,
+        ran=False, backward=None, output=None,
+    )  # fmt: skip
+    for view in (netinspect.tree(trace), netinspect.summary(trace), netinspect.params(trace)):
+        for format in ("rich", "plain", "csv", "markdown", "json"):
+            assert view.text(format)
+    tree = netinspect.tree(trace)
+    assert f"nothing deeper than {DEEPEST} levels is shown" in tree.text()
+    assert tree.record.root.parameters == 6
+    summary = netinspect.summary(trace)
+    assert sum(row.parameters for row in summary.record.rows) == 6
+    assert len(summary.record.rows) == DEEPEST + 1
+    assert f"{3000 - DEEPEST - 1:,} modules inside folded rows (deeper than" in summary.text()
+    deep = netinspect.tree(trace, paths[2950])
+    assert sum(1 for _ in walk(deep.record.root)) == 50

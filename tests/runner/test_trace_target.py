@@ -1,0 +1,257 @@
+"""The kinds of tensors that a model is looked at on: which is taken, what is told, what it costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import netinspect
+from netinspect.errors import UsageError
+from netinspect.targets.zero_weights import Hollow
+from tests.nets import valued
+from tests.support import PATIENCE
+
+NETS = ["Item", "Branch", "Mask", "Numpy", "Writes", "Inverts", "Builds", "BuildsFromWeights", "Refuses"]
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_what_needs_values_is_run_all_the_same(name: str) -> None:
+    trace = netinspect.load(f"tests.nets.valued:{name}")
+    assert trace.failure is None
+    assert trace.lane == ("real" if name in ("Inverts", "Refuses") else "hollow")
+    weight = next(each for each in trace.parameters if each.name == "layer.weight")
+    assert weight.spec.shape == (valued.LARGE, valued.LARGE)
+    assert weight.spec.bytes == 4 * valued.LARGE**2
+    assert len({each.identity for each in trace.parameters}) == len(trace.parameters)
+    told = " ".join(trace.warnings)
+    assert ("large weights are zeros here" in told) == (trace.lane == "hollow" and name != "Writes")
+    assert ("what zeros do not bear" in told) == (name == "Inverts")
+    assert ("cannot be built on hollow tensors" in told) == (name == "Refuses")
+
+
+@pytest.mark.parametrize("name", ["Item", "Branch", "Mask", "Numpy"])
+def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
+    trace = netinspect.load(f"tests.nets.valued:{name}", on="meta")
+    assert trace.lane == "meta"
+    assert trace.failure is not None
+    assert trace.steps
+    assert "forward needs values, which tensors on the meta device do not have" in trace.warnings[-1]
+
+
+def test_the_same_steps_on_every_kind() -> None:
+    traces = {
+        on: netinspect.load("tests.nets.inference:Big", on=on)
+        for on in ("meta", "hollow", "fake", "cpu")
+    }
+    assert [traces[on].lane for on in traces] == ["meta", "hollow", "fake", "real"]
+    shapes = {
+        on: [(step.name, step.module, _shapes(step.output)) for step in trace.steps]
+        for on, trace in traces.items()
+    }
+    assert shapes["meta"] == shapes["hollow"] == shapes["fake"] == shapes["cpu"]
+    sizes = {on: sum(each.spec.bytes for each in trace.parameters) for on, trace in traces.items()}
+    assert len(set(sizes.values())) == 1
+
+
+def _shapes(value: object) -> object:
+    return getattr(value, "shape", None)
+
+
+@pytest.mark.parametrize("option", ["values", "stats", "grad"])
+def test_values_are_of_real_weights(option: str) -> None:
+    trace = netinspect.load("tests.nets.valued:Item", **{option: True})  # type: ignore[arg-type]
+    assert trace.lane == "real"
+
+
+def test_a_small_model_is_real() -> None:
+    assert netinspect.load("lenet").lane == "real"
+
+
+def test_a_live_model_stays_where_it_is() -> None:
+    with torch.device("meta"):
+        model = nn.Linear(3, 2)
+    assert netinspect.load(model, args=(torch.ones(1, 3, device="meta"),)).lane == "meta"
+    assert netinspect.load(model).lane == "meta"
+    assert netinspect.load(nn.Linear(3, 2)).lane == "real"
+    with pytest.raises(UsageError, match="live model"):
+        netinspect.load(nn.Linear(3, 2), on="meta")
+
+
+def test_a_device_that_is_not_there_is_told() -> None:
+    with pytest.raises(UsageError, match="cannot look on nonsense"):
+        netinspect.load("lenet", on="nonsense")
+
+
+# --- hollow weights ------------------------------------------------------------------------------
+
+
+def test_large_tensors_are_hollow_and_small_ones_as_ever() -> None:
+    torch.manual_seed(0)
+    with Hollow() as hollow:
+        large, small = nn.Linear(2000, 2000), nn.Linear(20, 20)
+        zeros, ones = torch.zeros(1 << 20), torch.ones(1 << 10, 1 << 10)
+        places, like = torch.zeros(1 << 20, dtype=torch.int64), torch.randn_like(zeros)
+        new = zeros.new_empty((2, 1 << 20), dtype=torch.float64)
+    assert hollow.made == 4
+    assert all(map(hollow.holds, (large.weight, zeros, like, new)))
+    assert large.weight.requires_grad
+    assert large.weight.is_contiguous()
+    assert not any(map(hollow.holds, (small.weight, ones, places)))
+    assert small.weight.std() > 0
+    assert torch.equal(zeros, torch.zeros(1 << 20))
+    assert torch.equal(ones, torch.ones(1 << 10, 1 << 10))
+    assert like.unique().tolist() == [0]
+    assert new.shape == (2, 1 << 20)
+    assert new.dtype == torch.float64
+
+
+def test_many_tensors_that_are_not_small_are_hollow_from_the_millionth_value_on() -> None:
+    with Hollow() as hollow:
+        layers = [nn.Linear(512, 512, bias=False) for _ in range(40)]
+    kept = [not hollow.holds(layer.weight) for layer in layers]
+    assert kept == [True] * 3 + [False] * 37
+    with Hollow() as hollow:
+        _ = [nn.Linear(512, 512) for _ in range(3)]
+    assert not hollow.made
+
+
+def test_hollow_tensors_can_be_written_to_and_are_apart() -> None:
+    with Hollow():
+        one, other = torch.empty(1 << 20), torch.empty(1 << 20)
+    one[3] = 1
+    assert one.sum().item() == 1
+    assert other.sum().item() == 0
+
+
+def test_hollow_tensors_keep_their_kind() -> None:
+    with Hollow() as hollow:
+        tensor = torch.zeros(1 << 20)
+        for changed in (tensor.half(), tensor.to(torch.bfloat16), tensor.clone(), tensor.contiguous()):
+            assert hollow.holds(changed)
+            assert changed.shape == tensor.shape
+        assert tensor.half().dtype == torch.float16
+        assert tensor.clone() is not tensor
+        assert tensor.contiguous() is tensor
+        assert tensor.normal_() is tensor
+        assert tensor.unique().tolist() == [0]
+    with pytest.raises(TypeError):
+        torch.zeros("many")  # type: ignore[arg-type]
+
+
+def test_hollow_leaves_wrong_calls_to_torch() -> None:
+    with Hollow(), pytest.raises(TypeError):
+        torch.zeros("many")  # type: ignore[arg-type]
+
+
+def test_a_hollow_transformer_takes_no_memory() -> None:
+    # In a process of its own, whose peak is not that of other tests.
+    program = (
+        "import torch; from torch import nn; from netinspect.targets.zero_weights import Hollow\n"
+        "from tests.support import peak_memory\n"
+        "peak = lambda: peak_memory() >> 20\n"
+        "before = peak()\n"
+        "with Hollow():\n"
+        "    layer = nn.TransformerEncoderLayer(1024, 16, 8192, batch_first=True)\n"
+        "    model = nn.TransformerEncoder(layer, 12).eval()\n"
+        "with torch.no_grad(): model(torch.zeros(1, 8, 1024))\n"
+        "print(sum(each.numel() for each in model.parameters()), peak() - before)\n"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    elements, mebibytes = map(int, completed.stdout.split())
+    assert elements > 200_000_000
+    assert mebibytes < 120
+
+
+# --- what is too large for any machine -----------------------------------------------------------
+
+LLAMA_405B = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 16384,
+    "intermediate_size": 53248,
+    "num_attention_heads": 128,
+    "num_hidden_layers": 126,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "torch_dtype": "bfloat16",
+    "tie_word_embeddings": False,
+}
+
+MEASURED = """
+import runpy, sys
+from tests.support import peak_memory
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(peak_memory() >> 20, file=sys.stderr)
+"""
+
+
+def test_405_billion_parameters_in_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA_405B))
+    runner = Path(__file__).parents[1] / "operators.py"
+    completed = subprocess.run(
+        [sys.executable, "-c", MEASURED, runner, "summary", f"transformers:{tmp_path}", "-f", "json"],
+        env={**os.environ, "PYTHONPATH": str(runner.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+    summary = json.loads(completed.stdout)
+    # By hand: embeddings and head 2 * 128256 * 16384; each layer 4 projections of attention, 3 of the
+    # feed-forward network and 2 norms; one norm at the end.
+    layer = 2 * 16384**2 + 2 * 16384 * 1024 + 3 * 16384 * 53248 + 2 * 16384
+    expected = 2 * 128256 * 16384 + 126 * layer + 16384
+    assert expected == 405_853_388_800
+    assert summary["totals"]["parameters"] == expected
+    assert summary["totals"]["bytes"] == 2 * expected
+    assert int(completed.stderr.split()[-1]) < 1500
+
+
+def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
+    trace = netinspect.load("tests.nets.valued:Singular", inputs=[f"1x{valued.LARGE}"])
+    assert trace.failure is not None
+    assert "singular" in trace.failure.message
+    assert trace.lane == "real"
+    assert trace.warnings == ()
+
+
+@pytest.mark.parametrize("on", ["meta", "hollow", "fake"])
+def test_values_are_not_told_of_tensors_without(on: str) -> None:
+    with pytest.raises(UsageError, match="no values to tell"):
+        netinspect.load("lenet", on=on, stats=True, run=False)
+
+
+def test_experts_run_on_fake_tensors_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    sizes = {"num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 32, "vocab_size": 99}
+    trace = netinspect.load("transformers:mixtral", constructor=sizes, on="fake")
+    assert trace.failure is None
+    assert capfd.readouterr().err == ""
+
+
+def test_a_model_without_a_forward_is_built_once(tmp_path: Path) -> None:
+    file = tmp_path / "held.py"
+    file.write_text("from torch import nn\n\nclass Held(nn.Module):\n    built = 0\n"
+                    "    def __init__(self):\n        super().__init__()\n        Held.built += 1\n"
+                    "        self.layer = nn.Linear(3, 2)\n")  # fmt: skip
+    trace = netinspect.load(str(file))
+    assert trace.failure is None
+    assert not trace.ran
+    assert trace.attempts == ()
+    assert trace.no_forward is not None

@@ -1,0 +1,186 @@
+"""Arguments of a constructor that name classes, functions and other objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from netinspect.errors import LoadError
+from netinspect.targets.model_factory import build_module
+from netinspect.targets.target import parse_target
+from tests.support import Outcome
+
+HEAD = """\
+import enum
+from typing import Any, Callable, Literal, Optional, Union
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Mode(enum.Enum):
+    FAST = 1
+    SLOW = 2
+
+
+class Block(nn.Module):
+    pass
+
+
+SIZES = (3, 5)
+
+
+def gate(x):
+    return x
+
+
+class Net(nn.Module):
+    def __init__(self, {parameter}, **others):
+        super().__init__()
+        self.got = [{name}, others]
+
+"""
+
+
+def given(folder: Path, parameter: str, word: str) -> Any:
+    """What a constructor with one parameter is given for a word."""
+    name = parameter.partition(":")[0].partition("=")[0].strip()
+    file = folder / "words.py"
+    file.write_text(HEAD.format(parameter=parameter, name=name))
+    model: Any = build_module(parse_target(f"{file}:Net"), {name: word}, seed=0)
+    got = model.got[0]
+    # A class of the file is another one each time that it is imported.
+    is_own = getattr(got, "__module__", "") == "words"
+    return f"the file's {getattr(got, '__qualname__', got)}" if is_own else got
+
+
+@pytest.mark.parametrize(
+    ("parameter", "word", "expected"),
+    [
+        # Without annotation and default: classes and functions, of the file or with their module.
+        ("cls", "Block", "the file's Block"),
+        ("cls", "gate", "the file's gate"),
+        ("cls", "nn.ReLU", nn.ReLU),
+        ("cls", "torch.nn.ReLU", nn.ReLU),
+        ("cls", "resnet", "resnet"),
+        ("cls", "no.such.Name", "no.such.Name"),
+        ("cls", "a word", "a word"),
+        ("cls", "SIZES", "SIZES"),
+        ("cls=None", "nn.GELU", nn.GELU),
+        ("cls: Any", "nn.GELU", nn.GELU),
+        ("mode", "Mode.FAST", "the file's Mode.FAST"),
+        ("mode: Mode", "Mode.FAST", "the file's Mode.FAST"),
+        ("mode: 'Mode'", "Mode.FAST", "the file's Mode.FAST"),
+        ("dtype", "torch.float16", torch.float16),
+        # By its annotation.
+        ("cls: type[nn.Module]", "Block", "the file's Block"),
+        ("cls: 'type[nn.Module]'", "nn.GELU", nn.GELU),
+        ("act: Callable[..., Any]", "gate", "the file's gate"),
+        ("act: Optional[Callable[[torch.Tensor], str]] = None", "torch.relu", torch.relu),
+        ("act: Callable", "math.sqrt", math.sqrt),
+        ("kind: str", "Block", "Block"),
+        ("kind: str", "nn.ReLU", "nn.ReLU"),
+        ("kind: Literal['Block', 'gate']", "Block", "Block"),
+        ("kind: str | None = None", "Block", "Block"),
+        ("act: Union[str, Callable[..., Any]] = 'relu'", "gelu", "gelu"),
+        ("act: Union[str, Callable[..., Any]] = 'relu'", "gate", "gate"),
+        ("act: Union[str, Callable[..., Any]] = 'relu'", "F.gelu", F.gelu),
+        ("dtype: torch.dtype", "torch.float64", torch.float64),
+        ("dtype: Optional[torch.dtype] = None", "torch.float64", torch.float64),
+        ("width: int", "Block", "Block"),
+        # By its default.
+        ("act=nn.ReLU", "Block", "the file's Block"),
+        ("act=nn.ReLU", "nn.GELU", nn.GELU),
+        ("act=nn.ReLU", "gelu", "gelu"),
+        ("act=F.relu", "F.gelu", F.gelu),
+        ("kind='small'", "Block", "Block"),
+        ("kind='small'", "nn.ReLU", "nn.ReLU"),
+        ("dtype=torch.float32", "torch.float16", torch.float16),
+        ("sizes=(1, 2)", "SIZES", (3, 5)),
+        ("width=3", "Block", "Block"),
+    ],
+)
+def test_words_are_what_the_argument_takes(
+    tmp_path: Path, parameter: str, word: str, expected: Any
+) -> None:
+    assert given(tmp_path, parameter, word) == expected
+
+
+def test_a_misspelt_name_is_told_with_what_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"there is no 'nn\.Gelu' for the argument cls") as error:
+        given(tmp_path, "cls: type[nn.Module]", "nn.Gelu")
+    assert "'GELU'" in (error.value.hint or "")
+
+
+def test_other_values_stay(tmp_path: Path) -> None:
+    file = tmp_path / "words.py"
+    file.write_text(HEAD.format(parameter="cls: type", name="cls"))
+    model: Any = build_module(parse_target(f"{file}:Net"), {"cls": 5, "a": "nn.ReLU", "b": 2}, seed=0)
+    assert model.got == [5, {"a": nn.ReLU, "b": 2}]
+
+
+def test_an_argument_of_the_command_line(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\n\nclass Net(nn.Sequential):\n"
+        "    def __init__(self, act=nn.ReLU):\n"
+        "        super().__init__(nn.Linear(2, 2), act())\n"
+    )
+    outcome = cli("tree", str(tmp_path / "net.py"), "--arg", "act=nn.GELU")
+    assert outcome.code == 0, outcome.err
+    assert "GELU" in outcome.out
+
+
+TRAPS = """\
+from torch import nn
+
+ran = []
+
+
+class Trap:
+    def __get__(self, instance, owner):
+        ran.append(1)
+        return nn.ReLU
+
+
+class Meta(type):
+    def __getattr__(cls, name):
+        ran.append(1)
+        return nn.ReLU
+
+
+class Lazy(metaclass=Meta):
+    Inner = nn.GELU
+
+
+class Computed:
+    name = Trap()
+    Inner = nn.GELU
+
+
+OBJECT = Computed()
+
+
+class Net(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.got, self.ran = act, ran
+"""
+
+
+@pytest.mark.parametrize("holder", ["Lazy", "Computed", "OBJECT"])
+def test_resolve_runs_no_code_of_the_file(tmp_path: Path, holder: str) -> None:
+    file = tmp_path / "traps.py"
+    file.write_text(TRAPS)
+    computed, stored = f"{holder}.name", f"{holder}.Inner"
+    for text, expected in ((computed, computed), (stored, nn.GELU)):
+        model: Any = build_module(parse_target(f"{file}:Net"), {"act": text}, seed=0)
+        assert model.got == expected
+        assert model.ran == []

@@ -1,0 +1,85 @@
+"""The grammar of targets, read without loading anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netinspect.errors import LoadError, NetinspectError, UsageError
+from netinspect.records.trace import Trace
+from netinspect.targets.target import parse_target
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "net.py").write_text("raise RuntimeError('nobody asked to run this')\n")
+    (tmp_path / "odd:name.py").write_text("")
+    (tmp_path / "weights.pt").write_bytes(b"PK\x03\x04 and so on")
+    (tmp_path / "look.json").write_text(f'{{"schema":"{Trace.schema}"}}')
+    (tmp_path / "look").write_text(f'{{"schema":"{Trace.schema}"}}')
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("text", "kind", "place", "name"),
+    [
+        ("net.py", "file", "net.py", None),
+        ("net.py:Net", "file", "net.py", "Net"),
+        ("./net.py:Outer.Inner", "file", "net.py", "Outer.Inner"),
+        ("odd:name.py:Net", "file", "odd:name.py", "Net"),
+        ("torch.nn:Linear", "dotted", "torch.nn", "Linear"),
+        ("package:make", "dotted", "package", "make"),
+        ("look.json", "saved", "look.json", None),
+        ("look", "saved", "look", None),
+    ],
+)
+def test_what_a_target_is(text: str, kind: str, place: str, name: str | None) -> None:
+    target = parse_target(text)
+    assert (target.kind, target.place, target.name, target.text) == (kind, place, name, text)
+
+
+def test_a_sample_is_found_from_anywhere(folder: Path) -> None:
+    target = parse_target("lenet")
+    assert target.kind == "sample"
+    assert Path(target.place).name == "lenet.py"
+    (folder / "lenet.py").write_text("")
+    assert parse_target("lenet").kind == "sample"
+    assert parse_target("lenet.py").kind == "file"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("text", ["sub", "weights.pt"])
+def test_folders_and_other_files_may_be_checkpoints(text: str) -> None:
+    assert parse_target(text).kind == "checkpoint"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("text", "error", "says", "hint"),
+    [
+        ("", UsageError, "empty", "a target is"),
+        ("  ", UsageError, "empty", "a target is"),
+        ("net.py:", UsageError, "ends in a colon", "name of a class"),
+        ("net.py:1x", UsageError, "'1x'", "name of a class"),
+        ("torch.nn:", UsageError, "ends in a colon", "name of a class"),
+        ("a\0b", UsageError, "NUL", "a target is"),
+        ("nett.py", LoadError, "no file nett.py", "'net.py'"),
+        ("missing.json", LoadError, "no file missing.json", "a target is"),
+        ("lenett", LoadError, "no sample 'lenett'", "'lenet'"),
+        ("zzzz", LoadError, "no sample 'zzzz'", "the samples are: alexnet"),
+        ("net", LoadError, "no sample 'net'", "net.py"),
+        (r"C:\models\net.py:Net", LoadError, r"no file C:\models\net.py", "a target is"),
+    ],
+)
+def test_what_is_none_is_told_with_a_way_out(
+    text: str, error: type[NetinspectError], says: str, hint: str
+) -> None:
+    with pytest.raises(error) as caught:
+        parse_target(text)
+    assert says in caught.value.message
+    assert caught.value.hint is not None
+    assert hint in caught.value.hint

@@ -1,0 +1,163 @@
+"""What the cache answers is what a look would have told, and needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import netinspect
+from netinspect.records.trace import Trace
+from netinspect.runner.cached_traces import _is_same_without_forward, without_forward
+from tests.support import Outcome
+from tests.trace_cache.queries import Asker, write
+
+Cli = Callable[..., Outcome]
+
+COMMANDS = (
+    ("summary", "--format", "rich"),
+    ("summary", "--ops", "--format", "json"),
+    ("trace", "--full", "--format", "plain"),
+    ("tree", "--format", "json"),
+    ("params", "--buffers", "--format", "csv"),
+    ("source", "--format", "markdown"),
+    ("internals", "--format", "json"),
+    ("summary", "--explain-input"),
+)
+
+
+def test_a_second_command_of_any_kind_is_answered(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ask = Asker(tmp_path, tmp_path / "home")
+    assert ask("summary", "tiny_gpt").code == 0
+    for command, *options in COMMANDS:
+        words = (command, "tiny_gpt", *options)
+        fresh, kept = cli(*words, "--no-cache"), ask(*words, blocked=True)
+        assert (kept.code, kept.out, kept.err) == (fresh.code, fresh.out, fresh.err), words
+    saved = (tmp_path / "fresh.json", tmp_path / "kept.json")
+    assert cli("summary", "tiny_gpt", "--no-cache", "--save", str(saved[0])).code == 0
+    assert ask("summary", "tiny_gpt", "--save", str(saved[1]), blocked=True).code == 0
+    assert saved[0].read_bytes() == saved[1].read_bytes()
+
+
+def test_a_failure_is_told_again(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ask = Asker(tmp_path, tmp_path / "home")
+    words = ("summary", "lenet", "-i", "10x1x32x32")
+    assert ask(*words).code == 4
+    fresh, kept = cli(*words), ask(*words, blocked=True)
+    assert (kept.code, kept.out, kept.err) == (4, fresh.out, fresh.err)
+    # A look without a forward is another matter: it would not have failed.
+    assert not ask.is_answered("tree", "lenet")
+
+
+def test_inputs_do_not_matter_to_what_needs_none(tmp_path: Path) -> None:
+    ask = Asker(tmp_path, tmp_path / "home")
+    assert ask("summary", "lenet", "-i", "3x1x28x28").code == 0
+    assert ask.is_answered("tree", "lenet")
+    assert ask.is_answered("params", "lenet")
+    assert ask.is_answered("summary", "lenet", "-i", "3x1x28x28")
+    assert not ask.is_answered("summary", "lenet")
+    assert not ask.is_answered("params", "lenet", "--stats")
+
+
+TALKS = """\
+import sys
+import warnings
+
+from torch import nn
+
+EXAMPLE_INPUTS = ("x=2x8",)
+print("hello from the import")
+
+
+class Talks(nn.Module):
+    def forward(self, x):
+        print("\\x1b[31mhello from forward", file=sys.stderr)
+        warnings.warn("careful", stacklevel=1)
+        return x * 2
+"""
+
+
+def test_what_the_model_says_is_said_again(tmp_path: Path) -> None:
+    write(tmp_path, {"talks.py": TALKS})
+    ask = Asker(tmp_path, tmp_path / "home")
+    first, second = ask("summary", "talks.py"), ask("summary", "talks.py", blocked=True)
+    assert first.code == second.code == 0
+    assert first.out == second.out
+    for words in ("hello from the import", "hello from forward", "UserWarning: careful"):
+        assert words in first.err
+        assert words in second.err
+    assert "\x1b" not in second.err  # what comes from a file is made safe
+    assert not ask.is_answered("tree", "talks.py")  # it would have said less
+
+
+def test_without_a_cache_nothing_is_read_or_written(tmp_path: Path) -> None:
+    ask = Asker(tmp_path, tmp_path / "home")
+    assert ask("tree", "mlp", "--no-cache").code == 0
+    assert ask("tree", "mlp", env={"NETINSPECT_CACHE": "0"}).code == 0
+    assert not ask.home.exists()
+
+
+SEVERAL = {
+    "nets.py": """\
+from torch import nn
+
+
+class Lazy(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.LazyLinear(4), nn.ReLU())
+
+
+class Normal(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+
+
+class Fails(nn.Module):
+    def forward(self, x):
+        raise ValueError("no")
+""",
+}
+NETS = ("Item", "Branch", "Mask", "Numpy", "Inverts", "Builds", "BuildsFromWeights", "Refuses")
+WARNED = ("Inverts", "Numpy", "Refuses")
+"""Those whose look with a forward says something that one without would not."""
+
+
+@pytest.mark.parametrize(
+    ("target", "is_same"),
+    [
+        *((name, True) for name in ("lenet", "tiny_gpt", "resnet18", "shared_layer", "two_inputs")),
+        *((f"tests.nets.valued:{name}", name not in WARNED) for name in NETS),
+        ("nets.py:Lazy", False),
+        ("nets.py:Normal", True),
+        ("nets.py:Fails", False),
+        ("timm:resnet18", True),
+        ("torchvision:squeezenet1_1", True),
+    ],
+)
+def test_a_look_with_a_forward_holds_one_without(
+    target: str, is_same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the cache takes the one for the other, they are the same; where not, it knows."""
+    write(tmp_path, SEVERAL)
+    if ".py" in target:
+        monkeypatch.chdir(tmp_path)
+    ran: Trace = netinspect.load(target, code=True)
+    still: Trace = netinspect.load(target, code=True, run=False)
+    assert _is_same_without_forward(ran) == is_same
+    if is_same:
+        assert without_forward(ran) == still
+
+
+def test_a_process_that_has_changed_torch_is_not_served(tmp_path: Path) -> None:
+    """This one has imported it, and could have done anything to it."""
+    from netinspect.runner.cached_traces import LookCache
+
+    looks = LookCache()
+    netinspect.load("mlp", cache=looks)
+    assert "has imported things before" in looks.outcome
+    assert netinspect.cache().record.entries == 0

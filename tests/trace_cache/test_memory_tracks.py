@@ -1,0 +1,123 @@
+"""Tracked runs that are kept: they answer as long as everything is as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netinspect.memory_tracker.request import TrackOptions, TrackRequest
+from netinspect.records.codec import to_data
+from netinspect.records.memory import MemoryTrack, Tracking
+from netinspect.trace_cache.cache_key import Question
+from netinspect.trace_cache.dependencies import Evidence, File
+from netinspect.trace_cache.memory_tracks import TrackCache, Watched
+from tests.trace_cache.queries import Asker
+
+NET = """
+from torch import nn
+
+EXAMPLE_INPUTS = ("2x8",)
+
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(8, 3)
+"""
+
+
+def test_second_memory_of_a_target_needs_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
+    ask = Asker(tmp_path, tmp_path / "home")
+    words = ("memory", "net.py:Net", "--train", "--format", "json")
+    first = ask(*words, "--verbose")
+    assert (first.code, "the run was kept" in first.err) == (0, True)
+    again = ask(*words, "--verbose", blocked=True)
+    assert (again.code, again.out) == (0, first.out)
+    assert "the run is a kept one" in again.err
+    # Each of these has to look again, and cannot without torch.
+    assert ask(*words, "--no-cache", blocked=True).code != 0
+    (tmp_path / "net.py").write_text(NET.replace("8, 3", "8, 4"), encoding="utf-8")
+    assert ask(*words, blocked=True).code != 0
+
+
+class Tracks:
+    """Stands for the process that tracks, which reads a file; counts how often it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "read.txt"
+        self.file.write_text("one", encoding="utf-8")
+        self.asked = 0
+        self.reason = ""
+
+    def __call__(self, asked: dict[str, Any]) -> Watched:
+        self.asked += 1
+        digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
+        read = File(path=str(self.file), real=os.path.realpath(self.file), digest=digest)
+        evidence = Evidence(files=(read,), folders=(), packages=(), sought=())
+        track = MemoryTrack(batch=self.asked, training=False, steps=(), allocations=())
+        is_kept = asked and not self.reason
+        return Watched(
+            Tracking(track=track, search=None), to_data(evidence) if is_kept else None, self.reason
+        )
+
+
+@pytest.fixture
+def tracks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracks:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return Tracks(tmp_path / "here")
+
+
+REQUEST = TrackRequest(target="net.py:Net", options=TrackOptions(), inputs=("2x8",))
+
+
+def batch_of(tracks: Tracks, request: TrackRequest = REQUEST, cache: TrackCache | None = None) -> Any:
+    question = Question(target="net.py:Net", kind="file", place="net.py", name="Net")
+    cache = cache or TrackCache()
+    return cache.answer(question, to_data(request), tracks).track.batch
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(REQUEST, seed=1),
+        replace(REQUEST, inputs=("3x8",)),
+        replace(REQUEST, options=TrackOptions(training=True)),
+        replace(REQUEST, options=TrackOptions(limit=1 << 30)),
+        replace(REQUEST, options=TrackOptions(dtype="bfloat16")),
+        replace(REQUEST, constructor="{'width': 3}"),
+        replace(REQUEST, others=(("3x8",), ("5x8",))),
+    ],
+)
+def test_every_part_of_a_request_counts(tracks: Tracks, other: TrackRequest) -> None:
+    assert (batch_of(tracks), batch_of(tracks)) == (1, 1)
+    assert (batch_of(tracks, other), batch_of(tracks, other)) == (2, 2)
+
+
+def test_run_is_tracked_again_after_a_file_has_changed(tracks: Tracks) -> None:
+    assert (batch_of(tracks), batch_of(tracks)) == (1, 1)
+    tracks.file.write_text("two", encoding="utf-8")
+    assert batch_of(tracks) == 2
+
+
+def test_changed_surroundings_rule_a_kept_run_out(
+    tracks: Tracks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = TrackCache()
+    monkeypatch.setenv("WIDTH", "3")
+    assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
+    assert "not certain" in cache.outcome
+    assert batch_of(tracks) == 3  # and nothing was kept of that
+
+
+def test_run_that_cannot_be_checked_later_is_not_kept(tracks: Tracks) -> None:
+    cache = TrackCache()
+    tracks.reason = "it uses the network"
+    assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
+    assert cache.outcome == "the run was not kept: it uses the network"

@@ -1,0 +1,307 @@
+"""The folder of kept looks: what is damaged, foreign or not ours in it, and many that write at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netinspect.trace_cache import store as stores
+from netinspect.trace_cache.store import Store, find_store
+from tests.support import PATIENCE, Outcome
+from tests.trace_cache.queries import Asker
+
+Cli = Callable[..., Outcome]
+WORDS = ("tree", "mlp")
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
+    """A sample that was looked at once."""
+    folder = tmp_path_factory.mktemp("store")
+    ask = Asker(folder, folder / "home")
+    assert ask(*WORDS).code == 0
+    assert len(ask.entries) == 1
+    return ask
+
+
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return os.system, ("touch exploded",)
+
+
+def sealed(file: Path, body: bytes) -> bytes:
+    """An entry with a digest that is right, as a forger would make it."""
+    digest = hashlib.sha256(file.stem.encode() + body).hexdigest().encode()
+    return b"netinspect-cached-look 1 " + digest + b"\n" + body
+
+
+def lines_of(file: Path) -> list[bytes]:
+    return file.read_bytes().split(b"\n")
+
+
+def with_evidence(file: Path, **changes: object) -> bytes:
+    _, head, evidence, trace = lines_of(file)
+    return sealed(file, b"\n".join([head, json.dumps(json.loads(evidence) | changes).encode(), trace]))
+
+
+DAMAGED: dict[str, Callable[[Path], bytes]] = {
+    "empty": lambda file: b"",
+    "cut": lambda file: file.read_bytes()[:-100],
+    "one bit": lambda file: file.read_bytes().replace(b'"share', b'"shaze').replace(b"1", b"0", 1),
+    "longer": lambda file: file.read_bytes() + b"\n",
+    "binary": lambda file: bytes(range(256)) * 50,
+    "foreign": lambda file: b'{"schema": "something-else"}\n',
+    "a pickle": lambda file: pickle.dumps(Bomb()),
+    "a sealed pickle": lambda file: sealed(file, pickle.dumps(Bomb())),
+    "of another look": lambda file: sealed(Path("0" * 64), b"\n".join(lines_of(file)[1:])),
+    "a pointer to itself": lambda file: sealed(file, file.stem.encode()),
+    "a pointer elsewhere": lambda file: sealed(file, b"../../../etc/passwd"),
+    "a pointer with a zero": lambda file: sealed(file, b"\0"),
+    "deep": lambda file: sealed(file, b"[" * 100_000 + b"\n" + b"[" * 100_000 + b"\n{}"),
+    "deep evidence": lambda file: with_evidence(file, files=json.loads("[" * 400 + "]" * 400)),
+    "evidence of other types": lambda file: with_evidence(file, files=[{"path": 5}]),
+    "no evidence": lambda file: sealed(file, b"{}\n{}\n{}"),
+    "a path with a zero": lambda file: with_evidence(
+        file, files=[{"path": "/tmp/\0", "real": "", "digest": "x"}]
+    ),
+    "a huge number": lambda file: sealed(file, b"\n".join([b"9" * 100_000] * 3)),
+    "an unreadable trace": lambda file: sealed(file, b"\n".join([*lines_of(file)[1:3], b"{}"])),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_is_damaged_or_foreign_is_ignored(ask: Asker, name: str) -> None:
+    (file,) = ask.entries
+    before = file.read_bytes()
+    try:
+        file.write_bytes(DAMAGED[name](file))
+        assert not ask.is_answered(*WORDS)
+        assert not (ask.folder / "exploded").exists()
+    finally:
+        file.write_bytes(before)
+    assert ask.is_answered(*WORDS)
+
+
+def replace_by_link(file: Path, kept: Path) -> None:
+    file.symlink_to(kept)
+
+
+def replace_by_pipe(file: Path, kept: Path) -> None:
+    os.mkfifo(file)
+
+
+def replace_by_folder(file: Path, kept: Path) -> None:
+    file.mkdir()
+
+
+def replace_by_huge_file(file: Path, kept: Path) -> None:
+    with file.open("wb") as opened:
+        opened.truncate(2**40)
+
+
+def replace_by_shared_file(file: Path, kept: Path) -> None:
+    file.write_bytes(kept.read_bytes())
+    file.chmod(0o666)
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        replace_by_link,
+        replace_by_pipe,
+        replace_by_folder,
+        replace_by_huge_file,
+        replace_by_shared_file,
+    ],
+)
+def test_what_is_no_file_of_ours_is_ignored(ask: Asker, replace: Callable[[Path, Path], None]) -> None:
+    (file,) = ask.entries
+    kept = ask.folder / "kept"
+    file.rename(kept)
+    try:
+        replace(file, kept)
+        assert not ask.is_answered(*WORDS)
+    finally:
+        file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
+        kept.rename(file)
+    assert ask.is_answered(*WORDS)
+
+
+def test_a_folder_that_others_may_write_to_is_not_trusted(ask: Asker) -> None:
+    folder = ask.home / "netinspect"
+    folder.chmod(0o777)
+    assert not ask.is_answered(*WORDS)
+    folder.chmod(0o700)
+    assert ask.is_answered(*WORDS)
+
+
+def test_it_is_rebuilt_after_damage(tmp_path: Path) -> None:
+    ask = Asker(tmp_path, tmp_path / "home")
+    first = ask(*WORDS)
+    (file,) = ask.entries
+    file.write_bytes(b"nonsense")
+    again = ask(*WORDS)
+    assert (again.code, again.out, again.err) == (0, first.out, first.err)
+    assert ask.is_answered(*WORDS)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert [path for path in file.parent.iterdir() if path != file] == []
+
+
+def test_without_a_home_there_is_no_cache(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder", encoding="utf-8")
+    ask = Asker(tmp_path, blocked)
+    outcome = ask(*WORDS, "-v")
+    assert outcome.code == 0
+    assert "the look was not kept" in outcome.err
+    assert ask("cache", "info", "--format", "json").code == 0
+    assert ask("cache", "clear").code == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link that is another's")
+def test_a_link_that_another_has_made_is_not_followed(tmp_path: Path) -> None:
+    """Where anyone may write, it could lead into any folder of the user's."""
+    own = tmp_path / "own"
+    own.mkdir(mode=0o700)
+    link = tmp_path / "netinspect"
+    link.symlink_to(own)
+    store = Store(link)
+    assert store.write("a" * 64, ["one"])
+    os.lchown(link, 65534, -1)
+    assert store.read("a" * 64) is None
+    assert not store.write("b" * 64, ["two"])
+    assert len(list(own.iterdir())) == 1
+
+
+def test_the_home_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    homes = {
+        "": tmp_path / ".cache",
+        "relative": tmp_path / ".cache",
+        "/else/where": Path("/else/where"),
+    }
+    for given, expected in homes.items():
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        found = find_store()
+        assert found is not None
+        assert found.folder == expected / "netinspect"
+
+
+def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root of the file system would be taken for it."""
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert find_store() is None
+
+
+def test_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    store = Store(tmp_path / "netinspect")
+    assert store.write("a" * 64, ["one"])
+    assert store.write("b" * 64, ["two", "lines"])
+    stranger = store.folder / "notes.txt"
+    stranger.write_text("mine", encoding="utf-8")
+    told = json.loads(cli("cache", "info", "--format", "json").out)
+    size = sum(file.stat().st_size for file in store.folder.glob("*.look"))
+    assert told["schema"] == "netinspect-cache"
+    assert (told["entries"], told["bytes"], told["removed"]) == (2, size, None)
+    assert told["folder"] == str(store.folder)
+    assert json.loads(cli("cache", "clear", "--format", "json").out)["removed"] == 2
+    assert json.loads(cli("cache", "--format", "json").out)["entries"] == 0
+    assert [path.name for path in store.folder.iterdir()] == ["notes.txt"]
+    assert cli("cache", "claer").code == 2
+
+
+def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stores, "LIMIT", 3500)
+    store = Store(tmp_path / "netinspect")
+    keys = [f"{number:064x}" for number in range(6)]
+    for number, key in enumerate(keys):
+        assert store.write(key, ["x" * 900])
+        os.utime(store.folder / f"{key}.look", (1000 + number, 1000 + number))
+    assert [key for key in keys if store.read(key) is not None] == keys[3:]
+    assert store.size()[1] <= 3500
+    monkeypatch.setattr(stores, "LARGEST_ENTRY", 500)
+    assert not store.write(keys[0], ["x" * 900])
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from netinspect.trace_cache.store import Store
+
+store = Store(Path(sys.argv[1]))
+who = int(sys.argv[2])
+seen = 0
+for number in range(150):
+    key = f"{number % 5:064x}"
+    store.write(key, [f"{who} {number}" * 500] * 3)
+    lines = store.read(key)
+    if lines is not None:
+        assert len(lines) == 3 and len(set(lines)) == 1, lines
+        writer, _ = lines[0][: len(lines[0]) // 500].split()
+        assert 0 <= int(writer) < 4
+        seen += 1
+    if number % 50 == 49 and who == 0:
+        store.clear()
+print(seen)
+"""
+
+
+def test_many_may_write_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "netinspect"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(folder), str(who)], stdout=subprocess.PIPE, text=True
+        )
+        for who in range(4)
+    ]
+    seen = [int(writer.communicate(timeout=PATIENCE)[0]) for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * 4
+    assert all(count > 100 for count in seen)
+    assert not list(folder.glob(".*.part"))
+
+
+def test_many_may_look_at_once(tmp_path: Path) -> None:
+    ask = Asker(tmp_path, tmp_path / "home")
+    started = [ask.start("summary", name) for name in ("mlp", "mlp", "lenet")]
+    told = [process.communicate(timeout=PATIENCE) for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert told[0] == told[1]
+    for name, (out, err) in zip(("mlp", "lenet"), told[1:], strict=True):
+        kept = ask("summary", name, blocked=True)
+        assert (kept.out, kept.err) == (out, err)
+
+
+def test_parts_count_and_go_with_the_process_that_wrote_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    store = Store(tmp_path / "netinspect")
+    keys = [f"{number:064x}" for number in range(2)]
+    assert store.write(keys[0], ["x" * 900])
+    alone = store.size()[1]
+    left = store.folder / f".{keys[1]}.{ended.pid}.1.1.part"
+    at_work = store.folder / f".{keys[1]}.{os.getpid()}.1.1.part"
+    for part in (left, at_work):
+        part.write_bytes(b"y" * 500)
+    assert store.size() == (1, alone + 1000)
+    monkeypatch.setattr(stores, "LIMIT", 2 * alone)
+    assert store.write(keys[1], ["x" * 900])
+    assert [left.exists(), at_work.exists()] == [False, True]
+    assert store.size() == (1, alone + 500)  # the older entry has made room for the part
+    assert store.clear() == (1, alone + 500)
+    assert list(store.folder.iterdir()) == []

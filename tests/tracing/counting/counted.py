@@ -1,0 +1,60 @@
+"""Models whose cost is known by hand: looked at, and added up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from netinspect.analysis.operator_counts import cost_of, cost_of_steps
+from netinspect.records.trace import Trace
+from netinspect.records.work import Cost, Work
+from netinspect.tracing.capture import CaptureOptions
+from tests.nets.case import look
+
+
+class Calls(nn.Module):
+    """A model that does what one function does."""
+
+    def __init__(self, function: Callable[..., Any], **modules: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+    def forward(self, *args: Any) -> Any:
+        return self.function(self, *args)
+
+
+def look_at(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -> Trace:
+    """Capture a model, or one that does what a function does."""
+    if not isinstance(model, nn.Module):
+        function = model
+        model = Calls(lambda _, *given: function(*given))
+    trace = look(model, *args, options=CaptureOptions(**options))
+    assert trace.failure is None, trace.failure
+    assert trace.counted == "yes"
+    return trace
+
+
+def cost(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -> Cost:
+    """What one forward costs."""
+    return cost_of_steps(look_at(model, *args, **options).steps)
+
+
+def backward(model: nn.Module | Callable[..., Any], *args: Any) -> Cost:
+    """What the backward of all that requires a gradient costs."""
+    trace = look_at(model, *args, backward=True)
+    assert trace.backward is not None
+    return cost_of(trace.backward.work)
+
+
+def operators(trace: Trace) -> dict[str, Work]:
+    """The work of a trace by operator; each may have run in one step only."""
+    found: dict[str, Work] = {}
+    for step in trace.steps:
+        for work in step.work:
+            assert work.operator not in found, work.operator
+            found[work.operator] = work
+    return found

@@ -1,0 +1,313 @@
+"""Outputs that are computed later: generators, coroutines, iterators, functions."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netinspect.records.trace import Trace
+from netinspect.records.values import Structure, tensors_in
+from netinspect.reports.summary.compute import summarize
+from netinspect.tracing.recording import deferred_outputs
+from netinspect.tracing.recording.deferred_outputs import MOST_ITEMS
+from tests.nets.case import look, rows
+from tests.tracing.invariants import check_steps
+
+MACS = 2 * 4 * 6 + 2 * 6 * 5
+"""Of one pass through the two layers on two rows."""
+
+
+class Stages(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 6), nn.Linear(6, 5)
+
+
+class Generator(Stages):
+    def forward(self, x: Tensor) -> Iterator[Tensor]:
+        x = self.a(x)
+        yield x
+        yield self.b(x)
+
+
+class UnderNoGrad(Stages):
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Iterator[Tensor]:
+        x = self.a(x)
+        yield x
+        yield self.b(x)
+
+
+class Expression(Stages):
+    def forward(self, x: Tensor) -> Any:
+        return (layer(x) for layer, x in ((self.a, x), (self.b, torch.ones(2, 6))))
+
+
+class Map(Stages):
+    def forward(self, x: Tensor) -> Any:
+        return map(lambda layer, x: layer(x), (self.a, self.b), (x, torch.ones(2, 6)))
+
+
+class Coroutine(Stages):
+    async def forward(self, x: Tensor) -> Any:
+        await asyncio.sleep(0)
+        return [self.a(x), self.b(torch.ones(2, 6))]
+
+
+class AsyncGenerator(Stages):
+    async def forward(self, x: Tensor) -> AsyncIterator[Tensor]:
+        x = self.a(x)
+        yield x
+        yield self.b(x)
+
+
+class Holder(nn.Module):
+    """Has a child, and asks for what that returns."""
+
+    def __init__(self, child: nn.Module, ask: Any) -> None:
+        super().__init__()
+        self.child, self.ask = child, ask
+
+    def forward(self, x: Tensor) -> Any:
+        return self.ask(self.child, x)
+
+
+async def _all(items: AsyncIterator[Tensor]) -> list[Tensor]:
+    return [item async for item in items]
+
+
+ASKS: dict[str, tuple[type[nn.Module], Any]] = {
+    "loop": (Generator, lambda child, x: [y * 1 for y in child(x)]),
+    "no_grad": (UnderNoGrad, lambda child, x: [*child(x)]),
+    "expression": (Expression, lambda child, x: [*child(x)]),
+    "map": (Map, lambda child, x: [*child(x)]),
+    "coroutine": (Coroutine, lambda child, x: asyncio.run(child(x))),
+    "asynchronous": (AsyncGenerator, lambda child, x: asyncio.run(_all(child(x)))),
+    "yield from": (Generator, lambda child, x: [*_from(child, x)]),
+}
+
+
+def _from(child: nn.Module, x: Tensor) -> Iterator[Tensor]:
+    yield from child(x)
+
+
+def shapes(trace: Trace) -> list[tuple[int | str, ...]]:
+    return [spec.shape for spec in tensors_in(trace.output)]
+
+
+@pytest.mark.parametrize("way", ASKS)
+def test_children_that_compute_later_are_called_once(way: str) -> None:
+    child, ask = ASKS[way]
+    trace = look(Holder(child(), ask), rows(2, 4))
+    check_steps(trace)
+    assert (trace.failure, trace.warnings) == (None, ())
+    assert [row.calls for row in summarize(trace).rows] == [1, 1, 1, 1]
+    assert summarize(trace).cost.macs == MACS
+    assert shapes(trace) == [(2, 6), (2, 5)]
+
+
+@pytest.mark.parametrize("child", {child for child, _ in ASKS.values()})
+def test_what_the_model_itself_returns_is_used_up(child: type[nn.Module]) -> None:
+    trace = look(child(), rows(2, 4))
+    check_steps(trace)
+    assert trace.failure is None
+    assert [row.calls for row in summarize(trace).rows] == [1, 1, 1]
+    assert summarize(trace).cost.macs == MACS
+    assert shapes(trace) == [(2, 6), (2, 5)]
+    (note,) = trace.warnings
+    assert "2 items" in note or "it was awaited" in note
+
+
+def test_a_generator_in_a_container_is_used_up() -> None:
+    trace = look(Holder(Generator(), lambda child, x: {"x": x, "stages": child(x)}), rows(2, 4))
+    assert shapes(trace) == [(2, 4), (2, 6), (2, 5)]
+    assert isinstance(trace.output, Structure)
+    assert [item.key for item in trace.output.items] == ["x", "stages"]
+
+
+def test_a_generator_without_an_end_is_cut_off_and_closed() -> None:
+    ended: list[str] = []
+
+    def run(child: Any, x: Tensor) -> Iterator[Tensor]:
+        try:
+            while True:
+                yield child.a(x)
+        finally:
+            ended.append("closed")
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+    (note,) = trace.warnings
+    assert note.endswith(f"its first {MOST_ITEMS} items were taken, and there may be more")
+    assert ended == ["closed"]
+
+
+def test_a_generator_that_is_answered_gives_its_first_item() -> None:
+    def run(child: Any, x: Tensor) -> Iterator[Any]:
+        y = yield child.a(x)
+        yield child.b(y)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert trace.failure is None
+    assert shapes(trace) == [(2, 6)]
+    (note,) = trace.warnings
+    assert "waits for what is sent to it" in note
+
+
+def test_a_generator_whose_forward_is_called_directly_has_one_call() -> None:
+    trace = look(Holder(Generator(), lambda child, x: [*child.forward(x)]), rows(2, 4))
+    check_steps(trace)
+    assert [row.calls for row in summarize(trace).rows] == [1, 1, 1, 1]
+    (note,) = trace.warnings
+    assert note.startswith("called through .forward(), past their hooks: child;")
+
+
+def test_two_generators_that_take_turns() -> None:
+    def run(child: Any, x: Tensor) -> Any:
+        return [one + other for one, other in zip(child[0](x), child[1](x), strict=True)]
+
+    trace = look(Holder(nn.ModuleList([Generator(), Generator()]), run), rows(2, 4))
+    check_steps(trace)
+    assert trace.warnings == ()
+    assert summarize(trace).cost.macs == 2 * MACS
+
+
+def test_a_failure_in_a_generator_is_that_of_its_line() -> None:
+    def run(child: Any, x: Tensor) -> Iterator[Any]:
+        yield child.a(x)
+        yield child.a(child.b(x))
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert trace.failure is not None
+    assert trace.failure.module == "child.b"
+
+
+@pytest.mark.parametrize("make", [lambda layer, x: lambda: layer(x), functools.partial])
+def test_a_function_that_is_returned_is_said_not_to_have_run(make: Any) -> None:
+    trace = look(Holder(Generator(), lambda child, x: make(child.a, x)), rows(2, 4))
+    (note,) = trace.warnings
+    assert note.startswith("forward ran nothing and returned <")
+    trace = look(Holder(Generator(), lambda child, x: make(child.a, x)()), rows(2, 4))
+    assert (trace.warnings, summarize(trace).cost.macs) == ((), 2 * 4 * 6)
+
+
+def test_the_consumer_gets_the_very_generator() -> None:
+    seen: list[object] = []
+
+    def ask(child: Any, x: Tensor) -> Any:
+        items = child(x)
+        seen.append(type(items).__name__)
+        first = next(items)
+        return [first, *items]
+
+    trace = look(Holder(Generator(), ask), rows(2, 4))
+    assert seen == ["generator"]
+    assert shapes(trace) == [(2, 6), (2, 5)]
+
+
+def test_generators_in_generators_share_a_limit() -> None:
+    def inner(child: Any, x: Tensor) -> Iterator[Tensor]:
+        while True:
+            yield child.a(x)
+
+    def run(child: Any, x: Tensor) -> Iterator[Any]:
+        while True:
+            yield inner(child, x)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+    (note,) = trace.warnings
+    assert "257 of generator" in note
+
+
+def test_generators_that_yield_themselves_come_to_an_end() -> None:
+    def run(child: Any, x: Tensor) -> Iterator[Any]:
+        child.a(x)
+        yield run(child, x)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert trace.failure is None
+    assert 0 < summarize(trace).cost.macs < MOST_ITEMS * 2 * 4 * 6
+
+
+def test_an_asynchronous_generator_without_an_end_is_cut_off() -> None:
+    async def run(child: Any, x: Tensor) -> AsyncIterator[Tensor]:
+        while True:
+            yield child.a(x)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+
+
+def test_tasks_that_a_coroutine_leaves_are_cancelled() -> None:
+    ended: list[str] = []
+
+    async def forever() -> None:
+        try:
+            while True:
+                await asyncio.sleep(1)
+        finally:
+            ended.append("cancelled")
+
+    async def run(child: Any, x: Tensor) -> Tensor:
+        child.task = asyncio.create_task(forever())
+        await asyncio.sleep(0)
+        return cast(Tensor, child.a(x))
+
+    look(Holder(Generator(), run), rows(2, 4))
+    assert ended == ["cancelled"]
+
+
+def test_a_future_is_waited_for() -> None:
+    def run(child: Any, x: Tensor) -> Any:
+        done: Any = torch.futures.Future()
+        done.set_result(child.a(x))
+        return {"pool": ThreadPoolExecutor(1).submit(child.a, x), "torch": done}
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert trace.failure is None, trace.failure
+    assert shapes(trace) == [(2, 6), (2, 6)]
+    assert summarize(trace).cost.macs == 2 * 2 * 4 * 6
+    assert [note.partition(":")[0] for note in trace.warnings] == ["the output is a Future"]
+
+
+def test_a_future_that_is_never_done_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deferred_outputs, "MOST_SECONDS", 0.0)
+    trace = look(Holder(Generator(), lambda child, x: Future()), rows(2, 4))
+    (note,) = trace.warnings
+    assert note == "the output is a Future that was not done after 0 seconds"
+
+
+class Items:
+    """An iterator of a class of the user's."""
+
+    def __init__(self, layer: Any, x: Tensor) -> None:
+        self.layer, self.x = layer, x
+
+    def __iter__(self) -> Items:
+        return self
+
+    def __next__(self) -> Tensor:
+        raise AssertionError("this is the user's code")
+
+
+def test_an_iterator_of_the_users_is_said_not_to_have_run() -> None:
+    trace = look(Holder(Generator(), lambda child, x: Items(child.a, x)), rows(2, 4))
+    (note,) = trace.warnings
+    assert note == "the output is computed only when it is asked for (Items): it was not run"
+
+
+def test_an_iterator_that_python_makes_of_a_function_is_used_up() -> None:
+    def run(child: Any, x: Tensor) -> Any:
+        waiting = [child.a, child.a]
+        return iter(lambda: waiting.pop()(x) if waiting else None, None)
+
+    trace = look(Holder(Generator(), run), rows(2, 4))
+    assert shapes(trace) == [(2, 6), (2, 6)]

@@ -1,0 +1,280 @@
+"""What is taken for a repetition is one: a look that counts every call by itself says the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from netinspect.records.trace import Trace
+from netinspect.records.values import tensors_in
+from netinspect.tracing.recording import recorder
+from netinspect.tracing.recording.memoised_calls import Uncounted, key_of
+from tests.nets.case import Case, look, rows
+from tests.nets.every import CASES
+from tests.tracing.counting.counted import Calls
+
+
+def both(take: Callable[[], Trace], monkeypatch: pytest.MonkeyPatch) -> tuple[Trace, Trace, int]:
+    """Look with repetitions and without; and how many calls were taken for one."""
+    repeated = 0
+
+    def uncounted() -> Any:
+        nonlocal repeated
+        repeated += 1
+        return Uncounted()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "Uncounted", uncounted)
+        with_them = take()
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder, "key_of", lambda *_: None)
+        without = take()
+    return with_them, without, repeated
+
+
+def same(one: Trace, other: Trace) -> bool:
+    return one.steps == other.steps and one.output == other.output and one.failure == other.failure
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if each.name != "fx"], ids=lambda case: case.name
+)
+def test_every_look_is_the_same_without(
+    case: Case, training: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, _ = both(lambda: case.look(training=training), monkeypatch)
+    assert same(one, other)
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if each.name != "fx"], ids=lambda case: case.name
+)
+def test_every_look_on_meta_is_the_same_without(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def take() -> Trace:
+        try:
+            model = case.model().to("meta")
+        except (NotImplementedError, RuntimeError, TypeError) as error:  # as some kinds of tensors raise
+            pytest.skip(str(error))
+        args = [each.to("meta") if isinstance(each, Tensor) else each for each in case.args()]
+        return look(model, *args, **case.kwargs())
+
+    one, other, _ = both(take, monkeypatch)
+    assert same(one, other)
+
+
+def check(function: Callable[..., Any], *args: Any, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Call a function in a look with repetitions and without; how many there were."""
+    model = Calls(lambda _, *given: function(*given))
+    one, other, repeated = both(lambda: look(model, *args), monkeypatch)
+    assert one.failure is None
+    assert same(one, other)
+    return repeated
+
+
+def test_equal_calls_are_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(x: Tensor) -> Tensor:
+        w = torch.ones(4, 4)
+        for _ in range(3):
+            x = F.relu(F.linear(x, w)) + x
+        return F.relu(x, inplace=True)
+
+    assert check(twice, rows(3, 4), monkeypatch=monkeypatch) == 6
+
+
+def test_strides_flags_and_types_of_numbers_tell_calls_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alike(x: Tensor) -> tuple[Tensor, ...]:
+        return (
+            x.reshape(12),
+            x.t().reshape(12),  # this one copies
+            x.contiguous(),
+            x.t().t().contiguous(),
+            F.dropout(x, 0.5, True),
+            F.dropout(x, 0.5, False),
+            x + 1,
+            x + 1.0,
+            x + True,
+            x * 0.0,
+            x * -0.0,
+            x.sum(0),
+            x.sum(0, dtype=torch.float64),
+            x.double().sum(0),
+        )
+
+    assert check(alike, rows(3, 4), monkeypatch=monkeypatch) == 2  # `t` and `contiguous`
+
+
+def test_the_default_type_tells_calls_apart() -> None:
+    def halves(x: Tensor) -> list[Tensor]:
+        found = [x / 2]
+        torch.set_default_dtype(torch.float64)
+        return [*found, x / 2]
+
+    for device in ("cpu", "meta"):
+        trace = look(Calls(lambda _, x: halves(x)), torch.ones(2, 3, dtype=torch.int64, device=device))
+        assert [each.dtype for each in tensors_in(trace.output)] == ["float32", "float64"]
+        assert [step.output.dtype for step in trace.steps[1:]] == ["float32", "float64"]  # type: ignore
+
+
+def calls_of_linear(device: str) -> int:
+    """How often the function is called in a look at two equal calls of it, our own calls included."""
+    weight, x = torch.ones(4, 4, device=device), torch.ones(3, 4, device=device)
+    count = 0
+
+    def counts(_: Any, event: str, function: Any) -> None:
+        nonlocal count
+        count += event == "c_call" and function is F.linear
+
+    model = Calls(lambda _, x: [F.linear(x, weight), F.linear(x, weight)])
+    before = sys.getprofile()
+    sys.setprofile(counts)
+    try:
+        look(model, x)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_what_has_no_values_is_not_computed_again() -> None:
+    assert calls_of_linear("cpu") == 4
+    assert calls_of_linear("meta") == 3
+
+
+def test_what_stands_for_a_repetition_is_like_it() -> None:
+    weight, outputs = torch.ones(4, 4, device="meta"), list[Tensor]()
+
+    def layers(x: Tensor) -> None:
+        first, second = F.linear(x, weight), F.linear(x, weight)
+        outputs.extend((first, second, first.view(2, 6), second.view(2, 6)))
+        outputs.extend((first.add_(1), second.add_(1), F.relu(x), F.relu(x)))
+
+    x = torch.ones(4, 3, device="meta").t()
+    look(Calls(lambda _, x: layers(x)), x)
+    first, second, _, viewed, _, added, _, activated = outputs
+    assert first is not second
+    assert first.untyped_storage()._cdata != second.untyped_storage()._cdata
+    assert viewed._base is second
+    assert added is second
+    assert activated.stride() == F.relu(x).stride() == (1, 3)
+
+
+def test_a_tensor_of_one_number_may_be_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes(x: Tensor, *numbers: Any) -> list[Tensor]:
+        return [x[:1].expand(number, 4) for number in numbers]
+
+    numbers = [torch.tensor(3), torch.tensor(2)]
+    assert check(sizes, rows(3, 4), *numbers, monkeypatch=monkeypatch) == 0
+
+
+def test_what_is_around_a_call_may_have_a_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = torch.ones(4, 4)
+
+    class Doubled(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            return result + result if func is torch.ops.aten.mm.default else result
+
+    def surrounded(x: Tensor) -> list[Tensor]:
+        found = [F.linear(x, weight)]
+        with torch.autocast("cpu", torch.bfloat16):
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        with torch.inference_mode():
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        with torch.enable_grad():
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        with Doubled():
+            found += [F.linear(x, weight), F.linear(x, weight)]
+        found += [torch.vmap(lambda row: F.linear(row, weight))(x) for _ in range(2)]
+        return found
+
+    assert check(surrounded, rows(3, 4), monkeypatch=monkeypatch) == 0
+
+
+def test_a_class_of_tensors_that_is_derived_does_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(torch.Tensor):
+        pass
+
+    def mixed(x: Tensor) -> list[Tensor]:
+        own = x.as_subclass(Own)
+        return [F.relu(own), F.relu(own)]
+
+    assert check(mixed, rows(3, 4), monkeypatch=monkeypatch) == 0
+
+
+def test_a_repetition_that_fails_is_told_as_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = torch.ones(4, 4)
+
+    def looks_up(good: Tensor, bad: Tensor) -> Tensor:
+        return F.embedding(good, weight) + F.embedding(bad, weight)
+
+    model = Calls(lambda _, *given: looks_up(*given))
+    one, other, repeated = both(
+        lambda: look(model, torch.tensor([1, 2]), torch.tensor([1, 9])), monkeypatch
+    )
+    assert repeated == 1
+    assert one.failure is not None
+    assert one.failure.step == 2
+    assert dataclasses.replace(one.steps[2], work=()) == other.steps[2]
+
+
+@pytest.mark.parametrize("function", [torch.nonzero, torch.masked_select, torch.where, torch.unique])
+def test_what_looks_at_values_is_never_one(function: Any) -> None:
+    with torch.no_grad():
+        assert key_of(function, (torch.ones(3, 4),), {}, []) is None
+
+
+def test_functions_of_the_users_are_never_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def relu(x: Tensor) -> Tensor:
+        if torch.overrides.has_torch_function((x,)):
+            result: Tensor = torch.overrides.handle_torch_function(relu, (x,), x)
+            return result
+        return torch.relu(x) if x.sum() > 0 else -x
+
+    def calls(x: Tensor) -> list[Tensor]:
+        return [relu(x), relu(-x)]
+
+    assert check(calls, rows(3, 4).abs(), monkeypatch=monkeypatch) == 0
+
+
+def test_layers_alike_share_what_was_counted() -> None:
+    model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(3)))
+    linears = [step for step in look(model, rows(3, 4)).steps if step.name == "linear"]
+    assert [step.work[0].macs for step in linears] == [48, 48, 48]
+    assert [step.parameters for step in linears] == [
+        (f"{index}.weight", f"{index}.bias") for index in range(3)
+    ]
+
+
+def test_a_view_of_conjugates_is_another_operand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(x: Tensor) -> Tensor:
+        return x * x + x.conj() * x
+
+    check(run, torch.complex(rows(3, 3), rows(3, 3)), monkeypatch=monkeypatch)
+
+
+def test_attention_by_another_kernel_is_no_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    def run(x: Tensor) -> Tensor:
+        with sdpa_kernel(SDPBackend.MATH):
+            parts = F.scaled_dot_product_attention(x, x, x)
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            return parts + F.scaled_dot_product_attention(x, x, x)
+
+    check(run, rows(2, 2, 6, 8), monkeypatch=monkeypatch)
+
+
+def test_attention_to_itself_and_to_its_like_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
+    inputs = rows(2, 5, 8), rows(2, 5, 8)
+    one, other, _ = both(lambda: look(model, *inputs), monkeypatch)
+    assert one.failure is None
+    assert same(one, other)

@@ -1,0 +1,318 @@
+"""The guest rule: a look leaves no trace on the model, its inputs, or the process."""
+
+from __future__ import annotations
+
+import gc
+import random
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netinspect.runner.loading import load
+from netinspect.tracing.capture import CaptureOptions
+from tests.nets import every, mutating
+from tests.nets.case import Case, look, rows
+from tests.tracing.counting.counted import Calls
+from tests.tracing.process_snapshot import snapshot
+
+OPTIONS = {
+    "eval": CaptureOptions(),
+    "train": CaptureOptions(training=True),
+    "backward": CaptureOptions(backward=True),
+    "train and backward": CaptureOptions(training=True, backward=True),
+    "all": CaptureOptions(backward=True, values=True, statistics=True, code=True),
+}
+
+# The state_dict() of a module that contains itself never ends, so that no picture can be taken.
+PICTURED = [case for case in every.CASES if case.name != "circular"]
+
+
+@pytest.fixture(autouse=True)
+def own_process_state() -> Iterator[None]:
+    """Whatever a failing test leaves behind is not the next one's."""
+    states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+    yield
+    torch.set_rng_state(states[0])
+    random.setstate(states[1])
+    numpy.random.set_state(states[2])
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+
+
+def assert_untouched(before: dict[str, Any], after: dict[str, Any]) -> None:
+    for key, value in before.items():
+        assert after[key] == value, key
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("act", mutating.ACTS)
+def test_whatever_forward_does_is_undone(act: str, options: CaptureOptions) -> None:
+    case = mutating.everything(act)
+    model, args = case.model(), case.args()
+    model.get_submodule("dropout").eval()  # modes are mixed
+    before = snapshot(model, args)
+    trace = look(model, *args, options=options)
+    assert trace.failure is None or trace.failure.phase == "backward"
+    # One act hands a weight to NumPy, and some register others, which is said.
+    said = ("values left torch", "forward made: ", "forward replaced: ", "forward removed: ")
+    assert [note for note in trace.warnings if not note.startswith(said)] == []
+    assert_untouched(before, snapshot(model, args))
+
+
+@pytest.mark.parametrize("act", mutating.ACTS)
+def test_without_us_it_would_have_shown(act: str) -> None:
+    case = mutating.everything(act)
+    model, args = case.model(), case.args()
+    before = snapshot(model, args)
+    with torch.no_grad():
+        model(*args)
+    assert snapshot(model, args) != before
+
+
+@pytest.mark.parametrize("act", mutating.ACTS)
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_it_is_undone_when_forward_raises(act: str, error: type[BaseException]) -> None:
+    def act_and_raise(net: mutating.Everything, x: Tensor) -> None:
+        mutating.ACTS[act](net, x)
+        raise error("on purpose")
+
+    model, args = mutating.Everything(act_and_raise), (rows(4, 3),)
+    before = snapshot(model, args)
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            look(model, *args)
+    else:
+        failure = look(model, *args).failure
+        assert failure is not None
+        assert failure.type == error.__name__
+    assert_untouched(before, snapshot(model, args))
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("case", PICTURED, ids=lambda case: case.name)
+def test_every_odd_model_is_left_as_it_was(case: Case, options: CaptureOptions) -> None:
+    model, args, kwargs = case.model(), case.args(), case.kwargs()
+    before = snapshot(model, args, kwargs)
+    look(model, *args, options=options, **kwargs)
+    assert_untouched(before, snapshot(model, args, kwargs))
+
+
+class _Failing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise RuntimeError("backward on purpose")
+
+
+class FailsBackward(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.linear.weight.grad = torch.ones(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = _Failing.apply(self.linear(x))
+        return out
+
+
+def test_it_is_undone_when_backward_raises() -> None:
+    model = FailsBackward()
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(backward=True))
+    assert trace.failure is not None
+    assert (trace.failure.phase, trace.failure.message) == ("backward", "backward on purpose")
+    assert trace.failure.place is not None
+    assert trace.failure.place.text == 'raise RuntimeError("backward on purpose")'
+    assert trace.output is not None
+    assert_untouched(before, snapshot(model))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
+    model = mutating.Stubborn()
+    model.norm.track_running_stats = True
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(training=training))
+    assert trace.failure is None
+    assert model.switches == 0
+    assert_untouched(before, snapshot(model))
+
+
+def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
+    model = mutating.Lazy()
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(values=True, statistics=True))
+    assert trace.failure is None
+    assert trace.warnings == (
+        "lazy layers took their sizes from this input; the model itself still has none",
+    )
+    assert {entry.name: entry.spec.shape for entry in trace.parameters}["linear.weight"] == (4, 3)
+    assert_untouched(before, snapshot(model))
+    assert type(model.linear) is nn.LazyLinear
+    assert model(rows(2, 5)).shape == (2, 4)
+    assert look(mutating.Lazy(), rows(1, 1)).failure is None
+
+
+def test_a_copy_made_inside_forward_is_not_mistaken_for_the_layer() -> None:
+    model = mutating.Cloning()
+    before = snapshot(model)
+    trace = look(model, rows(4, 3))
+    assert [step.module for step in trace.steps if step.kind == "module"] == ["", "linear"]
+    assert_untouched(before, snapshot(model))
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+def test_the_users_own_hooks_fire_once_and_first_see_what_they_would() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    heard: list[str] = []
+    model[0].register_forward_pre_hook(lambda *_: heard.append("pre"))
+    model[0].register_forward_pre_hook(lambda _, args: (args[0] * 2,))
+    model[0].register_forward_hook(lambda *_: heard.append("post"))
+    model[0].register_forward_hook(lambda _, __, output: output[:1])
+    model[0].register_full_backward_hook(lambda *_: heard.append("backward"))
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(backward=True))
+    assert heard == ["pre", "post", "backward"]
+    (linear,) = [step for step in trace.steps if step.module == "0" and step.kind == "module"]
+    assert linear.output is not None
+    assert linear.output.shape == (1, 3)  # type: ignore[union-attr]
+    assert_untouched(before, snapshot(model))
+
+
+def test_a_graph_of_the_users_can_still_be_differentiated() -> None:
+    model = mutating.Everything(mutating.ACTS["parameters in place"]).eval()
+    loss = model.linear(rows(4, 3)).square().sum()
+    look(model, rows(4, 3))
+    loss.backward()
+    assert model.linear.bias.grad is not None
+
+
+def test_inside_inference_mode_and_on_what_was_made_there() -> None:
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+        before = snapshot(model)
+        assert look(model, rows(4, 3)).failure is None
+        assert_untouched(before, snapshot(model))
+    before = snapshot(model)
+    trace = look(model, rows(4, 3), options=CaptureOptions(training=True))
+    assert trace.ran
+    assert_untouched(before, snapshot(model))
+
+
+def test_a_write_that_nobody_can_foresee_is_told() -> None:
+    class Swapping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            unseen = torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch()
+            with torch.no_grad(), unseen[0], unseen[1]:
+                self.linear.weight.mul_(2)
+            out: Tensor = self.linear(x)
+            return out
+
+    (warning,) = look(Swapping(), rows(4, 3)).warnings
+    assert warning == "forward wrote to linear.weight unforeseen; its old values are lost"
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
+def test_what_a_look_kept_is_gone_with_it(columns: int, options: CaptureOptions) -> None:
+    model = nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3), nn.ReLU())
+    kept = [weakref.ref(each) for each in (model, model[0].weight)]
+    look(model, rows(4, columns, 2), options=options)  # what is imported is not counted
+    gc.collect()
+    gc.disable()
+    try:
+        trace = look(model, rows(4, columns, 2), options=options)
+        del model
+        assert [each() for each in kept] == [None, None]
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert (trace.failure is None) is (columns == 3)
+
+
+class _Asks(torch.autograd.Function):
+    """Asks whether the collector is on, forward and backward."""
+
+    asked: list[bool]
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        _Asks.asked.append(gc.isenabled())
+        return x.clone()
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        _Asks.asked.append(gc.isenabled())
+        return gradients[0]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
+def test_the_collector_is_in_users_code_and_after_it_as_it_was(columns: int, is_on: bool) -> None:
+    def forward(model: Any, x: Tensor) -> Tensor:
+        result: Tensor = _Asks.apply(model.linear(x))
+        return result
+
+    was_on = gc.isenabled()
+    (gc.enable if is_on else gc.disable)()
+    try:
+        _Asks.asked = []
+        look(
+            Calls(forward, linear=nn.Linear(3, 3)),
+            rows(4, columns),
+            options=CaptureOptions(backward=True),
+        )
+        assert _Asks.asked == ([is_on, is_on] if columns == 3 else [])
+        assert gc.isenabled() is is_on
+    finally:
+        (gc.enable if was_on else gc.disable)()
+
+
+def test_nothing_is_searched_for_cycles_while_records_are_made() -> None:
+    model, begun = (
+        Calls(lambda model, x: x, layers=nn.Sequential(*map(nn.Linear, [3] * 200, [3] * 200))),
+        [],
+    )
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        begun.append(phase)
+
+    look(model, rows(4, 3))
+    threshold = gc.get_threshold()
+    gc.set_threshold(100, 10, 10)
+    gc.callbacks.append(note)
+    try:
+        look(model, rows(4, 3))
+    finally:
+        gc.callbacks.remove(note)
+        gc.set_threshold(*threshold)
+    assert begun.count("start") < 10  # of the fifty that there would be
+
+
+@pytest.mark.parametrize("target", ["lenet", "resnet18", "shared_layer", "lstm_tagger"])
+def test_a_look_at_a_target_leaves_the_process_alone(target: str) -> None:
+    bystander = nn.Linear(1, 1)
+    before = snapshot(bystander)
+    load(target, training=True, grad=True, values=True, stats=True, code=True)
+    assert_untouched(before, snapshot(bystander))
+
+
+def test_looking_without_running_calls_nothing() -> None:
+    model = mutating.everything("attributes").model()
+    before = snapshot(model)
+    trace = load(model, run=False, values=True, stats=True, code=True)
+    assert not trace.ran
+    assert_untouched(before, snapshot(model))

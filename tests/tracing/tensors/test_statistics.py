@@ -1,0 +1,148 @@
+"""Statistics of tensors of every kind, against torch on their dense values; otherwise the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.masked import masked_tensor
+from torch.testing._internal.two_tensor import TwoTensor
+
+import netinspect
+from netinspect.records.saved import read_trace
+from netinspect.tracing.tensors.statistics import statistics
+from tests.tracing.tensors.test_inner_tensors import COO, Holder, nested, per_channel
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ROWS = torch.randn(6, 8) * (torch.rand(6, 8) > 0.4)
+
+
+def dense_of(tensor: Tensor) -> Tensor:
+    if tensor.is_nested:
+        return torch.cat([part.reshape(-1) for part in tensor.unbind()])
+    return tensor.dequantize() if tensor.is_quantized else tensor.to_dense()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: COO,
+        lambda: ROWS.to_sparse(),
+        lambda: ROWS.to_sparse(1),
+        lambda: ROWS.to_sparse_csr(),
+        lambda: ROWS.to_sparse_csr().t(),
+        lambda: torch.stack([ROWS, ROWS]).to_sparse_csr(),
+        lambda: ROWS.to_sparse_bsr((2, 2)),
+        lambda: ROWS.bool().to_sparse(),
+        lambda: torch.zeros(3, 3).to_sparse(),
+        lambda: torch.quantize_per_tensor(ROWS, 0.1, 3, torch.qint8),
+        per_channel,
+        lambda: per_channel(torch.quint4x2),
+        nested,
+        lambda: nested(torch.jagged),
+        lambda: ROWS.t(),
+        lambda: ROWS[:, ::3],
+        lambda: ROWS.expand(5, 6, 8),
+        lambda: ROWS.to(torch.float8_e4m3fn),
+    ],
+    ids=[
+        *(
+            "coo in one place twice",
+            "coo",
+            "coo of rows",
+            "csr",
+            "csr transposed",
+            "csr of a batch",
+            "bsr",
+        ),
+        *("coo of bool", "coo of nothing", "quantized", "per channel", "4 bits", "nested", "jagged"),
+        *("transposed", "strided", "expanded", "float8"),
+    ],
+)
+def test_statistics_are_those_of_the_dense_values(make: Callable[[], Tensor]) -> None:
+    tensor = make()
+    found, reason = statistics(tensor)
+    values = dense_of(tensor).double()
+    assert not reason
+    assert found is not None
+    assert found.mean == pytest.approx(values.mean().item())
+    assert found.std == pytest.approx(values.std().item())
+    assert (found.min, found.max) == (values.min().item(), values.max().item())
+    assert found.zeros == int((values == 0).sum())
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: torch.empty(3, device="meta"), "on the meta device, without values"),
+        (lambda: nn.LazyLinear(3).weight, "not initialized: a lazy layer takes its size"),
+        (lambda: torch.empty(4, dtype=torch.float4_e2m1fn_x2), "torch cannot read them"),
+        (lambda: torch.empty(4, dtype=torch.bits8), "torch cannot read them"),
+        (lambda: masked_tensor(ROWS, ROWS > 0), "a MaskedTensor, which has no method dequantize"),
+        (
+            lambda: TwoTensor(ROWS, ROWS),
+            "a TwoTensor, which has no method dequantize",
+        ),
+    ],
+    ids=["meta", "lazy", "float4", "bits", "masked", "two"],
+)
+def test_tensor_without_readable_values_has_a_reason(make: Callable[[], Tensor], reason: str) -> None:
+    found, why = statistics(make())
+    assert found is None
+    assert why.startswith(reason)
+    model = Holder(odd=make())
+    view = netinspect.params(model, buffers=True, stats=True)
+    assert f"not read ({reason}" in view.text(width=200)
+    for kind in ("csv", "markdown"):
+        assert reason in view.text(kind)
+    assert json.loads(view.text("json"))["rows"][0]["not_read"].startswith(reason)
+
+
+def test_complex_values_have_counts_only() -> None:
+    tensor = torch.tensor(
+        [0, 1 + 2j, complex("nan"), complex("inf"), complex(float("inf"), float("nan"))]
+    )
+    for each in (tensor, tensor.to_sparse()):
+        found, _ = statistics(each)
+        assert found is not None
+        assert (found.mean, found.std, found.min, found.max) == (None, None, None, None)
+        assert (found.zeros, found.nan, found.inf) == (1, 2, 1)
+    text = netinspect.params(Holder(w=tensor), buffers=True, stats=True).text()
+    assert "of complex values only zeros, NaN and infinities are counted" in text
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.sparse_coo_tensor(
+            torch.tensor([[0, 99_999], [1, 5]]), torch.ones(2), (100_000, 100_000), check_invariants=True
+        ),
+        lambda: torch.ones(1, 1).expand(100_000, 100_000),
+    ],
+    ids=["sparse", "expanded"],
+)
+def test_statistics_take_no_dense_memory(make: Callable[[], Tensor]) -> None:
+    # 37 GiB if it were made dense: this would be refused, or end the process.
+    found, _ = statistics(make())
+    assert found is not None
+    assert found.zeros in (0, 10**10 - 2)
+    assert found.mean == pytest.approx(1.0 if not found.zeros else 2e-10)
+
+
+def test_model_without_statistics_is_a_table_and_no_error(tmp_path: Path) -> None:
+    class Lazy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.LazyLinear(3)
+
+    for model in (nn.ReLU(), nn.Linear(2, 3, device="meta"), Lazy()):
+        view = netinspect.params(model, stats=True, buffers=True)
+        assert all(row.statistics is None for row in view.record.rows)
+        file = tmp_path / f"{type(model).__name__}.json"
+        netinspect.save(netinspect.load(model, run=False, stats=True), file)
+        assert netinspect.params(read_trace(file, name="it"), stats=True).text() is not None

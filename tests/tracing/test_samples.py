@@ -1,0 +1,48 @@
+"""Every sample, against a second opinion: torch's own hooks, its own count, its own output."""
+
+from __future__ import annotations
+
+import pytest
+
+from netinspect.inputs.choose import choose_inputs
+from netinspect.inputs.request import InputRequest
+from netinspect.records.trace import Trace
+from netinspect.records.values import tensors_in
+from netinspect.runner.loading import load
+from netinspect.targets.model_factory import build_module
+from netinspect.targets.samples import sample_names
+from netinspect.targets.target import parse_target
+from netinspect.tracing.arguments import split
+from netinspect.tracing.capture import CaptureOptions
+from netinspect.tracing.tensors.describe import describe
+from tests.tracing.invariants import check_steps, own_record, recorded_calls
+
+
+@pytest.mark.parametrize("name", sample_names())
+def test_a_sample_is_told_as_torch_itself_has_it(name: str) -> None:
+    trace = load(name)
+    assert trace.failure is None
+    assert trace.warnings == ()
+    check_steps(trace)
+    model = build_module(parse_target(name), {}, seed=0)
+    args, kwargs = split(choose_inputs(model, InputRequest(), CaptureOptions()).arguments)
+    calls, output = own_record(model, args, kwargs)
+    assert recorded_calls(trace) == calls
+    assert trace.output == trace.steps[0].output == describe(output)
+    unique = {entry.identity: entry.spec.elements for entry in trace.parameters}
+    assert sum(unique.values()) == sum(parameter.numel() for parameter in model.parameters())
+    assert [entry.name for entry in trace.parameters] == [
+        path for path, _ in model.named_parameters(remove_duplicate=False)
+    ]
+    # What flows is followed from the input to the output without a gap.
+    assert all(
+        step.producers or step.parameters or step.parent is None or _takes_an_input(step.index, trace)
+        for step in trace.steps
+        if step.inputs.items and step.kind == "module"
+    )
+
+
+def _takes_an_input(index: int, trace: Trace) -> bool:
+    """Whether a step's first tensor is as one of the model's own inputs."""
+    given = {spec.shape for entry in trace.inputs for spec in tensors_in(entry.value)}
+    return next(tensors_in(trace.steps[index].inputs)).shape in given

@@ -1,0 +1,281 @@
+"""The steps of odd models line by line: names, shapes, and where every input comes from."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+import torch.fx
+from torch import Tensor, nn
+
+from netinspect.analysis.module_index import Structure
+from netinspect.reports.source.compute import annotate_source
+from netinspect.reports.summary.compute import summarize
+from netinspect.tracing.capture import CaptureOptions
+from netinspect.tracing.recording.data_flow import Flow
+from netinspect.tracing.tensors.packed_weights import packed_tensors
+from tests.nets import every, mutating
+from tests.nets.case import Case, look, rows
+from tests.tracing.invariants import check_steps
+from tests.tracing.stories import STORIES
+from tests.tracing.story import spell, story
+
+
+def named(name: str) -> Case:
+    return next(case for case in every.CASES if case.name == name)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_steps_shapes_and_edges(name: str) -> None:
+    assert story(named(name).look()) == STORIES[name]
+
+
+@pytest.mark.parametrize("name", ["hooked", "custom", "checkpointed", "checkpointed-reentrant"])
+def test_a_graph_changes_nothing_of_it(name: str) -> None:
+    assert story(named(name).look(backward=True)) == STORIES[name]
+
+
+def test_an_object_of_a_library() -> None:
+    pytest.importorskip("transformers")
+    trace = named("model-output").look()
+    text = "BaseModelOutput[last_hidden_state=(4,2) hidden_states=tuple[0=(4,2) 1=(4,2)]]"
+    assert story(trace) == [
+        f"inner: (4,3) -> {text} of x",
+        "inner.linear: (4,3) -> (4,2) of x",
+        "head: (4,2) -> (4,1) from inner.linear",
+    ]
+    assert spell(trace.output) == f"dict[state={text} scores=tuple[0=(4,1) 1=]]".replace(" 1=]]", "]]")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("mapped", ["inside torch.vmap, shapes are told whole"]),
+        ("vectorised", ["inside torch.vmap, shapes are told whole"]),
+        ("directly", ["called through .forward(), past their hooks: norm, block, derived; "]),
+        ("quantized", ["packed for quantized functions, and told as buffers: 0._packed_params."]),
+        ("hidden", ["modules that are not registered (Linear, BatchNorm1d)"]),
+        ("gradients", []),
+        ("hooked", []),
+        ("sentences", []),
+    ],
+)
+def test_what_is_seen_in_part_is_said(name: str, parts: list[str]) -> None:
+    told = named(name).look().warnings
+    assert len(told) == len(parts)
+    assert all(part in warning for part, warning in zip(parts, told, strict=True))
+
+
+def test_attention_of_torchs_own() -> None:
+    trace = named("attention").look()
+    (step,) = [each for each in trace.steps if each.name == "multi_head_attention_forward"]
+    assert step.arguments == ("query", "key", "value")
+    assert step.parameters == ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
+    assert spell(trace.output) == "tuple[0=(5,2,4) 1=(2,5,5)]"
+
+
+def test_a_gradient_of_torch_func_is_followed() -> None:
+    trace = named("gradients").look()
+    steps = {step.name: step for step in trace.steps}
+    assert steps["Linear"].producers  # z is what `grad` made of y
+    made = steps["linear"].index
+    assert steps["sum"].producers == (made,)
+    assert steps["sum"].index in steps["grad"].producers
+
+
+def test_weights_of_a_functional_call_have_their_names() -> None:
+    (linear,) = [step for step in named("functional").look().steps if step.name == "linear"]
+    assert linear.parameters == ("linear.weight", "linear.bias")
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "weights"),
+    [
+        ("quantized", "linear_dynamic", {"weight": "qint8(2,3)", "bias": "(2)"}),
+        (
+            "quantized-lstm",
+            "quantized_lstm",
+            {"0.weight": "qint8(16,3)", "0.bias": "(16)", "1.weight": "qint8(16,4)", "1.bias": "(16)"},
+        ),
+        ("quantized-cell", "quantized_gru_cell_dynamic", {"weight": "qint8(12,4)", "bias": "(12)"}),
+    ],
+)
+def test_packed_weights_are_read(name: str, function: str, weights: dict[str, str]) -> None:
+    trace = named(name).look(values=True)
+    (step,) = [each for each in trace.steps if each.name == function]
+    told = {buffer.name: spell(buffer.spec) for buffer in trace.buffers}
+    assert step.parameters == tuple(told)
+    last = list(told.values())[-len(weights) :]
+    assert last == list(weights.values())
+    assert all(entry.values for entry in trace.buffers)
+    assert Structure(trace).never_called() == ()
+    # Copies that were made one after the other are not taken for one another.
+    assert len({entry.identity for entry in trace.buffers}) == len(trace.buffers)
+
+
+def test_an_object_that_does_not_tell_its_tensors_is_left() -> None:
+    class Refusing:
+        def unpack(self) -> None:
+            raise RuntimeError("no")
+
+    assert packed_tensors(Refusing()) == []
+    assert packed_tensors(object()) == []
+
+
+def test_lazy_layers_show_their_work_and_not_their_birth() -> None:
+    trace = look(mutating.Lazy(), rows(4, 3))
+    assert [step.name for step in trace.steps] == [
+        *("Lazy", "LazyLinear", "linear", "LazyBatchNorm1d", "batch_norm"),
+    ]
+    assert trace.steps[3].producers == (2,)
+
+
+def test_a_direct_forward_that_fails_is_told_as_such() -> None:
+    class Failing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Sequential(nn.Linear(3, 3), nn.Linear(4, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.block.forward(x)
+
+    trace = look(Failing(), rows(2, 3))
+    check_steps(trace)
+    assert trace.failure is not None
+    assert trace.failure.module == "block.1"
+    failed = [step for step in trace.steps if step.failed]
+    assert [step.module for step in failed] == ["", "block", "block.1", "block.1"]
+    assert all(step.output is None for step in failed)
+
+
+def test_a_direct_forward_of_a_layer_in_a_loop_is_a_call_each_time() -> None:
+    class Looping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(3):
+                x = self.layer.forward(x)
+            return x
+
+    trace = look(Looping(), rows(2, 3))
+    check_steps(trace)
+    assert story(trace) == [
+        "layer: (2,3) -> ? of x",
+        "layer/2: (2,3) -> ? from layer",
+        "layer/3: (2,3) -> ? from layer/2",
+    ]
+
+
+def test_the_source_of_a_layer_that_torch_derived_is_that_of_the_layer() -> None:
+    trace = named("parametrized").look(code=True)
+    module = next(each for each in trace.modules if each.path == "0")
+    assert (module.class_name, module.bases[0]) == ("ParametrizedLinear", "Linear")
+    assert module.file is not None
+    assert module.file.endswith("linear.py")
+    assert module.line is not None
+    (listing,) = annotate_source(trace, path="0").listings
+    assert listing.file == module.file
+    notes = [line.note for line in listing.lines if "F.linear" in line.text]
+    assert notes == ["(2,4,3), (3,3), (3) -> (2,4,3)"]
+
+
+def test_the_source_of_a_graph_module_is_what_was_written_for_it() -> None:
+    one, other = (torch.fx.symbolic_trace(nn.Sequential(layer)) for layer in (nn.ReLU(), nn.Tanh()))
+    trace = look(nn.Sequential(one, other), rows(2, 3), options=CaptureOptions(code=True))
+    for path in ("0", "1"):
+        (listing,) = annotate_source(trace, path=path, full=True).listings
+        head, *body = listing.lines
+        assert head.text == "class GraphModule(torch.nn.Module):  # written by torch.fx"
+        assert body[0].text == "    def forward(self, input):"
+        assert [line.note for line in body if 'getattr(self, "0")' in line.text] == ["(2,3) -> (2,3)"]
+    files = {module.path: module.file for module in trace.modules}
+    assert files["0"] is not None
+    assert files["0"].startswith("<eval_with_key>")
+    assert files["0"] != files["1"]
+
+
+def test_a_hook_for_every_module_may_call_torch() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+
+    def double(module: nn.Module, args: Any) -> Any:
+        return (args[0] * 2,)
+
+    handle = nn.modules.module.register_module_forward_pre_hook(double)
+    try:
+        trace = look(model, rows(2, 3))
+    finally:
+        handle.remove()
+    check_steps(trace)
+    assert [step.name for step in trace.steps if step.parent is None] == ["mul", "Sequential"]
+    table = summarize(trace, operations=True).rows
+    assert [row.path for row in table if row.kind == "module"] == ["", "0", "1"]
+
+
+def test_what_torch_warns_of_during_backward_is_a_note() -> None:
+    class Warning_(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Any) -> Any:
+            warnings.warn("on  purpose", stacklevel=1)
+            return gradients[0]
+
+    class Warned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = Warning_.apply(Warning_.apply(self.linear(x)))
+            return out
+
+    trace = look(Warned(), rows(2, 3), options=CaptureOptions(backward=True))
+    assert trace.failure is None
+    assert trace.warnings == ("backward warned: on purpose",)
+
+
+def test_the_facts_of_a_list_of_parameters_are_one_line() -> None:
+    trace = named("containers").look()
+    (scales,) = [module for module in trace.modules if module.path == "scales"]
+    assert "\n" not in scales.extra
+    assert scales.extra.startswith("(0): ")
+    assert ", (1): " in scales.extra
+
+
+def test_writes_to_other_parts_of_a_tensor_are_not_sources() -> None:
+    base = torch.zeros(4, 6)
+    parts = {
+        "rows": base[1:3],
+        "column": base[:, 2],
+        "flat": base.view(-1),
+        "square": base[2:, 3:],
+        "even": base[:, ::2],
+        "turned": base.t(),
+    }
+    touching = {
+        "rows": {"column", "flat", "square", "even", "turned"},
+        "column": {"rows", "flat", "even", "turned"},
+        "square": {"rows", "flat", "even", "turned"},
+    }
+    for written, expected in touching.items():
+        flow = Flow()
+        flow.wrote(parts[written], 7)
+        found = {name for name, part in parts.items() if list(flow.writers(part)) == [7]}
+        assert found == {written} | expected, written
+
+
+def test_memory_that_is_used_again_has_no_old_sources() -> None:
+    flow = Flow()
+    for index in range(50):
+        tensor = torch.zeros(1000)
+        assert flow.producers(tensor) == ()
+        flow.made(tensor, index)
+        flow.wrote(tensor, index)
+        assert flow.producers(tensor[:3]) == (index,)
+        del tensor
