@@ -129,7 +129,7 @@ def row(case: Case, training: bool, device: str) -> list[str]:
     import netinspect
 
     report = netinspect.memory(
-        case.target, batch=case.batch, train=training, device=device, inputs=case.inputs
+        case.target, batch=case.batch, train=training, allocator=device, inputs=case.inputs
     ).record
     specs = [text for entry in report.subject.inputs for text in entry.spec.split()]
     true = measured(case, specs, training, device)

@@ -310,7 +310,15 @@ def test_the_api_imports_torch_only_when_called() -> None:
     [
         "netinspect",
         *modules_below(
-            "_utils", "analysis", "api", "cli", "records", "rendering", "reports", "settings", "trace_cache"
+            "_utils",
+            "analysis",
+            "api",
+            "cli",
+            "records",
+            "rendering",
+            "reports",
+            "settings",
+            "trace_cache",
         ),
         "netinspect.runner.loading",
         "netinspect.runner.cached_traces",

@@ -3,7 +3,7 @@
 >>> import netinspect
 >>> trace = netinspect.capture(model, x)        # one look, as plain data
 >>> netinspect.summary(trace)                   # any number of views of it
->>> netinspect.trace(model, x, grad=True)       # or both at once
+>>> netinspect.trace(model, x, backward=True)   # or both at once
 
 Nothing heavy is imported before it is used.
 """

@@ -201,7 +201,7 @@ def test_hostile_names_do_not_reach_the_page() -> None:
 def test_one_look_gives_any_number_of_views() -> None:
     trace = netinspect.capture(LeNet(), torch.randn(10, 1, 28, 28))
     assert repr(trace) == "<Trace of LeNet: 6 modules, 19 steps>"
-    assert netinspect.summary(trace, ops=True).record.totals.parameters == 44_426
+    assert netinspect.summary(trace, functions=True).record.totals.parameters == 44_426
     assert netinspect.load(trace) is trace
     assert len(netinspect.trace(trace).record.rows) == 13
 

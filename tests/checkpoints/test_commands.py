@@ -119,7 +119,7 @@ def test_commands_that_need_a_model_say_so(cli: Callable[..., Outcome], words: s
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    "option", ["--input=1x3", "--arg=a=1", "--train", "--save=x.json", "--batch=2", "--on=cpu"]
+    "option", ["--input=1x3", "--arg=a=1", "--train", "--save=x.json", "--batch=2", "--device=cpu"]
 )
 def test_options_for_models_are_refused(cli: Callable[..., Outcome], option: str) -> None:
     outcome = cli("params", "llama.safetensors", option)
@@ -129,7 +129,7 @@ def test_options_for_models_are_refused(cli: Callable[..., Outcome], option: str
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(("command", "option"), [("params", "--values"), ("summary", "--ops")])
+@pytest.mark.parametrize(("command", "option"), [("params", "--values"), ("summary", "--functions")])
 def test_what_a_checkpoint_cannot_show_is_refused(
     cli: Callable[..., Outcome], command: str, option: str
 ) -> None:

@@ -35,7 +35,7 @@ CODES = {
     "lenet.safetensors later.safetensors --exit-code": 0,
     "lenet.safetensors later.safetensors --exit-code --values": 1,
     "lenet.safetensors lenet.safetensors --exit-code --values": 0,
-    "lenet half.safetensors --exit-code --stat": 1,
+    "lenet half.safetensors --exit-code --counts": 1,
 }
 
 
@@ -50,7 +50,7 @@ def test_values_that_cannot_be_compared_are_not_taken_for_equal(cli: Callable[..
     torch.save({"x": torch.zeros(2, device="meta")}, "meta.pt")
     words = ("diff", "meta.pt", "meta.pt", "--width", "100", "--exit-code")
     assert cli(*words).code == 0
-    outcome = cli(*words, "--values")
+    outcome = cli(*words, "--compare-values")
     assert outcome.code == 1
     assert "1 not compared (" in outcome.out
 
@@ -127,7 +127,7 @@ def test_json_follows_its_schema(cli: Callable[..., Outcome]) -> None:
         ("lenet", "tuned.safetensors"),
         ("tiny_gpt", "other.safetensors"),
         ("lenet", "tiny_gpt"),
-        ("lenet.safetensors", "later.safetensors", "--values"),
+        ("lenet.safetensors", "later.safetensors", "--compare-values"),
     ]
     for words in pairs:
         document = json.loads(cli("diff", *words, "--format", "json").out)
@@ -145,7 +145,7 @@ def test_two_checkpoints_are_compared_without_torch() -> None:
 
 
 def test_the_reader_of_a_pipe_may_go(installed: Callable[..., Outcome]) -> None:
-    command = f"{sys.executable} -m netinspect diff tiny_gpt other.safetensors --full | head -1"
+    command = f"{sys.executable} -m netinspect diff tiny_gpt other.safetensors --no-fold | head -1"
     completed = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
     assert (completed.returncode, completed.stderr) == (0, "")
     assert completed.stdout.startswith("change\tname")

@@ -112,7 +112,9 @@ def test_torch_is_imported_in_a_removed_folder(tmp_path: Path) -> None:
     assert "error[load]: cannot import" in outcome.err
 
 
-@pytest.mark.parametrize("words", [["memory"], ["summary", "--on", "fake", "--no-cache"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["memory"], ["summary", "--tensors", "fake", "--no-cache"]], ids=" ".join
+)
 def test_sample_in_a_removed_folder(tmp_path: Path, words: list[str]) -> None:
     """Torch imports parts of itself late, which ask for the current folder."""
     (tmp_path / "gone").mkdir()

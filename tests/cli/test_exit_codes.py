@@ -67,13 +67,13 @@ def test_4_the_model_fails_in_backward(cli: Cli, tmp_path: Path) -> None:
         "        y.register_hook(self.stop)\n"
         "        return y\n"
     )
-    outcome = cli("trace", str(file), "--grad")
+    outcome = cli("trace", str(file), "--backward")
     assert outcome.code == 4
     assert "backward" in outcome.err.splitlines()[0]
     assert "stopped on the way back" in outcome.err
     assert "fc" in outcome.out
     file.write_text(file.read_text().replace("return y", "return y.detach()"))
-    error = cli("trace", str(file), "--grad").err
+    error = cli("trace", str(file), "--backward").err
     assert "no output tensor requires a gradient" in error
     assert "  hint: detach(), torch.no_grad()" in error
 

@@ -23,14 +23,14 @@ MODULES = [f"{name} {poison}".replace(".", "") for name, poison in POISONS.items
 SURROGATE = next(name for name in MODULES if name.startswith("surrogate"))
 COMMANDS = [
     ["summary"],
-    ["summary", "--ops"],
+    ["summary", "--functions"],
     ["params", "--buffers", "--stats"],
     ["params", "--values"],
-    ["trace", "--full", "--grad"],
-    ["tree", "--full"],
+    ["trace", "--inside-layers", "--backward"],
+    ["tree", "--no-fold"],
     ["tree"],
     ["source"],
-    ["source", "--full"],
+    ["source", "--whole-class"],
     ["internals"],
 ]
 FORMATS = ["rich", "plain", "csv", "markdown", "json"]
@@ -92,7 +92,7 @@ def test_a_hostile_module_can_be_named(cli: Cli, command: str, module: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("words"), [["summary"], ["params", "--buffers"], ["tree", "--full"]], ids=" ".join
+    ("words"), [["summary"], ["params", "--buffers"], ["tree", "--no-fold"]], ids=" ".join
 )
 def test_machine_formats_keep_their_records(cli: Cli, words: list[str]) -> None:
     command, *options = words
@@ -118,7 +118,7 @@ def test_a_markdown_table_stays_a_table(cli: Cli, words: list[str]) -> None:
 
 
 def test_markup_is_shown_and_not_obeyed(cli: Cli) -> None:
-    shown = cli("tree", LIVE, "--format", "rich", "--full").out
+    shown = cli("tree", LIVE, "--format", "rich", "--no-fold").out
     assert "[red]loud[/red]" in shown
     assert r"\x1b[31mred\x1b]0;title\x07" in shown
 

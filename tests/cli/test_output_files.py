@@ -14,15 +14,15 @@ from tests.support import Outcome
 Cli = Callable[..., Outcome]
 
 COMMANDS = [
-    ["summary", "--ops"],
+    ["summary", "--functions"],
     ["summary", "--depth", "1", "--sort", "params", "--top", "2"],
     ["params", "--buffers", "--stats"],
     ["params", "--values"],
-    ["trace", "--grad", "--full"],
+    ["trace", "--backward", "--inside-layers"],
     ["trace", "--values"],
-    ["tree", "--full"],
+    ["tree", "--no-fold"],
     ["source"],
-    ["source", "--full"],
+    ["source", "--whole-class"],
     ["internals"],
 ]
 

@@ -40,9 +40,9 @@ def shell(line: str, **environment: str) -> Outcome:
         "--help | head -1",
         "models --format json | head -1",
         # Far more than a pipe holds, so that the writer is still at it when the reader goes.
-        "trace big.json --full --format json | head -1",
+        "trace big.json --inside-layers --format json | head -1",
         "--help | true",
-        "trace big.json --full --format csv | true",
+        "trace big.json --inside-layers --format csv | true",
     ],
 )
 def test_a_reader_that_goes_early_is_no_failure(workshop: Path, words: str) -> None:

@@ -72,7 +72,7 @@ def test_a_limit_or_a_full_disk_in_the_middle_of_a_result(workshop: Path) -> Non
     assert (workshop / "x.json").read_text() == "old\n"
     if shell("mkdir disk && mount -t tmpfs -o size=16k tmpfs disk").code != 0:
         pytest.skip("no file system can be mounted here")
-    write = "NETINSPECT trace saved.json --full -f json"
+    write = "NETINSPECT trace saved.json --inside-layers -f json"
     try:
         outcome = shell(
             f"{write} > disk/out; echo $?; rm disk/out; echo old > disk/x.json;"

@@ -78,7 +78,7 @@ TABLE = [
     Wrong("memory lenet --optimizer sgd", 2, "usage", "nothing in inference", "--train"),
     Wrong("memory lenet --dtype int8", 2, "usage", "'int8'", "fp32, bf16, fp16"),
     Wrong("memory lenet --device-memory 24", 2, "usage", "'24'", "24GiB", ("no unit",)),
-    Wrong("memory lenet --device gpu", 2, "usage", "'gpu'", "cuda, cpu"),
+    Wrong("memory lenet --allocator gpu", 2, "usage", "'gpu'", "cuda, cpu"),
     Wrong("memory lenet --checkpoint-activations", 2, "usage", "--checkpoint", "--train"),
     Wrong("memory lenet --batch 0", 2, "usage", "the batch is 0", "1 or more"),
     Wrong("cache claer", 2, "usage", "ACTION cannot be 'claer'", "'clear'"),
@@ -165,7 +165,7 @@ TABLE = [
     Wrong("params saved.json --values", 3, "saved", "values", "params TARGET --values --save"),
     Wrong("params saved.json --stats", 3, "saved", "statistics", "params TARGET --stats --save"),
     Wrong("trace saved.json --values", 3, "saved", "values", "trace TARGET --values --save"),
-    Wrong("trace saved.json --grad", 3, "saved", "backward", "trace TARGET --grad --save"),
+    Wrong("trace saved.json --backward", 3, "saved", "backward", "trace TARGET --backward --save"),
     Wrong("memory saved.json", 2, "usage", "saved.json", "name the model itself"),
     # Models that fail on the input.
     Wrong(

@@ -124,7 +124,7 @@ def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net:
     with pytest.raises(LoadError, match="not the model that was looked at") as caught:
         netinspect.memory(look)
     assert "--arg" in str(caught.value.hint)
-    report = netinspect.memory(look, constructor={"width": 32}, device="cpu").record
+    report = netinspect.memory(look, model_args={"width": 32}, allocator="cpu").record
     assert report.peak.amounts.parameters == sum(each.spec.bytes for each in look.parameters)
 
 

@@ -54,7 +54,7 @@ def test_memory_trains_on_what_a_function_makes(
     installed: Callable[..., Outcome], detector: Path
 ) -> None:
     words = [f"{detector}:Detector", "--train", "--inputs-from", f"{detector}:make"]
-    found = installed("memory", *words, "--device", "cpu", "--format", "csv")
+    found = installed("memory", *words, "--allocator", "cpu", "--format", "csv")
     assert found.code == 0, found.err
     # One image of 16 x 8 and one target of 16 x 4 numbers of four bytes; each is there twice.
     (inputs,) = [line for line in found.out.splitlines() if line.startswith("inputs,")]
@@ -84,7 +84,7 @@ def test_memory_of_a_live_model_takes_its_arguments(dtype: str | None) -> None:
     image, target = torch.rand(16, 8), {"boxes": torch.rand(16, 4)}
     before = image.clone()
     view = netinspect.memory(
-        Detector(), [image, image], [target, target], train=True, device="cpu", dtype=dtype
+        Detector(), [image, image], [target, target], train=True, allocator="cpu", dtype=dtype
     )
     assert input_bytes(view.record) == (4 if dtype is None else 2) * 16 * (8 + 4)
     assert torch.equal(image, before)
@@ -116,7 +116,7 @@ class TakesBatch(nn.Module):
 @pytest.mark.parametrize("reads", [False, True])
 def test_memory_of_a_live_model_leaves_its_arguments(reads: bool) -> None:
     batch = Batch(torch.ones(16, 8))
-    report = netinspect.memory(TakesBatch(reads), batch, device="cpu").record
+    report = netinspect.memory(TakesBatch(reads), batch, allocator="cpu").record
     assert input_bytes(report) == 4 * 16 * 8
     assert batch.name == "batch"
     assert torch.equal(batch.x, torch.ones(16, 8))
@@ -135,6 +135,6 @@ class Graph(nn.Module):
 
 def test_memory_counts_a_sparse_input_by_what_it_stores() -> None:
     graph = torch.eye(100).to_sparse_coo()
-    report = netinspect.memory(Graph(), [graph], torch.ones(100, 4), device="cpu").record
+    report = netinspect.memory(Graph(), [graph], torch.ones(100, 4), allocator="cpu").record
     # 100 values of four bytes, and two indices of eight bytes each; and the dense input.
     assert input_bytes(report) == 100 * (4 + 2 * 8) + 100 * 4 * 4

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name in CASES if name != "empty"])
 def test_memory_counts_the_bytes_of_inner_tensors(name: str) -> None:
     make, size, _ = CASES[name]
-    found = netinspect.memory(Holder(t=make()), torch.ones(2), device="cpu").text("csv")
+    found = netinspect.memory(Holder(t=make()), torch.ones(2), allocator="cpu").text("csv")
     told = [line.split(",")[1] for line in found.splitlines() if line.startswith("buffers,")]
     assert told == ([str(size)] if size else [])
 
@@ -35,5 +35,5 @@ def test_memory_and_params_count_packed_weights_once(layer: nn.Module, size: int
         models.append(nn.Sequential(packed, nn.Identity(), nn.Linear(4, 8), packed))
     for each in models:
         assert netinspect.params(each, buffers=True).record.totals.buffer_bytes == size
-        amounts = netinspect.memory(each, torch.ones(2, 3, 8), device="cpu").record.peak.amounts
+        amounts = netinspect.memory(each, torch.ones(2, 3, 8), allocator="cpu").record.peak.amounts
         assert amounts.buffers == size

@@ -50,7 +50,7 @@ def test_memory_copies_a_model_that_holds_locks_and_modules() -> None:
     model.guards = {"one": held, "again": [threading.RLock()]}  # type: ignore[assignment]
     model.mathematics = math  # type: ignore[assignment]
     with held:
-        report = netinspect.memory(model, X, device="cpu").record
+        report = netinspect.memory(model, X, allocator="cpu").record
     assert report.peak.amounts.parameters == 4 * (9 + 3)
 
 

@@ -280,7 +280,7 @@ def test_model_too_large_for_values_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_largest_batch_of_a_model_that_needs_values() -> None:
-    report = netinspect.memory(Asking(), torch.ones(1, 4), device_memory="8KiB", device="cpu").record
+    report = netinspect.memory(Asking(), torch.ones(1, 4), device_memory="8KiB", allocator="cpu").record
     assert report.search is not None
     assert report.search.found is not None
     assert report.subject.lane == "real"
@@ -319,7 +319,7 @@ def test_optimizer_that_refuses_a_gradient_is_named() -> None:
         netinspect.memory(model, ids, train=True)
     assert "sparse gradients" in str(caught.value.cause)
     assert "--optimizer" in str(caught.value.hint)
-    peak = netinspect.memory(model, ids, train=True, optimizer="sgd", device="cpu").record.peak
+    peak = netinspect.memory(model, ids, train=True, optimizer="sgd", allocator="cpu").record.peak
     assert peak.amounts.parameters == 4 * (40 + 8 + 2)
 
 
@@ -348,7 +348,7 @@ def test_memory_of_experts_by_name_is_that_of_the_model_as_it_runs(
     found = by_name()
     assert found.lane != "fake"
     ids = torch.randint(0, 99, (1, 16))
-    assert peak_bytes(found, "cpu") == netinspect.memory(live, ids, device="cpu").record.peak.total
+    assert peak_bytes(found, "cpu") == netinspect.memory(live, ids, allocator="cpu").record.peak.total
     # What is too large to be run with values is multiplied in batches, and the report says so.
     monkeypatch.setattr("netinspect.memory_tracker.tracked_models.MOST_WITH_VALUES", 10)
     batched = by_name()

@@ -35,19 +35,19 @@ def reports(sample: str) -> dict[str, Report]:
     return {
         "summary": _views.summary(trace).record,
         "summary in depth 1": _views.summary(trace, depth=1).record,
-        "summary with operations": _views.summary(trace, ops=True).record,
+        "summary with operations": _views.summary(trace, functions=True).record,
         "summary sorted": _views.summary(trace, sort="params", top=3).record,
         "params": _views.params(trace, buffers=True, stats=True).record,
-        "trace": _views.trace(trace, grad=True).record,
-        "cost": _views.cost(trace, grad=True).record,
+        "trace": _views.trace(trace, backward=True).record,
+        "cost": _views.cost(trace, backward=True).record,
         "cost by line": _views.cost(trace, by="line", top=2).record,
-        "trace in full": _views.trace(trace, full=True).record,
+        "trace in full": _views.trace(trace, inside_layers=True).record,
         "tree": _views.tree(trace).record,
-        "tree in full": _views.tree(trace, full=True).record,
+        "tree in full": _views.tree(trace, fold=False).record,
         "internals": _views.internals(trace).record,
         "models": _views.models().record,
         "diff": _diff.diff(look("lenet"), trace).record,
-        "diff in numbers": _diff.diff(trace, look("resnet18"), stat=True).record,
+        "diff in numbers": _diff.diff(trace, look("resnet18"), counts=True).record,
     }
 
 
@@ -97,7 +97,7 @@ def test_wider_never_shows_fewer_columns(sample: str) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 3, None])
 @pytest.mark.parametrize("operations", [False, True])
 def test_the_rows_of_a_summary_add_up(sample: str, depth: int | None, operations: bool) -> None:
-    report = _views.summary(look(sample), depth=depth, ops=operations).record
+    report = _views.summary(look(sample), depth=depth, functions=operations).record
     rows = plain_rows(report)
     assert sum(int(row["params"]) for row in rows) == report.totals.parameters
     assert sum(int(row["bytes"]) for row in rows) == report.totals.bytes

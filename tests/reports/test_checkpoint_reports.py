@@ -78,7 +78,7 @@ def test_every_tensor_is_in_the_full_tree_once(found: Checkpoint) -> None:
         inside = 0 if node.children and node.own == () else len(node.own)
         return inside + sum(held(child) for child in node.children)
 
-    assert held(grow_name_tree(found, full=True).root) == len(found.tensors)
+    assert held(grow_name_tree(found, fold=False).root) == len(found.tensors)
 
 
 def test_what_stands_under_two_names_counts_once() -> None:
@@ -147,7 +147,7 @@ def test_siblings_with_other_names_are_not_folded() -> None:
     made = state_dict({"q_proj.weight": (4, 4), "k_proj.weight": (4, 4), "fc1.w": (2,), "fc2.w": (2,)})
     names = [(child.name, child.last_name) for child in grow_name_tree(made).root.children]
     assert names == [("q_proj", "q_proj"), ("k_proj", "k_proj"), ("fc1", "fc2")]
-    full = grow_name_tree(made, full=True).root.children
+    full = grow_name_tree(made, fold=False).root.children
     assert [child.name for child in full] == ["q_proj", "k_proj", "fc1", "fc2"]
 
 
@@ -271,7 +271,7 @@ def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
     assert len(tell_contents(made).groups) > 30
     tree = grow_name_tree(made).root
     assert (tree.children[1].own, tree.children[1].children) == (("30 tensors",), ())
-    assert len(grow_name_tree(made, full=True).root.children[1].children[0].children) == 30
+    assert len(grow_name_tree(made, fold=False).root.children[1].children[0].children) == 30
     assert len(grow_name_tree(made, path="optimizer").root.children[0].children) == 30
 
 

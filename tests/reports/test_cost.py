@@ -51,7 +51,7 @@ def test_folded_modules_keep_the_total(trace: Trace, depth: int | None) -> None:
 @pytest.mark.parametrize("depth", [0, 1, 2, None])
 @pytest.mark.parametrize("operations", [False, True])
 def test_rows_of_a_summary_are_the_total(trace: Trace, operations: bool, depth: int | None) -> None:
-    report = summarize(trace, operations=operations, depth=depth)
+    report = summarize(trace, functions=operations, depth=depth)
     assert sum_of(row.cost for row in report.rows) == report.cost == cost_of_steps(trace.steps)
 
 
@@ -104,14 +104,14 @@ def test_lines_are_those_of_the_model() -> None:
 
 def test_backward_is_a_total_of_its_own() -> None:
     trace = netinspect.load("lenet", grad=True)
-    report = count_cost(trace, gradients=True)
+    report = count_cost(trace, backward=True)
     # Two products for each of the forward, but none for the gradient of the model's own input.
     assert report.backward is not None
     conv1 = report.rows[1].cost.macs
     assert report.backward.macs == 2 * report.total.macs - conv1
     assert count_cost(trace).backward is None
     with pytest.raises(SavedTraceError, match="holds no backward"):
-        count_cost(netinspect.load("lenet"), gradients=True)
+        count_cost(netinspect.load("lenet"), backward=True)
 
 
 def test_wrong_groupings_are_refused() -> None:
@@ -199,7 +199,7 @@ def test_what_a_hook_of_the_process_does_before_the_model_is_in_the_total() -> N
     total = 2 * (2 * 3 * 4) + 3 * 3
     assert count_cost(trace).total.macs == total
     for operations in (False, True):
-        report = summarize(trace, operations=operations)
+        report = summarize(trace, functions=operations)
         assert sum(row.cost.macs for row in report.rows) == report.cost.macs == total
 
 

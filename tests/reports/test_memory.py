@@ -98,7 +98,7 @@ def test_where_memory_is_plenty_the_search_ends_with_what_a_tensor_can_hold() ->
 
 def test_a_gpu_gives_out_whole_blocks() -> None:
     report = netinspect.memory(nn.Linear(3, 5), torch.zeros(2, 3), points=None).record
-    assert report.device == "cuda"
+    assert report.allocator == "cuda"
     assert {point.total % 512 for point in report.timeline} == {0}
     assert report.peak.total == 4 * 512
 
@@ -214,7 +214,7 @@ def report_by_hand(**options: Any) -> Memory:
         trace,
         by_hand(),
         inputs=trace.inputs,
-        device="cuda",
+        allocator="cuda",
         optimizer="adamw",
         dtype="bfloat16",
         checkpoint=True,
@@ -283,7 +283,7 @@ def test_the_answer_of_the_search_is_told(found: int | None, words: str) -> None
         trace,
         Tracking(track=tracking.track, search=search),
         inputs=trace.inputs,
-        device="cpu",
+        allocator="cpu",
         optimizer=None,
         dtype=None,
         checkpoint=False,

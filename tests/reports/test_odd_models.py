@@ -51,7 +51,7 @@ def test_filters_and_limits_hide_no_parameter(name: str, operations: bool) -> No
         {"top": 2, "depth": 1},
         *({"sort": key, "top": 3} for key in SORT_KEYS),
     ):
-        report = summarize(trace, operations=operations, **limits)  # type: ignore[arg-type]
+        report = summarize(trace, functions=operations, **limits)  # type: ignore[arg-type]
         assert sum(row.parameters for row in report.rows) + report.hidden_parameters == elements
 
 
@@ -76,7 +76,7 @@ def test_every_module_can_be_looked_into(name: str) -> None:
         assert look_inside(trace, path=module.path).path == module.path
         assert grow_tree(trace, path=module.path, depth=1).root.path == module.path
         assert annotate_source(trace, path=module.path).listings
-        assert annotate_source(trace, path=module.path, full=True).listings
+        assert annotate_source(trace, path=module.path, whole_class=True).listings
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -100,4 +100,4 @@ def test_every_step_is_listed_or_counted_as_hidden(name: str) -> None:
     for depth in (None, 1, 2):
         report = list_steps(trace, depth=depth)
         assert len(report.rows) + report.hidden == below_root
-    assert len(list_steps(trace, full=True).rows) == below_root
+    assert len(list_steps(trace, inside_layers=True).rows) == below_root

@@ -180,11 +180,11 @@ def test_what_the_schema_lets_through_is_read(spot: Spot, value: Any) -> None:
     "words",
     [
         ("summary", "lenet"),
-        ("summary", "lenet", "--ops", "--depth", "1", "--top", "3"),
+        ("summary", "lenet", "--functions", "--depth", "1", "--top", "3"),
         ("params", "lenet"),
         ("params", "lenet", "--stats", "--values", "--buffers"),
         ("trace", "lenet"),
-        ("trace", "lenet", "--full", "--grad", "--values"),
+        ("trace", "lenet", "--inside-layers", "--backward", "--values"),
         ("tree", "lenet"),
         ("tree", "tiny_gpt"),
         ("source", "lenet"),
@@ -219,7 +219,7 @@ def test_what_a_command_writes_of_a_failed_forward_is_valid(cli: Cli, command: s
     "words",
     [
         ("summary", "lenet"),
-        ("trace", "lenet", "--grad", "--values"),
+        ("trace", "lenet", "--backward", "--values"),
         ("params", "resnet18", "--stats"),
         ("summary", "two_inputs"),
         ("summary", "lenet", "--input", "10x1x32x32"),

@@ -121,7 +121,7 @@ def test_a_failing_line_is_marked() -> None:
 
 def test_torchs_own_layers_are_cut_to_what_ran_unless_all_is_asked() -> None:
     short = annotate_source(trace_of("lenet"), path="conv1").listings[0]
-    whole = annotate_source(trace_of("lenet"), path="conv1", full=True).listings[0]
+    whole = annotate_source(trace_of("lenet"), path="conv1", whole_class=True).listings[0]
     assert len(short.lines) < len(whole.lines) == whole.total_lines == short.total_lines
     assert any(line.note.endswith("-> (10,6,24,24)") for line in short.lines)
 

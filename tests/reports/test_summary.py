@@ -16,7 +16,7 @@ from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
 @pytest.mark.parametrize("depth", [None, 1, 2, 3])
 @pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 def test_rows_add_up(name: str, depth: int | None, operations: bool) -> None:
-    report = summarize(trace_of(name), depth=depth, operations=operations)
+    report = summarize(trace_of(name), depth=depth, functions=operations)
     elements, size = unique_parameters(name)
     assert report.totals.parameters == elements
     assert sum(row.parameters for row in report.rows) == elements
@@ -91,7 +91,7 @@ def test_of_many_modules_that_are_never_called_some_are_named() -> None:
 
 
 def test_repeated_calls_count_and_rows_are_in_order_of_execution() -> None:
-    report = summarize(trace_of("shared_layer"), operations=True)
+    report = summarize(trace_of("shared_layer"), functions=True)
     assert [row.name for row in report.rows][:8] == [
         "", "sub", "mul", "unbind", "mixing", "tanh", "mul", "add",
     ]  # fmt: skip

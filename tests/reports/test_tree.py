@@ -27,7 +27,7 @@ def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
 @pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 def test_folding_loses_no_module(name: str) -> None:
     trace = trace_of(name)
-    folded, full = grow_tree(trace), grow_tree(trace, full=True)
+    folded, full = grow_tree(trace), grow_tree(trace, fold=False)
     assert sum(count for _, count in walk(folded.root)) == len(trace.modules)
     assert sum(count for _, count in walk(full.root)) == len(trace.modules)
     assert all(node.repeats == 1 for node, _ in walk(full.root))

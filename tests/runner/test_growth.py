@@ -63,7 +63,7 @@ def look(model: nn.Module) -> None:
     trace = netinspect.capture(model, torch.ones(1, 2))
     for view in (
         netinspect.summary(trace),
-        netinspect.summary(trace, ops=True),
+        netinspect.summary(trace, functions=True),
         netinspect.trace(trace),
     ):
         for style in ("rich", "plain", "json"):

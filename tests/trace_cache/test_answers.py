@@ -17,8 +17,8 @@ Cli = Callable[..., Outcome]
 
 COMMANDS = (
     ("summary", "--format", "rich"),
-    ("summary", "--ops", "--format", "json"),
-    ("trace", "--full", "--format", "plain"),
+    ("summary", "--functions", "--format", "json"),
+    ("trace", "--inside-layers", "--format", "plain"),
     ("tree", "--format", "json"),
     ("params", "--buffers", "--format", "csv"),
     ("source", "--format", "markdown"),

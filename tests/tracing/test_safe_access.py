@@ -34,7 +34,7 @@ COMMANDS: dict[str, Callable[[nn.Module], object]] = {
     "summary without inputs": lambda model: str(netinspect.summary(model)),
     "params": lambda model: str(netinspect.params(model, stats=True, values=True, buffers=True)),
     "tree": lambda model: str(netinspect.tree(model)),
-    "trace": lambda model: str(netinspect.trace(model, X, grad=True, values=True)),
+    "trace": lambda model: str(netinspect.trace(model, X, backward=True, values=True)),
     "source": lambda model: str(netinspect.source(model, X)),
     "cost": lambda model: str(netinspect.cost(model, X)),
     "internals": lambda model: str(netinspect.internals(model)),

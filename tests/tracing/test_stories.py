@@ -187,7 +187,7 @@ def test_the_source_of_a_graph_module_is_what_was_written_for_it() -> None:
     one, other = (torch.fx.symbolic_trace(nn.Sequential(layer)) for layer in (nn.ReLU(), nn.Tanh()))
     trace = look(nn.Sequential(one, other), rows(2, 3), options=CaptureOptions(code=True))
     for path in ("0", "1"):
-        (listing,) = annotate_source(trace, path=path, full=True).listings
+        (listing,) = annotate_source(trace, path=path, whole_class=True).listings
         head, *body = listing.lines
         assert head.text == "class GraphModule(torch.nn.Module):  # written by torch.fx"
         assert body[0].text == "    def forward(self, input):"
@@ -211,7 +211,7 @@ def test_a_hook_for_every_module_may_call_torch() -> None:
         handle.remove()
     check_steps(trace)
     assert [step.name for step in trace.steps if step.parent is None] == ["mul", "Sequential"]
-    table = summarize(trace, operations=True).rows
+    table = summarize(trace, functions=True).rows
     assert [row.path for row in table if row.kind == "module"] == ["", "0", "1"]
 
 

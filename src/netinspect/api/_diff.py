@@ -30,10 +30,10 @@ def diff(
     b: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
     section: str | None = None,
-    values: bool = False,
+    compare_values: bool = False,
     sort: str | None = None,
-    stat: bool = False,
-    full: bool = False,
+    counts: bool = False,
+    fold: bool = True,
     progress: Progress | None = None,
 ) -> View[Diff]:
     """Show what is different in two models or checkpoints: names, shapes, dtypes, ties, classes.
@@ -43,10 +43,10 @@ def diff(
         b: What to compare it with, as it is.
         section: Keys that lead to the part of a checkpoint to compare, such as `state_dict`; None for
             the part that fits the other side best.
-        values: Compare the values of two checkpoints too, and tell renamed tensors by them.
+        compare_values: Compare the values of two checkpoints too, and tell renamed tensors by them.
         sort: `change` for the largest change of values first; None for the order of names.
-        stat: Show only counts, by module of the top level.
-        full: Show each tensor by itself, and nothing folded.
+        counts: Show only counts, by module of the top level.
+        fold: Whether identical changes share a row.
         progress: Told how many bytes were read, of how many, where values are compared.
 
     Raises:
@@ -56,16 +56,16 @@ def diff(
     from netinspect.reports.diff.compute import check_sort, report, take_sides
     from netinspect.reports.diff.pairing import pair_up
 
-    check_sort(sort, values=values)
+    check_sort(sort, values=compare_values)
     sides = take_sides(_subject(a), _subject(b), section)
-    shows: Literal["changes", "stat"] = "stat" if stat else "changes"
-    if values:
+    shows: Literal["changes", "counts"] = "counts" if counts else "changes"
+    if compare_values:
         pairing, found, moved = _compare(*sides, progress)
         return View(
-            report(*sides, pairing, values=found, moved=moved, shows=shows, full=full, sort=sort)
+            report(*sides, pairing, values=found, moved=moved, shows=shows, fold=fold, sort=sort)
         )
     pairing = pair_up(sides[0].members, sides[1].members)
-    return View(report(*sides, pairing, shows=shows, full=full))
+    return View(report(*sides, pairing, shows=shows, fold=fold))
 
 
 def _subject(

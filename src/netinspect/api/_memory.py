@@ -29,10 +29,10 @@ def memory(
     dtype: str | None = None,
     checkpoint_activations: bool = False,
     device_memory: str | int | None = None,
-    device: str = "cuda",
+    allocator: str = "cuda",
     inputs: str | Sequence[str] = (),
     inputs_from: str | None = None,
-    constructor: Mapping[str, Any] | None = None,
+    model_args: Mapping[str, Any] | None = None,
     seed: int = 0,
     online: bool = False,
     run_file: bool = False,
@@ -62,10 +62,10 @@ def memory(
             them as they are.
         checkpoint_activations: Recompute the activations of repeated blocks in backward.
         device_memory: Memory to find the largest batch for, such as `24GiB`, or in bytes.
-        device: `cuda` to count as torch does on a GPU, or `cpu`.
+        allocator: Allocator to model: `cuda` or `cpu`.
         inputs: Input specs, such as `10x1x28x28`.
         inputs_from: A function that makes the inputs, such as `data.py:make`; see `load`.
-        constructor: Arguments of the class or factory that a target names.
+        model_args: Arguments of the class or factory that a target names.
         seed: Seed of weights and inputs of the look that comes first.
         online: Whether the configuration of a model on the hub may be fetched.
         run_file: Whether files that do work when they are imported are run whole; see `load`.
@@ -101,7 +101,7 @@ def memory(
         optimizer=optimizer,
         dtype=dtype,
         checkpoint=checkpoint_activations,
-        device=device,
+        allocator=allocator,
         limit=device_memory,
         symbolic=symbols,
     )
@@ -114,7 +114,7 @@ def memory(
             args=args or None,
             inputs=inputs,
             inputs_from=inputs_from,
-            constructor=constructor,
+            constructor=model_args,
             seed=seed,
             online=online,
             run_file=run_file,
@@ -140,7 +140,7 @@ def memory(
     request = prepare(
         look,
         options,
-        constructor=constructor,
+        constructor=model_args,
         online=online,
         run_file=run_file,
         inputs_from=inputs_from,
@@ -151,7 +151,7 @@ def memory(
             look,
             _track(subject, args, request, progress, tracks),
             inputs=tracked_inputs(look, options),
-            device=options.device,
+            allocator=options.device,
             optimizer=options.optimizer if options.training else None,
             dtype=options.dtype,
             checkpoint=options.checkpoint,

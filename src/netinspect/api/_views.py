@@ -39,19 +39,19 @@ if TYPE_CHECKING:
 # fmt: off
 @overload
 def summary(
-    subject: Checkpoint, *args: Any, depth: int | None = ..., ops: bool = ...,
+    subject: Checkpoint, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Contents]: ...
 @overload
 def summary(
-    subject: Model, *args: Any, depth: int | None = ..., ops: bool = ...,
+    subject: Model, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary]: ...
 @overload
 def summary(
-    subject: Named, *args: Any, depth: int | None = ..., ops: bool = ...,
+    subject: Named, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary | Contents]: ...
@@ -62,7 +62,7 @@ def summary(
     subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *args: Any,
     depth: int | None = None,
-    ops: bool = False,
+    functions: bool = False,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     sort: str | None = None,
@@ -74,7 +74,7 @@ def summary(
         subject: What to look at; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level with rows of its own; None for all, up to the 128th.
-        ops: Give the functions between the layers rows too.
+        functions: Give the functions between the layers rows too.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
         sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`; of a checkpoint
@@ -84,7 +84,7 @@ def summary(
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.reports.summary.checkpoint_compute import tell_contents
 
-        refuse_for_checkpoint("--ops", ops, "there are no functions in a checkpoint")
+        refuse_for_checkpoint("--functions", functions, "there are no functions in a checkpoint")
         found = read_checkpoint(subject)
         return View(
             tell_contents(found, depth=depth, include=include, exclude=exclude, sort=sort, top=top)
@@ -96,7 +96,7 @@ def summary(
         summarize(
             load(subject, args=args or None),
             depth=depth,
-            operations=ops,
+            functions=functions,
             include=include,
             exclude=exclude,
             sort=sort,
@@ -185,8 +185,8 @@ def trace(
     subject: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     depth: int | None = None,
-    full: bool = False,
-    grad: bool = False,
+    inside_layers: bool = False,
+    backward: bool = False,
     values: bool = False,
 ) -> View[Steps]:
     """Show each step of forward in order.
@@ -195,15 +195,17 @@ def trace(
         subject: What to look at; see `load`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level of calls to show; None for all.
-        full: Show the functions inside torch's own layers too.
-        grad: Also run backward, and show `grad_fn` and gradients.
+        inside_layers: Show the functions inside torch's own layers too.
+        backward: Run backward too, and show `grad_fn` and gradients.
         values: Show the output tensor itself.
     """
     from netinspect.reports.trace.compute import list_steps
     from netinspect.runner.loading import load
 
-    look = load(subject, args=args or None, grad=grad, values=values)
-    return View(list_steps(look, depth=depth, full=full, gradients=grad, values=values))
+    look = load(subject, args=args or None, grad=backward, values=values)
+    return View(
+        list_steps(look, depth=depth, inside_layers=inside_layers, backward=backward, values=values)
+    )
 
 
 def cost(
@@ -215,7 +217,7 @@ def cost(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-    grad: bool = False,
+    backward: bool = False,
 ) -> View[CostReport]:
     """Show what forward costs: MACs, FLOPs, activations, bytes.
 
@@ -229,12 +231,12 @@ def cost(
         sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `intensity`, `calls` or
             `name`.
         top: Keep only so many rows.
-        grad: Also run backward, and show its total.
+        backward: Run backward too, and show its total.
     """
     from netinspect.reports.cost.compute import count_cost
     from netinspect.runner.loading import load
 
-    look = load(subject, args=args or None, grad=grad)
+    look = load(subject, args=args or None, grad=backward)
     return View(
         count_cost(
             look,
@@ -244,7 +246,7 @@ def cost(
             exclude=exclude,
             sort=sort,
             top=top,
-            gradients=grad,
+            backward=backward,
         )
     )
 
@@ -252,15 +254,15 @@ def cost(
 # fmt: off
 @overload
 def tree(
-    subject: Checkpoint, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+    subject: Checkpoint, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
 ) -> View[NameTree]: ...
 @overload
 def tree(
-    subject: Model, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+    subject: Model, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
 ) -> View[Tree]: ...
 @overload
 def tree(
-    subject: Named, path: str = ..., *, depth: int | None = ..., full: bool = ...,
+    subject: Named, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
 ) -> View[Tree | NameTree]: ...
 # fmt: on
 
@@ -270,7 +272,7 @@ def tree(
     path: str = "",
     *,
     depth: int | None = None,
-    full: bool = False,
+    fold: bool = True,
 ) -> View[Tree | NameTree]:
     """Show the module tree, or the one that the names of a checkpoint imply.
 
@@ -278,23 +280,23 @@ def tree(
         subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
         path: Module at the top.
         depth: Deepest level to show; None for all, up to the 128th.
-        full: Show alike siblings one by one.
+        fold: Whether a run of identical siblings is one row.
     """
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.reports.tree.checkpoint_compute import grow_name_tree
 
-        return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, full=full))
+        return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, fold=fold))
     from netinspect.reports.tree.compute import grow_tree
     from netinspect.runner.loading import load
 
-    return View(grow_tree(load(subject, run=False), path=path, depth=depth, full=full))
+    return View(grow_tree(load(subject, run=False), path=path, depth=depth, fold=fold))
 
 
 def source(
     subject: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     path: str = "",
-    full: bool = False,
+    whole_class: bool = False,
 ) -> View[Source]:
     """Show the source of a module's class with the shapes that passed through its lines.
 
@@ -302,12 +304,14 @@ def source(
         subject: What to look at; see `load`.
         args: Positional arguments of forward, for a live module.
         path: The module.
-        full: Show every line of the class.
+        whole_class: Show every line of the class.
     """
     from netinspect.reports.source.compute import annotate_source
     from netinspect.runner.loading import load
 
-    return View(annotate_source(load(subject, args=args or None, code=True), path=path, full=full))
+    return View(
+        annotate_source(load(subject, args=args or None, code=True), path=path, whole_class=whole_class)
+    )
 
 
 def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "") -> View[Internals]:

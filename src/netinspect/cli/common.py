@@ -36,7 +36,7 @@ def look(
     output: OutputOptions,
     *,
     run: bool = True,
-    grad: bool = False,
+    backward: bool = False,
     values: bool = False,
     stats: bool = False,
     code: bool = False,
@@ -50,7 +50,7 @@ def look(
         model: How to build the model, what to run it on, and whether to save the look.
         output: How much to say.
         run: Whether the command needs a forward; inputs that are given ask for one too.
-        grad: Also differentiate.
+        backward: Run backward too.
         values: Keep the tensors as printed.
         stats: Summarise the values.
         code: Keep the source of the classes.
@@ -64,6 +64,7 @@ def look(
     from netinspect.records.trace import is_about_part
     from netinspect.runner import loading
     from netinspect.runner.cached_traces import LookCache
+    from netinspect.runner.tensor_options import tensor_source
 
     style = style_for(output)  # a mistake in what is to come out shall not wait for a long forward
     settings = SETTINGS.get()
@@ -87,7 +88,7 @@ def look(
             inputs=inputs,
             inputs_from=model.inputs_from,
             input_files=model.input_file or (),
-            on=model.on,
+            on=tensor_source(model.tensors, model.device),
             batch=batch,
             seed=model.seed,
             constructor=model.constructor(),
@@ -96,7 +97,7 @@ def look(
             run=run or model.asks_to_run or bool(inputs),
             everything=model.save is not None,
             training=model.train,
-            grad=grad,
+            grad=backward,
             values=values,
             stats=stats,
             code=code,

@@ -21,9 +21,9 @@ from netinspect.cli.options import (
 )
 
 EXAMPLES = (
-    ("netinspect cost resnet18 --sort macs --top 5", "the five dearest modules"),
+    ("netinspect cost resnet18 --sort macs --top 5", "the most expensive modules"),
     ("netinspect cost tiny_gpt --by operator", "by torch's operators"),
-    ("netinspect cost lenet --by line --grad", "by source line; also backward"),
+    ("netinspect cost lenet --by line --backward", "by source line; also backward"),
 )
 
 
@@ -48,14 +48,14 @@ def command(
         ),
     ] = None,
     top: TopOption = None,
-    grad: Annotated[
-        bool, typer.Option("--grad", help="Also run backward: its total for the model.")
+    backward: Annotated[
+        bool, typer.Option("--backward", help="Run backward too; show its total.")
     ] = False,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Show what forward costs: MACs, FLOPs, activations, bytes."""
-    trace = look(target, model, output, grad=grad, symbolic=symbolic)
+    trace = look(target, model, output, backward=backward, symbolic=symbolic)
     view = api.cost(
         trace,
         by=by,
@@ -64,6 +64,6 @@ def command(
         exclude=exclude or (),
         sort=sort,
         top=top or None,
-        grad=grad,
+        backward=backward,
     )
     show(view, output, columns)

@@ -15,11 +15,11 @@ from netinspect.errors import ExitCode, UsageError
 
 EXAMPLES = (
     ("netinspect diff resnet18 weights.pt", "would it load"),
-    ("netinspect diff before.pt after.pt --stat", "what changed, and where"),
+    ("netinspect diff before.pt after.pt --counts", "what changed, and where"),
     ("netinspect diff net.py:A net.py:B --exit-code", "1 if anything differs"),
 )
 
-_HELP = "A model, a saved trace or a checkpoint; see the other commands."
+_HELP = "a target of any command."
 
 
 def command(
@@ -28,13 +28,16 @@ def command(
     a: Annotated[
         str,
         typer.Argument(
-            metavar="A", help=f"As it was. {_HELP}", autocompletion=complete_target, show_default=False
+            metavar="A",
+            help=f"The old model or checkpoint: {_HELP}",
+            autocompletion=complete_target,
+            show_default=False,
         ),
     ],
     b: Annotated[
         str,
         typer.Argument(
-            metavar="B", help=f"As it is. {_HELP}", autocompletion=complete_target, show_default=False
+            metavar="B", help=f"The new one: {_HELP}", autocompletion=complete_target, show_default=False
         ),
     ],
     section: Annotated[
@@ -45,24 +48,25 @@ def command(
             help="Part of a checkpoint to compare, such as state_dict. Default: what fits best.",
         ),
     ] = None,
-    values: Annotated[
-        bool, typer.Option("--values", help="Compare the values of two checkpoints too.")
+    compare_values: Annotated[
+        bool, typer.Option("--compare-values", help="Compare the values of two checkpoints too.")
     ] = False,
     sort: Annotated[
         str | None,
         typer.Option(metavar="KEY", help="change: the largest change of values first."),
     ] = None,
-    stat: Annotated[
-        bool, typer.Option("--stat", help="Only counts, by module of the top level.")
+    counts: Annotated[
+        bool, typer.Option("--counts", help="Show only counts, by top-level module.")
     ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Show each tensor by itself, and nothing folded.")
+    no_fold: Annotated[
+        bool, typer.Option("--no-fold", help="Show each tensor in a row of its own.")
     ] = False,
     exit_code: Annotated[
         bool,
         typer.Option(
             "--exit-code",
-            help="Exit with 1 if anything differs; with --values also if values do, or cannot be read.",
+            help="Exit with 1 if anything differs; with --compare-values, also if values differ or "
+            "cannot be read.",
         ),
     ] = False,
     columns: ColumnsOption = None,
@@ -71,7 +75,10 @@ def command(
     from netinspect.runner.stored_files import names_checkpoint
 
     if model.save is not None:
-        raise UsageError("--save keeps one look, and diff has two", hint="save each with summary")
+        raise UsageError(
+            "--save writes one trace, but diff has two targets",
+            hint="save each with netinspect summary TARGET --save FILE",
+        )
     stored = [names_checkpoint(each) for each in (a, b)]
     one, other = (
         look_or_read(each, model, output, run=False, beside_model=not all(stored)) for each in (a, b)
@@ -81,10 +88,10 @@ def command(
             one,
             other,
             section=section,
-            values=values,
+            compare_values=compare_values,
             sort=sort,
-            stat=stat,
-            full=full,
+            counts=counts,
+            fold=not no_fold,
             progress=progress,
         )
     show(view, output, columns)

@@ -65,9 +65,9 @@ def command(
             help="Find the largest batch that fits, such as in 24GiB or 512MiB.",
         ),
     ] = None,
-    device: Annotated[
+    allocator: Annotated[
         str,
-        typer.Option("--device", metavar="NAME", help="Whose way of counting: cuda or cpu."),
+        typer.Option("--allocator", metavar="NAME", help="Allocator to model: cuda or cpu."),
     ] = "cuda",
     depth: DepthOption = None,
     top: TopOption = 10,
@@ -100,7 +100,7 @@ def command(
         optimizer=optimizer,
         dtype=dtype,
         checkpoint=checkpoint_activations,
-        device=device,
+        allocator=allocator,
         limit=device_memory,
         symbolic=symbols,
     )
@@ -117,9 +117,9 @@ def command(
             dtype=dtype,
             checkpoint_activations=checkpoint_activations,
             device_memory=device_memory,
-            device=device,
+            allocator=allocator,
             inputs_from=model.inputs_from,
-            constructor=model.constructor(),
+            model_args=model.constructor(),
             online=model.online,
             run_file=model.run_file,
             depth=depth_or_all(depth),

@@ -166,16 +166,28 @@ class ModelOptions:
             rich_help_panel=_INPUT,
         ),
     ] = False
-    on: Annotated[
+    tensors: Annotated[
         str,
         typer.Option(
-            "--on",
-            metavar="WHERE",
-            envvar="NETINSPECT_ON",
-            help="auto, meta (no weights), hollow (weights of zeros), fake, cpu or cuda.",
+            "--tensors",
+            metavar="MODE",
+            envvar="NETINSPECT_TENSORS",
+            help="Tensors to run on: auto, real, zeros (large weights are zeros that take no memory), "
+            "meta (no values) or fake.",
             rich_help_panel=_INPUT,
         ),
     ] = "auto"
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="DEVICE",
+            envvar="NETINSPECT_DEVICE",
+            help="Device of real tensors: cpu or cuda[:N]. Default: cpu.",
+            show_default=False,
+            rich_help_panel=_INPUT,
+        ),
+    ] = None
     batch: Annotated[
         int | None,
         typer.Option(

@@ -19,7 +19,7 @@ from netinspect.cli.options import (
 EXAMPLES = (
     ("netinspect source lenet", "the class, with real shapes"),
     ("netinspect source tiny_gpt blocks.0.attention", "the class of a submodule"),
-    ("netinspect source lenet conv1 --full", "torch's own class, whole"),
+    ("netinspect source lenet conv1 --whole-class", "torch's own class, whole"),
 )
 
 
@@ -28,9 +28,11 @@ def command(
     output: OutputOptions,
     target: TargetArgument = None,
     module: ModuleArgument = None,
-    full: Annotated[bool, typer.Option("--full", help="Every line of the class.")] = False,
+    whole_class: Annotated[
+        bool, typer.Option("--whole-class", help="Show every line of the class.")
+    ] = False,
     symbolic: SymbolicOption = None,
 ) -> None:
     """Show the source of a class with the shapes at each line."""
     trace = look(target, model, output, code=True, symbolic=symbolic)
-    show(api.source(trace, path=module or "", full=full), output)
+    show(api.source(trace, path=module or "", whole_class=whole_class), output)

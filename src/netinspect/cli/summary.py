@@ -22,7 +22,7 @@ from netinspect.cli.options import (
 
 EXAMPLES = (
     ("netinspect summary lenet", "layers and shapes"),
-    ("netinspect summary net.py:Net -i 1x3x64x64 --ops", "with the functions"),
+    ("netinspect summary net.py:Net -i 1x3x64x64 --functions", "with the functions"),
     ("netinspect summary resnet18 --sort params --top 5", "the five largest"),
 )
 
@@ -32,7 +32,9 @@ def command(
     output: OutputOptions,
     target: TargetOrFileArgument = None,
     depth: DepthOption = 3,
-    ops: Annotated[bool, typer.Option("--ops", help="Also the functions between the layers.")] = False,
+    functions: Annotated[
+        bool, typer.Option("--functions", help="Include the functions called between layers.")
+    ] = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     sort: Annotated[
@@ -48,7 +50,7 @@ def command(
     view = api.summary(
         subject,
         depth=depth_or_all(depth),
-        ops=ops,
+        functions=functions,
         include=include or (),
         exclude=exclude or (),
         sort=sort,

@@ -19,7 +19,7 @@ from netinspect.cli.options import (
 
 EXAMPLES = (
     ("netinspect trace lenet --input 10x1x28x28", "each step, with shapes"),
-    ("netinspect trace lenet --grad", "also backward"),
+    ("netinspect trace lenet --backward", "also backward"),
     ("netinspect trace net.py:Net -i ids=2x16:int64:0..999", "token ids as input"),
 )
 
@@ -29,17 +29,21 @@ def command(
     output: OutputOptions,
     target: TargetArgument = None,
     depth: DepthOption = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="Also the functions inside torch's own layers.")
+    inside_layers: Annotated[
+        bool,
+        typer.Option("--inside-layers", help="Include the functions inside torch's own layers."),
     ] = False,
-    grad: Annotated[
-        bool, typer.Option("--grad", help="Also run backward: grad_fn and gradients.")
+    backward: Annotated[
+        bool,
+        typer.Option("--backward", help="Run backward too; show grad_fn and gradients."),
     ] = False,
     values: Annotated[bool, typer.Option("--values", help="Print the output tensor.")] = False,
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
     """Show each step of forward with its shapes and source line."""
-    trace = look(target, model, output, grad=grad, values=values, symbolic=symbolic)
-    view = api.trace(trace, depth=depth_or_all(depth), full=full, grad=grad, values=values)
+    trace = look(target, model, output, backward=backward, values=values, symbolic=symbolic)
+    view = api.trace(
+        trace, depth=depth_or_all(depth), inside_layers=inside_layers, backward=backward, values=values
+    )
     show(view, output, columns)

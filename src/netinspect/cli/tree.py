@@ -19,8 +19,8 @@ from netinspect.cli.options import (
 
 EXAMPLES = (
     ("netinspect tree lenet", "what each layer was made with"),
-    ("netinspect tree tiny_gpt", "alike blocks in one line"),
-    ("netinspect tree resnet18 layer1 --full", "one branch, nothing folded"),
+    ("netinspect tree tiny_gpt", "identical blocks in one row"),
+    ("netinspect tree resnet18 layer1 --no-fold", "one branch, nothing folded"),
 )
 
 
@@ -30,11 +30,11 @@ def command(
     target: TargetOrFileArgument = None,
     module: ModuleArgument = None,
     depth: DepthOption = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="A line for each of several alike siblings.")
+    no_fold: Annotated[
+        bool, typer.Option("--no-fold", help="Show each of several identical siblings.")
     ] = False,
     columns: ColumnsOption = None,
 ) -> None:
     """Show the module tree; forward is not run."""
     subject = look_or_read(target, model, output, run=False)
-    show(api.tree(subject, module or "", depth=depth_or_all(depth), full=full), output, columns)
+    show(api.tree(subject, module or "", depth=depth_or_all(depth), fold=not no_fold), output, columns)

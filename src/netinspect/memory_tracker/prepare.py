@@ -67,7 +67,7 @@ def read_options(
     optimizer: str = "adamw",
     dtype: str | None = None,
     checkpoint: bool = False,
-    device: str = "cuda",
+    allocator: str = "cuda",
     limit: str | int | None = None,
     symbolic: Sequence[str] = (),
 ) -> TrackOptions:
@@ -79,7 +79,7 @@ def read_options(
         optimizer: One of `OPTIMIZERS`.
         dtype: A key of `DTYPES`, or torch's name; None to leave the model as it is built.
         checkpoint: Recompute the activations of repeated blocks.
-        device: One of `DEVICES`.
+        allocator: One of `DEVICES`.
         limit: Memory to find the largest batch for.
         symbolic: Sizes that the look shall tell as symbols.
 
@@ -89,7 +89,7 @@ def read_options(
     names = {**DTYPES, **{name: name for name in DTYPES.values()}}
     wanted = None if dtype is None else names[checked("dtype", dtype, tuple(names))]
     checked("optimizer", optimizer, OPTIMIZERS)
-    chosen: Device = "cuda" if checked("device", device, DEVICES) == "cuda" else "cpu"
+    chosen: Device = "cuda" if checked("allocator", allocator, DEVICES) == "cuda" else "cpu"
     if checkpoint and not train:
         raise UsageError(
             "--checkpoint-activations changes nothing in inference, which keeps none",

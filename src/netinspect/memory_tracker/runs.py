@@ -315,7 +315,7 @@ def forward_error(error: BaseException, name: str, phase: str, batch: int | None
         cause += f"\nline: {line.text}"
     at = f" with batch {batch}" if batch is not None else ""
     during = f", in {phase}" if phase in ("backward", "optimizer") else ""
-    hint = "netinspect trace TARGET --train --grad shows each step"
+    hint = "netinspect trace TARGET --train --backward shows each step"
     if isinstance(error, NoGradientError):
         hint = "leave --train out: there is nothing to train"
     elif is_one_value(text):

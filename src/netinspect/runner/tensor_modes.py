@@ -49,8 +49,8 @@ class Lanes:
         if on in ("meta", "hollow", "fake"):
             if needs_values:
                 raise UsageError(
-                    f"there are no values to tell with --on {on}",
-                    hint="leave --on out: what is asked for needs real weights",
+                    f"--tensors {on} has no values, which were asked for",
+                    hint="use --tensors real or leave it out",
                 )
             self._waiting = [on]  # type: ignore[list-item]
         elif on != "auto" or needs_values:

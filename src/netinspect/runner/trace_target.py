@@ -206,9 +206,9 @@ def _moved(model: nn.Module, device: str) -> nn.Module:
         return nn.Module.to(model, torch.device(device))
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
-            f"cannot look on {device}",
+            f"cannot run on device {device}",
             cause=message_of(error).partition("\n")[0],
-            hint="--on takes auto, meta, hollow, fake, cpu or a device that torch has, such as cuda:0",
+            hint="--device takes a device that this torch has, such as cpu or cuda:0",
         ) from error
 
 

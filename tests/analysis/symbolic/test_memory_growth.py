@@ -38,7 +38,7 @@ NAMES = [case[0].__name__ for case in CASES]
 
 def estimate(model: nn.Module, given: Tensor, **options: Any) -> Memory:
     """On the CPU nothing is rounded, so that expressions have to be exact."""
-    return netinspect.memory(model, given, device="cpu", **options).record
+    return netinspect.memory(model, given, allocator="cpu", **options).record
 
 
 def values(expressions: AmountExpressions, **sizes: int) -> dict[str, int]:
@@ -204,7 +204,7 @@ def test_the_peak_of_one_alone_is_told_where_that_was_tracked(
 
 def test_rounding_is_all_that_a_gpu_adds() -> None:
     report = netinspect.memory(Chain(), torch.zeros(4, 64), symbolic="batch", train=True).record
-    assert report.device == "cuda"
+    assert report.allocator == "cuda"
     for batch in (3, 40):
         (told,) = [each for each in report.peaks if each.first <= batch <= (each.last or batch)]
         exact = values(told.expressions, N=batch)["total"]

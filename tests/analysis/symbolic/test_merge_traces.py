@@ -233,7 +233,7 @@ def test_the_second_dimension_is_no_batch_without_a_layer_that_says_so() -> None
 def test_backward_has_expressions_too() -> None:
     trace = netinspect.load("lenet", grad=True, symbolic="batch")
     truth = netinspect.load("lenet", grad=True, batch=9)
-    one, other = netinspect.cost(trace, grad=True), netinspect.cost(truth, grad=True)
+    one, other = netinspect.cost(trace, backward=True), netinspect.cost(truth, backward=True)
     assert one.record.backward is not None
     assert other.record.backward is not None
     assert numbers(one.record.backward, {"N": 9}) == own(other.record.backward)

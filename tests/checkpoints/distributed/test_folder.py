@@ -126,7 +126,7 @@ class TestSharded:
             part, _, key = name.partition(".")
             whole.setdefault(part, {})[key] = tensor
         torch.save(whole, tmp_path / "whole.pt")
-        report = _diff.diff(saved / "sharded", tmp_path / "whole.pt", values=True).record
+        report = _diff.diff(saved / "sharded", tmp_path / "whole.pt", compare_values=True).record
         assert compared(report) == (len(truth), 0)
 
     def test_safetensors_of_each_process(self, saved: Path, truth: dict[str, torch.Tensor]) -> None:
@@ -213,7 +213,7 @@ class TestOne:
             {"w": torch.tensor([[0.0, 1, 2], [3, 9, 5]]), "b": torch.ones(4).bfloat16()},
             tmp_path / "b.pt",
         )
-        report = _diff.diff(str(one), tmp_path / "b.pt", values=True).record
+        report = _diff.diff(str(one), tmp_path / "b.pt", compare_values=True).record
         assert compared(report) == (1, 1)
 
     @pytest.mark.parametrize("file", ["../secret", "/etc/passwd", "..", ""])

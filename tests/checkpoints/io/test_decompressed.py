@@ -152,5 +152,5 @@ def test_commands_read_a_compressed_file(cli: Cli, tmp_path: Path) -> None:
     rows = json.loads(cli("params", str(old), "--stats", "--format", "json").out)["rows"]
     assert [(row["name"], row["statistics"]["mean"]) for row in rows] == [("w", 2.5)]
     assert "compressed by gzip" in cli("summary", str(old), "--format", "rich").out
-    compared = cli("diff", str(old), str(new), "--values", "--format", "json")
+    compared = cli("diff", str(old), str(new), "--compare-values", "--format", "json")
     assert compared.code == 0

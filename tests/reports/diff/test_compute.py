@@ -259,11 +259,11 @@ def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
 def test_values_of_a_model_cannot_be_compared(tmp_path: Path) -> None:
     file = save(TinyGPT().state_dict(), tmp_path / "x")
     with pytest.raises(UsageError, match="it is a model") as caught:
-        netinspect.diff(file, TinyGPT(), values=True)
+        netinspect.diff(file, TinyGPT(), compare_values=True)
     assert "torch.save(model.state_dict()" in str(caught.value.hint)
     with pytest.raises(UsageError, match="needs the values"):
         netinspect.diff(file, file, sort="change")
     with pytest.raises(UsageError, match="cannot sort by 'size'"):
-        netinspect.diff(file, file, sort="size", values=True)
+        netinspect.diff(file, file, sort="size", compare_values=True)
     with pytest.raises(UsageError, match="both sides are models"):
         netinspect.diff(TinyGPT(), TinyGPT(), section="model")

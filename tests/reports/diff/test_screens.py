@@ -16,14 +16,14 @@ from tests.support import Outcome, assert_golden
 
 SCREENS = {
     "tuned": "lenet tuned.safetensors",
-    "values": "lenet.safetensors later.safetensors --values --sort change",
+    "values": "lenet.safetensors later.safetensors --compare-values --sort change",
     "half": "lenet half.safetensors",
     "adapted": "gpt.safetensors adapted.safetensors",
     "other": "tiny_gpt other.safetensors",
     "unlike": "lenet tiny_gpt",
     "same": "lenet lenet.safetensors",
-    "stat": "tiny_gpt other.safetensors --stat",
-    "full": "lenet tuned.safetensors --full",
+    "counts": "tiny_gpt other.safetensors --counts",
+    "no_fold": "lenet tuned.safetensors --no-fold",
 }
 FORMATS = ("plain", "csv", "json", "markdown")
 
@@ -92,7 +92,7 @@ def test_programs_get_every_tensor(cli: Callable[..., Outcome]) -> None:
     assert {row["change"] for row in rows} == {"added", "removed", "renamed"}
     shown = cli("diff", "tiny_gpt", "other.safetensors", "--width", "100").out
     assert shown.count("\n") < len(rows)
-    assert len(cli(*words, "rich", "--full").out.splitlines()) > len(rows)
+    assert len(cli(*words, "rich", "--no-fold").out.splitlines()) > len(rows)
 
 
 def test_chosen_columns(cli: Callable[..., Outcome]) -> None:

@@ -17,7 +17,7 @@ from tests.support import Outcome
 
 def diff(tmp_path: Path, a: dict[str, Tensor], b: dict[str, Tensor], sort: str | None = None) -> Diff:
     return netinspect.diff(
-        save(a, tmp_path / "a"), save(b, tmp_path / "b"), values=True, sort=sort
+        save(a, tmp_path / "a"), save(b, tmp_path / "b"), compare_values=True, sort=sort
     ).record
 
 
@@ -95,7 +95,7 @@ def test_names_that_were_exchanged_are_seen_by_their_values(tmp_path: Path) -> N
         ("3.weight", "2.weight"),
     }
     assert report.changed == 2
-    assert "moved values" in str(netinspect.diff(tmp_path / "a", tmp_path / "b", values=True))
+    assert "moved values" in str(netinspect.diff(tmp_path / "a", tmp_path / "b", compare_values=True))
 
 
 def test_zeros_tell_nothing(tmp_path: Path) -> None:
@@ -121,6 +121,6 @@ def test_the_exit_code_counts_values_where_they_were_compared(
     save(net(), Path("a.safetensors"))
     save({name: tensor + 1 for name, tensor in net().items()}, Path("b.safetensors"))
     for other, values, code in [("a", True, 0), ("b", False, 0), ("b", True, 1)]:
-        words = ["a.safetensors", f"{other}.safetensors", "--exit-code", *["--values"] * values]
+        words = ["a.safetensors", f"{other}.safetensors", "--exit-code", *["--compare-values"] * values]
         assert cli("diff", *words).code == code
         assert cli("diff", *words[:2], *words[3:]).code == 0

@@ -294,7 +294,7 @@ def test_what_was_made_before_a_failure_is_shown() -> None:
 
 
 def test_memory_takes_what_forward_made_for_parameters() -> None:
-    found = netinspect.memory(Does(in_none, fc=None), rows(2, 6), device="cpu").record
+    found = netinspect.memory(Does(in_none, fc=None), rows(2, 6), allocator="cpu").record
     held = {each.path: each.amounts.parameters for each in found.modules}
     assert held["fc"] >= 4 * 35  # torch rounds up
     assert held[""] == 0

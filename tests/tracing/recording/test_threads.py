@@ -228,5 +228,5 @@ def test_layers_in_threads_from_before_are_recorded_and_the_rest_said(pool: Thre
 
 
 def test_memory_of_layers_in_threads_is_tracked() -> None:
-    found = netinspect.memory(Towers(in_executor), rows(4, 8), device="cpu").record
+    found = netinspect.memory(Towers(in_executor), rows(4, 8), allocator="cpu").record
     assert {each.path for each in found.modules} == {"", "a", "b"}

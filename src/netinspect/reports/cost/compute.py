@@ -60,7 +60,7 @@ def count_cost(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-    gradients: bool = False,
+    backward: bool = False,
 ) -> CostReport:
     """Add up what forward did.
 
@@ -72,7 +72,7 @@ def count_cost(
         exclude: Shell patterns of keys to leave out.
         sort: A key of `SORT_KEYS`; None for the order of the tree for modules, the MACs for others.
         top: Keep only so many rows; None for all.
-        gradients: The trace must hold the work of a backward, and it is shown.
+        backward: The trace must hold the work of a backward, and it is shown.
 
     Raises:
         SavedTraceError: The trace holds no work, or not that of a backward.
@@ -89,10 +89,10 @@ def count_cost(
             f"the trace of {trace.target} does not tell what its steps cost",
             hint="save it again with this version, and with an input",
         )
-    if gradients and trace.backward is None and trace.failure is None:
+    if backward and trace.backward is None and trace.failure is None:
         raise SavedTraceError(
             f"the trace of {trace.target} holds no backward",
-            hint="one is kept by: netinspect cost TARGET --grad --save FILE",
+            hint="one is kept by: netinspect cost TARGET --backward --save FILE",
         )
     structure = Structure(trace)
     total = cost_of_steps(trace.steps)
@@ -110,7 +110,7 @@ def count_cost(
         titles=_SORT_TITLES,
     )
     shown = set(map(id, kept))
-    backward = trace.backward if gradients else None
+    recorded = trace.backward if backward else None
     return CostReport(
         subject=subject(trace),
         by=GROUPINGS[by],
@@ -119,8 +119,8 @@ def count_cost(
         rest=sum_of(row.cost for row in rows if id(row) not in shown),
         total=total,
         parameters=totals(trace).parameters,
-        backward=None if backward is None else cost_of(backward.work),
-        uncounted=tuple(_uncounted(trace.steps, backward)),
+        backward=None if recorded is None else cost_of(recorded.work),
+        uncounted=tuple(_uncounted(trace.steps, recorded)),
         partly=trace.counted == "partly",
     )
 

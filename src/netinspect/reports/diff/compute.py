@@ -86,8 +86,8 @@ def report(
     *,
     values: Mapping[str, Comparison] | None = None,
     moved: Sequence[tuple[str, str]] = (),
-    shows: Literal["changes", "stat"] = "changes",
-    full: bool = False,
+    shows: Literal["changes", "counts"] = "changes",
+    fold: bool = True,
     sort: str | None = None,
 ) -> Diff:
     """Tell the difference of two sides.
@@ -99,7 +99,7 @@ def report(
         values: How the values of pairs differ, by the names of `b`; None where they were not compared.
         moved: Names in `a` and in `b` that are no pair, and have the same values.
         shows: What the view shows.
-        full: Whether the view shows each name by itself.
+        fold: Whether the view folds changes that are identical.
         sort: `change` for the largest change of values first; None for the order of the names.
     """
     rows = list(_rows(a, b, pairing, values))
@@ -131,7 +131,7 @@ def report(
         groups=group(a, b, pairing, rows),
         values=None if values is None else _summary(values, pairing, a, b),
         shows=shows,
-        full=full,
+        fold=fold,
     )
 
 
@@ -243,7 +243,7 @@ def check_sort(sort: str | None, *, values: bool) -> None:
     if sort != "change":
         raise UsageError(f"cannot sort by {sort!r}", hint="--sort change: the largest change first")
     if not values:
-        raise UsageError("--sort change needs the values", hint="add --values")
+        raise UsageError("--sort change needs the values", hint="add --compare-values")
 
 
 def _largest_first(row: DiffRow) -> tuple[int, float]:

@@ -114,7 +114,7 @@ _EVIDENCE = {
 def view(report: Diff) -> Document:
     """Lay a difference out."""
     title = line((report.a.target, "bold"), "  ->  ", (report.b.target, "bold"))
-    if report.shows == "stat":
+    if report.shows == "counts":
         blocks: tuple[Block, ...] = (stat(report), _sides(report))
         return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
     tables = (_tensors, _renames, _moved, _modules, _ties, _sides)
@@ -129,7 +129,7 @@ def view(report: Diff) -> Document:
 def _tensors(report: Diff) -> Table:
     rows = LaterRows(lambda: (_tensor(row, report) for row in report.rows))
     folded: list[Row] | None = None
-    if not report.full:
+    if report.fold:
         shown = [row for row in report.rows if not _is_told_by_a_rename(row, report)]
         folded = [
             _fold(each, report) if isinstance(each, Fold) else _tensor(each, report)
@@ -244,13 +244,13 @@ def _fold(each: Fold, report: Diff) -> Row:
 
 def _renames(report: Diff) -> Table:
     folded: list[Row] | None = None
-    if not report.full:
+    if report.fold:
         # A single name stands among the tensors.
         shown = [each for each in report.renames if each.names > 1] + [*report.guesses]
         folded = [_rename(each) for each in shown[:_MOST_RENAMES]]
         if len(shown) > _MOST_RENAMES:
             rest = shown[_MOST_RENAMES:]
-            more = f"{units.count(len(rest))} more (--full)"
+            more = f"{units.count(len(rest))} more (--no-fold)"
             texts = ("", more, "", units.count(sum(each.names for each in rest)), "")
             folded.append(Row(cells=tuple(cell(None, text) for text in texts), style="dim"))
     rows = tuple(map(_rename, (*report.renames, *report.guesses)))

@@ -32,7 +32,7 @@ def stat(report: Diff) -> Table:
     """Count the changes of each part."""
     groups = sorted(report.groups, key=lambda each: -_changes(each))
     most = max(map(_changes, groups), default=0)
-    shown = groups if report.full or len(groups) <= _MOST else groups[: _MOST - 1]
+    shown = groups if not report.fold or len(groups) <= _MOST else groups[: _MOST - 1]
     kept = [group for group in report.groups if any(group is each for each in shown)]
     rest = [group for group in groups if not any(group is each for each in kept)]
     folded = [_row(group, most, group.path) for group in kept]

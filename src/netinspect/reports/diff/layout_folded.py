@@ -1,6 +1,6 @@
 """Rows of a difference that say one thing: whole modules, alike layers, one change of type.
 
-They are folded for people only; programs and `--full` have every tensor.
+They are folded for people only; programs and `--no-fold` have every tensor.
 """
 
 from __future__ import annotations

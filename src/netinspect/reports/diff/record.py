@@ -305,8 +305,8 @@ class Diff:
     values: ValueSummary | None
     """None where values were not compared."""
 
-    shows: OneOf["changes", "stat"]
+    shows: OneOf["changes", "counts"]
     """What the view shows; the record is the same."""
 
-    full: bool
+    fold: bool
     """Whether the view shows each name by itself, and nothing folded."""

@@ -28,7 +28,7 @@ def tell_memory(
     tracking: Tracking,
     *,
     inputs: Sequence[Input],
-    device: str,
+    allocator: str,
     optimizer: str | None,
     dtype: str | None,
     checkpoint: bool,
@@ -42,7 +42,7 @@ def tell_memory(
         trace: The look that told what the model is called with.
         tracking: The tracked run.
         inputs: What it was run with.
-        device: Whose allocator's rounding is followed: `cuda` or `cpu`.
+        allocator: Allocator to model: `cuda` or `cpu`.
         optimizer: What training was tracked with; None for inference.
         dtype: What model and inputs were cast to; None if they were not.
         checkpoint: Whether activations were to be recomputed.
@@ -57,7 +57,7 @@ def tell_memory(
     for name, limit in (("depth", depth), ("top", top), ("points", points)):
         refuse_negative(name, limit)
     track = tracking.track
-    sums = sums_by_category(track, device)
+    sums = sums_by_category(track, allocator)
     whole = [sum(column) for column in zip(*sums.values(), strict=True)]
     growth, symbolic = tell_growth(tracking, trace.symbolic)
 
@@ -75,7 +75,7 @@ def tell_memory(
         )
 
     peak = highest(whole, 0, len(whole))
-    modules = list(_modules(trace, track, growth, peak, device, depth))
+    modules = list(_modules(trace, track, growth, peak, allocator, depth))
     kept = modules if top is None else modules[:top]
     told = subject(trace)
     return Memory(
@@ -91,7 +91,7 @@ def tell_memory(
         training=track.training,
         optimizer=optimizer,
         dtype=dtype,
-        device="cuda" if device == "cuda" else "cpu",
+        allocator="cuda" if allocator == "cuda" else "cpu",
         steps=len(track.steps),
         peak=point(peak),
         timeline=tuple(point(index) for index in _highest_of_stretches(track, whole, points)),
@@ -135,10 +135,10 @@ def _highest_of_stretches(track: MemoryTrack, whole: Sequence[int], points: int 
 
 
 def _modules(
-    trace: Trace, track: MemoryTrack, growth: Growth | None, peak: int, device: str, depth: int | None
+    trace: Trace, track: MemoryTrack, growth: Growth | None, peak: int, allocator: str, depth: int | None
 ) -> Iterator[MemoryModule]:
     """Who holds what at the peak, from the largest; all together it is the peak."""
-    held = held_at(track, peak, device, depth)
+    held = held_at(track, peak, allocator, depth)
     expressions = {} if growth is None else growth.held_at(peak, depth)
     classes = {each.path: each.class_name for each in trace.modules}
     for path, amounts in sorted(held.items(), key=lambda entry: (-sum(entry[1].values()), entry[0])):

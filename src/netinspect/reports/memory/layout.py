@@ -273,7 +273,7 @@ def _notes(report: Memory) -> list[Line]:
                 )
                 + (
                     "Allocations are rounded to 512 bytes, as on CUDA. "
-                    if report.device == "cuda"
+                    if report.allocator == "cuda"
                     else ""
                 )
                 + "Not in it: what a kernel takes for itself while it runs, fragmentation of the "
@@ -295,7 +295,7 @@ def _notes(report: Memory) -> list[Line]:
         )
     notes += format_values.run_notes(report.subject)
     symbols = symbols_of(report.subject)
-    if report.device == "cuda" and symbols:
+    if report.allocator == "cuda" and symbols:
         notes.append(
             line(("expressions are of what is asked for, before each allocation is rounded up", "dim"))
         )
@@ -317,7 +317,7 @@ def _run(report: Memory) -> str:
     elif report.optimizer == "none":
         parts = ["two iterations of forward and backward, no optimizer"]
     else:
-        at_once = "all parameters at once (foreach)" if report.device == "cuda" else "one by one"
+        at_once = "all parameters at once (foreach)" if report.allocator == "cuda" else "one by one"
         parts = [
             f"two iterations of forward, backward and {report.optimizer}, which steps {at_once}; the "
             "loss is the sum of the outputs"

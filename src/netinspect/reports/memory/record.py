@@ -79,7 +79,7 @@ class Memory:
     dtype: str | None
     """What model and floating inputs were cast to; None where they were left as they are built."""
 
-    device: OneOf["cuda", "cpu"]
+    allocator: OneOf["cuda", "cpu"]
     """Whose rounding of allocations and whose way of the optimizer's step were followed."""
 
     steps: int

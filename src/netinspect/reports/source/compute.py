@@ -20,13 +20,13 @@ _SHORT_CLASS = 200
 """Classes of the user's up to this many lines are shown whole."""
 
 
-def annotate_source(trace: Trace, *, path: str = "", full: bool = False) -> Source:
+def annotate_source(trace: Trace, *, path: str = "", whole_class: bool = False) -> Source:
     """Annotate the source of a module's class.
 
     Args:
         trace: The trace.
         path: The module.
-        full: Show every line of the class; else torch's own, and long ones, are cut to the
+        whole_class: Show every line of the class; else torch's own, and long ones, are cut to the
             constructor, `forward`, and what it ran through, without docstrings.
 
     Raises:
@@ -50,10 +50,10 @@ def annotate_source(trace: Trace, *, path: str = "", full: bool = False) -> Sour
     called = module.alias_of if module.alias_of is not None else module.path
     calls = structure.calls.get(called, [])
     notes = _Notes(structure, calls)
-    listings = [_list(own, module, structure, notes, full=full)]
+    listings = [_list(own, module, structure, notes, whole_class=whole_class)]
     inherited = _forward_code(module, own, trace.code)
     if inherited is not None:
-        listings.append(_list(inherited, module, structure, notes, full=full))
+        listings.append(_list(inherited, module, structure, notes, whole_class=whole_class))
     return Source(
         subject=subject(trace),
         path=module.path,
@@ -168,11 +168,13 @@ def _shapes(value: Value | None) -> str:
     return ", ".join(f"({','.join(map(str, spec.shape))})" for spec in tensors_in(value))
 
 
-def _list(code: Code, module: Module, structure: Structure, notes: _Notes, *, full: bool) -> Listing:
+def _list(
+    code: Code, module: Module, structure: Structure, notes: _Notes, *, whole_class: bool
+) -> Listing:
     parsed = _Parsed(code)
     shown = range(code.first_line, code.first_line + len(code.lines))
     kept = set(shown)
-    if not full and (module.library or len(code.lines) > _SHORT_CLASS):
+    if not whole_class and (module.library or len(code.lines) > _SHORT_CLASS):
         kept = parsed.essential(notes.lines(code))
     forward = parsed.methods.get("forward")
     lines = []

@@ -13,7 +13,7 @@ def view(report: Source) -> Document:
     notes = []
     hidden = sum(listing.total_lines - len(listing.lines) for listing in report.listings)
     if hidden:
-        notes.append(line((f"{units.plural(hidden, 'line')} not shown (--full)", "dim")))
+        notes.append(line((f"{units.plural(hidden, 'line')} not shown (--whole-class)", "dim")))
     if report.subject.ran:
         text = f"called {units.plural(report.calls, 'time')}" if report.calls else "never called"
         if report.calls == 0 or report.calls > 1:

@@ -38,7 +38,7 @@ def summarize(
     trace: Trace,
     *,
     depth: int | None = None,
-    operations: bool = False,
+    functions: bool = False,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     sort: str | None = None,
@@ -50,7 +50,7 @@ def summarize(
         trace: The trace.
         depth: Deepest level with rows of its own; what is below is folded into it. None for all, up to
             the 128th.
-        operations: Give the functions between the layers rows too, in the order of execution.
+        functions: Give the functions between the layers rows too, in the order of execution.
         include: Shell patterns; if any, only rows whose path matches one are kept.
         exclude: Shell patterns of paths to leave out.
         sort: A key of `SORT_KEYS`; None for the order of the tree.
@@ -64,7 +64,7 @@ def summarize(
     structure = Structure(trace)
     whole = totals(trace)
     builder = _RowBuilder(structure, depth, whole.parameters)
-    root = builder.executed() if operations and structure.calls.get("") else builder.defined("", 0)
+    root = builder.executed() if functions and structure.calls.get("") else builder.defined("", 0)
     rows = list(_flatten(root, ()))
     everything = sum(row.parameters for row in rows)
     kept = select(
@@ -86,7 +86,7 @@ def summarize(
         totals=whole,
         ties=ties(trace),
         never_called=structure.never_called(),
-        operations=operations,
+        functions=functions,
         cost=cost_of_steps(trace.steps),
         counted=trace.counted,
     )

@@ -141,7 +141,7 @@ def _parameters(row: SummaryRow) -> str:
 def _calls(row: SummaryRow, report: Summary) -> str:
     if row.kind == "function" or not report.subject.ran:
         return "-"
-    if report.operations:
+    if report.functions:
         return f"no. {row.calls}" if row.calls > 1 else str(row.calls)
     return str(row.calls)
 

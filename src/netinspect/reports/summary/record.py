@@ -81,7 +81,7 @@ class Summary:
     totals: Totals
     ties: tuple[Tie, ...]
     never_called: tuple[str, ...]
-    operations: bool
+    functions: bool
     """Whether the functions between the layers have rows."""
 
     cost: Cost

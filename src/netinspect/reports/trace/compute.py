@@ -16,8 +16,8 @@ def list_steps(
     trace: Trace,
     *,
     depth: int | None = None,
-    full: bool = False,
-    gradients: bool = False,
+    inside_layers: bool = False,
+    backward: bool = False,
     values: bool = False,
 ) -> Steps:
     """List what happened in `forward`.
@@ -25,8 +25,8 @@ def list_steps(
     Args:
         trace: The trace.
         depth: Deepest level of module calls to list; None for all.
-        full: List also the functions inside torch's own layers.
-        gradients: The trace must hold a backward, and it is shown.
+        inside_layers: List also the functions inside torch's own layers.
+        backward: The trace must hold a backward, and it is shown.
         values: The trace must hold the output's values, and they are shown.
 
     Raises:
@@ -39,10 +39,10 @@ def list_steps(
         raise SavedTraceError(
             f"the trace of {trace.target} holds no forward", hint="save it again with an input"
         )
-    if gradients and trace.backward is None and trace.failure is None:
+    if backward and trace.backward is None and trace.failure is None:
         raise SavedTraceError(
             f"the trace of {trace.target} holds no backward",
-            hint="one is kept by: netinspect trace TARGET --grad --save FILE",
+            hint="one is kept by: netinspect trace TARGET --backward --save FILE",
         )
     if values and trace.output_values is None and trace.failure is None:
         raise SavedTraceError(
@@ -54,15 +54,15 @@ def list_steps(
     shown = [
         step
         for step in inside
-        if (depth is None or step.depth <= depth) and (full or not structure.is_inner(step))
+        if (depth is None or step.depth <= depth) and (inside_layers or not structure.is_inner(step))
     ]
     return Steps(
         subject=subject(trace),
-        rows=tuple(_row(step, structure, gradients) for step in shown),
+        rows=tuple(_row(step, structure, backward) for step in shown),
         hidden=len(inside) - len(shown),
         output=trace.output,
         output_values=trace.output_values if values else None,
-        backward=trace.backward if gradients else None,
+        backward=trace.backward if backward else None,
         gradients=tuple(
             GradientRow(
                 name=parameter.name,
@@ -71,12 +71,12 @@ def list_steps(
                 gradient=parameter.gradient,
             )
             for parameter in trace.parameters
-            if gradients and trace.backward is not None
+            if backward and trace.backward is not None
         ),
     )
 
 
-def _row(step: Step, structure: Structure, gradients: bool) -> StepRow:
+def _row(step: Step, structure: Structure, backward: bool) -> StepRow:
     return StepRow(
         index=step.index,
         kind=step.kind,
@@ -91,6 +91,6 @@ def _row(step: Step, structure: Structure, gradients: bool) -> StepRow:
         ),
         output=step.output,
         place=step.source,
-        grad_fn=step.grad_fn if gradients else None,
+        grad_fn=step.grad_fn if backward else None,
         failed=step.failed,
     )

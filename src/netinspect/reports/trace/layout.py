@@ -73,7 +73,12 @@ def view(report: Steps) -> Document:
             notes.append(line((f"no gradient: {', '.join(lost)}", "yellow")))
     if report.hidden:
         notes.append(
-            line((f"{units.plural(report.hidden, 'step')} inside layers not shown (--full)", "dim"))
+            line(
+                (
+                    f"{units.plural(report.hidden, 'step')} inside layers not shown (--inside-layers)",
+                    "dim",
+                )
+            )
         )
     return Document(
         title=format_values.title(report.subject),

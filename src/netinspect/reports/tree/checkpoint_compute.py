@@ -18,7 +18,7 @@ _IN_LINE = 6
 
 
 def grow_name_tree(
-    checkpoint: Checkpoint, *, path: str = "", depth: int | None = None, full: bool = False
+    checkpoint: Checkpoint, *, path: str = "", depth: int | None = None, fold: bool = True
 ) -> NameTree:
     """Make the tree of a checkpoint's names.
 
@@ -26,7 +26,7 @@ def grow_name_tree(
         checkpoint: The checkpoint.
         path: Where the tree starts.
         depth: Deepest level to show; None for all.
-        full: Give alike siblings a line each, and tell the inside of an optimizer's state too.
+        fold: Whether a run of identical siblings, and an optimizer's state, is one row.
 
     Raises:
         UsageError: No name leads through `path`, or `depth` is negative.
@@ -36,8 +36,8 @@ def grow_name_tree(
     mixed = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
     top = _find(grow_branches(checkpoint), path, checkpoint.target)
     optimizers = optimizer_paths(checkpoint)
-    folded = frozenset[str]() if full or within(optimizers)(path) else optimizers
-    root = _Grower(classes, mixed=mixed, full=full, folded=folded).node((top,), depth)
+    folded = frozenset[str]() if not fold or within(optimizers)(path) else optimizers
+    root = _Grower(classes, mixed=mixed, fold=fold, folded=folded).node((top,), depth)
     return NameTree(
         subject=stored_subject(checkpoint),
         root=root,
@@ -68,11 +68,11 @@ def _find(root: Branch, path: str, target: str) -> Branch:
 
 class _Grower:
     def __init__(
-        self, classes: dict[str, str], *, mixed: bool, full: bool, folded: frozenset[str]
+        self, classes: dict[str, str], *, mixed: bool, fold: bool, folded: frozenset[str]
     ) -> None:
         self._classes = classes
         self._mixed = mixed
-        self._full = full
+        self._fold = fold
         self._folded = folded
 
     def node(self, run: tuple[Branch, ...], depth: int | None) -> TreeNode:
@@ -93,7 +93,7 @@ class _Grower:
                 ]
                 held = []
             deeper = None if depth is None else depth - 1
-            children += [self.node(each, deeper) for each in branch.runs(full=self._full)]
+            children += [self.node(each, deeper) for each in branch.runs(full=not self._fold)]
         elif len(held) > _IN_LINE:
             held = [*held[:_IN_LINE], f"{len(held) - _IN_LINE:,} more"]
         return self._node(run, held, children)

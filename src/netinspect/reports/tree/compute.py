@@ -13,14 +13,14 @@ from netinspect.records.trace import Trace
 from netinspect.reports.tree.record import Tree, TreeNode
 
 
-def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, full: bool = False) -> Tree:
+def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: bool = True) -> Tree:
     """Make the module tree of a trace.
 
     Args:
         trace: The trace.
         path: Module at the top.
         depth: Deepest level to show; None for all, up to the 128th.
-        full: Give alike siblings a line each.
+        fold: Whether a run of identical siblings is one row.
 
     Raises:
         UsageError: There is no module at `path`, or `depth` is negative.
@@ -30,20 +30,20 @@ def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, full: b
     structure = Structure(trace)
     top = structure.find(path)
     never_called = set(structure.never_called())
-    root = _node(structure, top, depth, full=full, never_called=never_called)
+    root = _node(structure, top, depth, fold=fold, never_called=never_called)
     return Tree(subject=subject(trace), root=root, totals=totals(trace), ties=ties(trace))
 
 
 def _node(
-    structure: Structure, module: Module, depth: int, *, full: bool, never_called: set[str]
+    structure: Structure, module: Module, depth: int, *, fold: bool, never_called: set[str]
 ) -> TreeNode:
     children: list[TreeNode] = []
     if module.alias_of is None and depth != 0:
         for path in module.children:
             child = _node(
-                structure, structure.modules[path], depth - 1, full=full, never_called=never_called
+                structure, structure.modules[path], depth - 1, fold=fold, never_called=never_called
             )
-            if children and not full and _alike(children[-1], child):
+            if children and fold and _alike(children[-1], child):
                 children[-1] = replace(
                     children[-1], repeats=children[-1].repeats + 1, last_name=child.name
                 )
