@@ -26,7 +26,8 @@ from netinspect.cli import (
 )
 from netinspect.cli.console import say
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
-from netinspect.cli.options import SETTINGS, expand
+from netinspect.cli.option_groups import expand
+from netinspect.cli.options import SETTINGS
 from netinspect.settings import Settings, find_settings, read_settings
 from netinspect.version import __version__
 

@@ -1,17 +1,12 @@
 """The options that commands share: each declared once, with one name and meaning everywhere.
 
-A command takes whole bundles of them, as frozen dataclasses; `expand` spreads their fields into the
+A command takes groups of options as frozen dataclasses; `option_groups.expand` turns their fields into the
 flat signature that Typer reads.
 """
 
 from __future__ import annotations
 
 import ast
-import dataclasses
-import functools
-import inspect
-import typing
-from collections.abc import Callable
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
@@ -30,7 +25,6 @@ SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # n
 
 _INPUT = "Model and input"
 _OUTPUT = "Output"
-_TYPED = "typed"
 
 
 def _target(others: str = "") -> Any:
@@ -350,52 +344,3 @@ class OutputOptions:
     ] = False
     typed: frozenset[str] = frozenset()
     """The names of the options that stood on the command line itself, as against a setting."""
-
-
-def expand(command: Callable[..., None]) -> Callable[..., None]:
-    """Spread a command's bundle parameters into a flat signature.
-
-    A parameter whose annotation is a dataclass is a bundle: its fields become options, and it is built
-    from them when the command is called. A field called `typed` becomes no option: it is told which
-    options were typed.
-    """
-    hints = typing.get_type_hints(command, include_extras=True)
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    flat = [inspect.Parameter("context", keyword, annotation=typer.Context)]
-    bundles: dict[str, tuple[type, list[str]]] = {}
-    for parameter in inspect.signature(command).parameters.values():
-        hint = hints[parameter.name]
-        if not dataclasses.is_dataclass(hint) or not isinstance(hint, type):
-            flat.append(parameter.replace(annotation=hint, kind=keyword))
-            continue
-        field_hints = typing.get_type_hints(hint, include_extras=True)
-        fields = dataclasses.fields(hint)
-        bundles[parameter.name] = (hint, [field.name for field in fields])
-        flat += [
-            inspect.Parameter(
-                field.name,
-                keyword,
-                annotation=field_hints[field.name],
-                default=field.default,
-            )
-            for field in fields
-            if field.name != _TYPED
-        ]
-
-    @functools.wraps(command)
-    def run(context: typer.Context, **values: Any) -> None:
-        typed = frozenset(name for name in values if _is_typed(context, name))
-        for name, (bundle, fields) in bundles.items():
-            values[name] = bundle(
-                **{field: typed if field == _TYPED else values.pop(field) for field in fields}
-            )
-        command(**values)
-
-    run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
-    return run
-
-
-def _is_typed(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
