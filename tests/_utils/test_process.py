@@ -11,7 +11,7 @@ import pytest
 
 _SCRIPT = """
 import ctypes, gc
-from netinspect import process
+from netinspect._utils import process
 
 process.is_ours = {is_ours}
 process.settle()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 # The command line's own process without torch: user code is what stands on its command line.
 RUN = """
 import os, sys
-from netinspect import process
+from netinspect._utils import process
 from netinspect.cli import run, supervise
 from netinspect.cli.console import write_out
 from netinspect.cli.streams import users_output_on_stderr

@@ -1,7 +1,7 @@
 """The options that commands share: each declared once, with one name and meaning everywhere.
 
-A command takes groups of options as frozen dataclasses; `option_groups.expand` turns their fields into the
-flat signature that Typer reads.
+A command takes groups of options as frozen dataclasses; `option_groups.expand` turns their fields
+into the flat signature that Typer reads.
 """
 
 from __future__ import annotations
