@@ -12,8 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from netinspect._utils import classes
-from netinspect._utils.classes import defining_module, plain_name
+from netinspect._utils.classes import (
+    ancestors,
+    defining_module,
+    namespace_of,
+    plain_name,
+    qualified_name,
+)
 from netinspect.errors import shorten
 from netinspect.records.steps import SourceLine
 from netinspect.tracing.code_owners import TORCH, owner
@@ -23,12 +28,7 @@ _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
 # Files through which torch hands a call on; they are nobody's "own code" of a module.
 PLUMBING = tuple(
     str(Path(TORCH, *parts))
-    for parts in (
-        ("overrides.py",),
-        ("_jit_internal.py",),
-        ("_tensor.py",),
-        ("nn", "functional.py"),
-    )
+    for parts in (("overrides.py",), ("_jit_internal.py",), ("_tensor.py",), ("nn", "functional.py"))
 )
 _MODULE_CALL = str(Path(TORCH, "nn", "modules", "module.py"))
 
@@ -291,14 +291,14 @@ def class_path(cls: Any) -> str:
     # They are all called alike; the file of the code has a number, and then tells what it is from.
     if (code := _fx_code(cls)) is not None:
         return f"torch.fx.GraphModule {code.co_filename.partition(' from ')[0]}"
-    return f"{defining_module(cls)}.{classes.qualified_name(cls)}"
+    return f"{defining_module(cls)}.{qualified_name(cls)}"
 
 
 def _fx_code(cls: Any) -> types.CodeType | None:
     """The forward that `torch.fx` has written for a class of its own; None for any other class."""
     if defining_module(cls) != "torch.fx.graph_module":
         return None
-    code: types.CodeType | None = getattr(classes.namespace_of(cls).get("forward"), "__code__", None)
+    code: types.CodeType | None = getattr(namespace_of(cls).get("forward"), "__code__", None)
     return code
 
 
@@ -316,8 +316,8 @@ def class_place(cls: type) -> tuple[str | None, int | None]:
 
 def makers(cls: type) -> list[type]:
     """A class, and those that it was made from, up to the one that defines its `forward`."""
-    classes = [each for each in classes.ancestors(cls) if each is not object]
-    defining = [index for index, each in enumerate(classes) if "forward" in classes.namespace_of(each)]
+    classes = [each for each in ancestors(cls) if each is not object]
+    defining = [index for index, each in enumerate(classes) if "forward" in namespace_of(each)]
     return classes[: defining[0] + 1] if defining else [cls]
 
 
@@ -331,9 +331,7 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
     file = getattr(module, "__file__", None)
     if file is None:
         # A notebook cell has a file that only its functions know.
-        file = getattr(
-            getattr(classes.namespace_of(cls).get("forward"), "__code__", None), "co_filename", None
-        )
+        file = getattr(getattr(namespace_of(cls).get("forward"), "__code__", None), "co_filename", None)
     if file is None or file.endswith((".so", ".pyd")):
         return None, None
     numbers = statements(cls, lines_of(file))
@@ -363,10 +361,10 @@ def first_method(cls: type, file: str) -> int:
     return min(
         (
             value.__code__.co_firstlineno
-            for value in classes.namespace_of(cls).values()
+            for value in namespace_of(cls).values()
             if isinstance(value, types.FunctionType)
             and value.__code__.co_filename == file
-            and value.__qualname__.startswith(f"{classes.qualified_name(cls)}.")
+            and value.__qualname__.startswith(f"{qualified_name(cls)}.")
         ),
         default=sys.maxsize,
     )
@@ -389,15 +387,11 @@ def callable_place(function: Any) -> tuple[str, str | None, int | None]:
         code: Any = bound.__code__
         return bound.__qualname__, code.co_filename, code.co_firstlineno
     if is_a(bound, type) or cls in _IN_C:
-        return (
-            classes.qualified_name(bound) if is_a(bound, type) else str(bound.__qualname__),
-            None,
-            None,
-        )
+        return qualified_name(bound) if is_a(bound, type) else str(bound.__qualname__), None, None
     called = class_attribute(type(bound), "__call__")
     if type(called) is not types.FunctionType:
-        return classes.qualified_name(cls), None, None
-    return classes.qualified_name(cls), called.__code__.co_filename, called.__code__.co_firstlineno
+        return qualified_name(cls), None, None
+    return qualified_name(cls), called.__code__.co_filename, called.__code__.co_firstlineno
 
 
 _MAXIMUM_WRAPPERS = 64
