@@ -7,8 +7,9 @@ from typing import Any
 
 from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.io.sub_source import Loose
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
-from netinspect.checkpoints.pickle.objects import Called, Key, Members, Named, Placed
+from netinspect.checkpoints.pickle.interpreter import Interpreter
+from netinspect.checkpoints.pickle.names import Names
+from netinspect.checkpoints.pickle.objects import Called, DeferredBytes, Key, Members, Named
 
 
 class Bytes:
@@ -35,12 +36,12 @@ def source(data: bytes) -> Source:
 
 def run(data: bytes, names: Names | None = None) -> Any:
     """What the machine makes of a pickle."""
-    return Machine(source(data), names or Names()).run()
+    return Interpreter(source(data), names or Names()).run()
 
 
 def revive(value: Any) -> Any:
     """The Python object that an inert one stands for; whole numbers and texts must not be huge."""
-    if isinstance(value, Placed):
+    if isinstance(value, DeferredBytes):
         return bytearray(value) if value.mutable else bytes(value)
     if type(value) in (tuple, list):
         return type(value)(map(revive, value))

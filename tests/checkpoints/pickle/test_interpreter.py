@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netinspect.checkpoints.pickle.format_object import spell
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
-from netinspect.checkpoints.pickle.objects import Opaque, Placed
+from netinspect.checkpoints.pickle.format_object import format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
+from netinspect.checkpoints.pickle.names import Names
+from netinspect.checkpoints.pickle.objects import DeferredBytes, SkippedValue
 from netinspect.checkpoints.pickle.opcodes import HANDLERS
 from netinspect.checkpoints.pickle.stream import LARGEST_KEPT, WINDOW, PickleError
 from tests.checkpoints.inert import revive, run, source
@@ -104,7 +105,7 @@ def test_every_opcode_of_python_is_known() -> None:
 def told(data: bytes) -> str:
     """What is said of a pickle: its object, or why there is none; anything else is a fault."""
     try:
-        return spell(run(data))
+        return format_object(run(data))
     except PickleError as error:
         return str(error)
 
@@ -132,25 +133,25 @@ def test_a_damaged_pickle_is_an_object_or_an_error(
 def test_a_small_window_makes_no_difference(item: Any, protocol: int, window: int) -> None:
     """The buffer moves along in the middle of everything."""
     data = pickle.dumps(item, protocol)
-    machine = Machine(source(data), Names(), 0, window)
-    assert same(revive(machine.run()), item)
-    assert machine.position == len(data)
+    interpreter = Interpreter(source(data), Names(), 0, window)
+    assert same(revive(interpreter.run()), item)
+    assert interpreter.position == len(data)
 
 
 def test_pickles_behind_each_other() -> None:
     data = b"".join(pickle.dumps(each) for each in ([1], "two", {3: 4}))
-    machine = Machine(source(data), Names())
-    assert [machine.run() for _ in range(3)] == [[1], "two", {3: 4}]
-    assert machine.position == len(data)
+    interpreter = Interpreter(source(data), Names())
+    assert [interpreter.run() for _ in range(3)] == [[1], "two", {3: 4}]
+    assert interpreter.position == len(data)
     with pytest.raises(PickleError, match="ends without its last opcode"):
-        machine.run()
+        interpreter.run()
 
 
 def test_what_is_remembered_does_not_outlive_its_pickle() -> None:
-    machine = Machine(source(b"]q\x00.h\x00."), Names())
-    assert machine.run() == []
+    interpreter = Interpreter(source(b"]q\x00.h\x00."), Names())
+    assert interpreter.run() == []
     with pytest.raises(PickleError, match="at byte 4: nothing is remembered under 0"):
-        machine.run()
+        interpreter.run()
 
 
 # --- what is large -------------------------------------------------------------------------------
@@ -160,11 +161,11 @@ def test_what_is_remembered_does_not_outlive_its_pickle() -> None:
 def test_long_bytes_and_texts_are_not_kept(protocol: int) -> None:
     large = LARGEST_KEPT + 1
     text, data, after = run(pickle.dumps(["t" * large, b"b" * large, "after"], protocol))
-    assert isinstance(text, Opaque)
+    assert isinstance(text, SkippedValue)
     assert (text.kind, text.size) == ("str", large)
     assert after == "after"
     if protocol >= 3:
-        assert isinstance(data, Opaque)
+        assert isinstance(data, SkippedValue)
         assert (data.kind, data.size) == ("bytes", large)
     else:
         assert data.path == "_codecs.encode"
@@ -173,7 +174,7 @@ def test_long_bytes_and_texts_are_not_kept(protocol: int) -> None:
 def test_bytes_know_where_they_stand() -> None:
     raw = pickle.dumps([b"small", b"x" * (WINDOW + 5), bytearray(b"changes"), b"y" * 100_000], 5)
     found = run(raw)
-    assert [type(each) for each in found] == [Placed, Opaque, Placed, Opaque]
+    assert [type(each) for each in found] == [DeferredBytes, SkippedValue, DeferredBytes, SkippedValue]
     for each, expected in zip(
         found, (b"small", b"x" * (WINDOW + 5), b"changes", b"y" * 100_000), strict=True
     ):
@@ -186,13 +187,13 @@ def test_a_long_decimal_number_is_read_quickly_or_not_at_all(digits: int) -> Non
     if digits < 1000:
         assert value == int("7" * digits)
     else:
-        assert isinstance(value, Opaque)
+        assert isinstance(value, SkippedValue)
         assert value.kind == "int"
 
 
 def test_a_number_of_many_bits_is_spelled_in_words() -> None:
     value = run(b"\x8b" + struct.pack("<i", 60_000) + b"\x7f" * 60_000 + b".")
-    assert spell(value) == "<an integer of 479,999 bits>"
+    assert format_object(value) == "<an integer of 479,999 bits>"
 
 
 def test_a_chain_of_calls_takes_calls_as_it_is_long() -> None:

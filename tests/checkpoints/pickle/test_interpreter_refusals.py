@@ -13,8 +13,9 @@ from typing import Any
 import numpy
 import pytest
 
-from netinspect.checkpoints.pickle.format_object import spell
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.format_object import format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.objects import Called, Key, Members, Named, Persistent
 from netinspect.checkpoints.pickle.stream import PickleError, Stream
 from netinspect.checkpoints.read import read_checkpoint
@@ -146,7 +147,7 @@ def test_what_is_left_on_the_stack_is_dropped_as_loaders_do(tmp_path: Path) -> N
     for data, value, dropped in ((b"NK\x01.", 1, 1), (b"(NK\x01.", 1, 1), (b"N(NNK\x02.", 2, 3)):
         assert pickle.loads(data) == value
         names = Names()
-        assert Machine(source(data), names).run() == value
+        assert Interpreter(source(data), names).run() == value
         assert names.dropped == dropped
     path = tmp_path / "left.pkl"
     path.write_bytes(b"\x80\x02N" + pickle.dumps({"w": numpy.ones(3)}, 2)[2:])
@@ -232,7 +233,7 @@ def test_a_place_far_away_takes_no_memory() -> None:
 def test_a_list_in_itself() -> None:
     value = run(b"]q\x00h\x00a.")
     assert value[0] is value
-    assert spell(value).startswith("[[[[")
+    assert format_object(value).startswith("[[[[")
 
 
 def test_sets_keep_what_cannot_be_hashed() -> None:

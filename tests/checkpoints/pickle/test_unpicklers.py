@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from netinspect.checkpoints.pickle.interpreter import Names
-from netinspect.checkpoints.pickle.lenient_interpreter import LenientMachine, probe
+from netinspect.checkpoints.pickle.lenient_interpreter import LenientInterpreter, probe
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.pickle_globals import scan_pickles
 from tests.checkpoints.memory_source import MemorySource
@@ -69,10 +69,10 @@ def as_today(name: str) -> set[str]:
 def hidden(data: bytes) -> set[str]:
     """Return the names that an unpickler imports, and that are neither listed nor a problem."""
     names = Names()
-    machine = LenientMachine(MemorySource(data), names)
+    interpreter = LenientInterpreter(MemorySource(data), names)
     try:
-        machine.run()
-        is_problem = machine.lost > 0
+        interpreter.run()
+        is_problem = interpreter.lost > 0
     except PickleError:
         is_problem = True
     listed = {each.path for each in names.all()}
@@ -121,10 +121,10 @@ def test_the_number_of_an_extension_in_text() -> None:
 def test_a_pickle_after_the_rest_of_a_frame() -> None:
     """Loaders go on after the frame, and would not see what a reader without frames sees."""
     data = framed(7, b"N.B\x40\0\0\0") + (b"\x80\x02" + CALL + b".").ljust(64, b"N") + b"."
-    machine = LenientMachine(MemorySource(data), Names())
-    machine.run()
-    assert machine.lost
-    assert data[machine.position :].startswith(b"\x80\x02c")
+    interpreter = LenientInterpreter(MemorySource(data), Names())
+    interpreter.run()
+    assert interpreter.lost
+    assert data[interpreter.position :].startswith(b"\x80\x02c")
 
 
 def test_a_call_in_an_array_of_joblib(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_a_call_in_an_array_of_joblib(tmp_path: Path) -> None:
 def test_honest_frames(protocol: int) -> None:
     value = {"a": list(range(50_000)), "b": b"x" * 200_000, "c": "y" * 100_000, "d": bytearray(90_000)}
     for data in (pickle.dumps(value, protocol), pickle._dumps(value, protocol)):  # type: ignore[attr-defined]
-        machine = LenientMachine(MemorySource(data), Names())
-        machine.run()
-        assert (machine.lost, machine.position) == (0, len(data))
+        interpreter = LenientInterpreter(MemorySource(data), Names())
+        interpreter.run()
+        assert (interpreter.lost, interpreter.position) == (0, len(data))
 
 
 NUMBERS = (*b"0 1 007 -1 1_0 0x10 0o7 1L +4 12\r nan".split(b" "), b" 3", b"3 ", b"")

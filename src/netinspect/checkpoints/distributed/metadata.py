@@ -11,8 +11,9 @@ from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.pickle.classes import class_of, state_entries
 from netinspect.checkpoints.pickle.content import Content, readable
-from netinspect.checkpoints.pickle.format_object import spell, spell_key
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.format_object import format_key, format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.objects import Called, Key
 from netinspect.checkpoints.pickle.storages import dtype_name, whole_number
 from netinspect.checkpoints.pickle.stream import PickleError
@@ -74,13 +75,13 @@ def read_metadata(source: Source) -> Facts:
     """
     content, names = Content(source), Names()
     with readable(source):
-        value = Machine(source, names).run()
+        value = Interpreter(source, names).run()
     content.name(names)
     state = _state(value, "Metadata")
     if state is None:
         raise CheckpointError(
             f"{source.name} is not the metadata of torch.distributed.checkpoint",
-            cause=f"it is a pickle of {spell(value, 60)}",
+            cause=f"it is a pickle of {format_object(value, 60)}",
             hint="netinspect globals lists what loading it would call; nothing was executed",
         )
     facts = Facts(content)
@@ -96,7 +97,7 @@ def _fill(facts: Facts, stored: Any, paths: dict[Any, Any], places: dict[object,
         raise PickleError("it has no table of what is stored")
     chunks = letters = 0
     for key, value in stored.items():
-        name = spell_key(key)
+        name = format_key(key)
         letters += len(name)
         if len(facts.tensors) == _MOST_TENSORS or letters > _MOST_LETTERS:
             raise PickleError(f"it has more than {_MOST_TENSORS:,} tensors, or names as long")
@@ -120,12 +121,12 @@ def _tensor(name: str, section: str, state: dict[Any, Any], places: dict[object,
     described = properties.state if type(properties) is Called else None
     dtype = dtype_name(described[0]) if type(described) is tuple and described else None
     if dtype is None:
-        raise PickleError(f"its type is {spell(described, 60)}")
+        raise PickleError(f"its type is {format_object(described, 60)}")
     if math.prod(shape) >= 1 << 63:
-        raise PickleError(f"its shape is {spell(shape, 60)}: too many elements")
+        raise PickleError(f"its shape is {format_object(shape, 60)}: too many elements")
     listed = state.get("chunks")
     if type(listed) is not list:
-        raise PickleError(f"its pieces are {spell(listed, 60)}")
+        raise PickleError(f"its pieces are {format_object(listed, 60)}")
     chunks = []
     for each in listed:
         chunk = _state(each, "ChunkStorageMetadata") or {}
@@ -135,7 +136,8 @@ def _tensor(name: str, section: str, state: dict[Any, Any], places: dict[object,
         )
         if not fits:
             raise PickleError(
-                f"a piece of {spell(sizes, 60)} at {spell(offsets, 60)} is not in {spell(shape, 60)}"
+                f"a piece of {format_object(sizes, 60)} at {format_object(offsets, 60)} "
+                f"is not in {format_object(shape, 60)}"
             )
         chunks.append(((offsets, sizes), places.get((name, offsets))))
     return Shared(name, section, dtype, shape, tuple(chunks))
@@ -145,7 +147,7 @@ def _section(name: str, path: Any) -> str:
     """Return the keys above the last one, where the planner says how a name was put together."""
     if type(path) is not tuple or not 1 < len(path) <= MOST_DIMENSIONS:
         return ""
-    section = ".".join(spell_key(each) for each in path[:-1])
+    section = ".".join(format_key(each) for each in path[:-1])
     return section if name.startswith(f"{section}.") else ""
 
 
@@ -161,7 +163,7 @@ def _places(stored: Any) -> Iterator[tuple[object, Place]]:
         offset = index.get("offset")
         file = info.get("relative_path")
         if type(file) is not str or len(file) > _LONGEST_FILE:
-            raise PickleError(f"a piece is in the file {spell(file, 60)}")
+            raise PickleError(f"a piece is in the file {format_object(file, 60)}")
         yield (
             (index.get("fqn"), None if offset is None else shape_of(offset)),
             Place(

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from netinspect.checkpoints.pickle.format_object import spell_integer
+from netinspect.checkpoints.pickle.format_object import format_integer
 from netinspect.records.checkpoint import Graph, GraphTensor, Operator
 
 DTYPES = {
@@ -86,7 +86,7 @@ def _size(size: Any) -> int | str:
     entry = _dict(size)
     number = entry.get("as_int")
     if type(number) is int:
-        return number if number.bit_length() < 64 else spell_integer(number)
+        return number if number.bit_length() < 64 else format_integer(number)
     text = _dict(entry.get("as_expr")).get("expr_str")
     if not isinstance(text, str):
         return "?"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from netinspect._utils import units
 from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
-from netinspect.checkpoints.pickle.format_object import spell
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.format_object import format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.nested import NestedStorages
 from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.records.checkpoint import Checkpoint
@@ -22,15 +23,15 @@ def read_plain_pickle(source: Source) -> Checkpoint:
     content = Content(source)
     names = Names()
     with readable(source):
-        machine = Machine(source, names)
-        value = machine.run()
+        interpreter = Interpreter(source, names)
+        value = interpreter.run()
         storages = NestedStorages(source, names)
     content.name(names)
     content.add(value, Tensors(storages), lambda known: None)
     if not content.tensors:
-        raise without_tensors(source, content, spell(value, 60))
+        raise without_tensors(source, content, format_object(value, 60))
     content.warn_of_names()
-    left = source.size - machine.position
+    left = source.size - interpreter.position
     if left:
         content.warnings.append(f"behind the pickle: {units.plural(left, 'byte')} that are not read")
     return content.checkpoint("pickle")

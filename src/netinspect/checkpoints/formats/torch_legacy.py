@@ -6,9 +6,10 @@ from netinspect._utils import units
 from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.io.sub_source import position_in_file
 from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
-from netinspect.checkpoints.pickle.format_object import spell
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.format_object import format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.legacy import place_storages, read_object
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.storages import Storages
 from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.errors import CheckpointError
@@ -26,26 +27,29 @@ def read_torch_legacy(source: Source) -> Checkpoint:
     names = Names()
     storages = Storages()
     with readable(source):
-        machine = Machine(source, names)
-        value = read_object(machine)
+        interpreter = Interpreter(source, names)
+        value = read_object(interpreter)
         storages.register(names.outside)
     content.name(names)
 
     def place(known: Storages) -> None:
         if source.remote:  # Each storage would take a journey, to its own place among the weights.
-            if sum(storage.bytes for storage in known.known.values()) > source.size - machine.position:
+            if (
+                sum(storage.bytes for storage in known.known.values())
+                > source.size - interpreter.position
+            ):
                 raise CheckpointError(
                     f"{source.name} is not whole", cause="it is too small for what its pickle speaks of"
                 )
             return
         with readable(source):
-            place_storages(machine, known, lambda inner: position_in_file(source, inner))
+            place_storages(interpreter, known, lambda inner: position_in_file(source, inner))
 
     content.add(value, Tensors(storages), place)
     if not content.tensors and any(each.verdict == "other" for each in content.globals):
-        raise without_tensors(source, content, spell(value, 60))
+        raise without_tensors(source, content, format_object(value, 60))
     content.warn_of_names()
-    left = source.size - machine.position
+    left = source.size - interpreter.position
     if left and not source.remote:
         rest = units.plural(left, "byte")
         content.warnings.append(f"behind the last storage: {rest} that are not read")

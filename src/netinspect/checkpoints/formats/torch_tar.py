@@ -11,9 +11,10 @@ from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.io.sub_source import Window
 from netinspect.checkpoints.io.tar import TarArchive
 from netinspect.checkpoints.pickle.content import Content, readable
-from netinspect.checkpoints.pickle.format_object import spell
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.format_object import format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.legacy import skip_elements
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.storages import Part, Storages, storage_type, whole_number
 from netinspect.checkpoints.pickle.stream import SMALL_WINDOW, PickleError
 from netinspect.checkpoints.pickle.tensors import Tensors, strided
@@ -55,7 +56,7 @@ def read_torch_tar(source: Source) -> Checkpoint:
         content.name(names, member)
     names = Names()
     with readable(source, "pickle"):
-        value = Machine(members["pickle"], names).run()
+        value = Interpreter(members["pickle"], names).run()
     content.name(names, "pickle")
     content.add(value, tensors, lambda known: None)
     content.warn_of_names()
@@ -91,35 +92,35 @@ def read_storages(source: Window, names: Names, tensors: Tensors, parts: dict[in
     Raises:
         PickleError: It is damaged.
     """
-    machine = Machine(source, names, 0, SMALL_WINDOW)
+    interpreter = Interpreter(source, names, 0, SMALL_WINDOW)
     storages = tensors.storages
-    for _ in range(whole_number(machine.run(), "the count of storages")):
-        key, _, kind = _three(machine.run())
+    for _ in range(whole_number(interpreter.run(), "the count of storages")):
+        key, _, kind = _three(interpreter.run())
         dtype, itemsize = storage_type(kind)
-        count = int.from_bytes(source.read(machine.position, 8), "little", signed=True)
+        count = int.from_bytes(source.read(interpreter.position, 8), "little", signed=True)
         size = whole_number(count, "the size of a storage") * itemsize
         if key in parts:
             raise PickleError(f"there are two storages {key}")
         storage = storages.new(key, dtype, size)
-        storage.position = source.position(skip_elements(machine, storage))
+        storage.position = source.position(skip_elements(interpreter, storage))
         storage.member = "storages"
         parts[key] = Part(storage, dtype, 0, size)
-    views = machine.run()
+    views = interpreter.run()
     if type(views) is not list:
         raise PickleError("there is no list of views behind the storages")
     for view in views:
         if type(view) is not tuple or len(view) != 4:
-            raise PickleError(f"a view of a storage is {spell(view, 60)}")
+            raise PickleError(f"a view of a storage is {format_object(view, 60)}")
         key, root, offset, count = (whole_number(each, "a number of a view") for each in view)
         whole = parts.get(root)
         if whole is None or key in parts:
-            raise PickleError(f"a view of a storage is {spell(view, 60)}")
+            raise PickleError(f"a view of a storage is {format_object(view, 60)}")
         itemsize = max(1, BITS[whole.dtype] // 8) if whole.dtype is not None else 1
         shift, size = whole.shift + offset * itemsize, count * itemsize
         if shift + size > whole.shift + whole.bytes:
             raise PickleError(f"a view reaches beyond its storage {root}")
         parts[key] = Part(whole.storage, whole.dtype, shift, size)
-    return machine.position
+    return interpreter.position
 
 
 def read_tensors(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
@@ -131,21 +132,21 @@ def read_tensors(source: Window, names: Names, tensors: Tensors, parts: dict[int
     Raises:
         PickleError: It is damaged.
     """
-    machine = Machine(source, names, 0, SMALL_WINDOW)
-    for _ in range(whole_number(machine.run(), "the count of tensors")):
-        key, storage_key, _ = _three(machine.run())
+    interpreter = Interpreter(source, names, 0, SMALL_WINDOW)
+    for _ in range(whole_number(interpreter.run(), "the count of tensors")):
+        key, storage_key, _ = _three(interpreter.run())
         part = parts.get(whole_number(storage_key, "the key of a storage"))
-        (dimensions,) = struct.unpack("<i", machine.bytes(8)[:4])
+        (dimensions,) = struct.unpack("<i", interpreter.bytes(8)[:4])
         if not 0 <= dimensions <= 64:
             raise PickleError(f"a tensor has {dimensions:,} dimensions")
-        numbers = struct.unpack(f"<{2 * dimensions + 1}q", machine.bytes(16 * dimensions + 8))
+        numbers = struct.unpack(f"<{2 * dimensions + 1}q", interpreter.bytes(16 * dimensions + 8))
         sizes, strides, offset = numbers[:dimensions], numbers[dimensions:-1], numbers[-1]
         dtype = None if part is None else part.dtype
         tensors.outside[key] = strided(part, dtype, offset, sizes, strides, None)
-    return machine.position
+    return interpreter.position
 
 
 def _three(value: Any) -> tuple[int, Any, Any]:
     if type(value) is not tuple or len(value) != 3:
-        raise PickleError(f"{spell(value, 60)} stands where a key should")
+        raise PickleError(f"{format_object(value, 60)} stands where a key should")
     return whole_number(value[0], "a key"), value[1], value[2]

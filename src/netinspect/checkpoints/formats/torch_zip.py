@@ -5,8 +5,9 @@ from __future__ import annotations
 from netinspect.checkpoints.io.sub_source import position_in_file
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
-from netinspect.checkpoints.pickle.format_object import spell
-from netinspect.checkpoints.pickle.interpreter import Machine, Names
+from netinspect.checkpoints.pickle.format_object import format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.storages import Storages
 from netinspect.checkpoints.pickle.tensor_extractor import Kinds
 from netinspect.checkpoints.pickle.tensors import Tensors
@@ -27,7 +28,7 @@ def read_torch_zip(archive: Archive) -> Checkpoint:
     content.swapped = is_swapped(archive)
     value = add_pickle(archive, content, "data.pkl", "data")
     if not content.tensors and any(each.verdict == "other" for each in content.globals):
-        raise without_tensors(archive.source, content, spell(value, 60))
+        raise without_tensors(archive.source, content, format_object(value, 60))
     content.warn_of_names()
     return finish(archive, content, "torch zip")
 
@@ -66,7 +67,7 @@ def add_pickle(
     names = Names(scripted=kinds is not None)
     storages = Storages(lambda inner: position_in_file(opened, inner))
     with readable(archive.source, member):
-        value = Machine(opened, names).run()
+        value = Interpreter(opened, names).run()
         storages.register(names.outside)
     content.name(names, within + member)
     content.add(

@@ -1,1 +1,1 @@
-"""Pickles, read without running them: opcodes to inert objects, and those to tensors."""
+"""Static reading of pickles: opcodes to inert objects, inert objects to tensors."""

@@ -1,4 +1,4 @@
-"""Arrays of NumPy in a pickle."""
+"""NumPy arrays in a pickle."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.joblib import wrapper_of
-from netinspect.checkpoints.pickle.objects import Called, Opaque, Placed
+from netinspect.checkpoints.pickle.objects import Called, DeferredBytes, SkippedValue
 from netinspect.checkpoints.pickle.storages import Storage, Storages, whole_number
 from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.pickle.tensor_facts import MOST_DIMENSIONS, Tensor, is_contiguous
@@ -35,10 +35,10 @@ _FORMATS = {
 
 
 def array_of(value: Called, storages: Storages) -> Tensor | None:
-    """Return the array that a call would make; None where it would make none, or one of objects.
+    """Return the array that a call would make, or None if it makes no array or an array of objects.
 
     Raises:
-        PickleError: It would make one that there cannot be.
+        PickleError: The call describes an impossible array.
     """
     if value.path in _RECONSTRUCT or wrapper_of(value) is not None:
         if type(value.state) is not tuple or len(value.state) != 5:
@@ -52,16 +52,16 @@ def array_of(value: Called, storages: Storages) -> Tensor | None:
 
 
 def objects_of(value: Called) -> tuple[str, list[Any]] | None:
-    """Return the shape and the items of an array of Python's objects; None for anything else."""
+    """Return the shape and the items of an array of Python objects, or None for anything else."""
     if value.path in _RECONSTRUCT and type(value.state) is tuple and len(value.state) == 5:
         _, shape, _, _, data = value.state
         if type(data) is list:
-            return spell(shape), data
+            return format_object(shape), data
     return None
 
 
 def scalar_of(value: Called) -> tuple[str, str] | None:
-    """Return the type and the value of a number of NumPy; None where the call makes none."""
+    """Return the dtype and the value of a NumPy scalar, or None for anything else."""
     if value.path not in _SCALAR or len(value.arguments) != 2:
         return None
     told = _type_of(value.arguments[0])
@@ -72,9 +72,9 @@ def scalar_of(value: Called) -> tuple[str, str] | None:
         return None
     order, code = told
     if code not in _FORMATS or len(data) != int(code[1:]):
-        return order + code, spell(bytes(data))
+        return order + code, format_object(bytes(data))
     number = struct.unpack((">" if order == ">" else "<") + _FORMATS[code], data)[0]
-    return _TYPES[code], spell(number)
+    return _TYPES[code], format_object(number)
 
 
 def _array(shape: Any, dtype: Any, fortran: bool, data: Any, storages: Storages) -> Tensor | None:
@@ -83,15 +83,15 @@ def _array(shape: Any, dtype: Any, fortran: bool, data: Any, storages: Storages)
         return None
     order, code = told
     if type(shape) is not tuple or len(shape) > MOST_DIMENSIONS:
-        raise PickleError(f"an array has the shape {spell(shape, 60)}")
+        raise PickleError(f"an array has the shape {format_object(shape, 60)}")
     sizes = tuple(whole_number(size, "a size of an array") for size in shape)
     itemsize = int(code[1:]) * (4 if code[0] == "U" else 1)
     swapped = order == ">" and itemsize > 1
     name = _TYPES[code] if code in _TYPES and not swapped else (order if swapped else "") + code
     made = Tensor(name, sizes, math.prod(sizes) * itemsize)
     position: int | None = None
-    if isinstance(data, Placed | Opaque):
-        size, position = len(data) if isinstance(data, Placed) else data.size, data.position
+    if isinstance(data, DeferredBytes | SkippedValue):
+        size, position = len(data) if isinstance(data, DeferredBytes) else data.size, data.position
         if size != made.bytes:
             raise PickleError(
                 f"an array of shape {sizes} of {name} takes {made.bytes:,} bytes, and {size:,} are there"
@@ -105,7 +105,7 @@ def _array(shape: Any, dtype: Any, fortran: bool, data: Any, storages: Storages)
 
 
 def _type_of(dtype: Any) -> tuple[str, str] | None:
-    """Return the byte order, `<`, `>` or `|`, and the rest of a type such as `f4`."""
+    """Return the byte order (`<`, `>` or `|`) and the type code, such as `f4`, of a dtype."""
     if type(dtype) is not Called or dtype.path != "numpy.dtype" or not dtype.arguments:
         return None
     text = dtype.arguments[0]
@@ -119,19 +119,22 @@ def _type_of(dtype: Any) -> tuple[str, str] | None:
 
 
 def encoded(value: Called, source: Source | None = None, most: int = 0) -> bytes | None:
-    """Bytes as protocols before 3 had them: a text, and how to encode it.
+    """Return the bytes that protocols before 3 write as a call: a text and its encoding.
 
     Args:
-        value: The call that would encode it.
-        source: Where a text that is opaque can be read; only its first bytes are.
-        most: How many of them.
+        value: The call.
+        source: Source of skipped text values; without it they are not read.
+        most: Maximum number of bytes to read of a skipped value.
+
+    Returns:
+        The bytes, or None if the call makes no bytes.
     """
     if value.path == "builtins.bytes" and not value.arguments:
         return b""
     if value.path != "_codecs.encode" or len(value.arguments) != 2:
         return None
     text, encoding = value.arguments
-    if isinstance(text, Opaque) and source is not None:
+    if isinstance(text, SkippedValue) and source is not None:
         raw = source.read(text.position, min(text.size, most))
         text = raw.decode("raw-unicode-escape" if text.escaped else "utf-8", "ignore")
     if type(text) is not str or encoding != "latin1":

@@ -1,11 +1,11 @@
-"""What objects of a pickle are, by the names of their classes and what they hold."""
+"""Kinds of pickled objects, recognised by class name and content."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from netinspect.checkpoints.pickle.format_object import spell_key
+from netinspect.checkpoints.pickle.format_object import format_key
 from netinspect.checkpoints.pickle.objects import Called, Members, Named, Persistent, as_key
 
 _RECONSTRUCTORS = ("copyreg._reconstructor", "copyreg.__newobj__")
@@ -20,7 +20,7 @@ _REGISTERED = ("_parameters", "_buffers", "_modules")
 
 
 def class_of(value: Called) -> Named | None:
-    """Return the class that an object is made an instance of, or the function that makes it."""
+    """Return the class of a pickled instance, or the function that makes it."""
     callee: Any = value.callee
     if type(callee) is Named and callee.path in _RECONSTRUCTORS and value.arguments:
         callee = value.arguments[0]
@@ -42,7 +42,7 @@ def class_path(value: Called) -> str:
 
 
 def is_scripted(named: Named) -> bool:
-    """Whether a name is that of a class of TorchScript."""
+    """Return whether a name is that of a TorchScript class."""
     return named.module.partition(".")[0] == "__torch__"
 
 
@@ -61,19 +61,19 @@ def module_state(value: Called, *, scripted: bool) -> dict[Any, Any] | None:
 
 
 def is_hook(key: Any) -> bool:
-    """Whether an attribute of a module is one of the tables of hooks that each has."""
+    """Return whether an attribute of a module is one of its tables of hooks."""
     return type(key) is str and key.startswith("_") and "hooks" in key
 
 
 def dict_entries(value: Called) -> dict[Any, Any] | None:
-    """Return what an object that is some kind of dict holds; None for any other object."""
+    """Return the entries of a pickled dict subclass, or None for any other object."""
     if value.path not in _DICTS:
         return None
     entries: dict[Any, Any] = dict(value.entries or {})
     for argument in value.arguments:
         if isinstance(argument, dict):
             entries = {**argument, **entries}
-        elif isinstance(argument, list):  # of pairs, as Python 2 had it
+        elif isinstance(argument, list):  # a list of pairs, as Python 2 writes it
             for pair in argument:
                 if isinstance(pair, list | tuple) and len(pair) == 2:
                     entries[as_key(pair[0])] = pair[1]
@@ -81,7 +81,7 @@ def dict_entries(value: Called) -> dict[Any, Any] | None:
 
 
 def versions_of(value: Called) -> list[tuple[str, int]]:
-    """Return paths and versions of modules that a state dict keeps, those of version 1 left out."""
+    """Return the module versions in the metadata of a state dict, except versions of 1."""
     kept = dict(state_entries(value.state)).get("_metadata")
     entries = dict_entries(kept) if isinstance(kept, Called) else kept
     if not isinstance(entries, dict):
@@ -97,10 +97,10 @@ def versions_of(value: Called) -> list[tuple[str, int]]:
 
 
 def state_entries(state: Any) -> list[tuple[str, Any]]:
-    """Return the attributes that a state would set; a state that is no dict has no name."""
+    """Return the attributes that a state would set; one that is not a dict has an empty name."""
     if state is None:
         return []
-    # Objects with slots have a pair: their `__dict__` or None, and their slots.
+    # The state of an object with slots is a pair: its `__dict__` or None, and its slots.
     if (
         type(state) is tuple
         and len(state) == 2
@@ -112,11 +112,11 @@ def state_entries(state: Any) -> list[tuple[str, Any]]:
 
 
 def _items(entries: dict[Any, Any]) -> list[tuple[str, Any]]:
-    return [(spell_key(key), each) for key, each in entries.items()]
+    return [(format_key(key), each) for key, each in entries.items()]
 
 
 def is_plain(value: Any, depth: int = 1) -> bool:
-    """Whether a list, tuple or set holds nothing but numbers and texts, so that it is one value."""
+    """Return whether a list, tuple or set has only numbers and texts and is shown as one value."""
     items = value.values if isinstance(value, Members) else value
     if not isinstance(items, list | tuple):
         return False

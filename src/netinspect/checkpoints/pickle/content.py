@@ -1,4 +1,4 @@
-"""What the pickles of one file come to, as records."""
+"""Collection of the content of all pickles of one file as records."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netinspect._utils import units
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.pickle.interpreter import Names
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.storages import Storages
 from netinspect.checkpoints.pickle.stream import PickleError
-from netinspect.checkpoints.pickle.tensor_extractor import MOST_ENTRIES, Found, Kinds, Walk
+from netinspect.checkpoints.pickle.tensor_extractor import MOST_ENTRIES, Found, Kinds, TensorExtractor
 from netinspect.checkpoints.pickle.tensor_facts import Tensor
 from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.errors import CheckpointError
@@ -30,10 +30,10 @@ from netinspect.records.checkpoint import (
 
 
 class Content:
-    """Tensors, values, modules and names of one file, gathered pickle by pickle."""
+    """Tensors, values, modules and globals of one file, collected pickle by pickle."""
 
     def __init__(self, source: Source) -> None:
-        """Begin with nothing."""
+        """Create an empty collection."""
         self.source = source
         self.tensors: list[StoredTensor] = []
         self.metadata: list[Entry] = []
@@ -42,17 +42,17 @@ class Content:
         self.globals: list[Global] = []
         self.warnings: list[str] = []
         self.swapped = False
-        """Whether the bytes of each number stand in the other order."""
+        """Whether numbers are stored in the opposite byte order."""
 
         self.next_storage = 0
-        """The lowest number of a storage that is still free."""
+        """Lowest unused number of a storage."""
 
     def checkpoint(self, format: FormatName, warnings: Iterable[str] = ()) -> Checkpoint:
-        """Make the record of it all.
+        """Build the record of the file.
 
         Args:
-            format: What the file is.
-            warnings: What is to be told besides.
+            format: The format of the file.
+            warnings: Warnings to add to those of the pickles.
         """
         return Checkpoint(
             target=self.source.name,
@@ -75,19 +75,19 @@ class Content:
         name: str = "",
         kinds: Kinds | None = None,
     ) -> None:
-        """Add what one pickle comes to.
+        """Add the content of one pickle.
 
         Args:
-            value: The object.
-            tensors: What tells its tensors.
-            place: Finds the storages in the file, once all of them are known; it may refuse them.
-            name: What to put before all names.
-            kinds: For a pickle of TorchScript, what the attributes of its classes are.
+            value: The object of the pickle.
+            tensors: Builds its tensors.
+            place: Locates the storages in the file once all of them are known; may raise.
+            name: Prefix of all names.
+            kinds: For TorchScript, the kinds of the attributes of each class.
 
         Raises:
-            CheckpointError: A tensor in it cannot be.
+            CheckpointError: The pickle describes an impossible tensor.
         """
-        walk, storages = Walk(tensors, kinds=kinds), tensors.storages
+        walk, storages = TensorExtractor(tensors, kinds=kinds), tensors.storages
         with readable(self.source):
             walk.go(value, name)
         place(storages)
@@ -95,7 +95,7 @@ class Content:
         owners: dict[Any, int] = {}
         for each in walk.found:
             stored = self._stored(each, storages, first)
-            # Memories of which an earlier tensor is made are counted there.
+            # The memory of an earlier tensor that is part of this one is already counted.
             shared = sum(
                 size
                 for memory, size in each.tensor.parts or ((each.tensor.memory(), each.tensor.bytes),)
@@ -112,11 +112,11 @@ class Content:
             )
 
     def take(self, name: str, section: str, tensor: Tensor) -> None:
-        """Add one tensor, whose storage has the number that it shall have."""
+        """Add one tensor whose storage already has its final number."""
         self.tensors.append(self._stored(Found(name, section, tensor, tensor.kind), Storages(), 0))
 
     def name(self, names: Names, member: str = "") -> None:
-        """Add the names that one pickle would import."""
+        """Add the globals that one pickle would import."""
         self.globals += globals_of(names, member)
         if names.dropped:
             objects = units.plural(names.dropped, "object")
@@ -126,7 +126,7 @@ class Content:
             )
 
     def warn_of_names(self) -> None:
-        """Say which names loading would import beside those of tensors."""
+        """Warn of globals that loading would import in addition to those of tensors."""
         others = _others(self)
         if others:
             self.warnings.append(
@@ -162,7 +162,7 @@ class Content:
 
 
 def globals_of(names: Names, member: str = "") -> list[Global]:
-    """Return the names that a pickle would import, in the order in which it names them."""
+    """Return the globals that a pickle would import, in the order of their first use."""
     return [
         Global(
             name=named.path,
@@ -178,7 +178,7 @@ def globals_of(names: Names, member: str = "") -> list[Global]:
 
 @contextmanager
 def readable(source: Source, member: str = "") -> Iterator[None]:
-    """Tell what is wrong with a pickle as an error of the file."""
+    """Report a pickle that cannot be read as an error of its file."""
     try:
         yield
     except PickleError as error:
@@ -191,7 +191,7 @@ def readable(source: Source, member: str = "") -> Iterator[None]:
 
 
 def without_tensors(source: Source, content: Content, what: str) -> CheckpointError:
-    """Make the error of a pickle that holds none."""
+    """Return the error for a pickle without tensors."""
     others = _others(content)
     cause = f"it is a pickle of {what}"
     if others:

@@ -1,11 +1,11 @@
-"""Inert objects as text: short, whatever they are, and in a form that Python's own `repr` has."""
+"""Short text of inert objects in the style of `repr`."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import Any
 
-from netinspect.checkpoints.pickle.objects import Called, Key, Members, Named, Opaque, Persistent
+from netinspect.checkpoints.pickle.objects import Called, Key, Members, Named, Persistent, SkippedValue
 
 _LONGEST = 200
 _DEEPEST = 4
@@ -16,56 +16,57 @@ _TYPES = {
     Named: "a name",
     Called: "an object of a class",
     Persistent: "an object outside it",
-    Opaque: "a long text or number",
+    SkippedValue: "a long text or number",
     Members: "a set",
     type(None): "None",
 }
 
 
-def spell(value: Any, longest: int = _LONGEST) -> str:
-    """Spell a value in about so many characters."""
-    text = _spell(value, _DEEPEST, longest)
+def format_object(value: Any, longest: int = _LONGEST) -> str:
+    """Format a value in about `longest` characters."""
+    text = _format(value, _DEEPEST, longest)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def spell_arguments(arguments: tuple[Any, ...], keywords: Any = None) -> str:
-    """Spell the arguments of a call, without brackets around them."""
-    # Each may take the whole length: a command is to be seen although other arguments stand before it.
-    parts = [_spell(each, _DEEPEST, _LONGEST) for each in arguments[:_MOST_ITEMS]]
+def format_arguments(arguments: tuple[Any, ...], keywords: Any = None) -> str:
+    """Format the arguments of a call without parentheses."""
+    # Each argument may take the whole length, so that a command is visible even if other arguments
+    # precede it.
+    parts = [_format(each, _DEEPEST, _LONGEST) for each in arguments[:_MOST_ITEMS]]
     if len(arguments) > _MOST_ITEMS:
         parts.append("…")
     if isinstance(keywords, dict):
         for key, each in islice(keywords.items(), _MOST_ITEMS):
-            parts.append(f"{spell_key(key)}={_spell(each, _DEEPEST, _LONGEST)}")
+            parts.append(f"{format_key(key)}={_format(each, _DEEPEST, _LONGEST)}")
     text = ", ".join(parts)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def spell_integer(value: int) -> str:
-    """Spell a whole number; Python refuses to where it has thousands of digits."""
+def format_integer(value: int) -> str:
+    """Format an integer; Python refuses to convert integers of thousands of digits."""
     bits = value.bit_length()
     return str(value) if bits <= _MOST_BITS else f"<an integer of {bits:,} bits>"
 
 
-def _spell(value: Any, depth: int, longest: int) -> str:
+def _format(value: Any, depth: int, longest: int) -> str:
     kind = type(value)
     if isinstance(value, str | bytes):
-        plain = value[:longest]  # a slice is Python's own bytes, whose `repr` is known
+        plain = value[:longest]  # a slice is plain `str` or `bytes`, whose `repr` is known
         return repr(plain) if len(value) <= longest else repr(plain)[:-1] + "…"
     if kind is int:
-        return spell_integer(value)
+        return format_integer(value)
     if value is None or kind is bool or kind is float:
         return repr(value)
     if isinstance(value, Named):
         return value.path
-    if isinstance(value, Opaque):
+    if isinstance(value, SkippedValue):
         return f"<{value.kind} of {value.size:,} bytes>"
     if depth == 0:
         return "…"
-    return _spell_container(value, depth - 1, longest)
+    return _format_container(value, depth - 1, longest)
 
 
-def _spell_container(value: Any, depth: int, longest: int) -> str:
+def _format_container(value: Any, depth: int, longest: int) -> str:
     if isinstance(value, tuple):
         return f"({_join(value, depth, longest)}{',' * (len(value) == 1)})"
     if isinstance(value, list):
@@ -75,9 +76,9 @@ def _spell_container(value: Any, depth: int, longest: int) -> str:
     if isinstance(value, dict):
         return f"{{{_join_entries(value, depth, longest)}}}"
     if isinstance(value, Persistent):
-        return f"persistent({_spell(value.key, depth, longest)})"
+        return f"persistent({_format(value.key, depth, longest)})"
     if isinstance(value, Called):
-        return f"{_spell(value.callee, depth, longest)}({_join(value.arguments, depth, longest)})"
+        return f"{_format(value.callee, depth, longest)}({_join(value.arguments, depth, longest)})"
     return f"<{type(value).__name__}>"
 
 
@@ -87,7 +88,7 @@ def _join(values: Any, depth: int, longest: int) -> str:
     for each in values[:_MOST_ITEMS]:
         if used > longest:
             break
-        parts.append(_spell(each, depth, longest))
+        parts.append(_format(each, depth, longest))
         used += len(parts[-1])
     if len(parts) < len(values):
         parts.append("…")
@@ -101,21 +102,25 @@ def _join_entries(entries: dict[Any, Any], depth: int, longest: int) -> str:
         if len(parts) == _MOST_ITEMS or used > longest:
             parts.append("…")
             break
-        name = _spell(key.value if isinstance(key, Key) else key, depth, longest)
-        parts.append(f"{name}: {_spell(value, depth, longest)}")
+        name = _format(key.value if isinstance(key, Key) else key, depth, longest)
+        parts.append(f"{name}: {_format(value, depth, longest)}")
         used += len(parts[-1])
     return ", ".join(parts)
 
 
-def spell_key(key: Any) -> str:
-    """Spell a key of a dict as a part of a name."""
+def format_key(key: Any) -> str:
+    """Format a key of a dict as a part of a name."""
     if type(key) is str:
         return key
-    return spell_integer(key) if type(key) is int else spell(key.value if type(key) is Key else key, 60)
+    return (
+        format_integer(key)
+        if type(key) is int
+        else format_object(key.value if type(key) is Key else key, 60)
+    )
 
 
-def spell_type(value: Any) -> str:
-    """Spell what a value is, with its article: `an int`, `a name`, `None`."""
+def format_type(value: Any) -> str:
+    """Format the type of a value with its article: `an int`, `a name`, `None`."""
     name = _TYPES.get(type(value))
     if name is None:
         name = type(value).__name__

@@ -1,4 +1,4 @@
-"""Arrays as joblib writes them: bytes between the opcodes, after an object that describes them.
+"""Arrays of joblib: raw bytes between the opcodes, after an object that describes them.
 
 The layout is that of `joblib.numpy_pickle.NumpyArrayWrapper` (joblib 0.10 and later).
 """
@@ -9,20 +9,20 @@ import math
 from typing import Any
 
 from netinspect.checkpoints.pickle.classes import class_of
-from netinspect.checkpoints.pickle.interpreter import Machine, refuse
-from netinspect.checkpoints.pickle.objects import Called, Opaque
+from netinspect.checkpoints.pickle.objects import Called, SkippedValue
+from netinspect.checkpoints.pickle.state import InterpreterState, refuse
 from netinspect.checkpoints.pickle.stream import Misframed
 
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _FILES = ("NDArrayWrapper", "ZNDArrayWrapper")
-"""Classes of joblib before 0.10, which keep each array in a file of its own."""
+"""Classes of joblib before 0.10, which stores each array in a separate file."""
 
 _MOST_FIELDS = 1000
 _DEEPEST = 16
 
 
 def wrapper_of(value: Called) -> str | None:
-    """Return the class of joblib's that an object is, where that stands for an array."""
+    """Return the joblib class of an object that represents an array, or None."""
     named = class_of(value)
     if named is None or not named.module.startswith("joblib."):
         return None
@@ -31,52 +31,52 @@ def wrapper_of(value: Called) -> str | None:
     return "file" if named.name in _FILES else None
 
 
-def read_wrapped(machine: Machine, wrapper: Called, at: int) -> int:
-    """Read past the array after its description, and leave the array on the stack.
+def read_wrapped(interpreter: InterpreterState, wrapper: Called, at: int) -> int:
+    """Skip the array after its description and leave the array on the stack.
 
     Args:
-        machine: The machine, with the description on top of its stack.
+        interpreter: The interpreter, with the description on top of its stack.
         wrapper: The description.
-        at: The place after it.
+        at: The offset after the description.
 
     Returns:
-        The place after the array.
+        The offset after the array.
 
     Raises:
-        PickleError: The array is cut short, or its size is not known.
+        PickleError: The array is cut short, or its size is unknown.
     """
     state = wrapper.state if type(wrapper.state) is dict else {}
     if wrapper_of(wrapper) == "file":
         name = state.get("filename")
-        machine.names.beside.append(name if type(name) is str else "a file without a name")
+        interpreter.names.beside.append(name if type(name) is str else "a file without a name")
         return at
     if "filename" in state or not {"shape", "dtype"} <= state.keys():
         return at
-    if machine.stream.frame_left(at) > 0:
+    if interpreter.stream.frame_left(at) > 0:
         raise Misframed("an array of joblib's is within a frame, and its loader looks for it after that")
-    machine.stream.end_frame()
-    machine.has_arrays = True
+    interpreter.stream.end_frame()
+    interpreter.has_arrays = True
     size, has_objects = _element(state["dtype"], 0)
     if has_objects:
-        machine.stack[-1], at = machine.run_nested(at)
+        interpreter.stack[-1], at = interpreter.run_nested(at)
         return at
     shape = state["shape"]
     if type(shape) is not tuple or any(type(each) is not int or each < 0 for each in shape):
         refuse("the shape of an array of joblib's is not known")
     if state.get("numpy_array_alignment_bytes") is not None:
-        padding, at = machine.stream.take(at, 1)
-        at = machine.stream.skip(at, padding[0])
+        padding, at = interpreter.stream.take(at, 1)
+        at = interpreter.stream.skip(at, padding[0])
     length = math.prod(shape) * size
-    position = machine.stream.base + at
-    at = machine.stream.skip(at, length)
-    # The state that NumPy gives to an array: version, shape, dtype, whether Fortran's order, bytes.
-    data = Opaque("bytes", position, length)
+    position = interpreter.stream.base + at
+    at = interpreter.stream.skip(at, length)
+    # The state that NumPy gives to an array: version, shape, dtype, whether in Fortran order, bytes.
+    data = SkippedValue("bytes", position, length)
     wrapper.state = (1, shape, state["dtype"], state.get("order") == "F", data)
     return at
 
 
 def _element(dtype: Any, depth: int) -> tuple[int, bool]:
-    """Return the bytes of one element, and whether it holds Python's objects."""
+    """Return the size of an element in bytes, and whether it contains Python objects."""
     if depth < _DEEPEST and type(dtype) is Called and dtype.path == "numpy.dtype" and dtype.arguments:
         text, state = dtype.arguments[0], dtype.state
         digits = text.lstrip("<>|=")[1:] if type(text) is str else ""
@@ -91,7 +91,7 @@ def _element(dtype: Any, depth: int) -> tuple[int, bool]:
 
 
 def _has_objects(state: Any, depth: int) -> bool:
-    """Return whether a structure, or an array as an element, has objects in it."""
+    """Return whether a structured or subarray dtype contains Python objects."""
     if type(state) is not tuple or len(state) < 7:
         return False
     _, _, inner, _, fields, *_ = state

@@ -1,4 +1,4 @@
-"""The order of torch's files before 1.6: three pickles, the object, a list of storages, their bytes."""
+"""Format of torch before 1.6: three pickles, the object, a list of storages, their bytes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from netinspect.checkpoints.formats.dtypes import BITS
-from netinspect.checkpoints.pickle.format_object import spell
-from netinspect.checkpoints.pickle.interpreter import Machine
+from netinspect.checkpoints.pickle.format_object import format_object
+from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.storages import Storage, Storages
 from netinspect.checkpoints.pickle.stream import PickleError
 
@@ -15,53 +15,57 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001
 
 
-def read_object(machine: Machine) -> Any:
-    """Read the three pickles of the head, and return the object behind them.
+def read_object(interpreter: Interpreter) -> Any:
+    """Read the three header pickles and return the object after them.
 
     Raises:
-        PickleError: They are not those of the format.
+        PickleError: The header is not that of the format.
     """
-    if machine.run() != _MAGIC:
+    if interpreter.run() != _MAGIC:
         raise PickleError("it does not begin with the number of torch's legacy format")
-    version = machine.run()
+    version = interpreter.run()
     if version != _VERSION:
-        raise PickleError(f"it is of version {spell(version)}, and only {_VERSION} is known")
-    machine.run()  # what the sizes of numbers were on the machine that wrote it
-    return machine.run()
+        raise PickleError(f"it is of version {format_object(version)}, and only {_VERSION} is known")
+    interpreter.run()  # sizes of C types on the machine that wrote the file
+    return interpreter.run()
 
 
 def place_storages(
-    machine: Machine, storages: Storages, place: Callable[[int], int | None] = lambda inner: inner
+    interpreter: Interpreter,
+    storages: Storages,
+    place: Callable[[int], int | None] = lambda inner: inner,
 ) -> None:
-    """Read the list of storages behind the object, and find the bytes of each.
+    """Read the list of storages after the object and locate the bytes of each.
 
     Raises:
-        PickleError: One is missing, cut short, or not as large as the object says.
+        PickleError: A storage is missing, cut short, or does not have the size in the object.
     """
-    keys = machine.run()
+    keys = interpreter.run()
     if type(keys) is not list:
         raise PickleError("there is no list of storages behind the object")
     missing = dict(storages.known)
     for key in keys:
         storage = missing.pop(key, None) if type(key) in (str, bytes) else None
         if storage is None:
-            raise PickleError(f"the object speaks of no storage {spell(key)}, or it stands there twice")
-        storage.position = place(skip_elements(machine, storage))
+            raise PickleError(
+                f"the object speaks of no storage {format_object(key)}, or it stands there twice"
+            )
+        storage.position = place(skip_elements(interpreter, storage))
     if missing:
-        raise PickleError(f"the storage {spell(next(iter(missing)))} is missing")
+        raise PickleError(f"the storage {format_object(next(iter(missing)))} is missing")
 
 
-def skip_elements(machine: Machine, storage: Storage) -> int:
-    """Go over a count of elements and the elements; return where these begin.
+def skip_elements(interpreter: Interpreter, storage: Storage) -> int:
+    """Skip a count of elements and the elements; return the position of the first element.
 
     Raises:
-        PickleError: They are not as many as the storage has, or not all there.
+        PickleError: The count differs from that of the storage, or the elements are cut short.
     """
     itemsize = max(1, BITS[storage.dtype] // 8) if storage.dtype is not None else 1
-    count = int.from_bytes(machine.bytes(8), "little", signed=True)
+    count = int.from_bytes(interpreter.bytes(8), "little", signed=True)
     if count * itemsize != storage.bytes:
         raise PickleError(
-            f"the storage {spell(storage.key)} should have {storage.bytes:,} bytes, and has "
+            f"the storage {format_object(storage.key)} should have {storage.bytes:,} bytes, and has "
             f"{count * itemsize:,}"
         )
-    return machine.skip(storage.bytes)
+    return interpreter.skip(storage.bytes)

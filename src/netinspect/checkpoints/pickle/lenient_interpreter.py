@@ -1,13 +1,15 @@
-"""The machine of pickles for a list of names: what it cannot follow is noted, and it goes on."""
+"""Lenient pickle interpreter, which lists globals and continues after invalid opcodes."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.pickle.interpreter import MOST_MEMORY, Machine, Names
+from netinspect.checkpoints.pickle.interpreter import Interpreter
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickle.stream import (
+    MOST_MEMORY,
     WINDOW,
     Cut,
     Misframed,
@@ -19,51 +21,51 @@ from netinspect.checkpoints.pickle.stream import (
 )
 
 _MOST_REFILLS = 3
-"""How often all objects are dropped to make room; each time stands for millions of opcodes."""
+"""How often all objects may be dropped to free memory; each time takes millions of opcodes."""
 
 _SKIP_COST = MOST_MEMORY >> 14
-"""Bytes that an opcode that was refused counts for, so that there is an end to them."""
+"""Bytes charged for each rejected opcode, so that the run is bounded."""
 
 _PROBE_WINDOW = 32 << 10
-"""Most of what is tried breaks at its first byte, and there may be thousands of large storages."""
+"""Small, because most probes fail at the first byte and a file may need thousands of them."""
 
 _FIRST_PIECE = 256
 _STACK_GLOBAL = 0x93
 _EXTENSIONS = {0x82: 1, 0x83: 2, 0x84: 4}
-"""Opcodes of numbers that stand for names, and the bytes of each number."""
+"""Opcodes of the extension registry, and the bytes of the number after each."""
 
 _CALLS = b"R\x81\x92"
-"""Opcodes that put a result in the place of what they call, and have taken the arguments."""
+"""Opcodes that replace a callable by its result and have already popped the arguments."""
 
 _PUSHED = b"IJMLFGSTUBC\x8a\x8b\x8e\x96VX\x8c\x8d]}\x8f)\x85\x86\x87ldto\x91ghji\x97\x93c2"
-"""Opcodes that put an object on the stack."""
+"""Opcodes that push an object."""
 
 _LINES = {ord("c"): 2, ord("i"): 2}
 
 
-class LenientMachine(Machine):
-    """Goes on with an unknown object where the strict machine refuses a pickle.
+class LenientInterpreter(Interpreter):
+    """Interpreter that continues with an unknown object where the strict one rejects a pickle.
 
-    A stream of opcodes that is cut short, or has a byte in it that is not an opcode, ends it.
+    It stops at the end of the data and at a byte that is not an opcode.
     """
 
     def __init__(self, source: Source, names: Names, start: int = 0, window: int = WINDOW) -> None:
-        """Stand before the byte `start` of a source."""
+        """Start at byte `start` of a source."""
         super().__init__(source, names, start, window)
         self.lost = 0
-        """How many opcodes could not be followed."""
+        """Number of opcodes that were skipped."""
 
         self.first_lost = ""
-        """Where the first of them is, and why."""
+        """Position and cause of the first skipped opcode."""
 
         self._source = source
         self._refills = _MOST_REFILLS
 
     def run(self) -> Any:
-        """Read one pickle, up to and with its last opcode; see `Machine.run`.
+        """Read one pickle up to its last opcode; see `Interpreter.run`.
 
         Raises:
-            PickleError: Its opcodes cannot be told apart from some byte on, or it is too large.
+            PickleError: The bytes are not opcodes from some position on, or the pickle is too large.
         """
         self.forget()
         while True:
@@ -78,12 +80,12 @@ class LenientMachine(Machine):
                 self._skip(error)
 
     def _drop_rest(self) -> None:
-        """Accept what is left on the stack: Python's loader takes the top."""
+        """Accept objects left on the stack: Python's loader returns the top one."""
         if not self.stack:
             self.stack = [_unknown()]
 
     def _refuse_frame(self) -> None:
-        """Go on after the frame, as loaders do."""
+        """Continue after the frame, as loaders do."""
         self._note(f"at byte {self.position - 1:,}: it ends before its frame does")
         self._at = self.stream.skip(self._at, self.stream.frame_left(self._at))
 
@@ -102,7 +104,7 @@ class LenientMachine(Machine):
         self.first_lost = self.first_lost or cause
 
     def _skip(self, error: PickleError) -> None:
-        """Go over an opcode that was refused, and leave the stack about as its loader would."""
+        """Skip a rejected opcode and leave the stack roughly as its loader would."""
         position = self.failed
         if isinstance(error, Straddled):
             self._note(str(error))
@@ -127,7 +129,7 @@ class LenientMachine(Machine):
         self._at = self.stream.move(end)
 
     def _computed(self, position: int) -> Named:
-        """Return a name that the pickle computes while it is loaded."""
+        """Return a placeholder for a name that the pickle computes while it is loaded."""
         return self.names.named("<computed>", f"at byte {position}", position, self.protocol)
 
 
@@ -136,10 +138,10 @@ def _unknown() -> Called:
 
 
 def _end_of_opcode(source: Source, position: int, code: int, error: PickleError) -> int:
-    """Return the byte after an opcode and its operand.
+    """Return the position after an opcode and its operand.
 
     Raises:
-        PickleError: It is not an opcode, or cut short.
+        PickleError: The byte is not an opcode, or the operand is cut short.
     """
     import pickletools
 
@@ -174,8 +176,8 @@ def _end_of_line(source: Source, at: int, error: PickleError) -> int:
     raise error
 
 
-class _ProbeMachine(LenientMachine):
-    """Stops where Python's loader would."""
+class _ProbeInterpreter(LenientInterpreter):
+    """Lenient interpreter that stops where Python's loader would."""
 
     is_misframed = False
     is_oversized = False
@@ -184,64 +186,62 @@ class _ProbeMachine(LenientMachine):
         if not isinstance(error, Unusual):
             raise error
         if isinstance(error, Oversized):
-            self.is_oversized = True  # what follows is read as the loader that goes on would
+            self.is_oversized = True  # continue as the loader that accepts the frame does
         else:
             self.is_misframed |= isinstance(error, Misframed)
         super()._skip(error)
 
 
 class Probe(NamedTuple):
-    """What bytes come to when a loader takes them for a pickle."""
+    """Result of reading arbitrary bytes as a pickle."""
 
     end: int | None
-    """The byte after its last opcode; None where it breaks before."""
+    """Byte after the last opcode; None if reading fails earlier."""
 
     names: tuple[str, ...]
-    """Names that it would have imported until then."""
+    """Names that a loader would import up to that point."""
 
     calls: bool
-    """Whether it would have called one of them, or loaders disagree about what they would do."""
+    """Whether a loader would call one of the names, or loaders disagree about the bytes."""
 
     is_cut: bool
-    """Whether it breaks because no more bytes are there, or more bytes could change what it comes to."""
-
-
-_EXTENSION = "_inverted_registry["
+    """Whether reading fails at the end of the data, or more bytes could change the result."""
 
 
 _EXTENSION = "_inverted_registry["
 
 
 def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe:
-    """Read bytes that are probably not a pickle as one, as far as Python's loader would.
+    """Read bytes that are probably not a pickle as Python's loader would.
 
     Args:
         source: The bytes.
-        start: The byte at which to begin.
-        wraps_arrays: Whether to go over arrays between the opcodes, as joblib's loader would.
+        start: Position of the first byte.
+        wraps_arrays: Whether to skip arrays between the opcodes, as joblib's loader would.
     """
     names = Names()
-    machine = _ProbeMachine(source, names, start, _PROBE_WINDOW)
-    machine.wraps_arrays = wraps_arrays
+    interpreter = _ProbeInterpreter(source, names, start, _PROBE_WINDOW)
+    interpreter.wraps_arrays = wraps_arrays
     end: int | None = None
     is_cut = False
     try:
-        machine.run()
-        end = machine.position
+        interpreter.run()
+        end = interpreter.position
     except PickleError as error:
-        is_cut = isinstance(error, Cut) or machine.is_oversized
-        # The last opcode may go beyond the frame, and one of the loaders reads on where that ends.
-        machine.is_misframed |= machine.stream.in_frame
+        is_cut = isinstance(error, Cut) or interpreter.is_oversized
+        # The last opcode may cross the end of the frame, and one of Python's loaders continues after it.
+        interpreter.is_misframed |= interpreter.stream.in_frame
     found = [each for each in names.all() if _may_be_imported(each)]
-    calls = machine.is_misframed or any(each.uses for each in found)
-    # Any number may begin like an extension, which imports what the loading process registered itself.
+    calls = interpreter.is_misframed or any(each.uses for each in found)
+    # Any data may start with an extension opcode, which imports only what the loading process has
+    # registered itself.
     named = tuple(each.path for each in found if each.uses or not each.name.startswith(_EXTENSION))
     return Probe(end, named, calls, is_cut)
 
 
 def _may_be_imported(named: Named) -> bool:
-    """Whether the name of a module is one, and not a line of some text.
+    """Return whether a module name is valid and not a line of arbitrary text.
 
-    The module is imported first, whatever its attribute is called.
+    Only the module matters: it is imported before its attribute is looked up.
     """
     return all(part.isidentifier() for part in named.module.split("."))

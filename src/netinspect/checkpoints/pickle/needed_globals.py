@@ -1,7 +1,7 @@
-"""Which names a plain loader of tensors cannot do without.
+"""Names that are needed to load tensors.
 
-It tells apart what torch and numpy write around every tensor from the rest; it is no list of what is
-harmless, and nothing here is imported or called either way.
+The table separates what torch and NumPy write around every tensor from everything else. It is not a list
+of harmless names, and nothing is imported or called in either case.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _DISTRIBUTED = {
     ),
     "torch.distributed.checkpoint.filesystem._StorageInfo",
 }
-"""What the `.metadata` of torch.distributed.checkpoint is made of."""
+"""Names in the `.metadata` file of torch.distributed.checkpoint."""
 
 _SCHEMES = {
     f"torch.per_{each}"
@@ -107,13 +107,13 @@ _FAMILIES = re.compile(
 
 
 def is_needed(named: Named, *, scripted: bool = False) -> bool:
-    """Whether tensors cannot be told without it.
+    """Return whether tensors cannot be read without a name.
 
     Args:
         named: The name.
-        scripted: Whether the pickle is one of TorchScript, whose classes are code in the archive.
+        scripted: Whether the pickle is from TorchScript, whose classes are code in the archive.
     """
     if named.path in _KNOWN or _FAMILIES.fullmatch(named.path):
-        # A dot in the name itself reaches into what was imported: `torch`, `storage.os.system`.
+        # A dot in the name itself accesses attributes of the import: `torch`, `storage.os.system`.
         return "." not in named.name
     return scripted and named.module.partition(".")[0] == "__torch__"

@@ -1,7 +1,7 @@
-"""What a pickle comes to when nothing of it is imported or called.
+"""Inert objects that represent the content of a pickle without imports or calls.
 
-Numbers, strings, tuples, lists and dicts are Python's own; everything else is one of these. They are
-compared and hashed by identity, so that no key or member of the file's choosing takes time to hash.
+Numbers, strings, tuples, lists and dicts are Python's own; everything else is one of these classes. They
+compare and hash by identity, so that a file cannot choose keys that are slow to hash.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 
 LARGEST_HASHED = (1 << 61) - 2
-"""Larger whole numbers can be chosen so that they all hash alike."""
+"""Larger integers can be chosen to have identical hashes."""
 
 
 class Named:
-    """A name that the pickle would import."""
+    """Name that a pickle would import."""
 
     __slots__ = ("arguments", "module", "name", "path", "position", "pushes", "uses")
 
@@ -21,47 +21,47 @@ class Named:
         self.module = module
         self.name = name
         self.path = f"{module}.{name}"
-        """Both, with a dot between."""
+        """Module and name, joined by a dot."""
 
         self.position = position
-        """Byte of the pickle at which it is named first."""
+        """Byte of the pickle at which the name first occurs."""
 
         self.uses = 0
         self.pushes = 0
-        """How often it was put on the stack; more often than it is called if it is also a value."""
+        """How often the name was pushed; more than its calls if it is also used as a value."""
 
         self.arguments = ""
-        """Of the first call; of a later one too where that calls what the first returned."""
+        """Arguments of the first call, followed by those of a call of its result."""
 
 
 class Called:
-    """What a call, or the making of an instance, would return."""
+    """Result of a call, or a new instance."""
 
     __slots__ = ("arguments", "callee", "entries", "items", "keywords", "root", "state")
 
     def __init__(self, callee: Named | Called | Persistent, arguments: tuple[Any, ...]) -> None:
         self.callee = callee
         self.root: Any = callee.root if type(callee) is Called else callee
-        """What was called first, where what calls returned was called again and again."""
+        """The innermost callee, if the result of a call is called in turn."""
 
         self.arguments = arguments
         self.keywords: Any = None
         self.state: Any = None
         self.items: list[Any] | None = None
-        """What it would be made to append or add."""
+        """Items that would be appended or added to it."""
 
         self.entries: dict[Any, Any] | None = None
-        """What it would be made to keep under keys."""
+        """Items that would be set on it, by key."""
 
     @property
     def path(self) -> str:
-        """Name of what is called; empty where that is no name, but the outcome of another call."""
+        """Name of the callee; empty if the callee is the result of another call."""
         callee = self.callee
         return callee.path if type(callee) is Named else ""
 
 
 class Persistent:
-    """Something outside the pickle, by the name that the pickle has for it."""
+    """Object outside the pickle, identified by its persistent id."""
 
     __slots__ = ("key",)
 
@@ -69,25 +69,25 @@ class Persistent:
         self.key = key
 
 
-class Placed(bytes):
-    """Bytes that know where they stand."""
+class DeferredBytes(bytes):
+    """Bytes with their position in the pickle."""
 
     position: int
-    """Byte of the pickle at which they begin."""
+    """Position of the first byte in the pickle."""
 
     mutable: bool
-    """Whether they would become a bytearray."""
+    """Whether the bytes would become a bytearray."""
 
     def __new__(cls, data: bytes, position: int, mutable: bool) -> Self:
-        """Take the bytes."""
+        """Create the bytes."""
         made = super().__new__(cls, data)
         made.position = position
         made.mutable = mutable
         return made
 
 
-class Opaque:
-    """Bytes, a text or a number too long to be kept."""
+class SkippedValue:
+    """Bytes, text or number that is too long to be read."""
 
     __slots__ = ("escaped", "kind", "position", "size")
 
@@ -101,16 +101,16 @@ class Opaque:
     ) -> None:
         self.kind = kind
         self.escaped = escaped
-        """Whether it is text with escapes, not UTF-8."""
+        """Whether it is text with escapes instead of UTF-8."""
 
         self.position = position
-        """Byte of the pickle at which it begins."""
+        """Position of its first byte in the pickle."""
 
         self.size = size
 
 
 class Key:
-    """A key that is not hashed, as Python would hash all that is in it."""
+    """Key that is not hashed, because hashing would visit everything in it."""
 
     __slots__ = ("value",)
 
@@ -119,7 +119,7 @@ class Key:
 
 
 class Members:
-    """A set, its members not hashed."""
+    """Set whose members are not hashed."""
 
     __slots__ = ("kind", "values")
 
@@ -129,10 +129,10 @@ class Members:
 
 
 def as_key(value: Any) -> Any:
-    """Return what stands for a value among the keys of a dict."""
+    """Return the representation of a value as a key of a dict."""
     kind = type(value)
     if kind is str:
         return value
     if kind is int:
         return value if -LARGEST_HASHED <= value <= LARGEST_HASHED else Key(value)
-    return value if kind in (bytes, Placed, float, bool) or value is None else Key(value)
+    return value if kind in (bytes, DeferredBytes, float, bool) or value is None else Key(value)

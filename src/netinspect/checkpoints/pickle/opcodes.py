@@ -1,4 +1,4 @@
-"""What each opcode does to the machine; the names are those of Python's `pickletools`."""
+"""Table of opcode handlers; names are those of Python's `pickletools`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 from typing import Any, Final
 
 from netinspect.checkpoints.pickle import containers, literals
-from netinspect.checkpoints.pickle.format_object import spell_type
-from netinspect.checkpoints.pickle.interpreter import Machine, refuse, refuse_unusual
+from netinspect.checkpoints.pickle.format_object import format_type
 from netinspect.checkpoints.pickle.joblib import read_wrapped, wrapper_of
-from netinspect.checkpoints.pickle.literals import Handler, decimal, text_or_bytes
-from netinspect.checkpoints.pickle.objects import Called, Named, Opaque, Persistent
+from netinspect.checkpoints.pickle.literals import decimal, text_or_bytes
+from netinspect.checkpoints.pickle.objects import Called, Named, Persistent, SkippedValue
+from netinspect.checkpoints.pickle.state import Handler, InterpreterState, refuse, refuse_unusual
 from netinspect.checkpoints.pickle.stream import PickleError
 
 HIGHEST_PROTOCOL = 5
@@ -18,56 +18,56 @@ _FURTHEST = 1 << 48
 _LITTLE: Final = "little"
 
 
-# --- the stack and what is remembered ------------------------------------------------------------
+# --- stack and memo ------------------------------------------------------------------------------
 
 
-def _pop(machine: Machine, at: int) -> int:
-    if machine.stack:
-        machine.stack.pop()
+def _pop(interpreter: InterpreterState, at: int) -> int:
+    if interpreter.stack:
+        interpreter.stack.pop()
     else:
-        machine.above_mark()
+        interpreter.above_mark()
     return at
 
 
-def _pop_mark(machine: Machine, at: int) -> int:
-    machine.above_mark()
+def _pop_mark(interpreter: InterpreterState, at: int) -> int:
+    interpreter.above_mark()
     return at
 
 
-def _dup(machine: Machine, at: int) -> int:
-    value = machine.stack[-1]
+def _dup(interpreter: InterpreterState, at: int) -> int:
+    value = interpreter.stack[-1]
     if type(value) is Named:
         value.pushes += 1
-    machine.stack.append(value)
+    interpreter.stack.append(value)
     return at
 
 
-def _memoize(machine: Machine, at: int) -> int:
-    machine.remember(len(machine.memo) + len(machine.sparse))
+def _memoize(interpreter: InterpreterState, at: int) -> int:
+    interpreter.remember(len(interpreter.memo) + len(interpreter.sparse))
     return at
 
 
-def _put_line(machine: Machine, at: int) -> int:
-    number, at = _number(machine, at)
-    machine.remember(number)
+def _put_line(interpreter: InterpreterState, at: int) -> int:
+    number, at = _number(interpreter, at)
+    interpreter.remember(number)
     return at
 
 
-def _long_binget(machine: Machine, at: int) -> int:
-    machine.recall(int.from_bytes(machine.stream.data[at : at + 4], _LITTLE))
+def _long_binget(interpreter: InterpreterState, at: int) -> int:
+    interpreter.recall(int.from_bytes(interpreter.stream.data[at : at + 4], _LITTLE))
     return at + 4
 
 
-def _get_line(machine: Machine, at: int) -> int:
-    number, at = _number(machine, at)
-    machine.recall(number)
+def _get_line(interpreter: InterpreterState, at: int) -> int:
+    number, at = _number(interpreter, at)
+    interpreter.recall(number)
     return at
 
 
-def _number(machine: Machine, at: int) -> tuple[int, int]:
-    raw, at = machine.stream.line(at)
+def _number(interpreter: InterpreterState, at: int) -> tuple[int, int]:
+    raw, at = interpreter.stream.line(at)
     number = decimal(raw, 10)
-    if isinstance(number, Opaque) or number >= _FURTHEST:
+    if isinstance(number, SkippedValue) or number >= _FURTHEST:
         refuse_unusual("something is remembered under no number")
     if number < 0:
         refuse("something is remembered under no number")
@@ -77,129 +77,138 @@ def _number(machine: Machine, at: int) -> tuple[int, int]:
 # --- names, calls and state ----------------------------------------------------------------------
 
 
-def _global(machine: Machine, at: int) -> int:
-    position = machine.stream.base + at - 1
-    module, name, at = _name_lines(machine, at)
-    machine.stack.append(_named(machine, module, name, position))
+def _global(interpreter: InterpreterState, at: int) -> int:
+    position = interpreter.stream.base + at - 1
+    module, name, at = _name_lines(interpreter, at)
+    interpreter.stack.append(_named(interpreter, module, name, position))
     return at
 
 
-def _name_lines(machine: Machine, at: int) -> tuple[bytes | Opaque, bytes | Opaque, int]:
-    module, at = machine.stream.name_line(at)
-    position = machine.stream.base + at
+def _name_lines(
+    interpreter: InterpreterState, at: int
+) -> tuple[bytes | SkippedValue, bytes | SkippedValue, int]:
+    module, at = interpreter.stream.name_line(at)
+    position = interpreter.stream.base + at
     try:
-        return module, *machine.stream.name_line(at)
+        return module, *interpreter.stream.name_line(at)
     except PickleError:
-        # Of Python's two loaders one imports a module whose attribute is missing at the end of a file.
-        # Only of modules that are everywhere, as many a text is a word that begins with a "c".
-        if isinstance(module, Opaque) or module.decode("utf-8") not in sys.stdlib_module_names:
+        # At the end of a file, one of Python's two loaders imports the module although the attribute is
+        # missing. Only well-known modules count, because many texts are a word that starts with a "c".
+        if isinstance(module, SkippedValue) or module.decode("utf-8") not in sys.stdlib_module_names:
             raise
-    return module, b"", machine.stream.move(position)
+    return module, b"", interpreter.stream.move(position)
 
 
-def _named(machine: Machine, module: bytes | Opaque, name: bytes | Opaque, position: int) -> Named:
-    if isinstance(module, Opaque) or isinstance(name, Opaque):
+def _named(
+    interpreter: InterpreterState,
+    module: bytes | SkippedValue,
+    name: bytes | SkippedValue,
+    position: int,
+) -> Named:
+    if isinstance(module, SkippedValue) or isinstance(name, SkippedValue):
         refuse("a name has no end")
-    machine.left -= len(module) + len(name)
-    return machine.names.named(module.decode("utf-8"), name.decode("utf-8"), position, machine.protocol)
+    interpreter.left -= len(module) + len(name)
+    return interpreter.names.named(
+        module.decode("utf-8"), name.decode("utf-8"), position, interpreter.protocol
+    )
 
 
-def _stack_global(machine: Machine, at: int) -> int:
-    name, module = machine.stack.pop(), machine.stack.pop()
+def _stack_global(interpreter: InterpreterState, at: int) -> int:
+    name, module = interpreter.stack.pop(), interpreter.stack.pop()
     if type(name) is not str or type(module) is not str:
         refuse("a name is no text")
-    position = machine.stream.base + at - 1
-    machine.stack.append(machine.names.named(module, name, position, machine.protocol))
+    position = interpreter.stream.base + at - 1
+    interpreter.stack.append(interpreter.names.named(module, name, position, interpreter.protocol))
     return at
 
 
-def _reduce(machine: Machine, at: int) -> int:
-    stack = machine.stack
+def _reduce(interpreter: InterpreterState, at: int) -> int:
+    stack = interpreter.stack
     arguments = stack.pop()
-    stack[-1] = machine.names.call(stack[-1], arguments)
+    stack[-1] = interpreter.names.call(stack[-1], arguments)
     return at
 
 
-def _newobj_ex(machine: Machine, at: int) -> int:
-    stack = machine.stack
+def _newobj_ex(interpreter: InterpreterState, at: int) -> int:
+    stack = interpreter.stack
     keywords, arguments = stack.pop(), stack.pop()
-    made = machine.names.call(stack[-1], arguments, keywords)
+    made = interpreter.names.call(stack[-1], arguments, keywords)
     made.keywords = keywords
     stack[-1] = made
     return at
 
 
-def _inst(machine: Machine, at: int) -> int:
-    position = machine.stream.base + at - 1
-    module, name, at = _name_lines(machine, at)
-    named = _named(machine, module, name, position)
-    arguments = tuple(machine.above_mark())
-    machine.stack.append(machine.names.call(named, arguments))
+def _inst(interpreter: InterpreterState, at: int) -> int:
+    position = interpreter.stream.base + at - 1
+    module, name, at = _name_lines(interpreter, at)
+    named = _named(interpreter, module, name, position)
+    arguments = tuple(interpreter.above_mark())
+    interpreter.stack.append(interpreter.names.call(named, arguments))
     return at
 
 
-def _obj(machine: Machine, at: int) -> int:
-    callee, *arguments = machine.above_mark() or (None,)
-    machine.stack.append(machine.names.call(callee, tuple(arguments)))
+def _obj(interpreter: InterpreterState, at: int) -> int:
+    callee, *arguments = interpreter.above_mark() or (None,)
+    interpreter.stack.append(interpreter.names.call(callee, tuple(arguments)))
     return at
 
 
-def _build(machine: Machine, at: int) -> int:
-    state = machine.stack.pop()
-    target = machine.stack[-1]
+def _build(interpreter: InterpreterState, at: int) -> int:
+    state = interpreter.stack.pop()
+    target = interpreter.stack[-1]
     if type(target) is not Called:
-        refuse_unusual(f"it gives a state to {spell_type(target)}")
+        refuse_unusual(f"it gives a state to {format_type(target)}")
     target.state = state
-    if machine.wraps_arrays and wrapper_of(target) is not None:
-        return read_wrapped(machine, target, at)
+    if interpreter.wraps_arrays and wrapper_of(target) is not None:
+        return read_wrapped(interpreter, target, at)
     return at
 
 
-def _persid(machine: Machine, at: int) -> int:
-    key, at = machine.stream.line(at)
-    machine.stack.append(None)
-    _outside(machine, key if isinstance(key, Opaque) else text_or_bytes(key))
+def _persid(interpreter: InterpreterState, at: int) -> int:
+    key, at = interpreter.stream.line(at)
+    interpreter.stack.append(None)
+    _outside(interpreter, key if isinstance(key, SkippedValue) else text_or_bytes(key))
     return at
 
 
-def _binpersid(machine: Machine, at: int) -> int:
-    _outside(machine, machine.stack[-1])
+def _binpersid(interpreter: InterpreterState, at: int) -> int:
+    _outside(interpreter, interpreter.stack[-1])
     return at
 
 
-def _outside(machine: Machine, key: Any) -> None:
+def _outside(interpreter: InterpreterState, key: Any) -> None:
     made = Persistent(key)
-    machine.stack[-1] = made
-    machine.names.outside.append(made)
+    interpreter.stack[-1] = made
+    interpreter.names.outside.append(made)
 
 
-# --- the frame around it -------------------------------------------------------------------------
+# --- frames --------------------------------------------------------------------------------------
 
 
-def _proto(machine: Machine, at: int) -> int:
-    protocol = machine.stream.data[at]
+def _proto(interpreter: InterpreterState, at: int) -> int:
+    protocol = interpreter.stream.data[at]
     if protocol > HIGHEST_PROTOCOL:
         refuse(f"it is of protocol {protocol}, and {HIGHEST_PROTOCOL} is the highest that is known")
-    machine.protocol = protocol
+    interpreter.protocol = protocol
     return at + 1
 
 
-def _frame(machine: Machine, at: int) -> int:
-    length, at = int.from_bytes(machine.stream.data[at : at + 8], _LITTLE), at + 8
+def _frame(interpreter: InterpreterState, at: int) -> int:
+    length, at = int.from_bytes(interpreter.stream.data[at : at + 8], _LITTLE), at + 8
     if length:
-        machine.stream.begin_frame(at, length)
+        interpreter.stream.begin_frame(at, length)
     return at
 
 
 def _refused(what: str) -> Handler:
-    def handle(machine: Machine, at: int) -> int:
+    def handle(interpreter: InterpreterState, at: int) -> int:
         refuse_unusual(what)
 
     return handle
 
 
-def _unknown(machine: Machine, at: int) -> int:
-    refuse(f"{machine.stream.data[at - 1]:#04x} is no opcode")
+def _unknown(interpreter: InterpreterState, at: int) -> int:
+    refuse(f"{interpreter.stream.data[at - 1]:#04x} is no opcode")
 
 
 _extension = _refused("it names something by a number that only its writer knows")
@@ -268,8 +277,9 @@ _OPCODES: dict[bytes, tuple[Handler, int]] = {
     b"\x97": (_out_of_band, 0),
     b"\x98": (_out_of_band, 0),
 }
-"""Each opcode with its handler, and about how many bytes of memory it may take; `Machine.run` has seven
-more of its own."""
+"""Handler of each opcode and its approximate memory use in bytes; `Interpreter` runs seven more
+opcodes itself.
+"""
 
 HANDLERS: list[Handler] = [_unknown] * 256
 COSTS = [0] * 256

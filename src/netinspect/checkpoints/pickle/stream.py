@@ -1,76 +1,79 @@
-"""The bytes of a pickle, seen through a buffer that moves along: it may be larger than memory."""
+"""Buffered stream over a pickle, which may be larger than memory."""
 
 from __future__ import annotations
 
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.pickle.objects import Opaque
+from netinspect.checkpoints.pickle.objects import SkippedValue
 from netinspect.errors import CheckpointError
 
 LARGEST_KEPT = 64 << 10
-"""Bytes of a string that are kept; a longer one is opaque, and is not even read."""
+"""Maximum size in bytes of a string that is read; longer strings are skipped."""
+
+MOST_MEMORY = 160 << 20
+"""Estimated bytes that the objects of a file may take; each opcode counts for some."""
 
 WINDOW = 1 << 20
 SMALL_WINDOW = 2 << 10
-"""For a pickle that has a few hundred bytes, with something else behind it."""
+"""For a pickle of a few hundred bytes that is followed by other data."""
 
 _LONGEST_OPERAND = 9
 _PADDING = b"\0" * _LONGEST_OPERAND
 
 
 class PickleError(Exception):
-    """The pickle is damaged, or does what no honest one does; the message tells where."""
+    """Error in a pickle that is damaged or does something that no pickler writes."""
 
 
 class Unusual(PickleError):
-    """It does what no pickler writes, and Python's loader may do nevertheless."""
+    """Error in a pickle that no pickler writes, but that Python's loader may accept."""
 
 
 class Cut(PickleError):
-    """It ends before its last opcode, or within an operand."""
+    """The pickle ends before its last opcode or within an operand."""
 
 
 class Misframed(Unusual):
-    """Its opcodes and its frames do not fit, and Python's loaders disagree about what follows."""
+    """Opcodes and frames do not match, and Python's loaders disagree about the following bytes."""
 
 
 class Oversized(Misframed):
-    """A frame is longer than the rest: one of Python's loaders refuses it, the other one reads on."""
+    """A frame exceeds the data: one of Python's loaders rejects it, the other continues."""
 
 
 class Straddled(Misframed):
-    """The opcode before goes beyond the end of its frame."""
+    """The previous opcode crosses the end of its frame."""
 
 
 class TooLarge(PickleError):
-    """Its objects take more memory than there is for them."""
+    """The objects exceed the memory limit."""
 
 
 class Stream:
-    """A buffer over a source.
+    """Buffer over a source.
 
-    `at` is a place in `data` everywhere here, and every method that moves on returns the new one: the
-    buffer may have moved meanwhile. Behind the last byte stand zeros, which are no opcode, so that an
-    operand need not be checked on its own: what is cut runs into the end.
+    `at` is always an offset in `data`. Methods that advance return the new offset, because they may move
+    the buffer. Zeros, which are not opcodes, follow the last byte, so that operands need no bounds
+    check: a pickle that is cut short runs into the end.
     """
 
     def __init__(self, source: Source, start: int = 0, window: int = WINDOW) -> None:
         self._source = source
         self._window = window
         self.base = start
-        """Position in the source of the first byte of `data`."""
+        """Position of the first byte of `data` in the source."""
 
         self.data = b""
         self.length = 0
-        """Bytes in `data` that are the file's."""
+        """Number of bytes in `data` that are from the source."""
 
         self.last = -1
-        """The last place at which an opcode has its operand in `data`, or is missing at the end.
+        """Last offset at which an opcode has its whole operand in `data`, or at which the data ends.
 
-        It is not after the last byte of a frame, so that `follow` is asked there.
+        It is before the end of the current frame, so that `follow` is called there.
         """
 
         self._end = -1
-        """The same where no frame ends before."""
+        """The same offset without regard to frames."""
 
         self._frame_end: int | None = None
 
@@ -79,14 +82,14 @@ class Stream:
 
     @property
     def size(self) -> int:
-        """Bytes of the source."""
+        """Size of the source in bytes."""
         return self._source.size
 
     def fill(self, at: int) -> int:
-        """Move the buffer so that it begins at a place, and return the place as it is then.
+        """Move the buffer so that it starts at an offset, and return the new offset.
 
         Raises:
-            PickleError: Nothing stands there any more.
+            PickleError: There is no more data.
         """
         left = self.size - self.base - at
         if left <= 0:
@@ -100,11 +103,11 @@ class Stream:
         return 0
 
     def follow(self, at: int) -> int:
-        """Return the place of the next opcode, which is after `last`.
+        """Return the offset of the next opcode, which is after `last`.
 
         Raises:
-            Cut: Nothing is there any more.
-            Straddled: The opcode before goes beyond its frame, which ends with this.
+            Cut: There is no more data.
+            Straddled: The previous opcode crosses the end of its frame. The frame is ended.
         """
         end = self._frame_end
         if end is not None and self.base + at >= end:
@@ -115,13 +118,13 @@ class Stream:
         return at if at <= self.last else self.fill(at)
 
     def begin_frame(self, at: int, length: int) -> None:
-        """Note that a frame of so many bytes begins at a place.
+        """Start a frame of `length` bytes at an offset.
 
-        Python's loaders disagree about an opcode that goes beyond the end of its frame: one refuses it,
-        the other loses some bytes.
+        Python's loaders disagree about an opcode that crosses the end of its frame: one rejects it, the
+        other loses some bytes.
 
         Raises:
-            Misframed: It is within another one, or longer than the rest.
+            Misframed: The frame is within another one, or exceeds the data.
         """
         left = self.size - self.base - at
         if self._frame_end not in (None, self.base + at):
@@ -133,15 +136,15 @@ class Stream:
 
     @property
     def in_frame(self) -> bool:
-        """Whether a frame has begun, and was not left yet."""
+        """Whether the position is in a frame."""
         return self._frame_end is not None
 
     def frame_left(self, at: int) -> int:
-        """Return how many bytes of a frame come after a place."""
+        """Return the number of bytes of the frame after an offset."""
         return 0 if self._frame_end is None else self._frame_end - self.base - at
 
     def end_frame(self) -> None:
-        """Forget the frame, for bytes that are not of its pickle."""
+        """End the frame before bytes that are not part of the pickle."""
         self._frame_end = None
         self._limit()
 
@@ -153,7 +156,7 @@ class Stream:
             self.last = min(self.last, self._frame_end - self.base - 1)
 
     def take(self, at: int, length: int) -> tuple[bytes, int]:
-        """Return so many bytes, at most `LARGEST_KEPT`, and the place behind them."""
+        """Return `length` bytes, at most `LARGEST_KEPT`, and the offset after them."""
         self.check(at, length)
         if at + length > self.length:
             if length > self._window:
@@ -162,34 +165,36 @@ class Stream:
         return self.data[at : at + length], at + length
 
     def skip(self, at: int, length: int) -> int:
-        """Return the place so many bytes on."""
+        """Return the offset `length` bytes further."""
         self.check(at, length)
         if at + length <= self._end:
             return at + length
         return self.move(self.base + at + length)
 
     def move(self, position: int) -> int:
-        """Go to a byte of the source, and return the place of it."""
+        """Move to a position in the source and return its offset."""
         at = position - self.base
         if 0 <= at <= self._end:
             return at
         self.base = position
-        # What comes next is read when it is asked for; nothing need come.
+        # The data is read on demand, since there may be none.
         self.data, self.length, self.last, self._end = b"", 0, -1, -1
         return 0
 
     def check(self, at: int, length: int) -> None:
-        """Make sure that so many bytes stand at a place."""
+        """Raise `Cut` if the source has fewer than `length` bytes from an offset on."""
         left = self.size - self.base - at
         if length > left:
             position = self.base + at
             raise Cut(f"{length:,} bytes should stand at byte {position:,}; {max(0, left):,} do")
 
-    def name_line(self, at: int) -> tuple[bytes | Opaque, int]:
-        """Return a line of a name; where the file ends before it, all but the last byte, as loaders do.
+    def name_line(self, at: int) -> tuple[bytes | SkippedValue, int]:
+        """Return a line with a name.
+
+        A last line without a line end is returned without its last byte, as loaders do.
 
         Raises:
-            PickleError: Nothing is there any more.
+            PickleError: There is no more data.
         """
         position = self.base + at
         try:
@@ -200,8 +205,8 @@ class Stream:
                 raise
         return self._source.read(position, left)[:-1], self.move(self.size)
 
-    def line(self, at: int) -> tuple[bytes | Opaque, int]:
-        """Return what stands before the end of the line, and the place behind it."""
+    def line(self, at: int) -> tuple[bytes | SkippedValue, int]:
+        """Return the bytes up to the end of the line, and the offset after it."""
         start = self.base + at
         end = self.data.find(b"\n", at)
         if end < 0:
@@ -215,9 +220,9 @@ class Stream:
         length = self.base + end - start
         if length <= LARGEST_KEPT:
             return self._source.read(start, length), end + 1
-        return Opaque("str", start, length, escaped=True), end + 1
+        return SkippedValue("str", start, length, escaped=True), end + 1
 
 
 def broken(source: Source, cause: str) -> CheckpointError:
-    """Make the error of a file whose pickle cannot be read."""
+    """Return the error for a file with a pickle that cannot be read."""
     return CheckpointError(f"{source.name} holds a damaged pickle", cause=cause)

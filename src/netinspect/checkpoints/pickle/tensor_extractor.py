@@ -1,7 +1,7 @@
-"""From the object that a pickle comes to, to named tensors, plain values and modules.
+"""Extraction of named tensors, plain values and modules from an unpickled object.
 
-Nothing recurses, each container is gone through once, and names are paid for: a file of a few bytes can
-hold 2**99 paths, or a list in itself.
+The traversal is iterative, visits each container once and limits the total length of names, because a
+file of a few bytes can have 2**99 paths or a list that contains itself.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from netinspect.checkpoints.pickle.classes import (
     state_entries,
     versions_of,
 )
-from netinspect.checkpoints.pickle.format_object import spell, spell_key
-from netinspect.checkpoints.pickle.objects import Called, Members, Named, Opaque, Persistent
+from netinspect.checkpoints.pickle.format_object import format_key, format_object
+from netinspect.checkpoints.pickle.objects import Called, Members, Named, Persistent, SkippedValue
 from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.pickle.tensor_facts import Tensor
 from netinspect.checkpoints.pickle.tensors import Tensors
@@ -33,10 +33,10 @@ MOST_ENTRIES = 1000
 _MOST_CONTAINERS = 300_000
 _MOST_STEPS = 2_000_000
 _MOST_TEXT = 48 << 20
-"""Characters that all names of a file may have together."""
+"""Maximum number of characters of all names of a file."""
 
 _ROOM = 150
-"""What a tensor costs beside the characters of its name."""
+"""Cost of a tensor in addition to the characters of its name."""
 
 _MOST_REPEATS = 10_000
 _LONGEST_TEXT = 2000
@@ -48,11 +48,11 @@ _GONE_THROUGH = frozenset((Called, Persistent, dict, list, tuple, Members))
 
 Kind = Literal["parameter", "buffer", "tensor"]
 Kinds = Mapping[str, Mapping[str, Kind]]
-"""For each class, what some of its attributes are."""
+"""For each class, the kinds of its attributes."""
 
 
 class Found(NamedTuple):
-    """One tensor under one name."""
+    """Tensor with one of its names."""
 
     name: str
     section: str
@@ -61,44 +61,44 @@ class Found(NamedTuple):
 
 
 class _Item(NamedTuple):
-    """Something in a container."""
+    """Item of a container."""
 
     part: str
-    """What its name has more than that of the container; empty if nothing."""
+    """Part of its name after that of the container; may be empty."""
 
     value: Any
     kind: Kind = "tensor"
     is_child: bool = False
-    """Whether it is registered as a module there."""
+    """Whether it is registered as a child module."""
 
 
 class _Frame(NamedTuple):
-    """A container that is being gone through."""
+    """Container that is being visited."""
 
     items: Iterator[_Item]
     name: str
     section: str
     module: Called | None = None
-    """The module that it is in, or is."""
+    """The module that contains the container, or the container itself if it is a module."""
 
 
-class Walk:
-    """All that is in one object."""
+class TensorExtractor:
+    """Traversal of one object that collects its tensors, values and modules."""
 
     def __init__(self, tensors: Tensors, *, kinds: Kinds | None = None, layers: int = 0) -> None:
-        """Begin.
+        """Create a traversal.
 
         Args:
-            tensors: What tells tensors.
-            kinds: For a pickle of TorchScript, what the attributes of its classes are.
-            layers: In how many tensors made of tensors this one is.
+            tensors: Builds the tensors.
+            kinds: For TorchScript, the kinds of the attributes of each class.
+            layers: Nesting depth of tensors that are made of tensors.
         """
         self.found: list[Found] = []
         self.entries: list[Entry] = []
         self.modules: list[StoredModule] = []
         self.versions: list[ModuleVersion] = []
         self.left_out = 0
-        """How many plain values there was no room for any more."""
+        """Number of plain values that were omitted because of the limit."""
 
         self._tensors = tensors
         self._kinds = kinds
@@ -110,10 +110,10 @@ class Walk:
         self._frames: list[_Frame] = []
 
     def go(self, value: Any, name: str = "") -> None:
-        """Go through an object.
+        """Visit an object and everything in it.
 
         Raises:
-            PickleError: A tensor in it cannot be, or it is nested too deeply.
+            PickleError: The object describes an impossible tensor, or is nested too deeply.
         """
         frames = self._frames
         frames.append(_Frame(iter((_Item("", value),)), name, name))
@@ -129,7 +129,7 @@ class Walk:
                 frames.pop()
 
     def _visit(self, frame: _Frame, item: _Item) -> bool:
-        """Note what an item is; return whether it has to be gone through, and is on top now."""
+        """Record an item; return whether it was pushed as the next container to visit."""
         value = item.value
         kind = type(value)
         is_leaf = kind not in _GONE_THROUGH
@@ -156,21 +156,19 @@ class Walk:
         return self._is_new(name, value) and self._container(frame, name, value)
 
     def _count(self, steps: int) -> None:
-        """Count what is looked at: objects may share what they hold, each of them being looked at."""
+        """Count visited items, because shared containers are visited once for each object."""
         self._steps -= steps
         if self._steps < 0:
             raise PickleError(f"there are more than {_MOST_STEPS:,} values in it")
 
     def _spend(self, length: int) -> None:
-        """Pay for a name, so that a file cannot have any number of long ones."""
+        """Charge for a name, so that a file cannot have an unlimited number of long names."""
         self._text -= length
         if self._text < 0:
             raise PickleError(f"the names in it have more than {_MOST_TEXT:,} characters")
 
-    # --- containers ------------------------------------------------------------------------------
-
     def _is_new(self, name: str, value: Any) -> bool:
-        """Note a container; one that was gone through is only named."""
+        """Record a container; one that was already visited is only listed as a reference."""
         before = self._seen.get(id(value))
         if before is not None:
             self._entry(name, "reference", f"the same object as {before or 'the whole'}")
@@ -187,7 +185,7 @@ class Walk:
             return self._object(frame, name, value)
         items = value.values if isinstance(value, Members) else value
         if is_plain(value):
-            self._entry(name, _type(value), spell(items))
+            self._entry(name, _type(value), format_object(items))
             return False
         inner = (_Item(str(index), each) for index, each in enumerate(items))
         return self._enter(inner, name, frame.section, frame.module)
@@ -198,7 +196,7 @@ class Walk:
         return self._enter(_items(entries), name, frame.section if frame.module else name, frame.module)
 
     def _object(self, frame: _Frame, name: str, value: Called) -> bool:
-        """An object of a class that is not looked into: what it is made with, and its state."""
+        """Visit the constructor arguments and the state of an object of another class."""
         self._count(sum(map(_size, (*value.arguments[:_FEW], value.state))))
         entries = dict_entries(value)
         if entries is not None:
@@ -218,7 +216,7 @@ class Walk:
             self._entry(name, "array of objects", shape)
             numbered = (_Item(str(index), each) for index, each in enumerate(items))
             return self._enter(numbered, name, frame.section, frame.module)
-        self._entry(name, class_path(value), spell(value.arguments) if value.arguments else "")
+        self._entry(name, class_path(value), format_object(value.arguments) if value.arguments else "")
         inner = chain(
             (_Item("", each) for each in value.arguments[:_MOST_ARGUMENTS] if _has_more(each)),
             (_Item(part, each) for part, each in state_entries(value.state)),
@@ -233,10 +231,8 @@ class Walk:
         self._frames.append(_Frame(iter(items), name, section, module))
         return True
 
-    # --- modules ---------------------------------------------------------------------------------
-
     def _module(self, frame: _Frame, name: str, item: _Item, state: dict[Any, Any]) -> bool:
-        """A pickled module: what `state_dict` would call its tensors, and its other attributes."""
+        """Visit a pickled module: tensors, named as in `state_dict`, and other attributes."""
         value: Called = item.value
         if not self._may_enter(name, item):
             return False
@@ -263,12 +259,16 @@ class Walk:
             (_Item(part, each, "parameter") for part, each in _registered(state, "_parameters")),
             (_Item(part, each, "buffer") for part, each in _registered(state, "_buffers")),
             (_Item(part, each, is_child=True) for part, each in _registered(state, "_modules")),
-            (_Item(spell_key(key), each) for key, each in state.items() if not _is_machinery(key, each)),
+            (
+                _Item(format_key(key), each)
+                for key, each in state.items()
+                if not _is_machinery(key, each)
+            ),
         )
         return self._enter(inner, name, section, value)
 
     def _may_enter(self, name: str, item: _Item) -> bool:
-        """A module that is registered twice has its tensors under both names, unless it is in itself."""
+        """Return whether to enter a module, also a second time unless it contains itself."""
         value = item.value
         if id(value) not in self._seen:
             return self._is_new(name, value)
@@ -280,8 +280,6 @@ class Walk:
             self._repeats -= 1
             return True
         return self._is_new(name, value)
-
-    # --- tensors ---------------------------------------------------------------------------------
 
     def _told(self, name: str, value: Called) -> Tensor | None:
         try:
@@ -306,13 +304,13 @@ class Walk:
         return self._enter(attributes, name, frame.section, frame.module)
 
     def _unwrap(self, tensor: Tensor) -> Tensor:
-        """A tensor made of others: how many bytes these have, and which they are."""
+        """Add to a tensor made of other tensors their bytes and notes."""
         if self._layers >= _MOST_LAYERS:
             raise PickleError("tensors are made of tensors too often")
-        inner = Walk(self._tensors, layers=self._layers + 1)
+        inner = TensorExtractor(self._tensors, layers=self._layers + 1)
         inner._steps = self._steps - _size(tensor.state)
         inner.go(dict(state_entries(tensor.state)))
-        # What stands deeper belongs to what describes it, such as the mesh of a DTensor.
+        # Tensors at a greater depth belong to the description, such as the mesh of a DTensor.
         held = [each for each in inner.found if not each.section]
         self._steps = inner._steps - len(inner.found)
         if not held:
@@ -324,19 +322,17 @@ class Walk:
             whole = held[0].tensor
             made.storage, made.shift, made.stride = whole.storage, whole.shift, whole.stride
         for each in held[:_MOST_LAYERS]:
-            sizes = spell(each.tensor.shape, 60)
+            sizes = format_object(each.tensor.shape, 60)
             made.notes.append(("made of", f"{each.name} {each.tensor.dtype} {sizes}"))
         return made
 
     def _persistent(self, frame: _Frame, name: str, kind: Kind, value: Persistent) -> None:
         tensor = self._tensors.persistent(value)
         if tensor is None:
-            self._entry(name, "persistent", spell(value.key))
+            self._entry(name, "persistent", format_object(value.key))
         else:
             self._spend(_ROOM)
             self.found.append(Found(name, frame.section, tensor, kind))
-
-    # --- plain values ----------------------------------------------------------------------------
 
     def _leaf(self, name: str, value: Any) -> None:
         if isinstance(value, str):
@@ -344,7 +340,7 @@ class Walk:
         elif isinstance(value, Named):
             self._entry(name, "dtype" if value.module == "torch" else "name", value.path)
         else:
-            self._entry(name, _type(value), spell(value))
+            self._entry(name, _type(value), format_object(value))
 
     def _entry(self, name: str, type_name: str, text: str) -> None:
         if len(self.entries) >= MOST_ENTRIES:
@@ -354,7 +350,7 @@ class Walk:
 
 
 def _size(value: Any) -> int:
-    """How many steps it takes to go through a container, or an object that is some kind of dict."""
+    """Return the number of steps to visit a container or a pickled dict subclass."""
     if isinstance(value, Called):
         return len(value.entries or ())
     if isinstance(value, tuple) and len(value) <= _FEW:
@@ -363,20 +359,20 @@ def _size(value: Any) -> int:
 
 
 def _items(entries: dict[Any, Any]) -> Iterator[_Item]:
-    return (_Item(spell_key(key), each) for key, each in entries.items())
+    return (_Item(format_key(key), each) for key, each in entries.items())
 
 
 def _registered(state: dict[Any, Any], what: str) -> list[tuple[str, Any]]:
-    """What a module has registered under names; None stands for nothing."""
+    """Return the registered parameters, buffers or children of a module that are not None."""
     held = state.get(what)
     entries = dict_entries(held) if isinstance(held, Called) else held
     if not isinstance(entries, dict):
         return []
-    return [(spell_key(key), each) for key, each in entries.items() if each is not None]
+    return [(format_key(key), each) for key, each in entries.items() if each is not None]
 
 
 def _is_machinery(key: Any, value: Any) -> bool:
-    """Whether every module has it, and it says nothing."""
+    """Return whether an attribute exists on every module and has its default value."""
     if key in ("_parameters", "_buffers", "_modules", "training"):
         return True
     if is_hook(key):
@@ -392,7 +388,7 @@ def _has_more(value: Any) -> bool:
 
 
 def _type(value: Any) -> str:
-    if isinstance(value, Opaque | Members):
+    if isinstance(value, SkippedValue | Members):
         return value.kind
     if isinstance(value, bytes):
         return "bytes"

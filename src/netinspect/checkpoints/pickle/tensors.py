@@ -1,4 +1,4 @@
-"""Inert objects to tensors: what torch's own functions would rebuild, told without them."""
+"""Tensors rebuilt from inert objects, without calling torch's functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.pickle.arrays import array_of
 from netinspect.checkpoints.pickle.classes import state_entries
-from netinspect.checkpoints.pickle.format_object import spell
+from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.objects import Called, Named, Persistent
 from netinspect.checkpoints.pickle.storages import LARGEST, Part, Storages, dtype_name, whole_number
 from netinspect.checkpoints.pickle.stream import PickleError
@@ -24,24 +24,24 @@ _UTILS = "torch._utils._rebuild_"
 _MOST_ATTRIBUTES = 100
 _BUFFER = ("_is_buffer", "persistent")
 _MOST_LAYERS = 8
-"""How many functions may be wrapped around one tensor; honest files have two."""
+"""Maximum nesting of rebuild functions around one tensor; regular files have two."""
 
 
 class Tensors:
-    """The tensors among the objects of one file."""
+    """Builder of the tensors in the objects of one file."""
 
     def __init__(self, storages: Storages) -> None:
         self.storages = storages
         self.outside: dict[Any, Tensor] = {}
-        """Tensors that the pickle only names."""
+        """Tensors that the pickle refers to by id only."""
 
         self._known: dict[int, tuple[Called, Tensor | None]] = {}
 
     def of(self, value: Called, layers: int = 0) -> Tensor | None:
-        """Return the tensor that a call would rebuild; None where it would rebuild none.
+        """Return the tensor that a call would rebuild, or None for any other call.
 
         Raises:
-            PickleError: It would rebuild one that there cannot be.
+            PickleError: The call describes an impossible tensor.
         """
         found = self._known.get(id(value))
         if found is None:
@@ -49,7 +49,7 @@ class Tensors:
         return found[1]
 
     def persistent(self, value: Persistent) -> Tensor | None:
-        """Return the tensor that a name stands for; None where it stands for none."""
+        """Return the tensor with a persistent id, or None for any other object."""
         key = value.key
         if type(key) is str and key.isascii() and key.isdecimal() and len(key) < 25:
             key = int(key)
@@ -73,19 +73,23 @@ class Tensors:
             ) from None
 
     def inner(self, value: Any, layers: int) -> Tensor:
-        """Return the tensor that an argument must be."""
+        """Return the tensor that an argument is required to be.
+
+        Raises:
+            PickleError: The argument is not a tensor.
+        """
         found = self.of(value, layers) if type(value) is Called else None
         if type(value) is Persistent:
             found = self.persistent(value)
         if found is None:
-            raise PickleError(f"{spell(value, 60)} stands where a tensor should")
+            raise PickleError(f"{format_object(value, 60)} stands where a tensor should")
         return found
 
 
 def strided(
     part: Part | None, dtype: str | None, offset: Any, sizes: Any, strides: Any, flags: Any
 ) -> Tensor:
-    """Make a tensor on a storage, and make sure that it fits."""
+    """Build a tensor on a storage and check that it fits."""
     if part is None or dtype is None:
         raise PickleError("a tensor lies in no storage that is known")
     shape, steps = shape_of(sizes), shape_of(strides, "a stride")
@@ -105,7 +109,7 @@ def strided(
 
 
 def bare(part: Part) -> Tensor:
-    """Make the tensor of all of a storage."""
+    """Build a one-dimensional tensor of a whole storage."""
     dtype = part.dtype or "uint8"
     return strided(part, dtype, 0, (part.bytes * 8 // BITS[dtype],), (1,), None)
 
@@ -114,21 +118,21 @@ def shape_of(value: Any, what: str = "a shape") -> tuple[int, ...]:
     """Return sizes or strides.
 
     Args:
-        value: What stands in their place.
-        what: What to call them in an error.
+        value: The value in their place.
+        what: Their name in an error.
 
     Raises:
-        PickleError: They are none.
+        PickleError: The value is not a list or tuple of non-negative integers.
     """
     if type(value) is Called and value.path == "torch.Size" and len(value.arguments) == 1:
         value = value.arguments[0]
     if type(value) is not tuple and type(value) is not list:
-        raise PickleError(f"{what} is {spell(value, 60)}")
+        raise PickleError(f"{what} is {format_object(value, 60)}")
     if len(value) > MOST_DIMENSIONS:
         raise PickleError(f"a tensor has {len(value):,} dimensions; {MOST_DIMENSIONS} is the most")
     for size in value:
         if type(size) is not int or not 0 <= size < LARGEST:
-            raise PickleError(f"{what} is {spell(value, 60)}")
+            raise PickleError(f"{what} is {format_object(value, 60)}")
     return tuple(value)
 
 
@@ -151,7 +155,7 @@ def _tensor_v3(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Ten
 
 
 def _marked(tensor: Tensor, rest: list[Any]) -> Tensor:
-    """Bits that say that the values are others than those that are stored."""
+    """Add notes for the bits that mark conjugate and negative views."""
     if rest and type(rest[0]) is dict:
         if rest[0].get("conj") is True:
             tensor.notes.append(("conjugate", "each value is the conjugate of the one that is stored"))
@@ -169,11 +173,13 @@ def _quantized(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Ten
         kind = parameters[0].name
         rest = [each for each in parameters[1:4] if type(each) in (int, float)]
         if kind.startswith("per_tensor") and len(rest) == 2:
-            made.notes.append(("quantizer", f"{kind}, scale {rest[0]}, zero point {spell(rest[1])}"))
+            made.notes.append(
+                ("quantizer", f"{kind}, scale {rest[0]}, zero point {format_object(rest[1])}")
+            )
         else:
-            axis = f", axis {spell(rest[-1])}" if rest else ""
+            axis = f", axis {format_object(rest[-1])}" if rest else ""
             made.notes.append(("quantizer", f"{kind}{axis}"))
-            # Scales and zero points are tensors of their own, and count with the weight.
+            # Scales and zero points are separate tensors and count as part of the weight.
             made.made_of((made.copy(), *(tensors.inner(each, layers) for each in parameters[1:3])))
     return made
 
@@ -188,7 +194,7 @@ def _parameter(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Ten
 
 
 def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
-    """`(function, class, its arguments, state)`: a tensor of a class of its own, or with attributes."""
+    """Rebuild `(function, class, arguments, state)`: a tensor subclass or extra attributes."""
     function, kind, inner, state = arguments
     if type(function) is not Named or type(inner) is not tuple or type(kind) is not Named:
         raise PickleError("a tensor of a class of its own is not told as torch tells it")
@@ -199,7 +205,7 @@ def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tenso
         note = ("class", kind.path)
         made.notes += [note] if note not in made.notes else []
     attributes = dict(state_entries(state)) if _is_small(state) else {}
-    # An `nn.Buffer`, and a parameter of a class of its own, are told by an attribute.
+    # An attribute marks an `nn.Buffer` and a parameter of a tensor subclass.
     if attributes.get("_is_buffer") is True:
         made.kind = "buffer"
         state = {key: each for key, each in attributes.items() if key not in _BUFFER}
@@ -211,13 +217,13 @@ def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tenso
 
 
 def _is_small(state: Any) -> bool:
-    """Whether attributes can be gone through for each tensor that has them; they may be shared."""
+    """Return whether attributes are few enough to visit for each tensor that shares them."""
     parts = state if type(state) is tuple else (state,)
     return all(len(each) <= _MOST_ATTRIBUTES for each in parts[:2] if type(each) is dict)
 
 
 def _wrapper(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
-    """A tensor whose values are made of other tensors, which its state holds."""
+    """Rebuild a wrapper subclass, whose values are in the tensors of its state."""
     kind, dtype, sizes, _, _, _, _, flag = arguments
     made = _without_values(dtype, sizes, flag)
     made.wraps = True
@@ -234,7 +240,7 @@ def _meta(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
 def _without_values(dtype: Any, sizes: Any, flag: Any) -> Tensor:
     name = dtype_name(dtype)
     if name is None:
-        raise PickleError(f"a tensor is of the unknown type {spell(dtype, 60)}")
+        raise PickleError(f"a tensor is of the unknown type {format_object(dtype, 60)}")
     made = Tensor(name, shape_of(sizes), 0)
     made.stored = False
     if flag is True:
@@ -243,7 +249,7 @@ def _without_values(dtype: Any, sizes: Any, flag: Any) -> Tensor:
 
 
 def _on_device(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
-    """A tensor of a device without storages, kept as another one of perhaps another type."""
+    """Rebuild a tensor of a device without storages, possibly stored with another dtype."""
     data, dtype, _, flag = arguments
     made = tensors.inner(data, layers).copy()
     name = dtype_name(dtype)
@@ -269,7 +275,7 @@ def _sparse(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor
 
 
 def _nested(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
-    """Tensors of several shapes in one buffer; the shapes are values, which are not read."""
+    """Rebuild a nested tensor as its buffer, because its shapes are values, which are not read."""
     data = tensors.inner(arguments[0], layers)
     made = data.copy()
     made.layout = "nested"
@@ -278,7 +284,7 @@ def _nested(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor
 
 
 def _jagged(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor:
-    """The same in the layout with offsets."""
+    """Rebuild a nested tensor in the jagged layout."""
     (parts,) = arguments
     if type(parts) is not dict:
         raise PickleError("a nested tensor is not told as torch tells it")

@@ -14,8 +14,8 @@ from netinspect.checkpoints.io.sub_source import Loose, Window
 from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.io.zip_archive import Archive, NotRead
 from netinspect.checkpoints.io.zip_directory import find_appended
-from netinspect.checkpoints.pickle.interpreter import Names
 from netinspect.checkpoints.pickle.lenient_interpreter import probe
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.storages import Storages
 from netinspect.checkpoints.pickle.stream import PickleError
 from netinspect.checkpoints.recognize import recognize

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect.checkpoints.pickle.content import globals_of
-from netinspect.checkpoints.pickle.interpreter import Names
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Global
 from netinspect.records.pickles import ExaminedPart, Pickle, UnexaminedPart

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from netinspect.checkpoints.formats.torch_tar import read_storages, read_tensors
 from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.io.sub_source import Window
-from netinspect.checkpoints.pickle.interpreter import Names
 from netinspect.checkpoints.pickle.legacy import place_storages, read_object
-from netinspect.checkpoints.pickle.lenient_interpreter import LenientMachine, probe
+from netinspect.checkpoints.pickle.lenient_interpreter import LenientInterpreter, probe
+from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.nested import NestedStorages
 from netinspect.checkpoints.pickle.objects import Persistent
 from netinspect.checkpoints.pickle.storages import Part, Storages
@@ -60,19 +60,19 @@ def is_pickle(source: Source) -> bool:
 
 def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Names) -> int | None:
     """Read one pickle; return where it ends, None where it breaks."""
-    machine = LenientMachine(source, names, start)
-    is_whole = _note(lambda: machine.run(), names, source, member, ledger, start)
-    if machine.lost:
-        rest = f"; {machine.lost - 1:,} more" if machine.lost > 1 else ""
-        _complain(ledger, member, f"{machine.first_lost}{rest}")
-    if machine.has_arrays:
+    interpreter = LenientInterpreter(source, names, start)
+    is_whole = _note(lambda: interpreter.run(), names, source, member, ledger, start)
+    if interpreter.lost:
+        rest = f"; {interpreter.lost - 1:,} more" if interpreter.lost > 1 else ""
+        _complain(ledger, member, f"{interpreter.first_lost}{rest}")
+    if interpreter.has_arrays:
         known = {each.path for each in names.all()}
         found = probe(source, start, wraps_arrays=False).names
         if others := [each for each in found if each not in known]:
             ledger.miss(member, f"where joblib finds an array, other loaders import {others[0]:.100}")
     for name in names.beside:
         ledger.miss(member, f"joblib would load an array from the file {name!r:.200} beside it")
-    return machine.position if is_whole else None
+    return interpreter.position if is_whole else None
 
 
 def _note(
@@ -117,24 +117,24 @@ def is_torch_id(value: Persistent) -> bool:
 def read_legacy(source: Source, member: str, ledger: Ledger) -> int:
     """Read a file of `torch.save` as it was before 1.6; return where its storages end."""
     names, storages = Names(), Storages()
-    machine = LenientMachine(source, names)
+    interpreter = LenientInterpreter(source, names)
     keys: list[object] = []
 
     def read() -> None:
-        read_object(machine)
+        read_object(interpreter)
         storages.register(names.outside)
         if source.remote:
-            keys.append(machine.run())
+            keys.append(interpreter.run())
         else:
-            place_storages(machine, storages)
+            place_storages(interpreter, storages)
 
     is_whole = _note(read, names, source, member, ledger, 0)
-    if machine.lost:
-        _complain(ledger, member, machine.first_lost)
+    if interpreter.lost:
+        _complain(ledger, member, interpreter.first_lost)
     miss_outside(names, member, ledger)
     if not is_whole:
         return source.size
-    end = machine.position
+    end = interpreter.position
     if source.remote:  # each storage would be fetched for its count
         end += sum(_COUNT + each.bytes for each in storages.known.values())
     return min(end, source.size)
