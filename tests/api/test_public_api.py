@@ -20,6 +20,7 @@ from models.lenet import LeNet
 from torch import Tensor, nn
 
 import netinspect
+from netinspect import api
 from netinspect.errors import LoadError, UsageError
 from netinspect.rendering.formats import Format
 
@@ -50,32 +51,38 @@ def test_a_star_import_gives_these_names() -> None:
     assert set(names) - {"__builtins__"} == set(netinspect.__all__)
 
 
-def test_type_checkers_see_the_same_names() -> None:
-    file = Path(netinspect.__file__)
-    blocks = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.If)]
+def typed_imports(file: str | None) -> dict[str, str]:
+    """Names that a package imports for type checkers, with the modules that they come from."""
+    assert file is not None
+    blocks = [node for node in ast.parse(Path(file).read_text()).body if isinstance(node, ast.If)]
     (block,) = [node for node in blocks if ast.unparse(node.test) == "TYPE_CHECKING"]
-    told = {
-        alias.asname: f"{node.module}.{alias.name}"
+    return {
+        str(alias.asname): f"{node.module}"
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert {"__version__", *map(str, told)} == set(netinspect.__all__)
-    for name, home in told.items():
-        found = getattr(netinspect, str(name))
-        assert f"{found.__module__}.{found.__qualname__}" == home
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    package, api_package = typed_imports(netinspect.__file__), typed_imports(api.__file__)
+    assert {"__version__", *package} == set(netinspect.__all__)
+    assert set(package.values()) == {"netinspect.api"}
+    assert set(api_package) == set(api.__all__) == set(package)
+    for name, module in api_package.items():
+        assert getattr(netinspect, name).__module__ == module
+        assert api.MODULE_OF[name] == module
 
 
 def test_no_part_of_the_package_hides_a_public_name() -> None:
     """Importing a submodule sets it on the package, over whatever is asked for by that name."""
     parts = {path.stem for path in Path(netinspect.__file__).parent.iterdir()}
-    # The samples lie in a folder, in an installed copy; it is no package, and nothing imports it.
-    assert parts & set(netinspect.__all__) <= {"models"}
+    assert not parts & set(netinspect.__all__)
 
 
 LAZY = """
 import sys, netinspect
-heavy = {"torch", "rich", "typer", "numpy", "pydantic", "netinspect.api._views", "netinspect.records"}
+heavy = {"torch", "rich", "typer", "numpy", "pydantic", "netinspect.api", "netinspect.records"}
 print(sorted(heavy & set(sys.modules)))
 dir(netinspect), netinspect.__version__, netinspect.UsageError
 print(sorted(heavy & set(sys.modules)))
@@ -89,8 +96,8 @@ print("torch" in sys.modules)
 def test_nothing_is_imported_before_it_is_used() -> None:
     completed = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
     first, second, third, *shown, last = completed.stdout.splitlines()
-    assert (first, second) == ("[]", "[]")
-    assert third == "['netinspect.api._views', 'netinspect.records']"
+    assert (first, second) == ("[]", "['netinspect.api']")
+    assert third == "['netinspect.api', 'netinspect.records']"
     assert any(line.startswith("lenet ") for line in shown)
     assert last == "False"
 
