@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import Loose
+from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.objects import Called, DeferredBytes, Key, Members, Named
@@ -31,7 +31,7 @@ class Bytes:
 
 
 def source(data: bytes) -> Source:
-    return Loose(Bytes(data), data)
+    return MemorySource(Bytes(data), data)
 
 
 def run(data: bytes, names: Names | None = None) -> Any:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from netinspect.errors import CheckpointError
-from netinspect.reports.summary.checkpoint_compute import tell_contents
+from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 from netinspect.runner.stored_files import read_checkpoint
 from tests.reports.checkpoints import state_dict
 from tests.support import Outcome
@@ -50,7 +50,7 @@ def test_empty_names_are_seen(cli: Callable[..., Outcome], file: Path) -> None:
 )
 def test_what_is_no_state_dict_is_not_called_so(file: Path, held: object, what: str) -> None:
     torch.save(held, file)
-    assert tell_contents(read_checkpoint(file)).what == what
+    assert build_checkpoint_summary(read_checkpoint(file)).what == what
 
 
 def test_a_tensor_is_no_branch_of_the_tree(cli: Callable[..., Outcome], file: Path) -> None:
@@ -72,7 +72,7 @@ def test_an_array_of_objects_is_a_matter_for_globals(cli: Callable[..., Outcome]
 
 def test_shares_of_what_is_in_alike_blocks_add_up() -> None:
     shapes = {f"h.{block}.{name}.{part}.w": (4,) for block in range(3) for name in "ab" for part in "xy"}
-    groups = {group.path: group for group in tell_contents(state_dict(shapes)).groups}
+    groups = {group.path: group for group in build_checkpoint_summary(state_dict(shapes)).groups}
     assert groups["h.0"].share == 1
     assert groups["h.0.a"].share + groups["h.0.b"].share == 1
     assert groups["h.0.a.x"].share == 0.25

@@ -12,8 +12,8 @@ import netinspect
 from netinspect.inputs import budget
 from netinspect.inputs.budget import Budget
 from netinspect.records.trace import Trace
-from netinspect.runner.trace_target import LookOptions, look_at_target
-from netinspect.targets.model_factory import find_blueprint
+from netinspect.runner.trace_target import RunOptions, trace_target
+from netinspect.targets.model_factory import find_factory
 from netinspect.targets.target import parse_target
 
 
@@ -124,7 +124,7 @@ def test_budget_out_of_time_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
 def test_budget_is_one_for_all_kinds_of_tensors() -> None:
     shared = Budget()
     target = parse_target("tests.nets.valued:Inverts")
-    trace = look_at_target(find_blueprint(target, {}), LookOptions(budget=shared))
+    trace = trace_target(find_factory(target, {}), RunOptions(budget=shared))
     assert trace.failure is None
     assert trace.lane == "real"
     assert len(trace.attempts) == 1

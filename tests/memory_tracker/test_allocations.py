@@ -18,10 +18,10 @@ from torch.profiler import ProfilerActivity, profile
 from netinspect.analysis.allocation_totals import categories, peak_bytes
 from netinspect.errors import LoadError
 from netinspect.memory_tracker.allocations import AllocationTracker
-from netinspect.memory_tracker.fake_tensors import fake_tensors, suit
+from netinspect.memory_tracker.fake_tensors import adapt, fake_tensors
 from netinspect.memory_tracker.request import OPTIMIZERS, TrackOptions, TrackRequest
 from netinspect.memory_tracker.session import track as track_request
-from netinspect.memory_tracker.workload import Unwatched, infer, train
+from netinspect.memory_tracker.workload import NullObserver, infer, train
 from netinspect.records.memory import MemoryTrack
 from tests.memory_tracker.runs import Blocks, Chain, Tied, tracked
 from tests.tracing.process_snapshot import snapshot
@@ -239,12 +239,12 @@ def test_torchs_own_tracker_comes_to_the_same_peak(make: Any, spec: str, trainin
         pytest.skip("with hooks on its modules, an encoder layer does not take its fused way")
     with fake_tensors():
         model = make().train(training)
-        suit(model, None)
+        adapt(model, None)
         given = build_tensor(parse_spec(spec), torch.Generator())
         tracker = module.MemTracker()
         tracker.track_external(model, given)
 
-        class Resetting(Unwatched):
+        class Resetting(NullObserver):
             def enter_phase(self, phase: Any, iteration: int) -> None:
                 if phase == "forward" and iteration > 1:
                     tracker.reset_mod_stats()  # it refuses a second iteration otherwise
@@ -298,9 +298,9 @@ def test_the_allocator_of_the_cpu_comes_to_the_same_peak(
         model = make().train(training)
         given = build_tensor(parse_spec(spec), torch.Generator())
         if training:
-            train(model, lambda: model(given), "adamw", foreach=False, watcher=Unwatched())
+            train(model, lambda: model(given), "adamw", foreach=False, watcher=NullObserver())
         else:
-            infer(lambda: model(given), Unwatched())
+            infer(lambda: model(given), NullObserver())
     events = profiler.profiler.kineto_results.events()
     total = true = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
@@ -320,9 +320,9 @@ def test_the_allocator_of_a_gpu_comes_near_to_the_peak(training: bool) -> None:
         model = Chain(512).to("cuda").train(training)
         given = torch.randn(2048, 512, device="cuda")
         if training:
-            train(model, lambda: model(given), "adamw", foreach=True, watcher=Unwatched())
+            train(model, lambda: model(given), "adamw", foreach=True, watcher=NullObserver())
         else:
-            infer(lambda: model(given), Unwatched())
+            infer(lambda: model(given), NullObserver())
 
     run()  # libraries take their workspaces at the first run
     torch.cuda.reset_peak_memory_stats()

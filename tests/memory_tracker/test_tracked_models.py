@@ -21,7 +21,7 @@ from netinspect.memory_tracker.session import track
 from netinspect.memory_tracker.tracked_models import BATCHED, TargetSource
 from netinspect.records.memory import MemoryTrack
 from netinspect.runner.loading import load
-from netinspect.targets.model_factory import find_blueprint
+from netinspect.targets.model_factory import find_factory
 from netinspect.targets.target import parse_target
 from tests.memory_tracker.runs import Asking, Chain, Selecting, tracked
 
@@ -146,7 +146,7 @@ def request_for(target: str, *specs: str, training: bool = True, **more: Any) ->
 
 def tracked_target(request: TrackRequest) -> MemoryTrack:
     """Track a target in this process."""
-    blueprint = find_blueprint(parse_target(request.target), {})
+    blueprint = find_factory(parse_target(request.target), {})
     return track(request, TargetSource(blueprint, partial(run_once, request))).track
 
 
@@ -338,7 +338,7 @@ def test_memory_of_experts_by_name_is_that_of_the_model_as_it_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     transformers = pytest.importorskip("transformers")
-    blueprint = find_blueprint(parse_target("transformers:mixtral"), EXPERTS)
+    blueprint = find_factory(parse_target("transformers:mixtral"), EXPERTS)
     request = request_for("transformers:mixtral", "input_ids=1x16:int64:0..98", training=False)
 
     def by_name() -> MemoryTrack:

@@ -16,7 +16,7 @@ import torch
 import netinspect
 from netinspect.analysis.diagnosis.diagnose import diagnose
 from netinspect.records.report_header import Diagnosis
-from netinspect.rendering.failure import tell_failure
+from netinspect.rendering.failure import build_failure
 from tests.nets.mistakes import FAMILIES
 from tests.support import Outcome, assert_golden
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 def told(found: Diagnosis) -> str:
     plain = replace(found, exception="Error", message="...")
-    lines = ["".join(span.text for span in line) for line in tell_failure(plain)]
+    lines = ["".join(span.text for span in line) for line in build_failure(plain)]
     return re.sub(r"(\.py):\d+", r"\1", "\n".join([f"FAILED: {found.summary}", *lines]))
 
 

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from netinspect.rendering.document import Column, Document, Row, Table, cell, line
-from netinspect.rendering.machine import spell_csv, spell_plain
+from netinspect.rendering.machine import dump_csv, dump_plain
 
 
 def fields(*values: object) -> list[str]:
@@ -17,8 +17,8 @@ def fields(*values: object) -> list[str]:
     row = Row(cells=tuple(map(cell, values)))  # type: ignore[arg-type]
     table = Table(name="", columns=columns, rows=(row,))
     document = Document(title=line("x"), blocks=(table,), notes=())
-    assert "\t".join(str(value) for value in values) in spell_plain(document)
-    return list(csv.reader(io.StringIO(spell_csv(document))))[1]
+    assert "\t".join(str(value) for value in values) in dump_plain(document)
+    return list(csv.reader(io.StringIO(dump_csv(document))))[1]
 
 
 @pytest.mark.parametrize(

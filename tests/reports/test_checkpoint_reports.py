@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netinspect.analysis.checkpoints.name_tree import DEEPEST, grow_branches
+from netinspect.analysis.checkpoints.name_tree import DEEPEST, build_branches
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredModule
 from netinspect.reports.params.checkpoint_compute import list_tensors
-from netinspect.reports.summary.checkpoint_compute import tell_contents
-from netinspect.reports.summary.checkpoint_record import Contents
-from netinspect.reports.tree.checkpoint_compute import grow_name_tree
+from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary
+from netinspect.reports.tree.checkpoint_compute import build_checkpoint_tree
 from netinspect.reports.tree.record import TreeNode
 from tests.reports.checkpoints import checkpoint, llama, state_dict, tensor
 from tests.support import PATIENCE
@@ -57,7 +57,7 @@ def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> 
     for part in ("tensors", "elements", "bytes"):
         whole = len(counted) if part == "tensors" else getattr(listed.totals, part)
         assert sum(getattr(share, part) for share in listed.totals.dtypes) == whole
-    contents = tell_contents(found, depth=1)
+    contents = build_checkpoint_summary(found, depth=1)
     top = contents.groups[0]
     below = contents.groups[1:]
     direct = [each for each in found.tensors if "." not in each.name]
@@ -67,7 +67,7 @@ def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> 
     if below:
         beside = (top.beside_tensors, top.beside_bytes)
         assert beside == (len(direct), top.bytes - sum(each.bytes * each.repeats for each in below))
-    tree = grow_name_tree(found)
+    tree = build_checkpoint_tree(found)
     assert tree.root.parameters == listed.totals.elements
 
 
@@ -78,7 +78,7 @@ def test_every_tensor_is_in_the_full_tree_once(found: Checkpoint) -> None:
         inside = 0 if node.children and node.own == () else len(node.own)
         return inside + sum(held(child) for child in node.children)
 
-    assert held(grow_name_tree(found, fold=False).root) == len(found.tensors)
+    assert held(build_checkpoint_tree(found, fold=False).root) == len(found.tensors)
 
 
 def test_what_stands_under_two_names_counts_once() -> None:
@@ -127,7 +127,7 @@ def test_alike_blocks_are_folded_by_their_numbers() -> None:
     shapes = llama(12)
     shuffled = dict(sorted(shapes.items(), key=lambda each: hash(each[0]) % 97))
     for made in (state_dict(shapes), state_dict(shuffled, format="safetensors")):
-        contents = tell_contents(made, depth=3)
+        contents = build_checkpoint_summary(made, depth=3)
         folded = next(group for group in contents.groups if group.repeats > 1)
         assert (folded.path, folded.name, folded.last_name) == ("model.layers.0", "0", "11")
         assert folded.repeats == 12
@@ -139,32 +139,32 @@ def test_blocks_that_differ_in_one_dtype_are_not_folded_with_the_others() -> Non
         tensor(f"h.{block}.weight", 8, dtype="float16" if block == 2 else "float32", storage=block)
         for block in range(5)
     )
-    groups = [group for group in tell_contents(made).groups if group.path.startswith("h.")]
+    groups = [group for group in build_checkpoint_summary(made).groups if group.path.startswith("h.")]
     assert [(group.name, group.last_name) for group in groups] == [("0", "1"), ("2", "2"), ("3", "4")]
 
 
 def test_siblings_with_other_names_are_not_folded() -> None:
     made = state_dict({"q_proj.weight": (4, 4), "k_proj.weight": (4, 4), "fc1.w": (2,), "fc2.w": (2,)})
-    names = [(child.name, child.last_name) for child in grow_name_tree(made).root.children]
+    names = [(child.name, child.last_name) for child in build_checkpoint_tree(made).root.children]
     assert names == [("q_proj", "q_proj"), ("k_proj", "k_proj"), ("fc1", "fc2")]
-    full = grow_name_tree(made, fold=False).root.children
+    full = build_checkpoint_tree(made, fold=False).root.children
     assert [child.name for child in full] == ["q_proj", "k_proj", "fc1", "fc2"]
 
 
 def test_a_name_of_thousands_of_parts_makes_no_deeper_tree() -> None:
     made = state_dict({".".join("a" * 100_000): (1,), "b": (1,)})
-    branch, depth = grow_branches(made), 0
+    branch, depth = build_branches(made), 0
     while branch.children:
         branch, depth = branch.children["a"], depth + 1
     assert depth == DEEPEST
-    assert grow_name_tree(made).root.parameters == 2
+    assert build_checkpoint_tree(made).root.parameters == 2
 
 
 def test_a_branch_of_the_tree_and_a_wrong_one() -> None:
     made = state_dict(llama(2))
-    assert grow_name_tree(made, path="model.layers.1").root.path == "model.layers.1"
+    assert build_checkpoint_tree(made, path="model.layers.1").root.path == "model.layers.1"
     with pytest.raises(UsageError, match=r"starts with 'model.layer'") as caught:
-        grow_name_tree(made, path="model.layer")
+        build_checkpoint_tree(made, path="model.layer")
     assert "model.layers" in str(caught.value.hint)
 
 
@@ -174,17 +174,17 @@ def test_classes_of_a_pickled_model_stand_in_its_tree() -> None:
         StoredModule(path="fc", class_path="torch.nn.modules.linear.Linear"),
     )
     made = state_dict({"fc.weight": (2, 2), "fc.bias": (2,)}, modules=modules)
-    root = grow_name_tree(made).root
+    root = build_checkpoint_tree(made).root
     assert (root.class_name, root.children[0].class_name) == ("Net", "Linear")
-    assert tell_contents(made).what == "pickled model, net.Net"
+    assert build_checkpoint_summary(made).what == "pickled model, net.Net"
 
 
-def facts(contents: Contents) -> dict[str, tuple[str, bool]]:
+def facts(contents: CheckpointSummary) -> dict[str, tuple[str, bool]]:
     return {fact.label: (fact.text, fact.certain) for fact in contents.facts}
 
 
 def test_what_names_suggest_is_marked_as_that() -> None:
-    found = facts(tell_contents(state_dict(llama(12))))
+    found = facts(build_checkpoint_summary(state_dict(llama(12))))
     assert found["names like those of"] == ("a decoder such as Llama", False)
     assert found["numbered blocks"] == ("12", False)
     assert found["vocabulary and width"] == ("100 x 8, from model.embed_tokens.weight", False)
@@ -206,7 +206,7 @@ def test_a_training_checkpoint_tells_how_far_it_is() -> None:
             Entry(name="optimizer.param_groups.1.lr", type="float", text="0.1"),
         ),
     )
-    contents = tell_contents(made)
+    contents = build_checkpoint_summary(made)
     assert contents.what == "training checkpoint"
     found = facts(contents)
     assert found["epoch"] == ("7", True)
@@ -226,16 +226,16 @@ def test_the_state_of_an_optimizer_is_known_by_its_groups(path: str) -> None:
         ),
         metadata=(Entry(name=f"{start}param_groups.0.lr", type="float", text="0.1"),),
     )
-    contents = tell_contents(made, depth=3)
+    contents = build_checkpoint_summary(made, depth=3)
     assert contents.what == ("training checkpoint" if path else "state of an optimizer")
     assert [group.path for group in contents.groups] == (["", path] if path else [""])
     assert facts(contents)["optimizer state"] == ("30 tensors, 120 bytes", True)
-    assert len(grow_name_tree(made, path=f"{start}state").root.children) == 1
+    assert len(build_checkpoint_tree(made, path=f"{start}state").root.children) == 1
 
 
 def test_a_module_that_is_called_like_an_optimizer_is_none() -> None:
     made = state_dict({"opt.decoder.weight": (4,), "opt.head.weight": (4,)})
-    contents = tell_contents(made, depth=3)
+    contents = build_checkpoint_summary(made, depth=3)
     assert contents.what == "state dict"
     assert [group.path for group in contents.groups] == ["", "opt", "opt.decoder", "opt.head"]
 
@@ -257,7 +257,7 @@ def test_a_module_that_is_called_like_an_optimizer_is_none() -> None:
     ],
 )
 def test_kinds(made: Checkpoint, what: str) -> None:
-    assert tell_contents(made).what == what
+    assert build_checkpoint_summary(made).what == what
 
 
 def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
@@ -266,13 +266,13 @@ def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
         tensor(name, number + 1, storage=number, section=name.rpartition(".")[0])
         for number, name in enumerate(names)
     )
-    paths = [group.path for group in tell_contents(made, depth=3).groups]
+    paths = [group.path for group in build_checkpoint_summary(made, depth=3).groups]
     assert paths == ["", "model", "model.fc", "optimizer"]
-    assert len(tell_contents(made).groups) > 30
-    tree = grow_name_tree(made).root
+    assert len(build_checkpoint_summary(made).groups) > 30
+    tree = build_checkpoint_tree(made).root
     assert (tree.children[1].own, tree.children[1].children) == (("30 tensors",), ())
-    assert len(grow_name_tree(made, fold=False).root.children[1].children[0].children) == 30
-    assert len(grow_name_tree(made, path="optimizer").root.children[0].children) == 30
+    assert len(build_checkpoint_tree(made, fold=False).root.children[1].children[0].children) == 30
+    assert len(build_checkpoint_tree(made, path="optimizer").root.children[0].children) == 30
 
 
 HELD_UP = r"""

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 import netinspect
-from netinspect.reports.internals.compute import look_inside
+from netinspect.reports.internals.compute import build_internals
 from netinspect.reports.internals.record import Internals
 from tests.nets.case import look
 
 
 def inside(model: nn.Module, path: str = "") -> Internals:
-    return look_inside(netinspect.load(model, run=False), path=path)
+    return build_internals(netinspect.load(model, run=False), path=path)
 
 
 @pytest.fixture

@@ -18,15 +18,15 @@ from netinspect.errors import ForwardError, UsageError
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import (
     Allocation,
+    BatchProbe,
     BatchSearch,
     MemoryStep,
     MemoryTrack,
-    Probe,
     Tracking,
 )
 from netinspect.records.trace import Versions
 from netinspect.rendering.formats import Format, Style
-from netinspect.reports.memory.compute import tell_memory
+from netinspect.reports.memory.compute import build_memory
 from netinspect.reports.memory.record import Amounts, Memory
 from netinspect.reports.render import render
 from tests.memory_tracker.runs import Asking, Blocks, Chain, Selecting, Tied
@@ -201,7 +201,7 @@ def by_hand() -> Tracking:
         ),
         wrapped=("blocks.0", "blocks.1"),
     )
-    probes = tuple(Probe(batch=batch, bytes=6144 + 2560 * batch) for batch in (8, 16, 22, 23))
+    probes = tuple(BatchProbe(batch=batch, bytes=6144 + 2560 * batch) for batch in (8, 16, 22, 23))
     return Tracking(
         track=track, search=BatchSearch(limit=64_000, probes=probes, found=22, method="line")
     )
@@ -210,7 +210,7 @@ def by_hand() -> Tracking:
 def report_by_hand(**options: Any) -> Memory:
     versions = Versions(netinspect="1", torch="2", python="3")
     trace = replace(small_trace(), failure=None, warnings=(), versions=versions)
-    return tell_memory(
+    return build_memory(
         trace,
         by_hand(),
         inputs=trace.inputs,
@@ -279,7 +279,7 @@ def test_the_answer_of_the_search_is_told(found: int | None, words: str) -> None
     probes = tracking.search.probes
     search = BatchSearch(limit=64_000, probes=probes, found=found, method="bisection")
     trace = small_trace()
-    report = tell_memory(
+    report = build_memory(
         trace,
         Tracking(track=tracking.track, search=search),
         inputs=trace.inputs,

@@ -6,12 +6,12 @@ import pytest
 
 from netinspect.analysis.module_index import Structure
 from netinspect.records.saved import dump_trace, parse_trace
-from netinspect.reports.internals.compute import look_inside
+from netinspect.reports.internals.compute import build_internals
 from netinspect.reports.params.compute import list_parameters
 from netinspect.reports.source.compute import annotate_source
 from netinspect.reports.summary.compute import SORT_KEYS, summarize
 from netinspect.reports.trace.compute import list_steps
-from netinspect.reports.tree.compute import grow_tree
+from netinspect.reports.tree.compute import build_tree
 from netinspect.tracing.model.members import every_path
 from tests.nets.case import Case
 from tests.nets.every import CASES
@@ -73,8 +73,8 @@ def test_the_tensors_that_count_add_up(name: str) -> None:
 def test_every_module_can_be_looked_into(name: str) -> None:
     trace = trace_of(name)
     for module in trace.modules:
-        assert look_inside(trace, path=module.path).path == module.path
-        assert grow_tree(trace, path=module.path, depth=1).root.path == module.path
+        assert build_internals(trace, path=module.path).path == module.path
+        assert build_tree(trace, path=module.path, depth=1).root.path == module.path
         assert annotate_source(trace, path=module.path).listings
         assert annotate_source(trace, path=module.path, whole_class=True).listings
 
@@ -86,7 +86,7 @@ def test_the_dictionaries_have_the_keys_of_the_live_modules(case: Case) -> None:
     for path, module, _ in every_path(model):
         told = {
             dictionary.name: {entry.key for entry in dictionary.entries}
-            for dictionary in look_inside(trace, path=path).dictionaries
+            for dictionary in build_internals(trace, path=path).dictionaries
         }
         for held in ("_parameters", "_buffers", "_modules"):
             assert told[held] == {key for key, value in vars(module)[held].items() if value is not None}

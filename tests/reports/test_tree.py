@@ -10,7 +10,7 @@ import pytest
 import netinspect
 from netinspect.errors import UsageError
 from netinspect.records.modules import DEEPEST
-from netinspect.reports.tree.compute import grow_tree
+from netinspect.reports.tree.compute import build_tree
 from netinspect.reports.tree.record import TreeNode
 from tests.records.examples import module, parameter, small_trace
 from tests.reports.traces import ODD, SAMPLES, trace_of
@@ -27,7 +27,7 @@ def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
 @pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 def test_folding_loses_no_module(name: str) -> None:
     trace = trace_of(name)
-    folded, full = grow_tree(trace), grow_tree(trace, fold=False)
+    folded, full = build_tree(trace), build_tree(trace, fold=False)
     assert sum(count for _, count in walk(folded.root)) == len(trace.modules)
     assert sum(count for _, count in walk(full.root)) == len(trace.modules)
     assert all(node.repeats == 1 for node, _ in walk(full.root))
@@ -35,7 +35,7 @@ def test_folding_loses_no_module(name: str) -> None:
 
 
 def test_alike_blocks_fold_and_their_sizes_multiply() -> None:
-    root = grow_tree(trace_of("tiny_gpt")).root
+    root = build_tree(trace_of("tiny_gpt")).root
     blocks = next(child for child in root.children if child.name == "blocks")
     (block,) = blocks.children
     assert (block.name, block.last_name, block.repeats) == ("0", "2", 3)
@@ -43,21 +43,21 @@ def test_alike_blocks_fold_and_their_sizes_multiply() -> None:
 
 
 def test_blocks_that_differ_inside_do_not_fold() -> None:
-    root = grow_tree(trace_of("resnet18")).root
+    root = build_tree(trace_of("resnet18")).root
     repeats = {child.name: [block.repeats for block in child.children] for child in root.children}
     assert repeats["layer1"] == [2]
     assert repeats["layer2"] == [1, 1]  # the first one has a downsample
 
 
 def test_depth_and_path() -> None:
-    tree = grow_tree(trace_of("resnet18"), path="layer2", depth=1)
+    tree = build_tree(trace_of("resnet18"), path="layer2", depth=1)
     assert [node.path for node, _ in walk(tree.root)] == ["layer2", "layer2.0", "layer2.1"]
     with pytest.raises(UsageError, match="no module 'layer9'"):
-        grow_tree(trace_of("resnet18"), path="layer9")
+        build_tree(trace_of("resnet18"), path="layer9")
 
 
 def test_tensors_set_directly_on_a_module_are_named() -> None:
-    root = grow_tree(trace_of("shared_layer")).root
+    root = build_tree(trace_of("shared_layer")).root
     assert root.own == ("step_sizes (4)", "input_mean (32)", "decay (4)")
 
 

@@ -155,9 +155,9 @@ def test_a_look_with_a_forward_holds_one_without(
 
 def test_a_process_that_has_changed_torch_is_not_served(tmp_path: Path) -> None:
     """This one has imported it, and could have done anything to it."""
-    from netinspect.runner.cached_traces import LookCache
+    from netinspect.runner.cached_traces import TraceCache
 
-    looks = LookCache()
+    looks = TraceCache()
     netinspect.load("mlp", cache=looks)
     assert "has imported things before" in looks.outcome
     assert netinspect.cache().record.entries == 0

@@ -13,9 +13,9 @@ import pytest
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
 from netinspect.records.codec import to_data
 from netinspect.records.memory import MemoryTrack, Tracking
-from netinspect.trace_cache.cache_key import Question
-from netinspect.trace_cache.dependencies import Evidence, File
-from netinspect.trace_cache.memory_tracks import TrackCache, Watched
+from netinspect.trace_cache.cache_key import CacheKey
+from netinspect.trace_cache.dependencies import Dependencies, File
+from netinspect.trace_cache.memory_tracks import MemoryTrackCache, Watched
 from tests.trace_cache.queries import Asker
 
 NET = """
@@ -58,7 +58,7 @@ class Tracks:
         self.asked += 1
         digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
         read = File(path=str(self.file), real=os.path.realpath(self.file), digest=digest)
-        evidence = Evidence(files=(read,), folders=(), packages=(), sought=())
+        evidence = Dependencies(files=(read,), folders=(), packages=(), sought=())
         track = MemoryTrack(batch=self.asked, training=False, steps=(), allocations=())
         is_kept = asked and not self.reason
         return Watched(
@@ -77,9 +77,11 @@ def tracks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracks:
 REQUEST = TrackRequest(target="net.py:Net", options=TrackOptions(), inputs=("2x8",))
 
 
-def batch_of(tracks: Tracks, request: TrackRequest = REQUEST, cache: TrackCache | None = None) -> Any:
-    question = Question(target="net.py:Net", kind="file", place="net.py", name="Net")
-    cache = cache or TrackCache()
+def batch_of(
+    tracks: Tracks, request: TrackRequest = REQUEST, cache: MemoryTrackCache | None = None
+) -> Any:
+    question = CacheKey(target="net.py:Net", kind="file", place="net.py", name="Net")
+    cache = cache or MemoryTrackCache()
     return cache.answer(question, to_data(request), tracks).track.batch
 
 
@@ -109,7 +111,7 @@ def test_run_is_tracked_again_after_a_file_has_changed(tracks: Tracks) -> None:
 def test_changed_surroundings_rule_a_kept_run_out(
     tracks: Tracks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = TrackCache()
+    cache = MemoryTrackCache()
     monkeypatch.setenv("WIDTH", "3")
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
     assert "not certain" in cache.outcome
@@ -117,7 +119,7 @@ def test_changed_surroundings_rule_a_kept_run_out(
 
 
 def test_run_that_cannot_be_checked_later_is_not_kept(tracks: Tracks) -> None:
-    cache = TrackCache()
+    cache = MemoryTrackCache()
     tracks.reason = "it uses the network"
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
     assert cache.outcome == "the run was not kept: it uses the network"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netinspect.analysis.diagnosis.diagnose import diagnose
 from netinspect.errors import ForwardError
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 from netinspect.records.trace import Trace
 
 
@@ -22,9 +22,9 @@ def refuse_without_forward(trace: Trace) -> None:
         )
 
 
-def subject(trace: Trace) -> Subject:
+def subject(trace: Trace) -> ReportHeader:
     """Take the head of a report from a trace."""
-    return Subject(
+    return ReportHeader(
         target=trace.target,
         class_name=trace.class_name,
         versions=trace.versions,

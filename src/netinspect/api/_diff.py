@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netinspect.records.trace import Trace
     from netinspect.reports.diff.pairing import Pairing
     from netinspect.reports.diff.record import Diff
-    from netinspect.reports.diff.state_dict import Member, Side
+    from netinspect.reports.diff.state_dict import StateDict, StateDictEntry
 
 Progress = Callable[[int, int], None]
 
@@ -77,7 +77,7 @@ def _subject(
 
 
 def _compare(
-    a: Side, b: Side, progress: Progress | None
+    a: StateDict, b: StateDict, progress: Progress | None
 ) -> tuple[Pairing, Mapping[str, Comparison], list[tuple[str, str]]]:
     """Pair two checkpoints with the help of their values, and compare these.
 
@@ -94,7 +94,9 @@ def _compare(
     one, other = place_pieces(_checkpoint_of(a)), place_pieces(_checkpoint_of(b))
     with CheckpointData(one) as left, CheckpointData(other) as right:
 
-        def alike(ones: Sequence[Member], others: Sequence[Member]) -> list[tuple[str, str]]:
+        def alike(
+            ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]
+        ) -> list[tuple[str, str]]:
             places = [(left, one.tensors[each.number]) for each in ones]
             places += [(right, other.tensors[each.number]) for each in others]
             groups = same_content(places, progress)
@@ -114,7 +116,7 @@ def _compare(
     return pairing, {y.name: each for (_, y), each in zip(members, found, strict=True)}, moved
 
 
-def _checkpoint_of(side: Side) -> Checkpoint:
+def _checkpoint_of(side: StateDict) -> Checkpoint:
     if side.checkpoint is None:
         target = side.trace.target if side.trace is not None else ""
         raise UsageError(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netinspect.records.memory import Tracking
     from netinspect.records.trace import Trace
     from netinspect.reports.memory.record import Memory
-    from netinspect.trace_cache.memory_tracks import TrackCache
+    from netinspect.trace_cache.memory_tracks import MemoryTrackCache
 
 
 def memory(
@@ -41,7 +41,7 @@ def memory(
     top: int | None = 10,
     points: int | None = 24,
     progress: Callable[[str], None] | None = None,
-    cache: bool | TrackCache = False,
+    cache: bool | MemoryTrackCache = False,
 ) -> View[Memory]:
     """Estimate the memory that a run takes: its peak, what that is made of, how it comes to it.
 
@@ -86,14 +86,14 @@ def memory(
     from netinspect.errors import UsageError
     from netinspect.memory_tracker.prepare import prepare, read_options, tracked_inputs
     from netinspect.records.trace import Trace
-    from netinspect.reports.memory.compute import tell_memory
+    from netinspect.reports.memory.compute import build_memory
     from netinspect.targets.target import parse_live_target
 
     tracks = None
     if cache:
-        from netinspect.trace_cache.memory_tracks import TrackCache
+        from netinspect.trace_cache.memory_tracks import MemoryTrackCache
 
-        tracks = cache if isinstance(cache, TrackCache) else TrackCache()
+        tracks = cache if isinstance(cache, MemoryTrackCache) else MemoryTrackCache()
     symbols = one_or_several(symbolic)
     options = read_options(
         batch=batch,
@@ -147,7 +147,7 @@ def memory(
         has_values=bool(args),
     )
     return View(
-        tell_memory(
+        build_memory(
             look,
             _track(subject, args, request, progress, tracks),
             inputs=tracked_inputs(look, options),
@@ -167,7 +167,7 @@ def _track(
     args: Sequence[Any],
     request: TrackRequest,
     progress: Callable[[str], None] | None,
-    cache: TrackCache | None,
+    cache: MemoryTrackCache | None,
 ) -> Tracking:
     from netinspect.records.trace import Trace
 

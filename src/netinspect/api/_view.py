@@ -49,10 +49,10 @@ class View(Generic[R]):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         with _preserved_randomness():
-            from netinspect.rendering.html import spell_html
+            from netinspect.rendering.html import format_html
             from netinspect.reports.render import lay_out
 
-            return {"text/plain": str(self), "text/html": spell_html(lay_out(self.record))}
+            return {"text/plain": str(self), "text/html": format_html(lay_out(self.record))}
 
 
 @contextmanager

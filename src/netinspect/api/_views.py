@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from torch import nn
 
     from netinspect.records.cache_usage import Cache
-    from netinspect.records.model_list import Samples
+    from netinspect.records.model_list import ModelList
     from netinspect.records.trace import Trace
     from netinspect.reports.cost.record import CostReport
     from netinspect.reports.internals.record import Internals
-    from netinspect.reports.params.checkpoint_record import StoredTensors
+    from netinspect.reports.params.checkpoint_record import CheckpointTensors
     from netinspect.reports.params.record import Parameters
     from netinspect.reports.source.record import Source
-    from netinspect.reports.summary.checkpoint_record import Contents
+    from netinspect.reports.summary.checkpoint_record import CheckpointSummary
     from netinspect.reports.summary.record import Summary
-    from netinspect.reports.trace.record import Steps
-    from netinspect.reports.tree.checkpoint_record import NameTree
+    from netinspect.reports.trace.record import TraceTable
+    from netinspect.reports.tree.checkpoint_record import CheckpointTree
     from netinspect.reports.tree.record import Tree
 
     Model = nn.Module | Trace
@@ -42,7 +42,7 @@ def summary(
     subject: Checkpoint, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
-) -> View[Contents]: ...
+) -> View[CheckpointSummary]: ...
 @overload
 def summary(
     subject: Model, *args: Any, depth: int | None = ..., functions: bool = ...,
@@ -54,7 +54,7 @@ def summary(
     subject: Named, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
-) -> View[Summary | Contents]: ...
+) -> View[Summary | CheckpointSummary]: ...
 # fmt: on
 
 
@@ -67,7 +67,7 @@ def summary(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> View[Summary | Contents]:
+) -> View[Summary | CheckpointSummary]:
     """Show the module tree as a table, with totals; or what a checkpoint is and holds.
 
     Args:
@@ -82,12 +82,14 @@ def summary(
         top: Keep only so many rows.
     """
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
-        from netinspect.reports.summary.checkpoint_compute import tell_contents
+        from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 
         refuse_for_checkpoint("--functions", functions, "there are no functions in a checkpoint")
         found = read_checkpoint(subject)
         return View(
-            tell_contents(found, depth=depth, include=include, exclude=exclude, sort=sort, top=top)
+            build_checkpoint_summary(
+                found, depth=depth, include=include, exclude=exclude, sort=sort, top=top
+            )
         )
     from netinspect.reports.summary.compute import summarize
     from netinspect.runner.loading import load
@@ -111,7 +113,7 @@ def params(
     subject: Checkpoint, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
-) -> View[StoredTensors]: ...
+) -> View[CheckpointTensors]: ...
 @overload
 def params(
     subject: Model, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
@@ -123,7 +125,7 @@ def params(
     subject: Named, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
-) -> View[Parameters | StoredTensors]: ...
+) -> View[Parameters | CheckpointTensors]: ...
 # fmt: on
 
 
@@ -138,7 +140,7 @@ def params(
     sort: str | None = None,
     top: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> View[Parameters | StoredTensors]:
+) -> View[Parameters | CheckpointTensors]:
     """Show every named parameter, or every tensor of a checkpoint.
 
     Args:
@@ -188,7 +190,7 @@ def trace(
     inside_layers: bool = False,
     backward: bool = False,
     values: bool = False,
-) -> View[Steps]:
+) -> View[TraceTable]:
     """Show each step of forward in order.
 
     Args:
@@ -255,7 +257,7 @@ def cost(
 @overload
 def tree(
     subject: Checkpoint, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
-) -> View[NameTree]: ...
+) -> View[CheckpointTree]: ...
 @overload
 def tree(
     subject: Model, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
@@ -263,7 +265,7 @@ def tree(
 @overload
 def tree(
     subject: Named, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
-) -> View[Tree | NameTree]: ...
+) -> View[Tree | CheckpointTree]: ...
 # fmt: on
 
 
@@ -273,7 +275,7 @@ def tree(
     *,
     depth: int | None = None,
     fold: bool = True,
-) -> View[Tree | NameTree]:
+) -> View[Tree | CheckpointTree]:
     """Show the module tree, or the one that the names of a checkpoint imply.
 
     Args:
@@ -283,13 +285,13 @@ def tree(
         fold: Whether a run of identical siblings is one row.
     """
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
-        from netinspect.reports.tree.checkpoint_compute import grow_name_tree
+        from netinspect.reports.tree.checkpoint_compute import build_checkpoint_tree
 
-        return View(grow_name_tree(read_checkpoint(subject), path=path, depth=depth, fold=fold))
-    from netinspect.reports.tree.compute import grow_tree
+        return View(build_checkpoint_tree(read_checkpoint(subject), path=path, depth=depth, fold=fold))
+    from netinspect.reports.tree.compute import build_tree
     from netinspect.runner.loading import load
 
-    return View(grow_tree(load(subject, run=False), path=path, depth=depth, fold=fold))
+    return View(build_tree(load(subject, run=False), path=path, depth=depth, fold=fold))
 
 
 def source(
@@ -321,13 +323,13 @@ def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "
         subject: What to look at; see `load`. Forward is not run.
         path: The module.
     """
-    from netinspect.reports.internals.compute import look_inside
+    from netinspect.reports.internals.compute import build_internals
     from netinspect.runner.loading import load
 
-    return View(look_inside(load(subject, run=False), path=path))
+    return View(build_internals(load(subject, run=False), path=path))
 
 
-def models(pattern: str | None = None) -> View[Samples]:
+def models(pattern: str | None = None) -> View[ModelList]:
     """Show which models can be named: the samples that come with netinspect, or a library's.
 
     Args:
@@ -344,6 +346,6 @@ def cache(*, clear: bool = False) -> View[Cache]:
     Args:
         clear: Remove all of it.
     """
-    from netinspect.trace_cache.store import tell_cache
+    from netinspect.trace_cache.store import cache_usage
 
-    return View(tell_cache(clear=clear))
+    return View(cache_usage(clear=clear))

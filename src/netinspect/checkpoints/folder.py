@@ -126,10 +126,10 @@ def read_file(place: Place, name: str) -> Checkpoint:
     found = _read_part(place, name)
     if is_split(found):
         return read_set(place, name)
-    return tell_part(replace(found, target=place.name), name)
+    return describe_part(replace(found, target=place.name), name)
 
 
-def tell_part(found: Checkpoint, name: str) -> Checkpoint:
+def describe_part(found: Checkpoint, name: str) -> Checkpoint:
     """Warn where what was read of a file is, by the file's name, one of several shards."""
     match = SHARD.fullmatch(name)
     if match is None or int(match["count"]) < 2:

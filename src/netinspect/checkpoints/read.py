@@ -6,7 +6,7 @@ import os
 
 from netinspect._utils.process import without_collector
 from netinspect.checkpoints.file_sets import Folder, open_file
-from netinspect.checkpoints.folder import read_index, read_place, read_set, refuse_piece, tell_part
+from netinspect.checkpoints.folder import describe_part, read_index, read_place, read_set, refuse_piece
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.readers import read_source
 from netinspect.checkpoints.weight_sets import DISTRIBUTED, DISTRIBUTED_METADATA, is_index
@@ -43,7 +43,7 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
             checkpoint = read_source(source)
         if is_split(checkpoint):
             return read_set(Folder(beside or os.curdir, name), base)
-    return tell_part(checkpoint, base)
+    return describe_part(checkpoint, base)
 
 
 def _refuse_unread(path: str, name: str) -> None:

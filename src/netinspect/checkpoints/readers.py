@@ -48,10 +48,10 @@ def _read_compressed(source: Source) -> Checkpoint:
         LoadError: It cannot be read.
     """
     from netinspect.checkpoints.io.compressed import method_of
-    from netinspect.checkpoints.io.decompressed import UnpackedSource, look_inside
+    from netinspect.checkpoints.io.decompressed import UnpackedSource, peek_inside
 
     method = method_of(source.read(0, min(_HEAD, source.size)))
-    inside = None if method is None or source.remote else look_inside(source, method)
+    inside = None if method is None or source.remote else peek_inside(source, method)
     if method is None or inside is None or recognize(inside) is None:
         raise unreadable(source)
     with UnpackedSource(source, method) as unpacked:

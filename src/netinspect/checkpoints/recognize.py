@@ -93,10 +93,10 @@ def unreadable(source: Source) -> CheckpointError:
 def _inside(source: Source) -> UnreadFormat | None:
     """Return the format of what a compressed file holds; None for others, and where that is unknown."""
     from netinspect.checkpoints.io.compressed import method_of
-    from netinspect.checkpoints.io.decompressed import look_inside
+    from netinspect.checkpoints.io.decompressed import peek_inside
 
     method = method_of(source.read(0, min(_HEAD, source.size)))
-    inside = None if method is None else look_inside(source, method)
+    inside = None if method is None else peek_inside(source, method)
     return None if inside is None else identify(inside)
 
 

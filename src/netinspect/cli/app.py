@@ -24,7 +24,7 @@ from netinspect.cli import (
     trace,
     tree,
 )
-from netinspect.cli.console import say
+from netinspect.cli.console import print_message
 from netinspect.cli.help import GroupedCommand, OrderedGroup, epilog
 from netinspect.cli.option_groups import expand
 from netinspect.cli.options import SETTINGS
@@ -111,7 +111,7 @@ def _start(
         settings = find_settings()
     if not {"-q", "--quiet"} & {*words}:
         for note in settings.notes:
-            say(f"note: {note}")
+            print_message(f"note: {note}")
     SETTINGS.set(settings)
     defaults = {key: value for key, value in settings.values.items() if key != "target"}
     context.default_map = dict.fromkeys(COMMANDS, defaults)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from netinspect._utils.opened_files import note_opened
-from netinspect.cli.console import say, style_for
+from netinspect.cli.console import print_message, style_for
 from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.cli.outputs import check_outputs, write_output, write_stdout
 from netinspect.cli.streams import users_output_on_stderr
@@ -30,7 +30,7 @@ _FOR_CHECKPOINTS = ("online", "cache")
 """The options of a model that go with a checkpoint too."""
 
 
-def look(
+def load_trace(
     target: str | None,
     model: ModelOptions,
     output: OutputOptions,
@@ -40,7 +40,7 @@ def look(
     values: bool = False,
     stats: bool = False,
     code: bool = False,
-    anew: bool = False,
+    needs_model: bool = False,
     symbolic: Sequence[str] | None = None,
 ) -> Trace:
     """Load the target, and save the look if that was asked for.
@@ -54,7 +54,7 @@ def look(
         values: Keep the tensors as printed.
         stats: Summarise the values.
         code: Keep the source of the classes.
-        anew: The command will build the model once more, so that a saved look does not do.
+        needs_model: Whether the command builds the model again, for which a saved trace is not enough.
         symbolic: Sizes of the inputs that shall be symbols.
 
     Raises:
@@ -63,7 +63,7 @@ def look(
     """
     from netinspect.records.trace import is_about_part
     from netinspect.runner import loading
-    from netinspect.runner.cached_traces import LookCache
+    from netinspect.runner.cached_traces import TraceCache
     from netinspect.runner.tensor_options import tensor_source
 
     style = style_for(output)  # a mistake in what is to come out shall not wait for a long forward
@@ -75,12 +75,12 @@ def look(
         # The project's inputs are for the project's target, not for any other.
         inputs = [] if inputs == settings.values.get("input") else inputs
     check_outputs(output.output, model.save, sources=_sources(target, model))
-    if anew:
+    if needs_model:
         from netinspect.targets.target import parse_live_target
 
         parse_live_target(target, online=model.online)
     batch, symbols = sizes_asked_for(target, model, symbolic)
-    looks = LookCache()
+    looks = TraceCache()
     started = time.perf_counter()
     with users_output_on_stderr():
         trace = loading.load(
@@ -106,34 +106,34 @@ def look(
         )
     if output.debug and trace.failure is not None and trace.failure.traceback:
         for text in ("Traceback (most recent call last):", *trace.failure.traceback):
-            say(text)
+            print_message(text)
     if output.output is not None or model.save is not None:
         for path in looks.installed_files():
             note_opened(path)
     if model.explain_input:
         for text in explain_inputs(trace):
-            say(text)
+            print_message(text)
     if output.verbose and not output.quiet:
         seconds = time.perf_counter() - started
         versions = trace.versions
-        say(
+        print_message(
             f"looked at {target} in {seconds:.2f} s: torch {versions.torch}, Python "
             f"{versions.python}, {trace.lane} tensors, seed {trace.seed}"
         )
         if looks.outcome:
-            say(looks.outcome)
+            print_message(looks.outcome)
         for warning in trace.warnings:
-            say(f"note: {warning}")
+            print_message(f"note: {warning}")
     elif style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # Rows alone do not say that only a part of a file was run.
         for warning in filter(is_about_part, trace.warnings):
-            say(f"note: {warning}")
+            print_message(f"note: {warning}")
     if model.save is not None:
         from netinspect.records.saved import dump_trace
 
         write_output(model.save, dump_trace(trace))
         if not output.quiet:
-            say(f"saved to {model.save}")
+            print_message(f"saved to {model.save}")
     return trace
 
 
@@ -176,7 +176,7 @@ def _is_batch(text: str) -> bool:
     return name.strip() == "batch" or any(each.strip().endswith(":0") for each in places.split(","))
 
 
-def look_or_read(
+def load_target(
     target: str | None,
     model: ModelOptions,
     output: OutputOptions,
@@ -185,9 +185,9 @@ def look_or_read(
     values: bool = False,
     stats: bool = False,
     symbolic: Sequence[str] | None = None,
-    beside_model: bool = False,
+    is_mixed: bool = False,
 ) -> Trace | Checkpoint:
-    """Load the target, or read it where it is a checkpoint; see `look`.
+    """Load the target, or read it where it is a checkpoint; see `load_trace`.
 
     Args:
         target: As typed; None for the default.
@@ -197,7 +197,7 @@ def look_or_read(
         values: Keep the tensors as printed.
         stats: Summarise the values.
         symbolic: Sizes of the inputs that shall be symbols.
-        beside_model: Whether the options that are for models are for another target.
+        is_mixed: Whether another target of the command is a model, which model options are for.
 
     Raises:
         UsageError: It is a checkpoint, and an option was typed that is for models.
@@ -207,7 +207,7 @@ def look_or_read(
     if target is None:
         target = _default_target(output)
     if not names_checkpoint(target):
-        return look(target, model, output, run=run, values=values, stats=stats, symbolic=symbolic)
+        return load_trace(target, model, output, run=run, values=values, stats=stats, symbolic=symbolic)
     style_for(output)
     check_outputs(output.output, sources=(target,))
     started = time.perf_counter()
@@ -218,7 +218,7 @@ def look_or_read(
         if field.name in model.typed and field.name not in _FOR_CHECKPOINTS
     ]
     symbols = sizes_asked_for(os.fspath(target), model, symbolic)[1]
-    if (for_models and not beside_model) or symbols:
+    if (for_models and not is_mixed) or symbols:
         option = (for_models or ["symbolic"])[0].replace("_", "-")
         raise UsageError(
             f"--{option} is for models; {target} is a checkpoint, with nothing to build or to run",
@@ -226,9 +226,11 @@ def look_or_read(
         )
     if output.verbose and not output.quiet:
         seconds = time.perf_counter() - started
-        say(f"read {target} in {seconds:.2f} s: {checkpoint.format}; nothing in it was executed")
+        print_message(
+            f"read {target} in {seconds:.2f} s: {checkpoint.format}; nothing in it was executed"
+        )
         for warning in checkpoint.warnings:
-            say(f"note: {warning}")
+            print_message(f"note: {warning}")
     return checkpoint
 
 
@@ -237,7 +239,7 @@ def _default_target(output: OutputOptions) -> str:
     target = _project_target(settings) or DEFAULT_TARGET
     if not output.quiet:
         origin = f"set in {settings.file}" if settings.target else "the default"
-        say(f"no target given: {target} ({origin})")
+        print_message(f"no target given: {target} ({origin})")
     return target
 
 
@@ -300,23 +302,23 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         paths = [file.path for file in getattr(subject, "files", ())]
         write_output(output.output, text, paths)
         if not output.quiet:
-            say(f"written to {output.output}")
+            print_message(f"written to {output.output}")
     else:
         write_stdout(text)
     symbolic = getattr(subject, "symbolic", None)
     if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # They were asked for by name, and rows alone do not say why there are none.
         for text in symbolic.notes:
-            say(f"note: {text}")
+            print_message(f"note: {text}")
     if style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # Which of several sets of weights was read is nowhere in the rows.
         for text in _said(view.record, "warnings"):
-            say(f"note: {text}")
+            print_message(f"note: {text}")
     if problems := _said(view.record, "problems"):
         if style.format in (Format.PLAIN, Format.CSV):
             # They are rows and nothing else; the exit code shall not be all that tells.
             for text in problems:
-                say(f"problem: {text}")
+                print_message(f"problem: {text}")
         raise typer.Exit(ExitCode.FINDINGS)
     if failure := getattr(getattr(view.record, "subject", None), "failure", None):
         from netinspect.rendering.failure import forward_error

@@ -127,7 +127,7 @@ def _columns() -> int:
     return int(text[:9]) if text.isdecimal() else 0  # no more digits mean anything
 
 
-def say(text: str, *, label: str = "", style: str = "") -> None:
+def print_message(text: str, *, label: str = "", style: str = "") -> None:
     """Say one line on stderr, where talk belongs.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.common import depth_or_all, load_trace, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -55,7 +55,7 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show what forward costs: MACs, FLOPs, activations, bytes."""
-    trace = look(target, model, output, backward=backward, symbolic=symbolic)
+    trace = load_trace(target, model, output, backward=backward, symbolic=symbolic)
     view = api.cost(
         trace,
         by=by,

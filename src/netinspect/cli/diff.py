@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect.api import _diff
-from netinspect.cli.common import look_or_read, show
+from netinspect.cli.common import load_target, show
 from netinspect.cli.completion import complete_target
 from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
 from netinspect.cli.progress import progress_of
@@ -81,7 +81,7 @@ def command(
         )
     stored = [names_checkpoint(each) for each in (a, b)]
     one, other = (
-        look_or_read(each, model, output, run=False, beside_model=not all(stored)) for each in (a, b)
+        load_target(each, model, output, run=False, is_mixed=not all(stored)) for each in (a, b)
     )
     with progress_of("values", output) as progress:
         view = _diff.diff(

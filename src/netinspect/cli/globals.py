@@ -8,7 +8,7 @@ import typer
 
 from netinspect.api._checkpoints import pickle_globals
 from netinspect.cli.common import show
-from netinspect.cli.console import say, style_for
+from netinspect.cli.console import print_message, style_for
 from netinspect.cli.options import ColumnsOption, OnlineOption, OutputOptions
 from netinspect.errors import ExitCode
 from netinspect.rendering.formats import Format
@@ -45,7 +45,9 @@ def command(
     view = pickle_globals(file, online=online)
     if style_for(output, columns).format in (Format.PLAIN, Format.CSV) and not output.quiet:
         for part in view.record.unexamined:  # rows alone do not show it
-            say(f"not examined: {part.file}{': ' * bool(part.member)}{part.member}: {part.reason}")
+            print_message(
+                f"not examined: {part.file}{': ' * bool(part.member)}{part.member}: {part.reason}"
+            )
     show(view, output, columns)
     if exit_code and (view.record.others or not view.record.complete):
         raise typer.Exit(ExitCode.FINDINGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect import api
-from netinspect.cli.common import look, show
+from netinspect.cli.common import load_trace, show
 from netinspect.cli.options import ModelOptions, ModuleArgument, OutputOptions, TargetArgument
 
 EXAMPLES = (
@@ -19,5 +19,5 @@ def command(
     module: ModuleArgument = None,
 ) -> None:
     """Show what an nn.Module holds and what its __call__ runs."""
-    trace = look(target, model, output, run=False)
+    trace = load_trace(target, model, output, run=False)
     show(api.internals(trace, module or ""), output)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from netinspect.api import _memory
-from netinspect.cli.common import depth_or_all, look, show, sizes_asked_for
-from netinspect.cli.console import progress_line, say, style_for
+from netinspect.cli.common import depth_or_all, load_trace, show, sizes_asked_for
+from netinspect.cli.console import print_message, progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -85,7 +85,7 @@ def command(
     It is tracked on tensors without data, of any size; with --train, two iterations of training.
     """
     from netinspect.memory_tracker.prepare import read_options
-    from netinspect.trace_cache.memory_tracks import TrackCache
+    from netinspect.trace_cache.memory_tracks import MemoryTrackCache
 
     # A mistake in the options shall not wait for a look.
     style_for(output, columns)
@@ -106,8 +106,8 @@ def command(
     )
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     plain = replace(model, batch=None)
-    tracks = TrackCache() if model.cache else None
-    trace = look(target, plain, output, anew=True, symbolic=symbols)
+    tracks = MemoryTrackCache() if model.cache else None
+    trace = load_trace(target, plain, output, needs_model=True, symbolic=symbols)
     with progress_line(quiet=output.quiet) as progress:
         view = _memory.memory(
             trace,
@@ -129,5 +129,5 @@ def command(
             cache=tracks or False,
         )
     if output.verbose and not output.quiet and tracks is not None:
-        say(tracks.outcome)
+        print_message(tracks.outcome)
     show(view, output, columns)

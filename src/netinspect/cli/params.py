@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import look_or_read, show
+from netinspect.cli.common import load_target, show
 from netinspect.cli.options import (
     ColumnsOption,
     ExcludeOption,
@@ -44,7 +44,7 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """List every parameter, or every tensor of a checkpoint."""
-    subject = look_or_read(target, model, output, run=False, values=values, stats=stats)
+    subject = load_target(target, model, output, run=False, values=values, stats=stats)
     with progress_of("values", output) as progress:
         view = api.params(
             subject,

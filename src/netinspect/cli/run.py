@@ -170,18 +170,18 @@ def _internal_error(error: BaseException, cause: str) -> _InternalError:
 
 def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
     """Tell an error on stderr, in the form that goes with the format of the output."""
-    from netinspect.cli.console import say, wants_color
+    from netinspect.cli.console import print_message, wants_color
     from netinspect.cli.usage import asked, asked_color, debugs
 
     if debugs(words):
         for line in _traceback(error):
-            say(line)
+            print_message(line)
     if asked("format", words) == "json":
-        say(_spell_json(error))
+        print_message(_spell_json(error))
     else:
         color = wants_color(sys.stderr, asked_color(words))
         for style, label, content in _error_lines(error):
-            say(content, label=label, style=style if color else "")
+            print_message(content, label=label, style=style if color else "")
     return error.exit_code
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import look, show
+from netinspect.cli.common import load_trace, show
 from netinspect.cli.options import (
     ModelOptions,
     ModuleArgument,
@@ -34,5 +34,5 @@ def command(
     symbolic: SymbolicOption = None,
 ) -> None:
     """Show the source of a class with the shapes at each line."""
-    trace = look(target, model, output, code=True, symbolic=symbolic)
+    trace = load_trace(target, model, output, code=True, symbolic=symbolic)
     show(api.source(trace, path=module or "", whole_class=whole_class), output)

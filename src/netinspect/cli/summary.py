@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, look_or_read, show
+from netinspect.cli.common import depth_or_all, load_target, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -46,7 +46,7 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show layers, shapes and totals, or what a checkpoint holds."""
-    subject = look_or_read(target, model, output, symbolic=symbolic)
+    subject = load_target(target, model, output, symbolic=symbolic)
     view = api.summary(
         subject,
         depth=depth_or_all(depth),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from netinspect._utils import process
-from netinspect.cli.console import say
+from netinspect.cli.console import print_message
 from netinspect.errors import ForwardError
 
 GRACE = 5
@@ -168,7 +168,7 @@ def _note_left(threads: list[str], processes: list[int]) -> None:
     if processes:
         started.append(f"processes that the model started ({', '.join(map(str, processes))})")
     what = " and ".join(started) or "what the model does at exit"
-    say(f"note: {what} did not end within {GRACE} s after the result; ended anyway")
+    print_message(f"note: {what} did not end within {GRACE} s after the result; ended anyway")
 
 
 def _wait(child: int) -> tuple[int, set[int]]:
@@ -204,7 +204,7 @@ def _end_as(status: int, received: set[int], reader: int) -> str | None:
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if report is not None and number not in received:
         if number == signal.SIGALRM and any("ended" in each for each in entries):
-            say(f"note: Python did not end within {TEARDOWN} s after the result; ended anyway")
+            print_message(f"note: Python did not end within {TEARDOWN} s after the result; ended anyway")
         elif number == signal.SIGALRM:
             threads = [*report["threads"], *(["..."] if report["more"] else [])]
             _note_left(threads, report["processes"])

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, look, show
+from netinspect.cli.common import depth_or_all, load_trace, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -42,7 +42,7 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show each step of forward with its shapes and source line."""
-    trace = look(target, model, output, backward=backward, values=values, symbolic=symbolic)
+    trace = load_trace(target, model, output, backward=backward, values=values, symbolic=symbolic)
     view = api.trace(
         trace, depth=depth_or_all(depth), inside_layers=inside_layers, backward=backward, values=values
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect import api
-from netinspect.cli.common import depth_or_all, look_or_read, show
+from netinspect.cli.common import depth_or_all, load_target, show
 from netinspect.cli.options import (
     ColumnsOption,
     DepthOption,
@@ -36,5 +36,5 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Show the module tree; forward is not run."""
-    subject = look_or_read(target, model, output, run=False)
+    subject = load_target(target, model, output, run=False)
     show(api.tree(subject, module or "", depth=depth_or_all(depth), fold=not no_fold), output, columns)

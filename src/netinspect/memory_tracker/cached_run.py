@@ -10,11 +10,11 @@ from netinspect.memory_tracker.parent import ask_child
 if TYPE_CHECKING:
     from netinspect.memory_tracker.request import TrackRequest
     from netinspect.records.memory import Tracking
-    from netinspect.trace_cache.memory_tracks import TrackCache, Watched
+    from netinspect.trace_cache.memory_tracks import MemoryTrackCache, Watched
 
 
 def track_target(
-    request: TrackRequest, progress: Callable[[str], None] | None, cache: TrackCache | None
+    request: TrackRequest, progress: Callable[[str], None] | None, cache: MemoryTrackCache | None
 ) -> Tracking:
     """Track a run of a target.
 
@@ -30,11 +30,11 @@ def track_target(
         return ask_child(request, progress=progress)[0]
     from netinspect.records.codec import to_data
     from netinspect.targets.target import parse_target
-    from netinspect.trace_cache.cache_key import Question
+    from netinspect.trace_cache.cache_key import CacheKey
     from netinspect.trace_cache.memory_tracks import Watched
 
     target = parse_target(request.target, online=request.online, check=False)
-    question = Question(target=target.text, kind=target.kind, place=target.place, name=target.name)
+    question = CacheKey(target=target.text, kind=target.kind, place=target.place, name=target.name)
 
     def track(watch: dict[str, Any]) -> Watched:
         tracking, rest = ask_child(

@@ -81,7 +81,7 @@ def main(document: dict[str, Any], around: Around | None = None) -> None:
 def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None]) -> Tracking:
     with in_a_folder():
         from netinspect.targets.isolation.project_imports import project_code
-        from netinspect.targets.model_factory import call_function, find_blueprint
+        from netinspect.targets.model_factory import call_function, find_factory
     from netinspect.memory_tracker.given_arguments import Given
     from netinspect.memory_tracker.runs import run_once
     from netinspect.memory_tracker.session import track
@@ -97,7 +97,7 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
         if request.inputs_from is not None:
             function = parse_target(request.inputs_from)
             given = Given(call_function(function, seed=request.seed, run_file=request.run_file))
-        blueprint = find_blueprint(target, request.arguments(), seed=request.seed, online=request.online)
+        blueprint = find_factory(target, request.arguments(), seed=request.seed, online=request.online)
         # Torch imports parts of itself late, and some of them ask for the current folder.
         with in_a_folder(), model_code(request.target):
             first_run = partial(run_once, request, given=given)

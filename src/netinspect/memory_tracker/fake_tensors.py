@@ -123,7 +123,7 @@ def copy_error(model: nn.Module, error: Exception) -> CopyError:
     )
 
 
-def suit(model: nn.Module, dtype: torch.dtype | None) -> None:
+def adapt(model: nn.Module, dtype: torch.dtype | None) -> None:
     """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
 
     Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where

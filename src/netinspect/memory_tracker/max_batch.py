@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from netinspect.records.memory import BatchSearch, Probe
+from netinspect.records.memory import BatchProbe, BatchSearch
 
 MAXIMUM = 1 << 20
 """A batch that fits at this size is not made any larger."""
@@ -42,7 +42,7 @@ def find_largest(
     def result(found: int | None, method: str) -> BatchSearch:
         return BatchSearch(
             limit=limit,
-            probes=tuple(Probe(batch=batch, bytes=max(each)) for batch, each in probes.items()),
+            probes=tuple(BatchProbe(batch=batch, bytes=max(each)) for batch, each in probes.items()),
             found=found,
             method="bisection" if method == "bisection" else "line",
         )

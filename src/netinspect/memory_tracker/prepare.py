@@ -21,7 +21,7 @@ from netinspect.memory_tracker.request import (
     TrackOptions,
     TrackRequest,
     checked,
-    spell_arguments,
+    format_arguments,
 )
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Input, Trace
@@ -161,7 +161,7 @@ def prepare(
     return TrackRequest(
         target=trace.target,
         options=options,
-        constructor=spell_arguments(constructor or {}),
+        constructor=format_arguments(constructor or {}),
         seed=trace.seed,
         online=online,
         run_file=run_file,

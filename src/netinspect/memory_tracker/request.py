@@ -85,7 +85,7 @@ class TrackRequest:
         return found
 
 
-def spell_arguments(arguments: Mapping[str, Any]) -> str:
+def format_arguments(arguments: Mapping[str, Any]) -> str:
     """Spell arguments of a class or factory as a Python literal.
 
     Raises:

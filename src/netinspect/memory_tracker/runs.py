@@ -26,10 +26,10 @@ from netinspect.memory_tracker.activation_checkpointing import checkpoint_blocks
 from netinspect.memory_tracker.allocations import AllocationTracker, OverLimit
 from netinspect.memory_tracker.fake_tensors import (
     CopyError,
+    adapt,
     cast,
     fake_tensors,
     needs_values,
-    suit,
     without_onednn,
 )
 from netinspect.memory_tracker.given_arguments import Given
@@ -40,7 +40,7 @@ from netinspect.memory_tracker.threads import InThreads
 from netinspect.memory_tracker.tracked_models import MOST_WITH_VALUES, Source
 from netinspect.memory_tracker.workload import NoGradientError, infer, train
 from netinspect.records.memory import MemoryTrack
-from netinspect.targets.model_factory import Lane
+from netinspect.targets.model_factory import TensorMode
 from netinspect.tracing.arguments import split
 from netinspect.tracing.capture import run_forward
 from netinspect.tracing.model.members import modules, named_parameters, parameters
@@ -75,7 +75,7 @@ class Runs:
         self._request = request
         self._given = given
         self._source = source
-        self._lane: Lane | None = None
+        self._lane: TensorMode | None = None
         """What the first run was made on."""
 
         self._reason = ENDED if request.with_values else ""
@@ -110,13 +110,13 @@ class Runs:
             return track
         raise AssertionError("the last kind of tensors raises")
 
-    def _lanes(self) -> list[Lane]:
+    def _lanes(self) -> list[TensorMode]:
         """Return the kinds of tensors to try, one after the other."""
         parameters = sum(prod(each.shape) for each in self._request.parameters)
         valued = [lane for lane in self._source.valued_lanes if parameters <= _MOST_PARAMETERS[lane]]
         return valued if valued and self._request.with_values else ["fake", *valued]
 
-    def _on(self, lane: Lane, specs: Sequence[InputSpec], batch: int | None) -> MemoryTrack:
+    def _on(self, lane: TensorMode, specs: Sequence[InputSpec], batch: int | None) -> MemoryTrack:
         request = self._request
         dtype = None if request.options.dtype is None else getattr(torch, request.options.dtype)
         with ExitStack() as stack:
@@ -127,7 +127,7 @@ class Runs:
                 model, limit = self._source.without_data(mode), None
                 _check(model, request)
                 set_mode(model, request.options.training)
-                suit(model, dtype)
+                adapt(model, dtype)
             else:
                 stack.enter_context(_quiet())
                 model, lane = self._source.with_values(lane)
@@ -159,7 +159,7 @@ class Runs:
                 reason=self._reason or self._source.note,
             )
 
-    def _limit(self, model: nn.Module, lane: Lane, batch: int | None) -> int:
+    def _limit(self, model: nn.Module, lane: TensorMode, batch: int | None) -> int:
         """Return how many bytes a run with values may track, or refuse it.
 
         Raises:

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from torch import nn
 
 from netinspect.errors import LoadError
-from netinspect.memory_tracker.fake_tensors import copy_error, fake_copy, real_tensors, suit
+from netinspect.memory_tracker.fake_tensors import adapt, copy_error, fake_copy, real_tensors
 from netinspect.memory_tracker.model_copies import deep_copy
-from netinspect.targets.model_factory import Blueprint, Lane, suit_meta
+from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
 from netinspect.tracing.model.members import parameters
 from netinspect.tracing.tensors.describe import is_uninitialised
 
-_LANES: tuple[Lane, ...] = ("hollow", "meta", "real")
+_LANES: tuple[TensorMode, ...] = ("hollow", "meta", "real")
 """What a model is built of where it cannot be built of fake tensors: the cheapest first."""
 
 MOST_WITH_VALUES = 2_000_000_000
@@ -31,7 +31,7 @@ FirstRun = Callable[[nn.Module], None]
 class Source(Protocol):
     """Where the models come from."""
 
-    valued_lanes: tuple[Lane, ...]
+    valued_lanes: tuple[TensorMode, ...]
     """What `with_values` makes, in the order in which to try."""
 
     note: str
@@ -47,7 +47,7 @@ class Source(Protocol):
             LoadError: It cannot be made so.
         """
 
-    def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
+    def with_values(self, lane: TensorMode) -> tuple[nn.Module, TensorMode]:
         """Make the model of tensors with values; return also what they are.
 
         Raises:
@@ -67,9 +67,9 @@ class TargetSource:
         first_run: For models with lazy layers.
     """
 
-    valued_lanes: tuple[Lane, ...] = ("hollow", "real")
+    valued_lanes: tuple[TensorMode, ...] = ("hollow", "real")
 
-    def __init__(self, blueprint: Blueprint, first_run: FirstRun) -> None:
+    def __init__(self, blueprint: ModelFactory, first_run: FirstRun) -> None:
         self._blueprint = blueprint
         self._first_run = first_run
         self.note = ""
@@ -95,7 +95,7 @@ class TargetSource:
                 self._original = _sized(model, self._first_run)
         return fake_copy(self._original, mode)
 
-    def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
+    def with_values(self, lane: TensorMode) -> tuple[nn.Module, TensorMode]:
         """Make the model; see `Source`."""
         if self._instance is not None:
             return _copied(self._instance), "real"
@@ -110,7 +110,7 @@ class LiveSource:
         first_run: For models with lazy layers.
     """
 
-    valued_lanes: tuple[Lane, ...] = ("real",)
+    valued_lanes: tuple[TensorMode, ...] = ("real",)
 
     def __init__(self, model: nn.Module, first_run: FirstRun) -> None:
         self._model = model
@@ -123,12 +123,12 @@ class LiveSource:
             self._model = _sized(self._model, self._first_run)
         return fake_copy(self._model, mode)
 
-    def with_values(self, lane: Lane) -> tuple[nn.Module, Lane]:
+    def with_values(self, lane: TensorMode) -> tuple[nn.Module, TensorMode]:
         """Make the model; see `Source`."""
         return _copied(self._model), "real"
 
 
-def build_then_fake(blueprint: Blueprint, mode: Any) -> nn.Module:
+def build_then_fake(blueprint: ModelFactory, mode: Any) -> nn.Module:
     """Build a model whose constructor does not run on fake tensors, and copy it to them.
 
     Args:
@@ -142,11 +142,11 @@ def build_then_fake(blueprint: Blueprint, mode: Any) -> nn.Module:
         original = build_unfaked(blueprint)
         _suited(original)
     model = fake_copy(original, mode)
-    suit(model, None)
+    adapt(model, None)
     return model
 
 
-def build_unfaked(blueprint: Blueprint) -> nn.Module:
+def build_unfaked(blueprint: ModelFactory) -> nn.Module:
     """Build a model, to be copied to fake tensors, of the cheapest others that its constructor takes.
 
     What fails alike on two kinds of tensors is not their fault, and is not tried on a third.
@@ -176,7 +176,7 @@ def _suited(model: nn.Module) -> str:
     sized = [each for each in parameters(model) if not is_uninitialised(each)]
     if sum(each.numel() for each in sized) <= MOST_WITH_VALUES:
         return ""  # batched experts take more memory than those of a run with values
-    return BATCHED if suit_meta(model) else ""
+    return BATCHED if adapt_to_meta(model) else ""
 
 
 def _sized(model: nn.Module, first_run: FirstRun) -> nn.Module:

@@ -26,7 +26,7 @@ class NoGradientError(RuntimeError):
     """Nothing of what forward returned can be differentiated."""
 
 
-class Watcher(Protocol):
+class Observer(Protocol):
     """Who is told what is being run."""
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
@@ -39,7 +39,7 @@ class Watcher(Protocol):
         """Say that an optimizer has its states."""
 
 
-class Unwatched:
+class NullObserver:
     """A watcher of runs that nobody watches."""
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
@@ -52,7 +52,7 @@ class Unwatched:
         """Do nothing."""
 
 
-def infer(call: Callable[[], Any], watcher: Watcher) -> Any:
+def infer(call: Callable[[], Any], watcher: Observer) -> Any:
     """Run forward once, without autograd.
 
     Args:
@@ -65,7 +65,7 @@ def infer(call: Callable[[], Any], watcher: Watcher) -> Any:
 
 
 def train(
-    model: nn.Module, call: Callable[[], Any], optimizer_name: str, *, foreach: bool, watcher: Watcher
+    model: nn.Module, call: Callable[[], Any], optimizer_name: str, *, foreach: bool, watcher: Observer
 ) -> None:
     """Run forward, backward and the optimizer's step, twice.
 

@@ -7,7 +7,7 @@ from netinspect.records.checkpoint import Checkpoint, FormatName, StoredFile
 
 
 @record
-class StoredSubject:
+class CheckpointHeader:
     """The checkpoint that a report is about."""
 
     target: str
@@ -50,9 +50,9 @@ class StoredTotals:
     """By falling bytes."""
 
 
-def stored_subject(checkpoint: Checkpoint) -> StoredSubject:
+def checkpoint_header(checkpoint: Checkpoint) -> CheckpointHeader:
     """Take the head of a report from a checkpoint."""
-    return StoredSubject(
+    return CheckpointHeader(
         target=checkpoint.target,
         format=checkpoint.format,
         files=checkpoint.files,

@@ -36,7 +36,7 @@ def to_data(value: Any) -> Any:
     if cls is tuple:
         return [to_data(item) for item in value]
     if cls is float:
-        return value if math.isfinite(value) else _spell_non_finite(value)
+        return value if math.isfinite(value) else _encode_non_finite(value)
     data: dict[str, Any] = {"kind": cls.kind} if hasattr(cls, "kind") else {}
     for name in _field_types(cls):
         data[name] = to_data(getattr(value, name))
@@ -83,7 +83,7 @@ def json_schema(cls: type, *, title: str, identity: dict[str, Any]) -> dict[str,
     }
 
 
-def _spell_non_finite(value: float) -> str:
+def _encode_non_finite(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 

@@ -70,7 +70,7 @@ class MemoryTrack:
 
 
 @record
-class Probe:
+class BatchProbe:
     """The peak at one batch."""
 
     batch: int
@@ -84,7 +84,7 @@ class BatchSearch:
     limit: int
     """Bytes that there are."""
 
-    probes: tuple[Probe, ...]
+    probes: tuple[BatchProbe, ...]
     """Every batch that was tracked, in order of the tries."""
 
     found: int | None

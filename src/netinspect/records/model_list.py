@@ -19,7 +19,7 @@ class Sample:
 
 
 @record
-class Samples:
+class ModelList:
     """The sample models, or those of a library: what `netinspect summary` can be told by name."""
 
     name: ClassVar[str] = "models"

@@ -12,7 +12,7 @@ from netinspect.records.values import TensorSpec
 
 
 @record
-class Subject:
+class ReportHeader:
     """What a report is about, and how it was looked at."""
 
     target: str

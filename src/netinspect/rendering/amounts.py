@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from netinspect._utils import units
 from netinspect.records.polynomial import Polynomial, add, multiply, polynomial, read_size
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 from netinspect.records.symbols import Symbol
 from netinspect.records.values import TensorSpec, Value, tensors_in
 from netinspect.records.work import Cost
@@ -34,7 +34,7 @@ _BOUNDED = {
 
 
 def amount(
-    cost: Cost, name: str, subject: Subject, *, nothing: str | None = None, partly: bool = False
+    cost: Cost, name: str, subject: ReportHeader, *, nothing: str | None = None, partly: bool = False
 ) -> str:
     """Spell one number of a cost for people: `28.16 k*N`, rounded, or `>= 28.16 k*N`.
 
@@ -57,7 +57,7 @@ def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:
     return ">= " if partly or (missing is not None and getattr(cost, missing)) else ""
 
 
-def _amount(cost: Cost, name: str, subject: Subject, nothing: str | None) -> str:
+def _amount(cost: Cost, name: str, subject: ReportHeader, nothing: str | None) -> str:
     spell = UNITS.get(name, units.short)
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
@@ -68,7 +68,7 @@ def _amount(cost: Cost, name: str, subject: Subject, nothing: str | None) -> str
     return spell(number) + ("" if is_known else f" at {own_sizes(subject)}")
 
 
-def exact(cost: Cost, name: str, subject: Subject) -> int | str:
+def exact(cost: Cost, name: str, subject: ReportHeader) -> int | str:
     """Spell one number of a cost for programs: as a number, or as `28160*N`."""
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
@@ -77,7 +77,7 @@ def exact(cost: Cost, name: str, subject: Subject) -> int | str:
     return number if is_known else f"{number} at {own_sizes(subject)}"
 
 
-def in_words(cost: Cost, name: str, noun: str, subject: Subject) -> str:
+def in_words(cost: Cost, name: str, noun: str, subject: ReportHeader) -> str:
     """Spell one number of a cost in full, with its noun: `281,640*N MACs`."""
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
@@ -96,17 +96,17 @@ def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
     return (None if expression.is_constant else expression), True
 
 
-def symbols_of(subject: Subject) -> tuple[Symbol, ...]:
+def symbols_of(subject: ReportHeader) -> tuple[Symbol, ...]:
     """The symbols that a report has; none where all is concrete."""
     return subject.symbolic.symbols if subject.symbolic is not None else ()
 
 
-def own_sizes(subject: Subject) -> str:
+def own_sizes(subject: ReportHeader) -> str:
     """Spell the sizes that the look itself had: `N = 10`."""
     return ", ".join(f"{each.symbol} = {each.size}" for each in symbols_of(subject))
 
 
-def tensor_amounts(value: Value | None, subject: Subject) -> str:
+def tensor_amounts(value: Value | None, subject: ReportHeader) -> str:
     """Spell how many values and bytes the tensors of a value have: `10*N values, 40*N B`."""
     specs = list(tensors_in(value))
     names = tuple(each.symbol for each in symbols_of(subject))
@@ -152,7 +152,7 @@ def _number(number: int, names: tuple[str, ...]) -> Polynomial:
     return polynomial(names, {(0,) * len(names): number})
 
 
-def symbol_notes(subject: Subject) -> list[Line]:
+def symbol_notes(subject: ReportHeader) -> list[Line]:
     """Say what each symbol is and how its expressions were proved, then what has none."""
     if subject.symbolic is None:
         return []

@@ -39,7 +39,7 @@ def _operand(operand: Operand, with_device: bool) -> str:
     return f"({sizes}) {operand.spec.dtype}{device}"
 
 
-def tell_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
+def build_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
     """Lay a diagnosis out below the view of what ran."""
     told = []
     if diagnosis.place is not None:

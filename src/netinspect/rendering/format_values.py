@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 
 from netinspect._utils import units
-from netinspect.records.report_header import LayoutShare, Subject, Tie, Totals
+from netinspect.records.report_header import LayoutShare, ReportHeader, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.trace import CHANGES, Input
 from netinspect.records.values import Literal, Structure, TensorSpec, Value
@@ -94,7 +94,7 @@ def full_place(source: SourceLine | None) -> str | None:
     return None if source is None else f"{source.file}:{source.line}"
 
 
-def title(subject: Subject, *, path: str = "") -> Line:
+def title(subject: ReportHeader, *, path: str = "") -> Line:
     """The first line of a view: what it is, and what it was run on."""
     parts: list[str | tuple[str, str]] = [(subject.class_name, "bold")]
     if path:
@@ -104,7 +104,7 @@ def title(subject: Subject, *, path: str = "") -> Line:
     return line(*parts)
 
 
-def run_notes(subject: Subject) -> list[Line]:
+def run_notes(subject: ReportHeader) -> list[Line]:
     """How forward was run, and what went otherwise than hoped."""
     notes: list[Line] = []
     if subject.ran:
@@ -117,7 +117,7 @@ def run_notes(subject: Subject) -> list[Line]:
     return notes
 
 
-def change_notes(subject: Subject) -> list[Line]:
+def change_notes(subject: ReportHeader) -> list[Line]:
     """What forward registered or removed: for views that show what is registered, and no run."""
     return [
         line((f"note: {warning}", "yellow"))

@@ -10,7 +10,7 @@ from netinspect.rendering.document import Document
 from netinspect.rendering.terminal import styled_lines
 
 
-def spell_html(document: Document) -> str:
+def format_html(document: Document) -> str:
     """Spell a view as one preformatted element with inline styles, scrolling sideways if wide."""
     lines = []
     for spans in styled_lines(document, None):

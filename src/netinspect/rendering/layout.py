@@ -142,13 +142,13 @@ def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
         alike.setdefault(short, []).append(text)
     taken = set(alike)
     for group in alike.values():
-        if len(group) > 1 and (found := _told_apart(group, width, taken)) is not None:
+        if len(group) > 1 and (found := _distinguished(group, width, taken)) is not None:
             shown.update(zip(group, found, strict=True))
             taken.update(found)
     return shown
 
 
-def _told_apart(group: Sequence[str], width: int, taken: Container[str]) -> list[str] | None:
+def _distinguished(group: Sequence[str], width: int, taken: Container[str]) -> list[str] | None:
     """Cut texts of which the same would be left so that each is another, and none is taken."""
     for cut_one in _ways_to_cut(group, width):
         found: dict[str, None] = {}

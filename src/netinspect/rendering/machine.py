@@ -39,7 +39,7 @@ _STARTS = frozenset("=+-@\t\r")
 _NUMBER = re.compile(r"[+-](?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf|-nan|->")
 
 
-def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str:
+def dump_plain(document: Document, columns: Sequence[str] | None = None) -> str:
     """Spell a view as lines of tab-separated fields under a header of lower-snake-case names.
 
     A view of several tables has a blank line between them; text with its own layout stays as it is,
@@ -56,7 +56,7 @@ def spell_plain(document: Document, columns: Sequence[str] | None = None) -> str
     return "\n".join(blocks)
 
 
-def spell_csv(document: Document, columns: Sequence[str] | None = None) -> str:
+def dump_csv(document: Document, columns: Sequence[str] | None = None) -> str:
     """Spell a view as comma-separated values (RFC 4180, lines end in a line feed).
 
     A view of several tables has a blank line between them. A text that a spreadsheet would take for a
@@ -71,7 +71,7 @@ def spell_csv(document: Document, columns: Sequence[str] | None = None) -> str:
     return "\n".join(texts)
 
 
-def spell_json(report: Report) -> str:
+def dump_json(report: Report) -> str:
     """Spell a report's record itself, with the name and version of its schema."""
     identity = {"schema": f"netinspect-{report.name}", "schema_version": SCHEMA_VERSION}
     return json.dumps(identity | to_data(report), indent=2, allow_nan=False) + "\n"

@@ -12,7 +12,7 @@ from netinspect.rendering.layout import fit
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
-def spell_markdown(document: Document, columns: Sequence[str] | None = None) -> str:
+def format_markdown(document: Document, columns: Sequence[str] | None = None) -> str:
     """Spell a view as Markdown; names cannot break out of their cell or become markup."""
     parts = [f"### {_inline(document.title)}"]
     for block in document.filled_blocks:

@@ -20,7 +20,7 @@ _ASCII = str.maketrans(
 )
 
 
-def spell_terminal(
+def format_terminal(
     document: Document,
     *,
     width: int | None,
@@ -37,7 +37,7 @@ def spell_terminal(
         ascii_only: Draw with ASCII characters.
         columns: Keys of the columns to show; None for the default ones.
     """
-    text = "".join(_spell_line(each, color) + "\n" for each in styled_lines(document, width, columns))
+    text = "".join(_format_line(each, color) + "\n" for each in styled_lines(document, width, columns))
     return text.translate(_ASCII) if ascii_only else text
 
 
@@ -175,7 +175,7 @@ def _style(definition: str) -> Style:
     return Style.parse(definition)
 
 
-def _spell_line(spans: Line, color: bool) -> str:
+def _format_line(spans: Line, color: bool) -> str:
     if not color:
         return "".join(span.text for span in spans)
     return "".join(

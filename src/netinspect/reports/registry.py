@@ -3,53 +3,53 @@
 from __future__ import annotations
 
 from netinspect.records.cache_usage import Cache
-from netinspect.records.model_list import Samples
+from netinspect.records.model_list import ModelList
 from netinspect.reports.cost.record import CostReport
 from netinspect.reports.diff.record import Diff
 from netinspect.reports.globals.record import Globals
 from netinspect.reports.internals.record import Internals
 from netinspect.reports.memory.record import Memory
-from netinspect.reports.params.checkpoint_record import StoredTensors
+from netinspect.reports.params.checkpoint_record import CheckpointTensors
 from netinspect.reports.params.record import Parameters
 from netinspect.reports.source.record import Source
-from netinspect.reports.summary.checkpoint_record import Contents
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary
 from netinspect.reports.summary.record import Summary
-from netinspect.reports.trace.record import Steps
-from netinspect.reports.tree.checkpoint_record import NameTree
+from netinspect.reports.trace.record import TraceTable
+from netinspect.reports.tree.checkpoint_record import CheckpointTree
 from netinspect.reports.tree.record import Tree
 
 Report = (
     Summary
     | Parameters
-    | Steps
+    | TraceTable
     | CostReport
     | Tree
     | Source
     | Internals
     | Memory
     | Diff
-    | Samples
+    | ModelList
     | Cache
-    | StoredTensors
-    | Contents
-    | NameTree
+    | CheckpointTensors
+    | CheckpointSummary
+    | CheckpointTree
     | Globals
 )
 
 REPORTS: tuple[type[Report], ...] = (
     Summary,
     Parameters,
-    Steps,
+    TraceTable,
     CostReport,
     Tree,
     Source,
     Internals,
     Memory,
     Diff,
-    Samples,
+    ModelList,
     Cache,
-    StoredTensors,
-    Contents,
-    NameTree,
+    CheckpointTensors,
+    CheckpointSummary,
+    CheckpointTree,
     Globals,
 )

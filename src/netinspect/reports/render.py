@@ -49,9 +49,9 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
     subject = getattr(report, "subject", None)
     if not failure or report.name not in _OF_FORWARD or subject is None or subject.failure is None:
         return document
-    from netinspect.rendering.failure import tell_failure
+    from netinspect.rendering.failure import build_failure
 
-    return replace(document, failure=tell_failure(subject.failure))
+    return replace(document, failure=build_failure(subject.failure))
 
 
 def render(report: Report, style: Style | None = None) -> str:
@@ -67,26 +67,26 @@ def render(report: Report, style: Style | None = None) -> str:
                 "--columns does not go with json, which always has every field",
                 hint="choose columns in csv or plain, or pick the fields with a tool such as jq",
             )
-        from netinspect.rendering.machine import spell_json
+        from netinspect.rendering.machine import dump_json
 
-        return spell_json(report)
+        return dump_json(report)
     document = lay_out(report, failure=style.failure)
     columns = _checked(document, style.columns)
     if style.format is Format.PLAIN:
-        from netinspect.rendering.machine import spell_plain
+        from netinspect.rendering.machine import dump_plain
 
-        return spell_plain(document, columns)
+        return dump_plain(document, columns)
     if style.format is Format.CSV:
-        from netinspect.rendering.machine import spell_csv
+        from netinspect.rendering.machine import dump_csv
 
-        return spell_csv(document, columns)
+        return dump_csv(document, columns)
     if style.format is Format.MARKDOWN:
-        from netinspect.rendering.markdown import spell_markdown
+        from netinspect.rendering.markdown import format_markdown
 
-        return spell_markdown(document, columns)
-    from netinspect.rendering.terminal import spell_terminal
+        return format_markdown(document, columns)
+    from netinspect.rendering.terminal import format_terminal
 
-    return spell_terminal(
+    return format_terminal(
         document,
         width=style.width,
         color=style.color,

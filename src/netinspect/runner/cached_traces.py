@@ -13,9 +13,14 @@ from netinspect.records.base import record
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.records.trace import Trace
-from netinspect.trace_cache.audit_recorder import Witness, witnessed
-from netinspect.trace_cache.cache_key import Question, surroundings
-from netinspect.trace_cache.dependencies import Evidence, Unfit, gather, strangers
+from netinspect.trace_cache.audit_recorder import AuditRecorder, audit_recording
+from netinspect.trace_cache.cache_key import CacheKey, environment
+from netinspect.trace_cache.dependencies import (
+    Dependencies,
+    NotCacheable,
+    gather,
+    preloaded_user_modules,
+)
 from netinspect.trace_cache.file_owners import Places
 from netinspect.trace_cache.store import Store, find_store
 
@@ -23,7 +28,7 @@ _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 
 
 @dataclass(slots=True)
-class LookCache:
+class TraceCache:
     """The looks that are kept for one user; tells what it did with the last question."""
 
     outcome: str = ""
@@ -32,7 +37,7 @@ class LookCache:
     said: str = ""
     """What the model printed in a look that was kept; to be told again."""
 
-    evidence: Evidence | None = None
+    evidence: Dependencies | None = None
     """What the look that answered rests on; None where none did."""
 
     def installed_files(self) -> Iterator[str]:
@@ -43,7 +48,7 @@ class LookCache:
         for package in self.evidence.packages if self.evidence is not None else ():
             yield from (package.root + file for file in package.files)
 
-    def answer(self, question: Question, look: Callable[[], Trace]) -> Trace:
+    def answer(self, question: CacheKey, look: Callable[[], Trace]) -> Trace:
         """Return the trace that `look` would return: from the cache where that is certain.
 
         Only a process that has not imported torch, nor any module of the user's, is served: another
@@ -56,11 +61,11 @@ class LookCache:
         self.outcome, self.said, self.evidence = "", "", None
         try:
             own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(question.place))})
-            around = surroundings()
+            around = environment()
         except OSError:
             self.outcome = "the cache was not asked: there is no current folder"
             return look()
-        if "torch" in sys.modules or strangers(Places(own)):
+        if "torch" in sys.modules or preloaded_user_modules(Places(own)):
             self.outcome = "the cache was not asked: this process has imported things before"
             return look()
         if (store := find_store()) is None:
@@ -70,12 +75,12 @@ class LookCache:
             self.outcome = "answered from a kept look (--no-cache looks anew)"
             return found
         files = [os.path.abspath(path) for path in question.files()]  # the user's code may go elsewhere
-        with witnessed(own) as witness:
+        with audit_recording(own) as witness:
             trace = look()
         self._keep(store, question, around, trace, witness, files)
         return trace
 
-    def _find(self, store: Store, question: Question, around: str) -> Trace | None:
+    def _find(self, store: Store, question: CacheKey, around: str) -> Trace | None:
         lines = store.read(question.key(around)) or []
         is_other = len(lines) == 1
         if is_other:
@@ -84,8 +89,8 @@ class LookCache:
         if len(lines) != 3:
             return None
         try:
-            head = from_data(Head, json.loads(lines[0]))
-            evidence = from_data(Evidence, json.loads(lines[1]))
+            head = from_data(EntryHeader, json.loads(lines[0]))
+            evidence = from_data(Dependencies, json.loads(lines[1]))
             if (is_other and not head.answers_without_forward) or not evidence.holds():
                 return None
             trace = parse_trace(lines[2], name="a kept look")
@@ -97,18 +102,18 @@ class LookCache:
     def _keep(
         self,
         store: Store,
-        question: Question,
+        question: CacheKey,
         around: str,
         trace: Trace,
-        witness: Witness,
+        witness: AuditRecorder,
         files: Sequence[str],
     ) -> None:
         try:
             if (reason := _unsure(trace)) is not None:
-                raise Unfit(reason)
+                raise NotCacheable(reason)
             evidence = gather(witness, files)
             self._write(store, question, around, trace, "".join(witness.said), evidence)
-        except Unfit as error:
+        except NotCacheable as error:
             self.outcome = f"the look was not kept: {error}"
         except Exception as error:  # a look that cannot be kept, for whatever reason, is as good
             self.outcome = f"the look was not kept: {type(error).__name__}: {error}"
@@ -118,25 +123,25 @@ class LookCache:
     def _write(
         self,
         store: Store,
-        question: Question,
+        question: CacheKey,
         around: str,
         trace: Trace,
         said: str,
-        evidence: Evidence,
+        evidence: Dependencies,
     ) -> None:
         other = question.without_forward()
         also = other is not None and not said and _is_same_without_forward(trace)
-        head = Head(answers_without_forward=also, said=said)
+        head = EntryHeader(answers_without_forward=also, said=said)
         key = question.key(around)
         lines = [json.dumps(to_data(each), separators=(",", ":")) for each in (head, evidence)]
         if not store.write(key, [*lines, dump_trace(trace).rstrip("\n")]):
-            raise Unfit(f"it is too large, or {store.folder} is not to be had")
+            raise NotCacheable(f"it is too large, or {store.folder} is not to be had")
         if also and other is not None:
             store.write(other.key(around), [key])
 
 
 @record
-class Head:
+class EntryHeader:
     """What stands before the evidence and the trace."""
 
     said: str

@@ -23,9 +23,9 @@ from netinspect.records.trace import Trace
 if TYPE_CHECKING:
     from torch import nn
 
-    from netinspect.runner.cached_traces import LookCache
+    from netinspect.runner.cached_traces import TraceCache
     from netinspect.targets.target import Target
-    from netinspect.trace_cache.cache_key import Question
+    from netinspect.trace_cache.cache_key import CacheKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def load(
     stats: bool = False,
     code: bool = False,
     symbolic: str | Sequence[str] = (),
-    cache: bool | LookCache = False,
+    cache: bool | TraceCache = False,
 ) -> Trace:
     """Look at a model, or read a saved look.
 
@@ -204,7 +204,7 @@ def save(trace: Trace, file: str | os.PathLike[str]) -> None:
     write_whole(Path(file), dump_trace(trace))
 
 
-def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache = False) -> Trace:
+def load_subject(subject: object, request: LoadRequest, cache: bool | TraceCache = False) -> Trace:
     """Look at a subject; see `load`."""
     inputs = request.check()
     if is_a(subject, Trace):
@@ -212,11 +212,11 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | LookCache 
     if is_a(subject, Checkpoint):
         raise _no_model(subject.target)
     if not is_target(subject):
-        from netinspect.runner.trace_target import look_at_module
+        from netinspect.runner.trace_target import trace_module
         from netinspect.targets.user_code_errors import model_code
 
         with model_code(class_name(type(subject))):
-            return look_at_module(subject, _look_options(request, inputs))
+            return trace_module(subject, _look_options(request, inputs))
     from netinspect.targets.target import parse_target
 
     # Names of a library are checked later: that takes longer than an answer from the cache.
@@ -245,16 +245,16 @@ def _no_model(target: str) -> UsageError:
 
 
 def _ask(
-    cache: bool | LookCache,
-    question: Question,
+    cache: bool | TraceCache,
+    question: CacheKey,
     target: Target,
     request: LoadRequest,
     inputs: InputRequest,
 ) -> Trace:
     from netinspect._utils.safe_text import safe
-    from netinspect.runner.cached_traces import LookCache
+    from netinspect.runner.cached_traces import TraceCache
 
-    looks = cache if isinstance(cache, LookCache) else LookCache()
+    looks = cache if isinstance(cache, TraceCache) else TraceCache()
     # A look that is kept has the source of the classes, whatever this command shows of it.
     complete = replace(request, code=True)
     trace = looks.answer(question, lambda: _look(target, complete, inputs))
@@ -263,15 +263,15 @@ def _ask(
     return trace if request.code or request.everything else replace(trace, code=())
 
 
-def _question(target: Target, request: LoadRequest) -> Question | None:
+def _question(target: Target, request: LoadRequest) -> CacheKey | None:
     """Spell what is asked; None where the answer must not be kept."""
-    from netinspect.trace_cache.cache_key import Question, spell_constructor
+    from netinspect.trace_cache.cache_key import CacheKey, format_model_args
 
-    constructor = spell_constructor(request.constructor)
+    constructor = format_model_args(request.constructor)
     has_values = request.args is not None or request.kwargs is not None
     if constructor is None or has_values or request.online:
         return None
-    return Question(
+    return CacheKey(
         target=target.text,
         kind=target.kind,
         place=target.place,
@@ -301,9 +301,9 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     if process.before_user_code is not None:
         process.before_user_code(target.text)
     _import_torch()
-    from netinspect.runner.trace_target import look_at_target
+    from netinspect.runner.trace_target import trace_target
     from netinspect.targets.isolation.project_imports import project_code
-    from netinspect.targets.model_factory import call_function, find_blueprint
+    from netinspect.targets.model_factory import call_function, find_factory
     from netinspect.targets.user_code_errors import model_code
 
     process.settle()  # before the user's own code comes
@@ -317,7 +317,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
             from netinspect.inputs.files import read_inputs
 
             example = read_inputs(request.input_files)
-        blueprint = find_blueprint(
+        blueprint = find_factory(
             target,
             request.constructor,
             seed=request.seed,
@@ -328,7 +328,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
             process.settle()
         # Torch imports parts of itself late, and some of them ask for the current folder.
         with process.in_a_folder(), model_code(target.text):
-            trace = look_at_target(blueprint, _look_options(request, inputs, example))
+            trace = trace_target(blueprint, _look_options(request, inputs, example))
     # At the end: constructor and forward may have imported more.
     return replace(trace, warnings=(*project.notes, *trace.warnings)) if project.notes else trace
 
@@ -353,10 +353,10 @@ def _import_torch() -> None:
 
 
 def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:
-    from netinspect.runner.trace_target import LookOptions
+    from netinspect.runner.trace_target import RunOptions
     from netinspect.tracing.capture import CaptureOptions
 
-    return LookOptions(
+    return RunOptions(
         request=inputs,
         example=example,
         args=request.args,

@@ -8,8 +8,13 @@ from itertools import islice
 
 from torch import nn
 
-from netinspect.analysis.symbolic.merge_traces import concrete, fuse, moves_in_layers, sizes_seen
-from netinspect.analysis.symbolic.polynomial_fit import points_of, spell_sizes
+from netinspect.analysis.symbolic.merge_traces import (
+    merge_traces,
+    moves_in_layers,
+    sizes_seen,
+    without_symbols,
+)
+from netinspect.analysis.symbolic.polynomial_fit import format_sizes, points_of
 from netinspect.errors import message_of
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import kept_quiet
@@ -34,7 +39,7 @@ _LAYERS_AS = {"batch": 0, "seq": 1}
 """Which dimension a layer with `batch_first` has it in."""
 
 
-def tell_as_symbols(
+def trace_symbolically(
     base: Trace,
     model: nn.Module,
     arguments: Sequence[Argument],
@@ -54,10 +59,10 @@ def tell_as_symbols(
         UsageError: A dimension was told that the inputs do not have.
     """
     if base.failure is not None:
-        return concrete(base, "forward failed")
+        return without_symbols(base, "forward failed")
     shapes = shapes_by_name(arguments)
     if not shapes:
-        return concrete(base, "no input has a dimension that could be changed")
+        return without_symbols(base, "no input has a dimension that could be changed")
     bare = CaptureOptions(
         training=options.training,
         seed=options.seed,
@@ -82,12 +87,12 @@ def _told(
     for request in requests:
         one = runner.find(request, shapes, {place for each in found for place in each.places})
         if one is None:
-            return concrete(base, runner.why or _unknown(request, shapes))
+            return without_symbols(base, runner.why or _unknown(request, shapes))
         found.append(one)
     runs = runner.grid(found)
     if runs is None:
-        return concrete(base, runner.why)
-    fused = fuse(base, runs, [one.symbol for one in found])
+        return without_symbols(base, runner.why)
+    fused = merge_traces(base, runs, [one.symbol for one in found])
     has_read = runner.reads_values or any(reads(step.qualified_name) for step in base.steps)
     if has_read and fused.symbolic is not None and fused.symbolic.symbols:
         return replace(fused, warnings=(*fused.warnings, SELECTED))
@@ -189,7 +194,7 @@ class _Runner:
             if not self._budget.allows_run():
                 self.why = f"the runs at other sizes were {self._budget.stopped}"
                 return None
-            self._runs[key] = self._observed(sizes, spell_sizes(point))
+            self._runs[key] = self._observed(sizes, format_sizes(point))
         return self._runs[key]
 
     def _observed(self, sizes: Mapping[Place, int], at: str) -> Trace | None:

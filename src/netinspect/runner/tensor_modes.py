@@ -10,7 +10,7 @@ from torch import nn
 
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.steps import Failure
-from netinspect.targets.model_factory import Blueprint, Lane
+from netinspect.targets.model_factory import ModelFactory, TensorMode
 from netinspect.tracing.model.forwardless import refuses
 from netinspect.tracing.model.members import parameters
 
@@ -30,20 +30,20 @@ _NEEDS_WEIGHTS = re.compile(
 )
 
 
-class Lanes:
+class TensorModes:
     """Which kinds of tensors to try, one after the other.
 
     Args:
         blueprint: What builds the model.
-        on: What was asked for, as `LookOptions.on`.
+        on: What was asked for, as `RunOptions.on`.
         needs_values: Whether only real weights will do.
     """
 
-    def __init__(self, blueprint: Blueprint, on: str, *, needs_values: bool) -> None:
+    def __init__(self, blueprint: ModelFactory, on: str, *, needs_values: bool) -> None:
         self.error: LoadError
         self._asked = on
-        self._waiting: list[Lane] = []
-        self._tried: list[Lane] = []
+        self._waiting: list[TensorMode] = []
+        self._tried: list[TensorMode] = []
         self._notes: list[str] = []
         self._failed_to_build: str | None = None
         if on in ("meta", "hollow", "fake"):
@@ -60,12 +60,12 @@ class Lanes:
         else:
             self._waiting = ["hollow", "real"]
 
-    def __iter__(self) -> Iterator[Lane]:
+    def __iter__(self) -> Iterator[TensorMode]:
         while self._waiting:
             self._tried.append(self._waiting.pop(0))
             yield self._tried[-1]
 
-    def puts_off(self, model: nn.Module, lane: Lane) -> bool:
+    def puts_off(self, model: nn.Module, lane: TensorMode) -> bool:
         """Whether a hollow model is so large that the meta device shall come first."""
         if lane != "hollow" or self._asked != "auto" or "meta" in self._tried:
             return False
@@ -87,7 +87,7 @@ class Lanes:
         cause = (error.cause or error.message).partition("\n")[0]
         self._notes.append(f"it cannot be built on {self._tried[-1]} tensors ({cause})")
 
-    def building_notes(self, lane: Lane) -> list[str]:
+    def building_notes(self, lane: TensorMode) -> list[str]:
         """Say on what it was built instead."""
         notes = [f"{note}: built with {lane} ones" for note in self._notes]
         self._notes = []
@@ -104,14 +104,14 @@ class Lanes:
         return bool(self._waiting)
 
 
-def is_of_the_lane(failure: Failure, lane: Lane) -> bool:
+def is_of_the_lane(failure: Failure, lane: TensorMode) -> bool:
     """Return whether a forward failed for the kind of tensors that it ran on."""
     if lane in ("meta", "fake") and not refuses(failure):
         return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
     return lane == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
 
 
-def why_not(failure: Failure, lane: Lane, *, fell_back: bool = True) -> str:
+def why_not(failure: Failure, lane: TensorMode, *, fell_back: bool = True) -> str:
     """Say why a forward does not run on a kind of tensors."""
     place = failure.place
     where = f" ({place.text} in line {place.line} of {place.file})" if place and place.text else ""

@@ -29,8 +29,8 @@ from netinspect.inputs.symbols import SymbolRequest
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
-from netinspect.runner.tensor_modes import Lanes, is_of_the_lane, why_not
-from netinspect.targets.model_factory import Blueprint, Lane, suit_meta
+from netinspect.runner.tensor_modes import TensorModes, is_of_the_lane, why_not
+from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
 from netinspect.tracing.capture import CaptureOptions, capture
 from netinspect.tracing.model.forwardless import lacks_forward, refuses, what_to_name
 from netinspect.tracing.model.offload import lacks_values
@@ -43,7 +43,7 @@ _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
 
 
 @dataclass(frozen=True, slots=True)
-class LookOptions:
+class RunOptions:
     """What to look at, and on what."""
 
     request: InputRequest = field(default_factory=InputRequest)
@@ -77,7 +77,7 @@ class LookOptions:
         return self.capture.values or self.capture.statistics or self.capture.backward
 
 
-def look_at_module(model: object, options: LookOptions, *, target: str | None = None) -> Trace:
+def trace_module(model: object, options: RunOptions, *, target: str | None = None) -> Trace:
     """Look at a live module, where it is and as it is.
 
     Raises:
@@ -85,7 +85,7 @@ def look_at_module(model: object, options: LookOptions, *, target: str | None = 
         UsageError: It cannot be looked at as asked for.
     """
     model = _checked_module(model)
-    lane: Lane = "meta" if lacks_values(model) else "real"
+    lane: TensorMode = "meta" if lacks_values(model) else "real"
     if options.on not in ("auto", lane):
         raise UsageError(
             f"cannot look at a live model on {options.on}",
@@ -106,7 +106,7 @@ def _checked_module(subject: object) -> nn.Module:
     return subject
 
 
-def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
+def trace_target(blueprint: ModelFactory, options: RunOptions) -> Trace:
     """Look at what a target names, on the first kind of tensors that works.
 
     Raises:
@@ -115,11 +115,11 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
     """
     target = blueprint.target.text
     if blueprint.is_built:
-        return look_at_module(blueprint.build()[0], options, target=target)
+        return trace_module(blueprint.build()[0], options, target=target)
     notes: list[str] = []
     reported: Trace | None = None
     why = ""
-    lanes = Lanes(blueprint, options.on, needs_values=options.needs_values)
+    lanes = TensorModes(blueprint, options.on, needs_values=options.needs_values)
     for wanted in lanes:
         with _entered(wanted) as mode:
             try:
@@ -155,7 +155,7 @@ def look_at_target(blueprint: Blueprint, options: LookOptions) -> Trace:
 
 
 @contextmanager
-def _entered(lane: Lane) -> Iterator[Any]:
+def _entered(lane: TensorMode) -> Iterator[Any]:
     """Make whatever is made fake, where that is the lane; the others are made by the blueprint.
 
     Yields:
@@ -176,12 +176,12 @@ def _entered(lane: Lane) -> Iterator[Any]:
         log.disabled = was_disabled
 
 
-def _built(blueprint: Blueprint, lane: Lane, mode: Any) -> tuple[nn.Module, Lane]:
+def _built(blueprint: ModelFactory, lane: TensorMode, mode: Any) -> tuple[nn.Module, TensorMode]:
     """Build a model; where its constructor does not take fake tensors, copy it to them afterwards."""
     try:
         model, built = blueprint.build(lane)
         if lane == "fake":
-            suit_meta(model)
+            adapt_to_meta(model)
         return model, built
     except LoadError:
         if lane != "fake":
@@ -214,8 +214,8 @@ def _moved(model: nn.Module, device: str) -> nn.Module:
 
 def _look(
     model: nn.Module,
-    lane: Lane,
-    options: LookOptions,
+    lane: TensorMode,
+    options: RunOptions,
     *,
     target: str | None,
     is_instance: bool = False,
@@ -255,14 +255,14 @@ def _look(
         trace = replace(trace, out_of_time=budget.out_of_time)
     trace = replace(trace, no_forward=no_forward)
     if options.symbols and choice is not None:
-        from netinspect.runner.symbolic_runs import tell_as_symbols
+        from netinspect.runner.symbolic_runs import trace_symbolically
 
-        trace = tell_as_symbols(trace, model, choice.arguments, options.capture, options.symbols)
+        trace = trace_symbolically(trace, model, choice.arguments, options.capture, options.symbols)
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 
 def _captured(
-    model: nn.Module, choice: Choice | None, lane: Lane, options: LookOptions, target: str | None
+    model: nn.Module, choice: Choice | None, lane: TensorMode, options: RunOptions, target: str | None
 ) -> Trace:
     return capture(
         model,
@@ -276,7 +276,7 @@ def _captured(
     )
 
 
-def _may_choose_batch(choice: Choice, options: LookOptions) -> bool:
+def _may_choose_batch(choice: Choice, options: RunOptions) -> bool:
     """Whether nobody asked for the single example that forward was given."""
     is_asked_for = options.has_values or options.request.specs or options.request.batch is not None
     return not is_asked_for and are_single(choice.arguments)
@@ -289,7 +289,7 @@ def _reads_values(step: Step) -> bool:
     return step.name in _SELECTS or reads(step.qualified_name)
 
 
-def _choose(model: nn.Module, lane: Lane, options: LookOptions, target: str | None) -> Choice:
+def _choose(model: nn.Module, lane: TensorMode, options: RunOptions, target: str | None) -> Choice:
     if options.has_values:
         args, kwargs = options.args or (), options.kwargs or {}
         if options.example is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from netinspect.errors import LoadError, closest
-from netinspect.records.model_list import Samples
+from netinspect.records.model_list import ModelList
 from netinspect.targets.libraries.names import (
     LIBRARIES,
     known_names,
@@ -19,7 +19,7 @@ from netinspect.targets.samples import describe_sample, sample_names
 _WILD = frozenset("*?[")
 
 
-def find_models(pattern: str | None) -> Samples:
+def find_models(pattern: str | None) -> ModelList:
     """List the samples, or the models of a library.
 
     Args:
@@ -36,7 +36,7 @@ def find_models(pattern: str | None) -> Samples:
         names = _matching(pattern or "", sample_names())
         if not names:
             raise LoadError(f"no sample matches {pattern!r}", hint=_elsewhere(pattern or ""))
-        return Samples(samples=tuple(map(describe_sample, names)))
+        return ModelList(samples=tuple(map(describe_sample, names)))
     library, wanted = parts
     # Model types are in lower case, classes are not: a capital letter asks for these.
     has_capital = library == "transformers" and wanted != wanted.lower()
@@ -47,7 +47,7 @@ def find_models(pattern: str | None) -> Samples:
             f"no model of {library} matches {wanted!r}",
             hint=closest(wanted.strip("*"), known) or f"netinspect models {library}: lists them all",
         )
-    return Samples(samples=(), library=library, names=tuple(names), total=len(known))
+    return ModelList(samples=(), library=library, names=tuple(names), total=len(known))
 
 
 def _elsewhere(pattern: str) -> str:

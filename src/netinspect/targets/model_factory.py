@@ -22,7 +22,7 @@ from netinspect.targets.file_imports import import_file, import_package
 from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, project_code
 from netinspect.targets.libraries.network import network
-from netinspect.targets.resolve import class_names, factory_names, only_candidate
+from netinspect.targets.resolve import class_names, factory_names, single_candidate
 from netinspect.targets.target import Target
 from netinspect.targets.user_code_errors import user_code
 from netinspect.targets.zero_weights import Hollow
@@ -33,12 +33,12 @@ from netinspect.tracing.source_lines import callable_place
 from netinspect.tracing.tensors.inner_tensors import is_sparse
 from netinspect.tracing.user_warnings import at_the_users_line
 
-Lane = Literal["real", "meta", "hollow", "fake"]
+TensorMode = Literal["real", "meta", "hollow", "fake"]
 """What the tensors of a model are: see `Trace.lane`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Blueprint:
+class ModelFactory:
     """What a target names, found but not built."""
 
     target: Target
@@ -57,7 +57,7 @@ class Blueprint:
         """Whether it is an instance already, so that nothing is left to choose."""
         return is_a(self.found, nn.Module)
 
-    def build(self, lane: Lane = "real") -> tuple[nn.Module, Lane]:
+    def build(self, lane: TensorMode = "real") -> tuple[nn.Module, TensorMode]:
         """Construct the model; each time anew, unless it is an instance.
 
         Args:
@@ -75,7 +75,7 @@ class Blueprint:
             if lane == "meta":
                 with torch.device("meta"):
                     model = self._construct()
-                suit_meta(model)
+                adapt_to_meta(model)
                 return model, lane
             if lane == "hollow":
                 with Hollow() as hollow:
@@ -91,7 +91,7 @@ class Blueprint:
         return _construct(self.target, self.name, self.found, self.arguments)
 
 
-def suit_meta(model: nn.Module) -> bool:
+def adapt_to_meta(model: nn.Module) -> bool:
     """Have transformers multiply by experts in batches: without values, its groups want bfloat16.
 
     Returns:
@@ -108,14 +108,14 @@ def suit_meta(model: nn.Module) -> bool:
     return False
 
 
-def find_blueprint(
+def find_factory(
     target: Target,
     arguments: Mapping[str, Any],
     *,
     seed: int = 0,
     online: bool = False,
     run_file: bool = False,
-) -> Blueprint:
+) -> ModelFactory:
     """Import what a target names.
 
     This runs the code of the file or package, as asked; see `project_code` for how much of it.
@@ -142,12 +142,12 @@ def find_blueprint(
             namespace: ModuleType | None = None
         else:
             namespace = _import(target, project)
-            name = target.name or only_candidate(target, namespace, arguments)
+            name = target.name or single_candidate(target, namespace, arguments)
             with user_code(f"cannot import {target.place}"):
                 found = _look_up(target, namespace, name)
         with user_code(f"cannot build {name} from {target.place}"):
             arguments = with_named_values(found, arguments, namespace)
-    return Blueprint(
+    return ModelFactory(
         target=target,
         name=name,
         found=found,
@@ -164,7 +164,7 @@ def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> A
     Args:
         target: The function.
         seed: Seed of whatever it draws.
-        run_file: As for `find_blueprint`.
+        run_file: As for `find_factory`.
 
     Raises:
         UsageError: The target names none.
@@ -175,7 +175,7 @@ def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> A
             f"{target.text} names no function",
             hint="name one that returns what forward shall be called with, such as data.py:make",
         )
-    blueprint = find_blueprint(target, {}, seed=seed, run_file=run_file)
+    blueprint = find_factory(target, {}, seed=seed, run_file=run_file)
     if not callable(blueprint.found) or isinstance(blueprint.found, nn.Module):
         raise LoadError(
             f"{target.text} is {_indefinite(blueprint.found)}, not a function",
@@ -194,7 +194,7 @@ def build_module(
     Raises:
         LoadError: It does not import, holds no such name, or cannot be constructed.
     """
-    return find_blueprint(target, arguments, seed=seed, online=online).build()[0]
+    return find_factory(target, arguments, seed=seed, online=online).build()[0]
 
 
 def _network(target: Target, online: bool) -> AbstractContextManager[None]:
@@ -289,7 +289,7 @@ def _indefinite(value: Any) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def _check_arguments(blueprint: Blueprint) -> None:
+def _check_arguments(blueprint: ModelFactory) -> None:
     """Tell missing and unknown arguments before the call, where the names are known."""
     target, name, function = blueprint.target, blueprint.name, blueprint.found
     arguments = blueprint.arguments
@@ -329,7 +329,7 @@ def _check_arguments(blueprint: Blueprint) -> None:
         )
 
 
-def _missing_arguments(blueprint: Blueprint, missing: list[str]) -> str:
+def _missing_arguments(blueprint: ModelFactory, missing: list[str]) -> str:
     """Return what to do where arguments are missing: pass them, or name a function that does."""
     place = blueprint.target.place
     passed = " ".join(f"--arg {key}=VALUE" for key in missing)

@@ -23,7 +23,7 @@ MAIN_CLASS = "MODEL"
 """A module-level constant that names the main class of a file with several."""
 
 
-def only_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str, Any]) -> str:
+def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str, Any]) -> str:
     """Find the one class, factory or instance that a file is about.
 
     That is its only class, or the class that all others are parts of; else its only factory; else its

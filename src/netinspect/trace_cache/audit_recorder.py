@@ -20,7 +20,7 @@ from typing import Any, TextIO, cast
 
 from netinspect._utils.process import keep_alive
 from netinspect.trace_cache.file_owners import Places
-from netinspect.trace_cache.impure_code import tells_of_unseen
+from netinspect.trace_cache.impure_code import has_impure_code
 
 _LONGEST_SAYING = 64 * 1024
 _WILDCARD = re.compile(r"[*?[]")
@@ -50,7 +50,7 @@ _RULED_OUT = {
 _REASONS = {event: reason for reason, events in _RULED_OUT.items() for event in events}
 
 
-class Witness:
+class AuditRecorder:
     """What one look touched; complete when it is over.
 
     Args:
@@ -170,7 +170,7 @@ class Witness:
         source = arguments[0]
         if isinstance(source, (str, bytes)) and self._is_asked_for():
             content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
-            if (reason := tells_of_unseen(content)) is not None:
+            if (reason := has_impure_code(content)) is not None:
                 self.refuse(f"what it runs {reason}")
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
@@ -222,9 +222,9 @@ def _is_import_system(file: str) -> bool:
 class _Heard:
     """A stream that also tells a witness what is written to it; otherwise, it is the stream."""
 
-    def __init__(self, stream: TextIO, witness: Witness) -> None:
+    def __init__(self, stream: TextIO, witness: AuditRecorder) -> None:
         self._stream = stream
-        self._witness: Witness | None = witness
+        self._witness: AuditRecorder | None = witness
 
     def write(self, text: str) -> int:
         if self._witness is not None:
@@ -242,7 +242,7 @@ class _Heard:
         return getattr(self._stream, name)
 
 
-_current: Witness | None = None
+_current: AuditRecorder | None = None
 _is_hooked = False
 
 
@@ -262,7 +262,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def witnessed(own: tuple[str, ...]) -> Iterator[Witness]:
+def audit_recording(own: tuple[str, ...]) -> Iterator[AuditRecorder]:
     """Watch what the block does: one at a time, in the whole process.
 
     Args:
@@ -272,7 +272,7 @@ def witnessed(own: tuple[str, ...]) -> Iterator[Witness]:
     if not _is_hooked:
         sys.addaudithook(_hook)
         _is_hooked = True
-    witness = Witness(own)
+    witness = AuditRecorder(own)
     out, err = (_Heard(stream, witness) if stream else stream for stream in (sys.stdout, sys.stderr))
     before, _current = _current, witness
     sys.meta_path.insert(0, cast("Any", witness))

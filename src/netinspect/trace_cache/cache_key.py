@@ -36,7 +36,7 @@ _LITERALS = (str, bytes, int, float, complex, bool, type(None))
 
 
 @record
-class Question:
+class CacheKey:
     """What a look was asked for; the same question has the same answer, as long as nothing changes."""
 
     target: str
@@ -74,18 +74,18 @@ class Question:
         # Some of them are read by compiled code, of whose opening files Python tells nothing.
         return tuple(path for text in self.input_files for path in (text, text.rpartition("=")[2]))
 
-    def without_forward(self) -> Question | None:
+    def without_forward(self) -> CacheKey | None:
         """The question that a look without a forward would ask; None where that is another matter."""
         if not self.run or self.grad or self.values or self.stats or self.inputs_from is not None:
             return None
         return replace(self, run=False, inputs=(), input_files=(), batch=None, symbolic=())
 
-    def key(self, surroundings: str) -> str:
+    def key(self, environment: str) -> str:
         """Return the name of its answer, in hexadecimal."""
-        return digest([surroundings, to_data(self)])
+        return digest([environment, to_data(self)])
 
 
-def spell_constructor(arguments: Mapping[str, Any]) -> str | None:
+def format_model_args(arguments: Mapping[str, Any]) -> str | None:
     """Spell the arguments of a class so that only equal ones are spelled alike; None if not possible.
 
     Their order counts: a function that takes any may go through them.
@@ -105,7 +105,7 @@ def _is_literal(value: Any, depth: int = 0) -> bool:
     )
 
 
-def surroundings() -> str:
+def environment() -> str:
     """Sum up what may make another look of the same question, and is the same for all models.
 
     That is this version of netinspect, Python and how it was started, the machine, where imports are

@@ -13,9 +13,9 @@ from typing import Any
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.trace_cache.audit_recorder import Witness
+from netinspect.trace_cache.audit_recorder import AuditRecorder
 from netinspect.trace_cache.file_owners import Places
-from netinspect.trace_cache.impure_code import tells_of_unseen
+from netinspect.trace_cache.impure_code import has_impure_code
 
 _MAXIMUM_BYTES = 64 * 2**20
 """Of all files together: to hash them shall cost far less than to look anew."""
@@ -64,7 +64,7 @@ class Package:
 
 
 @record
-class Evidence:
+class Dependencies:
     """All that a look rests on beside its key."""
 
     files: tuple[File, ...]
@@ -84,11 +84,11 @@ class Evidence:
         )
 
 
-class Unfit(Exception):
+class NotCacheable(Exception):
     """A look cannot be kept; the message tells why."""
 
 
-def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
+def gather(witness: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
     """Collect what a look rests on, after it is over.
 
     Args:
@@ -99,7 +99,7 @@ def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
         Unfit: It rests on something that cannot be checked later, or something has changed already.
     """
     for reason in witness.refusals:
-        raise Unfit(reason)
+        raise NotCacheable(reason)
     extra = [os.path.abspath(path) for path in extra]
     places = Places(own=tuple({*witness.own, *map(os.path.dirname, extra)}))
     files, installed, searched = _modules(witness, places)
@@ -107,7 +107,7 @@ def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
         if places.owner(source) == "user":
             files.append(source)
             if _is_stale(bytecode, source):
-                raise Unfit(f"{source} has changed since its bytecode was written")
+                raise NotCacheable(f"{source} has changed since its bytecode was written")
     files += extra
     files += [path for path in witness.opened if places.owner(path) == "user"]
     installed += [path for path in witness.opened if places.owner(path) == "installed"]
@@ -120,7 +120,7 @@ def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
         if places.owner(path + os.sep) in ("user", "installed")
     ]
     sought = _sought(witness)
-    evidence = Evidence(
+    evidence = Dependencies(
         files=tuple(_read_files(dict.fromkeys(files), witness.started, places)),
         folders=tuple(
             replace(each, digest=_list_digest(each.path, each.kind, sought))
@@ -131,11 +131,11 @@ def gather(witness: Witness, extra: Iterable[str] = ()) -> Evidence:
     )
     for each in evidence.folders:
         if each.digest == _TOO_MANY:
-            raise Unfit(f"{each.path} holds a great many entries")
+            raise NotCacheable(f"{each.path} holds a great many entries")
     return evidence
 
 
-def strangers(places: Places) -> list[str]:
+def preloaded_user_modules(places: Places) -> list[str]:
     """Name the modules of the user's that are imported already, and so may not be what is on disk."""
     return [
         name
@@ -152,7 +152,7 @@ def _own(module: object, name: str) -> Any:
     return getattr(module, "__dict__", {}).get(name)
 
 
-def _sought(witness: Witness) -> frozenset[str]:
+def _sought(witness: AuditRecorder) -> frozenset[str]:
     names = [name for name in witness.sought if name not in sys.modules]
     names += [
         name
@@ -162,7 +162,7 @@ def _sought(witness: Witness) -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in names)
 
 
-def _missing(witness: Witness, places: Places) -> Iterable[str]:
+def _missing(witness: AuditRecorder, places: Places) -> Iterable[str]:
     """Name the files that would be modules that installed packages looked for and did not have."""
     for name in witness.sought:
         parent, dot, leaf = name.rpartition(".")
@@ -173,7 +173,7 @@ def _missing(witness: Witness, places: Places) -> Iterable[str]:
                     yield from (path, *(path + each for each in importlib.machinery.all_suffixes()))
 
 
-def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], list[str]]:
+def _modules(witness: AuditRecorder, places: Places) -> tuple[list[str], list[str], list[str]]:
     """Find the files of all modules, the user's and installed ones, and where imports are searched."""
     users: list[str] = []
     installed: list[str] = []
@@ -187,13 +187,13 @@ def _modules(witness: Witness, places: Places) -> tuple[list[str], list[str], li
             elif owner != "python":
                 users.append(file)
                 if owner == "user" and name not in _STARTERS and not _is_source(file):
-                    raise Unfit(f"{file} is no source file")
+                    raise NotCacheable(f"{file} is no source file")
                 if (
                     owner == "user"
                     and name not in _STARTERS
                     and witness.preloaded.get(name) == id(module)
                 ):
-                    raise Unfit(f"{name} was imported before")
+                    raise NotCacheable(f"{name} was imported before")
         try:
             searched += [os.path.abspath(entry) for entry in _own(module, "__path__") or ()]
         except Exception:  # an object that only poses as a module
@@ -238,25 +238,25 @@ def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[
             if stat.S_ISDIR(status.st_mode):
                 yield File(path=path, real="", digest=_FOLDER)
                 continue
-            raise Unfit(f"{path} is no regular file")
+            raise NotCacheable(f"{path} is no regular file")
         left -= status.st_size
         if left < 0:
-            raise Unfit("it reads a great deal")
+            raise NotCacheable("it reads a great deal")
         with open(path, "rb") as file:
             content = file.read()
         # After it was read: what is written from now on shows when the digest is compared.
         _check_age(path, os.stat(path), started)
         if path.endswith(".py") and path not in starters and places.owner(path) == "user":
-            reason = tells_of_unseen(content)
+            reason = has_impure_code(content)
             if reason is not None:
-                raise Unfit(f"{os.path.basename(path)} {reason}")
+                raise NotCacheable(f"{os.path.basename(path)} {reason}")
         yield File(path=path, real=_real(path, reals), digest=hashlib.sha256(content).hexdigest())
 
 
 def _check_age(path: str, status: os.stat_result, started: int) -> None:
     """Refuse what may have changed since the look began: it may have seen what was there before."""
     if max(status.st_mtime_ns, status.st_ctime_ns) >= started:
-        raise Unfit(f"{path} has just been changed")
+        raise NotCacheable(f"{path} has just been changed")
 
 
 def _is_unchanged(file: File) -> bool:
@@ -325,7 +325,7 @@ def _list_digest(folder: str, kind: str, sought: frozenset[str]) -> str:
         with os.scandir(folder) as entries:
             found = []
             for entry in entries:
-                if (spelled := _spell_entry(entry, kind, sought)) is not None:
+                if (spelled := _format_entry(entry, kind, sought)) is not None:
                     found.append(spelled)
                 if len(found) > _MAXIMUM_ENTRIES:
                     return _TOO_MANY
@@ -348,7 +348,7 @@ def _metadata_state(path: str) -> str:
 _SUFFIXES = (*importlib.machinery.all_suffixes(), ".zip", ".egg")
 
 
-def _spell_entry(entry: os.DirEntry[str], kind: str, sought: frozenset[str]) -> str | None:
+def _format_entry(entry: os.DirEntry[str], kind: str, sought: frozenset[str]) -> str | None:
     name = entry.name
     if name == "__pycache__":
         return None

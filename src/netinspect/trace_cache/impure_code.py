@@ -60,7 +60,7 @@ _UNSEEN = {
 """What user's code can find out without a trace, by the words that it would have to use."""
 
 
-def tells_of_unseen(content: bytes) -> str | None:
+def has_impure_code(content: bytes) -> str | None:
     """Say what a source file may find out that nothing tells of, with the word; None if nothing.
 
     A word in a comment counts too: that costs a look, and no truth.

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Tracking
-from netinspect.trace_cache.audit_recorder import witnessed
-from netinspect.trace_cache.cache_key import Question, digest, surroundings
-from netinspect.trace_cache.dependencies import Evidence, Unfit, gather
+from netinspect.trace_cache.audit_recorder import audit_recording
+from netinspect.trace_cache.cache_key import CacheKey, digest, environment
+from netinspect.trace_cache.dependencies import Dependencies, NotCacheable, gather
 from netinspect.trace_cache.store import find_store
 
 Found = TypeVar("Found")
@@ -38,13 +38,13 @@ class Watched:
 
 def _surroundings() -> str | None:
     try:
-        return surroundings()
+        return environment()
     except OSError:
         return None
 
 
 @dataclass(slots=True)
-class TrackCache:
+class MemoryTrackCache:
     """The tracked runs that are kept for one user.
 
     It is made before any code of the user's runs: what that changes for other processes, such as
@@ -58,7 +58,7 @@ class TrackCache:
 
     def answer(
         self,
-        question: Question,
+        question: CacheKey,
         request: Any,
         track: Callable[[dict[str, Any]], Watched],
     ) -> Tracking:
@@ -105,11 +105,11 @@ def watch(call: Callable[[], Found], asked: dict[str, Any]) -> tuple[Found, dict
     """
     if not asked:
         return call(), {"reason": "nobody asked"}
-    with witnessed(tuple(asked["own"])) as witness:
+    with audit_recording(tuple(asked["own"])) as witness:
         found = call()
     try:
         return found, {"evidence": to_data(gather(witness, asked["files"]))}
-    except Unfit as error:
+    except NotCacheable as error:
         return found, {"reason": str(error)}
     except Exception as error:  # a run that cannot be kept, for whatever reason, is as good
         return found, {"reason": f"{type(error).__name__}: {error}"}
@@ -120,7 +120,7 @@ def _read(lines: list[str] | None) -> Tracking | None:
         return None
     try:
         kind, evidence, tracking = map(json.loads, lines)
-        if kind == _KIND and from_data(Evidence, evidence).holds():
+        if kind == _KIND and from_data(Dependencies, evidence).holds():
             return from_data(Tracking, tracking)
     except (ValueError, RecursionError, OSError):
         pass

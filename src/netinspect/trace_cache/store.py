@@ -147,7 +147,7 @@ def find_store() -> Store | None:
     return Store(Path(home, ".cache", "netinspect")) if os.path.isabs(home) else None
 
 
-def tell_cache(*, clear: bool = False) -> Cache:
+def cache_usage(*, clear: bool = False) -> Cache:
     """Tell of the store of this user.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from netinspect.reports.summary.checkpoint_compute import tell_contents
+from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 from netinspect.runner.stored_files import read_checkpoint
 
 NAMES = {
@@ -46,7 +46,7 @@ def test_what_keeps_such_states(tmp_path: Path, name: str) -> None:
     optimizer.step(loss)
     file = tmp_path / "optimizer.pt"
     torch.save(optimizer.state_dict(), file)
-    report = tell_contents(read_checkpoint(file))
+    report = build_checkpoint_summary(read_checkpoint(file))
     assert report.what == "state of an optimizer"
     told = {fact.label: (fact.text, fact.certain) for fact in report.facts}
     assert told["optimizer"] == (NAMES[name], False)
@@ -62,7 +62,7 @@ def test_two_optimizers_are_told_apart(tmp_path: Path) -> None:
     other.step()
     file = tmp_path / "gan.pt"
     torch.save({"opt_g": one.state_dict(), "opt_d": other.state_dict()}, file)
-    facts = tell_contents(read_checkpoint(file)).facts
+    facts = build_checkpoint_summary(read_checkpoint(file)).facts
     told = [fact.text for fact in facts if fact.label == "optimizer"]
     assert told == ["RMSprop", "Adam or AdamW"]
     assert [fact.text for fact in facts if fact.label == "learning rates"] == ["0.5, 0.25"]

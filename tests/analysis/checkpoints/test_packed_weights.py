@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.records.checkpoint_header import PackedWeights
 from netinspect.reports.render import render
-from netinspect.reports.summary.checkpoint_compute import tell_contents
-from netinspect.reports.summary.checkpoint_record import Contents
+from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary
 
 State = dict[str, numpy.ndarray[Any, Any]]
 
@@ -32,9 +32,9 @@ def text(value: object) -> numpy.ndarray[Any, Any]:
     return numpy.frombuffer(json.dumps(value).encode(), numpy.uint8)
 
 
-def contents(folder: Path, state: State, metadata: dict[str, str] | None = None) -> Contents:
+def contents(folder: Path, state: State, metadata: dict[str, str] | None = None) -> CheckpointSummary:
     save_file(state, folder / "model.safetensors", metadata)
-    return tell_contents(read_checkpoint(str(folder)))
+    return build_checkpoint_summary(read_checkpoint(str(folder)))
 
 
 # What each library writes for a layer with 64 inputs and 48 outputs.
@@ -186,7 +186,7 @@ def test_an_adapter_is_described(tmp_path: Path) -> None:
         "target_modules": ["q_proj", "v_proj"],
     }
     (tmp_path / "adapter_config.json").write_text(json.dumps(settings))
-    found = tell_contents(read_checkpoint(str(tmp_path)))
+    found = build_checkpoint_summary(read_checkpoint(str(tmp_path)))
     assert found.what == "adapter (LORA)"
     assert sorted((each.label, each.text) for each in found.facts if each.certain) == [
         ("alpha", "16"),

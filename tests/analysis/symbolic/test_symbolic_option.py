@@ -17,7 +17,7 @@ from netinspect.errors import SavedTraceError, UsageError
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
 from netinspect.records.saved import parse_trace
 from netinspect.runner.cached_traces import without_forward
-from netinspect.trace_cache.cache_key import Question
+from netinspect.trace_cache.cache_key import CacheKey
 from tests.reports.test_schemas import complaints
 from tests.support import Outcome
 
@@ -175,7 +175,7 @@ def test_a_kept_look_answers_for_the_same_symbols(
     assert "281,640*N MACs" in first.out
     assert again.out == first.out
     assert list(tmp_path.rglob("*")) != []
-    one = Question(target="lenet", kind="sample", place="lenet.py", name=None)
+    one = CacheKey(target="lenet", kind="sample", place="lenet.py", name=None)
     other = replace(one, symbolic=("batch",))
     assert one.key("") != other.key("")
     assert one.without_forward() == other.without_forward()

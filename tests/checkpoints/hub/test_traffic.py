@@ -75,7 +75,7 @@ class TestGlobals:
     def test_folders_are_entered_and_what_is_not_fetched_is_named(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(remote.Allowance.__init__, "__defaults__", (1 << 20,))
+        monkeypatch.setattr(remote.DownloadBudget.__init__, "__defaults__", (1 << 20,))
         evil = b"\x80\x02cposix\nsystem\n(X\x01\0\0\0xtR."
         files = {
             "a/b/x.bin": File(evil),
@@ -128,7 +128,7 @@ class TestTraffic:
         assert hub.sent() < 2 * hub.repositories["org/many"].files["model.safetensors"].size
 
     def test_what_is_fetched_has_a_limit(self, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(remote.Allowance.__init__, "__defaults__", (1 << 20,))
+        monkeypatch.setattr(remote.DownloadBudget.__init__, "__defaults__", (1 << 20,))
         hub.repositories["org/many"] = Repository({"model.safetensors": huge(40_000, 10)})
         with pytest.raises(LoadError, match="the headers of hf:org/many have more than 1 MiB"):
             read("hf:org/many")

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import zeros
 
 from netinspect.checkpoints.file_sets import open_file
-from netinspect.checkpoints.hub.remote import Allowance, RemoteSource
+from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
 from netinspect.checkpoints.io.source import LocalSource, SourceFile
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError, LoadError
@@ -307,7 +307,7 @@ class TestRemote:
         assert fetched == []
 
     def test_an_allowance_is_never_overdrawn(self) -> None:
-        allowance = Allowance("it", 1000)
+        allowance = DownloadBudget("it", 1000)
         taken: list[int] = []
 
         def take() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import netinspect
 from netinspect.checkpoints.io.source import LocalSource
-from netinspect.checkpoints.io.sub_source import Window, position_in_file
+from netinspect.checkpoints.io.sub_source import SubSource, position_in_file
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
@@ -160,15 +160,15 @@ def test_a_compressed_storage_has_no_place(tmp_path: Path) -> None:
 
 def test_windows_count_from_their_own_start() -> None:
     whole = source(b"0123456789")
-    outer = Window(whole, 2, 6)
-    inner = Window(outer, 1, 3)
+    outer = SubSource(whole, 2, 6)
+    inner = SubSource(outer, 1, 3)
     assert inner.read(0, 3) == b"345"
     with pytest.raises(CheckpointError, match="ends too early"):
         inner.read(1, 3)
     # What was inflated stands nowhere; a window of a file stands where it does.
     assert inner.position(0) is None
 
-    assert position_in_file(Window(Window(Journeys(b"0123456789"), 2, 6), 1, 3), 1) == 4
+    assert position_in_file(SubSource(SubSource(Journeys(b"0123456789"), 2, 6), 1, 3), 1) == 4
 
 
 def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from netinspect.records.checkpoint import Checkpoint, StoredFile
 from netinspect.reports.diff.pairing import Pairing, pair_up
-from netinspect.reports.diff.state_dict import Member, Side
+from netinspect.reports.diff.state_dict import StateDict, StateDictEntry
 
 
-def members(shapes: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> dict[str, Member]:
+def members(shapes: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> dict[str, StateDictEntry]:
     """The tensors of a side, from names and shapes."""
     return {
-        name: Member(name, shape, dtype, 4, ("memory", number), "tensor", None, number)
+        name: StateDictEntry(name, shape, dtype, 4, ("memory", number), "tensor", None, number)
         for number, (name, shape) in enumerate(shapes.items())
     }
 
@@ -37,8 +37,8 @@ def save(state: Mapping[str, Tensor], file: Path) -> str:
     return str(file)
 
 
-def side(shapes: Mapping[str, tuple[int, ...]]) -> Side:
+def side(shapes: Mapping[str, tuple[int, ...]]) -> StateDict:
     """A side of a file that is nowhere."""
     file = StoredFile(name="x.pt", path="/x.pt", bytes=1)
     checkpoint = Checkpoint(target="x.pt", format="torch zip", files=(file,), tensors=())
-    return Side(members(shapes), {}, checkpoint=checkpoint)
+    return StateDict(members(shapes), {}, checkpoint=checkpoint)

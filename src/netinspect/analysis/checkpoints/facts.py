@@ -64,7 +64,7 @@ _NESTED = 1
 """How deep the entries that tell of the whole may stand."""
 
 
-def tell_kind(checkpoint: Checkpoint) -> str:
+def describe_kind(checkpoint: Checkpoint) -> str:
     """Tell in a few words what kind of checkpoint one is."""
     names = {entry.name for entry in checkpoint.metadata}
     if checkpoint.format == "TorchScript":

@@ -58,7 +58,7 @@ class Branch:
             yield tuple(run)
 
 
-def grow_branches(checkpoint: Checkpoint) -> Branch:
+def build_branches(checkpoint: Checkpoint) -> Branch:
     """Make the tree of a checkpoint's names; empty parts of a name are parts like others.
 
     Numbered siblings come by their numbers. Others keep the order of the file, unless that says nothing:

@@ -197,7 +197,7 @@ _MULTIPLE = (
 )
 
 
-def told_sizes(message: str) -> Iterator[tuple[int, int]]:
+def reported_sizes(message: str) -> Iterator[tuple[int, int]]:
     """Yield the pairs of sizes that an error tells: which there was, and which was wanted instead."""
     for pattern in _WANTED_AND_GOT:
         if (match := re.search(pattern, message)) is not None and match["got"] != match["wanted"]:
@@ -232,6 +232,6 @@ def wanted_unit(step: Step | None, message: str) -> Unit | None:
 
 
 def _from_message(step: Step, message: str) -> Mismatch | None:
-    for got, wanted in told_sizes(message):
+    for got, wanted in reported_sizes(message):
         return Mismatch(got, wanted, f"{_named(step)} wants {wanted}")
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netinspect.analysis.allocation_totals import CATEGORIES, Category, held_at, sums_by_category
-from netinspect.analysis.symbolic.polynomial_fit import HIGHEST_POWER, fit_of, spell_sizes
+from netinspect.analysis.symbolic.polynomial_fit import HIGHEST_POWER, fit_of, format_sizes
 from netinspect.analysis.symbolic.upper_envelope import envelope
 from netinspect.records.memory import MemoryStep, MemoryTrack, Tracking
 from netinspect.records.memory_growth import AmountExpressions, PeakRange
@@ -20,7 +20,7 @@ _NAMED = 3
 """How many of the steps without an expression are named."""
 
 
-def tell_growth(tracking: Tracking, symbolic: Symbolic | None) -> tuple[Growth | None, Symbolic | None]:
+def build_growth(tracking: Tracking, symbolic: Symbolic | None) -> tuple[Growth | None, Symbolic | None]:
     """Find expressions for the memory of a run.
 
     Args:
@@ -55,7 +55,7 @@ class Growth:
         self._own, self._runs, self._symbols = own, runs, symbols
         self._sizes = {each.symbol: each.size for each in symbols}
         self._is_of_one = 1 in self._sizes.values()
-        self.here = spell_sizes(self._sizes)
+        self.here = format_sizes(self._sizes)
         """The sizes of the run itself, in words."""
 
         self._fit = fit_of(symbols)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from netinspect.analysis.symbolic.polynomial_fit import HIGHEST_POWER, Fit, fit_of, spell_sizes
+from netinspect.analysis.symbolic.polynomial_fit import HIGHEST_POWER, Fit, fit_of, format_sizes
 from netinspect.records.polynomial import Polynomial
 from netinspect.records.steps import Step
 from netinspect.records.symbols import Symbol, Symbolic
@@ -21,7 +21,7 @@ _NAMED = 3
 """How many of the steps without an expression are named."""
 
 
-def fuse(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace:
+def merge_traces(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace:
     """Tell sizes and costs of a look as expressions, as far as its other runs prove them.
 
     Args:
@@ -36,7 +36,7 @@ def fuse(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace
     """
     parting = _parting(base, runs, symbols)
     if parting is not None:
-        return concrete(base, parting)
+        return without_symbols(base, parting)
     own = {each.symbol: each.size for each in symbols}
     fusion = _Fusion(fit_of(symbols), own)
     fused = replace(
@@ -55,7 +55,7 @@ def fuse(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace
     return replace(fused, symbolic=Symbolic(symbols=tuple(symbols), notes=tuple(fusion.notes(base))))
 
 
-def concrete(base: Trace, why: str) -> Trace:
+def without_symbols(base: Trace, why: str) -> Trace:
     """Leave a look as it is, and say why it has no expressions."""
     return replace(base, symbolic=Symbolic(symbols=(), notes=(f"all sizes are concrete: {why}",)))
 
@@ -99,7 +99,7 @@ class _Fusion:
 
     def notes(self, base: Trace) -> list[str]:
         """Say what has no expression."""
-        at = spell_sizes(self._own)
+        at = format_sizes(self._own)
         no_polynomial = f"no polynomial of degree {HIGHEST_POWER} or less"
         notes = []
         if self._shapes:

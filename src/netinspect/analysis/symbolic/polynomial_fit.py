@@ -29,7 +29,7 @@ def fit_of(symbols: Sequence[Symbol]) -> Fit:
     return Fit({each.symbol: each.fitted for each in symbols}, (last,))
 
 
-def spell_sizes(sizes: Mapping[str, int]) -> str:
+def format_sizes(sizes: Mapping[str, int]) -> str:
     """Spell sizes of symbols in a sentence: `N = 2 and T = 3`."""
     return " and ".join(f"{symbol} = {size}" for symbol, size in sizes.items())
 

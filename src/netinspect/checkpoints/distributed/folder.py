@@ -11,7 +11,7 @@ from netinspect.checkpoints.file_sets import Place
 from netinspect.checkpoints.formats.torch_zip import read_torch_zip
 from netinspect.checkpoints.io.short_text import short, some
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import Window
+from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.weight_sets import DISTRIBUTED_METADATA
 from netinspect.errors import CheckpointError, LoadError
@@ -196,7 +196,7 @@ def _read_zip(source: Source, begin: int, size: int) -> Checkpoint:
     """Read a file of `torch.save` within another one."""
     if begin + size > source.size:
         raise CheckpointError(f"{source.name} ends too early", cause="it is cut")
-    return read_torch_zip(Archive(Window(source, begin, size)))
+    return read_torch_zip(Archive(SubSource(source, begin, size)))
 
 
 def _joined(name: str, rest: str) -> str:

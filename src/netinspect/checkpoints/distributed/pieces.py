@@ -54,11 +54,11 @@ def place_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -
 def _read(source: LocalSource, piece: StoredPiece) -> StoredTensor | None:
     """Return the one tensor of a piece; None where it is no file of `torch.save` with that tensor."""
     from netinspect.checkpoints.formats.torch_zip import read_torch_zip
-    from netinspect.checkpoints.io.sub_source import Window
+    from netinspect.checkpoints.io.sub_source import SubSource
     from netinspect.checkpoints.io.zip_archive import Archive
 
     try:
-        part = read_torch_zip(Archive(Window(source, piece.begin, piece.bytes)))
+        part = read_torch_zip(Archive(SubSource(source, piece.begin, piece.bytes)))
     except CheckpointError:
         return None
     held = part.tensors[0] if len(part.tensors) == 1 else None

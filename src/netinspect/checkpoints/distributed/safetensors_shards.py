@@ -12,7 +12,7 @@ from netinspect.checkpoints.formats.safetensors import read_safetensors
 from netinspect.checkpoints.formats.safetensors_header import Header
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import short
-from netinspect.checkpoints.io.sub_source import Loose
+from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredFile, StoredPiece, StoredTensor
 
@@ -40,7 +40,7 @@ def read_spread(place: Place, names: Sequence[str]) -> Checkpoint:
             for _ in header.tensors():
                 pass
             text = header.metadata.get(_OFFSETS, "{}").encode("utf-8", "surrogatepass")
-            offsets = read_object(Loose(source, text))
+            offsets = read_object(MemorySource(source, text))
         metadata |= dict.fromkeys(each for each in part.metadata if each.name != _OFFSETS)
         count += len(part.tensors)
         if count > _MOST_TENSORS:

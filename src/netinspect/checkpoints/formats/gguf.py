@@ -11,7 +11,7 @@ import struct
 from typing import Any
 
 from netinspect.checkpoints.formats.gguf_tensors import Description, broken, place
-from netinspect.checkpoints.io.buffered_source import ReadAhead
+from netinspect.checkpoints.io.buffered_source import BufferedSource
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
 from netinspect.checkpoints.io.source import Source
 from netinspect.errors import CheckpointError
@@ -94,7 +94,7 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._ahead = ReadAhead(source)
+        self._ahead = BufferedSource(source)
         self._strings = _MOST_STRINGS
         self._arrays = _MOST_ARRAYS
         self._letters = _MOST_LETTERS

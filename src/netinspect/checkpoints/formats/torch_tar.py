@@ -8,7 +8,7 @@ from typing import Any
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.io.archive_hints import hint_to_unpack
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import Window
+from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.tar import TarArchive
 from netinspect.checkpoints.pickle.content import Content, readable
 from netinspect.checkpoints.pickle.format_object import format_object
@@ -63,13 +63,13 @@ def read_torch_tar(source: Source) -> Checkpoint:
     return content.checkpoint("torch tar")
 
 
-def find_members(source: Source) -> dict[str, Window]:
+def find_members(source: Source) -> dict[str, SubSource]:
     """Return the regular files of a tar archive, by their names.
 
     Raises:
         CheckpointError: It is damaged, or has two of one name.
     """
-    members: dict[str, Window] = {}
+    members: dict[str, SubSource] = {}
     archive = TarArchive(source)
     for entry in archive.entries[:_MOST_MEMBERS]:
         if entry.kind != "file":
@@ -83,7 +83,7 @@ def find_members(source: Source) -> dict[str, Window]:
     return members
 
 
-def read_storages(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
+def read_storages(source: SubSource, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
     """Read a count, and for each a key, a place and a type, how many elements, and the elements.
 
     Returns:
@@ -123,7 +123,7 @@ def read_storages(source: Window, names: Names, tensors: Tensors, parts: dict[in
     return interpreter.position
 
 
-def read_tensors(source: Window, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
+def read_tensors(source: SubSource, names: Names, tensors: Tensors, parts: dict[int, Part]) -> int:
     """Read a count, and for each two keys and a class, and its sizes, strides and offset in binary.
 
     Returns:

@@ -21,7 +21,7 @@ _MOST_KEPT = 128
 _LARGEST_KEPT = 4 << 20
 
 
-class Allowance:
+class DownloadBudget:
     """What may still be fetched; several threads take from it."""
 
     def __init__(self, name: str, most: int = MOST_FETCHED) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from netinspect._utils.process import without_collector
 from netinspect.checkpoints.folder import read_file, read_index, read_place
 from netinspect.checkpoints.hub.client import Client, Listing
-from netinspect.checkpoints.hub.remote import Allowance, RemoteSource
+from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
 from netinspect.checkpoints.io.source import Source
 from netinspect.checkpoints.weight_sets import is_index
 from netinspect.errors import LoadError, UsageError
@@ -143,13 +143,13 @@ class HubFolder:
         listing: Listing,
         folder: str,
         name: str,
-        allowance: Allowance | None = None,
+        allowance: DownloadBudget | None = None,
     ) -> None:
         self.name = name
         self._client = client
         self._listing = listing
         self._prefix = f"{folder}/" if folder else ""
-        self._allowance = Allowance(name) if allowance is None else allowance
+        self._allowance = DownloadBudget(name) if allowance is None else allowance
 
     def names(self) -> list[str]:
         """Return the names of the files in it; see `Place`."""

@@ -11,7 +11,7 @@ _REMOTE = (64 << 10, 16 << 20)
 _NEAR = 4096
 
 
-class ReadAhead:
+class BufferedSource:
     """The bytes of a source from `base` on, as far as they were read.
 
     Readers look into `buffer` themselves, since a call for each field would take longer than the field.

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from netinspect.checkpoints.io.compressed import DamagedError, TooMuch, decompress_into, peek
 from netinspect.checkpoints.io.source import LocalSource, Source
-from netinspect.checkpoints.io.sub_source import Loose
+from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import StoredFile
 
@@ -69,11 +69,11 @@ class UnpackedSource(LocalSource):
         return self._stored
 
 
-def look_inside(source: Source, method: str) -> Source | None:
+def peek_inside(source: Source, method: str) -> Source | None:
     """Return the first bytes of what a compressed file holds, as a source; None where it is damaged.
 
     Raises:
         LoadError: It cannot be read.
     """
     head = peek(source, method)
-    return Loose(source, head) if head else None
+    return MemorySource(source, head) if head else None

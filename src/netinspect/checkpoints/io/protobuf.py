@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netinspect.checkpoints.io.buffered_source import ReadAhead
+from netinspect.checkpoints.io.buffered_source import BufferedSource
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
 from netinspect.checkpoints.io.source import Source
 
@@ -50,7 +50,7 @@ class Wire:
             source: Where the bytes are.
             most: Fields that are gone through in all until it is given up, a message counting as three.
         """
-        self._ahead = ReadAhead(source)
+        self._ahead = BufferedSource(source)
         self._left = most
 
     def fields(self, begin: int, end: int) -> Iterator[Field]:

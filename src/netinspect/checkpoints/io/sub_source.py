@@ -7,7 +7,7 @@ from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredFile
 
 
-class Window:
+class SubSource:
     """A stretch of another source; its positions count from its own first byte."""
 
     def __init__(self, source: Source, start: int, size: int) -> None:
@@ -34,7 +34,7 @@ class Window:
         return self.source.stored_file()
 
 
-class Loose:
+class MemorySource:
     """Bytes that were inflated and stand as they are in no file."""
 
     def __init__(self, source: Source, data: bytes) -> None:
@@ -63,7 +63,7 @@ class Loose:
 
 def position_in_file(source: Source, inner: int) -> int | None:
     """Return the byte of the file at which a byte of a source stands; None where it stands in none."""
-    return source.position(inner) if isinstance(source, Window | Loose) else inner
+    return source.position(inner) if isinstance(source, SubSource | MemorySource) else inner
 
 
 def ends_early(name: str, position: int, length: int, size: int) -> CheckpointError:

@@ -6,7 +6,7 @@ import re
 from typing import Literal, NamedTuple
 
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import Window
+from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.errors import CheckpointError
 
 BLOCK = 512
@@ -67,9 +67,9 @@ class TarArchive:
         while len(self.entries) + len(self.extras) < _MOST_ENTRIES and self._next():
             pass
 
-    def open(self, entry: TarEntry) -> Window:
+    def open(self, entry: TarEntry) -> SubSource:
         """Return the data of an entry as a source."""
-        return Window(self.source, entry.start, entry.size)
+        return SubSource(self.source, entry.start, entry.size)
 
     def _next(self) -> bool:
         source, at = self.source, self.end

@@ -13,7 +13,7 @@ from itertools import chain
 
 from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import Loose, Window
+from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
 from netinspect.checkpoints.io.zip_directory import (
     DEFLATED,
     ELSEWHERE,
@@ -121,7 +121,9 @@ class Archive:
             return None
         return self._locate(member)
 
-    def open(self, name: str, limit: int = LARGEST_INFLATED, *, check: bool = True) -> Window | Loose:
+    def open(
+        self, name: str, limit: int = LARGEST_INFLATED, *, check: bool = True
+    ) -> SubSource | MemorySource:
         """Return a member as a source; a stored one is not copied.
 
         Args:
@@ -133,13 +135,13 @@ class Archive:
         if member.encrypted:
             raise self._encrypted(name)
         if member.method == STORED:
-            window = Window(self.source, self._locate(member), member.size)
+            window = SubSource(self.source, self._locate(member), member.size)
             # All of a large one is not read only to see what torch does not look at, nor fetched.
             check = check and member.size <= _CHECKED and not self.source.remote
             if check and _checksum(window) != member.checksum:
                 self._note(self._miscounted, name)
             return window
-        return Loose(self.source, self._inflate(member, limit))
+        return MemorySource(self.source, self._inflate(member, limit))
 
     def read(self, name: str, limit: int = LARGEST_INFLATED) -> bytes:
         """Return a member's bytes.
@@ -321,7 +323,7 @@ class Archive:
         return damaged(self.source, cause)
 
 
-def _checksum(window: Window) -> int:
+def _checksum(window: SubSource) -> int:
     total = 0
     for at in range(0, window.size, _CHUNK):
         total = zlib.crc32(window.read(at, min(_CHUNK, window.size - at)), total)

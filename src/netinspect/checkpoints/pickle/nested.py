@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import Loose
+from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.checkpoints.pickle.arrays import encoded
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.legacy import place_storages, read_object
@@ -65,7 +65,7 @@ class NestedStorages(Storages):
         elif isinstance(data, SkippedValue):
             inner, start, end = source, data.position, data.position + data.size
         elif isinstance(data, bytes):
-            inner, start, end = Loose(source, data), 0, None
+            inner, start, end = MemorySource(source, data), 0, None
         else:
             raise PickleError(f"{NESTED} is called with something else than bytes")
         interpreter = Interpreter(inner, names, start, SMALL_WINDOW)

@@ -10,7 +10,7 @@ from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.source import SkippedError, Source
-from netinspect.checkpoints.io.sub_source import Loose, Window
+from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
 from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.io.zip_archive import Archive, NotRead
 from netinspect.checkpoints.io.zip_directory import find_appended
@@ -109,10 +109,10 @@ class _Zip:
         if archive.source.remote:
             return  # each header would have to be fetched; loaders go by the directory
         for at, size in archive.unused():
-            self._gap(Window(archive.source, at, size), f"bytes {at:,} to {at + size:,}")
+            self._gap(SubSource(archive.source, at, size), f"bytes {at:,} to {at + size:,}")
         for name, each in archive.members.items():
-            self._gap(Loose(archive.source, each.comment), f"{name} (comment)")
-            self._gap(Loose(archive.source, archive.extra(name)), f"{name} (extra field)")
+            self._gap(MemorySource(archive.source, each.comment), f"{name} (comment)")
+            self._gap(MemorySource(archive.source, archive.extra(name)), f"{name} (extra field)")
         if not members:
             ledger.add(self._within, "empty archive")
 
@@ -146,11 +146,14 @@ class _Zip:
             ledger.add(self._label(posixpath.dirname(name) + "/"), "tensor storages")
             return
         head, _ = archive.start(name, _HEAD)
-        if head[:6] == b"\x93NUMPY" and array_end(Loose(archive.source, head)) == (member.size, False):
+        if head[:6] == b"\x93NUMPY" and array_end(MemorySource(archive.source, head)) == (
+            member.size,
+            False,
+        ):
             ledger.add(told, "NumPy array")  # its header accounts for all of it
             return
         opened = archive.open(name)
-        held = opened.size if isinstance(opened, Loose) else 0
+        held = opened.size if isinstance(opened, MemorySource) else 0
         ledger.hold(held)
         is_script = self._kind == "TorchScript"
         if name.lower().endswith(_PICKLES):
@@ -168,7 +171,7 @@ class _Zip:
         for each in names:
             streams.miss_outside(each, told, self._ledger)
         if end < source.size:
-            rest = Window(source, end, source.size - end)
+            rest = SubSource(source, end, source.size - end)
             self._gap(rest, posixpath.basename(told) + f" from byte {end:,} on")
         return names
 
@@ -208,8 +211,11 @@ class _Zip:
         if self._archive.source.remote:
             return True
         head, _ = self._archive.start(name, _PROBED)
-        source: Source = Loose(self._archive.source, head)
-        if is_header(head[:BLOCK]) or recognize(Loose(source, head[:BLOCK])) in ("zip", "torch legacy"):
+        source: Source = MemorySource(self._archive.source, head)
+        if is_header(head[:BLOCK]) or recognize(MemorySource(source, head[:BLOCK])) in (
+            "zip",
+            "torch legacy",
+        ):
             return False
         if head.startswith(_COMPRESSED):
             return False
@@ -260,9 +266,9 @@ def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examin
         for padding in _padding(source, entry.start + entry.size):
             examine(padding, label(told, "after its end"), ledger, layers - 1)
     for start, size in archive.extras:
-        found = probe(Window(source, start, size))
+        found = probe(SubSource(source, start, size))
         if found.names and (found.end is not None or found.calls):
-            examine(Window(source, start, size), label(member, "a header"), ledger, layers - 1)
+            examine(SubSource(source, start, size), label(member, "a header"), ledger, layers - 1)
         elif runs := find_runs(source.read(start, min(size, _LARGEST_TEXT))):
             ledger.miss(label(member, "a header"), runs)
     if not archive.entries:
@@ -274,4 +280,4 @@ def _padding(source: Source, at: int) -> Iterator[Source]:
     """Yield what fills up the last block of an entry, where that is not zeros."""
     length = min(-at % BLOCK, source.size - at)
     if length > 0 and source.read(at, length).strip(b"\0"):
-        yield Window(source, at, length)
+        yield SubSource(source, at, length)

@@ -7,7 +7,7 @@ import re
 from netinspect.checkpoints.io.compressed import TooMuch, decompress, method_of
 from netinspect.checkpoints.io.joined_zips import find_joined
 from netinspect.checkpoints.io.source import SkippedError, Source
-from netinspect.checkpoints.io.sub_source import Loose, Window
+from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
 from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.io.zip_archive import LARGEST_INFLATED, NotRead
 from netinspect.checkpoints.io.zip_directory import find_appended
@@ -67,7 +67,7 @@ def examine(
         if stretches == _MOST_STRETCHES:
             ledger.miss(member, f"from byte {at:,} on: too many parts follow each other")
             break
-        part = source if not at else Window(source, at, source.size - at)
+        part = source if not at else SubSource(source, at, source.size - at)
         told = member if not at else label(member, f"from byte {at:,} on")
         try:
             at += max(1, view.stretch(part, told))
@@ -110,13 +110,13 @@ class _View:
         if kind is None and appended is not None and appended[0] > 0:
             # What is in front of the archive is judged by itself.
             begin, end = appended
-            self._inner(Window(source, 0, begin), label(member, f"bytes 0 to {begin:,}"))
-            self._inner(Window(source, begin, end - begin), label(member, f"from byte {begin:,} on"))
+            self._inner(SubSource(source, 0, begin), label(member, f"bytes 0 to {begin:,}"))
+            self._inner(SubSource(source, begin, end - begin), label(member, f"from byte {begin:,} on"))
             return end
         end = self._as(kind, source, member)
         if appended is not None and appended[0] < end and not _is_member(kind, source, *appended):
             begin, stop = appended
-            inner = Window(source, begin, stop - begin)
+            inner = SubSource(source, begin, stop - begin)
             told = label(member, "as a zip archive")
             archives.examine_zip(inner, told, self._ledger, self._layers - 1, examine)
             end = max(end, stop)
@@ -167,7 +167,7 @@ class _View:
             if len(parts) < 2:
                 raise
             for begin, end in parts:
-                part, told = Window(source, begin, end - begin), f"bytes {begin:,} to {end:,}"
+                part, told = SubSource(source, begin, end - begin), f"bytes {begin:,} to {end:,}"
                 archives.examine_zip(part, label(member, told), self._ledger, self._layers, examine)
 
     def _stream(self, source: Source, member: str, start: int) -> int:
@@ -238,7 +238,7 @@ class _View:
         data, end = found
         ledger.hold(len(data))
         self._name = _SUFFIX.sub("", self._name)
-        self._inner(Loose(source, data), label(member, "decompressed"))
+        self._inner(MemorySource(source, data), label(member, "decompressed"))
         ledger.release(len(data))
         return end
 
@@ -264,11 +264,11 @@ def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> 
 
 def _goes_on(source: Source, end: int) -> bool:
     """Return whether nothing, or another pickle, follows a pickle that holds plain values."""
-    return end == source.size or streams.is_pickle(Window(source, end, source.size - end))
+    return end == source.size or streams.is_pickle(SubSource(source, end, source.size - end))
 
 
 def _near(source: Source) -> Source:
     """Return what of a source is looked at to see whether it is a pickle."""
     if source.remote and source.size > _PROBED_REMOTELY:
-        return Window(source, 0, _PROBED_REMOTELY)
+        return SubSource(source, 0, _PROBED_REMOTELY)
     return source

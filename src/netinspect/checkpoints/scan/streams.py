@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from netinspect.checkpoints.formats.torch_tar import read_storages, read_tensors
 from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import Window
+from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.pickle.legacy import place_storages, read_object
 from netinspect.checkpoints.pickle.lenient_interpreter import LenientInterpreter, probe
 from netinspect.checkpoints.pickle.names import Names
@@ -33,7 +33,7 @@ def read_stream(
     found: list[Names] = []
     at = start
     while at < source.size:
-        if at > start and not is_pickle(Window(source, at, source.size - at)):
+        if at > start and not is_pickle(SubSource(source, at, source.size - at)):
             break
         if len(ledger.pickles) >= MOST_PICKLES:
             ledger.miss(member, f"from byte {at:,} on: it has more than {MOST_PICKLES:,} pickles")
@@ -140,7 +140,7 @@ def read_legacy(source: Source, member: str, ledger: Ledger) -> int:
     return min(end, source.size)
 
 
-def read_torch_tar(members: dict[str, Window], ledger: Ledger, within: str) -> None:
+def read_torch_tar(members: dict[str, SubSource], ledger: Ledger, within: str) -> None:
     """Read the three members of torch's first format."""
     tensors = Tensors(Storages())
     parts: dict[int, Part] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from netinspect.checkpoints.io.buffered_source import ReadAhead
+from netinspect.checkpoints.io.buffered_source import BufferedSource
 from netinspect.checkpoints.io.source import Source
 
 _MOST_FIELDS = 64
@@ -18,7 +18,7 @@ class LayoutError(Exception):
 class Table:
     """One table."""
 
-    def __init__(self, ahead: ReadAhead, at: int) -> None:
+    def __init__(self, ahead: BufferedSource, at: int) -> None:
         """Read the offsets of the fields of the table at a byte.
 
         Raises:
@@ -97,11 +97,11 @@ def root(source: Source, start: int = 0) -> Table:
         LayoutError: There is none.
         LoadError: It cannot be read.
     """
-    ahead = ReadAhead(source)
+    ahead = BufferedSource(source)
     return Table(ahead, start + _number(ahead, start, "I"))
 
 
-def _number(ahead: ReadAhead, at: int, kind: str) -> int:
+def _number(ahead: BufferedSource, at: int, kind: str) -> int:
     size = struct.calcsize(kind)
     if not 0 <= at <= ahead.source.size - size:
         raise LayoutError
@@ -109,7 +109,7 @@ def _number(ahead: ReadAhead, at: int, kind: str) -> int:
     return int(struct.unpack_from(f"<{kind}", ahead.buffer, offset)[0])
 
 
-def _text(ahead: ReadAhead, at: int) -> str:
+def _text(ahead: BufferedSource, at: int) -> str:
     length = _number(ahead, at, "I")
     if length > _LONGEST_TEXT or at + 5 + length > ahead.source.size:
         raise LayoutError

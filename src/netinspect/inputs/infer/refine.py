@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from netinspect.analysis.diagnosis.size_mismatch import told_sizes, wanted_unit
+from netinspect.analysis.diagnosis.size_mismatch import reported_sizes, wanted_unit
 from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
 from netinspect.inputs.infer.attempts import Trial
 from netinspect.inputs.infer.batch_statistics import TWO, is_one_value
@@ -174,7 +174,7 @@ def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> I
             turned = (*sizes[:-2], sizes[-1], sizes[-2])
             reason = f"{guess.reason}; frames come last"
             yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(turned), reason=reason)}
-        for got, instead in told_sizes(message):
+        for got, instead in reported_sizes(message):
             places = [index for index, size in enumerate(sizes) if size == got]
             if len(places) > 1:
                 yield {**candidate, name: guess.resized(dict.fromkeys(places, instead), _TOLD)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect._utils import units
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import amount, exact, in_words, lower_bound, own_sizes
@@ -144,7 +144,7 @@ def _shown(report: CostReport, columns: tuple[Column, ...]) -> Row:
     return Row(cells=tuple(cell(None, texts.get(each.key, "")) for each in columns), style="bold")
 
 
-def _in_words(cost: Cost, subject: Subject, *, partly: bool = False) -> str:
+def _in_words(cost: Cost, subject: ReportHeader, *, partly: bool = False) -> str:
     least = "at least " if cost.uncounted or partly else ""
     other = "at least " if cost.uncounted_flops or partly else ""
     return (

@@ -6,7 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 from netinspect.records.steps import SourceLine
 from netinspect.records.work import Cost
 
@@ -55,7 +55,7 @@ class CostReport:
 
     name: ClassVar[str] = "cost"
 
-    subject: Subject
+    subject: ReportHeader
     by: Grouping
     rows: tuple[CostRow, ...]
     hidden: int

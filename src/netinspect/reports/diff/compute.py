@@ -11,7 +11,7 @@ from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.comparison import Comparison
 from netinspect.records.trace import Trace
 from netinspect.reports.diff.counts import group
-from netinspect.reports.diff.loading import tell_loading
+from netinspect.reports.diff.loading import build_loading
 from netinspect.reports.diff.modules import compare_modules
 from netinspect.reports.diff.pairing import Pair, Pairing
 from netinspect.reports.diff.record import (
@@ -30,14 +30,19 @@ from netinspect.reports.diff.sections import (
     no_section,
     tails,
 )
-from netinspect.reports.diff.state_dict import Member, Side, side_of_checkpoint, side_of_trace
+from netinspect.reports.diff.state_dict import (
+    StateDict,
+    StateDictEntry,
+    side_of_checkpoint,
+    side_of_trace,
+)
 
 Differences = Literal["name", "shape", "dtype", "trainable", "kind", "values"]
 
 
 def take_sides(
     a: Trace | Checkpoint, b: Trace | Checkpoint, section: str | None = None
-) -> tuple[Side, Side]:
+) -> tuple[StateDict, StateDict]:
     """Bring two subjects to one form.
 
     Args:
@@ -64,7 +69,7 @@ def take_sides(
     return model, side_of_trace(b) if isinstance(b, Trace) else _beside(b, model, section)
 
 
-def _beside(checkpoint: Checkpoint, model: Side, section: str | None) -> Side:
+def _beside(checkpoint: Checkpoint, model: StateDict, section: str | None) -> StateDict:
     wanted = tails((name, member.shape) for name, member in model.members.items())
     return side_of_checkpoint(checkpoint, choose_for_model(checkpoint, wanted, section))
 
@@ -80,8 +85,8 @@ def _check_section(a: Trace | Checkpoint, b: Trace | Checkpoint, section: str) -
 
 
 def report(
-    a: Side,
-    b: Side,
+    a: StateDict,
+    b: StateDict,
     pairing: Pairing,
     *,
     values: Mapping[str, Comparison] | None = None,
@@ -127,7 +132,7 @@ def report(
         moved=tuple(MovedValues(old=old, new=new) for old, new in moved),
         ties=ties,
         modules=modules,
-        loading=tell_loading(a, b, pairing),
+        loading=build_loading(a, b, pairing),
         groups=group(a, b, pairing, rows),
         values=None if values is None else _summary(values, pairing, a, b),
         shows=shows,
@@ -136,7 +141,7 @@ def report(
 
 
 def _rows(
-    a: Side, b: Side, pairing: Pairing, values: Mapping[str, Comparison] | None
+    a: StateDict, b: StateDict, pairing: Pairing, values: Mapping[str, Comparison] | None
 ) -> Iterator[DiffRow]:
     """All that is not the same, in the order of `b`, what was removed behind what was before it."""
     place = {name: number for number, name in enumerate(b.members)}
@@ -189,7 +194,7 @@ def _branches(paired: Iterable[str], alone: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _removed(a: Side, name: str, pairing: Pairing, branch: str) -> DiffRow:
+def _removed(a: StateDict, name: str, pairing: Pairing, branch: str) -> DiffRow:
     return DiffRow(
         change="removed",
         old=a.described(name),
@@ -201,7 +206,7 @@ def _removed(a: Side, name: str, pairing: Pairing, branch: str) -> DiffRow:
     )
 
 
-def _pair_row(a: Side, b: Side, pair: Pair, value: Comparison | None) -> DiffRow | None:
+def _pair_row(a: StateDict, b: StateDict, pair: Pair, value: Comparison | None) -> DiffRow | None:
     one, other = a.members[pair.old], b.members[pair.new]
     differs = tuple(_differences(one, other, value))
     if not differs:
@@ -217,7 +222,9 @@ def _pair_row(a: Side, b: Side, pair: Pair, value: Comparison | None) -> DiffRow
     )
 
 
-def _differences(one: Member, other: Member, value: Comparison | None) -> Iterator[Differences]:
+def _differences(
+    one: StateDictEntry, other: StateDictEntry, value: Comparison | None
+) -> Iterator[Differences]:
     if one.name != other.name:
         yield "name"
     if one.shape != other.shape and one.is_sized and other.is_sized:
@@ -255,7 +262,7 @@ def _largest_first(row: DiffRow) -> tuple[int, float]:
     return 2, -row.values.max_absolute
 
 
-def _tie_changes(a: Side, b: Side, pairing: Pairing) -> Iterator[TieChange]:
+def _tie_changes(a: StateDict, b: StateDict, pairing: Pairing) -> Iterator[TieChange]:
     forward = {pair.old: pair.new for pair in pairing.pairs}
     back = {pair.new: pair.old for pair in pairing.pairs}
     for names in a.tied.values():
@@ -277,7 +284,9 @@ def _is_changed(value: Comparison, *, same_type: bool) -> bool:
     return not value.equal
 
 
-def _summary(values: Mapping[str, Comparison], pairing: Pairing, a: Side, b: Side) -> ValueSummary:
+def _summary(
+    values: Mapping[str, Comparison], pairing: Pairing, a: StateDict, b: StateDict
+) -> ValueSummary:
     old = {pair.new: pair.old for pair in pairing.pairs}
     changed = {
         name: each

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from netinspect.reports.diff.pairing import Pairing
 from netinspect.reports.diff.record import DiffGroup, DiffRow
-from netinspect.reports.diff.state_dict import Side
+from netinspect.reports.diff.state_dict import StateDict
 
 _NUMBERS = (
     *("added", "removed", "changed", "renamed", "same"),
@@ -16,7 +16,9 @@ _MOST_SINGLE = 20
 """Tensors that stand beside the modules of the top level, each as a row of its own."""
 
 
-def group(a: Side, b: Side, pairing: Pairing, rows: Iterable[DiffRow]) -> tuple[DiffGroup, ...]:
+def group(
+    a: StateDict, b: StateDict, pairing: Pairing, rows: Iterable[DiffRow]
+) -> tuple[DiffGroup, ...]:
     """Count changes by the first component of names that is not the same in all of them.
 
     A pair is counted under its name in `a`; so is what was added, without the prefixes that were

@@ -23,7 +23,7 @@ from netinspect.rendering.document import (
     line,
 )
 from netinspect.reports.diff.layout_counts import stat
-from netinspect.reports.diff.layout_folded import Fold, fold, spell_shape
+from netinspect.reports.diff.layout_folded import Fold, fold, format_shape
 from netinspect.reports.diff.layout_notes import notes
 from netinspect.reports.diff.record import Diff, DiffRow, DiffSide, DiffTensor, ModuleChange, Rename
 
@@ -178,7 +178,7 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
 
 def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
     value = None if tensor is None else "x".join(map(str, tensor.shape))
-    return cell(value, spell_shape(tensor, other))
+    return cell(value, format_shape(tensor, other))
 
 
 def _new_shape(row: DiffRow) -> Cell:

@@ -39,7 +39,7 @@ class _Unit(NamedTuple):
     """Equal for units that differ in their name only."""
 
 
-def spell_shape(tensor: DiffTensor | None, other: DiffTensor | None) -> str:
+def format_shape(tensor: DiffTensor | None, other: DiffTensor | None) -> str:
     """Spell a shape, each size that is not the same on the other side between `>` and `<`."""
     if tensor is None:
         return "-"
@@ -98,7 +98,7 @@ def _common(rows: Iterable[DiffRow]) -> dict[tuple[str, str] | None, Fold]:
     return {
         change: Fold(
             change="changed",
-            name=_spell_group(group),
+            name=_format_group(group),
             old=change[0],
             new=change[1],
             elements=sum(row.new.elements for row in group if row.new is not None),
@@ -121,7 +121,7 @@ def _one_change(row: DiffRow) -> tuple[str, str] | None:
     return None
 
 
-def _spell_group(rows: Sequence[DiffRow]) -> str:
+def _format_group(rows: Sequence[DiffRow]) -> str:
     """Spell how many tensors they are, and the module that they are all in."""
     paths = [row.new.name.split(".")[:-1] for row in rows if row.new is not None]
     both = zip(min(paths), max(paths), strict=False)
@@ -173,8 +173,8 @@ def _runs(group: Sequence[_Unit]) -> Iterator[tuple[str, list[_Unit]]]:
 def _folded(run: Sequence[_Unit]) -> Fold:
     rows = [row for unit in run for row in unit.rows]
     row, count = rows[0], len(run[0].rows)
-    old, new = (spell_shape(row.old, row.new), spell_shape(row.new, row.old))
-    name = _spell_run([unit.name for unit in run])
+    old, new = (format_shape(row.old, row.new), format_shape(row.new, row.old))
+    name = _format_run([unit.name for unit in run])
     if count > 1:
         what = units.plural(count, "tensor")
         old, new = ("-", what) if row.change == "added" else (what, "-")
@@ -192,7 +192,7 @@ def _folded(run: Sequence[_Unit]) -> Fold:
     )
 
 
-def _spell_run(names: Sequence[str]) -> str:
+def _format_run(names: Sequence[str]) -> str:
     """Spell names that differ in one number: `layers.0..11.norm.weight`."""
     first = names[0]
     if len(names) == 1:

@@ -15,7 +15,7 @@ from netinspect.reports.diff.mapping import TORCH, load_lines, rename_snippet
 from netinspect.reports.diff.pairing import Pairing
 from netinspect.reports.diff.record import Loading, Mismatch
 from netinspect.reports.diff.record import Mapping as NewNames
-from netinspect.reports.diff.state_dict import Member, Side
+from netinspect.reports.diff.state_dict import StateDict, StateDictEntry
 
 Verdict = Literal["loads", "loads with strict=False", "does not load"]
 
@@ -26,7 +26,7 @@ _COUNTS = 2
 _NAMED = 3
 
 
-def tell_loading(a: Side, b: Side, pairing: Pairing) -> Loading | None:
+def build_loading(a: StateDict, b: StateDict, pairing: Pairing) -> Loading | None:
     """Tell what a model would say to a checkpoint; None where there is not one of each."""
     if (a.trace is None) == (b.trace is None):
         return None
@@ -48,7 +48,7 @@ def tell_loading(a: Side, b: Side, pairing: Pairing) -> Loading | None:
 
 
 def _mapping(
-    model: Side, file: Side, pairing: Pairing, *, turned: bool, others: bool
+    model: StateDict, file: StateDict, pairing: Pairing, *, turned: bool, others: bool
 ) -> NewNames | None:
     """Return what makes it load, or brings it nearer; None where no names are in the way.
 
@@ -87,7 +87,7 @@ def _mapping(
 
 
 def _held(
-    model: Side, file: Side, names: Mapping[str, str], filled: Iterable[str]
+    model: StateDict, file: StateDict, names: Mapping[str, str], filled: Iterable[str]
 ) -> tuple[list[str], list[str], list[Mismatch]]:
     """Hold a file's tensors, under other names, against a model's."""
     given = {became: file.members[name] for name, became in names.items()}
@@ -102,7 +102,7 @@ def _held(
     return missing, unexpected, mismatched
 
 
-def _fits(given: Member, wanted: Member) -> bool:
+def _fits(given: StateDictEntry, wanted: StateDictEntry) -> bool:
     # A lazy layer takes any size. Scalars were vectors before torch 0.4, and are taken as such.
     return (
         given.shape == wanted.shape
@@ -117,7 +117,7 @@ def _verdict(missing: list[str], unexpected: list[str], mismatched: list[Mismatc
     return "loads with strict=False" if missing or unexpected else "loads"
 
 
-def _filled(model: Side, file: Side, names: Mapping[str, str], *, renamed: bool) -> list[str]:
+def _filled(model: StateDict, file: StateDict, names: Mapping[str, str], *, renamed: bool) -> list[str]:
     """The counters that BatchNorm fills in where the versions say that the state dict has none.
 
     Args:
@@ -167,7 +167,7 @@ def _norms(trace: Trace) -> set[str]:
 
 
 def _notes(
-    model: Side, names: Mapping[str, str], missing: Iterable[str], filled: list[str]
+    model: StateDict, names: Mapping[str, str], missing: Iterable[str], filled: list[str]
 ) -> Iterable[str]:
     given = set(names.values())
     for name in missing:
@@ -180,7 +180,7 @@ def _notes(
         yield f"{filled[0]}{more}: not in the file, and filled in by BatchNorm, as for an old version"
 
 
-def _parts(file: Side) -> list[str]:
+def _parts(file: StateDict) -> list[str]:
     """Keys of the dictionaries below the chosen one that hold its tensors, if all are in such."""
     assert file.checkpoint is not None
     assert file.choice is not None
@@ -192,7 +192,7 @@ def _parts(file: Side) -> list[str]:
     return [each[len(start) :] for each in dict.fromkeys(sorted(inner))]
 
 
-def _other_keys(file: Side) -> list[str]:
+def _other_keys(file: StateDict) -> list[str]:
     """Keys of the state dict whose values are no tensors: numbers, and other dictionaries."""
     assert file.checkpoint is not None
     assert file.choice is not None

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from netinspect.reports.diff.record import Rename
-from netinspect.reports.diff.renames import Evidence, renames_of_pairs, renames_of_rules
+from netinspect.reports.diff.renames import Dependencies, renames_of_pairs, renames_of_rules
 from netinspect.reports.diff.rules import Rule, Rules, find_rules
-from netinspect.reports.diff.state_dict import Member
+from netinspect.reports.diff.state_dict import StateDictEntry
 from netinspect.reports.diff.structure import Key, Match, match_structure
 
-Members = Mapping[str, Member]
+Members = Mapping[str, StateDictEntry]
 
-Alike = Callable[[Sequence[Member], Sequence[Member]], Sequence[tuple[str, str]]]
+Alike = Callable[[Sequence[StateDictEntry], Sequence[StateDictEntry]], Sequence[tuple[str, str]]]
 """Given the tensors without a partner on both sides, it returns pairs of names with the same bytes,
 each the only such on both sides."""
 
@@ -72,7 +72,7 @@ def pair_up(a: Members, b: Members, alike: Alike | None = None) -> Pairing:
 
 
 def _turned_round(alike: Alike) -> Alike:
-    def told(ones: Sequence[Member], others: Sequence[Member]) -> list[tuple[str, str]]:
+    def told(ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]) -> list[tuple[str, str]]:
         return [(old, new) for new, old in alike(others, ones)]
 
     return told
@@ -115,7 +115,7 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
     pairs += [Pair(name, name, ()) for name in equal]
     renames = renames_of_rules(rules)
 
-    def claim(found: Sequence[tuple[str, str]], evidence: Evidence) -> None:
+    def claim(found: Sequence[tuple[str, str]], evidence: Dependencies) -> None:
         made, numbers = renames_of_pairs(found, evidence)
         pairs.extend(
             Pair(old, new, (len(renames) + number,))
@@ -170,7 +170,9 @@ def _by_names(a: Members, b: Members) -> tuple[Rules, list[str]]:
     ), same
 
 
-def _left(a: Members, b: Members, pairs: Sequence[Pair]) -> tuple[dict[str, Member], dict[str, Member]]:
+def _left(
+    a: Members, b: Members, pairs: Sequence[Pair]
+) -> tuple[dict[str, StateDictEntry], dict[str, StateDictEntry]]:
     old, new = {pair.old for pair in pairs}, {pair.new for pair in pairs}
     return (
         {name: member for name, member in a.items() if name not in old},
@@ -232,11 +234,11 @@ def _path(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _size(member: Member) -> Key:
+def _size(member: StateDictEntry) -> Key:
     return member.shape, _kind(member.dtype)
 
 
-def _size_in_any_order(member: Member) -> Key:
+def _size_in_any_order(member: StateDictEntry) -> Key:
     return tuple(sorted(map(str, member.shape))), _kind(member.dtype)
 
 
@@ -252,7 +254,7 @@ def _kind(dtype: str) -> str:
     return _KINDS.get(_DIGITS.split(dtype)[0], "float")
 
 
-def _too_common(member: Member, match: Match) -> bool:
+def _too_common(member: StateDictEntry, match: Match) -> bool:
     """Whether a size says too little: a vector may be the bias of anything."""
     return len(member.shape) < 2 or _last(match.old) != _last(match.new)
 

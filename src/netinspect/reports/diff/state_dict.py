@@ -14,7 +14,7 @@ from netinspect.reports.diff.record import DiffSide, DiffTensor
 from netinspect.reports.diff.sections import Choice
 
 
-class Member(NamedTuple):
+class StateDictEntry(NamedTuple):
     """One named tensor."""
 
     name: str
@@ -41,10 +41,10 @@ class Member(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class StateDict:
     """One side."""
 
-    members: dict[str, Member]
+    members: dict[str, StateDictEntry]
     """By name, in the order of the state dict."""
 
     tied: dict[Hashable, list[str]]
@@ -104,10 +104,10 @@ class Side:
         )
 
 
-def side_of_trace(trace: Trace) -> Side:
+def side_of_trace(trace: Trace) -> StateDict:
     """Take the state dict of a model: its parameters and persistent buffers."""
     found = {
-        each.name: Member(
+        each.name: StateDictEntry(
             each.name, each.spec.shape, each.spec.dtype, each.spec.bytes,
             each.identity, "parameter", each.trainable, 0,
         )
@@ -115,19 +115,19 @@ def side_of_trace(trace: Trace) -> Side:
     }  # fmt: skip
     for each in trace.buffers:
         if each.persistent:
-            found[each.name] = Member(
+            found[each.name] = StateDictEntry(
                 each.name, each.spec.shape, each.spec.dtype, each.spec.bytes,
                 each.identity, "buffer", None, 0,
             )  # fmt: skip
     # As `state_dict` has them: the parameters and buffers of a module, then those of the next.
     order = [name for module in trace.modules for name in (*module.parameters, *module.buffers)]
     members = {name: found[name] for name in order if name in found} | found
-    return Side(members, _tied(members.values()), trace=trace)
+    return StateDict(members, _tied(members.values()), trace=trace)
 
 
-def side_of_checkpoint(checkpoint: Checkpoint, choice: Choice) -> Side:
+def side_of_checkpoint(checkpoint: Checkpoint, choice: Choice) -> StateDict:
     """Take the chosen part of a checkpoint, by the names that stand in it."""
-    members: dict[str, Member] = {}
+    members: dict[str, StateDictEntry] = {}
     doubled: dict[str, None] = {}
     for index, name in choice.names:
         each = checkpoint.tensors[index]
@@ -135,10 +135,10 @@ def side_of_checkpoint(checkpoint: Checkpoint, choice: Choice) -> Side:
         memory: Hashable = (each.storage, each.position) if each.bytes else ("empty", index)
         if name in members:
             doubled[name] = None
-        members[name] = Member(
+        members[name] = StateDictEntry(
             name, each.shape, each.dtype, each.bytes, memory, each.kind, each.trainable, index
         )
-    return Side(
+    return StateDict(
         members,
         _tied(members.values()),
         checkpoint=checkpoint,
@@ -147,7 +147,7 @@ def side_of_checkpoint(checkpoint: Checkpoint, choice: Choice) -> Side:
     )
 
 
-def _tied(members: Iterable[Member]) -> dict[Hashable, list[str]]:
+def _tied(members: Iterable[StateDictEntry]) -> dict[Hashable, list[str]]:
     groups: dict[Hashable, list[str]] = {}
     for member in members:
         groups.setdefault(member.memory, []).append(member.name)

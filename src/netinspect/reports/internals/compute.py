@@ -29,7 +29,7 @@ _BACKWARD = (
 )
 
 
-def look_inside(trace: Trace, *, path: str = "") -> Internals:
+def build_internals(trace: Trace, *, path: str = "") -> Internals:
     """Tell what one module of a trace holds.
 
     Raises:

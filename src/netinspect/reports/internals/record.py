@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netinspect.records.base import record
 from netinspect.records.modules import Attribute, Hook
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 
 
 @record
@@ -40,7 +40,7 @@ class Internals:
 
     name: ClassVar[str] = "internals"
 
-    subject: Subject
+    subject: ReportHeader
     path: str
     class_name: str
     class_path: str

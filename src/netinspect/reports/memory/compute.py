@@ -15,7 +15,7 @@ from netinspect.analysis.allocation_totals import (
 )
 from netinspect.analysis.header import subject
 from netinspect.analysis.rows import refuse_negative
-from netinspect.analysis.symbolic.memory_growth import Growth, tell_growth
+from netinspect.analysis.symbolic.memory_growth import Growth, build_growth
 from netinspect.records.memory import MemoryTrack, Tracking
 from netinspect.records.trace import Input, Trace
 from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, MemoryPoint
@@ -23,7 +23,7 @@ from netinspect.reports.memory.record import Amounts, Memory, MemoryModule, Memo
 _UNFUSED = "torch.nn.modules.rnn.LSTM"
 
 
-def tell_memory(
+def build_memory(
     trace: Trace,
     tracking: Tracking,
     *,
@@ -59,7 +59,7 @@ def tell_memory(
     track = tracking.track
     sums = sums_by_category(track, allocator)
     whole = [sum(column) for column in zip(*sums.values(), strict=True)]
-    growth, symbolic = tell_growth(tracking, trace.symbolic)
+    growth, symbolic = build_growth(tracking, trace.symbolic)
 
     def point(index: int) -> MemoryPoint:
         step = track.steps[index]

@@ -8,7 +8,7 @@ from typing import Literal as OneOf
 from netinspect.records.base import record
 from netinspect.records.memory import BatchSearch, Phase
 from netinspect.records.memory_growth import AmountExpressions, PeakRange
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 
 
 @record
@@ -68,7 +68,7 @@ class Memory:
 
     name: ClassVar[str] = "memory"
 
-    subject: Subject
+    subject: ReportHeader
     batch: int | None
     """First dimension of the inputs."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.records.model_list import Samples
+from netinspect.records.model_list import ModelList
 from netinspect.rendering.document import Column, Document, Row, Table, cell, line
 
 _COLUMNS = (
@@ -14,7 +14,7 @@ _COLUMNS = (
 )
 
 
-def view(report: Samples) -> Document:
+def view(report: ModelList) -> Document:
     """List the models, one a line."""
     if report.library is not None:
         return _of_library(report, report.library)
@@ -41,7 +41,7 @@ def view(report: Samples) -> Document:
     )
 
 
-def _of_library(report: Samples, library: str) -> Document:
+def _of_library(report: ModelList, library: str) -> Document:
     count = f"{len(report.names):,}"
     if report.total is not None and report.total != len(report.names):
         count += f" of {report.total:,}"

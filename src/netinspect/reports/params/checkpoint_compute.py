@@ -9,9 +9,9 @@ from dataclasses import replace
 from netinspect.analysis.checkpoints.totals import place_of, stored_totals
 from netinspect.analysis.rows import SortKeys, select
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
-from netinspect.records.checkpoint_header import stored_subject
+from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.records.distribution import Finding, ValueSummary
-from netinspect.reports.params.checkpoint_record import StoredRow, StoredTensors
+from netinspect.reports.params.checkpoint_record import CheckpointTensors, StoredRow
 
 SORT_KEYS: SortKeys[StoredRow] = {
     "size": lambda row: (-row.elements, ""),
@@ -31,7 +31,7 @@ def list_tensors(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> StoredTensors:
+) -> CheckpointTensors:
     """List the named tensors of a checkpoint.
 
     Args:
@@ -83,8 +83,8 @@ def list_tensors(
     kept = select(
         rows, lambda row: row.name, include=include, exclude=exclude, keys=SORT_KEYS, sort=sort, top=top
     )
-    return StoredTensors(
-        subject=stored_subject(checkpoint),
+    return CheckpointTensors(
+        subject=checkpoint_header(checkpoint),
         rows=tuple(kept),
         hidden=len(rows) - len(kept),
         totals=stored_totals(checkpoint),
@@ -103,8 +103,8 @@ def _file(tensor: StoredTensor, files: Sequence[str]) -> str | None:
 
 
 def with_values(
-    report: StoredTensors, summaries: Sequence[ValueSummary], findings: Sequence[Finding]
-) -> StoredTensors:
+    report: CheckpointTensors, summaries: Sequence[ValueSummary], findings: Sequence[Finding]
+) -> CheckpointTensors:
     """Add what was found in the values.
 
     Args:

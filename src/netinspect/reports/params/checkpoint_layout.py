@@ -8,7 +8,7 @@ from netinspect._utils import units
 from netinspect.rendering import format_values
 from netinspect.rendering.bars import bars
 from netinspect.rendering.document import Cell, Column, Document, Row, Table, cell, line
-from netinspect.reports.params.checkpoint_record import StoredRow, StoredTensors
+from netinspect.reports.params.checkpoint_record import CheckpointTensors, StoredRow
 from netinspect.reports.shared import checkpoint_header
 from netinspect.reports.shared.named_tensors import COLUMNS, STATISTICS, footer, statistics_cells
 from netinspect.reports.shared.value_notes import value_notes
@@ -40,7 +40,7 @@ _STATISTICS = (
 )
 
 
-def view(report: StoredTensors) -> Document:
+def view(report: CheckpointTensors) -> Document:
     """Lay the tensors of a checkpoint out."""
     notes = checkpoint_header.total_notes(report.totals, report.ties)
     if report.hidden:
@@ -68,7 +68,7 @@ def view(report: StoredTensors) -> Document:
     )
 
 
-def _columns(report: StoredTensors) -> tuple[Column, ...]:
+def _columns(report: CheckpointTensors) -> tuple[Column, ...]:
     """The columns; people are not shown one that says the same everywhere, programs count on it."""
     idle = {
         "trainable": all(row.trainable is None for row in report.rows),

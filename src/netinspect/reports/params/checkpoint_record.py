@@ -7,7 +7,7 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 from netinspect.records.checkpoint import StoredPiece
-from netinspect.records.checkpoint_header import StoredSubject, StoredTotals
+from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals
 from netinspect.records.distribution import Distribution, Finding
 from netinspect.records.tensors import Statistics
 
@@ -67,12 +67,12 @@ class StoredRow:
 
 
 @record
-class StoredTensors:
+class CheckpointTensors:
     """Every named tensor of a checkpoint."""
 
     name: ClassVar[str] = "tensors"
 
-    subject: StoredSubject
+    subject: CheckpointHeader
     rows: tuple[StoredRow, ...]
     hidden: int
     totals: StoredTotals

@@ -6,7 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.records.report_header import Subject, Tie, Totals
+from netinspect.records.report_header import ReportHeader, Tie, Totals
 from netinspect.records.tensors import Statistics
 from netinspect.records.values import TensorSpec
 
@@ -42,7 +42,7 @@ class Parameters:
 
     name: ClassVar[str] = "params"
 
-    subject: Subject
+    subject: ReportHeader
     rows: tuple[TensorRow, ...]
     hidden: int
     totals: Totals

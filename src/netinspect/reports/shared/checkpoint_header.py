@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from netinspect._utils import units
-from netinspect.records.checkpoint_header import StoredSubject, StoredTotals
+from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals
 from netinspect.rendering.document import Line, line
 
 _DTYPES = 4
 
 
-def title(subject: StoredSubject, *, path: str = "") -> Line:
+def title(subject: CheckpointHeader, *, path: str = "") -> Line:
     """The first line of a view: what file it is, and which part of it; its format and size."""
     size = units.size(sum(file.bytes for file in subject.files))
     files = f", {units.plural(len(subject.files), 'file')}" if len(subject.files) > 1 else ""
@@ -59,7 +59,7 @@ def times(repeats: int, text: str) -> str:
     return text if repeats == 1 else f"{repeats} x {text}"
 
 
-def remarks(subject: StoredSubject) -> list[Line]:
+def remarks(subject: CheckpointHeader) -> list[Line]:
     """What went otherwise than hoped."""
     return [
         *(line((f"PROBLEM: {text}", "bold red")) for text in subject.problems),

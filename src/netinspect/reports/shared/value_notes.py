@@ -5,7 +5,7 @@ from __future__ import annotations
 from netinspect._utils import units
 from netinspect.records.distribution import Finding
 from netinspect.rendering.document import Line, line
-from netinspect.reports.params.checkpoint_record import StoredTensors
+from netinspect.reports.params.checkpoint_record import CheckpointTensors
 
 _GROUPS = 5
 """Groups of copies that are named."""
@@ -20,7 +20,7 @@ _WORDS = {
 }
 
 
-def value_notes(report: StoredTensors) -> list[Line]:
+def value_notes(report: CheckpointTensors) -> list[Line]:
     """What stands out, and what the columns mean."""
     notes: list[Line] = []
     told: dict[str, int] = {}

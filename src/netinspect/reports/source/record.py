@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netinspect.records.base import record
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 
 
 @record
@@ -36,7 +36,7 @@ class Source:
 
     name: ClassVar[str] = "source"
 
-    subject: Subject
+    subject: ReportHeader
     path: str
     class_name: str
     calls: int

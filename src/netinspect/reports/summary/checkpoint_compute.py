@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from netinspect.analysis.checkpoints.facts import find_facts, tell_kind
-from netinspect.analysis.checkpoints.name_tree import Branch, grow_branches
+from netinspect.analysis.checkpoints.facts import describe_kind, find_facts
+from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths
 from netinspect.analysis.checkpoints.packed_weights import find_packed
 from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals, tied_names
 from netinspect.analysis.rows import SortKeys, refuse_negative, select
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.records.checkpoint_header import stored_subject
-from netinspect.reports.summary.checkpoint_record import Contents, FileShare, Group
+from netinspect.records.checkpoint_header import checkpoint_header
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary, FileShare, Group
 
 SORT_KEYS: SortKeys[Group] = {
     "params": lambda group: (-group.elements * group.repeats, ""),
@@ -24,7 +24,7 @@ SORT_KEYS: SortKeys[Group] = {
 }
 
 
-def tell_contents(
+def build_checkpoint_summary(
     checkpoint: Checkpoint,
     *,
     depth: int | None = None,
@@ -32,7 +32,7 @@ def tell_contents(
     exclude: Sequence[str] = (),
     sort: str | None = None,
     top: int | None = None,
-) -> Contents:
+) -> CheckpointSummary:
     """Tell what a checkpoint holds.
 
     Args:
@@ -49,7 +49,7 @@ def tell_contents(
     """
     refuse_negative("depth", depth)
     totals = stored_totals(checkpoint)
-    root = grow_branches(checkpoint)
+    root = build_branches(checkpoint)
     folded = optimizer_paths(checkpoint) if depth is not None else frozenset[str]()
     classes = {module.path: module.class_path for module in checkpoint.modules}
     groups = [
@@ -79,9 +79,9 @@ def tell_contents(
         sort=sort,
         top=top,
     )
-    return Contents(
-        subject=stored_subject(checkpoint),
-        what=tell_kind(checkpoint),
+    return CheckpointSummary(
+        subject=checkpoint_header(checkpoint),
+        what=describe_kind(checkpoint),
         facts=find_facts(checkpoint),
         groups=tuple(kept),
         hidden=len(groups) - len(kept),

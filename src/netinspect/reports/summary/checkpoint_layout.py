@@ -21,7 +21,7 @@ from netinspect.rendering.document import (
     line,
 )
 from netinspect.reports.shared import checkpoint_header
-from netinspect.reports.summary.checkpoint_record import Contents, FileShare, Group
+from netinspect.reports.summary.checkpoint_record import CheckpointSummary, FileShare, Group
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ _FEW = 16
 """Rows of what is only looked at in passing; json has all of it."""
 
 
-def view(report: Contents) -> Document:
+def view(report: CheckpointSummary) -> Document:
     """Lay out what a checkpoint is and holds."""
     groups = Table(
         name="tensors",
@@ -118,7 +118,7 @@ def view(report: Contents) -> Document:
     )
 
 
-def _groups(report: Contents) -> tuple[Column, ...]:
+def _groups(report: CheckpointSummary) -> tuple[Column, ...]:
     if any(group.class_name for group in report.groups):
         return _GROUPS
     return tuple(
@@ -127,7 +127,7 @@ def _groups(report: Contents) -> tuple[Column, ...]:
     )
 
 
-def _group(group: Group, report: Contents) -> tuple[Cell, ...]:
+def _group(group: Group, report: CheckpointSummary) -> tuple[Cell, ...]:
     name = group.path if report.flat else group.name
     name = units.name(name) if group.last else report.subject.target
     return (
@@ -147,7 +147,7 @@ def _group(group: Group, report: Contents) -> tuple[Cell, ...]:
     )
 
 
-def _beside(report: Contents) -> str:
+def _beside(report: CheckpointSummary) -> str:
     """Name those that hold tensors which are in no row below them, the largest first."""
     found = [] if report.flat else [each for each in report.groups if each.beside_tensors]
     found.sort(key=lambda each: -each.beside_bytes * each.repeats)
@@ -171,7 +171,7 @@ def _packed(each: PackedWeights) -> str:
     )
 
 
-def _facts(report: Contents) -> list[Line]:
+def _facts(report: CheckpointSummary) -> list[Line]:
     notes = [line((report.what, "bold"))]
     for certain in (True, False):
         said = [_fact(fact) for fact in report.facts if fact.certain is certain]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Entry, Graph
-from netinspect.records.checkpoint_header import Fact, PackedWeights, StoredSubject, StoredTotals
+from netinspect.records.checkpoint_header import CheckpointHeader, Fact, PackedWeights, StoredTotals
 
 
 @record
@@ -57,12 +57,12 @@ class FileShare:
 
 
 @record
-class Contents:
+class CheckpointSummary:
     """What a checkpoint is, and how its tensors are spread."""
 
     name: ClassVar[str] = "contents"
 
-    subject: StoredSubject
+    subject: CheckpointHeader
     what: str
     """What kind of checkpoint it is."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import amount, exact, in_words
@@ -158,7 +158,7 @@ def _total(
     share: float,
     size: int,
     cost: Cost,
-    subject: Subject,
+    subject: ReportHeader,
     *,
     partly: bool = False,
 ) -> Row:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.records.report_header import Subject, Tie, Totals
+from netinspect.records.report_header import ReportHeader, Tie, Totals
 from netinspect.records.steps import SourceLine
 from netinspect.records.values import Value
 from netinspect.records.work import Cost
@@ -67,7 +67,7 @@ class Summary:
 
     name: ClassVar[str] = "summary"
 
-    subject: Subject
+    subject: ReportHeader
     rows: tuple[SummaryRow, ...]
     hidden: int
     """Rows taken out by a filter or a limit."""

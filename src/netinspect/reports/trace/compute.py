@@ -9,7 +9,7 @@ from netinspect.errors import SavedTraceError
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
-from netinspect.reports.trace.record import GradientRow, StepRow, Steps
+from netinspect.reports.trace.record import GradientRow, StepRow, TraceTable
 
 
 def list_steps(
@@ -19,7 +19,7 @@ def list_steps(
     inside_layers: bool = False,
     backward: bool = False,
     values: bool = False,
-) -> Steps:
+) -> TraceTable:
     """List what happened in `forward`.
 
     Args:
@@ -56,7 +56,7 @@ def list_steps(
         for step in inside
         if (depth is None or step.depth <= depth) and (inside_layers or not structure.is_inner(step))
     ]
-    return Steps(
+    return TraceTable(
         subject=subject(trace),
         rows=tuple(_row(step, structure, backward) for step in shown),
         hidden=len(inside) - len(shown),

@@ -16,7 +16,7 @@ from netinspect.rendering.document import (
     cell,
     line,
 )
-from netinspect.reports.trace.record import GradientRow, StepRow, Steps
+from netinspect.reports.trace.record import GradientRow, StepRow, TraceTable
 
 _COLUMNS = (
     Column(key="step", title="step", align="right", drop=3),
@@ -39,7 +39,7 @@ _GRADIENT_COLUMNS = (
 )
 
 
-def view(report: Steps) -> Document:
+def view(report: TraceTable) -> Document:
     """Lay the steps of forward out, then its output, then the gradients."""
     shows_grad = report.backward is not None
     columns = tuple(
@@ -115,7 +115,7 @@ def _cells(row: StepRow) -> tuple[Cell, ...]:
     )
 
 
-def _output_row(report: Steps) -> Row:
+def _output_row(report: TraceTable) -> Row:
     text = format_values.value(report.output)
     values: dict[str, Cell] = {
         "name": cell("output", style="bold"),

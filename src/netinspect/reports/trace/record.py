@@ -6,7 +6,7 @@ from typing import ClassVar
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
-from netinspect.records.report_header import Subject
+from netinspect.records.report_header import ReportHeader
 from netinspect.records.steps import SourceLine
 from netinspect.records.tensors import Gradient
 from netinspect.records.trace import Backward
@@ -45,12 +45,12 @@ class GradientRow:
 
 
 @record
-class Steps:
+class TraceTable:
     """Each step of `forward`, in order."""
 
     name: ClassVar[str] = "trace"
 
-    subject: Subject
+    subject: ReportHeader
     rows: tuple[StepRow, ...]
     hidden: int
     """Steps inside layers, not shown."""

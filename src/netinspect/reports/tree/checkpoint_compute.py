@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from netinspect._utils import units
-from netinspect.analysis.checkpoints.name_tree import Branch, grow_branches
+from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths, within
 from netinspect.analysis.checkpoints.totals import stored_totals, tied_names
 from netinspect.analysis.rows import refuse_negative
 from netinspect.errors import UsageError, closest
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
-from netinspect.records.checkpoint_header import stored_subject
-from netinspect.reports.tree.checkpoint_record import NameTree
+from netinspect.records.checkpoint_header import checkpoint_header
+from netinspect.reports.tree.checkpoint_record import CheckpointTree
 from netinspect.reports.tree.record import TreeNode
 
 _IN_LINE = 6
 """Tensors that fit behind the module that holds them; more of them get lines of their own."""
 
 
-def grow_name_tree(
+def build_checkpoint_tree(
     checkpoint: Checkpoint, *, path: str = "", depth: int | None = None, fold: bool = True
-) -> NameTree:
+) -> CheckpointTree:
     """Make the tree of a checkpoint's names.
 
     Args:
@@ -34,12 +34,12 @@ def grow_name_tree(
     refuse_negative("depth", depth)
     classes = {module.path: module.class_path for module in checkpoint.modules}
     mixed = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
-    top = _find(grow_branches(checkpoint), path, checkpoint.target)
+    top = _find(build_branches(checkpoint), path, checkpoint.target)
     optimizers = optimizer_paths(checkpoint)
     folded = frozenset[str]() if not fold or within(optimizers)(path) else optimizers
     root = _Grower(classes, mixed=mixed, fold=fold, folded=folded).node((top,), depth)
-    return NameTree(
-        subject=stored_subject(checkpoint),
+    return CheckpointTree(
+        subject=checkpoint_header(checkpoint),
         root=root,
         totals=stored_totals(checkpoint),
         ties=tied_names(checkpoint),

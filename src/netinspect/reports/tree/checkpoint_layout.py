@@ -5,7 +5,7 @@ from __future__ import annotations
 from netinspect._utils import units
 from netinspect.rendering.document import Cell, Column, Document, Row, Table, branches, cell
 from netinspect.reports.shared import checkpoint_header
-from netinspect.reports.tree.checkpoint_record import NameTree
+from netinspect.reports.tree.checkpoint_record import CheckpointTree
 from netinspect.reports.tree.layout import walk
 from netinspect.reports.tree.record import TreeNode
 
@@ -18,7 +18,7 @@ _COLUMNS = (
 )
 
 
-def view(report: NameTree) -> Document:
+def view(report: CheckpointTree) -> Document:
     """Lay the tree of the names out, one line a level."""
     nodes = list(walk(report.root, ()))
     columns = _COLUMNS

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netinspect.records.base import record
-from netinspect.records.checkpoint_header import StoredSubject, StoredTotals
+from netinspect.records.checkpoint_header import CheckpointHeader, StoredTotals
 from netinspect.reports.tree.record import TreeNode
 
 
 @record
-class NameTree:
+class CheckpointTree:
     """The module tree that the names of the tensors imply."""
 
     name: ClassVar[str] = "names"
 
-    subject: StoredSubject
+    subject: CheckpointHeader
     root: TreeNode
     """Its classes are empty where the file does not tell them."""
 

@@ -13,7 +13,7 @@ from netinspect.records.trace import Trace
 from netinspect.reports.tree.record import Tree, TreeNode
 
 
-def grow_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: bool = True) -> Tree:
+def build_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: bool = True) -> Tree:
     """Make the module tree of a trace.
 
     Args:

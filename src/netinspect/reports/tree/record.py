@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netinspect.records.base import record
-from netinspect.records.report_header import Subject, Tie, Totals
+from netinspect.records.report_header import ReportHeader, Tie, Totals
 
 
 @record
@@ -39,7 +39,7 @@ class Tree:
 
     name: ClassVar[str] = "tree"
 
-    subject: Subject
+    subject: ReportHeader
     root: TreeNode
     totals: Totals
     ties: tuple[Tie, ...]

@@ -17,7 +17,7 @@ from netinspect.records.work import Work
 from netinspect.tracing.model.registered import Entry, Registered
 from netinspect.tracing.recording.data_flow import Flow
 from netinspect.tracing.recording.functions import Name, name_of_class
-from netinspect.tracing.recording.pending_steps import Draft, freeze
+from netinspect.tracing.recording.pending_steps import PendingStep, freeze
 from netinspect.tracing.source_lines import Calling, runs_torchs_forward
 from netinspect.tracing.tensors.describe import describe, describe_call, tensors_of
 from netinspect.tracing.tensors.packed_weights import names_of_packed
@@ -29,7 +29,7 @@ class TooManySteps(RuntimeError):
     """Forward took more steps than it may; raised where the first one too many would begin."""
 
 
-class Progress:
+class CallStack:
     """What has happened in one run of forward so far.
 
     Args:
@@ -48,19 +48,19 @@ class Progress:
         most_steps: int | None = None,
     ) -> None:
         super().__init__()
-        self.drafts: list[Draft] = []
+        self.drafts: list[PendingStep] = []
         self.registered = Registered(model)
-        self.stack: list[Draft] = []
+        self.stack: list[PendingStep] = []
         """The calls of modules that have not ended, outermost first."""
 
-        self.outer: list[Draft] = []
+        self.outer: list[PendingStep] = []
         """In another thread: the calls of modules that had begun in the first one."""
 
         self.flow = Flow()
         self._numbers: Iterator[int] | None = None
         """Gives the steps of all threads their numbers; None while there is one thread."""
 
-        self._strangers: dict[int, tuple[weakref.ref[torch.Tensor], list[Draft]]] = {}
+        self._strangers: dict[int, tuple[weakref.ref[torch.Tensor], list[PendingStep]]] = {}
         """By address: parameters that were not registered when steps were handed them, and these."""
 
         self._with_grad = with_grad
@@ -87,7 +87,7 @@ class Progress:
         for draft in self.stack:
             draft.error = error
 
-    def innermost(self, error: BaseException) -> Draft | None:
+    def innermost(self, error: BaseException) -> PendingStep | None:
         """Return the innermost call that raised an exception; None where none of ours did."""
         # Calls end from the inside outwards, so the innermost one began last.
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
@@ -98,7 +98,7 @@ class Progress:
             # A step may be about to begin under the next number.
             self._numbers = itertools.count(len(self.drafts) + 1)
 
-    def take_in(self, others: Iterable[list[Draft]]) -> None:
+    def take_in(self, others: Iterable[list[PendingStep]]) -> None:
         """Put the steps of other threads among one's own, and number all of them anew."""
         own = (draft for drafts in (self.drafts, *others) for draft in list(drafts))
         drafts = sorted(own, key=lambda draft: draft.index)
@@ -140,7 +140,7 @@ class Progress:
             draft.error = draft.handled = None
         self.drafts.clear()
 
-    def around(self) -> Draft | None:
+    def around(self) -> PendingStep | None:
         """Return the innermost call of a module that has not ended."""
         if self.stack:
             return self.stack[-1]
@@ -148,7 +148,7 @@ class Progress:
 
     def begin_module(
         self, entry: Entry, calling: Calling, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Draft:
+    ) -> PendingStep:
         """Begin the call of a module; who calls this puts it on the stack."""
         path = entry.path
         self._calls[path] = self._calls.get(path, 0) + 1
@@ -163,7 +163,7 @@ class Progress:
 
     def begin_function(
         self, called: Name, calling: Calling, inputs: Structure, tensors: list[torch.Tensor]
-    ) -> Draft:
+    ) -> PendingStep:
         """Begin the call of a function that was given these tensors."""
         around = self.around()
         path = around.module if around else ""
@@ -177,7 +177,7 @@ class Progress:
         calling: Calling,
         inputs: Structure,
         tensors: list[torch.Tensor],
-    ) -> Draft:
+    ) -> PendingStep:
         if self._most_steps is not None and len(self.drafts) >= self._most_steps:
             raise TooManySteps(f"forward takes more than {self._most_steps} steps")
         parent = self.around()
@@ -187,7 +187,7 @@ class Progress:
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
-        strangers: list[torch.Tensor] = []
+        preloaded_user_modules: list[torch.Tensor] = []
         for tensor in tensors:
             name = names.get(id(tensor))
             if name is not None:
@@ -200,10 +200,10 @@ class Progress:
             elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
                 arguments.append(argument)
             elif type(tensor) is nn.Parameter:
-                strangers.append(tensor)
+                preloaded_user_modules.append(tensor)
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
-        draft = Draft(
+        draft = PendingStep(
             len(self.drafts) if self._numbers is None else next(self._numbers),
             called,
             path,
@@ -217,7 +217,7 @@ class Progress:
             calling,
             sys.exc_info()[1],
         )
-        for tensor in strangers:
+        for tensor in preloaded_user_modules:
             known = self._strangers.get(id(tensor))
             if known is None or known[0]() is not tensor:
                 known = self._strangers[id(tensor)] = weakref.ref(tensor), []
@@ -233,12 +233,12 @@ class Progress:
                 for draft in drafts:
                     draft.parameters = _distinct([*draft.parameters, name])
 
-    def add_packed(self, draft: Draft, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def add_packed(self, draft: PendingStep, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Name the weights that a quantized layer hands on in a packed object."""
         packed = names_of_packed((args, kwargs), self.registered.packed)
         draft.parameters = _distinct([*draft.parameters, *packed])
 
-    def end(self, draft: Draft, output: Any) -> bool:
+    def end(self, draft: PendingStep, output: Any) -> bool:
         """Note what a call returned; False where no tensor is in it."""
         tensors: list[torch.Tensor] = []
         draft.output = describe(output, tensors)

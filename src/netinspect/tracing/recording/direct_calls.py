@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from netinspect.tracing.recording.call_stack import Progress
+from netinspect.tracing.recording.call_stack import CallStack
 from netinspect.tracing.recording.deferred_outputs import is_resumed
-from netinspect.tracing.recording.pending_steps import UNSEEN, Draft
+from netinspect.tracing.recording.pending_steps import UNSEEN, PendingStep
 from netinspect.tracing.safe_access import is_a
 from netinspect.tracing.source_lines import Calling, arguments_of, calling_lines, module_of
 
 _NoFunctions = torch._C.DisableTorchFunction
 
 
-class DirectCalls(Progress):
+class DirectCalls(CallStack):
     """What has happened so far, with the calls that no hook tells of."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -28,7 +28,7 @@ class DirectCalls(Progress):
         self.deferring: set[int] = set()
         """Addresses of the registered modules that were called and returned what runs later."""
 
-        self._resumed: dict[int, tuple[types.FrameType, Draft]] = {}
+        self._resumed: dict[int, tuple[types.FrameType, PendingStep]] = {}
         """By address: a generator that was called directly, which runs in parts, and its call."""
 
     def follow(self, calling: Calling) -> None:
@@ -65,7 +65,7 @@ class DirectCalls(Progress):
             self.stack.append(draft)
             self.direct[entry.path] = None
 
-    def close(self, draft: Draft, error: BaseException | None) -> None:
+    def close(self, draft: PendingStep, error: BaseException | None) -> None:
         """End the call of a module that no hook ended."""
         if draft.forward is not None:
             draft.forward, draft.error = None, error

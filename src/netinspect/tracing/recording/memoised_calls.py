@@ -112,7 +112,7 @@ class Known(NamedTuple):
     """What their operators cost, as `Operators` has it."""
 
     writes: bool
-    stand_in: Callable[[], torch.Tensor] | None
+    memoised_call: Callable[[], torch.Tensor] | None
     """Makes what such a call returns, where nothing has to be computed for it."""
 
 
@@ -120,7 +120,7 @@ _HAS_NAMES = hasattr(torch.Tensor, "names")
 """Whether dimensions may have names, as in older versions: the key of a call does not tell them."""
 
 
-def stand_in(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], torch.Tensor] | None:
+def memoised_call(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], torch.Tensor] | None:
     """Tell what can be made in place of a further call: the output on the meta device has no values.
 
     Args:

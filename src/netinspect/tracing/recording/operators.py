@@ -17,9 +17,9 @@ from netinspect._utils.classes import plain_name
 from netinspect.records.work import Work
 from netinspect.tracing.counting.rule import UNKNOWN, Rule, elements_of, stored
 from netinspect.tracing.counting.table import name_of, rule_for
-from netinspect.tracing.recording.pending_steps import Draft
+from netinspect.tracing.recording.pending_steps import PendingStep
 from netinspect.tracing.safe_access import by_class, dispatches, is_a, is_mapping
-from netinspect.tracing.snapshot.model_snapshot import Guest
+from netinspect.tracing.snapshot.model_snapshot import ModelSnapshot
 from netinspect.tracing.tensors.describe import tensors_of
 from netinspect.tracing.tensors.packed_weights import packed_tensors
 
@@ -57,7 +57,9 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     supports_higher_order_operators = True
 
-    def __init__(self, observed: Guest, innermost: Callable[[], Draft | None] | None = None) -> None:
+    def __init__(
+        self, observed: ModelSnapshot, innermost: Callable[[], PendingStep | None] | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._guest = observed
         self.reads_values = False
@@ -69,7 +71,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.innermost = innermost
         # Operators hash in Python, which costs more than all else here.
         self._known: dict[int, _Operator] = {}
-        self._tallies: dict[int, tuple[Draft | None, _Tallies]] = {}
+        self._tallies: dict[int, tuple[PendingStep | None, _Tallies]] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -164,12 +166,12 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tally[4] += read
         tally[5] += written
 
-    def charged(self, draft: Draft) -> Any:
+    def charged(self, draft: PendingStep) -> Any:
         """Return what was charged to a step so far, for `charge`."""
         entry = self._tallies.get(id(draft))
         return {} if entry is None else entry[1]
 
-    def charge(self, draft: Draft, tallies: Any) -> None:
+    def charge(self, draft: PendingStep, tallies: Any) -> None:
         """Charge a step, all of whose operators ran unseen, with what was charged to another one."""
         if tallies:
             self._tallies[id(draft)] = draft, tallies
@@ -183,7 +185,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # What ran in no step is under one key in all threads.
             self._tallies[address] = draft, _sum_all((known[1], tallies)) if known else tallies
 
-    def work_by_step(self, drafts: list[Draft]) -> dict[int, tuple[Work, ...]]:
+    def work_by_step(self, drafts: list[PendingStep]) -> dict[int, tuple[Work, ...]]:
         """Return what was done, by the index of the step.
 
         A function that proved to be no step leaves what it did to the module that it ran in.

@@ -19,7 +19,7 @@ UNSEEN = Literal(type="unseen", text="<not seen>")
 
 
 @dataclass(slots=True, eq=False)
-class Draft:
+class PendingStep:
     """A step that is still happening."""
 
     index: int
@@ -27,7 +27,7 @@ class Draft:
     module: str
     """The path of the module, or of the one in whose forward a function runs."""
 
-    parent: Draft | None
+    parent: PendingStep | None
     entry: Entry | None
     """The module that is called; None for a function."""
 
@@ -58,7 +58,9 @@ class Draft:
     """What it raised, be it caught further up or not."""
 
 
-def under_way(drafts: Sequence[Draft], modules: Sequence[Draft], outer: Sequence[Draft]) -> Draft | None:
+def under_way(
+    drafts: Sequence[PendingStep], modules: Sequence[PendingStep], outer: Sequence[PendingStep]
+) -> PendingStep | None:
     """Return the innermost step that has begun and not ended; None where there is none.
 
     Args:
@@ -74,7 +76,7 @@ def under_way(drafts: Sequence[Draft], modules: Sequence[Draft], outer: Sequence
 
 
 def freeze(
-    drafts: Iterable[Draft], failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
+    drafts: Iterable[PendingStep], failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
 ) -> tuple[Step, ...]:
     """Make the records.
 

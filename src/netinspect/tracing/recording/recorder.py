@@ -36,12 +36,12 @@ from netinspect.tracing.recording.functions import (
     written,
 )
 from netinspect.tracing.recording.hooks import has_hooks_of, hooked
-from netinspect.tracing.recording.memoised_calls import Key, Known, Uncounted, key_of, stand_in
+from netinspect.tracing.recording.memoised_calls import Key, Known, Uncounted, key_of, memoised_call
 from netinspect.tracing.recording.operators import Operators
 from netinspect.tracing.recording.pending_steps import under_way
 from netinspect.tracing.recording.threads import in_all_threads
 from netinspect.tracing.safe_access import is_a
-from netinspect.tracing.snapshot.model_snapshot import Guest
+from netinspect.tracing.snapshot.model_snapshot import ModelSnapshot
 from netinspect.tracing.source_lines import Calling, calling_lines
 from netinspect.tracing.tensors.describe import describe_call, tensors_of
 
@@ -62,7 +62,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
     def __init__(
         self,
         model: nn.Module,
-        observed: Guest,
+        observed: ModelSnapshot,
         operators: Operators,
         *,
         with_grad: bool,
@@ -310,7 +310,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         draft = self.begin_function(called, calling, known.inputs, tensors)
         try:
             with Uncounted():
-                output = known.stand_in() if known.stand_in else func(*args, **kwargs)
+                output = known.memoised_call() if known.memoised_call else func(*args, **kwargs)
         except BaseException as error:
             draft.error = error
             raise
@@ -356,7 +356,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
                         self.flow.wrote(tensor, draft.index)
                 if key is not None and draft.output is not None and self.drafts[-1] is draft:
                     tallies = self._operators.charged(draft)
-                    made = stand_in(output, tensors)
+                    made = memoised_call(output, tensors)
                     self._known[key] = Known(inputs, draft.output, tallies, writes, made)
             elif self.drafts[-1] is draft:
                 # It read a size, a flag or the like: nothing flowed through it.

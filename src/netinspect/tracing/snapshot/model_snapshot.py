@@ -39,7 +39,7 @@ from netinspect.tracing.safe_access import (
 from netinspect.tracing.snapshot.containers import copy_of, refill
 from netinspect.tracing.snapshot.process_flags import preserved_switches
 from netinspect.tracing.snapshot.random_state import preserved_randomness
-from netinspect.tracing.snapshot.reachable_objects import Reach
+from netinspect.tracing.snapshot.reachable_objects import ReachableObjects
 from netinspect.tracing.tensors.describe import is_uninitialised
 from netinspect.tracing.tensors.inner_tensors import NO_STORAGE, SPARSE
 
@@ -99,7 +99,7 @@ class _Tensor:
                 tensor.grad = self.gradient
 
 
-class Guest:
+class ModelSnapshot:
     """One model under observation.
 
     Args:
@@ -108,7 +108,7 @@ class Guest:
     """
 
     def __init__(self, model: nn.Module, inputs: Any = (), *, closures: bool = False) -> None:
-        reach = Reach(model, inputs, closures=closures)
+        reach = ReachableObjects(model, inputs, closures=closures)
         self._model = model
         self._classes = [(module, type(module)) for module in reach.modules]
         self._empty = reach.empty
@@ -261,7 +261,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> Iterator[Guest]:
+def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> Iterator[ModelSnapshot]:
     """Put everything back at the end.
 
     Args:
@@ -274,13 +274,13 @@ def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> 
         stack.enter_context(preserved_defaults())
         stack.enter_context(preserved_switches())
         with torch._C.DisableTorchFunction():
-            observed = Guest(model, inputs, closures=closures)
+            observed = ModelSnapshot(model, inputs, closures=closures)
         stack.callback(observed.restore)
         yield observed
 
 
 @contextmanager
-def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Guest]:
+def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[ModelSnapshot]:
     """Switch a model to one mode, and put everything back at the end.
 
     Args:

@@ -52,7 +52,7 @@ _MAXIMUM_HELD = 4096
 _NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, types.FrameType)
 
 
-class Reach:
+class ReachableObjects:
     """Everything reachable from a model through attributes and plain containers, each once.
 
     Of objects that are none of these, those of the user's own classes are entered, and those of other

@@ -87,12 +87,12 @@ def _composed_spec(tensor: torch.Tensor) -> values.TensorSpec:
         name=layout_name(tensor),
         elements=None if is_counted else _elements_of_nested(tensor, inner),
         stored=inner["values"].numel() if is_sparse(tensor) and "values" in inner else None,
-        inner=tuple([f"{key} {spelled_kind(each)}" for key, each in inner.items()]),
+        inner=tuple([f"{key} {kind_text(each)}" for key, each in inner.items()]),
     )
     return _spec(shape, tensor.dtype, tensor.device, bytes_of(tensor), layout)
 
 
-def spelled_kind(tensor: torch.Tensor) -> str:
+def kind_text(tensor: torch.Tensor) -> str:
     """Return dtype and shape of a tensor, as `float32 (3, 4)`."""
     spec = tensor_spec(tensor)
     return f"{spec.dtype} ({', '.join(map(str, spec.shape))})"
