@@ -13,7 +13,7 @@ from netinspect.records.work import Cost
 from netinspect.rendering.document import Line, line
 
 UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
-"""In what the numbers of a cost are told to people, where that is not the powers of 1000."""
+"""In what the numbers of a cost are shown to people, where that is not the powers of 1000."""
 
 _NAMES = {
     "batch": "the batch",
@@ -112,15 +112,15 @@ def tensor_amounts(value: Value | None, subject: ReportHeader) -> str:
     names = tuple(each.symbol for each in symbols_of(subject))
     sizes = [size for spec in specs for size in spec.shape if isinstance(size, str)]
     try:
-        told = [_elements(spec, names) for spec in specs] if sizes else []
+        elements = [_elements(spec, names) for spec in specs] if sizes else []
     except ValueError:  # a size that is no expression, such as `5?`
-        told = []
-    if not told:
+        elements = []
+    if not elements:
         elements = sum(spec.elements for spec in specs)
         text = f"{units.plural(elements, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
         return f"{text} at {own_sizes(subject)}" if sizes and names else text
     widths = [_number(spec.bytes // max(1, spec.elements), names) for spec in specs]
-    values, moved = _sum(told), _sum(map(multiply, told, widths))
+    values, moved = _sum(elements), _sum(map(multiply, elements, widths))
     return f"{values.text(units.count)} values, {moved.text(units.size)}"
 
 
@@ -143,8 +143,8 @@ def _sum(polynomials: Iterable[Polynomial]) -> Polynomial:
 def _elements(spec: TensorSpec, names: tuple[str, ...]) -> Polynomial:
     product = _number(1, names)
     for size in spec.shape:
-        told = _number(size, names) if isinstance(size, int) else read_size(size, names)
-        product = multiply(product, told)
+        factor = _number(size, names) if isinstance(size, int) else read_size(size, names)
+        product = multiply(product, factor)
     return product
 
 

@@ -41,13 +41,13 @@ def _operand(operand: Operand, with_device: bool) -> str:
 
 def build_failure(diagnosis: Diagnosis) -> tuple[Line, ...]:
     """Lay a diagnosis out below the view of what ran."""
-    told = []
+    lines = []
     if diagnosis.place is not None:
-        told.append(line((f"at {format_values.place(diagnosis.place)}", "dim")))
+        lines.append(line((f"at {format_values.place(diagnosis.place)}", "dim")))
     known = [diagnosis.explanation] if diagnosis.explanation else []
-    told += [line((text, "bold" if text in known else "")) for text in cause(diagnosis)]
-    told += [line((f"try: {remedy}", "green")) for remedy in diagnosis.remedies]
-    return tuple(told)
+    lines += [line((text, "bold" if text in known else "")) for text in cause(diagnosis)]
+    lines += [line((f"try: {remedy}", "green")) for remedy in diagnosis.remedies]
+    return tuple(lines)
 
 
 def forward_error(diagnosis: Diagnosis) -> ForwardError:

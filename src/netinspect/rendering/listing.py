@@ -47,8 +47,8 @@ def code_lines(block: Code, width: int | None) -> Iterator[Line]:
             yield (Span(text=f"{'':{digits}}  ···", style="dim"),)
         previous = each.number
         number = f"{each.number:>{digits}}{'!' if each.failed else ' '} "
-        beside, below = _place_note(each, text, column, room, gutter)
-        yield (Span(text=number, style="bold red" if each.failed else "dim"), *spans, *beside)
+        suffix, below = _place_note(each, text, column, room, gutter)
+        yield (Span(text=number, style="bold red" if each.failed else "dim"), *spans, *suffix)
         if below:
             yield below
 

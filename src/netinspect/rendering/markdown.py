@@ -22,8 +22,8 @@ def format_markdown(document: Document, columns: Sequence[str] | None = None) ->
     if document.notes:
         parts.append("\n".join(f"- {_inline(note)}" for note in document.notes))
     if document.failure:
-        told = [safe("".join(span.text for span in spans)) for spans in document.failure]
-        parts.append("\n".join(_fenced(told, "")))
+        failure = [safe("".join(span.text for span in spans)) for spans in document.failure]
+        parts.append("\n".join(_fenced(failure, "")))
     return "\n\n".join(parts) + "\n"
 
 

@@ -53,8 +53,8 @@ def styled_lines(
         yield from _block(block, width, columns)
     for note in document.notes:
         yield from _wrap(note, width)
-    for told in document.failure:
-        for each in _wrap(told, None if width is None else width - 2):
+    for failure_line in document.failure:
+        for each in _wrap(failure_line, None if width is None else width - 2):
             yield (Span(text="  "), *each)
 
 

@@ -45,7 +45,7 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
         failure: Whether a forward that failed is explained.
     """
     module = importlib.import_module(_VIEWS[report.name])
-    document = cast("Document", module.view(report))
+    document = cast("Document", module.lay_out(report))
     subject = getattr(report, "subject", None)
     if not failure or report.name not in _OF_FORWARD or subject is None or subject.failure is None:
         return document

@@ -15,7 +15,7 @@ _COLUMNS = (
 )
 
 
-def view(report: Cache) -> Document:
+def lay_out(report: Cache) -> Document:
     """Tell how many looks are kept, and where."""
     row = Row(
         cells=(

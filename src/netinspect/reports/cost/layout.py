@@ -18,7 +18,7 @@ _NOTES = (
 _TITLES = {"class": "module class", "kind": "kind of operator"}
 
 
-def view(report: CostReport) -> Document:
+def lay_out(report: CostReport) -> Document:
     """Lay the costs out, their total last."""
     columns = _columns(report)
     footer = [_total(report)]

@@ -111,7 +111,7 @@ _EVIDENCE = {
 }
 
 
-def view(report: Diff) -> Document:
+def lay_out(report: Diff) -> Document:
     """Lay a difference out."""
     title = line((report.a.target, "bold"), "  ->  ", (report.b.target, "bold"))
     if report.shows == "counts":
@@ -192,15 +192,15 @@ def _new_shape(row: DiffRow) -> Cell:
 
 def _all_told(row: DiffRow) -> list[str]:
     """Name all that differs but the name, and of a name on one side what it shares its memory with."""
-    told = [_told(each, row) for each in row.differs if each != "name"]
+    parts = [_format_difference(each, row) for each in row.differs if each != "name"]
     if row.old is None or row.new is None:
         either = row.new or row.old
         if either is not None and either.tied_to:
-            told.append(f"tied to {either.tied_to[0]}")
-    return told
+            parts.append(f"tied to {either.tied_to[0]}")
+    return parts
 
 
-def _told(difference: str, row: DiffRow) -> str:
+def _format_difference(difference: str, row: DiffRow) -> str:
     """Name what differs; of values also what no difference shows."""
     if difference != "values" or row.values is None:
         return difference
@@ -236,7 +236,7 @@ def _fold(each: Fold, report: Diff) -> Row:
             *(empty, empty),
             cell(each.elements, units.count(each.elements)),
             *((empty,) * len(_VALUES) if report.values is not None else ()),
-            cell(None, each.told),
+            cell(None, each.description),
             empty,
         )
     )

@@ -27,7 +27,7 @@ class Fold(NamedTuple):
     old: str
     new: str
     elements: int
-    told: str
+    description: str
 
 
 class _Unit(NamedTuple):
@@ -69,13 +69,13 @@ def fold(rows: Sequence[DiffRow], *, with_values: bool) -> Iterator[DiffRow | Fo
     for unit in all_units:
         groups.setdefault((_template(unit.name), unit.sign), []).append(unit)
     folds = {key: dict(_runs(group)) for key, group in groups.items()}
-    told: set[int] = set()
+    yielded: set[int] = set()
     for unit in all_units:
         row = unit.rows[0]
         one = common.get(_one_change(row))
         if one is not None and len(unit.rows) == 1:
-            if id(one) not in told:
-                told.add(id(one))
+            if id(one) not in yielded:
+                yielded.add(id(one))
                 yield one
             continue
         run = folds[_template(unit.name), unit.sign][unit.name]
@@ -102,7 +102,7 @@ def _common(rows: Iterable[DiffRow]) -> dict[tuple[str, str] | None, Fold]:
             old=change[0],
             new=change[1],
             elements=sum(row.new.elements for row in group if row.new is not None),
-            told=next(each for each in group[0].differs if each != "name"),
+            description=next(each for each in group[0].differs if each != "name"),
         )
         for change, group in groups.items()
         if len(group) > _FEWEST
@@ -116,8 +116,8 @@ def _one_change(row: DiffRow) -> tuple[str, str] | None:
     if differs == {"dtype"}:
         return row.old.dtype, row.new.dtype
     if differs == {"trainable"}:
-        told = {True: "trainable", False: "frozen", None: ""}
-        return told[row.old.trainable], told[row.new.trainable]
+        labels = {True: "trainable", False: "frozen", None: ""}
+        return labels[row.old.trainable], labels[row.new.trainable]
     return None
 
 
@@ -181,14 +181,14 @@ def _folded(run: Sequence[_Unit]) -> Fold:
         name += ".*"
     if len(run) > 1:
         name += f"  x{len(run)}"
-    told = ", ".join(each for each in row.differs if each != "name")
+    differs = ", ".join(each for each in row.differs if each != "name")
     return Fold(
         change=row.change,
         name=name,
         old=old,
         new=new,
         elements=sum(either.elements for each in rows if (either := each.new or each.old) is not None),
-        told=told or "-",
+        description=differs or "-",
     )
 
 

@@ -52,26 +52,26 @@ def _counts(report: Diff) -> str:
         (report.changed, "~", "changed"),
         (report.renamed, ">", "renamed only"),
     )
-    told = [f"{units.count(count)} {mark} {word}" for count, mark, word in counts if count]
+    parts = [f"{units.count(count)} {mark} {word}" for count, mark, word in counts if count]
     if report.ties:
-        told.append(units.plural(len(report.ties), "tie changed", "ties changed"))
+        parts.append(units.plural(len(report.ties), "tie changed", "ties changed"))
     if report.modules:
-        told.append(units.plural(len(report.modules), "module changed", "modules changed"))
-    return ", ".join((*told, f"{units.count(report.same)} the same"))
+        parts.append(units.plural(len(report.modules), "module changed", "modules changed"))
+    return ", ".join((*parts, f"{units.count(report.same)} the same"))
 
 
 def _values(report: Diff) -> str:
     found = report.values
     assert found is not None
-    told = [f"{units.count(found.identical)} identical"]
+    parts = [f"{units.count(found.identical)} identical"]
     if found.equal:
-        told.append(f"{units.count(found.equal)} equal in value, in other bytes")
-    told.append(f"{units.count(found.changed)} changed")
+        parts.append(f"{units.count(found.equal)} equal in value, in other bytes")
+    parts.append(f"{units.count(found.changed)} changed")
     if found.reshaped:
-        told.append(f"{units.count(found.reshaped)} of other shapes")
+        parts.append(f"{units.count(found.reshaped)} of other shapes")
     if found.unknown:
-        told.append(f"{units.count(found.unknown)} not compared ({found.why_unknown})")
-    text = f"values of pairs: {', '.join(told)}"
+        parts.append(f"{units.count(found.unknown)} not compared ({found.why_unknown})")
+    text = f"values of pairs: {', '.join(parts)}"
     if found.largest:
         row = next(row for row in report.rows if row.new is not None and row.new.name == found.largest)
         largest = row.values.max_absolute if row.values is not None else None
@@ -106,7 +106,7 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
 
 
 def _what(missing: int, unexpected: int, mismatched: int) -> str:
-    told = [
+    parts = [
         f"{units.count(count)} {word}"
         for count, word in (
             (missing, "missing"),
@@ -115,7 +115,7 @@ def _what(missing: int, unexpected: int, mismatched: int) -> str:
         )
         if count
     ]
-    return f" ({', '.join(told)})" if told else ""
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _some(names: Sequence[str]) -> str:

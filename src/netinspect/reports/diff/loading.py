@@ -71,8 +71,8 @@ def _mapping(
     if snippet is None or not (renames or section or parts or others):
         return None
     filled = _filled(model, file, snippet.names, renamed=bool(snippet.lines) or others)
-    told = _held(model, file, snippet.names, filled)
-    verdict = _verdict(*told)
+    problems = _held(model, file, snippet.names, filled)
+    verdict = _verdict(*problems)
     lines = [*load_lines(file.checkpoint, section, parts, others=others), *snippet.lines]
     if verdict != "does not load":
         strict = "" if verdict == "loads" else ", strict=False"
@@ -80,9 +80,9 @@ def _mapping(
     return NewNames(
         lines=tuple(lines),
         verdict=verdict,
-        missing=len(told[0]),
-        unexpected=len(told[1]),
-        mismatched=len(told[2]),
+        missing=len(problems[0]),
+        unexpected=len(problems[1]),
+        mismatched=len(problems[2]),
     )
 
 

@@ -39,25 +39,25 @@ def _partners(
     ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
 ) -> dict[str, str]:
     """Map paths of `a` to those of `b`: by the tensors below them, else as their parents."""
-    told = _by_tensors(ones, others, pairing)
+    paths = _by_tensors(ones, others, pairing)
     if ones and others:
-        told.setdefault("", "")
-    taken = set(told.values())
+        paths.setdefault("", "")
+    taken = set(paths.values())
     for path in ones:
-        above = told.get(_parent(path))
-        if path not in told and above is not None:
+        above = paths.get(_parent(path))
+        if path not in paths and above is not None:
             same = f"{above}.{path.rpartition('.')[2]}".removeprefix(".")
             if same in others and same not in taken:
-                told[path] = same
+                paths[path] = same
                 taken.add(same)
-    return told
+    return paths
 
 
 def _by_tensors(
     ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
 ) -> dict[str, str]:
     """Pair modules, from the innermost outwards, whose contents are paired with each other's most."""
-    told: dict[str, str] = {}
+    paths: dict[str, str] = {}
     taken: set[str] = set()
     level = Counter(
         (_parent(old), _parent(new))
@@ -72,13 +72,13 @@ def _by_tensors(
             if of_ones.get(path) == partner and of_others.get(partner) == path
         ]
         for path, partner in mutual:
-            if path in ones and partner in others and path not in told and partner not in taken:
-                told[path] = partner
+            if path in ones and partner in others and path not in paths and partner not in taken:
+                paths[path] = partner
                 taken.add(partner)
         level = Counter(
             (_parent(path), _parent(partner)) for path, partner in mutual if path and partner
         )
-    return told
+    return paths
 
 
 def _most(level: Mapping[tuple[str, str], int], side: int) -> dict[str, str]:

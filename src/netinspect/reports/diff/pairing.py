@@ -72,10 +72,12 @@ def pair_up(a: Members, b: Members, alike: Alike | None = None) -> Pairing:
 
 
 def _turned_round(alike: Alike) -> Alike:
-    def told(ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]) -> list[tuple[str, str]]:
+    def equal_values(
+        ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]
+    ) -> list[tuple[str, str]]:
         return [(old, new) for new, old in alike(others, ones)]
 
-    return told
+    return equal_values
 
 
 def _order(side: Members) -> tuple[int, list[str], list[str]]:
@@ -125,8 +127,8 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
 
     if alike is not None:
         left_a, left_b = _left(a, b, pairs)
-        told = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
-        claim(_surely_alike(told, left_a), "values")
+        pairs = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
+        claim(_surely_alike(pairs, left_a), "values")
     left_a, left_b = _left(a, b, pairs)
     claimed, guessed = _by_structure(left_a, left_b)
     place = {name: number for number, name in enumerate(a)}
@@ -222,11 +224,11 @@ def _torn(found: Sequence[Match]) -> set[str]:
     }
 
 
-def _surely_alike(told: Sequence[tuple[str, str]], a: Members) -> list[tuple[str, str]]:
+def _surely_alike(pairs: Sequence[tuple[str, str]], a: Members) -> list[tuple[str, str]]:
     """Leave out vectors, which may be all zeros or ones, unless something larger goes with them."""
-    modules = {(_path(old), _path(new)) for old, new in told if len(a[old].shape) > 1}
+    modules = {(_path(old), _path(new)) for old, new in pairs if len(a[old].shape) > 1}
     return [
-        (old, new) for old, new in told if len(a[old].shape) > 1 or (_path(old), _path(new)) in modules
+        (old, new) for old, new in pairs if len(a[old].shape) > 1 or (_path(old), _path(new)) in modules
     ]
 
 

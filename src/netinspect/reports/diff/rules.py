@@ -260,14 +260,14 @@ def _suggestive_pairs(a: Sizes, b: Sizes) -> Iterator[tuple[str, str]]:
 
 def _samples(names: Sizes) -> Iterator[tuple[str, tuple[int | str, ...]]]:
     seen: Counter[str] = Counter()
-    told = 0
+    known = 0
     for name, shape in names.items():
         template = _NUMBER.sub("#", name)
         seen[template] += 1
         if seen[template] <= _OF_ONE_TEMPLATE:
             yield name, shape
-            told += 1
-            if told == _SAMPLES:
+            known += 1
+            if known == _SAMPLES:
                 return
 
 

@@ -17,7 +17,7 @@ _LISTED = 30
 """Parts that were not examined; a folder may have thousands."""
 
 
-def view(report: Globals) -> Document:
+def lay_out(report: Globals) -> Document:
     """List the names, those that tensors do not need marked."""
     subject = report.subject
     several = len({row.file for row in report.rows}) > 1

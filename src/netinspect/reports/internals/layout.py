@@ -25,7 +25,7 @@ _OWN_COLUMNS = (
 )
 
 
-def view(report: Internals) -> Document:
+def lay_out(report: Internals) -> Document:
     """Lay out what one module holds, and the order of its `__call__`."""
     bases = " -> ".join((report.class_path, *report.bases, "nn.Module"))
     return Document(

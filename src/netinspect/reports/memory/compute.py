@@ -77,14 +77,14 @@ def build_memory(
     peak = highest(whole, 0, len(whole))
     modules = list(_modules(trace, track, growth, peak, allocator, depth))
     kept = modules if top is None else modules[:top]
-    told = subject(trace)
+    header = subject(trace)
     return Memory(
         subject=replace(
-            told,
+            header,
             inputs=tuple(inputs),
             mode="train" if track.training else "eval",
             lane=track.lane,
-            warnings=(*_run_with_values(track), *told.warnings),
+            warnings=(*_run_with_values(track), *header.warnings),
             symbolic=symbolic,
         ),
         batch=track.batch,

@@ -77,7 +77,7 @@ _PROBES = (
 )
 
 
-def view(report: Memory) -> Document:
+def lay_out(report: Memory) -> Document:
     """Lay a report of memory out."""
     blocks = [_peak(report), _timeline(report), _modules(report)]
     if report.peaks:

@@ -14,7 +14,7 @@ _COLUMNS = (
 )
 
 
-def view(report: ModelList) -> Document:
+def lay_out(report: ModelList) -> Document:
     """List the models, one a line."""
     if report.library is not None:
         return _of_library(report, report.library)

@@ -40,7 +40,7 @@ _STATISTICS = (
 )
 
 
-def view(report: CheckpointTensors) -> Document:
+def lay_out(report: CheckpointTensors) -> Document:
     """Lay the tensors of a checkpoint out."""
     notes = checkpoint_header.total_notes(report.totals, report.ties)
     if report.hidden:

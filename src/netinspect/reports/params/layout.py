@@ -31,7 +31,7 @@ _NAMED = 3
 """Tensors without values that a note names."""
 
 
-def view(report: Parameters) -> Document:
+def lay_out(report: Parameters) -> Document:
     """Lay the named tensors out: a table, or each tensor's values under its name."""
     has_buffers = any(row.kind == "buffer" for row in report.rows)
     columns = [*COLUMNS]

@@ -8,7 +8,7 @@ from netinspect.rendering.document import Block, Code, CodeLine, Document, line
 from netinspect.reports.source.record import Listing, Source
 
 
-def view(report: Source) -> Document:
+def lay_out(report: Source) -> Document:
     """Lay the annotated source out."""
     notes = []
     hidden = sum(listing.total_lines - len(listing.lines) for listing in report.listings)

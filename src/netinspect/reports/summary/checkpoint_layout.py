@@ -69,7 +69,7 @@ _FEW = 16
 """Rows of what is only looked at in passing; json has all of it."""
 
 
-def view(report: CheckpointSummary) -> Document:
+def lay_out(report: CheckpointSummary) -> Document:
     """Lay out what a checkpoint is and holds."""
     groups = Table(
         name="tensors",

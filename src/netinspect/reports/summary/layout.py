@@ -38,7 +38,7 @@ _COLUMNS = (
 )
 
 
-def view(report: Summary) -> Document:
+def lay_out(report: Summary) -> Document:
     """Lay a summary out."""
     rows = tuple(Row(cells=_cells(row, report), style=_style(row)) for row in report.rows)
     shown = sum(row.parameters for row in report.rows)

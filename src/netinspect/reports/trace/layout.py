@@ -39,7 +39,7 @@ _GRADIENT_COLUMNS = (
 )
 
 
-def view(report: TraceTable) -> Document:
+def lay_out(report: TraceTable) -> Document:
     """Lay the steps of forward out, then its output, then the gradients."""
     shows_grad = report.backward is not None
     columns = tuple(

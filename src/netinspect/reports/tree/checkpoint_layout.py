@@ -18,7 +18,7 @@ _COLUMNS = (
 )
 
 
-def view(report: CheckpointTree) -> Document:
+def lay_out(report: CheckpointTree) -> Document:
     """Lay the tree of the names out, one line a level."""
     nodes = list(walk(report.root, ()))
     columns = _COLUMNS

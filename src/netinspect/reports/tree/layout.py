@@ -19,7 +19,7 @@ _COLUMNS = (
 )
 
 
-def view(report: Tree) -> Document:
+def lay_out(report: Tree) -> Document:
     """Lay the module tree out, one line a module."""
     nodes = list(walk(report.root, ()))
     notes = format_values.total_notes(
