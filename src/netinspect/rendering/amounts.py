@@ -116,8 +116,8 @@ def tensor_amounts(value: Value | None, subject: ReportHeader) -> str:
     except ValueError:  # a size that is no expression, such as `5?`
         elements = []
     if not elements:
-        elements = sum(spec.elements for spec in specs)
-        text = f"{units.plural(elements, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
+        count = sum(spec.elements for spec in specs)
+        text = f"{units.plural(count, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
         return f"{text} at {own_sizes(subject)}" if sizes and names else text
     widths = [_number(spec.bytes // max(1, spec.elements), names) for spec in specs]
     values, moved = _sum(elements), _sum(map(multiply, elements, widths))

@@ -64,12 +64,12 @@ def take_sides(
     if isinstance(a, Checkpoint):
         assert isinstance(b, Trace)
         model = side_of_trace(b)
-        return _beside(a, model, section), model
+        return _matching_sections(a, model, section), model
     model = side_of_trace(a)
-    return model, side_of_trace(b) if isinstance(b, Trace) else _beside(b, model, section)
+    return model, side_of_trace(b) if isinstance(b, Trace) else _matching_sections(b, model, section)
 
 
-def _beside(checkpoint: Checkpoint, model: StateDict, section: str | None) -> StateDict:
+def _matching_sections(checkpoint: Checkpoint, model: StateDict, section: str | None) -> StateDict:
     wanted = tails((name, member.shape) for name, member in model.members.items())
     return side_of_checkpoint(checkpoint, choose_for_model(checkpoint, wanted, section))
 

@@ -127,8 +127,8 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
 
     if alike is not None:
         left_a, left_b = _left(a, b, pairs)
-        pairs = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
-        claim(_surely_alike(pairs, left_a), "values")
+        same_values = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
+        claim(_surely_alike(same_values, left_a), "values")
     left_a, left_b = _left(a, b, pairs)
     claimed, guessed = _by_structure(left_a, left_b)
     place = {name: number for number, name in enumerate(a)}

@@ -94,10 +94,10 @@ def choose_for_both(
         return _choice(a, _named(a, section_a), ""), _choice(b, _named(b, section_b), "")
     if section_a is not None:
         chosen = _choice(a, _named(a, section_a), "")
-        return chosen, _choose_beside(b, _tails_of(a, section_a), section_a)
+        return chosen, _choose_matching(b, _tails_of(a, section_a), section_a)
     if section_b is not None:
         chosen = _choice(b, _named(b, section_b), "")
-        return _choose_beside(a, _tails_of(b, section_b), section_b), chosen
+        return _choose_matching(a, _tails_of(b, section_b), section_b), chosen
     candidates_a, candidates_b = _candidates(a), _candidates(b)
     if len(candidates_a) == len(candidates_b) == 1 and candidates_a == candidates_b:
         return _choice(a, candidates_a[0], ""), _choice(b, candidates_b[0], "")
@@ -114,7 +114,7 @@ def choose_for_both(
     return _choice(a, x, _why(x, fits[x, y], of_a)), _choice(b, y, _why(y, fits[x, y], of_b))
 
 
-def _choose_beside(checkpoint: Checkpoint, wanted: Counter[Tail], section: str) -> Choice:
+def _choose_matching(checkpoint: Checkpoint, wanted: Counter[Tail], section: str) -> Choice:
     """Choose what fits a part that was named, and that this checkpoint has not."""
     choice = choose_for_model(checkpoint, wanted, None)
     found = tails((name, checkpoint.tensors[number].shape) for number, name in choice.names)
@@ -131,8 +131,8 @@ def _candidates(checkpoint: Checkpoint) -> list[str]:
         while section:
             section = section.rpartition(".")[0]
             counts[section] += count
-    is_beside = within(optimizer_paths(checkpoint, schedulers=True))
-    models = [each for each in counts if each and not is_beside(each)]
+    is_optimizer = within(optimizer_paths(checkpoint, schedulers=True))
+    models = [each for each in counts if each and not is_optimizer(each)]
     direct = {tensor.section for tensor in checkpoint.tensors}
     # The whole file is a state dict if tensors stand in it beside no others, or several parts do.
     if "" in direct or len([each for each in models if each in direct]) != 1:
@@ -173,12 +173,12 @@ def _named(checkpoint: Checkpoint, section: str) -> str:
 
 def _members(checkpoint: Checkpoint, section: str) -> Iterable[tuple[int, str]]:
     start = f"{section}." if section else ""
-    is_beside = within(optimizer_paths(checkpoint, schedulers=True))
-    takes_all = is_beside(section)
+    is_optimizer = within(optimizer_paths(checkpoint, schedulers=True))
+    takes_all = is_optimizer(section)
     for index, tensor in enumerate(checkpoint.tensors):
         inside = tensor.section == section or not section or tensor.section.startswith(start)
         # The optimizer's own names mean nothing to a model.
-        if inside and (takes_all or not is_beside(tensor.section)):
+        if inside and (takes_all or not is_optimizer(tensor.section)):
             yield index, tensor.name[len(start) :]
 
 
