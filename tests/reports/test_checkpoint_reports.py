@@ -276,11 +276,11 @@ def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
 
 
 HELD_UP = r"""
-from netinspect.reports.summary.checkpoint_compute import tell_contents
+from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 from tests.reports.checkpoints import state_dict
 names = {"layers." * 10_000 + f"{number}": (1,) for number in range(30)}
 names |= {"h." + "1" * 60_000 + f".{number}": (1,) for number in range(30)}
-print(*tell_contents(state_dict(names)).facts)
+print(*build_checkpoint_summary(state_dict(names)).facts)
 """
 
 

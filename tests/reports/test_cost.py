@@ -16,7 +16,7 @@ from netinspect.errors import SavedTraceError, UsageError
 from netinspect.records.trace import Trace
 from netinspect.records.work import Cost, Work, sum_of
 from netinspect.reports.cost.compute import GROUPINGS, SORT_KEYS, count_cost
-from netinspect.reports.summary.compute import summarize
+from netinspect.reports.summary.compute import build_summary
 
 SAMPLES = ("lenet", "tiny_gpt", "shared_layer", "lstm_tagger", "two_inputs", "encoder", "unet")
 
@@ -51,7 +51,7 @@ def test_folded_modules_keep_the_total(trace: Trace, depth: int | None) -> None:
 @pytest.mark.parametrize("depth", [0, 1, 2, None])
 @pytest.mark.parametrize("operations", [False, True])
 def test_rows_of_a_summary_are_the_total(trace: Trace, operations: bool, depth: int | None) -> None:
-    report = summarize(trace, functions=operations, depth=depth)
+    report = build_summary(trace, functions=operations, depth=depth)
     assert sum_of(row.cost for row in report.rows) == report.cost == cost_of_steps(trace.steps)
 
 
@@ -199,7 +199,7 @@ def test_what_a_hook_of_the_process_does_before_the_model_is_in_the_total() -> N
     total = 2 * (2 * 3 * 4) + 3 * 3
     assert count_cost(trace).total.macs == total
     for operations in (False, True):
-        report = summarize(trace, functions=operations)
+        report = build_summary(trace, functions=operations)
         assert sum(row.cost.macs for row in report.rows) == report.cost.macs == total
 
 

@@ -9,7 +9,7 @@ from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.reports.internals.compute import build_internals
 from netinspect.reports.params.compute import list_parameters
 from netinspect.reports.source.compute import annotate_source
-from netinspect.reports.summary.compute import SORT_KEYS, summarize
+from netinspect.reports.summary.compute import SORT_KEYS, build_summary
 from netinspect.reports.trace.compute import list_steps
 from netinspect.reports.tree.compute import build_tree
 from netinspect.tracing.model.members import every_path
@@ -37,7 +37,7 @@ def test_a_saved_look_is_the_same_look(name: str) -> None:
 def test_what_was_never_called(name: str) -> None:
     expected = NEVER_CALLED.get(name, ())
     assert Structure(trace_of(name)).never_called() == expected
-    assert summarize(trace_of(name)).never_called == expected
+    assert build_summary(trace_of(name)).never_called == expected
 
 
 @every_name
@@ -51,7 +51,7 @@ def test_filters_and_limits_hide_no_parameter(name: str, operations: bool) -> No
         {"top": 2, "depth": 1},
         *({"sort": key, "top": 3} for key in SORT_KEYS),
     ):
-        report = summarize(trace, functions=operations, **limits)  # type: ignore[arg-type]
+        report = build_summary(trace, functions=operations, **limits)  # type: ignore[arg-type]
         assert sum(row.parameters for row in report.rows) + report.hidden_parameters == elements
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 import netinspect
 from netinspect.errors import UsageError
-from netinspect.reports.summary.compute import SORT_KEYS, summarize
+from netinspect.reports.summary.compute import SORT_KEYS, build_summary
 from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
 
 
@@ -16,7 +16,7 @@ from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
 @pytest.mark.parametrize("depth", [None, 1, 2, 3])
 @pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 def test_rows_add_up(name: str, depth: int | None, operations: bool) -> None:
-    report = summarize(trace_of(name), depth=depth, functions=operations)
+    report = build_summary(trace_of(name), depth=depth, functions=operations)
     elements, size = unique_parameters(name)
     assert report.totals.parameters == elements
     assert sum(row.parameters for row in report.rows) == elements
@@ -30,7 +30,7 @@ def test_rows_add_up(name: str, depth: int | None, operations: bool) -> None:
 def test_every_module_is_a_row_or_folded_into_one(name: str) -> None:
     trace = trace_of(name)
     for depth in (None, 1, 2):
-        report = summarize(trace, depth=depth)
+        report = build_summary(trace, depth=depth)
         assert len(report.rows) + sum(row.folded for row in report.rows) == len(trace.modules)
         assert max(row.depth for row in report.rows) <= (depth or 99)
 
@@ -38,15 +38,15 @@ def test_every_module_is_a_row_or_folded_into_one(name: str) -> None:
 @pytest.mark.parametrize("sort", [None, *SORT_KEYS])
 def test_what_is_hidden_is_told(sort: str | None) -> None:
     trace = trace_of("resnet18")
-    total = summarize(trace).totals.parameters
+    total = build_summary(trace).totals.parameters
     for limits in ({"include": ["layer1.*"]}, {"exclude": ["*conv*"]}, {"top": 3}, {"top": 0}):
-        report = summarize(trace, sort=sort, **limits)
+        report = build_summary(trace, sort=sort, **limits)
         assert sum(row.parameters for row in report.rows) + report.hidden_parameters == total
         assert len(report.rows) + report.hidden == len(trace.modules)
 
 
 def test_sorting_is_from_the_largest_and_stable() -> None:
-    report = summarize(trace_of("resnet18"), sort="params", top=4)
+    report = build_summary(trace_of("resnet18"), sort="params", top=4)
     sizes = [row.parameters for row in report.rows]
     assert sizes == sorted(sizes, reverse=True)
     assert [row.path for row in report.rows][:3] == [
@@ -55,12 +55,12 @@ def test_sorting_is_from_the_largest_and_stable() -> None:
         "layer4.1.conv2",
     ]
     with pytest.raises(UsageError, match="cannot sort by 'parms'") as caught:
-        summarize(trace_of("lenet"), sort="parms")
+        build_summary(trace_of("lenet"), sort="parms")
     assert caught.value.hint == "did you mean 'params'?"
 
 
 def test_branches_hold_what_is_below_them() -> None:
-    rows = {row.path: row for row in summarize(trace_of("tiny_gpt")).rows}
+    rows = {row.path: row for row in build_summary(trace_of("tiny_gpt")).rows}
     assert rows[""].branch == 170_560
     assert rows["blocks"].branch == 3 * rows["blocks.0"].branch == 3 * 49_984
     # The head's own weight is the embedding's: it is in its branch, and counted elsewhere.
@@ -68,15 +68,15 @@ def test_branches_hold_what_is_below_them() -> None:
 
 
 def test_ties_are_named_and_counted_once() -> None:
-    (tie,) = summarize(trace_of("tiny_gpt")).ties
+    (tie,) = build_summary(trace_of("tiny_gpt")).ties
     assert tie.names == ("token_embedding.weight", "head.weight")
     assert (tie.elements, tie.bytes) == (16_384, 65_536)
 
 
 def test_a_module_that_is_never_called_is_told_but_one_whose_weight_is_used_is_not() -> None:
     # MultiheadAttention hands the weight of out_proj to a function, and never calls it.
-    assert summarize(trace_of("encoder")).never_called == ()
-    calls = {row.path: row.calls for row in summarize(trace_of("encoder")).rows}
+    assert build_summary(trace_of("encoder")).never_called == ()
+    calls = {row.path: row.calls for row in build_summary(trace_of("encoder")).rows}
     assert calls["encoder.layers.0.self_attn.out_proj"] == 0
 
 
@@ -91,7 +91,7 @@ def test_of_many_modules_that_are_never_called_some_are_named() -> None:
 
 
 def test_repeated_calls_count_and_rows_are_in_order_of_execution() -> None:
-    report = summarize(trace_of("shared_layer"), functions=True)
+    report = build_summary(trace_of("shared_layer"), functions=True)
     assert [row.name for row in report.rows][:8] == [
         "", "sub", "mul", "unbind", "mixing", "tanh", "mul", "add",
     ]  # fmt: skip
@@ -101,7 +101,7 @@ def test_repeated_calls_count_and_rows_are_in_order_of_execution() -> None:
 
 
 def test_lenet_is_as_the_tutorial_has_it() -> None:
-    report = summarize(trace_of("lenet"))
+    report = build_summary(trace_of("lenet"))
     assert [(row.name, row.parameters) for row in report.rows] == [
         ("", 0),
         ("conv1", 156),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from netinspect.analysis.module_index import Structure
 from netinspect.reports.source.compute import annotate_source
-from netinspect.reports.summary.compute import summarize
+from netinspect.reports.summary.compute import build_summary
 from netinspect.tracing.capture import CaptureOptions
 from netinspect.tracing.recording.data_flow import Flow
 from netinspect.tracing.tensors.packed_weights import packed_tensors
@@ -211,7 +211,7 @@ def test_a_hook_for_every_module_may_call_torch() -> None:
         handle.remove()
     check_steps(trace)
     assert [step.name for step in trace.steps if step.parent is None] == ["mul", "Sequential"]
-    table = summarize(trace, functions=True).rows
+    table = build_summary(trace, functions=True).rows
     assert [row.path for row in table if row.kind == "module"] == ["", "0", "1"]
 
 

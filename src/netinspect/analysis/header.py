@@ -22,7 +22,7 @@ def refuse_without_forward(trace: Trace) -> None:
         )
 
 
-def subject(trace: Trace) -> ReportHeader:
+def build_header(trace: Trace) -> ReportHeader:
     """Take the head of a report from a trace."""
     return ReportHeader(
         target=trace.target,

@@ -23,7 +23,7 @@ def refuse_negative(name: str, limit: int | None) -> None:
         raise UsageError(f"{name} is {limit}", hint="give 0 or more; without it, there is no limit")
 
 
-def select(
+def select_rows(
     rows: Sequence[Row],
     path: Callable[[Row], str],
     *,

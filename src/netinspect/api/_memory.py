@@ -131,7 +131,7 @@ def memory(
 
     refuse_without_forward(look)
     if look.failure is not None:
-        from netinspect.analysis.header import subject as head
+        from netinspect.analysis.header import build_header as head
         from netinspect.rendering.failure import forward_error
 
         diagnosis = head(look).failure

@@ -91,11 +91,11 @@ def summary(
                 found, depth=depth, include=include, exclude=exclude, sort=sort, top=top
             )
         )
-    from netinspect.reports.summary.compute import summarize
+    from netinspect.reports.summary.compute import build_summary
     from netinspect.runner.loading import load
 
     return View(
-        summarize(
+        build_summary(
             load(subject, args=args or None),
             depth=depth,
             functions=functions,

@@ -17,7 +17,7 @@ from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.records.work import Cost, CostExpressions, sum_of
 from netinspect.reports.cost.compute import count_cost
-from netinspect.reports.summary.compute import summarize
+from netinspect.reports.summary.compute import build_summary
 from tests.analysis.symbolic import nets
 from tests.nets.case import rows
 
@@ -79,7 +79,7 @@ def test_a_sample_is_at_another_batch_what_its_expressions_tell(sample: tuple[st
 def test_the_expressions_of_rows_add_up_to_those_of_the_total(sample: tuple[str, Trace]) -> None:
     _, trace = sample
     for depth in (1, None):
-        report = summarize(trace, depth=depth)
+        report = build_summary(trace, depth=depth)
         assert sum_of(row.cost for row in report.rows) == report.cost
     for by in ("module", "operator", "line"):
         costs = count_cost(trace, by=by, top=2)

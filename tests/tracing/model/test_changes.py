@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.records.trace import Trace
-from netinspect.reports.summary.compute import summarize
+from netinspect.reports.summary.compute import build_summary
 from netinspect.tracing.capture import CaptureOptions
 from tests.nets.case import look, rows
 from tests.tracing.invariants import check_steps
@@ -105,7 +105,7 @@ MADE: dict[str, tuple[Any, dict[str, Any], str]] = {
 
 
 def total_macs(trace: Trace) -> int:
-    return summarize(trace).cost.macs
+    return build_summary(trace).cost.macs
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -118,7 +118,7 @@ def test_layers_made_in_forward_are_counted(name: str) -> None:
     assert trace.failure is None
     assert netinspect.params(trace).record.totals.parameters == 6 * 5 + 5
     assert total_macs(trace) == 2 * 6 * 5
-    summary = summarize(trace)
+    summary = build_summary(trace)
     assert summary.totals.parameters == sum(row.parameters for row in summary.rows) == 35
     assert summary.never_called == ()
     assert [each for each in trace.warnings if each.startswith(note)]
@@ -135,10 +135,10 @@ def test_parameters_and_buffers_made_in_forward_are_counted() -> None:
 
     trace = look(Does(run, kept=nn.ParameterList()), rows(2, 6), options=CaptureOptions(backward=True))
     check_steps(trace)
-    totals = summarize(trace).totals
+    totals = build_summary(trace).totals
     assert (totals.parameters, totals.buffers) == (6 + 24, 2)
     assert {each.name for each in trace.changes} == {"scale", "mask", "kept.0"}
-    assert summarize(trace).never_called == ()
+    assert build_summary(trace).never_called == ()
     assert all(each.gradient is not None for each in trace.parameters)
 
 
@@ -153,8 +153,8 @@ def test_a_layer_that_forward_removes_counts_only_where_it_was_called() -> None:
     model = Does(run, **layers)
     trace = look(model, rows(2, 6))
     check_steps(trace)
-    assert [row.path for row in summarize(trace).rows] == ["", "last", "used"]
-    assert summarize(trace).totals.parameters == 2 * 42
+    assert [row.path for row in build_summary(trace).rows] == ["", "last", "used"]
+    assert build_summary(trace).totals.parameters == 2 * 42
     assert any(note.startswith("forward removed: used (Linear), unused") for note in trace.warnings)
     assert list(model._modules) == ["used", "unused", "last"]
 
@@ -169,7 +169,7 @@ def test_layers_that_are_fused_in_forward_count_as_what_they_become() -> None:
 
     trace = look(Does(run, one=nn.Linear(6, 6), two=nn.Linear(6, 6)), rows(2, 6))
     check_steps(trace)
-    assert summarize(trace).totals.parameters == 42
+    assert build_summary(trace).totals.parameters == 42
 
 
 def test_running_statistics_are_no_change() -> None:
@@ -192,7 +192,7 @@ def test_a_new_layer_each_time_has_one_row() -> None:
 
     trace = look(Does(run), rows(2, 6))
     check_steps(trace)
-    assert [(row.path, row.calls) for row in summarize(trace).rows] == [("", 1), ("step", 3)]
+    assert [(row.path, row.calls) for row in build_summary(trace).rows] == [("", 1), ("step", 3)]
     assert total_macs(trace) == 3 * 2 * 36
 
 
@@ -208,7 +208,7 @@ def test_a_copy_that_forward_makes_of_a_layer_is_called_once(copied: Any) -> Non
     model = Does(run, fc=nn.Linear(6, 6))
     trace = look(model, rows(2, 6))
     check_steps(trace)
-    calls = [(row.path, row.calls) for row in summarize(trace).rows]
+    calls = [(row.path, row.calls) for row in build_summary(trace).rows]
     assert calls == [("", 1), ("fc", 1), ("other", 1)]
     assert total_macs(trace) == 2 * 2 * 36
     for module in (*model.children(), *made):
@@ -239,7 +239,7 @@ def test_layers_that_forward_moves_are_where_they_are_after_the_run(run: Any, ca
     layers = nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)])
     trace = look(Does(run, layers=layers), rows(2, 6))
     check_steps(trace)
-    summary = summarize(trace)
+    summary = build_summary(trace)
     assert {row.path: row.calls for row in summary.rows if row.calls and row.path} == calls
     assert summary.never_called == ()
     plain = Does(run, layers=nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)]))
@@ -257,7 +257,7 @@ def test_a_layer_that_is_made_and_not_registered_is_named() -> None:
     trace = look(Does(run, layers=[]), rows(2, 6))
     (note,) = trace.warnings
     assert note.startswith("forward called 2 times modules that are not registered (Linear, Bilinear)")
-    assert summarize(trace).totals.parameters == 0
+    assert build_summary(trace).totals.parameters == 0
 
 
 def test_a_layer_that_was_held_and_is_registered_in_forward_is_the_models() -> None:
@@ -290,7 +290,7 @@ def test_what_was_made_before_a_failure_is_shown() -> None:
     trace = look(Does(run), rows(2, 6))
     check_steps(trace)
     assert trace.failure is not None
-    assert summarize(trace).totals.parameters == 21
+    assert build_summary(trace).totals.parameters == 21
 
 
 def test_memory_takes_what_forward_made_for_parameters() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from netinspect.records.trace import Trace
 from netinspect.records.values import Structure, tensors_in
-from netinspect.reports.summary.compute import summarize
+from netinspect.reports.summary.compute import build_summary
 from netinspect.tracing.recording import deferred_outputs
 from netinspect.tracing.recording.deferred_outputs import MOST_ITEMS
 from tests.nets.case import look, rows
@@ -108,8 +108,8 @@ def test_children_that_compute_later_are_called_once(way: str) -> None:
     trace = look(Holder(child(), ask), rows(2, 4))
     check_steps(trace)
     assert (trace.failure, trace.warnings) == (None, ())
-    assert [row.calls for row in summarize(trace).rows] == [1, 1, 1, 1]
-    assert summarize(trace).cost.macs == MACS
+    assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1, 1]
+    assert build_summary(trace).cost.macs == MACS
     assert shapes(trace) == [(2, 6), (2, 5)]
 
 
@@ -118,8 +118,8 @@ def test_what_the_model_itself_returns_is_used_up(child: type[nn.Module]) -> Non
     trace = look(child(), rows(2, 4))
     check_steps(trace)
     assert trace.failure is None
-    assert [row.calls for row in summarize(trace).rows] == [1, 1, 1]
-    assert summarize(trace).cost.macs == MACS
+    assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1]
+    assert build_summary(trace).cost.macs == MACS
     assert shapes(trace) == [(2, 6), (2, 5)]
     (note,) = trace.warnings
     assert "2 items" in note or "it was awaited" in note
@@ -143,7 +143,7 @@ def test_a_generator_without_an_end_is_cut_off_and_closed() -> None:
             ended.append("closed")
 
     trace = look(Holder(Generator(), run), rows(2, 4))
-    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+    assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
     (note,) = trace.warnings
     assert note.endswith(f"its first {MOST_ITEMS} items were taken, and there may be more")
     assert ended == ["closed"]
@@ -164,7 +164,7 @@ def test_a_generator_that_is_answered_gives_its_first_item() -> None:
 def test_a_generator_whose_forward_is_called_directly_has_one_call() -> None:
     trace = look(Holder(Generator(), lambda child, x: [*child.forward(x)]), rows(2, 4))
     check_steps(trace)
-    assert [row.calls for row in summarize(trace).rows] == [1, 1, 1, 1]
+    assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1, 1]
     (note,) = trace.warnings
     assert note.startswith("called through .forward(), past their hooks: child;")
 
@@ -176,7 +176,7 @@ def test_two_generators_that_take_turns() -> None:
     trace = look(Holder(nn.ModuleList([Generator(), Generator()]), run), rows(2, 4))
     check_steps(trace)
     assert trace.warnings == ()
-    assert summarize(trace).cost.macs == 2 * MACS
+    assert build_summary(trace).cost.macs == 2 * MACS
 
 
 def test_a_failure_in_a_generator_is_that_of_its_line() -> None:
@@ -195,7 +195,7 @@ def test_a_function_that_is_returned_is_said_not_to_have_run(make: Any) -> None:
     (note,) = trace.warnings
     assert note.startswith("forward ran nothing and returned <")
     trace = look(Holder(Generator(), lambda child, x: make(child.a, x)()), rows(2, 4))
-    assert (trace.warnings, summarize(trace).cost.macs) == ((), 2 * 4 * 6)
+    assert (trace.warnings, build_summary(trace).cost.macs) == ((), 2 * 4 * 6)
 
 
 def test_the_consumer_gets_the_very_generator() -> None:
@@ -222,7 +222,7 @@ def test_generators_in_generators_share_a_limit() -> None:
             yield inner(child, x)
 
     trace = look(Holder(Generator(), run), rows(2, 4))
-    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+    assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
     (note,) = trace.warnings
     assert "257 of generator" in note
 
@@ -234,7 +234,7 @@ def test_generators_that_yield_themselves_come_to_an_end() -> None:
 
     trace = look(Holder(Generator(), run), rows(2, 4))
     assert trace.failure is None
-    assert 0 < summarize(trace).cost.macs < MOST_ITEMS * 2 * 4 * 6
+    assert 0 < build_summary(trace).cost.macs < MOST_ITEMS * 2 * 4 * 6
 
 
 def test_an_asynchronous_generator_without_an_end_is_cut_off() -> None:
@@ -243,7 +243,7 @@ def test_an_asynchronous_generator_without_an_end_is_cut_off() -> None:
             yield child.a(x)
 
     trace = look(Holder(Generator(), run), rows(2, 4))
-    assert summarize(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
+    assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
 
 
 def test_tasks_that_a_coroutine_leaves_are_cancelled() -> None:
@@ -274,7 +274,7 @@ def test_a_future_is_waited_for() -> None:
     trace = look(Holder(Generator(), run), rows(2, 4))
     assert trace.failure is None, trace.failure
     assert shapes(trace) == [(2, 6), (2, 6)]
-    assert summarize(trace).cost.macs == 2 * 2 * 4 * 6
+    assert build_summary(trace).cost.macs == 2 * 2 * 4 * 6
     assert [note.partition(":")[0] for note in trace.warnings] == ["the output is a Future"]
 
 

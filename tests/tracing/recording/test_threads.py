@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import netinspect
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
-from netinspect.reports.summary.compute import summarize
+from netinspect.reports.summary.compute import build_summary
 from tests.nets.case import look, rows
 from tests.tracing.invariants import check_steps
 
@@ -113,8 +113,8 @@ def test_layers_in_threads_are_recorded(way: str) -> None:
         assert step.output is not None
         assert step.output == trace.output
     assert trace.counted == "yes"
-    assert summarize(trace).cost.macs == 2 * MACS
-    assert summarize(trace).never_called == ()
+    assert build_summary(trace).cost.macs == 2 * MACS
+    assert build_summary(trace).never_called == ()
     assert trace.warnings == ()
 
 
@@ -129,7 +129,7 @@ def test_functions_in_threads_are_steps_that_come_from_one_another() -> None:
 
     trace = look(Towers(run), rows(4, 8))
     check_steps(trace)
-    assert summarize(trace).cost.macs == MACS
+    assert build_summary(trace).cost.macs == MACS
     last = trace.steps[-1]
     assert last.name == "cat"
     assert [trace.steps[index].name for index in last.producers] == ["relu", "relu"]
@@ -144,7 +144,7 @@ def test_a_layer_that_two_threads_call_at_once_has_two_calls() -> None:
     trace = look(Towers(run), rows(4, 8))
     check_steps(trace)
     assert len(calls(trace, "a")) == 8
-    assert summarize(trace).cost.macs == 9 * MACS
+    assert build_summary(trace).cost.macs == 9 * MACS
 
 
 def test_a_pipeline_of_threads_runs_on() -> None:
@@ -171,7 +171,7 @@ def test_a_pipeline_of_threads_runs_on() -> None:
     trace = look(Towers(run), rows(4, 8))
     check_steps(trace)
     assert len(calls(trace, "a")) == 4
-    assert summarize(trace).cost.macs == MACS
+    assert build_summary(trace).cost.macs == MACS
 
 
 def test_a_failure_in_a_thread_is_that_of_its_layer() -> None:
@@ -210,7 +210,7 @@ def test_threads_that_outlive_a_look_keep_nothing_of_it(pool: ThreadPoolExecutor
     for _ in range(2):  # the second one finds the threads waiting
         trace = look(net, rows(4, 8))
         check_steps(trace)
-        assert (summarize(trace).cost.macs, trace.counted) == (2 * MACS, "yes")
+        assert (build_summary(trace).cost.macs, trace.counted) == (2 * MACS, "yes")
     assert set(pool.map(modes_here, range(4))) == {(0, 0, None)}
 
 
@@ -220,7 +220,7 @@ def test_layers_in_threads_from_before_are_recorded_and_the_rest_said(pool: Thre
     trace = look(net, rows(4, 8))
     check_steps(trace)
     assert [len(calls(trace, path)) for path in ("a", "b")] == [1, 1]
-    assert summarize(trace).cost.macs == 2 * MACS
+    assert build_summary(trace).cost.macs == 2 * MACS
     assert trace.counted == "partly"
     (note,) = trace.warnings
     assert note.startswith("2 calls of modules ran in threads that had begun before forward")

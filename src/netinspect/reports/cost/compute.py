@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
-from netinspect.analysis.header import refuse_without_forward, subject
+from netinspect.analysis.header import build_header, refuse_without_forward
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of, cost_of_steps
-from netinspect.analysis.rows import refuse_negative, select
+from netinspect.analysis.rows import refuse_negative, select_rows
 from netinspect.analysis.totals import totals
 from netinspect.errors import SavedTraceError, UsageError, closest
 from netinspect.records.steps import SourceLine, Step
@@ -99,7 +99,7 @@ def count_cost(
     rows = [group.row(total.macs) for group in _groups(structure, GROUPINGS[by], depth)]
     if by != "module":
         rows.sort(key=lambda row: (-row.cost.macs, -row.cost.other_flops, row.key))
-    kept = select(
+    kept = select_rows(
         rows,
         lambda row: row.key,
         include=include,
@@ -112,7 +112,7 @@ def count_cost(
     shown = set(map(id, kept))
     recorded = trace.backward if backward else None
     return CostReport(
-        subject=subject(trace),
+        subject=build_header(trace),
         by=GROUPINGS[by],
         rows=tuple(kept),
         hidden=len(rows) - len(kept),

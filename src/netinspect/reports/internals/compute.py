@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netinspect.analysis.header import subject
+from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.records.modules import Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
@@ -38,7 +38,7 @@ def build_internals(trace: Trace, *, path: str = "") -> Internals:
     structure = Structure(trace)
     module = structure.find(path)
     return Internals(
-        subject=subject(trace),
+        subject=build_header(trace),
         path=module.path,
         class_name=module.class_name,
         class_path=module.class_path,

@@ -13,7 +13,7 @@ from netinspect.analysis.allocation_totals import (
     highest,
     sums_by_category,
 )
-from netinspect.analysis.header import subject
+from netinspect.analysis.header import build_header
 from netinspect.analysis.rows import refuse_negative
 from netinspect.analysis.symbolic.memory_growth import Growth, build_growth
 from netinspect.records.memory import MemoryTrack, Tracking
@@ -77,7 +77,7 @@ def build_memory(
     peak = highest(whole, 0, len(whole))
     modules = list(_modules(trace, track, growth, peak, allocator, depth))
     kept = modules if top is None else modules[:top]
-    header = subject(trace)
+    header = build_header(trace)
     return Memory(
         subject=replace(
             header,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netinspect.analysis.checkpoints.totals import place_of, stored_totals
-from netinspect.analysis.rows import SortKeys, select
+from netinspect.analysis.rows import SortKeys, select_rows
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.records.distribution import Finding, ValueSummary
@@ -80,7 +80,7 @@ def list_tensors(
                 pieces=tensor.pieces,
             )
         )
-    kept = select(
+    kept = select_rows(
         rows, lambda row: row.name, include=include, exclude=exclude, keys=SORT_KEYS, sort=sort, top=top
     )
     return CheckpointTensors(

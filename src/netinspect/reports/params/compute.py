@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from netinspect.analysis.header import subject
-from netinspect.analysis.rows import select
+from netinspect.analysis.header import build_header
+from netinspect.analysis.rows import select_rows
 from netinspect.analysis.totals import first_names, ties, totals
 from netinspect.errors import SavedTraceError
 from netinspect.records.tensors import Buffer, Parameter
@@ -82,7 +82,7 @@ def list_parameters(
         )
         for tensor in tensors
     ]
-    kept = select(
+    kept = select_rows(
         rows,
         lambda row: row.name,
         include=include,
@@ -92,7 +92,7 @@ def list_parameters(
         top=top,
     )
     return Parameters(
-        subject=subject(trace),
+        subject=build_header(trace),
         rows=tuple(kept),
         hidden=len(rows) - len(kept),
         totals=totals(trace),

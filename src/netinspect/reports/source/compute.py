@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from netinspect.analysis.header import subject
+from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.errors import SavedTraceError, UsageError
 from netinspect.records.modules import Module
@@ -55,7 +55,7 @@ def annotate_source(trace: Trace, *, path: str = "", whole_class: bool = False) 
     if inherited is not None:
         listings.append(_list(inherited, module, structure, notes, whole_class=whole_class))
     return Source(
-        subject=subject(trace),
+        subject=build_header(trace),
         path=module.path,
         class_name=module.class_name,
         calls=len(calls),

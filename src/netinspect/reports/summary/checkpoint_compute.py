@@ -11,7 +11,7 @@ from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths
 from netinspect.analysis.checkpoints.packed_weights import find_packed
 from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals, tied_names
-from netinspect.analysis.rows import SortKeys, refuse_negative, select
+from netinspect.analysis.rows import SortKeys, refuse_negative, select_rows
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary, FileShare, Group
@@ -70,7 +70,7 @@ def build_checkpoint_summary(
         )
         for run, last, times, parts in _walk((root,), (), depth, folded)
     ]
-    kept = select(
+    kept = select_rows(
         groups,
         lambda group: group.path,
         include=include,

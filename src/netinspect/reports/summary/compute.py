@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Literal as OneOf
 from typing import NamedTuple
 
-from netinspect.analysis.header import subject
+from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of_steps
-from netinspect.analysis.rows import refuse_negative, select
+from netinspect.analysis.rows import refuse_negative, select_rows
 from netinspect.analysis.totals import ties, totals
 from netinspect.records.modules import DEEPEST, Module
 from netinspect.records.steps import Step
@@ -34,7 +34,7 @@ _SORT_TITLES = {"with children": "branch", "size": "bytes", "share": "params", "
 """The titles that people see above those columns."""
 
 
-def summarize(
+def build_summary(
     trace: Trace,
     *,
     depth: int | None = None,
@@ -67,7 +67,7 @@ def summarize(
     root = builder.executed() if functions and structure.calls.get("") else builder.defined("", 0)
     rows = list(_flatten(root, ()))
     everything = sum(row.parameters for row in rows)
-    kept = select(
+    kept = select_rows(
         rows,
         lambda row: row.path,
         include=include,
@@ -78,7 +78,7 @@ def summarize(
         titles=_SORT_TITLES,
     )
     return Summary(
-        subject=subject(trace),
+        subject=build_header(trace),
         rows=tuple(kept),
         hidden=len(rows) - len(kept),
         flat=sort is not None or len(kept) < len(rows),

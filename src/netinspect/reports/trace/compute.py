@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.analysis.header import refuse_without_forward, subject
+from netinspect.analysis.header import build_header, refuse_without_forward
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.rows import refuse_negative
 from netinspect.errors import SavedTraceError
@@ -57,7 +57,7 @@ def list_steps(
         if (depth is None or step.depth <= depth) and (inside_layers or not structure.is_inner(step))
     ]
     return TraceTable(
-        subject=subject(trace),
+        subject=build_header(trace),
         rows=tuple(_row(step, structure, backward) for step in shown),
         hidden=len(inside) - len(shown),
         output=trace.output,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netinspect.analysis.header import subject
+from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.rows import refuse_negative
 from netinspect.analysis.totals import ties, totals
@@ -31,7 +31,7 @@ def build_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: 
     top = structure.find(path)
     never_called = set(structure.never_called())
     root = _node(structure, top, depth, fold=fold, never_called=never_called)
-    return Tree(subject=subject(trace), root=root, totals=totals(trace), ties=ties(trace))
+    return Tree(subject=build_header(trace), root=root, totals=totals(trace), ties=ties(trace))
 
 
 def _node(
