@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, overload
 from typing import Literal as OneOf
-from typing import overload
 
 from netinspect.records.base import record
 
@@ -17,6 +17,9 @@ class Span:
     style: str = ""
 
 
+Value = str | int | float | bool | None
+
+
 @record
 class Cell:
     """One cell of a table."""
@@ -24,7 +27,7 @@ class Cell:
     text: str
     """For people."""
 
-    value: str | int | float | bool | None
+    value: Value
     """For programs: full names, exact numbers in base units."""
 
     style: str = ""
@@ -34,7 +37,10 @@ class Cell:
 
 @record
 class Column:
-    """One column of a table."""
+    """One column of a table: its key and layout, and how its cells are made from a record.
+
+    A table made by `make_table` needs `value`; `text`, `style` and `guide` are optional.
+    """
 
     key: str
     """Name in machine formats, in lower snake case."""
@@ -42,15 +48,33 @@ class Column:
     title: str
     align: OneOf["left", "right"] = "left"
     drop: int = 0
-    """Order in which columns go where the width is short: the largest first, those of one number
+    """Order in which columns are dropped if the width is too small: the largest first, equal numbers
     together, 0 never."""
 
     least: int | None = None
-    """Narrowest useful width; None for a column that is never cut."""
+    """Smallest useful width; None for a column that is never cut."""
 
     elide: OneOf["middle", "end"] = "end"
     shown: bool = True
-    """Whether people see it unless they choose columns; machine formats have it always."""
+    """Whether the column is shown to people by default; machine formats always have it."""
+
+    value: Callable[[Any], Value] | None = None
+    """Return the value for programs."""
+
+    text: Callable[[Any], str] | None = None
+    """Return the text for people; None shows the value."""
+
+    style: Callable[[Any], str] | None = None
+    guide: Callable[[Any], str] | None = None
+
+    def make_cell(self, item: Any) -> Cell:
+        """Return the cell of one record."""
+        return cell(
+            None if self.value is None else self.value(item),
+            None if self.text is None else self.text(item),
+            "" if self.style is None else self.style(item),
+            "" if self.guide is None else self.guide(item),
+        )
 
 
 @record
@@ -168,7 +192,7 @@ def line(*parts: str | tuple[str, str]) -> Line:
 
 
 def cell(
-    value: str | int | float | bool | None,
+    value: Value,
     text: str | None = None,
     style: str = "",
     guide: str = "",
@@ -177,6 +201,41 @@ def cell(
     if text is None:
         text = "-" if value is None else str(value)
     return Cell(text=text, value=value, style=style, guide=guide)
+
+
+def make_table(
+    name: str,
+    columns: Sequence[Column],
+    items: Iterable[Any],
+    *,
+    style: Callable[[Any], str] | None = None,
+    footer: Sequence[Row] = (),
+) -> Table:
+    """Make a table with one row for each record.
+
+    Args:
+        name: Heading of the table.
+        columns: The columns; each makes its own cells.
+        items: The records.
+        style: Return the style of a record's row.
+        footer: Rows of totals.
+    """
+    rows = tuple(
+        Row(
+            cells=tuple(column.make_cell(item) for column in columns),
+            style="" if style is None else style(item),
+        )
+        for item in items
+    )
+    return Table(name=name, columns=tuple(columns), rows=rows, footer=tuple(footer))
+
+
+def make_row(columns: Sequence[Column], cells: Mapping[str, Cell | str], style: str = "") -> Row:
+    """Make a row of given cells by column key, such as a total; a string is text for people only."""
+    given = (cells.get(column.key, "") for column in columns)
+    return Row(
+        cells=tuple(cell(None, each) if isinstance(each, str) else each for each in given), style=style
+    )
 
 
 def branches(last: tuple[bool, ...]) -> str:

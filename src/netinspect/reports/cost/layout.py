@@ -7,7 +7,7 @@ from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import amount, exact, in_words, lower_bound, own_sizes
-from netinspect.rendering.document import Cell, Column, Document, Line, Row, Table, cell, line
+from netinspect.rendering.document import Column, Document, Line, Row, line, make_row, make_table
 from netinspect.reports.cost.record import CostReport, CostRow
 
 _NOTES = (
@@ -21,15 +21,10 @@ _TITLES = {"class": "module class", "kind": "kind of operator"}
 def lay_out(report: CostReport) -> Document:
     """Lay the costs out, their total last."""
     columns = _columns(report)
-    footer = [_total(report)]
+    footer = [_total(report, columns)]
     if report.hidden:
         footer.insert(0, _shown(report, columns))
-    table = Table(
-        name="cost",
-        columns=columns,
-        rows=tuple(Row(cells=_cells(row, report)) for row in report.rows),
-        footer=tuple(footer),
-    )
+    table = make_table("cost", columns, report.rows, footer=footer)
     forward = _in_words(report.total, report.subject, partly=report.partly)
     notes: list[Line] = [line((f"forward: {forward}", "bold"))]
     if report.backward is not None:
@@ -57,48 +52,76 @@ def lay_out(report: CostReport) -> Document:
 def _columns(report: CostReport) -> tuple[Column, ...]:
     of_modules = report.by in ("module", "class")
     return (
-        Column(key="key", title=_TITLES.get(report.by, report.by), least=30, elide="middle"),
+        Column(
+            key="key",
+            title=_TITLES.get(report.by, report.by),
+            value=lambda row: row.key,
+            text=lambda row: _name(row, report),
+            style=lambda row: "bold",
+            least=30,
+            elide="middle",
+        ),
         Column(
             key="class",
             title="kind" if report.by == "operator" else "class",
+            value=lambda row: row.class_name or None,
+            text=lambda row: _class(row, report),
             drop=7,
             least=14,
             shown=report.by in ("module", "operator"),
         ),
-        Column(key="calls", title="calls", align="right", drop=6),
-        Column(key="macs", title="MACs", align="right"),
-        Column(key="share", title="share", align="right", drop=2),
-        Column(key="flops", title="FLOPs", align="right", drop=5),
-        Column(key="other_flops", title="other FLOPs", align="right", drop=4),
-        Column(key="params", title="params", align="right", drop=3, shown=of_modules),
-        Column(key="activations", title="activations", align="right", drop=8),
-        Column(key="read", title="read", align="right", drop=9),
-        Column(key="written", title="written", align="right", drop=10),
-        Column(key="intensity", title="FLOP/byte", align="right", drop=11),
-        Column(key="uncounted", title="uncounted", align="right", shown=bool(report.uncounted)),
+        Column(key="calls", title="calls", value=lambda row: row.calls, align="right", drop=6),
+        _amount(report, "macs", "macs", "MACs"),
+        Column(
+            key="share",
+            title="share",
+            value=lambda row: round(row.share, 6),
+            text=lambda row: units.percent(row.share) if row.cost.macs else "-",
+            align="right",
+            drop=2,
+        ),
+        _amount(report, "flops", "flops", "FLOPs", drop=5),
+        _amount(report, "other_flops", "other_flops", "other FLOPs", drop=4),
+        Column(
+            key="params",
+            title="params",
+            value=lambda row: row.parameters,
+            text=lambda row: units.count(row.parameters) if row.parameters else "-",
+            align="right",
+            drop=3,
+            shown=of_modules,
+        ),
+        _amount(report, "activations", "activations", "activations", drop=8),
+        _amount(report, "read", "bytes_read", "read", drop=9),
+        _amount(report, "written", "bytes_written", "written", drop=10),
+        Column(
+            key="intensity",
+            title="FLOP/byte",
+            value=lambda row: round(row.cost.intensity, 6),
+            text=lambda row: _intensity(row.cost) if row.cost.intensity else "-",
+            align="right",
+            drop=11,
+        ),
+        Column(
+            key="uncounted",
+            title="uncounted",
+            value=lambda row: row.cost.uncounted_flops,
+            text=lambda row: str(row.cost.uncounted_flops or "-"),
+            align="right",
+            shown=bool(report.uncounted),
+        ),
     )
 
 
-def _cells(row: CostRow, report: CostReport) -> tuple[Cell, ...]:
-    cost, subject = row.cost, report.subject
-
-    def told(name: str) -> Cell:
-        return cell(exact(cost, name, subject), amount(cost, name, subject, nothing="-"))
-
-    return (
-        cell(row.key, _name(row, report), style="bold"),
-        cell(row.class_name or None, _class(row, report)),
-        cell(row.calls),
-        told("macs"),
-        cell(round(row.share, 6), units.percent(row.share) if cost.macs else "-"),
-        told("flops"),
-        told("other_flops"),
-        cell(row.parameters, units.count(row.parameters) if row.parameters else "-"),
-        told("activations"),
-        told("bytes_read"),
-        told("bytes_written"),
-        cell(round(cost.intensity, 6), _intensity(cost) if cost.intensity else "-"),
-        cell(cost.uncounted_flops, str(cost.uncounted_flops or "-")),
+def _amount(report: CostReport, key: str, field: str, title: str, *, drop: int = 0) -> Column:
+    """Return the column of a field of `Cost`."""
+    return Column(
+        key=key,
+        title=title,
+        value=lambda row: exact(row.cost, field, report.subject),
+        text=lambda row: amount(row.cost, field, report.subject, nothing="-"),
+        align="right",
+        drop=drop,
     )
 
 
@@ -114,19 +137,26 @@ def _name(row: CostRow, report: CostReport) -> str:
     return row.key.replace("_", " ") if report.by == "kind" else row.key
 
 
-def _total(report: CostReport) -> Row:
-    cost, subject = report.total, report.subject
+def _total(report: CostReport, columns: tuple[Column, ...]) -> Row:
+    cost = report.total
 
-    def told(name: str, nothing: str | None = None) -> str:
-        return amount(cost, name, subject, nothing=nothing, partly=report.partly)
+    def total(name: str, nothing: str | None = None) -> str:
+        return amount(cost, name, report.subject, nothing=nothing, partly=report.partly)
 
-    texts = (
-        "total", "", "", told("macs", "-"), units.percent(1.0) if cost.macs else "-", told("flops"),
-        told("other_flops"),
-        units.count(report.parameters), told("activations"), told("bytes_read"), told("bytes_written"),
-        _intensity(cost), str(cost.uncounted_flops or ""),
-    )  # fmt: skip
-    return Row(cells=tuple(cell(None, text) for text in texts), style="bold")
+    texts = {
+        "key": "total",
+        "macs": total("macs", "-"),
+        "share": units.percent(1.0) if cost.macs else "-",
+        "flops": total("flops"),
+        "other_flops": total("other_flops"),
+        "params": units.count(report.parameters),
+        "activations": total("activations"),
+        "read": total("bytes_read"),
+        "written": total("bytes_written"),
+        "intensity": _intensity(cost),
+        "uncounted": str(cost.uncounted_flops or ""),
+    }
+    return make_row(columns, texts, "bold")
 
 
 def _intensity(cost: Cost) -> str:
@@ -141,7 +171,7 @@ def _shown(report: CostReport, columns: tuple[Column, ...]) -> Row:
         "macs": amount(shown, "macs", report.subject),
         "share": units.percent(share),
     }
-    return Row(cells=tuple(cell(None, texts.get(each.key, "")) for each in columns), style="bold")
+    return make_row(columns, texts, "bold")
 
 
 def _in_words(cost: Cost, subject: ReportHeader, *, partly: bool = False) -> str:

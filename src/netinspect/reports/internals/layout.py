@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netinspect.rendering import format_values
-from netinspect.rendering.document import Cell, Column, Document, Row, Table, cell, line
+from netinspect.rendering.document import Cell, Column, Document, Row, Table, cell, line, make_table
 from netinspect.reports.internals.record import Internals
 
 _COLUMNS = (
@@ -14,14 +14,22 @@ _COLUMNS = (
     Column(key="holds", title="holds", least=20),
 )
 _CALL_COLUMNS = (
-    Column(key="stage", title="stage"),
-    Column(key="name", title="runs", least=14, elide="middle"),
-    Column(key="place", title="defined at", drop=1, least=14, elide="middle"),
+    Column(key="stage", title="stage", value=lambda each: each.stage),
+    Column(key="name", title="runs", value=lambda each: each.name, least=14, elide="middle"),
+    Column(
+        key="place",
+        title="defined at",
+        value=lambda each: each.place,
+        text=lambda each: _short_place(each.place),
+        drop=1,
+        least=14,
+        elide="middle",
+    ),
 )
 _OWN_COLUMNS = (
-    Column(key="attribute", title="attribute", least=12),
-    Column(key="type", title="type", drop=1),
-    Column(key="value", title="value", least=20),
+    Column(key="attribute", title="attribute", value=lambda each: each.name, least=12),
+    Column(key="type", title="type", value=lambda each: each.type, drop=1),
+    Column(key="value", title="value", value=lambda each: each.text, least=20),
 )
 
 
@@ -32,22 +40,8 @@ def lay_out(report: Internals) -> Document:
         title=format_values.title(report.subject, path=report.path),
         blocks=(
             Table(name="what it holds", columns=_COLUMNS, rows=tuple(_held(report))),
-            Table(
-                name="own attributes",
-                columns=_OWN_COLUMNS,
-                rows=tuple(
-                    Row(cells=(cell(each.name), cell(each.type), cell(each.text)))
-                    for each in report.attributes
-                ),
-            ),
-            Table(
-                name="what __call__ runs, in order",
-                columns=_CALL_COLUMNS,
-                rows=tuple(
-                    Row(cells=(cell(each.stage), cell(each.name), _place(each.place)))
-                    for each in report.call_order
-                ),
-            ),
+            make_table("own attributes", _OWN_COLUMNS, report.attributes),
+            make_table("what __call__ runs, in order", _CALL_COLUMNS, report.call_order),
         ),
         notes=(line((f"class: {bases}", "dim")),),
     )
@@ -71,8 +65,8 @@ def _holds(text: str) -> Cell:
     return cell(text)
 
 
-def _place(place: str | None) -> Cell:
+def _short_place(place: str | None) -> str:
     if place is None:
-        return cell(None)
+        return "-"
     file, _, number = place.rpartition(":")
-    return cell(place, f"{format_values.short_path(file)}:{number}")
+    return f"{format_values.short_path(file)}:{number}"

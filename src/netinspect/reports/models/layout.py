@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from netinspect.records.model_list import ModelList
-from netinspect.rendering.document import Column, Document, Row, Table, cell, line
+from netinspect.rendering.document import Column, Document, line, make_table
 
 _COLUMNS = (
-    Column(key="name", title="name"),
-    Column(key="description", title="what it is", least=40),
-    Column(key="input", title="input", drop=1, least=16),
-    Column(key="class", title="class", drop=2),
-    Column(key="file", title="file", shown=False),
+    Column(key="name", title="name", value=lambda sample: sample.name, style=lambda sample: "bold"),
+    Column(key="description", title="what it is", value=lambda sample: sample.description, least=40),
+    Column(key="input", title="input", value=lambda sample: " ".join(sample.inputs), drop=1, least=16),
+    Column(key="class", title="class", value=lambda sample: sample.class_name, drop=2),
+    Column(key="file", title="file", value=lambda sample: sample.file, shown=False),
 )
 
 
@@ -20,28 +20,12 @@ def lay_out(report: ModelList) -> Document:
         return _of_library(report, report.library)
     return Document(
         title=line(("sample models", "bold"), ("  netinspect summary NAME", "dim")),
-        blocks=(
-            Table(
-                name="models",
-                columns=_COLUMNS,
-                rows=tuple(
-                    Row(
-                        cells=(
-                            cell(sample.name, style="bold"),
-                            cell(sample.description),
-                            cell(" ".join(sample.inputs)),
-                            cell(sample.class_name),
-                            cell(sample.file),
-                        )
-                    )
-                    for sample in report.samples
-                ),
-            ),
-        ),
+        blocks=(make_table("models", _COLUMNS, report.samples),),
     )
 
 
 def _of_library(report: ModelList, library: str) -> Document:
+    columns = (Column(key="target", title="target", value=lambda name: f"{library}:{name}"),)
     count = f"{len(report.names):,}"
     if report.total is not None and report.total != len(report.names):
         count += f" of {report.total:,}"
@@ -49,11 +33,5 @@ def _of_library(report: ModelList, library: str) -> Document:
         title=line(
             (f"{library} models", "bold"), (f"  {count}  netinspect summary {library}:NAME", "dim")
         ),
-        blocks=(
-            Table(
-                name="models",
-                columns=(Column(key="target", title="target"),),
-                rows=tuple(Row(cells=(cell(f"{library}:{name}"),)) for name in report.names),
-            ),
-        ),
+        blocks=(make_table("models", columns, report.names),),
     )

@@ -2,40 +2,111 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netinspect._utils import units
 from netinspect.rendering import format_values
 from netinspect.rendering.amounts import tensor_amounts
 from netinspect.rendering.document import (
     Block,
-    Cell,
     Column,
     Document,
     Lines,
     Row,
-    Table,
     cell,
     line,
+    make_row,
+    make_table,
 )
 from netinspect.reports.trace.record import GradientRow, StepRow, TraceTable
 
+
+def _style(row: StepRow) -> str:
+    return "bold red" if row.failed else "cyan" if row.kind == "function" else ""
+
+
+def _call(row: StepRow) -> str:
+    return row.name + (f" ({row.call} of {row.calls})" if row.calls > 1 else "")
+
+
+def _gradient_text(row: GradientRow) -> str:
+    if row.gradient is not None:
+        return format_values.shape(row.gradient.shape)
+    return "none" if row.trainable else "frozen"
+
+
 _COLUMNS = (
-    Column(key="step", title="step", align="right", drop=3),
-    Column(key="name", title="call", least=28, elide="middle"),
-    Column(key="class", title="class", drop=4, least=18),
-    Column(key="input", title="input", drop=2, least=20),
-    Column(key="output", title="output", least=22),
-    Column(key="grad_fn", title="grad_fn", drop=1, least=20),
-    Column(key="place", title="line", drop=5, elide="middle", least=20),
-    Column(key="source", title="source", drop=6, least=40),
-    Column(key="kind", title="kind", shown=False),
-    Column(key="path", title="module", shown=False),
-    Column(key="depth", title="depth", align="right", shown=False),
-    Column(key="call_number", title="call no.", align="right", shown=False),
+    Column(key="step", title="step", value=lambda row: row.index, align="right", drop=3),
+    Column(
+        key="name",
+        title="call",
+        value=lambda row: row.name,
+        text=_call,
+        guide=lambda row: "  " * (row.depth - 1),
+        style=lambda row: _style(row) or "bold",
+        least=28,
+        elide="middle",
+    ),
+    Column(
+        key="class",
+        title="class",
+        value=lambda row: row.class_name,
+        text=lambda row: row.class_name if row.kind == "module" else "function",
+        drop=4,
+        least=18,
+    ),
+    Column(
+        key="input",
+        title="input",
+        value=lambda row: format_values.values(row.inputs) if row.inputs else None,
+        drop=2,
+        least=20,
+    ),
+    Column(
+        key="output",
+        title="output",
+        value=lambda row: None if row.output is None else format_values.value(row.output),
+        text=lambda row: "FAILED" if row.failed else format_values.value(row.output),
+        least=22,
+    ),
+    Column(key="grad_fn", title="grad_fn", value=lambda row: row.grad_fn, drop=1, least=20),
+    Column(
+        key="place",
+        title="line",
+        value=lambda row: format_values.full_place(row.place),
+        text=lambda row: format_values.place(row.place) or "-",
+        drop=5,
+        elide="middle",
+        least=20,
+    ),
+    Column(
+        key="source",
+        title="source",
+        value=lambda row: row.place.text if row.place else None,
+        drop=6,
+        least=40,
+    ),
+    Column(key="kind", title="kind", value=lambda row: row.kind, shown=False),
+    Column(key="path", title="module", value=lambda row: row.path, shown=False),
+    Column(key="depth", title="depth", value=lambda row: row.depth, align="right", shown=False),
+    Column(key="call_number", title="call no.", value=lambda row: row.call, align="right", shown=False),
 )
 _GRADIENT_COLUMNS = (
-    Column(key="parameter", title="parameter", least=30, elide="middle"),
-    Column(key="shape", title="gradient", least=18),
-    Column(key="norm", title="norm", align="right"),
+    Column(key="parameter", title="parameter", value=lambda row: row.name, least=30, elide="middle"),
+    Column(
+        key="shape",
+        title="gradient",
+        value=lambda row: format_values.shape(row.gradient.shape) if row.gradient else None,
+        text=_gradient_text,
+        least=18,
+    ),
+    Column(
+        key="norm",
+        title="norm",
+        value=lambda row: row.gradient.norm if row.gradient else None,
+        text=lambda row: units.decimal(row.gradient.norm) if row.gradient else "-",
+        align="right",
+    ),
 )
 
 
@@ -43,23 +114,15 @@ def lay_out(report: TraceTable) -> Document:
     """Lay the steps of forward out, then its output, then the gradients."""
     shows_grad = report.backward is not None
     columns = tuple(
-        column
-        if column.key != "grad_fn" or shows_grad
-        else Column(key="grad_fn", title="grad_fn", shown=False)
+        column if column.key != "grad_fn" or shows_grad else replace(column, shown=False)
         for column in _COLUMNS
     )
-    rows = [Row(cells=_cells(row), style=_style(row)) for row in report.rows]
+    steps = make_table("steps", columns, report.rows, style=_style)
     if report.output is not None:
-        rows.append(_output_row(report))
-    blocks: list[Block] = [Table(name="steps", columns=columns, rows=tuple(rows))]
+        steps = replace(steps, rows=(*steps.rows, _output_row(report)))
+    blocks: list[Block] = [steps]
     if report.gradients:
-        blocks.append(
-            Table(
-                name="gradients",
-                columns=_GRADIENT_COLUMNS,
-                rows=tuple(Row(cells=_gradient(row), style=_lost(row)) for row in report.gradients),
-            )
-        )
+        blocks.append(make_table("gradients", _GRADIENT_COLUMNS, report.gradients, style=_lost))
     if report.output_values is not None:
         blocks.append(Lines(name="output", lines=tuple(report.output_values.splitlines())))
     notes = []
@@ -87,53 +150,15 @@ def lay_out(report: TraceTable) -> Document:
     )
 
 
-def _style(row: StepRow) -> str:
-    return "bold red" if row.failed else "cyan" if row.kind == "function" else ""
-
-
-def _cells(row: StepRow) -> tuple[Cell, ...]:
-    repeated = f" ({row.call} of {row.calls})" if row.calls > 1 else ""
-    output = "FAILED" if row.failed else format_values.value(row.output)
-    return (
-        cell(row.index),
-        cell(
-            row.name,
-            row.name + repeated,
-            guide="  " * (row.depth - 1),
-            style=_style(row) or "bold",
-        ),
-        cell(row.class_name, row.class_name if row.kind == "module" else "function"),
-        cell(format_values.values(row.inputs) if row.inputs else None),
-        cell(None if row.output is None else format_values.value(row.output), output),
-        cell(row.grad_fn),
-        cell(format_values.full_place(row.place), format_values.place(row.place) or "-"),
-        cell(row.place.text if row.place else None),
-        cell(row.kind),
-        cell(row.path),
-        cell(row.depth),
-        cell(row.call),
-    )
-
-
 def _output_row(report: TraceTable) -> Row:
     text = format_values.value(report.output)
-    values: dict[str, Cell] = {
+    cells = {
         "name": cell("output", style="bold"),
         "class": cell(report.subject.class_name, ""),
         "output": cell(text, style="bold"),
         "kind": cell("output"),
     }
-    return Row(cells=tuple(values.get(column.key, cell(None, "")) for column in _COLUMNS))
-
-
-def _gradient(row: GradientRow) -> tuple[Cell, ...]:
-    if row.gradient is not None:
-        return (
-            cell(row.name),
-            cell(format_values.shape(row.gradient.shape)),
-            cell(row.gradient.norm, units.decimal(row.gradient.norm)),
-        )
-    return cell(row.name), cell(None, "none" if row.trainable else "frozen"), cell(None)
+    return make_row(_COLUMNS, cells)
 
 
 def _lost(row: GradientRow) -> str:
