@@ -166,7 +166,7 @@ TABLE = [
     Wrong("params saved.json --stats", 3, "saved", "statistics", "params TARGET --stats --save"),
     Wrong("trace saved.json --values", 3, "saved", "values", "trace TARGET --values --save"),
     Wrong("trace saved.json --backward", 3, "saved", "backward", "trace TARGET --backward --save"),
-    Wrong("memory saved.json", 2, "usage", "saved.json", "name the model itself"),
+    Wrong("memory saved.json", 2, "usage", "saved.json", "pass the target of the model itself"),
     # Models that fail on the input.
     Wrong(
         "memory lenet -i 10x1x32x32", 4, "forward", "fc1 (Linear)", "Linear(400, 120)",

@@ -83,3 +83,8 @@ def test_what_is_none_is_told_with_a_way_out(
     assert says in caught.value.message
     assert caught.value.hint is not None
     assert hint in caught.value.hint
+
+
+def test_parse_target_accepts_target() -> None:
+    target = parse_target("lenet")
+    assert parse_target(target) is target

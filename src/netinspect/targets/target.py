@@ -56,11 +56,11 @@ class Target:
     """
 
 
-def parse_target(text: str, *, online: bool = False, check: bool = True) -> Target:
-    """Understand a target string.
+def parse_target(text: str | Target, *, online: bool = False, check: bool = True) -> Target:
+    """Parse a target string.
 
     Args:
-        text: As typed.
+        text: The target as typed. A parsed target is returned unchanged, and unchecked.
         online: Whether it may name a model of the hub, whose configuration would be fetched.
         check: Whether to make sure that a library has such a model, which takes a while; see
             `check_target`.
@@ -69,6 +69,8 @@ def parse_target(text: str, *, online: bool = False, check: bool = True) -> Targ
         UsageError: It follows no known form.
         LoadError: It names a sample, file or model that is not there, or a file of another kind.
     """
+    if isinstance(text, Target):
+        return text
     if not text.strip():
         raise UsageError("the target is empty", hint=_GRAMMAR)
     if "\0" in text:
@@ -118,23 +120,23 @@ def check_target(target: Target, *, online: bool = False) -> None:
         check_name(target.place, target.name or "", online=online)
 
 
-def parse_live_target(text: str, *, online: bool = False) -> Target:
-    """Understand a target that has to be built, as a saved look cannot be.
+def parse_live_target(text: str | Target, *, online: bool = False) -> Target:
+    """Parse the target of a model that must be built, which a saved trace is not.
 
     Args:
-        text: As typed.
+        text: The target as typed, or parsed.
         online: As for `parse_target`.
 
     Raises:
-        UsageError: It is a saved look, or as for `parse_target`.
+        UsageError: The target is a saved trace, or as for `parse_target`.
         LoadError: As for `parse_target`.
     """
     target = parse_target(text, online=online)
     if target.kind == "saved":
-        # It names the target that it was made of, but reading a file shall not run one.
+        # A saved trace records the target it came from, but reading a file must not run a model.
         raise UsageError(
-            f"{text} is a saved trace, and the model has to be built anew for this",
-            hint="name the model itself",
+            f"{target.text} is a saved trace; this command must build the model",
+            hint="pass the target of the model itself",
         )
     return target
 
