@@ -118,7 +118,7 @@ def test_budget_out_of_time_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
     )
     diagnosis = netinspect.summary(trace).record.subject.failure
     assert diagnosis is not None
-    assert "tries passed before time was up" in diagnosis.remedies[-1]
+    assert "attempts passed before the time limit" in diagnosis.remedies[-1]
 
 
 def test_budget_is_one_for_all_kinds_of_tensors() -> None:

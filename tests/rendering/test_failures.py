@@ -52,10 +52,10 @@ def test_a_gpu_that_is_not_there(cli: Callable[..., Outcome], tmp_path: Path, li
         f"    def forward(self, x):\n        {line}\n        return self.fc(x)\n"
     )
     error = cli("summary", str(tmp_path / "net.py")).err
-    assert "asks for a GPU, and torch finds none here" in error
-    assert "  hint: take the device of what is given: device=x.device" in error
+    assert "requires a GPU, but none is available" in error
+    assert "  hint: use the device of the input: device=x.device" in error
     # No input would mend it.
-    assert "could not be settled" not in error
+    assert "could not be inferred" not in error
 
 
 def test_a_model_without_a_forward(cli: Callable[..., Outcome], tmp_path: Path) -> None:
@@ -101,5 +101,5 @@ def test_what_torch_lists_at_length_gives_way_to_the_explanation() -> None:
     told = [line.strip() for line in str(view).partition("FAILED")[2].splitlines()]
     (words,) = [line for line in told if line.startswith("TypeError")]
     assert words.endswith("but expected one of: …")
-    assert "Conv2d wants a tensor and was given a dict of 1 value" in told
+    assert "Conv2d expects a tensor, got a dict of 1 value" in told
     assert not [line for line in told if "didn't match" in line]

@@ -17,7 +17,7 @@ from torch import nn
 from netinspect.errors import UsageError
 from netinspect.inputs.arguments import make_arguments
 from netinspect.inputs.budget import Budget
-from netinspect.inputs.declared import live_example, stated_specs
+from netinspect.inputs.declared import declared_specs, live_example
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, is_name, parse_spec
@@ -62,20 +62,20 @@ def choose_inputs(
     Raises:
         UsageError: What was asked for does not fit the signature of `forward`.
     """
-    stated = stated_specs(model, request)
+    declared = declared_specs(model, request)
     names = forward_names(model)
-    settled = {spec.head or names.at(index) for index, (spec, _) in enumerate(stated or ())}
+    settled = {spec.head or names.at(index) for index, (spec, _) in enumerate(declared or ())}
     missing = [name for name in names.required if name not in settled]
-    if stated is not None and not (missing and request.specs):
-        return Choice(make_arguments(model, stated, request))
-    if stated is None and (example := live_example(model)) is not None:
+    if declared is not None and not (missing and request.specs):
+        return Choice(make_arguments(model, declared, request))
+    if declared is None and (example := live_example(model)) is not None:
         return Choice(example)
-    return _inferred(model, stated or [], request, options, target, stops_at, budget or Budget())
+    return _inferred(model, declared or [], request, options, target, stops_at, budget or Budget())
 
 
 def _inferred(
     model: nn.Module,
-    stated: list[tuple[InputSpec, str]],
+    declared: list[tuple[InputSpec, str]],
     request: InputRequest,
     options: CaptureOptions,
     target: str | None,
@@ -83,7 +83,7 @@ def _inferred(
     budget: Budget,
 ) -> Choice:
     # Most models say what they take; those need not wait for all that can find it out.
-    from netinspect.inputs.infer.attempts import Unmakeable
+    from netinspect.inputs.infer.attempts import InvalidCandidate
     from netinspect.inputs.infer.candidate import Guess
     from netinspect.inputs.infer.from_libraries import known_inputs
     from netinspect.inputs.infer.infer_inputs import infer
@@ -91,7 +91,7 @@ def _inferred(
 
     facts = read_facts(model, training=options.training)
     # Checks the names of what was given, and that none is given twice.
-    fixed = make_arguments(model, stated, request, complete=False)
+    fixed = make_arguments(model, declared, request, complete=False)
     given = {
         spec.name or argument.record.name: Guess(spec=spec, reason=GIVEN)
         for argument in fixed
@@ -109,7 +109,7 @@ def _inferred(
             as_tried = replace(request, batch=None)
             return make_arguments(model, specs_of(candidate), as_tried, complete=False)
         except UsageError as error:  # a guess of ours
-            raise Unmakeable(error.message) from error
+            raise InvalidCandidate(error.message) from error
 
     found = infer(
         facts,

@@ -27,7 +27,7 @@ EXAMPLE_ATTRIBUTE = "example_input_array"
 """An attribute of a model that holds what it can be called with."""
 
 
-def stated_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpec, str]] | None:
+def declared_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpec, str]] | None:
     """What the user or the model's own file says; None where neither does."""
     if request.specs:
         return [(spec, GIVEN) for spec in request.specs]

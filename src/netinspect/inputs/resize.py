@@ -22,7 +22,7 @@ from netinspect.tracing.safe_access import (
 )
 from netinspect.tracing.tensors.describe import describe
 
-Place = tuple[str, int]
+Dimension = tuple[str, int]
 """One dimension of a tensor among the arguments: its dotted name, and from 0."""
 
 Shape = tuple[int, ...]
@@ -44,7 +44,7 @@ def shapes_by_name(arguments: Sequence[Argument]) -> dict[str, Shape]:
     return found
 
 
-def resized(arguments: Sequence[Argument], sizes: Mapping[Place, int]) -> list[Argument]:
+def resized(arguments: Sequence[Argument], sizes: Mapping[Dimension, int]) -> list[Argument]:
     """Return the arguments with other sizes; what is longer repeats from the first entry on.
 
     So values stay in their range, whatever they mean: token ids, class labels, masks. A tensor that is
@@ -82,7 +82,7 @@ def _resized(tensor: torch.Tensor, changes: Sequence[tuple[int, int]]) -> torch.
     return made.requires_grad_() if tensor.requires_grad else made
 
 
-def places_for(request: SymbolRequest, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...]]:
+def places_for(request: SymbolRequest, shapes: Mapping[str, Shape]) -> Iterator[tuple[Dimension, ...]]:
     """Yield the dimensions that a name may mean, the likeliest first; they are for trying.
 
     All of them that come together have the same size, which is not 0.
@@ -91,7 +91,7 @@ def places_for(request: SymbolRequest, shapes: Mapping[str, Shape]) -> Iterator[
         UsageError: Dimensions were told that the inputs do not have, or that differ in size.
     """
     if request.dimensions:
-        places = tuple(_told(place, request, shapes) for place in request.dimensions)
+        places = tuple(_check_dimension(place, request, shapes) for place in request.dimensions)
         sizes = {f"{name}:{at} is {shapes[name][at]}": shapes[name][at] for name, at in places}
         if len(set(sizes.values())) > 1:
             raise UsageError(
@@ -109,7 +109,7 @@ def places_for(request: SymbolRequest, shapes: Mapping[str, Shape]) -> Iterator[
             yield places
 
 
-def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...]]:
+def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Dimension, ...]]:
     if name == "batch":
         # The batch of a list is its length.
         shapes = {each: shape for each, shape in shapes.items() if "[" not in each}
@@ -135,7 +135,7 @@ def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Place, ...
 
 def _along(
     at: int, shapes: Mapping[str, Shape], others: Mapping[str, Shape] | None = None
-) -> Iterator[tuple[Place, ...]]:
+) -> Iterator[tuple[Dimension, ...]]:
     """One dimension of all that share its size; then every dimension of that size.
 
     Args:
@@ -160,7 +160,7 @@ def _usual(sizes: Sequence[int]) -> list[int]:
     return [size for size, _ in Counter(sizes).most_common()]
 
 
-def _told(place: Place, request: SymbolRequest, shapes: Mapping[str, Shape]) -> Place:
+def _check_dimension(place: Dimension, request: SymbolRequest, shapes: Mapping[str, Shape]) -> Dimension:
     name, at = place
     known = ", ".join(f"{each} ({'x'.join(map(str, shape))})" for each, shape in shapes.items())
     if name not in shapes:

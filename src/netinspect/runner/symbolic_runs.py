@@ -17,8 +17,8 @@ from netinspect.analysis.symbolic.merge_traces import (
 from netinspect.analysis.symbolic.polynomial_fit import format_sizes, points_of
 from netinspect.errors import message_of
 from netinspect.inputs.budget import Budget
-from netinspect.inputs.infer.attempts import kept_quiet
-from netinspect.inputs.resize import Place, Shape, places_for, resized, shapes_by_name
+from netinspect.inputs.infer.attempts import suppress_output
+from netinspect.inputs.resize import Dimension, Shape, places_for, resized, shapes_by_name
 from netinspect.inputs.symbols import SymbolRequest
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace
@@ -104,7 +104,7 @@ class _Found:
     """One symbol, and the dimensions that are it."""
 
     symbol: Symbol
-    places: tuple[Place, ...]
+    places: tuple[Dimension, ...]
 
 
 class _Runner:
@@ -129,11 +129,11 @@ class _Runner:
         self._arguments = arguments
         self._options = options
         self._budget = budget
-        self._runs: dict[tuple[tuple[Place, int], ...], Trace | None] = {}
+        self._runs: dict[tuple[tuple[Dimension, int], ...], Trace | None] = {}
         self._seen = sizes_seen(base)
 
     def find(
-        self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: Collection[Place]
+        self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: Collection[Dimension]
     ) -> _Found | None:
         """Find the dimensions that a name means, and sizes at which the model passes."""
         for places in places_for(request, shapes):
@@ -197,13 +197,13 @@ class _Runner:
             self._runs[key] = self._observed(sizes, format_sizes(point))
         return self._runs[key]
 
-    def _observed(self, sizes: Mapping[Place, int], at: str) -> Trace | None:
+    def _observed(self, sizes: Mapping[Dimension, int], at: str) -> Trace | None:
         try:
             arguments = resized(self._arguments, sizes)
         except Exception as error:  # some layouts torch cannot; containers have code of their own
             self.why = self.why or f"the inputs cannot be had at {at}: {_first_line(error)}"
             return None
-        with kept_quiet():
+        with suppress_output():
             forward = observe(self._model, arguments, self._options)
         self._budget.charge(forward.steps)
         self.reads_values |= forward.reads_values
@@ -255,7 +255,7 @@ class _Runner:
         return [*islice(free, 1)]
 
 
-def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -> bool:
+def _is_usual(name: str, places: Sequence[Dimension], shapes: Mapping[str, Shape]) -> bool:
     """Whether dimensions are where they are by custom; others take a layer that says so."""
     if name == "batch":
         return any(at == 0 for _, at in places)

@@ -38,7 +38,7 @@ def test_a_wrong_image_size() -> None:
     assert "400 = 16 * 5 * 5" in found.explanation
     assert "(10, 16, 5, 5)" in found.explanation
     assert "256 = 16 * 4 * 4" in found.explanation
-    assert found.remedies[0] == "for this input size: fc1 = Linear(400, 120)"
+    assert found.remedies[0] == "to accept this input size: fc1 = Linear(400, 120)"
     assert "--input 10x1x28x28 to --input 10x1x31x31" in found.remedies[1]
     assert found.remedies[2].endswith("--input x=10x1x28x28")
 
@@ -62,25 +62,23 @@ def test_a_missing_batch_dimension() -> None:
 def test_a_wrong_rank_altogether() -> None:
     found = failure("lenet", "28x28")
     assert found.explanation is not None
-    assert "conv1 wants N x C x H x W" in found.explanation
+    assert "conv1 expects 4 dimensions (N x C x H x W)" in found.explanation
 
 
 def test_wrong_channels() -> None:
     found = failure("lenet", "10x3x28x28")
     assert found.explanation is not None
-    assert found.explanation.startswith("conv1 wants 1 channel in dimension 1 and was given 3")
+    assert found.explanation.startswith("conv1 expects 1 channel in dimension 1, got 3")
     assert wrong_sizes(found) == {"input": [3], "conv1.weight": [1]}
     assert found.remedies[0] == "--input x=10x1x28x28"
 
 
 def test_an_image_that_is_too_small() -> None:
     found = failure("lenet", "10x1x12x12")
-    assert found.explanation == (
-        "conv2 has a kernel of 5 x 5, larger than the 4 x 4 that is left of the input there"
-    )
+    assert found.explanation == ("conv2 has a kernel of 5 x 5, larger than its input of 4 x 4")
     found = failure("alexnet", "1x3x48x48")
     assert found.explanation is not None
-    assert "nothing is left to pool" in found.explanation
+    assert "would be empty" in found.explanation
 
 
 def test_embeddings_want_indices_inside_their_rows() -> None:
@@ -89,7 +87,7 @@ def test_embeddings_want_indices_inside_their_rows() -> None:
     assert "token_embedding has 256 rows" in found.explanation
     assert found.remedies[0] == "--input tokens=2x16:int64:0..255"
     found = failure("tiny_gpt", "tokens=2x16")
-    assert found.explanation == "token_embedding looks up rows by integer index, and was given float32"
+    assert found.explanation == "token_embedding expects integer indices, got float32"
 
 
 def test_grouped_and_transposed_convolutions_count_their_channels(tmp_path: Path) -> None:
@@ -101,10 +99,10 @@ def test_grouped_and_transposed_convolutions_count_their_channels(tmp_path: Path
     )
     found = failure(f"{file}:grouped", "1x6x9x9")
     assert found.explanation is not None
-    assert found.explanation.startswith("0 wants 8 channels in dimension 1 and was given 6")
+    assert found.explanation.startswith("0 expects 8 channels in dimension 1, got 6")
     found = failure(f"{file}:transposed", "1x4x9x9")
     assert found.explanation is not None
-    assert found.explanation.startswith("0 wants 6 channels in dimension 1 and was given 4")
+    assert found.explanation.startswith("0 expects 6 channels in dimension 1, got 4")
     assert wrong_sizes(found) == {"input": [4], "0.weight": [6]}
 
 
@@ -133,7 +131,7 @@ def test_a_failed_backward_says_so(tmp_path: Path) -> None:
         "        return x.argmax()\n"
     )
     found = failure(str(file), "2x2", grad=True)
-    assert (found.phase, found.summary) == ("backward", "the backward of Net failed")
+    assert (found.phase, found.summary) == ("backward", "the backward pass of Net failed")
 
 
 FLATTENING = """\
@@ -164,7 +162,7 @@ def test_a_flatten_that_takes_the_batch_in_or_is_forgotten(tmp_path: Path) -> No
     file.write_text(FLATTENING)
     found = failure(f"{file}:merged", "2x3x8x8")
     assert found.explanation == (
-        "flatten made (288) of (2, 4, 6, 6): it merged the batch dimension of 2 with the features"
+        "flatten turned (2, 4, 6, 6) into (288): it merged the batch dimension of 2 with the features"
     )
     assert found.remedies == ("keep the batch dimension: torch.flatten(x, 1)",)
     found = failure(f"{file}:forgotten", "2x3x8x8")

@@ -70,7 +70,7 @@ def test_a_hook_that_raises_is_no_mistake_of_the_layer(layer: nn.Module) -> None
 def test_a_dtype_goes_before_the_arithmetic() -> None:
     text = explained(lambda s, x: s.fc(x), rows(2, 4).half(), fc=nn.Linear(4, 5))
     assert text is not None
-    assert "one dtype" in text
+    assert "same dtype" in text
 
 
 def test_rows_of_an_embedding_are_no_reason_without_torch_saying_so() -> None:
@@ -86,7 +86,7 @@ def test_a_wrong_layer_after_an_image_without_batch_is_its_own_mistake() -> None
     first, second = nn.Conv2d(3, 4, 3), nn.Conv2d(5, 4, 3)
     text = explained(lambda s, x: s.second(s.first(x)), rows(3, 9, 9), first=first, second=second)
     assert text is not None
-    assert text.startswith("second wants 5 channels")
+    assert text.startswith("second expects 5 channels")
     found = diagnose(on(rows(3, 9, 9), first=first)(lambda s, x: s.first(x) + zeros(5)).look())
     assert found is not None
     assert found.explanation is not None
@@ -100,15 +100,15 @@ def test_an_input_as_large_as_the_weight_stays_the_input() -> None:
     assert [each.name for each in found.operands] == ["input", "fc.weight", "fc.bias"]
 
 
-def test_another_device_is_told_from_the_record() -> None:
+def test_device_mismatch_in_recorded_trace() -> None:
     """As on a machine with a GPU, whose words these are."""
     trace = on(rows(2, 4), fc=nn.Linear(3, 5))(lambda s, x: s.fc(x)).look()
     found = diagnose(_on_gpu(trace))
     assert found is not None
     assert found.explanation == (
-        "fc was given tensors on several devices: input on cpu, fc.weight and fc.bias on cuda:0"
+        "fc expects all tensors on the same device: input on cpu, fc.weight and fc.bias on cuda:0"
     )
-    assert found.remedies == ("move what comes from outside to the model: x.to('cuda:0')",)
+    assert found.remedies == ("move the other tensors to the device of the model: x.to('cuda:0')",)
 
 
 def _on_gpu(trace: Trace) -> Trace:

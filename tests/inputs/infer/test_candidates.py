@@ -135,8 +135,8 @@ def test_a_candidate_that_cannot_be_made_is_a_failed_try(
         yield {"0": x, "1": x}
         yield from () if every else kept(trial, facts)
 
-    kept = refine.repairs
-    monkeypatch.setattr("netinspect.inputs.infer.infer_inputs.repairs", impossible)
+    kept = refine.refinements
+    monkeypatch.setattr("netinspect.inputs.infer.infer_inputs.refinements", impossible)
     trace = netinspect.load(Choosy())
     assert trace.failure is not None
     assert trace.failure.message == "batch needs an 'x' that is a parcel"

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from netinspect.inputs.infer.candidate import tensor
 from netinspect.inputs.infer.docstrings import (
     Documented,
-    as_documented,
     documented_arguments,
+    refine_by_docstring,
     shape_in_words,
 )
 from netinspect.inputs.infer.model_facts import read_facts
@@ -49,7 +49,7 @@ def test_each_argument_is_read_where_it_is_told() -> None:
 def test_words_stand_for_the_sizes_that_another_argument_has() -> None:
     facts = read_facts(Told())
     others = {"first": tensor(2, 40, dtype="int64", reason="known")}
-    guess = as_documented("third", None, others, facts)
+    guess = refine_by_docstring("third", None, others, facts)
     assert guess is not None
     assert guess.spec.shape == (1, 40)
     assert guess.spec.dtype == "bool"
@@ -59,11 +59,11 @@ def test_words_stand_for_the_sizes_that_another_argument_has() -> None:
 def test_a_guess_of_the_same_kind_keeps_its_sizes() -> None:
     facts = read_facts(Told())
     known = tensor(1, 3, 96, 96, reason="a layer")
-    assert as_documented("second", known, {}, facts) is known
-    flat = as_documented("second", tensor(1, 3, reason="a layer"), {}, facts)
+    assert refine_by_docstring("second", known, {}, facts) is known
+    flat = refine_by_docstring("second", tensor(1, 3, reason="a layer"), {}, facts)
     assert flat is not None
     assert flat.spec.shape == (1, 3, 224, 224)
-    assert as_documented("fourth", known, {}, facts) is known
+    assert refine_by_docstring("fourth", known, {}, facts) is known
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,5 @@ def test_docstring_of_any_length(text: str) -> None:
     Net.forward.__annotations__["x"] = "w" * 10**6
     documented = documented_arguments(Net()).get("x", Documented((), None))
     assert sum(map(len, documented.sizes)) <= 20_000
-    guess = as_documented("x", None, {}, read_facts(Net()))
+    guess = refine_by_docstring("x", None, {}, read_facts(Net()))
     assert guess is None or max(guess.spec.shape) <= 1 << 20

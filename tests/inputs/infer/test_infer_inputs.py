@@ -182,7 +182,7 @@ def test_where_nothing_passes_the_farthest_is_told() -> None:
     assert diagnosis is not None
     assert "b = " not in diagnosis.remedies[0]
     assert diagnosis.remedies[0] == "second = Linear(20, 5), or give it 30 features"
-    assert "x could not be settled" in diagnosis.remedies[-1]
+    assert "x could not be inferred" in diagnosis.remedies[-1]
     assert "--input x=1x10" in diagnosis.remedies[-1]
 
 
@@ -230,7 +230,7 @@ def test_the_reasoning_is_told_on_request(cli: Cli) -> None:
 def test_where_nothing_passes_the_command_line_gives_the_spec_to_edit(cli: Cli) -> None:
     outcome = cli("summary", "tests.inputs.infer.test_infer_inputs:Broken")
     assert outcome.code == 4
-    assert "x could not be settled: none of" in outcome.err
+    assert "x could not be inferred: none of" in outcome.err
     assert "--input x=1x10" in outcome.err
 
 

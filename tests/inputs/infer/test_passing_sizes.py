@@ -124,7 +124,7 @@ def test_sizes_are_searched_where_only_the_image_was_given() -> None:
     assert trace.failure.working_unit == 8
     diagnosis = netinspect.summary(trace).record.subject.failure
     assert diagnosis is not None
-    assert not any("could not be settled" in each for each in diagnosis.remedies)
+    assert not any("could not be inferred" in each for each in diagnosis.remedies)
 
 
 def test_inputs_of_one_size_change_together() -> None:
@@ -152,7 +152,7 @@ def test_the_hint_is_about_the_image_and_not_about_what_was_kept(cli: Callable[.
     outcome = cli("summary", f"{__name__}:UNet", "--input", "1x1x28x28")
     assert outcome.code == 4
     assert (
-        "hint: an input whose sides are multiples of 8; tried, and pass: --input 1x1x24x24 and "
+        "hint: use an input whose sides are multiples of 8; these pass: --input 1x1x24x24 and "
         "--input 1x1x32x32"
     ) in outcome.err
     assert "8 for 7" in outcome.err or "7 for 8" in outcome.err

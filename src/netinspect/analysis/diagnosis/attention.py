@@ -1,4 +1,4 @@
-"""Attention: one size for queries and keys, one length for keys and values, masks for all pairs."""
+"""Explanations of failures in attention."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netinspect.analysis.diagnosis.broadcasting import differing
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, spell
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, format_shape
 
 
 def explain_scaled_dot_product(call: Call) -> Explanation | None:
-    """Queries, keys and values of `scaled_dot_product_attention`."""
+    """Explain shapes that `scaled_dot_product_attention` rejects."""
     query, key, value = call.tensor("0", "query"), call.tensor("1", "key"), call.tensor("2", "value")
     if query is None or key is None or value is None or min(query.rank, key.rank, value.rank) < 2:
         return None
     if query.shape[-1] != key.shape[-1]:
         return Explanation(
-            f"queries are compared with keys feature by feature: query has {query.shape[-1]} in the "
-            f"last dimension, key has {key.shape[-1]}",
+            f"query and key must have the same last dimension: query has {query.shape[-1]}, "
+            f"key has {key.shape[-1]}",
             [],
             {query.name: (query.rank - 1,), key.name: (key.rank - 1,)},
             size_helps=False,
         )
     if key.shape[-2] != value.shape[-2]:
         return Explanation(
-            f"each key stands for a value: key has {key.shape[-2]} positions, value has "
+            f"key and value must have the same length: key has {key.shape[-2]}, value has "
             f"{value.shape[-2]}",
             [],
             {key.name: (key.rank - 2,), value.name: (value.rank - 2,)},
@@ -34,9 +34,9 @@ def explain_scaled_dot_product(call: Call) -> Explanation | None:
         for one, other in ((query, key), (query, value), (key, value)):
             wrong = differing(one.shape[:-2], other.shape[:-2])
             if wrong:
-                pairs = ", ".join(f"{one.shape[at]} against {other.shape[to]}" for at, to in wrong)
+                pairs = ", ".join(f"{one.shape[at]} and {other.shape[to]}" for at, to in wrong)
                 return Explanation(
-                    f"what stands before positions and features must be equal, or 1: {one.name} and "
+                    f"the dimensions before length and features must be equal or 1: {one.name} and "
                     f"{other.name} have {pairs}",
                     [],
                     {one.name: tuple(at for at, _ in wrong), other.name: tuple(to for _, to in wrong)},
@@ -51,7 +51,7 @@ def _explain_mask(call: Call, query: Given, key: Given) -> Explanation | None:
         return None
     if mask.spec.dtype != "bool" and not mask.is_floating:
         return Explanation(
-            f"attn_mask is {mask.spec.dtype}; it is bool, or floating point and added",
+            f"attn_mask must be bool or floating point, got {mask.spec.dtype}",
             ["attn_mask.bool()"],
             {},
             size_helps=False,
@@ -61,8 +61,8 @@ def _explain_mask(call: Call, query: Given, key: Given) -> Explanation | None:
     if not wrong:
         return None
     return Explanation(
-        f"the {query.shape[-2]} queries and {key.shape[-2]} keys want a mask that broadcasts to "
-        f"{spell(pairs)}; attn_mask is {spell(mask.shape)}",
+        f"attn_mask must broadcast to {format_shape(pairs)} for {query.shape[-2]} queries and "
+        f"{key.shape[-2]} keys, got {format_shape(mask.shape)}",
         [],
         {mask.name: tuple(at for at, _ in wrong)},
         size_helps=False,
@@ -70,14 +70,14 @@ def _explain_mask(call: Call, query: Given, key: Given) -> Explanation | None:
 
 
 class _Heads(NamedTuple):
-    """A call of `MultiheadAttention`, with what its constructor was given."""
+    """A call of `MultiheadAttention` and its `batch_first`."""
 
     call: Call
     query: Given
     key: Given
     value: Given
     first: bool
-    """Whether the batch comes first."""
+    """Value of `batch_first`."""
 
     @property
     def batch_at(self) -> int:
@@ -89,7 +89,7 @@ class _Heads(NamedTuple):
 
 
 def explain_multihead(call: Call) -> Explanation | None:
-    """What `MultiheadAttention` wants of queries, keys, values and masks."""
+    """Explain shapes that `MultiheadAttention` rejects."""
     query, key, value = call.tensor("0", "query"), call.tensor("1", "key"), call.tensor("2", "value")
     first = call.attribute("batch_first")
     if query is None or key is None or value is None or type(first) is not bool:
@@ -104,8 +104,9 @@ def _multihead(heads: _Heads) -> Iterator[Explanation]:
     if len(ranks) > 1 or not ranks <= {2, 3}:
         order = "N x L x E" if heads.first else "L x N x E"
         yield Explanation(
-            f"{call.subject} wants query, key and value of 3 dimensions, {order}, or of 2 without a "
-            f"batch; they have {query.rank}, {key.rank} and {value.rank}",
+            f"{call.subject} expects query, key and value with 3 dimensions ({order}), or 2 "
+            "if unbatched, "
+            f"got {query.rank}, {key.rank} and {value.rank}",
             [],
             {each.name: tuple(range(each.rank)) for each in (query, key, value) if each.rank != 3},
             size_helps=False,
@@ -117,16 +118,17 @@ def _multihead(heads: _Heads) -> Iterator[Explanation]:
         if type(wanted) is int and given.shape[last] != wanted:
             what = "query, key and value" if query.spec == key.spec == value.spec else given.name
             yield Explanation(
-                f"{call.subject} has {name} {wanted}, and the last dimension of {what} is "
+                f"{call.subject} has {name}={wanted}, but the last dimension of {what} is "
                 f"{given.shape[last]}",
-                [f"for this input: MultiheadAttention with {name}={given.shape[last]}"],
+                [f"to accept this input, set {name}={given.shape[last]} in MultiheadAttention"],
                 {given.name: (last,)},
             )
             return
     if key.shape[:-1] != value.shape[:-1]:
         wrong = tuple(at for at in range(last) if key.shape[at] != value.shape[at])
         yield Explanation(
-            f"each key stands for a value: key is {spell(key.shape)}, value is {spell(value.shape)}",
+            "key and value must have the same batch and length, got "
+            f"{format_shape(key.shape)} and {format_shape(value.shape)}",
             [],
             {key.name: wrong, value.name: wrong},
             size_helps=False,
@@ -139,16 +141,16 @@ def _multihead(heads: _Heads) -> Iterator[Explanation]:
 
 
 def _batches(heads: _Heads) -> Explanation:
-    """Batches that differ; a forgotten `batch_first` is the usual reason, and checked for."""
+    """Explain batch sizes that differ, often because of a missing `batch_first`."""
     query, key, at = heads.query, heads.key, heads.batch_at
     text = (
         f"{heads.call.subject} has batch_first={heads.first}, so dimension {at} is the batch: "
-        f"{query.shape[at]} in query against {key.shape[at]} in key"
+        f"{query.shape[at]} in query, {key.shape[at]} in key"
     )
     remedies = []
     if query.shape[1 - at] == key.shape[1 - at]:
         text += f"; dimension {1 - at} is {query.shape[1 - at]} in both"
-        remedies.append(f"if that is the batch: MultiheadAttention with batch_first={not heads.first}")
+        remedies.append(f"if that is the batch, set batch_first={not heads.first} in MultiheadAttention")
     return Explanation(text, remedies, {query.name: (at,), key.name: (at,)}, size_helps=False)
 
 
@@ -177,8 +179,8 @@ def _wrong_mask(name: str, mask: Given, wanted: tuple[int | str, ...], meaning: 
     if mask.rank == len(wanted):
         wrong = tuple(at for at in wrong if mask.shape[at] != wanted[at])
     return Explanation(
-        f"{name} is {spell(mask.shape)} and must be {spell(wanted)}: {meaning}",
-        [f"a mask made from the lengths of this very input: {spell(wanted)}"],
+        f"{name} must have shape {format_shape(wanted)} ({meaning}), got {format_shape(mask.shape)}",
+        [f"create the mask from the sizes of this input: {format_shape(wanted)}"],
         {mask.name: wrong},
         size_helps=False,
     )

@@ -1,10 +1,20 @@
-"""A batch dimension that is missing: one image passes convolutions, and fails only later."""
+"""Explanations of a missing batch dimension.
+
+Convolutions accept an unbatched image, so the failure comes only in a later layer.
+"""
 
 from __future__ import annotations
 
 from math import prod
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, input_of, named, spell, whole
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    format_shape,
+    format_spec,
+    input_of,
+    integer_sizes,
+)
 from netinspect.analysis.diagnosis.convolution import SPATIAL
 from netinspect.analysis.diagnosis.linear import before_flatten
 from netinspect.records.trace import Input
@@ -14,7 +24,7 @@ _NORMS = tuple(f"BatchNorm{dimensions}d" for dimensions in (1, 2, 3))
 
 
 def explain_missing_batch(call: Call) -> Explanation | None:
-    """Say that the batch dimension is missing where the failed call would have fitted with it."""
+    """Explain a missing batch dimension if the failed call would accept the input with it."""
     found = _unbatched(call)
     if found is None:
         return None
@@ -23,9 +33,9 @@ def explain_missing_batch(call: Call) -> Explanation | None:
         return None
     name = source.name if source.name.isidentifier() else "the input"
     return Explanation(
-        f"{name} has {len(spec.shape)} dimensions, so {taker} "
-        f"took {spell(spec.shape)} for one example without a batch dimension, and everything "
-        f"after it is off by one; the model wants batches: N x {' x '.join(map(str, spec.shape))}",
+        f"{name} has {len(spec.shape)} dimensions, so {taker} treated {format_shape(spec.shape)} as one "
+        f"example without a batch dimension; the model expects a batch: "
+        f"N x {' x '.join(map(str, spec.shape))}",
         [f"add the batch dimension: {_batched(source, spec)}"],
         {},
         size_helps=False,
@@ -33,7 +43,7 @@ def explain_missing_batch(call: Call) -> Explanation | None:
 
 
 def suggest_batch(call: Call) -> str | None:
-    """A remedy to try where an unbatched image may have to do with the failure."""
+    """Suggest a batch dimension if an unbatched image may have caused the failure."""
     found = _unbatched(call)
     if found is None or call.name in SPATIAL:
         return None
@@ -43,7 +53,7 @@ def suggest_batch(call: Call) -> str | None:
 
 
 def _batched(source: Input, spec: TensorSpec) -> str:
-    return f"--input {named(source, 'x'.join(map(str, (1, *spec.shape))))}"
+    return f"--input {format_spec(source, 'x'.join(map(str, (1, *spec.shape))))}"
 
 
 def _unbatched(call: Call) -> tuple[Input, TensorSpec, str] | None:
@@ -61,7 +71,7 @@ def _unbatched(call: Call) -> tuple[Input, TensorSpec, str] | None:
 
 
 def _fits_with_batch(call: Call, source: Input, spec: TensorSpec) -> bool:
-    """Whether a batch dimension is what this very call lacks, by its numbers or the model's example."""
+    """Return whether the call would accept its input with a batch dimension."""
     if call.name in SPATIAL:
         return False
     if call.step.kind == "function" and _example_has_batch(call, source, spec):
@@ -74,7 +84,7 @@ def _fits_with_batch(call: Call, source: Input, spec: TensorSpec) -> bool:
         return weight is not None and weight.rank == 2 and before == weight.shape[1]
     if call.name in ("view", "reshape"):
         given, sizes = call.tensor("0", "input", "self"), call.sizes("size", 1)
-        known = whole(given.shape) if given is not None else None
+        known = integer_sizes(given.shape) if given is not None else None
         return (
             known is not None
             and sizes is not None
@@ -86,7 +96,7 @@ def _fits_with_batch(call: Call, source: Input, spec: TensorSpec) -> bool:
 
 
 def _example_has_batch(call: Call, source: Input, spec: TensorSpec) -> bool:
-    """Whether the model's own example has one dimension more than the input."""
+    """Return whether the model's own example has one more dimension than the input."""
     for text in call.trace.example:
         name, _, rest = text.rpartition("=")
         if name in ("", source.name):
@@ -95,9 +105,9 @@ def _example_has_batch(call: Call, source: Input, spec: TensorSpec) -> bool:
 
 
 def _map_before(call: Call) -> int | None:
-    """Elements of the map that a flatten turned into the features of a linear layer."""
+    """Return the number of elements of the feature map that was flattened before a linear layer."""
     before = before_flatten(call)
     if before is None:
         return None
-    sizes = whole(before[1].shape)
+    sizes = integer_sizes(before[1].shape)
     return prod(sizes) if sizes is not None else None

@@ -1,10 +1,17 @@
-"""Element by element: sizes are lined up from the last one, and must be equal or 1."""
+"""Explanations of shapes that do not broadcast."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, described, spell
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    Given,
+    Shape,
+    format_operand,
+    format_shape,
+)
 
 NAMES = (
     *("add", "radd", "sub", "rsub", "subtract", "mul", "rmul", "multiply", "div", "divide"),
@@ -20,13 +27,13 @@ NAMES = (
 
 
 def lined_up(first: int, second: int) -> Iterator[tuple[int, int]]:
-    """Yield positions that broadcasting holds against each other, from the last ones on."""
+    """Yield the pairs of dimensions that broadcasting aligns, the last pair first."""
     for offset in range(1, min(first, second) + 1):
         yield first - offset, second - offset
 
 
 def differing(one: Shape, other: Shape) -> list[tuple[int, int]]:
-    """Return the positions where two shapes do not broadcast."""
+    """Return the aligned dimensions in which two shapes do not broadcast."""
     return [
         (at, position)
         for at, position in lined_up(len(one), len(other))
@@ -35,7 +42,7 @@ def differing(one: Shape, other: Shape) -> list[tuple[int, int]]:
 
 
 def explain_broadcasting(call: Call) -> Explanation | None:
-    """Two operands that do not broadcast, or a result that its place is too small for."""
+    """Explain operands that do not broadcast, or an in-place result larger than its tensor."""
     operands = [each for each in call.given if len(each.key) == 1]
     for number, second in enumerate(operands):
         for first in operands[:number]:
@@ -49,7 +56,7 @@ def explain_broadcasting(call: Call) -> Explanation | None:
 
 def _explain_pair(call: Call, first: Given, second: Given, wrong: list[tuple[int, int]]) -> Explanation:
     pairs = ", ".join(
-        f"{first.shape[at]} against {second.shape[position]} in dimension "
+        f"{first.shape[at]} and {second.shape[position]} in dimension "
         + (f"{at}" if at == position else f"{at} and {position}")
         for at, position in reversed(wrong)
     )
@@ -59,8 +66,9 @@ def _explain_pair(call: Call, first: Given, second: Given, wrong: list[tuple[int
         if (origin := call.origin(given))
     ]
     text = (
-        f"{call.name} lines {spell(first.shape)} and {spell(second.shape)} up from the last dimension: "
-        f"{pairs}; they must be equal, or one of them 1"
+        f"{call.name} cannot broadcast {format_shape(first.shape)} and "
+        f"{format_shape(second.shape)}: {pairs}; "
+        f"aligned from the last dimension, sizes must be equal or 1"
     )
     if makers:
         text += f" ({', '.join(makers)})"
@@ -75,13 +83,13 @@ def _remedies(first: Given, second: Given, wrong: list[tuple[int, int]]) -> Iter
     small, large = sorted((first, second), key=lambda each: each.rank)
     missing = large.rank - small.rank
     if missing and small.rank:
-        # A vector with one number a row lacks the dimensions behind it.
+        # A vector with one value per row lacks the trailing dimensions.
         filled = (*small.shape, *[1] * missing)
         if not differing(filled, large.shape):
             index = f"[..., {', '.join(['None'] * missing)}]"
             yield (
-                f"if {small.name} goes along the first dimensions, index it with {index}: that is "
-                f"{spell(filled)}"
+                f"to align {small.name} with the first dimensions, index it with {index}: "
+                f"its shape becomes {format_shape(filled)}"
             )
             return
     if not missing and len(wrong) == 2:
@@ -89,14 +97,16 @@ def _remedies(first: Given, second: Given, wrong: list[tuple[int, int]]) -> Iter
         turned = list(second.shape)
         turned[at], turned[other] = turned[other], turned[at]
         if not differing(tuple(turned), first.shape):
-            yield f"if {second.name} is turned: transpose({at}, {other}) makes it {spell(tuple(turned))}"
+            yield (
+                f"transpose {second.name}: transpose({at}, {other}) gives {format_shape(tuple(turned))}"
+            )
             return
     sizes = " and ".join(f"{first.shape[at]} or {second.shape[to]}" for at, to in reversed(wrong))
-    yield f"bring both to one size there: {sizes}"
+    yield f"make these sizes equal: {sizes}"
 
 
 def _explain_place(call: Call, operands: list[Given]) -> Explanation | None:
-    """An operation in place cannot make its first argument larger."""
+    """Explain an in-place operation whose result is larger than its first argument."""
     place = operands[0]
     for other in operands[1:]:
         grown = [
@@ -106,9 +116,10 @@ def _explain_place(call: Call, operands: list[Given]) -> Explanation | None:
         ]
         if grown or other.rank > place.rank:
             return Explanation(
-                f"{call.name}_ writes to {place.name} {spell(place.shape)} in place, which cannot "
-                f"become as large as {spell(other.shape)} asks",
-                [f"without the underscore, {call.name} makes a new tensor"],
+                f"{call.name}_ writes to {place.name} {format_shape(place.shape)} in place; "
+                "broadcasting with "
+                f"{format_shape(other.shape)} needs a larger tensor",
+                [f"use {call.name} without the underscore, which returns a new tensor"],
                 {place.name: tuple(grown) or tuple(range(place.rank)), other.name: ()},
                 size_helps=False,
             )
@@ -116,7 +127,7 @@ def _explain_place(call: Call, operands: list[Given]) -> Explanation | None:
 
 
 def explain_expansion(call: Call) -> Explanation | None:
-    """`expand` repeats sizes of 1 only, and adds dimensions only in front."""
+    """Explain an `expand` of a size other than 1, or to fewer dimensions."""
     given = call.tensor("0", "input", "self")
     if given is None:
         return None
@@ -129,7 +140,8 @@ def explain_expansion(call: Call) -> Explanation | None:
         return None
     if len(target) < given.rank:
         return Explanation(
-            f"{call.name} was asked for {len(target)} dimensions, fewer than {spell(given.shape)} has",
+            f"{call.name} needs at least as many dimensions as {format_shape(given.shape)}, "
+            f"got {len(target)}",
             [],
             {given.name: tuple(range(given.rank))},
             size_helps=False,
@@ -142,11 +154,11 @@ def explain_expansion(call: Call) -> Explanation | None:
     if not wrong:
         return None
     pairs = ", ".join(
-        f"dimension {at} is {given.shape[at]} and shall be {target[position]}"
+        f"dimension {at} is {given.shape[at]}, requested {target[position]}"
         for at, position in reversed(wrong)
     )
     return Explanation(
-        f"{call.name} repeats dimensions of size 1 only: of {described(call, given)} {pairs}",
+        f"{call.name} expands only dimensions of size 1: in {format_operand(call, given)} {pairs}",
         [],
         {given.name: tuple(at for at, _ in wrong)},
     )

@@ -1,4 +1,4 @@
-"""The failed call as explanations read it: its tensors by name, its arguments, where they came from."""
+"""The failed call and its arguments, as input of the explanations."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ Shape = tuple[int | str, ...]
 
 
 class Explanation(NamedTuple):
-    """What is known beyond torch's own message."""
+    """Explanation of a failed call."""
 
     text: str
     remedies: list[str]
     wrong: dict[str, tuple[int, ...]]
-    """Positions of the sizes that do not fit, by operand."""
+    """Dimensions whose sizes do not match, by operand."""
 
     size_helps: bool = True
-    """Whether an input of another size is a mend, and not a coincidence."""
+    """Whether an input of another size can fix the failure."""
 
     input_helps: bool = True
-    """Whether any other input may be a mend."""
+    """Whether any other input can fix the failure."""
 
     summary: str = ""
-    """One sentence in place of the usual one, where that would be wrong."""
+    """Summary to use instead of the default one, if not empty."""
 
 
 class Given(NamedTuple):
-    """One tensor that a call was given."""
+    """Tensor argument of a call."""
 
     name: str
-    """What it is in the model: the name of a parameter, else of the argument, else `input`."""
+    """Name of the parameter or of the argument, or else `input`."""
 
     spec: TensorSpec
     key: tuple[str, ...]
@@ -45,34 +45,34 @@ class Given(NamedTuple):
 
     @property
     def shape(self) -> Shape:
-        """Its sizes."""
+        """Shape of the tensor."""
         return self.spec.shape
 
     @property
     def rank(self) -> int:
-        """Number of its dimensions."""
+        """Number of dimensions."""
         return len(self.spec.shape)
 
     @property
     def is_floating(self) -> bool:
-        """Whether it holds real numbers."""
+        """Whether the dtype is floating point."""
         return "float" in self.spec.dtype
 
 
 class Call:
-    """A failed step with its surroundings.
+    """A failed step and its context.
 
     Args:
-        trace: The whole look.
+        trace: The trace.
         step: The step that failed.
-        failure: How.
+        failure: Its failure.
     """
 
     def __init__(self, trace: Trace, step: Step, failure: Failure) -> None:
         self.trace = trace
         self.step = step
         self.failure = failure
-        self.message = shorten(failure.message)  # of a saved trace, it may be of any length
+        self.message = shorten(failure.message)  # in a saved trace, it may have any length
         self.name = step.name.strip("_")
         self.module: Module | None = next(
             (each for each in trace.modules if each.path == step.module), None
@@ -81,7 +81,7 @@ class Call:
 
     @property
     def subject(self) -> str:
-        """Who wants something: the layer where it is torch's own, else the function."""
+        """Name for messages: the path of a torch layer, or else the function."""
         if self.module is not None and self.module.library and self.module.path:
             return self.module.path
         return self.module.class_name if self.step.kind == "module" and self.module else self.name
@@ -93,12 +93,12 @@ class Call:
         return name.endswith("_") and not name.endswith("__")
 
     def item(self, *keys: str) -> Value | None:
-        """Return the first argument there is under one of several positions and names."""
+        """Return the first argument found under one of several positions and names."""
         items: dict[str, Value] = {item.key: item.value for item in self.step.inputs.items}
         return next((items[key] for key in keys if key in items), None)
 
     def tensor(self, *keys: str) -> Given | None:
-        """Return the tensor that is an argument itself, under one of several positions and names."""
+        """Return the tensor argument found under one of several positions and names."""
         return next((each for each in self.given if len(each.key) == 1 and each.key[0] in keys), None)
 
     def tensors(self, *keys: str) -> list[Given]:
@@ -106,22 +106,22 @@ class Call:
         return [each for each in self.given if len(each.key) == 2 and each.key[0] in keys]
 
     def literal(self, *keys: str) -> Any:
-        """Return an argument that is a plain value; None too where it was cut short in the record."""
+        """Return an argument that is a plain value, or None, also if its text was truncated."""
         value = self.item(*keys)
         return _evaluate(value) if isinstance(value, Literal) else None
 
     def number(self, *keys: str, default: int | None = None) -> int | None:
-        """Return an argument that is a whole number; the default where it was not given."""
+        """Return an integer argument, or the default if it is absent."""
         if self.item(*keys) is None:
             return default
         value = self.literal(*keys)
         return value if type(value) is int else None
 
     def sizes(self, name: str, start: int) -> tuple[int, ...] | None:
-        """Return sizes that are given one by one from a position on, or as one tuple there."""
-        whole = self.literal(str(start), name)
-        if isinstance(whole, (tuple, list)):
-            given = list(whole)
+        """Return sizes passed one by one from a position on, or as a tuple."""
+        value = self.literal(str(start), name)
+        if isinstance(value, (tuple, list)):
+            given = list(value)
         else:
             given, position = [], start
             while (value := self.literal(str(position))) is not None:
@@ -137,7 +137,7 @@ class Call:
         return None
 
     def whole_module(self) -> Call:
-        """The call of the module that this function ran in; itself where it is one."""
+        """Return the call of the module around a function, or the call itself if it is a module."""
         if self.step.kind == "module" or self.step.parent is None:
             return self
         return Call(self.trace, self.trace.steps[self.step.parent], self.failure)
@@ -148,7 +148,7 @@ class Call:
             yield self.trace.steps[index]
 
     def origin(self, given: Given) -> str | None:
-        """Name the step that made a tensor; None where several might have."""
+        """Return the name of the step that produced a tensor, or None if ambiguous."""
         if sum(each.spec == given.spec for each in self.given) > 1:
             return None
         makers = [step for step in self.producers() if given.spec in tensors_in(step.output)]
@@ -157,12 +157,12 @@ class Call:
         return _maker(self.trace, makers[0], self.step)
 
     def as_input(self, given: Given) -> Input | None:
-        """The model's own input that a tensor is."""
+        """Return the model input that a tensor is, or None."""
         return input_of(self.trace, self.step, given.spec)
 
 
 def input_of(trace: Trace, step: Step, spec: TensorSpec) -> Input | None:
-    """The model's own input that a tensor of a step is; None where several might be."""
+    """Return the model input that a tensor of a step is, or None if ambiguous."""
     names = step.arguments
     found = [entry for entry in trace.inputs if entry.value == spec and entry.name in names]
     if not names:
@@ -174,7 +174,7 @@ def input_of(trace: Trace, step: Step, spec: TensorSpec) -> Input | None:
 
 
 def _maker(trace: Trace, step: Step, around: Step) -> str:
-    """A step by the name that people know: the layer where it is the inside of one of torch's."""
+    """Return the name of a step, or of the torch layer around it."""
     module = next((each for each in trace.modules if each.path == step.module), None)
     if step.module and step.module != around.module and module is not None and module.library:
         return step.module
@@ -198,11 +198,11 @@ _NAMES = {
     ),
     **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), ("input", "target")),
 }
-"""Arguments that everybody knows by their names."""
+"""Names of positional arguments, by function or layer."""
 
 
 def _name_tensors(trace: Trace, step: Step) -> list[Given]:
-    """Name the tensors of a call by what they are in the model."""
+    """Return the tensors of a call, each named after its parameter, argument or input."""
     given = [(key, spec) for item in step.inputs.items for key, spec in _leaves(item.value, (item.key,))]
     known = {entry.name: entry.spec for entry in trace.parameters}
     known |= {entry.name: entry.spec for entry in trace.buffers}
@@ -226,20 +226,20 @@ def _name_tensors(trace: Trace, step: Step) -> list[Given]:
         if index not in names:
             unnamed += 1
             names[index] = "input" if unnamed == 1 else f"input {unnamed}"
-    # Names are what operands are marked by, so no two may be alike.
-    named = []
+    # Operands are identified by name, so names must be unique.
+    format_spec = []
     seen: set[str] = set()
     for index, (key, spec) in enumerate(given):
         name = names[index]
         while name in seen:
             name += "'"
         seen.add(name)
-        named.append(Given(name, spec, key))
-    return named
+        format_spec.append(Given(name, spec, key))
+    return format_spec
 
 
 def _input_name(trace: Trace, step: Step, position: int) -> str | None:
-    """What an argument of the model's own forward is called there."""
+    """Return the name of an argument of the model's own forward."""
     if step.parent is not None or step.kind != "module" or position >= len(trace.inputs):
         return None
     name = trace.inputs[position].name
@@ -255,44 +255,44 @@ def _leaves(value: Value, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
             yield from _leaves(entry.value, (*key, entry.key))
 
 
-# --- spelling ------------------------------------------------------------------------------------
+# --- formatting ----------------------------------------------------------------------------------
 
 
-def spell(shape: Shape) -> str:
-    """Spell sizes: `(10, 400)`."""
+def format_shape(shape: Shape) -> str:
+    """Format a shape: `(10, 400)`."""
     return f"({', '.join(map(str, shape))})"
 
 
-def product(shape: Shape) -> str:
-    """Spell sizes as a product: `16 * 5 * 5`."""
+def format_product(shape: Shape) -> str:
+    """Format sizes as a product: `16 * 5 * 5`."""
     return " * ".join(map(str, shape))
 
 
-def times(shape: Shape) -> str:
-    """Spell sizes as people speak of them: `5 x 5`."""
+def format_sizes(shape: Shape) -> str:
+    """Format sizes: `5 x 5`."""
     return " x ".join(map(str, shape))
 
 
-def named(source: Input, sizes: str) -> str:
-    """Spell sizes as the spec of an input: `x=10x1x28x28`."""
+def format_spec(source: Input, sizes: str) -> str:
+    """Format an input spec: `x=10x1x28x28`."""
     return f"{source.name}={sizes}" if source.name.isidentifier() else sizes
 
 
-def spec_of(source: Input, shape: Shape, dtype: str | None = None) -> str:
-    """Spell the option that gives an input another shape or dtype."""
+def format_input_option(source: Input, shape: Shape, dtype: str | None = None) -> str:
+    """Format the option that passes an input with another shape or dtype."""
     if dtype is None and isinstance(source.value, TensorSpec) and source.value.dtype != "float32":
         dtype = source.value.dtype
     sizes = "x".join(map(str, shape))
-    return f"--input {named(source, sizes)}" + (f":{dtype}" if dtype is not None else "")
+    return f"--input {format_spec(source, sizes)}" + (f":{dtype}" if dtype is not None else "")
 
 
-def whole(shape: Shape) -> tuple[int, ...] | None:
-    """Return sizes where all of them are numbers."""
+def integer_sizes(shape: Shape) -> tuple[int, ...] | None:
+    """Return the sizes if all are integers, or else None."""
     sizes = tuple(size for size in shape if isinstance(size, int))
     return sizes if len(sizes) == len(shape) else None
 
 
-def described(call: Call, given: Given) -> str:
-    """Name an operand, with what made it."""
+def format_operand(call: Call, given: Given) -> str:
+    """Format the name of an operand and of the step that produced it."""
     origin = call.origin(given)
-    return f"{given.name}, which {origin} made," if origin else given.name
+    return f"{given.name} from {origin}" if origin else given.name

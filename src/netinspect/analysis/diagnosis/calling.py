@@ -1,10 +1,10 @@
-"""Calls that Python refuses, and Python code of the user's own that fails."""
+"""Explanations of invalid calls and of failures in the user's Python code."""
 
 from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, spell
+from netinspect.analysis.diagnosis.call import Call, Explanation, format_shape
 from netinspect.records.steps import Step
 from netinspect.records.values import Literal, Structure, TensorSpec, tensors_in
 
@@ -23,7 +23,7 @@ _RECURRENT = ("RNN", "LSTM", "GRU")
 
 
 def explain_arguments(call: Call) -> Explanation | None:
-    """`forward` was called with other arguments than it takes."""
+    """Explain arguments that do not match the signature of `forward`."""
     if call.step.kind != "module" or call.failure.type != "TypeError" or call.module is None:
         return None
     positions = sum(item.key.isdigit() for item in call.step.inputs.items)
@@ -32,10 +32,10 @@ def explain_arguments(call: Call) -> Explanation | None:
     if takes is not None and takes[1] in known and int(takes[4]) == positions + 1:
         most, least = int(takes[3]) - 1, int(takes[2] or takes[3]) - 1
         wanted = f"{most}" if least == most else f"{least} to {most}"
-        return _explain_call(call, f"takes {wanted} argument{'s' * (most != 1)} by position", positions)
+        return _explain_call(call, f"takes {wanted} positional argument{'s' * (most != 1)}", positions)
     missing = _MISSING.search(call.message)
     if missing is not None and missing[1] in known:
-        return _explain_call(call, f"also needs {missing[3]}", positions)
+        return _explain_call(call, f"is missing {missing[3]}", positions)
     unknown = _UNKNOWN.search(call.message)
     if unknown is not None and unknown[1] in known:
         keys = {item.key for item in call.step.inputs.items}
@@ -47,22 +47,24 @@ def explain_arguments(call: Call) -> Explanation | None:
 def _explain_call(call: Call, wants: str, positions: int) -> Explanation:
     assert call.module is not None
     named = [item.key for item in call.step.inputs.items if not item.key.isdigit()]
-    given = f"{positions} by position" + (f" and {', '.join(named)} by name" if named else "")
+    given = f"{positions} positional" + (f" and {', '.join(named)} by name" if named else "")
     who = call.module.path or call.module.class_name
     remedies = []
     if call.module.class_name == "Sequential" and positions > 1:
-        remedies.append("Sequential passes on one value: write a module with a forward of its own")
+        remedies.append(
+            "Sequential passes one value from layer to layer: write a module with its own forward"
+        )
     return Explanation(
         f"{call.module.class_name}.forward {wants}; {who} was called with {given}",
         remedies,
         {},
         size_helps=False,
-        summary=f"{who} was called with other arguments than its forward takes",
+        summary=f"{who} was called with the wrong arguments",
     )
 
 
 def explain_no_tensor(call: Call) -> Explanation | None:
-    """A layer was given a tuple, None or an array where it takes a tensor."""
+    """Explain a tuple, None or array passed to a layer that expects a tensor."""
     if call.failure.type != "TypeError" or call.step.kind != "module" or call.module is None:
         return None
     found = _NO_TENSOR.search(call.message)
@@ -81,14 +83,14 @@ def explain_no_tensor(call: Call) -> Explanation | None:
         if value.text == "None" or _SIZES.fullmatch(value.text):
             kind_text = value.text
         return Explanation(
-            f"{call.subject} wants a tensor and was given {kind_text}",
+            f"{call.subject} expects a tensor, got {kind_text}",
             _made_tensor(value),
             {},
             size_helps=False,
         )
     makers = [step for step in call.producers() if step.kind == "module"]
-    text = f"{call.subject} wants a tensor and was given a {value.type} of {_counted(value)}"
-    remedies = [f"one of them, such as x[{_first_key(value)}]{_sized(value)}"]
+    text = f"{call.subject} expects a tensor, got a {value.type} of {_counted(value)}"
+    remedies = [f"pass one of them, such as x[{_first_key(value)}]{_sized(value)}"]
     maker = makers[0] if len(makers) == 1 else _recurrent(call)
     if maker is not None and maker.name in _RECURRENT and maker.output == value:
         state = "(output, (h, c))" if maker.name == "LSTM" else "(output, h)"
@@ -98,17 +100,17 @@ def explain_no_tensor(call: Call) -> Explanation | None:
 
 
 def _made_tensor(value: Literal) -> list[str]:
-    """How a tensor is made of what was given in the place of one."""
+    """Suggest how to make a tensor from the value."""
     if value.type == "ndarray":
         return ["torch.from_numpy(x)"]
-    # What other tools take for the size of an input, such as (1, 3, 224, 224).
+    # Other tools accept an input size such as (1, 3, 224, 224).
     if _SIZES.fullmatch(value.text):
-        return [f"a tensor of these sizes: torch.randn({value.text[1:-1].rstrip(',')})"]
+        return [f"pass a tensor of this size: torch.randn({value.text[1:-1].rstrip(',')})"]
     return []
 
 
 def _recurrent(call: Call) -> Step | None:
-    """The recurrent layer whose output a call was given whole."""
+    """Return the recurrent layer whose whole output was passed to a call."""
     value = call.step.inputs.items[0].value
     makers = [
         step
@@ -129,11 +131,11 @@ def _first_key(value: Structure) -> str:
 
 def _sized(value: Structure) -> str:
     first = value.items[0].value if value.items else None
-    return f", which is {spell(first.shape)}" if isinstance(first, TensorSpec) else ""
+    return f", which is {format_shape(first.shape)}" if isinstance(first, TensorSpec) else ""
 
 
 def explain_unpacking(call: Call) -> Explanation | None:
-    """More or fewer names than the values that a call on that line gave."""
+    """Explain a line that unpacks more or fewer values than its call returned."""
     if call.step.kind != "module" or call.failure.type != "ValueError" or call.failure.place is None:
         return None
     few, many = _FEW.search(call.message), _MANY.search(call.message)
@@ -149,35 +151,34 @@ def explain_unpacking(call: Call) -> Explanation | None:
     values, expected = len(last.output.items), int((few or many)[1])  # type: ignore[index]
     if values == expected or (few is not None and values != int(few[2])):
         return None
-    shapes = ", ".join(spell(spec.shape) for spec in list(tensors_in(last.output))[:4])
+    shapes = ", ".join(format_shape(spec.shape) for spec in list(tensors_in(last.output))[:4])
     more = ", ..." if values > 4 else ""
     return Explanation(
-        f"the line has {expected} names for the {values} values that {last.name} returned: "
-        f"{shapes}{more}",
-        [f"{values} names on the left"],
+        f"the line unpacks {expected} values, but {last.name} returned {values}: {shapes}{more}",
+        [f"use {values} names on the left"],
         {},
         size_helps=False,
     )
 
 
 def explain_size(call: Call) -> Explanation | None:
-    """A single number wanted of many: `if tensor`, `tensor.item()`."""
+    """Explain a tensor of several values used as one, as in `if tensor` or `tensor.item()`."""
     given = call.tensor("0")
     if given is None or call.name not in ("bool", "item", "int", "float", "index"):
         return None
     if given.spec.elements < 2:
         return None
-    whole = f"{spell(given.shape)} has {given.spec.elements} values"
+    count = f"{format_shape(given.shape)} has {given.spec.elements} values"
     if call.name == "bool":
         return Explanation(
-            f"{whole}, and a condition wants one",
-            ["(...).any(), (...).all(), or torch.where for each value"],
+            f"{count}, but a condition needs one",
+            ["use (...).any(), (...).all(), or torch.where for each value"],
             {given.name: tuple(range(given.rank))},
             size_helps=False,
         )
     return Explanation(
-        f"{whole}, and {call.name}() wants one",
-        [".tolist() for all of them, or an index first"],
+        f"{count}, but {call.name}() needs one",
+        ["use .tolist() for all values, or index one"],
         {given.name: tuple(range(given.rank))},
         size_helps=False,
     )

@@ -1,4 +1,4 @@
-"""Convolutions and poolings: channels, dimensions, and maps that shrank to nothing."""
+"""Explanations of failures in convolutions, pooling and pixel shuffle."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from netinspect.analysis.diagnosis.call import (
     Explanation,
     Given,
     Shape,
-    spec_of,
-    spell,
-    times,
-    whole,
+    format_input_option,
+    format_shape,
+    format_sizes,
+    integer_sizes,
 )
 
 SPATIAL = {
@@ -22,7 +22,7 @@ SPATIAL = {
 
 
 def explain_convolution(call: Call) -> Explanation | None:
-    """Wrong rank, wrong channels, or a kernel that is larger than the map."""
+    """Explain a wrong rank, wrong channels, or a kernel larger than the input."""
     dimensions = SPATIAL[call.name]
     weight, given = call.tensor("1", "weight"), call.tensor("0", "input")
     if weight is None or given is None or weight.rank != dimensions + 2:
@@ -33,10 +33,10 @@ def explain_convolution(call: Call) -> Explanation | None:
         remedies = []
         if source is not None and given.rank == dimensions:
             channels = _channels(call, weight)
-            remedies = [spec_of(source, (1, channels, *given.shape))]
+            remedies = [format_input_option(source, (1, channels, *given.shape))]
         return Explanation(
-            f"{call.subject} wants {axes}, that is {dimensions + 2} dimensions, and was given "
-            f"{given.rank}: {spell(given.shape)}",
+            f"{call.subject} expects {dimensions + 2} dimensions ({axes}), got {given.rank}: "
+            f"{format_shape(given.shape)}",
             remedies,
             {given.name: tuple(range(given.rank))},
         )
@@ -47,8 +47,9 @@ def explain_convolution(call: Call) -> Explanation | None:
     outputs = weight.shape[0]
     if "transpose" not in call.name and bias is not None and bias.shape != (outputs,):
         return Explanation(
-            f"{call.subject} makes {outputs} channels, and {bias.name} has {spell(bias.shape)}",
-            [f"{bias.name} of ({outputs})"],
+            f"{call.subject} outputs {outputs} channels, but {bias.name} has shape "
+            f"{format_shape(bias.shape)}",
+            [f"use a {bias.name} of shape ({outputs},)"],
             {weight.name: (0,), bias.name: tuple(range(bias.rank))},
             size_helps=False,
         )
@@ -56,7 +57,7 @@ def explain_convolution(call: Call) -> Explanation | None:
 
 
 def _channels(call: Call, weight: Given) -> int | str:
-    """The input channels that a weight wants; a group sees only its share of them."""
+    """Return the number of input channels that a weight expects, over all groups."""
     if "transpose" in call.name:
         return weight.shape[0]
     groups = call.number("6", "groups", default=1) or 1
@@ -69,25 +70,25 @@ def _explain_channels(call: Call, given: Given, weight: Given, position: int) ->
     remedies = []
     source = call.as_input(given)
     text = (
-        f"{call.subject} wants {wanted} channel{'s' if wanted != 1 else ''} in dimension "
-        f"{position} and was given {channels}: {spell(given.shape)}"
+        f"{call.subject} expects {wanted} channel{'s' if wanted != 1 else ''} in dimension "
+        f"{position}, got {channels}: {format_shape(given.shape)}"
     )
     if given.shape[-1] == wanted and given.rank > 2:
         order = (*range(position), given.rank - 1, *range(position, given.rank - 1))
         text += f"; {wanted} is the size of the last dimension"
-        remedies.append(f"if the channels come last: x.permute{order}")
+        remedies.append(f"if the input is channels-last: x.permute{order}")
     if source is not None:
         sizes = tuple(wanted if at == position else size for at, size in enumerate(given.shape))
-        remedies.append(spec_of(source, sizes))
-    remedies.append(f"for this input: {call.subject} with {channels} input channels")
+        remedies.append(format_input_option(source, sizes))
+    remedies.append(f"to accept this input, give {call.subject} {channels} input channels")
     # A transposed convolution keeps its input channels first in the weight.
     inner = 0 if "transpose" in call.name else 1
     return Explanation(text, remedies, {given.name: (position,), weight.name: (inner,)})
 
 
 def _explain_kernel(call: Call, given: Given, weight: Given, start: int) -> Explanation | None:
-    """A kernel that is larger than the padded map; a transposed one may be."""
-    sizes, kernel = whole(given.shape[start:]), whole(weight.shape[2:])
+    """Explain a kernel larger than the padded input."""
+    sizes, kernel = integer_sizes(given.shape[start:]), integer_sizes(weight.shape[2:])
     if sizes is None or kernel is None or "transpose" in call.name:
         return None
     padding = _each(call, ("4", "padding"), len(sizes), default=0)
@@ -101,21 +102,21 @@ def _explain_kernel(call: Call, given: Given, weight: Given, start: int) -> Expl
     )
     if not small:
         return None
-    kernel_text = f"a kernel of {times(kernel)}"
+    kernel_text = f"a kernel of {format_sizes(kernel)}"
     if reach != kernel:
-        kernel_text += f" that reaches over {times(reach)} with its dilation"
-    left = f"the {times(sizes)} that is left of the input there"
+        kernel_text += f" ({format_sizes(reach)} with dilation)"
+    left = f"its input of {format_sizes(sizes)}"
     if padded != sizes:
-        left += f", {times(padded)} with padding"
+        left += f" ({format_sizes(padded)} with padding)"
     return Explanation(
         f"{call.subject} has {kernel_text}, larger than {left}",
-        ["a larger input, more padding, or fewer strides and poolings before it"],
+        ["use a larger input, more padding, or less downsampling before it"],
         {given.name: small},
     )
 
 
 def _each(call: Call, keys: tuple[str, ...], count: int, *, default: int) -> tuple[int, ...] | None:
-    """An argument that is one number for all dimensions, or one for each; None for `same` and such."""
+    """Return an argument as one number per dimension, or None for strings such as `same`."""
     if call.item(*keys) is None:
         return (default,) * count
     value = call.literal(*keys)
@@ -127,16 +128,17 @@ def _each(call: Call, keys: tuple[str, ...], count: int, *, default: int) -> tup
 
 
 def explain_pooling(call: Call) -> Explanation | None:
-    """A pooling whose output would be empty, or whose input has the wrong rank."""
+    """Explain a pooling with an empty output, or with an input of the wrong rank."""
     dimensions = SPATIAL[call.name]
     given = call.tensor("0", "input")
     if given is None:
         return None
     if given.rank not in (dimensions + 1, dimensions + 2):
         return Explanation(
-            f"{call.subject} pools {dimensions} spatial dimension{'s' * (dimensions > 1)}, so it wants "
-            f"{dimensions + 1} or {dimensions + 2} dimensions and was given {given.rank}: "
-            f"{spell(given.shape)}",
+            f"{call.subject} pools {dimensions} spatial dimension{'s' * (dimensions > 1)}, "
+            "so it expects "
+            f"{dimensions + 1} or {dimensions + 2} dimensions, got {given.rank}: "
+            f"{format_shape(given.shape)}",
             [],
             {given.name: tuple(range(given.rank))},
         )
@@ -146,12 +148,12 @@ def explain_pooling(call: Call) -> Explanation | None:
     if "too small" not in call.message and "output size" not in call.message:
         return None
     small = _too_small(spatial, kernel, padding) or tuple(range(dimensions))
-    text = f"nothing is left to pool: {call.name} was given {times(spatial)}"
+    text = f"the output of {call.name} would be empty: its input is {format_sizes(spatial)}"
     if kernel is not None and all(kernel):
-        text += f", and its window is {times(kernel)}"
+        text += f", its kernel {format_sizes(kernel)}"
     return Explanation(
         text,
-        ["a larger input, or fewer strides and poolings before it"],
+        ["use a larger input, or less downsampling before it"],
         {given.name: tuple(given.rank - dimensions + at for at in small)},
     )
 
@@ -169,7 +171,7 @@ def _too_small(
 
 
 def explain_pixel_shuffle(call: Call) -> Explanation | None:
-    """Channels that are no multiple of the square of the factor."""
+    """Explain a channel count that is not a multiple of the squared upscale factor."""
     given = call.tensor("0", "input")
     factor = call.number("1", "upscale_factor")
     if given is None or factor is None or factor < 1 or given.rank < 3:
@@ -178,9 +180,10 @@ def explain_pixel_shuffle(call: Call) -> Explanation | None:
     if not isinstance(channels, int) or channels % factor**2 == 0:
         return None
     return Explanation(
-        f"{call.subject} makes {factor} x {factor} pixels of every {factor**2} channels, and {channels} "
-        f"channels are no multiple of {factor**2}",
-        [f"a number of channels that is a multiple of {factor**2}"],
+        f"{call.subject} turns every {factor**2} channels into {factor} x {factor} pixels, "
+        f"but {channels} "
+        f"channels are not a multiple of {factor**2}",
+        [f"use a number of channels that is a multiple of {factor**2}"],
         {given.name: (given.rank - 3,)},
         size_helps=False,
     )

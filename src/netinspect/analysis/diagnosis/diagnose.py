@@ -1,4 +1,4 @@
-"""Why `forward` failed: the place, the operands, the arithmetic that does not work out, the mend."""
+"""Diagnosis of a failed `forward`: location, operands, explanation and remedies."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from netinspect.records.values import tensors_in
 if TYPE_CHECKING:
     from netinspect.analysis.diagnosis.call import Call, Explanation
 
-_MADE = 3
-"""How many of the tensors that were made last help where plain Python code failed."""
+_MAX_RECENT_TENSORS = 3
+"""Number of recent tensors to list if plain Python code failed."""
 
 _NOT_OF_A_TENSOR = re.compile(r"'Tensor' object has no attribute '(\w+)'")
 
 
 def diagnose(trace: Trace) -> Diagnosis | None:
-    """Explain the failure of a trace; None where forward did not fail."""
+    """Explain the failure of a trace, or return None if forward passed."""
     failure = trace.failure
     if failure is None:
         return None
-    # A forward that passes, which is most of them, need not wait for all the explanations.
+    # Imported here because most traces have no failure.
     from netinspect.analysis.diagnosis.call import Call
     from netinspect.analysis.diagnosis.table import explain, suggestions
 
@@ -37,11 +37,11 @@ def diagnose(trace: Trace) -> Diagnosis | None:
     explained, explanation = found if found is not None else (call, None)
     remedies = list(explanation.remedies) if explanation else []
     if failure.working_unit and (explanation is None or explanation.size_helps):
-        # Maps of several scales are joined: it is the size of the input that does not go with them.
+        # Feature maps of several scales are joined, so the input size is the cause.
         remedies = list(_multiples(failure))
     if call is not None and "batch dimension" not in (explanation.text if explanation else ""):
         remedies += suggestions(call)
-    remedies += _further(trace, failure, explanation)
+    remedies += _more_remedies(trace, failure, explanation)
     wrong = explanation.wrong if explanation else {}
     return Diagnosis(
         summary=(explanation and explanation.summary) or _summarize(trace, failure, call),
@@ -54,99 +54,101 @@ def diagnose(trace: Trace) -> Diagnosis | None:
             Operand(name=each.name, spec=each.spec, wrong=tuple(sorted(wrong.get(each.name, ()))))
             for each in (explained.given if explained is not None else ())
         ),
-        made=tuple(_made(trace, step)) if step is not None and explanation is None else (),
+        made=tuple(_recent_tensors(trace, step)) if step is not None and explanation is None else (),
         explanation=explanation.text if explanation else None,
         remedies=tuple(remedies),
     )
 
 
-def _further(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
-    """What may help beyond the explanation: another input, or the one that the model's file has."""
+def _more_remedies(trace: Trace, failure: Failure, explanation: Explanation | None) -> Iterator[str]:
+    """Yield remedies beyond the explanation, such as another input or the model's example."""
     if failure.methods:
         yield (
-            f"forward refuses on purpose; {_or(failure.methods)} may be meant: write a module whose "
-            "forward calls it, or a function that returns one, and name that"
+            f"forward raises on purpose; to inspect {_join_methods(failure.methods)}, write "
+            "a module whose "
+            "forward calls it, or a function that returns one, and use that as the target"
         )
     elif failure.missing:
-        yield _missing(failure.missing)
+        yield _missing_hint(failure.missing)
     elif trace.attempts and failure.phase == "forward" and (not explanation or explanation.input_helps):
-        yield from _unsettled(trace)
+        yield from _uninferred_hint(trace)
     if failure.phase == "backward" and "requires a gradient" in failure.message:
         yield (
-            "detach(), torch.no_grad(), item() and whole numbers end the graph of gradients, and so do "
-            "frozen parameters"
+            "check for detach(), torch.no_grad(), item(), integer tensors and frozen "
+            "parameters: none of "
+            "these has a gradient"
         )
     is_near = failure.working_inputs and not failure.working_unit
     if is_near and (explanation is None or explanation.size_helps):
         specs = " to ".join(f"--input {spec}" for spec in failure.working_inputs)
-        yield f"an input of another size; tried, and passes: {specs}"
+        yield f"use another input size; these pass: {specs}"
     given = [entry.spec for entry in trace.inputs]
     if trace.example and list(trace.example) != given and failure.phase == "forward":
         specs = " ".join(f"--input {spec}" for spec in trace.example)
-        yield f"the model's own example: {specs}"
+        yield f"use the model's own example: {specs}"
 
 
 def _multiples(failure: Failure) -> Iterator[str]:
-    """Say what the sides of the input have to be a multiple of, and which were tried."""
+    """Yield remedies for inputs whose sides must be a multiple of a number."""
     options = (" ".join(f"--input {spec}" for spec in specs.split()) for specs in failure.working_inputs)
     yield (
-        f"an input whose sides are multiples of {failure.working_unit}; tried, and pass: "
+        f"use an input whose sides are multiples of {failure.working_unit}; these pass: "
         f"{' and '.join(options)}"
     )
-    yield "or bring one to the size of the other: torch.nn.functional.interpolate(a, b.shape[2:])"
+    yield "or resize one to the other: torch.nn.functional.interpolate(a, b.shape[2:])"
 
 
-def _or(methods: tuple[str, ...]) -> str:
+def _join_methods(methods: tuple[str, ...]) -> str:
     *others, last = [f"{name}()" for name in methods]
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _missing(names: tuple[str, ...]) -> str:
+def _missing_hint(names: tuple[str, ...]) -> str:
     specs = " ".join(f"--input {name}=SIZES" for name in names)
     return (
-        f"in train mode forward asks for {' and '.join(names)}: give the other inputs too, and {specs}, "
-        f"such as {names[0]}=2:int64:0..9 for two of ten classes; what is no tensor comes from "
-        "--inputs-from"
+        f"in train mode forward needs {' and '.join(names)}: pass all inputs and {specs}, such as "
+        f"{names[0]}=2:int64:0..9 for two labels of ten classes; use --inputs-from for values that are "
+        "not tensors"
     )
 
 
-def _unsettled(trace: Trace) -> Iterator[str]:
-    """Say which input could not be found, and how to give it; nothing where all behind it were given."""
+def _uninferred_hint(trace: Trace) -> Iterator[str]:
+    """Yield which inputs could not be inferred and how to pass them, unless all were passed."""
     step = failed_step(trace.steps)
     names = sources_of(step, trace.steps) if step is not None else []
     given = {entry.name for entry in trace.inputs if entry.origin == GIVEN}
-    # An argument that has no name in forward is known by its position.
+    # An argument without a name in forward is identified by its position.
     guessed = [
         f"input {int(name) + 1}" if name.isdigit() else name for name in names if name not in given
     ]
     if trace.failure is not None and (trace.failure.working_inputs or (names and not guessed)):
         return
     which = " and ".join(guessed) or ("the others" if given else "the inputs")
-    lead = f"{which} " if given else f"nobody gave inputs, and {which} "
+    lead = which if given else f"no inputs were given, and {which}"
     tries = len(trace.attempts)
-    tried = f"none of {tries} tries passed" if tries > 1 else "one try did not pass"
-    tried += " before time was up" if trace.out_of_time else ""
+    tried = f"none of {tries} attempts passed" if tries > 1 else "the only attempt failed"
+    tried += " before the time limit" if trace.out_of_time else ""
     yield (
-        f"{lead}could not be settled: {tried} (--explain-input tells them); "
-        f"if the model is right, give them yourself: {_how_to_give(trace)}"
+        f"{lead} could not be inferred: {tried} (--explain-input lists them); "
+        f"if the model is correct, pass them: {_how_to_give(trace)}"
     )
 
 
 def _how_to_give(trace: Trace) -> str:
-    """Return the options that give the inputs; a spec makes tensors, which have no attributes."""
+    """Return the options that pass the inputs; values with attributes need --inputs-from."""
     failure = trace.failure
     if failure is not None and failure.type == "AttributeError":
         attribute = _NOT_OF_A_TENSOR.search(failure.message)
         if attribute is not None:
             return f"--inputs-from FILE:FUNCTION, which returns an object with .{attribute[1]}"
     specs = " ".join(f"--input {text}" for each in trace.inputs for text in each.spec.split())
-    function = "--inputs-from FILE:FUNCTION for what is not a tensor"
+    function = "--inputs-from FILE:FUNCTION for values that are not tensors"
     return f"{specs}, or {function}" if specs else function
 
 
 def _summarize(trace: Trace, failure: Failure, call: Call | None) -> str:
     if failure.phase == "backward":
-        return f"the backward of {trace.class_name} failed"
+        return f"the backward pass of {trace.class_name} failed"
     where = failure.module or trace.class_name
     if call is None:
         return f"{where} failed in its own Python code"
@@ -168,12 +170,12 @@ def _path(trace: Trace, failure: Failure) -> Iterator[str]:
         yield f"{path} ({classes.get(path, '?')})"
 
 
-def _made(trace: Trace, step: Step) -> Iterator[Operand]:
-    """The tensors that a module's code made last before it failed: what its variables hold."""
+def _recent_tensors(trace: Trace, step: Step) -> Iterator[Operand]:
+    """Yield the tensors that a module's code produced last before it failed."""
     if step.kind != "module":
         return
     last = [each for each in trace.steps if each.parent == step.index and each.output is not None]
-    for each in last[-_MADE:]:
+    for each in last[-_MAX_RECENT_TENSORS:]:
         name = each.module if each.kind == "module" else each.name
         for number, spec in enumerate(tensors_in(each.output)):
             yield Operand(name=f"{name}[{number}]" if number else name, spec=spec)

@@ -1,15 +1,22 @@
-"""Tensors put together: all sizes but one must be equal."""
+"""Explanations of failures in `cat`, `stack` and `split`."""
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, described, spell, whole
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    Given,
+    format_operand,
+    format_shape,
+    integer_sizes,
+)
 
 _ALONG = {"hstack": 1, "vstack": 0, "row_stack": 0}
 NAMES = ("cat", "concat", "concatenate", *_ALONG)
 
 
 def explain_cat(call: Call) -> Explanation | None:
-    """Which tensor differs from the first, and in which dimension."""
+    """Explain which tensor differs from the first, and in which dimension."""
     tensors = call.tensors("0", "tensors")
     # Torch lets empty vectors through, whatever the others are.
     tensors = [each for each in tensors if each.shape != (0,)]
@@ -41,13 +48,13 @@ def _differing(first: Given, other: Given, dimension: int) -> tuple[int, ...]:
 
 def _explain_rank(call: Call, first: Given, other: Given, number: int) -> Explanation:
     text = (
-        f"{call.name} wants tensors of as many dimensions each: {described(call, first)} has "
-        f"{first.rank}, and tensor {number}, {described(call, other)} has {other.rank}: "
-        f"{spell(other.shape)}"
+        f"{call.name} expects tensors with the same number of dimensions: {format_operand(call, first)} "
+        f"has {first.rank}, but tensor {number}, {format_operand(call, other)}, has {other.rank}: "
+        f"{format_shape(other.shape)}"
     )
     return Explanation(
         text,
-        ["unsqueeze or flatten one of them"],
+        ["unsqueeze or flatten one of the tensors"],
         {first.name: tuple(range(first.rank)), other.name: tuple(range(other.rank))},
         size_helps=False,
     )
@@ -62,17 +69,20 @@ def _explain_sizes(
     wrong: tuple[int, ...],
 ) -> Explanation:
     first = tensors[0]
-    pairs = ", ".join(f"{other.shape[at]} for {first.shape[at]} in dimension {at}" for at in wrong)
+    pairs = ", ".join(
+        f"{other.shape[at]} instead of {first.shape[at]} in dimension {at}" for at in wrong
+    )
     text = (
-        f"{call.name} along dimension {dimension} wants all other sizes equal: tensor {number} of "
-        f"{len(tensors)}, {described(call, other).rstrip(',')}, has {pairs}"
+        f"{call.name} along dimension {dimension} expects all other sizes to be equal: "
+        f"tensor {number} of "
+        f"{len(tensors)}, {format_operand(call, other).rstrip(',')}, has {pairs}"
     )
     remedies = []
     if len(wrong) == 1 and call.name not in _ALONG:
         at = wrong[0]
         if not any(_differing(first, each, at) for each in tensors if each.rank == first.rank):
-            remedies.append(f"along dimension {at} they fit: torch.{call.name}(..., {at})")
-    remedies.append(f"give it {_sizes_of(first, wrong)}, as the first has")
+            remedies.append(f"concatenate along dimension {at}: torch.{call.name}(..., {at})")
+    remedies.append(f"make its size {_sizes_of(first, wrong)}, as in the first tensor")
     return Explanation(text, remedies, {first.name: wrong, other.name: wrong})
 
 
@@ -81,7 +91,7 @@ def _sizes_of(given: Given, positions: tuple[int, ...]) -> str:
 
 
 def explain_stack(call: Call) -> Explanation | None:
-    """Tensors that are stacked must be alike."""
+    """Explain stacked tensors whose shapes differ."""
     tensors = call.tensors("0", "tensors")
     if len(tensors) < 2:
         return None
@@ -96,14 +106,15 @@ def explain_stack(call: Call) -> Explanation | None:
             if len(wrong) == 1 and all(
                 each.rank == first.rank and not _differing(first, each, wrong[0]) for each in tensors
             ):
-                remedies.append(f"joined, not stacked, they fit: torch.cat(..., {wrong[0]})")
+                remedies.append(f"concatenate instead of stacking: torch.cat(..., {wrong[0]})")
         marks = {other.name: wrong}
         if other.rank == first.rank:
             marks[first.name] = wrong
         return Explanation(
-            f"stack wants tensors of one shape: tensor {number} of {len(tensors)}, "
-            f"{described(call, other).rstrip(',')}, is {spell(other.shape)}, and the first is "
-            f"{spell(first.shape)}",
+            f"stack expects tensors of equal shape: tensor {number} of {len(tensors)}, "
+            f"{format_operand(call, other).rstrip(',')}, is {format_shape(other.shape)}, "
+            "but the first is "
+            f"{format_shape(first.shape)}",
             remedies,
             marks,
         )
@@ -111,7 +122,7 @@ def explain_stack(call: Call) -> Explanation | None:
 
 
 def explain_split(call: Call) -> Explanation | None:
-    """The pieces of a split must add up to the size."""
+    """Explain split sizes that do not add up to the size of the dimension."""
     given = call.tensor("0", "tensor", "self")
     pieces = call.literal("1", "split_size", "split_size_or_sections", "split_sizes")
     dimension = call.number("2", "dim", default=0)
@@ -120,12 +131,13 @@ def explain_split(call: Call) -> Explanation | None:
     if not -given.rank <= dimension < given.rank or not all(type(piece) is int for piece in pieces):
         return None
     dimension %= given.rank
-    sizes = whole(given.shape)
+    sizes = integer_sizes(given.shape)
     if sizes is None or sum(pieces) == sizes[dimension]:
         return None
     return Explanation(
-        f"the pieces {' + '.join(map(str, pieces))} = {sum(pieces)} are not the {sizes[dimension]} of "
-        f"dimension {dimension}",
-        [f"pieces that add up to {sizes[dimension]}"],
+        f"the split sizes {' + '.join(map(str, pieces))} = {sum(pieces)} must add up to "
+        f"{sizes[dimension]}, "
+        f"the size of dimension {dimension}",
+        [f"use split sizes that add up to {sizes[dimension]}"],
         {given.name: (dimension,)},
     )

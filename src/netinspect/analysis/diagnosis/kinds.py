@@ -1,10 +1,10 @@
-"""Operands of several dtypes, or on several devices; dtypes and devices that are not there."""
+"""Explanations of dtype and device failures."""
 
 from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, spec_of
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, format_input_option
 from netinspect.analysis.diagnosis.convolution import SPATIAL
 from netinspect.analysis.diagnosis.matrices import NAMES as PRODUCTS
 from netinspect.errors import LACKS_GPU
@@ -24,7 +24,7 @@ _ALIKE = frozenset(
         *(name for name in SPATIAL if "conv" in name),
     )
 )
-"""Calls that convert nothing: all that is multiplied must be of one dtype."""
+"""Calls that do not convert dtypes: all operands must have the same one."""
 
 _OF_DTYPES = re.compile(
     r"dtype|scalar type|[Ii]nput type|same type|not implemented for|"
@@ -48,12 +48,12 @@ _TORCH_NAMES = {
 
 
 def explain_missing_device(call: Call) -> Explanation | None:
-    """A GPU was asked for where there is none."""
+    """Explain a request for a GPU on a machine without one."""
     if not LACKS_GPU.search(call.message):
         return None
     return Explanation(
-        f"{call.subject} asks for a GPU, and torch finds none here",
-        ["take the device of what is given: device=x.device", "run netinspect where there is a GPU"],
+        f"{call.subject} requires a GPU, but none is available",
+        ["use the device of the input: device=x.device", "run netinspect on a machine with a GPU"],
         {},
         size_helps=False,
         input_helps=False,
@@ -61,7 +61,7 @@ def explain_missing_device(call: Call) -> Explanation | None:
 
 
 def explain_device(call: Call) -> Explanation | None:
-    """Tensors on several devices; a single number on the CPU goes with any."""
+    """Explain tensors on several devices; a scalar tensor on the CPU may join any device."""
     if "device" not in call.message:
         return None
     weights = _weights(call)
@@ -71,7 +71,7 @@ def explain_device(call: Call) -> Explanation | None:
             groups.setdefault(given.spec.device, []).append(given)
     if len(groups) < 2:
         return None
-    text = f"{call.subject} was given tensors on several devices: " + ", ".join(
+    text = f"{call.subject} expects all tensors on the same device: " + ", ".join(
         f"{' and '.join(dict.fromkeys(each.name for each in members))} on {device}"
         for device, members in groups.items()
     )
@@ -81,14 +81,14 @@ def explain_device(call: Call) -> Explanation | None:
         (device for device, held in groups.items() if any(each.name in own for each in held)), None
     )
     if of_model is not None:
-        remedies.append(f"move what comes from outside to the model: x.to({of_model!r})")
+        remedies.append(f"move the other tensors to the device of the model: x.to({of_model!r})")
     else:
-        remedies.append(f"make both on one: .to({next(iter(groups))!r})")
+        remedies.append(f"move them to one device: .to({next(iter(groups))!r})")
     return Explanation(text, remedies, {}, size_helps=False)
 
 
 def explain_dtype(call: Call) -> Explanation | None:
-    """Tensors of several dtypes where none is converted, or one that a function has no code for."""
+    """Explain tensors of different dtypes, or a dtype that a function does not implement."""
     if not _OF_DTYPES.search(call.message):
         return None
     return _explain_several(call) or _explain_unknown(call)
@@ -100,7 +100,7 @@ def _names_of_model(call: Call) -> set[str]:
 
 
 def _weights(call: Call) -> list[Given]:
-    """The parameters of a layer that checks them before it calls anything."""
+    """Return the parameters of a layer that failed in its own checks."""
     if call.step.kind != "module" or call.module is None:
         return []
     specs = {entry.name: entry.spec for entry in call.trace.parameters}
@@ -120,7 +120,7 @@ def _explain_several(call: Call) -> Explanation | None:
     if len(dtypes) < 2:
         return None
     names = {dtype: [each.name for each in members if each.spec.dtype == dtype] for dtype in dtypes}
-    text = f"{call.subject} wants operands of one dtype: " + ", ".join(
+    text = f"{call.subject} expects operands of the same dtype: " + ", ".join(
         f"{' and '.join(_shortened(names[dtype]))} {dtype}" for dtype in dtypes
     )
     own = _names_of_model(call)
@@ -131,17 +131,17 @@ def _explain_several(call: Call) -> Explanation | None:
     if held is not None and foreign.spec.dtype != wanted:
         source = call.as_input(foreign)
         if source is not None:
-            remedies.append(spec_of(source, foreign.shape, wanted))
+            remedies.append(format_input_option(source, foreign.shape, wanted))
         remedies.append(f"convert the input: x.to(torch.{wanted})")
         if foreign.is_floating:
-            remedies.append(f"or the model: model.to(torch.{foreign.spec.dtype})")
+            remedies.append(f"or convert the model: model.to(torch.{foreign.spec.dtype})")
     else:
-        remedies.append(f"convert one: .to(torch.{wanted if held is not None else dtypes[0]})")
+        remedies.append(f"convert one of them: .to(torch.{wanted if held is not None else dtypes[0]})")
     return Explanation(text, remedies, {}, size_helps=False)
 
 
 def _takes_part(given: Given) -> bool:
-    """Masks have dtypes of their own, and so have the lengths and orders of a packed sequence."""
+    """Return whether a dtype must match; masks and the indices of packed sequences need not."""
     if given.key and given.key[-1] in ("batch_sizes", "sorted_indices", "unsorted_indices"):
         return False
     return "mask" not in given.name and given.spec.dtype != "bool"
@@ -160,8 +160,11 @@ def _explain_unknown(call: Call) -> Explanation | None:
     source = call.as_input(given)
     remedies = []
     if source is not None and not given.is_floating:
-        remedies.append(spec_of(source, given.shape, "float32"))
+        remedies.append(format_input_option(source, given.shape, "float32"))
     remedies.append("convert it first: x.float()")
     return Explanation(
-        f"torch has no {call.name} for {dtype} on {given.spec.device}", remedies, {}, size_helps=False
+        f"torch does not implement {call.name} for {dtype} on {given.spec.device}",
+        remedies,
+        {},
+        size_helps=False,
     )

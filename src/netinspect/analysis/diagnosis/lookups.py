@@ -1,4 +1,4 @@
-"""Lookups by index: embeddings, and positions within a tensor."""
+"""Explanations of failures in embeddings and indexing."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import ast
 import re
 from typing import Any
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, spec_of, spell
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    Given,
+    format_input_option,
+    format_shape,
+)
 from netinspect.records.values import Item, Literal, Structure
 
 _OUTSIDE = ("out of range", "out of bounds", "valid range", "smaller than num_classes")
 
 
 def explain_embedding(call: Call) -> Explanation | None:
-    """Indices that are no whole numbers, or outside the rows; torch must say the latter."""
+    """Explain indices that are not integers, or that torch reports as out of range."""
     weight, given = call.tensor("1", "weight"), call.tensor("0", "input")
     if weight is None or given is None or weight.rank != 2:
         return None
     rows = weight.shape[0]
     limit = rows - 1 if isinstance(rows, int) else rows
     source = call.as_input(given)
-    remedies = [spec_of(source, given.shape, f"int64:0..{limit}")] if source else []
+    remedies = [format_input_option(source, given.shape, f"int64:0..{limit}")] if source else []
     if "int" not in given.spec.dtype:
         if not remedies:
-            remedies = ["indices of int64: x.long(), if they are whole numbers"]
+            remedies = ["if the values are integers: x.long()"]
         return Explanation(
-            f"{call.subject} looks up rows by integer index, and was given {given.spec.dtype}",
+            f"{call.subject} expects integer indices, got {given.spec.dtype}",
             remedies,
             {},
             size_helps=False,
@@ -33,10 +39,10 @@ def explain_embedding(call: Call) -> Explanation | None:
     if not any(word in call.message for word in _OUTSIDE):
         return None
     if not remedies:
-        remedies = [f"indices below {rows}, or {call.subject} with more rows"]
+        remedies = [f"use indices below {rows}, or give {call.subject} more rows"]
     return Explanation(
-        f"{call.subject} has {rows} rows, so indices go from 0 to {limit}; one that it was given "
-        "is outside",
+        f"{call.subject} has {rows} rows, so indices must be from 0 to {limit}; at least one is out of "
+        "range",
         remedies,
         {weight.name: (0,)},
         size_helps=False,
@@ -44,7 +50,7 @@ def explain_embedding(call: Call) -> Explanation | None:
 
 
 def explain_item(call: Call) -> Explanation | None:
-    """`x[...]`: more indices than dimensions, an index beyond its dimension, a mask of another shape."""
+    """Explain too many indices, an index out of range, or a mask of another shape."""
     given = call.tensor("0")
     index = call.item("1")
     if given is None or index is None:
@@ -56,7 +62,7 @@ def explain_item(call: Call) -> Explanation | None:
     used = sum(_consumed(part) for part in taking)
     if used > given.rank:
         return Explanation(
-            f"{used} indices were given, and {spell(given.shape)} has {given.rank} dimension"
+            f"too many indices: got {used}, but {format_shape(given.shape)} has {given.rank} dimension"
             f"{'s' * (given.rank != 1)}",
             [],
             {given.name: tuple(range(given.rank))},
@@ -75,7 +81,7 @@ def explain_item(call: Call) -> Explanation | None:
 
 
 def _parts(index: Any) -> list[Any] | None:
-    """The entries of an index: numbers, slices, None, ellipses and tensors; None where one is unread."""
+    """Return the entries of an index, or None if one cannot be parsed."""
     if isinstance(index, Structure):
         return [each for item in index.items for each in [_part(item)]]
     if isinstance(index, Literal):
@@ -98,7 +104,7 @@ def _part(item: Item) -> Any:
 
 
 def _consumed(part: Any) -> int:
-    """How many dimensions an entry of an index takes; a mask takes as many as it has."""
+    """Return the number of dimensions that an index entry takes; for a mask, its own number."""
     if part is None or part is Ellipsis or isinstance(part, bool):
         return 0
     if getattr(part, "dtype", None) == "bool":
@@ -111,8 +117,9 @@ def _explain_part(call: Call, given: Given, part: Any, position: int) -> Explana
         size = given.shape[position]
         if isinstance(size, int) and not -size <= part < size:
             return Explanation(
-                f"dimension {position} of {spell(given.shape)} has {size}, so indices go from 0 to "
-                f"{size - 1}; {part} is outside",
+                f"index {part} is out of range: dimension {position} of "
+                f"{format_shape(given.shape)} has size "
+                f"{size}, so indices must be from 0 to {size - 1}",
                 [],
                 {given.name: (position,)},
             )
@@ -122,23 +129,24 @@ def _explain_part(call: Call, given: Given, part: Any, position: int) -> Explana
         mask = part.shape
         if mask != given.shape[position : position + len(mask)]:
             return Explanation(
-                f"the mask is {spell(mask)}, and the dimensions that it stands for are "
-                f"{spell(given.shape[position : position + len(mask)])}",
+                f"the mask has shape {format_shape(mask)}, but the dimensions that it indexes are "
+                f"{format_shape(given.shape[position : position + len(mask)])}",
                 [],
                 {given.name: tuple(range(position, position + len(mask)))},
                 size_helps=False,
             )
     elif dtype is not None and "int" not in dtype:
         return Explanation(
-            f"an index of {dtype} was given; whole numbers or a mask of bool can be one",
-            ["x.long(), if they are whole numbers"],
+            f"an index must be an integer or a bool mask, got {dtype}",
+            ["if the values are integers: x.long()"],
             {},
             size_helps=False,
         )
     elif dtype is not None and "out of bounds" in call.message:
         return Explanation(
-            f"dimension {position} of {spell(given.shape)} has {given.shape[position]}; one of the "
-            "indices in the tensor is outside",
+            f"an index in the tensor is out of range: dimension {position} of "
+            f"{format_shape(given.shape)} has "
+            f"size {given.shape[position]}",
             [],
             {given.name: (position,)},
             size_helps=False,
@@ -153,19 +161,20 @@ _RANGE = re.compile(
 
 
 def explain_dimension(call: Call) -> Explanation | None:
-    """A dimension that a tensor does not have, whatever the function; torch names it."""
+    """Explain a dimension out of range, in any function."""
     found = _RANGE.search(call.message)
     if found is None:
         return None
     last, asked = int(found[2]), int(found[3])
     given = call.given[0] if call.given else None
-    # A new dimension may also come behind all others.
+    # A new dimension may also follow all others.
     makes = call.name in ("unsqueeze", "stack")
     if given is None or call.step.kind == "module" or given.rank + makes != last + 1:
         return None
     return Explanation(
-        f"{spell(given.shape)} has {given.rank} dimension{'s' * (given.rank != 1)}, so {call.name} "
-        f"takes 0 to {last}, or -{last + 1} to -1 from the end; it was asked for {asked}",
+        f"{format_shape(given.shape)} has {given.rank} dimension{'s' * (given.rank != 1)}, "
+        f"so {call.name} "
+        f"accepts 0 to {last}, or -{last + 1} to -1 from the end; got {asked}",
         [],
         {given.name: tuple(range(given.rank))},
         size_helps=False,
@@ -173,23 +182,24 @@ def explain_dimension(call: Call) -> Explanation | None:
 
 
 def explain_one_hot(call: Call) -> Explanation | None:
-    """Classes beyond their number; torch must say so."""
+    """Explain a dtype other than int64, or class values that torch reports as too large."""
     classes = call.number("1", "num_classes", default=-1)
     given = call.tensor("0", "input", "tensor")
     if given is None or classes is None:
         return None
     if given.spec.dtype != "int64":
         return Explanation(
-            f"one_hot wants classes as int64, and was given {given.spec.dtype}",
-            ["x.long(), if they are whole numbers"],
+            f"one_hot expects int64 class values, got {given.spec.dtype}",
+            ["if the values are integers: x.long()"],
             {},
             size_helps=False,
         )
     if classes < 1 or not any(word in call.message for word in _OUTSIDE):
         return None
     return Explanation(
-        f"one_hot was told of {classes} classes, 0 to {classes - 1}; one that it was given is beyond",
-        [f"num_classes above {classes}, or -1 to take the largest there is"],
+        f"one_hot was called with num_classes={classes}, but at least one class value is "
+        f"larger than {classes - 1}",
+        ["use a larger num_classes, or -1 to infer it"],
         {},
         size_helps=False,
     )

@@ -1,14 +1,14 @@
-"""Losses: a target that goes with the prediction."""
+"""Explanations of failures in loss functions."""
 
 from __future__ import annotations
 
 import re
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, spell
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, Shape, format_shape
 
 
 def explain_classes(call: Call) -> Explanation | None:
-    """`cross_entropy` and `nll_loss`: shape, dtype and range of the target."""
+    """Explain a target that `cross_entropy` or `nll_loss` rejects: its shape, dtype or range."""
     given, target = call.tensor("0", "input"), call.tensor("1", "target")
     if given is None or target is None or not given.rank:
         return None
@@ -19,7 +19,7 @@ def explain_classes(call: Call) -> Explanation | None:
         return _explain_probabilities(call, given, target, indices)
     if target.spec.dtype not in ("int64", "uint8"):
         return Explanation(
-            f"{call.name} wants class indices as int64, and was given {target.spec.dtype}",
+            f"{call.name} expects int64 class indices, got {target.spec.dtype}",
             ["target.long()"],
             {},
             size_helps=False,
@@ -29,9 +29,9 @@ def explain_classes(call: Call) -> Explanation | None:
     weight = call.tensor("2", "weight")
     if weight is not None and weight.shape != (classes,):
         return Explanation(
-            f"{spell(given.shape)} has {classes} classes in dimension {at}, and weight has "
-            f"{spell(weight.shape)}",
-            [f"one weight for each of the {classes} classes"],
+            f"{format_shape(given.shape)} has {classes} classes in dimension {at}, but weight has shape "
+            f"{format_shape(weight.shape)}",
+            [f"use a weight of shape ({classes},)"],
             {given.name: (at,), weight.name: tuple(range(weight.rank))},
             size_helps=False,
         )
@@ -39,11 +39,12 @@ def explain_classes(call: Call) -> Explanation | None:
     if value is None or not isinstance(classes, int):
         return None
     return Explanation(
-        f"{spell(given.shape)} has {classes} classes in dimension {at}, 0 to {classes - 1}; the target "
-        f"holds {value[1]}",
-        [f"classes from 0 on, or {int(value[1]) + 1} outputs"]
+        f"{format_shape(given.shape)} has {classes} classes in dimension {at}, 0 to "
+        f"{classes - 1}; the target "
+        f"contains {value[1]}",
+        [f"number the classes from 0, or use {int(value[1]) + 1} outputs"]
         if int(value[1]) >= classes
-        else ["ignore_index is for what shall not count"],
+        else ["set ignore_index for targets to ignore"],
         {given.name: (at,)},
         size_helps=False,
     )
@@ -52,18 +53,18 @@ def explain_classes(call: Call) -> Explanation | None:
 def _explain_probabilities(
     call: Call, given: Given, target: Given, indices: Shape
 ) -> Explanation | None:
-    """A target of floating point stands for probabilities, one for each class."""
+    """Explain a floating-point target, which must hold class probabilities."""
     if call.name == "cross_entropy" and target.shape == given.shape:
         return None
     text = f"the target is {target.spec.dtype}"
     remedies = []
     if call.name == "cross_entropy":
-        text += f", so it stands for probabilities and must be {spell(given.shape)}; it is "
-        text += spell(target.shape)
+        text += f", so it holds probabilities and must have shape {format_shape(given.shape)}, got "
+        text += format_shape(target.shape)
     else:
-        text += f"; {call.name} wants class indices as int64"
+        text += f"; {call.name} expects int64 class indices"
     if target.shape == indices:
-        remedies.append("if it holds classes: target.long()")
+        remedies.append("if it holds class indices: target.long()")
     return Explanation(text, remedies, {target.name: tuple(range(target.rank))}, size_helps=False)
 
 
@@ -71,8 +72,9 @@ def _explain_target(
     call: Call, given: Given, target: Given, indices: Shape, classes: int | str
 ) -> Explanation:
     text = (
-        f"{spell(given.shape)} are the scores of {classes} classes, in dimension "
-        f"{0 if given.rank == 1 else 1}, so the target is {spell(indices)}; it is {spell(target.shape)}"
+        f"{format_shape(given.shape)} has {classes} classes in dimension "
+        f"{0 if given.rank == 1 else 1}, so the "
+        f"target must have shape {format_shape(indices)}, got {format_shape(target.shape)}"
     )
     remedies = []
     if target.shape == (*indices, 1):
@@ -93,7 +95,7 @@ def _explain_target(
 
 
 def explain_same_shape(call: Call) -> Explanation | None:
-    """`binary_cross_entropy`, with logits or without: target and input are alike."""
+    """Explain a target of `binary_cross_entropy` whose shape differs from the input."""
     given, target = call.tensor("0", "input"), call.tensor("1", "target")
     if given is None or target is None or given.shape == target.shape:
         return None
@@ -107,8 +109,8 @@ def explain_same_shape(call: Call) -> Explanation | None:
         wrong = tuple(at for at in range(given.rank) if given.shape[at] != target.shape[at])
         marks = {given.name: wrong, target.name: wrong}
     return Explanation(
-        f"{call.name} holds each value against its target: input is {spell(given.shape)}, target is "
-        f"{spell(target.shape)}",
+        f"{call.name} expects input and target of the same shape, got {format_shape(given.shape)} and "
+        f"{format_shape(target.shape)}",
         remedies,
         marks,
         size_helps=False,

@@ -1,9 +1,9 @@
-"""Products of matrices: which two sizes are summed over, and must be equal."""
+"""Explanations of failures in matrix products and `einsum`."""
 
 from __future__ import annotations
 
 from netinspect.analysis.diagnosis.broadcasting import lined_up
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, described, spell
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, format_operand, format_shape
 
 _OPERANDS = {
     "matmul": (("0", "input"), ("1", "other")),
@@ -28,13 +28,13 @@ _RANKS = {
     "baddbmm": (3, 3),
     "addbmm": (3, 3),
 }
-"""Dimensions that both operands must have; `matmul` takes all."""
+"""Numbers of dimensions that the operands must have; `matmul` accepts any."""
 
 NAMES = tuple(_OPERANDS)
 
 
 def explain_product(call: Call) -> Explanation | None:
-    """Operands of the wrong rank, inner sizes that differ, batches that differ."""
+    """Explain a wrong rank, or inner or batch sizes that differ."""
     first_keys, second_keys = _OPERANDS[call.name]
     first, second = call.tensor(*first_keys), call.tensor(*second_keys)
     if first is None or second is None or not first.rank or not second.rank:
@@ -54,16 +54,16 @@ def explain_product(call: Call) -> Explanation | None:
 
 def _explain_rank(call: Call, first: Given, second: Given, ranks: tuple[int, int]) -> Explanation:
     wanted = " and ".join(dict.fromkeys(f"{rank} dimension{'s' * (rank > 1)}" for rank in ranks))
-    each = "each" if ranks[0] == ranks[1] else "in turn"
+    each = "each" if ranks[0] == ranks[1] else "respectively"
     wrong = {
         given.name: tuple(range(given.rank))
         for given, rank in zip((first, second), ranks, strict=True)
         if given.rank != rank
     }
     return Explanation(
-        f"{call.name} wants tensors of {wanted} {each}, and was given {spell(first.shape)} and "
-        f"{spell(second.shape)}",
-        ["torch.matmul takes batches before both"] if max(first.rank, second.rank) > 2 else [],
+        f"{call.name} expects tensors with {wanted} {each}, got {format_shape(first.shape)} and "
+        f"{format_shape(second.shape)}",
+        ["use torch.matmul, which supports batches"] if max(first.rank, second.rank) > 2 else [],
         wrong,
         size_helps=False,
     )
@@ -71,30 +71,31 @@ def _explain_rank(call: Call, first: Given, second: Given, ranks: tuple[int, int
 
 def _explain_inner(call: Call, first: Given, second: Given, at: int) -> Explanation:
     text = (
-        f"{spell(first.shape)} times {spell(second.shape)} sums over the last dimension of "
-        f"{described(call, first)} and dimension {at} of {described(call, second)}: "
+        f"{format_shape(first.shape)} times {format_shape(second.shape)} sums over the last "
+        "dimension of "
+        f"{format_operand(call, first)} and dimension {at} of {format_operand(call, second)}: "
         f"{first.shape[-1]} and {second.shape[at]} must be equal"
     )
     remedies = []
     if second.rank > 1 and first.shape[-1] == second.shape[-1] and call.name != "inner":
         turned = (*second.shape[:-2], second.shape[-1], second.shape[-2])
         remedies.append(
-            f"transposed, {second.name} fits: {second.name}.transpose(-2, -1) is {spell(turned)}"
+            f"transpose {second.name}: {second.name}.transpose(-2, -1) is {format_shape(turned)}"
         )
     elif first.rank > 1 and first.shape[-2] == second.shape[at] and call.name != "inner":
         turned = (*first.shape[:-2], first.shape[-1], first.shape[-2])
         remedies.append(
-            f"transposed, {first.name} fits: {first.name}.transpose(-2, -1) is {spell(turned)}"
+            f"transpose {first.name}: {first.name}.transpose(-2, -1) is {format_shape(turned)}"
         )
     else:
-        remedies.append(f"both {first.shape[-1]}, or both {second.shape[at]}")
+        remedies.append(f"make both {first.shape[-1]}, or both {second.shape[at]}")
     return Explanation(
         text.replace(",:", ":"), remedies, {first.name: (first.rank - 1,), second.name: (at,)}
     )
 
 
 def _explain_batches(call: Call, first: Given, second: Given) -> Explanation | None:
-    """What stands before the matrices must be equal, and for `matmul` may be a 1."""
+    """Explain batch dimensions that differ; `matmul` broadcasts them."""
     ones, others = first.shape[:-2], second.shape[:-2]
     exact = call.name in ("bmm", "baddbmm", "addbmm")
     wrong = [
@@ -104,18 +105,18 @@ def _explain_batches(call: Call, first: Given, second: Given) -> Explanation | N
     ]
     if not wrong:
         return None
-    pairs = ", ".join(f"{ones[at]} against {others[position]}" for at, position in wrong)
-    rule = "equal" if exact else "equal, or one of them 1"
+    pairs = ", ".join(f"{ones[at]} and {others[position]}" for at, position in wrong)
+    rule = "equal" if exact else "equal or 1"
     return Explanation(
-        f"the matrices themselves fit; the batches before them do not: {pairs}, which must be {rule}",
-        [] if exact else ["unsqueeze the one whose batch shall be repeated"],
+        f"the batch dimensions of the matrices differ: {pairs}; they must be {rule}",
+        [] if exact else ["unsqueeze the operand whose batch is to be broadcast"],
         {first.name: tuple(at for at, _ in wrong), second.name: tuple(at for _, at in wrong)},
         size_helps=False,
     )
 
 
 def _explain_added(call: Call, first: Given, second: Given) -> Explanation | None:
-    """The tensor that is added to the product must broadcast to it."""
+    """Explain an added tensor that does not broadcast to the product."""
     if call.name not in ("addmm", "baddbmm"):
         return None
     added = call.tensor("0", "input")
@@ -130,8 +131,8 @@ def _explain_added(call: Call, first: Given, second: Given) -> Explanation | Non
     if not wrong and added.rank <= len(made):
         return None
     return Explanation(
-        f"the product is {spell(made)}, and {spell(added.shape)}, which is added to it, does not "
-        "broadcast to that",
+        f"the added tensor {format_shape(added.shape)} does not broadcast to the product "
+        f"{format_shape(made)}",
         [],
         {added.name: tuple(wrong) or tuple(range(added.rank))},
         size_helps=False,
@@ -139,7 +140,7 @@ def _explain_added(call: Call, first: Given, second: Given) -> Explanation | Non
 
 
 def explain_einsum(call: Call) -> Explanation | None:
-    """A subscript that stands for two sizes, or subscripts that do not cover all dimensions."""
+    """Explain a subscript with two sizes, or subscripts that do not cover all dimensions."""
     equation = call.literal("0", "equation")
     operands = call.tensors("1") or [each for each in call.given if len(each.key) == 1]
     if not isinstance(equation, str):
@@ -147,8 +148,8 @@ def explain_einsum(call: Call) -> Explanation | None:
     terms = equation.replace(" ", "").partition("->")[0].split(",")
     if len(terms) != len(operands):
         return Explanation(
-            f"the equation {equation!r} has {len(terms)} term{'s' * (len(terms) != 1)}, and "
-            f"{len(operands)} tensor{'s' * (len(operands) != 1)} came with it",
+            f"the equation {equation!r} has {len(terms)} term{'s' * (len(terms) != 1)}, but "
+            f"got {len(operands)} tensor{'s' * (len(operands) != 1)}",
             [],
             {},
             size_helps=False,
@@ -158,8 +159,8 @@ def explain_einsum(call: Call) -> Explanation | None:
         letters = term.replace("...", "")
         if "..." not in term and len(letters) != given.rank:
             return Explanation(
-                f"{term!r} names {len(letters)} dimension{'s' * (len(letters) != 1)}, and operand "
-                f"{number} has {given.rank}: {spell(given.shape)}",
+                f"{term!r} names {len(letters)} dimension{'s' * (len(letters) != 1)}, but operand "
+                f"{number} has {given.rank}: {format_shape(given.shape)}",
                 [],
                 {given.name: tuple(range(given.rank))},
                 size_helps=False,
@@ -184,14 +185,14 @@ def _explain_subscript(
     equation: str, letter: str, one: tuple[Given, int], other: tuple[Given, int]
 ) -> Explanation:
     (first, at), (second, position) = one, other
-    places = f"dimension {at} of {first.name} {spell(first.shape)}"
+    places = f"dimension {at} of {first.name} {format_shape(first.shape)}"
     if first.name == second.name:
         wrong: dict[str, tuple[int, ...]] = {first.name: (at, position)}
     else:
         wrong = {first.name: (at,), second.name: (position,)}
     return Explanation(
         f"in {equation!r}, {letter} is {first.shape[at]} in {places}, and {second.shape[position]} in "
-        f"dimension {position} of {second.name} {spell(second.shape)}",
-        [f"one size for {letter}, or another letter where they shall differ"],
+        f"dimension {position} of {second.name} {format_shape(second.shape)}",
+        ["make both sizes equal, or use another letter for one of them"],
         wrong,
     )

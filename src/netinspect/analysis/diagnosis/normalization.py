@@ -1,4 +1,4 @@
-"""Normalization: how many channels, how many dimensions, and enough values to average over."""
+"""Explanations of failures in normalization layers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from netinspect.analysis.diagnosis.call import (
     Call,
     Explanation,
     Given,
-    spec_of,
-    spell,
-    times,
-    whole,
+    format_input_option,
+    format_shape,
+    format_sizes,
+    integer_sizes,
 )
 
 _AXES = {1: "N x C or N x C x L", 2: "N x C x H x W", 3: "N x C x D x H x W"}
@@ -20,13 +20,13 @@ _RANKS = {
     **{f"LazyBatchNorm{n}d": (n + 2,) if n > 1 else (2, 3) for n in (1, 2, 3)},
     **{f"InstanceNorm{n}d": (n + 1, n + 2) for n in (1, 2, 3)},
 }
-"""How many dimensions each layer takes; those of `InstanceNorm` may come without a batch."""
+"""Numbers of dimensions that each layer accepts; `InstanceNorm` also accepts unbatched input."""
 
 LAYERS = tuple(_RANKS)
 
 
 def explain_layer(call: Call) -> Explanation | None:
-    """What `BatchNorm` and `InstanceNorm` check in Python: dimensions, then channels."""
+    """Explain inputs that the Python checks of `BatchNorm` and `InstanceNorm` reject."""
     given = next((each for each in call.given if len(each.key) == 1), None)
     if given is None or call.module is None:
         return None
@@ -38,17 +38,17 @@ def explain_layer(call: Call) -> Explanation | None:
         source = call.as_input(given)
         is_batch_norm = call.module.class_name.startswith("Batch")
         if source is not None and is_batch_norm and given.rank == ranks[0] - 1:
-            remedies.append(f"add the batch dimension: {spec_of(source, (1, *given.shape))}")
+            remedies.append(f"add the batch dimension: {format_input_option(source, (1, *given.shape))}")
         text = (
-            f"{call.subject} wants {wanted} dimensions, {axes}, and was given {given.rank}: "
-            f"{spell(given.shape)}"
+            f"{call.subject} expects {wanted} dimensions ({axes}), got {given.rank}: "
+            f"{format_shape(given.shape)}"
         )
         other = call.module.class_name[:-2] + f"{given.rank - 2}d"
         if other in _RANKS and given.rank > 3 and is_batch_norm:
-            remedies.append(f"for {given.rank} dimensions there is {other}")
+            remedies.append(f"for {given.rank} dimensions, use {other}")
         return Explanation(text, remedies, {given.name: tuple(range(given.rank))}, size_helps=False)
     features = call.attribute("num_features")
-    # Only `InstanceNorm` may come without a batch, and then its channels come first.
+    # Only `InstanceNorm` accepts unbatched input, whose first dimension is the channels.
     position = 1 if "Batch" in call.module.class_name else given.rank - ranks[-1] + 1
     channels = given.shape[position]
     uses_features = any(call.attribute(name) for name in ("affine", "track_running_stats"))
@@ -62,13 +62,13 @@ def _explain_channels(
 ) -> Explanation:
     channels = given.shape[position]
     text = (
-        f"{call.subject} has {features} channels, and dimension {position} of {spell(given.shape)} has "
-        f"{channels}"
+        f"{call.subject} expects {features} channels, but dimension {position} of "
+        f"{format_shape(given.shape)} has {channels}"
     )
-    remedies = [f"for this input: {call.subject} with {channels} channels"]
+    remedies = [f"to accept this input, give {call.subject} {channels} channels"]
     if given.shape[-1] == features and given.rank > 2 and position != given.rank - 1:
         text += f"; {features} is the size of the last dimension"
-        remedies.insert(0, f"if the channels come last: x.transpose({position}, -1)")
+        remedies.insert(0, f"if the input is channels-last: x.transpose({position}, -1)")
     wrong: dict[str, tuple[int, ...]] = {given.name: (position,)}
     if holder is not None:
         wrong[holder.name] = (0,)
@@ -76,14 +76,14 @@ def _explain_channels(
 
 
 def explain_batch_norm(call: Call) -> Explanation | None:
-    """Channels that differ from the statistics', or a single value per channel in train mode."""
+    """Explain wrong channels, or a single value per channel in train mode."""
     given = call.tensor("0", "input")
     if given is None or given.rank < 2:
         return None
     for holder in call.given:
         if holder is not given and holder.rank == 1 and holder.shape[0] != given.shape[1]:
             return _explain_channels(call, given, 1, holder.shape[0], holder)
-    sizes = whole(given.shape)
+    sizes = integer_sizes(given.shape)
     training = call.literal("training", "5", "use_input_stats")
     if sizes is None or training is not True:
         return None
@@ -91,25 +91,27 @@ def explain_batch_norm(call: Call) -> Explanation | None:
         if prod(sizes[2:]) != 1:
             return None
         text = (
-            f"{call.subject} averages over the values of each channel of an example, and has one only "
-            f"in {spell(sizes)}; it takes two"
+            f"{call.subject} averages over the values of each channel of an example and "
+            "needs at least two, "
+            f"but {format_shape(sizes)} has one"
         )
-        remedies = ["a larger input, or fewer strides and poolings before it"]
+        remedies = ["use a larger input, or less downsampling before it"]
         return Explanation(text, remedies, {given.name: tuple(range(2, given.rank))})
     if not sizes[1] or prod(sizes) // sizes[1] != 1:
         return None
     others = tuple(at for at in range(given.rank) if at != 1)
     return Explanation(
-        f"in train mode {call.subject} averages over the batch, and each of the {sizes[1]} channels of "
-        f"{spell(sizes)} has one value only; it takes two",
-        ["a batch of 2 or more, such as --batch 2, or eval mode, which uses the running statistics"],
+        f"in train mode {call.subject} averages over the batch and needs at least two "
+        "values per channel, "
+        f"but each of the {sizes[1]} channels of {format_shape(sizes)} has one",
+        ["use a batch of 2 or more (--batch 2), or eval mode, which uses the running statistics"],
         {given.name: others},
         size_helps=False,
     )
 
 
 def explain_group_norm(call: Call) -> Explanation | None:
-    """Channels that the groups do not divide, or other than those of the weight."""
+    """Explain channels that are not divisible by the groups, or that differ from the weight."""
     given, weight = call.tensor("0", "input"), call.tensor("2", "weight")
     groups = call.number("1", "num_groups")
     if given is None or given.rank < 2:
@@ -121,9 +123,9 @@ def explain_group_norm(call: Call) -> Explanation | None:
         divisors = [number for number in range(1, channels + 1) if channels % number == 0]
         shown = ", ".join(map(str, divisors[:8])) + (", ..." if len(divisors) > 8 else "")
         return Explanation(
-            f"{channels} channels cannot be put into {groups} groups: {channels} = "
+            f"{channels} channels cannot be divided into {groups} groups: {channels} = "
             f"{channels // groups} * {groups} + {channels % groups}",
-            [f"a number of groups that divides {channels}: {shown}"],
+            [f"use a number of groups that divides {channels}: {shown}"],
             {given.name: (1,)},
             size_helps=False,
         )
@@ -131,7 +133,7 @@ def explain_group_norm(call: Call) -> Explanation | None:
 
 
 def explain_layer_norm(call: Call) -> Explanation | None:
-    """Last dimensions other than `normalized_shape`."""
+    """Explain last dimensions other than `normalized_shape`."""
     given, shape = call.tensor("0", "input"), call.literal("1", "normalized_shape")
     if type(shape) is int:
         shape = (shape,)
@@ -148,14 +150,15 @@ def explain_layer_norm(call: Call) -> Explanation | None:
         wrong = tuple(start + at for at, size in enumerate(last) if size != wanted[at])
     what = "a last dimension" if len(wanted) == 1 else f"{len(wanted)} last dimensions"
     text = (
-        f"{call.subject} is for {what} of {times(wanted)} and was given {times(last)} at the end of "
-        f"{spell(given.shape)}"
+        f"{call.subject} expects {what} of {format_sizes(wanted)}, got {format_sizes(last)} "
+        "at the end of "
+        f"{format_shape(given.shape)}"
     )
-    remedies = [f"for this input: {call.subject} with normalized_shape {spell(last)}"]
+    remedies = [f"to accept this input, set normalized_shape={format_shape(last)} in {call.subject}"]
     if len(wanted) == 1 and wanted[0] in given.shape[1:-1]:
         position = given.shape.index(wanted[0], 1)
         text += f"; {wanted[0]} is the size of dimension {position}"
-        remedies.insert(0, f"if those are the features: x.transpose({position}, -1)")
+        remedies.insert(0, f"if dimension {position} holds the features: x.transpose({position}, -1)")
     weight = call.tensor("2", "weight")
     marks = {given.name: wrong}
     if weight is not None and len(wanted) == 1:

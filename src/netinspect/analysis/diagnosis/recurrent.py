@@ -1,8 +1,8 @@
-"""Recurrent layers: features of a step, and the shape of the state that they start from."""
+"""Explanations of failures in recurrent layers and cells."""
 
 from __future__ import annotations
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, spell
+from netinspect.analysis.diagnosis.call import Call, Explanation, Given, format_shape
 from netinspect.records.values import Structure
 
 LAYERS = ("RNN", "LSTM", "GRU")
@@ -10,7 +10,7 @@ CELLS = ("RNNCell", "LSTMCell", "GRUCell")
 
 
 def explain_layer(call: Call) -> Explanation | None:
-    """`RNN`, `LSTM` and `GRU`: rank, `input_size`, hidden state."""
+    """Explain an input or hidden state that `RNN`, `LSTM` or `GRU` rejects."""
     given = call.tensor("0", "input")
     size, hidden, layers = (call.attribute(name) for name in ("input_size", "hidden_size", "num_layers"))
     first = call.attribute("batch_first")
@@ -19,8 +19,8 @@ def explain_layer(call: Call) -> Explanation | None:
     if given.rank not in (2, 3):
         order = "N x L x features" if first else "L x N x features"
         return Explanation(
-            f"{call.subject} wants 3 dimensions, {order}, or 2 without a batch, and was given "
-            f"{given.rank}: {spell(given.shape)}",
+            f"{call.subject} expects 3 dimensions ({order}), or 2 if unbatched, got "
+            f"{given.rank}: {format_shape(given.shape)}",
             [],
             {given.name: tuple(range(given.rank))},
             size_helps=False,
@@ -34,8 +34,8 @@ def explain_layer(call: Call) -> Explanation | None:
     state = call.item("1", "hx")
     if is_lstm and state is not None and call.tensor("1", "hx") is not None:
         return Explanation(
-            f"{call.subject} starts from a pair (h, c), and was given one tensor",
-            ["pass both: (h, c)"],
+            f"{call.subject} expects the initial state as a tuple (h, c), got one tensor",
+            ["pass a tuple (h, c)"],
             {},
             size_helps=False,
         )
@@ -45,17 +45,17 @@ def explain_layer(call: Call) -> Explanation | None:
     for name, held, width in zip("hc", states or ([single] if single else []), sizes, strict=False):
         wanted = (layers * directions, *batch, width)
         if held.shape != wanted:
-            return _explain_state(call, held, wanted, name if is_lstm else "a state", directions)
+            return _explain_state(call, held, wanted, name if is_lstm else "h", directions)
     return None
 
 
 def _explain_features(call: Call, given: Given, size: int) -> Explanation:
-    text = f"{call.subject} wants {size} features in the last dimension and was given {given.shape[-1]}"
-    remedies = [f"for this input: {call.subject} with input_size={given.shape[-1]}"]
+    text = f"{call.subject} expects {size} features in the last dimension, got {given.shape[-1]}"
+    remedies = [f"to accept this input, set input_size={given.shape[-1]} in {call.subject}"]
     if size in given.shape[:-1]:
         position = given.shape.index(size)
         text += f"; {size} is the size of dimension {position}"
-        remedies.insert(0, f"if those are the features: x.transpose({position}, -1)")
+        remedies.insert(0, f"if dimension {position} holds the features: x.transpose({position}, -1)")
     marks: dict[str, tuple[int, ...]] = {given.name: (given.rank - 1,)}
     return Explanation(text, remedies, marks)
 
@@ -72,27 +72,27 @@ def _explain_state(
     if len(wanted) == 3 and held.rank == 3 and call.attribute("batch_first") is True:
         turned = (held.shape[1], held.shape[0], held.shape[2])
         if turned == wanted:
-            remedies.append("batch_first does not hold for the state: layers come first there")
+            remedies.append("batch_first does not apply to the state: its first dimension is the layers")
     return Explanation(
-        f"{call.subject} starts from {name} of {spell(wanted)} ({meaning}) and was given "
-        f"{spell(held.shape)}",
-        remedies or [f"torch.zeros{spell(wanted)}"],
+        f"{call.subject} expects {name} of shape {format_shape(wanted)} ({meaning}), got "
+        f"{format_shape(held.shape)}",
+        remedies or [f"torch.zeros{format_shape(wanted)}"],
         {held.name: wrong},
         size_helps=False,
     )
 
 
 def explain_cell(call: Call) -> Explanation | None:
-    """`RNNCell`, `LSTMCell` and `GRUCell`: one step at a time."""
+    """Explain an input or state that `RNNCell`, `LSTMCell` or `GRUCell` rejects."""
     given = call.tensor("0", "input")
     size, hidden = call.attribute("input_size"), call.attribute("hidden_size")
     if given is None or type(size) is not int or type(hidden) is not int:
         return None
     if given.rank not in (1, 2):
         return Explanation(
-            f"{call.subject} takes one step, N x features, and was given {given.rank} dimensions: "
-            f"{spell(given.shape)}",
-            ["one step of the sequence at a time: x[:, step]"] if given.rank == 3 else [],
+            f"{call.subject} expects one time step (N x features), got {given.rank} dimensions: "
+            f"{format_shape(given.shape)}",
+            ["pass one time step of the sequence: x[:, step]"] if given.rank == 3 else [],
             {given.name: tuple(range(given.rank))},
             size_helps=False,
         )
@@ -106,9 +106,9 @@ def explain_cell(call: Call) -> Explanation | None:
             if held.rank == len(wanted):
                 wrong = tuple(at for at in wrong if held.shape[at] != wanted[at])
             return Explanation(
-                f"{call.subject} goes on from a state of {spell(wanted)} and was given "
-                f"{spell(held.shape)}",
-                [f"torch.zeros{spell(wanted)}"],
+                f"{call.subject} expects a state of shape {format_shape(wanted)}, got "
+                f"{format_shape(held.shape)}",
+                [f"torch.zeros{format_shape(wanted)}"],
                 {held.name: wrong},
                 size_helps=False,
             )

@@ -1,11 +1,18 @@
-"""New sizes for the same elements: their product must stay what it was."""
+"""Explanations of failures in `view`, `reshape` and similar functions."""
 
 from __future__ import annotations
 
 import re
 from math import prod
 
-from netinspect.analysis.diagnosis.call import Call, Explanation, Given, product, spell, whole
+from netinspect.analysis.diagnosis.call import (
+    Call,
+    Explanation,
+    Given,
+    format_product,
+    format_shape,
+    integer_sizes,
+)
 
 _TURNING = (
     "transpose",
@@ -22,16 +29,16 @@ _TURNING = (
 
 
 def explain_view(call: Call) -> Explanation | None:
-    """Sizes that do not multiply to the number of elements, or elements in another order."""
+    """Explain sizes with another number of elements, or a view of a non-contiguous tensor."""
     given = call.tensor("0", "input", "self")
     wanted = call.sizes("shape" if call.name == "reshape" else "size", 1)
-    sizes = whole(given.shape) if given is not None else None
+    sizes = integer_sizes(given.shape) if given is not None else None
     if given is None or wanted is None or sizes is None:
         return None
     if wanted.count(-1) > 1:
         return Explanation(
-            f"{spell(wanted)} leaves {wanted.count(-1)} sizes open; one can follow from the others",
-            ["give all sizes but one"],
+            f"only one size can be -1, but {format_shape(wanted)} has {wanted.count(-1)}",
+            ["give all sizes except one"],
             {},
             size_helps=False,
         )
@@ -49,21 +56,21 @@ def _explain_elements(
 ) -> Explanation:
     total = prod(sizes)
     known = tuple(size for size in wanted if size != -1)
-    text = f"{spell(sizes)} has {total} elements"
+    text = f"{format_shape(sizes)} has {total} elements"
     if len(sizes) > 1:
-        text += f" = {product(sizes)}"
+        text += f" = {format_product(sizes)}"
     if -1 in wanted:
-        text += f", and {spell(wanted)} wants a multiple of {prod(known)}"
+        text += f", but {format_shape(wanted)} needs a multiple of {prod(known)}"
     else:
-        text += f", and {spell(wanted)} has {prod(known)}"
+        text += f", but {format_shape(wanted)} has {prod(known)}"
         if len(known) > 1:
-            text += f" = {product(known)}"
+            text += f" = {format_product(known)}"
     remedies = []
     if len(sizes) > 1 and len(wanted) == 2:
         rest = prod(sizes[1:])
         text += f"; {total} = {sizes[0]} * {rest}"
         remedies.append(
-            f"keep the first dimension of {sizes[0]}: x.{call.name}({sizes[0]}, -1) makes "
+            f"keep the first dimension of {sizes[0]}: x.{call.name}({sizes[0]}, -1) gives "
             f"({sizes[0]}, {rest})"
         )
     elif -1 not in wanted:
@@ -71,12 +78,12 @@ def _explain_elements(
         if at is not None:
             size = total // (prod(wanted[:at]) * prod(wanted[at + 1 :]))
             other = (*wanted[:at], size, *wanted[at + 1 :])
-            remedies.append(f"with {size} in dimension {at} it fits: {spell(other)}, or -1 there")
+            remedies.append(f"use {size} or -1 in dimension {at}: {format_shape(other)}")
     return Explanation(text, remedies, {given.name: tuple(range(given.rank))})
 
 
 def _open_position(total: int, wanted: tuple[int, ...]) -> int | None:
-    """The last size that could be another so that all fit; the first one is the batch as a rule."""
+    """Return the last position whose size could be changed to match the total."""
     for at in reversed(range(len(wanted))):
         others = prod(wanted[:at]) * prod(wanted[at + 1 :])
         if others and total % others == 0:
@@ -87,7 +94,7 @@ def _open_position(total: int, wanted: tuple[int, ...]) -> int | None:
 def _explain_heads(
     call: Call, given: Given, sizes: tuple[int, ...], wanted: tuple[int, ...]
 ) -> Explanation | None:
-    """A last dimension that is split, as attention does into heads, and cannot be."""
+    """Explain a last dimension that cannot be split, as attention does into heads."""
     kept = len(sizes) - 1
     if kept < 1 or len(wanted) != kept + 2 or wanted[1:kept] != sizes[1:kept]:
         return None
@@ -112,22 +119,21 @@ def _explain_heads(
         text += f"; {last} is not divisible by {parts}"
         near = [number for number in range(1, last + 1) if last % number == 0]
         shown = ", ".join(map(str, near[:8])) + (", ..." if len(near) > 8 else "")
-        remedies.append(f"a number that divides {last}: {shown}")
+        remedies.append(f"use a number that divides {last}: {shown}")
     elif parts:
         remedies.append(f"{last} = {parts} * {last // parts}")
     return Explanation(text, remedies, {given.name: (given.rank - 1,)}, size_helps=False)
 
 
 def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explanation | None:
-    """A view of elements that do not lie in order; torch must say so, for no record keeps strides."""
+    """Explain a view that torch reports as non-contiguous; strides are not recorded."""
     if call.name != "view" or not re.search("stride|contiguous", call.message):
         return None
     turned = next((step.name for step in call.producers() if step.name in _TURNING), None)
-    after = f", since {turned} turned it without moving anything" if turned else ""
+    after = f" after {turned}" if turned else ""
     sizes = ", ".join(map(str, wanted))
     return Explanation(
-        f"the sizes work out, but the elements do not lie in memory in this order{after}; a view cannot "
-        "move them",
+        f"the sizes match, but the tensor is not contiguous{after}; view does not copy elements",
         [f"x.reshape({sizes})", f"x.contiguous().view({sizes})"],
         {},
         size_helps=False,
@@ -135,10 +141,10 @@ def _explain_order(call: Call, given: Given, wanted: tuple[int, ...]) -> Explana
 
 
 def explain_unflatten(call: Call) -> Explanation | None:
-    """The parts must multiply to the size of the dimension."""
+    """Explain sizes whose product is not the size of the dimension."""
     given = call.tensor("0", "input", "self")
     dimension, parts = call.number("1", "dim"), call.literal("2", "sizes")
-    sizes = whole(given.shape) if given is not None else None
+    sizes = integer_sizes(given.shape) if given is not None else None
     if given is None or sizes is None or dimension is None or not isinstance(parts, (tuple, list)):
         return None
     if not -given.rank <= dimension < given.rank or not all(type(part) is int for part in parts):
@@ -147,24 +153,28 @@ def explain_unflatten(call: Call) -> Explanation | None:
     size, known = sizes[dimension], prod(part for part in parts if part != -1)
     if parts.count(-1) > 1 or (size % known == 0 if -1 in parts and known else size == known):
         return None
-    text = f"dimension {dimension} has {size}, which cannot be {spell(tuple(parts))}"
-    text += f" = {product(tuple(parts))} = {known}" if -1 not in parts else f": not divisible by {known}"
+    text = f"dimension {dimension} of size {size} cannot be unflattened to {format_shape(tuple(parts))}"
+    text += (
+        f" = {format_product(tuple(parts))} = {known}"
+        if -1 not in parts
+        else f": not divisible by {known}"
+    )
     at = _open_position(size, tuple(parts)) if -1 not in parts else None
     remedies = []
     if at is not None:
         others = prod(parts[:at]) * prod(parts[at + 1 :])
         fitting = (*parts[:at], size // others, *parts[at + 1 :])
-        remedies.append(f"{spell(fitting)} fits, or -1 there")
+        remedies.append(f"use {format_shape(fitting)}, or -1 in that position")
     return Explanation(text, remedies, {given.name: (dimension,)})
 
 
 def explain_permute(call: Call) -> Explanation | None:
-    """An order must name each dimension once."""
+    """Explain an order with another number of dimensions than the tensor."""
     given, order = call.tensor("0", "input", "self"), call.sizes("dims", 1)
     if given is None or order is None or len(order) == given.rank:
         return None
     return Explanation(
-        f"{call.name} names {len(order)} dimensions, and {spell(given.shape)} has {given.rank}",
+        f"{call.name} got {len(order)} dimensions, but {format_shape(given.shape)} has {given.rank}",
         [],
         {given.name: tuple(range(given.rank))},
         size_helps=False,
@@ -172,15 +182,15 @@ def explain_permute(call: Call) -> Explanation | None:
 
 
 def explain_repeat(call: Call) -> Explanation | None:
-    """A repeat tells how often for each dimension."""
+    """Explain a repeat with fewer numbers than dimensions."""
     given, often = call.tensor("0", "input", "self"), call.sizes("repeats", 1)
     if given is None or often is None or len(often) >= given.rank:
         return None
     filled = (*[1] * (given.rank - len(often)), *often)
     return Explanation(
-        f"repeat tells {len(often)} number{'s' * (len(often) != 1)}, and {spell(given.shape)} has "
-        f"{given.rank} dimensions, each of which wants one",
-        [f"repeat{spell(filled)} leaves the others as they are"],
+        f"repeat got {len(often)} number{'s' * (len(often) != 1)}, but {format_shape(given.shape)} has "
+        f"{given.rank} dimensions, each of which needs one",
+        [f"use repeat{format_shape(filled)} to leave the other dimensions unchanged"],
         {given.name: tuple(range(given.rank))},
         size_helps=False,
     )

@@ -1,4 +1,4 @@
-"""Which two numbers in a failed step should have been equal."""
+"""Size mismatches in failed steps."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ _NORMS = frozenset(("layer_norm", "rms_norm", "group_norm", "batch_norm", "insta
 
 
 class Mismatch(NamedTuple):
-    """Two sizes that a step wanted equal."""
+    """Two sizes that should have been equal."""
 
     one: int
-    """Of what flowed in, as a rule."""
+    """Usually the size of the input."""
 
     other: int
-    """Of what the layer holds, as a rule."""
+    """Usually the size in the layer."""
 
     text: str
-    """What it wants, such as `fc1.in_features = 256`."""
+    """The requirement, such as `fc1.in_features = 256`."""
 
 
 def find_mismatch(step: Step, failure: Failure) -> Mismatch | None:
-    """Read the two sizes from the operands of a failed step, else from the message of the error."""
-    find = _FINDERS.get(step.name.rstrip("_"))  # what works in place wants the same sizes
+    """Return the mismatch found in the operands of a failed step or in the error message."""
+    find = _FINDERS.get(step.name.rstrip("_"))  # in-place variants need the same sizes
     found = find(step, _shapes(step)) if find is not None else None
     return found or _from_message(step, failure.message)
 
@@ -205,20 +205,20 @@ def reported_sizes(message: str) -> Iterator[tuple[int, int]]:
 
 
 class Unit(NamedTuple):
-    """What a size should be a multiple of."""
+    """Number that a size should be a multiple of."""
 
     unit: int
     elements: int | None = None
-    """Where not the size itself is meant but all that it makes: how much that is now."""
+    """Current number of elements if the unit applies to all elements and not to the size itself."""
 
     def of(self, size: int) -> int:
-        """Return what a size should be a multiple of, where what it makes grows with it."""
+        """Return what a size should be a multiple of, if the elements grow with it."""
         made_of_each = (self.elements or size) // max(size, 1)
         return self.unit // math.gcd(self.unit, made_of_each)
 
 
 def wanted_unit(step: Step | None, message: str) -> Unit | None:
-    """Find what a size should be a multiple of: an error tells it, or a step that splits a dimension."""
+    """Return the unit of a size, from the error message or a step that splits a dimension."""
     for pattern in _MULTIPLE:
         if (match := re.search(pattern, message)) is not None and int(match[1]):
             return Unit(int(match[1]))
@@ -233,5 +233,5 @@ def wanted_unit(step: Step | None, message: str) -> Unit | None:
 
 def _from_message(step: Step, message: str) -> Mismatch | None:
     for got, wanted in reported_sizes(message):
-        return Mismatch(got, wanted, f"{_named(step)} wants {wanted}")
+        return Mismatch(got, wanted, f"{_named(step)} expects {wanted}")
     return None

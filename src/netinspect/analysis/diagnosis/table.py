@@ -1,4 +1,4 @@
-"""Which explanation goes with which call."""
+"""Dispatch of failed calls to explanations."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _FUNCTIONS: dict[str, Explain] = {
     "binary_cross_entropy_with_logits": losses.explain_same_shape,
     **dict.fromkeys(("bool", "item", "int", "float", "index"), explain_size),
 }
-"""By the name of the function that failed."""
+"""Explanations by name of the failed function."""
 
 _LAYERS: dict[str, Explain] = {
     "MultiheadAttention": attention.explain_multihead,
@@ -81,7 +81,7 @@ _LAYERS: dict[str, Explain] = {
     **dict.fromkeys(recurrent.LAYERS, recurrent.explain_layer),
     **dict.fromkeys(recurrent.CELLS, recurrent.explain_cell),
 }
-"""By the class of torch's own layer that failed, in its Python code or in a function that it called."""
+"""Explanations by class of the torch layer that failed, itself or in a function it called."""
 
 _ANYWHERE: tuple[Explain, ...] = (
     explain_arguments,
@@ -95,7 +95,8 @@ def explain(call: Call) -> tuple[Call, Explanation] | None:
     """Explain a failed call.
 
     Returns:
-        The explanation, and the call that it is about: that of a layer where its inside would say less.
+        The explained call and its explanation; None if there is no explanation. The call may be that of
+        the layer around the failed function.
     """
     for candidate in _candidates(call):
         for each in _explanations(candidate):
@@ -106,13 +107,13 @@ def explain(call: Call) -> tuple[Call, Explanation] | None:
 
 
 def suggestions(call: Call) -> list[str]:
-    """Remedies that are worth a try, though nothing proves them."""
+    """Return remedies that may help but are not proven."""
     suggestion = suggest_batch(call)
     return [] if suggestion is None else [suggestion]
 
 
 def _candidates(call: Call) -> Iterator[Call]:
-    """The call, and the layer of torch's around it; that first where its arguments say more."""
+    """Yield the call and the torch layer around it, the more informative one first."""
     layer = call.whole_module()
     if layer is not call and layer.module is not None and layer.module.library:
         if layer.module.class_name in ("MultiheadAttention", *recurrent.LAYERS):
@@ -129,7 +130,7 @@ def _explanations(call: Call) -> Iterator[Explain]:
     yield explain_missing_device
     yield explain_device
     yield explain_dtype
-    # A size that is no number, as in a jagged tensor, cannot be calculated with.
+    # A symbolic size, as in a jagged tensor, has no value to compare.
     if any(not isinstance(size, int) for given in call.given for size in given.shape):
         return
     yield explain_missing_batch

@@ -7,7 +7,7 @@ import re
 from enum import Enum, auto
 
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
-from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 
 
 class Meaning(Enum):
@@ -74,7 +74,7 @@ def meaning_of(name: str) -> Meaning | None:
     return None
 
 
-def guess_by_name(name: str, others: Candidate, facts: Facts) -> Guess | None:
+def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | None:
     """Guess an argument whose name says all.
 
     Args:

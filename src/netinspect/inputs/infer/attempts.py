@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from netinspect.errors import message_of
 from netinspect.inputs.budget import Budget
-from netinspect.inputs.infer.candidate import Candidate, spell
+from netinspect.inputs.infer.candidate import Candidate, format_specs
 from netinspect.records.dataflow import failed_step
 from netinspect.records.steps import Failure, Step
 from netinspect.records.trace import Attempt
@@ -24,7 +24,7 @@ class Exhausted(Exception):
     """The budget is spent."""
 
 
-class Unmakeable(Exception):
+class InvalidCandidate(Exception):
     """The arguments of a candidate cannot be made: a failed try, and no mistake of the user's."""
 
     @property
@@ -35,13 +35,13 @@ class Unmakeable(Exception):
 
 
 @dataclass(slots=True)
-class Said:
+class CapturedOutput:
     """What a forward printed and warned of: that of many trials would drown the one that counts."""
 
     output: io.StringIO = field(default_factory=io.StringIO)
     warnings: list[warnings.WarningMessage] = field(default_factory=list)
 
-    def say(self) -> None:
+    def replay(self) -> None:
         """Say it after all."""
         print(self.output.getvalue(), end="")
         for each in self.warnings:
@@ -49,23 +49,23 @@ class Said:
 
 
 @contextmanager
-def kept_quiet() -> Iterator[Said]:
+def suppress_output() -> Iterator[CapturedOutput]:
     """Keep what a forward says back."""
-    said = Said()
-    with redirect_stdout(said.output), warnings.catch_warnings(record=True) as caught:
+    captured = CapturedOutput()
+    with redirect_stdout(captured.output), warnings.catch_warnings(record=True) as caught:
         try:
-            yield said
+            yield captured
         finally:
-            said.warnings += caught
+            captured.warnings += caught
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class AttemptResult:
     """One forward on one candidate."""
 
     candidate: Candidate
     forward: Forward
-    said: Said | None = None
+    captured: CapturedOutput | None = None
 
     @property
     def failure(self) -> Failure | None:
@@ -73,9 +73,9 @@ class Trial:
         return self.forward.failure
 
     @property
-    def is_unmakeable(self) -> bool:
+    def is_invalid(self) -> bool:
         """Whether no forward was run, because its arguments could not be made."""
-        return self.failure is not None and self.failure.type == Unmakeable.__name__
+        return self.failure is not None and self.failure.type == InvalidCandidate.__name__
 
     @property
     def step(self) -> Step | None:
@@ -89,13 +89,13 @@ class Trial:
 
 
 @dataclass(slots=True)
-class Trials:
+class AttemptRunner:
     """Runs candidates, and remembers what came of each."""
 
     run_forward: Callable[[Candidate, int | None], Forward]
     """Takes a candidate, and the number of steps to end its forward after; None for no end.
 
-    It raises `Unmakeable` where the arguments of a candidate cannot be made.
+    It raises `InvalidCandidate` where the arguments of a candidate cannot be made.
     """
 
     stops_at: Callable[[Failure], bool]
@@ -106,9 +106,9 @@ class Trials:
 
     budget: Budget
     attempts: list[Attempt] = field(default_factory=list)
-    _known: dict[tuple[str, ...], Trial] = field(default_factory=dict)
+    _known: dict[tuple[str, ...], AttemptResult] = field(default_factory=dict)
 
-    def run(self, candidate: Candidate, why: str) -> Trial:
+    def run(self, candidate: Candidate, why: str) -> AttemptResult:
         """Run a candidate, or remember how it ran.
 
         Raises:
@@ -116,7 +116,7 @@ class Trials:
             Stopped: It failed in a way that has nothing to do with its sizes.
         """
         candidate = self.suited(candidate)
-        key = spell(candidate)
+        key = format_specs(candidate)
         if (known := self._known.get(key)) is not None:
             return known
         most_steps = None
@@ -124,17 +124,17 @@ class Trials:
             if not self.budget.allows_run():
                 raise Exhausted
             most_steps = self.budget.remaining_operators
-        with kept_quiet() as said:
+        with suppress_output() as captured:
             try:
                 forward = (
                     self.run_forward(candidate, most_steps)
                     if _is_feasible(candidate)
                     else Forward(failure=_TOO_LARGE)
                 )
-            except Unmakeable as error:
+            except InvalidCandidate as error:
                 forward = Forward(failure=error.failure)
         self.budget.charge(forward.steps)
-        trial = Trial(candidate, forward, said)
+        trial = AttemptResult(candidate, forward, captured)
         self._known[key] = trial
         failure = trial.failure
         self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(trial)))
@@ -144,15 +144,15 @@ class Trials:
 
     def has_run(self, candidate: Candidate) -> bool:
         """Whether a candidate was tried already."""
-        return spell(self.suited(candidate)) in self._known
+        return format_specs(self.suited(candidate)) in self._known
 
-    def best(self, tells_most: Callable[[Trial], bool]) -> Trial | None:
+    def best(self, tells_most: Callable[[AttemptResult], bool]) -> AttemptResult | None:
         """Return one that passed; else one that says what is missing; else what came farthest.
 
         None where no forward was run.
         """
         return max(
-            (trial for trial in self._known.values() if not trial.is_unmakeable),
+            (trial for trial in self._known.values() if not trial.is_invalid),
             key=lambda trial: (trial.failure is None, tells_most(trial), trial.progress),
             default=None,
         )
@@ -161,7 +161,7 @@ class Trials:
 class Stopped(Exception):
     """No other input will help."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: AttemptResult) -> None:
         super().__init__()
         self.trial = trial
 
@@ -177,11 +177,11 @@ _TOO_LARGE = Failure(
 )
 
 
-def _outcome(trial: Trial) -> str:
+def _outcome(trial: AttemptResult) -> str:
     failure, step = trial.failure, trial.step
     if failure is None:
         return "passed"
-    if trial.is_unmakeable:
+    if trial.is_invalid:
         return f"not run: {failure.message}"
     where = f"{step.module or 'the model'} ({step.name})" if step is not None else "the call"
     message = " ".join(failure.message.split())

@@ -52,6 +52,6 @@ def tensor(
     return Guess(spec=spec, reason=reason, firm=firm)
 
 
-def spell(candidate: Candidate) -> tuple[str, ...]:
+def format_specs(candidate: Candidate) -> tuple[str, ...]:
     """Write a candidate as input specs."""
     return tuple(str(replace(guess.spec, name=name)) for name, guess in candidate.items())

@@ -20,7 +20,7 @@ from torch import nn
 from netinspect._utils.classes import ancestors, namespace_of
 from netinspect._utils.signatures import annotations_of, signature_of
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
-from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.signature import class_forward
 
 _LONGEST_NAME = 200
@@ -95,8 +95,8 @@ def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Document
         if match is not None and name not in found:
             first = part[: match.end()]
             dtype = next((dtype for pattern, dtype in _DTYPES if pattern.search(first)), None)
-            told = _REMARK.sub("", match["sizes"]).split(",")
-            sizes = tuple(size.strip().strip("*`") for size in told)
+            specified = _REMARK.sub("", match["sizes"]).split(",")
+            sizes = tuple(size.strip().strip("*`") for size in specified)
             sizes = tuple(size for size in sizes if size)
             if sizes:
                 found[name] = Documented(sizes, dtype)
@@ -123,7 +123,9 @@ def _parts(text: str, names: list[str]) -> Iterator[tuple[str, str]]:
         yield match["name"], text[match.end() : following.start() if following else len(text)]
 
 
-def as_documented(name: str, guess: Guess | None, others: Candidate, facts: Facts) -> Guess | None:
+def refine_by_docstring(
+    name: str, guess: Guess | None, others: Candidate, facts: ModelFacts
+) -> Guess | None:
     """Give a guess the dimensions and the dtype that the documentation tells.
 
     Args:
@@ -162,7 +164,7 @@ def as_documented(name: str, guess: Guess | None, others: Candidate, facts: Fact
     return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason, firm=None not in sizes)
 
 
-def shape_in_words(text: str, facts: Facts) -> tuple[int, ...] | None:
+def shape_in_words(text: str, facts: ModelFacts) -> tuple[int, ...] | None:
     """Read a shape that an error tells in words, as `of shape (batch_size, 2, height, width)`."""
     match = _SHAPE.search(text)
     if match is None:
@@ -172,7 +174,7 @@ def shape_in_words(text: str, facts: Facts) -> tuple[int, ...] | None:
     return tuple(size or TOKENS for size in sizes) if len(sizes) > 1 else None
 
 
-def _shared(others: Candidate, facts: Facts) -> dict[str, int]:
+def _shared(others: Candidate, facts: ModelFacts) -> dict[str, int]:
     """The sizes that the words of other arguments stand for."""
     documented = documented_arguments(facts.model)
     known: dict[str, int] = {}
@@ -183,7 +185,7 @@ def _shared(others: Candidate, facts: Facts) -> dict[str, int]:
     return known
 
 
-def _size(word: str, known: Mapping[str, int], facts: Facts) -> int | None:
+def _size(word: str, known: Mapping[str, int], facts: ModelFacts) -> int | None:
     """The size that a word stands for; None where it says nothing."""
     word = word.strip()
     if word in known:

@@ -12,7 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 from netinspect._utils.classes import plain_name
 from netinspect.inputs.infer.argument_names import Meaning, meaning_of
 from netinspect.inputs.infer.candidate import Guess, tensor
-from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.tracing.model.members import modules, named_modules
 from netinspect.tracing.safe_access import is_a, state_of
 
@@ -27,7 +27,7 @@ _POINTS = 1_024
 _FRAMES = 100
 
 
-def guess_for_layer(path: str, layer: nn.Module, name: str, facts: Facts) -> Guess | None:
+def guess_for_layer(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess | None:
     """Guess an argument by the layer that takes it.
 
     Args:
@@ -46,7 +46,9 @@ def guess_for_layer(path: str, layer: nn.Module, name: str, facts: Facts) -> Gue
     return None if guess is None or 0 in guess.spec.shape else guess
 
 
-def guess_for_weight(function: str, weight: str, shape: Sequence[int], facts: Facts) -> Guess | None:
+def guess_for_weight(
+    function: str, weight: str, shape: Sequence[int], facts: ModelFacts
+) -> Guess | None:
     """Guess an argument by the function that takes it together with a weight."""
     if function.startswith("conv") and len(shape) > 2 and "transpose" not in function:
         return convolved(weight, shape[1], len(shape) - 2, shape[2], "", facts)
@@ -57,7 +59,7 @@ def guess_for_weight(function: str, weight: str, shape: Sequence[int], facts: Fa
     return None
 
 
-def first_layer_guess(name: str, facts: Facts) -> Guess | None:
+def first_layer_guess(name: str, facts: ModelFacts) -> Guess | None:
     """Guess an argument by the first layer of the model, in the order of definition, that tells."""
     for path, layer in named_modules(facts.model):
         guess = guess_for_layer(path, layer, name, facts)
@@ -66,7 +68,7 @@ def first_layer_guess(name: str, facts: Facts) -> Guess | None:
     return None
 
 
-def _guess(path: str, layer: nn.Module, name: str, facts: Facts) -> Guess | None:
+def _guess(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess | None:
     # As stored: a class of the user's may compute these attributes.
     own = SimpleNamespace(**state_of(layer))
     if is_a(layer, _ConvNd):
@@ -103,7 +105,9 @@ def _guess(path: str, layer: nn.Module, name: str, facts: Facts) -> Guess | None
     return None
 
 
-def convolved(path: str, channels: int, dimensions: int, kernel: int, name: str, facts: Facts) -> Guess:
+def convolved(
+    path: str, channels: int, dimensions: int, kernel: int, name: str, facts: ModelFacts
+) -> Guess:
     """Guess what a convolution takes."""
     reason = f"{path} takes {channels} channel{'s' if channels != 1 else ''}"
     sides = _sides(channels, dimensions, name, kernel)
@@ -125,7 +129,7 @@ def _sides(channels: int, dimensions: int, name: str, kernel: int = 1) -> tuple[
     return (_CHANNELS_OF_IMAGES.get(channels, _OTHER_SIDE),) * 2
 
 
-def _features(reason: str, features: int, facts: Facts, name: str = "") -> Guess:
+def _features(reason: str, features: int, facts: ModelFacts, name: str = "") -> Guess:
     meaning = meaning_of(name)
     if meaning is Meaning.POINTS:
         return tensor(1, _POINTS, features, reason=reason)

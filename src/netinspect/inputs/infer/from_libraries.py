@@ -12,7 +12,7 @@ from torch import nn
 from netinspect._utils.classes import defining_module, plain_name
 from netinspect.inputs.infer.argument_names import Meaning, meaning_of
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
-from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.tracing.model.members import named_modules
 from netinspect.tracing.safe_access import attribute, is_a, setting_of
 
@@ -20,7 +20,7 @@ _MAXIMUM_SIDE = 1024
 _GRID = 4
 
 
-def known_inputs(facts: Facts, target: str | None) -> Candidate:
+def known_inputs(facts: ModelFacts, target: str | None) -> Candidate:
     """Return the guesses of the library that a model comes from; empty where none knows it.
 
     Args:
@@ -34,17 +34,17 @@ def known_inputs(facts: Facts, target: str | None) -> Candidate:
     return {}
 
 
-def guess_of_library(name: str, facts: Facts) -> Guess | None:
+def guess_of_library(name: str, facts: ModelFacts) -> Guess | None:
     """Guess one more argument of a model of transformers; None where its name is none of theirs."""
     make = _MODALITIES.get(name)
     return make(facts) if make is not None and facts.config is not None else None
 
 
-def _first_name(facts: Facts) -> str:
+def _first_name(facts: ModelFacts) -> str:
     return next(iter(facts.names.names), "0")
 
 
-def _timm(facts: Facts, target: str) -> Candidate:
+def _timm(facts: ModelFacts, target: str) -> Candidate:
     settings = setting_of(facts.model, "pretrained_cfg") or setting_of(facts.model, "default_cfg")
     size = (settings or {}).get("input_size") if isinstance(settings, dict) else None
     if not isinstance(size, (tuple, list)) or not all(isinstance(each, int) for each in size):
@@ -52,7 +52,7 @@ def _timm(facts: Facts, target: str) -> Candidate:
     return {_first_name(facts): tensor(1, *size, reason=f"timm's input_size = {tuple(size)}")}
 
 
-def _torchvision(facts: Facts, target: str) -> Candidate:
+def _torchvision(facts: ModelFacts, target: str) -> Candidate:
     library = sys.modules.get("torchvision")
     if library is None or not defining_module(type(facts.model)).startswith("torchvision.models."):
         return {}
@@ -91,7 +91,7 @@ def _torchvision_settings(library: Any, name: str) -> dict[str, Any]:
 # --- transformers --------------------------------------------------------------------------------
 
 
-def _transformers(facts: Facts, target: str) -> Candidate:
+def _transformers(facts: ModelFacts, target: str) -> Candidate:
     main = setting_of(facts.model, "main_input_name")
     if facts.config is None or not isinstance(main, str):
         return {}
@@ -113,14 +113,14 @@ def _transformers(facts: Facts, target: str) -> Candidate:
     return known
 
 
-def _ids(facts: Facts, part: str = "") -> Guess:
+def _ids(facts: ModelFacts, part: str = "") -> Guess:
     size = facts.setting("vocab_size", part=part) or max(facts.embeddings.values(), default=2)
     return tensor(
         1, TOKENS, dtype="int64", low=0, high=max(int(size) - 1, 0), reason=f"config.vocab_size = {size}"
     )
 
 
-def _pixels(facts: Facts) -> Guess:
+def _pixels(facts: ModelFacts) -> Guess:
     if (patches := _patches(facts)) is not None:
         return patches
     if any(meaning_of(name) is Meaning.GRID for name in facts.names.names):
@@ -145,7 +145,7 @@ def _pixels(facts: Facts) -> Guess:
     return tensor(*leading, channels, height, width, reason=f"config.image_size = {side}")
 
 
-def _features(facts: Facts) -> Guess:
+def _features(facts: ModelFacts) -> Guess:
     bins = (
         facts.setting("num_mel_bins", "input_feat_per_channel", "feature_size", "input_channels") or 80
     )
@@ -156,7 +156,7 @@ def _features(facts: Facts) -> Guess:
     return tensor(1, 100, bins, reason=f"config: {bins} features a frame")
 
 
-def _patches(facts: Facts) -> Guess | None:
+def _patches(facts: ModelFacts) -> Guess | None:
     """Images as rows of patches, as Qwen's vision models take them, with a grid of their places."""
     patch = facts.setting("patch_size", part="vision")
     if not isinstance(patch, int) or not {"grid_thw", "image_grid_thw"} & {*facts.names.required}:
@@ -173,16 +173,16 @@ def _patches(facts: Facts) -> Guess | None:
     return tensor(_GRID**2, size, reason=f"{reason}, a grid of 1x{_GRID}x{_GRID}")
 
 
-def _grid(facts: Facts) -> Guess:
+def _grid(facts: ModelFacts) -> Guess:
     values = (1, _GRID, _GRID)
     return tensor(1, 3, dtype="int64", values=values, reason=f"a grid of 1x{_GRID}x{_GRID}")
 
 
-def _audio(facts: Facts) -> Guess:
+def _audio(facts: ModelFacts) -> Guess:
     return tensor(1, 16_000, reason="a second of audio at 16 kHz")
 
 
-def _history(facts: Facts) -> Guess | None:
+def _history(facts: ModelFacts) -> Guess | None:
     """The past of a time series that is looked back into by lags, beyond the context."""
     lags, context = facts.setting("lags_sequence"), facts.setting("context_length", "prediction_length")
     if not isinstance(lags, (list, tuple)) or not lags or not isinstance(context, int):
@@ -194,7 +194,7 @@ def _history(facts: Facts) -> Guess | None:
     )  # fmt: skip
 
 
-_MODALITIES: dict[str, Callable[[Facts], Guess | None]] = {
+_MODALITIES: dict[str, Callable[[ModelFacts], Guess | None]] = {
     "hidden_states": _patches,
     "grid_thw": _grid,
     "image_grid_thw": _grid,

@@ -16,14 +16,14 @@ from torch import nn
 
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
-from netinspect.inputs.infer.attempts import Exhausted, Stopped, Trial, Trials
+from netinspect.inputs.infer.attempts import AttemptResult, AttemptRunner, Exhausted, Stopped
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
-from netinspect.inputs.infer.docstrings import as_documented
+from netinspect.inputs.infer.docstrings import refine_by_docstring
 from netinspect.inputs.infer.from_layers import first_layer_guess, guess_for_layer
 from netinspect.inputs.infer.labels import missing_labels
-from netinspect.inputs.infer.model_facts import TOKENS, Facts
-from netinspect.inputs.infer.refine import repairs, with_batch_dimension
-from netinspect.inputs.infer.solve_sizes import solve
+from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
+from netinspect.inputs.infer.refine import refinements, with_batch_dimension
+from netinspect.inputs.infer.solve_sizes import solve_sizes
 from netinspect.inputs.signature import ForwardArgument, keys_by_argument
 from netinspect.inputs.spec import InputSpec
 from netinspect.records.dataflow import sources_of
@@ -56,7 +56,7 @@ class Inference:
 
 
 def infer(
-    facts: Facts,
+    facts: ModelFacts,
     run_forward: Callable[[Candidate, int | None], Forward],
     *,
     given: Candidate,
@@ -75,8 +75,10 @@ def infer(
         budget: What the search may run; tells afterwards whether that ended it.
     """
     frozen = frozenset(given)
-    trials = Trials(run_forward, stops_at, lambda candidate: _suited(candidate, facts, frozen), budget)
-    best: Trial | None = None
+    trials = AttemptRunner(
+        run_forward, stops_at, lambda candidate: _suited(candidate, facts, frozen), budget
+    )
+    best: AttemptResult | None = None
     try:
         best = _search(trials, facts, given, known, frozen)
         if best is not None:
@@ -86,8 +88,8 @@ def infer(
     except Stopped as stop:
         best = best or stop.trial
     best = best or trials.best(lambda trial: _lacks_labels(trial, facts))
-    if best is not None and best.said is not None:
-        best.said.say()
+    if best is not None and best.captured is not None:
+        best.captured.replay()
     return Inference(
         candidate=best.candidate if best is not None else dict(given),
         forward=best.forward if best is not None else None,
@@ -95,7 +97,7 @@ def infer(
     )
 
 
-def _lacks_labels(trial: Trial, facts: Facts) -> bool:
+def _lacks_labels(trial: AttemptResult, facts: ModelFacts) -> bool:
     """Whether a trial failed for labels alone, which nobody can invent where no loss says its wish."""
     failure = trial.failure
     return (
@@ -106,13 +108,13 @@ def _lacks_labels(trial: Trial, facts: Facts) -> bool:
 
 
 def _search(
-    trials: Trials, facts: Facts, given: Candidate, known: Candidate, frozen: frozenset[str]
-) -> Trial | None:
+    trials: AttemptRunner, facts: ModelFacts, given: Candidate, known: Candidate, frozen: frozenset[str]
+) -> AttemptResult | None:
     """Try candidates, those first that came farthest; each failure suggests others."""
     order = itertools.count()
-    waiting: list[tuple[int, int, Candidate | Trial, str]] = []
+    waiting: list[tuple[int, int, Candidate | AttemptResult, str]] = []
 
-    def push(progress: int, what: Candidate | Trial, why: str) -> None:
+    def push(progress: int, what: Candidate | AttemptResult, why: str) -> None:
         heapq.heappush(waiting, (-progress, next(order), what, why))
 
     # The likeliest is tried whole, then without what may be left out, before anything is mended.
@@ -120,8 +122,8 @@ def _search(
         push(_FIRST - index if index < 2 else 1, candidate, why)
     while waiting:
         _, _, what, why = heapq.heappop(waiting)
-        if isinstance(what, Trial):
-            solved = solve(trials, what, frozen)
+        if isinstance(what, AttemptResult):
+            solved = solve_sizes(trials, what, frozen)
             if solved is None:
                 continue
             what, why = solved, "solved"
@@ -131,11 +133,11 @@ def _search(
         failure = trial.failure
         if failure is None:
             return trial
-        if trial.is_unmakeable:
+        if trial.is_invalid:
             continue
         followers = [
             mended
-            for mended in repairs(trial, facts)
+            for mended in refinements(trial, facts)
             if all(mended.get(name) == trial.candidate.get(name) for name in frozen)
             and not trials.has_run(mended)
         ]
@@ -146,7 +148,7 @@ def _search(
     return None
 
 
-def _suited(candidate: Candidate, facts: Facts, frozen: frozenset[str]) -> Candidate:
+def _suited(candidate: Candidate, facts: ModelFacts, frozen: frozenset[str]) -> Candidate:
     """Give floats the dtype of the model's own: layers take no other."""
     return {
         name: guess
@@ -164,7 +166,7 @@ def _difference(before: Candidate, after: Candidate) -> str:
 # --- where to start ------------------------------------------------------------------------------
 
 
-def _starts(facts: Facts, given: Candidate, known: Candidate) -> list[tuple[Candidate, str]]:
+def _starts(facts: ModelFacts, given: Candidate, known: Candidate) -> list[tuple[Candidate, str]]:
     """The first candidates, the likeliest first."""
     candidate: Candidate = {}
     names = _names_to_fill(facts, given, known)
@@ -199,7 +201,7 @@ def _with_batch_of(given: Candidate, candidate: Candidate) -> Candidate:
     }
 
 
-def _names_to_fill(facts: Facts, given: Candidate, known: Candidate) -> list[str]:
+def _names_to_fill(facts: ModelFacts, given: Candidate, known: Candidate) -> list[str]:
     names = facts.names
     wanted = [name for name in names.names if name in {*names.required, *given, *known}]
     # What is taken out of a dictionary is guessed key by key.
@@ -226,7 +228,9 @@ _SCALARS = {
 }
 
 
-def _first_guess(argument: ForwardArgument | None, name: str, others: Candidate, facts: Facts) -> Guess:
+def _first_guess(
+    argument: ForwardArgument | None, name: str, others: Candidate, facts: ModelFacts
+) -> Guess:
     annotation = argument.annotation if argument is not None else ""
     if annotation in _SCALARS:
         return _SCALARS[annotation]
@@ -237,7 +241,7 @@ def _first_guess(argument: ForwardArgument | None, name: str, others: Candidate,
         guess = first_layer_guess(name, facts)
         if guess is not None:
             guess = Guess(spec=guess.spec, reason=guess.reason, firm=False)
-    guess = as_documented(name, guess, others, facts)
+    guess = refine_by_docstring(name, guess, others, facts)
     if guess is None:
         of_nodes = {"edge_index", "adj", "adjacency"} & {*facts.names.names}
         rows = TOKENS if of_nodes else 1
@@ -248,14 +252,14 @@ def _first_guess(argument: ForwardArgument | None, name: str, others: Candidate,
     return guess
 
 
-def _first_of(facts: Facts, name: str, kinds: tuple[type[nn.Module], ...]) -> Guess | None:
+def _first_of(facts: ModelFacts, name: str, kinds: tuple[type[nn.Module], ...]) -> Guess | None:
     for path, layer in named_modules(facts.model):
         if is_a(layer, kinds):
             return guess_for_layer(path, layer, name, facts)
     return None
 
 
-def _alternatives(facts: Facts) -> list[Guess]:
+def _alternatives(facts: ModelFacts) -> list[Guess]:
     rows = max(facts.embeddings.values(), default=0)
     reason = "nothing else tells"
     guesses = [
@@ -274,8 +278,12 @@ def _alternatives(facts: Facts) -> list[Guess]:
 
 
 def _polish(
-    trials: Trials, trial: Trial, facts: Facts, frozen: frozenset[str], known: frozenset[str]
-) -> Trial:
+    trials: AttemptRunner,
+    trial: AttemptResult,
+    facts: ModelFacts,
+    frozen: frozenset[str],
+    known: frozenset[str],
+) -> AttemptResult:
     for batched in with_batch_dimension(trial):
         if all(batched[name] == trial.candidate[name] for name in frozen):
             other = trials.run(batched, _difference(trial.candidate, batched))
@@ -288,7 +296,7 @@ def _polish(
     return _with_fixing_layers(trial, frozen | known)
 
 
-def _with_usual_side(trials: Trials, trial: Trial, name: str) -> Trial:
+def _with_usual_side(trials: AttemptRunner, trial: AttemptResult, name: str) -> AttemptResult:
     """Of the sides that pass, people mean a usual one: 28 and not 29, where both do."""
     guess = trial.candidate[name]
     dimensions = guess.solved
@@ -319,7 +327,7 @@ def _with_usual_side(trials: Trials, trial: Trial, name: str) -> Trial:
     return trial
 
 
-def _with_floats(trials: Trials, trial: Trial, name: str) -> Trial:
+def _with_floats(trials: AttemptRunner, trial: AttemptResult, name: str) -> AttemptResult:
     """Integers only where they are needed: a number that is multiplied was meant to be a float."""
     guess = trial.candidate[name]
     if guess.firm or guess.spec.dtype != "int64":
@@ -330,7 +338,7 @@ def _with_floats(trials: Trials, trial: Trial, name: str) -> Trial:
     return other if other.failure is None else trial
 
 
-def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
+def _within_range(trial: AttemptResult, name: str, facts: ModelFacts) -> AttemptResult:
     """Where tensors have no values, an index beyond its table passes; it shall not be told."""
     guess = trial.candidate[name]
     if guess.spec.dtype != "int64" or guess.spec.high is None:
@@ -346,8 +354,8 @@ def _within_range(trial: Trial, name: str, facts: Facts) -> Trial:
     if rows and guess.spec.high >= min(rows):
         spec = guess.spec.with_range(0, min(rows) - 1)
         reason = f"{guess.reason}; the smallest table has {min(rows)} rows"
-        return Trial(
-            {**trial.candidate, name: Guess(spec=spec, reason=reason)}, trial.forward, trial.said
+        return AttemptResult(
+            {**trial.candidate, name: Guess(spec=spec, reason=reason)}, trial.forward, trial.captured
         )
     return trial
 
@@ -370,7 +378,7 @@ def _takes(step: Step, name: str, steps: tuple[Step, ...]) -> bool:
     return False
 
 
-def _with_fixing_layers(trial: Trial, settled: frozenset[str]) -> Trial:
+def _with_fixing_layers(trial: AttemptResult, settled: frozenset[str]) -> AttemptResult:
     """Name the Linear behind a flatten that allows this size of image and hardly another one."""
     steps = trial.forward.steps
     for step in steps:
@@ -391,5 +399,5 @@ def _with_fixing_layers(trial: Trial, settled: frozenset[str]) -> Trial:
             if guess is not None and name not in settled and len(guess.spec.shape) >= 3:
                 reason = f"solved from {step.module}.in_features = {math.prod(sizes)}"
                 fixed = Guess(spec=guess.spec, reason=reason, solved=guess.solved)
-                return Trial({**trial.candidate, name: fixed}, trial.forward, trial.said)
+                return AttemptResult({**trial.candidate, name: fixed}, trial.forward, trial.captured)
     return trial

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
-from netinspect.inputs.infer.model_facts import Facts
+from netinspect.inputs.infer.model_facts import ModelFacts
 from netinspect.inputs.signature import ForwardNames
 from netinspect.records.steps import Failure, Step
 from netinspect.records.values import tensors_in
@@ -15,7 +15,14 @@ from netinspect.records.values import tensors_in
 _LABELS = re.compile(r"(.*_)?(labels?|targets?|gt|ground_truths?|y|y_true)(_ids?)?", re.IGNORECASE)
 _OF_CLASSES = ("cross_entropy", "cross_entropy_loss", "nll_loss", "multi_margin_loss")
 _BETWEEN_0_AND_1 = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div")
-_ALIKE = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", *_BETWEEN_0_AND_1)
+_SAME_SHAPE = (
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "soft_margin_loss",
+    *_BETWEEN_0_AND_1,
+)
 _LONGEST = 200
 """Characters of a name that says anything."""
 
@@ -40,7 +47,7 @@ def missing_labels(names: ForwardNames, passed: Collection[str], failure: Failur
 
 
 def with_labels(
-    candidate: Candidate, step: Step | None, failure: Failure, facts: Facts
+    candidate: Candidate, step: Step | None, failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
     """Yield candidates with labels as a failing loss wants them; else with what labels often are."""
     if not facts.training:
@@ -59,7 +66,7 @@ def with_labels(
 def _wanted_by(step: Step) -> Guess | None:
     """Return what a loss wants beside its first input; None for a step that is no loss."""
     scores = next(tensors_in(step.inputs), None)
-    if scores is None or step.name not in (*_OF_CLASSES, *_ALIKE):
+    if scores is None or step.name not in (*_OF_CLASSES, *_SAME_SHAPE):
         return None
     shape = tuple(size for size in scores.shape if isinstance(size, int))
     reason = f"{step.name} compares {'x'.join(map(str, shape))} with it"

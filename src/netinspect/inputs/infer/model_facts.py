@@ -24,7 +24,7 @@ _SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.Transformer
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ModelFacts:
     """One model, as far as it can be read without running it."""
 
     model: nn.Module
@@ -78,16 +78,16 @@ class Facts:
         return [("", self.config), *((name, found[name]) for name in names)]
 
 
-def read_facts(model: nn.Module, *, training: bool = False) -> Facts:
+def read_facts(model: nn.Module, *, training: bool = False) -> ModelFacts:
     """Read a model, which will run in train mode or not."""
     with torch._C.DisableTorchFunction():
         return replace(_read_facts(model), training=training)
 
 
-def _read_facts(model: nn.Module) -> Facts:
+def _read_facts(model: nn.Module) -> ModelFacts:
     tensors = [*named_parameters(model), *named_buffers(model)]
     floating = (str(tensor.dtype) for _, tensor in tensors if tensor.dtype.is_floating_point)
-    return Facts(
+    return ModelFacts(
         model=model,
         names=forward_names(model),
         shapes={name: _shape(tensor) for name, tensor in tensors},

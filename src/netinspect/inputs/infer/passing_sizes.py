@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from netinspect.inputs.budget import Budget
-from netinspect.inputs.infer.attempts import kept_quiet
+from netinspect.inputs.infer.attempts import suppress_output
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.inputs.tensors import build_tensor
 from netinspect.records.dataflow import sources_of
@@ -115,7 +115,7 @@ class _Attempt:
             for at, each in enumerate(self.arguments)
         ]
         options = CaptureOptions(training=self.training, most_steps=self.budget.remaining_operators)
-        with kept_quiet():
+        with suppress_output():
             forward = observe(self.model, arguments, options)
         self.budget.charge(forward.steps)
         return forward.failure is None

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from netinspect.analysis.diagnosis.size_mismatch import reported_sizes, wanted_unit
 from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meaning_of
-from netinspect.inputs.infer.attempts import Trial
+from netinspect.inputs.infer.attempts import AttemptResult
 from netinspect.inputs.infer.batch_statistics import TWO, is_one_value
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
-from netinspect.inputs.infer.docstrings import as_documented, shape_in_words
+from netinspect.inputs.infer.docstrings import refine_by_docstring, shape_in_words
 from netinspect.inputs.infer.from_layers import guess_for_layer, guess_for_weight
 from netinspect.inputs.infer.from_libraries import guess_of_library
 from netinspect.inputs.infer.labels import with_labels
-from netinspect.inputs.infer.model_facts import TOKENS, Facts
+from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 from netinspect.inputs.spec import InputSpec
 from netinspect.records.dataflow import sources_of
 from netinspect.records.steps import Failure, Step
@@ -36,7 +36,7 @@ _WANTS_INTEGERS = (
 _WANTS_BOOLEANS = ("only supports boolean masks", "boolean tensor", "expected condition to be")
 
 
-def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
+def refinements(trial: AttemptResult, facts: ModelFacts) -> Iterator[Candidate]:
     """Yield what to try after a failed trial, the most likely first; sizes are solved elsewhere."""
     candidate, step, failure, steps = trial.candidate, trial.step, trial.failure, trial.forward.steps
     if failure is None:
@@ -48,7 +48,7 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
         yield from _channels_last(candidate, culprits, step, facts)
     yield from with_batch_dimension(trial)
     yield from _of_another_dtype(candidate, culprits, failure)
-    yield from _of_the_sizes_told(trial, culprits, facts)
+    yield from _with_reported_sizes(trial, culprits, facts)
     yield from _not_negative(candidate, culprits, failure)
     yield from _with_places_for_features(candidate, failure, facts)
     yield from _of_another_rank(candidate, culprits, failure)
@@ -60,7 +60,7 @@ def repairs(trial: Trial, facts: Facts) -> Iterator[Candidate]:
 
 
 def _as_its_layer_wants(
-    candidate: Candidate, step: Step, message: str, facts: Facts
+    candidate: Candidate, step: Step, message: str, facts: ModelFacts
 ) -> Iterator[Candidate]:
     """Where a layer takes an argument at first hand, the layer knows what it is."""
     for name in step.arguments:
@@ -92,7 +92,7 @@ def _in_range_of(guess: Guess, current: Guess) -> InputSpec:
     return replace(current.spec, low=guess.spec.low, high=guess.spec.high)
 
 
-def with_batch_dimension(trial: Trial) -> Iterator[Candidate]:
+def with_batch_dimension(trial: AttemptResult) -> Iterator[Candidate]:
     """Convolutions also take one example without a batch; nobody means that."""
     for step in trial.forward.steps:
         for name in step.arguments:
@@ -109,7 +109,7 @@ def _is_unbatched(step: Step, guess: Guess) -> bool:
 
 
 def _channels_last(
-    candidate: Candidate, culprits: Sequence[str], step: Step, facts: Facts
+    candidate: Candidate, culprits: Sequence[str], step: Step, facts: ModelFacts
 ) -> Iterator[Candidate]:
     """Images that are turned before the convolution come with their channels last."""
     if not step.name.startswith("conv") or not any(
@@ -160,7 +160,9 @@ def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Can
     }
 
 
-def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> Iterator[Candidate]:
+def _with_reported_sizes(
+    trial: AttemptResult, culprits: Sequence[str], facts: ModelFacts
+) -> Iterator[Candidate]:
     """Many models check their inputs, and tell in words what they want."""
     candidate, message = trial.candidate, trial.failure.message if trial.failure is not None else ""
     shape, wanted = shape_in_words(message, facts), wanted_unit(trial.step, message)
@@ -169,7 +171,7 @@ def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> I
         sizes = guess.spec.shape
         named = [size for size in sizes if re.search(rf"\b{size}\b", message)]
         if shape is not None and len(shape) != len(sizes):
-            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(shape), reason=_TOLD)}
+            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(shape), reason=_STATED)}
         if len(sizes) == 3 and sizes[-1] in named and meaning_of(name) is Meaning.SPECTRUM:
             turned = (*sizes[:-2], sizes[-1], sizes[-2])
             reason = f"{guess.reason}; frames come last"
@@ -177,17 +179,17 @@ def _of_the_sizes_told(trial: Trial, culprits: Sequence[str], facts: Facts) -> I
         for got, instead in reported_sizes(message):
             places = [index for index, size in enumerate(sizes) if size == got]
             if len(places) > 1:
-                yield {**candidate, name: guess.resized(dict.fromkeys(places, instead), _TOLD)}
+                yield {**candidate, name: guess.resized(dict.fromkeys(places, instead), _STATED)}
             for index in places:
-                yield {**candidate, name: guess.resized({index: instead}, _TOLD)}
+                yield {**candidate, name: guess.resized({index: instead}, _STATED)}
         for index, size in reversed([*enumerate(sizes)]):
             unit = wanted.of(size) if wanted is not None else 1
             # More examples make more of everything, and so never fit better.
             if size % unit and (size in named or not named) and (index or len(sizes) < 3):
-                yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _TOLD)}
+                yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _STATED)}
 
 
-_TOLD = "the model says what it wants"
+_STATED = "the model says what it wants"
 _RANKS = (
     r"expected (?P<rank>\d)D(?: or (?P<other>\d)D)? input",
     r"Expected (?:\dD \(unbatched\) or )?(?P<rank>\d)D \(batched\) input",
@@ -254,7 +256,7 @@ def _reshaped(guess: Guess, rank: int) -> Iterator[tuple[tuple[int, ...], str]]:
         yield (*shape, *[TOKENS] * missing), reason
 
 
-def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iterator[Candidate]:
+def _with_one_more(candidate: Candidate, failure: Failure, facts: ModelFacts) -> Iterator[Candidate]:
     """An optional argument that the error, or the line that raised it, speaks of."""
     texts = [failure.message, failure.place.text if failure.place is not None else ""]
     if failure.type in ("TypeError", "AttributeError") and "NoneType" not in failure.message:
@@ -263,7 +265,7 @@ def _with_one_more(candidate: Candidate, failure: Failure, facts: Facts) -> Iter
     for text in texts:
         for name in facts.names.names:
             if name not in given and re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE):
-                guess = guess_of_library(name, facts) or as_documented(
+                guess = guess_of_library(name, facts) or refine_by_docstring(
                     name, guess_by_name(name, candidate, facts), candidate, facts
                 )
                 guess = guess or _like_the_first(candidate, name)
@@ -293,7 +295,7 @@ _FEATURES_AND_TOKENS = re.compile(
 
 
 def _with_places_for_features(
-    candidate: Candidate, failure: Failure, facts: Facts
+    candidate: Candidate, failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
     """What is seen or heard takes the place of tokens of its own, of which there must be as many."""
     match = _FEATURES_AND_TOKENS.search(failure.message)
@@ -315,7 +317,7 @@ _NOT_MISSED = re.compile(
 
 
 def _with_an_optional_one(
-    candidate: Candidate, step: Step | None, failure: Failure, facts: Facts
+    candidate: Candidate, step: Step | None, failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
     """Where something is None that should not be, an argument that may be left out is missing."""
     if "NoneType" not in failure.message:
@@ -328,7 +330,7 @@ def _with_an_optional_one(
     ]
     # A decoder lacks what is called after it.
     for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):
-        guess = guess_of_library(name, facts) or as_documented(
+        guess = guess_of_library(name, facts) or refine_by_docstring(
             name, guess_by_name(name, candidate, facts), candidate, facts
         )
         if guess is not None:

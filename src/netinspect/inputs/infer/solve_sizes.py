@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from netinspect.analysis.diagnosis.size_mismatch import Mismatch, find_mismatch
-from netinspect.inputs.infer.attempts import Trial, Trials
+from netinspect.inputs.infer.attempts import AttemptResult, AttemptRunner
 from netinspect.inputs.infer.candidate import Candidate
 from netinspect.inputs.infer.model_facts import TOKENS
 from netinspect.records.dataflow import sources_of
@@ -40,7 +40,9 @@ class _Reading(NamedTuple):
     mismatch: Mismatch | None = None
 
 
-def solve(trials: Trials, failed: Trial, frozen: frozenset[str]) -> Candidate | None:
+def solve_sizes(
+    trials: AttemptRunner, failed: AttemptResult, frozen: frozenset[str]
+) -> Candidate | None:
     """Find sizes that bring a failed trial past the step that failed.
 
     Args:
@@ -84,7 +86,11 @@ def _groups(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 
 
 def _solve_for(
-    trials: Trials, failed: Trial, mismatch: Mismatch, name: str, dimensions: tuple[int, ...]
+    trials: AttemptRunner,
+    failed: AttemptResult,
+    mismatch: Mismatch,
+    name: str,
+    dimensions: tuple[int, ...],
 ) -> Candidate | None:
     shape = failed.candidate[name].spec.shape
     size = shape[dimensions[0]]
@@ -177,7 +183,11 @@ def _extrapolate(wanted: int, first: tuple[int, int], second: tuple[int, int]) -
 
 
 def _oblong(
-    trials: Trials, failed: Trial, mismatch: Mismatch, name: str, dimensions: tuple[int, ...]
+    trials: AttemptRunner,
+    failed: AttemptResult,
+    mismatch: Mismatch,
+    name: str,
+    dimensions: tuple[int, ...],
 ) -> Candidate | None:
     """No square does it: take a usual height, and the width that follows from it."""
     height, width = dimensions
@@ -198,7 +208,7 @@ def _oblong(
 
 
 def _first_round(
-    trials: Trials, failed: Trial, where: str, name: str, dimensions: tuple[int, ...]
+    trials: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
 ) -> Candidate | None:
     for value in _ROUND:
         candidate = _with_size(
@@ -211,7 +221,7 @@ def _first_round(
 
 
 def _grown(
-    trials: Trials, failed: Trial, where: str, name: str, dimensions: tuple[int, ...]
+    trials: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
 ) -> Candidate | None:
     size = failed.candidate[name].spec.shape[dimensions[0]]
     for factor in (2, 4, 8):
@@ -232,7 +242,7 @@ def _with_size(
     return {**candidate, name: candidate[name].resized(dict.fromkeys(dimensions, value), reason)}
 
 
-def _reading(trial: Trial, failed: Trial) -> _Reading:
+def _reading(trial: AttemptResult, failed: AttemptResult) -> _Reading:
     """Look at the step where another trial failed."""
     if trial.failure is None or trial.progress > failed.progress:
         return _Reading("past")
