@@ -81,7 +81,7 @@ def test_rows_of_an_embedding_are_no_reason_without_torch_saying_so() -> None:
     assert text is None or "rows" not in text
 
 
-def test_a_wrong_layer_after_an_image_without_batch_is_its_own_mistake() -> None:
+def test_wrong_channels_after_unbatched_image() -> None:
     """The image could be meant so: no batch dimension is missed where the numbers do not say it."""
     first, second = nn.Conv2d(3, 4, 3), nn.Conv2d(5, 4, 3)
     text = explained(lambda s, x: s.second(s.first(x)), rows(3, 9, 9), first=first, second=second)
@@ -90,7 +90,7 @@ def test_a_wrong_layer_after_an_image_without_batch_is_its_own_mistake() -> None
     found = diagnose(on(rows(3, 9, 9), first=first)(lambda s, x: s.first(x) + zeros(5)).look())
     assert found is not None
     assert found.explanation is not None
-    assert found.explanation.startswith("add lines")
+    assert found.explanation.startswith("add cannot broadcast")
     assert any("lacks its batch dimension" in remedy for remedy in found.remedies)
 
 
