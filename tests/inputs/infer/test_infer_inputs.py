@@ -172,7 +172,7 @@ class Broken(nn.Module):
         return self.second(self.first(x))
 
 
-def test_where_nothing_passes_the_farthest_is_told() -> None:
+def test_infer_inputs_reports_farthest_failure() -> None:
     trace = netinspect.load(Broken())
     assert trace.failure is not None
     assert trace.failure.module == "second"
@@ -181,7 +181,7 @@ def test_where_nothing_passes_the_farthest_is_told() -> None:
     diagnosis = netinspect.summary(trace).record.subject.failure
     assert diagnosis is not None
     assert "b = " not in diagnosis.remedies[0]
-    assert diagnosis.remedies[0] == "second = Linear(20, 5), or give it 30 features"
+    assert diagnosis.remedies[0] == "use second = Linear(20, 5), or an input with 30 features"
     assert "x could not be inferred" in diagnosis.remedies[-1]
     assert "--input x=1x10" in diagnosis.remedies[-1]
 
