@@ -1,8 +1,4 @@
-"""Inputs nobody gave: guesses from names and layers, run, mended from what fails, and solved for sizes.
-
-Nothing that the model can tell is asked of the user. Every candidate is run, so that what comes out is
-known to pass; the attempts are kept, so that the reasoning can be shown.
-"""
+"""Input inference: candidates from names and layers, run and refined until one passes."""
 
 from __future__ import annotations
 
@@ -44,13 +40,13 @@ _NEAR = 2.01
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What came of a search for inputs."""
+    """Result of a search for inputs."""
 
     candidate: Candidate
-    """What passed; else what came farthest."""
+    """Candidate that passed, or else that progressed farthest."""
 
     forward: Forward | None
-    """Its forward; None where none was run."""
+    """Its forward; None if none was run."""
 
     attempts: tuple[Attempt, ...]
 
@@ -64,15 +60,15 @@ def infer(
     stops_at: Callable[[Failure], bool],
     budget: Budget,
 ) -> Inference:
-    """Find inputs that pass.
+    """Find inputs on which forward passes.
 
     Args:
         facts: The model.
         run_forward: Runs it on a candidate, for a number of steps at most.
-        given: The arguments that the user has settled; they are not changed.
-        known: The guesses of whoever knows this very model, such as the library that it comes from.
-        stops_at: Whether a failure is one that no other input can mend.
-        budget: What the search may run; tells afterwards whether that ended it.
+        given: Arguments that the user passed; they are not changed.
+        known: Guesses from a library that knows this model.
+        stops_at: Returns whether no other input can fix a failure.
+        budget: Limits of the search; its `stopped` reports whether they ended it.
     """
     frozen = frozenset(given)
     trials = AttemptRunner(
@@ -98,7 +94,7 @@ def infer(
 
 
 def _lacks_labels(trial: AttemptResult, facts: ModelFacts) -> bool:
-    """Whether a trial failed for labels alone, which nobody can invent where no loss says its wish."""
+    """Return whether an attempt failed only because of missing labels."""
     failure = trial.failure
     return (
         facts.training
@@ -110,14 +106,14 @@ def _lacks_labels(trial: AttemptResult, facts: ModelFacts) -> bool:
 def _search(
     trials: AttemptRunner, facts: ModelFacts, given: Candidate, known: Candidate, frozen: frozenset[str]
 ) -> AttemptResult | None:
-    """Try candidates, those first that came farthest; each failure suggests others."""
+    """Run candidates in order of progress; each failure suggests others."""
     order = itertools.count()
     waiting: list[tuple[int, int, Candidate | AttemptResult, str]] = []
 
     def push(progress: int, what: Candidate | AttemptResult, why: str) -> None:
         heapq.heappush(waiting, (-progress, next(order), what, why))
 
-    # The likeliest is tried whole, then without what may be left out, before anything is mended.
+    # The most likely candidate runs first, complete and then without optional arguments.
     for index, (candidate, why) in enumerate(_starts(facts, given, known)):
         push(_FIRST - index if index < 2 else 1, candidate, why)
     while waiting:
@@ -141,7 +137,7 @@ def _search(
             if all(mended.get(name) == trial.candidate.get(name) for name in frozen)
             and not trials.has_run(mended)
         ]
-        # What did not come as far as its parent is no progress, but may be the only way.
+        # Less progress than the parent may still be the only way to pass.
         for mended in followers:
             push(max(trial.progress, 1), mended, _difference(trial.candidate, mended))
         push(max(trial.progress, 1), trial, "")
@@ -149,7 +145,7 @@ def _search(
 
 
 def _suited(candidate: Candidate, facts: ModelFacts, frozen: frozenset[str]) -> Candidate:
-    """Give floats the dtype of the model's own: layers take no other."""
+    """Give floats the dtype of the model's parameters."""
     return {
         name: guess
         if name in frozen or guess.spec.dtype != "float32"
@@ -167,7 +163,7 @@ def _difference(before: Candidate, after: Candidate) -> str:
 
 
 def _starts(facts: ModelFacts, given: Candidate, known: Candidate) -> list[tuple[Candidate, str]]:
-    """The first candidates, the likeliest first."""
+    """Return the first candidates, the most likely first."""
     candidate: Candidate = {}
     names = _names_to_fill(facts, given, known)
     for name in names:
@@ -179,7 +175,7 @@ def _starts(facts: ModelFacts, given: Candidate, known: Candidate) -> list[tuple
             argument = facts.names.arguments.get(name)
             candidate[name] = _first_guess(argument, name.rpartition(".")[2], candidate, facts)
     starts = [candidate]
-    # What may be left out is perhaps better left out.
+    # Optional arguments may be better left out.
     needed = {*facts.names.required, *given, *list(candidate)[:1]}
     starts.append({name: guess for name, guess in candidate.items() if name.partition(".")[0] in needed})
     unsure = [name for name, guess in candidate.items() if not guess.firm and name not in given]
@@ -191,7 +187,7 @@ def _starts(facts: ModelFacts, given: Candidate, known: Candidate) -> list[tuple
 
 
 def _with_batch_of(given: Candidate, candidate: Candidate) -> Candidate:
-    """Give what is guessed as many examples as what the user gave has."""
+    """Give guessed inputs the batch size of the inputs that the user passed."""
     batch = next((guess.spec.shape[0] for guess in given.values() if len(guess.spec.shape) > 1), 1)
     return {
         name: guess
@@ -204,7 +200,7 @@ def _with_batch_of(given: Candidate, candidate: Candidate) -> Candidate:
 def _names_to_fill(facts: ModelFacts, given: Candidate, known: Candidate) -> list[str]:
     names = facts.names
     wanted = [name for name in names.names if name in {*names.required, *given, *known}]
-    # What is taken out of a dictionary is guessed key by key.
+    # Dictionary entries are guessed key by key.
     settled, keys = {*given, *known}, keys_by_argument(facts.model)
     wanted = [
         part
@@ -274,7 +270,7 @@ def _alternatives(facts: ModelFacts) -> list[Guess]:
     return guesses
 
 
-# --- what passes, made as people would write it --------------------------------------------------
+# --- preference for usual inputs that pass --------------------------------------------------
 
 
 def _polish(
@@ -297,7 +293,7 @@ def _polish(
 
 
 def _with_usual_side(trials: AttemptRunner, trial: AttemptResult, name: str) -> AttemptResult:
-    """Of the sides that pass, people mean a usual one: 28 and not 29, where both do."""
+    """Prefer a usual side that also passes, such as 28 instead of 29."""
     guess = trial.candidate[name]
     dimensions = guess.solved
     sides = {guess.spec.shape[index] for index in dimensions}
@@ -328,7 +324,7 @@ def _with_usual_side(trials: AttemptRunner, trial: AttemptResult, name: str) -> 
 
 
 def _with_floats(trials: AttemptRunner, trial: AttemptResult, name: str) -> AttemptResult:
-    """Integers only where they are needed: a number that is multiplied was meant to be a float."""
+    """Prefer floats if they also pass."""
     guess = trial.candidate[name]
     if guess.firm or guess.spec.dtype != "int64":
         return trial
@@ -339,7 +335,7 @@ def _with_floats(trials: AttemptRunner, trial: AttemptResult, name: str) -> Atte
 
 
 def _within_range(trial: AttemptResult, name: str, facts: ModelFacts) -> AttemptResult:
-    """Where tensors have no values, an index beyond its table passes; it shall not be told."""
+    """Limit indices to the smallest embedding; tensors without data accept any index."""
     guess = trial.candidate[name]
     if guess.spec.dtype != "int64" or guess.spec.high is None:
         return trial
@@ -366,7 +362,7 @@ _AS_IT_IS = frozenset(
 
 
 def _takes(step: Step, name: str, steps: tuple[Step, ...]) -> bool:
-    """Whether a step is given an argument itself, at most in another shape."""
+    """Return whether a step receives an argument, possibly reshaped."""
     waiting, seen = [step], {step.index}
     while waiting:
         each = waiting.pop()
