@@ -1,4 +1,4 @@
-"""What a view is made of, before any format spells it."""
+"""Documents: titles, tables, code and notes, independent of the output format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netinspect.records.base import record
 
 @record
 class Span:
-    """A stretch of text in one style; the style is one of Rich's, and never carries meaning alone."""
+    """Text in one Rich style; no meaning depends on the style alone."""
 
     text: str
     style: str = ""
@@ -45,7 +45,9 @@ class Column:
     key: str
     """Name in machine formats, in lower snake case."""
 
-    title: str
+    title: str | None = None
+    """Heading for people; by default the key with underscores as spaces."""
+
     align: OneOf["left", "right"] = "left"
     drop: int = 0
     """Order in which columns are dropped if the width is too small: the largest first, equal numbers
@@ -67,6 +69,11 @@ class Column:
     style: Callable[[Any], str] | None = None
     guide: Callable[[Any], str] | None = None
 
+    @property
+    def heading(self) -> str:
+        """The text above the column."""
+        return self.key.replace("_", " ") if self.title is None else self.title
+
     def make_cell(self, item: Any) -> Cell:
         """Return the cell of one record."""
         return cell(
@@ -86,7 +93,7 @@ class Row:
 
 
 class LaterRows(Sequence[Row]):
-    """Rows that are made when they are first looked at: people may be shown few of very many."""
+    """Rows that are built on first access."""
 
     def __init__(self, make: Callable[[], Iterable[Row]]) -> None:
         self._make = make
@@ -115,19 +122,19 @@ class Table:
     """A table; in machine formats, one record a row."""
 
     name: str
-    """Heading, where a document has several tables."""
+    """Heading, shown if a document has several tables."""
 
     columns: tuple[Column, ...]
     rows: Sequence[Row]
     footer: tuple[Row, ...] = ()
-    """Totals; they are for people, and not part of machine formats."""
+    """Totals; machine formats leave them out."""
 
     folded: Sequence[Row] | None = None
-    """What people are shown instead of the rows, where several rows say one thing."""
+    """Folded rows for people, shown instead of `rows`."""
 
     @property
     def shown_rows(self) -> Sequence[Row]:
-        """The rows as people are shown them."""
+        """The rows shown to people."""
         return self.rows if self.folded is None else self.folded
 
 
@@ -163,24 +170,24 @@ Line = tuple[Span, ...]
 
 @record
 class Document:
-    """One view: what it is about, its blocks, and what remains to be said."""
+    """A report laid out: title, blocks and notes."""
 
     title: Line
     blocks: tuple[Block, ...]
     notes: tuple[Line, ...] = ()
     failure: tuple[Line, ...] = ()
-    """Why forward failed, for people; empty where it did not, or where an error tells it."""
+    """Why forward failed, for people; empty if it did not or if an error reports it."""
 
     @property
     def filled_blocks(self) -> tuple[Block, ...]:
-        """The blocks that people are shown: an empty table beside others says nothing to them."""
+        """The blocks shown to people, without empty tables."""
         filled = tuple(
             block for block in self.blocks if not isinstance(block, Table) or block.shown_rows
         )
         return filled or self.blocks[:1]
 
     def has_heading(self, block: Block) -> bool:
-        """Whether a block's name stands above it; a printed tensor says nothing without its name."""
+        """Return whether a block's name is shown above it; printed tensors always have it."""
         return bool(block.name) and (len(self.filled_blocks) > 1 or isinstance(block, Lines))
 
 
@@ -239,7 +246,7 @@ def make_row(columns: Sequence[Column], cells: Mapping[str, Cell | str], style: 
 
 
 def branches(last: tuple[bool, ...]) -> str:
-    """Draw the guide of a tree row from whether each level's branch ends there."""
+    """Return the guide of a tree row, given whether each level's branch ends there."""
     if not last:
         return ""
     return "".join("   " if ended else "│  " for ended in last[:-1]) + ("└─ " if last[-1] else "├─ ")

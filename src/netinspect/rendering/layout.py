@@ -1,7 +1,7 @@
-"""Which columns of a table fit, how wide they are, and how text is cut to a width.
+"""Table layout: columns that fit, their widths, and shortened text.
 
-Rich's own tables shrink and wrap every column alike; here columns are ranked: the least important go
-first, and names lose their middle, where they differ least.
+Rich shrinks and wraps all columns of a table. Here the least important columns are dropped first, and
+names are cut in the middle, where they differ least.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ GAP = 2
 
 
 class Fitted(NamedTuple):
-    """A column that is shown."""
+    """A column of the table as laid out."""
 
     position: int
-    """Which of the table's columns it is."""
+    """Index in the table's columns."""
 
     column: Column
     width: int
@@ -33,7 +33,7 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
 
     Args:
         table: The table.
-        width: Cells on a line; None for as many as are needed.
+        width: Cells on a line; None for no limit.
         chosen: Keys of the columns to show; None for those that are shown by default.
     """
     chosen = wanted_columns(table, chosen)
@@ -61,13 +61,13 @@ def fit(table: Table, width: int | None, chosen: Sequence[str] | None) -> list[F
 
 
 def wanted_columns(table: Table, chosen: Sequence[str] | None) -> Sequence[str] | None:
-    """Return the chosen columns that a table has; None, for the default, where it has none."""
+    """Return the chosen columns that a table has, or None if it has none of them."""
     keys = {column.key for column in table.columns}
     return [key for key in chosen or () if key in keys] or None
 
 
 def _natural_widths(table: Table) -> list[int]:
-    widths = [cell_len(column.title) for column in table.columns]
+    widths = [cell_len(column.heading) for column in table.columns]
     for row in (*table.shown_rows, *table.footer):
         for index, cell in enumerate(row.cells):
             length = text_width(cell)
@@ -77,7 +77,7 @@ def _natural_widths(table: Table) -> list[int]:
 
 
 def text_width(cell: Cell) -> int:
-    """Cells that a table cell takes on a line."""
+    """Return the width of a table cell in terminal cells."""
     text = safe(cell.text)
     return len(cell.guide) + (len(text) if text.isascii() else cell_len(text))
 
@@ -112,7 +112,7 @@ def _shrink(fitted: list[Fitted], width: int) -> list[Fitted]:
 
 
 def cut(text: str, width: int, *, middle: bool = False) -> str:
-    """Cut text to a width, with an ellipsis where something is missing."""
+    """Cut text to a width, with an ellipsis for what is left out."""
     length = len(text) if text.isascii() else cell_len(text)
     if length <= width:
         return text
@@ -128,13 +128,13 @@ def _without_middle(text: str, width: int, tail: int) -> str:
 
 
 def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
-    """Cut the middle out of texts, so that those which differ still do where the width allows it.
+    """Cut texts in the middle and keep different texts different if the width allows.
 
     `encoder.layers.0.self_attn` and `encoder.layers.1.self_attn` would be one text in 19 cells if each
     were cut by itself.
 
     Returns:
-        Each text with what is shown of it.
+        Each text with its shortened form.
     """
     shown = {text: cut(text, width, middle=True) for text in texts}
     alike: dict[str, list[str]] = {}
@@ -149,7 +149,7 @@ def cut_apart(texts: Iterable[str], width: int) -> dict[str, str]:
 
 
 def _distinguished(group: Sequence[str], width: int, taken: Container[str]) -> list[str] | None:
-    """Cut texts of which the same would be left so that each is another, and none is taken."""
+    """Cut texts with equal short forms so that all short forms are distinct and not in `taken`."""
     for cut_one in _ways_to_cut(group, width):
         found: dict[str, None] = {}
         for text in group:
@@ -163,15 +163,15 @@ def _distinguished(group: Sequence[str], width: int, taken: Container[str]) -> l
 
 
 def _ways_to_cut(group: Sequence[str], width: int) -> Iterator[Callable[[str], str]]:
-    """Give ways to cut texts of which the same is left, the usual ones first."""
+    """Yield ways to cut texts with equal short forms, the usual ones first."""
     usual = (width - 1) // 2
     # Either end keeps half of its usual length: a name that is all end, or all beginning, tells little.
     tails = range(usual - usual // 2, usual + usual // 2 + 1)
     for tail in sorted(tails, key=lambda tail: (abs(tail - usual), -tail)):
         yield partial(_without_middle, width=width, tail=tail)
     # What differs is in the middle: that is kept, and something left out on either side of it.
-    start = _alike(group)
-    end = _alike([text[start:][::-1] for text in group])
+    start = _common_prefix(group)
+    end = _common_prefix([text[start:][::-1] for text in group])
     room = width - 2 - max(cell_len(text[start : len(text) - end]) for text in group)
     before, after = group[0][:start], group[0][len(group[0]) - end :]
     for right in range(room // 2, room + 1) if room > 0 else ():
@@ -184,8 +184,8 @@ def _between(text: str, start: int, end: int, ends: tuple[str, str]) -> str:
     return text[start : len(text) - end].join(ends)
 
 
-def _alike(texts: Sequence[str]) -> int:
-    """Count the characters in which texts begin alike."""
+def _common_prefix(texts: Sequence[str]) -> int:
+    """Return the length of the common prefix of texts."""
     first, last = min(texts), max(texts)
     return next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
 

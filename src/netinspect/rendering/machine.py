@@ -1,4 +1,4 @@
-"""The formats for programs: plain, csv and json. Nothing is cut, rounded or coloured in them."""
+"""Machine formats (plain, csv, json): values are never cut, rounded or coloured."""
 
 from __future__ import annotations
 
@@ -28,22 +28,21 @@ from netinspect.rendering.layout import wanted_columns
 
 
 class Report(Protocol):
-    """A report record: plain data with the name that its schema has."""
+    """A report record and the name of its schema."""
 
     name: ClassVar[str]
 
 
 _STARTS = frozenset("=+-@\t\r")
-"""With which spreadsheets have formulas begin."""
+"""First characters of spreadsheet formulas."""
 
 _NUMBER = re.compile(r"[+-](?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf|-nan|->")
 
 
 def dump_plain(document: Document, columns: Sequence[str] | None = None) -> str:
-    """Spell a view as lines of tab-separated fields under a header of lower-snake-case names.
+    """Encode a document as tab-separated fields with a header of lower-snake-case names.
 
-    A view of several tables has a blank line between them; text with its own layout stays as it is,
-    below its name.
+    Tables are separated by a blank line. Preformatted text is kept unchanged below its name.
     """
     blocks = []
     for block in document.blocks:
@@ -57,10 +56,10 @@ def dump_plain(document: Document, columns: Sequence[str] | None = None) -> str:
 
 
 def dump_csv(document: Document, columns: Sequence[str] | None = None) -> str:
-    """Spell a view as comma-separated values (RFC 4180, lines end in a line feed).
+    """Encode a document as comma-separated values (RFC 4180, lines end in a line feed).
 
-    A view of several tables has a blank line between them. A text that a spreadsheet would take for a
-    formula has an apostrophe in front, since names and values of a file are its writer's choice.
+    Tables are separated by a blank line. Text that a spreadsheet would run as a formula is prefixed with
+    an apostrophe, because names and values come from untrusted files.
     """
     texts = []
     for table in _tables(document.blocks):
@@ -72,7 +71,7 @@ def dump_csv(document: Document, columns: Sequence[str] | None = None) -> str:
 
 
 def dump_json(report: Report) -> str:
-    """Spell a report's record itself, with the name and version of its schema."""
+    """Encode a report as JSON with the name and version of its schema."""
     identity = {"schema": f"netinspect-{report.name}", "schema_version": SCHEMA_VERSION}
     return json.dumps(identity | to_data(report), indent=2, allow_nan=False) + "\n"
 
@@ -95,7 +94,7 @@ def _field(cell: Cell) -> str:
 
 
 def _inert(text: str) -> str:
-    """Return a field that no spreadsheet takes for a formula; numbers and lone signs are none."""
+    """Return a field prefixed with an apostrophe if a spreadsheet would run it as a formula."""
     is_formula = text[:1] in _STARTS and len(text) > 1 and not _NUMBER.fullmatch(text)
     return f"'{text}" if is_formula else text
 
@@ -106,7 +105,7 @@ def _annotated(block: Code) -> Iterator[str]:
 
 
 def _tables(blocks: Iterable[Block]) -> Iterator[Table]:
-    """Every block as a table; printed tensors that follow each other share one."""
+    """Yield every block as a table; consecutive printed tensors share one."""
     for kind, group in groupby(blocks, type):
         members = list(group)
         if kind is Lines:
@@ -128,6 +127,6 @@ def _named_lines(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
 def _table(keys: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
     return Table(
         name="",
-        columns=tuple(Column(key=key, title=key) for key in keys),
+        columns=tuple(Column(key=key) for key in keys),
         rows=tuple(Row(cells=tuple(map(cell, row))) for row in rows),
     )

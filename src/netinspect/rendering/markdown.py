@@ -1,4 +1,4 @@
-"""The view as GitHub-flavoured Markdown, for issues, pull requests and job summaries."""
+"""GitHub-flavoured Markdown output."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def format_markdown(document: Document, columns: Sequence[str] | None = None) -> str:
-    """Spell a view as Markdown; names cannot break out of their cell or become markup."""
+    """Format a document as Markdown; names are escaped."""
     parts = [f"### {_inline(document.title)}"]
     for block in document.filled_blocks:
         if document.has_heading(block):
@@ -51,7 +51,7 @@ def _fenced(lines: list[str], language: str) -> Iterator[str]:
 
 def _table(table: Table, columns: Sequence[str] | None) -> Iterator[str]:
     fitted = fit(table, None, columns)
-    yield _cells([_escape(each.column.title) for each in fitted])
+    yield _cells([_escape(each.column.heading) for each in fitted])
     yield _cells(["---:" if each.column.align == "right" else "---" for each in fitted])
     for row in (*table.shown_rows, *table.footer):
         yield _cells([_cell(row, each.position) for each in fitted])

@@ -1,4 +1,4 @@
-"""The view for people at a terminal, in Rich's styles: `--format rich`."""
+"""Terminal output (`--format rich`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netinspect._utils.safe_text import safe
 from netinspect.rendering.document import Block, Cell, Code, Document, Line, Lines, Row, Span, Table
 from netinspect.rendering.layout import GAP, Fitted, cut, cut_apart, fit, pad, text_width
 
-# What a terminal without Unicode is shown instead; each as wide as what it stands for.
+# ASCII replacements of the same width for terminals without Unicode.
 _ASCII = str.maketrans(
     {"│": "|", "├": "|", "└": "`", "─": "-", "…": "~", "·": "-", "█": "#", "▓": "=", "▒": "+", "░": "."}
     | dict(zip("▁▂▃▄▅▆▇", ".:-=+*%", strict=True))
@@ -28,10 +28,10 @@ def format_terminal(
     ascii_only: bool,
     columns: Sequence[str] | None = None,
 ) -> str:
-    """Spell a view for a terminal.
+    """Format a document for a terminal.
 
     Args:
-        document: The view.
+        document: The document.
         width: Cells on a line; None for no limit.
         color: Whether to emit escape sequences at all.
         ascii_only: Draw with ASCII characters.
@@ -44,7 +44,7 @@ def format_terminal(
 def styled_lines(
     document: Document, width: int | None, columns: Sequence[str] | None = None
 ) -> Iterable[Line]:
-    """Lay a view out as lines of styled text."""
+    """Yield a document as lines of styled text."""
     yield _limit(document.title, width)
     for block in document.filled_blocks:
         if document.has_heading(block):
@@ -62,7 +62,7 @@ def _block(block: Block, width: int | None, columns: Sequence[str] | None) -> It
     if isinstance(block, Table):
         return _table(block, width, columns)
     if isinstance(block, Code):
-        # Pygments takes a while to import, and only code wants it.
+        # Pygments is slow to import and needed for code only.
         from netinspect.rendering.listing import code_lines
 
         return map(_strip, map(list, code_lines(block, width)))
@@ -74,7 +74,7 @@ def _table(table: Table, width: int | None, columns: Sequence[str] | None) -> It
     gap = Span(text=" " * GAP)
     header: list[Span] = []
     for each in fitted:
-        title = cut(each.column.title, each.width)
+        title = cut(each.column.heading, each.width)
         aligned = pad(title, each.width, right=each.column.align == "right")
         header += [Span(text=aligned, style="bold cyan"), gap]
     yield _strip(header[:-1])
@@ -88,7 +88,7 @@ def _table(table: Table, width: int | None, columns: Sequence[str] | None) -> It
 
 
 _Names = dict[tuple[int, str], str]
-"""What is shown of names that are too long, by the room that they have."""
+"""Shortened names by available width and full name."""
 
 
 def _names(table: Table, fitted: Fitted) -> _Names:
@@ -125,7 +125,7 @@ def _row(row: Row, fitted: list[Fitted], names: dict[int, _Names], gap: Span) ->
 
 
 def _strip(spans: list[Span]) -> Line:
-    """Leave out blanks at the end of a line, so that it can be copied."""
+    """Remove trailing blanks of a line."""
     while spans and not spans[-1].text.strip():
         spans.pop()
     if spans:
@@ -154,7 +154,7 @@ def _limit(spans: Line, width: int | None) -> Line:
 
 
 def _wrap(spans: Line, width: int | None) -> Iterable[Line]:
-    """Break a note at blanks, and within words that are longer than a line; it has one style."""
+    """Wrap a note at blanks, or within a word longer than a line."""
     for span in spans:
         line = ""
         for word in safe(span.text).split(" "):

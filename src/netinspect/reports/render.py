@@ -104,7 +104,7 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
         raise UsageError("there are no columns in this view", hint="leave --columns out")
     listed = f"the columns are: {', '.join(known)}"
     # A key goes before a title: `size` is a key of one table, and a title of another.
-    named = {column.title.lower(): column.key for column in reversed(tables[0].columns)}
+    named = {column.heading.lower(): column.key for column in reversed(tables[0].columns)}
     named |= {key: key for key in known}
     for column in columns:
         if column.lower() not in named:

@@ -9,7 +9,6 @@ from netinspect.rendering.document import Column, Document, line, make_table
 _COLUMNS = (
     Column(
         key="entries",
-        title="entries",
         value=lambda cache: cache.entries,
         text=lambda cache: units.count(cache.entries),
         align="right",
@@ -23,14 +22,13 @@ _COLUMNS = (
     ),
     Column(
         key="limit",
-        title="limit",
         value=lambda cache: cache.limit,
         text=lambda cache: units.size(cache.limit),
         align="right",
         drop=1,
     ),
-    Column(key="removed", title="removed", value=lambda cache: cache.removed, align="right"),
-    Column(key="folder", title="folder", value=lambda cache: cache.folder, least=20, elide="middle"),
+    Column(key="removed", value=lambda cache: cache.removed, align="right"),
+    Column(key="folder", value=lambda cache: cache.folder, least=20, elide="middle"),
 )
 
 

@@ -70,11 +70,10 @@ def _columns(report: CostReport) -> tuple[Column, ...]:
             least=14,
             shown=report.by in ("module", "operator"),
         ),
-        Column(key="calls", title="calls", value=lambda row: row.calls, align="right", drop=6),
+        Column(key="calls", value=lambda row: row.calls, align="right", drop=6),
         _amount(report, "macs", "macs", "MACs"),
         Column(
             key="share",
-            title="share",
             value=lambda row: round(row.share, 6),
             text=lambda row: units.percent(row.share) if row.cost.macs else "-",
             align="right",
@@ -84,7 +83,6 @@ def _columns(report: CostReport) -> tuple[Column, ...]:
         _amount(report, "other_flops", "other_flops", "other FLOPs", drop=4),
         Column(
             key="params",
-            title="params",
             value=lambda row: row.parameters,
             text=lambda row: units.count(row.parameters) if row.parameters else "-",
             align="right",
@@ -104,7 +102,6 @@ def _columns(report: CostReport) -> tuple[Column, ...]:
         ),
         Column(
             key="uncounted",
-            title="uncounted",
             value=lambda row: row.cost.uncounted_flops,
             text=lambda row: str(row.cost.uncounted_flops or "-"),
             align="right",

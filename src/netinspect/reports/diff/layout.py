@@ -54,35 +54,35 @@ _TENSORS = (
     Column(key="new_shape", title="shape in b", least=14),
     Column(key="old_dtype", title="dtype in a", shown=False),
     Column(key="new_dtype", title="dtype in b", shown=False),
-    Column(key="size", title="size", align="right", drop=5),
+    Column(key="size", align="right", drop=5),
     Column(key="differs", title="what differs", drop=1, least=16),
-    Column(key="perhaps", title="perhaps", shown=False),
+    Column(key="perhaps", shown=False),
 )
 _VALUES = (
     Column(key="max_absolute", title="max |b - a|", align="right"),
-    Column(key="max_relative", title="max relative", align="right", drop=6),
-    Column(key="relative_norm", title="relative norm", align="right", drop=3),
-    Column(key="cosine", title="cosine", align="right", drop=4),
-    Column(key="differing", title="differing", align="right", drop=7),
-    Column(key="identical", title="identical", shown=False),
+    Column(key="max_relative", align="right", drop=6),
+    Column(key="relative_norm", align="right", drop=3),
+    Column(key="cosine", align="right", drop=4),
+    Column(key="differing", align="right", drop=7),
+    Column(key="identical", shown=False),
 )
 _RENAMES = (
     Column(key="change", title=""),
     Column(key="old", title="name in a", least=16, elide="middle"),
     Column(key="new", title="name in b", least=16, elide="middle"),
-    Column(key="names", title="names", align="right"),
+    Column(key="names", align="right"),
     Column(key="evidence", title="told by", drop=1, least=16),
 )
 _MODULES = (
     Column(key="change", title=""),
-    Column(key="module", title="module", least=16, elide="middle"),
+    Column(key="module", least=16, elide="middle"),
     Column(key="old", title="in a", least=20),
     Column(key="new", title="in b", least=20),
 )
 _TIES = (
     Column(key="change", title=""),
     Column(key="what", title="memory"),
-    Column(key="names", title="names", least=30, elide="middle"),
+    Column(key="names", least=30, elide="middle"),
 )
 _MOVED = (
     Column(key="change", title=""),
@@ -90,14 +90,14 @@ _MOVED = (
     Column(key="new", title="are in b those of", least=20, elide="middle"),
 )
 _SIDES = (
-    Column(key="side", title="side"),
-    Column(key="target", title="target", least=16, elide="middle"),
-    Column(key="what", title="what", drop=2),
+    Column(key="side"),
+    Column(key="target", least=16, elide="middle"),
+    Column(key="what", drop=2),
     Column(key="section", title="part", least=10, drop=3),
-    Column(key="tensors", title="tensors", align="right"),
-    Column(key="size", title="size", align="right", drop=1),
-    Column(key="bytes", title="bytes", align="right"),
-    Column(key="dtypes", title="dtypes", drop=4, least=10),
+    Column(key="tensors", align="right"),
+    Column(key="size", align="right", drop=1),
+    Column(key="bytes", align="right"),
+    Column(key="dtypes", drop=4, least=10),
 )
 _MOST_RENAMES = 24
 """Renames that people are shown; a model of another library may have one for each layer."""

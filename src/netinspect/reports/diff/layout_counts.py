@@ -19,7 +19,7 @@ _KINDS = (("added", "+"), ("removed", "-"), ("changed", "~"), ("renamed", ">"))
 _COLUMNS = (
     Column(key="path", title="part", least=12, elide="middle"),
     *(Column(key=key, title=mark, align="right", drop=3) for key, mark in _KINDS),
-    Column(key="same", title="same", align="right", drop=4),
+    Column(key="same", align="right", drop=4),
     Column(key="old_elements", title="size in a", align="right", drop=2),
     Column(key="new_elements", title="size in b", align="right", drop=1),
     Column(key="old_bytes", title="bytes in a", align="right", shown=False),

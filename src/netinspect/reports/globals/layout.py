@@ -27,7 +27,7 @@ def lay_out(report: Globals) -> Document:
         Column(key="verdict", title="for tensors"),
         Column(key="uses", title="calls", align="right"),
         Column(key="arguments", title="first call with", least=16, drop=2 if several else 1),
-        Column(key="file", title="file", least=16, elide="middle", drop=1, shown=several),
+        Column(key="file", least=16, elide="middle", drop=1, shown=several),
         Column(key="member", title="in", least=16, elide="middle", drop=3, shown=archived),
         Column(key="position", title="at byte", align="right", drop=4),
     )

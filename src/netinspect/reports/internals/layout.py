@@ -9,12 +9,12 @@ from netinspect.rendering.document import Cell, Column, Document, Row, Table, ce
 from netinspect.reports.internals.record import Internals
 
 _COLUMNS = (
-    Column(key="attribute", title="attribute"),
+    Column(key="attribute"),
     Column(key="key", title="entry", least=12, elide="middle"),
-    Column(key="holds", title="holds", least=20),
+    Column(key="holds", least=20),
 )
 _CALL_COLUMNS = (
-    Column(key="stage", title="stage", value=lambda each: each.stage),
+    Column(key="stage", value=lambda each: each.stage),
     Column(key="name", title="runs", value=lambda each: each.name, least=14, elide="middle"),
     Column(
         key="place",
@@ -27,9 +27,9 @@ _CALL_COLUMNS = (
     ),
 )
 _OWN_COLUMNS = (
-    Column(key="attribute", title="attribute", value=lambda each: each.name, least=12),
-    Column(key="type", title="type", value=lambda each: each.type, drop=1),
-    Column(key="value", title="value", value=lambda each: each.text, least=20),
+    Column(key="attribute", value=lambda each: each.name, least=12),
+    Column(key="type", value=lambda each: each.type, drop=1),
+    Column(key="value", value=lambda each: each.text, least=20),
 )
 
 

@@ -34,7 +34,7 @@ _EXPRESSION = Column(key="expression", title="for any size", align="right", show
 _PEAK = (
     Column(key="category", title="at the peak"),
     Column(key="bytes", title="size", align="right"),
-    Column(key="share", title="share", align="right", drop=1),
+    Column(key="share", align="right", drop=1),
     _EXPRESSION,
 )
 _AMOUNTS = tuple(
@@ -42,11 +42,11 @@ _AMOUNTS = tuple(
     for drop, (key, title, _) in zip((6, 9, 10, 5, 4, 3, 7), _CATEGORIES, strict=True)
 )
 _TIMELINE = (
-    Column(key="step", title="step", align="right", drop=2),
-    Column(key="phase", title="phase"),
-    Column(key="iteration", title="iteration", align="right", shown=False),
-    Column(key="module", title="module", least=12, elide="middle"),
-    Column(key="operation", title="operation", drop=1, least=16),
+    Column(key="step", align="right", drop=2),
+    Column(key="phase"),
+    Column(key="iteration", align="right", shown=False),
+    Column(key="module", least=12, elide="middle"),
+    Column(key="operation", drop=1, least=16),
     Column(key="bytes", title="size", align="right"),
     *(replace(each, shown=False) for each in _AMOUNTS),
     Column(key="of_peak", title="of the peak"),
@@ -54,26 +54,26 @@ _TIMELINE = (
 )
 _MODULES = (
     Column(key="path", title="module", least=18, elide="middle"),
-    Column(key="class", title="class", drop=8),
+    Column(key="class", drop=8),
     Column(key="bytes", title="size", align="right"),
-    Column(key="share", title="share", align="right", drop=1),
+    Column(key="share", align="right", drop=1),
     replace(_EXPRESSION, drop=2),
     *_AMOUNTS,
 )
 _PEAKS = (
-    Column(key="from", title="from", align="right"),
-    Column(key="to", title="to", align="right"),
+    Column(key="from", align="right"),
+    Column(key="to", align="right"),
     Column(key="expression", title="peak", align="right"),
-    Column(key="phase", title="phase"),
-    Column(key="iteration", title="iteration", align="right", shown=False),
-    Column(key="module", title="module", least=12, elide="middle", drop=2),
-    Column(key="operation", title="operation", drop=1, least=16),
+    Column(key="phase"),
+    Column(key="iteration", align="right", shown=False),
+    Column(key="module", least=12, elide="middle", drop=2),
+    Column(key="operation", drop=1, least=16),
     *(replace(each, shown=False) for each in _AMOUNTS),
 )
 _PROBES = (
-    Column(key="batch", title="batch", align="right"),
+    Column(key="batch", align="right"),
     Column(key="bytes", title="peak", align="right"),
-    Column(key="fits", title="fits"),
+    Column(key="fits"),
 )
 
 

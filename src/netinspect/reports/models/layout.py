@@ -6,11 +6,11 @@ from netinspect.records.model_list import ModelList
 from netinspect.rendering.document import Column, Document, line, make_table
 
 _COLUMNS = (
-    Column(key="name", title="name", value=lambda sample: sample.name, style=lambda sample: "bold"),
+    Column(key="name", value=lambda sample: sample.name, style=lambda sample: "bold"),
     Column(key="description", title="what it is", value=lambda sample: sample.description, least=40),
-    Column(key="input", title="input", value=lambda sample: " ".join(sample.inputs), drop=1, least=16),
-    Column(key="class", title="class", value=lambda sample: sample.class_name, drop=2),
-    Column(key="file", title="file", value=lambda sample: sample.file, shown=False),
+    Column(key="input", value=lambda sample: " ".join(sample.inputs), drop=1, least=16),
+    Column(key="class", value=lambda sample: sample.class_name, drop=2),
+    Column(key="file", value=lambda sample: sample.file, shown=False),
 )
 
 
@@ -25,7 +25,7 @@ def lay_out(report: ModelList) -> Document:
 
 
 def _of_library(report: ModelList, library: str) -> Document:
-    columns = (Column(key="target", title="target", value=lambda name: f"{library}:{name}"),)
+    columns = (Column(key="target", value=lambda name: f"{library}:{name}"),)
     count = f"{len(report.names):,}"
     if report.total is not None and report.total != len(report.names):
         count += f" of {report.total:,}"

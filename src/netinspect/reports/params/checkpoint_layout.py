@@ -15,28 +15,28 @@ from netinspect.reports.shared.value_notes import value_notes
 
 _COLUMNS = (
     *COLUMNS,
-    Column(key="kind", title="kind", drop=2),
-    Column(key="file", title="file", drop=10, least=18, elide="middle"),
+    Column(key="kind", drop=2),
+    Column(key="file", drop=10, least=18, elide="middle"),
     Column(key="position", title="at byte", align="right", drop=9),
-    Column(key="storage", title="storage", align="right", shown=False),
-    Column(key="sharing", title="sharing", align="right", drop=3),
+    Column(key="storage", align="right", shown=False),
+    Column(key="sharing", align="right", drop=3),
     Column(key="storage_bytes", title="of storage", align="right", drop=5),
-    Column(key="stride", title="stride", drop=7),
-    Column(key="layout", title="layout", drop=7),
-    Column(key="member", title="member", shown=False),
-    Column(key="section", title="section", shown=False),
-    Column(key="pieces", title="pieces", align="right", drop=6),
+    Column(key="stride", drop=7),
+    Column(key="layout", drop=7),
+    Column(key="member", shown=False),
+    Column(key="section", shown=False),
+    Column(key="pieces", align="right", drop=6),
 )
 _STATISTICS = (
     *STATISTICS[:-1],
     Column(key="inf", title="Inf", align="right", drop=3),
     Column(key="q01", title="1 %", align="right", drop=12),
     Column(key="q25", title="25 %", align="right", drop=13),
-    Column(key="median", title="median", align="right", drop=11),
+    Column(key="median", align="right", drop=11),
     Column(key="q75", title="75 %", align="right", drop=13),
     Column(key="q99", title="99 %", align="right", drop=12),
     Column(key="bars", title="1 % to 99 %", drop=4),
-    Column(key="not_read", title="not read", shown=False),
+    Column(key="not_read", shown=False),
 )
 
 

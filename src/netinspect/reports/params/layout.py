@@ -22,11 +22,11 @@ from netinspect.reports.params.record import Parameters, TensorRow
 from netinspect.reports.shared.named_tensors import COLUMNS, STATISTICS, footer, statistics_cells
 
 _BUFFER_COLUMNS = (
-    Column(key="kind", title="kind", drop=2),
-    Column(key="persistent", title="persistent", drop=7),
+    Column(key="kind", drop=2),
+    Column(key="persistent", drop=7),
 )
-_LAYOUT = Column(key="layout", title="layout", drop=5, least=24, elide="end")
-_NOT_READ = Column(key="not_read", title="not read", shown=False)
+_LAYOUT = Column(key="layout", drop=5, least=24, elide="end")
+_NOT_READ = Column(key="not_read", shown=False)
 _NAMED = 3
 """Tensors without values that a note names."""
 
@@ -39,7 +39,7 @@ def lay_out(report: Parameters) -> Document:
         columns += _BUFFER_COLUMNS
     if not any(row.tied_to for row in report.rows):
         # Where nothing is tied, people need no empty column; programs count on it.
-        columns[6] = Column(key="tied_to", title="tied to", shown=False)
+        columns[6] = Column(key="tied_to", shown=False)
     if report.with_statistics:
         columns += (*STATISTICS, _NOT_READ)
     # Last, so that those who count the columns of a CSV find the others where they were.

@@ -9,20 +9,20 @@ from netinspect.records.tensors import Statistics
 from netinspect.rendering.document import Cell, Column, Row, cell
 
 COLUMNS = (
-    Column(key="name", title="name", least=34, elide="middle"),
-    Column(key="shape", title="shape", least=18),
-    Column(key="dtype", title="dtype", drop=6),
-    Column(key="size", title="size", align="right"),
-    Column(key="bytes", title="bytes", align="right", drop=8),
-    Column(key="trainable", title="trainable", drop=4),
-    Column(key="tied_to", title="tied to", drop=1, least=24, elide="middle"),
+    Column(key="name", least=34, elide="middle"),
+    Column(key="shape", least=18),
+    Column(key="dtype", drop=6),
+    Column(key="size", align="right"),
+    Column(key="bytes", align="right", drop=8),
+    Column(key="trainable", drop=4),
+    Column(key="tied_to", drop=1, least=24, elide="middle"),
 )
 STATISTICS = (
-    Column(key="mean", title="mean", align="right"),
-    Column(key="std", title="std", align="right"),
-    Column(key="min", title="min", align="right", drop=3),
-    Column(key="max", title="max", align="right", drop=3),
-    Column(key="zeros", title="zeros", align="right", drop=5),
+    Column(key="mean", align="right"),
+    Column(key="std", align="right"),
+    Column(key="min", align="right", drop=3),
+    Column(key="max", align="right", drop=3),
+    Column(key="zeros", align="right", drop=5),
     Column(key="nan", title="NaN", align="right", drop=2),
     Column(key="inf", title="Inf", align="right", drop=2),
 )

@@ -27,42 +27,42 @@ T = TypeVar("T")
 
 _GROUPS = (
     Column(key="path", title="name", least=30, elide="middle"),
-    Column(key="class", title="class", drop=5),
-    Column(key="tensors", title="tensors", align="right", drop=2),
-    Column(key="elements", title="elements", align="right"),
-    Column(key="bytes", title="bytes", align="right", drop=1),
-    Column(key="share", title="share", align="right", drop=3),
-    Column(key="dtypes", title="dtypes", drop=4, least=12),
-    Column(key="repeats", title="repeats", align="right", shown=False),
+    Column(key="class", drop=5),
+    Column(key="tensors", align="right", drop=2),
+    Column(key="elements", align="right"),
+    Column(key="bytes", align="right", drop=1),
+    Column(key="share", align="right", drop=3),
+    Column(key="dtypes", drop=4, least=12),
+    Column(key="repeats", align="right", shown=False),
 )
 _DTYPES = (
-    Column(key="dtype", title="dtype"),
-    Column(key="tensors", title="tensors", align="right"),
-    Column(key="elements", title="elements", align="right"),
-    Column(key="bytes", title="bytes", align="right"),
+    Column(key="dtype"),
+    Column(key="tensors", align="right"),
+    Column(key="elements", align="right"),
+    Column(key="bytes", align="right"),
     Column(key="bits", title="bits an element", align="right"),
 )
 _FILES = (
-    Column(key="file", title="file", least=24, elide="middle"),
-    Column(key="tensors", title="tensors", align="right"),
-    Column(key="elements", title="elements", align="right", drop=1),
-    Column(key="bytes", title="bytes", align="right"),
+    Column(key="file", least=24, elide="middle"),
+    Column(key="tensors", align="right"),
+    Column(key="elements", align="right", drop=1),
+    Column(key="bytes", align="right"),
     Column(key="file_bytes", title="of file", align="right", drop=2),
 )
 _METADATA = (
     Column(key="name", title="metadata", least=24, elide="middle"),
-    Column(key="type", title="type", drop=1),
+    Column(key="type", drop=1),
     Column(key="text", title="value", least=30),
 )
 _GRAPH = (
     Column(key="kind", title="graph"),
-    Column(key="name", title="name", least=20, elide="middle"),
-    Column(key="shape", title="shape"),
-    Column(key="dtype", title="dtype"),
+    Column(key="name", least=20, elide="middle"),
+    Column(key="shape"),
+    Column(key="dtype"),
 )
 _OPERATORS = (
-    Column(key="operator", title="operator", least=20),
-    Column(key="uses", title="uses", align="right"),
+    Column(key="operator", least=20),
+    Column(key="uses", align="right"),
 )
 _NAMED = 4
 _FEW = 16

@@ -36,7 +36,7 @@ def _gradient_text(row: GradientRow) -> str:
 
 
 _COLUMNS = (
-    Column(key="step", title="step", value=lambda row: row.index, align="right", drop=3),
+    Column(key="step", value=lambda row: row.index, align="right", drop=3),
     Column(
         key="name",
         title="call",
@@ -49,7 +49,6 @@ _COLUMNS = (
     ),
     Column(
         key="class",
-        title="class",
         value=lambda row: row.class_name,
         text=lambda row: row.class_name if row.kind == "module" else "function",
         drop=4,
@@ -57,14 +56,12 @@ _COLUMNS = (
     ),
     Column(
         key="input",
-        title="input",
         value=lambda row: format_values.values(row.inputs) if row.inputs else None,
         drop=2,
         least=20,
     ),
     Column(
         key="output",
-        title="output",
         value=lambda row: None if row.output is None else format_values.value(row.output),
         text=lambda row: "FAILED" if row.failed else format_values.value(row.output),
         least=22,
@@ -81,18 +78,17 @@ _COLUMNS = (
     ),
     Column(
         key="source",
-        title="source",
         value=lambda row: row.place.text if row.place else None,
         drop=6,
         least=40,
     ),
-    Column(key="kind", title="kind", value=lambda row: row.kind, shown=False),
+    Column(key="kind", value=lambda row: row.kind, shown=False),
     Column(key="path", title="module", value=lambda row: row.path, shown=False),
-    Column(key="depth", title="depth", value=lambda row: row.depth, align="right", shown=False),
+    Column(key="depth", value=lambda row: row.depth, align="right", shown=False),
     Column(key="call_number", title="call no.", value=lambda row: row.call, align="right", shown=False),
 )
 _GRADIENT_COLUMNS = (
-    Column(key="parameter", title="parameter", value=lambda row: row.name, least=30, elide="middle"),
+    Column(key="parameter", value=lambda row: row.name, least=30, elide="middle"),
     Column(
         key="shape",
         title="gradient",
@@ -102,7 +98,6 @@ _GRADIENT_COLUMNS = (
     ),
     Column(
         key="norm",
-        title="norm",
         value=lambda row: row.gradient.norm if row.gradient else None,
         text=lambda row: units.decimal(row.gradient.norm) if row.gradient else "-",
         align="right",

@@ -11,10 +11,10 @@ from netinspect.reports.tree.record import TreeNode
 
 _COLUMNS = (
     Column(key="path", title="name", least=30, elide="middle"),
-    Column(key="class", title="class", drop=2),
-    Column(key="holds", title="holds", least=30),
-    Column(key="elements", title="elements", align="right"),
-    Column(key="repeats", title="repeats", align="right", shown=False),
+    Column(key="class", drop=2),
+    Column(key="holds", least=30),
+    Column(key="elements", align="right"),
+    Column(key="repeats", align="right", shown=False),
 )
 
 
@@ -23,7 +23,7 @@ def lay_out(report: CheckpointTree) -> Document:
     nodes = list(walk(report.root, ()))
     columns = _COLUMNS
     if not any(node.class_name for node, _ in nodes):
-        columns = (_COLUMNS[0], Column(key="class", title="class", shown=False), *_COLUMNS[2:])
+        columns = (_COLUMNS[0], Column(key="class", shown=False), *_COLUMNS[2:])
     rows = tuple(Row(cells=_cells(node, last, report.subject.target)) for node, last in nodes)
     return Document(
         title=checkpoint_header.title(report.subject, path=report.root.path),

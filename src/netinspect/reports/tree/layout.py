@@ -12,9 +12,9 @@ from netinspect.reports.tree.record import Tree, TreeNode
 
 _COLUMNS = (
     Column(key="path", title="module", least=30, elide="middle"),
-    Column(key="class", title="class", least=30),
-    Column(key="params", title="params", align="right"),
-    Column(key="repeats", title="repeats", align="right", shown=False),
+    Column(key="class", least=30),
+    Column(key="params", align="right"),
+    Column(key="repeats", align="right", shown=False),
     Column(key="extra", title="made with", shown=False),
 )
 
