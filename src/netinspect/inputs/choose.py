@@ -1,8 +1,7 @@
-"""From a request and a model to the arguments of `forward`.
+"""Choice of the arguments of `forward`.
 
-This is the one place that decides what a model is run with. Evidence is asked in order: what the
-user said, what the model's file or the model itself declares, what the library that it comes from
-knows, and then what names, layers and short runs tell.
+Precedence: inputs from the user, inputs declared by the model's file or the model, inputs known for its
+library, and inputs inferred from names, layers and short runs.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What forward will be called with, and how that came about."""
+    """Chosen arguments of forward and the attempts that led to them."""
 
     arguments: list[Argument]
     attempts: tuple[Attempt, ...] = ()

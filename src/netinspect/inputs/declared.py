@@ -1,4 +1,4 @@
-"""What is said of a model's inputs: by the user, by its file, or by the model itself."""
+"""Inputs declared by the user, by the model's file or by the model itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXAMPLE_ATTRIBUTE = "example_input_array"
 
 
 def declared_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpec, str]] | None:
-    """What the user or the model's own file says; None where neither does."""
+    """Return the specs from the user or the model's file, or None if there are none."""
     if request.specs:
         return [(spec, GIVEN) for spec in request.specs]
     if not _is_example(_declaration(model)):

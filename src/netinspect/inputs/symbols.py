@@ -1,4 +1,4 @@
-"""What `--symbolic` is given: which dimension of the inputs shall be a symbol. No torch is needed."""
+"""Requests of `--symbolic`, parsed without torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXAMPLE = "write it like --symbolic batch, --symbolic seq or --symbolic points=
 
 @record
 class SymbolRequest:
-    """One size that shall be told as a symbol."""
+    """One size to replace by a symbol."""
 
     name: str
     symbol: str

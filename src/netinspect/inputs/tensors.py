@@ -1,4 +1,4 @@
-"""From specs to tensors: the same seed gives the same bytes."""
+"""Tensors built from input specs; the same seed gives the same values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the name of an argument says: most people call the same things alike."""
+"""Guesses from argument names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netinspect.inputs.infer.model_facts import TOKENS, ModelFacts
 
 
 class Meaning(Enum):
-    """What an argument stands for."""
+    """Meaning of an argument."""
 
     IMAGE = auto()
     TOKENS = auto()
@@ -65,7 +65,7 @@ _LONGEST = 200
 
 
 def meaning_of(name: str) -> Meaning | None:
-    """Read a name; None where it says nothing."""
+    """Return the meaning of a name, or None if unknown."""
     if len(name) > _LONGEST:
         return None
     for pattern, meaning in _PATTERNS.items():
@@ -75,7 +75,7 @@ def meaning_of(name: str) -> Meaning | None:
 
 
 def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | None:
-    """Guess an argument whose name says all.
+    """Guess an argument from its name.
 
     Args:
         name: Name of the argument.
@@ -83,7 +83,7 @@ def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | No
         facts: The model.
 
     Returns:
-        None where it takes a look at the layers.
+        The guess, or None if the name is not enough.
     """
     meaning = meaning_of(name)
     why = f"an argument called {name}"

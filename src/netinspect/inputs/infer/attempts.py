@@ -1,4 +1,4 @@
-"""Short forwards on candidates, within a budget: no inference may run for ever."""
+"""Attempts to run forward on candidates, within a budget."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ MAXIMUM_ELEMENTS = 1 << 27
 
 
 class Exhausted(Exception):
-    """The budget is spent."""
+    """Raised when the budget is spent."""
 
 
 class InvalidCandidate(Exception):
-    """The arguments of a candidate cannot be made: a failed try, and no mistake of the user's."""
+    """Raised when the arguments of a candidate cannot be built; it counts as a failed attempt."""
 
     @property
     def failure(self) -> Failure:
-        """The failure of the try."""
+        """Failure to record for the attempt."""
         message, kind = message_of(self), type(self).__name__
         return Failure(step=None, module="", type=kind, message=message, place=None)
 
 
 @dataclass(slots=True)
 class CapturedOutput:
-    """What a forward printed and warned of: that of many trials would drown the one that counts."""
+    """Output and warnings of a forward, suppressed during the search."""
 
     output: io.StringIO = field(default_factory=io.StringIO)
     warnings: list[warnings.WarningMessage] = field(default_factory=list)
 
     def replay(self) -> None:
-        """Say it after all."""
+        """Print the output and issue the warnings."""
         print(self.output.getvalue(), end="")
         for each in self.warnings:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
@@ -50,7 +50,7 @@ class CapturedOutput:
 
 @contextmanager
 def suppress_output() -> Iterator[CapturedOutput]:
-    """Keep what a forward says back."""
+    """Suppress and capture output and warnings."""
     captured = CapturedOutput()
     with redirect_stdout(captured.output), warnings.catch_warnings(record=True) as caught:
         try:
@@ -69,7 +69,7 @@ class AttemptResult:
 
     @property
     def failure(self) -> Failure | None:
-        """How it failed; None where it passed."""
+        """Failure of forward; None if it passed."""
         return self.forward.failure
 
     @property
@@ -84,13 +84,13 @@ class AttemptResult:
 
     @property
     def progress(self) -> int:
-        """How many steps it came to."""
+        """Number of steps that ran."""
         return len(self.forward.steps)
 
 
 @dataclass(slots=True)
 class AttemptRunner:
-    """Runs candidates, and remembers what came of each."""
+    """Runs candidates and caches their results."""
 
     run_forward: Callable[[Candidate, int | None], Forward]
     """Takes a candidate, and the number of steps to end its forward after; None for no end.
@@ -109,7 +109,7 @@ class AttemptRunner:
     _known: dict[tuple[str, ...], AttemptResult] = field(default_factory=dict)
 
     def run(self, candidate: Candidate, why: str) -> AttemptResult:
-        """Run a candidate, or remember how it ran.
+        """Run a candidate, or return its cached result.
 
         Raises:
             Exhausted: The budget is spent. The first candidate runs in any case, without a limit.
@@ -143,7 +143,7 @@ class AttemptRunner:
         return trial
 
     def has_run(self, candidate: Candidate) -> bool:
-        """Whether a candidate was tried already."""
+        """Return whether a candidate has run."""
         return format_specs(self.suited(candidate)) in self._known
 
     def best(self, tells_most: Callable[[AttemptResult], bool]) -> AttemptResult | None:
@@ -159,7 +159,7 @@ class AttemptRunner:
 
 
 class Stopped(Exception):
-    """No other input will help."""
+    """Raised when no other input can fix a failure."""
 
     def __init__(self, trial: AttemptResult) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class Stopped(Exception):
 
 
 def _is_feasible(candidate: Candidate) -> bool:
-    """Whether the inputs are of a size that somebody could have meant."""
+    """Return whether the inputs are small enough to run."""
     sizes = (math.prod(guess.spec.shape) * max(guess.spec.listed, 1) for guess in candidate.values())
     return sum(sizes) <= MAXIMUM_ELEMENTS
 

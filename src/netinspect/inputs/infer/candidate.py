@@ -1,4 +1,4 @@
-"""Guesses: what an argument may be, and why."""
+"""Candidate inputs: one guess per argument, with its reason."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from netinspect.records.base import record
 
 @record
 class Guess:
-    """What one argument may be."""
+    """Guess for one argument."""
 
     spec: InputSpec
     reason: str
     """The evidence, such as `conv1 takes 3 channels`."""
 
     firm: bool = True
-    """Whether the evidence is about this very argument; what is not gives way to a layer."""
+    """Whether the evidence is about this argument; other guesses yield to a layer's."""
 
     solved: tuple[int, ...] = ()
     """Dimensions whose size was found by solving for what some layer wants."""
@@ -53,5 +53,5 @@ def tensor(
 
 
 def format_specs(candidate: Candidate) -> tuple[str, ...]:
-    """Write a candidate as input specs."""
+    """Format a candidate as input specs."""
     return tuple(str(replace(guess.spec, name=name)) for name, guess in candidate.items())

@@ -1,4 +1,4 @@
-"""Labels: arguments that forward does without in eval mode, and asks for in train mode."""
+"""Labels: arguments that forward needs only in train mode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST = 200
 
 
 def is_label(name: str) -> bool:
-    """Whether an argument is called as labels are."""
+    """Return whether an argument has a name of labels."""
     return len(name) <= _LONGEST and _LABELS.fullmatch(name) is not None
 
 
@@ -64,7 +64,7 @@ def with_labels(
 
 
 def _wanted_by(step: Step) -> Guess | None:
-    """Return what a loss wants beside its first input; None for a step that is no loss."""
+    """Return a guess for the target of a loss, or None if the step is not a loss."""
     scores = next(tensors_in(step.inputs), None)
     if scores is None or step.name not in (*_OF_CLASSES, *_SAME_SHAPE):
         return None

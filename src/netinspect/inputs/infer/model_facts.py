@@ -1,4 +1,4 @@
-"""What the inference of inputs knows of a model before it runs."""
+"""Facts about a model that input inference uses."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from netinspect.tracing.model.offload import home_of
 from netinspect.tracing.safe_access import attribute, dictionary_of, is_a, setting_of
 
 TOKENS = 16
-"""Length of a sequence, where nothing tells one."""
+"""Default length of a sequence."""
 
 _PARTS = ("text_config", "vision_config", "audio_config", "encoder", "decoder")
-"""The parts of a config that are asked first for what the whole does not say."""
+"""Parts of a config to search first for a missing setting."""
 
 _SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.TransformerEncoderLayer)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """One model, as far as it can be read without running it."""
+    """Facts about a model that can be read without running it."""
 
     model: nn.Module
     names: ForwardNames

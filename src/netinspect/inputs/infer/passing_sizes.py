@@ -1,4 +1,4 @@
-"""Which other input sizes a model would take, found by trying them.
+"""Search for input sizes on which a model passes.
 
 After a shape error, arithmetic alone cannot tell the size of image that a network was built for: what
 lies between the input and the failing layer may be anything. A few short forwards can.
