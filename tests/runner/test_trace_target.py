@@ -14,7 +14,7 @@ from torch import nn
 
 import netinspect
 from netinspect.errors import UsageError
-from netinspect.targets.zero_weights import Hollow
+from netinspect.targets.zero_weights import ZeroWeights
 from tests.nets import valued
 from tests.support import PATIENCE
 
@@ -94,7 +94,7 @@ def test_a_device_that_is_not_there_is_told() -> None:
 
 def test_large_tensors_are_hollow_and_small_ones_as_ever() -> None:
     torch.manual_seed(0)
-    with Hollow() as hollow:
+    with ZeroWeights() as hollow:
         large, small = nn.Linear(2000, 2000), nn.Linear(20, 20)
         zeros, ones = torch.zeros(1 << 20), torch.ones(1 << 10, 1 << 10)
         places, like = torch.zeros(1 << 20, dtype=torch.int64), torch.randn_like(zeros)
@@ -113,17 +113,17 @@ def test_large_tensors_are_hollow_and_small_ones_as_ever() -> None:
 
 
 def test_many_tensors_that_are_not_small_are_hollow_from_the_millionth_value_on() -> None:
-    with Hollow() as hollow:
+    with ZeroWeights() as hollow:
         layers = [nn.Linear(512, 512, bias=False) for _ in range(40)]
     kept = [not hollow.holds(layer.weight) for layer in layers]
     assert kept == [True] * 3 + [False] * 37
-    with Hollow() as hollow:
+    with ZeroWeights() as hollow:
         _ = [nn.Linear(512, 512) for _ in range(3)]
     assert not hollow.made
 
 
 def test_hollow_tensors_can_be_written_to_and_are_apart() -> None:
-    with Hollow():
+    with ZeroWeights():
         one, other = torch.empty(1 << 20), torch.empty(1 << 20)
     one[3] = 1
     assert one.sum().item() == 1
@@ -131,7 +131,7 @@ def test_hollow_tensors_can_be_written_to_and_are_apart() -> None:
 
 
 def test_hollow_tensors_keep_their_kind() -> None:
-    with Hollow() as hollow:
+    with ZeroWeights() as hollow:
         tensor = torch.zeros(1 << 20)
         for changed in (tensor.half(), tensor.to(torch.bfloat16), tensor.clone(), tensor.contiguous()):
             assert hollow.holds(changed)
@@ -146,18 +146,18 @@ def test_hollow_tensors_keep_their_kind() -> None:
 
 
 def test_hollow_leaves_wrong_calls_to_torch() -> None:
-    with Hollow(), pytest.raises(TypeError):
+    with ZeroWeights(), pytest.raises(TypeError):
         torch.zeros("many")  # type: ignore[arg-type]
 
 
 def test_a_hollow_transformer_takes_no_memory() -> None:
     # In a process of its own, whose peak is not that of other tests.
     program = (
-        "import torch; from torch import nn; from netinspect.targets.zero_weights import Hollow\n"
+        "import torch; from torch import nn; from netinspect.targets.zero_weights import ZeroWeights\n"
         "from tests.support import peak_memory\n"
         "peak = lambda: peak_memory() >> 20\n"
         "before = peak()\n"
-        "with Hollow():\n"
+        "with ZeroWeights():\n"
         "    layer = nn.TransformerEncoderLayer(1024, 16, 8192, batch_first=True)\n"
         "    model = nn.TransformerEncoder(layer, 12).eval()\n"
         "with torch.no_grad(): model(torch.zeros(1, 8, 1024))\n"

@@ -209,7 +209,7 @@ class Net(nn.Module):
 @pytest.mark.parametrize(
     ("line", "target", "hint"),
     [
-        ("import beside", "parts.net:Net", "beside lies in {root}/parts, where Python does not look"),
+        ("import beside", "parts.net:Net", "beside is in {root}/parts, which is not on the import path"),
         ("import beside", "parts.net:Net", "set PYTHONPATH={root}/parts"),
         ("import nowhere", "parts.net:Net", "is nowhere installed"),
         (

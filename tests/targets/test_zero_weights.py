@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import netinspect
-from netinspect.targets.zero_weights import Hollow
+from netinspect.targets.zero_weights import ZeroWeights
 from tests.support import Outcome
 
 WIDE, TALL, SQUARE = (600, 2048), (2048, 600), (1100, 1100)
@@ -30,7 +30,7 @@ def is_zero(tensor: Tensor) -> bool:
     ],
 )  # fmt: skip
 def test_initialisers_leave_hollow_weights_as_they_are(name: str, shape: tuple[int, ...]) -> None:
-    with Hollow() as hollow:
+    with ZeroWeights() as hollow:
         weight = nn.Parameter(torch.empty(shape))
         assert getattr(nn.init, name)(weight) is weight
         assert hollow.holds(weight)
@@ -40,7 +40,7 @@ def test_initialisers_leave_hollow_weights_as_they_are(name: str, shape: tuple[i
 
 
 def test_initialisers_of_one_shape() -> None:
-    with Hollow() as hollow:
+    with ZeroWeights() as hollow:
         matrix, kernel = torch.empty(WIDE), torch.empty(128, 128, 8, 9)
         nn.init.eye_(matrix)
         nn.init.sparse_(matrix, 0.1)
@@ -70,7 +70,7 @@ def test_decompositions_give_the_right_sizes(
     # The same of a matrix that is a hundred times smaller on each side tells them.
     rows, columns = shape[0] // 8, shape[1] // 8
     expected = function(torch.rand(rows, columns), **options)
-    with Hollow():
+    with ZeroWeights():
         found = function(torch.empty(shape), **options)
     both = ((each,) if isinstance(each, Tensor) else each for each in (found, expected))
     for large, small in zip(*both, strict=True):
@@ -87,7 +87,7 @@ def test_decompositions_give_the_right_sizes(
     ],
 )  # fmt: skip
 def test_what_zeros_cannot_be_decomposed_into_is_made_all_the_same(function: Callable[..., Any]) -> None:
-    with Hollow():
+    with ZeroWeights():
         found = function(torch.empty(SQUARE).normal_())
     first = found if isinstance(found, Tensor) else found[0]
     assert first.device.type == "cpu"
@@ -95,7 +95,7 @@ def test_what_zeros_cannot_be_decomposed_into_is_made_all_the_same(function: Cal
 
 def test_a_weight_that_is_made_from_a_decomposition() -> None:
     """As the orthogonal initialisers of many libraries and of papers' code are written."""
-    with Hollow():
+    with ZeroWeights():
         flat = torch.empty(WIDE).normal_()
         left, _, right = torch.linalg.svd(flat, full_matrices=False)
         weight = nn.Parameter(torch.empty(WIDE))
@@ -108,7 +108,7 @@ def test_a_weight_that_is_made_from_a_decomposition() -> None:
 
 
 def test_shapes_and_flags_are_set_in_place() -> None:
-    with Hollow():
+    with ZeroWeights():
         weight = torch.empty(WIDE)
         assert weight.t_().shape == torch.Size(TALL)
         assert weight.unsqueeze_(0).shape == torch.Size((1, *TALL))

@@ -1,1 +1,1 @@
-"""From a target string to a live module."""
+"""Targets: parsing, import and construction of models."""

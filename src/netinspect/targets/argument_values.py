@@ -37,7 +37,7 @@ _INNER = (
     (re.compile(r"\[\s*\[[^\[\]]*\]"), "["),
     (re.compile(r"\b(Callable|[tT]ype)\[[^\[\]]*\]"), r"\1"),
 )
-"""What a callable is given and returns, or a class is below, says nothing of the argument itself."""
+"""Type arguments of callables and classes, which do not describe the argument itself."""
 
 _ALIASES = {"nn": "torch.nn", "F": "torch.nn.functional"}
 """Names that people import these under, for a file that does not."""
@@ -59,7 +59,7 @@ def with_named_values(
         namespace: The module that a target names; its names come first.
 
     Raises:
-        LoadError: An argument takes classes or functions only, and there is none of that name.
+        LoadError: An argument takes only classes or functions, and none has that name.
     """
     if not any(is_a(value, str) for value in arguments.values()):
         return dict(arguments)
@@ -88,7 +88,7 @@ def _resolve(
     if found is _MISSING:
         if "." in text and _CALLABLE.search(annotation):
             raise LoadError(
-                f"there is no {text!r} for the argument {name}: it takes {annotation}",
+                f"argument {name} takes {annotation}, but {text!r} was not found",
                 hint=_suggestion(text, namespace),
             )
         return text
@@ -102,7 +102,7 @@ def _resolve(
 
 
 def _annotation(parameter: inspect.Parameter | None) -> str:
-    """Return an annotation as text, without what is in its callables; empty where it says nothing."""
+    """Return an annotation as text, without the types in its callables; empty if unknown."""
     if parameter is None or parameter.annotation is parameter.empty:
         return ""
     annotation = parameter.annotation
@@ -114,7 +114,7 @@ def _annotation(parameter: inspect.Parameter | None) -> str:
 
 
 def _is_callable(value: Any) -> bool:
-    """Whether a value is a class or a function."""
+    """Return whether a value is a class or a function."""
     return is_a(value, (type, FunctionType, BuiltinFunctionType))
 
 
@@ -127,7 +127,7 @@ def _is_instance(found: Any, annotation: str, default: Any) -> bool:
 
 
 def _find(text: str, namespace: ModuleType | None, *, may_import: bool) -> Any:
-    """Return what a dotted name stands for in a file, or else in a module that it begins with."""
+    """Resolve a dotted name in a file, or else in a module that the name begins with."""
     head, *parts = text.split(".")
     held = {} if namespace is None else vars(namespace)
     if head in held:

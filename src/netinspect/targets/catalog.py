@@ -1,4 +1,4 @@
-"""Which models can be named, listed without importing any of them."""
+"""Catalog of samples and library models, listed without importing them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def find_models(pattern: str | None) -> ModelList:
     """List the samples, or the models of a library.
 
     Args:
-        pattern: A library's name and a colon, then what its names shall match; without those, what the
-            samples' names shall match. A word without wildcards matches wherever it stands in a name.
+        pattern: `library:pattern` for the models of a library, or a pattern for the samples. A word
+            without wildcards matches any part of a name.
 
     Raises:
         LoadError: Nothing matches, or the library is not installed.
@@ -51,7 +51,7 @@ def find_models(pattern: str | None) -> ModelList:
 
 
 def _elsewhere(pattern: str) -> str:
-    """Say where something of that name may be found."""
+    """Return a hint on where a model of that name may be found."""
     wanted = pattern.rpartition(":")[2]
     if targets := targets_named(wanted):
         return f"the libraries have: {', '.join(targets)}"

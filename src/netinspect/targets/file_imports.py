@@ -1,4 +1,4 @@
-"""Files as modules: alone with those beside them, or as a part of their package."""
+"""Import of Python files, alone with their siblings or as part of their package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def import_file(path: Path, project: Project, name: str | None = None) -> Module
     Args:
         path: The file, resolved.
         project: What it belongs to.
-        name: What is wanted from it; None for whatever it is about.
+        name: What is wanted from it; None for its main model.
 
     Raises:
         LoadError: It is not a Python file.
@@ -35,7 +35,7 @@ def import_file(path: Path, project: Project, name: str | None = None) -> Module
     project.begin()
     dots = _most_dots(path)
     folder = str(path.parent)
-    # As for a script: files beside it can be imported, and are found first. Then those of its package,
+    # As for a script: files in its folder are importable and found first. Then those of its package,
     # which names itself where it imports without dots.
     root = _root(path.parent, 0)
     project.add([folder, *([str(root.parent)] if root != path.parent or _is_package(root) else [])])
@@ -46,7 +46,7 @@ def import_file(path: Path, project: Project, name: str | None = None) -> Module
         project.add([here], first=False)
     sys.argv[:] = [str(path)]
     _forget_siblings(folder)
-    target = _Target(path, project, name)
+    target = _FileTarget(path, project, name)
     if dots or path.name == "__init__.py":
         return _import_in_package(target, dots)
     return _import_alone(target, folder, here or "")
@@ -66,7 +66,7 @@ def import_package(name: str, project: Project, wanted: str | None) -> ModuleTyp
     return importlib.import_module(name)
 
 
-class _Target(NamedTuple):
+class _FileTarget(NamedTuple):
     """A file that a target names."""
 
     path: Path
@@ -85,7 +85,7 @@ class _Target(NamedTuple):
         return spec_from_file_location(name, path, loader=loader)
 
 
-def _import_alone(target: _Target, folder: str, here: str) -> ModuleType:
+def _import_alone(target: _FileTarget, folder: str, here: str) -> ModuleType:
     name = _module_name(target.path)
     specification = target.specify(name)
     if specification is None or specification.loader is None:
@@ -125,13 +125,13 @@ def _files(module: ModuleType) -> list[str]:
 
 
 def _is_in(folder: str, file: str) -> bool:
-    """Whether a file is the folder's own; a virtual environment often lies in a project's folder."""
+    """Whether a file is the folder's own; a virtual environment inside is not."""
     inside = file.removeprefix(folder + os.sep)
     return inside != file and not {"site-packages", "dist-packages"} & set(Path(inside).parts)
 
 
 def _is_found(name: str, folder: str, file: str) -> bool:
-    """Whether a module of that name and file was found in a folder."""
+    """Return whether a module of that name and file was found in a folder."""
     top = os.path.join(folder, name.partition(".")[0])
     return file in (top, f"{top}.py") or file.startswith(top + os.sep)
 
@@ -156,14 +156,14 @@ def _module_name(path: Path) -> str:
 
 
 def _most_dots(path: Path) -> int:
-    """How many dots the furthest of a file's relative imports has; 0 where it has none.
+    """Return the most dots in any relative import of a file; 0 if there are none.
 
     One that imports its own package by name is a part of it too: it is not to be imported twice.
     """
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return 0  # told when it is imported
+        return 0  # reported when it is imported
     imported: set[str] = set()
     dots = 0
     for node in ast.walk(tree):
@@ -190,7 +190,7 @@ def _root(folder: Path, dots: int) -> Path:
     return root
 
 
-def _import_in_package(target: _Target, dots: int) -> ModuleType:
+def _import_in_package(target: _FileTarget, dots: int) -> ModuleType:
     """Import a file as a part of its package: of real ones, or of folders that are taken for some."""
     path = target.path
     root = _root(path.parent, dots)
@@ -224,7 +224,7 @@ def _package_name(root: Path) -> str:
     return own
 
 
-def _import_package(name: str, folder: Path, target: _Target) -> ModuleType:
+def _import_package(name: str, folder: Path, target: _FileTarget) -> ModuleType:
     file = folder / "__init__.py"
     specification: ModuleSpec | None
     if os.path.isfile(file):

@@ -1,4 +1,4 @@
-"""What to try where the user's code does not load."""
+"""Hints for failures to load user code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_CAUSES = 100
 
 
 def hint_for(error: BaseException) -> str:
-    """Say what to try after an exception of the user's code."""
+    """Return a hint for an exception of user code."""
     if any("operator torchvision::" in message_of(each) for each in _with_causes(error)):
         return (
             "torchvision was built for another torch: install both again from the same index, as in "
@@ -81,7 +81,7 @@ def parser_message(error: SystemExit) -> str | None:
 
 
 def _message_of_click(error: object) -> str | None:
-    """Return what an exception of click's says about the command line; None for anything else."""
+    """Return the message of a click exception about the command line; None for other exceptions."""
     names = [defining_module(cls).partition(".")[0] for cls in ancestors(type(error))]
     if not {"click", "typer"}.intersection(names) or not is_a(error, Exception):
         return None
@@ -116,7 +116,7 @@ def _source_line(error: BaseException) -> str:
 
 
 def _missing_name(error: NameError, name: str) -> str:
-    """Say where a name is assigned that is missing, if that is below the main guard."""
+    """Return a hint for a missing name that is assigned below the main guard."""
     line = raising_line(error)
     try:
         tree = ast.parse(Path(line.file).read_bytes() if line else b"")
@@ -147,7 +147,7 @@ def _missing_module(error: ModuleNotFoundError, name: str) -> str:
     folder = _folder_above(error, (name, f"{name}.py"))
     if folder is None:
         return f"is {name} installed in this Python environment?"
-    return f"{name} lies in {folder}, where Python does not look: set PYTHONPATH={folder}"
+    return f"{name} is in {folder}, which is not on the import path: set PYTHONPATH={folder}"
 
 
 def _missing_package(error: ModuleNotFoundError) -> str:
@@ -174,7 +174,7 @@ def _missing_file(error: FileNotFoundError, file: str) -> str:
 
 
 def _folder_above(error: BaseException, names: tuple[str, ...]) -> Path | None:
-    """Find the folder, from that of the failing line upwards, in which one of these names lies."""
+    """Find the folder, from that of the failing line upwards, that contains one of these names."""
     line = raising_line(error)
     if line is None or not os.path.isabs(line.file):
         return None

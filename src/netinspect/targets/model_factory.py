@@ -1,4 +1,4 @@
-"""From a target to a live module: import, find, construct."""
+"""Model factories: import a target, find its model and construct it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from netinspect.targets.isolation.project_imports import Project, project_code
 from netinspect.targets.libraries.network import network
 from netinspect.targets.resolve import class_names, factory_names, single_candidate
 from netinspect.targets.target import Target
-from netinspect.targets.user_code_errors import user_code
-from netinspect.targets.zero_weights import Hollow
+from netinspect.targets.user_code_errors import user_code_errors
+from netinspect.targets.zero_weights import ZeroWeights
 from netinspect.tracing.model.members import parameters, registered_tensors
 from netinspect.tracing.safe_access import is_users_class
 from netinspect.tracing.snapshot.random_state import preserved_randomness, seed_everything
@@ -34,12 +34,12 @@ from netinspect.tracing.tensors.inner_tensors import is_sparse
 from netinspect.tracing.user_warnings import at_the_users_line
 
 TensorMode = Literal["real", "meta", "hollow", "fake"]
-"""What the tensors of a model are: see `Trace.lane`."""
+"""Tensor mode of a model: see `Trace.lane`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFactory:
-    """What a target names, found but not built."""
+    """A class, factory or instance that a target names, not yet built."""
 
     target: Target
     name: str
@@ -54,20 +54,20 @@ class ModelFactory:
 
     @property
     def is_built(self) -> bool:
-        """Whether it is an instance already, so that nothing is left to choose."""
+        """Whether the target is an instance, which needs no construction."""
         return is_a(self.found, nn.Module)
 
     def build(self, lane: TensorMode = "real") -> tuple[nn.Module, TensorMode]:
-        """Construct the model; each time anew, unless it is an instance.
+        """Construct a new model, or return the instance.
 
         Args:
-            lane: What its tensors shall be.
+            lane: Tensor mode.
 
         Returns:
-            The model, and what its tensors are: one without any large tensor is real, not hollow.
+            The model and its tensor mode: a model without large tensors is real, not zero-filled.
 
         Raises:
-            LoadError: It cannot be constructed so.
+            LoadError: The construction fails.
         """
         with preserved_randomness(), project_code(), _network(self.target, self.online):
             # Again: what the import drew, or loaded, must not change the weights.
@@ -78,12 +78,12 @@ class ModelFactory:
                 adapt_to_meta(model)
                 return model, lane
             if lane == "hollow":
-                with Hollow() as hollow:
+                with ZeroWeights() as zeros:
                     model = self._construct()
-                if hollow.made and any(map(is_sparse, registered_tensors(model))):
+                if zeros.made and any(map(is_sparse, registered_tensors(model))):
                     # Of zeros, a sparse tensor would store nothing: its size depends on values.
                     return self.build("real")
-                return model, "hollow" if hollow.made else "real"
+                return model, "hollow" if zeros.made else "real"
             return self._construct(), lane
 
     def _construct(self) -> nn.Module:
@@ -143,9 +143,9 @@ def find_factory(
         else:
             namespace = _import(target, project)
             name = target.name or single_candidate(target, namespace, arguments)
-            with user_code(f"cannot import {target.place}"):
-                found = _look_up(target, namespace, name)
-        with user_code(f"cannot build {name} from {target.place}"):
+            with user_code_errors(f"cannot import {target.place}"):
+                found = _find_attribute(target, namespace, name)
+        with user_code_errors(f"cannot build {name} from {target.place}"):
             arguments = with_named_values(found, arguments, namespace)
     return ModelFactory(
         target=target,
@@ -167,23 +167,23 @@ def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> A
         run_file: As for `find_factory`.
 
     Raises:
-        UsageError: The target names none.
-        LoadError: It does not import, is no function, or raises.
+        UsageError: The target does not name a function.
+        LoadError: It does not import, is not a function, or raises.
     """
     if target.name is None:
         raise UsageError(
-            f"{target.text} names no function",
-            hint="name one that returns what forward shall be called with, such as data.py:make",
+            f"{target.text} does not name a function",
+            hint="name a function that returns the inputs of forward, such as data.py:make",
         )
-    blueprint = find_factory(target, {}, seed=seed, run_file=run_file)
-    if not callable(blueprint.found) or isinstance(blueprint.found, nn.Module):
+    factory = find_factory(target, {}, seed=seed, run_file=run_file)
+    if not callable(factory.found) or isinstance(factory.found, nn.Module):
         raise LoadError(
-            f"{target.text} is {_indefinite(blueprint.found)}, not a function",
-            hint="name a function without arguments that returns what forward shall be called with",
+            f"{target.text} is {_indefinite(factory.found)}, not a function",
+            hint="name a function without arguments that returns the inputs of forward",
         )
-    with preserved_randomness(), project_code(), user_code(f"cannot call {target.text}"):
+    with preserved_randomness(), project_code(), user_code_errors(f"cannot call {target.text}"):
         seed_everything(seed)
-        return blueprint.found()
+        return factory.found()
 
 
 def build_module(
@@ -203,14 +203,14 @@ def _network(target: Target, online: bool) -> AbstractContextManager[None]:
 
 
 def _library_builder(library: str, name: str, *, online: bool) -> Callable[..., Any]:
-    with user_code(f"cannot find {name} in {library}"):
+    with user_code_errors(f"cannot find {name} in {library}"):
         adapter = importlib.import_module(f"netinspect.targets.libraries.{library}")
         builder: Callable[..., Any] = adapter.find_builder(name, online=online)
         return builder
 
 
 def _import(target: Target, project: Project) -> ModuleType:
-    with user_code(f"cannot import {target.place}"):
+    with user_code_errors(f"cannot import {target.place}"):
         if target.kind == "dotted":
             if (here := current_folder()) is not None:
                 # As `python -m` does: a package in the current folder is found.
@@ -219,7 +219,7 @@ def _import(target: Target, project: Project) -> ModuleType:
         return import_file(Path(target.place).resolve(), project, target.name)
 
 
-def _look_up(target: Target, namespace: ModuleType, name: str) -> Any:
+def _find_attribute(target: Target, namespace: ModuleType, name: str) -> Any:
     found: Any = namespace
     for part in name.split("."):
         try:
@@ -245,11 +245,11 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
         )
     if is_a(found, type) and not issubclass(found, nn.Module):
         raise LoadError(f"{name} in {target.place} is a class, but not an nn.Module", hint=_NAME_A_MODEL)
-    with user_code(f"cannot build {name} from {target.place}"), at_the_users_line():
+    with user_code_errors(f"cannot build {name} from {target.place}"), at_the_users_line():
         model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
         if type(model) is CoroutineType:
-            model.close()  # otherwise Python warns, at a line of ours, that nobody awaited it
+            model.close()  # otherwise Python warns, at a line of ours, that it was never awaited
         raise LoadError(
             f"{name} in {target.place} returned {_indefinite(model)}, not an nn.Module",
             hint=_hint_for(model),
@@ -261,7 +261,7 @@ _NAME_A_MODEL = "name an nn.Module class, a function that returns one, or an ins
 
 
 def _hint_for(found: Any) -> str:
-    """Say what to do with what is no module; several of them in a container can be wrapped."""
+    """Return a hint for a value that is not a module; modules in a container can be wrapped."""
     is_keyed = type(found) is dict
     if is_keyed or type(found) in (tuple, list):
         modules = [
@@ -289,10 +289,10 @@ def _indefinite(value: Any) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
-def _check_arguments(blueprint: ModelFactory) -> None:
-    """Tell missing and unknown arguments before the call, where the names are known."""
-    target, name, function = blueprint.target, blueprint.name, blueprint.found
-    arguments = blueprint.arguments
+def _check_arguments(factory: ModelFactory) -> None:
+    """Report missing and unknown arguments before the call, if the signature is known."""
+    target, name, function = factory.target, factory.name, factory.found
+    arguments = factory.arguments
     if not callable(function) or is_a(function, nn.Module):
         return
     if is_a(function, type) and not issubclass(function, nn.Module):
@@ -325,20 +325,20 @@ def _check_arguments(blueprint: ModelFactory) -> None:
             f"cannot build {name} from {target.place}",
             cause=f"it wants {', '.join(missing)}",
             place=f"{file}:{line}" if file else None,
-            hint=_missing_arguments(blueprint, missing),
+            hint=_missing_arguments(factory, missing),
         )
 
 
-def _missing_arguments(blueprint: ModelFactory, missing: list[str]) -> str:
+def _missing_arguments(factory: ModelFactory, missing: list[str]) -> str:
     """Return what to do where arguments are missing: pass them, or name a function that does."""
-    place = blueprint.target.place
+    place = factory.target.place
     passed = " ".join(f"--arg {key}=VALUE" for key in missing)
-    namespace = blueprint.namespace
+    namespace = factory.namespace
     found = factory_names(namespace, {}) if namespace is not None else []
-    others = [name for name in found if name != blueprint.name]
+    others = [name for name in found if name != factory.name]
     if others:
         return f"pass it with {passed}\nor name a function that makes one: {place}:{' or '.join(others)}"
-    where = f": {place}:build" if blueprint.target.kind == "file" else ""
+    where = f": {place}:build" if factory.target.kind == "file" else ""
     return (
         f"pass it with {passed}\nwhere that will not do, as for a configuration: write a function that "
         f"returns the model, and name it{where}"

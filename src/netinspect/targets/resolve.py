@@ -1,4 +1,4 @@
-"""Which model a file means, where none is named: only what is beyond doubt is taken."""
+"""Resolution of a file without a name to its only plausible model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAIN_CLASS = "MODEL"
 
 
 def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str, Any]) -> str:
-    """Find the one class, factory or instance that a file is about.
+    """Return the name of the one class, factory or instance that a file is about.
 
     That is its only class, or the class that all others are parts of; else its only factory; else its
     only instance; else its only function, if it needs no argument, returns something and does no work. A
@@ -36,14 +36,14 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
         arguments: What is given to the class or factory.
 
     Raises:
-        LoadError: There is none, or it is not clear which.
+        LoadError: No model is found, or several are.
     """
     main = getattr(namespace, MAIN_CLASS, None)
     if isinstance(main, str):
         return main
     classes = class_names(namespace)
     factories = factory_names(namespace, arguments)
-    # Beside classes of the file's own, a layer that happens to stand there is not what it is about.
+    # If the file defines classes, its module-level layers are not its subject.
     instances = _instances(namespace, own=bool(classes))
     others = [found[0] for found in (factories, instances) if len(found) == 1]
     chosen = classes[0] if len(classes) == 1 else _whole(namespace, classes)
@@ -53,8 +53,8 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
     if others:
         return others[0]
     found = {"classes": classes, "factories": factories, "instances": instances}
-    told = "\n".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
-    if not told:
+    listed = "\n".join(f"{kind}: {', '.join(names)}" for kind, names in found.items() if names)
+    if not listed:
         functions = _functions(namespace)
         callable_ones = [
             each for each in functions if _takes_no_more(getattr(namespace, each), arguments)
@@ -68,7 +68,7 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
         )
     raise LoadError(
         f"{target.text} defines several models, and none is named",
-        cause=told,
+        cause=listed,
         hint=f"choose one: {target.text}:{(classes or factories or instances)[-1]}",
     )
 
@@ -109,7 +109,7 @@ def factory_names(namespace: ModuleType, arguments: Mapping[str, Any]) -> list[s
 
 
 def _only_makes(namespace: ModuleType, name: str) -> bool:
-    """Whether a function returns something, and does no work by its name and by what it calls."""
+    """Return whether a function returns something, and does no work by its name and by what it calls."""
     tree = _tree(namespace)
     defined = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
     return (
@@ -128,7 +128,7 @@ def _returns_module(function: Callable[..., Any]) -> bool:
 
 
 def _takes_no_more(function: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
-    """Whether a call with these arguments lacks none."""
+    """Return whether these arguments suffice for a call."""
     try:
         parameters = signature_of(function).parameters.values()
     except (TypeError, ValueError):
@@ -167,7 +167,7 @@ def _whole(namespace: ModuleType, classes: list[str]) -> str | None:
 
 
 def _uses(namespace: ModuleType, classes: set[str]) -> dict[str, set[str]]:
-    """Read which classes of a file stand in the statement of which other one."""
+    """Return the classes that each class statement of a file refers to."""
     return {
         node.name: {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
         & (classes - {node.name})

@@ -1,4 +1,4 @@
-"""The sample models: found by bare name, and told about without importing them."""
+"""Sample models, found by bare name and described without importing them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def sample_names() -> list[str]:
 
 
 def find_sample(name: str) -> Path | None:
-    """Return the file of a sample, or None if there is no such sample."""
+    """Return the file of a sample, or None if unknown."""
     return samples_folder() / f"{name}.py" if name in sample_names() else None
 
 
 def describe_sample(name: str) -> Sample:
-    """Read what a sample says of itself from its source text."""
+    """Read the description of a sample from its source text."""
     path = samples_folder() / f"{name}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     constants = {

@@ -40,7 +40,7 @@ _INDEX = ".index.json"
 
 @record
 class Target:
-    """A target, understood but not loaded."""
+    """A parsed target."""
 
     text: str
     """As typed."""
@@ -106,7 +106,7 @@ def parse_target(text: str | Target, *, online: bool = False, check: bool = True
 
 
 def is_on_hub(text: str) -> bool:
-    """Whether a target names a checkpoint on the hub; a file of such a name goes before it."""
+    """Return whether a target names a checkpoint on the hub, and not an existing file."""
     return text.startswith(_HUB) and not os.path.exists(text)
 
 
@@ -145,7 +145,7 @@ def file_mode(path: Path) -> int | None:
     """Return what a path is, as `stat` has it; None where nothing is there.
 
     Raises:
-        LoadError: It cannot be reached, so that nobody knows.
+        LoadError: The path cannot be reached.
     """
     try:
         return os.stat(path).st_mode
@@ -208,26 +208,26 @@ def _missing(file: str, hint: str) -> LoadError:
 
 
 def _near(path: Path, suffix: str = "") -> str | None:
-    """Name a file or folder beside it that was perhaps meant.
+    """Suggest files or folders with similar names in the same folder.
 
     Args:
         path: What is not there.
         suffix: Of the files that come into question; empty for all.
     """
     try:
-        beside = sorted(os.listdir(path.parent))[:_LOOKED_AT]
+        siblings = sorted(os.listdir(path.parent))[:_LOOKED_AT]
     except (OSError, ValueError):
         return None
-    # Suffixes are alike, so stems decide.
-    names = {Path(each).stem: each for each in beside if each.endswith(suffix)}
+    # All suffixes are equal, so stems decide.
+    names = {Path(each).stem: each for each in siblings if each.endswith(suffix)}
     near = [path.parent / names[stem] for stem in nearest(path.stem, names)]
-    # A link that leads nowhere is listed too.
+    # Broken links are listed too.
     shown = [repr(str(each)) for each in near if os.path.exists(each)]
     return f"did you mean {' or '.join(shown)}?" if shown else None
 
 
 def _other_file(text: str, path: Path, mode: int) -> Target:
-    """Tell a saved trace from a checkpoint by the first bytes, never by the suffix.
+    """Distinguish a saved trace from a checkpoint by the first bytes, not by the suffix alone.
 
     Which format a checkpoint has, and whether it is one at all, is seen when it is read.
     """

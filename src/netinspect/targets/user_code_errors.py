@@ -1,4 +1,4 @@
-"""The edge to the user's code: whatever it raises is reported as its failure, at its own line.
+"""Errors of user code, reported at the line that raised them.
 
 That holds for every exception but KeyboardInterrupt: who presses Ctrl-C, and code that raises the same,
 interrupts.
@@ -19,8 +19,8 @@ from netinspect.tracing.source_lines import is_raised_by_user, raising_line
 
 
 @contextmanager
-def user_code(failed: str) -> Iterator[None]:
-    """Run code of the user's: tell its exceptions at their own line, as if nothing of ours were around.
+def user_code_errors(failed: str) -> Iterator[None]:
+    """Run user code and report its exceptions at their own line.
 
     Args:
         failed: What could not be done, if it fails.
@@ -40,7 +40,7 @@ def user_code(failed: str) -> Iterator[None]:
             failed,
             cause=f"{class_name(type(error))}: {error.msg}\n{line}".rstrip(),
             place=place or _place(error),
-            hint="mend that line; Python cannot read the file" if place else hint_for(error),
+            hint="fix that line: Python cannot parse the file" if place else hint_for(error),
         ) from error
     except SystemExit as error:
         wanted = parser_message(error)
@@ -62,7 +62,7 @@ def user_code(failed: str) -> Iterator[None]:
             place=f"{error.file}:{error.line}",
             hint=f'guard what runs as a script with: if __name__ == "__main__"; or {RUN_FILE}',
         ) from error
-    except BaseException as error:  # whatever the user's code raises is told as a load error
+    except BaseException as error:  # whatever the user's code raises is reported as a load error
         _trim(error)
         raise LoadError(
             failed, cause=text_of(error), place=_place(error), hint=hint_for(error)
@@ -92,16 +92,16 @@ def model_code(target: str) -> Iterator[None]:
         _trim(error)
         if isinstance(error, SystemExit):
             raise ForwardError(
-                f"{target} ended the program while it was looked at",
+                f"{target} ended the program during inspection",
                 cause=f"SystemExit: {_exit_code(error)}",
                 place=_place(error),
-                hint="take sys.exit out of the model; an exception tells more",
+                hint="replace sys.exit in the model by an exception",
             ) from error
         raise ForwardError(
-            f"{target} failed while it was looked at",
+            f"{target} failed during inspection",
             cause=text_of(error),
             place=_place(error),
-            hint="a method of the model's own raised this, and not its forward",
+            hint="a method of the model other than forward raised this",
         ) from error
 
 
@@ -132,6 +132,6 @@ def _trim(error: BaseException) -> None:
     passed = error.__traceback__
     while passed is not None and owner(passed.tb_frame.f_code.co_filename) != "user":
         passed = passed.tb_next
-    # What Python cannot read has no line that ran, and tells its place itself.
+    # What Python cannot read has no line that ran, and has its own place.
     if passed is not None or isinstance(error, SyntaxError):
         error.__traceback__ = passed

@@ -1,8 +1,8 @@
-"""Hollow weights: full shapes, no memory, and real kernels that run on them.
+"""Zero-filled weights: full shapes that take no memory, for real kernels.
 
-While a model is built under `Hollow`, each large tensor that a factory such as `torch.empty` would make
-lies in pages that the system has promised and not yet given: read, they are zeros that take no memory;
-what initialises them does nothing. Such a model takes no time to initialise, kernels run on it as fast
+While a model is built under `ZeroWeights`, each large tensor of a factory such as `torch.empty`
+is mapped to pages that the system has not allocated: they read as zeros and take no memory. Their
+initialisation is skipped. Such a model takes no time to initialise, kernels run on it as fast
 as on any other, and unlike one on the meta device it can run code that reads values, or writes them.
 Small tensors, and what is computed from others, are made as ever.
 """
@@ -21,16 +21,16 @@ from torch.utils._pytree import tree_map_only
 
 LARGE = 1 << 20
 """Elements that are made with values, all tensors from `_MODEST` on taken together; what would go beyond
-is hollow. To fill so many takes some milliseconds, and a model that has no more stays what it is."""
+is zero-filled. Filling so many takes some milliseconds, and smaller models stay unchanged."""
 
 _MODEST = 1 << 14
-"""Elements below which a tensor is never hollow."""
+"""Elements below which a tensor is never replaced."""
 
 # Factories whose values are zero or random, by where they take sizes and kind from.
 _BY_SIZE = frozenset({torch.empty, torch.zeros, torch.rand, torch.randn})
 _LIKE = frozenset({torch.empty_like, torch.zeros_like, torch.rand_like, torch.randn_like})
 _NEW = frozenset({torch.Tensor.new_empty, torch.Tensor.new_zeros})
-# What these make of a hollow tensor is hollow; what kind it has is told by doing it to one number.
+# Their result for a zero-filled tensor is zero-filled; its dtype is found by converting one number.
 _CONVERSIONS = frozenset(
     {
         torch.Tensor.clone, torch.Tensor.to, torch.Tensor.type, torch.Tensor.float, torch.Tensor.double,
@@ -64,17 +64,17 @@ _DECOMPOSES = frozenset(
     )
     for name in names.split()
 )
-"""Decompositions and inverses: of zeros some fail, and all take long. What they give out is hollow."""
+"""Decompositions and inverses: of zeros some fail, and all take long. Their results are zero-filled."""
 
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
 _HUGE: int | None = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
-class Hollow(TorchFunctionMode):
-    """While entered, large tensors are made hollow.
+class ZeroWeights(TorchFunctionMode):
+    """While entered, large tensors are created zero-filled.
 
     Attributes:
-        made: How many were.
+        made: Number of tensors created so.
     """
 
     def __init__(self) -> None:
@@ -100,13 +100,13 @@ class Hollow(TorchFunctionMode):
             if func in _CONVERSIONS:
                 return self._convert(func, first, args[1:], kwargs)
             if _writes(func):
-                return first  # nobody will read what it would write
+                return first  # the written values would never be read
             if func in _DECOMPOSES and kwargs.get("out") is None:
                 return self._decomposed(func, args, kwargs)
         return func(*args, **kwargs)
 
     def holds(self, tensor: torch.Tensor) -> bool:
-        """Whether a tensor is hollow, or a view of one that is."""
+        """Return whether a tensor is zero-filled, or a view of such a tensor."""
         try:
             return tensor.untyped_storage()._cdata in self._storages
         except (RuntimeError, NotImplementedError, ValueError):  # it has no storage
@@ -119,7 +119,7 @@ class Hollow(TorchFunctionMode):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> Any:
-        """Make a hollow tensor of the kind that a conversion gives; the same one if it gives that."""
+        """Create a zero-filled tensor of the converted dtype, or return the same one if equal."""
         rest = [each for each in args if not isinstance(each, torch.memory_format)]
         named = {name: value for name, value in kwargs.items() if name != "memory_format"}
         one = tensor.detach().as_strided((), ())
@@ -131,7 +131,7 @@ class Hollow(TorchFunctionMode):
     def _decomposed(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Make what a decomposition gives out, of the sizes that the meta device tells."""
+        """Create the results of a decomposition with the shapes computed on the meta device."""
         given = tree_map_only(torch.Tensor, lambda each: each.detach().to("meta"), (args, kwargs))
         try:
             out = func(*given[0], **given[1])
@@ -140,7 +140,7 @@ class Hollow(TorchFunctionMode):
         return tree_map_only(torch.Tensor, self._zeros_like, out)
 
     def _zeros_like(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Make a tensor of zeros as one on the meta device, hollow if it is large."""
+        """Create zeros like a tensor on the meta device, without memory if it is large."""
         if tensor.numel() < _MODEST or not (tensor.is_floating_point() or tensor.is_complex()):
             return torch.zeros_like(tensor, device="cpu")
         return self._make(tensor.shape, tensor.dtype)
@@ -148,7 +148,7 @@ class Hollow(TorchFunctionMode):
     def _made_by(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> torch.Tensor | None:
-        """Return a hollow tensor in place of a factory's; None where it would not be large."""
+        """Return a zero-filled tensor in place of a factory result; None if it would not be large."""
         try:
             if func in _BY_SIZE:
                 shape, source = _sizes(args, kwargs), None
@@ -169,13 +169,13 @@ class Hollow(TorchFunctionMode):
             dtype = kwargs.get("dtype") or (
                 torch.get_default_dtype() if source is None else source.dtype
             )
-            # Whole numbers are no weights: they say where things stand, and their values matter.
+            # Integers are indices rather than weights, and their values matter.
             if torch.device(device).type != "cpu" or not (dtype.is_floating_point or dtype.is_complex):
                 return None
             made = self._make(shape, dtype)
             return made.requires_grad_() if kwargs.get("requires_grad") else made
         except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, OSError):
-            return None  # a call that is wrong, or no room to promise: torch itself shall say so
+            return None  # a call that is wrong, or no room to promise: torch itself reports it
 
     def _is_enough(self, elements: int) -> bool:
         if self._filled + elements >= LARGE:
@@ -187,7 +187,7 @@ class Hollow(TorchFunctionMode):
         pages = mmap.mmap(-1, shape.numel() * dtype.itemsize, **_PRIVATE)
         if _HUGE is not None:
             with suppress(OSError):
-                # What reads them is told of zeros two megabytes at a time instead of four kilobytes.
+                # Reads then map zeros two megabytes at a time instead of four kilobytes.
                 pages.madvise(_HUGE)
         storage = torch.frombuffer(pages, dtype=dtype).untyped_storage()
         # No view of another tensor, which could not be detached in place.
@@ -207,6 +207,6 @@ def _sizes(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> torch.Size:
 
 
 def _writes(func: Callable[..., Any]) -> bool:
-    """Whether a function only writes values to its first argument."""
+    """Return whether a function only writes values to its first argument."""
     name = getattr(func, "__name__", "")
     return _WRITES.fullmatch(name) is not None and name not in _SETS

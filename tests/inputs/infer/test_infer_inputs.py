@@ -379,7 +379,7 @@ def test_inputs_from_a_file_without_a_function(cli: Cli, tmp_path: Path) -> None
     file.write_text("from torch import nn\nclass Net(nn.Module): pass\n")
     outcome = cli("summary", "lenet", "--inputs-from", str(file))
     assert outcome.code == 2
-    assert "names no function" in outcome.err
+    assert "does not name a function" in outcome.err
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")

@@ -13,7 +13,7 @@ from netinspect.targets.definitions.side_effects import WorkReader
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What the code of a function or class refers to when it runs."""
+    """Names that the code of a function or class refers to when it runs."""
 
     names: frozenset[str]
     """Global names."""

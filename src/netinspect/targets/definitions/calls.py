@@ -117,7 +117,7 @@ def walk_here(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 
 def is_below(name: str, modules: frozenset[str]) -> bool:
-    """Whether a full name is that of a module, or of something in it."""
+    """Return whether a full name is that of a module, or of something in it."""
     parts = name.split(".")
     return any(".".join(parts[:length]) in modules for length in range(1, min(len(parts), 4) + 1))
 
@@ -149,13 +149,13 @@ def words(name: str) -> set[str]:
 
 
 def names_file(call: ast.Call) -> bool:
-    """Whether a logger is given a file to write to."""
+    """Return whether a logger is given a file to write to."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     return "FileHandler" in name or any(each.arg == "filename" for each in call.keywords)
 
 
 def writes(call: ast.Call) -> bool:
-    """Whether a call of `open` is for writing, or for what cannot be read here."""
+    """Return whether a call of `open` is for writing, or for what cannot be read here."""
     modes = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "mode")]
     return any(
         not isinstance(mode, ast.Constant) or not {"w", "a", "x", "+"}.isdisjoint(str(mode.value))

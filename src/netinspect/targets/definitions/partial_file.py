@@ -119,7 +119,7 @@ class Program:
                     yield provide
 
     def offers(self, name: str, *, work: bool = True) -> bool:
-        """Tell whether a name was left out of this file, or of one that it imports everything from.
+        """Return whether a name was left out of this file, or of one that it imports everything from.
 
         Args:
             name: The name.

@@ -80,7 +80,7 @@ class WorkReader:
         self._judged: dict[str, bool] = {}
 
     def does_work(self, statement: ast.stmt) -> bool:
-        """Tell whether running a statement does more than define, compute or configure something."""
+        """Return whether running a statement does more than define, compute or configure something."""
         match statement:
             case ast.Expr(value=ast.Call() as call):
                 return self._is_work_alone(call)
@@ -121,11 +121,11 @@ class WorkReader:
         return False
 
     def is_risky(self, expression: ast.expr) -> bool:
-        """Tell whether an expression contains a call that may do work."""
+        """Return whether an expression contains a call that may do work."""
         return any(self._is_risky_call(call) for call in calls(expression))
 
     def is_unknown(self, node: ast.AST) -> bool:
-        """Tell whether a node contains a call that is not known to compute or configure only."""
+        """Return whether a node contains a call that is not known to compute or configure only."""
         return any(not (self._is_known(call) or self._computes(call)) for call in calls(node))
 
     def assigned_globals(self, call: ast.Call) -> set[str]:
@@ -136,7 +136,7 @@ class WorkReader:
 
     @staticmethod
     def is_mutator(method: str) -> bool:
-        """Tell whether a method of that name usually changes the object that it is called on."""
+        """Return whether a method of that name usually changes the object that it is called on."""
         return method in MUTATORS
 
     def _any_works(self, statements: Iterable[ast.stmt]) -> bool:
@@ -160,7 +160,7 @@ class WorkReader:
         return True
 
     def _is_harmless_method(self, function: ast.Attribute) -> bool:
-        """Whether a method changes its own object only, or logs."""
+        """Return whether a method changes its own object only, or logs."""
         name = self._full_name(function)
         if is_below(name, RISKY_ROOTS):
             return False
@@ -241,7 +241,7 @@ class WorkReader:
         )
 
     def _body_computes(self, name: str) -> bool:
-        """Whether a function of the file computes only, or the constructor of a class does."""
+        """Return whether a function of the file computes only, or the constructor of a class does."""
         node = self._functions[name]
         if isinstance(node, ast.AsyncFunctionDef):
             return True  # its body is run by whoever awaits it
@@ -327,7 +327,7 @@ class WorkReader:
 
 
 def _calls_argument(function: ast.FunctionDef | ast.Lambda) -> bool:
-    """Whether a function calls its first argument while it runs itself."""
+    """Return whether a function calls its first argument while it runs itself."""
     first = [each.arg for each in (*function.args.posonlyargs, *function.args.args)][:1]
     body = [function.body] if isinstance(function, ast.Lambda) else function.body
     return any(isinstance(each.func, ast.Name) and each.func.id in first for each in calls(*body))
@@ -343,7 +343,7 @@ def _is_plain_base(base: ast.expr) -> bool:
 
 
 def is_main_guard(test: ast.expr) -> bool:
-    """Tell whether the test of an `if` is `__name__ == "__main__"`, in any of its forms."""
+    """Return whether the test of an `if` is `__name__ == "__main__"`, in any of its forms."""
     if isinstance(test, ast.BoolOp):
         return any(map(is_main_guard, test.values)) and isinstance(test.op, ast.And)
     if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], (ast.Eq, ast.In, ast.Is)):

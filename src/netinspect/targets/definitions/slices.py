@@ -71,7 +71,7 @@ class Unit:
 
 
 class Closure(NamedTuple):
-    """What some names need."""
+    """Statements that some names need."""
 
     units: set[int]
     unbound: set[str]
@@ -83,7 +83,7 @@ class Slicer:
 
     Args:
         tree: The file.
-        blamed: Lines of statements that are work, whatever they look like.
+        blamed: Lines of statements to treat as work regardless of their form.
     """
 
     def __init__(self, tree: ast.Module, blamed: frozenset[int] = frozenset()) -> None:
@@ -118,7 +118,7 @@ class Slicer:
         )
 
     def is_import(self, line: int) -> bool:
-        """Tell whether a line is that of an import."""
+        """Return whether a line is that of an import."""
         imports = (unit.node for unit in self.units if isinstance(unit.node, _DEFINITIONS[:2]))
         return any(node.lineno <= line <= (node.end_lineno or line) for node in imports)
 
@@ -207,7 +207,7 @@ class Slicer:
         return any(node.lineno <= line <= (last or node.lineno) for line in self.blamed)
 
     def _under_work(self, headers: tuple[int, ...]) -> bool:
-        """Whether the head of a statement around it does work, as `if download():`."""
+        """Return whether the head of a statement around it does work, as `if download():`."""
         return any(self._head_works(self._headers[position]) for position in headers)
 
     def _head_works(self, node: Branching) -> bool:
@@ -273,7 +273,7 @@ class Slicer:
         return factories or instances or set().union(*unknown)
 
     def imports_all(self, index: int) -> bool:
-        """Tell whether a unit is `from x import *`, which binds nobody knows what."""
+        """Return whether a unit is `from x import *`, which binds unknown names."""
         node = self.units[index].node
         return isinstance(node, ast.ImportFrom) and any(each.name == "*" for each in node.names)
 

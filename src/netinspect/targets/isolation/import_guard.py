@@ -1,4 +1,4 @@
-"""What a project's code may not do while it is imported: start processes, connect, write files.
+"""Guard against processes, connections and file writes while a project is imported.
 
 Python reports each of these to its audit hooks before it happens. A hook cannot be removed again, so
 there is one for the process, added when the first project is imported; it does nothing at other times.
@@ -60,7 +60,7 @@ _LONGEST = 200
 
 
 class RefusedError(PermissionError):
-    """What a line of the project asked for while it was imported was not done.
+    """An action that project code requested during its import was refused.
 
     Code that goes on without a file or a connection where it may not have one can go on here too.
     """
@@ -76,7 +76,7 @@ class RefusedError(PermissionError):
 
 
 class Guard:
-    """What is refused, and what was.
+    """Refused actions, and those that were attempted.
 
     Args:
         folders: Of the project: its code, and where nothing is written though it is temporary.
@@ -160,7 +160,7 @@ class Guard:
 
 
 def _folder_of(descriptor: object) -> str:
-    """Return the folder that a descriptor stands for; the empty string for the current one."""
+    """Return the folder of a descriptor; the empty string for the current one."""
     if not isinstance(descriptor, int) or descriptor < 0:
         return ""
     try:

@@ -101,11 +101,11 @@ class Project:
             self.refused += guard.refused
 
     def is_code(self, file: str) -> bool:
-        """Tell whether a file is the project's own."""
+        """Return whether a file is the project's own."""
         return file.startswith(self.code_folders) and is_users(file)
 
     def is_asked_for(self, name: str) -> bool:
-        """Tell whether a module of that name may be the project's, by what its folders hold."""
+        """Return whether a module of that name may be the project's, by what its folders hold."""
         return any(
             os.path.isfile(os.path.join(entry, f"{name}.py")) or os.path.isdir(os.path.join(entry, name))
             for entry in self.entries
@@ -258,7 +258,7 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
     """Be the process that a project's code expects, and none of it afterwards.
 
     Args:
-        whole: Run files whole, whatever they do.
+        whole: Run files whole, including statements that do work.
 
     Yields:
         The project, whose folders are to be added; that of an outer block, where there is one.

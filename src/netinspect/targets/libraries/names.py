@@ -31,7 +31,7 @@ _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
 
 def split_library(text: str) -> tuple[str, str] | None:
-    """Split `timm:resnet50` into the library and the name; None where no library stands in front."""
+    """Split `timm:resnet50` into the library and the name; None without a library prefix."""
     library, colon, name = text.partition(":")
     return (library, name) if colon and library in LIBRARIES else None
 
@@ -84,11 +84,11 @@ def check_name(library: str, name: str, *, online: bool) -> None:
 
     Args:
         library: One of `LIBRARIES`.
-        name: What stands behind the colon.
+        name: The name after the colon.
         online: Whether a name that the library itself does not know may be one of the model hub.
 
     Raises:
-        UsageError: There is no name.
+        UsageError: The name is empty.
         LoadError: The library is not installed, or has no such model.
     """
     if not name:
@@ -103,7 +103,7 @@ def check_name(library: str, name: str, *, online: bool) -> None:
     if library == "transformers" and config_file(name) is not None:
         return
     known = known_names(library)
-    # The part behind the dot tells weights, as in `resnet50.a1_in1k`; without them it is all the same.
+    # The part after the dot selects weights, as in `resnet50.a1_in1k`; the structure is the same.
     if name in known or (library == "timm" and name.partition(".")[0] in known):
         return
     if library == "transformers":
@@ -134,7 +134,7 @@ def _of_hub(library: str, name: str, known: Sequence[str]) -> str | None:
 
 
 def config_file(name: str) -> Path | None:
-    """Return the configuration that a name of transformers stands for, if it is a local one."""
+    """Return the local configuration that a name of transformers refers to, if any."""
     path = Path(name)
     try:
         if path.is_dir() and (path / "config.json").is_file():

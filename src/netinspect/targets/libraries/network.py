@@ -13,7 +13,7 @@ _CONSTANTS = "huggingface_hub.constants"
 
 @contextmanager
 def network(*, allowed: bool) -> Iterator[None]:
-    """Tell the hub's client to stay offline meanwhile, and leave its settings as they were.
+    """Keep the hub client offline while entered, then restore its settings.
 
     It reads the environment once, when it is imported. One that was imported before is told by its
     constant; one that is imported meanwhile must not stay offline for the rest of the process.
@@ -36,7 +36,7 @@ def network(*, allowed: bool) -> Iterator[None]:
             else:
                 os.environ[name] = value
         if constants is None and (constants := sys.modules.get(_CONSTANTS)) is not None:
-            said = next((value for value in before.values() if value), "")
-            was = said.upper() in ("1", "ON", "YES", "TRUE")
+            setting = next((value for value in before.values() if value), "")
+            was = setting.upper() in ("1", "ON", "YES", "TRUE")
         if constants is not None:
             vars(constants)[_VARIABLES[0]] = was

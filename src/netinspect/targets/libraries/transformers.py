@@ -44,7 +44,7 @@ def find_builder(name: str, *, online: bool) -> Callable[..., Any]:
         config_class = getattr(found, "config_class", None)
         if config_class is None:
             raise LoadError(
-                f"{name} of transformers is no model with a configuration of its own",
+                f"{name} of transformers is not a model with a configuration of its own",
                 hint=closest(name, model_names("transformers")),
             )
         return _builder(library, config_class, {}, found)
@@ -63,7 +63,7 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise LoadError(f"cannot read {file}", cause=str(error)) from error
     if not isinstance(settings, dict):
-        raise LoadError(f"{file} is no configuration: it holds no JSON object")
+        raise LoadError(f"{file} is not a configuration: expected a JSON object")
     return settings
 
 
@@ -88,7 +88,7 @@ def _from_settings(library: Any, settings: dict[str, Any], origin: str) -> Calla
             hint=closest(model_type or "", model_names("transformers"))
             or "a newer version of transformers may know it",
         )
-    # A class of the library is meant, though the configuration names code beside it too.
+    # A class of the library is meant, though the configuration also names code next to it.
     return _builder(
         library, config_class, {key: settings[key] for key in settings if key != "auto_map"}, model_class
     )

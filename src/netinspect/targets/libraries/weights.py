@@ -1,4 +1,4 @@
-"""Weights are never fetched: what is looked at is the structure, and they may be gigabytes."""
+"""Refusal of pretrained weights: only the structure is inspected, and weights may be gigabytes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def without_weights(builder: Callable[..., Any], names: Collection[str]) -> Call
             )
         return builder(**arguments)
 
-    # Missing and unknown arguments are told from the signature.
+    # Missing and unknown arguments are reported from the signature.
     build.__signature__ = inspect.signature(builder)  # type: ignore[attr-defined]
     return build

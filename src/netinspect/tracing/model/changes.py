@@ -1,4 +1,4 @@
-"""What forward registers, replaces and removes: seen by comparing the model before and after a run."""
+"""Registrations that forward adds, replaces or removes, found by comparison after a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LISTED = 3
 
 
 class Whole(NamedTuple):
-    """What a trace holds of a model that forward has changed."""
+    """Trace entries of a model that forward has changed."""
 
     modules: tuple[Module, ...]
     parameters: tuple[Parameter, ...]
@@ -53,7 +53,7 @@ class After:
     """What forward made and removed again."""
 
     def notes(self) -> Iterator[str]:
-        """Say what forward did."""
+        """Describe the changes that forward made."""
         for kind, result in (
             ("made", "the counts include it, though the model has it only after a run"),
             ("replaced", "the counts are those after the run"),
@@ -107,7 +107,7 @@ class After:
 
 
 class Before:
-    """What is registered in a model before a run.
+    """Modules and tensors registered in a model before a run.
 
     Args:
         model: The model; what it registers is kept alive by this.
@@ -177,7 +177,7 @@ class Before:
             before, size = self._tensors.get(name), self._sizes.get(name)
             now = _size(tensor)
             if before is None:
-                yield Change(kind="made", name=name, what=_told(tensor))
+                yield Change(kind="made", name=name, what=_format_tensor(tensor))
             elif size is not None and now != size:
                 is_cast = now is not None and now[0] == size[0]
                 yield Change(
@@ -185,12 +185,12 @@ class Before:
                     name=name,
                     what=f"now {tensor_spec(tensor).dtype}, was {size[1]}"
                     if is_cast
-                    else f"{_told(tensor)}, was {size[0]}",
+                    else f"{_format_tensor(tensor)}, was {size[0]}",
                 )
         for name in self._tensors.keys() - tensors.keys():
             holder = name.rpartition(".")[0]
             if not (holder in gone | new or _is_below(holder, gone | new)):
-                yield Change(kind="removed", name=name, what=_told(self._tensors[name]))
+                yield Change(kind="removed", name=name, what=_format_tensor(self._tensors[name]))
 
 
 def live_tensors(model: nn.Module, after: After | None) -> dict[str, torch.Tensor]:
@@ -247,7 +247,7 @@ def _size(tensor: torch.Tensor) -> tuple[str, str] | None:
     return _shape(spec), spec.dtype
 
 
-def _told(tensor: torch.Tensor) -> str:
+def _format_tensor(tensor: torch.Tensor) -> str:
     spec = tensor_spec(tensor)
     kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
     return f"{kind} of {_shape(spec)}"

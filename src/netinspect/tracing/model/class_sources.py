@@ -1,4 +1,4 @@
-"""The source of the classes of a model, so that it can be shown with shapes beside its lines."""
+"""Source code of the classes of a model, for display with shapes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _read(cls: type) -> Code:
 
 
 def _block(cls: type) -> tuple[list[str], int] | None:
-    """Find the statement of a class where there can be no doubt which it is; None where there can.
+    """Find the statement of a class; None if it is ambiguous.
 
     `inspect` parses the whole file for each class, which for torch's own takes longer than forward.
     """
@@ -81,7 +81,7 @@ def _block(cls: type) -> tuple[list[str], int] | None:
     if code and (code[-1] is above[-1] or code[-1].startswith("@")):
         return None  # it may be a decorator, which belongs to it
     block = inspect.getblock(lines[first - 1 :])
-    # It is no example in a text if a method of the class is in it.
+    # It is not an example in a string if a method of the class is in it.
     return (block, first) if first < first_method(cls, file) < first + len(block) else None
 
 
@@ -96,7 +96,7 @@ def _generated(module: nn.Module) -> Code | None:
     return Code(
         class_path=class_path(cls),
         file=place.co_filename,
-        # The lines of forward keep their numbers, by which steps are told.
+        # The lines of forward keep their numbers, which steps refer to.
         first_line=place.co_firstlineno - 1,
         lines=(
             "class GraphModule(torch.nn.Module):  # written by torch.fx",

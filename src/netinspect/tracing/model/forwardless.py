@@ -47,7 +47,7 @@ def lacks_forward(model: nn.Module) -> bool:
 
 
 def what_to_name(model: nn.Module, target: str | None, *, is_instance: bool) -> str:
-    """Say what can be named instead of a model that has no forward.
+    """Return a hint on what to inspect instead of a model without a forward.
 
     Args:
         model: The model.

@@ -115,7 +115,7 @@ def modules(model: nn.Module) -> list[nn.Module]:
 
 
 def find_module(model: nn.Module, path: str) -> nn.Module | None:
-    """Return the module at a path; None if there is none."""
+    """Return the module at a path; None if the path is unknown."""
     found: nn.Module | None = model
     for name in path.split(".") if path else ():
         found = None if found is None else dict(children(found)).get(name)
@@ -154,7 +154,7 @@ def registered_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
 
 
 def _named(model: nn.Module, table: Table, *, duplicates: bool) -> Iterator[tuple[str, Any]]:
-    seen: dict[int, Any] = {}  # a dictionary of TorchScript makes its tensors anew: kept alive
+    seen: dict[int, Any] = {}  # TorchScript dictionaries create tensors on each read: keep them alive
     walk = under_each_path(model) if duplicates else named_modules(model)
     for path, module in walk:
         for name, tensor in entries(module, table):

@@ -24,7 +24,7 @@ _MAXIMUM_WRAPPERS = 64
 
 
 def script_of(module: nn.Module) -> Any:
-    """Return the C++ module behind one of TorchScript; None for any other."""
+    """Return the C++ module of a TorchScript module; None for any other."""
     state = state_of(module)
     inner = state.get("_actual_script_module")
     return state.get("_c") if inner is None else state_of(inner).get("_c")
@@ -139,7 +139,7 @@ def _switches_mode(module: nn.Module, defined: Any) -> bool:
         return _takes_mode(defined, ("self", "mode"))
     if type(stored) is types.MethodType:
         return _takes_mode(stored.__func__, ("self", "mode"))
-    # A function that stands in the instance is not bound; people also put one there that has a self.
+    # A function stored in the instance is not bound; people also put one there that has a self.
     return _takes_mode(stored, ("self", "mode")) or _takes_mode(stored, ("mode",))
 
 

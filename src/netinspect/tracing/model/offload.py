@@ -21,12 +21,12 @@ def absent_tensors(model: nn.Module) -> list[torch.Tensor]:
 
 
 def home_of(model: nn.Module) -> torch.device | None:
-    """Return the device of the first tensor that is not absent; None where there is none."""
+    """Return the device of the first tensor that is not absent; None if all are absent."""
     return next((tensor.device for tensor, is_absent in _tensors(model) if not is_absent), None)
 
 
 def lacks_values(model: nn.Module) -> bool:
-    """Whether some parameter or buffer is on the meta device, and no hook brings it."""
+    """Return whether some parameter or buffer is on the meta device, and no hook brings it."""
     with torch._C.DisableTorchFunction():
         return any(
             not is_absent and tensor.device.type == "meta" for tensor, is_absent in _tensors(model)

@@ -1,4 +1,4 @@
-"""What is registered in a model when a run begins, found by its address."""
+"""Modules and tensors registered in a model when a run begins, by address."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Registered:
         """Names of the tensors in the packed objects of quantized layers."""
 
         self.unread: list[str] = []
-        """Objects of C++ classes that tell none of their tensors."""
+        """Objects of C++ classes that do not expose their tensors."""
 
         self.tensors: dict[int, str] = {}
         """The first name of each parameter and buffer."""
@@ -59,9 +59,9 @@ class Registered:
         self._outside: dict[int, weakref.ref[nn.Module]] = {}
         """By address: modules that were looked for once, and are not registered."""
 
-        self.look_again()
+        self.refresh()
 
-    def look_again(self) -> list[nn.Module]:
+    def refresh(self) -> list[nn.Module]:
         """Add what was registered since; return the modules among it."""
         self._has_grown = False
         added: list[nn.Module] = []
@@ -151,7 +151,7 @@ class Registered:
         return entry if entry is not None and entry.module is module else None
 
     def put_in(self, entry: Entry, tensor: torch.Tensor) -> Sequence[str]:
-        """Name a tensor that stands in the place of a registered one, as in a functional call."""
+        """Name a tensor that replaces a registered one, as in a functional call."""
         found: list[str] = []
         for own in entry.tensors:
             for name, each in items_in(own):

@@ -40,7 +40,7 @@ _FLAG_SUFFIXES = ("_with_kwargs", "_always_called")
 _SCALAR_STATE = ("_is_full_backward_hook",)
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)
 
-# Values of one of these types that are equal are spelled alike; of others, 0.0 and -0.0 are not.
+# Values of one of these types that are equal have equal text; of others, 0.0 and -0.0 are not.
 _ALIKE = frozenset(map(id, (bool, int, type(None))))
 _INTEGERS = frozenset({id(int)})
 
@@ -49,7 +49,7 @@ _TABLES: tuple[Table, ...] = (*TENSORS, "_modules")
 
 
 class TensorIdentities:
-    """Numbers the memory behind tensors, so that tied ones share a number.
+    """Numbers the memory of tensors, so that tied ones share a number.
 
     Two tensors are tied where they cover the same elements of the same storage: the same object
     under two names, `a.weight = b.weight`, a transposed view; or where all tensors that they are made of
@@ -149,7 +149,7 @@ def hook_dictionaries() -> tuple[str, ...]:
 
 
 @functools.cache
-def _untold_attributes() -> frozenset[str]:
+def _omitted_attributes() -> frozenset[str]:
     return frozenset(vars(nn.Module())) - {*_SCALAR_STATE}
 
 
@@ -168,7 +168,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     cls: Any = type(module)
     class_name, class_path, bases, library, file, line = _describe_class(cls)
     state = state_of(module)
-    untold = _untold_attributes()
+    untold = _omitted_attributes()
     # Statically, for a compiled class answers only through an instance. One that was patched on the
     # instance is not cached: it may hold the model itself.
     if "forward" in state:
@@ -232,7 +232,10 @@ def _extra(module: nn.Module) -> str:
     try:
         # A list of parameters has a line for each.
         return ", ".join(line.strip() for line in _extra_repr(module).split("\n"))
-    except (Exception, SystemExit) as error:  # the user's own code; the look goes on without its answer
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # user code; the trace continues without it
         return f"<extra_repr raised {plain_name(type(error))}>"
 
 
@@ -266,7 +269,7 @@ def _hooks(state: dict[str, Any]) -> Iterator[Hook]:
 
 
 def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterator[Hook]:
-    """Describe the hooks of one dictionary; how they were registered is told by those beside it."""
+    """Describe the hooks of one dictionary; those next to it record their registration."""
     if name.endswith(_FLAG_SUFFIXES):
         return
     for number, hook in hooks.items():
@@ -283,7 +286,7 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
 
 
 def _attribute(name: str, value: Any) -> Attribute:
-    """One record for what many layers have alike."""
+    """Return one shared record for equal values of many layers."""
     kind = type(value)
     if id(kind) in _ALIKE or (kind is tuple and _INTEGERS.issuperset(map(id, map(type, value)))):
         return _attribute_of_value(name, value)

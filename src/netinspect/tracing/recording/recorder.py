@@ -198,7 +198,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         elif self.registered.find(module) is None and self._threads:
             has_hooks = has_hooks_of(self, module)
             if self.registered.is_new(module):
-                for each in self.registered.look_again():
+                for each in self.registered.refresh():
                     self._attach(each)
             if self.registered.find(module) is None:
                 if not self.registered.has_all_tensors_of(module):

@@ -1,4 +1,4 @@
-"""The guest rule: after a look at a model, everything is as it was before.
+"""Snapshot of a model, which restores its state after a trace.
 
 What is put back: the attributes, mode, hooks and registered entries of every module, of TorchScript
 too, and the entries of the containers and objects in them; the bytes of all buffers, of every tensor
@@ -46,7 +46,7 @@ from netinspect.tracing.tensors.inner_tensors import NO_STORAGE, SPARSE
 
 @dataclass(slots=True)
 class _Tensor:
-    """What one tensor object is, beyond the bytes in its storage."""
+    """State of a tensor object other than the bytes in its storage."""
 
     tensor: torch.Tensor
     cls: type[torch.Tensor]
@@ -65,7 +65,7 @@ class _Tensor:
     hooks: tuple[Any, Any]
 
     def is_written(self) -> bool:
-        """Whether autograd counts another number of writes."""
+        """Return whether autograd counts another number of writes."""
         return self.version is not None and self.tensor._version != self.version
 
     def is_elsewhere(self) -> bool:
@@ -121,7 +121,7 @@ class ModelSnapshot:
         self._arrays = [(array, numpy.ndarray.copy(array)) for array in reach.arrays]
         self._tensors = [state for tensor in reach.tensors if (state := _state(tensor)) is not None]
         self.lazy = any(each.version is None and is_uninitialised(each.tensor) for each in self._tensors)
-        """Whether some parameter waits for the first input to tell its size."""
+        """Whether some parameter has a size that depends on the first input."""
 
         self._keeping: int | None = None
         """The thread that makes a copy right now."""
@@ -165,7 +165,7 @@ class ModelSnapshot:
 
     @property
     def keeping(self) -> bool:
-        """Whether a copy is being made right now in this thread: that is no work of the model's."""
+        """Whether a copy is being made right now in this thread: which is not an action of the model."""
         return self._keeping is not None and self._keeping == threading.get_ident()
 
     def _copy_all(self, tensors: Iterable[torch.Tensor | None]) -> None:
@@ -231,7 +231,7 @@ class ModelSnapshot:
                 numpy.ndarray.__setitem__(array, ..., array_before)
 
     def _kept(self, state: _Tensor) -> bool:
-        """Whether the bytes of a tensor, or of all that it is made of, were copied."""
+        """Return whether the bytes of a tensor, or of all that it is made of, were copied."""
         if state.data is None or id(state.tensor) in self._unseen:
             return True
         storage = _storage(state.data)
@@ -297,7 +297,7 @@ def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[Mod
 def preserved_defaults() -> Iterator[None]:
     """Put torch's default dtype and device back at the end, and leave no bytecode files meanwhile.
 
-    What forward imports lies beside the user's file, and so would its `__pycache__`.
+    What forward imports is in the folder of the user's file, and so would its `__pycache__` be.
     """
     writes_no_bytecode, dtype = sys.dont_write_bytecode, torch.get_default_dtype()
     device = _default_device()
@@ -340,9 +340,9 @@ def _state(tensor: torch.Tensor) -> _Tensor | None:
 
 
 def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
-    """Whether a tensor has other memory than an earlier view of it, or sees it otherwise."""
+    """Return whether a tensor has other memory than an earlier view of it, or sees it otherwise."""
     if data.layout in SPARSE:
-        return True  # it is told by its parts, and each may have been replaced
+        return True  # it is identified by its parts, and each may have been replaced
     try:
         return (
             tensor.shape != data.shape
@@ -369,7 +369,7 @@ def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
 
 
 def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
-    """View a whole storage as bytes: they can be compared and copied whatever they stand for."""
+    """View a whole storage as bytes: they can be compared and copied regardless of dtype."""
     return torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
 
 

@@ -1,4 +1,4 @@
-"""Random numbers: drawn from a seed during a look, and the process's own as before after it."""
+"""Random state: seeded during a trace and restored after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMPY = "numpy.random"
 class _SeededLater(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Seeds NumPy's random module when it is loaded; NumPy loads it only when it is first asked for.
 
-    To load it for every look would take 10 ms and 2.6 MiB, for models that draw from torch.
+    Loading it for every trace would take 10 ms and 2.6 MiB, for models that draw from torch.
     """
 
     def __init__(self, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""What a model can reach and so may change while it runs: modules, containers, tensors, generators."""
+"""Objects that a model can reach and may change: modules, containers, tensors, generators."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ _NEVER_ENTERED = (type, types.FunctionType, types.ModuleType, types.CodeType, ty
 class ReachableObjects:
     """Everything reachable from a model through attributes and plain containers, each once.
 
-    Of objects that are none of these, those of the user's own classes are entered, and those of other
+    Of other objects, those of the user's own classes are entered, and those of other
     classes that a module holds itself, such as the hooks of a library that moves weights, with what
-    they hold of the same package. Objects of other packages are not: behind a trainer of a library is
+    they hold of the same package. Objects of other packages are not: a trainer of a library reaches
     the whole program.
 
     Args:

@@ -1,4 +1,4 @@
-"""What TorchScript modules hold in C++: modes, and attributes that their code may change."""
+"""State of TorchScript modules in C++: modes and attributes that their code may change."""
 
 from __future__ import annotations
 

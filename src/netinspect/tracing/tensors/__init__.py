@@ -1,1 +1,1 @@
-"""From live tensors and containers to records."""
+"""Records of live tensors and containers."""

@@ -1,4 +1,4 @@
-"""What containers and objects hold: read without any code of theirs."""
+"""Items of containers and objects, read without running their code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from netinspect.tracing.safe_access import (
 _SCALARS = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes, type(...))))
 _SETS = (set, frozenset, deque)
 _VIEWS = frozenset(map(id, (type({}.keys()), type({}.values()), type({}.items()))))
-# What is no part of a value, or may be the whole program.
+# Attributes that are not part of a value, or may be the whole program.
 _NEVER_ENTERED = (type, types.ModuleType, types.FunctionType, types.MethodType, torch.nn.Module)
 
 _DEEPEST = 16
@@ -37,14 +37,14 @@ _MOST_MET = 2000
 def entries_of(value: Any) -> list[tuple[str, Any]]:
     """Return what a container or object holds, with its own names; nothing where it cannot be read.
 
-    A set or an object of a class that is no container has entries only where there is a tensor among
+    A set or an object of a class other than a container has entries only where there is a tensor among
     them: of a user's object then all public attributes, of any other those that hold one.
     """
     if type(value) is tuple or type(value) is list:
         return [(str(index), entry) for index, entry in enumerate(value)]
     try:
         return list(_entries(value))
-    except Exception:  # an object that is not complete; a look at it must not fail the run
+    except Exception:  # an object that is not complete; inspecting it must not fail the run
         return []
 
 

@@ -1,6 +1,6 @@
 """Live values to records: tensors to their specs, containers to their structure.
 
-A forward hands the same shapes and numbers on thousands of times: alike ones are one record, made once.
+A forward hands the same shapes and numbers on thousands of times: equal values share one record.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _is_wrapped = _functorch.is_functorch_wrapped_tensor
 
 
 def is_uninitialised(tensor: torch.Tensor) -> bool:
-    """Whether a parameter or buffer of a lazy layer still waits for its size."""
+    """Return whether a parameter or buffer of a lazy layer still waits for its size."""
     # Their classes answer `isinstance` in Python; what this asks for is a base class of both.
     return is_lazy(tensor)
 
@@ -201,7 +201,7 @@ def describe(
 
 
 def _packed(value: torch.ScriptObject) -> values.Value:
-    """Describe an object of a C++ class: by the tensors packed in it, where it tells them."""
+    """Describe an object of a C++ class: by the tensors packed in it, if it exposes them."""
     name = str(value).rstrip(">").rpartition(".")[2]
     items = tuple(
         values.Item(key=key, value=tensor_spec(tensor)) for key, tensor in packed_tensors(value)
@@ -261,7 +261,7 @@ def _item(key: str, value: values.Value) -> values.Item:
 
 
 def tensors_of(value: Any, _within: tuple[int, ...] = ()) -> Iterator[torch.Tensor]:
-    """Yield the live tensors of a value, in the order in which `describe` tells them."""
+    """Yield the live tensors of a value, in the order in which `describe` records them."""
     if is_a(value, torch.Tensor):
         yield value
     elif id(type(value)) in _SCALARS or is_a(value, _PLAIN):

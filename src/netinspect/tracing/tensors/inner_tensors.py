@@ -49,7 +49,7 @@ Inner = dict[str, torch.Tensor]
 
 @by_class
 def is_fake_class(cls: Any) -> bool:
-    """Return whether a class is torch's own for tensors without data, which stand for plain ones."""
+    """Return whether a class is torch's own for tensors without data, which represent plain ones."""
     return defining_module(cls).startswith("torch._subclasses.")
 
 
@@ -188,8 +188,8 @@ def is_empty(tensor: torch.Tensor) -> bool:
 def memory_key(tensor: torch.Tensor) -> Any:
     """Return what two tensors have in common where they cover the same elements of the same storage.
 
-    Storages are told apart by their address in torch, which also works on the meta device, where there
-    is no data pointer.
+    Storages are distinguished by their address in torch, which also works on the meta device, without a
+    data pointer.
     """
     if is_empty(tensor):
         return id(tensor)

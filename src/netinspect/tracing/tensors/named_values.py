@@ -25,7 +25,7 @@ def with_values(
         entries: The records.
         live: The tensors by name; one that forward made and removed again is not among them.
         text: Add the values as torch prints them.
-        summary: Add their statistics, or the reason why there are none.
+        summary: Add their statistics, or the reason for their absence.
     """
     if not (text or summary):
         return entries

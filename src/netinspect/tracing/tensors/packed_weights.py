@@ -1,4 +1,4 @@
-"""Weights that quantized layers keep packed in objects of torch's C++ code, and register nowhere."""
+"""Weights that quantized layers keep packed in objects of torch's C++ code, unregistered."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def packed_objects(module: nn.Module) -> Iterator[tuple[str, torch.ScriptObject]
 
 
 def packed_tensors(packed: Any) -> list[tuple[str, torch.Tensor]]:
-    """Unpack the tensors of such an object, into copies; none where it has no way to tell them."""
+    """Unpack the tensors of such an object, into copies; none if it cannot be unpacked."""
     try:
         return list(_unpack(packed))
-    except Exception:  # a class of the user's may refuse with whatever it likes
+    except Exception:  # a class of the user's may refuse with any exception
         return []
 
 
@@ -38,7 +38,7 @@ def _unpack(value: Any) -> Iterator[tuple[str, torch.Tensor]]:
         for name, tensor in zip(("weight", "bias"), several, strict=False):
             if isinstance(tensor, torch.Tensor):
                 yield name, tensor
-    else:  # the cells of a recurrent layer tell only their whole state
+    else:  # the cells of a recurrent layer expose only their whole state
         tensors: list[torch.Tensor] = []
         weights: list[Any] = []
         _sort(value.__getstate__(), tensors, weights)

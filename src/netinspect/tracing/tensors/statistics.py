@@ -1,4 +1,4 @@
-"""Summaries of a tensor's values, in bounded memory, or the reason why there is none."""
+"""Summaries of a tensor's values, in bounded memory, or the reason for their absence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WAYS = ("get_original_weight", "dequantize", "to_dense")
 
 
 class NotRead(Exception):
-    """There are no values to summarise; the message says why."""
+    """No values can be summarised; the message gives the reason."""
 
 
 def statistics(tensor: torch.Tensor) -> tuple[Statistics | None, str]:
@@ -118,7 +118,7 @@ def _add(tensor: torch.Tensor, found: _Moments) -> None:
     """Add the values of a tensor of any kind.
 
     Raises:
-        NotRead: It has none, or they cannot be told.
+        NotRead: It has no values, or they cannot be read.
     """
     cls: Any = type(tensor)
     with torch._C.DisableTorchFunction():
