@@ -37,12 +37,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("look", "saved", "look", None),
     ],
 )
-def test_what_a_target_is(text: str, kind: str, place: str, name: str | None) -> None:
+def test_parse_target_fields(text: str, kind: str, place: str, name: str | None) -> None:
     target = parse_target(text)
     assert (target.kind, target.place, target.name, target.text) == (kind, place, name, text)
 
 
-def test_a_sample_is_found_from_anywhere(folder: Path) -> None:
+def test_parse_target_sample_in_any_folder(folder: Path) -> None:
     target = parse_target("lenet")
     assert target.kind == "sample"
     assert Path(target.place).name == "lenet.py"
@@ -53,7 +53,7 @@ def test_a_sample_is_found_from_anywhere(folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("text", ["sub", "weights.pt"])
-def test_folders_and_other_files_may_be_checkpoints(text: str) -> None:
+def test_parse_target_checkpoints(text: str) -> None:
     assert parse_target(text).kind == "checkpoint"
 
 
@@ -75,7 +75,7 @@ def test_folders_and_other_files_may_be_checkpoints(text: str) -> None:
         (r"C:\models\net.py:Net", LoadError, r"no file C:\models\net.py", "a target is"),
     ],
 )
-def test_what_is_none_is_told_with_a_way_out(
+def test_parse_target_errors(
     text: str, error: type[NetinspectError], says: str, hint: str
 ) -> None:
     with pytest.raises(error) as caught:

@@ -39,7 +39,7 @@ from netinspect.tracing.model.static_walk import (
 from netinspect.tracing.model.unregistered import unregistered_tensors
 from netinspect.tracing.recording.operators import Operators
 from netinspect.tracing.recording.recorder import Recorder
-from netinspect.tracing.snapshot.model_snapshot import guest
+from netinspect.tracing.snapshot.model_snapshot import snapshot_for_run
 from netinspect.tracing.snapshot.random_state import seed_everything
 from netinspect.tracing.source_lines import raising_line
 from netinspect.tracing.tensors.describe import describe
@@ -215,7 +215,9 @@ def _run(
         stack.enter_context(_uncompiled())
         stack.enter_context(at_the_users_line())
         try:
-            observed = stack.enter_context(guest(model, (args, kwargs), training=options.training))
+            observed = stack.enter_context(
+                snapshot_for_run(model, (args, kwargs), training=options.training)
+            )
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # the model's own train() or eval()

@@ -1,4 +1,4 @@
-"""The guest rule: a look leaves no trace on the model, its inputs, or the process."""
+"""ModelSnapshot restores the model, its inputs and the process after a trace."""
 
 from __future__ import annotations
 

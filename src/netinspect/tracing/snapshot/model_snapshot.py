@@ -280,7 +280,7 @@ def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> 
 
 
 @contextmanager
-def guest(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[ModelSnapshot]:
+def snapshot_for_run(model: nn.Module, inputs: Any = (), *, training: bool) -> Iterator[ModelSnapshot]:
     """Switch a model to one mode, and put everything back at the end.
 
     Args:
