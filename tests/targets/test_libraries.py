@@ -256,7 +256,7 @@ def test_a_nested_value_is_changed_by_a_dictionary() -> None:
         ({"model_type": "own", "auto_map": {"AutoModel": "own.Own"}}, "does not run such code", "trust"),
         ({"model_type": "lama"}, "no model that transformers", "'llama'"),
         ({"architectures": ["NoSuchThing"]}, "no model that transformers", "newer version"),
-        ([], "holds no JSON object", ""),
+        ([], "expected a JSON object", ""),
     ],
 )
 def test_a_configuration_that_names_no_model(folder: Path, settings: Any, says: str, hint: str) -> None:
