@@ -75,9 +75,7 @@ def test_parse_target_checkpoints(text: str) -> None:
         (r"C:\models\net.py:Net", LoadError, r"no file C:\models\net.py", "a target is"),
     ],
 )
-def test_parse_target_errors(
-    text: str, error: type[NetinspectError], says: str, hint: str
-) -> None:
+def test_parse_target_errors(text: str, error: type[NetinspectError], says: str, hint: str) -> None:
     with pytest.raises(error) as caught:
         parse_target(text)
     assert says in caught.value.message
