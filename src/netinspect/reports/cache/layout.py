@@ -1,4 +1,4 @@
-"""The view of `cache`."""
+"""Layout of the `cache` report."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 def lay_out(report: Cache) -> Document:
-    """Tell how many looks are kept, and where."""
+    """Return the document with the size and folder of the trace cache."""
     return Document(
         title=line(("kept looks", "bold"), ("  netinspect cache clear removes them", "dim")),
         blocks=(make_table("cache", _COLUMNS, (report,)),),

@@ -1,4 +1,4 @@
-"""What forward costs: the work of its steps, grouped."""
+"""Cost of forward, grouped."""
 
 from __future__ import annotations
 

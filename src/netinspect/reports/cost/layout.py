@@ -1,4 +1,4 @@
-"""The view of `cost`."""
+"""Layout of the `cost` report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TITLES = {"class": "module class", "kind": "kind of operator"}
 
 
 def lay_out(report: CostReport) -> Document:
-    """Lay the costs out, their total last."""
+    """Return the document of a cost report."""
     columns = _columns(report)
     footer = [_total(report, columns)]
     if report.hidden:
@@ -181,7 +181,7 @@ def _in_words(cost: Cost, subject: ReportHeader, *, partly: bool = False) -> str
 
 
 def _holes(report: CostReport) -> list[Line]:
-    """What is not in the total, so that it is a lower bound."""
+    """Return notes on what the total does not include."""
     notes = []
     for phase in ("forward", "backward"):
         for of_macs, what in ((True, "MACs"), (False, "other FLOPs")):

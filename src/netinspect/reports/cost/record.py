@@ -1,4 +1,4 @@
-"""What `cost` finds."""
+"""Cost report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The view of `globals`."""
+"""Layout of the `globals` report."""
 
 from __future__ import annotations
 

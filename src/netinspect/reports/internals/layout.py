@@ -1,4 +1,4 @@
-"""The view of `internals`."""
+"""Layout of the `internals` report."""
 
 from __future__ import annotations
 

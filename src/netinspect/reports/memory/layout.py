@@ -1,4 +1,4 @@
-"""The view of `memory`."""
+"""Layout of the `memory` report."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _PROBES = (
 
 
 def lay_out(report: Memory) -> Document:
-    """Lay a report of memory out."""
+    """Return the document of a memory report."""
     blocks = [_peak(report), _timeline(report), _modules(report)]
     if report.peaks:
         blocks.append(_peaks(report))

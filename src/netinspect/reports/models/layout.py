@@ -1,4 +1,4 @@
-"""The view of `models`."""
+"""Layout of the `models` report."""
 
 from __future__ import annotations
 

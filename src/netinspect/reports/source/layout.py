@@ -1,4 +1,4 @@
-"""The view of `source`."""
+"""Layout of the `source` report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from netinspect.reports.source.record import Listing, Source
 
 
 def lay_out(report: Source) -> Document:
-    """Lay the annotated source out."""
+    """Return the document with the annotated source."""
     notes = []
     hidden = sum(listing.total_lines - len(listing.lines) for listing in report.listings)
     if hidden:

@@ -1,4 +1,4 @@
-"""The view of `trace`."""
+"""Layout of the `trace` report."""
 
 from __future__ import annotations
 
