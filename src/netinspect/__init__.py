@@ -1,7 +1,7 @@
 """See inside a PyTorch model: layers, shapes, parameters, every step of forward.
 
 >>> import netinspect
->>> trace = netinspect.capture(model, x)        # one look, as plain data
+>>> trace = netinspect.capture(model, x)        # one run, as plain data
 >>> netinspect.summary(trace)                   # any number of views of it
 >>> netinspect.trace(model, x, backward=True)   # or both at once
 

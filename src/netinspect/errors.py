@@ -6,7 +6,7 @@ The whole tree::
     ├── UsageError             exit 2: a wrong option, spec string or setting
     ├── LoadError              exit 3: the target could not be loaded
     │   ├── SavedTraceError    exit 3: a saved trace is damaged, foreign, or lacks what was asked for
-    │   └── CheckpointError    exit 3: a checkpoint is damaged, or is none
+    │   └── CheckpointError    exit 3: a checkpoint is damaged or unknown
     └── ForwardError           exit 4: the model failed on the inputs
 
 An error is raised where the most is known and caught once, at the edge of the command line. None of
@@ -22,7 +22,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What a finished process tells its caller."""
+    """Exit code of a process."""
 
     OK = 0
     """Done, and nothing was violated."""
@@ -50,7 +50,7 @@ LACKS_GPU = re.compile(
     r"Torch not compiled with CUDA|not linked with support for cuda|Found no NVIDIA driver|"
     r"No CUDA GPUs are available|on a CUDA device but torch\.cuda\.is_available\(\) is False"
 )
-"""What torch says to code that asks for a GPU where there is none."""
+"""Messages of torch when a GPU is requested on a machine without one."""
 
 LONGEST_TEXT = 4000
 """Characters of a foreign text, such as the message of an exception, that are searched and reported."""
@@ -62,11 +62,11 @@ _MOST_CANDIDATES = 20_000
 """Names that a mistyped one is compared with."""
 
 _NEAR = 0.6
-"""How alike a name must be to be suggested, from 0 to 1; what `difflib` takes by default."""
+"""Similarity from which a name is suggested, 0 to 1; the default of `difflib`."""
 
 
 class NetinspectError(Exception):
-    """Base of every error that a user can cause and mend.
+    """Base of every error that a user can cause and fix.
 
     Args:
         message: What could not be done, naming the culprit; one sentence without a final stop.
@@ -93,9 +93,9 @@ class NetinspectError(Exception):
         self.place = place
         self.hint = hint = None if hint is None else shorten(hint)
         # A traceback shows these below the message; the command line has its own layout.
-        for label, told in (("place", place), ("cause", cause), ("hint", hint)):
-            if told:
-                self.add_note(f"{label}: {told}")
+        for label, text in (("place", place), ("cause", cause), ("hint", hint)):
+            if text:
+                self.add_note(f"{label}: {text}")
 
 
 class UsageError(NetinspectError):
@@ -119,7 +119,7 @@ class SavedTraceError(LoadError):
 
 
 class CheckpointError(LoadError):
-    """A checkpoint is damaged, is none that is known, or tries what no honest file does."""
+    """A checkpoint is damaged, of an unknown format, or malicious."""
 
     kind = "checkpoint"
 

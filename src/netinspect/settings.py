@@ -33,7 +33,7 @@ KEYS: dict[str, tuple[type, ...]] = {
 
 @record
 class Settings:
-    """What a project has set."""
+    """Settings of a project."""
 
     file: Path | None = None
     """Where; None if nothing was found."""
@@ -57,7 +57,7 @@ def find_settings(folder: Path | None = None) -> Settings:
         folder: The folder; None for the current one.
 
     Raises:
-        UsageError: The file is no TOML, or holds a key or a type that is not known.
+        UsageError: The file is not TOML, or has an unknown key or a wrong type.
     """
     try:
         folder = Path.cwd() if folder is None else folder
@@ -81,7 +81,7 @@ def find_settings(folder: Path | None = None) -> Settings:
 
 
 def read_settings(file: Path) -> Settings | None:
-    """Read one file; None if it is a `pyproject.toml` that says nothing of netinspect.
+    """Read one file; None if it is a `pyproject.toml` without a section for netinspect.
 
     Raises:
         UsageError: As for `find_settings`, or the file cannot be read.
@@ -121,7 +121,7 @@ def _unreadable(file: Path, cause: str) -> UsageError:
 
 def _parse(file: Path, content: bytes) -> Settings | None:
     try:
-        # Some editors put a byte order mark in front, which is no TOML.
+        # Some editors write a byte order mark, which is not TOML.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _unreadable(file, str(error)) from error
@@ -137,7 +137,7 @@ def _parse(file: Path, content: bytes) -> Settings | None:
         raise UsageError(
             f"cannot read the settings in {file}",
             cause="its values are nested too deeply" if too_deep else str(error),
-            hint="mend it, or use --no-config",
+            hint="fix it, or use --no-config",
         ) from error
     # A file of any name may be laid out like a pyproject.toml.
     if is_project or set(data) == {"tool"}:

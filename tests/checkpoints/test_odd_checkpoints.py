@@ -137,7 +137,7 @@ def test_a_checkpoint_is_not_replaced_by_what_is_told_of_it(
     Path("other.pt").write_bytes(before)
     wrong = cli(*words, "-o", "./file.pt", "--format", "plain")
     assert (wrong.code, file.read_bytes()) == (2, before)
-    assert "file.pt would be replaced, and it is what is looked at" in wrong.err
+    assert "file.pt would be replaced, but it is the target" in wrong.err
     assert cli(*words, "-o", "new.tsv").code == 0
 
 

@@ -137,5 +137,5 @@ def test_what_is_looked_at_is_never_replaced(cli: Cli, workshop: Path, option: s
     (workshop / "link.py").symlink_to("net.py")
     outcome = cli("summary", "net.py:Net", option, place, "--format", "plain")
     assert outcome.code == 2
-    assert "it is what is looked at" in outcome.err
+    assert "it is the target" in outcome.err
     assert (workshop / "net.py").read_bytes() == before

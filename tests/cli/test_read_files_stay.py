@@ -135,7 +135,7 @@ def test_what_a_kept_look_rests_on_stays(
     before = contents(project)
     for name in ("helper.py", "data.txt", "late.py", nn.__file__):
         kept = ask("summary", "reading.py", "-f", "plain", "-o", name, "-v")
-        assert "answered from a kept look" in kept.err
+        assert "answered from a cached trace" in kept.err
         assert kept.code == 2
         assert "it was read in this run" in kept.err
     assert contents(project) == before

@@ -140,7 +140,7 @@ def test_quiet_silences_talk_and_verbose_tells_more(cli: Cli, workshop: Path) ->
         "saved to x.json\nwritten to x.txt\n"
     )
     told = cli("tree", "lenet", "-v").err
-    assert told.startswith("looked at lenet in ")
+    assert told.startswith("traced lenet in ")
     assert "torch" in told
     assert "seed 0" in told
     assert cli("summary", "lente", "-q").err.startswith("error[load]")

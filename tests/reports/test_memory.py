@@ -50,7 +50,7 @@ def added(amounts: Amounts) -> int:
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("make", "given"), CASES)
 def test_everything_adds_up(make: Any, given: torch.Tensor, train: bool) -> None:
-    options: dict[str, Any] = {"train": train, "optimizer": "adam", "device": "cpu"}
+    options: dict[str, Any] = {"train": train, "optimizer": "adam", "allocator": "cpu"}
     report = netinspect.memory(make(), given, top=None, points=None, **options).record
     assert len(report.timeline) == report.steps
     assert report.peak.total == max(point.total for point in report.timeline)
@@ -149,7 +149,7 @@ def test_training_that_cannot_be_is_told() -> None:
         ({"optimizer": "adamv"}, "no optimizer 'adamv'", "'adamw'"),
         ({"optimizer": "lion"}, "no optimizer 'lion'", "sgd, sgd-momentum, adam"),
         ({"dtype": "fp8"}, "no dtype 'fp8'", "fp16"),
-        ({"device": "tpu"}, "no device 'tpu'", "cpu"),
+        ({"allocator": "tpu"}, "no allocator 'tpu'", "cpu"),
         ({"batch": 0}, "the batch is 0", "1 or more"),
         ({"checkpoint_activations": True}, "changes nothing in inference", "--train"),
         ({"device_memory": "24"}, "cannot read the memory '24'", "24GiB"),

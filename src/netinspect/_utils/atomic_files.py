@@ -35,8 +35,8 @@ def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str
     """Make sure that what is written does not replace what is read or was read.
 
     Args:
-        file: Where to write; None for nowhere.
-        sources: Files that are read, beside those that this process has opened by now; what is no file
+        file: Path to write; None to skip.
+        sources: Files that are read, in addition to those that this process has opened; what is not a file
             does not matter.
 
     Raises:
@@ -47,18 +47,18 @@ def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str
     hint = "name another file"
     for source in sources:
         if _identity(source) == identity:
-            raise UsageError(f"{file} would be replaced, and it is what is looked at", hint=hint)
+            raise UsageError(f"{file} would be replaced, but it is the target", hint=hint)
     opener = opened_files.opener(file)
     if opener == "this process" or any(
         _identity(each) == identity for each in opened_files.opened_paths()
     ):
-        raise UsageError(f"{file} would be replaced, and it was read in this run", hint=hint)
+        raise UsageError(f"{file} would be replaced, but it was read in this run", hint=hint)
     if opener is not None:
         raise UsageError(f"{file} would be replaced, and {opener} opened it in this run", hint=hint)
 
 
 def was_read(descriptor: int) -> bool:
-    """Whether an open regular file is one that this process has read, and is not empty."""
+    """Return whether this process has read an open regular file that is not empty."""
     identity = _identity(descriptor)
     if identity is None or os.fstat(descriptor).st_size == 0:
         return False
@@ -83,7 +83,7 @@ def write_whole(file: Path, text: str) -> None:
 
     Raises:
         BrokenPipeError: It is a pipe, and its reader has gone.
-        UsageError: It cannot be written; an old file stays as it was.
+        UsageError: It cannot be written; an old file is unchanged.
     """
     content = text.replace("\n", os.linesep).encode("utf-8", "backslashreplace")
     try:
@@ -136,7 +136,7 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
 
 
 def _write_to(descriptor: int, content: bytes) -> None:
-    """Write and close; the system may tell only on closing that it could not write."""
+    """Write and close; some systems report a failed write only on close."""
     try:
         write_all(descriptor, content)
     except BaseException:  # Ctrl-C too must not leave it open
@@ -173,7 +173,7 @@ def _write_regular(path: str, content: bytes, old: os.stat_result | None) -> Non
 
 
 def _has_attributes(path: str) -> bool:
-    """Whether a file has access lists or other attributes that a new one would lack."""
+    """Return whether a file has access lists or other attributes that a new one would lack."""
     try:
         return not _LABELS.issuperset(os.listxattr(path))
     except (OSError, AttributeError):
@@ -215,7 +215,7 @@ def _put(path: str, content: bytes, old: os.stat_result | None, *, unnamed: bool
     try:
         try:
             if old is not None:
-                _make_alike(descriptor, old)
+                _copy_attributes(descriptor, old)
             write_all(descriptor, content)
             if part is None:
                 # An unnamed file, which is gone if this process is killed, gets its name at last.
@@ -246,7 +246,7 @@ def _name(descriptor: int, path: str) -> None:
         raise _CannotName from error
 
 
-def _make_alike(descriptor: int, old: os.stat_result) -> None:
+def _copy_attributes(descriptor: int, old: os.stat_result) -> None:
     """Give a new file the owner and mode of an old one.
 
     Raises:
@@ -280,7 +280,7 @@ def _open_part(folder: str, *, unnamed: bool) -> tuple[int, str | None]:
 
 
 def _remove_parts(folder: str) -> None:
-    """Remove what processes that were killed have left: nobody holds its lock."""
+    """Remove what processes that were killed have left: their lock is free."""
     with suppress(OSError):
         for name in os.listdir(folder):
             if not re.fullmatch(_PART, name):
@@ -296,7 +296,7 @@ def _remove_parts(folder: str) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file if nobody else has; whether it is locked by this process."""
+    """Lock an open file if it is free; return whether this process holds the lock."""
     try:
         import fcntl
 

@@ -1,4 +1,4 @@
-"""Classes of values, whatever the values say of themselves."""
+"""Facts about classes that user code cannot override."""
 
 from __future__ import annotations
 

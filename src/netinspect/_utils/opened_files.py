@@ -1,4 +1,4 @@
-"""Which files this process has opened for reading: none of them may be replaced by what it writes."""
+"""Files that this process has opened for reading; outputs must not replace them."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def opened_paths() -> Iterator[str]:
 
 
 def watch(file: str | os.PathLike[str]) -> None:
-    """Have the kernel tell who opens a file, compiled code included; a help that not every system has.
+    """Have the kernel report who opens a file, compiled code included; not every system can.
 
-    Python's audit hook is not told of what compiled code opens, such as `torch.jit.load`. Linux tells a
+    Python's audit hook does not see what compiled code opens, such as `torch.jit.load`. Linux reports a
     process at least whether it was itself (fanotify, from 5.13 on without privileges).
     """
     path = os.path.realpath(file)

@@ -15,7 +15,7 @@ before_user_code: Callable[[str], None] | None = None
 """What to do before code of the user's is run for a target; set by the command line."""
 
 user_code_ran = False
-"""Whether code of the user's has begun to run, so that it may have left things behind."""
+"""Whether user code has begun to run."""
 
 goes_on_in_child = False
 """Whether the process forks at this moment in order to go on in the child itself."""
@@ -144,7 +144,7 @@ class Collector:
 def without_collector() -> Iterator[Collector]:
     """Hold Python's collector of cycles while only our own code runs.
 
-    It begins anew after each few hundred records, and walks through them again and again, now and then
+    It starts again after every few hundred records, and walks through them again and again, now and then
     also through all that torch has made: for nothing, since they refer to themselves nowhere.
     """
     collector = Collector()

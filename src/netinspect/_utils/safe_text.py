@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 # Unicode's categories Cc, Cf, Cs, Zl, Zp and its "default ignorable" characters: controls, zero-width
-# and bidirectional marks, line separators, surrogates, fillers that show nothing, tags. They are spelled
+# and bidirectional marks, line separators, surrogates, fillers that show nothing, tags. They are escaped
 # out, since Python's own table of categories grows with its version.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"

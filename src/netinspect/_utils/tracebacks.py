@@ -1,4 +1,4 @@
-"""Tracebacks as text, of whatever code: what stands for a file may be a device or a pipe without end."""
+"""Tracebacks as text, safe for code whose file name is a device or a pipe."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def frame_lines(error: BaseException) -> list[str]:
 
 
 def _shield(error: BaseException) -> None:
-    """Keep Python from reading lines of what is no regular file: it would not end, or wait."""
+    """Keep Python from reading source lines of devices and pipes, which may never end."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_CAUSES:

@@ -1,15 +1,15 @@
-"""Numbers and names as people read them; what is spelled here is never read back."""
+"""Numbers and names formatted for people; never parsed back."""
 
 _BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def count(number: int) -> str:
-    """Spell a count exactly, in groups of three: `44,426`."""
+    """Format a count exactly, in groups of three: `44,426`."""
     return f"{number:,}"
 
 
 def size(number: int) -> str:
-    """Spell bytes in powers of 1024, to four digits: `173.5 KiB`."""
+    """Format bytes in powers of 1024, to four digits: `173.5 KiB`."""
     if number < 1024:
         return f"{number} B"
     text = ""
@@ -24,7 +24,7 @@ def size(number: int) -> str:
 
 
 def _rounded_ratio(number: int, divisor: int) -> int:
-    """Divide and round half to even, as floats are spelled, but exactly at any size."""
+    """Divide and round half to even, as floats are formatted, but exactly at any size."""
     quotient, rest = divmod(number, divisor)
     return quotient + (2 * rest > divisor or (2 * rest == divisor and quotient % 2 == 1))
 
@@ -33,7 +33,7 @@ _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
 def short(number: int) -> str:
-    """Spell a large count in powers of 1000, to four digits: `4.089 G`; a small one whole."""
+    """Format a large count in powers of 1000, to four digits: `4.089 G`; a small one whole."""
     if number < 1000:
         return str(number)
     for power, prefix in enumerate(_PREFIXES[1:], start=1):
@@ -46,22 +46,22 @@ def short(number: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Spell a share of 0 to 1: `69.2 %`; what is not zero never reads as zero."""
+    """Format a share of 0 to 1: `69.2 %`; what is not zero never reads as zero."""
     if 0 < share < 0.0005:
         return "<0.1 %"
     return f"{share * 100:.1f} %"
 
 
 def decimal(number: float | None) -> str:
-    """Spell a measured value to four significant digits; a dash where there is none."""
+    """Format a measured value to four significant digits; a dash where there is none."""
     return "-" if number is None else f"{number:.4g}"
 
 
 def name(text: str) -> str:
-    """Spell a name; an empty one as two quotes, so that it is seen."""
+    """Format a name; an empty one as two quotes, so that it is seen."""
     return text or "''"
 
 
 def plural(number: int, noun: str, plural_noun: str | None = None) -> str:
-    """Spell a count with its noun: `1 layer`, `2 layers`."""
+    """Format a count with its noun: `1 layer`, `2 layers`."""
     return f"{count(number)} {noun if number == 1 else plural_noun or noun + 's'}"

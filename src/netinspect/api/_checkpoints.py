@@ -1,4 +1,4 @@
-"""The part of the Python API that reads checkpoints: files and folders with weights, without torch."""
+"""Public functions that read checkpoints, without torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def summarize_values(
     Args:
         checkpoint: The checkpoint; its files must be as they were when it was read.
         numbers: The tensors, by their places in it.
-        progress: Told how many bytes are done, and of how many.
+        progress: Called with bytes done and total bytes.
 
     Returns:
         What was found in each of them, and what stands out among them.
@@ -47,7 +47,7 @@ def summarize_values(
 def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> View[Globals]:
     """Show what loading a file would import and call; nothing of it is imported or called here.
 
-    A pickle that cannot be read to its end shows what it names before, and tells where it breaks.
+    A pickle that cannot be read to its end shows what it names before, and where it breaks.
     Members of archives and files of folders are judged by their content, as deep as they nest; what was
     not examined is in `Globals.unexamined`, with the reason.
 
@@ -71,14 +71,14 @@ def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> V
 
     if not os.path.lexists(text) and file_mode(Path(text)) is None:
         raise LoadError(
-            f"there is no file {text!r}",
+            f"no such file: {text!r}",
             hint="name a file with pickles, a folder, or hf:org/name; a model itself has none to read",
         )
     return View(list_globals(scan_pickles(text)))
 
 
 def refuse_for_checkpoint(option: str, given: object, why: str) -> None:
-    """Refuse an option that says nothing of a checkpoint.
+    """Refuse an option that does not apply to checkpoints.
 
     Raises:
         UsageError: It was given.

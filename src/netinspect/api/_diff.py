@@ -1,4 +1,4 @@
-"""The part of the Python API that compares: two models, two checkpoints, or one of each."""
+"""Public function `diff`."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def diff(
     """Show what is different in two models or checkpoints: names, shapes, dtypes, ties, classes.
 
     Args:
-        a: What to compare, as it was; see `load` and `read_checkpoint`. Forward is not run.
-        b: What to compare it with, as it is.
+        a: The old model or checkpoint; see `load` and `read_checkpoint`. Forward is not run.
+        b: The new one.
         section: Keys that lead to the part of a checkpoint to compare, such as `state_dict`; None for
             the part that fits the other side best.
-        compare_values: Compare the values of two checkpoints too, and tell renamed tensors by them.
+        compare_values: Compare the values of two checkpoints too, and find renamed tensors by them.
         sort: `change` for the largest change of values first; None for the order of names.
         counts: Show only counts, by module of the top level.
         fold: Whether identical changes share a row.
-        progress: Told how many bytes were read, of how many, where values are compared.
+        progress: Called with bytes read and total bytes while values are compared.
 
     Raises:
-        UsageError: There is no such section, or no values to compare or to sort by.
+        UsageError: The section is missing, or there are no values to compare or sort by.
         LoadError: One of them could not be loaded.
     """
     from netinspect.reports.diff.compute import check_sort, report, take_sides
@@ -94,23 +94,23 @@ def _compare(
     one, other = place_pieces(_checkpoint_of(a)), place_pieces(_checkpoint_of(b))
     with CheckpointData(one) as left, CheckpointData(other) as right:
 
-        def alike(
+        def equal_tensors(
             ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]
         ) -> list[tuple[str, str]]:
             places = [(left, one.tensors[each.number]) for each in ones]
             places += [(right, other.tensors[each.number]) for each in others]
             groups = same_content(places, progress)
-            # Of several alike it cannot be told which is which.
+            # Among several identical tensors, none can be matched to another.
             pairs = [group for group in groups if len(group) == 2 and group[0] < len(ones) <= group[1]]
             return [(ones[x].name, others[y - len(ones)].name) for x, y in pairs]
 
-        pairing = pair_up(a.members, b.members, alike)
+        pairing = pair_up(a.members, b.members, equal_tensors)
         members = [(a.members[pair.old], b.members[pair.new]) for pair in pairing.pairs]
         members = [(x, y) for x, y in members if x.shape == y.shape]
         tensors = [(one.tensors[x.number], other.tensors[y.number]) for x, y in members]
         found = compare_pairs(left, right, tensors, progress)
         changed = [pair for pair, each in zip(members, found, strict=True) if each.equal is False]
-        moved = alike([x for x, _ in changed], [y for _, y in changed])
+        moved = equal_tensors([x for x, _ in changed], [y for _, y in changed])
     # A vector may be all zeros in several places.
     moved = [(old, new) for old, new in moved if len(a.members[old].shape) > 1]
     return pairing, {y.name: each for (_, y), each in zip(members, found, strict=True)}, moved

@@ -1,4 +1,4 @@
-"""The part of the Python API that tells what a run would take, without running it."""
+"""Public function `memory`."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def memory(
     progress: Callable[[str], None] | None = None,
     cache: bool | MemoryTrackCache = False,
 ) -> View[Memory]:
-    """Estimate the memory that a run takes: its peak, what that is made of, how it comes to it.
+    """Estimate the peak memory of a run, its composition and its timeline.
 
     The run is tracked on tensors without data, for whatever size of model; what needs values is run on
-    the CPU with some, up to 8 GiB, and the report says so. What a target names is built anew for it in a
+    the CPU with some, up to 8 GiB, and the report says so. A target is built again in a
     process of its own; a live module is copied, and tracked in this process. Not counted is what
     kernels, the allocator and the device take for themselves.
 
     Args:
-        subject: A live module; a target; or a trace of one, which is then built anew with
+        subject: A live module; a target; or a trace of one, which is then built again with
             `constructor`. Code that a target names is run.
         args: Positional arguments of forward, for a live module. Of tensors only the sizes matter,
             as long as specs can describe them and forward reads no values.
@@ -66,17 +66,16 @@ def memory(
         inputs: Input specs, such as `10x1x28x28`.
         inputs_from: A function that makes the inputs, such as `data.py:make`; see `load`.
         model_args: Arguments of the class or factory that a target names.
-        seed: Seed of weights and inputs of the look that comes first.
+        seed: Seed of weights and inputs.
         online: Whether the configuration of a model on the hub may be fetched.
         run_file: Whether files that do work when they are imported are run whole; see `load`.
-        symbolic: Sizes of the inputs to tell as symbols, such as `batch`: the run is then tracked at
-            other sizes of them too, and what memory it takes told as expressions; see `load`.
+        symbolic: Input sizes to replace by symbols, such as `batch`: the run is then tracked at other
+            sizes too, and its memory becomes expressions; see `load`.
         depth: Deepest level of modules with rows of their own; None for all.
         top: Keep only so many modules; None for all.
         points: About how many points of the timeline to keep; None for all.
-        progress: Told in a few words of each run that was tracked for `device_memory` or `symbolic`.
-        cache: Whether a look at a target and a tracked run that were kept on disk may answer, and these
-            be kept; see `load`.
+        progress: Called with a short text for each run of `device_memory` or `symbolic`.
+        cache: Whether cached traces and runs may be used, and new ones cached; see `load`.
 
     Raises:
         LoadError: The target could not be loaded, or the model cannot be copied.
@@ -107,10 +106,10 @@ def memory(
     )
     if is_target(subject):
         parse_live_target(os.fspath(subject), online=online)
-    look = subject
-    if not is_a(look, Trace):
-        look = load(
-            look,
+    trace = subject
+    if not is_a(trace, Trace):
+        trace = load(
+            trace,
             args=args or None,
             inputs=inputs,
             inputs_from=inputs_from,
@@ -124,21 +123,21 @@ def memory(
         )
     elif symbols:
         raise UsageError(
-            f"this is a look at {look.target} already: it cannot be told in other symbols",
-            hint="give the model or its target itself, or a look that was loaded with symbolic=",
+            f"a trace of {trace.target} cannot be expressed in other symbols",
+            hint="give the model or its target itself, or a trace that was loaded with symbolic=",
         )
     from netinspect.analysis.header import refuse_without_forward
 
-    refuse_without_forward(look)
-    if look.failure is not None:
+    refuse_without_forward(trace)
+    if trace.failure is not None:
         from netinspect.analysis.header import build_header as head
         from netinspect.rendering.failure import forward_error
 
-        diagnosis = head(look).failure
+        diagnosis = head(trace).failure
         assert diagnosis is not None
         raise forward_error(diagnosis)
     request = prepare(
-        look,
+        trace,
         options,
         constructor=model_args,
         online=online,
@@ -148,9 +147,9 @@ def memory(
     )
     return View(
         build_memory(
-            look,
+            trace,
             _track(subject, args, request, progress, tracks),
-            inputs=tracked_inputs(look, options),
+            inputs=tracked_inputs(trace, options),
             allocator=options.device,
             optimizer=options.optimizer if options.training else None,
             dtype=options.dtype,

@@ -1,4 +1,4 @@
-"""What every function of the API returns: a report that shows itself."""
+"""View: a report that renders itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class View(Generic[R]):
     record: R
 
     def text(self, format: str = "rich", *, width: int | None = None) -> str:
-        """Spell the report, without colour.
+        """Render the report, without colour.
 
         Args:
             format: `rich`, `plain`, `json`, `csv` or `markdown`.
@@ -74,7 +74,7 @@ def _preserved_randomness() -> Iterator[None]:
 
 
 def _terminal_width() -> int | None:
-    """Cells on a line of the terminal that is printed to; None where it is none."""
+    """Return the width of stdout's terminal in cells; None if it is not a terminal."""
     try:
         shown = sys.stdout.isatty()
     except (AttributeError, ValueError):  # None in a program without streams; closed

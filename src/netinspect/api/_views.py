@@ -1,4 +1,4 @@
-"""The Python API: one function for the look, one for each view of it.
+"""Public functions, one per command.
 
 The command line calls these and nothing else. Torch is imported only where a live model is at hand.
 """
@@ -71,7 +71,7 @@ def summary(
     """Show the module tree as a table, with totals; or what a checkpoint is and holds.
 
     Args:
-        subject: What to look at; see `load` and `read_checkpoint`.
+        subject: A model, a trace or a target; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level with rows of its own; None for all, up to the 128th.
         functions: Give the functions between the layers rows too.
@@ -84,7 +84,7 @@ def summary(
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 
-        refuse_for_checkpoint("--functions", functions, "there are no functions in a checkpoint")
+        refuse_for_checkpoint("--functions", functions, "a checkpoint has no functions")
         found = read_checkpoint(subject)
         return View(
             build_checkpoint_summary(
@@ -144,7 +144,7 @@ def params(
     """Show every named parameter, or every tensor of a checkpoint.
 
     Args:
-        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
+        subject: A model, a trace or a target; see `load` and `read_checkpoint`. Forward is not run.
         buffers: Show the buffers too; a checkpoint shows all it has.
         stats: Show mean, std, min, max, zeros, NaN and Inf of each.
         values: Show the tensors themselves.
@@ -152,8 +152,7 @@ def params(
         exclude: Shell patterns of names to leave out.
         sort: `size`, `bytes` or `name`; of a checkpoint also `position`.
         top: Keep only so many rows.
-        progress: Told, while the values of a checkpoint are read, how many bytes are done and of how
-            many.
+        progress: Called with bytes done and total bytes while the values of a checkpoint are read.
     """
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.reports.params.checkpoint_compute import list_tensors, with_values
@@ -194,7 +193,7 @@ def trace(
     """Show each step of forward in order.
 
     Args:
-        subject: What to look at; see `load`.
+        subject: A model, a trace or a target; see `load`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level of calls to show; None for all.
         inside_layers: Show the functions inside torch's own layers too.
@@ -204,9 +203,9 @@ def trace(
     from netinspect.reports.trace.compute import list_steps
     from netinspect.runner.loading import load
 
-    look = load(subject, args=args or None, grad=backward, values=values)
+    recorded = load(subject, args=args or None, grad=backward, values=values)
     return View(
-        list_steps(look, depth=depth, inside_layers=inside_layers, backward=backward, values=values)
+        list_steps(recorded, depth=depth, inside_layers=inside_layers, backward=backward, values=values)
     )
 
 
@@ -224,7 +223,7 @@ def cost(
     """Show what forward costs: MACs, FLOPs, activations, bytes.
 
     Args:
-        subject: What to look at; see `load`.
+        subject: A model, a trace or a target; see `load`.
         args: Positional arguments of forward, for a live module.
         by: `module`, `class` (of modules), `function`, `operator`, `kind` (of operators) or `line`.
         depth: Deepest level of modules with rows of its own; None for all.
@@ -238,10 +237,10 @@ def cost(
     from netinspect.reports.cost.compute import count_cost
     from netinspect.runner.loading import load
 
-    look = load(subject, args=args or None, grad=backward)
+    recorded = load(subject, args=args or None, grad=backward)
     return View(
         count_cost(
-            look,
+            recorded,
             by=by,
             depth=depth,
             include=include,
@@ -279,7 +278,7 @@ def tree(
     """Show the module tree, or the one that the names of a checkpoint imply.
 
     Args:
-        subject: What to look at; see `load` and `read_checkpoint`. Forward is not run.
+        subject: A model, a trace or a target; see `load` and `read_checkpoint`. Forward is not run.
         path: Module at the top.
         depth: Deepest level to show; None for all, up to the 128th.
         fold: Whether a run of identical siblings is one row.
@@ -303,7 +302,7 @@ def source(
     """Show the source of a module's class with the shapes that passed through its lines.
 
     Args:
-        subject: What to look at; see `load`.
+        subject: A model, a trace or a target; see `load`.
         args: Positional arguments of forward, for a live module.
         path: The module.
         whole_class: Show every line of the class.
@@ -320,7 +319,7 @@ def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "
     """Show what one `nn.Module` holds, and what its `__call__` will run.
 
     Args:
-        subject: What to look at; see `load`. Forward is not run.
+        subject: A model, a trace or a target; see `load`. Forward is not run.
         path: The module.
     """
     from netinspect.reports.internals.compute import build_internals
@@ -341,10 +340,10 @@ def models(pattern: str | None = None) -> View[ModelList]:
 
 
 def cache(*, clear: bool = False) -> View[Cache]:
-    """Show what is kept on disk of former looks, for the command line to answer from.
+    """Show or clear the trace cache.
 
     Args:
-        clear: Remove all of it.
+        clear: Remove all cached traces.
     """
     from netinspect.trace_cache.store import cache_usage
 

@@ -1,4 +1,4 @@
-"""The Typer app: the explicit list of commands, and the options that stand before them."""
+"""Typer app: the list of commands and the global options."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _start(
         return
     words = context.obj or ()
     if no_config or any(word in context.help_option_names for word in words):
-        # Help must come even where the settings are broken: it may be what is wanted to mend them.
+        # Help is shown even if the settings are broken: users may need it to fix them.
         settings = Settings()
     elif config is not None:
         settings = read_settings(config) or Settings()

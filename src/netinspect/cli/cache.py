@@ -12,13 +12,13 @@ from netinspect.cli.common import show
 from netinspect.cli.options import ColumnsOption, OutputOptions
 
 EXAMPLES = (
-    ("netinspect cache info", "how many looks are kept, and where"),
-    ("netinspect cache clear", "remove them all"),
+    ("netinspect cache info", "size and location"),
+    ("netinspect cache clear", "remove all cached traces"),
 )
 
 
 class Action(StrEnum):
-    """What to do with the kept looks."""
+    """Action on the trace cache."""
 
     INFO = "info"
     CLEAR = "clear"
@@ -31,5 +31,5 @@ def command(
     ] = Action.INFO,
     columns: ColumnsOption = None,
 ) -> None:
-    """Tell of the looks that are kept on disk, or remove them."""
+    """Show or clear the trace cache."""
     show(api.cache(clear=action is Action.CLEAR), output, columns)

@@ -1,4 +1,4 @@
-"""What every command does before and after its own work: find the target, look, show, save."""
+"""Work that commands share: load the target, show the report, save the trace."""
 
 from __future__ import annotations
 
@@ -43,30 +43,30 @@ def load_trace(
     needs_model: bool = False,
     symbolic: Sequence[str] | None = None,
 ) -> Trace:
-    """Load the target, and save the look if that was asked for.
+    """Load the target, and save its trace if `--save` was given.
 
     Args:
         target: As typed; None for the project's default, else `lenet`.
-        model: How to build the model, what to run it on, and whether to save the look.
-        output: How much to say.
+        model: How to build the model, what to run it on, and where to save the trace.
+        output: Verbosity and format.
         run: Whether the command needs a forward; inputs that are given ask for one too.
         backward: Run backward too.
         values: Keep the tensors as printed.
         stats: Summarise the values.
         code: Keep the source of the classes.
         needs_model: Whether the command builds the model again, for which a saved trace is not enough.
-        symbolic: Sizes of the inputs that shall be symbols.
+        symbolic: Input sizes to replace by symbols.
 
     Raises:
         ForwardError: The model ended the program.
-        UsageError: The target is a saved look, and the command needs the model.
+        UsageError: The target is a saved trace, but the command needs the model.
     """
     from netinspect.records.trace import is_about_part
     from netinspect.runner import loading
     from netinspect.runner.cached_traces import TraceCache
     from netinspect.runner.tensor_options import tensor_source
 
-    style = style_for(output)  # a mistake in what is to come out shall not wait for a long forward
+    style = style_for(output)  # reports a wrong output option before a long forward
     settings = SETTINGS.get()
     inputs = model.input or []
     if target is None:
@@ -80,7 +80,7 @@ def load_trace(
 
         parse_live_target(target, online=model.online)
     batch, symbols = sizes_asked_for(target, model, symbolic)
-    looks = TraceCache()
+    cache = TraceCache()
     started = time.perf_counter()
     with users_output_on_stderr():
         trace = loading.load(
@@ -102,13 +102,13 @@ def load_trace(
             stats=stats,
             code=code,
             symbolic=symbols,
-            cache=looks if model.cache else False,
+            cache=cache if model.cache else False,
         )
     if output.debug and trace.failure is not None and trace.failure.traceback:
         for text in ("Traceback (most recent call last):", *trace.failure.traceback):
             print_message(text)
     if output.output is not None or model.save is not None:
-        for path in looks.installed_files():
+        for path in cache.installed_files():
             note_opened(path)
     if model.explain_input:
         for text in explain_inputs(trace):
@@ -117,15 +117,15 @@ def load_trace(
         seconds = time.perf_counter() - started
         versions = trace.versions
         print_message(
-            f"looked at {target} in {seconds:.2f} s: torch {versions.torch}, Python "
+            f"traced {target} in {seconds:.2f} s: torch {versions.torch}, Python "
             f"{versions.python}, {trace.lane} tensors, seed {trace.seed}"
         )
-        if looks.outcome:
-            print_message(looks.outcome)
+        if cache.outcome:
+            print_message(cache.outcome)
         for warning in trace.warnings:
             print_message(f"note: {warning}")
     elif style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
-        # Rows alone do not say that only a part of a file was run.
+        # Rows do not show that only a part of a file was run.
         for warning in filter(is_about_part, trace.warnings):
             print_message(f"note: {warning}")
     if model.save is not None:
@@ -152,8 +152,8 @@ def sizes_asked_for(
 
     Args:
         target: As typed; None for the default one.
-        model: Has the batch, and tells what was typed.
-        symbolic: Sizes of the inputs that shall be symbols, typed or set.
+        model: The batch, and which options were typed.
+        symbolic: Input sizes to replace by symbols, typed or from settings.
     """
     typed, batch, symbols = model.typed, model.batch, tuple(symbolic or ())
     is_set = (symbols and "symbolic" not in typed) or (batch is not None and "batch" not in typed)
@@ -161,7 +161,7 @@ def sizes_asked_for(
         from netinspect.targets.target import parse_target
 
         if parse_target(target, check=False).kind in ("saved", "checkpoint"):
-            # It cannot be run at any other size; but who types that it shall be is told so.
+            # Neither can be run at another size. A typed option is refused later, a setting is ignored.
             symbols = symbols if "symbolic" in typed else ()
             batch = batch if "batch" in typed else None
     if "batch" in typed and "symbolic" not in typed:
@@ -171,7 +171,7 @@ def sizes_asked_for(
 
 
 def _is_batch(text: str) -> bool:
-    """Whether a symbol stands for what a batch would set: the first dimension of an input."""
+    """Return whether a symbol replaces the first dimension of an input."""
     name, _, places = text.partition("=")
     return name.strip() == "batch" or any(each.strip().endswith(":0") for each in places.split(","))
 
@@ -192,11 +192,11 @@ def load_target(
     Args:
         target: As typed; None for the default.
         model: How to build a model.
-        output: How much to say.
+        output: Verbosity and format.
         run: Whether the command needs a forward.
         values: Keep the tensors as printed.
         stats: Summarise the values.
-        symbolic: Sizes of the inputs that shall be symbols.
+        symbolic: Input sizes to replace by symbols.
         is_mixed: Whether another target of the command is a model, which model options are for.
 
     Raises:
@@ -244,7 +244,7 @@ def _default_target(output: OutputOptions) -> str:
 
 
 def explain_inputs(trace: Trace) -> Iterator[str]:
-    """Say what forward was given and why, and what was tried on the way."""
+    """Yield the inputs of forward, their origins, and the attempts before them."""
     if not trace.ran:
         yield "forward was not run, and needed no inputs"
     for entry in trace.inputs:
@@ -258,7 +258,7 @@ def explain_inputs(trace: Trace) -> Iterator[str]:
 
 
 def _is_of_project(target: str, settings: Settings) -> bool:
-    """Whether a target is the project's; without one, all are."""
+    """Return whether settings apply to a target; without a default target they apply to all."""
     return settings.target in (None, target) or _project_target(settings) == target
 
 
@@ -269,13 +269,13 @@ def _project_target(settings: Settings) -> str | None:
         return target
     file, mark, name = target.rpartition(".py:")
     file = f"{file}.py" if mark else target
-    beside = settings.file.parent / file
-    if not os.path.isfile(beside):
+    path = settings.file.parent / file
+    if not os.path.isfile(path):
         return target
     try:
-        near = os.path.relpath(beside)
-    except (OSError, ValueError):  # there is no current folder any more; or it is on another drive
-        near = str(beside)
+        near = os.path.relpath(path)
+    except (OSError, ValueError):  # the current folder was removed, or is on another drive
+        near = str(path)
     return near + (f":{name}" if mark else "")
 
 
@@ -290,7 +290,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     Raises:
         Exit: With the code for findings, after a checkpoint was shown that lacks something.
         ForwardError: The report is of a forward that failed; it is shown nevertheless.
-        UsageError: There is no such column, or the file cannot be written.
+        UsageError: A column is unknown, or the file cannot be written.
     """
     from netinspect.reports.render import render
 
@@ -307,16 +307,16 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         write_stdout(text)
     symbolic = getattr(subject, "symbolic", None)
     if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
-        # They were asked for by name, and rows alone do not say why there are none.
+        # The symbols were requested, and rows do not show why one is missing.
         for text in symbolic.notes:
             print_message(f"note: {text}")
     if style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
-        # Which of several sets of weights was read is nowhere in the rows.
-        for text in _said(view.record, "warnings"):
+        # Rows do not show which of several sets of weights was read.
+        for text in _messages_of(view.record, "warnings"):
             print_message(f"note: {text}")
-    if problems := _said(view.record, "problems"):
+    if problems := _messages_of(view.record, "problems"):
         if style.format in (Format.PLAIN, Format.CSV):
-            # They are rows and nothing else; the exit code shall not be all that tells.
+            # Rows do not show problems; the exit code alone would not explain them.
             for text in problems:
                 print_message(f"problem: {text}")
         raise typer.Exit(ExitCode.FINDINGS)
@@ -326,13 +326,13 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
         raise forward_error(failure)
 
 
-def _said(record: Report, what: Literal["problems", "warnings"]) -> list[str]:
-    """What is wrong with, or to be known of, the checkpoints that a report is about."""
+def _messages_of(record: Report, what: Literal["problems", "warnings"]) -> list[str]:
+    """Return the problems or warnings of the checkpoints in a report."""
     about = (record, *(getattr(record, name, None) for name in ("subject", "a", "b")))
     stored = [each for each in about if hasattr(each, "problems")]
     return [text for each in stored for text in getattr(each, what, ())]
 
 
 def depth_or_all(depth: int | None) -> int | None:
-    """On the command line, 0 stands for no limit."""
+    """Return None for 0, which means no limit on the command line."""
     return depth or None

@@ -1,4 +1,4 @@
-"""What the shell completes a target to; from file names and source text, nothing is imported."""
+"""Shell completion of targets, from file names and source text; nothing is imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FILES = (
     *(".py", ".json", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pt2"),
     *(".gguf", ".onnx", ".npz", ".npy"),
 )
-"""What the files that can be targets are mostly called; which they are is told by their content."""
+"""Usual suffixes of files that can be targets; their content decides."""
 
 _BEFORE: ContextVar[str] = ContextVar("before", default="")
 """What stands before the colon of `file.py:Class` or `timm:name`, where the shell asks only for what is

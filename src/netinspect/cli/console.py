@@ -18,7 +18,7 @@ _TEXT_SUFFIXES = ("", ".txt", ".text", ".log", ".out")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal; a closed or missing one is not."""
+    """Return whether a stream is a terminal; a closed or missing one is not."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:
@@ -37,7 +37,7 @@ def wants_color(stream: TextIO | None, choice: Color = Color.AUTO) -> bool:
 
 
 def is_ascii(stream: TextIO | None) -> bool:
-    """Whether a stream cannot carry the characters that trees are drawn with."""
+    """Return whether a stream cannot encode the characters of tree lines."""
     try:
         "├…".encode(getattr(stream, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -46,7 +46,7 @@ def is_ascii(stream: TextIO | None) -> bool:
 
 
 def style_for(options: OutputOptions, columns: str | None = None) -> Style:
-    """Decide how to spell a report, from the options and from where it goes.
+    """Return the style of a report, from the options and its destination.
 
     Args:
         options: The options.
@@ -75,7 +75,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
     return Style(
         format=chosen,
         width=width,
-        # What a terminal or a CI prefers says nothing of files: there colour must be asked for.
+        # Preferences of a terminal or a CI do not apply to files: colour there must be requested.
         color=asked_color if to_file else wants_color(stdout, options.color),
         ascii_only=not to_file and is_ascii(stdout),
         columns=names,
@@ -84,7 +84,7 @@ def style_for(options: OutputOptions, columns: str | None = None) -> Style:
 
 def _format_for(options: OutputOptions) -> Format:
     """The format; the suffix of the output file is part of a flag, so it beats what is only set."""
-    # A width or colour that was asked for on this very command line is for people to look at.
+    # A width or colour that was asked for on this very command line is for people.
     for_people = "width" in options.typed or (options.color is Color.ALWAYS and "color" in options.typed)
     is_set = options.format is not None and options.output is None and not for_people
     if options.format is not None and ("format" in options.typed or is_set):
@@ -113,7 +113,7 @@ def write_out(text: str) -> None:
 
 
 def terminal_width(stream: TextIO | None) -> int:
-    """Return the cells on a line of the terminal that a stream leads to: COLUMNS, else as it says."""
+    """Return the width of a stream's terminal in cells: COLUMNS, else what the terminal reports."""
     if columns := _columns():
         return columns
     with suppress(AttributeError, OSError, ValueError):
@@ -128,11 +128,11 @@ def _columns() -> int:
 
 
 def print_message(text: str, *, label: str = "", style: str = "") -> None:
-    """Say one line on stderr, where talk belongs.
+    """Print one line on stderr.
 
     Args:
-        text: What to say; made safe here.
-        label: What stands before it.
+        text: The line; escaped here.
+        label: Prefix of the line.
         style: Parameters of the escape sequence that colours the line; empty for no colour.
     """
     stream = sys.stderr
@@ -153,7 +153,7 @@ def progress_line(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
         quiet: Show nothing.
 
     Yields:
-        What shows a few words; None where nobody would see them, as in a file.
+        A function that shows a short text; None if stderr is not a terminal.
     """
     stream = sys.stderr
     if quiet or stream is None or not is_terminal(stream) or os.environ.get("TERM") == "dumb":

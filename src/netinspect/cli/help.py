@@ -32,13 +32,13 @@ class GroupedCommand(TyperCommand):
 
 
 def _readable(text: str) -> str:
-    """Spell the limits of a number as people do; that it is not negative goes without saying."""
+    """Format the limits of a number for people; omit that it is not negative."""
     text = text.replace("; x>=0]", "]").replace("  [x>=0]", "")
     return text.replace("x>=", "at least ")
 
 
 class OrderedGroup(TyperGroup):
-    """The group of all commands; commands come before options, as one looks for them."""
+    """Group of all commands, listed before the options."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options."""
@@ -49,9 +49,9 @@ class OrderedGroup(TyperGroup):
 
 
 def epilog(examples: Sequence[tuple[str, str]], *further: str) -> str:
-    """Spell examples for the end of a help page, one a line, with their meaning beside them."""
+    """Format the examples of a help page, one per line with its meaning."""
     width = max(len(command) for command, _ in examples)
-    # A line with a backspace alone tells the formatter to leave the paragraph's lines as they are.
+    # A line with a backspace alone makes the formatter keep the lines of the paragraph.
     lines = ["\b", "Examples:"]
     lines += [f"  {command:<{width}}  {meaning}" for command, meaning in examples]
     return "\n\n".join(["\n".join(lines), *further])

@@ -25,7 +25,7 @@ EXAMPLES = (
     ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),
     ("netinspect memory lenet --device-memory 24GiB", "the largest batch"),
     ("netinspect memory tiny_gpt --train --dtype bf16", "in another dtype"),
-    ("netinspect memory resnet18 --train --symbolic batch", "for any batch"),
+    ("netinspect memory resnet18 --train --symbolic batch", "as a formula in the batch"),
 )
 
 
@@ -80,14 +80,14 @@ def command(
     symbolic: SymbolicOption = None,
     columns: ColumnsOption = None,
 ) -> None:
-    """Estimate the peak memory of a run, and what it is made of.
+    """Estimate the peak memory of a run and its composition.
 
-    It is tracked on tensors without data, of any size; with --train, two iterations of training.
+    The run is tracked on tensors without data; with --train, two training iterations.
     """
     from netinspect.memory_tracker.prepare import read_options
     from netinspect.trace_cache.memory_tracks import MemoryTrackCache
 
-    # A mistake in the options shall not wait for a look.
+    # Report a wrong option before running the model.
     style_for(output, columns)
     if "optimizer" in model.typed and not model.train:
         raise UsageError(

@@ -24,7 +24,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[PATTERN]",
-            help="torchvision:, timm: or transformers: lists the models of that library; behind the "
+            help="torchvision:, timm: or transformers: lists the models of that library; after the "
             "colon, or for the samples, a shell pattern or a part of the name.",
             autocompletion=complete_pattern,
             show_default=False,

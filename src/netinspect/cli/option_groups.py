@@ -15,11 +15,11 @@ _TYPED = "typed"
 
 
 def expand(command: Callable[..., None]) -> Callable[..., None]:
-    """Spread a command's bundle parameters into a flat signature.
+    """Expand a command's option groups into a flat signature.
 
-    A parameter whose annotation is a dataclass is a bundle: its fields become options, and it is built
-    from them when the command is called. A field called `typed` becomes no option: it is told which
-    options were typed.
+    A parameter whose annotation is a dataclass is a group: its fields become options, and it is built
+    from them when the command is called. A field called `typed` does not become an option; it
+    gets the names of the typed options.
     """
     hints = typing.get_type_hints(command, include_extras=True)
     keyword = inspect.Parameter.KEYWORD_ONLY

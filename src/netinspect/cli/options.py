@@ -1,4 +1,4 @@
-"""The options that commands share: each declared once, with one name and meaning everywhere.
+"""Options that commands share, each declared once.
 
 A command takes groups of options as frozen dataclasses; `option_groups.expand` turns their fields
 into the flat signature that Typer reads.
@@ -21,7 +21,7 @@ from netinspect.rendering.formats import Format
 from netinspect.settings import Settings
 
 SETTINGS: ContextVar[Settings] = ContextVar("settings", default=Settings())  # noqa: B039
-"""What the project has set; read once, before any command."""
+"""Settings of the project, read once before any command."""
 
 _INPUT = "Model and input"
 _OUTPUT = "Output"
@@ -82,8 +82,8 @@ SymbolicOption = Annotated[
         "--symbolic",
         metavar="NAME",
         envvar="NETINSPECT_SYMBOLIC",
-        help="Tell a size of the inputs as a symbol, and shapes and costs in it: batch, seq, height, "
-        "width, or a dimension, as points=x:2; repeatable.",
+        help="Replace an input size by a symbol; shapes and costs become formulas: batch, seq, height, "
+        "width, or a dimension such as points=x:2; repeatable.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -111,7 +111,7 @@ ColumnsOption = Annotated[
 
 
 class Color(StrEnum):
-    """When to use colour."""
+    """Values of `--color`."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -120,7 +120,7 @@ class Color(StrEnum):
 
 @record
 class ModelOptions:
-    """How to build the model and what to run it on."""
+    """Options that build the model and choose its inputs."""
 
     input: Annotated[
         list[str] | None,
@@ -130,7 +130,7 @@ class ModelOptions:
             metavar="SPEC",
             envvar="NETINSPECT_INPUT",
             help="An input, such as 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999; repeatable. "
-            "Without any, they are found out.",
+            "If omitted, inputs are inferred.",
             rich_help_panel=_INPUT,
         ),
     ] = None
@@ -156,7 +156,7 @@ class ModelOptions:
         bool,
         typer.Option(
             "--explain-input",
-            help="Say on stderr how the inputs were found.",
+            help="Print on stderr how the inputs were chosen.",
             rich_help_panel=_INPUT,
         ),
     ] = False
@@ -234,7 +234,7 @@ class ModelOptions:
         typer.Option(
             "--cache/--no-cache",
             envvar="NETINSPECT_CACHE",
-            help="Answer from a look kept on disk where nothing has changed since, and keep this one.",
+            help="Reuse a cached trace if nothing has changed, and cache this one.",
             rich_help_panel=_INPUT,
         ),
     ] = True
@@ -244,16 +244,16 @@ class ModelOptions:
             "--save",
             metavar="FILE",
             readable=False,
-            help="Also keep the whole look as a file, which every command takes as its target.",
+            help="Save the full trace to FILE; any command accepts it as TARGET.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
     typed: frozenset[str] = frozenset()
-    """The names of the options that stood on the command line itself, as against a setting."""
+    """Names of the options typed on the command line, not taken from settings."""
 
     @property
     def asks_to_run(self) -> bool:
-        """Whether something was given that is for a forward only."""
+        """Whether an option was given that only a forward uses."""
         return bool(self.inputs_from or self.input_file or self.explain_input)
 
     def constructor(self) -> dict[str, Any]:
@@ -278,7 +278,7 @@ class ModelOptions:
 
 @record
 class OutputOptions:
-    """How to show the result, and where."""
+    """Options of the output."""
 
     format: Annotated[
         Format | None,
@@ -299,7 +299,7 @@ class OutputOptions:
             "-o",
             metavar="FILE",
             readable=False,
-            help="Write there; the suffix tells the format: .json .csv .tsv .md .txt",
+            help="Write to FILE; the suffix selects the format: .json .csv .tsv .md .txt",
             rich_help_panel=_OUTPUT,
         ),
     ] = None
@@ -309,7 +309,7 @@ class OutputOptions:
             "--color",
             metavar="WHEN",
             envvar="NETINSPECT_COLOR",
-            help="auto, always or never. NO_COLOR and FORCE_COLOR are heeded too; always implies "
+            help="auto, always or never. Respects NO_COLOR and FORCE_COLOR; always implies "
             "--format rich.",
             rich_help_panel=_OUTPUT,
         ),
@@ -327,11 +327,11 @@ class OutputOptions:
     ] = None
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.", rich_help_panel=_OUTPUT),
+        typer.Option("--quiet", "-q", help="Print only errors on stderr.", rich_help_panel=_OUTPUT),
     ] = False
     verbose: Annotated[
         bool,
-        typer.Option("--verbose", "-v", help="Say on stderr what was done.", rich_help_panel=_OUTPUT),
+        typer.Option("--verbose", "-v", help="Print details on stderr.", rich_help_panel=_OUTPUT),
     ] = False
     debug: Annotated[
         bool,
@@ -343,4 +343,4 @@ class OutputOptions:
         ),
     ] = False
     typed: frozenset[str] = frozenset()
-    """The names of the options that stood on the command line itself, as against a setting."""
+    """Names of the options typed on the command line, not taken from settings."""

@@ -40,8 +40,8 @@ def check_outputs(*files: Path | None, sources: Iterable[str | os.PathLike[str]]
     """Refuse outputs that are read, before anything is done; and watch what is read from here on.
 
     Args:
-        files: Where to write; None for nowhere.
-        sources: Files that will be read, beside the settings of the project.
+        files: Paths to write; None entries are skipped.
+        sources: Files that will be read, in addition to the project's settings.
 
     Raises:
         UsageError: An output is one of the sources, a standard stream, or another output.
@@ -85,7 +85,7 @@ def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]
     Args:
         file: As typed.
         text: What to write.
-        sources: Files that the result rests on, beside those that this process has opened.
+        sources: Files that the result depends on, in addition to those that this process opened.
 
     Raises:
         UsageError: It cannot be written, or would replace what was read.
@@ -106,14 +106,14 @@ def write_output(file: Path, text: str, sources: Iterable[str | os.PathLike[str]
         return
     refuse_to_replace(_absolute(file), sources)
     for other in _written:
-        if _is_same(_absolute(other), _absolute(file)):  # as only their being there can tell
+        if _is_same(_absolute(other), _absolute(file)):  # known only once both exist
             raise _one_file(other, file)
     write_whole(_absolute(file), text)
     _written.append(file)
 
 
 def _absolute(file: Path) -> Path:
-    """Return a path as it was meant; as typed, if it still means the same, for what is said of it."""
+    """Return the path that was meant, as typed if it still means the same."""
     with suppress(OSError):
         if os.getcwd() == _folder:
             return file
@@ -149,7 +149,7 @@ def _refuse_stream(file: Path) -> None:
 def _descriptor(file: Path) -> int | None:
     """Return the descriptor of this process that a path such as /dev/stdout leads to; None for others.
 
-    To open such a path anew would begin at the start of the file, and our stdout has another number by
+    Opening such a path again would begin at the start of the file, and our stdout has another number by
     then.
     """
     path = os.path.join(_folder or os.sep, file)

@@ -1,4 +1,4 @@
-"""How far a long reading is: one line on stderr, where that is a terminal, gone when it is done."""
+"""Progress of long reads: one line on a terminal's stderr, removed at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netinspect.cli.console import is_terminal
 from netinspect.cli.options import OutputOptions
 
 _PATIENCE = 0.5
-"""Seconds before anything is said: most readings are done by then."""
+"""Seconds before progress is shown; most reads end earlier."""
 
 _STEP = 0.1
 _CLEAR = "\r\x1b[K"
@@ -24,10 +24,10 @@ def progress_of(what: str, output: OutputOptions) -> Iterator[Callable[[int, int
 
     Args:
         what: What is read.
-        output: How much to say.
+        output: Verbosity and format.
 
     Yields:
-        To be told of the bytes that are done and of all bytes; None where nobody would see it.
+        A function of bytes done and total bytes; None if stderr is not a terminal.
     """
     if output.quiet or not is_terminal(sys.stderr):
         yield None
@@ -35,7 +35,7 @@ def progress_of(what: str, output: OutputOptions) -> Iterator[Callable[[int, int
     next_time = time.monotonic() + _PATIENCE
     drawn = False
 
-    def tell(done: int, total: int) -> None:
+    def update(done: int, total: int) -> None:
         nonlocal next_time, drawn
         now = time.monotonic()
         if now < next_time or not total:
@@ -46,7 +46,7 @@ def progress_of(what: str, output: OutputOptions) -> Iterator[Callable[[int, int
             sys.stderr.flush()
 
     try:
-        yield tell
+        yield update
     finally:
         if drawn:
             with suppress(OSError, ValueError):

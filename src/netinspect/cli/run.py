@@ -1,4 +1,4 @@
-"""The entry point, and the one place where errors are caught and told."""
+"""Entry point and error boundary."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _checked(code: ExitCode, words: Sequence[str]) -> ExitCode:
         or code not in (ExitCode.OK, ExitCode.FINDINGS)
     ):
         return code
-    return _tell(_unwritten(failure), words)
+    return _print_error(_unwritten(failure), words)
 
 
 def _unwritten(failure: OSError) -> UsageError:
@@ -93,12 +93,12 @@ def run(words: list[str]) -> ExitCode:
         words: The command line without the program's name.
 
     Returns:
-        The exit code; an error has been told on stderr.
+        The exit code; an error was printed on stderr.
     """
     try:
         return _dispatch(words)
     except NetinspectError as error:
-        return _tell(error, words)
+        return _print_error(error, words)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -111,11 +111,11 @@ def run(words: list[str]) -> ExitCode:
             "there is not enough memory for this", hint="free some, or lift the limit (ulimit -v)"
         )
         short.__cause__ = error
-        return _tell(short, words)
-    except BaseException as error:  # a defect of ours: told with where to look, never a bare traceback
+        return _print_error(short, words)
+    except BaseException as error:  # a defect of netinspect, never a bare traceback
         if isinstance(error, OSError) and error is finish_stdout():
-            return _tell(_unwritten(error), words)
-        return _tell(_unexpected(error), words)
+            return _print_error(_unwritten(error), words)
+        return _print_error(_unexpected(error), words)
 
 
 def _unexpected(error: BaseException) -> NetinspectError:
@@ -159,17 +159,17 @@ def _dispatch(words: list[str]) -> ExitCode:
 
 
 def _internal_error(error: BaseException, cause: str) -> _InternalError:
-    told = _InternalError(
+    defect = _InternalError(
         "netinspect itself failed; the model is not to blame",
         cause="\n".join(cause.splitlines()[:5]),
         hint="run it again with --debug, and report what it prints",
     )
-    told.__cause__ = error
-    return told
+    defect.__cause__ = error
+    return defect
 
 
-def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
-    """Tell an error on stderr, in the form that goes with the format of the output."""
+def _print_error(error: NetinspectError, words: Sequence[str]) -> ExitCode:
+    """Print an error on stderr, in the format of the output."""
     from netinspect.cli.console import print_message, wants_color
     from netinspect.cli.usage import asked, asked_color, debugs
 
@@ -177,7 +177,7 @@ def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
         for line in _traceback(error):
             print_message(line)
     if asked("format", words) == "json":
-        print_message(_spell_json(error))
+        print_message(_format_json(error))
     else:
         color = wants_color(sys.stderr, asked_color(words))
         for style, label, content in _error_lines(error):
@@ -186,17 +186,17 @@ def _tell(error: NetinspectError, words: Sequence[str]) -> ExitCode:
 
 
 def _traceback(error: NetinspectError) -> list[str]:
-    """Return the traceback of an error's cause; without one, its own, whose text is told below it."""
+    """Return the traceback of an error's cause; without one, its own."""
     from netinspect._utils.tracebacks import exception_lines, frame_lines
 
     if error.__cause__ is not None:
         return exception_lines(error.__cause__)
     if error.__traceback__ is None or isinstance(error, ForwardError):
-        return []  # that of forward was told with the look
+        return []  # printed with the trace already
     return ["Traceback (most recent call last):", *frame_lines(error)]
 
 
-def _spell_json(error: NetinspectError) -> str:
+def _format_json(error: NetinspectError) -> str:
     return json.dumps(
         {
             "error": error.kind,
@@ -220,9 +220,9 @@ def _error_lines(error: NetinspectError) -> Iterator[tuple[str, str, str]]:
 
 
 def _near(place: str) -> str:
-    """Shorten a path below the current folder; any other is told whole, so that it can be opened."""
+    """Shorten a path below the current folder; any other stays whole, so that it can be opened."""
     try:
         near = os.path.relpath(place)
-    except (OSError, ValueError):  # there is no current folder any more; or it is on another drive
+    except (OSError, ValueError):  # the current folder was removed, or is on another drive
         return place
     return place if near.startswith("..") else near

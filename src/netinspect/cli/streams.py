@@ -60,16 +60,16 @@ class WholeWriter(io.RawIOBase):
         return self.descriptor
 
     def isatty(self) -> bool:
-        """Whether the descriptor is a terminal."""
+        """Return whether the descriptor is a terminal."""
         return self.descriptor != _CLOSED and os.isatty(self.descriptor)
 
     def writable(self) -> bool:
-        """Whether the stream is for output: it is."""
+        """Return True: the stream is for output."""
         return True
 
 
 _result: TextIO | None = None
-"""Stdout as it was before code of the user's could write to it."""
+"""Stdout from before user code could write to it."""
 
 _writer: WholeWriter | None = None
 """What writes to stdout; None where the streams of the process are not ours."""
@@ -121,7 +121,7 @@ def finish_stdout() -> OSError | None:
         return None
     if _writer.failure is None and _writer.descriptor != _CLOSED:
         try:
-            # Some file systems tell only on closing that there was no room.
+            # Some file systems report a full disk only on close.
             os.close(os.dup(_writer.descriptor))
         except OSError as error:
             _writer.failure = error
@@ -133,7 +133,7 @@ def users_output_on_stderr() -> Iterator[None]:
     """Send what the user's code prints to stderr: stdout is for the result alone.
 
     That holds for what libraries in C and child processes print too. In a process of our own it holds
-    until its end, so that threads and hooks at exit cannot write behind the result; elsewhere, until the
+    until its end, so that threads and hooks at exit cannot write after the result; elsewhere, until the
     end of the block.
     """
     if _writer is not None:
@@ -175,7 +175,7 @@ def _let_go(writer: WholeWriter) -> None:
 
 @contextmanager
 def _descriptor_at(number: int, other: int) -> Iterator[None]:
-    """Let one file descriptor stand for another one, for a while."""
+    """Redirect one file descriptor to another within the context."""
     sys.stdout.flush()
     kept = os.dup(number)
     os.dup2(other, number)

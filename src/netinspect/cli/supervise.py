@@ -38,7 +38,7 @@ _FORWARDED = {
 
 @dataclass(slots=True)
 class _State:
-    """What this process is in the arrangement."""
+    """Role of this process."""
 
     worker: int | None = None
     """The process that runs the user's code; None before that is run."""
@@ -47,7 +47,7 @@ class _State:
     """The descriptor for the report to the parent; None without a parent."""
 
     exit: Any = None
-    """What `os._exit` was, where there is no parent."""
+    """The original `os._exit`, for a process without a parent."""
 
 
 _state = _State()
@@ -149,7 +149,7 @@ def _hooks_done() -> None:
 
 
 def _report(entry: dict[str, Any]) -> None:
-    """Tell the parent: what is inspected from now on, or that the command is done."""
+    """Report to the parent what is inspected, or that the command is done."""
     if _state.report is not None and _state.worker == os.getpid():
         with suppress(OSError):
             os.write(_state.report, json.dumps(entry).encode() + b"\n")
@@ -232,7 +232,7 @@ def _ended(target: str, code: int) -> ForwardError:
     return ForwardError(
         f"{target} ended the process while it was inspected",
         cause=f"exit code {code}, and no exception: os._exit, exec, or exit of the C library",
-        hint="take that out of the model; an exception tells more",
+        hint="remove that from the model; an exception explains more",
     )
 
 

@@ -1,4 +1,4 @@
-"""What stood on the command line, read without the parser; and what the parser says, in our shape."""
+"""Command line read without the parser, and the parser's errors as usage errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netinspect.errors import UsageError, closest
 _REFUSED = re.compile(
     r"Invalid value for '\[?(?P<name>\w+)\]?': '(?P<value>[^']*)' is not one of (?P<choices>.*)"
 )
-"""What the parser says to a value that an argument does not take."""
+"""Form of the parser's message for a value that an argument does not accept."""
 
 _OPTIONS = {"format": ("--format", "-f"), "color": ("--color",)}
 
@@ -31,18 +31,18 @@ def asked(name: str, words: Sequence[str]) -> str | None:
 
 
 def asked_color(words: Sequence[str]) -> Color:
-    """Find what `--color` asks for; a value that is none of its own asks for nothing."""
+    """Return the value of `--color`; None if it is not valid."""
     value = asked("color", words)
     return next((each for each in Color if each.value == value), Color.AUTO)
 
 
 def debugs(words: Sequence[str]) -> bool:
-    """Whether tracebacks are wanted."""
+    """Return whether tracebacks are requested."""
     return "--debug" in words or os.environ.get("NETINSPECT_DEBUG", "") not in ("", "0", "false")
 
 
 def usage_error(error: Any, words: Sequence[str]) -> UsageError:
-    """Turn what the parser says into our own shape, with its suggestion as the hint.
+    """Convert an error of the parser, with its suggestion as the hint.
 
     Args:
         error: An exception of Typer's.
@@ -66,7 +66,7 @@ def usage_error(error: Any, words: Sequence[str]) -> UsageError:
     possibilities = getattr(error, "possibilities", None)
     if (general := _general_option(error)) is not None:
         message, hint = (
-            f"{general} stands before the command",
+            f"{general} must precede the command",
             f"netinspect {general} ... {path.rpartition(' ')[2]}",
         )
     elif possibilities:

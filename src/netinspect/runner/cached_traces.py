@@ -32,7 +32,7 @@ class TraceCache:
     """The looks that are kept for one user; tells what it did with the last question."""
 
     outcome: str = ""
-    """One clause for people: whether it answered, and if not, whether the look was kept."""
+    """One clause for people: whether it answered, and if not, whether the trace was cached."""
 
     said: str = ""
     """What the model printed in a look that was kept; to be told again."""
@@ -63,16 +63,16 @@ class TraceCache:
             own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(question.place))})
             around = environment()
         except OSError:
-            self.outcome = "the cache was not asked: there is no current folder"
+            self.outcome = "the cache was not used: no current folder"
             return look()
         if "torch" in sys.modules or preloaded_user_modules(Places(own)):
-            self.outcome = "the cache was not asked: this process has imported things before"
+            self.outcome = "the cache was not used: this process has imported torch or user modules"
             return look()
         if (store := find_store()) is None:
-            self.outcome = "the cache was not asked: there is no home for it"
+            self.outcome = "the cache was not used: it has no folder"
             return look()
         if (found := self._find(store, question, around)) is not None:
-            self.outcome = "answered from a kept look (--no-cache looks anew)"
+            self.outcome = "answered from a cached trace (--no-cache runs the model again)"
             return found
         files = [os.path.abspath(path) for path in question.files()]  # the user's code may go elsewhere
         with audit_recording(own) as witness:
@@ -93,7 +93,7 @@ class TraceCache:
             evidence = from_data(Dependencies, json.loads(lines[1]))
             if (is_other and not head.answers_without_forward) or not evidence.holds():
                 return None
-            trace = parse_trace(lines[2], name="a kept look")
+            trace = parse_trace(lines[2], name="a cached trace")
         except (ValueError, SavedTraceError, RecursionError, OSError):
             return None
         self.said, self.evidence = head.said, evidence
@@ -114,11 +114,11 @@ class TraceCache:
             evidence = gather(witness, files)
             self._write(store, question, around, trace, "".join(witness.said), evidence)
         except NotCacheable as error:
-            self.outcome = f"the look was not kept: {error}"
+            self.outcome = f"the trace was not cached: {error}"
         except Exception as error:  # a look that cannot be kept, for whatever reason, is as good
-            self.outcome = f"the look was not kept: {type(error).__name__}: {error}"
+            self.outcome = f"the trace was not cached: {type(error).__name__}: {error}"
         else:
-            self.outcome = "the look was kept"
+            self.outcome = "the trace was cached"
 
     def _write(
         self,
@@ -135,7 +135,7 @@ class TraceCache:
         key = question.key(around)
         lines = [json.dumps(to_data(each), separators=(",", ":")) for each in (head, evidence)]
         if not store.write(key, [*lines, dump_trace(trace).rstrip("\n")]):
-            raise NotCacheable(f"it is too large, or {store.folder} is not to be had")
+            raise NotCacheable(f"it is too large, or {store.folder} is not writable")
         if also and other is not None:
             store.write(other.key(around), [key])
 

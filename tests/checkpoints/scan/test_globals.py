@@ -166,7 +166,7 @@ def test_a_file_without_pickles(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(LoadError, match="there is no file"):
+    with pytest.raises(LoadError, match="no such file"):
         told(tmp_path / "none.pt")
 
 
