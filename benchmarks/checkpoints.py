@@ -4,14 +4,14 @@
 
 The files are made in a temporary folder: `--megabytes` of weights in `--tensors` tensors, and a file of
 `--many` small ones. Each row compares two processes, measured in turn so that a busy machine slows both
-alike; what counts is the ratio of their medians. Listing is measured as a whole, start of Python and
+identical; what counts is the ratio of their medians. Listing is measured as a whole, start of Python and
 output included. What reads values is measured inside its process, from when its modules are imported and
 the header is read, so that the ratio is one of speeds; its peak of memory is that of the whole process.
 All files are read once before, so that they come from memory and not from a disk.
 
 Two threads read values: where other processes keep the processors busy, they get less than two of them,
-and the ratio is worse than on an idle machine. The ratio of CPU seconds tells what it would be: half of
-that, where two processors are free.
+and the ratio is worse than on an idle machine. The ratio of CPU seconds reports what it would be: half
+of that, where two processors are free.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Row:
     """MiB at the peak, at most."""
 
     whole: bool = False
-    """Whether the whole process counts, and not what it says itself."""
+    """Whether the whole process counts, and not what it states itself."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Cost:
 
 
 def measure(arguments: tuple[str, ...], whole: bool) -> Cost:
-    """Run one Python process; tell its CPU seconds, or those that it says, and its peak memory."""
+    """Run one Python process; report its CPU seconds, or those that it states, and its peak memory."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with subprocess.Popen(
@@ -197,7 +197,7 @@ def rows(folder: Path) -> Iterator[Row]:
 
 
 def compare(row: Row, rounds: int) -> str:
-    """Measure a row and spell it."""
+    """Measure a row and format it."""
     pairs = [
         (measure(row.command, row.whole), measure(row.floor, row.whole)) for _ in range(rounds + 1)
     ][1:]

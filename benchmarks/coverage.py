@@ -1,4 +1,4 @@
-"""How many models of a library are summarised when nothing is told but the name.
+"""How many models of a library are summarised when nothing is reported but the name.
 
     python benchmarks/coverage.py [--library timm] [--only GLOB] [--sample N] [--output FILE.json]
 
@@ -12,7 +12,7 @@ The right input is the one that netinspect chose, where it ran; else one made by
 Models of transformers are reduced first: the default configuration of each type, with two layers, is
 written into a folder, and the folder is the target; where that does not do, so is the whole one. What
 a default lacks to be a configuration at all is made up for. Results are appended to the
-output as JSON lines; what stands there already is not run again.
+output as JSON lines; what is there already is not run again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Job:
 
 
 def run_summary(library: str, name: str, target: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Run the command; its report tells which input it chose."""
+    """Run the command; its report reports which input it chose."""
     if library != "transformers":
         return summarized(target)
     outcome: dict[str, Any] = {"ok": False, "cause": "there is no configuration"}
@@ -181,7 +181,7 @@ def start(job: Job, library: str, target: str, options: argparse.Namespace) -> N
         os.dup2(nothing, descriptor)
     try:
         result = RUN[job.step](library, job.name, target, job.given)
-    except BaseException as error:  # the outcome of a measurement, whatever it is
+    except BaseException as error:  # the outcome of a measurement, of any kind
         result = {"ok": False, "cause": f"{type(error).__name__}: {str(error).strip()}"}
     with open(writer, "w", encoding="utf-8") as pipe:
         json.dump(result, pipe, default=str)
@@ -245,7 +245,7 @@ def measure(
 
 
 def is_ok(result: dict[str, Any], step: str) -> bool:
-    """Whether a step succeeded; torchinfo is not asked where the model itself does not run."""
+    """Return whether a step succeeded; torchinfo is not asked where the model itself does not run."""
     return bool(result.get(step, {}).get("ok"))
 
 
@@ -261,7 +261,7 @@ def causes(results: Sequence[dict[str, Any]], step: str) -> list[tuple[str, list
 
 
 def report(results: Sequence[dict[str, Any]], *, markdown: bool) -> Iterator[str]:
-    """Tell the numbers of each library, and what the failures were."""
+    """Describe the numbers of each library, and what the failures were."""
     if markdown:
         import importlib.metadata as metadata
 

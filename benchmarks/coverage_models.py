@@ -194,7 +194,7 @@ def build(library: str, name: str, target: str, device: str, class_name: str = "
     Args:
         library: One of `LIBRARIES`.
         name: Of the model.
-        target: Where its configuration lies.
+        target: Where its configuration is.
         device: Where to build it.
         class_name: The class that netinspect took, where a configuration has several.
     """
@@ -244,7 +244,7 @@ def made_by_hand(library: str, name: str, model: Any, device: str) -> list[tuple
 
 
 def made_again(argument: dict[str, Any], device: str) -> Any:
-    """Make an argument that a report tells: by its spec, with its values; else one of the same sizes."""
+    """Make a reported argument: by its spec, with its values; else one of the same sizes."""
     import torch
 
     from netinspect.inputs.spec import parse_spec

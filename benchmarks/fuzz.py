@@ -4,7 +4,7 @@
 
 What must hold is in `tests/checkpoints/hostile/fuzzing.py`: an error that names the file, or a record
 that is sound and can be shown; soon, and in little memory. What leads to an outcome that was not seen
-before is damaged further. A case that breaks it is saved and told, each fault
+before is damaged further. A case that breaks it is saved and reported, each fault
 once. The random numbers follow from the seed and the format, so that a run can be repeated.
 """
 
@@ -68,7 +68,7 @@ def _fuzz(format: str, seconds: float, seed: int, folder: Path, *, views: bool, 
     seen: set[str] = set()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        # What still was a checkpoint is damaged more often: more is looked at in it.
+        # What still was a checkpoint is damaged more often: more is traced in it.
         start = source.choice(valid if source.randrange(4) else broken)
         damaged = damage(start, random_steps(source))
         case = damaged.bytes()
@@ -77,7 +77,7 @@ def _fuzz(format: str, seconds: float, seed: int, folder: Path, *, views: bool, 
             outcome = examine(case, views=views)
             if views and not source.randrange(_SELDOM):
                 examine_file(case, start.bytes(), folder)
-        except (Exception, Hang) as fault:  # whatever it is, it is what is looked for
+        except (Exception, Hang) as fault:  # of any kind, it is what is looked for
             _note(tally, format, fault, case, save)
             continue
         tally.errors += outcome.checkpoint is None

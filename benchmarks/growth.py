@@ -1,4 +1,4 @@
-"""What a look costs inside a process: against a plain forward, and as models grow.
+"""What a trace costs inside a process: against a plain forward, and as models grow.
 
     python benchmarks/growth.py [--rounds N] [--most MODULES]
 
@@ -94,7 +94,7 @@ def overhead(name: str, model: nn.Module, x: Tensor, rounds: int) -> str:
 
 
 def parts(model: nn.Module) -> tuple[int, list[float]]:
-    """The number of steps, and the CPU seconds of each part of a look."""
+    """The number of steps, and the CPU seconds of each part of a trace."""
     x = torch.ones(1, 2)
     with torch.no_grad():
         costs = [seconds(partial(model, x))]

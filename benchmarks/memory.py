@@ -1,12 +1,12 @@
-"""The memory that `netinspect memory` tells, against what torch's allocator gave out for the same run.
+"""The memory that `netinspect memory` reports, against what torch's allocator gave out for the same run.
 
     python benchmarks/memory.py [--only NAME] [--device cpu|cuda]
 
 Every model is run for real, in inference and in training, in a process of its own. On the CPU, torch's
 profiler records each allocation, and the largest running sum is the peak; on a GPU it is
 `torch.cuda.max_memory_allocated`. What is run is the very code that is tracked, with the same loss and
-optimizer. Where the two differ by more than 5 %, the operation in which the true peak was is told, and
-on the CPU the ratio to a run without oneDNN, whose convolutions keep copies of their own.
+optimizer. Where the two differ by more than 5 %, the operation in which the true peak was is reported,
+and on the CPU the ratio to a run without oneDNN, whose convolutions keep copies of their own.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
     python benchmarks/speed.py [--rounds N] [--python PYTHON] [--only GLOB] [--peers [TOOL ...]]
 
 Each cell is a process of its own that imports, builds a model, and looks at one forward; the cells of
-a model are measured in turn, so that a busy machine slows all alike. CPU seconds (user and system) and
-peak memory are medians over the rounds; a first, cold round is left out. What counts is the ratio to the
+a model are measured in turn, so that a busy machine slows all identical. CPU seconds (user and system)
+and peak memory are medians over the rounds; a first, cold round is left out. What counts is the ratio
+to the
 floor: the bare script that imports torch, builds the model with its weights and runs it once.
 
 With `--peers`, other tools do their own work on the same model and inputs: those that are named, or all.
-What PYTHON lacks is left out, and said to be. The models are published ones, written out in `nets/`;
+What PYTHON lacks is left out, and reported to be. The models are published ones, written out in `nets/`;
 their parameter counts are checked before anything is measured.
 """
 
@@ -162,7 +163,7 @@ def program(model: Model, tool: str) -> str:
 
 
 def run(python: str, code: str) -> Cost:
-    """Run a script as a process of its own, and tell its CPU seconds and peak memory.
+    """Run a script as a process of its own, and report its CPU seconds and peak memory.
 
     Raises:
         Failed: It ends with an error.
@@ -170,9 +171,9 @@ def run(python: str, code: str) -> Cost:
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
-    # A home for caches that is empty each time: a look is kept there, and none answered from.
+    # A home for caches that is empty each time: a trace is kept there, and none answered from.
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as home:
-        # Errors go to a file: a pipe that nobody reads would stop a tool that warns a lot.
+        # Errors go to a file: a pipe that no one reads would stop a tool that warns a lot.
         with subprocess.Popen(
             [python, "-c", code],
             stdout=subprocess.DEVNULL,
@@ -202,7 +203,7 @@ def check(python: str, model: Model) -> None:
 
 
 def present(python: str, tools: Sequence[str]) -> list[str]:
-    """The tools that an interpreter can import; says which it lacks."""
+    """The tools that an interpreter can import; states which it lacks."""
     found = []
     for tool in tools:
         try:
@@ -230,7 +231,7 @@ def measure(python: str, model: Model, tools: Sequence[str], rounds: int) -> dic
 
 
 def report(model: Model, costs: dict[str, list[Cost]]) -> Iterator[str]:
-    """Spell the cells of one model as rows of a table."""
+    """Format the cells of one model as rows of a table."""
     floors = costs["floor"]
     floor_memory = statistics.median(cost.mebibytes for cost in floors)
     for tool, found in costs.items():

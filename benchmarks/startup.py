@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [ROUNDS]
 
-Every row compares whole processes, measured in turn so that a busy machine slows both alike: the
+Every row compares whole processes, measured in turn so that a busy machine slows both identical: the
 command against the least that any such program must do. CPU seconds (user and system) and peak memory
 are medians over the rounds; the first, cold round is left out. A first look keeps what it saw, which
 counts; a second one is answered from it.
@@ -112,7 +112,7 @@ class Caches:
 
 
 def measure(arguments: Sequence[str], cache: Path) -> Cost:
-    """Run one Python process and tell its own CPU seconds and peak memory."""
+    """Run one Python process and report its own CPU seconds and peak memory."""
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
@@ -133,7 +133,7 @@ def measure(arguments: Sequence[str], cache: Path) -> Cost:
 
 
 def compare(row: Row, rounds: int, caches: Caches) -> str:
-    """Measure a row and spell it."""
+    """Measure a row and format it."""
     if row.is_second:
         measure(look("summary", row.command[3]), caches.kept)
     pairs = [
@@ -161,7 +161,7 @@ def compare(row: Row, rounds: int, caches: Caches) -> str:
 
 
 def look(command: str, target: str) -> tuple[str, ...]:
-    """Spell a command."""
+    """Format a command."""
     return ("-m", "netinspect", command, target, "--format", "rich")
 
 

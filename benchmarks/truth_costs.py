@@ -58,7 +58,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        """What tells it from other rows."""
+        """What reports it from other rows."""
         return f"{self.target} {self.inputs} {self.published}"
 
     @property
@@ -98,7 +98,7 @@ def rows(library: str) -> Iterator[Row]:
 
 
 def _image(row: dict[str, str]) -> str:
-    """What the table's model was given, as its preprocessing makes it."""
+    """Return what the table's model was given, as its preprocessing makes it."""
     if row["transforms"] == "ObjectDetection":
         return "images=3x512x512:list"
     found = re.search(r"crop_size=\(?(\d+)", row["transforms"])
@@ -154,7 +154,7 @@ def _count_in_time(row: Row) -> Row:
     signal.alarm(LIMIT)
     try:
         return count(row)
-    except Exception as error:  # one model shall not end the run
+    except Exception as error:  # one model must not end the run
         return _with(row, failure=f"{type(error).__name__}: {error}"[:200])
 
 

@@ -13,7 +13,7 @@ AUXILIARY = re.compile(r"torchvision:(fcn|deeplabv3)_")
 
 
 def arguments_of(target: str, row: dict[str, str]) -> tuple[tuple[str, Any], ...]:
-    """What a builder has to be given to build the model of a row."""
+    """Return what a builder has to be given to build the model of a row."""
     if target == WITHOUT_HEADS:
         return (("aux_logits", False),)
     if AUXILIARY.match(target):

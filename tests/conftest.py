@@ -18,10 +18,10 @@ from tests.support import PATIENCE, Outcome
 operators.declare()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # As behind `&` in a script: what the tests start would ignore Ctrl-C too.
+    # As after `&` in a script: what the tests start would ignore Ctrl-C too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A busy machine is no fault of the code's, and a run is the same as the one before. The second profile
+# No deadlines, since a busy machine is not a fault of the code, and fixed examples. The second profile
 # tries other examples each time: `pytest --hypothesis-profile=explore`.
 for profile, is_fixed in (("fixed", True), ("explore", False)):
     settings.register_profile(
@@ -44,7 +44,7 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def calm_environment(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> Iterator[None]:
-    """Nothing of the machine's own settings may show in a result; nor may a former look."""
+    """Nothing of the machine's own settings may show in a result; nor may a earlier traces."""
     for name in list(os.environ):
         if name.startswith(_SPEAKS):
             monkeypatch.delenv(name)

@@ -82,7 +82,7 @@ def _loads(folder: Path) -> bool:
 
 
 class _Extension(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports `torchvision.extension`, which then says that the operators are there."""
+    """Imports `torchvision.extension`, which then states that the operators are there."""
 
     def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
         if name != _EXTENSION:
@@ -205,7 +205,7 @@ def _along(
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # this folder, whose files nobody means to import
+    sys.path.pop(0)  # this folder, whose files no one means to import
     declare()
     from netinspect.cli.run import main
 

@@ -17,7 +17,7 @@ PATIENCE = 600.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left behind."""
+    """What a command left after."""
 
     code: int
     out: str
@@ -55,7 +55,7 @@ def calls_of(function: Callable[[], object]) -> int:
 
 
 def assert_golden(name: str, text: str) -> None:
-    """Compare text with a golden file; `UPDATE_GOLDEN=1 pytest` writes it anew."""
+    """Compare text with a golden file; `UPDATE_GOLDEN=1 pytest` writes it again."""
     file = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN"):
         file.parent.mkdir(parents=True, exist_ok=True)

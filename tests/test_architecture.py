@@ -108,7 +108,7 @@ def unit(name: str) -> str:
 
 
 def file_of(module: str) -> Path | None:
-    """The file of one of our modules; None where there is no such module."""
+    """The file of one of our modules; None if there is no such module."""
     path = SOURCE.joinpath(*module.split(".")[1:])
     if (path / "__init__.py").is_file():
         return path / "__init__.py"

@@ -28,7 +28,7 @@ for words in json.loads(sys.argv[1]):
 
 
 def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]]]:
-    """Run commands one after another in one fresh process; tell what each left imported."""
+    """Run commands one after another in one fresh process; report what each left imported."""
     completed = subprocess.run(
         [sys.executable, "-c", RUN, json.dumps(commands)],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""The operators that stand in for torchvision's own do what those do."""
+"""The operators that are in for torchvision's own do what those do."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_an_empty_table_is_a_setting_of_nothing(tmp_path: Path) -> None:
         "[project]\nname = 'netinspect'\n",
         "# netinspect\ntool = 3\n",
         "# netinspect\n[tool.ruff]\nline-length = 100\n",
-        # What is broken and never names us is another tool's to tell.
+        # What is broken and never names us is another tool's to report.
         "[tool.ruff\n",
     ],
 )

@@ -4,7 +4,7 @@ import sys
 
 if not sys.flags.safe_path and sys.path:
     # Python puts the current folder first, where a file may have the name of a module that we import.
-    # Targets find what lies there all the same.
+    # Targets find what is there all the same.
     del sys.path[0]
 
 from netinspect.cli.run import main

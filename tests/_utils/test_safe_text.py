@@ -21,7 +21,7 @@ IGNORABLE = {
 
 
 def acts(character: str) -> bool:
-    """Whether a character steers a terminal, is invisible, or changes how its neighbours are shown."""
+    """Return whether a character controls a terminal, is invisible or affects its neighbours."""
     category = unicodedata.category(character)
     return category in ("Cc", "Cf", "Cs", "Zl", "Zp") or ord(character) in IGNORABLE
 
@@ -67,7 +67,7 @@ def test_every_character_that_acts_is_escaped_and_no_other() -> None:
         ("a\u2028b\u2029", "a\\u2028b\\u2029"),
         ("\ufeffa", "\\ufeffa"),
         ("a\u3164", "a\\u3164"),  # a letter that shows nothing
-        ("\udc80", "\\udc80"),  # a byte of a file name that is no UTF-8
+        ("\udc80", "\\udc80"),  # a byte of a file name that is not an UTF-8
         ("\ud83d", "\\ud83d"),
         ("\U000e0041", "\\U000e0041"),
     ],

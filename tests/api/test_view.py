@@ -1,4 +1,4 @@
-"""What a view leaves behind in the process that shows it: nothing."""
+"""What a view leaves after in the process that shows it: nothing."""
 
 from __future__ import annotations
 

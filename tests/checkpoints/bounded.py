@@ -1,4 +1,4 @@
-"""Reads files one by one, each in a process with little memory, and tells what came of it.
+"""Reads files one by one, each in a process with little memory, and reports what came of it.
 
 As a script: `python -m tests.checkpoints.bounded FILE...` writes one line of JSON for each.
 """

@@ -1,4 +1,4 @@
-"""What a file is said to hold against what torch loads from it: names, shapes, memory, bytes."""
+"""What a file is reported to hold against what torch loads from it: names, shapes, memory, bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netinspect.records.checkpoint import Checkpoint, StoredTensor
 
 
 def bytes_of(tensor: torch.Tensor) -> bytes:
-    """The elements of a tensor in order, as they stand in memory."""
+    """The elements of a tensor in order, as they are in memory."""
     plain = tensor.detach().resolve_conj().resolve_neg().contiguous()
     if tensor.is_quantized:
         plain = tensor.detach().int_repr().contiguous()
@@ -21,7 +21,7 @@ def bytes_of(tensor: torch.Tensor) -> bytes:
 
 
 def stored_bytes(file: Path, stored: StoredTensor) -> bytes:
-    """The elements that stand at the place in the file that is told, in order."""
+    """The elements that stand at the place in the file that is reported, in order."""
     assert stored.position is not None
     stride = stored.stride
     if stride is None:

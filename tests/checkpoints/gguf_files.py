@@ -1,4 +1,4 @@
-"""GGUF files made byte by byte, so that each length, count and type in them can be a lie."""
+"""GGUF files made byte by byte, so that each length, count and type in them can be wrong."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def file(
     tensor_count: int | None = None,
     alignment: int = 32,
 ) -> bytes:
-    """A file with so many bytes of data behind its header."""
+    """A file with so many bytes of data after its header."""
     head = b"GGUF" + struct.pack(
         "<IQQ",
         version,

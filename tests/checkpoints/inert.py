@@ -35,7 +35,7 @@ def source(data: bytes) -> Source:
 
 
 def run(data: bytes, names: Names | None = None) -> Any:
-    """What the machine makes of a pickle."""
+    """Return what the machine makes of a pickle."""
     return Interpreter(source(data), names or Names()).run()
 
 

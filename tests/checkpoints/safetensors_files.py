@@ -14,7 +14,7 @@ BITS = {"F32": 32, "F16": 16, "BOOL": 8, "I64": 64, "C64": 64, "F8_E4M3": 8, "F4
 
 
 class Raw(str):
-    """A text that stands in JSON as it is."""
+    """A text that is in JSON as it is."""
 
     __slots__ = ()
 

@@ -85,7 +85,7 @@ SPECIFIED: dict[str, tuple[str, bytes]] = {
         "coreml weights",
         struct.pack("<II", 2, 2) + bytes(56) + struct.pack("<II", 0xDEADBEEF, 1) + bytes(50),
     ),
-    # What is no model.
+    # What is not a model.
     "pointer.pt": ("lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"),
     "page.pt": ("html", b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>"),
     "page2.pt": ("html", b"<!-- saved -->\n<HTML>\n"),

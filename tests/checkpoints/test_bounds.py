@@ -103,7 +103,7 @@ INDEXES: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 def measure(path: Path) -> str:
-    """Read it elsewhere, and return what was told, if it took no more than it may."""
+    """Read it elsewhere, and return what was reported, if it took no more than it may."""
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, str(path)],
         capture_output=True,

@@ -224,7 +224,7 @@ def shards(folder: Path, count: int, *names: str, stem: str = "model", late: str
 
 
 class TestSeveralSets:
-    """The set that is there is read, and a warning says what was not."""
+    """The set that is there is read, and a warning states what was not."""
 
     def test_an_index_of_another_split(self, tmp_path: Path) -> None:
         shards(tmp_path, 2, "a", "b")

@@ -32,7 +32,7 @@ def test_empty_names_are_seen(cli: Callable[..., Outcome], file: Path) -> None:
     assert "├─ x" in tree
     assert "│  └─ ''" in tree
     assert "└─ ''" in tree
-    # The file's own name stands in the title and for the whole, and for no part of it.
+    # The file's own name is in the title and for the whole, and for no part of it.
     assert tree.count("file.pt") == 2
     summary = cli("summary", "file.pt", "--width", "100").out
     assert summary.partition("state dict")[0].count("file.pt") == 2
@@ -114,7 +114,7 @@ def test_names_can_be_told_apart_beside_statistics(cli: Callable[..., Outcome], 
     torch.save({name: torch.ones(1) for name in names}, file)
     lines = cli("params", "file.pt", "--stats", "--width", "40").out.splitlines()[2:11]
     assert len({line.partition(" ")[0] for line in lines}) == 9
-    # Of what is told of oddities, NaN is the last to go.
+    # Of what is reported of oddities, NaN is the last to go.
     assert "NaN" in cli("params", "file.pt", "--stats", "--width", "65").out.splitlines()[1]
 
 

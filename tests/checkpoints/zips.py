@@ -47,7 +47,7 @@ class Part:
 
 @dataclass
 class Directory:
-    """What stands behind the members; what is None is as it should be."""
+    """What follows the members; what is None is as it should be."""
 
     count: int | None = None
     size: int | None = None

@@ -120,7 +120,7 @@ def test_debug_shows_the_traceback_of_an_error_of_our_own(
     assert "Traceback" not in told
     shown = cli(*words, "--debug").err
     assert shown.startswith("Traceback (most recent call last):\n  File ")
-    # It ends with the very error, which is not told twice.
+    # It ends with the very error, which is not reported twice.
     assert shown.endswith(told)
     assert shown.count(f"error[{kind}]") == 1
     assert shown.count(told.splitlines()[0].partition(": ")[2]) <= 2

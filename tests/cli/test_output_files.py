@@ -99,7 +99,7 @@ def test_a_saved_look_shows_what_the_live_one_does(
         assert saved.code == 0, saved.err
         assert saved.err == ""
         if command in ("tree", "params", "internals"):
-            # A saved look has been run, and says so; these need no forward when live.
+            # A saved trace has been run, and states so; these need no forward when live.
             continue
         assert saved.out == live.out
 

@@ -73,7 +73,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def kernel_reports(file: Path) -> bool:
-    """Whether the kernel reports who opens a file; a container may forbid to ask for it."""
+    """Return whether the kernel reports who opens a file; a container may forbid to ask for it."""
     code = "import sys; from netinspect._utils import opened_files as opened; opened.watch(sys.argv[1])"
     code += "; open(sys.argv[1]).close(); sys.exit(opened.opener(sys.argv[1]) is None)"
     return subprocess.run([sys.executable, "-c", code, str(file)], check=False).returncode == 0

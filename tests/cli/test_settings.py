@@ -52,7 +52,7 @@ def test_a_target_is_meant_from_the_settings_folder(
 def test_the_projects_input_is_for_its_own_target(cli: Cli, project: Path) -> None:
     assert 'conv1,Conv2d,"(10, 1, 28, 28)"' in cli("summary", "lenet").out
     assert '"(7, 8)"' in cli("summary", "-i", "7x8").out
-    # Without a target of its own, a project's input is for whatever is looked at.
+    # Without a target of its own, a project's input is for whatever is traced.
     (project / "pyproject.toml").write_text('[tool.netinspect]\ninput = ["x=2x1x28x28"]\n')
     assert "(2, 1, 28, 28)" in cli("summary", "lenet").out
 
@@ -156,7 +156,7 @@ def test_symbols_may_be_set_and_what_is_typed_goes_before_them(
     assert '"(3, 6, 24, 24)"' in cli("summary", "lenet", "-f", "csv", "--batch", "3").out
     assert "*N" in cli("memory", "lenet", "-f", "plain").out
     assert "*N" not in cli("memory", "lenet", "-f", "plain", "--batch", "3").out
-    # A look that is kept in a file cannot be run at other sizes, nor can weights.
+    # A trace that is kept in a file cannot be run at other sizes, nor can weights.
     assert cli("summary", "lenet", "--save", "look.json", "--batch", "3").code == 0
     outcome = cli("summary", "look.json", "-f", "csv")
     assert outcome.code == 0, outcome.err
@@ -164,7 +164,7 @@ def test_symbols_may_be_set_and_what_is_typed_goes_before_them(
     save_file({"weight": torch.zeros(2, 3)}, str(workshop / "weights.safetensors"))
     assert cli("summary", "weights.safetensors").code == 0
     assert cli("summary", "weights.safetensors", "--symbolic", "batch").code == 2
-    # The environment goes before the project.
+    # The environment takes precedence over the project.
     monkeypatch.setenv("NETINSPECT_SYMBOLIC", "height width")
     assert '"(5, 6, ' in cli("summary", "lenet", "-f", "csv").out
 

@@ -137,7 +137,7 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def on_a_terminal(words: str, columns: int, **environment: str) -> str:
-    """What a terminal of that width is sent."""
+    """Return what a terminal of that width is sent."""
     calm = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
     child = pexpect.spawn(
         sys.executable,

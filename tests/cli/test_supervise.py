@@ -1,4 +1,4 @@
-"""A run that did not finish is no success, and what the model leaves behind neither lasts nor prints."""
+"""Supervised runs: an unfinished run fails, and leftovers of the model are stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     not hasattr(signal, "sigwaitinfo"), reason="no process can wait for signals here"
 )
 
-# The command line's own process without torch: user code is what stands on its command line.
+# The command line's own process without torch: user code is what is on its command line.
 RUN = """
 import os, sys
 from netinspect._utils import process
@@ -146,7 +146,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def state_of(process: int) -> str:
-    """One letter as Linux tells it; empty where there is no such process."""
+    """One letter as Linux reports it; empty where there is no such process."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:

@@ -150,7 +150,7 @@ def test_own_failure_is_not_blamed_on_the_model(
 
     file = written(tmp_path, "class Net(nn.Linear):\n    def __init__(self): super().__init__(2, 2)\n")
     monkeypatch.setattr(trace_target, "capture", fail)
-    # The frame that raised is this test's, which is nobody's own code; as ours, it would be 70.
+    # The frame that raised is this test's, which is no one's own code; as ours, it would be 70.
     monkeypatch.setattr("netinspect.tracing.source_lines.owner", lambda _: "ours")
     assert cli("params", file).code == 70
 

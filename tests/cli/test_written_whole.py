@@ -1,4 +1,4 @@
-"""What reaches stdout is whole, or the exit code says so: for every way in which a write can fail."""
+"""What reaches stdout is whole, or the exit code states so: for every way in which a write can fail."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ class Wrong(NamedTuple):
     """What the error must name, in its first line."""
 
     hint: str | None
-    """A part of the hint; None where there is nothing to advise."""
+    """A part of the hint; None if there is nothing to advise."""
 
     also: tuple[str, ...] = ()
-    """What else must be told."""
+    """What else must be reported."""
 
     partial: bool = False
-    """Whether a report of what was reached stands on stdout."""
+    """Whether a partial report is on stdout."""
 
     tells_format: bool = False
     """Whether the line is about `--format` or unparseable with it."""

@@ -1,4 +1,4 @@
-"""What the page on Python shows is what Python says."""
+"""What the page on Python shows is what Python states."""
 
 from __future__ import annotations
 

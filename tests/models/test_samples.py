@@ -1,4 +1,4 @@
-"""The samples: each is what it says, and what is published."""
+"""The samples: each is what it states, and what is published."""
 
 from __future__ import annotations
 

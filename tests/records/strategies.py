@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from netinspect.records.trace import Trace
 from netinspect.reports.registry import REPORTS
 
-# File names that are no UTF-8 reach Python as lone low surrogates.
+# File names that are not UTF-8 reach Python as lone low surrogates.
 TEXT = st.text(st.characters(codec="utf-8") | st.integers(0xDC80, 0xDCFF).map(chr), max_size=8)
 _SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
@@ -74,7 +74,7 @@ def strategy_for(hint: Any, depth: int = 3) -> st.SearchStrategy[Any]:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Whether two values are equal and of the same types all through, NaN being equal to itself."""
+    """Return whether two values are equal with the same types; NaN equals itself."""
     if type(one) is not type(other):
         return False
     if isinstance(one, float):

@@ -94,7 +94,7 @@ def test_repr_is_the_call_that_makes_it() -> None:
 def test_a_class_may_have_its_own_repr() -> None:
     @record
     class Short:
-        """Says little."""
+        """States little."""
 
         number: int
 

@@ -26,7 +26,7 @@ def heard() -> list[str]:
 
 @pytest.fixture
 def hooked(heard: list[str]) -> Iterator[nn.Module]:
-    """A layer with hooks of every kind, each of which says its name when it runs."""
+    """A layer with hooks of every kind, each of which states its name when it runs."""
 
     def saying(name: str, result: Any = None) -> Callable[..., Any]:
         def hook(*_: Any, **__: Any) -> Any:

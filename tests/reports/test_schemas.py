@@ -38,7 +38,7 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def complaints(document: Any) -> list[str]:
-    """What the schema that a document names has against it."""
+    """Return what the schema that a document names has against it."""
     errors = validator(document["schema"]).iter_errors(document)
     return [f"{error.json_path}: {error.message}" for error in errors]
 

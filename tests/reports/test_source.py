@@ -1,4 +1,4 @@
-"""Source with shapes beside it, as one would write them by hand."""
+"""Source with shapes next to it, as one would write them by hand."""
 
 from __future__ import annotations
 

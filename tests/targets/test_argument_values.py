@@ -51,7 +51,7 @@ class Net(nn.Module):
 
 
 def given(folder: Path, parameter: str, word: str) -> Any:
-    """What a constructor with one parameter is given for a word."""
+    """Return what a constructor with one parameter is given for a word."""
     name = parameter.partition(":")[0].partition("=")[0].strip()
     file = folder / "words.py"
     file.write_text(HEAD.format(parameter=parameter, name=name))

@@ -65,7 +65,7 @@ def test_in_a_package(lay: Callable[..., Path]) -> None:
     assert type(model).__module__ == "own.net"
     assert type(model.block).__module__ == "own.layers"
     assert model.block.in_features == 3
-    # Read anew, its parts too.
+    # Read again, its parts too.
     (root / "own" / "layers.py").write_text(LAYERS.replace("WIDTH = 3", "WIDTH = 44"))
     assert build("own/net.py:Net").block.in_features == 44
 
@@ -92,7 +92,7 @@ def test_folders_of_a_project_name_themselves_from_the_current_folder(
     lay: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = lay(parts___layers=LAYERS, parts___deep___net=NET.format(origin="parts.layers"))
-    # What is installed, or stands beside the file, goes before.
+    # What is installed, or is next to the file, takes precedence over.
     lay(torch___nothing="", parts___deep___beside="", beside="raise ImportError('from the root')")
     (root / "parts" / "deep" / "net.py").write_text(
         f"import beside\n{NET.format(origin='parts.layers')}"
@@ -102,7 +102,7 @@ def test_folders_of_a_project_name_themselves_from_the_current_folder(
     assert sys.path == before
     for name in ("parts", "parts.layers"):
         del sys.modules[name]
-    # From elsewhere, nobody can tell which folder is the project's.
+    # From elsewhere, no one can report which folder is the project's.
     monkeypatch.chdir(root / "torch")
     with pytest.raises(LoadError, match="cannot import") as caught:
         build(root / "parts" / "deep" / "net.py")

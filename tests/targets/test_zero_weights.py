@@ -67,7 +67,7 @@ def test_initialisers_of_one_shape() -> None:
 def test_decompositions_give_the_right_sizes(
     function: Callable[..., Any], options: dict[str, Any], shape: tuple[int, int]
 ) -> None:
-    # The same of a matrix that is a hundred times smaller on each side tells them.
+    # The same of a matrix that is a hundred times smaller on each side reports them.
     rows, columns = shape[0] // 8, shape[1] // 8
     expected = function(torch.rand(rows, columns), **options)
     with ZeroWeights():

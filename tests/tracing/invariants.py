@@ -21,7 +21,7 @@ Calls = dict[str, list[list[tuple[int | str, ...]]]]
 def check_steps(trace: Trace) -> None:
     """The steps number themselves, nest, and come from one another."""
     called: Counter[str] = Counter()
-    # It puts sequences into their old order, by what came with them: a step that is not told.
+    # It puts sequences into their old order, by what came with them: a step that is not reported.
     unsorts = any(step.name == "pad_packed_sequence" for step in trace.steps)
     paths = {module.path for module in trace.modules if module.alias_of is None}
     for position, step in enumerate(trace.steps):
@@ -74,7 +74,7 @@ def own_record(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any
 
 
 def recorded_calls(trace: Trace) -> Calls:
-    """The output shapes of every module call that returned, as the trace tells them."""
+    """The output shapes of every module call that returned, as the trace reports them."""
     calls: Calls = {}
     steps = sorted(
         (step for step in trace.steps if step.kind == "module" and step.output not in (None, UNSEEN)),

@@ -1,4 +1,4 @@
-"""All that a look must leave as it was, taken down so that two such pictures can be compared."""
+"""All that a trace must leave as it was, taken down so that two such pictures can be compared."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _script(module: RecursiveScriptModule) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:
-    """What Python is given as copies: by its values."""
+    """Return what Python is given as copies: by its values."""
     if isinstance(value, torch.Tensor):
         return _tensor(value)
     if isinstance(value, (list, tuple)):
@@ -168,7 +168,7 @@ def _made_of_parts(tensor: torch.Tensor) -> Any:
 
 
 def difference(before: Any, after: Any, path: str = "") -> str | None:
-    """Name the first place where two pictures differ; None where they are equal."""
+    """Name the first place where two pictures differ; None if they are equal."""
     if before == after:
         return None
     if type(before) is type(after) and isinstance(before, (list, tuple)) and len(before) == len(after):

@@ -1,4 +1,4 @@
-"""What happens in odd models, line by line, as `story` spells it; by the name of the case."""
+"""What happens in odd models, line by line, as `story` formats it; by the name of the case."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from netinspect.records.values import Structure as StructureValue
 
 
 def story(trace: Trace) -> list[str]:
-    """Tell the steps, without those inside torch's own layers, which differ between its versions.
+    """Describe the steps, without those inside torch's own layers, which differ between its versions.
 
     A line is `name: inputs -> output`, then `from` the steps that the inputs come from and `with` the
-    parameters handed over. A step that comes again has its number behind it.
+    parameters handed over. A step that comes again has its number after it.
     """
     structure = Structure(trace)
     names: dict[int, str] = {}
@@ -50,7 +50,7 @@ def _line(step: Step, names: dict[int, str]) -> str:
 
 
 def spell(value: Value | None) -> str:
-    """Spell the tensors of a value in their containers; nothing for what holds none."""
+    """Format the tensors of a value in their containers; nothing for what holds none."""
     if isinstance(value, TensorSpec):
         dtype = "" if value.dtype == "float32" else value.dtype
         return f"{dtype}({','.join(map(str, value.shape))})"

@@ -1,4 +1,4 @@
-"""A forward that fails: the trace reaches up to there, and tells the step, the module and the place."""
+"""A failing forward: the trace ends there, with the step, module and source line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be seen is said, never told wrongly."""
+"""What cannot be seen is reported, never reported wrongly."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_torchscript_is_one_step_and_warned_of(how: str, where: str) -> None:
     if where == "child":
         (relu,) = [each for each in trace.steps if each.name == "relu"]
         assert relu.producers == (step.index,)
-    # What it calls inside nobody sees; so nobody may say that it was not called.
+    # What it calls inside no one sees; so no one may state that it was not called.
     assert Structure(trace).never_called() == ()
     assert all(entry.gradient for entry in trace.parameters)
     after = snapshot(model)

@@ -43,6 +43,6 @@ def test_a_sample_is_told_as_torch_itself_has_it(name: str) -> None:
 
 
 def _takes_an_input(index: int, trace: Trace) -> bool:
-    """Whether a step's first tensor is as one of the model's own inputs."""
+    """Return whether a step's first tensor is as one of the model's own inputs."""
     given = {spec.shape for entry in trace.inputs for spec in tensors_in(entry.value)}
     return next(tensors_in(trace.steps[index].inputs)).shape in given

@@ -36,8 +36,8 @@ def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str
 
     Args:
         file: Path to write; None to skip.
-        sources: Files that are read, in addition to those that this process has opened; what is not a file
-            does not matter.
+        sources: Files that are read, in addition to those that this process has opened; what is not a
+            file does not matter.
 
     Raises:
         UsageError: It would.

@@ -82,7 +82,7 @@ def settle() -> None:
 def _give_pages_back() -> None:
     """Let every large allocation go back to the system as it is freed.
 
-    Else glibc keeps the first activations of a forward for the next ones, which fit between what lies
+    Else glibc keeps the first activations of a forward for the next ones, which fit between what is
     there by now or not: the peak of a ResNet-152 was 13 to 33 MiB higher, and another in each run.
     """
     if "MALLOC_MMAP_THRESHOLD_" in os.environ:

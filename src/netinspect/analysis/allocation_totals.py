@@ -84,7 +84,7 @@ def totals(track: MemoryTrack, allocations: Iterable[Allocation], device: str) -
 
 
 def categories(track: MemoryTrack) -> list[Category]:
-    """Tell of each allocation what it was for.
+    """Describe of each allocation what it was for.
 
     An activation is what forward made and, in training, what was still there when it had ended, since
     backward needs it; what a recomputing block makes again in backward is one too. All else that an

@@ -49,7 +49,7 @@ class Structure:
         return set(first_names(self.trace.parameters).values())
 
     def counts(self, parameter: Parameter) -> bool:
-        """Whether a parameter counts under this name, or was counted under an earlier one."""
+        """Return whether a parameter counts under this name, or was counted under an earlier one."""
         return parameter.name in self._counted
 
     @cached_property
@@ -123,7 +123,7 @@ class Structure:
         used = [*self.calls, *(name.rpartition(".")[0] for name in self._handed)]
         for path in self.calls:
             if self.modules[path].class_path.startswith("torch.jit."):
-                # What TorchScript calls inside is not seen: none of it can be said to be idle.
+                # What TorchScript calls inside is not seen: none of it can be reported to be idle.
                 used += [member.path for member in self.branch(path)]
         for path in used:
             while path not in reached:
@@ -145,9 +145,9 @@ class Structure:
         )
 
     def is_inner(self, step: Step) -> bool:
-        """Whether a step is a function inside one of torch's own layers.
+        """Return whether a step is a function inside one of torch's own layers.
 
-        `Conv2d` calls `torch.conv2d`: that says nothing new. A layer of torch's that calls other
+        `Conv2d` calls `torch.conv2d`: that adds nothing. A layer of torch's that calls other
         modules, such as a transformer layer, is shown inside too.
         """
         if step.kind == "module" or step.parent is None:

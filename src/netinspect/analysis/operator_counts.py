@@ -46,7 +46,7 @@ def cost_of(work: Iterable[Work]) -> Cost:
 
 
 def _expressions(work: list[tuple[Work, WorkExpressions]]) -> CostExpressions:
-    """Add the same up in the symbols of the look."""
+    """Add the same up in the symbols of the trace."""
     products = [told for each, told in work if each.kind in PRODUCTS]
     others = [told for each, told in work if each.kind not in PRODUCTS]
     return CostExpressions(
@@ -118,7 +118,7 @@ def _fvcore(work: Work) -> int:
 
 
 def _adaptive_pooling(step: Step) -> int:
-    """To one value, torch computes it as a mean: only the function's name tells."""
+    """To one value, torch computes it as a mean: only the function's name reports."""
     if step.name != "adaptive_avg_pool2d" or step.kind != "function":
         return 0
     return sum(spec.elements for spec in tensors_in(step.inputs))

@@ -38,7 +38,7 @@ def select_rows(
 
     Args:
         rows: The rows, in their own order.
-        path: Returns the dotted path that patterns are held against.
+        path: Returns the dotted path that patterns are checked against.
         include: Shell patterns such as `layer1.*`; if any, only paths that match one are kept.
         exclude: Shell patterns of paths to leave out.
         keys: What may be sorted by.
@@ -56,7 +56,7 @@ def select_rows(
         raise UsageError(
             f"cannot sort by {sort!r}", hint=closest(sort, keys) or f"one of {', '.join(keys)}"
         )
-    # A text is a sequence of its letters too, which nobody means.
+    # A text is a sequence of its letters too, which no one means.
     included = [include] if isinstance(include, str) else list(include)
     excluded = [exclude] if isinstance(exclude, str) else list(exclude)
     kept = [

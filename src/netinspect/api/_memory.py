@@ -46,7 +46,7 @@ def memory(
     """Estimate the peak memory of a run, its composition and its timeline.
 
     The run is tracked on tensors without data, for whatever size of model; what needs values is run on
-    the CPU with some, up to 8 GiB, and the report says so. A target is built again in a
+    the CPU with some, up to 8 GiB, and the report states so. A target is built again in a
     process of its own; a live module is copied, and tracked in this process. Not counted is what
     kernels, the allocator and the device take for themselves.
 

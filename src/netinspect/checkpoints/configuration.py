@@ -1,4 +1,4 @@
-"""The configuration beside a model's weights, as it stands; nothing is concluded from it."""
+"""The configuration next to a model's weights, unchanged; nothing is concluded from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILES = {
     "quant_config.json": "quant_config",
     "params.json": "params",
 }
-"""What is read, and what stands before its keys: of models, adapters, quantizers, and of Llama."""
+"""What is read, and what precedes its keys: of models, adapters, quantizers, and of Llama."""
 
 
 def with_configuration(found: Checkpoint, place: Place, present: frozenset[str]) -> Checkpoint:

@@ -1,4 +1,4 @@
-"""Where the files of a model lie together: a folder on the disk, or (see `hub`) a repository."""
+"""Where the files of a model are together: a folder on the disk, or (see `hub`) a repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netinspect.errors import CheckpointError, LoadError
 
 
 class Place(Protocol):
-    """Files with plain names, beside each other."""
+    """Files with plain names, next to each other."""
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class Place(Protocol):
         """
 
     def holds(self, name: str) -> bool:
-        """Whether a file that is there really lies there, and is no link to one elsewhere."""
+        """Return whether a file that is there really is there, and is not a link to one elsewhere."""
 
     def inside(self, name: str) -> Place:
         """Return one of the folders in it.

@@ -65,10 +65,10 @@ def read_place(place: Place) -> Checkpoint:
 
 
 def read_index(place: Place, index: str) -> Checkpoint:
-    """Read all shards that an index names, and the configuration beside it.
+    """Read all shards that an index names, and the configuration next to it.
 
     A shard that is missing or damaged is a problem of the whole, and the others are read. Where the
-    index names another split than the whole one that is there, that is read, and a warning says so.
+    index names another split than the whole one that is there, that is read, and a warning states so.
 
     Raises:
         CheckpointError: The index is damaged, names files elsewhere, or no shard can be read.
@@ -104,7 +104,7 @@ def _warned(found: Checkpoint, warnings: Iterable[str]) -> Checkpoint:
 
 
 def read_set(place: Place, name: str) -> Checkpoint:
-    """Read a file that says it is one of several, and the others that its name tells of.
+    """Read a file that is one of several, and the others that its name implies.
 
     Raises:
         CheckpointError: None can be read.
@@ -114,7 +114,7 @@ def read_set(place: Place, name: str) -> Checkpoint:
 
 
 def read_file(place: Place, name: str) -> Checkpoint:
-    """Read one file of a place; one that says itself that it is one of several, with the others.
+    """Read one file of a place; one that states itself that it is one of several, with the others.
 
     Raises:
         CheckpointError: It is damaged, or no checkpoint.
@@ -156,7 +156,7 @@ def _without_weights(place: Place, present: frozenset[str]) -> CheckpointError:
 
 
 def _deeper(place: Place) -> str:
-    """Say which folders in one have weights, such as the parts of a model of diffusers."""
+    """Describe which folders in one have weights, such as the parts of a model of diffusers."""
     inside = place.folders()
     deeper = [
         f"{place.name.rstrip('/')}/{folder}"
@@ -228,7 +228,7 @@ def _read_shards(
 def _differences(
     shard: str, part: Checkpoint, names: set[str] | None, homes: dict[str, str]
 ) -> Iterator[str]:
-    """Tell where a shard and the index do not agree, or two shards hold one name; notes its names."""
+    """Describe where a shard and the index disagree, or two shards hold one name."""
     held = {tensor.name for tensor in part.tensors}
     if names is not None:
         if missing := names - held:
@@ -273,7 +273,7 @@ def _read_part(place: Place, name: str) -> Checkpoint:
 
 
 def refuse_piece(name: str, folder: str, *, has_metadata: bool) -> CheckpointError:
-    """Make the error of one file of such a folder, which says little by itself."""
+    """Make the error of one file of such a folder, which states little by itself."""
     return CheckpointError(
         f"{name} is one file of a checkpoint of torch.distributed.checkpoint",
         cause="it holds pieces of tensors, and .metadata beside it says which"

@@ -31,7 +31,7 @@ def foreign_weights(names: Iterable[str]) -> list[tuple[str, str]]:
     """Find weights of other libraries among the files of a folder.
 
     Returns:
-        For each its name, and a clause that says of what library it is and what reads it.
+        For each its name, and a clause that states of what library it is and what reads it.
     """
     return [
         (name, f"{name} is of {what}: {reader}")

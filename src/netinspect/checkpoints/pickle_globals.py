@@ -1,4 +1,4 @@
-"""All pickles of a file or folder, whatever it is, and what they would import and call."""
+"""All pickles of a file or folder, of any kind, and what they would import and call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pipelines of diffusers: a folder for each part of the model, and a file that says so."""
+"""Pipelines of diffusers: a folder for each part of the model, and a file that states so."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_pipeline(place: Place, read: Callable[[Place], Checkpoint]) -> Checkpoi
         read: Reads one part.
 
     Returns:
-        All of them as one; None where no folder in it has weights.
+        All of them as one; None if no folder in it has weights.
 
     Raises:
         CheckpointError: None of them can be read.

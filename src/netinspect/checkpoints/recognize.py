@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; its name is not looked at."""
+"""What a file is, by its first bytes; its name is not traced."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEGACY_MAGIC = re.compile(
 """The pickled number that torch's format before zip starts with."""
 
 _OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|[\]}]q|\(?[ci][A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n")
-"""How pickles of protocols 0 and 1, which say nothing of themselves, start: a container or a name."""
+"""First bytes of pickles of protocols 0 and 1, which have no header: a container or a name."""
 
 _MOST_PROTOCOL = 0x0F
 
@@ -37,7 +37,7 @@ _LARGEST_HEADER = 1 << 48
 
 
 def recognize(source: Source) -> Container | None:
-    """Tell what a file is by its content; None where it is none of the formats that are read.
+    """Describe what a file is by its content; None if it is none of the formats that are read.
 
     What it takes for a format may turn out to be damaged.
 
@@ -109,7 +109,7 @@ def unreadable_as(name: str, unread: UnreadFormat) -> CheckpointError:
 
 
 def find_mistaken(source: Source) -> UnreadFormat | None:
-    """Return what is there in place of the file that was meant; None where nothing says so.
+    """Return what is there in place of the file that was meant; None if nothing states so.
 
     Raises:
         LoadError: It cannot be read.
@@ -119,7 +119,7 @@ def find_mistaken(source: Source) -> UnreadFormat | None:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """A length of eight bytes, and a JSON object behind it."""
+    """A length of eight bytes, and a JSON object after it."""
     if len(head) < 9:
         return False
     # A length that leads beyond the file is a damaged one, and no other format.

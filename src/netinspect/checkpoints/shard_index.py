@@ -11,11 +11,11 @@ _MOST_SHARDS = 10_000
 _LONGEST_NAME = 255
 
 Expected = dict[str, set[str] | None]
-"""By file the names of the tensors that it should hold; None where nothing says that."""
+"""By file the names of the tensors that it should hold; None if nothing states that."""
 
 
 class ElsewhereError(CheckpointError):
-    """The index names a file that is not beside it."""
+    """The index names a file that is not next to it."""
 
 
 def read_weight_map(place: Place, index: str, present: frozenset[str]) -> Expected:
@@ -44,7 +44,7 @@ def read_weight_map(place: Place, index: str, present: frozenset[str]) -> Expect
 
 
 def _refuse_elsewhere(place: Place, shard: str, present: frozenset[str]) -> None:
-    """An index may name files beside it and nothing else."""
+    """An index may name files next to it and nothing else."""
     plain = (
         shard not in ("", ".", "..")
         and not any(each in shard for each in ("/", "\\", "\0"))

@@ -1,4 +1,4 @@
-"""Which of the sets of weights in a folder is read, and what to say of the others."""
+"""Which of the sets of weights in a folder is read, and what to state of the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Choice(NamedTuple):
     set: WeightSet
     expected: Expected
     stale: tuple[str, Expected] | None = None
-    """An index of the same model that names other files, and what it says of them."""
+    """An index of the same model that names other files, and what it states of them."""
 
     damaged: tuple[CheckpointError, ...] = ()
     """Of each index that cannot be read."""
@@ -33,7 +33,7 @@ class Choice(NamedTuple):
         return [f"{each.message}: {each.cause}" for each in self.damaged]
 
     def warnings(self, sets: Sequence[WeightSet], present: frozenset[str]) -> Iterator[str]:
-        """Say which set was read and what of the folder was not, where that is not plain."""
+        """Describe which set was read and what of the folder was not, where that is not plain."""
         name, variant = self.set.name, self.set.variant
         if self.stale is not None:
             index, expected = self.stale
@@ -43,8 +43,8 @@ class Choice(NamedTuple):
             )
         if variant and not any(each.known and not each.variant for each in sets):
             yield f"the variant {variant!r:.100} was read: there are no weights without a variant"
-        said = {self.stale[0]} if self.stale is not None else set()
-        yield from name_left_out(self.set, {*self.expected, *said}, sets, present)
+        mentioned = {self.stale[0]} if self.stale is not None else set()
+        yield from name_left_out(self.set, {*self.expected, *mentioned}, sets, present)
 
     def compare(self, held: Iterable[str]) -> Iterator[str]:
         """Compare the tensors that were read with those of an index that names other files."""
@@ -115,13 +115,13 @@ def candidates(place: Place, sets: Sequence[WeightSet]) -> list[WeightSet]:
 
 
 def name_left_out(
-    taken: WeightSet | str, said: Iterable[str], sets: Sequence[WeightSet], present: frozenset[str]
+    taken: WeightSet | str, mentioned: Iterable[str], sets: Sequence[WeightSet], present: frozenset[str]
 ) -> Iterator[str]:
     """Name the weights of a folder that were not read.
 
     Args:
         taken: What was read.
-        said: Files of it, and those that something was said of.
+        mentioned: Its files, and those that another note names.
         sets: All sets of the folder.
         present: The names of what is there.
     """
@@ -130,7 +130,7 @@ def name_left_out(
     files |= {each.name for each in sets if each.indexed}
     files |= {each for each in present if each.endswith(DISTRIBUTED)}
     left = [
-        *describe_files(files.difference(said, (name,))),
+        *describe_files(files.difference(mentioned, (name,))),
         *(each for each, _ in foreign_weights(present)),
     ]
     if left:

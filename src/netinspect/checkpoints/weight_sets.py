@@ -19,7 +19,7 @@ _KNOWN = re.compile(
     rf"(?P<stem>{'|'.join(_STEMS)})(?:\.(?P<variant>\w+))?(?:-(?P<number>\d{{5,6}})-of-(?P<count>\d{{5,6}}))?"
     r"(?:\.(?P<late>\w+))?\.(?P<suffix>safetensors|bin)"
 )
-"""`model.fp16-00001-of-00002.safetensors`: the variant stands before the number, or behind it."""
+"""`model.fp16-00001-of-00002.safetensors`: the variant precedes the number, or after it."""
 
 _INDEX = re.compile(
     r"(?P<stem>.+)\.(?P<suffix>safetensors|bin)\.index(?:\.(?P<variant>\w+))?\.json", re.DOTALL
@@ -28,7 +28,7 @@ _PART = re.compile(r"consolidated\.(?P<number>\d\d)\.pth")
 _SPREAD = re.compile(r"shard-(?P<number>\d{5})-model-\d{5}-of-\d{5}\.safetensors")
 _WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz)", re.DOTALL)
 _BESIDE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
-"""What a training leaves beside the weights."""
+"""What a training leaves next to the weights."""
 
 SHARD = re.compile(
     r"(?P<stem>.+)-(?P<number>\d{5,6})-of-(?P<count>\d{5,6})(?P<suffix>(\.\w+)?\.\w+)", re.DOTALL
@@ -38,7 +38,7 @@ SHARD = re.compile(
 _MOST_SHARDS = 10_000
 
 DISTRIBUTED, DISTRIBUTED_METADATA = ".distcp", ".metadata"
-"""How the files of torch.distributed.checkpoint end, and the one that says what they hold."""
+"""How the files of torch.distributed.checkpoint end, and the one that states what they hold."""
 
 _SINGLE, _INDEXED, _SHARDS, _PARTS, _SPREADS = range(5)
 _Rank = tuple[int, int, str, int, str]
@@ -71,19 +71,20 @@ class WeightSet(NamedTuple):
 
 
 def is_index(name: str) -> bool:
-    """Whether a file is, by its name, an index of shards."""
+    """Return whether a file is, by its name, an index of shards."""
     return _INDEX.fullmatch(name) is not None
 
 
 def is_weights(name: str) -> bool:
-    """Whether a file holds, by its name, weights in a format that is read."""
+    """Return whether a file holds, by its name, weights in a format that is read."""
     return _WEIGHTS.fullmatch(name) is not None and _BESIDE.fullmatch(name) is None
 
 
 def find_sets(names: Iterable[str]) -> list[WeightSet]:
     """Find the sets of weights among the files of a folder, those first that a library would load.
 
-    Of one family the whole file goes before the index, and that before shards of which none tells.
+    Of one family the whole file takes precedence over the index, and that before shards of which none
+    reports.
     """
     groups: dict[tuple[_Rank, str], list[str]] = {}
     for name in names:
@@ -156,7 +157,7 @@ def all_files(there: Iterable[str]) -> tuple[str, ...]:
     shard, part = SHARD.fullmatch(min(names)), _PART.fullmatch(max(names))
     spread = _SPREAD.fullmatch(min(names))
     if spread is not None:
-        return tuple(sorted(names))  # how many processes there were is not said
+        return tuple(sorted(names))  # how many processes there were is not reported
     if shard is not None:
         stem, count, suffix = shard["stem"], shard["count"], shard["suffix"]
         first, digits = int(int(shard["number"]) > 0), len(shard["number"])

@@ -16,8 +16,8 @@ _FILES = (
 """Usual suffixes of files that can be targets; their content decides."""
 
 _BEFORE: ContextVar[str] = ContextVar("before", default="")
-"""What stands before the colon of `file.py:Class` or `timm:name`, where the shell asks only for what is
-behind it."""
+"""What precedes the colon of `file.py:Class` or `timm:name`, where the shell asks only for what is
+after it."""
 
 
 def complete_target(incomplete: str) -> list[str]:

@@ -72,7 +72,7 @@ _result: TextIO | None = None
 """Stdout from before user code could write to it."""
 
 _writer: WholeWriter | None = None
-"""What writes to stdout; None where the streams of the process are not ours."""
+"""What writes to stdout; None if the streams of the process are not ours."""
 
 
 def own_streams() -> None:

@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 def record(cls: type[T]) -> type[T]:
     """Make `cls` a record: plain data that never changes after it was made.
 
-    `dataclass` compiles every method that it adds, for every class anew, which at some sixty records
+    `dataclass` compiles every method that it adds, for every class again, which at some sixty records
     is felt at each start of the program; so all but `__init__` are shared by all of them, and that one
     is written when the first record of its class is made.
     """

@@ -1,4 +1,4 @@
-"""What `cache` tells."""
+"""What `cache` reports."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from netinspect.records.base import record
 
 @record
 class Cache:
-    """The looks that are kept on disk."""
+    """The traces that are kept on disk."""
 
     name: ClassVar[str] = "cache"
 
     folder: str | None
-    """Where; None where there can be none."""
+    """Where; None if there can be none."""
 
     entries: int
-    """A look, or a note which look answers another question too."""
+    """A trace, or a note which look answers another question too."""
 
     bytes: int
     limit: int
     """Bytes up to which looks are kept; then the oldest go."""
 
     removed: int | None = None
-    """How many entries were removed just now; None if nobody asked for that."""
+    """How many entries were removed just now; None if no one asked for that."""

@@ -46,7 +46,7 @@ def _check_modules(trace: Trace) -> None:
                 if (module.path, name) not in held:
                     raise CodecError(f"{spot}.{field}: it holds no {name!r}")
         if module.alias_of is not None:
-            # What is below it is told at its first path, and only there.
+            # What is below it is reported at its first path, and only there.
             _check_known(f"{spot}.alias_of", (module.alias_of,), positions)
             continue
         _check_known(f"{spot}.children", module.children, positions)

@@ -38,7 +38,7 @@ class StoredFile:
 
     bytes: int
     modified: int | None = None
-    """Nanoseconds since the epoch, by which a later change is noticed; None where nobody tells."""
+    """Nanoseconds since the epoch, by which a later change is noticed; None if no one reports."""
 
     compressed: str = ""
     """How it is compressed as a whole (`gzip`); positions then count in what it decompresses to."""
@@ -53,7 +53,7 @@ class StoredPiece:
 
     sizes: tuple[int, ...]
     file: int | None
-    """Index of its file in `Checkpoint.files`; None where that is missing."""
+    """Index of its file in `Checkpoint.files`; None if that is missing."""
 
     begin: int = 0
     """Byte of the file at which it begins, with a header of its own."""
@@ -85,21 +85,21 @@ class StoredTensor:
     """Number of the memory that it is in; tensors with the same number share it."""
 
     file: int | None = 0
-    """Index of its file in `Checkpoint.files`; None where no file holds its values."""
+    """Index of its file in `Checkpoint.files`; None if no file holds its values."""
 
     position: int | None = None
-    """Byte of that file at which its first element stands; None where it cannot be read there, being
+    """Byte of that file at which its first element stands; None if it cannot be read there, being
     compressed or somewhere else."""
 
     section: str = ""
     """The keys that lead to the dictionary that holds it, with dots between; empty for the outermost.
-    The rest of its name, behind a dot, is its own key, which may have dots too."""
+    The rest of its name, after a dot, is its own key, which may have dots too."""
 
     member: str = ""
     """Entry of an archive that holds it."""
 
     stride: tuple[int, ...] | None = None
-    """Elements to step for each dimension; None where it is contiguous."""
+    """Elements to step for each dimension; None if it is contiguous."""
 
     storage_bytes: int | None = None
     """Bytes of the whole memory that it is in, where that is more than its own."""
@@ -108,13 +108,13 @@ class StoredTensor:
     """Of its bytes those of an inner tensor that an earlier one is made of too."""
 
     kind: OneOf["parameter", "buffer", "tensor"] = "tensor"
-    """`tensor` where the file does not tell."""
+    """`tensor` where the file does not report."""
 
     trainable: bool | None = None
-    """None where the file does not tell."""
+    """None if the file does not report."""
 
     layout: str = "strided"
-    """torch's name of how the elements lie, or `quantized`."""
+    """torch's name of how the elements are, or `quantized`."""
 
     byte_order: OneOf["little", "big"] = "little"
     """Of each element in the file."""
@@ -143,7 +143,7 @@ class StoredTensor:
 
 @record
 class Entry:
-    """One value of a checkpoint that is no tensor."""
+    """One value of a checkpoint that is not a tensor."""
 
     name: str
     type: str
@@ -155,7 +155,7 @@ class Entry:
 
 @record
 class StoredModule:
-    """One object of a pickled model, as the pickle tells it; its class was not imported."""
+    """One object of a pickled model, as the pickle reports it; its class was not imported."""
 
     path: str
     """Dotted path from the model; empty for itself."""
@@ -166,7 +166,7 @@ class StoredModule:
 
 @record
 class ModuleVersion:
-    """The version of one module's names, as `state_dict` keeps it beside its tensors."""
+    """The version of one module's names, as `state_dict` keeps it next to its tensors."""
 
     section: str
     """The keys that lead to the state dict."""
@@ -188,7 +188,7 @@ class Global:
     """How often it would be called or made an instance of."""
 
     verdict: OneOf["needed", "other"]
-    """`needed` where tensors, or what torch itself writes around them, cannot be told without it."""
+    """`needed` where tensors, or what torch itself writes around them, cannot be reported without it."""
 
     member: str
     """Entry of an archive whose pickle names it; empty where the file is the pickle."""
@@ -211,7 +211,7 @@ class GraphTensor:
     dtype: str
     shape: tuple[int | str, ...]
     """Sizes; a name where the file leaves a size open, `?` where it gives it no name; only `...` where
-    it does not tell how many there are, or where this is no single tensor."""
+    it does not report how many there are, or where this is not a single tensor."""
 
 
 @record
@@ -226,7 +226,7 @@ class Operator:
 
 @record
 class Graph:
-    """The computation that a file holds beside its tensors."""
+    """The computation that a file holds next to its tensors."""
 
     inputs: tuple[GraphTensor, ...]
     outputs: tuple[GraphTensor, ...]
@@ -258,7 +258,7 @@ class Checkpoint:
 
     graph: Graph | None = None
     described: tuple[Entry, ...] = ()
-    """The values of small tensors that describe packed weights beside them, such as their shape."""
+    """The values of small tensors that describe packed weights next to them, such as their shape."""
 
     problems: tuple[str, ...] = ()
     """What is missing or wrong in it, although the rest could be read."""

@@ -31,7 +31,7 @@ class DtypeShare:
 
 @record
 class StoredTotals:
-    """Sums over the tensors of a checkpoint; what stands under several names counts once."""
+    """Sums over the tensors of a checkpoint; what is under several names counts once."""
 
     tensors: int
     """Names, each counted."""
@@ -68,12 +68,12 @@ class Fact:
     label: str
     text: str
     certain: bool
-    """False where names and shapes suggest it, and nothing in the file says so."""
+    """False where names and shapes suggest it, and nothing in the file states so."""
 
 
 @record
 class PackedWeights:
-    """Weights of few bits that are stored packed in larger integers; inferred, not said by the file."""
+    """Weights of few bits packed in larger integers; inferred, not stated by the file."""
 
     method: str
     """Whose names and shapes its tensors have, such as `GPTQ`."""

@@ -1,6 +1,6 @@
 """Records to JSON and back, and the JSON Schema of a record; all three read off its type hints.
 
-A field whose type is a union of records is told apart by a `kind` entry, which those records name.
+A field whose type is a union of records is reported apart by a `kind` entry, which those records name.
 JSON has no NaN or infinity, so such floats travel as the strings `NaN`, `Infinity`, `-Infinity`.
 """
 
@@ -65,7 +65,7 @@ def json_schema(cls: type, *, title: str, identity: dict[str, Any]) -> dict[str,
     Args:
         cls: The record class.
         title: What the document is called.
-        identity: Constant entries that stand beside the record's own, such as the schema version.
+        identity: Constant entries that are next to the record's own, such as the schema version.
     """
     definitions: dict[str, Any] = {}
     _schema_of(cls, definitions)
@@ -242,7 +242,7 @@ def _schema_of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"enum": list(typing.get_args(hint))}
     name = hint.__name__
     if name not in definitions:
-        definitions[name] = {}  # stands in while a record that contains itself is being told
+        definitions[name] = {}  # is in while a record that contains itself is being reported
         properties: dict[str, Any] = {}
         if hasattr(hint, "kind"):
             properties["kind"] = {"const": hint.kind}

@@ -19,7 +19,7 @@ class Distribution:
     """
 
     elements: int
-    """How many finite elements were looked at."""
+    """How many finite elements were traced."""
 
     exact: bool
     """Whether those are all."""
@@ -47,10 +47,10 @@ class ValueSummary:
     """What was found in the values of one stored tensor."""
 
     statistics: Statistics | None = None
-    """None where the values cannot be read."""
+    """None if the values cannot be read."""
 
     distribution: Distribution | None = None
-    """None where there is no finite element, or where they are complex."""
+    """None if there is no finite element, or where they are complex."""
 
     constant: bool = False
     """Whether it has several elements, which are all the same finite value."""

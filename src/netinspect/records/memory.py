@@ -40,7 +40,7 @@ class Allocation:
     """Index of the step that made it."""
 
     died: int | None
-    """Index of the last step that it was there at; None where it was there at the end."""
+    """Index of the last step that it was there at; None if it was there at the end."""
 
     module: str
     """Path of the module that it belongs to, or that made it."""
@@ -54,7 +54,7 @@ class MemoryTrack:
     """All that one tracked run allocated."""
 
     batch: int | None
-    """First dimension of the inputs; None where they have none."""
+    """First dimension of the inputs; None if they have none."""
 
     training: bool
     steps: tuple[MemoryStep, ...]
@@ -63,7 +63,7 @@ class MemoryTrack:
     """Paths of the modules whose activations were checkpointed."""
 
     lane: str = "fake"
-    """What its tensors were; see `Trace.lane`."""
+    """What its tensors were; see `Trace.tensor mode`."""
 
     reason: str = ""
     """Why they were not fake ones; or how the model differed from what runs with values."""
@@ -92,7 +92,7 @@ class BatchSearch:
     where none is too large."""
 
     method: OneOf["line", "bisection"]
-    """Whether a line through two batches told it, or halving a range."""
+    """Whether a line through two batches reported it, or halving a range."""
 
 
 @record

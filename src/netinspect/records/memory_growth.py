@@ -11,7 +11,7 @@ from netinspect.records.polynomial import Polynomial
 class AmountExpressions:
     """Bytes for any size of the symbols, as torch asks for them: no allocator's rounding.
 
-    None where one is no polynomial.
+    None if one is not a polynomial.
     """
 
     parameters: Polynomial | None
@@ -30,7 +30,7 @@ class PeakRange:
 
     first: int
     last: int | None
-    """None where no larger size has it elsewhere."""
+    """None if no larger size has it elsewhere."""
 
     phase: Phase
     iteration: int

@@ -20,7 +20,7 @@ class Sample:
 
 @record
 class ModelList:
-    """The sample models, or those of a library: what `netinspect summary` can be told by name."""
+    """The sample models, or those of a library: what `netinspect summary` can be reported by name."""
 
     name: ClassVar[str] = "models"
 

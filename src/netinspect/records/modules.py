@@ -20,7 +20,7 @@ class Hook:
     file: str | None
     line: int | None
     flags: tuple[str, ...] = ()
-    """Further dictionaries that hold its number, which says how it was registered, such as
+    """Further dictionaries that hold its number, which states how it was registered, such as
     `_forward_hooks_with_kwargs`."""
 
 
@@ -34,7 +34,7 @@ class Attribute:
 
 
 DEEPEST = 128
-"""Levels of modules that reports tell apart; what is deeper is a part of the lowest level."""
+"""Deepest level of modules that reports list; deeper ones count toward it."""
 
 
 @record
@@ -59,7 +59,7 @@ class Module:
 
     file: str | None
     line: int | None
-    """Where the class statement stands; None where no source can be found."""
+    """Where the class statement stands; None if no source can be found."""
 
     forward_file: str | None
     forward_line: int | None
@@ -80,7 +80,7 @@ class Module:
     """Names in `_parameters`, `_buffers`, `_modules` that hold None, such as an absent `bias`."""
 
     alias_of: str | None = None
-    """Path under which the same object was met first; its inside is told only there."""
+    """Path under which the same object was met first; its inside is reported only there."""
 
     hooks: tuple[Hook, ...] = ()
     attributes: tuple[Attribute, ...] = ()

@@ -14,7 +14,7 @@ class Pickle:
     """Index of the file that holds it."""
 
     member: str
-    """Entry of an archive; empty where the file is no archive."""
+    """Entry of an archive; empty where the file is not an archive."""
 
     position: int
     """Byte of that entry, or of the file, at which it begins."""

@@ -1,4 +1,4 @@
-"""Polynomials in the symbols of a look, such as `281640*N`: exact, plain data."""
+"""Polynomials in the symbols of a trace, such as `281640*N`: exact, plain data."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Polynomial:
             total += product
         return Fraction(total, self.divisor)
 
-    def text(self, spell: Callable[[int], str] = str) -> str:
-        """Spell it: `4*N`, `N + 1`, `(T^2 + T)/2`.
+    def text(self, formatter: Callable[[int], str] = str) -> str:
+        """Format it: `4*N`, `N + 1`, `(T^2 + T)/2`.
 
         Args:
-            spell: How to spell a coefficient.
+            formatter: Formats a coefficient.
         """
         text = ""
         for term in self.terms:
@@ -67,13 +67,13 @@ class Polynomial:
                 for symbol, power in zip(self.symbols, term.powers, strict=True)
                 if power
             ]
-            if not factors or spell(size) != "1":
-                factors.insert(0, spell(size))
+            if not factors or formatter(size) != "1":
+                factors.insert(0, formatter(size))
             sign = "-" if term.coefficient < 0 else "+"
             text += f" {sign} " if text else "-" * (sign == "-")
             text += "*".join(factors)
         if self.divisor == 1:
-            return text or spell(0)
+            return text or formatter(0)
         return f"({text})/{self.divisor}" if len(self.terms) > 1 else f"{text}/{self.divisor}"
 
 
@@ -93,7 +93,7 @@ def polynomial(symbols: tuple[str, ...], coefficients: Mapping[Powers, Fraction 
 
 
 def add(polynomials: Iterable[Polynomial | None]) -> Polynomial | None:
-    """Add polynomials in the same symbols up; None where one of them is not known."""
+    """Add polynomials in the same symbols up; None if one of them is not known."""
     from fractions import Fraction
 
     symbols: tuple[str, ...] = ()
@@ -126,10 +126,10 @@ _SUM = re.compile(r"\((?P<sum>.*)\)/(?P<divisor>[0-9]+)|(?P<term>[^/]*)/(?P<over
 
 
 def read_size(text: str, symbols: tuple[str, ...]) -> Polynomial:
-    """Read what `Polynomial.text` spelled, as it stands in a shape.
+    """Read what `Polynomial.text` formatted, as it is in a shape.
 
     Raises:
-        ValueError: It is no polynomial in these symbols.
+        ValueError: It is not a polynomial in these symbols.
     """
     from fractions import Fraction
 

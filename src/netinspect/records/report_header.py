@@ -13,7 +13,7 @@ from netinspect.records.values import TensorSpec
 
 @record
 class ReportHeader:
-    """What a report is about, and how it was looked at."""
+    """What a report is about, and how it was traced."""
 
     target: str
     class_name: str
@@ -40,7 +40,7 @@ class Operand:
 
 @record
 class Diagnosis:
-    """Why `forward` failed, in words that name the place and the mend."""
+    """Why `forward` failed, in words that name the place and the fix."""
 
     summary: str
     """One sentence: which call, in which module."""
@@ -60,10 +60,10 @@ class Diagnosis:
     made them."""
 
     explanation: str | None
-    """The arithmetic that does not work out; None where nothing beyond the message is known."""
+    """The arithmetic that does not work out; None if nothing beyond the message is known."""
 
     remedies: tuple[str, ...]
-    """What would mend it, the most likely first."""
+    """What would fix it, the most likely first."""
 
 
 @record

@@ -21,7 +21,7 @@ def identity() -> dict[str, Any]:
 
 
 def dump_trace(trace: Trace) -> str:
-    """Spell a trace as a JSON document; pure ASCII, and the same bytes for the same trace."""
+    """Format a trace as a JSON document; pure ASCII, and the same bytes for the same trace."""
     return json.dumps(identity() | to_data(trace), allow_nan=False, separators=(",", ":")) + "\n"
 
 
@@ -47,7 +47,7 @@ def parse_trace(text: str, *, name: str) -> Trace:
         name: What to call it in an error.
 
     Raises:
-        SavedTraceError: It is no JSON, no trace, of a newer schema, or damaged.
+        SavedTraceError: It is not a JSON, no trace, of a newer schema, or damaged.
     """
     try:
         data = json.loads(text)
@@ -65,7 +65,7 @@ def parse_trace(text: str, *, name: str) -> Trace:
             hint="save one with --save FILE; --format json is for other programs to read",
         )
     version = data.get("schema_version")
-    # True is equal to 1, and is no version.
+    # True is equal to 1, and is not a version.
     if version != Trace.schema_version or type(version) is not int:
         found = reprlib.repr(version)
         raise SavedTraceError(

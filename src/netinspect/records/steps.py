@@ -49,7 +49,7 @@ class Step:
     """Positional arguments under their position, keyword arguments under their name."""
 
     output: Value | None
-    """None where the call did not return."""
+    """None if the call did not return."""
 
     source: SourceLine | None
     """The innermost line outside torch that made the call."""
@@ -59,7 +59,7 @@ class Step:
 
     via: tuple[SourceLine, ...]
     """The lines that led to `source` inside the same module call, innermost first: from `forward` to a
-    helper method, say."""
+    helper method, state."""
 
     producers: tuple[int, ...]
     """Indices of the steps that produced its input tensors."""
@@ -84,7 +84,7 @@ class Failure:
 
     step: int | None
     """Index of the innermost step that raised: a function, or a module where the Python code of its
-    forward or of a hook did. None where no step was under way."""
+    forward or of a hook did. None if no step was under way."""
 
     module: str
     """Path of the module in whose `forward` it was raised."""

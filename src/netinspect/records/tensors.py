@@ -11,7 +11,7 @@ class Statistics:
     """A summary of a tensor's values, over its finite elements; counts are over all elements."""
 
     mean: float | None
-    """None where no element is finite, or the dtype is not a number."""
+    """None if no element is finite, or the dtype is not a number."""
 
     std: float | None
     """Sample standard deviation (n - 1), as `Tensor.std`; None below two finite elements."""
@@ -93,7 +93,7 @@ class Buffer:
 
 @record
 class Unregistered:
-    """A tensor that requires gradients and is held by a module, but is no parameter of it."""
+    """A tensor that requires gradients and is held by a module, but is not a parameter of it."""
 
     name: str
     """Path of the module, attribute, and keys or positions in containers, with dots between."""

@@ -1,4 +1,4 @@
-"""The `Trace`: all that one look at a model has found. Every number and view comes from it."""
+"""The `Trace`: all that one trace at a model has found. Every number and view comes from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN_FILE = "--run-file (run_file=True in Python) runs the whole file"
 
 
 def is_about_part(warning: str) -> bool:
-    """Tell whether a warning says that not all of the project's code was run."""
+    """Return whether a warning states that not all of the project's code was run."""
     return warning.endswith(RUN_FILE)
 
 
@@ -83,7 +83,7 @@ class Backward:
 
     description: str
     work: tuple[Work, ...] = ()
-    """All operators of the backward: autograd does not tell for which module they ran."""
+    """All operators of the backward: autograd does not report for which module they ran."""
 
 
 @record
@@ -135,16 +135,16 @@ class Trace:
     backward: Backward | None
     code: tuple[Code, ...]
     warnings: tuple[str, ...]
-    """What the user should know about the look itself."""
+    """What the user should know about the trace itself."""
 
     attempts: tuple[Attempt, ...] = ()
-    """How the inputs were found, where nobody gave them."""
+    """How the inputs were found, where no one gave them."""
 
     counted: OneOf["no", "partly", "yes"] = "no"
     """Whether the work of the steps was counted; partly where some ran out of sight."""
 
     out_of_time: bool = False
-    """Whether a search for inputs or sizes was ended by the clock: another look may find more."""
+    """Whether a search for inputs or sizes was ended by the clock: another trace may find more."""
 
     no_forward: str | None = None
     """Where the model has no forward, and so nothing was run: what could be named instead."""
@@ -157,7 +157,7 @@ class Trace:
     """Tensors that require gradients and that modules hold without having registered them."""
 
     symbolic: Symbolic | None = None
-    """What sizes are told as symbols; None where nobody asked for any."""
+    """What sizes are reported as symbols; None if no one asked for any."""
 
     def __repr__(self) -> str:
         # Whole, it would fill many screens of a session. The name's own repr escapes what is unsafe.

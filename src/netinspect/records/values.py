@@ -37,8 +37,8 @@ class TensorSpec:
     kind: ClassVar[str] = "tensor"
 
     shape: tuple[int | str, ...]
-    """Sizes; a string where a size is not a number: an expression in the symbols of the look such as
-    `4*N`, or `5?` for one that moves with them, was 5 in this look, and is no polynomial in them."""
+    """Sizes; a string where a size is not a number: an expression in the symbols of the trace such as
+    `4*N`, or `5?` for one that moves with them, was 5 in this trace, and is not a polynomial in them."""
 
     dtype: str
     """torch's name without its prefix, such as `float32`."""
@@ -52,7 +52,7 @@ class TensorSpec:
     unknown."""
 
     layout: Layout | None = None
-    """None where it is strided and plain, as most are."""
+    """None if it is strided and plain, as most are."""
 
     @property
     def elements(self) -> int:
@@ -65,7 +65,7 @@ class TensorSpec:
         total = 1
         for size in self.shape:
             if not isinstance(size, int):
-                # Its bytes tell the size that an expression had.
+                # Its bytes report the size that an expression had.
                 bits = re.search(r"\d+", self.dtype)
                 return self.bytes // max(1, int(bits[0]) // 8 if bits else 1)
             total *= size
@@ -74,7 +74,7 @@ class TensorSpec:
 
 @record
 class Literal:
-    """A value that is no tensor and holds none: a number, a string, None, a tuple of numbers."""
+    """A value that is not a tensor and holds none: a number, a string, None, a tuple of numbers."""
 
     kind: ClassVar[str] = "literal"
 
@@ -82,7 +82,7 @@ class Literal:
     """Name of its Python type."""
 
     text: str
-    """Its `repr`, shortened; or only the type in angle brackets where a `repr` would say nothing."""
+    """Its `repr`, shortened; or only the type in angle brackets if a `repr` is not useful."""
 
 
 @record

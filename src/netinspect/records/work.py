@@ -32,7 +32,7 @@ PRODUCTS = ("matrix_product", "convolution", "attention", "recurrent")
 
 @record
 class WorkExpressions:
-    """The numbers of some work for any size of the symbols; None where one is no polynomial."""
+    """The numbers of some work for any size of the symbols; None if one is not a polynomial."""
 
     macs: Polynomial | None
     flops: Polynomial | None
@@ -43,7 +43,7 @@ class WorkExpressions:
 
 @record
 class CostExpressions:
-    """The numbers of a cost for any size of the symbols; None where one is no polynomial."""
+    """The numbers of a cost for any size of the symbols; None if one is not a polynomial."""
 
     macs: Polynomial | None
     flops: Polynomial | None
@@ -65,11 +65,11 @@ class Work:
 
     calls: int
     macs: int | None
-    """Multiply-accumulates of products, without bias; None where they could not be counted."""
+    """Multiply-accumulates of products, without bias; None if they could not be counted."""
 
     flops: int | None
     """Floating-point operations: twice the MACs of a product, the arithmetic of any other operator in
-    the convention of its kind; None where they could not be counted."""
+    the convention of its kind; None if they could not be counted."""
 
     elements: int
     """Elements of the outputs; of a fused attention or recurrent kernel, of the products within it."""
@@ -79,7 +79,7 @@ class Work:
     """Bytes of inputs and outputs, as if each tensor was read and written once, whole."""
 
     expressions: WorkExpressions | None = None
-    """The same in the symbols of the look; None where it has none."""
+    """The same in the symbols of the trace; None if it has none."""
 
 
 @record
@@ -105,7 +105,7 @@ class Cost:
     """Calls of operators whose other arithmetic could not be counted, those above among them."""
 
     expressions: CostExpressions | None = None
-    """The same in the symbols of the look; None where it has none, or nothing was done."""
+    """The same in the symbols of the trace; None if it has none, or nothing was done."""
 
     @property
     def intensity(self) -> float:

@@ -55,7 +55,7 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
 
 
 def render(report: Report, style: Style | None = None) -> str:
-    """Spell a report.
+    """Format a report.
 
     Raises:
         UsageError: A column was asked for that the report does not have.

@@ -119,7 +119,7 @@ def _is_callable(value: Any) -> bool:
 
 
 def _is_instance(found: Any, annotation: str, default: Any) -> bool:
-    """Whether an object is of a class that an argument is annotated with, or of that of its default."""
+    """Return whether an object has the annotated class of an argument, or that of its default."""
     if default is not None and is_a(found, type(default)):
         return True
     names = {each.rpartition(".")[2] for each in re.findall(r"[^\W\d][\w.]*", annotation)}

@@ -61,7 +61,7 @@ def hint_for(error: BaseException) -> str:
 
 
 def parser_message(error: SystemExit) -> str | None:
-    """Return the message of the parser that ended the program; None where something else did.
+    """Return the message of the parser that ended the program; None if something else did.
 
     Parsers are argparse and optparse, which call their `error` for it, and click, which shows an
     exception of its own.

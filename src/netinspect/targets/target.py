@@ -142,7 +142,7 @@ def parse_live_target(text: str | Target, *, online: bool = False) -> Target:
 
 
 def file_mode(path: Path) -> int | None:
-    """Return what a path is, as `stat` has it; None where nothing is there.
+    """Return what a path is, as `stat` has it; None if nothing is there.
 
     Raises:
         LoadError: The path cannot be reached.

@@ -111,7 +111,7 @@ def _exit_code(error: SystemExit) -> str:
 
 
 def _syntax_place(error: SyntaxError) -> str | None:
-    """The place that Python cannot read; None where the exception names no file, but text."""
+    """The place that Python cannot read; None if the exception names no file, but text."""
     file, line = error.filename, error.lineno
     if not isinstance(file, str) or file.startswith("<"):
         return None

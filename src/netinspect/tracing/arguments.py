@@ -1,4 +1,4 @@
-"""What `forward` is called with: live values, each with the record that tells of it."""
+"""Arguments of `forward`: live values, each with its record."""
 
 from __future__ import annotations
 

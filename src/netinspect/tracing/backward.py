@@ -105,7 +105,7 @@ def _first_part(message: Warning | str) -> str:
 
 
 def _hides_parameters(outputs: Sequence[torch.Tensor]) -> bool:
-    """Whether a reentrant checkpoint is in the graph: what it used is found only by running backward."""
+    """Return whether a reentrant checkpoint is in the graph; only backward shows what it used."""
     with torch._C.DisableTorchFunction():
         waiting = [tensor.grad_fn for tensor in outputs]
     seen: set[object] = set()

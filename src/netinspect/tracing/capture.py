@@ -50,7 +50,7 @@ from netinspect.version import __version__
 
 @record
 class CaptureOptions:
-    """What a capture shall look at beyond shapes."""
+    """What a capture must look at beyond shapes."""
 
     training: bool = False
     """Run in train mode instead of eval mode."""
@@ -76,7 +76,7 @@ class CaptureOptions:
 
 @dataclass(slots=True)
 class Forward:
-    """What one run of forward left behind."""
+    """What one run of forward left after."""
 
     steps: tuple[Step, ...] = ()
     output: Value | None = None
@@ -123,7 +123,7 @@ def capture(
         attempts: How the arguments were found, where they were searched for.
 
     Returns:
-        The trace. Where forward raised, it reaches up to there and tells the failure; nothing is
+        The trace. Where forward raised, it reaches up to there and reports the failure; nothing is
         raised for it.
     """
     options = options or CaptureOptions()
@@ -186,11 +186,11 @@ def observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOpt
         # Forward was the first to load it, and what it compiles was not kept from it.
         ran = _run(model, arguments, options, with_graph=with_graph)
     if ran.failure is not None and not with_graph and "does not require grad" in ran.failure.message:
-        # A forward that differentiates needs the graph that is spared all others.
+        # A forward that differentiates needs the graph that is saved all others.
         with_graph = True
         ran = _run(model, arguments, options, with_graph=with_graph)
     if ran.failure is not None and "Creating a new Tensor subclass" in ran.failure.message:
-        # Torch cannot call the constructor of such a class where operators are told to anybody.
+        # Torch cannot call the constructor of such a class where operators are reported to anybody.
         ran = _run(model, arguments, options, with_graph=with_graph, counting=False)
     return ran
 
@@ -257,7 +257,7 @@ def _run(
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
         unseen = recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
         ran.counted = "partly" if unseen or not counting else "yes"
-        # Without the operators, nobody knows.
+        # Without the operators, no one knows.
         ran.reads_values = operators.reads_values or not counting
         if error is None:
             with torch._C.DisableTorchFunction():
@@ -313,7 +313,7 @@ def _has_compiler() -> bool:
 
 
 def _runs_compiled(model: nn.Module) -> bool:
-    """Whether the operators of some module were fused by a compiler, and so not seen."""
+    """Return whether the operators of some module were fused by a compiler, and so not seen."""
     compiled = not hasattr(torch.compiler, "set_stance") and bool(compiled_modules(model))
     return compiled or bool(fused_scripts(model))
 

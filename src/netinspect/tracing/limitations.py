@@ -1,4 +1,4 @@
-"""What a look could not see, or saw otherwise than the code does: said in words."""
+"""What a trace could not see, or saw otherwise than the code does: reported in words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KERNELS = (
 
 
 def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
-    """Tell what could not be seen."""
+    """Describe what could not be seen."""
     modules = dict(named_modules(model))
     scripted = [path for path, module in modules.items() if is_a(module, torch.jit.ScriptModule)]
     outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]

@@ -25,18 +25,19 @@ from netinspect.tracing.code_owners import TORCH, owner
 from netinspect.tracing.safe_access import attribute, by_class, class_attribute, is_a
 
 _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
-# Files through which torch hands a call on; they are nobody's "own code" of a module.
+# Files through which torch hands a call on; they are no one's "own code" of a module.
 PLUMBING = tuple(
     str(Path(TORCH, *parts))
     for parts in (("overrides.py",), ("_jit_internal.py",), ("_tensor.py",), ("nn", "functional.py"))
 )
 _MODULE_CALL = str(Path(TORCH, "nn", "modules", "module.py"))
 
-# Where torch works for itself between our hook and the layer: steps that nobody wrote.
+# Where torch works for itself between our hook and the layer: steps that no one wrote.
 _MACHINERY = frozenset(
     str(Path(TORCH, *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
 )
-# Functions of torch's that are written in Python, and what in each does the work; the rest is no step.
+# Functions of torch's that are written in Python, and what in each does the work; the rest is not a
+# step.
 _HELPERS_FILE = str(Path(TORCH, "nn", "utils", "rnn.py"))
 _HELPERS: dict[str, tuple[str, ...]] = {
     "pack_padded_sequence": ("_pack_padded_sequence",),
@@ -60,7 +61,7 @@ class Calling(NamedTuple):
     """The innermost line outside torch and Python's own library."""
 
     site: Place | None
-    """The innermost line of torch's own that is no plumbing."""
+    """The innermost line of torch's own that is not a plumbing."""
 
     via: tuple[Place, ...]
     """The lines that led to `source` inside the same module call, as from `forward` to a helper."""
@@ -144,7 +145,7 @@ def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tup
 
 
 def _is_called(forward: types.FrameType) -> bool:
-    """Whether a module's `__call__` runs a forward, so that our hooks know of it."""
+    """Return whether a module's `__call__` runs a forward, so that our hooks know of it."""
     return forward.f_back is not None and _role(forward.f_back.f_code) == "call"
 
 
@@ -157,7 +158,7 @@ _roles: dict[int, tuple[types.CodeType, Role]] = {}
 
 
 def _role(code: types.CodeType) -> Role:
-    """What some code has to do with calls: each is asked about many times."""
+    """Return what some code has to do with calls: each is asked about many times."""
     # By its address, since code hashes all that is in it; the entry keeps the address from others.
     known = _roles.get(id(code))
     if known is None:
@@ -190,7 +191,7 @@ def module_of(forward: types.FrameType) -> Any:
 
 
 def arguments_of(forward: types.FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a running forward was given, as its names hold it now: positions, names."""
+    """Return what a running forward was given, as its names hold it now: positions, names."""
     values = inspect.getargvalues(forward)
     found = [values.locals[name] for name in values.args[1:] if name in values.locals]
     more = values.locals.get(values.varargs, ()) if values.varargs else ()
@@ -203,7 +204,7 @@ _places: dict[tuple[int, int], tuple[types.CodeType, Place]] = {}
 
 
 def _place(frame: types.FrameType) -> Place:
-    """Where a frame stands; found once for each instruction, since counting lines takes long."""
+    """Return where a frame stands; found once for each instruction, since counting lines takes long."""
     code, instruction = frame.f_code, frame.f_lasti
     # By its address, since code hashes all that is in it; the entry keeps the address from others.
     known = _places.get((id(code), instruction))
@@ -233,7 +234,7 @@ def raising_line(error: BaseException) -> SourceLine | None:
 
 
 def is_raised_by_user(error: BaseException) -> bool:
-    """Whether code of the user's raised an exception: itself, or in what it called of others."""
+    """Return whether code of the user's raised an exception: itself, or in what it called of others."""
     whose = ""
     traceback = error.__traceback__
     while traceback is not None:
@@ -247,7 +248,7 @@ def is_raised_by_user(error: BaseException) -> bool:
 
 
 def source_line(place: Place | None) -> SourceLine | None:
-    """Read the text of a place; empty for torch's own files, which nobody asked to see."""
+    """Read the text of a place; empty for torch's own files, which no one asked to see."""
     if place is None:
         return None
     file, line, function, instruction = place
@@ -271,13 +272,13 @@ def lines_of(file: str) -> list[str]:
 
 
 def is_library(cls: type) -> bool:
-    """Whether torch itself defines a class."""
+    """Return whether torch itself defines a class."""
     return f"{defining_module(cls)}.".startswith("torch.")
 
 
 @by_class
 def runs_torchs_forward(cls: Any) -> bool:
-    """Whether instances run code of torch's; a user's subclass of Sequential does, for one."""
+    """Return whether instances run code of torch's; a user's subclass of Sequential does, for one."""
     # Statically, for a TorchScript class answers only through an instance.
     forward = class_attribute(cls, "forward")
     if type(forward) is types.FunctionType:
@@ -288,7 +289,7 @@ def runs_torchs_forward(cls: Any) -> bool:
 @by_class
 def class_path(cls: Any) -> str:
     """Name a class with its module; one that `torch.fx` made, by the code that it made with it."""
-    # They are all called alike; the file of the code has a number, and then tells what it is from.
+    # They are all called identical; the file of the code has a number, and then reports what it is from.
     if (code := _fx_code(cls)) is not None:
         return f"torch.fx.GraphModule {code.co_filename.partition(' from ')[0]}"
     return f"{defining_module(cls)}.{qualified_name(cls)}"
@@ -349,7 +350,7 @@ def statements(cls: type, lines: Sequence[str]) -> list[int]:
 
 
 def _begins(line: str, name: str) -> bool:
-    """Whether a line begins the statement of a class of some name."""
+    """Return whether a line begins the statement of a class of some name."""
     words = line.split(None, 1)
     if len(words) < 2 or words[0] != "class" or not words[1].startswith(name):
         return False

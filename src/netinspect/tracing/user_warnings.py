@@ -21,8 +21,8 @@ from netinspect.tracing.source_lines import PLUMBING, STARTS
 def at_the_users_line() -> Iterator[None]:
     """Show warnings that name one of our files at the line of the user's that made the call.
 
-    `warnings.showwarning` may be replaced, as its documentation says, and is put back at the end. Which
-    warnings are shown, and whether one is an error, is for the filters as always.
+    `warnings.showwarning` may be replaced, as its documentation states, and is put back at the end.
+    Which warnings are shown, and whether one is an error, is for the filters as always.
     """
     shown = warnings.showwarning
 
@@ -37,7 +37,7 @@ def at_the_users_line() -> Iterator[None]:
         if owner(filename) == "ours":
             place = _place_of_call(sys._getframe(1))
             if place is None:
-                return  # it is about what a look does, and nothing that the user could mend
+                return  # it is about what a trace does, and nothing that the user could fix
             filename, lineno, line = *place, None
         shown(message, category, filename, lineno, file, line)
 

@@ -1,4 +1,4 @@
-"""What the states of torch's own optimizers are told as."""
+"""What the states of torch's own optimizers are reported as."""
 
 from __future__ import annotations
 

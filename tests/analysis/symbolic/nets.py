@@ -109,7 +109,7 @@ class Pairs(nn.Module):
 
 
 class Cubed(nn.Module):
-    """All triples of examples, which no polynomial of degree 2 tells."""
+    """All triples of examples, which no polynomial of degree 2 reports."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Memory in symbols: what the expressions tell has to be what a run at that size takes."""
+"""Memory in symbols: what the expressions report has to be what a run at that size takes."""
 
 from __future__ import annotations
 

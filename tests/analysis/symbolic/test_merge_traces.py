@@ -1,4 +1,4 @@
-"""Looks with symbols, held against looks at sizes that they were not made from."""
+"""Looks with symbols, checked against looks at sizes that they were not made from."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def at(trace: Trace, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
 
 
 def numbers(cost: Cost, sizes: Mapping[str, int]) -> dict[str, int]:
-    """What a cost comes to at some sizes."""
+    """Return what a cost comes to at some sizes."""
     told = cost.expressions
     return {
         name: int(getattr(told, name).at(sizes)) if told else getattr(cost, name) for name in NUMBERS

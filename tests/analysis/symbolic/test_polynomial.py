@@ -1,4 +1,4 @@
-"""Polynomials: fitted, spelled, read again, added up."""
+"""Polynomials: fitted, formatted, read again, added up."""
 
 from __future__ import annotations
 

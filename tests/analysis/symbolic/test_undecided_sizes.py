@@ -1,4 +1,4 @@
-"""Where an expression would be a lie, a size is marked; where nothing speaks against one, it is told."""
+"""Sizes without a valid expression are marked; all others have one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def notes(trace: Trace) -> str:
 
 
 def test_half_of_one_example_is_no_exception() -> None:
-    """Halves of 2, 3, 5 and 6, rounded, lie on a parabola: such sizes would prove it."""
+    """Halves of 2, 3, 5 and 6, rounded, are on a parabola: such sizes would prove it."""
     trace = look(lambda x: torch.relu(x[: x.shape[0] // 2]), rows(1, 8))
     assert trace.symbolic is not None
     assert trace.symbolic.symbols[0].fitted == (2, 3, 5)
@@ -62,7 +62,7 @@ def test_half_of_one_example_is_no_exception() -> None:
     ids=["padded to 64", "a 32nd", "the root", "what is left over"],
 )
 def test_steps_of_a_staircase_are_no_constants(step: Callable[[Tensor], Tensor], length: int) -> None:
-    """All sizes within one step would agree: they have to lie further apart."""
+    """All sizes within one step would agree: they have to be further apart."""
     (shape,) = outputs(look(step, rows(2, length, 3), "seq"))
     assert str(shape[1]).endswith("?")
 
@@ -83,7 +83,7 @@ def test_a_length_that_no_larger_one_is_allowed_for_is_tried_smaller() -> None:
 
 
 def test_why_a_model_takes_no_other_size_is_told_of_the_nearest() -> None:
-    """A much smaller image would fail in a convolution already, which says nothing."""
+    """A much smaller image would fail in a convolution already, which shows nothing."""
     assert "the model fails at M = 23 in fc1" in notes(netinspect.load("lenet", symbolic="M=x:2"))
 
 

@@ -1,4 +1,4 @@
-"""The largest of many polynomials, held against the largest of their values."""
+"""The largest of many polynomials, checked against the largest of their values."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ WRITER = Path(__file__).with_name("writer.py")
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes saved: `sharded`, `safe`, and all of it in one file, `truth.pt`."""
+    """Return what two processes saved: `sharded`, `safe`, and all of it in one file, `truth.pt`."""
     folder = tmp_path_factory.mktemp("distributed")
     running = [
         subprocess.Popen([sys.executable, str(WRITER), str(rank), str(folder)], cwd=folder)
@@ -59,7 +59,7 @@ def sharded(saved: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
-    """What one process saves."""
+    """Return what one process saves."""
     state = {"w": torch.arange(6.0).reshape(2, 3), "n": 3, "b": torch.ones(4).bfloat16()}
     folder = tmp_path / "one"
     with pytest.warns(UserWarning, match="single process"):
@@ -279,7 +279,7 @@ KEPT: dict[tuple[str, str], bytes] = {}
 
 
 def compared(report: Diff) -> tuple[int, int]:
-    """How many pairs have the same values, and how many have others."""
+    """Return how many pairs have the same values, and how many have others."""
     assert report.values is not None
     assert report.values.unknown == 0
     return report.values.identical, report.values.changed

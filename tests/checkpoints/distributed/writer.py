@@ -1,4 +1,4 @@
-"""Save with torch.distributed.checkpoint as one of two processes: RANK FOLDER; the truth beside it."""
+"""Save with torch.distributed.checkpoint as one of two processes: RANK FOLDER; the truth next to it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def header(descr: str = "'<f4'", order: str = "False", shape: str = "(2,)") -> s
 
 
 def assert_is(tensor: StoredTensor, array: np.ndarray[Any, Any], raw: bytes) -> None:
-    """What is told of a tensor leads to the very array."""
+    """What is reported of a tensor leads to the very array."""
     assert tensor.shape == array.shape
     assert tensor.bytes == array.nbytes
     if array.dtype.newbyteorder("=").name in TORCH:

@@ -37,7 +37,7 @@ LISTS = {"value_floats": TensorProto.FLOAT, "value_ints": TensorProto.INT64}
 
 
 def constant(node: onnx.NodeProto) -> TensorProto | onnx.SparseTensorProto | None:
-    """What a Constant node holds, as a tensor with the name of its output."""
+    """Return what a Constant node holds, as a tensor with the name of its output."""
     (attribute,) = node.attribute
     if attribute.ref_attr_name:
         return None
@@ -59,7 +59,7 @@ def constant(node: onnx.NodeProto) -> TensorProto | onnx.SparseTensorProto | Non
 
 
 def stored(model: onnx.ModelProto) -> Iterator[TensorProto | onnx.SparseTensorProto]:
-    """All tensors of a model in the order of the file, those of inner graphs behind the outer ones."""
+    """All tensors of a model in the order of the file, those of inner graphs after the outer ones."""
     for outer in (model.graph, *model.functions):
         waiting: list[Any] = [outer]
         for graph in waiting:
@@ -458,7 +458,7 @@ def test_what_is_wrong_with_one_tensor_is_a_problem(tmp_path: Path) -> None:
 
 
 def external(path: Path, location: str) -> Path:
-    """A model whose tensor says that it is in another file."""
+    """A model whose tensor states that it is in another file."""
     tensor = numpy_helper.from_array(np.arange(4, dtype=np.float32), "w")
     onnx.external_data_helper.set_external_data(tensor, location, offset=8, length=16)
     tensor.ClearField("raw_data")

@@ -24,7 +24,7 @@ CODES = {name: code for code, name in SAFETENSORS.items()}
 
 
 def told_by_library(raw: bytes) -> list[tuple[str, str, tuple[int, ...], bytes]]:
-    """What the library reads: names, dtypes, shapes and bytes."""
+    """Return what the library reads: names, dtypes, shapes and bytes."""
     return sorted(
         (name, each["dtype"], tuple(each["shape"]), bytes(each["data"]))
         for name, each in safetensors.deserialize(raw)
@@ -143,7 +143,7 @@ class TestAsTheLibrary:
 
 
 def is_stricter_by_intention(raw: bytes) -> bool:
-    """Whether a header has something that the library reads and this does not; see `safetensors`."""
+    """Return whether a header has something that only the library reads; see `safetensors`."""
     text = raw[8 : 8 + int.from_bytes(raw[:8], "little")]
     twice = []
 
@@ -163,7 +163,7 @@ def is_stricter_by_intention(raw: bytes) -> bool:
 
 
 class TestRefused:
-    """Rules that a damaged or a hostile file breaks, and in which words that is told."""
+    """Rules that a damaged or a hostile file breaks, and in which words that is reported."""
 
     @pytest.mark.parametrize(
         ("raw", "told"),

@@ -1,4 +1,4 @@
-"""Hostile files of GGUF, ONNX, npy and npz, byte by byte; each with a part of what should be said."""
+"""Hostile files of GGUF, ONNX, npy and npz, each with a part of the expected message."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ Parts = list[bytes]
 
 
 def opcodes(raw: bytes) -> Parts:
-    """Each opcode of the pickles that stand one after the other, and what is behind the last."""
+    """Each opcode of the pickles that stand one after the other, and what is after the last."""
     parts: Parts = []
     at = 0
     while at < len(raw):

@@ -49,7 +49,7 @@ class Seed:
     parts: tuple[bytes, ...]
     build: Build
     words: tuple[bytes, ...] = (b"", b"\0", b"\xff" * 8)
-    """What may stand in place of a part, or between two."""
+    """Bytes that may replace a part, or between two."""
 
     def bytes(self) -> bytes:
         """The file itself."""

@@ -120,16 +120,16 @@ class Outcome:
     """What came of one file."""
 
     checkpoint: Checkpoint | None
-    """None where it is an error."""
+    """None if it is an error."""
 
     seconds: float
     """For the reading alone, by the clock on the wall."""
 
     peak: int
-    """Bytes more than before, where the system tells."""
+    """Bytes more than before, where the system reports."""
 
     sign: str
-    """What tells one way of reading from another: where it failed and why, or what was found."""
+    """What reports one way of reading from another: where it failed and why, or what was found."""
 
 
 class Hang(BaseException):
@@ -221,7 +221,7 @@ def _check_error(error: LoadError) -> None:
 
 
 def check_record(checkpoint: Checkpoint, size: int) -> None:
-    """Positions lie in the file, numbers are no nonsense, and the record survives being written."""
+    """Positions are in the file, numbers are not nonsense, and the record survives being written."""
     for tensor in checkpoint.tensors:
         assert all(type(each) is int and each >= 0 for each in tensor.shape), tensor
         assert tensor.bytes >= 0
@@ -241,7 +241,7 @@ def check_record(checkpoint: Checkpoint, size: int) -> None:
 
 
 def show(checkpoint: Checkpoint) -> None:
-    """Show it in each way; no name in it may reach a terminal as it stands."""
+    """Show it in each way; no name in it may reach a terminal unchanged."""
     for view in (_views.params(checkpoint), _views.summary(checkpoint), _views.tree(checkpoint)):
         check_text(view)
 

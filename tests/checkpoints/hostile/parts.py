@@ -15,10 +15,10 @@ class Case:
 
     data: Callable[[], bytes]
     error: str | None
-    """A part of the message or the cause of reading it as a checkpoint; None where it can be read."""
+    """A part of the message or the cause of reading it as a checkpoint; None if it can be read."""
 
     names: str | None = None
-    """What the list of names begins with; None where reading even that is an error."""
+    """What the list of names begins with; None if reading even that is an error."""
 
 
 STORAGE = (
@@ -30,7 +30,7 @@ SYSTEM = b"cposix\nsystem\n(X\x04\0\0\0trueq\x10tR"
 
 
 def state(*entries: bytes) -> bytes:
-    """A pickled dict with one honest tensor and more behind it."""
+    """A pickled dict with one honest tensor and more after it."""
     return b"\x80\x02}(X\x01\0\0\0w" + TENSOR + b"".join(entries) + b"u."
 
 

@@ -197,7 +197,7 @@ PICKLES: dict[str, Case] = {
         "the names in it have more than",
         "torch._utils",
     ),
-    # --- what is shared by many, and is small where it is looked at once
+    # --- what is shared by many, and is small where it is traced once
     "shared: calls of calls": Case(
         lambda: b"\x80\x02cm\nf\nq\x00" + b")R" * 700_000 + b".", "holds no tensors", "m.f("
     ),

@@ -1,7 +1,7 @@
-"""A model hub on the loopback: what the real one says on the wire, as far as headers are fetched.
+"""A model hub on the loopback: what the real one states on the wire, as far as headers are fetched.
 
 It speaks HTTP/1.1 with connections kept, answers for files with a redirect to a second server (the
-"CDN", which has another port and must see no token), and can be told to misbehave.
+"CDN", which has another port and must see no token), and can be reported to misbehave.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class File:
-    """The start of a file, and its size: the rest is zeros that nobody should want."""
+    """The start of a file, and its size: the rest is zeros that no one should want."""
 
     head: bytes
     size: int = -1
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, {"Content-Type": "application/json"}, b"<html>Welcome to the hotel</html>")
             return
         if repository is None:
-            # What the real one says to strangers of models that are not there, or private.
+            # What the real one states to strangers of models that are not there, or private.
             self._error(401, "RepoNotFound")
             return
         if not self._may_see(repository):

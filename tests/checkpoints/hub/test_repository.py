@@ -1,4 +1,4 @@
-"""Checkpoints on the hub: only headers come, by few requests, and every failure is told."""
+"""Checkpoints on the hub: only headers come, by few requests, and every failure is reported."""
 
 from __future__ import annotations
 

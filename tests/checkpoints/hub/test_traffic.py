@@ -1,4 +1,4 @@
-"""What is fetched from the hub, what the token goes to, and how every failure is told."""
+"""What is fetched from the hub, what the token goes to, and how every failure is reported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def limit_the_wait_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestValues:
-    """Values are never fetched: nothing is said of them."""
+    """Values are never fetched: nothing is reported of them."""
 
     def test_two_of_the_hub_are_not_called_equal(self, hub: Hub) -> None:
         sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
@@ -163,7 +163,7 @@ class TestToken:
 
 
 class TestRefusals:
-    """What the hub says no with, and what the user is told."""
+    """What the hub states no with, and what the user is reported."""
 
     @pytest.mark.parametrize(
         ("target", "refusal", "message", "hint"),
@@ -234,7 +234,7 @@ class TestRefusals:
         message: str,
         cause: str | None,
     ) -> None:
-        # Only the second server misbehaves, unless it is about sizes, which the first one tells.
+        # Only the second server misbehaves, unless it is about sizes, which the first one reports.
         hub.repositories["org/name"].files["model.safetensors"] = huge(100, 10**9)
         end = "model.safetensors" if fault.startswith("lies") else "/-/model.safetensors"
         hub.faults[end] = fault

@@ -122,7 +122,7 @@ UNKNOWN = {
     "a tensor in a file": "shared = torch.from_file('ran', shared=True, size=4)\n",
     "an optimizer": "optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)\n",
 }
-"""Calls of which nobody knows what they do; torch writes checkpoints without an audit event."""
+"""Calls of which no one knows what they do; torch writes checkpoints without an audit event."""
 
 
 @pytest.fixture
@@ -413,7 +413,7 @@ def test_a_file_of_definitions_is_imported_as_it_is(
 
 
 def test_a_refused_line_of_a_plain_file_is_left_out(load: Callable[..., Trace], tmp_path: Path) -> None:
-    """What the text does not tell is seen when it happens."""
+    """What the text does not report is seen when it happens."""
     (tmp_path / "tools.py").write_text(
         "import os\n\ndef prepare():\n    os.mkdir('ran')\n    return 1\n"
     )
@@ -503,7 +503,7 @@ def test_an_installed_package_may_do_as_it_likes_when_it_is_imported(
     load(net=head + HEAD + NET.format(width=3))
     assert (tmp_path / "cache").is_dir()
     line = "width = installs_things.write() or 3\n"
-    with pytest.raises(LoadError):  # told by a line of the project, it may not
+    with pytest.raises(LoadError):  # reported by a line of the project, it may not
         load(net=head + HEAD + line + NET.format(width="width"))
     assert not has_run(tmp_path)
     del sys.modules["installs_things"]

@@ -1,4 +1,4 @@
-"""Models whose cost is known by hand: looked at, and added up."""
+"""Models whose cost is known by hand: traced, and added up."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def look_at(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -
 
 
 def cost(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -> Cost:
-    """What one forward costs."""
+    """Return what one forward costs."""
     return cost_of_steps(look_at(model, *args, **options).steps)
 
 
 def backward(model: nn.Module | Callable[..., Any], *args: Any) -> Cost:
-    """What the backward of all that requires a gradient costs."""
+    """Return what the backward of all that requires a gradient costs."""
     trace = look_at(model, *args, backward=True)
     assert trace.backward is not None
     return cost_of(trace.backward.work)

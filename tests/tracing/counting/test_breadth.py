@@ -191,6 +191,6 @@ def test_a_layer_and_its_loss_in_one_call(reduction: str) -> None:
     if reduction == "mean":
         assert (forward.macs, behind.macs) == (2 * once, 0)
     else:
-        # And two sums over the rows, of a loss that nobody wants.
+        # And two sums over the rows, of a loss that no one wants.
         assert (forward.macs, behind.macs) == (once, 2 * once + 2 * 16)
     assert behind.uncounted == 0

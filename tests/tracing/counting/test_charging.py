@@ -1,4 +1,4 @@
-"""Work is charged to the step that did it, with nothing of ours in it; what is not counted is said."""
+"""Work is charged to the step that did it; what is not counted is reported."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def sized(*sizes: int) -> Tensor:
 
 
 def counted(name: str, *args: Any, out: Any) -> tuple[int | None, int | None]:
-    """What the rule of an operator of torch's says of a call."""
+    """Return what the rule of an operator of torch's states of a call."""
     packet = getattr(torch.ops.aten, name)
     rule = rule_for(getattr(packet, packet.overloads()[0]))
     assert rule is not None
@@ -131,7 +131,7 @@ def test_matrices_of_experts_in_groups() -> None:
     if not hasattr(torch.ops.aten, "_grouped_mm"):
         pytest.skip("this torch has no grouped products")
     offsets = sized(4)
-    # Rows to matrices: each of 10 rows meets the one of 4 matrices that its offset tells.
+    # Rows to matrices: each of 10 rows meets the one of 4 matrices that its offset reports.
     args = sized(10, 8), sized(4, 8, 6), offsets
     assert counted("_grouped_mm", *args, out=sized(10, 6)) == (10 * 8 * 6, 2 * 10 * 8 * 6)
     args = sized(4, 10, 8), sized(4, 8, 6), offsets

@@ -192,7 +192,7 @@ def test_macs_are_those_that_torch_profiles() -> None:
 
 
 class Scaled(nn.Module):
-    """A module behind operands that need gradients too."""
+    """A module after operands that need gradients too."""
 
     def __init__(self, inner: nn.Module, *sizes: int) -> None:
         super().__init__()

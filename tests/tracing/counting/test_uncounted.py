@@ -1,4 +1,4 @@
-"""What runs where torch tells nobody of it is said, or brought where it is told."""
+"""What runs where torch reports no one of it is reported, or brought where it is reported."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tests.tracing.process_snapshot import snapshot
 
 
 class Does(nn.Module):
-    """Its forward is a function; it holds whatever it is given."""
+    """Its forward is a function; it holds of any kind given."""
 
     def __init__(self, function: Any, **held: Any) -> None:
         super().__init__()

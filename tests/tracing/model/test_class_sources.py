@@ -111,7 +111,7 @@ def test_all_of_torchs_layers_are_those_of_inspect() -> None:
     layers = {each for each in subclasses(nn.Module) if each.__module__.startswith("torch.nn.modules")}
     assert len(layers) > 100
     for cls in layers:
-        # It is not called: only its class is looked at.
+        # It is not called: only its class is traced.
         code = next(
             each for each in class_code([object.__new__(cls)]) if each.class_path.endswith(cls.__name__)
         )

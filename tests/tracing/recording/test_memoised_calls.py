@@ -1,4 +1,4 @@
-"""What is taken for a repetition is one: a look that counts every call by itself says the same."""
+"""What is taken for a repetition is one: a trace that counts every call by itself states the same."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_every_look_on_meta_is_the_same_without(case: Case, monkeypatch: pytest.
 
 
 def check(function: Callable[..., Any], *args: Any, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Call a function in a look with repetitions and without; how many there were."""
+    """Call a function in a trace with repetitions and without; how many there were."""
     model = Calls(lambda _, *given: function(*given))
     one, other, repeated = both(lambda: look(model, *args), monkeypatch)
     assert one.failure is None
@@ -125,7 +125,7 @@ def test_the_default_type_tells_calls_apart() -> None:
 
 
 def calls_of_linear(device: str) -> int:
-    """How often the function is called in a look at two equal calls of it, our own calls included."""
+    """Return how often a function runs during a trace with two equal calls of it."""
     weight, x = torch.ones(4, 4, device=device), torch.ones(3, 4, device=device)
     count = 0
 

@@ -34,7 +34,7 @@ PICTURED = [case for case in every.CASES if case.name != "circular"]
 
 @pytest.fixture(autouse=True)
 def own_process_state() -> Iterator[None]:
-    """Whatever a failing test leaves behind is not the next one's."""
+    """Whatever a failing test leaves after is not the next one's."""
     states = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
     yield
     torch.set_rng_state(states[0])
@@ -59,7 +59,7 @@ def test_whatever_forward_does_is_undone(act: str, options: CaptureOptions) -> N
     before = snapshot(model, args)
     trace = look(model, *args, options=options)
     assert trace.failure is None or trace.failure.phase == "backward"
-    # One act hands a weight to NumPy, and some register others, which is said.
+    # One act hands a weight to NumPy, and some register others, which is reported.
     said = ("values left torch", "forward made: ", "forward replaced: ", "forward removed: ")
     assert [note for note in trace.warnings if not note.startswith(said)] == []
     assert_untouched(before, snapshot(model, args))

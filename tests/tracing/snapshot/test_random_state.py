@@ -47,7 +47,7 @@ def test_they_follow_the_seed_however_late_they_are_loaded() -> None:
     one, other = results(), results()
     assert one[0] == other[0] == one[1]
     assert one[2] != one[0]
-    # What comes after a look does not follow its seed, and nothing of ours is left in the path.
+    # What comes after a trace does not follow its seed, and nothing of ours is left in the path.
     assert one[3] != other[3]
     assert one[4] == "SourceFileLoader"
     plain = "import sys, torch, numpy.random; print(len(sys.meta_path))"

@@ -1,4 +1,4 @@
-"""Records that are made once for alike values are those of the value at hand."""
+"""Records that are made once for identical values are those of the value at hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of parameters and buffers that are made of other tensors, against what torch says of those."""
+"""Bytes of parameters and buffers that are made of other tensors, against what torch states of those."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def nested(layout: torch.layout = torch.strided) -> Tensor:
 
 
 class Pair(Tensor):
-    """A class of the user's that wraps two tensors, and says what is called of it."""
+    """A class of the user's that wraps two tensors, and states what is called of it."""
 
     called: ClassVar[list[str]] = []
     one: Tensor

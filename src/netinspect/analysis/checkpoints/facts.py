@@ -1,6 +1,6 @@
 """What kind of checkpoint one is, how far it was trained, and what its names suggest.
 
-What the file says is certain; what its names and shapes suggest is marked as that.
+What the file states is certain; what its names and shapes suggest is marked as that.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PROGRESS = {
     "best_score": "best score",
     "loss": "loss",
 }
-"""Names of entries near the top by which trainers tell how far they are."""
+"""Names of entries near the top by which trainers report how far they are."""
 
 _STATED = {
     "pytorch-lightning_version": "Lightning",
@@ -61,11 +61,11 @@ _OF_A_MODULE = "_extra_state"
 """Under which a module keeps what it likes; a step there is its own."""
 
 _NESTED = 1
-"""How deep the entries that tell of the whole may stand."""
+"""Deepest level of entries that describe the whole."""
 
 
 def describe_kind(checkpoint: Checkpoint) -> str:
-    """Tell in a few words what kind of checkpoint one is."""
+    """Describe in a few words what kind of checkpoint one is."""
     names = {entry.name for entry in checkpoint.metadata}
     if checkpoint.format == "TorchScript":
         return _with_class("TorchScript program", checkpoint)
@@ -102,9 +102,9 @@ def describe_kind(checkpoint: Checkpoint) -> str:
 
 
 def find_facts(checkpoint: Checkpoint) -> tuple[Fact, ...]:
-    """Find what is to be said of a checkpoint as a whole."""
+    """Find what is to be reported of a checkpoint as a whole."""
     found = (*_stated(checkpoint), *optimizer_facts(checkpoint), *suggest_architecture(checkpoint))
-    return tuple(dict.fromkeys(found))  # two entries may say the same, such as an epoch
+    return tuple(dict.fromkeys(found))  # two entries may state the same, such as an epoch
 
 
 def _with_class(what: str, checkpoint: Checkpoint) -> str:

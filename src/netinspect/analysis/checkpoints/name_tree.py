@@ -1,4 +1,4 @@
-"""The tree that dotted names imply, with alike neighbours known."""
+"""The tree that dotted names imply, with identical neighbours known."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Branch:
     """Of all tensors in the branch, in their order."""
 
     def runs(self, *, full: bool = False) -> Iterator[tuple[Branch, ...]]:
-        """Yield its children, alike neighbours together.
+        """Yield its children, identical neighbours together.
 
         Args:
             full: Yield each by itself.
@@ -61,8 +61,8 @@ class Branch:
 def build_branches(checkpoint: Checkpoint) -> Branch:
     """Make the tree of a checkpoint's names; empty parts of a name are parts like others.
 
-    Numbered siblings come by their numbers. Others keep the order of the file, unless that says nothing:
-    safetensors lie by dtype, and over shards as they fit.
+    Numbered siblings come by their numbers. Others keep the order of the file, unless that states
+    nothing: safetensors are by dtype, and over shards as they fit.
     """
     root = Branch(path="", name="")
     everything = [root]

@@ -1,4 +1,4 @@
-"""Which parts of a checkpoint are the states of optimizers, and what they tell."""
+"""Which parts of a checkpoint are the states of optimizers, and what they report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netinspect.records.checkpoint_header import Fact
 
 _GROUPS = re.compile(r"(?:(?P<path>.+)\.)?param_groups\.[0-9]+\.(?P<key>[^.]+)", re.DOTALL)
 _STATES = (
-    # What torch's optimizers keep for each parameter, or tell of each group of them.
+    # What torch's optimizers keep for each parameter, or store for each group of them.
     ({"exp_avg", "exp_avg_sq", "mu_product"}, "NAdam"),
     ({"exp_avg", "exp_avg_sq", "amsgrad"}, "Adam or AdamW"),
     ({"exp_avg", "exp_avg_sq"}, "Adam, AdamW, RAdam, or another that keeps both averages"),
@@ -31,7 +31,7 @@ _STATES = (
 )
 _MOST_RATES = 4
 _MOST_PATHS = 32
-"""States of optimizers that are told apart; a file made for it may have any number."""
+"""States of optimizers that are reported apart; a file made for it may have any number."""
 
 
 def optimizer_paths(checkpoint: Checkpoint, *, schedulers: bool = False) -> frozenset[str]:
@@ -58,7 +58,7 @@ def optimizer_paths(checkpoint: Checkpoint, *, schedulers: bool = False) -> froz
 
 
 def within(paths: Collection[str]) -> Callable[[str], bool]:
-    """Make what tells whether a dictionary is one of those that paths lead to, or in one."""
+    """Make what states whether a dictionary is one of those that paths lead to, or in one."""
     starts = tuple(f"{path}." if path else "" for path in paths)
     return lambda section: f"{section}.".startswith(starts)
 
@@ -72,7 +72,7 @@ def _is_called_so(key: str, *, schedulers: bool) -> bool:
 
 
 def optimizer_facts(checkpoint: Checkpoint) -> Iterator[Fact]:
-    """Yield what the states of optimizers tell."""
+    """Yield what the states of optimizers report."""
     paths = optimizer_paths(checkpoint)
     is_inside = within(paths)
     inside = [tensor for tensor in checkpoint.tensors if is_inside(tensor.section)]
@@ -93,7 +93,7 @@ def optimizer_facts(checkpoint: Checkpoint) -> Iterator[Fact]:
 
 
 def _guess(checkpoint: Checkpoint, path: str) -> str | None:
-    """Guess which optimizer keeps the states that stand under a path."""
+    """Guess which optimizer keeps the states that are under a path."""
     is_inside = within((path,))
     told = {tensor.key for tensor in checkpoint.tensors if is_inside(tensor.section)}
     told |= {match["key"] for match, _ in _groups(checkpoint) if is_inside(match["path"] or "")}

@@ -1,7 +1,7 @@
 """Weights of few bits that are packed in larger integers, by the names and shapes of their tensors.
 
-An inference: no file says that its integers are packed weights. Bits and sizes come from the shapes of
-the tensors beside them and from the configuration, where one is there.
+An inference: no file states that its integers are packed weights. Bits and sizes come from the shapes of
+the tensors next to them and from the configuration, where one is there.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Beside:
             for name, _, state in (each.partition(_STATE) for each in self.tensors)
             if state.removeprefix("bitsandbytes__") in ("nf4", "fp4")
         }
-        """By the name of a weight how bitsandbytes says that it packed it."""
+        """By the name of a weight how bitsandbytes states that it packed it."""
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a shape; empty where there is no such tensor."""
@@ -160,7 +160,7 @@ def _weight(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
 
 
 def _weight_packed(tensor: StoredTensor, stem: str, beside: _Beside) -> _Found | None:
-    """compressed-tensors; the true shape is a tensor beside it."""
+    """compressed-tensors; the true shape is a tensor next to it."""
     shape = beside.numbers(f"{stem}.weight_shape")
     width = _INTEGERS[tensor.dtype]
     if tensor.dtype == "uint8":
@@ -258,7 +258,7 @@ def _bits_of(product: int, settings: dict[str, int], groups: tuple[int, ...]) ->
 
 
 def _settings(metadata: tuple[Entry, ...]) -> dict[str, int]:
-    """Return bits and group size of a configuration beside the weights, where it has some."""
+    """Return bits and group size of a configuration next to the weights, where it has some."""
     found: dict[str, int] = {}
     for entry in metadata:
         prefix, _, key = entry.name.rpartition(".")
@@ -275,7 +275,7 @@ def _settings(metadata: tuple[Entry, ...]) -> dict[str, int]:
 
 
 def _parsed(entry: Entry | None) -> Any:
-    """Return what JSON says; None where it is none, or was cut."""
+    """Return what JSON states; None if it is none, or was cut."""
     try:
         return json.loads(entry.text) if entry is not None else None
     except (ValueError, RecursionError):

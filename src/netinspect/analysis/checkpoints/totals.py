@@ -1,4 +1,4 @@
-"""Sums over the tensors of a checkpoint, with what stands under several names counted once."""
+"""Sums over the tensors of a checkpoint, with what is under several names counted once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Place = tuple[object, ...]
 
 
 def place_of(tensor: StoredTensor) -> Place:
-    """What tells elements apart: tensors that have it in common are one under several names."""
+    """Return what reports elements apart: tensors that have it in common are one under several names."""
     return (tensor.storage, tensor.position, tensor.shape, tensor.stride, tensor.dtype)
 
 
 def first_of_each(tensors: Iterable[StoredTensor]) -> list[StoredTensor]:
-    """Return the tensors without those that stand under an earlier name already."""
+    """Return the tensors without those that are under an earlier name already."""
     return list({place_of(tensor): tensor for tensor in reversed(list(tensors))}.values())[::-1]
 
 

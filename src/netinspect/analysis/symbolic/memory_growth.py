@@ -1,4 +1,4 @@
-"""How the memory of a run grows with the symbols of a look: fitted through the same run at other sizes.
+"""How the memory of a run grows with the symbols of a trace: fitted through the same run at other sizes.
 
 What is fitted are the bytes that torch asks for. A device's allocator rounds each allocation up, which
 no polynomial follows.
@@ -25,10 +25,10 @@ def build_growth(tracking: Tracking, symbolic: Symbolic | None) -> tuple[Growth 
 
     Args:
         tracking: The run, and the same at the sizes of `fitting.points_of`, if there are symbols.
-        symbolic: What the look has for symbols; None where nobody asked for any.
+        symbolic: What the trace has for symbols; None if no one asked for any.
 
     Returns:
-        The expressions, None where there are none; and what the report has for symbols.
+        The expressions, None if there are none; and what the report has for symbols.
     """
     if symbolic is None or not symbolic.symbols:
         return None, symbolic
@@ -69,14 +69,14 @@ class Growth:
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the run itself is no case of the expressions, and none that may be an exception.
+        """Whether the run itself is not a case of the expressions, and none that may be an exception.
 
-        Of a size of 1 torch needs no copy where it does of others: that is no reason to doubt those.
+        Of a size of 1 torch needs no copy where it does of others: that is not a reason to doubt those.
         """
         return not self._agrees and not self._is_of_one
 
     def _agrees_in_all(self) -> bool:
-        """Whether the expressions tell of each step of the run itself what it is."""
+        """Return whether the expressions reproduce each step of the run itself."""
         sums = sums_by_category(self._own, _UNROUNDED)
         return all(
             total is None or total.at(self._sizes) == sum(_at(sums, index).values())
@@ -84,7 +84,7 @@ class Growth:
         )
 
     def at(self, index: int) -> AmountExpressions | None:
-        """Return what there is at one step of the run; None where no expression is of this run."""
+        """Return what there is at one step of the run; None if no expression is of this run."""
         if not self._has_steps:
             return None
         return self._expressions([_at(each, index) for each in self._sums])
@@ -130,7 +130,7 @@ class Growth:
         )
 
     def notes(self) -> list[str]:
-        """Say what has no expression, and of which run the expressions are not."""
+        """Describe what has no expression, and of which run the expressions are not."""
         notes = []
         if not self._agrees:
             notes.append(
@@ -156,7 +156,7 @@ def _at(sums: Mapping[Category, Sequence[int]], index: int) -> dict[Category, in
 
 
 def _parting(runs: Sequence[MemoryTrack], names: str) -> str | None:
-    """Say where runs at other sizes took other steps; None where they never did."""
+    """Describe where runs at other sizes took other steps; None if they never did."""
     first, *others = runs
     for other in others:
         for index, (one, two) in enumerate(zip(first.steps, other.steps, strict=False)):

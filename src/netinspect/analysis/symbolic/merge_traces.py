@@ -1,4 +1,4 @@
-"""Looks at one model with inputs of several sizes, made one look whose sizes are expressions."""
+"""Looks at one model with inputs of several sizes, made one trace whose sizes are expressions."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from netinspect.records.values import Literal, Structure, TensorSpec, Value, ten
 from netinspect.records.work import Work, WorkExpressions
 
 _SIZES = re.compile(r"[-\d, ()\[\]]+")
-"""What a value looks like that is a size or several, beside those of tensors."""
+"""What a value looks like that is a size or several, next to those of tensors."""
 
 _NAMED = 3
 """How many of the steps without an expression are named."""
 
 
 def merge_traces(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> Trace:
-    """Tell sizes and costs of a look as expressions, as far as its other runs prove them.
+    """Describe sizes and costs of a trace as expressions, as far as its other runs prove them.
 
     Args:
-        base: The look itself.
+        base: The trace itself.
         runs: The same model at other sizes: at each of the `fitted` sizes of the symbols, the last
             symbol running fastest, and then once where all are `confirmed`.
         symbols: What was changed.
 
     Returns:
-        The look; its numbers are its own, and beside them and in its shapes are expressions, where all
-        runs, itself included, agree with one. The amounts of a look with a size of 1 need not.
+        The trace; its numbers are its own, and next to them and in its shapes are expressions, where all
+        runs, itself included, agree with one. The amounts of a trace with a size of 1 need not.
     """
     parting = _parting(base, runs, symbols)
     if parting is not None:
@@ -56,12 +56,12 @@ def merge_traces(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) 
 
 
 def without_symbols(base: Trace, why: str) -> Trace:
-    """Leave a look as it is, and say why it has no expressions."""
+    """Leave a trace as it is, and state why it has no expressions."""
     return replace(base, symbolic=Symbolic(symbols=(), notes=(f"all sizes are concrete: {why}",)))
 
 
 def _parting(base: Trace, runs: Sequence[Trace], symbols: Sequence[Symbol]) -> str | None:
-    """Say where forward took another way at another size; None where it never did."""
+    """Describe where forward took another way at another size; None if it never did."""
     names = ", ".join(each.symbol for each in symbols)
     for run in runs:
         for one, other in zip(base.steps, run.steps, strict=False):
@@ -85,7 +85,7 @@ def _kind(step: Step) -> tuple[object, ...]:
 
 
 class _Fusion:
-    """Fits every number of a look, and remembers which could not be."""
+    """Fits every number of a trace, and remembers which could not be."""
 
     def __init__(self, fit: Fit, own: Mapping[str, int]) -> None:
         self._fit = fit
@@ -98,7 +98,7 @@ class _Fusion:
         self._mixed: set[int | None] = set()
 
     def notes(self, base: Trace) -> list[str]:
-        """Say what has no expression."""
+        """Describe what has no expression."""
         at = format_sizes(self._own)
         no_polynomial = f"no polynomial of degree {HIGHEST_POWER} or less"
         notes = []
@@ -210,7 +210,7 @@ class _Fusion:
         return found.text()
 
     def _text(self, texts: Sequence[str]) -> str | None:
-        """Fit the whole numbers in a text, such as `(4, 6)`; None where the rest of it differs."""
+        """Fit the whole numbers in a text, such as `(4, 6)`; None if the rest of it differs."""
         parts = [re.split(r"(-?\d+)", text) for text in texts]
         if len({(len(each), *each[::2]) for each in parts}) > 1:
             return None
@@ -245,7 +245,7 @@ class _Fusion:
     def _fitted(self, works: Sequence[Work | None]) -> Work:
         base = works[-1]
         if base is None:
-            # An operator that this look did not need, such as a copy of what was in order already.
+            # An operator that this trace did not need, such as a copy of what was in order already.
             some = next(each for each in works if each is not None)
             base = replace(
                 some,
@@ -264,12 +264,13 @@ class _Fusion:
         return replace(base, expressions=WorkExpressions(**expressions))
 
     def _amount(self, name: str, values: Sequence[int | None]) -> Polynomial | None:
-        # What could not be counted adds nothing to a sum that is told as a lower bound.
+        # What could not be counted adds nothing to a sum that is reported as a lower bound.
         *others, own = (value or 0 for value in values)
         found = self._fit.of(others)
         if found is not None and found.at(self._own) == own:
             return found
-        # Of a size of 1 torch needs no copy where it does of others: that is no reason to doubt those.
+        # Of a size of 1 torch needs no copy where it does of others: that is not a reason to doubt
+        # those.
         is_single = found is not None and 1 in self._own.values()
         names = (self._singles if is_single else self._amounts).setdefault(self._at, [])
         names += [name] if name not in names else []
@@ -305,7 +306,7 @@ def _named(base: Trace, indices: Collection[int | None]) -> str:
 
 
 def sizes_seen(trace: Trace) -> set[int]:
-    """Return every size that a tensor of a look has."""
+    """Return every size that a tensor of a trace has."""
     values = [value for step in trace.steps for value in (step.inputs, step.output)]
     specs = [spec for value in values for spec in tensors_in(value)]
     specs += [parameter.spec for parameter in trace.parameters]
@@ -314,10 +315,10 @@ def sizes_seen(trace: Trace) -> set[int]:
 
 
 def moves_in_layers(base: Trace, run: Trace, dimension: int) -> Mapping[str, bool]:
-    """Tell of each layer that takes sequences whether a dimension of what it was given has moved.
+    """Describe of each layer that takes sequences whether a dimension of what it was given has moved.
 
     Args:
-        base: The look.
+        base: The trace.
         run: The same with another input.
         dimension: 0 for the batch, 1 for the sequence, as a layer with `batch_first` has them.
     """

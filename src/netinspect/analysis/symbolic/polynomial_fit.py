@@ -1,4 +1,4 @@
-"""Polynomials through what was measured at some sizes, held against what was at others."""
+"""Polynomials through what was measured at some sizes, checked against what was at others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fit_of(symbols: Sequence[Symbol]) -> Fit:
 
 
 def format_sizes(sizes: Mapping[str, int]) -> str:
-    """Spell sizes of symbols in a sentence: `N = 2 and T = 3`."""
+    """Format sizes of symbols in a sentence: `N = 2 and T = 3`."""
     return " and ".join(f"{symbol} = {size}" for symbol, size in sizes.items())
 
 
@@ -50,7 +50,7 @@ class Fit:
         self._known: dict[tuple[int, ...], Polynomial | None] = {}
 
     def of(self, values: Sequence[int]) -> Polynomial | None:
-        """Return the polynomial that some values are of, or None where there is none.
+        """Return the polynomial that some values are of, or None if there is none.
 
         Args:
             values: First those at the grid, the last symbol running fastest; then at the others.

@@ -14,7 +14,7 @@ _Coefficients = tuple[int, int, int]
 def envelope(
     polynomials: Sequence[Polynomial], first: int = 1
 ) -> list[tuple[int, int | None, Polynomial]]:
-    """Tell where which polynomial is the largest, for every whole number from `first` on.
+    """Describe where which polynomial is the largest, for every whole number from `first` on.
 
     Args:
         polynomials: Of degree 2 or less, in one and the same symbol.

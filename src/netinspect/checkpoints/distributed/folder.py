@@ -151,7 +151,7 @@ class _Folder:
         self._problems.append(text)
 
     def _objects(self) -> list[Entry]:
-        """Read what is no tensor, where it is small; nothing of it is run."""
+        """Read what is not a tensor, where it is small; nothing of it is run."""
         entries = []
         for count, (name, at) in enumerate(self._facts.objects):
             if at is None or self._numbers[at.file] is None:

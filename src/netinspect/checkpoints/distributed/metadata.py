@@ -1,4 +1,4 @@
-"""`.metadata`, the pickle that says what a folder of torch.distributed.checkpoint holds."""
+"""`.metadata`, the pickle that states what a folder of torch.distributed.checkpoint holds."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Shared(NamedTuple):
     dtype: str
     shape: tuple[int, ...]
     chunks: tuple[tuple[Box, Place | None], ...]
-    """Each box of it that is stored, and where; None where that is not said."""
+    """Each box of it that is stored, and where; None if that is not reported."""
 
     @property
     def bytes(self) -> int:
@@ -58,12 +58,12 @@ class Shared(NamedTuple):
 
 @dataclass
 class Facts:
-    """What the metadata says."""
+    """What the metadata states."""
 
     content: Content
     tensors: list[Shared] = field(default_factory=list)
     objects: list[tuple[str, Place | None]] = field(default_factory=list)
-    """What is no tensor: each is pickled by itself."""
+    """What is not a tensor: each is pickled by itself."""
 
 
 def read_metadata(source: Source) -> Facts:
@@ -144,7 +144,7 @@ def _tensor(name: str, section: str, state: dict[Any, Any], places: dict[object,
 
 
 def _section(name: str, path: Any) -> str:
-    """Return the keys above the last one, where the planner says how a name was put together."""
+    """Return the keys above the last one, where the planner states how a name was put together."""
     if type(path) is not tuple or not 1 < len(path) <= MOST_DIMENSIONS:
         return ""
     section = ".".join(format_key(each) for each in path[:-1])

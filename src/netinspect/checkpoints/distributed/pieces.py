@@ -1,4 +1,4 @@
-"""Where the elements of each piece of a tensor are, which the header of the piece says."""
+"""Where the elements of each piece of a tensor are, which the header of the piece states."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def place_pieces(checkpoint: Checkpoint, numbers: Sequence[int] | None = None) -
 
 
 def _read(source: LocalSource, piece: StoredPiece) -> StoredTensor | None:
-    """Return the one tensor of a piece; None where it is no file of `torch.save` with that tensor."""
+    """Return the one tensor of a piece; None if it is not a file of `torch.save` with that tensor."""
     from netinspect.checkpoints.formats.torch_zip import read_torch_zip
     from netinspect.checkpoints.io.sub_source import SubSource
     from netinspect.checkpoints.io.zip_archive import Archive

@@ -26,7 +26,7 @@ def read_spread(place: Place, names: Sequence[str]) -> Checkpoint:
     """Read the files of all processes, and put the pieces of each tensor together.
 
     Raises:
-        CheckpointError: One is damaged, or does not say where in its tensors its pieces belong.
+        CheckpointError: One is damaged, or does not state where in its tensors its pieces belong.
         LoadError: It cannot be read.
     """
     files: list[StoredFile] = []

@@ -1,4 +1,4 @@
-"""Small tensors that describe packed weights beside them: their values are read with the header."""
+"""Small tensors that describe packed weights next to them: their values are read with the header."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST = 10_000
 
 
 def describe_packed(source: Source, tensors: Sequence[StoredTensor]) -> tuple[Entry, ...]:
-    """Read the values of tensors that say what packed ones are; from afar none is fetched.
+    """Read the values of tensors that state what packed ones are; from afar none is fetched.
 
     Raises:
         LoadError: They cannot be read.

@@ -1,4 +1,4 @@
-"""Exported programs (`.pt2`): tensors as bare bytes, told by JSON beside them, and a graph."""
+"""Exported programs (`.pt2`): tensors as bare bytes, reported by JSON next to them, and a graph."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _read_old(archive: Archive, prefix: str, content: Content) -> None:
     """The layout before: the tensors are files of `torch.save` in the archive."""
     found = False
     for stem, name in _OLD.items():
-        for suffix in (".pt", ".json"):  # early ones are no JSON either, whatever they are called
+        for suffix in (".pt", ".json"):  # early ones are not JSON either, whatever they are called
             member = f"{prefix}{stem}{suffix}"
             if member in archive.members:
                 _add_file(archive, content, member, name)
@@ -93,7 +93,7 @@ def _read_old(archive: Archive, prefix: str, content: Content) -> None:
 def _add_payload(
     archive: Archive, content: Content, prefix: str, folder: str, model: str, what: str, section: str
 ) -> None:
-    """Add the tensors that one file of JSON tells of."""
+    """Add the tensors that one JSON file describes."""
     old = f"{prefix}{folder}{model}.pt"
     if old in archive.members:
         _add_file(archive, content, old, section)

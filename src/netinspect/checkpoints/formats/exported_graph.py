@@ -39,7 +39,7 @@ _LONGEST = 100
 
 
 def read_graph(model: dict[str, Any]) -> Graph | None:
-    """Read the graph of `models/NAME.json`; None where it is not as it is known."""
+    """Read the graph of `models/NAME.json`; None if it is not as it is known."""
     module = _dict(model.get("graph_module"))
     graph, signature = _dict(module.get("graph")), _dict(module.get("signature"))
     values = _dict(graph.get("tensor_values"))

@@ -1,4 +1,4 @@
-"""GGUF: a header of typed values and descriptions of tensors, and their bytes behind it.
+"""GGUF: a header of typed values and descriptions of tensors, and their bytes after it.
 
 The rules are those of ggml's own reader, with bounds for what a file states of itself, and without the
 names that only ggml has no room for. Versions 2 and 3 are read, in both byte orders.
@@ -37,7 +37,7 @@ _LONGEST_ITEM = 60
 _SHOWN_ITEMS = 4
 _DEEPEST = 4
 _MOST_STRINGS = 5_000_000
-"""In arrays, where none can be skipped without being looked at; large vocabularies have a tenth."""
+"""In arrays, where none can be skipped without being traced; large vocabularies have a tenth."""
 
 _MOST_ARRAYS = 200_000
 
@@ -107,10 +107,10 @@ class _Reader:
 
     def start(self) -> tuple[int, int]:
         """Check the version; return how many tensors and how many values there are."""
-        self.position = 4  # behind the magic
+        self.position = 4  # after the magic
         version = self._number("I")
         if version & 0xFFFF == 0 and version:
-            # The format has no mark of its byte order; its readers tell it from the version too.
+            # The format has no mark of its byte order; its readers report it from the version too.
             self._order = ">"
             version = version >> 24 | version >> 8 & 0xFF00
         if version == 1:
@@ -141,7 +141,7 @@ class _Reader:
             raise broken(self._source, f"{what} at byte {self.position:,} is not UTF-8") from None
 
     def value(self, name: str) -> tuple[str, str, Any]:
-        """Read a value of any type; return its type, its text, and itself where it is no array."""
+        """Read a value of any type; return its type, its text, and itself where it is not an array."""
         number = self._number("I")
         if number == _ARRAY:
             item, count = self._array_head(name)
@@ -241,7 +241,7 @@ class _Reader:
         return item, count
 
     def _array(self, name: str, item: int, count: int, depth: int) -> str:
-        """Read the first items of an array, and go behind its last; return the text of the first."""
+        """Read the first items of an array, and go after its last; return the text of the first."""
         shown: list[str] = []
         for _ in range(min(count, _SHOWN_ITEMS)):
             if item == _STRING:
@@ -271,7 +271,7 @@ class _Reader:
         return self._array(name, *self._array_head(name), depth + 1)
 
     def _skip_strings(self, count: int) -> None:
-        """Go behind so many strings: the one loop that runs often, so it looks at the buffer itself."""
+        """Go after so many strings: the one loop that runs often, so it looks at the buffer itself."""
         self._strings -= count
         if self._strings < 0:
             raise broken(self._source, f"its values have more than {_MOST_STRINGS:,} strings in arrays")

@@ -1,4 +1,4 @@
-"""GGUF models in several files: each says which of how many it is."""
+"""GGUF models in several files: each states which of how many it is."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _COUNT, _NUMBER, _TENSORS = "split.count", "split.no", "split.tensors.count"
 
 
 def is_split(checkpoint: Checkpoint) -> bool:
-    """Whether a file says that it is one of several."""
+    """Return whether a file states that it is one of several."""
     return checkpoint.format == "GGUF" and (_values(checkpoint)[_COUNT] or 1) > 1
 
 
 def check_split(whole: Checkpoint, parts: list[Checkpoint]) -> Checkpoint:
-    """Hold what files of one model say of each other against what was found.
+    """Hold what files of one model state of each other against what was found.
 
     Args:
         whole: All of them in one.

@@ -1,4 +1,4 @@
-"""The tensors of GGUF: where each of them lies, by its description."""
+"""The tensors of GGUF: where each of them is, by its description."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST_SIZE = 2**63
 
 
 class Description(NamedTuple):
-    """What the header says of one tensor."""
+    """What the header states of one tensor."""
 
     name: str
     shape: tuple[int, ...]
@@ -33,7 +33,7 @@ def place(
     alignment: int,
     byte_order: Any,
 ) -> tuple[tuple[StoredTensor, ...], tuple[str, ...]]:
-    """Find where each tensor lies; nothing lies outside the file, and nothing is shared."""
+    """Find where each tensor is; nothing is outside the file, and nothing is shared."""
     if len({name for name, *_ in described}) != len(described):
         seen: set[str] = set()
         twice = next(name for name, *_ in described if name in seen or seen.add(name))  # type: ignore[func-returns-value]
@@ -84,7 +84,7 @@ def place(
 
 
 def _bytes(source: Source, name: str, shape: tuple[int, ...], kind: int) -> int | None:
-    """Bytes of one tensor; None where its type is not known."""
+    """Bytes of one tensor; None if its type is not known."""
     elements = math.prod(shape)
     if elements >= _LARGEST_SIZE or any(size >= _LARGEST_SIZE for size in shape):
         raise broken(source, f"{name!r:.100} would have the sizes {shape}")

@@ -1,4 +1,4 @@
-"""The header of an npy array: a Python literal, read by a grammar that can say nothing else."""
+"""The header of an npy array: a Python literal, parsed by a grammar that accepts nothing else."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Element(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What the header of an array says."""
+    """What the header of an array states."""
 
     element: Element
     shape: tuple[int, ...]

@@ -1,6 +1,6 @@
 """npy and npz: NumPy's arrays, one to a file or several in a zip archive.
 
-Arrays of Python objects are pickles, and refused: nothing in them is looked at.
+Arrays of Python objects are pickles, and refused: nothing in them is traced.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read_npy(source: Source) -> Checkpoint:
 
 
 def is_npz(archive: Archive) -> bool:
-    """Tell whether an archive holds arrays, by the names of its members."""
+    """Return whether an archive holds arrays, by the names of its members."""
     return any(name.endswith(_SUFFIX) for name in archive.members)
 
 

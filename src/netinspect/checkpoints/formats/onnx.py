@@ -57,7 +57,7 @@ Span = tuple[int, int]
 
 
 def is_onnx(source: Source) -> bool:
-    """Tell whether a file is an ONNX model, whole or cut within its graph.
+    """Return whether a file is an ONNX model, whole or cut within its graph.
 
     Other messages of protobuf may have the same first fields, so that all of the outermost are looked
     at, and those of the graph; their order does not matter.
@@ -91,9 +91,9 @@ def is_onnx(source: Source) -> bool:
 
 
 def read_onnx(source: Source) -> Checkpoint:
-    """Read an ONNX model: initializers, graph, and what it says of itself.
+    """Read an ONNX model: initializers, graph, and what it states of itself.
 
-    Tensors in files beside it are found by their size; those files are not read.
+    Tensors in files next to it are found by their size; those files are not read.
 
     Raises:
         CheckpointError: It is damaged, or larger than what is gone through.
@@ -287,7 +287,7 @@ class _Model:
         return [(f"{name}.{index}", each) for index, each in enumerate(inner)]
 
     def _section(self, label: str) -> str:
-        """Return a name for what holds graphs; nodes may be called alike, or by long names."""
+        """Return a name for what holds graphs; nodes may be called identical, or by long names."""
         self._sections[label] += 1
         number = self._sections[label]
         return label if number == 1 else f"{label}#{number}"
@@ -304,7 +304,7 @@ class _Model:
         self._wait_out()
 
     def _function(self, span: Span) -> None:
-        """Tell a function of the model's own by what it runs; its constants are tensors."""
+        """Report a function of the model's own by what it runs; its constants are tensors."""
         name = domain = ""
         nodes: list[Span] = []
         self._operators = Counter()
@@ -317,7 +317,7 @@ class _Model:
                 if len(nodes) == _MOST_NODES:
                     raise WireError(f"a function has more than {_MOST_NODES:,} nodes")
                 nodes.append((first, last))
-        section = self._section(f"functions.{name}")  # the name may stand behind the nodes
+        section = self._section(f"functions.{name}")  # the name may follow the nodes
         for index, (first, last) in enumerate(nodes):
             self._node(first, last, index, section, 0)
         self._wait_out()
@@ -326,7 +326,7 @@ class _Model:
 
 
 def _uses(operators: Counter[tuple[bytes, bytes]]) -> tuple[Operator, ...]:
-    """Those that are run most first; of those run alike the first in the file."""
+    """Those that are run most first; of those run identical the first in the file."""
     return tuple(
         Operator(name=_operator(*key).decode("utf-8", "backslashreplace"), uses=uses)
         for key, uses in operators.most_common()

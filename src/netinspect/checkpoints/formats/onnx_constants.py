@@ -31,7 +31,7 @@ _VALUES = {
     "value_ints": 8,
     "value_strings": 9,
 }
-"""Fields of the attributes that are no messages, by their names."""
+"""Fields of the attributes that are not messages, by their names."""
 
 _SCALARS = (2, 3, 4)
 _LAYOUTS = {
@@ -39,7 +39,7 @@ _LAYOUTS = {
     **dict.fromkeys((3, 8), ("int64", INT64S, NUMBER)),
     **dict.fromkeys((4, 9), ("STRING", STRINGS, BYTES)),
 }
-"""For these fields: the dtype, the field of `TensorProto` that is laid out alike, the kind."""
+"""For these fields: the dtype, the field of `TensorProto` that is laid out identical, the kind."""
 
 _LEFT_OUT = {FLOATS: (4, 2, 0), INT64S: (1, 1, 0), STRINGS: (0, 1, 0)}
 """Bytes, pieces and first byte of a scalar without a field; what is in two pieces is not read as one."""
@@ -56,12 +56,12 @@ class Sparse(NamedTuple):
 
 
 def is_constant(operator: bytes, domain: bytes) -> bool:
-    """Whether a node is a Constant of ONNX itself, not one of another domain."""
+    """Return whether a node is a Constant of ONNX itself, not one of another domain."""
     return operator == _OPERATOR and domain in _DOMAINS
 
 
 def read_constant(wire: Wire, attribute: Span) -> Described | Sparse | None:
-    """Read the value that an attribute of a Constant node holds; None where it holds none.
+    """Read the value that an attribute of a Constant node holds; None if it holds none.
 
     Raises:
         WireError: It is damaged.
@@ -95,14 +95,14 @@ def read_constant(wire: Wire, attribute: Span) -> Described | Sparse | None:
 
 
 def _elements(wire: Wire, number: int, kind: int, first: int, last: int) -> int:
-    """Count the elements in one field: several where they stand packed behind each other."""
+    """Count the elements in one field: several where they stand packed after each other."""
     if kind == _LAYOUTS[number][2] or number in _SCALARS:
         return 1
     return (last - first) // 4 if _LAYOUTS[number][1] == FLOATS else wire.count_numbers(first, last)
 
 
 def _plain(number: int, values: dict[int, list[int]]) -> Described:
-    """Describe numbers or texts that are no tensor in the file, as the tensor that they stand for.
+    """Describe numbers or texts that are not tensor in the file, as the tensor that they stand for.
 
     Args:
         number: Their field.

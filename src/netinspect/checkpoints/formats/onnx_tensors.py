@@ -1,4 +1,4 @@
-"""The tensors of ONNX: what one says of itself, and where its elements are."""
+"""The tensors of ONNX: what one states of itself, and where its elements are."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _ALONE = {
     INT64S: NUMBER,
     _UINT64S: NUMBER,
 }
-"""Kinds of the fields with elements, where they do not stand packed behind each other."""
+"""Kinds of the fields with elements, where they do not stand packed after each other."""
 
 _FIELD_OF = {
     "float32": FLOATS,
@@ -107,7 +107,7 @@ class Described:
     dtype: str = "UNDEFINED"
     shape: tuple[int, ...] = ()
     external: dict[str, str] | None = None
-    """What it says of a file that holds it; None where it holds its elements itself."""
+    """What it states of a file that holds it; None if it holds its elements itself."""
 
     data: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     """For each field with elements: bytes in all, pieces, first byte of the first piece."""
@@ -179,7 +179,7 @@ def read_described(wire: Wire, begin: int, end: int) -> Described:
             key, value = read_pair(wire, first, last)
             external[key] = value
         elif number in _ALONE and kind in (BYTES, _ALONE[number]):
-            length = 1 if kind == NUMBER else last - first  # at least: where it began is not told
+            length = 1 if kind == NUMBER else last - first  # at least: where it began is not reported
             held, pieces, start = found.data.get(number, (0, 0, first))
             if number == _RAW:  # the last one counts
                 held, pieces, start = 0, 0, first
@@ -232,7 +232,7 @@ class Tensors:
             self._more_wrong += 1
 
     def add(self, section: str, found: Described) -> None:
-        """Add one that holds its elements, or tells the file that does."""
+        """Add one that holds its elements, or reports the file that does."""
         name = self._name(section, found.name)
         file: int | None = 0
         if found.external is not None:

@@ -30,7 +30,7 @@ def read_value(wire: Wire, begin: int, end: int) -> GraphTensor:
 
 
 def _type(wire: Wire, begin: int, end: int, depth: int) -> tuple[str, tuple[int | str, ...]]:
-    """Read a `TypeProto`; of a sequence, a map or an optional value the type tells what is in it."""
+    """Read a `TypeProto`; of a sequence, a map or an optional value the type reports what is in it."""
     if depth == _DEEPEST_TYPE:
         raise WireError(f"a type is nested deeper than {_DEEPEST_TYPE}")
     for number, kind, first, last in wire.fields(begin, end):

@@ -1,4 +1,4 @@
-"""Pickles that are no file of torch's: dicts of arrays or tensors, whole models, anything."""
+"""Pickles that are not file of torch's: dicts of arrays or tensors, whole models, anything."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def read_safetensors(source: Source) -> Checkpoint:
         sizes += len(description["shape"])
         if sizes > _MOST_SIZES:
             raise _broken(source.name, f"its shapes have more than {_MOST_SIZES:,} sizes")
-    entries.sort(key=lambda each: (each[3], each[4]))  # as the bytes lie
+    entries.sort(key=lambda each: (each[3], each[4]))  # as the bytes are
     _check_cover(source, header.end, entries)
     tensors = tuple(
         StoredTensor(
@@ -108,7 +108,7 @@ def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int,
         )
     known = SAFETENSORS.get(dtype)
     bits = BITS[known] if known is not None else SAFETENSORS_BITS.get(dtype)
-    # The bytes of a type that is not known cannot be checked, and tell its size.
+    # The bytes of a type that is not known cannot be checked, and report its size.
     if bits is not None and (end - begin) * 8 != math.prod(sizes) * bits:
         takes = math.prod(sizes) * bits
         raise _broken(
@@ -125,7 +125,7 @@ def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int,
 def _check_cover(
     source: Source, start: int, entries: list[tuple[str, str, tuple[int, ...], int, int]]
 ) -> None:
-    """Each byte behind the header belongs to one tensor: nothing is hidden, nothing is shared."""
+    """Each byte after the header belongs to one tensor: nothing is hidden, nothing is shared."""
     at = 0
     before: str | None = None
     for name, _, _, begin, end in entries:

@@ -2,7 +2,7 @@
 
 A header may have 100 MB. Python's `json` would make gigabytes of objects of it before anybody could look
 at one, so that a small file could fill the memory. Here each entry is checked before the next is read,
-and only what describes a tensor, or tells something in words, is kept.
+and only what describes a tensor, or reports something in words, is kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _INSIDE = rb'[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+'
 _STRING = rb'"(' + _INSIDE + rb')"'
 _NAMED = _GAP + _STRING + _GAP + rb":" + _GAP
 _END = _GAP + rb"([,}])"
-# Each pattern ends in a character that decides: more text behind it can change nothing.
+# Each pattern ends in a character that decides: more text after it can change nothing.
 _OPEN = re.compile(rb"\{" + _GAP + rb'(?=["}])')
 _ENTRY = re.compile(_NAMED + rb"(\{[^{}]*+\})" + _END)
 _STRINGS = re.compile(_NAMED + rb'(\{(?:[ \t\n\r:,]|"' + _INSIDE + rb'")*+\})' + _END)
@@ -45,7 +45,7 @@ _NAME = re.compile(_NAMED)
 
 
 class Header:
-    """What stands in the header of a file, read once from its start to its end."""
+    """What is in the header of a file, read once from its start to its end."""
 
     def __init__(self, source: Source) -> None:
         """Look at its length; the rest is read by `tensors`.
@@ -68,18 +68,18 @@ class Header:
         """Where the data starts."""
 
         self.metadata: dict[str, str] = {}
-        """What it tells in words; whole when `tensors` is at its end."""
+        """What it reports in words; whole when `tensors` is at its end."""
 
         self._text = b""
         self._at = 0
         self._next = 8
 
     def tensors(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Iterate over the names and descriptions of the tensors, as they stand.
+        """Iterate over the names and descriptions of the tensors, unchanged.
 
         Raises:
-            CheckpointError: It is no JSON of the expected kind, names something twice, or has more than
-                `MOST_TENSORS`.
+            CheckpointError: It is not a JSON of the expected kind, names something twice, or has more
+                than `MOST_TENSORS`.
             LoadError: It cannot be read.
         """
         if self._match(_OPEN) is None:
@@ -154,7 +154,7 @@ class Header:
             text = raw.decode("utf-8")
             if b"\\" in raw:
                 text = json.loads(f'"{text}"')
-                text.encode("utf-8")  # half of a surrogate pair is no text
+                text.encode("utf-8")  # half of a surrogate pair is not a text
         except UnicodeDecodeError as error:
             self._refuse(f"its header is not UTF-8: {error}")
         except ValueError as error:
@@ -162,7 +162,7 @@ class Header:
         return text
 
     def _check_rest(self) -> None:
-        """Behind the header there may be blanks, by which the data is aligned."""
+        """After the header there may be blanks, by which the data is aligned."""
         rest = self._text[self._at :]
         while not rest.strip(b" \t\n\r"):
             if self._next >= self.end:
@@ -172,7 +172,7 @@ class Header:
         self._refuse("its header goes on behind its end")
 
     def _refuse_next(self) -> NoReturn:
-        """Say what is wrong with the entry that comes next."""
+        """Describe what is wrong with the entry that comes next."""
         place = self._next - len(self._text) + self._at
         if len(self._text) - self._at >= _LONGEST_ENTRY:
             self._refuse(f"the entry of its header at byte {place:,} has more than 8 MiB")

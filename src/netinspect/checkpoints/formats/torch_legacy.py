@@ -1,4 +1,4 @@
-"""torch's files before 1.6: pickles behind each other, and then the bytes of each storage."""
+"""torch's files before 1.6: pickles after each other, and then the bytes of each storage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netinspect.records.checkpoint import Checkpoint
 
 
 def read_torch_legacy(source: Source) -> Checkpoint:
-    """Read what `torch.save` wrote once, and writes still where it is told to.
+    """Read what `torch.save` wrote once, and writes still where it is reported to.
 
     Raises:
         CheckpointError: It is damaged.

@@ -1,4 +1,4 @@
-"""TorchScript archives: a scripted or traced model, its code of a language of its own beside it."""
+"""TorchScript archives: a scripted or traced model, its code of a language of its own next to it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_torch_script(archive: Archive) -> Checkpoint:
 
 
 def _kinds(archive: Archive) -> Kinds:
-    """Which attributes of each class are parameters and buffers, as its code declares."""
+    """Return which attributes of each class are parameters and buffers, as its code declares."""
     kinds: dict[str, dict[str, Kind]] = {}
     if archive.source.remote:
         return kinds
@@ -53,7 +53,7 @@ def _kinds(archive: Archive) -> Kinds:
         try:
             code = archive.read(name, _LARGEST_CODE).decode("utf-8", "replace")
         except CheckpointError:
-            break  # the tensors can be told without it, and there may be many more
+            break  # the tensors can be reported without it, and there may be many more
         module = name[len(folder) : -len(".py")].replace("/", ".")
         declared: dict[str, Kind] = {}
         for match in _DECLARED.finditer(code):

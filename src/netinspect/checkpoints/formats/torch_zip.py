@@ -1,4 +1,4 @@
-"""torch's files since 1.6: a zip archive with a pickle, and the bytes of each storage beside it."""
+"""torch's files since 1.6: a zip archive with a pickle, and the bytes of each storage next to it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def add_pickle(
 
 
 def place_storages(archive: Archive, storages: Storages, folder: str, within: str) -> None:
-    """Find each storage's member, and make sure that it is as large as the pickle says.
+    """Find each storage's member, and make sure that it is as large as the pickle states.
 
     Raises:
         CheckpointError: It is not, or not there.
@@ -123,6 +123,6 @@ def prefix_of(archive: Archive) -> str:
 
 
 def is_swapped(archive: Archive) -> bool:
-    """Whether the bytes of each number stand in the order of big-endian machines."""
+    """Return whether the bytes of each number are in the order of big-endian machines."""
     member = archive.find(f"{prefix_of(archive)}byteorder")
     return member is not None and archive.read(member, LARGEST_NOTE).strip() == b"big"

@@ -1,4 +1,4 @@
-"""Zip archives to checkpoints: which kind one is, its members tell."""
+"""Zip archives to checkpoints: which kind one is, its members report."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_zip(source: Source) -> Checkpoint:
 
 
 def kind_of(archive: Archive) -> str | None:
-    """Return what an archive is by its members; None where it is no checkpoint."""
+    """Return what an archive is by its members; None if it is not a checkpoint."""
     prefix = prefix_of(archive)
     members = archive.members
     if f"{prefix}archive_format" in members or f"{prefix}serialized_exported_program.json" in members:

@@ -21,7 +21,7 @@ from netinspect.version import __version__
 
 _RETRIES = 2
 _RETRIED = (500, 502, 503, 504)
-"""Not 429: the client would wait as long as it is told to, which may be minutes."""
+"""Not 429: the client would wait as long as it is reported to, which may be minutes."""
 
 _SLOWEST = 6
 """Times the time-out that one part may take in all."""
@@ -37,7 +37,7 @@ class Listing:
     repository: str
     commit: str
     sizes: dict[str, int | None]
-    """By path; None where the hub does not tell."""
+    """By path; None if the hub does not report."""
 
 
 @record
@@ -49,7 +49,7 @@ class RemoteFile:
     """Where anybody finds it."""
 
     location: str
-    """Where its bytes are at present; may hold a signature that is nobody's business."""
+    """Where its bytes are at present; may hold a signature that is no one's business."""
 
     headers: dict[str, str]
     size: int
@@ -175,7 +175,7 @@ class Client:
             with self._utils.http_stream_backoff("GET", url, **options) as response:
                 try:
                     yield response
-                except Exception as error:  # whatever it is, it is raised again
+                except Exception as error:  # of any kind, it is raised again
                     caught = error
             if caught is not None:
                 raise caught
@@ -208,7 +208,7 @@ class Client:
     def _explain(
         self, error: Exception, repository: str, revision: str | None = None, name: str | None = None
     ) -> LoadError:
-        """Say in our words what went wrong, and what to do about it."""
+        """Describe in our words what went wrong, and what to do about it."""
         utils = self._utils
         what = f"{name} of {repository}" if name else repository
         if isinstance(error, LoadError):
@@ -243,7 +243,7 @@ class Client:
         if any(each in kind for each in ("RemoteProtocol", "Chunked", "ReadError", "IncompleteRead")):
             return _interrupted(what, _without_query(str(error)) or kind)
         is_network = any(each in kind for each in ("Connect", "Proxy", "Network"))
-        # An answer that is no JSON is, in `requests`, a kind of OSError too.
+        # An answer that is not a JSON is, in `requests`, a kind of OSError too.
         if is_network or (isinstance(error, OSError) and not isinstance(error, ValueError)):
             return LoadError(
                 f"cannot reach the hub at {self._endpoint}",
@@ -256,7 +256,7 @@ class Client:
         )
 
     def _refusal(self, status: int, headers: Any, what: str) -> LoadError:
-        """Say what an answer with an error means."""
+        """Describe what an answer with an error means."""
         if status in (401, 403):
             return LoadError(
                 f"the hub does not give access to {what}",

@@ -94,7 +94,7 @@ class RemoteSource:
         return joined[position - first * _BLOCK :][:length]
 
     def _load(self, first: int, end: int) -> dict[int, bytes]:
-        """Fetch blocks, and some behind them."""
+        """Fetch blocks, and some after them."""
         # Who reads on where the last fetch ended will read on further.
         self._ahead = min(2 * self._ahead, _MOST_AHEAD) if first == self._next > 0 else _FIRST_AHEAD
         stop = min(max(end, first + self._ahead), -(-self.size // _BLOCK))

@@ -1,7 +1,7 @@
 """Checkpoints on the model hub, of which only the headers are fetched.
 
 `hf:org/name`, `hf:org/name@revision`, `hf:org/name/file.safetensors` or a folder there; old models
-without an organisation are `hf:name`, and `hf:name@revision/file` where more is to be said.
+without an organisation are `hf:name`, and `hf:name@revision/file` where more is to be reported.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Understand what stands behind `hf:`.
+        """Understand what follows `hf:`.
 
         Raises:
             UsageError: It follows no known form.

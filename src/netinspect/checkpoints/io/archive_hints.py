@@ -1,4 +1,4 @@
-"""What to say of an archive that is no checkpoint itself, and holds some."""
+"""What to state of an archive that is not a checkpoint itself, and holds some."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED = 3
 
 
 def hint_to_unpack(names: Iterable[str], command: str) -> str | None:
-    """Say how to look into what an archive holds; None where nothing in it is named like weights.
+    """Describe how to look into what an archive holds; None if nothing in it is named like weights.
 
     Args:
         names: Of its members.

@@ -18,7 +18,7 @@ def read_object(source: Source, *, largest: int = LARGEST) -> dict[str, Any]:
     """Read a file that is one JSON object.
 
     Raises:
-        CheckpointError: It is larger, holds more values than any honest one, or is no JSON object.
+        CheckpointError: It is larger, holds more values than any honest one, or is not a JSON object.
         LoadError: It cannot be read.
     """
     raw = source.read(0, source.size) if source.size <= largest else b""

@@ -42,7 +42,7 @@ class TooMuch(Exception):
 
 
 def method_of(head: bytes) -> str | None:
-    """Return how a file is compressed, by its first bytes; None where it is not, or otherwise."""
+    """Return how a file is compressed, by its first bytes; None if it is not, or otherwise."""
     for start, method in METHODS.items():
         if head.startswith(start):
             if method == "zlib" and int.from_bytes(head[:2], "big") % 31:
@@ -81,7 +81,7 @@ def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | No
         most: Bytes that it may come to.
 
     Returns:
-        Its bytes, and the byte of the source after the last part; None where it is damaged.
+        Its bytes, and the byte of the source after the last part; None if it is damaged.
 
     Raises:
         TooMuch: It comes to more.
@@ -142,7 +142,7 @@ def decompress_into(source: Source, method: str, most: int, write: Callable[[byt
 
 
 def _start(source: Source, method: str) -> int | None:
-    """Return the byte at which the compressed data begin; None where they do not."""
+    """Return the byte at which the compressed data begin; None if they do not."""
     if method != "zlib of joblib":
         return 0
     head = source.read(0, min(_ZFILE_HEAD[-1] + 1, source.size))

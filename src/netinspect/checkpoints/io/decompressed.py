@@ -70,7 +70,7 @@ class UnpackedSource(LocalSource):
 
 
 def peek_inside(source: Source, method: str) -> Source | None:
-    """Return the first bytes of what a compressed file holds, as a source; None where it is damaged.
+    """Return the first bytes of what a compressed file holds, as a source; None if it is damaged.
 
     Raises:
         LoadError: It cannot be read.

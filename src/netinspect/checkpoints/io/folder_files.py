@@ -77,7 +77,7 @@ def _leads_inside(path: str, name: str) -> bool:
 
 
 def _reason(path: str, name: str) -> str | None:
-    """Return why an entry that is not a folder is not to be opened; None where it is to be."""
+    """Return why an entry that is not a folder is not to be opened; None if it is to be."""
     place = os.path.join(path, name)
     try:
         if os.path.islink(place):

@@ -13,7 +13,7 @@ from netinspect.checkpoints.io.zip_directory import damaged
 class InflatedArray:
     """The bytes of one array of an npz archive.
 
-    They are cheap to read in their order; to go back means to begin anew. It is for one thread.
+    They are cheap to read in their order; to go back means to begin again. It is for one thread.
     """
 
     def __init__(self, archive: Archive, member: str) -> None:
@@ -26,7 +26,7 @@ class InflatedArray:
         self.member = member
         self._archive = archive
         head, _ = archive.start(member, 12)
-        # Behind six bytes of magic and two of the version is the length of the header.
+        # After six bytes of magic and two of the version is the length of the header.
         wide = 2 if head[6:7] == b"\x01" else 4
         self._start = 8 + wide + int.from_bytes(head[8 : 8 + wide], "little")
         self._parts: Iterator[bytes] = iter(())
@@ -61,7 +61,7 @@ class InflatedArray:
             self._next()  # with which all of it is checked
 
     def _next(self) -> bool:
-        """Go on to the next part; tell whether there is one."""
+        """Go on to the next part; return whether there is one."""
         part = next(self._parts, None)
         if part is None:
             member = self._archive.members[self.member]

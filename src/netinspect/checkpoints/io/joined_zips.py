@@ -1,4 +1,4 @@
-"""Zip archives behind each other in one file, as torch.distributed.checkpoint writes them."""
+"""Zip archives after each other in one file, as torch.distributed.checkpoint writes them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _marks(source: Source) -> Iterator[int]:
 
 
 def _end_of(source: Source, begin: int, mark: int) -> int | None:
-    """Return where an archive ends that begins at `begin`; None where no end record is at `mark`."""
+    """Return where an archive ends that begins at `begin`; None if no end record is at `mark`."""
     if mark + END.size > source.size:
         return None
     *_, size, start, comment = END.unpack(source.read(mark, END.size))

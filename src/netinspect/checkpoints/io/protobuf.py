@@ -9,13 +9,13 @@ from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
 from netinspect.checkpoints.io.source import Source
 
 NUMBER, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
-"""Kinds of fields that are read; groups, which nobody writes any more, are refused."""
+"""Kinds of fields that are read; groups, which no one writes any more, are refused."""
 
 Field = tuple[int, int, int, int]
 """Number, kind, first byte in the source and end; for `NUMBER` the value in place of the first byte."""
 
 _LONGEST_HEAD = 20
-"""Bytes of a tag and of a length or number behind it."""
+"""Bytes of a tag and of a length or number after it."""
 
 _PIECE = 64 << 10
 _MORE_FOLLOWS = bytes(range(0x80, 0x100))
@@ -23,7 +23,7 @@ _MORE_FOLLOWS = bytes(range(0x80, 0x100))
 
 _MOST_WORK = 2_000_000
 _MESSAGE = 2
-"""What a message costs beside its fields."""
+"""What a message costs next to its fields."""
 
 
 class WireError(Exception):
@@ -31,8 +31,8 @@ class WireError(Exception):
 
     Args:
         message: What is wrong.
-        cut: Number of the field that goes on behind the end of its message, as one does in a file that
-            is cut; None where that is not what is wrong.
+        cut: Number of the field that goes on after the end of its message, as one does in a file that
+            is cut; None if that is not what is wrong.
     """
 
     def __init__(self, message: str, *, cut: int | None = None) -> None:
@@ -54,10 +54,10 @@ class Wire:
         self._left = most
 
     def fields(self, begin: int, end: int) -> Iterator[Field]:
-        """Go through the fields of the message that lies there.
+        """Go through the fields of the message that is there.
 
         Raises:
-            WireError: It is no message, or there are too many fields.
+            WireError: It is not a message, or there are too many fields.
             LoadError: It cannot be read.
         """
         ahead = self._ahead
@@ -110,17 +110,17 @@ class Wire:
             yield tag >> 3, kind, first, position
 
     def read(self, begin: int, end: int, longest: int) -> bytes:
-        """Return the bytes that lie there, or as many as asked for."""
+        """Return the bytes that are there, or as many as asked for."""
         length = min(end - begin, longest)
         at = self._ahead.load(begin, length)
         return self._ahead.buffer[at : at + length]
 
     def text(self, begin: int, end: int, longest: int = LONGEST_TEXT) -> str:
-        """Return the text that lies there, shortened where it is longer."""
+        """Return the text that is there, shortened where it is longer."""
         return told(self.read(begin, end, longest), end - begin)
 
     def count_numbers(self, begin: int, end: int) -> int:
-        """Count the numbers that lie there without tags, however many they are."""
+        """Count the numbers that are there without tags, however many they are."""
         count = 0
         for start in range(begin, end, _PIECE):
             raw = self.read(start, end, _PIECE)
@@ -128,7 +128,7 @@ class Wire:
         return count
 
     def packed_numbers(self, begin: int, end: int, most: int) -> list[int]:
-        """Return numbers that lie there without tags.
+        """Return numbers that are there without tags.
 
         Raises:
             WireError: There are more, or the last one is cut.

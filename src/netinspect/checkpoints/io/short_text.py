@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 LONGEST_TEXT = 2000
-"""Bytes of a value that are told."""
+"""Bytes of a value that are reported."""
 
 
 def told(raw: bytes, length: int) -> str:
-    """Return a text in UTF-8, with `...` behind it where it is only the start of a longer one.
+    """Return a text in UTF-8, with `...` after it where it is only the start of a longer one.
 
     Args:
         raw: Its bytes, which may end within a character.
@@ -30,7 +30,7 @@ _LONGEST_NAME = 200
 
 
 def short(name: str) -> str:
-    """Return a name as it stands in a sentence: whole, unless it is of a length that none has."""
+    """Return a name as it is in a sentence: whole, unless it is of a length that none has."""
     return name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."
 
 

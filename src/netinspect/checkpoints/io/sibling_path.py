@@ -1,4 +1,4 @@
-"""Files that another file names: only those beside it, or below its folder, are ever opened."""
+"""Files that another file names: only those next to it, or below its folder, are ever opened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def place_beside(folder: str, name: str) -> str | None:
-    """Return where a named file really lies; None where that is not in the folder or below it.
+    """Return where a named file really is; None if that is not in the folder or below it.
 
     Links are followed. They may lead to the `blobs` of the hub's own cache, which keeps its files there.
 
@@ -22,10 +22,10 @@ def place_beside(folder: str, name: str) -> str | None:
 
 
 def _is_blob(home: str, place: str) -> bool:
-    """Whether a folder is in the hub's cache, and a file among those that the cache links to.
+    """Return whether a folder is in the hub's cache, and a file among those that the cache links to.
 
     `models--org--name/snapshots/REVISION/file` links to `models--org--name/blobs/HASH`, and that, in
-    newer caches, to `blobs/HA/HASH` beside all models.
+    newer caches, to `blobs/HA/HASH` next to all models.
     """
     while os.path.basename(os.path.dirname(home)) != "snapshots":
         if os.path.dirname(home) == home:

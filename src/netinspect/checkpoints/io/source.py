@@ -81,14 +81,14 @@ class LocalSource(Closing):
             name: What to call it; None for the path.
 
         Raises:
-            LoadError: It is not there, is no regular file, or may not be read.
+            LoadError: It is not there, is not a regular file, or may not be read.
         """
         self.name = path if name is None else name
         self._descriptor = -1
         try:
             self.path = os.path.abspath(path)
-            # Opening alone can do harm: who waits to write into a FIFO would find nobody there, and some
-            # devices act. What is opened is looked at again, in case that it was replaced meanwhile.
+            # Opening alone can do harm: who waits to write into a FIFO would find no one there, and some
+            # devices act. What is opened is traced again, in case that it was replaced meanwhile.
             self._status = os.stat(path)
             if stat.S_ISREG(self._status.st_mode):
                 flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -11,7 +11,7 @@ class SubSource:
     """A stretch of another source; its positions count from its own first byte."""
 
     def __init__(self, source: Source, start: int, size: int) -> None:
-        """See `size` bytes from byte `start` on; both were held against the source's own size."""
+        """See `size` bytes from byte `start` on; both were checked against the source's own size."""
         self.source = source
         self.start = start
         self.size = size
@@ -26,7 +26,7 @@ class SubSource:
         return self.source.read(self.start + position, length)
 
     def position(self, inner: int) -> int | None:
-        """Return the byte of the file at which the byte `inner` stands; None where it stands in none."""
+        """Return the byte of the file at which the byte `inner` stands; None if it is in none."""
         return position_in_file(self.source, self.start + inner)
 
     def stored_file(self) -> StoredFile:
@@ -53,7 +53,7 @@ class MemorySource:
         return self._data[position : position + length]
 
     def position(self, inner: int) -> int | None:
-        """Return None: they stand in no file."""
+        """Return None: they are in no file."""
         return None
 
     def stored_file(self) -> StoredFile:
@@ -62,7 +62,7 @@ class MemorySource:
 
 
 def position_in_file(source: Source, inner: int) -> int | None:
-    """Return the byte of the file at which a byte of a source stands; None where it stands in none."""
+    """Return the byte of the file at which a byte of a source stands; None if it is in none."""
     return source.position(inner) if isinstance(source, SubSource | MemorySource) else inner
 
 

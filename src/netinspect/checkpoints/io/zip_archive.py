@@ -113,7 +113,7 @@ class Archive:
     def position(self, name: str) -> int | None:
         """Return the byte of the source at which a member's bytes stand.
 
-        None where they are compressed; and where the source is remote, since each member's own header
+        None if they are compressed; and where the source is remote, since each member's own header
         would have to be fetched.
         """
         member = self.members[name]
@@ -129,7 +129,7 @@ class Archive:
         Args:
             name: One of the members.
             limit: Bytes that it may come to when it is compressed.
-            check: Whether to hold a small one against its checksum, which reads all of it.
+            check: Whether to checks a small one against its checksum, which reads all of it.
         """
         member = self.members[name]
         if member.encrypted:
@@ -158,7 +158,7 @@ class Archive:
     def start(self, name: str, length: int) -> tuple[bytes, int | None]:
         """Return the first bytes of a member, however large it is; and where they stand, if stored.
 
-        The checksum of the whole is not looked at.
+        The checksum of the whole is not traced.
 
         Args:
             name: One of the members.
@@ -201,7 +201,7 @@ class Archive:
         yield min(end + _END_SIZE, self.source.size), max(0, self.source.size - end - _END_SIZE)
 
     def extra(self, name: str) -> bytes:
-        """Return what the extra fields of a member hold beside what is usual, in both its headers."""
+        """Return what the extra fields of a member hold next to what is usual, in both its headers."""
         member = self.members[name]
         start = member.header + LOCAL.size + len(member.raw_name)
         length = max(0, self._locate(member) - start)
@@ -249,10 +249,10 @@ class Archive:
     def inflated(self, name: str) -> Iterator[bytes]:
         """Inflate a compressed member piece by piece, whatever it comes to.
 
-        Its checksum is not looked at.
+        Its checksum is not traced.
 
         Raises:
-            CheckpointError: It is damaged, or does not come to what the directory says.
+            CheckpointError: It is damaged, or does not come to what the directory states.
             LoadError: It cannot be read.
         """
         member = self.members[name]

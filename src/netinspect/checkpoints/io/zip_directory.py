@@ -25,7 +25,7 @@ _LONGEST_PLAIN_EXTRA = 40
 
 
 class Member(NamedTuple):
-    """One member, as the directory at the end of the archive tells it."""
+    """One member, as the directory at the end of the archive reports it."""
 
     name: str
     size: int
@@ -177,7 +177,7 @@ def wide_numbers(extra: bytes, size: int, stored: int, header: int) -> tuple[int
 
 
 def odd_extra(extra: bytes) -> bytes:
-    """Return what extra fields hold beside sizes, times, owners and the padding that torch writes."""
+    """Return what extra fields hold next to sizes, times, owners and the padding that torch writes."""
     at, odd = 0, b""
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, at)

@@ -21,7 +21,7 @@ SORT_KEYS: SortKeys[StoredRow] = {
 }
 
 _NAMED = 4
-"""Other names that a row tells; a file may give one tensor thousands."""
+"""Other names that a row reports; a file may give one tensor thousands."""
 
 
 def list_tensors(

@@ -69,7 +69,7 @@ def lay_out(report: CheckpointTensors) -> Document:
 
 
 def _columns(report: CheckpointTensors) -> tuple[Column, ...]:
-    """The columns; people are not shown one that says the same everywhere, programs count on it."""
+    """The columns; people are not shown one that states the same everywhere, programs count on it."""
     idle = {
         "trainable": all(row.trainable is None for row in report.rows),
         "tied_to": not any(row.tied_to for row in report.rows),
@@ -84,7 +84,7 @@ def _columns(report: CheckpointTensors) -> tuple[Column, ...]:
     }
     columns: tuple[Column, ...] = _COLUMNS
     if report.with_statistics:
-        # Rather no shapes than names that cannot be told apart.
+        # Rather no shapes than names that cannot be reported apart.
         columns = (_COLUMNS[0], replace(_COLUMNS[1], drop=1), *_COLUMNS[2:], *_STATISTICS)
     return tuple(replace(column, shown=False) if idle.get(column.key) else column for column in columns)
 

@@ -54,7 +54,7 @@ class StoredRow:
     """Of its bytes those of an inner tensor that an earlier one is made of too."""
 
     constant: bool = False
-    """Whether it has several elements, which are all the same finite value; told with statistics."""
+    """Whether it has several elements, which are all the same finite value; reported with statistics."""
 
     not_read: str = ""
     """Why statistics were asked for and there are none; empty where that is not so."""

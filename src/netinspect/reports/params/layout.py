@@ -72,7 +72,7 @@ def lay_out(report: Parameters) -> Document:
 
 
 def _value_notes(report: Parameters) -> list[Line]:
-    """Say which tensors have no statistics, and why, and what the columns mean."""
+    """Describe which tensors have no statistics, and why, and what the columns mean."""
     unread: dict[str, list[str]] = {}
     for row in report.rows:
         if row.not_read:

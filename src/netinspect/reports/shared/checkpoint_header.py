@@ -50,17 +50,17 @@ def total_notes(totals: StoredTotals, ties: int, *, of: str = "") -> list[Line]:
 
 
 def run_name(name: str, last_name: str, repeats: int) -> str:
-    """Spell the name of one branch, or of several alike neighbours: `0..11  x12`."""
+    """Format the name of one branch, or of several identical neighbours: `0..11  x12`."""
     return name if repeats == 1 else f"{name}..{last_name}  x{repeats}"
 
 
 def times(repeats: int, text: str) -> str:
-    """Spell what each of several alike branches has: `12 x 7,087,872`."""
+    """Format what each of several identical branches has: `12 x 7,087,872`."""
     return text if repeats == 1 else f"{repeats} x {text}"
 
 
 def remarks(subject: CheckpointHeader) -> list[Line]:
-    """What went otherwise than hoped."""
+    """Return what went otherwise than hoped."""
     return [
         *(line((f"PROBLEM: {text}", "bold red")) for text in subject.problems),
         *(line((f"note: {text}", "yellow")) for text in subject.warnings),

@@ -29,7 +29,7 @@ STATISTICS = (
 
 
 def statistics_cells(found: Statistics | None) -> tuple[Cell, ...]:
-    """Spell the statistics of one tensor; dashes where there are none."""
+    """Format the statistics of one tensor; dashes where there are none."""
     if found is None:
         return tuple(cell(None) for _ in STATISTICS)
     return (

@@ -1,4 +1,4 @@
-"""What is said below a list of stored tensors about their values."""
+"""What is reported below a list of stored tensors about their values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORDS = {
 
 
 def value_notes(report: CheckpointTensors) -> list[Line]:
-    """What stands out, and what the columns mean."""
+    """Return what stands out, and what the columns mean."""
     notes: list[Line] = []
     told: dict[str, int] = {}
     for finding in report.findings:

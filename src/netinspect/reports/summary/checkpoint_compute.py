@@ -33,7 +33,7 @@ def build_checkpoint_summary(
     sort: str | None = None,
     top: int | None = None,
 ) -> CheckpointSummary:
-    """Tell what a checkpoint holds.
+    """Describe what a checkpoint holds.
 
     Args:
         checkpoint: The checkpoint.

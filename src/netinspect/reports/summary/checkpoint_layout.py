@@ -66,7 +66,7 @@ _OPERATORS = (
 )
 _NAMED = 4
 _FEW = 16
-"""Rows of what is only looked at in passing; json has all of it."""
+"""Rows of what is only traced in passing; json has all of it."""
 
 
 def lay_out(report: CheckpointSummary) -> Document:
@@ -76,7 +76,7 @@ def lay_out(report: CheckpointSummary) -> Document:
         columns=_groups(report),
         rows=tuple(Row(cells=_group(group, report)) for group in report.groups),
     )
-    # One dtype is told with the totals.
+    # One dtype is reported with the totals.
     dtypes = report.totals.dtypes if len(report.totals.dtypes) > 1 else ()
     tables = [
         groups,
@@ -100,7 +100,7 @@ def lay_out(report: CheckpointSummary) -> Document:
             )
         )
         notes += _left_out("graph input or output", rows) + _left_out("operator", uses)
-    # What tells of the whole stands nearer to the top than what tells of a part.
+    # Facts on the whole file come before facts on a part.
     entries = sorted(report.metadata, key=lambda entry: entry.name.count("."))
     tables.append(Table(name="metadata", columns=_METADATA, rows=_rows(entries[:_FEW], _entry)))
     if beside := _beside(report):
@@ -164,7 +164,7 @@ def _beside(report: CheckpointSummary) -> str:
 
 
 def _packed(each: PackedWeights) -> str:
-    """Say how many weights are in fewer elements; the names and shapes suggest it."""
+    """Describe how many weights are in fewer elements; the names and shapes suggest it."""
     return (
         f"packed: about {units.plural(each.weights, 'weight')} of {units.plural(each.bits, 'bit')} in "
         f"{units.plural(each.tensors, 'tensor')}, by their names ({each.method})"

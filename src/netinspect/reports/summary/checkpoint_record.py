@@ -11,7 +11,7 @@ from netinspect.records.checkpoint_header import CheckpointHeader, Fact, PackedW
 
 @record
 class Group:
-    """All tensors below one prefix, or below each of several alike neighbours."""
+    """All tensors below one prefix, or below each of several identical neighbours."""
 
     path: str
     name: str
@@ -25,11 +25,11 @@ class Group:
     """Whether each level above ends here, for the branches of the tree."""
 
     class_name: str
-    """Where the file tells it."""
+    """Where the file reports it."""
 
     tensors: int
     elements: int
-    """What stands under several names counts under the first."""
+    """What is under several names counts under the first."""
 
     bytes: int
     share: float
@@ -37,7 +37,7 @@ class Group:
 
     dtypes: tuple[str, ...]
     beside_tensors: int = 0
-    """Tensors that it holds itself, beside the rows below it; 0 where there are none below."""
+    """Tensors that it holds itself, next to the rows below it; 0 where there are none below."""
 
     beside_bytes: int = 0
     """Of these."""

@@ -14,7 +14,7 @@ from netinspect.reports.tree.checkpoint_record import CheckpointTree
 from netinspect.reports.tree.record import TreeNode
 
 _IN_LINE = 6
-"""Tensors that fit behind the module that holds them; more of them get lines of their own."""
+"""Tensors that fit after the module that holds them; more of them get lines of their own."""
 
 
 def build_checkpoint_tree(
@@ -76,10 +76,10 @@ class _Grower:
         self._folded = folded
 
     def node(self, run: tuple[Branch, ...], depth: int | None) -> TreeNode:
-        """Make the node of a branch, or of alike neighbours."""
+        """Make the node of a branch, or of identical neighbours."""
         branch = run[0]
         if branch.path in self._folded:
-            # It is numbered by parameters: hundreds of lines that nobody asked for.
+            # It is numbered by parameters: hundreds of lines that no one asked for.
             return self._node(run, [units.plural(branch.count, "tensor")], [])
         held = [
             self._spell(key, tensor) for key, tensor in zip(branch.keys, branch.tensors, strict=True)

@@ -17,7 +17,7 @@ class CheckpointTree:
 
     subject: CheckpointHeader
     root: TreeNode
-    """Its classes are empty where the file does not tell them."""
+    """Its classes are empty where the file does not report them."""
 
     totals: StoredTotals
     ties: int

@@ -1,4 +1,4 @@
-"""The module tree, with alike siblings folded into one line."""
+"""The module tree, with identical siblings folded into one line."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _own(structure: Structure, module: Module) -> tuple[str, ...]:
 
 
 def _alike(one: TreeNode, other: TreeNode) -> bool:
-    """Whether two branches differ in nothing but their names and paths."""
+    """Return whether two branches differ in nothing but their names and paths."""
     return (
         (one.class_name, one.extra, one.parameters, one.own, one.called, one.alias_of)
         == (

@@ -10,7 +10,7 @@ from netinspect.records.report_header import ReportHeader, Tie, Totals
 
 @record
 class TreeNode:
-    """One module of the tree, or several alike siblings folded into one line."""
+    """One module of the tree, or several identical siblings folded into one line."""
 
     path: str
     name: str
@@ -23,7 +23,7 @@ class TreeNode:
     """Parameters and buffers set directly on it, as `name (sizes)`."""
 
     repeats: int
-    """How many alike siblings this line stands for; 1 for itself alone."""
+    """How many identical siblings this line stands for; 1 for itself alone."""
 
     last_name: str
     """Name of the last of them."""

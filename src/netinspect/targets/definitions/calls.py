@@ -138,7 +138,7 @@ def default_values(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.exp
 
 
 def imports_module(node: ast.AST) -> bool:
-    """Tell whether a statement imports modules by their names, as a loop over the files of a folder."""
+    """Return whether a statement imports modules by name, such as a loop over files."""
     names = (ast.unparse(each.func).rpartition(".")[2] for each in calls(node))
     return not {"import_module", "__import__"}.isdisjoint(names)
 

@@ -161,7 +161,7 @@ class Program:
             raise AttributeError(f"{name} of {self.path} is bound by work that was not run") from None
 
     def note(self) -> str | None:
-        """Return a sentence about what was not run; None where all of it was that does anything."""
+        """Return a sentence about what was not run; None if all of it was that does anything."""
         left = [unit for unit in self._slicer.units if unit.index not in self._done]
         works = [unit for unit in left if unit.works or self._is_refused(unit.index)]
         # A value that an imported file offers is made as soon as somebody takes it.

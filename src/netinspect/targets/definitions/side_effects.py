@@ -143,7 +143,7 @@ class WorkReader:
         return any(map(self.does_work, statements))
 
     def _is_work_alone(self, call: ast.Call) -> bool:
-        """A call whose value nobody takes is made for its effect: only known effects are harmless."""
+        """A call whose value no one takes is made for its effect: only known effects are harmless."""
         if (statements := _executed(call)) is not None:
             return self._any_works(statements)
         if any(self.is_risky(each) for each in arguments(call)):
@@ -169,7 +169,7 @@ class WorkReader:
         )
 
     def _runs_decorated(self, decorator: ast.expr) -> bool:
-        """Whether a decorator calls the function that it is given, at once or when Python ends."""
+        """Return whether a decorator calls its function, at once or when Python ends."""
         name = self._full_name(decorator)
         if name.rpartition(".")[2] in _AUTOSTART or is_below(name, RISKY_ROOTS & {"atexit"}):
             return True
@@ -219,7 +219,7 @@ class WorkReader:
         return name.startswith(SETUP) or name.startswith(("torch.nn.", "torch.device", "numpy.array"))
 
     def _computes(self, call: ast.Call) -> bool:
-        """Whether a call is of a kind that computes only; less certain than what `_is_known` knows."""
+        """Return whether a call only computes; less certain than `_is_known`."""
         function = call.func
         name = self._full_name(function)
         if name == "open":
@@ -283,7 +283,7 @@ class WorkReader:
         return bool(words(name.rpartition(".")[2] or name) & RISKY_WORDS)
 
     def _body_works(self, name: str) -> bool:
-        """Whether calling a function of the file, or building an object of its class, does work."""
+        """Return whether calling a function or class of the file does work."""
         if name in self._judged:
             return self._judged[name]
         node = self._functions[name]

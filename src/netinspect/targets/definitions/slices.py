@@ -358,7 +358,7 @@ class Slicer:
 
 
 def _prune(node: ast.stmt, inside: Mapping[int, Unit], used: set[int]) -> ast.stmt | None:
-    """Return a statement without the units that are not inside; None where nothing is left."""
+    """Return a statement without the units that are not inside; None if nothing is left."""
     if (unit := inside.get(id(node))) is not None:
         used.add(unit.index)
         return unit.node

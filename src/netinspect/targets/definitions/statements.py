@@ -49,7 +49,7 @@ def head_names(node: Branching) -> set[str]:
 
 
 def builds_layer(node: ast.Assign | ast.AnnAssign) -> bool:
-    """Tell whether a call of a name with a capital, such as `nn.Sequential`, stands in an assignment."""
+    """Return whether a call of a name with a capital, such as `nn.Sequential`, is in an assignment."""
     calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
     names = [each.func for each in calls]
     return any(

@@ -116,8 +116,8 @@ class Guard:
     def _asking_line(self) -> tuple[str, int] | None:
         """Return the innermost line of the project that led here; None if it imported a package.
 
-        What an installed package does when it is imported is its own affair; what it is told to do is
-        not.
+        What an installed package does when it is imported is its own affair; what it is reported to do
+        is not.
         """
         frame: FrameType | None = sys._getframe(3)
         while frame is not None:

@@ -81,7 +81,7 @@ def _handlers() -> dict[signal.Signals, Any]:
 
 
 def current_folder() -> str | None:
-    """Return the current folder; None where it was removed."""
+    """Return the current folder; None if it was removed."""
     try:
         return os.getcwd()
     except OSError:  # it was removed

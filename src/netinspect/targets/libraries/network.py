@@ -15,7 +15,7 @@ _CONSTANTS = "huggingface_hub.constants"
 def network(*, allowed: bool) -> Iterator[None]:
     """Keep the hub client offline while entered, then restore its settings.
 
-    It reads the environment once, when it is imported. One that was imported before is told by its
+    It reads the environment once, when it is imported. One that was imported before is reported by its
     constant; one that is imported meanwhile must not stay offline for the rest of the process.
     """
     if allowed:

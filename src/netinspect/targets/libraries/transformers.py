@@ -143,9 +143,9 @@ def _with_layers(settings: Mapping[str, Any], before: Any, after: Any) -> dict[s
 def _class_for(library: Any, config: Any) -> Any:
     """Find the class of the model that a configuration is for.
 
-    The automatic classes tell it, the plain one first. Some of them build a part of a model from the
+    The automatic classes report it, the plain one first. Some of them build a part of a model from the
     configuration of the whole, and some models have no `forward` and only hold others: another is taken
-    where there is one. A few models are in no table; those stand beside their configuration.
+    where there is one. A few models are in no table; those are next to their configuration.
     """
     tables = importlib.import_module("transformers.models.auto.modeling_auto")
     offered = [each for each in vars(tables).values() if isinstance(each, type)]

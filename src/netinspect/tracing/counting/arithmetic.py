@@ -1,4 +1,4 @@
-"""Arithmetic that is no product: one convention for each class of operators, in FLOPs.
+"""Arithmetic that is not a product: one convention for each class of operators, in FLOPs.
 
 They are operations as one would write them down, not those of a kernel: an exponential is one, and so is
 a comparison. What any published table counts of these classes can be made of them. docs/cost.md has
@@ -34,7 +34,7 @@ def _normalized(weight: int, given: int | None = None, *, source: int = 0, times
 
     Args:
         weight: Position of the weight.
-        given: Position of the flag that tells whether the statistics are taken from the batch; None
+        given: Position of the flag that states whether the statistics are taken from the batch; None
             where they always are, -1 where they never are.
         source: Position of what is normalized.
         times: 2 for a backward.
@@ -108,7 +108,7 @@ _POOLING: dict[str, Formula] = {
         for size in sizes
     },
     **{f"avg_pool{size}d_backward": _windows(size, backward=True) for size in (2, 3)},
-    # One addition for each output: its maximum is where its index says.
+    # One addition for each output: its maximum is where its index states.
     **{f"max_pool{size}d_with_indices_backward": per_input(1) for size in (2, 3)},
     **{f"fractional_max_pool{size}d_backward": per_input(1) for size in (2, 3)},
     **{

@@ -49,7 +49,7 @@ def _cudnn(times: int) -> Formula:
 
 
 def _quantized_layers(gates: int) -> Formula:
-    """Packed cells tell no sizes; the states do: hidden width, and layers times directions."""
+    """Packed cells report no sizes; the states do: hidden width, and layers times directions."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         # A packed sequence has its batch sizes in second place, and all else one place further on.
@@ -109,7 +109,7 @@ def _quantized_convolution(transposed: bool) -> Formula:
 
 
 def _deformable(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """A convolution whose inputs lie at learnt places; the sampling there is no product of it."""
+    """A convolution whose inputs are at learnt places; the sampling there is no product of it."""
     return products(convolved(out, args[1]), out)
 
 
@@ -120,7 +120,7 @@ def _deformable_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
 def _aligned_regions(args: Args, kwargs: Kwargs, out: Any) -> Count:
     """Each output is the mean of samples, of four neighbours each.
 
-    How many there are may depend on the sizes of the regions, which nobody sees.
+    How many there are may depend on the sizes of the regions, which no one sees.
     """
     ratio = int(argument(args, kwargs, 5, "sampling_ratio", -1))
     return Count(0, 4 * ratio * ratio * elements_of(out) if ratio > 0 else None)

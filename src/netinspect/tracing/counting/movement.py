@@ -18,7 +18,7 @@ from netinspect.tracing.counting.rule import (
 
 
 def _put(index: int, name: str) -> Formula:
-    """What is put in a place is added to what is there, if a flag says so."""
+    """Return what is put in a place is added to what is there, if a flag states so."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         return Count(0, elements_of(args[2])) if argument(args, kwargs, index, name) else NOTHING

@@ -33,7 +33,7 @@ def torchs(formula: Any, share: tuple[int, int] = (1, 1)) -> Formula:
     """Use one of torch's formulas, which count two FLOPs a MAC.
 
     Args:
-        formula: As it stands in `flop_registry`.
+        formula: As it is in `flop_registry`.
         share: Which part of it is meant, as a fraction.
     """
     # Most take shapes, and are wrapped in a search through all arguments, which costs most.
@@ -140,7 +140,7 @@ def _addbmm(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _grouped(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Experts in one call: torch has no formula. Offsets only tell which rows go with which matrix."""
+    """Experts in one call: torch has no formula. Offsets only report which rows go with which matrix."""
     left, right = dense(args[0]).shape, dense(args[1]).shape
     batch = left[0] if len(left) == 3 and len(right) == 3 else 1
     return products(batch * left[-2] * left[-1] * right[-1], out)
@@ -151,7 +151,7 @@ def _grouped_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _linear_loss(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """A layer with the loss behind it, in one call; that of a mean makes the gradients at once."""
+    """A layer with the loss after it, in one call; that of a mean makes the gradients at once."""
     (rows, width), classes = dense(args[0]).shape, dense(args[1]).shape[0]
     logits, source, weight = rows * classes, rows * width, classes * width
     is_whole = len(args) > 13
@@ -170,7 +170,7 @@ def _trilinear(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
     The three operands are given the dimensions that they lack. The first two are multiplied and summed
     over what the third one lacks; the result is multiplied by the third one and summed over the rest.
-    Where nothing is summed, torch multiplies element by element, which is no product of matrices.
+    Where nothing is summed, torch multiplies element by element, which is not a product of matrices.
     """
     lacking = [{*each} for each in args[3:6]]
     summed, slices = {*args[6]}, argument(args, kwargs, 7, "unroll_dim", 1)

@@ -17,7 +17,7 @@ Kwargs = Mapping[str, Any]
 
 
 class Count(NamedTuple):
-    """What one call of an operator costs; None where that cannot be known."""
+    """What one call of an operator costs; None if that cannot be known."""
 
     macs: int | None = 0
     flops: int | None = 0
@@ -69,12 +69,12 @@ def no_arithmetic(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def unknown(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Say that it cannot be counted."""
+    """Describe that it cannot be counted."""
     return UNKNOWN
 
 
 def unknown_flops(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Say that there are no products in it, and that the rest cannot be counted."""
+    """Describe that there are no products in it, and that the rest cannot be counted."""
     return Count(0, None)
 
 
@@ -134,7 +134,7 @@ def argument(args: Args, kwargs: Kwargs, index: int, name: str, default: Any = N
 
 
 def dense(tensor: Any) -> torch.Tensor:
-    """Return an operand, if its shape tells how much work there is in it.
+    """Return an operand, if its shape reports how much work there is in it.
 
     Raises:
         UncountableError: It is sparse, nested, or no tensor at all.

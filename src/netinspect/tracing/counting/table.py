@@ -36,7 +36,7 @@ _QUIET = frozenset({"prim", "profiler", "debugprims"})
 def name_of(operator: Any) -> str:
     """Name an operator with its namespace, without its overload: `aten.convolution`."""
     if isinstance(operator, OpOverload):
-        # It is spelled as `aten.add.Tensor`.
+        # It is formatted as `aten.add.Tensor`.
         return str(operator).rpartition(".")[0]
     return f"higher_order.{getattr(operator, '__name__', type(operator).__name__)}"
 
@@ -57,7 +57,7 @@ def rule_for(operator: Any) -> Rule | None:
         return None
     known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
     if known is None and name.endswith("_"):
-        # What works in place is named with an underscore behind.
+        # What works in place is named with an underscore after.
         plain = name.removesuffix("_")
         known = _RULES.get(plain)
         if known is None and operator.namespace == "aten":
@@ -80,7 +80,7 @@ def rule_for(operator: Any) -> Rule | None:
 
 
 def _is_pointwise(operator: OpOverload) -> bool:
-    """Whether torch marks it so; some that work in place or into a given tensor only by their others."""
+    """Return whether torch tags the operator, or its functional variant."""
     packets = {operator.overloadpacket.__name__, operator.overloadpacket.__name__.removesuffix("_")}
     return any(
         torch.Tag.pointwise in getattr(packet, overload).tags
@@ -91,7 +91,7 @@ def _is_pointwise(operator: OpOverload) -> bool:
 
 
 def _is_composed(operator: OpOverload) -> bool:
-    """Whether torch takes it apart wherever gradients may be wanted; in inference mode it does not."""
+    """Return whether torch decomposes the operator except in inference mode."""
     composed: bool = torch._C._dispatch_has_kernel_for_dispatch_key(
         operator._name, "CompositeImplicitAutograd"
     )

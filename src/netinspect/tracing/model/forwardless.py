@@ -23,7 +23,7 @@ _UNWRITTEN = vars(nn.Module)["forward"]
 _REFUSES = re.compile(
     r"\b(use|call)\b.+|\binstead\b|not implemented|no forward|not (be )?call(ed|able)", re.IGNORECASE
 )
-"""What an exception says that has nothing to do with what forward was given."""
+"""What an exception states that has nothing to do with what forward was given."""
 
 _RAISES = re.compile(r"(^|:\s*)raise\b")
 """A line that raises; a whole function may be one line."""

@@ -54,5 +54,5 @@ def _tensors(model: nn.Module) -> Iterator[tuple[torch.Tensor, bool]]:
 
 
 def _has_hooks(module: nn.Module) -> bool:
-    """Whether code of others runs before a module's forward: a hook, or a forward around its own."""
+    """Return whether foreign code runs before a module's forward: a hook or a wrapper."""
     return bool(attribute(module, "_forward_pre_hooks")) or "forward" in state_of(module)

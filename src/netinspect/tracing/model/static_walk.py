@@ -35,7 +35,7 @@ from netinspect.tracing.tensors.describe import registered_spec
 from netinspect.tracing.tensors.inner_tensors import bytes_of, is_empty, memory_key, memory_of
 from netinspect.tracing.tensors.packed_weights import packed_objects, packed_tensors
 
-# Dictionaries beside a hook dictionary hold only the numbers of those hooks that were registered so.
+# Dictionaries next to a hook dictionary hold only the numbers of those hooks that were registered so.
 _FLAG_SUFFIXES = ("_with_kwargs", "_always_called")
 _SCALAR_STATE = ("_is_full_backward_hook",)
 _SHOWN_ATTRIBUTES = (bool, int, float, complex, str, type(None), torch.dtype, torch.device)

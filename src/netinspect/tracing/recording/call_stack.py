@@ -88,7 +88,7 @@ class CallStack:
             draft.error = error
 
     def innermost(self, error: BaseException) -> PendingStep | None:
-        """Return the innermost call that raised an exception; None where none of ours did."""
+        """Return the innermost call that raised an exception; None if none of ours did."""
         # Calls end from the inside outwards, so the innermost one began last.
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
 
@@ -99,7 +99,7 @@ class CallStack:
             self._numbers = itertools.count(len(self.drafts) + 1)
 
     def take_in(self, others: Iterable[list[PendingStep]]) -> None:
-        """Put the steps of other threads among one's own, and number all of them anew."""
+        """Put the steps of other threads among one's own, and number all of them again."""
         own = (draft for drafts in (self.drafts, *others) for draft in list(drafts))
         drafts = sorted(own, key=lambda draft: draft.index)
         places = {draft.index: place for place, draft in enumerate(drafts)}

@@ -1,4 +1,4 @@
-"""What flows from step to step: who made a tensor, and who wrote to the memory behind it."""
+"""What flows from step to step: who made a tensor, and who wrote to the memory after it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Part(NamedTuple):
 class Flow:
     """The producers of every tensor that was seen.
 
-    A tensor object is known by its address, and so is its storage, with a weak reference that tells it
+    A tensor object is known by its address, and so is its storage, with a weak reference that reports it
     from a later one at the same place. What no step returned may still be a view of what one did, made
     out of sight; and what a step returned may since have been written to through another tensor.
     """
@@ -48,7 +48,7 @@ class Flow:
     def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
         """Indices of the steps that a tensor's values come from; none for what came from outside."""
         entry = self._makers.get(id(tensor))
-        # An address is used again once its tensor is gone; the reference tells the two apart.
+        # An address is used again once its tensor is gone; the reference reports the two apart.
         if entry is not None and entry[0]() is tensor:
             makers = entry[1]
         else:
@@ -102,7 +102,7 @@ class Flow:
             entry[1].pop(next(iter(list(entry[1]))), None)
 
     def pass_on(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
-        """Note that what comes out is from where what went in was, since the call itself is no step."""
+        """Pass the producers of inputs on to outputs of a call that is not a step."""
         makers = tuple(dict.fromkeys(maker for tensor in inputs for maker in self.producers(tensor)))
         for tensor in outputs:
             self._makers[id(tensor)] = weakref.ref(tensor), makers
@@ -117,7 +117,7 @@ class Flow:
         return ()
 
     def unwrapped(self, tensor: torch.Tensor) -> torch.Tensor:
-        """What a transform of torch.func has wrapped; any other tensor itself."""
+        """Return what a transform of torch.func has wrapped; any other tensor itself."""
         while _is_wrapped(tensor):
             self._transforms = True
             self.mapped |= _functorch.is_batchedtensor(tensor)
@@ -126,7 +126,7 @@ class Flow:
 
 
 def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
-    """A tensor's storage, the same object for all tensors on it; None where it has none."""
+    """A tensor's storage, the same object for all tensors on it; None if it has none."""
     try:
         return tensor.untyped_storage()
     except NO_STORAGE:
@@ -138,7 +138,7 @@ def _part(tensor: torch.Tensor) -> _Part:
 
 
 def _overlap(one: _Part, other: _Part) -> bool:
-    """Whether two parts of a storage share an element; yes where that cannot be told."""
+    """Return whether two parts of a storage share an element; yes where that cannot be reported."""
     if one == other:
         return True
     if 0 in one.sizes or 0 in other.sizes or _end(one) < other.offset or _end(other) < one.offset:
@@ -161,7 +161,7 @@ def _end(part: _Part) -> int:
 
 
 def _box(part: _Part, strides: list[int]) -> list[tuple[int, int]] | None:
-    """Where a part begins and how long it is along each stride; None where it is no box in them."""
+    """Return the offset and lengths of a part along each stride; None if it is not a box."""
     lengths = dict.fromkeys(strides, 1)
     for size, stride in zip(part.sizes, part.strides, strict=True):
         if size > 1 and stride:

@@ -104,7 +104,7 @@ class Finished:
             )
         if is_a(value, types.CoroutineType):
             if _is_in_event_loop():
-                value.close()  # Python would warn that nobody awaited it
+                value.close()  # Python would warn that no one awaited it
                 self._note("forward is a coroutine, and was not run: an event loop runs already")
                 return value
             self._note("forward is a coroutine: it was awaited, and its result is the output")
@@ -142,7 +142,7 @@ class Finished:
 
 
 def _of_items(taken: tuple[str, bool], counts: list[int]) -> str:
-    """Say how many items were taken of iterators of one kind."""
+    """Describe how many items were taken of iterators of one kind."""
     (kind, is_over), count, total = taken, len(counts), sum(counts)
     many = f"{total} item{'s' * (total != 1)}"
     if count == 1:

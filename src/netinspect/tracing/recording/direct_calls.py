@@ -18,7 +18,7 @@ _NoFunctions = torch._C.DisableTorchFunction
 
 
 class DirectCalls(CallStack):
-    """What has happened so far, with the calls that no hook tells of."""
+    """Steps so far, including calls without hooks."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,7 +34,7 @@ class DirectCalls(CallStack):
     def follow(self, calling: Calling) -> None:
         """Open and close the calls of layers whose `forward` was called directly.
 
-        What one was given is read off its variables at its first step; what it returns nobody sees.
+        What one was given is read off its variables at its first step; what it returns no one sees.
         """
         if not calling.forwards and (not self.stack or self.stack[-1].forward is None):
             return

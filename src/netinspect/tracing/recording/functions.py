@@ -1,4 +1,4 @@
-"""What is known of torch's functions by their names: who reads values, who writes, who says nothing."""
+"""Properties of torch functions by name: reading values, writing, not recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ READS = frozenset(
 )  # fmt: skip
 
 # Methods that write to their first argument though their names do not end in an underscore, and those
-# that hand its memory out, so that nobody sees what is written to it.
+# that hand its memory out, so that no one sees what is written to it.
 _WRITES = frozenset(
     {
         "__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ifloordiv__",
@@ -32,10 +32,10 @@ _WRITES = frozenset(
 )  # fmt: skip
 _LENDS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "untyped_storage", "storage"})
 
-# Of these, those by which values leave torch: what is computed with them then, nobody sees.
+# Of these, those by which values leave torch: what is computed with them then, no one sees.
 HANDS_OUT = frozenset({"numpy", "__array__", "__dlpack__"})
 
-# Functions that work in place where a flag says so.
+# Functions that work in place where a flag states so.
 _INPLACE_BY_FLAG = frozenset(
     {
         "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "rrelu", "hardtanh", "hardswish",
@@ -52,7 +52,7 @@ _OUTSIDE = frozenset(
     }
 )  # fmt: skip
 
-# Reads of shapes and flags come many times a layer; they are let through without a look.
+# Reads of shapes and flags come many times a layer; they are let through without a trace.
 SILENT = frozenset(
     {
         "size", "dim", "ndim", "shape", "dtype", "device", "layout", "is_cuda", "numel", "stride",
@@ -78,22 +78,22 @@ class Name:
     """With where it belongs, such as `torch.Tensor.view`."""
 
     is_silent: bool = False
-    """Whether it only tells a shape or a flag."""
+    """Whether it only reports a shape or a flag."""
 
     may_write: bool = False
-    """Whether it takes a look at the arguments to know that it does not write; for most it does not."""
+    """Whether it takes a trace at the arguments to know that it does not write; for most it does not."""
 
 
 def name_of(func: Callable[..., Any]) -> Name:
     """Name a function, method or property."""
     try:
         return _remembered_name(func)
-    except TypeError:  # an object of the user's that cannot be told from others
+    except TypeError:  # an object of the user's that cannot be reported from others
         return _name(func)
 
 
 def reads(qualified: str) -> bool:
-    """Whether a function reads values, by its name with where it belongs; `Tensor.float` does not."""
+    """Return whether a function reads values, by its qualified name; `Tensor.float` does not."""
     return qualified.rpartition(".")[2] in READS
 
 
@@ -135,7 +135,7 @@ def _qualified_name(func: Callable[..., Any], name: str) -> str:
 
 
 def writes_in_place(name: str, kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call writes to its first argument, or to `out`."""
+    """Return whether a call writes to its first argument, or to `out`."""
     return (name[-1:] == "_" and name[-2:] != "__") or name in _WRITES or "out" in kwargs
 
 
@@ -164,12 +164,12 @@ def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iter
         if kwargs.get("max_norm") is not None or (len(args) > 3 and args[3] is not None):
             yield from tensors_of((args[1:2], kwargs.get("weight")))
     elif name in ("batch_norm", "instance_norm") and _takes_statistics(args, kwargs):
-        # In `torch.nn.functional` they come before weight and bias, and in `torch` behind them.
+        # In `torch.nn.functional` they come before weight and bias, and in `torch` after them.
         yield from tensors_of((args[1:5], kwargs.get("running_mean"), kwargs.get("running_var")))
 
 
 def _takes_statistics(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a normalization may update the running statistics, by the flag that stands sixth."""
+    """Return whether a normalization may update running statistics, by its sixth argument."""
     flag = args[5] if len(args) > 5 else kwargs.get("training", kwargs.get("use_input_stats"))
     return flag is not False
 

@@ -1,4 +1,4 @@
-"""The hooks of a look: attached to every module, and taken off on any exit."""
+"""The hooks of a trace: attached to every module, and taken off on any exit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _register = nn.Module.register_forward_hook
 
 
 class Hooked(Protocol):
-    """Who is told of the calls of modules."""
+    """Who is reported of the calls of modules."""
 
     def enter_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take note that a module is called."""
@@ -53,10 +53,10 @@ class Hooked(Protocol):
 
 
 class Hooks:
-    """The hooks of one look.
+    """The hooks of one trace.
 
     Args:
-        who: Is told.
+        who: Is reported.
     """
 
     def __init__(self, who: Hooked) -> None:
@@ -65,7 +65,7 @@ class Hooks:
         self._copies: list[nn.Module] = []
 
     def attach(self, module: nn.Module) -> None:
-        """Have calls of a module told."""
+        """Have calls of a module reported."""
         if is_a(module, ScriptModule):
             return  # it takes no hooks of its own; those for every module of the process it runs
         if has_hooks_of(self._who, module):
@@ -73,7 +73,7 @@ class Hooks:
             return
         handles, who = self._handles, self._who
         has_own = bool(state_of(module).get("_forward_pre_hooks"))
-        # First, so that what the module's own pre-hooks do is told as part of its call.
+        # First, so that what the module's own pre-hooks do is reported as part of its call.
         handles.append(_register_pre(module, who.enter_module, prepend=True, with_kwargs=True))
         if has_own:
             # And last, to see the inputs as they made them.
@@ -81,7 +81,7 @@ class Hooks:
         handles.append(_register(module, who.leave_module, with_kwargs=True, always_call=True))
 
     def attach_to_all(self, modules: Iterable[nn.Module]) -> None:
-        """Have all calls told: of registered modules, and of any others."""
+        """Have all calls reported: of registered modules, and of any others."""
         handles, who = self._handles, self._who
         handles.append(register_module_forward_pre_hook(who.enter_any))
         handles.append(register_module_module_registration_hook(who.note_module))
@@ -122,10 +122,10 @@ def _is_of(hook: object, who: Hooked) -> bool:
 
 @contextmanager
 def hooked(who: Hooked, modules: Iterable[nn.Module]) -> Iterator[Hooks]:
-    """Have someone told of every call.
+    """Have someone reported of every call.
 
     Args:
-        who: Is told.
+        who: Is reported.
         modules: The modules that are registered, each once.
     """
     hooks = Hooks(who)

@@ -1,9 +1,9 @@
-"""Calls that do what an equal call did before: counted once in a run, and told by the same records.
+"""Calls that do what an equal call did before: counted once in a run, and reported by the same records.
 
 A network calls the same function on the same shapes again and again. What such a call costs follows from
 what it is given, for the functions listed here: they are torch's own, look at no values, and run no code
 of the user's. So the first of equal calls is counted by its operators; for those that follow, torch need
-not be asked for each operator anew, which takes long. On the meta device, where shapes are all that
+not be asked for each operator again, which takes long. On the meta device, where shapes are all that
 there is, they need not even run.
 
 Equal are two calls of one function with tensors of the same shape, strides, dtype, device and layout,
@@ -85,7 +85,7 @@ _KERNELS: tuple[Callable[[], bool], ...] = tuple(
     for name in ("math", "flash", "mem_efficient", "cudnn")
     if hasattr(torch._C, f"_get_{name}_sdp_enabled")
 )
-"""What tells by which kernel attention runs: with `sdpa_kernel`, a model may choose."""
+"""What reports by which kernel attention runs: with `sdpa_kernel`, a model may choose."""
 
 _TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
 """Of these very classes; those of a class that is derived may do as they like."""
@@ -104,7 +104,7 @@ Key = tuple[Any, ...]
 
 
 class Known(NamedTuple):
-    """What all calls of one key have alike."""
+    """What all calls of one key have identical."""
 
     inputs: Structure
     output: Value
@@ -117,18 +117,18 @@ class Known(NamedTuple):
 
 
 _HAS_NAMES = hasattr(torch.Tensor, "names")
-"""Whether dimensions may have names, as in older versions: the key of a call does not tell them."""
+"""Whether dimensions may have names, as in older versions: the key of a call does not report them."""
 
 
 def memoised_call(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], torch.Tensor] | None:
-    """Tell what can be made in place of a further call: the output on the meta device has no values.
+    """Describe what can be made in place of a further call: the output on the meta device has no values.
 
     Args:
         output: What the first call returned.
         given: The tensors that it was given.
 
     Returns:
-        Makes a tensor like the output; None where one has values, or shares its memory with another.
+        Makes a tensor like the output; None if one has values, or shares its memory with another.
     """
     if type(output) is not torch.Tensor or not output.is_meta or _HAS_NAMES:
         return None
@@ -145,7 +145,7 @@ def memoised_call(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], to
 
 
 class _Unsure(Exception):
-    """An argument that may decide more than its description tells."""
+    """An argument that may decide more than its description reports."""
 
 
 def key_of(
@@ -154,7 +154,7 @@ def key_of(
     kwargs: Mapping[str, Any],
     tensors: list[torch.Tensor],
 ) -> Key | None:
-    """Tell what decides what a call does; None where that cannot be told, or may be something else.
+    """Describe what decides what a call does; None if that cannot be reported, or may be something else.
 
     Args:
         function: What is called.
@@ -175,7 +175,7 @@ def key_of(
             _add(kwargs.values(), parts, tensors)
     except (_Unsure, RuntimeError, NotImplementedError):  # a tensor without strides raises the others
         return None
-    # Attention to a tensor itself projects it at once; to one that only looks alike, it does not.
+    # Attention to a tensor itself projects it at once; to one that only looks identical, it does not.
     addresses = list(map(id, tensors))
     if len(set(addresses)) < len(addresses):
         parts.append(tuple(map(addresses.index, addresses)))
@@ -188,7 +188,7 @@ def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -
         address = id(kind)
         if address in _TENSORS:
             if value.numel() == 1 or value.layout is not torch.strided:
-                raise _Unsure  # one of one number may be read as that, say as a size
+                raise _Unsure  # one of one number may be read as that, state as a size
             if value.is_neg() or value.is_conj():
                 raise _Unsure  # some kernels copy it first
             tensors.append(value)
@@ -209,7 +209,7 @@ def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -
 
 # None of this is public; without it, every call is counted by itself.
 Uncounted: Any = getattr(torch._C, "_DisableTorchDispatch", contextlib.nullcontext)
-"""From when it is made until it is left, no operator is told to the mode that counts."""
+"""From when it is made until it is left, no operator is reported to the mode that counts."""
 
 _state: Any = tuple(
     getattr(torch._C, name, None)
@@ -220,7 +220,7 @@ _is_there = Uncounted is not contextlib.nullcontext and None not in (_transform,
 
 
 def _is_plain_state() -> bool:
-    """Whether nothing around a call has a say in what it does."""
+    """Return whether nothing around a call has a state in what it does."""
     if not _is_there or torch.is_grad_enabled() or torch.is_inference_mode_enabled():
         return False
     dispatch_modes, function_modes, autocast = _state

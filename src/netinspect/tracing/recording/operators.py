@@ -51,8 +51,8 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts every operator that runs while it is entered.
 
     Args:
-        observed: What is done to keep the guest as it was is no work of the model's.
-        innermost: Tells the step that is under way; None for no step.
+        observed: What is done to keep the guest as it was is not a work of the model's.
+        innermost: Reports the step that is under way; None for no step.
     """
 
     supports_higher_order_operators = True
@@ -63,7 +63,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._guest = observed
         self.reads_values = False
-        """Whether some operator told Python a value, or gave out a size that depends on values."""
+        """Whether some operator reported Python a value, or gave out a size that depends on values."""
 
         self.by_stored = False
         """Whether some product was counted by what a sparse operand stores."""
@@ -148,7 +148,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if output is None:
                 # It writes to what it is given, and gives nothing out.
                 written = _bytes(_written_to(self._known[operator].function, args, kwargs))
-        except Exception:  # a tensor that does not tell its size
+        except Exception:  # a tensor that does not report its size
             elements, read, written = elements or 0, 0, 0
         draft = None if self.innermost is None else self.innermost()
         entry = self._tallies.get(id(draft))
@@ -188,7 +188,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def work_by_step(self, drafts: list[PendingStep]) -> dict[int, tuple[Work, ...]]:
         """Return what was done, by the index of the step.
 
-        A function that proved to be no step leaves what it did to the module that it ran in.
+        A function that proved to be not a step leaves what it did to the module that it ran in.
         """
         by_step: dict[int, _Tallies] = {}
         for draft, tallies in self._tallies.values():
@@ -214,7 +214,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for (address, *uncounted), tally in tallies.items():
             name, rule = self._known[address][:2]
             assert rule is not None
-            # The overloads of an operator are told as one.
+            # The overloads of an operator are reported as one.
             key = name, uncounted[0], uncounted[1]
             known = merged.get(key)
             merged[key] = rule, tally if known is None else _sum(known[1], tally)
@@ -256,18 +256,18 @@ def _operator(function: Any) -> _Operator:
 
 
 def _reads_values(operator: Any) -> bool:
-    """Whether what an operator tells, or the size of what it gives out, depends on values."""
+    """Return whether what an operator reports, or the size of what it gives out, depends on values."""
     tags = getattr(operator, "tags", ())
     return torch.Tag.data_dependent_output in tags or torch.Tag.dynamic_output_shape in tags
 
 
 def _selects(index: torch.Tensor | None) -> bool:
-    """Whether an index is a mask."""
+    """Return whether an index is a mask."""
     return index is not None and index.dtype in (torch.bool, torch.uint8)
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether an operand is what a composition is for; nested and packed ones have kernels instead."""
+    """Return whether an operand uses the decomposition; nested and packed ones have kernels."""
     if not is_a(value, torch.Tensor):
         return True
     return value.layout is torch.strided and not (value.is_nested or value.is_quantized)
@@ -275,7 +275,7 @@ def _is_plain(value: Any) -> bool:
 
 @by_class
 def _is_made_of_others(cls: Any) -> bool:
-    """Whether a class has a dispatch of its own; fake tensors have, and stand for plain ones."""
+    """Return whether a class has a dispatch of its own; fake tensors have, and stand for plain ones."""
     return dispatches(cls) and plain_name(cls) not in ("FakeTensor", "FunctionalTensor")
 
 

@@ -61,7 +61,7 @@ class PendingStep:
 def under_way(
     drafts: Sequence[PendingStep], modules: Sequence[PendingStep], outer: Sequence[PendingStep]
 ) -> PendingStep | None:
-    """Return the innermost step that has begun and not ended; None where there is none.
+    """Return the innermost step that has begun and not ended; None if there is none.
 
     Args:
         drafts: The steps, in order of their beginning.

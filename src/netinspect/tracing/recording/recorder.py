@@ -53,7 +53,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
 
     Args:
         model: The model; its modules get hooks between `recording()`'s begin and end.
-        observed: Told before any write to a parameter.
+        observed: Called with before any write to a parameter.
         operators: Counts what runs, and is entered within this.
         with_grad: Whether to note the `grad_fn` of each output.
         arguments: What the model is called with, by name.
@@ -84,7 +84,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
 
         self._guest = observed
         self._operators = operators
-        # Of the lists and not of this: what refers to itself outlives the look.
+        # Of the lists and not of this: what refers to itself outlives the trace.
         operators.innermost = partial(under_way, self.drafts, self.stack, self.outer)
         self._known: dict[Key, Known] = {}
         self._threads: dict[int, Recorder] = {}
@@ -164,7 +164,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         self._others.clear()
 
     def _here(self) -> Recorder | None:
-        """Return the recorder of the thread that calls this; None where nothing is recorded."""
+        """Return the recorder of the thread that calls this; None if nothing is recorded."""
         return self._threads.get(get_ident())
 
     # --- modules: hooks -------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
             here.stack.append(draft)
 
     def see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Tell the inputs of the call anew, as the module's own hooks made them."""
+        """Report the inputs of the call again, as the module's own hooks made them."""
         if self.registered.find(module) is not None and (here := self._here()) is not None:
             with _NoFunctions():
                 here.stack[-1].inputs = describe_call(args, kwargs)
@@ -285,7 +285,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
     ) -> Any:
         """Run one torch function and record it. Called by torch, with the mode itself off."""
         kwargs = kwargs or {}
-        if not self._threads:  # of a thread that goes on after the look
+        if not self._threads:  # of a thread that goes on after the trace
             return func(*args, **kwargs)
         called = name_of(func)
         if called.may_write or (kwargs and ("out" in kwargs or "inplace" in kwargs)):

@@ -1,8 +1,8 @@
-"""Threads that forward uses: the modes of a look hold for one thread, so each enters its own.
+"""Threads that forward uses: the modes of a trace hold for one thread, so each enters its own.
 
 `threading.setprofile` is public, and meant for this: each thread that begins calls the function that it
 was given. Ours stays in the thread until the thread ends, since a thread of a pool waits for the next
-look, or for code that is no look's: modes that are over are left before that code runs.
+look, or for code that is not a look's: modes that are over are left before that code runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 
 class Part(Protocol):
-    """What a look records in one thread."""
+    """What a trace records in one thread."""
 
     def leave_thread(self) -> bool:
         """End it; return False where it is in the middle of something, and must be asked again."""
@@ -35,7 +35,7 @@ _looks: list[Look] = []
 
 @contextmanager
 def in_all_threads(look: Look) -> Iterator[None]:
-    """Have a look record in the threads that begin meanwhile too."""
+    """Have a trace record in the threads that begin meanwhile too."""
     before = threading.getprofile()
 
     def begin(frame: FrameType, event: str, arg: Any) -> None:
@@ -80,6 +80,6 @@ class _Watched:
         self._look = look
         self._part = None if look is None else look.enter_thread()
         if look is None:
-            # No look is under way, so what comes is nobody's to record.
+            # No look is under way, so what comes is no one's to record.
             self._outermost = None
             sys.setprofile(self._before)

@@ -69,7 +69,7 @@ class _Tensor:
         return self.version is not None and self.tensor._version != self.version
 
     def is_elsewhere(self) -> bool:
-        """Whether the tensor was pointed to other memory, and the writes may have been to that."""
+        """Return whether the tensor now refers to other memory, which may have been written."""
         if self.data is None or self.version is None or is_uninitialised(self.tensor):
             return False
         return _is_elsewhere(self.tensor, self.data)
@@ -356,7 +356,7 @@ def _is_elsewhere(tensor: torch.Tensor, data: torch.Tensor) -> bool:
 
 
 def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
-    """A tensor's storage; None where it has none, or holds no values."""
+    """A tensor's storage; None if it has none, or holds no values."""
     try:
         storage = tensor.untyped_storage()
         # A fake tensor names a device of its own, and its storage is on the meta device all the same.
@@ -374,7 +374,7 @@ def _bytes(storage: torch.UntypedStorage) -> torch.Tensor:
 
 
 def _rescales_its_weight(module: nn.Module) -> bool:
-    """Whether every forward may write to the weight, as that of an embedding with `max_norm` does."""
+    """Return whether any forward may write to the weight, as an embedding with `max_norm` does."""
     return state_of(module).get("max_norm", _max_norm_of(type(module))) is not None
 
 
