@@ -41,7 +41,7 @@ def summarize_values(
     tensors = [checkpoint.tensors[number] for number in numbers]
     with CheckpointData(checkpoint) as data:
         summaries = statistics.summarize_values(data, tensors, progress)
-        return summaries, anomalies.find(data, tensors, summaries)
+        return summaries, anomalies.detect_anomalies(data, tensors, summaries)
 
 
 def pickle_globals(source: str | os.PathLike[str], *, online: bool = False) -> View[Globals]:

@@ -106,7 +106,7 @@ def test_an_array_that_is_not_as_large_as_it_says(tmp_path: Path) -> None:
     file.write_bytes(data.replace(b"K\x04\x85", b"K\x09\x85"))
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(str(file))
-    assert caught.value.cause == "a: an array of shape (9,) of uint8 takes 9 bytes, and 4 are there"
+    assert caught.value.cause == "a: an array of shape (9,) of uint8 takes 9 bytes, got 4"
 
 
 # --- tensors pickled by `pickle` itself ----------------------------------------------------------

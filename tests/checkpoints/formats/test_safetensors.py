@@ -169,7 +169,7 @@ class TestRefused:
         ("raw", "told"),
         [
             (b"", "it is empty"),
-            (bytes(8), "it holds nothing but zeros"),
+            (bytes(8), "the file consists of zeros only"),
             (b"\2" + bytes(7) + b"{", "its header should have 2 bytes, and the file has 1 more"),
             (b"\x00" * 5 + b"\1\0\0{}", "its header would have 1,099,511,627,776 bytes"),
             (assemble("{]"), "its header is no JSON object"),

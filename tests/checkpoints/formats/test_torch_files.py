@@ -124,7 +124,7 @@ def test_a_file_of_a_protocol_that_torch_cannot_read_back(tmp_path: Path) -> Non
         torch.load(file, weights_only=False)
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(str(file))
-    assert caught.value.cause == "a: a tensor lies in no storage that is known"
+    assert caught.value.cause == "a: the storage of a tensor is unknown"
 
 
 def test_a_state_dict(save: Save, tmp_path: Path) -> None:

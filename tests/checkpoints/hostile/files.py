@@ -121,7 +121,7 @@ TENSORS: dict[str, Case] = {
     ),
     "no storage": Case(
         lambda: torch_zip(state(entry(b"x", tensor(storage=b"N")))),
-        "x: a tensor lies in no storage",
+        "x: the storage of a tensor is unknown",
         "torch",
     ),
     "storage of another type": Case(
@@ -178,41 +178,43 @@ TENSORS: dict[str, Case] = {
     ),
     "a parameter of nothing": Case(
         lambda: torch_zip(b"\x80\x02ctorch._utils\n_rebuild_parameter\n(N\x88NtR."),
-        "None stands where a tensor should",
+        "None is not a tensor",
         "torch",
     ),
     "sparse of nothing": Case(
         lambda: torch_zip(b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n(NNtR."),
-        "not told as torch tells it",
+        "not in torch's format",
         "torch",
     ),
     "legacy, honest": Case(lambda: legacy(state()), None, "torch"),
-    "legacy, cut": Case(lambda: legacy(state())[:-1], "16 bytes should stand", "torch"),
+    "legacy, cut": Case(lambda: legacy(state())[:-1], "expected 16 bytes", "torch"),
     "legacy, no storages": Case(
         lambda: legacy(state(), b"", b""), "ends without its last opcode", "torch"
     ),
     "legacy, other count": Case(
         lambda: legacy(state(), data=struct.pack("<q", 5) + b"\0" * 20),
-        "should have 16 bytes, and has 20",
+        "expected 16",
         "torch",
     ),
     "legacy, negative count": Case(
-        lambda: legacy(state(), data=struct.pack("<q", -4)), "and has -16", "torch"
+        lambda: legacy(state(), data=struct.pack("<q", -4)), "has -16 bytes", "torch"
     ),
     "legacy, another storage": Case(
         lambda: legacy(state(), b"\x80\x02](X\x01\0\0\x001e."),
-        "the object speaks of no storage '1'",
+        "the storage '1' is not in the object",
         "torch",
     ),
     "legacy, a storage twice": Case(
         lambda: legacy(
             state(), b"\x80\x02](X\x01\0\0\x000X\x01\0\0\x000e.", (struct.pack("<q", 4) + b"\0" * 16) * 2
         ),
-        "or it stands there twice",
+        "or is listed twice",
         "torch",
     ),
     "legacy, keys are no list": Case(
-        lambda: legacy(state(), b"\x80\x02N."), "there is no list of storages", "torch"
+        lambda: legacy(state(), b"\x80\x02N."),
+        "the list of storages after the object is missing",
+        "torch",
     ),
     "legacy, other version": Case(
         lambda: legacy(state()).replace(b"M\xe9\x03", b"M\xea\x03"), "it is of version 1002", ""

@@ -90,11 +90,9 @@ PICKLES: dict[str, Case] = {
     ),
     "system beside a tensor": Case(lambda: torch_zip(state(entry(b"x", SYSTEM))), None, "torch._utils"),
     "system before it breaks": Case(
-        lambda: b"\x80\x02" + SYSTEM + b"0\xff", "is no opcode", "posix.system('true')"
+        lambda: b"\x80\x02" + SYSTEM + b"0\xff", "is not an opcode", "posix.system('true')"
     ),
-    "numbered name": Case(
-        lambda: b"\x80\x02\x82\x01.", "a number that only its writer knows", "copyreg."
-    ),
+    "numbered name": Case(lambda: b"\x80\x02\x82\x01.", "the extension registry", "copyreg."),
     # --- what would change the reader
     "state for a class": Case(
         lambda: b"\x80\x02cos\nsystem\n}b.", "gives a state to a name", "os.system()"
@@ -130,15 +128,9 @@ PICKLES: dict[str, Case] = {
     ),
     # --- what would take memory
     "far place": Case(lambda: b"\x80\x02]r\0\0\0\x800j\0\0\0\x80.", "holds no tensors", ""),
-    "long bytes": Case(
-        lambda: b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"x.", "bytes should stand", ""
-    ),
-    "long text": Case(
-        lambda: b"\x80\x04\x8d" + struct.pack("<Q", 2**63) + b"x.", "bytes should stand", ""
-    ),
-    "long frame": Case(
-        lambda: b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.", "bytes should stand", ""
-    ),
+    "long bytes": Case(lambda: b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"x.", "but the file", ""),
+    "long text": Case(lambda: b"\x80\x04\x8d" + struct.pack("<Q", 2**63) + b"x.", "but the file", ""),
+    "long frame": Case(lambda: b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.", "but the file", ""),
     "many lists": Case(lambda: b"\x80\x02](" + b"]" * 3_000_000 + b"e.", "MiB, the most there is", ""),
     "many lists, fewer": Case(lambda: b"\x80\x02](" + b"]" * 1_000_000 + b"e.", "holds no tensors", ""),
     "many tuples": Case(lambda: b"\x80\x02](" + b"N\x85" * 1_900_000 + b"e.", "", ""),
@@ -290,8 +282,8 @@ PICKLES: dict[str, Case] = {
     # --- what is not one
     "no end": Case(lambda: b"\x80\x02]", "ends without its last opcode", ""),
     "empty stack": Case(lambda: b"\x80\x02.", "no object is left", ""),
-    "underflow": Case(lambda: b"\x80\x020.", "takes more than there is", ""),
-    "unknown opcode": Case(lambda: b"\x80\x02\xff.", "0xff is no opcode", ""),
+    "underflow": Case(lambda: b"\x80\x020.", "pops more items than the stack has", ""),
+    "unknown opcode": Case(lambda: b"\x80\x02\xff.", "0xff is not an opcode", ""),
     "later protocol": Case(lambda: b"\x80\x06N.", "it is of protocol 6", ""),
     "empty": Case(lambda: b"", "is not a checkpoint", ""),
     "two bytes": Case(lambda: b"\x80\x02", "ends without its last opcode", ""),

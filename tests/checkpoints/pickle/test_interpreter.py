@@ -150,7 +150,7 @@ def test_pickles_behind_each_other() -> None:
 def test_what_is_remembered_does_not_outlive_its_pickle() -> None:
     interpreter = Interpreter(source(b"]q\x00.h\x00."), Names())
     assert interpreter.run() == []
-    with pytest.raises(PickleError, match="at byte 4: nothing is remembered under 0"):
+    with pytest.raises(PickleError, match="at byte 4: the memo has no entry 0"):
         interpreter.run()
 
 

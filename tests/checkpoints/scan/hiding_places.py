@@ -105,7 +105,7 @@ FILES: dict[str, tuple[str, Make, str]] = {
     "a persistent id in a line": ("m.pkl", lambda: b"Pabc\n.", "outside itself"),
     "cut short": ("m.pkl", lambda: EVIL[:-1], NAME),
     "cut before its call": ("m.pkl", lambda: PICKLE[:-3], "m.pkl"),
-    "a byte that is no opcode": ("m.pkl", lambda: b"\x80\x02K\x01\xff" + CALL + b".", "m.pkl"),
+    "a byte that is not an opcode": ("m.pkl", lambda: b"\x80\x02K\x01\xff" + CALL + b".", "m.pkl"),
     "a frame that lies": (
         "m.pkl",
         lambda: b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + CALL + b".",

@@ -203,7 +203,7 @@ def test_uncertain_formats_are_not_stated_as_facts(tmp_path: Path) -> None:
     ("name", "data", "cause"),
     [
         ("model.pt", b"", "it is empty"),
-        ("model.pt", bytes(100), "it holds nothing but zeros (100 bytes)"),
+        ("model.pt", bytes(100), "the file consists of zeros only (100 bytes)"),
         ("model.pt", bytes(5000) + b"x", "its first 5,000 bytes are zeros"),
         ("model.mnn", b"\x18\0\0\0" + b"\1" * 60, "by its name it would be an MNN model"),
         ("a.data-00000-of-00001", b"\1" * 60, "it would be a data shard of a TensorFlow checkpoint"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from netinspect.checkpoints.values.anomalies import find
+from netinspect.checkpoints.values.anomalies import detect_anomalies
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.records.distribution import Finding
@@ -15,7 +15,7 @@ from tests.checkpoints.values.tensor_values import normal, store
 def findings(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, list[Finding]]:
     checkpoint = store(path / "x", tensors)
     with CheckpointData(checkpoint) as data:
-        found = find(data, checkpoint.tensors, summarize_values(data, checkpoint.tensors))
+        found = detect_anomalies(data, checkpoint.tensors, summarize_values(data, checkpoint.tensors))
     by_kind: dict[str, list[Finding]] = {}
     for each in found:
         by_kind.setdefault(each.kind, []).append(each)

@@ -251,7 +251,7 @@ def test_what_has_no_values_is_compared_by_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "x"
     checkpoint = store(path, {"a": torch.arange(9), "b": torch.arange(9), "c": torch.zeros(9).long()})
     tensors = [replace(tensor, dtype="Q4_K") for tensor in checkpoint.tensors]
-    reason = "the elements of Q4_K are no plain numbers"
+    reason = "the elements of Q4_K cannot be read as numbers"
     with CheckpointData(checkpoint) as data:
         first, second, third = (compare_tensors(data, tensors[0], data, each) for each in tensors)
         plain = compare_tensors(data, tensors[0], data, checkpoint.tensors[0])

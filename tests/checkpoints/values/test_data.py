@@ -112,12 +112,14 @@ def test_what_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
     tensor = checkpoint.tensors[0]
     cases = {
         "": tensor,
-        "no file holds its values": replace(tensor, file=None),
+        "its values are not in any file": replace(tensor, file=None),
         "its layout is sparse_coo": replace(tensor, layout="sparse_coo"),
         "it is compressed, or not stored as one piece": replace(tensor, position=None),
         "several of its elements share memory": replace(tensor, stride=(0, 1)),
-        "the elements of Q4_K are no plain numbers": replace(tensor, dtype="Q4_K"),
-        "the elements of qint8 are no plain numbers": replace(tensor, dtype="qint8", layout="quantized"),
+        "the elements of Q4_K cannot be read as numbers": replace(tensor, dtype="Q4_K"),
+        "the elements of qint8 cannot be read as numbers": replace(
+            tensor, dtype="qint8", layout="quantized"
+        ),
     }
     with CheckpointData(checkpoint) as data:
         assert {data.why_no_values(each): each for each in cases.values()} == cases
@@ -127,7 +129,7 @@ def test_what_is_on_the_hub_stays_there(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(4, 4)})
     address = replace(checkpoint.files[0], path="https://hub.test/x", modified=None)
     with CheckpointData(replace(checkpoint, files=(address,))) as data:
-        assert data.why_no_values(checkpoint.tensors[0]) == "its file is not on this disk"
+        assert data.why_no_values(checkpoint.tensors[0]) == "its file is not local"
 
 
 def test_a_file_that_changed_after_it_was_listed_is_refused(tmp_path: Path) -> None:

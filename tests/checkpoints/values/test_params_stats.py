@@ -151,9 +151,9 @@ def test_what_has_no_plain_numbers_has_a_reason(cli: Cli) -> None:
     outcome = cli("params", "packed.safetensors", "--stats", "-f", "json")
     (row,) = json.loads(outcome.out)["rows"]
     assert row["statistics"] is None
-    assert row["not_read"] == "the elements of F4 are no plain numbers"
+    assert row["not_read"] == "the elements of F4 cannot be read as numbers"
     text = cli("params", "packed.safetensors", "--stats", "--width", "100").out
-    assert "not read (the elements of F4 are no plain numbers): a" in text
+    assert "not read (the elements of F4 cannot be read as numbers): a" in text
 
 
 @pytest.mark.usefixtures("file")

@@ -279,7 +279,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(3), "b": torch.ones(3)})
     packed = replace(checkpoint.tensors[0], dtype="Q4_K")
     found = summaries(replace(checkpoint, tensors=(packed, checkpoint.tensors[1])))
-    assert found[0] == ValueSummary(not_read="the elements of Q4_K are no plain numbers")
+    assert found[0] == ValueSummary(not_read="the elements of Q4_K cannot be read as numbers")
     assert found[1].statistics is not None
 
 
@@ -345,7 +345,7 @@ import sys
 from dataclasses import replace
 from netinspect.checkpoints.values.compare import compare_tensors
 from netinspect.checkpoints.values.data import CheckpointData
-from netinspect.checkpoints.values.anomalies import find
+from netinspect.checkpoints.values.anomalies import detect_anomalies
 from netinspect.checkpoints.io.source import LocalSource
 from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
@@ -365,7 +365,7 @@ tensors = (
 checkpoint = Checkpoint(target=path, format="pickle", files=(file,), tensors=tensors)
 with CheckpointData(checkpoint) as data:
     found = summarize_values(data, tensors)
-    find(data, tensors, found)
+    detect_anomalies(data, tensors, found)
     assert compare_tensors(data, replace(tensors[2], stride=None), data, tensors[2]).equal
 assert [each.statistics.zeros for each in found] == [0, 0, 0, 30 << 18], found
 assert "torch" not in sys.modules

@@ -64,13 +64,13 @@ def scalar_of(value: Called) -> tuple[str, str] | None:
     """Return the dtype and the value of a NumPy scalar, or None for anything else."""
     if value.path not in _SCALAR or len(value.arguments) != 2:
         return None
-    told = _type_of(value.arguments[0])
+    parsed = _type_of(value.arguments[0])
     data = value.arguments[1]
     if type(data) is Called:
         data = encoded(data)
-    if told is None or not isinstance(data, bytes):
+    if parsed is None or not isinstance(data, bytes):
         return None
-    order, code = told
+    order, code = parsed
     if code not in _FORMATS or len(data) != int(code[1:]):
         return order + code, format_object(bytes(data))
     number = struct.unpack((">" if order == ">" else "<") + _FORMATS[code], data)[0]
@@ -78,10 +78,10 @@ def scalar_of(value: Called) -> tuple[str, str] | None:
 
 
 def _array(shape: Any, dtype: Any, fortran: bool, data: Any, storages: Storages) -> Tensor | None:
-    told = _type_of(dtype)
-    if told is None or type(data) is list:
+    parsed = _type_of(dtype)
+    if parsed is None or type(data) is list:
         return None
-    order, code = told
+    order, code = parsed
     if type(shape) is not tuple or len(shape) > MOST_DIMENSIONS:
         raise PickleError(f"an array has the shape {format_object(shape, 60)}")
     sizes = tuple(whole_number(size, "a size of an array") for size in shape)
@@ -94,7 +94,7 @@ def _array(shape: Any, dtype: Any, fortran: bool, data: Any, storages: Storages)
         size, position = len(data) if isinstance(data, DeferredBytes) else data.size, data.position
         if size != made.bytes:
             raise PickleError(
-                f"an array of shape {sizes} of {name} takes {made.bytes:,} bytes, and {size:,} are there"
+                f"an array of shape {sizes} of {name} takes {made.bytes:,} bytes, got {size:,}"
             )
     if fortran:
         steps = [math.prod(sizes[:axis]) for axis in range(len(sizes))]

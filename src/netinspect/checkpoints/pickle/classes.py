@@ -82,8 +82,8 @@ def dict_entries(value: Called) -> dict[Any, Any] | None:
 
 def versions_of(value: Called) -> list[tuple[str, int]]:
     """Return the module versions in the metadata of a state dict, except versions of 1."""
-    kept = dict(state_entries(value.state)).get("_metadata")
-    entries = dict_entries(kept) if isinstance(kept, Called) else kept
+    metadata = dict(state_entries(value.state)).get("_metadata")
+    entries = dict_entries(metadata) if isinstance(metadata, Called) else metadata
     if not isinstance(entries, dict):
         return []
     return [

@@ -113,5 +113,5 @@ class Interpreter(InterpreterState):
 
 def _cause(error: Exception) -> str:
     if isinstance(error, IndexError):
-        return "it takes more than there is"
+        return "an opcode pops more items than the stack has"
     return f"a text is not {error.encoding}" if isinstance(error, UnicodeDecodeError) else str(error)

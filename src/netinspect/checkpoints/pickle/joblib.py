@@ -48,7 +48,7 @@ def read_wrapped(interpreter: InterpreterState, wrapper: Called, at: int) -> int
     state = wrapper.state if type(wrapper.state) is dict else {}
     if wrapper_of(wrapper) == "file":
         name = state.get("filename")
-        interpreter.names.beside.append(name if type(name) is str else "a file without a name")
+        interpreter.names.sibling_files.append(name if type(name) is str else "a file without a name")
         return at
     if "filename" in state or not {"shape", "dtype"} <= state.keys():
         return at

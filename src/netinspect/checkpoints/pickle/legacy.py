@@ -42,13 +42,13 @@ def place_storages(
     """
     keys = interpreter.run()
     if type(keys) is not list:
-        raise PickleError("there is no list of storages behind the object")
+        raise PickleError("the list of storages after the object is missing")
     missing = dict(storages.known)
     for key in keys:
         storage = missing.pop(key, None) if type(key) in (str, bytes) else None
         if storage is None:
             raise PickleError(
-                f"the object speaks of no storage {format_object(key)}, or it stands there twice"
+                f"the storage {format_object(key)} is not in the object, or is listed twice"
             )
         storage.position = place(skip_elements(interpreter, storage))
     if missing:
@@ -65,7 +65,7 @@ def skip_elements(interpreter: Interpreter, storage: Storage) -> int:
     count = int.from_bytes(interpreter.bytes(8), "little", signed=True)
     if count * itemsize != storage.bytes:
         raise PickleError(
-            f"the storage {format_object(storage.key)} should have {storage.bytes:,} bytes, and has "
-            f"{count * itemsize:,}"
+            f"the storage {format_object(storage.key)} has {count * itemsize:,} bytes, "
+            f"expected {storage.bytes:,}"
         )
     return interpreter.skip(storage.bytes)

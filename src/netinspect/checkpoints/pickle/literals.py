@@ -61,7 +61,7 @@ def long4(interpreter: InterpreterState, at: int) -> int:
 def _long(interpreter: InterpreterState, at: int, length: int) -> int:
     if length < 0:
         refuse("a number has a negative length")
-    raw, at = _kept(interpreter, at, length, "int")
+    raw, at = _take(interpreter, at, length, "int")
     interpreter.stack.append(
         raw if isinstance(raw, SkippedValue) else int.from_bytes(raw, _LITTLE, signed=True)
     )
@@ -102,7 +102,7 @@ def decimal(raw: bytes | SkippedValue, base: int = 0) -> int | SkippedValue:
     except ValueError:
         if not base and _OCTAL.fullmatch(raw):
             return int(raw, 8)  # octal as in C, which one of Python's two loaders accepts
-        refuse("a number is none")
+        refuse("a number is invalid")
 
 
 def float_line(interpreter: InterpreterState, at: int) -> int:
@@ -111,11 +111,11 @@ def float_line(interpreter: InterpreterState, at: int) -> int:
     try:
         interpreter.stack.append(raw if isinstance(raw, SkippedValue) else float(raw))
     except ValueError:
-        refuse("a number is none")
+        refuse("a number is invalid")
     return at
 
 
-def _kept(
+def _take(
     interpreter: InterpreterState, at: int, length: int, kind: Any
 ) -> tuple[bytes | SkippedValue, int]:
     if length <= LARGEST_KEPT:
@@ -130,7 +130,7 @@ def text(width: int) -> Handler:
 
     def handle(interpreter: InterpreterState, at: int) -> int:
         length = int.from_bytes(interpreter.stream.data[at : at + width], _LITTLE)
-        raw, at = _kept(interpreter, at + width, length, "str")
+        raw, at = _take(interpreter, at + width, length, "str")
         interpreter.stack.append(
             raw if isinstance(raw, SkippedValue) else raw.decode("utf-8", "surrogatepass")
         )
@@ -145,7 +145,7 @@ def bytes_of(width: int, *, mutable: bool = False) -> Handler:
     def handle(interpreter: InterpreterState, at: int) -> int:
         length = int.from_bytes(interpreter.stream.data[at : at + width], _LITTLE)
         position = interpreter.stream.base + at + width
-        raw, at = _kept(interpreter, at + width, length, "bytearray" if mutable else "bytes")
+        raw, at = _take(interpreter, at + width, length, "bytearray" if mutable else "bytes")
         interpreter.stack.append(
             raw if isinstance(raw, SkippedValue) else DeferredBytes(raw, position, mutable)
         )
@@ -161,7 +161,7 @@ def old_text(width: int) -> Handler:
         length = int.from_bytes(interpreter.stream.data[at : at + width], _LITTLE, signed=width == 4)
         if length < 0:
             refuse("a text has a negative length")
-        raw, at = _kept(interpreter, at + width, length, "bytes")
+        raw, at = _take(interpreter, at + width, length, "bytes")
         interpreter.stack.append(text_or_bytes(raw))
         return at
 
@@ -185,12 +185,12 @@ def string_line(interpreter: InterpreterState, at: int) -> int:
         interpreter.stack.append(SkippedValue("bytes", raw.position, raw.size))
         return at
     if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in (b"'", b'"'):
-        refuse("a text has no quotation marks around it")
+        refuse("a text is not quoted")
     interpreter.left -= len(raw)
     try:
         interpreter.stack.append(text_or_bytes(codecs.escape_decode(raw[1:-1])[0]))
     except (ValueError, DeprecationWarning):  # DeprecationWarning if warnings are turned into errors
-        refuse("a text has a wrong escape in it")
+        refuse("a text has an invalid escape")
     return at
 
 

@@ -31,7 +31,7 @@ class Names:
         self.followed: set[Named] = set()
         """Names that are needed because the data that they would load was read too."""
 
-        self.beside: list[str] = []
+        self.sibling_files: list[str] = []
         """Files that joblib would load arrays from."""
 
         self.dropped = 0
@@ -45,9 +45,9 @@ class Names:
         is_old = protocol < _PLAIN_NAMES
         found = self.known.get((module, name, is_old))
         if found is None:
-            told = _of_today(module, name) if is_old else (module, name)
-            found = self.known.get((*told, False)) or Named(*told, position)
-            self.known[module, name, is_old] = self.known[(*told, False)] = found
+            current = _of_today(module, name) if is_old else (module, name)
+            found = self.known.get((*current, False)) or Named(*current, position)
+            self.known[module, name, is_old] = self.known[(*current, False)] = found
             self.left -= _NAME_COST
             if self.left < 0:
                 raise PickleError("it has more names than are read")

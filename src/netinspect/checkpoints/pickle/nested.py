@@ -47,12 +47,12 @@ class NestedStorages(Storages):
     def _read(self, called: Called, source: Source, names: Names) -> Part:
         data = called.arguments[0] if len(called.arguments) == 1 else None
         # Any number of calls may share the same bytes as their argument.
-        told = data.arguments[0] if isinstance(data, Called) and data.arguments else data
+        content = data.arguments[0] if isinstance(data, Called) and data.arguments else data
         self._left -= (
-            told.size
-            if isinstance(told, SkippedValue)
-            else len(told)
-            if isinstance(told, bytes | str)
+            content.size
+            if isinstance(content, SkippedValue)
+            else len(content)
+            if isinstance(content, bytes | str)
             else 0
         )
         if self._left < 0:
@@ -67,13 +67,13 @@ class NestedStorages(Storages):
         elif isinstance(data, bytes):
             inner, start, end = MemorySource(source, data), 0, None
         else:
-            raise PickleError(f"{NESTED} is called with something else than bytes")
+            raise PickleError(f"{NESTED} is called with an argument other than bytes")
         interpreter = Interpreter(inner, names, start, SMALL_WINDOW)
         value = read_object(interpreter)
         stored = Storages()
         part = stored.part(value)
         if part is None:
-            raise PickleError(f"{NESTED} would load something else than a storage")
+            raise PickleError(f"{NESTED} would load an object other than a storage")
         if end is not None:
             place_storages(interpreter, stored)
             if interpreter.position != end:

@@ -68,9 +68,9 @@ def _number(interpreter: InterpreterState, at: int) -> tuple[int, int]:
     raw, at = interpreter.stream.line(at)
     number = decimal(raw, 10)
     if isinstance(number, SkippedValue) or number >= _FURTHEST:
-        refuse_unusual("something is remembered under no number")
+        refuse_unusual("a memo key is not a number")
     if number < 0:
-        refuse("something is remembered under no number")
+        refuse("a memo key is not a number")
     return number, at
 
 
@@ -106,7 +106,7 @@ def _named(
     position: int,
 ) -> Named:
     if isinstance(module, SkippedValue) or isinstance(name, SkippedValue):
-        refuse("a name has no end")
+        refuse("a name has no line end")
     interpreter.left -= len(module) + len(name)
     return interpreter.names.named(
         module.decode("utf-8"), name.decode("utf-8"), position, interpreter.protocol
@@ -116,7 +116,7 @@ def _named(
 def _stack_global(interpreter: InterpreterState, at: int) -> int:
     name, module = interpreter.stack.pop(), interpreter.stack.pop()
     if type(name) is not str or type(module) is not str:
-        refuse("a name is no text")
+        refuse("a name is not a text")
     position = interpreter.stream.base + at - 1
     interpreter.stack.append(interpreter.names.named(module, name, position, interpreter.protocol))
     return at
@@ -208,11 +208,11 @@ def _refused(what: str) -> Handler:
 
 
 def _unknown(interpreter: InterpreterState, at: int) -> int:
-    refuse(f"{interpreter.stream.data[at - 1]:#04x} is no opcode")
+    refuse(f"{interpreter.stream.data[at - 1]:#04x} is not an opcode")
 
 
-_extension = _refused("it names something by a number that only its writer knows")
-_out_of_band = _refused("it refers to a buffer beside it, and there is none")
+_extension = _refused("it uses the extension registry, which only its writer has")
+_out_of_band = _refused("it refers to an out-of-band buffer, which is missing")
 
 _OPCODES: dict[bytes, tuple[Handler, int]] = {
     b"\x80": (_proto, 16),

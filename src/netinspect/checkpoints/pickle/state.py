@@ -84,12 +84,12 @@ class InterpreterState(ABC):
         Raises:
             PickleError: The nested pickle is damaged.
         """
-        kept = self.stack, self.marks, self.memo, self.sparse, self.protocol
+        saved = self.stack, self.marks, self.memo, self.sparse, self.protocol
         self._at, self.wraps_arrays = at, False  # read by Python's own loader, not joblib's
         try:
             value = self.run()
         finally:
-            self.stack, self.marks, self.memo, self.sparse, self.protocol = kept
+            self.stack, self.marks, self.memo, self.sparse, self.protocol = saved
             self.wraps_arrays = True
         return value, self._at
 
@@ -106,7 +106,7 @@ class InterpreterState(ABC):
         elif number in self.sparse:
             value = self.sparse[number]
         else:
-            raise PickleError(f"nothing is remembered under {number}")
+            raise PickleError(f"the memo has no entry {number}")
         if type(value) is Named:
             value.pushes += 1
         self.stack.append(value)

@@ -130,13 +130,13 @@ class Stream:
         if self._frame_end not in (None, self.base + at):
             raise Misframed("a frame begins before the end of another one")
         if length > left:
-            raise Oversized(f"{length:,} bytes should stand in a frame; {max(0, left):,} do")
+            raise Oversized(f"a frame has {length:,} bytes, but the file only {max(0, left):,} more")
         self._frame_end = self.base + at + length
         self._limit()
 
     @property
     def in_frame(self) -> bool:
-        """Whether the position is in a frame."""
+        """Return whether the position is in a frame."""
         return self._frame_end is not None
 
     def frame_left(self, at: int) -> int:
@@ -177,7 +177,7 @@ class Stream:
         if 0 <= at <= self._end:
             return at
         self.base = position
-        # The data is read on demand, since there may be none.
+        # The data is read on demand, and may not exist.
         self.data, self.length, self.last, self._end = b"", 0, -1, -1
         return 0
 
@@ -186,7 +186,9 @@ class Stream:
         left = self.size - self.base - at
         if length > left:
             position = self.base + at
-            raise Cut(f"{length:,} bytes should stand at byte {position:,}; {max(0, left):,} do")
+            raise Cut(
+                f"expected {length:,} bytes at byte {position:,}, but the file has only {max(0, left):,}"
+            )
 
     def name_line(self, at: int) -> tuple[bytes | SkippedValue, int]:
         """Return a line with a name.

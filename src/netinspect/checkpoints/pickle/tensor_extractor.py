@@ -144,7 +144,7 @@ class TensorExtractor:
             self._leaf(name, value)
             return False
         if kind is Called:
-            tensor = self._told(name, value)
+            tensor = self._rebuilt(name, value)
             if tensor is not None:
                 return self._tensor(frame, name, item, tensor)
             state = module_state(value, scripted=self._kinds is not None)
@@ -281,7 +281,7 @@ class TensorExtractor:
             return True
         return self._is_new(name, value)
 
-    def _told(self, name: str, value: Called) -> Tensor | None:
+    def _rebuilt(self, name: str, value: Called) -> Tensor | None:
         try:
             return self._tensors.of(value)
         except PickleError as error:

@@ -82,7 +82,7 @@ class Tensors:
         if type(value) is Persistent:
             found = self.persistent(value)
         if found is None:
-            raise PickleError(f"{format_object(value, 60)} stands where a tensor should")
+            raise PickleError(f"{format_object(value, 60)} is not a tensor")
         return found
 
 
@@ -91,7 +91,7 @@ def strided(
 ) -> Tensor:
     """Build a tensor on a storage and check that it fits."""
     if part is None or dtype is None:
-        raise PickleError("a tensor lies in no storage that is known")
+        raise PickleError("the storage of a tensor is unknown")
     shape, steps = shape_of(sizes), shape_of(strides, "a stride")
     if len(shape) != len(steps):
         raise PickleError(f"a tensor of {len(shape):,} dimensions has {len(steps):,} strides")
@@ -197,7 +197,7 @@ def _of_type(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tenso
     """Rebuild `(function, class, arguments, state)`: a tensor subclass or extra attributes."""
     function, kind, inner, state = arguments
     if type(function) is not Named or type(inner) is not tuple or type(kind) is not Named:
-        raise PickleError("a tensor of a class of its own is not told as torch tells it")
+        raise PickleError("a tensor subclass is not in torch's format")
     made = tensors.inner(Called(function, inner), layers).copy()
     if kind.path == "torch.nn.parameter.Parameter":
         made.kind = "parameter"
@@ -264,7 +264,7 @@ def _sparse(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor
     layout, parts = arguments
     name = layout.arguments[0] if type(layout) is Called and layout.arguments else None
     if type(name) is not str or type(parts) is not tuple:
-        raise PickleError("a sparse tensor is not told as torch tells it")
+        raise PickleError("a sparse tensor is not in torch's format")
     stored = 2 if name == "torch.sparse_coo" else 3
     pieces = [tensors.inner(each, layers) for each in parts[:stored]]
     made = Tensor(pieces[-1].dtype, shape_of(parts[stored]), 0)
@@ -287,7 +287,7 @@ def _jagged(tensors: Tensors, arguments: tuple[Any, ...], layers: int) -> Tensor
     """Rebuild a nested tensor in the jagged layout."""
     (parts,) = arguments
     if type(parts) is not dict:
-        raise PickleError("a nested tensor is not told as torch tells it")
+        raise PickleError("a nested tensor is not in torch's format")
     made = _nested(tensors, (parts.get("values"),), layers)
     made.wraps = True
     if parts.get("requires_grad") is True:

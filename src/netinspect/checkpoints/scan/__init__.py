@@ -1,1 +1,1 @@
-"""What the files of a model hold that loading would run, member by member, by content."""
+"""Scan of model files for content that loading would execute."""

@@ -1,4 +1,4 @@
-"""Zip and tar archives, each member by its content, and what is between the members."""
+"""Scan of zip and tar archives, including the bytes between members."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _HEAD = 12 << 10
 _PROBED = 32 << 10
 _LARGEST_TEXT = 1 << 20
 _COMPRESSED = (b"\x1f\x8b\x08", b"\xfd7zXZ\x00")
-"""How compressed files begin that numbers hardly ever look like."""
+"""Signatures of compressed files that numbers are unlikely to match."""
 
 _OTHER_LOADERS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("mar-inf/manifest.json",), "a TorchServe archive: what its handler runs was not examined"),
     (("config.json", "metadata.json"), "a Keras archive: what Keras runs was not examined"),
     (("schema.json",), "an archive of skops: what its loader imports was not examined"),
 )
-"""Archives that their loaders run by other means than pickles, by the members that they have."""
+"""Archives whose loaders execute content other than pickles, by their members."""
 
 _PACKAGE = (".data/extern_modules", ".data/python_version")
 
 
 class Examine(Protocol):
-    """What examines the bytes of a member; see `content.examine`."""
+    """Function that examines the bytes of a member; see `content.examine`."""
 
     def __call__(
         self,
@@ -55,22 +55,22 @@ class Examine(Protocol):
         scripted: bool = False,
         name: str = "",
     ) -> list[Names]:
-        """Examine them."""
+        """Examine the bytes."""
 
 
 def examine_zip(source: Source, member: str, ledger: Ledger, layers: int, examine: Examine) -> None:
-    """Examine all members of a zip archive; one that is damaged hides no other.
+    """Examine all members of a zip archive, continuing after damaged ones.
 
     Args:
         source: The archive.
-        member: What to call it; empty where it is the file.
-        ledger: Where to note what was found.
+        member: Name for reports; empty for the file itself.
+        ledger: Receives the results.
         layers: How much deeper archives may nest.
-        examine: What examines each member.
+        examine: Examines each member.
 
     Raises:
         CheckpointError: The archive is damaged or ambiguous.
-        LoadError: It cannot be read.
+        LoadError: The archive cannot be read.
     """
     archive = Archive(source, encrypted=True)
     _Zip(archive, member, ledger, layers, examine).examine()
@@ -78,7 +78,7 @@ def examine_zip(source: Source, member: str, ledger: Ledger, layers: int, examin
 
 
 class _Zip:
-    """The members of one archive."""
+    """Members of one archive."""
 
     def __init__(
         self, archive: Archive, within: str, ledger: Ledger, layers: int, examine: Examine
@@ -90,10 +90,10 @@ class _Zip:
         self._layers = layers
         self._kind = kind_of(archive)
         self._storages: dict[str, int | None] = {}
-        """Members that hold nothing but numbers, and their sizes where something says them."""
+        """Members that contain only numbers, with their sizes if known."""
 
     def examine(self) -> None:
-        """Examine pickles first: they say which members are storages."""
+        """Examine pickles first, because they identify the members that are storages."""
         archive, ledger = self._archive, self._ledger
         members = list(archive.members)
         self._name_other_loaders([each.lower() for each in members])
@@ -107,7 +107,7 @@ class _Zip:
             if name not in done:
                 self._each(name)
         if archive.source.remote:
-            return  # each header would have to be fetched; loaders go by the directory
+            return  # each header would be downloaded; loaders use the directory
         for at, size in archive.unused():
             self._gap(SubSource(archive.source, at, size), f"bytes {at:,} to {at + size:,}")
         for name, each in archive.members.items():
@@ -138,7 +138,7 @@ class _Zip:
             self._ledger.fail(self._label(name), error)
 
     def _member(self, name: str) -> None:
-        archive, ledger, told = self._archive, self._ledger, self._label(name)
+        archive, ledger, part_label = self._archive, self._ledger, self._label(name)
         member = archive.members[name]
         if not member.size and not member.stored:
             return
@@ -146,37 +146,38 @@ class _Zip:
             ledger.add(self._label(posixpath.dirname(name) + "/"), "tensor storages")
             return
         head, _ = archive.start(name, _HEAD)
-        if head[:6] == b"\x93NUMPY" and array_end(MemorySource(archive.source, head)) == (
-            member.size,
-            False,
-        ):
-            ledger.add(told, "NumPy array")  # its header accounts for all of it
+        if head[:6] == b"\x93NUMPY" and array_end(MemorySource(archive.source, head)) == (member.size, False):
+            ledger.add(part_label, "NumPy array")  # the size in its header is checked
             return
         opened = archive.open(name)
         held = opened.size if isinstance(opened, MemorySource) else 0
         ledger.hold(held)
         is_script = self._kind == "TorchScript"
         if name.lower().endswith(_PICKLES):
-            names = self._pickle(opened, told, scripted=is_script)
+            names = self._pickle(opened, part_label, scripted=is_script)
         elif is_script and "/code/" in f"/{name}":
-            # Code of TorchScript is a language of its own, whatever its suffix.
-            names = self._examine(opened, told, ledger, self._layers - 1, scripted=True, name="code")
+            # TorchScript code is a separate language, whatever its suffix.
+            names = self._examine(
+                opened, part_label, ledger, self._layers - 1, scripted=True, name="code"
+            )
         else:
-            names = self._examine(opened, told, ledger, self._layers - 1, scripted=is_script, name=name)
+            names = self._examine(
+                opened, part_label, ledger, self._layers - 1, scripted=is_script, name=name
+            )
         ledger.release(held)
         self._note_storages(name, names)
 
-    def _pickle(self, source: Source, told: str, *, scripted: bool) -> list[Names]:
-        end, names = streams.read_stream(source, told, self._ledger, scripted=scripted)
+    def _pickle(self, source: Source, part_label: str, *, scripted: bool) -> list[Names]:
+        end, names = streams.read_stream(source, part_label, self._ledger, scripted=scripted)
         for each in names:
-            streams.miss_outside(each, told, self._ledger)
+            streams.miss_outside(each, part_label, self._ledger)
         if end < source.size:
             rest = SubSource(source, end, source.size - end)
-            self._gap(rest, posixpath.basename(told) + f" from byte {end:,} on")
+            self._gap(rest, posixpath.basename(part_label) + f" from byte {end:,} on")
         return names
 
     def _note_storages(self, name: str, pickles: Iterable[Names]) -> None:
-        """Note which members are storages of a pickle."""
+        """Record the members that are storages of a pickle."""
         folder, _, base = name.rpartition("/")
         within = f"{folder}/" if folder else ""
         stem = base.rpartition(".")[0] or base
@@ -185,7 +186,7 @@ class _Zip:
             try:
                 storages.register(names.outside)
             except PickleError:
-                continue  # their members are judged by what they hold
+                continue  # their members are examined by content
             for key, storage in storages.known.items():
                 member = f"{within}{stem}/{key}"
                 found = member if member in self._archive.members else self._archive.find(member)
@@ -193,7 +194,7 @@ class _Zip:
                     self._storages[found] = storage.bytes
 
     def _exported(self) -> None:
-        """Note which members are weights of an exported program, by the JSON that lists them."""
+        """Record the weights of an exported program, as listed in its JSON."""
         for name in self._archive.members:
             if not name.endswith("_config.json"):
                 continue
@@ -207,7 +208,7 @@ class _Zip:
                     self._storages[f"{posixpath.dirname(name)}/{path}"] = None
 
     def _is_plain_storage(self, name: str) -> bool:
-        """Whether no loader could take a storage for something else; one on the hub is not fetched."""
+        """Return whether a storage cannot be mistaken for another format, without downloading it."""
         if self._archive.source.remote:
             return True
         head, _ = self._archive.start(name, _PROBED)
@@ -229,17 +230,17 @@ class _Zip:
         return not (found.names or found.calls)
 
     def _gap(self, source: Source, what: str) -> None:
-        """Examine bytes that are of no member."""
+        """Examine bytes that are not part of a member."""
         if source.size and source.read(0, min(source.size, 1 << 20)).strip(b"\0"):
             self._examine(source, self._label(what), self._ledger, self._layers - 1)
 
 
 def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examine: Examine) -> int:
-    """Examine all members of a tar archive; return where it ends. See `examine_zip`.
+    """Examine all members of a tar archive and return where it ends; see `examine_zip`.
 
     Raises:
-        CheckpointError: It is damaged.
-        LoadError: It cannot be read.
+        CheckpointError: The archive is damaged.
+        LoadError: The archive cannot be read.
     """
     archive = TarArchive(source)
     names = {each.name for each in archive.entries}
@@ -251,20 +252,20 @@ def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examin
             streams.read_torch_tar(windows, ledger, f"{member}:" if member else "")
             done.update(TORCH_TAR)
     for entry in archive.entries:
-        told = label(member, entry.name)
+        part_label = label(member, entry.name)
         if entry.kind == "device":
-            ledger.miss(told, "a device or a pipe")
+            ledger.miss(part_label, "a device or a pipe")
         elif entry.kind == "link":
             target = posixpath.normpath(posixpath.join(posixpath.dirname(entry.name), entry.target))
             if target not in names and posixpath.normpath(entry.target) not in names:
-                ledger.miss(told, f"a link to {entry.target!r:.200}, which is not in the archive")
+                ledger.miss(part_label, f"a link to {entry.target!r:.200}, which is not in the archive")
         elif entry.kind == "sparse":
-            ledger.miss(told, "a sparse file, whose parts are stored apart")
-            examine(archive.open(entry), told, ledger, layers - 1, name=entry.name)
+            ledger.miss(part_label, "a sparse file, whose parts are stored apart")
+            examine(archive.open(entry), part_label, ledger, layers - 1, name=entry.name)
         elif entry.kind == "file" and entry.name not in done:
-            examine(archive.open(entry), told, ledger, layers - 1, name=entry.name)
+            examine(archive.open(entry), part_label, ledger, layers - 1, name=entry.name)
         for padding in _padding(source, entry.start + entry.size):
-            examine(padding, label(told, "after its end"), ledger, layers - 1)
+            examine(padding, label(part_label, "after its end"), ledger, layers - 1)
     for start, size in archive.extras:
         found = probe(SubSource(source, start, size))
         if found.names and (found.end is not None or found.calls):
@@ -277,7 +278,7 @@ def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examin
 
 
 def _padding(source: Source, at: int) -> Iterator[Source]:
-    """Yield what fills up the last block of an entry, where that is not zeros."""
+    """Yield the padding of an entry's last block if it is not zeros."""
     length = min(-at % BLOCK, source.size - at)
     if length > 0 and source.read(at, length).strip(b"\0"):
         yield SubSource(source, at, length)

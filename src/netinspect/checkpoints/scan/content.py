@@ -1,4 +1,4 @@
-"""Bytes of any kind: each interpretation that a loader could choose is examined, and their rests."""
+"""Scan of arbitrary bytes under every interpretation that a loader could choose."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from netinspect.errors import CheckpointError
 _HEAD = 1 << 10
 _PIECE = 1 << 20
 _PADDING = 16
-"""Zeros in front of which nothing else than padding is assumed."""
+"""Minimum run of zeros that is taken for padding."""
 
 _MOST_STRETCHES = 10_000
 _SUFFIX = re.compile(r"\.(?:gz|bz2|xz|lzma|z)$", re.IGNORECASE)
@@ -36,21 +36,21 @@ _PROBED_REMOTELY = 1 << 20
 def examine(
     source: Source, member: str, ledger: Ledger, layers: int, *, scripted: bool = False, name: str = ""
 ) -> list[Names]:
-    """Examine bytes to the last one, whatever they are.
+    """Examine arbitrary bytes completely.
 
     Args:
         source: The bytes.
-        member: What to call them.
-        ledger: Where to note what was found.
+        member: Name for reports.
+        ledger: Receives the results.
         layers: How much deeper archives may nest.
-        scripted: Whether they are of a TorchScript archive.
-        name: Of the file or member, where it is another one than `member`.
+        scripted: Whether the bytes are from a TorchScript archive.
+        name: Name of the file or member if it differs from `member`.
 
     Returns:
-        What each pickle among them names.
+        The names in each pickle.
 
     Raises:
-        LoadError: They cannot be read.
+        LoadError: The bytes cannot be read.
     """
     if not source.size:
         ledger.add(member, "empty")
@@ -68,14 +68,14 @@ def examine(
             ledger.miss(member, f"from byte {at:,} on: too many parts follow each other")
             break
         part = source if not at else SubSource(source, at, source.size - at)
-        told = member if not at else label(member, f"from byte {at:,} on")
+        part_label = member if not at else label(member, f"from byte {at:,} on")
         try:
-            at += max(1, view.stretch(part, told))
+            at += max(1, view.stretch(part, part_label))
         except (NotRead, SkippedError) as error:
-            ledger.miss(told, error.cause or error.message)
+            ledger.miss(part_label, error.cause or error.message)
             break
         except CheckpointError as error:
-            ledger.fail(told, error)
+            ledger.fail(part_label, error)
             break
         at = _after_zeros(source, at)
         stretches += 1
@@ -83,7 +83,7 @@ def examine(
 
 
 def _after_zeros(source: Source, at: int) -> int:
-    """Return the byte at which something else than padding comes."""
+    """Return the position of the first byte after padding."""
     while at < source.size:
         piece = source.read(at, min(_PIECE, source.size - at))
         left = piece.lstrip(b"\0")
@@ -94,7 +94,7 @@ def _after_zeros(source: Source, at: int) -> int:
 
 
 class _View:
-    """One look at some bytes."""
+    """Scan of some bytes."""
 
     def __init__(self, ledger: Ledger, layers: int, scripted: bool, name: str) -> None:
         self._ledger = ledger
@@ -104,11 +104,11 @@ class _View:
         self.names: list[Names] = []
 
     def stretch(self, source: Source, member: str) -> int:
-        """Examine what begins with the first byte, and return where it ends."""
+        """Examine the content that starts at the first byte, and return where it ends."""
         kind = self._kind(source)
         appended = None if kind == "zip" else find_appended(source)
         if kind is None and appended is not None and appended[0] > 0:
-            # What is in front of the archive is judged by itself.
+            # Bytes before the archive are examined separately.
             begin, end = appended
             self._inner(SubSource(source, 0, begin), label(member, f"bytes 0 to {begin:,}"))
             self._inner(SubSource(source, begin, end - begin), label(member, f"from byte {begin:,} on"))
@@ -117,14 +117,14 @@ class _View:
         if appended is not None and appended[0] < end and not _is_member(kind, source, *appended):
             begin, stop = appended
             inner = SubSource(source, begin, stop - begin)
-            told = label(member, "as a zip archive")
-            archives.examine_zip(inner, told, self._ledger, self._layers - 1, examine)
+            part_label = label(member, "as a zip archive")
+            archives.examine_zip(inner, part_label, self._ledger, self._layers - 1, examine)
             end = max(end, stop)
         if kind not in ("pickle", "torch legacy", "zip"):
-            # A tar archive begins with the name of its first member, which can be a pickle.
+            # A tar archive starts with the name of its first member, which can be a pickle.
             if kind != "tar" and is_header(source.read(0, min(BLOCK, source.size))):
-                told = label(member, "as a tar archive")
-                archives.examine_tar(source, told, self._ledger, self._layers - 1, examine)
+                part_label = label(member, "as a tar archive")
+                archives.examine_tar(source, part_label, self._ledger, self._layers - 1, examine)
             self._probe(source, member, is_known=kind is not None)
         return end
 
@@ -141,7 +141,7 @@ class _View:
         return kind
 
     def _as(self, kind: Container | None, source: Source, member: str) -> int:
-        """Examine bytes as what they are; return where it ends."""
+        """Examine bytes as one kind of container; return where it ends."""
         ledger = self._ledger
         if kind == "zip":
             self._zip(source, member)
@@ -159,7 +159,7 @@ class _View:
         return self._other(source, member)
 
     def _zip(self, source: Source, member: str) -> None:
-        """Examine an archive, or several that follow each other."""
+        """Examine one or more consecutive archives."""
         try:
             archives.examine_zip(source, member, self._ledger, self._layers, examine)
         except CheckpointError:
@@ -167,8 +167,10 @@ class _View:
             if len(parts) < 2:
                 raise
             for begin, end in parts:
-                part, told = SubSource(source, begin, end - begin), f"bytes {begin:,} to {end:,}"
-                archives.examine_zip(part, label(member, told), self._ledger, self._layers, examine)
+                part, part_label = SubSource(source, begin, end - begin), f"bytes {begin:,} to {end:,}"
+                archives.examine_zip(
+                    part, label(member, part_label), self._ledger, self._layers, examine
+                )
 
     def _stream(self, source: Source, member: str, start: int) -> int:
         end, names = streams.read_stream(source, member, self._ledger, start, scripted=self._scripted)
@@ -195,7 +197,7 @@ class _View:
         return end
 
     def _other(self, source: Source, member: str) -> int:
-        """Examine what no reader of checkpoints takes."""
+        """Examine bytes that no checkpoint reader accepts."""
         ledger = self._ledger
         head = source.read(0, min(_HEAD, source.size))
         found = probe(_near(source))
@@ -246,16 +248,16 @@ class _View:
         examine(source, member, self._ledger, self._layers - 1, scripted=self._scripted, name=self._name)
 
     def _probe(self, source: Source, member: str, *, is_known: bool) -> None:
-        """Examine a file of another kind as a pickle too, where a loader could take it for one."""
+        """Examine a file of another kind as a pickle too if a loader could mistake it for one."""
         if not is_known:
-            return  # that was tried first
+            return  # already tried
         found = probe(_near(source))
         if found.names or found.calls:
             self._stream(source, label(member, "as a pickle"), 0)
 
 
 def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> bool:
-    """Return whether a stretch is within one entry of a tar archive, and examined as that."""
+    """Return whether a range is within one entry of a tar archive and examined with it."""
     if kind != "tar":
         return False
     entries = TarArchive(source).entries
@@ -263,12 +265,12 @@ def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> 
 
 
 def _goes_on(source: Source, end: int) -> bool:
-    """Return whether nothing, or another pickle, follows a pickle that holds plain values."""
+    """Return whether a pickle of plain values is followed by nothing or by another pickle."""
     return end == source.size or streams.is_pickle(SubSource(source, end, source.size - end))
 
 
 def _near(source: Source) -> Source:
-    """Return what of a source is looked at to see whether it is a pickle."""
+    """Return the part of a source that is checked for a pickle."""
     if source.remote and source.size > _PROBED_REMOTELY:
         return SubSource(source, 0, _PROBED_REMOTELY)
     return source

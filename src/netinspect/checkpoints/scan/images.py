@@ -1,4 +1,4 @@
-"""Images and sounds, by their structure from the first byte to the last."""
+"""Validation of images and sounds by their complete structure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _MOST_PARTS = 1_000_000
 
 
 def image_end(source: Source) -> tuple[str, int] | None:
-    """Return what an image is and where it ends; None where it is none, or damaged.
+    """Return the kind of an image and where it ends, or None if it is damaged or another format.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     head = source.read(0, min(16, source.size))
     found: tuple[str, int | None]
@@ -67,7 +67,7 @@ def _jpeg(source: Source) -> int | None:
 
 
 def _end_of_scan(source: Source, at: int) -> int | None:
-    """Find the end of the image: within what is compressed, no such pair of bytes occurs."""
+    """Return the end of the image, whose marker does not occur within compressed data."""
     while at < source.size:
         piece = source.read(at, min(_PIECE, source.size - at))
         found = piece.find(b"\xff\xd9")

@@ -1,4 +1,4 @@
-"""What was found so far in one file, and how much more may be read."""
+"""Results and read limits of the scan of one file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from netinspect.records.checkpoint import Global
 from netinspect.records.pickles import ExaminedPart, Pickle, UnexaminedPart
 
 MOST_LAYERS = 12
-"""How deep archives may nest."""
+"""Maximum nesting of archives."""
 
 MOST_PICKLES = 10_000
-"""In one file."""
+"""Maximum number per file."""
 
 _MOST_DECOMPRESSED = 1 << 30
-"""Bytes that all compressed parts of a file may come to."""
+"""Maximum decompressed bytes per file."""
 
 _MOST_HELD = 96 << 20
-"""Bytes of them that may be in memory at a time, within each other."""
+"""Maximum decompressed bytes in memory at a time."""
 
 _MOST_PARTS = 400_000
 _MOST_NAMES = 200_000
@@ -26,10 +26,10 @@ _MOST_PROBLEMS = 1000
 
 
 class Ledger:
-    """The pickles of one file, its names, what was examined and what was not."""
+    """Pickles of one file, their names, and the parts that were or were not examined."""
 
     def __init__(self, file: str) -> None:
-        """Begin with nothing.
+        """Create an empty ledger.
 
         Args:
             file: The name of the file.
@@ -41,7 +41,7 @@ class Ledger:
         self.warnings: list[str] = []
         self.unexamined: list[UnexaminedPart] = []
         self.error: CheckpointError | None = None
-        """The first error of a damaged part."""
+        """First error of a damaged part."""
 
         self._examined: dict[tuple[str, str], ExaminedPart] = {}
         self._decompressed = 0
@@ -49,11 +49,11 @@ class Ledger:
 
     @property
     def examined(self) -> list[ExaminedPart]:
-        """Return what was examined, in order."""
+        """Return the examined parts in order."""
         return list(self._examined.values())
 
     def add(self, member: str, kind: str, count: int = 1) -> None:
-        """Note that a part was examined."""
+        """Record that a part was examined."""
         key = (member, kind)
         if len(self._examined) >= _MOST_PARTS and key not in self._examined:
             key = ("", kind)
@@ -63,23 +63,23 @@ class Ledger:
         self._examined[key] = ExaminedPart(file=self.file, member=key[0], kind=kind, count=count)
 
     def miss(self, member: str, reason: str) -> None:
-        """Note that a part was not examined."""
+        """Record that a part was not examined."""
         if len(self.unexamined) < _MOST_PARTS:
             self.unexamined.append(UnexaminedPart(file=self.file, member=member, reason=reason))
 
     def fail(self, member: str, error: CheckpointError) -> None:
-        """Note that a part is damaged."""
+        """Record that a part is damaged."""
         self.error = self.error or error
         text = error.cause or error.message
         self.complain(f"{member}: {text}" if member else text)
 
     def complain(self, text: str) -> None:
-        """Note a problem."""
+        """Record a problem."""
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(text)
 
     def name(self, names: Names, member: str, position: int) -> None:
-        """Note a pickle, and what it would import."""
+        """Record a pickle and the names that it would import."""
         self.pickles.append(Pickle(file=0, member=member, position=position))
         found = globals_of(names, member)
         if len(self.globals) + len(found) > _MOST_NAMES:
@@ -89,16 +89,16 @@ class Ledger:
         self.add(member, "pickle")
 
     def room(self) -> int:
-        """Return how many bytes may be decompressed at present."""
+        """Return how many bytes may currently be decompressed."""
         return max(0, min(_MOST_DECOMPRESSED - self._decompressed, _MOST_HELD - self._held))
 
     def hold(self, length: int) -> None:
-        """Note that decompressed bytes are in memory."""
+        """Record that decompressed bytes are in memory."""
         self._decompressed += length
         self._held += length
 
     def release(self, length: int) -> None:
-        """Note that decompressed bytes are no longer in memory."""
+        """Record that decompressed bytes were released."""
         self._held -= length
 
 

@@ -1,4 +1,4 @@
-"""Pickles in a stream of bytes: plain ones after each other, and those of torch's first formats."""
+"""Scan of consecutive pickles and of torch's first two formats."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from netinspect.checkpoints.scan.ledger import MOST_PICKLES, Ledger
 
 _TORCH_IDS = ("storage", "module")
 _COUNT = 8
-"""Bytes before each storage of torch's legacy format."""
+"""Size of the count before each storage in torch's legacy format."""
 
 
 def read_stream(
     source: Source, member: str, ledger: Ledger, start: int = 0, *, scripted: bool = False
 ) -> tuple[int, list[Names]]:
-    """Read a pickle and those after it; return where they end, and what each names.
+    """Read consecutive pickles; return where they end and the names in each.
 
-    Where one breaks the end is that of the source: nobody can tell what comes next.
+    After a damaged pickle the end is that of the source, because the next one cannot be located.
     """
     found: list[Names] = []
     at = start
@@ -48,7 +48,7 @@ def read_stream(
 
 
 def is_pickle(source: Source) -> bool:
-    """Return whether bytes begin with a pickle, of any protocol."""
+    """Return whether bytes start with a pickle of any protocol."""
     if not source.size:
         return False
     head = source.read(0, 1)
@@ -59,7 +59,7 @@ def is_pickle(source: Source) -> bool:
 
 
 def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Names) -> int | None:
-    """Read one pickle; return where it ends, None where it breaks."""
+    """Read one pickle; return where it ends, or None if it is damaged."""
     interpreter = LenientInterpreter(source, names, start)
     is_whole = _note(lambda: interpreter.run(), names, source, member, ledger, start)
     if interpreter.lost:
@@ -70,7 +70,7 @@ def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Na
         found = probe(source, start, wraps_arrays=False).names
         if others := [each for each in found if each not in known]:
             ledger.miss(member, f"where joblib finds an array, other loaders import {others[0]:.100}")
-    for name in names.beside:
+    for name in names.sibling_files:
         ledger.miss(member, f"joblib would load an array from the file {name!r:.200} beside it")
     return interpreter.position if is_whole else None
 
@@ -78,7 +78,7 @@ def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Na
 def _note(
     read: Callable[[], object], names: Names, source: Source, member: str, ledger: Ledger, start: int
 ) -> bool:
-    """Note what one pickle names, however its reading ends; return whether it was read whole."""
+    """Record the names in one pickle, even if it is damaged; return whether it was read completely."""
     error: PickleError | None = None
     try:
         read()
@@ -99,7 +99,7 @@ def _complain(ledger: Ledger, member: str, text: str) -> None:
 
 
 def miss_outside(names: Names, member: str, ledger: Ledger) -> None:
-    """Name what a pickle refers to outside itself, unless that is a storage, which is data."""
+    """Report the external references of a pickle, except storages, which are data."""
     others = [each for each in names.outside if not is_torch_id(each)]
     if others:
         ledger.miss(
@@ -109,13 +109,13 @@ def miss_outside(names: Names, member: str, ledger: Ledger) -> None:
 
 
 def is_torch_id(value: Persistent) -> bool:
-    """Return whether something outside a pickle is a storage, or a class with its source."""
+    """Return whether a persistent id is that of a storage, or of a class with its source."""
     key = value.key
     return type(key) is tuple and len(key) > 1 and type(key[0]) is str and key[0] in _TORCH_IDS
 
 
 def read_legacy(source: Source, member: str, ledger: Ledger) -> int:
-    """Read a file of `torch.save` as it was before 1.6; return where its storages end."""
+    """Read a `torch.save` file from before 1.6; return where its storages end."""
     names, storages = Names(), Storages()
     interpreter = LenientInterpreter(source, names)
     keys: list[object] = []
@@ -135,7 +135,7 @@ def read_legacy(source: Source, member: str, ledger: Ledger) -> int:
     if not is_whole:
         return source.size
     end = interpreter.position
-    if source.remote:  # each storage would be fetched for its count
+    if source.remote:  # the count of each storage would be downloaded
         end += sum(_COUNT + each.bytes for each in storages.known.values())
     return min(end, source.size)
 

@@ -1,4 +1,4 @@
-"""Text in UTF-8: recognised by all of its bytes, and what in it makes a loader run code."""
+"""Validation of UTF-8 text, and detection of settings that make a loader execute code."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _OVERLAP = 4 << 10
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _PYTHON = (".py", ".pyw", ".pyx")
 _IMPORT = re.compile(rb"(?:^|[\n\r\x0b\x0c]|\xc2\x85|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf)import[ \t]")
-"""At the start of a line, as `str.splitlines` has lines."""
+"""Start of a line, as defined by `str.splitlines`."""
 
 _ESCAPE = re.compile(rb'\\(?:u00([2-7][0-9A-Fa-f])|x([2-7][0-9A-Fa-f])|(["/]))')
-"""Another way to write a character of ASCII in JSON, or in a string of YAML."""
+"""Escapes of ASCII characters in JSON and in YAML strings."""
 
 _RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
     (
@@ -91,9 +91,9 @@ _RUNS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes], str], ...] = (
         "text that holds what may be a pickle",
     ),
 )
-"""What is a matter of the loader, whatever it says: it is named, and not judged.
+"""Text whose effect depends on the loader. It is reported but not judged.
 
-Each with texts of which one must occur, as searching for these is fast.
+Each has texts of which at least one must occur, because searching for these is fast.
 """
 
 _STARTS: tuple[tuple[bytes, str], ...] = (
@@ -105,22 +105,22 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
 
 
 class Text(NamedTuple):
-    """A text."""
+    """Valid text."""
 
     kind: str
     runs: str
-    """What in it makes a loader run code; empty where nothing is known to."""
+    """Reason why a loader would execute code; empty if none is known."""
 
 
 def read_text(source: Source, name: str) -> Text | None:
-    """Read a text to its end; return None where it is none.
+    """Read a text completely; return None if the bytes are not text.
 
     Args:
         source: The bytes.
-        name: Of the file or member; only its suffix matters, and only for code.
+        name: Name of the file or member; its suffix identifies code.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     runs, before, is_json = "", b"", False
@@ -146,7 +146,7 @@ def read_text(source: Source, name: str) -> Text | None:
 
 
 def find_runs(piece: bytes) -> str:
-    """Return what in a piece of text makes a loader run code; empty where nothing is known to."""
+    """Return the reason why a loader of a text would execute code, or an empty string."""
     if b"\\" in piece:
         piece = _ESCAPE.sub(_unescaped, piece)
     for needed, pattern, what in _RUNS:

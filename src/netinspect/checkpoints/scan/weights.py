@@ -1,4 +1,4 @@
-"""Formats of weights that hold no pickle: checked by their own readers, to their last byte."""
+"""Validation of weight formats without pickles by their own readers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LARGEST_TEXT = 16 << 20
 
 
 def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> int:
-    """Check a file of weights; return where what it describes ends.
+    """Check a file of weights; return where its described content ends.
 
     Raises:
-        CheckpointError: It is damaged.
-        LoadError: It cannot be read.
+        CheckpointError: The file is damaged.
+        LoadError: The file cannot be read.
     """
     end = source.size
     if kind == "GGUF":
@@ -27,7 +27,7 @@ def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> i
 
         found, header = read_with_end(source)
         end = _end_of_tensors(found, header, source)
-        for text in found.warnings:  # bytes between its tensors, or tensors of types that are not known
+        for text in found.warnings:  # bytes between tensors, or unknown dtypes
             ledger.miss(member, text)
     elif kind == "ONNX":
         from netinspect.checkpoints.formats.onnx import read_onnx
@@ -45,13 +45,13 @@ def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> i
 
 
 def _end_of_tensors(found: Checkpoint, header: int, source: Source) -> int:
-    """Return the byte after the last tensor, or after the header where there is none."""
+    """Return the position after the last tensor, or after the header without tensors."""
     ends = [each.position + each.bytes for each in found.tensors if each.position is not None]
     return min(max(ends, default=header), source.size)
 
 
 def _onnx_operators(found: Checkpoint, member: str, ledger: Ledger) -> None:
-    """Name operators that code outside the file computes, which whoever runs it must have."""
+    """Report operators that are implemented outside the file."""
     if found.graph is None:
         return
     own = [
@@ -66,12 +66,12 @@ def _onnx_operators(found: Checkpoint, member: str, ledger: Ledger) -> None:
 
 
 def array_end(source: Source) -> tuple[int, bool] | None:
-    """Return where an array of NumPy's ends, and whether it holds Python's objects; None if damaged.
+    """Return where a NumPy array ends and whether it contains Python objects, or None if it is damaged.
 
-    For an array of objects it is where its pickle begins.
+    An array of objects ends where its pickle starts.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     head = source.read(0, min(HEAD, source.size))
     try:

@@ -1,4 +1,4 @@
-"""Archives by the names of their members, and folders by the names of what is in them."""
+"""Identification of archives and folders by the names of their members."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WEIGHTS = re.compile(
     r".+\.(?:safetensors|gguf|bin|pt|pth|pth\.tar|ckpt|pt2|onnx|npz|npy|pkl|pickle|joblib)",
     re.DOTALL | re.IGNORECASE,
 )
-"""Members that may be what is wanted."""
+"""Members that may be the requested file."""
 
 _ZIPS: tuple[tuple[str, str], ...] = (
     (r"MAR-INF/MANIFEST\.json", "torchserve"),
@@ -36,7 +36,7 @@ _FOLDERS: tuple[tuple[str, str], ...] = (
 
 
 def match_zip(members: Collection[str]) -> str | None:
-    """Return the key in the catalog of the zip archive that has such members; None for others."""
+    """Return the catalog key of a zip archive with these members, or None."""
     inside = set(members)
     for needed, key in _SETS:
         if inside >= needed:
@@ -52,7 +52,7 @@ def match_zip(members: Collection[str]) -> str | None:
 
 
 def match_tar(members: Collection[str]) -> str | None:
-    """Return the key in the catalog of the tar archive that has such members; None for others."""
+    """Return the catalog key of a tar archive with these members, or None."""
     names = {each.removeprefix("./") for each in members}
     if "model_config.yaml" in names and any(each.endswith((".ckpt", ".distcp")) for each in names):
         return "nemo"
@@ -62,7 +62,7 @@ def match_tar(members: Collection[str]) -> str | None:
 
 
 def match_folder(names: Collection[str]) -> str | None:
-    """Return the key in the catalog of the folder that has such files and folders; None for others."""
+    """Return the catalog key of a folder with these files and folders, or None."""
     inside = set(names)
     if inside >= {"Manifest.json", "Data"}:
         return "coreml package"

@@ -1,4 +1,4 @@
-"""All formats that are not read, by short keys, which nobody is shown."""
+"""Catalog of all unsupported formats by internal keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of FlatBuffers: as much of their layout as it takes to recognize one without a schema."""
+"""Minimal FlatBuffers reader that recognises tables without a schema."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _LONGEST_TEXT = 1 << 10
 
 
 class LayoutError(Exception):
-    """What should be there is not."""
+    """Error in the layout of a table."""
 
 
 class Table:
-    """One table."""
+    """FlatBuffers table."""
 
     def __init__(self, ahead: BufferedSource, at: int) -> None:
-        """Read the offsets of the fields of the table at a byte.
+        """Read the field offsets of the table at a position.
 
         Raises:
-            LayoutError: There is no table.
-            LoadError: It cannot be read.
+            LayoutError: The position does not contain a table.
+            LoadError: The source cannot be read.
         """
         self._ahead = ahead
         self._at = at
@@ -37,36 +37,36 @@ class Table:
             raise LayoutError
 
     def number(self, field: int, kind: str) -> int | None:
-        """Return a field that is a number, by its format in `struct`; None where it is not written.
+        """Return a numeric field in a `struct` format, or None if the field is absent.
 
         Raises:
-            LayoutError: It is not there.
-            LoadError: It cannot be read.
+            LayoutError: The field is outside the table.
+            LoadError: The source cannot be read.
         """
         offset = self._offset(field)
         return _number(self._ahead, self._at + offset, kind) if offset else None
 
     def text(self, field: int) -> str | None:
-        """Return a field that is a text; None where it is not written.
+        """Return a text field, or None if the field is absent.
 
         Raises:
-            LayoutError: It is no text.
-            LoadError: It cannot be read.
+            LayoutError: The field is not a text.
+            LoadError: The source cannot be read.
         """
         at = self._reference(field)
         return None if at is None else _text(self._ahead, at)
 
     def first_text(self, field: int) -> str | None:
-        """Return the first of a vector of texts; None without one. See `text`."""
+        """Return the first text of a vector, or None if it is absent; see `text`."""
         at = self._first(field)
         return None if at is None else _text(self._ahead, at)
 
     def first_table(self, field: int) -> Table | None:
-        """Return the first of a vector of tables; None without one.
+        """Return the first table of a vector, or None if it is absent.
 
         Raises:
-            LayoutError: It is no table.
-            LoadError: It cannot be read.
+            LayoutError: The field is not a table.
+            LoadError: The source cannot be read.
         """
         at = self._first(field)
         return None if at is None else Table(self._ahead, at)
@@ -91,11 +91,11 @@ class Table:
 
 
 def root(source: Source, start: int = 0) -> Table:
-    """Return the outermost table of a buffer that begins at a byte.
+    """Return the outermost table of a buffer that starts at a position.
 
     Raises:
-        LayoutError: There is none.
-        LoadError: It cannot be read.
+        LayoutError: The buffer does not have a table.
+        LoadError: The source cannot be read.
     """
     ahead = BufferedSource(source)
     return Table(ahead, start + _number(ahead, start, "I"))

@@ -1,4 +1,4 @@
-"""Folders that are a model as a whole, in a format that is not read."""
+"""Identification of folders in unsupported model formats."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.checkpoints.unsupported.format import UnreadFormat
 
 _OWN = re.compile(r"group\d+-shard\d+of\d+\.bin|coremldata\.bin|\.metadata", re.DOTALL)
-"""Files that belong to such formats, though they are named as others that are read."""
+"""Files of such formats whose names match supported formats."""
 
 
 def identify_folder(place: Place) -> UnreadFormat | None:
-    """Return the format that a folder is in by the names in it; None where it holds files that are read.
+    """Return the unsupported format of a folder, or None if it contains supported files.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The folder cannot be read.
     """
     names = place.names()
     if any(WEIGHTS.fullmatch(name) and not _OWN.fullmatch(name) for name in names):

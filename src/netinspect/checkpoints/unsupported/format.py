@@ -1,4 +1,4 @@
-"""What is said of a format that is not read."""
+"""Description of an unsupported format."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import NamedTuple
 
 
 class UnreadFormat(NamedTuple):
-    """A format that is not read."""
+    """Unsupported format."""
 
     name: str
-    """With its article, such as `a CatBoost model`."""
+    """Name with article, such as `a CatBoost model`."""
 
     hint: str
-    """What reads it, or how to convert it."""
+    """How to read or convert the format."""
 
     is_certain: bool = True
-    """Whether its marks are strong; otherwise it only looks like this format."""
+    """Whether the signature is unambiguous."""
 
     is_model: bool = True
-    """Whether it holds a model or weights; otherwise it is another file, such as a document."""
+    """Whether the format contains a model or weights, unlike a document."""
 
     @property
     def text(self) -> str:
-        """Return its name, marked where it is not certain."""
+        """Return the name, qualified if the format is not certain."""
         return self.name if self.is_certain else f"perhaps {self.name}"
 
     def describe(self) -> str:
-        """Return what a file of this format is, as a clause."""
+        """Return a clause that describes a file of this format."""
         return f"it is {self.name}" if self.is_certain else f"it looks like {self.name}"
 
     def advice(self, file: str) -> str:
-        """Return the hint for one file."""
+        """Return the hint for a file."""
         folder = os.path.dirname(file) or os.curdir
         return self.hint.replace("FILE", shlex.quote(file)).replace("FOLDER", shlex.quote(folder))

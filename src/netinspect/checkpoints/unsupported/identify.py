@@ -1,4 +1,4 @@
-"""What a file is that no reader takes: one of many formats by its content, or what its name says."""
+"""Identification of files that no reader accepts, by content and name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TEXT = 64 << 10
 _PIECE = 1 << 20
 _LEAST_DECOMPRESSED = 16
 _MOST_ZEROS = 256 << 20
-"""Bytes that are looked at to see whether all of a file are zeros."""
+"""Maximum number of bytes to check for zeros."""
 
 _FLATBUFFERS = ("tflite", "executorch", "executorch data", "ort", "mindspore lite")
 _KERAS = re.compile(
@@ -50,14 +50,13 @@ _NAMED = tuple((re.compile(rf".+{suffix}", re.DOTALL | re.IGNORECASE), key) for 
 
 
 def identify(source: Source) -> UnreadFormat | None:
-    """Return the format of a file by its content; None where it is not known.
+    """Return the format of a file by its content, or None if it is unknown.
 
-    The name of the file alone says nothing; where marks are weak, it has to agree with them.
-
-    At most some hundred kilobytes are read, except of a file of zeros.
+    The file name alone does not decide, but must agree with ambiguous signatures. At most some hundred
+    kilobytes are read, except from a file of zeros.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     head = source.read(0, min(marks.HEAD, source.size))
     key = marks.match_mark(head)
@@ -79,22 +78,22 @@ def identify(source: Source) -> UnreadFormat | None:
 
 
 def describe_unknown(source: Source) -> tuple[str, str | None]:
-    """Describe a file whose format is not known: what can be said of it, and what its name says.
+    """Describe a file of unknown format by its content and name.
 
     Returns:
         A clause, and a hint or None.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     zeros = _zeros(source)
     if zeros == source.size:
         return (
-            f"it holds nothing but zeros ({zeros:,} bytes)",
-            "it was not written whole: fetch it again",
+            f"the file consists of zeros only ({zeros:,} bytes)",
+            "the file is incomplete: download it again",
         )
     if zeros >= marks.HEAD:
-        return f"its first {zeros:,} bytes are zeros", "it was not written whole: fetch it again"
+        return f"its first {zeros:,} bytes are zeros", "the file is incomplete: download it again"
     for suffix, key in _NAMED:
         if suffix.fullmatch(source.name):
             named = CATALOG[key]
@@ -110,7 +109,7 @@ def describe_unknown(source: Source) -> tuple[str, str | None]:
 
 
 def _completed(key: str, source: Source, head: bytes) -> str | None:
-    """Return what a mark means where more of the file decides; None where it means nothing."""
+    """Return the format of an ambiguous signature from more of the file, or None if nothing matches."""
     if key in _FLATBUFFERS:
         return key if layouts.is_flatbuffer(source) or not any(head[8:64]) else None
     if key == "tensorrt metadata":
@@ -126,7 +125,7 @@ def _completed(key: str, source: Source, head: bytes) -> str | None:
 
 
 def _compressed(source: Source, head: bytes) -> str | None:
-    """Return how a file is compressed whose mark is weak: its first bytes must decompress."""
+    """Return the compression of a file with an ambiguous signature whose first bytes decompress."""
     from netinspect.checkpoints.io.compressed import method_of, peek
 
     method = method_of(head)
@@ -136,7 +135,7 @@ def _compressed(source: Source, head: bytes) -> str | None:
 
 
 def _zeros(source: Source) -> int:
-    """Return how many bytes at the start are zeros, as far as is looked at."""
+    """Return the number of leading zero bytes, up to a limit."""
     at = 0
     most = marks.HEAD if source.remote else _MOST_ZEROS
     while at < min(source.size, most):

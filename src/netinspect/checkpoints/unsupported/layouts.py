@@ -1,4 +1,4 @@
-"""Formats whose first bytes say little: recognized by a structure that other files do not have."""
+"""Identification of formats by structure where the first bytes are ambiguous."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netinspect.checkpoints.unsupported import flatbuffers
 from netinspect.checkpoints.unsupported.flatbuffers import LayoutError
 
 _TABLE_MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
-"""What a table of LevelDB ends with, as which TensorFlow writes the index of a checkpoint."""
+"""Magic number at the end of a LevelDB table; TensorFlow writes checkpoint indices as such tables."""
 
 _WORD_VECTORS = re.compile(rb"(\d{1,9}) (\d{1,5})\n([^\x00-\x20]{1,200}) ", re.DOTALL)
 _BOOSTERS = (b"gbtree", b"gblinear", b"dart")
@@ -24,21 +24,21 @@ _NAMED = {
     "darknet": (".weights", ".backup"),
     "matlab 4": (".mat",),
 }
-"""Formats that begin with a few small numbers, as arrays do too: the name of the file has to agree."""
+"""Formats that start with small numbers, as arrays do; the file name must agree."""
 
 _LARGEST_VALUE = 1e6
-"""No weight of a network is larger; other bytes taken for numbers soon are."""
+"""Larger than any network weight, but soon exceeded by other bytes read as floats."""
 
 
 def match_layout(source: Source, head: bytes) -> str | None:
-    """Return the key in the catalog of the format that a file has the structure of; None without one.
+    """Return the catalog key of the format whose structure a file has, or None.
 
     Args:
         source: The file.
         head: Its first bytes.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     for key, matches in _LAYOUTS:
         if not source.name.lower().endswith(_NAMED.get(key, "")):
@@ -52,10 +52,10 @@ def match_layout(source: Source, head: bytes) -> str | None:
 
 
 def is_flatbuffer(source: Source) -> bool:
-    """Return whether a file is a FlatBuffer by the layout of its outermost table.
+    """Return whether a file is a FlatBuffer, by the layout of its outermost table.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     try:
         flatbuffers.root(source)
@@ -65,10 +65,10 @@ def is_flatbuffer(source: Source) -> bool:
 
 
 def is_engine_with_metadata(source: Source, head: bytes) -> bool:
-    """Return whether a TensorRT engine follows a JSON text and its length, as Ultralytics writes it.
+    """Return whether a file is a TensorRT engine after JSON metadata, as Ultralytics writes it.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     length = int.from_bytes(head[:4], "little")
     if length > _LARGEST_METADATA or length + 8 > source.size:
@@ -77,7 +77,7 @@ def is_engine_with_metadata(source: Source, head: bytes) -> bool:
 
 
 def _is_mnn(source: Source, head: bytes) -> bool:
-    """The table `Net` of MNN's schema: operators in field 3, names of tensors in field 7."""
+    """Match table `Net` of MNN's schema: operators in field 3, tensor names in field 7."""
     if not 8 <= int.from_bytes(head[:4], "little") <= 256:
         return False
     net = flatbuffers.root(source)
@@ -88,7 +88,7 @@ def _is_mnn(source: Source, head: bytes) -> bool:
 
 
 def _is_arrow_stream(source: Source, head: bytes) -> bool:
-    """A message of Arrow with a schema."""
+    """Match an Arrow message with a schema."""
     if head[:4] != b"\xff\xff\xff\xff":
         return False
     length = int.from_bytes(head[4:8], "little")
@@ -102,7 +102,7 @@ def _is_table(source: Source, head: bytes) -> bool:
 
 
 def _is_tf_record(source: Source, head: bytes) -> bool:
-    """A length, and its checksum."""
+    """Match a length and its checksum."""
     if len(head) < 12 or int.from_bytes(head[:8], "little") + 16 > source.size:
         return False
     crc = _crc32c(head[:8])
@@ -111,7 +111,7 @@ def _is_tf_record(source: Source, head: bytes) -> bool:
 
 
 def _crc32c(data: bytes) -> int:
-    """Return Castagnoli's checksum."""
+    """Return the CRC-32C checksum."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte
@@ -121,7 +121,7 @@ def _crc32c(data: bytes) -> int:
 
 
 def _is_paddle_weights(source: Source, head: bytes) -> bool:
-    """Version 0, no levels, version 0, the length of a description, its type and sizes, and the data."""
+    """Match version 0, no levels, version 0, the length of a description, type, sizes and data."""
     version, levels, inner, length = struct.unpack_from("<IQIi", head)
     if (version, levels, inner) != (0, 0, 0) or not 2 <= length <= 200:
         return False
@@ -147,7 +147,7 @@ def _is_paddle_weights(source: Source, head: bytes) -> bool:
 
 
 def _is_old_xgboost(source: Source, head: bytes) -> bool:
-    """Parameters of a fixed size, and the names of the objective and the booster with their lengths."""
+    """Match fixed-size parameters, then the objective and the booster with their lengths."""
     at = _XGBOOST_PARAMETERS + (4 if head[:4] == b"binf" else 0)
     for _ in range(2):
         (length,) = struct.unpack_from("<Q", head, at)
@@ -159,7 +159,7 @@ def _is_old_xgboost(source: Source, head: bytes) -> bool:
 
 
 def _is_darknet(source: Source, head: bytes) -> bool:
-    """Version 0.1 or 0.2, how many images were seen, and numbers to the end."""
+    """Match version 0.1 or 0.2, the number of images seen, and floats to the end."""
     major, minor, revision = struct.unpack_from("<iii", head)
     wide = 20 if minor >= 2 else 16
     if major != 0 or minor not in (1, 2) or not 0 <= revision <= 5:
@@ -168,7 +168,7 @@ def _is_darknet(source: Source, head: bytes) -> bool:
 
 
 def _is_word2vec(source: Source, head: bytes) -> bool:
-    """Two counts in text, a word, and numbers in binary."""
+    """Match two counts in text, a word, and binary floats."""
     match = _WORD_VECTORS.match(head)
     if match is None or not 0 < int(match[2]) <= 4096 or not int(match[1]):
         return False
@@ -178,12 +178,12 @@ def _is_word2vec(source: Source, head: bytes) -> bool:
 
 
 def _is_ncnn_weights(source: Source, head: bytes) -> bool:
-    """The tag of float16 or of int8, which ncnn's tools write in front of the first layer's weights."""
+    """Match the float16 or int8 tag that ncnn's tools write before the first layer's weights."""
     return head[:4] in (b"\x47\x6b\x30\x01", b"\x38\x4b\x0d\x00")
 
 
 def _is_lua(source: Source, head: bytes) -> bool:
-    """A table: its number, how many entries it has, and a key that is a number or a text."""
+    """Match a table: its number, its number of entries, and a key that is a number or a text."""
     kind, index, count = struct.unpack_from("<iii", head)
     if kind != 3 or index != 1 or not 0 < count < 1 << 20 or len(head) < 24:
         return False
@@ -203,7 +203,7 @@ def _is_lua(source: Source, head: bytes) -> bool:
 
 
 def _is_matlab_4(source: Source, head: bytes) -> bool:
-    """The type, rows, columns, whether complex, and a name with its length."""
+    """Match type, rows, columns, complex flag, and a name with its length."""
     kind, rows, columns, is_complex, length = struct.unpack_from("<iiiii", head)
     if not (0 <= kind < 60 and kind % 10 < 3 and is_complex in (0, 1) and 1 < length < 64):
         return False
@@ -213,7 +213,7 @@ def _is_matlab_4(source: Source, head: bytes) -> bool:
 
 
 def _are_weights(raw: bytes) -> bool:
-    """Return whether bytes are numbers of single precision as weights are, and not all zeros."""
+    """Return whether bytes are plausible float32 weights, not all zero."""
     values = struct.unpack_from(f"<{len(raw) // 4}f", raw)
     usual = all(
         math.isfinite(each) and (not each or 1e-12 < abs(each) < _LARGEST_VALUE) for each in values

@@ -1,7 +1,7 @@
-"""Formats that begin with bytes of their own.
+"""Identification of formats by signature.
 
-Marks of four bytes and more that are no common text or number are enough by themselves. Shorter ones,
-and those that other files could begin with, are completed by more of the structure here or in `layouts`.
+Signatures of four bytes or more that are not common texts or numbers are sufficient. Shorter and
+ambiguous ones are confirmed by more of the structure, here or in `layouts`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 HEAD = 512
-"""Bytes that are looked at."""
+"""Number of bytes to match."""
 
 _MARKS: tuple[tuple[bytes, str], ...] = (
     # Models.
@@ -19,7 +19,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (rb".{4}ORTM", "ort"),
     (rb".{4}MSL[0-9]", "mindspore lite"),
     (rb"(?:ftrt|ptrt)[\x00-\xff]{2}", "tensorrt"),
-    # Ultralytics writes the length of a JSON text, and the text, in front of the engine.
+    # Ultralytics writes a JSON text and its length before the engine.
     (rb".{2}\x00\x00\{\"", "tensorrt metadata"),
     (rb"RKNN[\x00-\x1f]|CYPTRKNN", "rknn"),
     (rb"\x01HEF\x00", "hailo"),
@@ -96,7 +96,7 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (rb"[\xe3\x63]\x00{12}(?:\x00{4})?[\x01-\xff]\x00\x00\x00", "marshal"),
     (rb"#![^\x00\n]{0,200}\n", "script"),
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "office"),
-    # What is there in place of a model.
+    # Files downloaded in place of a model.
     (rb"version https://git-lfs", "lfs"),
     (
         rb"(?i)(?:\xef\xbb\xbf)?\s{0,99}(?:<!--.{0,400}?-->\s{0,99})?<(?:!doctype\s{1,9}html|html|head|body)\b",
@@ -107,7 +107,7 @@ _KNOWN = tuple((re.compile(start, re.DOTALL), key) for start, key in _MARKS)
 
 
 def match_mark(head: bytes) -> str | None:
-    """Return the key in the catalog of the format whose mark bytes begin with; None without one."""
+    """Return the catalog key of the format with a matching signature, or None."""
     for start, key in _KNOWN:
         if start.match(head):
             return key

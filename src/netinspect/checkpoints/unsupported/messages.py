@@ -1,6 +1,6 @@
-"""Formats that are messages of protobuf: recognized by the numbers and kinds of their first fields.
+"""Identification of protobuf messages by the numbers and wire types of their first fields.
 
-Numbers of fields are those of the schemas: coremltools' Model.proto, TensorFlow's saved_model.proto and
+Field numbers are those of the schemas: coremltools' Model.proto, TensorFlow's saved_model.proto and
 graph.proto, caffe.proto, caffe2.proto, Paddle's framework.proto, MindSpore's mind_ir.proto and
 checkpoint.proto, sentencepiece_model.proto, CNTK's CNTK.proto, onnx.proto.
 """
@@ -16,7 +16,7 @@ from netinspect.checkpoints.io.protobuf import BYTES, FOUR_BYTES, NUMBER, Field,
 from netinspect.checkpoints.io.source import Source
 
 _LOOKED_AT = 12
-"""Fields of a message."""
+"""Maximum number of fields to read."""
 
 _MOST_WORK = 2000
 _LONGEST = 256
@@ -25,29 +25,29 @@ _OPERATOR = re.compile(r"[A-Z_a-z]\w*")
 _ITEM_SIZES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16}
 _TEXT_TYPE = 8
 _ITEM_SIZES |= {_TEXT_TYPE: 1, 16: 2, 17: 1, 18: 1, 19: 1, 20: 1}
-"""Bytes of the types of ONNX's tensors."""
+"""Element sizes in bytes of ONNX tensor types."""
 
 _MINUS_ONE = 2**64 - 1
 
 
 class _Message(NamedTuple):
-    """The first fields of a message."""
+    """First fields of a message."""
 
     wire: Wire
     fields: list[Field]
 
     def numbers(self) -> set[int]:
-        """Return the numbers of its fields."""
+        """Return the field numbers."""
         return {number for number, *_ in self.fields}
 
     def value(self, number: int) -> int | None:
-        """Return the first field of a number that is a number itself; None without one."""
+        """Return the first integer field with a number, or None."""
         return next(
             (first for each, kind, first, _ in self.fields if each == number and kind == NUMBER), None
         )
 
     def text(self, number: int) -> str | None:
-        """Return the first field of a number as a text; None where there is none or it is not one."""
+        """Return the first text field with a number, or None."""
         for each, kind, first, last in self.fields:
             if each == number and kind == BYTES and 0 < last - first <= _LONGEST:
                 try:
@@ -57,26 +57,26 @@ class _Message(NamedTuple):
         return None
 
     def inner(self, number: int) -> _Message | None:
-        """Return the first field of a number as a message; None where there is none or it is not one."""
+        """Return the first message field with a number, or None."""
         return next(self.all(number), None)
 
     def all(self, number: int) -> Iterator[_Message]:
-        """Iterate over the fields of a number that are messages."""
+        """Iterate over the message fields with a number."""
         for each, kind, first, last in self.fields:
             if each == number and kind == BYTES and (found := _message(self.wire, first, last)):
                 yield found
 
     def has(self, **kinds: int) -> bool:
-        """Return whether the fields have no other numbers and kinds than these (as `f1=BYTES`)."""
+        """Return whether all fields have these numbers and wire types (as `f1=BYTES`)."""
         allowed = {int(name[1:]): kind for name, kind in kinds.items()}
         return all(allowed.get(number) == kind for number, kind, *_ in self.fields)
 
 
 def match_message(source: Source) -> str | None:
-    """Return the key in the catalog of the message that a file is; None where it is none.
+    """Return the catalog key of a protobuf message, or None.
 
     Raises:
-        LoadError: It cannot be read.
+        LoadError: The source cannot be read.
     """
     wire = Wire(source, _MOST_WORK)
     message = _message(wire, 0, source.size)
@@ -92,7 +92,7 @@ def match_message(source: Source) -> str | None:
 
 
 def _message(wire: Wire, begin: int, end: int) -> _Message | None:
-    """Read the first fields of a message; None where there is none, or it is empty."""
+    """Read the first fields of a message; return None if it is empty or invalid."""
     fields: list[Field] = []
     try:
         for field in islice(wire.fields(begin, end), _LOOKED_AT):
@@ -100,7 +100,7 @@ def _message(wire: Wire, begin: int, end: int) -> _Message | None:
     except WireError as error:
         if error.cut is None:
             return None
-        # The last field of a file that is cut goes on behind its end.
+        # The last field of a truncated file extends past its end.
         at = fields[-1][3] if fields else begin
         tag = re.match(
             rb"[\x80-\xff]{0,4}[\x02\x0a\x12\x1a\x22\x2a\x32\x3a\x42\x4a\x52\x5a\x62\x6a\x72\x7a]"
@@ -121,7 +121,7 @@ def _is_operator(text: str | None) -> bool:
 
 
 def _is_core_ml(model: _Message) -> bool:
-    """A version, a description with named inputs or outputs, and the model in a field from 200 on."""
+    """Match a version, a description with named inputs or outputs, and a model (field 200 or more)."""
     version, description = model.value(1), model.inner(2)
     if version is None or not 1 <= version <= 99 or description is None:
         return False
@@ -130,7 +130,7 @@ def _is_core_ml(model: _Message) -> bool:
 
 
 def _is_saved_model(model: _Message) -> bool:
-    """A version, and graphs that have tags, signatures or a graph."""
+    """Match a version, and graphs with tags, signatures or a graph."""
     meta = model.inner(2)
     if model.value(1) != 1 or meta is None or not model.has(f1=NUMBER, f2=BYTES):
         return False
@@ -144,7 +144,7 @@ def _is_saved_model(model: _Message) -> bool:
 
 
 def _is_graph_def(graph: _Message) -> bool:
-    """Nodes, each with a name and an operator."""
+    """Match nodes that have a name and an operator."""
     nodes = list(graph.all(1))
     if not nodes or not graph.has(f1=BYTES, f2=BYTES, f3=NUMBER, f4=BYTES, f5=BYTES):
         return False
@@ -158,7 +158,7 @@ def _is_graph_def(graph: _Message) -> bool:
 
 
 def _is_caffe(network: _Message) -> bool:
-    """Layers with a name and a type: a text in field 100, or a number in field 2."""
+    """Match layers with a name and a type: a text in field 100, or a number in field 2."""
     if not network.numbers() <= {1, 2, 3, 4, 5, 6, 7, 8, 100}:
         return False
     new = [_is_named(each.text(1)) and _is_operator(each.text(2)) for each in network.all(100)]
@@ -170,7 +170,7 @@ def _is_caffe(network: _Message) -> bool:
 
 
 def _is_caffe2(network: _Message) -> bool:
-    """Operators with outputs and a type."""
+    """Match operators with outputs and a type."""
     operators = list(network.all(2))
     return (
         bool(operators)
@@ -185,7 +185,7 @@ def _is_caffe2(network: _Message) -> bool:
 
 
 def _is_paddle(program: _Message) -> bool:
-    """Blocks: the first is number 0, within none, and has variables."""
+    """Match blocks: the first has number 0, no parent, and variables."""
     block = program.inner(1)
     if block is None or not program.numbers() <= {1, 4, 5}:
         return False
@@ -194,12 +194,12 @@ def _is_paddle(program: _Message) -> bool:
 
 
 def _is_mindir(model: _Message) -> bool:
-    """A version and a producer in text."""
+    """Match a version and a producer in text."""
     return model.text(2) == "MindSpore" and model.text(1) is not None
 
 
 def _is_mindspore_checkpoint(model: _Message) -> bool:
-    """Pairs of a name and a tensor, which has a type in text and bytes."""
+    """Match pairs of a name and a tensor, which has a type in text and bytes."""
     pairs = list(model.all(1))
     if not pairs or not model.has(f1=BYTES):
         return False
@@ -213,7 +213,7 @@ def _is_mindspore_checkpoint(model: _Message) -> bool:
 
 
 def _is_sentencepiece(model: _Message) -> bool:
-    """Pieces with a text, a score and a kind; the special ones come first."""
+    """Match pieces with a text, a score and a kind, special ones first."""
     pieces = list(model.all(1))
     kinds = {1: BYTES, 2: FOUR_BYTES, 3: NUMBER}
     if not pieces or len(pieces) < sum(number == 1 for number, *_ in model.fields):
@@ -225,7 +225,7 @@ def _is_sentencepiece(model: _Message) -> bool:
 
 
 def _is_cntk(model: _Message) -> bool:
-    """A dictionary: a version, and entries of a name and a value, among them those of a function."""
+    """Match a dictionary: a version, and entries of names and values, including a function's."""
     entries = {entry.text(1) for entry in model.all(2)}
     return model.value(1) is not None and bool(
         entries & {"primitive_functions", "root", "uid", "inputs", "type", "version"}
@@ -233,7 +233,7 @@ def _is_cntk(model: _Message) -> bool:
 
 
 def _is_onnx_tensor(tensor: _Message) -> bool:
-    """Sizes and a type, and as many bytes as these take; or numbers of single precision and a name."""
+    """Match sizes, a type and the matching number of bytes, or float32 numbers and a name."""
     size = _ITEM_SIZES.get(tensor.value(2) or 0, 0)
     if not size or not tensor.numbers() <= {*range(1, 3), *range(4, 15)}:
         return False

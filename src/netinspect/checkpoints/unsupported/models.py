@@ -1,7 +1,7 @@
-"""Names of formats of models that are not read, and for each the library that reads it.
+"""Names of unsupported model formats, and how to read each.
 
-Sources: the documentation of each library. In hints, FILE stands for the name of the file, and
-FOLDER for that of its folder.
+Sources: the documentation of each library. In hints, FILE is replaced by the name of the file and FOLDER
+by that of its folder.
 """
 
 from __future__ import annotations

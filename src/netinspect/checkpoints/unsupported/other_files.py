@@ -1,6 +1,6 @@
-"""Names of files that are no models: packed files, tables, documents, programs, failed downloads.
+"""Names of files that are not models: compressed files, tables, documents, programs, failed downloads.
 
-In hints, FILE stands for the name of the file.
+In hints, FILE is replaced by the name of the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OTHER_FILES: dict[str, UnreadFormat] = {
     "lmdb": UnreadFormat("an LMDB database", "lmdb.open(..., subdir=False) opens it"),
     "dbm": UnreadFormat("a database of dbm", "dbm.open(...) opens it"),
     "berkeley": UnreadFormat("a database of Berkeley DB", "db_dump FILE lists it"),
-    # Packed files; those that are unpacked here are in `access.compressed`.
+    # Compressed files; supported compressions are in `io`.
     "gzip": UnreadFormat("compressed by gzip", "unpack it first: gzip -dk FILE"),
     "bzip2": UnreadFormat("compressed by bzip2", "unpack it first: bzip2 -dk FILE"),
     "xz": UnreadFormat("compressed by xz", "unpack it first: xz -dk FILE"),
@@ -46,7 +46,7 @@ OTHER_FILES: dict[str, UnreadFormat] = {
     "ar": UnreadFormat(
         "an archive of ar (a static library or a .deb package)", "unpack it first: ar x FILE"
     ),
-    # What is there in place of a model.
+    # Files downloaded in place of a model.
     "lfs": UnreadFormat("a pointer of Git LFS, and the file itself was not fetched", "git lfs pull"),
     "html": UnreadFormat("a page of HTML, as a failed download leaves it", "fetch it again"),
     "xml error": UnreadFormat(

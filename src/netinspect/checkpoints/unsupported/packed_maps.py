@@ -1,39 +1,39 @@
-"""MessagePack as Flax writes it: maps of names, and arrays as extensions."""
+"""Identification of Flax's MessagePack files: maps of names with arrays as extensions."""
 
 from __future__ import annotations
 
 _MOST = 200
-"""Values that are gone through."""
+"""Maximum number of values to visit."""
 
 _ARRAY = 1
-"""Number of Flax's extension for arrays of NumPy; 2 is for complex numbers, 3 for NumPy's scalars."""
+"""Extension number of NumPy arrays in Flax; 2 is for complex numbers, 3 for NumPy scalars."""
 
 
 def is_flax(head: bytes) -> bool:
-    """Return whether bytes are a map of names in which an array of Flax's comes.
+    """Return whether bytes are a map of names that contains a Flax array.
 
     Args:
         head: The first bytes of a file.
     """
     try:
-        return _Walk(head).finds_array()
+        return _Reader(head).contains_array()
     except (IndexError, ValueError):
         return False
 
 
-class _Walk:
-    """A walk through the first values."""
+class _Reader:
+    """Reader of the first values."""
 
     def __init__(self, head: bytes) -> None:
         self._head = head
         self._at = 0
 
-    def finds_array(self) -> bool:
-        """Go through maps until the first array.
+    def contains_array(self) -> bool:
+        """Visit maps until the first array.
 
         Raises:
-            IndexError: The bytes end before.
-            ValueError: They are something else.
+            IndexError: The bytes end first.
+            ValueError: The bytes are in another format.
         """
         if not self._map():
             return False
@@ -57,7 +57,7 @@ class _Walk:
         return int.from_bytes(self._head[self._at - size : self._at], "big")
 
     def _map(self) -> bool:
-        """Read the head of a map, if one comes."""
+        """Read the header of a map if the next value is one."""
         first = self._head[self._at]
         if 0x81 <= first <= 0x8F:
             self._at += 1
@@ -82,7 +82,7 @@ class _Walk:
         self._at += size
 
     def _extension(self) -> bool:
-        """Return whether an array comes: the extension, with sizes and the name of a type in it."""
+        """Return whether the next value is an array extension with sizes and a dtype name."""
         first = self._head[self._at]
         if first in (0xC7, 0xC8, 0xC9):
             at = self._at + 1 + (1, 2, 4)[first - 0xC7]

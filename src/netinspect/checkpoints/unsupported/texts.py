@@ -1,4 +1,4 @@
-"""Text: JSON by its outermost keys, XML by its outermost element, other formats by their lines."""
+"""Identification of text formats: JSON keys, XML elements, and line patterns."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _COUNTS = re.compile(r"(\d{1,9}) (\d{1,5})")
 
 
 def decode(head: bytes) -> str | None:
-    """Return the first bytes of a file as a text; None where they are none."""
+    """Decode the first bytes of a file, or return None if they are not text."""
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:
@@ -70,11 +70,11 @@ def decode(head: bytes) -> str | None:
 
 
 def match_text(text: str, size: int) -> str | None:
-    """Return the key in the catalog of the format that a text is in; None where it is in none.
+    """Return the catalog key of the format of a text, or None.
 
     Args:
-        text: How the file starts.
-        size: Its bytes.
+        text: The start of the file.
+        size: Its size in bytes.
     """
     start = text.lstrip()
     if start.startswith("{"):
@@ -106,7 +106,7 @@ def _match_json(text: str, size: int) -> str | None:
 
 
 def _outer_keys(text: str) -> list[str]:
-    """Return the keys of the outermost object, as far as the text goes."""
+    """Return the keys of the outermost object within the text."""
     keys: list[str] = []
     depth, last = 0, None
     for token in _TOKEN.finditer(text):
@@ -125,7 +125,7 @@ def _outer_keys(text: str) -> list[str]:
 
 
 def _match_xml(text: str) -> str | None:
-    """Match the outermost element, after declarations and comments."""
+    """Match the outermost element after declarations and comments."""
     at = 0
     while (
         bracket := next((each for each in _PROLOGUE if text.startswith(each[0], at)), None)
@@ -149,7 +149,7 @@ def _match_xml(text: str) -> str | None:
 
 
 def _match_lines(lines: list[str]) -> str | None:
-    """Match settings that are written a line each."""
+    """Match settings with one line each."""
     lines = [line for each in lines if (line := each.strip()) and line[0] not in "#;"]
     if lines[:1] in (["[net]"], ["[network]"]) and any(map(_SETTING.match, lines)):
         return "darknet cfg"
@@ -161,7 +161,7 @@ def _match_lines(lines: list[str]) -> str | None:
 
 
 def _match_vectors(text: str) -> str | None:
-    """Match lines of a word and numbers, always as many."""
+    """Match lines of a word followed by a constant number of floats."""
     lines = text.split("\n")[:8]
     counts = _COUNTS.fullmatch(lines[0].strip())
     lines = lines[1:] if counts else lines

@@ -1,1 +1,1 @@
-"""The elements of stored tensors: read in pieces, summed up, compared."""
+"""Element values of stored tensors: reading, statistics and comparison."""

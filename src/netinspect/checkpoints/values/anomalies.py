@@ -1,4 +1,4 @@
-"""What stands out in the values of a checkpoint: numbers that are none, constants, copies."""
+"""Detection of anomalies in the values of a checkpoint: non-finite and constant tensors, copies."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from netinspect.records.distribution import Finding, ValueSummary
 _NAMED = 5
 _GLANCE = 32
 _NEAR = 0.05
-"""Of the standard deviation: two tensors that differ by less on average are near copies."""
+"""Fraction of the standard deviation below which the RMS difference makes two tensors near copies."""
 
 _MOST_ALIKE = 2000
-"""Tensors of one shape among which near copies are looked for; the work grows with the square."""
+"""Maximum number of tensors of one shape to compare for near copies; the work is quadratic."""
 
 _MOST_PAIRS = 1000
 
 Pair = tuple[StoredTensor, ValueSummary]
 
 
-def find(
+def detect_anomalies(
     data: CheckpointData, tensors: Sequence[StoredTensor], summaries: Sequence[ValueSummary]
 ) -> list[Finding]:
-    """Tell what stands out.
+    """Return the anomalies in the values of tensors.
 
-    Copies are equal in type, shape and every bit; near copies are of one shape, and the root of their
-    mean squared difference is below 5 % of their standard deviation. Constant tensors and names of the
-    same memory are no copies.
+    Copies are equal in dtype, shape and every bit. Near copies have the same shape, and their root mean
+    squared difference is below 5 % of their standard deviation. Constant tensors and tied names are not
+    copies.
 
     Args:
-        data: The checkpoint, open.
+        data: The open checkpoint.
         tensors: Some of its tensors.
-        summaries: What was found in each of them.
+        summaries: The value summary of each tensor.
 
     Raises:
         CheckpointError: A file ends too early.
-        LoadError: One cannot be read, or changed meanwhile.
+        LoadError: A file cannot be read, or has changed.
     """
     pairs = list(zip(tensors, summaries, strict=True))
     found = [
@@ -66,7 +66,7 @@ def find(
 
 
 def _once(pairs: Sequence[Pair]) -> list[Pair]:
-    """Leave out names of memory that an earlier name has."""
+    """Keep the first name of each memory."""
     first: dict[object, Pair] = {}
     for tensor, each in pairs:
         first.setdefault(memory_of(tensor), (tensor, each))
@@ -98,13 +98,13 @@ def _one(kind: Kind, tensors: Sequence[StoredTensor], detail: str = "") -> list[
 
 
 def _near_copies(data: CheckpointData, various: Sequence[Pair]) -> list[Finding]:
-    """Find pairs that are nearly equal: by a few elements first, and then by all."""
-    alike: dict[tuple[int, ...], list[int]] = {}
+    """Find pairs that are nearly equal, first by a few elements and then by all."""
+    similar: dict[tuple[int, ...], list[int]] = {}
     for number, (tensor, _) in enumerate(various):
-        alike.setdefault(tensor.shape, []).append(number)
+        similar.setdefault(tensor.shape, []).append(number)
     chosen = [
         (members[one], members[other])
-        for members in alike.values()
+        for members in similar.values()
         if 1 < len(members) <= _MOST_ALIKE
         for one, other in _pairs_at_a_glance(data, [various[number] for number in members])
     ][:_MOST_PAIRS]
@@ -130,18 +130,18 @@ def _std(found: ValueSummary) -> float:
 
 
 def _rms(found: ValueSummary) -> float:
-    """Root of the mean square, for which n and n - 1 are taken to be the same."""
+    """Return the root mean square, without the correction of n to n - 1."""
     mean = found.statistics.mean or 0.0 if found.statistics is not None else 0.0
     return math.hypot(mean, _std(found))
 
 
 def _apart(found: Comparison, size: float) -> float:
-    """Root of the mean squared difference."""
+    """Return the root mean squared difference."""
     return math.inf if found.relative_norm is None else found.relative_norm * size
 
 
 def _pairs_at_a_glance(data: CheckpointData, group: Sequence[Pair]) -> list[tuple[int, int]]:
-    """Return pairs whose first elements are nearly equal, as far as their deviations tell."""
+    """Return pairs whose first elements are nearly equal relative to their standard deviations."""
     glances = np.array(
         in_threads(group, lambda each, workspace: _glance(data, each[0], workspace)), dtype="f8"
     )
@@ -154,13 +154,13 @@ def _pairs_at_a_glance(data: CheckpointData, group: Sequence[Pair]) -> list[tupl
             apart = glances[number + 1 :] - glances[number]
             near = (apart**2).mean(axis=1) < (4 * _NEAR * deviations[number]) ** 2
             near &= deviations[number + 1 :] > deviations[number] / 2
-        # Each with the next one is enough: three that are alike make two pairs.
+        # Pairs of neighbours suffice: three similar tensors make two pairs.
         found += [(number, number + 1 + int(other)) for other in np.flatnonzero(near)[:1]]
     return found
 
 
 def _glance(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) -> Array:
-    """Return some elements from the middle, which is seldom padding."""
+    """Return some elements from the middle, which is rarely padding."""
     size = min(_GLANCE, tensor.elements)
     start = (tensor.elements - size) // 2
     kind = KINDS[tensor.dtype]

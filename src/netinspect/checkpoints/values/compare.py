@@ -1,6 +1,6 @@
-"""Tensors of two checkpoints compared by their values, while both are read.
+"""Comparison of the values of tensors from two checkpoints while both are read.
 
-Pieces whose bytes are equal are not looked at any closer, until a tensor turns out to differ elsewhere.
+Pieces with equal bytes are not examined further unless the tensors differ elsewhere.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from netinspect.records.comparison import Comparison
 _PART = 1 << 21
 _BYTES = 1 << 18
 _EXTREME = 1e150
-"""Beyond it the square of a float64 is not finite, and as far below 1 it is 0."""
+"""Above it the square of a float64 overflows, and below its inverse the square underflows."""
 
 Pair = tuple[StoredTensor, StoredTensor]
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A range of elements of one pair."""
+    """Range of elements of one pair."""
 
     number: int
     pair: Pair
     start: int
     stop: int
     thorough: bool = False
-    """Whether equal bytes are looked at closer, since the norm of what they say is needed."""
+    """Whether to examine equal bytes too, because their norm is needed."""
 
     scale: float = 1.0
 
@@ -61,21 +61,21 @@ def compare_pairs(
     pairs: Sequence[Pair],
     progress: Progress | None = None,
 ) -> list[Comparison]:
-    """Compare pairs of tensors of equal shape; their types may differ.
+    """Compare pairs of tensors of equal shape, possibly of different dtypes.
 
     Args:
-        left_data: The checkpoint that the first ones belong to, open.
-        right_data: That of the second ones; it may be the same.
+        left_data: The open checkpoint of the first tensors.
+        right_data: That of the second ones; may be the same.
         pairs: The tensors.
-        progress: Told of the bytes read; those of what has to be read twice are added late.
+        progress: Called with the number of bytes read; bytes that are read twice are added later.
 
     Returns:
-        One comparison for each pair. Where values cannot be read it tells why, and whether the bytes
-        are equal where these can be.
+        One comparison for each pair. If values cannot be read, it has the reason, and whether the bytes
+            are equal if they can be read.
 
     Raises:
         CheckpointError: A file ends too early.
-        LoadError: One cannot be read, or changed meanwhile.
+        LoadError: A file cannot be read, or has changed.
         ValueError: Two shapes differ.
     """
     for left, right in pairs:
@@ -92,7 +92,7 @@ def compare_pairs(
     results: dict[int, Differences] = {}
 
     def run(chosen: dict[int, _Task]) -> list[Differences]:
-        """Do tasks, by their place among all, and return what is found of each pair so far."""
+        """Run tasks, keyed by their index among all, and return the differences of each pair so far."""
         meter.expect(sum(task.bytes for task in chosen.values()))
         done = in_processes(
             list(chosen.values()),
@@ -107,7 +107,7 @@ def compare_pairs(
         return merged
 
     found = run(dict(enumerate(tasks)))
-    # Of a tensor that differs elsewhere, parts whose bytes are equal have a norm that counts.
+    # If a tensor differs elsewhere, parts with equal bytes contribute to the norm.
     found = run(
         {
             place: replace(task, thorough=True)
@@ -140,17 +140,17 @@ def _why_not(left_data: CheckpointData, right_data: CheckpointData, pair: Pair) 
 
 
 def _scale(found: Differences) -> float:
-    """Return the power of two that brings values to where their squares are floats; mostly 1."""
+    """Return the power of two by which values are scaled so that their squares are finite; usually 1."""
     if found.only_bytes or found.largest == 0 or 1 / _EXTREME < found.largest < _EXTREME:
         return 1.0
-    # 2^1074 is no float; halfway is enough for squares.
+    # 2^1074 is not a float; half the exponent is enough for squares.
     return math.ldexp(1.0, max(-1000, min(1000, -math.frexp(found.largest)[1])))
 
 
 def _compare_part(
     left_data: CheckpointData, right_data: CheckpointData, task: _Task, workspace: Workspace
 ) -> Differences:
-    """Compare a range: by bytes as long as they are equal, and by values if they are not."""
+    """Compare a range: by bytes while they are equal, otherwise by values."""
     left, right = task.pair
     comparable = left.dtype == right.dtype
 
@@ -167,7 +167,7 @@ def _compare_part(
     merged = Differences()
     for one, other in pieces():
         same = task.thorough and comparable and _same_bytes(one, other, workspace)
-        # What is not finite, or its square is not, is noticed by what comes out.
+        # Values that are not finite, or whose squares are not, show in the result.
         with np.errstate(all="ignore"):
             found = differences(left.dtype, one, right.dtype, other, workspace, task.scale)
         found.identical = same
@@ -183,7 +183,7 @@ def _same_bytes(one: Array, other: Array, workspace: Workspace) -> bool:
 
 
 def _comparison(pair: Pair, found: Differences) -> Comparison:
-    if found.only_bytes:  # or no elements at all
+    if found.only_bytes:  # or the tensors are empty
         return Comparison(
             identical=pair[0].dtype == pair[1].dtype,
             equal=True,
@@ -218,14 +218,14 @@ def _cosine(found: Differences) -> float | None:
         return None
     if found.squares > NEAR * min(found.left_squares, found.right_squares):
         return max(-1.0, min(1.0, found.products / left / right))
-    # For unit vectors u and v, 1 - cos is |u - v|^2 / 2, which is precise however near they are.
+    # For unit vectors u and v, 1 - cos is |u - v|^2 / 2, which is precise for close vectors too.
     return 1.0 - max(0.0, found.squares - (left - right) ** 2) / (2 * left * right)
 
 
 def _by_bytes(
     left_data: CheckpointData, right_data: CheckpointData, pair: Pair, reason: str
 ) -> Comparison:
-    """Tell whether bytes are equal, of tensors whose values cannot be told."""
+    """Compare the bytes of tensors whose values cannot be read."""
     left, right = pair
     readable = not left_data.why_no_bytes(left) and not right_data.why_no_bytes(right)
     if (left.dtype, left.bytes) != (right.dtype, right.bytes):

@@ -1,6 +1,7 @@
-"""The values of a checkpoint's tensors, in pieces of bounded size, read off its files and not mapped.
+"""Values of a checkpoint's tensors, read from its files in pieces of bounded size.
 
-A mapped file that is cut short while it is read would end the process; a read one gives an error.
+Files are not memory-mapped: if a mapped file is truncated while it is read, the process is killed,
+whereas a read raises an error.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ if TYPE_CHECKING:
     from netinspect.checkpoints.io.zip_archive import Archive
 
 PIECE = 1 << 15
-"""Most elements of one piece: with what is computed of them, they stay in a processor's cache."""
+"""Maximum number of elements of a piece, which with temporaries fits into a processor's cache."""
 
 _GATHERED_BYTES = 8 << 20
 _SPAN_BYTES = 1 << 18
 _SEEK_BYTES = 8 << 10
-"""As many bytes can be read in the time that one more read takes."""
+"""Number of bytes that take about as long to read as the overhead of one more read."""
 
 
 class CheckpointData(Closing):
-    """A checkpoint with its files open."""
+    """Checkpoint with its files open."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Open the files that hold tensors.
+        """Open the files that contain tensors.
 
         Raises:
-            LoadError: One cannot be read, or is not as it was when the checkpoint was read.
+            LoadError: A file cannot be read, or has changed since the checkpoint was read.
         """
         self.checkpoint = checkpoint
         self._sources: dict[int, LocalSource] = {}
@@ -57,14 +58,14 @@ class CheckpointData(Closing):
         try:
             for number in sorted(each for each in held if each is not None):
                 self._open(number)
-        except BaseException:  # an interrupt too must leave no file open
+        except BaseException:  # close all files on an interrupt too
             self.close()
             raise
 
     def _open(self, number: int) -> None:
         file = self.checkpoint.files[number]
         if file.modified is None and not os.path.exists(file.path):
-            return  # not on this disk: `why_not` tells
+            return  # not a local file; see `why_not`
         source = self._sources[number] = LocalSource(file.path, file.name)
         now = source.stored_file()
         if now.bytes != file.bytes or file.modified not in (None, now.modified):
@@ -82,18 +83,18 @@ class CheckpointData(Closing):
             source.close()
 
     def check_unchanged(self) -> None:
-        """Make sure that what was read is what the files held all the time.
+        """Check that the files have not changed since they were opened.
 
         Raises:
-            LoadError: One of them was written to meanwhile.
+            LoadError: A file was written to.
         """
         for source in self._sources.values():
             source.check_unchanged()
 
     def why_no_bytes(self, tensor: StoredTensor) -> str:
-        """Tell why the bytes of a tensor cannot be read; empty where they can."""
+        """Return the reason why the bytes of a tensor cannot be read, or an empty string if they can."""
         if tensor.file is None:
-            return "no file holds its values"
+            return "its values are not in any file"
         if tensor.pieces:
             return self._why_no_pieces(tensor)
         if tensor.layout not in ("strided", "quantized"):
@@ -103,18 +104,18 @@ class CheckpointData(Closing):
                 return "its elements are not stored as raw bytes in one piece"
             return "it is compressed, or not stored as one piece"
         if tensor.file not in self._sources:
-            return "its file is not on this disk"
+            return "its file is not local"
         if tensor.elements and span_of(tensor) < tensor.elements:
             return "several of its elements share memory"
         return ""
 
     def _why_no_pieces(self, tensor: StoredTensor) -> str:
-        """Tell why a tensor cannot be put together of its pieces; empty where it can."""
+        """Return the reason why a tensor cannot be assembled from pieces, or an empty string."""
         files = [piece.file for piece in tensor.pieces]
         if any(file is not None and file not in self._sources for file in files):
-            return "a file of its pieces is not on this disk"
+            return "a file of its pieces is not local"
         if tensor.dtype not in KINDS:
-            return f"the elements of {tensor.dtype} are no plain numbers"
+            return f"the elements of {tensor.dtype} cannot be read as numbers"
         if any(piece.position is None for piece in tensor.pieces):
             return "a piece of it is missing, or not stored as torch.save stores it"
         if sum(math.prod(piece.sizes) for piece in tensor.pieces) < tensor.elements:
@@ -122,30 +123,30 @@ class CheckpointData(Closing):
         return ""
 
     def _is_inflatable(self, tensor: StoredTensor) -> bool:
-        """Whether it is an array that is compressed as a whole, its elements in their order."""
+        """Return whether a tensor is a contiguous array that is compressed as a whole."""
         return self.checkpoint.format == "npz" and bool(tensor.member) and is_contiguous(tensor)
 
     def why_no_values(self, tensor: StoredTensor) -> str:
-        """Tell why the values of a tensor cannot be read; empty where they can."""
+        """Return the reason why the values of a tensor cannot be read, or an empty string."""
         if tensor.dtype not in KINDS or tensor.layout == "quantized":
-            return f"the elements of {tensor.dtype} are no plain numbers"
+            return f"the elements of {tensor.dtype} cannot be read as numbers"
         return self.why_no_bytes(tensor)
 
     def read_bytes(
         self, tensor: StoredTensor, start: int, room: Array, workspace: Workspace, use: str = ""
     ) -> None:
-        """Fill an array of bytes with those of a contiguous tensor, from its byte `start` on.
+        """Read bytes of a contiguous tensor into an array.
 
         Args:
             tensor: The tensor.
-            start: Number of the first byte.
-            room: The array.
-            workspace: That of the thread.
-            use: Tells tensors apart that are read at the same time.
+            start: Index of the first byte.
+            room: The array to fill.
+            workspace: The workspace of the thread.
+            use: Distinguishes buffers of tensors that are read at the same time.
 
         Raises:
             CheckpointError: The file ends too early.
-            LoadError: It cannot be read, or changed.
+            LoadError: The file cannot be read, or has changed.
         """
         assert tensor.file is not None
         if tensor.pieces:
@@ -156,7 +157,7 @@ class CheckpointData(Closing):
             self._sources[tensor.file].read_into(tensor.position + start, buffer)
             return
         key = id(self), tensor.file, tensor.member, use
-        inflated = workspace.kept(key, lambda: self._inflated(tensor))
+        inflated = workspace.cached(key, lambda: self._inflated(tensor))
         inflated.read_into(start, buffer)
 
     def _inflated(self, tensor: StoredTensor) -> InflatedArray:
@@ -184,20 +185,19 @@ class CheckpointData(Closing):
 
         Args:
             tensor: The tensor.
-            start: Number of the first element.
-            stop: Number of the one behind the last.
-            workspace: Where the pieces lie; each is gone when the next one comes.
-            use: Tells the room of tensors apart that are read at the same time.
-            in_order: Number the elements as the tensor has them, the last dimension fastest. Otherwise
-                they come as they lie, which is faster where those differ.
-            size: Elements of a piece; the last one may have fewer.
+            start: Index of the first element.
+            stop: Index after the last element.
+            workspace: Provides the buffers; each piece is overwritten by the next one.
+            use: Distinguishes buffers of tensors that are read at the same time.
+            in_order: Whether to read elements in the order of the tensor, the last dimension fastest.
+                Otherwise they are read in memory order, which is faster for transposed tensors.
+            size: Elements of a piece; the last piece may have fewer.
 
-        Yields:
-            Elements as they are stored, as many times as the type has components.
+        Yields: The stored elements, each with as many array items as the dtype has components.
 
         Raises:
             CheckpointError: The file ends too early.
-            LoadError: It cannot be read, or changed.
+            LoadError: The file cannot be read, or has changed.
         """
         kind = KINDS[tensor.dtype]
         swapped = tensor.byte_order != sys.byteorder
@@ -219,7 +219,7 @@ class CheckpointData(Closing):
                 yield block[at : at + size * kind.components]
 
     def _gather(self, tensor: StoredTensor, start: int, room: Array, workspace: Workspace) -> None:
-        """Fill `room`, of elements and components, with elements of a view in their order."""
+        """Read elements of a view in order into `room`, an array of elements and components."""
         stride = tensor.stride
         assert stride is not None
         filled = 0
@@ -238,7 +238,7 @@ class CheckpointData(Closing):
         target: Array,
         workspace: Workspace,
     ) -> None:
-        """Read a box whose first element is `offset` elements behind that of the tensor."""
+        """Read a box whose first element is `offset` elements after that of the tensor."""
         *sizes, components = target.shape
         itemsize = target.itemsize * components
         span = 1 + sum((size - 1) * step for size, step in zip(sizes, stride, strict=True))
@@ -249,7 +249,7 @@ class CheckpointData(Closing):
             steps = (*(step * itemsize for step in stride), target.itemsize)
             target[...] = np.lib.stride_tricks.as_strided(read, target.shape, steps)
             return
-        # In halves along the dimension that reaches farthest, until what lies together is small.
+        # Split along the dimension with the largest extent until a part is small.
         far = max(range(len(sizes)), key=lambda each: (sizes[each] - 1) * stride[each])
         half = sizes[far] // 2
         before = (slice(None),) * far
@@ -260,18 +260,18 @@ class CheckpointData(Closing):
 
 
 def memory_of(tensor: StoredTensor) -> object:
-    """Return what tells elements apart: tensors that have it in common are the same ones."""
+    """Return a key that is equal for tensors with the same elements in memory."""
     place = tensor.file, tensor.member, tensor.position, tensor.pieces
     return *place, tensor.dtype, tensor.shape, tensor.stride, tensor.byte_order
 
 
 def is_contiguous(tensor: StoredTensor) -> bool:
-    """Whether the elements lie in their order without gaps."""
+    """Return whether the elements are in order without gaps."""
     return tensor.stride is None or _has_no_gaps(tensor.shape, tensor.stride)
 
 
 def is_dense(tensor: StoredTensor) -> bool:
-    """Whether the elements lie without gaps, in whatever order of the dimensions."""
+    """Return whether the elements have no gaps, in any order of the dimensions."""
     if tensor.stride is None:
         return True
     dimensions = sorted(zip(tensor.stride, tensor.shape, strict=True), reverse=True)
@@ -288,7 +288,7 @@ def _has_no_gaps(shape: Sequence[int], stride: Sequence[int]) -> bool:
 
 
 def span_of(tensor: StoredTensor) -> int:
-    """Return how many elements lie from its first one to its last, in memory."""
+    """Return the number of elements from the first to the last in memory."""
     if tensor.stride is None or not tensor.elements:
         return tensor.elements
     return 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride, strict=True))

@@ -1,4 +1,4 @@
-"""What is found of two pieces of tensors, element by element, and how pieces add up."""
+"""Element-wise differences of two tensors, accumulated piece by piece."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from netinspect.checkpoints.values.summation import dot
 from netinspect.checkpoints.values.threads import Workspace
 
 NEAR = 0.01
-"""By it (a - b)^2 is smaller than a^2 and b^2 where two tensors are taken to be nearly equal."""
+"""Factor by which (a - b)^2 must be smaller than a^2 and b^2 for tensors to count as nearly equal."""
 
 _SMALL = {"f4": 1e-20, "f8": 1e-280}
-"""Sums of squares below it may lack those that are too small for the type."""
+"""Sums of squares below this value may lack terms that underflow."""
 
 
 @dataclass
@@ -25,19 +25,19 @@ class Differences:
 
     identical: bool = True
     only_bytes: bool = False
-    """Whether the bytes were found to be equal, and nothing else was looked at."""
+    """Whether the bytes are equal and nothing else was computed."""
 
     differing: int = 0
     left_nan: int = 0
     right_nan: int = 0
     numbers: int = 0
-    """Elements that are no NaN on either side."""
+    """Number of elements that are not NaN on either side."""
 
     finite: int = 0
     max_absolute: float = 0.0
     max_relative: float = 0.0
     largest: float = 0.0
-    """Tells whether squares need a scale: the largest magnitude, or a norm of moderate size."""
+    """Largest magnitude, or a norm of ordinary size; determines whether squares need a scale."""
 
     squares: float = 0.0
     """Sum of (a - b)^2 over finite elements; this and the next three in units of `scale`."""
@@ -52,10 +52,10 @@ class Differences:
     """Sum of ab."""
 
     scale: float = 1.0
-    """What values were multiplied by for the sums."""
+    """Factor by which values were multiplied for the sums."""
 
     def add(self, other: Differences) -> None:
-        """Take in what was found of other elements."""
+        """Add the differences of other elements."""
         self.identical &= other.identical
         self.only_bytes &= other.only_bytes
         self.differing += other.differing
@@ -74,7 +74,7 @@ class Differences:
 
     @classmethod
     def merge(cls, parts: Iterable[Differences]) -> Differences:
-        """Add parts up, in their order."""
+        """Add up parts in order."""
         merged = cls(only_bytes=True)
         for part in parts:
             merged.add(part)
@@ -84,16 +84,16 @@ class Differences:
 def differences(
     left_dtype: str, left: Array, right_dtype: str, right: Array, workspace: Workspace, scale: float
 ) -> Differences:
-    """Compare elements as they are stored, whose bytes are not equal throughout.
+    """Compare stored elements whose bytes are not all equal.
 
     Args:
-        left_dtype: Type of the first ones.
+        left_dtype: Dtype of the first elements.
         left: Their components.
-        right_dtype: Type of the others.
+        right_dtype: Dtype of the second elements.
         right: Their components, as many.
-        workspace: Room.
-        scale: A power of two that values are multiplied by for sums; other than 1 only where the
-            values are too large or too small for squares.
+        workspace: Provides buffers.
+        scale: Power of two by which values are multiplied for sums; differs from 1 only if the values
+            are too large or too small for squares.
     """
     kinds = KINDS[left_dtype], KINDS[right_dtype]
     size = len(left)
@@ -122,9 +122,9 @@ def _widened(dtype: str, raw: Array, wide: str, workspace: Workspace, use: str) 
 
 
 def _all_ordinary(a: Array, b: Array, workspace: Workspace) -> Differences | None:
-    """Compare finite values of moderate size; None if they are not.
+    """Compare finite values of ordinary size, or return None if some are not.
 
-    What is too large, infinite or NaN makes a sum or an extreme so.
+    A value that is too large, infinite or NaN makes a sum or an extreme non-finite.
     """
     size, wide = len(a), a.dtype.str
     apart = np.subtract(a, b, out=workspace.take("apart", wide, size))
@@ -148,7 +148,7 @@ def _all_ordinary(a: Array, b: Array, workspace: Workspace) -> Differences | Non
         squares=squares,
         left_squares=left_squares,
         right_squares=right_squares,
-        # Where a and b are nearly equal it follows from the others, without loss.
+        # If a and b are nearly equal, the sum follows from the others without loss of precision.
         products=(left_squares + right_squares - squares) / 2
         if squares < NEAR * min(left_squares, right_squares)
         else dot(a, b),
@@ -156,14 +156,14 @@ def _all_ordinary(a: Array, b: Array, workspace: Workspace) -> Differences | Non
 
 
 def _max_relative(apart: Array, both: Array, workspace: Workspace) -> float:
-    """Return the largest |a - b| / max(|a|, |b|), given a - b and a + b, which may be written to.
+    """Return the largest |a - b| / max(|a|, |b|), given a - b and a + b, which may be overwritten.
 
     max(|a|, |b|) is (|a + b| + |a - b|) / 2, so that the quotient grows with |a - b| / |a + b|.
     """
     quotient = np.divide(apart, both, out=workspace.take("quotient", apart.dtype.str, len(apart)))
     largest = max(-float(quotient.min()), float(quotient.max()))
     if math.isnan(largest):
-        # Where both numbers are 0 any divisor will do.
+        # If both numbers are 0, any divisor works.
         zero = both == 0
         if apart[zero].any():
             return 2.0
@@ -173,12 +173,12 @@ def _max_relative(apart: Array, both: Array, workspace: Workspace) -> float:
 
 
 def _any(a: Array, b: Array, scale: float) -> Differences:
-    """Compare any float64 values; the arrays may be written to."""
+    """Compare any float64 values; the arrays may be overwritten."""
     a_nan, b_nan = np.isnan(a), np.isnan(b)
     unequal = (a != b) & ~(a_nan & b_nan)
     numbers = ~(a_nan | b_nan)
     finite = np.isfinite(a) & np.isfinite(b)
-    # An infinity and the same infinity are equal, and have no difference.
+    # Two equal infinities have no difference.
     infinite = numbers & ~finite & unequal
     a, b = a[finite], b[finite]
     max_absolute = float(np.abs(a - b).max(initial=0.0))
@@ -206,10 +206,10 @@ def _any(a: Array, b: Array, scale: float) -> Differences:
 
 
 def _integers(left: Array, right: Array) -> Differences:
-    """Compare integers of one type; their differences are exact before they become floats."""
+    """Compare integers of one dtype; the differences are exact before they are converted to floats."""
     size, unsigned = len(left), f"u{left.itemsize}"
     high, low = np.maximum(left, right), np.minimum(left, right)
-    # Modulo 2^n a difference of n bits is the true one, which does not fit the signed type.
+    # Modulo 2^n, an n-bit difference is the true one, which does not fit the signed dtype.
     magnitude = (high.view(unsigned) - low.view(unsigned)).astype("f8")
     a, b = left.astype("f8"), right.astype("f8")
     larger = np.maximum(np.abs(a), np.abs(b))
@@ -230,7 +230,7 @@ def _integers(left: Array, right: Array) -> Differences:
 
 
 def _count_complex(found: Differences, a: Array, b: Array) -> None:
-    """Count elements of two parts, each once."""
+    """Count each complex element once instead of its two parts."""
     a_nan, b_nan = np.isnan(a).any(axis=1), np.isnan(b).any(axis=1)
     unequal = (a != b).any(axis=1) & ~(a_nan & b_nan)
     found.differing = int(np.count_nonzero(unequal))

@@ -1,7 +1,7 @@
-"""Element types: what the bytes of a tensor mean, with numpy, which has not all of torch's types.
+"""Conversion of stored elements to numpy arrays, for torch dtypes that numpy lacks too.
 
-`kind_of` tells for a type how its bytes are held and how they become floats. Types of one byte are
-known by their 256 values; the half types are widened by their bits, which is exact.
+`KINDS` describes how each dtype is stored and converted to floats. One-byte dtypes use a table of
+their 256 values. The half types are widened bit by bit, which is exact.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 _FLOAT8 = {
-    # Bits of the exponent, of the mantissa, the bias, and which codes are no finite number.
+    # Bits of the exponent, of the mantissa, the bias, and the codes that are not finite numbers.
     "float8_e4m3fn": (4, 3, 7, "all ones is NaN"),
     "float8_e4m3fnuz": (4, 3, 8, "negative zero is NaN"),
     "float8_e5m2": (5, 2, 15, "as IEEE"),
@@ -27,21 +27,21 @@ _FLOAT8 = {
 
 @dataclass(frozen=True)
 class Kind:
-    """How the elements of a type are held and read."""
+    """Representation of the elements of a dtype."""
 
     raw: str
-    """numpy's type of one component as it is stored, in the machine's order."""
+    """numpy dtype of one stored component in native byte order."""
 
     how: Literal["as is", "bfloat16", "half", "table", "integer"]
     components: int = 1
-    """2 for complex types, whose real and imaginary parts lie side by side."""
+    """2 for complex dtypes, whose real and imaginary parts are adjacent."""
 
     wide: str = "f4"
-    """Type of the values that hold it exactly, or best."""
+    """numpy dtype that represents the values exactly or best."""
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one element."""
+        """Size of one element in bytes."""
         return int(self.raw[1:]) * self.components
 
 
@@ -68,12 +68,12 @@ KINDS = {
     "int64": Kind("i8", "integer", wide="f8"),
     "uint64": Kind("u8", "integer", wide="f8"),
 }
-"""By torch's names: every type whose elements can be read one by one."""
+"""All dtypes, by torch's names, whose elements can be read individually."""
 
 
 @functools.cache
 def table_of(dtype: str) -> NDArray[np.float64]:
-    """Return what each of the 256 bytes means in a type of one byte."""
+    """Return the value of each of the 256 codes of a one-byte dtype."""
     if dtype == "bool":
         return np.array([float(code != 0) for code in range(256)])
     if dtype == "uint8":
@@ -106,15 +106,15 @@ def _narrow_table_of(dtype: str) -> NDArray[np.float32]:
 
 
 def widen(dtype: str, raw: Array, out: Array) -> Array:
-    """Turn elements as they are stored into floats.
+    """Convert stored elements to floats.
 
     Args:
         dtype: A key of `KINDS`.
-        raw: Components as they are stored.
-        out: Room for as many of the kind's `wide` type; not used where the bytes are floats already.
+        raw: The stored components.
+        out: Buffer of the same length with the kind's `wide` dtype; unused if no conversion is needed.
 
     Returns:
-        The values: exact, but for integers beyond 2^53, which are rounded to float64.
+        The values, exact except for integers beyond 2^53, which are rounded to float64.
     """
     kind = KINDS[dtype]
     if kind.how == "as is":
@@ -131,16 +131,16 @@ def widen(dtype: str, raw: Array, out: Array) -> Array:
 
 
 def _widen_half(raw: Array, out: Array) -> None:
-    """float16 to float32 by bits, several times as fast as numpy's cast.
+    """Convert float16 to float32 by bit operations, several times as fast as numpy's cast.
 
-    The exponent is moved to its place, and is then short by 112, the difference of the biases, for
-    subnormal numbers too. Infinities and NaN would come out as 65536 and more.
+    The exponent is shifted into place and is then 112 too small, the difference of the biases; this
+    holds for subnormal numbers too. Infinities and NaN would become 65536 and more.
     """
     bits = out.view("u4")
     # The sign is spread over the upper half, of which the mask keeps one bit.
     np.left_shift(raw.view("i2"), 13, out=out.view("i4"), dtype="i4")
     np.bitwise_and(bits, 0x8FFFE000, out=bits)
     np.multiply(out, np.float32(2.0**112), out=out)
-    # Infinities and NaN are what is largest among codes without a sign, and with it.
+    # Infinities and NaN are the largest codes of each sign.
     if len(raw) and (np.maximum.reduce(raw.view("i2")) >= 0x7C00 or np.maximum.reduce(raw) >= 0xFC00):
         out[...] = raw.view("f2")

@@ -1,4 +1,4 @@
-"""Tensors with the same content found without comparing each with each: copies, and renamed ones."""
+"""Detection of tensors with equal content by hashes instead of pairwise comparison."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ _BYTES = 1 << 18
 _GLANCE = 1 << 8
 
 Place = tuple[CheckpointData, StoredTensor]
-"""A tensor, and the open checkpoint that holds it."""
+"""A tensor and the open checkpoint that contains it."""
 
 
 def same_content(places: Sequence[Place], progress: Progress | None = None) -> list[list[int]]:
-    """Group tensors of one type and shape that are equal in every bit, in the order of elements.
+    """Group tensors of one dtype and shape that are equal in every bit, in the order of elements.
 
-    Most tensors are told apart by a few bytes; only what looks alike is read whole, and is then told
-    apart by a hash of 256 bits.
+    Most tensors differ in a few sampled bytes. Only tensors with equal samples are read completely, and
+    then compared by a hash of 256 bits.
 
     Args:
-        places: The tensors, of one checkpoint or of several.
-        progress: Told of the bytes that have been read.
+        places: The tensors, of one or several checkpoints.
+        progress: Called with the number of bytes read.
 
     Returns:
-        Groups of two or more, each the ascending numbers of its tensors in `places`, in the order of
-        their first ones. Tensors whose bytes cannot be read, or that have none, are in no group.
+        Groups of two or more ascending indices in `places`, ordered by their first index. Empty tensors
+            and tensors whose bytes cannot be read are in no group.
 
     Raises:
         CheckpointError: A file ends too early.
-        LoadError: One cannot be read, or changed meanwhile.
+        LoadError: A file cannot be read, or has changed.
     """
     readable = [number for number, place in enumerate(places) if _can_be_hashed(*place)]
-    alike = _groups(readable, [_kind(places[number][1]) for number in readable])
-    glances = in_threads(alike, lambda number, workspace: _glance(*places[number], workspace))
-    alike = _groups(
-        alike,
-        [(_kind(places[number][1]), glance) for number, glance in zip(alike, glances, strict=True)],
+    similar = _groups(readable, [_kind(places[number][1]) for number in readable])
+    glances = in_threads(similar, lambda number, workspace: _glance(*places[number], workspace))
+    similar = _groups(
+        similar,
+        [(_kind(places[number][1]), glance) for number, glance in zip(similar, glances, strict=True)],
     )
     meter = Meter(progress)
-    meter.expect(sum(places[number][1].bytes for number in alike))
+    meter.expect(sum(places[number][1].bytes for number in similar))
     hashes = in_threads(
-        alike,
+        similar,
         lambda number, workspace: fingerprint(*places[number], workspace),
         lambda number: meter.add(places[number][1].bytes),
     )
     found: dict[bytes, list[int]] = {}
-    for number, each in zip(alike, hashes, strict=True):
+    for number, each in zip(similar, hashes, strict=True):
         found.setdefault(each, []).append(number)
     for data in {id(data): data for data, _ in places}.values():
         data.check_unchanged()
@@ -58,7 +58,7 @@ def same_content(places: Sequence[Place], progress: Progress | None = None) -> l
 
 
 def fingerprint(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) -> bytes:
-    """Return a hash of the type, the shape and the bytes of a tensor, in the order of its elements."""
+    """Return a hash of the dtype, the shape and the bytes of a tensor in the order of its elements."""
     found = hashlib.sha256(repr(_kind(tensor)).encode())
     for piece in _bytes_of(data, tensor, 0, tensor.bytes // _unit(tensor), workspace):
         found.update(piece.view("u1").data)
@@ -70,7 +70,7 @@ def _kind(tensor: StoredTensor) -> tuple[str, tuple[int, ...], int]:
 
 
 def _groups(numbers: list[int], keys: Sequence[object]) -> list[int]:
-    """Return the numbers whose key others have too."""
+    """Return the numbers whose key is not unique."""
     uses: dict[object, int] = {}
     for key in keys:
         uses[key] = uses.get(key, 0) + 1
@@ -95,14 +95,14 @@ def _glance(data: CheckpointData, tensor: StoredTensor, workspace: Workspace) ->
 
 
 def _unit(tensor: StoredTensor) -> int:
-    """Bytes that are read as one."""
+    """Return the number of bytes in the smallest unit that can be read."""
     return KINDS[tensor.dtype].itemsize if tensor.dtype in KINDS else 1
 
 
 def _bytes_of(
     data: CheckpointData, tensor: StoredTensor, start: int, stop: int, workspace: Workspace
 ) -> Iterator[Array]:
-    """Read a range of elements in their order, or of bytes where several elements share one."""
+    """Read a range of elements in order, or of bytes if several elements share one."""
     if tensor.dtype in KINDS:
         yield from data.pieces(tensor, start, stop, workspace)
         return

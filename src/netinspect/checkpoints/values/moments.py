@@ -1,7 +1,7 @@
-"""Mean, spread, extremes and counts of values that come in pieces.
+"""Mean, standard deviation, extremes and counts of values that are read in pieces.
 
-Of each piece the values are summed as they differ from a number that is near their mean, so that a large
-mean costs no digits; pieces are joined by Chan's formula, which does not cancel either.
+Values are summed as differences from a number near their mean, so that a large mean does not cost
+precision. Pieces are merged by Chan's formula, which does not suffer from cancellation either.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from netinspect.checkpoints.values.summation import dot, total
 from netinspect.records.tensors import Statistics
 
 _LARGE = {"f4": 1e15, "f8": 1e150}
-"""Squares of what is smaller have finite sums, and of what is larger than its inverse, precise ones."""
+"""Sums of squares are finite for smaller values and precise for values larger than the inverse."""
 
 _FEW = 1024
 _FAR = 1 / 16
-"""The largest share of the squares of differences from a number that may tell how far that is from the
-mean: what is left is then nearly as precise as they are."""
+"""Maximum share of the offset from the mean in the sum of squares around a number: below it, the
+squares around the mean are nearly as precise.
+"""
 
 
 @dataclass
 class Moments:
-    """What is known of some elements; means and squares are of the finite ones."""
+    """Statistics of some elements; mean and squares are those of finite elements."""
 
     finite: int = 0
     mean: float = 0.0
-    """In units of `scale`, as the squares are."""
+    """In units of `scale`, as the squares."""
 
     squares: float = 0.0
     """Sum of the squared distances from the mean."""
@@ -41,10 +42,10 @@ class Moments:
     nan: int = 0
     inf: int = 0
     scale: float = 1.0
-    """What values were multiplied by for means and squares."""
+    """Factor by which values were multiplied for mean and squares."""
 
     def add(self, other: Moments) -> None:
-        """Take in what is known of other elements."""
+        """Merge the statistics of other elements."""
         joined = self.finite + other.finite
         if other.finite:
             shift = other.mean - self.mean
@@ -60,18 +61,18 @@ class Moments:
 
     @property
     def near(self) -> float:
-        """A number that further values are well summed as they differ from: 0, or the mean so far."""
+        """Number to subtract from further values before summing them: 0, or the mean so far."""
         is_small = self.mean * self.mean * self.finite <= self.squares * _FAR
         return 0.0 if is_small else self.mean
 
     @property
     def better_scale(self) -> float:
-        """The power of two that brings values to where their squares are floats; mostly `scale`."""
+        """Power of two by which values are scaled so that their squares are finite; usually `scale`."""
         largest = max(abs(self.low), abs(self.high))
         width = self.high - self.low
         if not self.finite or not width or (1 / _LARGE["f8"] < width and largest < _LARGE["f8"]):
             return self.scale
-        # 2^1074 is no float; halfway is enough for squares.
+        # 2^1074 is not a float; half the exponent is enough for squares.
         return math.ldexp(1.0, max(-1000, min(1000, -math.frexp(largest)[1])))
 
     def statistics(self) -> Statistics:
@@ -79,7 +80,7 @@ class Moments:
         std = None
         if self.finite > 1:
             std = math.sqrt(self.squares / (self.finite - 1)) / self.scale
-        # Rounding may lead a mean of equal values out of them.
+        # Rounding may move the mean of equal values outside their range.
         mean = min(max(self.mean / self.scale, float(self.low)), float(self.high))
         return Statistics(
             mean=mean if self.finite else None,
@@ -93,18 +94,18 @@ class Moments:
 
 
 def moments(x: Array, near: float, scale: float) -> Moments:
-    """Summarise floats.
+    """Summarize floats.
 
     Args:
-        x: A flat array of floats, not empty; it may be written to.
-        near: What is likely to be near their mean, or as good as that; see `Moments.near`.
-        scale: A power of two that values are multiplied by; other than 1 only where squares of them
-            would be no floats.
+        x: Non-empty flat array of floats; may be overwritten.
+        near: A number that is probably near their mean; see `Moments.near`.
+        scale: Power of two by which values are multiplied; differs from 1 only if their squares would
+            not be finite.
     """
     low, high = float(np.minimum.reduce(x)), float(np.maximum.reduce(x))
     largest = max(-low, high)
     safe = _LARGE[x.dtype.str[1:]]
-    # NaN comes through extremes, and fails every comparison.
+    # NaN propagates to the extremes and fails every comparison.
     if scale == 1 and largest < safe and (low == high or high - low > 1 / safe):
         return _ordinary(x, low, high, near)
     return _any(x.astype("f8"), scale)
@@ -120,10 +121,10 @@ def _ordinary(x: Array, low: float, high: float, near: float) -> Moments:
         base = float(x.dtype.type(near))
         np.subtract(x, x.dtype.type(base), out=x)
     shift, squares = total(x) / size, dot(x, x)
-    for _ in range(3):  # at most, lest rounding holds it up
+    for _ in range(3):  # bounded, in case rounding prevents convergence
         if shift * shift * size <= squares * _FAR:
             break
-        # Too much of the squares tells where the mean is, and not how far from it values are.
+        # The offset dominates the squares: they determine the mean but not the deviation from it.
         more = x.dtype.type(shift)
         np.subtract(x, more, out=x)
         base += float(more)
@@ -159,14 +160,14 @@ def _any(x: Array, scale: float) -> Moments:
 
 
 def moments_of_integers(x: Array) -> Moments:
-    """Summarise integers; their extremes and zeros are exact, the rest as that of float64."""
+    """Summarize integers; extremes and zeros are exact, the rest has the precision of float64."""
     found = moments(x.astype("f8"), 0.0, 1.0)
     found.low, found.high = int(x.min()), int(x.max())
     return found
 
 
 def moments_of_counts(counts: Array, values: Array) -> Moments:
-    """Summarise elements by how often each value occurs.
+    """Summarize elements from the number of occurrences of each value.
 
     Args:
         counts: Numbers of elements.
@@ -190,7 +191,7 @@ def moments_of_counts(counts: Array, values: Array) -> Moments:
 
 
 def count_complex(x: Array) -> Moments:
-    """Count what can be counted of complex numbers, given as pairs of floats."""
+    """Count NaN, infinite and zero elements of complex numbers, given as pairs of floats."""
     pairs = x.reshape(-1, 2)
     return Moments(
         zeros=int(np.count_nonzero((pairs == 0).all(axis=1))),

@@ -1,4 +1,4 @@
-"""Elements of tensors that are stored in boxes, put together in the order of the tensor."""
+"""Assembly of tensors that are stored as boxes, in the order of their elements."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Corner = tuple[int, ...]
 def read_pieces(
     tensor: StoredTensor, start: int, room: Array, sources: Mapping[int, LocalSource]
 ) -> None:
-    """Fill an array of bytes with those of a tensor in pieces, from its byte `start` on.
+    """Read bytes of a tensor in pieces into an array.
 
     Args:
         tensor: The tensor; all its pieces have a position.
-        start: Number of the first byte, at the start of an element.
-        room: The array, of whole elements.
-        sources: The files, open, by their numbers.
+        start: Index of the first byte, at the start of an element.
+        room: The array to fill, of whole elements.
+        sources: The open files by number.
 
     Raises:
         CheckpointError: Some elements are in no piece, or a file ends too early.
-        LoadError: A file cannot be read, or changed.
+        LoadError: A file cannot be read, or has changed.
     """
     itemsize = KINDS[tensor.dtype].itemsize
     first, count = start // itemsize, len(room) // itemsize
@@ -47,7 +47,7 @@ def _fill(
     sources: Mapping[int, LocalSource],
     itemsize: int,
 ) -> None:
-    """Fill a box of a tensor from all pieces that have a part of it."""
+    """Fill a box of a tensor from all pieces that overlap it."""
     seen = np.zeros(box.shape[:-1], bool)
     for piece in tensor.pieces:
         low = tuple(map(max, corner, piece.offsets))
@@ -73,10 +73,10 @@ def _read_box(
     sources: Mapping[int, LocalSource],
     itemsize: int,
 ) -> Array:
-    """Read a box of a tensor out of a piece, in which it lies without gaps.
+    """Read a box of a tensor from a piece, in which it is contiguous.
 
-    A box of `boxes` has one element in its first dimensions and all in its last; so what a piece has of
-    it is one stretch of the piece.
+    A box from `boxes` has one element in its first dimensions and all elements in its last ones, so its
+    overlap with the piece is one range of the piece.
     """
     assert piece.file is not None
     assert piece.position is not None
@@ -91,7 +91,7 @@ def _read_box(
 def boxes(
     shape: tuple[int, ...], start: int, stop: int
 ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Cut a range of elements into boxes, each its first index and sizes, in the order of elements."""
+    """Split a range of elements into boxes, each an index and sizes, in the order of elements."""
     if len(shape) == 1:
         yield (start,), (stop - start,)
         return

@@ -1,9 +1,8 @@
-"""Work on large files shared out between this process and a copy of it.
+"""Work on large files divided between this process and a fork of it.
 
-Two threads would not do: what numpy computes of a piece takes microseconds, and to hand the
-interpreter from one thread to the other takes longer, so that two are slower than one (docs/values.md).
-A copy is made by `fork`, which takes a millisecond and little memory, and only where nothing else goes
-on in the process: in the command line's own.
+Two threads are slower than one (docs/values.md): numpy takes microseconds for a piece, and passing the
+interpreter lock between threads takes longer. A fork takes a millisecond and little memory. It is used
+only in the command line's own process, which has no other threads.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LEAST = 32 << 20
-"""Bytes below which one process is soon done."""
+"""Minimum bytes for which a second process pays off."""
 
 
 def in_processes(
@@ -36,14 +35,14 @@ def in_processes(
     size: Callable[[T], int],
     together: Callable[[T], Hashable] = id,
 ) -> list[R]:
-    """Do all tasks, and return what came of them, in their order.
+    """Run all tasks and return their results in order.
 
     Args:
-        tasks: What to do.
-        work: Does one task; what it changes elsewhere is seen by tasks of the same group only.
-        done: Told of each task that is done.
-        size: Tells the bytes of a task.
-        together: Tells the group of a task; a group is done by one process, in its order.
+        tasks: The tasks.
+        work: Runs one task; its side effects are visible only to tasks of the same group.
+        done: Called with each finished task.
+        size: Returns the bytes of a task.
+        together: Returns the group of a task; one process runs a group, in order.
     """
     others = _other_half(tasks, size, together) if _may_fork() else []
     if not others:
@@ -53,45 +52,45 @@ def in_processes(
     counter = mmap.mmap(-1, 8)
     reader, writer = os.pipe()
     with warnings.catch_warnings():
-        # Of threads of numpy's libraries, which are idle and made for it.
+        # Python warns of the threads of numpy's libraries, which are idle and support forks.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if not child:
         _serve([tasks[number] for number in others], work, counter, writer)
     os.close(writer)
-    told = 0
+    reported = 0
 
-    def tell(upto: int) -> None:
-        nonlocal told
-        while told < upto:
-            done(tasks[others[told]])
-            told += 1
+    def report(upto: int) -> None:
+        nonlocal reported
+        while reported < upto:
+            done(tasks[others[reported]])
+            reported += 1
 
-    def tell_both(task: T) -> None:
+    def report_both(task: T) -> None:
         done(task)
-        tell(int.from_bytes(counter[:8], "little"))
+        report(int.from_bytes(counter[:8], "little"))
 
     try:
         results = dict(
-            zip(mine, in_threads([tasks[each] for each in mine], work, tell_both, most=1), strict=True)
+            zip(mine, in_threads([tasks[each] for each in mine], work, report_both, most=1), strict=True)
         )
         with os.fdopen(reader, "rb", closefd=False) as file:
             answer = file.read()
-    except BaseException:  # an interrupt too must leave no copy behind
+    except BaseException:  # stop the fork on an interrupt too
         os.kill(child, signal.SIGKILL)
         raise
     finally:
         os.close(reader)
         os.waitpid(child, 0)
-    if not answer:  # something ended it: what it should have done is done here
+    if not answer:  # the fork was killed: run its tasks here
         rest = [tasks[number] for number in others]
         results.update(zip(others, in_threads(rest, work, most=1), strict=True))
     else:
-        well, came = pickle.loads(answer)  # from our own copy
-        if not well:
-            raise came
-        results.update(zip(others, came, strict=True))
-    tell(len(others))
+        succeeded, outcome = pickle.loads(answer)  # trusted: written by our own fork
+        if not succeeded:
+            raise outcome
+        results.update(zip(others, outcome, strict=True))
+    report(len(others))
     return [results[number] for number in range(len(tasks))]
 
 
@@ -107,7 +106,7 @@ def _may_fork() -> bool:
 def _other_half(
     tasks: Sequence[T], size: Callable[[T], int], together: Callable[[T], Hashable]
 ) -> list[int]:
-    """Choose the tasks of about half of the bytes; none where it is not worth it."""
+    """Choose tasks with about half of the bytes, or none if a second process does not pay off."""
     groups: dict[Hashable, list[int]] = {}
     for number, task in enumerate(tasks):
         groups.setdefault(together(task), []).append(number)
@@ -116,7 +115,7 @@ def _other_half(
         return []
     mine = other = 0
     chosen: list[int] = []
-    # The largest first, each to the process that has less.
+    # The largest group first, each to the process with fewer bytes.
     for key in sorted(groups, key=lambda key: -sizes[key]):
         if other < mine:
             other += sizes[key]
@@ -129,7 +128,7 @@ def _other_half(
 def _serve(
     tasks: Sequence[T], work: Callable[[T, Workspace], R], counter: mmap.mmap, writer: int
 ) -> NoReturn:
-    """Do tasks in the copy, write what came of them, and end without a word."""
+    """Run tasks in the fork, write their results and exit without output."""
     try:
         try:
             workspace = Workspace()
@@ -138,7 +137,7 @@ def _serve(
                 results.append(work(task, workspace))
                 counter[:8] = number.to_bytes(8, "little")
             answer = pickle.dumps((True, results))
-        # Whatever it is, it is raised in the process that is seen.
+        # Any exception is raised again in the parent process.
         except BaseException as error:
             answer = pickle.dumps((False, error))
         with os.fdopen(writer, "wb") as file:

@@ -1,4 +1,4 @@
-"""Statistics of the values of stored tensors, while they are read once, in bounded memory."""
+"""Statistics of the values of stored tensors, computed in one pass and bounded memory."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _PART = 1 << 21
 """Elements of one task."""
 
 _PIECE = 1 << 17
-"""Elements of which something is computed at once: few enough for a processor's cache."""
+"""Elements per computation, few enough for a processor's cache."""
 
 _MANY_BYTES = 1 << 18
 _FEW_BYTES = 1 << 14
 
 
 class _Running:
-    """A tensor that is being read, part by part, by one process."""
+    """Tensor that one process reads part by part."""
 
     def __init__(self, tensor: StoredTensor, scale: float = 1.0) -> None:
         self.tensor = tensor
@@ -48,7 +48,7 @@ class _Running:
         ] or [(0, 0)]
         self.moments: dict[int, Moments] = {}
         self.counts: Array | None = None
-        """How often each of the 256 bytes occurs, where the type is one of one byte."""
+        """Number of occurrences of each of the 256 codes, for one-byte dtypes."""
 
         self.left = len(self.parts)
         self.sample: Array | None = None
@@ -68,20 +68,20 @@ class _Task:
 def summarize_values(
     data: CheckpointData, tensors: Sequence[StoredTensor], progress: Progress | None = None
 ) -> list[ValueSummary]:
-    """Summarise the values of tensors, each memory once.
+    """Summarize the values of tensors, reading tied tensors once.
 
     Args:
-        data: Their checkpoint, open.
-        tensors: The tensors.
-        progress: Told of the bytes read.
+        data: The open checkpoint.
+        tensors: Its tensors to summarize.
+        progress: Called with the number of bytes read.
 
     Returns:
-        One summary for each. Means and deviations are good to about 7 digits of float32, and to
-        those of float64 for that type; extremes and counts are exact.
+        One summary for each tensor. Means and deviations have a precision of about 7 digits, or that of
+            float64 for this dtype. Extremes and counts are exact.
 
     Raises:
         CheckpointError: A file ends too early.
-        LoadError: One cannot be read, or changed meanwhile.
+        LoadError: A file cannot be read, or has changed.
     """
     reasons = [data.why_no_values(tensor) for tensor in tensors]
     running: dict[object, _Running] = {}
@@ -90,7 +90,7 @@ def summarize_values(
             running.setdefault(memory_of(tensor), _Running(tensor))
     meter = Meter(progress)
     found = dict(zip(running, _run(data, list(running.values()), meter), strict=True))
-    # Values so large or small that their squares are no floats are read again, times a power of two.
+    # Tensors whose squares overflow or underflow are read again, scaled by a power of two.
     again = {key: each.better_scale for key, (each, _) in found.items() if each.better_scale != 1}
     scaled = [_Running(running[key].tensor, scale) for key, scale in again.items()]
     found.update(zip(again, _run(data, scaled, meter), strict=True))
@@ -121,17 +121,17 @@ def _run(
         size=lambda task: task.bytes,
         together=lambda task: id(task.running),
     )
-    # The last part of a tensor has the whole.
+    # The last part of a tensor returns the result of the whole.
     return [result for result in results if result is not None]
 
 
 def _read_part(
     data: CheckpointData, task: _Task, workspace: Workspace
 ) -> tuple[Moments, Distribution | None] | None:
-    """Read a part; return what is known of the whole, or None while other parts are missing."""
+    """Read a part; return the result of the whole tensor, or None while other parts are missing."""
     running, (start, stop) = task.running, task.running.parts[task.number]
     kind = KINDS[running.tensor.dtype]
-    with np.errstate(all="ignore"):  # what is not finite, or its square is not, is dealt with
+    with np.errstate(all="ignore"):  # overflow and NaN are handled below
         if kind.how == "table":
             counts = _count_bytes(data, running.tensor, start, stop, workspace)
             running.counts = counts if running.counts is None else running.counts + counts
@@ -144,7 +144,7 @@ def _read_part(
 def _count_bytes(
     data: CheckpointData, tensor: StoredTensor, start: int, stop: int, workspace: Workspace
 ) -> Array:
-    """Count how often each of the 256 bytes occurs: two at once, since that takes half the time."""
+    """Count the occurrences of each of the 256 codes, two at once, which takes half the time."""
     counts = np.zeros(1 << 8, "i8")
     for piece in data.pieces(tensor, start, stop, workspace, in_order=False, size=_MANY_BYTES):
         pairs = len(piece) // 2 if len(piece) > _FEW_BYTES else 0
@@ -177,11 +177,11 @@ def _read_floats(
 
 
 def _take_sample(running: _Running, x: Array, first: int, workspace: Workspace) -> None:
-    """Keep those of a piece's values that stand for the tensor."""
+    """Store the values of a piece that are in the sample of the tensor."""
     elements, wide = running.tensor.elements, x.dtype.str
     size = min(elements, SAMPLE)
     if running.sample is None:
-        # A tensor of one part is done with before the next begins.
+        # A tensor of one part is finished before the next one starts.
         alone = len(running.parts) == 1
         running.sample = workspace.take("sample", wide, size) if alone else np.empty(size, wide)
     if elements == size:
@@ -193,7 +193,7 @@ def _take_sample(running: _Running, x: Array, first: int, workspace: Workspace) 
 
 
 def _finish(running: _Running) -> tuple[Moments, Distribution | None]:
-    """Join the parts, in their order: the result does not depend on who was first."""
+    """Merge the parts in order, so that the result does not depend on which finished first."""
     if running.counts is not None:
         values = table_of(running.tensor.dtype)
         return (

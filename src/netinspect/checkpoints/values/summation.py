@@ -1,9 +1,9 @@
-"""Sums over arrays that are fast, precise and single-threaded.
+"""Fast, precise and single-threaded sums over arrays.
 
-They are taken over short rows in the type of the array, and over the rows in float64. A row has
-some dozen additions for each lane of a vector, so that the sum is about as good as a pairwise one:
-to a few times 1e-8 of the sum of squares. What numpy hands to a BLAS library may start threads there,
-which fight with ours; `einsum` starts none.
+Short rows are summed in the dtype of the array, and the row sums in float64. A row has some dozen
+additions per SIMD lane, so that the error is about that of pairwise summation: a few times 1e-8 of the
+sum of squares. `einsum` is used because numpy's other products may call a BLAS library, whose threads
+compete with ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def total(x: Array) -> float:
 
 
 def dot(x: Array, y: Array) -> float:
-    """Return the sum of the products of two flat arrays of the same type of float."""
+    """Return the dot product of two flat arrays of the same float dtype."""
     size = len(x)
     rest = size % _ROW
     if not rest:

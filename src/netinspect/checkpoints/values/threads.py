@@ -1,8 +1,8 @@
-"""Work on the pieces of large files in a few threads, each with room of its own.
+"""Work on the pieces of large files in a few threads, each with its own buffers.
 
-Hashing and reading let go of the interpreter for long stretches, so that two threads get on at once;
-what numpy computes of a piece takes too little time for that (see `processes`). The results come in the
-order of the tasks, whoever did them: what is made of them does not depend on luck.
+Hashing and reading release the interpreter lock for a long time, so that two threads run in parallel.
+numpy operations on a piece are too short for that (see `processes`). Results are in the order of the
+tasks and do not depend on which thread ran them.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ R = TypeVar("R")
 K = TypeVar("K")
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes are done, of how many."""
+"""Called with the number of bytes done and the total."""
 
 _MOST_VIEWS = 64
-_MOST_KEPT = 2
+_MOST_CACHED = 2
 _MOST_THREADS = 2
-"""More would wait for the memory, and for the interpreter between the steps."""
+"""More threads would wait for memory and for the interpreter lock."""
 
 
 class Workspace:
-    """What a thread uses again and again: arrays, and what reads forward."""
+    """Reusable objects of a thread: arrays and sequential readers."""
 
     def __init__(self) -> None:
         self._arrays: dict[str, Array] = {}
         self._views: dict[tuple[str, str, int], Array] = {}
-        self._kept: dict[object, Any] = {}
+        self._cache: dict[object, Any] = {}
 
     def take(self, use: str, dtype: str, size: int) -> Array:
-        """Return an array for a use, with whatever the last one left in it."""
+        """Return an array for a use with arbitrary content."""
         key = use, dtype, size
         view = self._views.get(key)
         if view is not None:
@@ -47,34 +47,34 @@ class Workspace:
         held = self._arrays.get(use)
         if held is None or held.nbytes < need:
             held = self._arrays[use] = np.empty(need, "u1")
-            self._views.clear()  # lest they hold what is let go of here
+            self._views.clear()  # views would keep the old array alive
         if len(self._views) >= _MOST_VIEWS:
             self._views.clear()
         self._views[key] = view = held[:need].view(dtype)
         return view
 
-    def kept(self, key: object, make: Callable[[], K]) -> K:
-        """Return what was made for a key, if that was among the last things to be kept; else make it."""
-        made: K = self._kept[key] if key in self._kept else make()
-        self._kept[key] = made
-        if len(self._kept) > _MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
+    def cached(self, key: object, make: Callable[[], K]) -> K:
+        """Return the cached object for a key, or make it; only the last few are cached."""
+        made: K = self._cache[key] if key in self._cache else make()
+        self._cache[key] = made
+        if len(self._cache) > _MOST_CACHED:
+            del self._cache[next(iter(self._cache))]
         return made
 
 
 class Meter:
-    """Keeps count of bytes for whoever wants to know."""
+    """Counter of bytes for a progress callback."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
         self._done = self._expected = 0
 
     def expect(self, size: int) -> None:
-        """More is to be read."""
+        """Add to the total."""
         self._expected += size
 
     def add(self, size: int) -> None:
-        """So much more was read."""
+        """Add to the bytes that are done."""
         self._done += size
         if self._progress is not None:
             self._progress(self._done, self._expected)
@@ -86,15 +86,15 @@ def in_threads(
     done: Callable[[T], None] | None = None,
     most: int = _MOST_THREADS,
 ) -> list[R]:
-    """Do all tasks, and return what came of them, in their order.
+    """Run all tasks and return their results in order.
 
-    The first exception ends the work, and is raised when all threads have stopped.
+    The first exception stops the work and is raised after all threads have stopped.
 
     Args:
-        tasks: What to do; the threads take from the front.
-        work: Does one task.
-        done: Told of each task that is done, by one thread at a time.
-        most: Threads.
+        tasks: The tasks; threads take them from the front.
+        work: Runs one task.
+        done: Called with each finished task, by one thread at a time.
+        most: Maximum number of threads.
     """
     results: dict[int, R] = {}
     waiting = iter(enumerate(tasks))
@@ -114,7 +114,7 @@ def in_threads(
                     results[number] = result
                     if done is not None:
                         done(task)  # type: ignore[arg-type]
-        # Whatever ends one thread, an interrupt too, ends all, and is raised below.
+        # Any exception in one thread, including an interrupt, stops all; it is raised below.
         except BaseException as error:
             failures.append(error)
 
@@ -133,7 +133,7 @@ def in_threads(
 
 
 def processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
