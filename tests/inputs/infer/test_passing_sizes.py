@@ -155,8 +155,8 @@ def test_the_hint_is_about_the_image_and_not_about_what_was_kept(cli: Callable[.
         "hint: use an input whose sides are multiples of 8; these pass: --input 1x1x24x24 and "
         "--input 1x1x32x32"
     ) in outcome.err
-    assert "8 for 7" in outcome.err or "7 for 8" in outcome.err
-    assert "as the first has" not in outcome.err
+    assert "8 instead of 7" in outcome.err or "7 instead of 8" in outcome.err
+    assert "as in the first tensor" not in outcome.err
 
 
 def test_a_search_leaves_the_model_as_it_was() -> None:
