@@ -146,7 +146,10 @@ class _Zip:
             ledger.add(self._label(posixpath.dirname(name) + "/"), "tensor storages")
             return
         head, _ = archive.start(name, _HEAD)
-        if head[:6] == b"\x93NUMPY" and array_end(MemorySource(archive.source, head)) == (member.size, False):
+        if head[:6] == b"\x93NUMPY" and array_end(MemorySource(archive.source, head)) == (
+            member.size,
+            False,
+        ):
             ledger.add(part_label, "NumPy array")  # the size in its header is checked
             return
         opened = archive.open(name)
