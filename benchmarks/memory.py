@@ -75,7 +75,7 @@ def run(target: str, specs: list[str], training: bool, device: str) -> None:
         return model(*args, **kwargs)
 
     if training:
-        train(model, call, "adamw", foreach=device == "cuda", watcher=NullObserver())
+        train(model, call, "adamw", foreach=device == "cuda", observer=NullObserver())
     else:
         infer(call, NullObserver())
 

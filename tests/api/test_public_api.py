@@ -231,7 +231,7 @@ def test_a_failing_forward_is_a_finding_not_an_exception() -> None:
 
 
 def test_what_is_no_model_is_told() -> None:
-    with pytest.raises(LoadError, match="cannot look at int"):
+    with pytest.raises(LoadError, match="cannot inspect int"):
         netinspect.summary(3)  # type: ignore[call-overload]
     with pytest.raises(LoadError) as caught:
         netinspect.summary(LeNet)  # type: ignore[call-overload]

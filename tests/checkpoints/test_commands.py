@@ -113,7 +113,7 @@ def test_every_format_has_every_tensor(cli: Callable[..., Outcome], command: str
 def test_commands_that_need_a_model_say_so(cli: Callable[..., Outcome], words: str) -> None:
     outcome = cli(words, "llama.safetensors")
     assert outcome.code == 2
-    assert "llama.safetensors is a checkpoint: it holds tensors, and no forward" in outcome.err
+    assert "llama.safetensors is a checkpoint: it has tensors, but no forward" in outcome.err
     assert "Traceback" not in outcome.err
 
 

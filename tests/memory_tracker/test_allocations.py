@@ -251,7 +251,7 @@ def test_torchs_own_tracker_comes_to_the_same_peak(make: Any, spec: str, trainin
 
         with tracker:
             if training:
-                train(model, lambda: model(given), "adamw", foreach=False, watcher=Resetting())
+                train(model, lambda: model(given), "adamw", foreach=False, observer=Resetting())
             else:
                 infer(lambda: model(given), Resetting())
         (told,) = tracker.get_tracker_snapshot("peak").values()
@@ -268,7 +268,7 @@ def test_what_was_copied_while_fake_is_tracked_as_if_it_were_not() -> None:
     )
 
     class Anew:
-        valued_lanes: tuple[Any, ...] = ()
+        modes_with_values: tuple[Any, ...] = ()
         note = ""
 
         def without_data(self, mode: Any) -> nn.Module:
@@ -298,7 +298,7 @@ def test_the_allocator_of_the_cpu_comes_to_the_same_peak(
         model = make().train(training)
         given = build_tensor(parse_spec(spec), torch.Generator())
         if training:
-            train(model, lambda: model(given), "adamw", foreach=False, watcher=NullObserver())
+            train(model, lambda: model(given), "adamw", foreach=False, observer=NullObserver())
         else:
             infer(lambda: model(given), NullObserver())
     events = profiler.profiler.kineto_results.events()
@@ -320,7 +320,7 @@ def test_the_allocator_of_a_gpu_comes_near_to_the_peak(training: bool) -> None:
         model = Chain(512).to("cuda").train(training)
         given = torch.randn(2048, 512, device="cuda")
         if training:
-            train(model, lambda: model(given), "adamw", foreach=True, watcher=NullObserver())
+            train(model, lambda: model(given), "adamw", foreach=True, observer=NullObserver())
         else:
             infer(lambda: model(given), NullObserver())
 
@@ -356,7 +356,7 @@ def test_the_tracker_takes_its_hooks_away() -> None:
         assert not model.first.weight._post_accumulate_grad_hooks
 
 
-def test_a_storage_that_grows_is_counted_anew() -> None:
+def test_resized_storage_is_counted_again() -> None:
     with fake_tensors():
         model = nn.Identity()
         with AllocationTracker(model, ()) as tracker:
@@ -366,7 +366,7 @@ def test_a_storage_that_grows_is_counted_anew() -> None:
             assert tracker.allocations()[0].died == 1
 
 
-def test_a_torch_without_such_tensors_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_without_fake_tensors_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("torch._subclasses.fake_tensor")
     monkeypatch.delattr(module, "FakeTensorMode")
     with pytest.raises(LoadError, match="cannot run without data") as caught, fake_tensors():

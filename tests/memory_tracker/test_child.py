@@ -1,4 +1,4 @@
-"""The process that tracks: what it is told, what it tells, and what becomes of it when it does not."""
+"""The tracking child process: requests, answers and failures."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_constructor_may_read_values(net: str) -> None:
     assert peak_bytes(track, "cpu") == parameters + 4 * 2 * (64 + 2 * (1 << 15))
 
 
-def test_its_end_without_an_answer_is_told(net: str) -> None:
+def test_child_without_answer_raises(net: str) -> None:
     with pytest.raises(ForwardError, match="ended without an answer") as caught:
         track_in_child(asked(f"{net}:Gone"))
     assert "signal SIGABRT" in str(caught.value.cause)
@@ -121,7 +121,7 @@ def test_its_errors_are_those_of_this_process(net: str) -> None:
 
 def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net: str) -> None:
     look = netinspect.load(f"{net}:Net", constructor={"width": 32}, inputs=["4x32"])
-    with pytest.raises(LoadError, match="not the model that was looked at") as caught:
+    with pytest.raises(LoadError, match="not the model that was traced") as caught:
         netinspect.memory(look)
     assert "--arg" in str(caught.value.hint)
     report = netinspect.memory(look, model_args={"width": 32}, allocator="cpu").record
@@ -153,7 +153,7 @@ def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(pipe.closed for pipe in (started[0].stdin, started[0].stdout))  # type: ignore[union-attr]
 
 
-def test_each_batch_that_was_tried_is_told() -> None:
+def test_max_batch_reports_progress() -> None:
     told: list[str] = []
     view = netinspect.memory("lenet", batch=4, device_memory="1MiB", progress=told.append)
     search = view.record.search

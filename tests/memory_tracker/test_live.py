@@ -1,4 +1,4 @@
-"""Memory of live models: a copy runs, and the model itself is left as it was."""
+"""Memory of live models: a copy runs, and the model is unchanged."""
 
 from __future__ import annotations
 

@@ -146,8 +146,8 @@ def request_for(target: str, *specs: str, training: bool = True, **more: Any) ->
 
 def tracked_target(request: TrackRequest) -> MemoryTrack:
     """Track a target in this process."""
-    blueprint = find_factory(parse_target(request.target), {})
-    return track(request, TargetSource(blueprint, partial(run_once, request))).track
+    factory = find_factory(parse_target(request.target), {})
+    return track(request, TargetSource(factory, partial(run_once, request))).track
 
 
 @pytest.fixture
@@ -338,11 +338,11 @@ def test_memory_of_experts_by_name_is_that_of_the_model_as_it_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     transformers = pytest.importorskip("transformers")
-    blueprint = find_factory(parse_target("transformers:mixtral"), EXPERTS)
+    factory = find_factory(parse_target("transformers:mixtral"), EXPERTS)
     request = request_for("transformers:mixtral", "input_ids=1x16:int64:0..98", training=False)
 
     def by_name() -> MemoryTrack:
-        return track(request, TargetSource(blueprint, partial(run_once, request))).track
+        return track(request, TargetSource(factory, partial(run_once, request))).track
 
     live = transformers.MixtralModel(transformers.MixtralConfig(**EXPERTS)).eval()
     found = by_name()

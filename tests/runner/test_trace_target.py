@@ -1,4 +1,4 @@
-"""The kinds of tensors that a model is looked at on: which is taken, what is told, what it costs."""
+"""Tensor modes: selection, warnings and cost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_what_needs_values_is_run_all_the_same(name: str) -> None:
     assert len({each.identity for each in trace.parameters}) == len(trace.parameters)
     told = " ".join(trace.warnings)
     assert ("large weights are zeros here" in told) == (trace.lane == "hollow" and name != "Writes")
-    assert ("what zeros do not bear" in told) == (name == "Inverts")
+    assert ("weight values in a way that fails on zeros" in told) == (name == "Inverts")
     assert ("cannot be built on hollow tensors" in told) == (name == "Refuses")
 
 
@@ -84,7 +84,7 @@ def test_a_live_model_stays_where_it_is() -> None:
         netinspect.load(nn.Linear(3, 2), on="meta")
 
 
-def test_a_device_that_is_not_there_is_told() -> None:
+def test_missing_device_raises() -> None:
     with pytest.raises(UsageError, match="cannot run on device nonsense"):
         netinspect.load("lenet", on="nonsense")
 

@@ -169,7 +169,7 @@ class Asker:
         )
 
     def is_answered(self, *words: str, **options: object) -> bool:
-        """Whether the cache answers, in a process that could not look itself."""
+        """Return whether the cache answers, in a process that cannot run models."""
         outcome = self(*words, blocked=True, **options)  # type: ignore[arg-type]
         assert "Traceback" not in outcome.err
         if "torch is asked for" in outcome.err:
@@ -180,7 +180,7 @@ class Asker:
     @property
     def entries(self) -> list[Path]:
         """The files in the cache."""
-        return sorted((self.home / "netinspect").glob("*.look"))
+        return sorted((self.home / "netinspect").glob("*.trace"))
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What the cache answers is what a look would have told, and needs no torch."""
+"""Answers from the cache equal fresh traces, and need no torch."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Fails(nn.Module):
 }
 NETS = ("Item", "Branch", "Mask", "Numpy", "Inverts", "Builds", "BuildsFromWeights", "Refuses")
 WARNED = ("Inverts", "Numpy", "Refuses")
-"""Those whose look with a forward says something that one without would not."""
+"""Targets whose trace with a forward prints or warns more than one without."""
 
 
 @pytest.mark.parametrize(
@@ -159,5 +159,5 @@ def test_a_process_that_has_changed_torch_is_not_served(tmp_path: Path) -> None:
 
     looks = TraceCache()
     netinspect.load("mlp", cache=looks)
-    assert "has imported things before" in looks.outcome
+    assert "has already imported torch or user code" in looks.outcome
     assert netinspect.cache().record.entries == 0

@@ -1,4 +1,4 @@
-"""Tracked runs that are kept: they answer as long as everything is as it was."""
+"""Cached memory tracks answer as long as nothing has changed."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def test_second_memory_of_a_target_needs_no_torch(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     words = ("memory", "net.py:Net", "--train", "--format", "json")
     first = ask(*words, "--verbose")
-    assert (first.code, "the run was kept" in first.err) == (0, True)
+    assert (first.code, "the run was cached" in first.err) == (0, True)
     again = ask(*words, "--verbose", blocked=True)
     assert (again.code, again.out) == (0, first.out)
-    assert "the run is a kept one" in again.err
+    assert "answered from a cached run" in again.err
     # Each of these has to look again, and cannot without torch.
     assert ask(*words, "--no-cache", blocked=True).code != 0
     (tmp_path / "net.py").write_text(NET.replace("8, 3", "8, 4"), encoding="utf-8")
@@ -58,11 +58,11 @@ class Tracks:
         self.asked += 1
         digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
         read = File(path=str(self.file), real=os.path.realpath(self.file), digest=digest)
-        evidence = Dependencies(files=(read,), folders=(), packages=(), sought=())
+        dependencies = Dependencies(files=(read,), folders=(), packages=(), sought=())
         track = MemoryTrack(batch=self.asked, training=False, steps=(), allocations=())
         is_kept = asked and not self.reason
         return Watched(
-            Tracking(track=track, search=None), to_data(evidence) if is_kept else None, self.reason
+            Tracking(track=track, search=None), to_data(dependencies) if is_kept else None, self.reason
         )
 
 
@@ -122,4 +122,4 @@ def test_run_that_cannot_be_checked_later_is_not_kept(tracks: Tracks) -> None:
     cache = MemoryTrackCache()
     tracks.reason = "it uses the network"
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
-    assert cache.outcome == "the run was not kept: it uses the network"
+    assert cache.outcome == "the run was not cached: it uses the network"

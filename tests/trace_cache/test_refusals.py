@@ -1,4 +1,4 @@
-"""What is not kept, since no file would tell when it changes; and what is, though it looks alike."""
+"""Runs that are not cached because changes could go unnoticed, and similar ones that are."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ JUDGE = """
 import json, os, sys
 from pathlib import Path
 from netinspect.trace_cache.dependencies import Unfit, gather
-from netinspect.trace_cache.audit_recorder import witnessed
+from netinspect.trace_cache.audit_recorder import audit_recording
 from netinspect.targets.file_imports import import_file
 from netinspect.targets.isolation.project_imports import project_code
 
 file = sys.argv[1]
-with witnessed((os.getcwd(),)) as witness, project_code(whole=True) as project:
+with audit_recording((os.getcwd(),)) as witness, project_code(whole=True) as project:
     try:
         import_file(Path(file).resolve(), project)
     except Exception:
@@ -69,7 +69,7 @@ REFUSED = {
     "import os\nos.read(0, 1)": "state of the process or the machine (os.read()",
     "import os\nnames = [key for key in os.environ if 'SSH' in key]": "all variables of the environment",
     "import os\nnames = dict(os.environ)": "all variables of the environment",
-    "exec(open('timed.inc').read())": "what it runs asks for the time (import time)",
+    "exec(open('timed.inc').read())": "code that it compiles asks for the time (import time)",
     "from threading import Thread\nimport os\nThread(target=os.system, args=('true',)).start()": (
         "starts another process"
     ),
@@ -84,8 +84,8 @@ REFUSED = {
     "from safetensors.torch import load_file": "has it read files (safetensors)",
     "import os\nwide = os.environ.get('COLUMNS')": "differs between terminals",
     "open('pipe', 'rb', opener=lambda *_: 0)": "no regular file",
-    "print('x' * 100_000)": "prints a great deal",
-    "open('huge.bin', 'rb').read(1)": "reads a great deal",
+    "print('x' * 100_000)": "prints more than 64 KiB",
+    "open('huge.bin', 'rb').read(1)": "reads more than 64 MiB",
     "from pathlib import Path\nPath('changing.txt').read_text()\n" + "x = 1": "has just been changed",
 }
 
@@ -165,7 +165,7 @@ def test_bytecode_of_another_text_is_not_trusted(tmp_path: Path) -> None:
     assert "has changed since its bytecode was written" in told()
 
 
-def test_the_reason_is_told(tmp_path: Path) -> None:
+def test_refusal_reports_reason(tmp_path: Path) -> None:
     text = (
         "import time\nfrom torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self):\n"
         "        super().__init__()\n        self.fc = nn.Linear(2, int(time.time()) % 7 + 1)\n"
@@ -174,7 +174,7 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
     ask = Asker(tmp_path, tmp_path / "home")
     outcome = ask("tree", "net.py", "-v")
     assert outcome.code == 0
-    assert "the look was not kept: net.py asks for the time (import time)\n" in outcome.err
+    assert "the trace was not cached: net.py asks for the time (import time)\n" in outcome.err
     assert not ask.is_answered("tree", "net.py")
     assert not ask.entries
 
@@ -191,7 +191,7 @@ def test_runs_that_time_cut_short_are_not_kept(tmp_path: Path) -> None:
     assert "all sizes are concrete: the runs at other sizes were stopped after -1 s: time was up" in (
         " ".join(outcome.out.split())
     )
-    assert "the look was not kept: a search ended because its time was up" in outcome.err
+    assert "the trace was not cached: a search ended because its time was up" in outcome.err
     assert not ask.entries
 
 
@@ -221,7 +221,7 @@ def test_a_search_is_kept_unless_time_ended_it(
     outcome = ask("summary", "net.py", "-v")
     assert outcome.code == 4
     assert "the search for inputs was stopped after" in outcome.err
-    assert ("the look was kept" in outcome.err) is keeps
+    assert ("the trace was cached" in outcome.err) is keeps
     assert ("a search ended because its time was up" in outcome.err) is not keeps
     assert bool(ask.entries) is keeps
 

@@ -26,11 +26,11 @@ def make(**sizes):
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
-    """A project that was looked at once."""
+    """A project with one cached trace."""
     ask = make_project(tmp_path_factory.mktemp("lies"))
     outcome = ask(*WORDS, "-v")
     assert outcome.code == 0, outcome.err
-    assert "the look was kept\n" in outcome.err
+    assert "the trace was cached\n" in outcome.err
     return ask
 
 
@@ -170,7 +170,7 @@ UNDONE_BY_CONTENT = {
 def ask_again(ask: Asker) -> Asker:
     """The same, after changes to what was installed."""
     if not ask.is_answered(*WORDS):
-        assert "the look was kept\n" in ask(*WORDS, "-v").err
+        assert "the trace was cached\n" in ask(*WORDS, "-v").err
     return ask
 
 
@@ -285,7 +285,7 @@ def test_what_nobody_would_import_does_not_count(ask_again: Asker) -> None:
             assert ask_again.is_answered(*WORDS)
 
 
-def test_the_new_truth_is_told(tmp_path: Path) -> None:
+def test_changed_target_gives_new_trace(tmp_path: Path) -> None:
     """The same size and time, in the model's file and in what it reads: bytecode is not trusted."""
     ask = make_project(tmp_path)
     show = ("params", "net.py:Net", "--format", "plain", "--columns", "name,shape")

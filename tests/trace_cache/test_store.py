@@ -1,4 +1,4 @@
-"""The folder of kept looks: what is damaged, foreign or not ours in it, and many that write at once."""
+"""Cache folder: damaged and foreign entries, permissions, concurrent writers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = ("tree", "mlp")
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
-    """A sample that was looked at once."""
+    """A sample with one cached trace."""
     folder = tmp_path_factory.mktemp("store")
     ask = Asker(folder, folder / "home")
     assert ask(*WORDS).code == 0
@@ -43,16 +43,18 @@ class Bomb:
 def sealed(file: Path, body: bytes) -> bytes:
     """An entry with a digest that is right, as a forger would make it."""
     digest = hashlib.sha256(file.stem.encode() + body).hexdigest().encode()
-    return b"netinspect-cached-look 1 " + digest + b"\n" + body
+    return b"netinspect-cached-trace 1 " + digest + b"\n" + body
 
 
 def lines_of(file: Path) -> list[bytes]:
     return file.read_bytes().split(b"\n")
 
 
-def with_evidence(file: Path, **changes: object) -> bytes:
-    _, head, evidence, trace = lines_of(file)
-    return sealed(file, b"\n".join([head, json.dumps(json.loads(evidence) | changes).encode(), trace]))
+def with_dependencies(file: Path, **changes: object) -> bytes:
+    _, head, dependencies, trace = lines_of(file)
+    return sealed(
+        file, b"\n".join([head, json.dumps(json.loads(dependencies) | changes).encode(), trace])
+    )
 
 
 DAMAGED: dict[str, Callable[[Path], bytes]] = {
@@ -69,10 +71,10 @@ DAMAGED: dict[str, Callable[[Path], bytes]] = {
     "a pointer elsewhere": lambda file: sealed(file, b"../../../etc/passwd"),
     "a pointer with a zero": lambda file: sealed(file, b"\0"),
     "deep": lambda file: sealed(file, b"[" * 100_000 + b"\n" + b"[" * 100_000 + b"\n{}"),
-    "deep evidence": lambda file: with_evidence(file, files=json.loads("[" * 400 + "]" * 400)),
-    "evidence of other types": lambda file: with_evidence(file, files=[{"path": 5}]),
-    "no evidence": lambda file: sealed(file, b"{}\n{}\n{}"),
-    "a path with a zero": lambda file: with_evidence(
+    "deep dependencies": lambda file: with_dependencies(file, files=json.loads("[" * 400 + "]" * 400)),
+    "dependencies of other types": lambda file: with_dependencies(file, files=[{"path": 5}]),
+    "no dependencies": lambda file: sealed(file, b"{}\n{}\n{}"),
+    "a path with a zero": lambda file: with_dependencies(
         file, files=[{"path": "/tmp/\0", "real": "", "digest": "x"}]
     ),
     "a huge number": lambda file: sealed(file, b"\n".join([b"9" * 100_000] * 3)),
@@ -165,7 +167,7 @@ def test_without_a_home_there_is_no_cache(tmp_path: Path) -> None:
     ask = Asker(tmp_path, blocked)
     outcome = ask(*WORDS, "-v")
     assert outcome.code == 0
-    assert "the look was not kept" in outcome.err
+    assert "the trace was not cached" in outcome.err
     assert ask("cache", "info", "--format", "json").code == 0
     assert ask("cache", "clear").code == 0
 
@@ -214,7 +216,7 @@ def test_info_and_clear(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     stranger = store.folder / "notes.txt"
     stranger.write_text("mine", encoding="utf-8")
     told = json.loads(cli("cache", "info", "--format", "json").out)
-    size = sum(file.stat().st_size for file in store.folder.glob("*.look"))
+    size = sum(file.stat().st_size for file in store.folder.glob("*.trace"))
     assert told["schema"] == "netinspect-cache"
     assert (told["entries"], told["bytes"], told["removed"]) == (2, size, None)
     assert told["folder"] == str(store.folder)
@@ -230,7 +232,7 @@ def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     keys = [f"{number:064x}" for number in range(6)]
     for number, key in enumerate(keys):
         assert store.write(key, ["x" * 900])
-        os.utime(store.folder / f"{key}.look", (1000 + number, 1000 + number))
+        os.utime(store.folder / f"{key}.trace", (1000 + number, 1000 + number))
     assert [key for key in keys if store.read(key) is not None] == keys[3:]
     assert store.size()[1] <= 3500
     monkeypatch.setattr(stores, "LARGEST_ENTRY", 500)

@@ -27,11 +27,11 @@ def checkpoint_blocks(model: nn.Module, kernels: Kernels) -> tuple[str, ...]:
     sequence of modules; in one that is wrapped, no other is.
 
     Args:
-        model: A model of this look's own: its blocks' `forward` is replaced.
-        kernels: Entered anew where a block runs again: torch leaves its function modes for backward.
+        model: The model to change: the `forward` of its blocks is replaced.
+        kernels: Entered again when a block is recomputed: torch leaves its function modes for backward.
 
     Returns:
-        The paths of the blocks that were wrapped; empty where there are none.
+        The paths of the blocks that were wrapped; empty if no block repeats.
     """
     paths = []
     for path, block in _blocks(model, ""):
@@ -42,10 +42,10 @@ def checkpoint_blocks(model: nn.Module, kernels: Kernels) -> tuple[str, ...]:
 
 def _blocks(module: nn.Module, path: str) -> Iterator[tuple[str, nn.Module]]:
     held = children(module)
-    alike = Counter(id(type(child)) for name, child in held if name.isdigit() and children(child))
+    class_counts = Counter(id(type(child)) for name, child in held if name.isdigit() and children(child))
     for name, child in held:
         inner = f"{path}.{name}" if path else name
-        if name.isdigit() and alike[id(type(child))] > 1:
+        if name.isdigit() and class_counts[id(type(child))] > 1:
             yield inner, child
         else:
             yield from _blocks(child, inner)
@@ -58,7 +58,7 @@ def _recomputing(forward: Callable[..., Any], kernels: Kernels) -> Callable[...,
             *args,
             use_reentrant=False,
             context_fn=lambda: (nullcontext(), kernels()),
-            # Without values there are no random numbers either that would have to be drawn again alike.
+            # Without values, no random state has to be restored.
             preserve_rng_state=False,
             **kwargs,
         )

@@ -122,11 +122,11 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @property
     def phase(self) -> Phase:
-        """What is being run."""
+        """Current phase."""
         return self._phase
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
-        """Say what is being run from here on."""
+        """Begin a phase."""
         self._mark_what_forward_made()
         self._phase, self._iteration = phase, iteration
 
@@ -210,7 +210,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._phase == "optimizer" and func is torch.ops.aten._local_scalar_dense.default:
-            # Adafactor reads its count of steps, and norms. Whatever they are, it takes as much memory.
+            # Adafactor reads its count of steps, and norms. Their values do not change the memory.
             return 1.0
         result = func(*args, **kwargs)
         made = [
@@ -372,13 +372,13 @@ def _storages(tensor: torch.Tensor) -> list[torch.UntypedStorage]:
 
 
 def _next_graph_number() -> int | None:
-    """The number that autograd's next node will get, where this torch tells it."""
-    tell = getattr(torch.autograd, "_get_sequence_nr", None)
-    return None if tell is None else int(tell())
+    """Return the sequence number of autograd's next node, if this torch exposes it."""
+    next_number = getattr(torch.autograd, "_get_sequence_nr", None)
+    return None if next_number is None else int(next_number())
 
 
 def _running_graph_number() -> int | None:
-    """The number of the node whose backward is running, where this torch tells it."""
-    tell = getattr(torch._C, "_current_autograd_node", None)
-    node = None if tell is None else tell()
+    """Return the sequence number of the node whose backward is running, if this torch exposes it."""
+    current_node = getattr(torch._C, "_current_autograd_node", None)
+    node = None if current_node is None else current_node()
     return None if node is None else int(node._sequence_nr())

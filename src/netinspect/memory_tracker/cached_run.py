@@ -43,13 +43,13 @@ def track_target(
             entry="netinspect.memory_tracker.cached_run",
             more={"watch": watch},
         )
-        return Watched(tracking, rest.get("evidence"), rest.get("reason", ""))
+        return Watched(tracking, rest.get("dependencies"), rest.get("reason", ""))
 
     return cache.answer(question, to_data(request), track)
 
 
 def main(document: dict[str, Any]) -> None:
-    """Answer a request in the other process, with what the run rests on; see `tracking.child.main`."""
+    """Answer a request in the child process, with dependencies; see `memory_tracker.child.main`."""
     from netinspect.memory_tracker import child
     from netinspect.trace_cache.memory_tracks import watch
 

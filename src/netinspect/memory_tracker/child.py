@@ -26,7 +26,7 @@ from netinspect.records.memory import Tracking
 Around = Callable[[Callable[[], Tracking]], tuple[Tracking, dict[str, Any]]]
 
 ERRORS = (UsageError, LoadError, ForwardError, NetinspectError)
-"""The classes of errors that are passed on, the last one for whatever is none of the others."""
+"""Error classes that are passed on; the last one covers all others."""
 
 PROGRESS = "progress: "
 """What a line begins with that is not the answer yet."""
@@ -41,7 +41,7 @@ def main(document: dict[str, Any], around: Around | None = None) -> None:
     """
     process.die_with_parent()
     record_opened()
-    # What the target's code prints is no part of the answer.
+    # Output of the target's code is not part of the answer.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     if hasattr(os, "register_at_fork"):
@@ -89,7 +89,7 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     from netinspect.targets.target import parse_target
     from netinspect.targets.user_code_errors import model_code
 
-    # Only now: beside a target there may be a file that has the name of a module of Python's.
+    # Only now: a file next to the target may have the name of a standard module.
     sys.path[:] = path
     target = parse_target(request.target, online=request.online)
     with project_code(whole=request.run_file):
@@ -97,11 +97,11 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
         if request.inputs_from is not None:
             function = parse_target(request.inputs_from)
             given = Given(call_function(function, seed=request.seed, run_file=request.run_file))
-        blueprint = find_factory(target, request.arguments(), seed=request.seed, online=request.online)
+        factory = find_factory(target, request.arguments(), seed=request.seed, online=request.online)
         # Torch imports parts of itself late, and some of them ask for the current folder.
         with in_a_folder(), model_code(request.target):
             first_run = partial(run_once, request, given=given)
-            return track(request, TargetSource(blueprint, first_run), tell, given=given)
+            return track(request, TargetSource(factory, first_run), tell, given=given)
 
 
 def _traceback(error: NetinspectError) -> str:

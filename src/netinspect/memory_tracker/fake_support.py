@@ -25,7 +25,7 @@ from netinspect.tracing.tensors.inner_tensors import (
 
 
 def unrepresentable(model: nn.Module) -> str:
-    """Return the layout of a parameter or buffer that no fake tensor has; empty if there is none."""
+    """Return the layout of a parameter or buffer that no fake tensor has; empty if all are supported."""
     with torch._C.DisableTorchFunction():
         for tensor in registered_tensors(model):
             if not is_representable(tensor):

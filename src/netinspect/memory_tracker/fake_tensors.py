@@ -47,7 +47,7 @@ def fake_tensors() -> Iterator[Any]:
             "version of torch that netinspect is tested with",
         ) from error
     with preserved_randomness(), without_onednn(), warnings.catch_warnings():
-        # The look before has warned of whatever there is to warn of.
+        # The trace has already reported these warnings.
         warnings.simplefilter("ignore")
         with mode:
             yield mode
@@ -55,7 +55,7 @@ def fake_tensors() -> Iterator[Any]:
 
 @contextmanager
 def without_onednn() -> Iterator[None]:
-    """Run without oneDNN: with it, an LSTM is one call whose workspace nobody knows before it has run.
+    """Run without oneDNN: with it, an LSTM is one call whose workspace is unknown before it has run.
 
     `torch.backends.mkldnn.flags` sets more than this, and warns of it.
     """
@@ -75,7 +75,7 @@ def real_tensors() -> AbstractContextManager[Any]:
 
 
 def needs_values(error: BaseException | None) -> bool:
-    """Whether an exception says that something asked for data where there is none."""
+    """Return whether an exception was raised for missing data."""
     return error is not None and (
         class_name(type(error)) in _VALUELESS or bool(_NEEDS_VALUES.search(message_of(error)))
     )
@@ -119,7 +119,7 @@ def copy_error(model: nn.Module, error: Exception) -> CopyError:
     return CopyError(
         f"cannot copy {plain_name(type(model))} to track its memory",
         cause=text_of(error),
-        hint="name a target that can be built anew, such as net.py:Net",
+        hint="name a target that can be built again, such as net.py:Net",
     )
 
 
@@ -127,8 +127,8 @@ def adapt(model: nn.Module, dtype: torch.dtype | None) -> None:
     """Make parameters and buffers such that they can be tracked, in place; what is tied stays so.
 
     Floating ones are cast: `Module.to` swaps fake tensors with others, which torch refuses where
-    anything refers to them weakly. And three kinds are made anew: those on the meta device, unless a
-    hook replaces them when their module is called; hollow ones; and what `copy.deepcopy` made while
+    anything refers to them weakly. And three kinds are created again: those on the meta device, unless a
+    hook replaces them when their module is called; zero-filled ones; and what `copy.deepcopy` made while
     tensors were fake, as torch's own transformers do: its views do not share its memory.
 
     Args:
@@ -160,7 +160,7 @@ def _change(
     dtype: torch.dtype | None,
     change: Callable[[torch.Tensor, torch.dtype], torch.Tensor],
 ) -> None:
-    """Replace parameters and buffers by what a function makes of them and the dtype they shall have."""
+    """Replace parameters and buffers by the results of a function of them and their target dtype."""
     made: dict[int, torch.Tensor] = {}
     for module in modules(model):
         for table in TENSORS:

@@ -1,4 +1,4 @@
-"""What a GPU's kernels keep where those of the CPU, which are tracked, would keep something else.
+"""Tensors saved by GPU kernels where the tracked CPU kernels save others.
 
 Both follow from torch's own source: on CUDA, dropout keeps a mask of one byte an element, and attention
 with dropout does not make the matrix of its weights.

@@ -1,4 +1,4 @@
-"""The largest batch whose peak is within a limit: told by lines, and proven by tracking."""
+"""Search for the largest batch within a memory limit: estimated by lines, confirmed by tracking."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find_largest(
     with the batch: in training a small one has its peak in the optimizer, where a larger one adds next
     to nothing. So a line is drawn for every step, through the last two batches, and where the first of
     them crosses the limit, there it is crossed. That batch and the next are tracked, and unless the one
-    fits and the other does not, the lines are drawn anew from them, or, where they lead nowhere, the
+    fits and the other does not, the lines are fitted again to them, or, if they yield nothing, the
     range between the largest that fits and the smallest that does not is halved.
 
     Args:

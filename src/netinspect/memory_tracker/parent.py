@@ -1,4 +1,4 @@
-"""Starts the process that tracks, and reads what it found; an end without an answer is an error."""
+"""Parent side of tracking: starts the child process and reads its answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _START = (
 
 
 class ChildError(Exception):
-    """What was raised in the process that tracks; its message is the traceback there."""
+    """An exception in the child process; the message is its traceback."""
 
 
 def track_in_child(
@@ -58,16 +58,16 @@ def ask_child(
 
     Args:
         request: What to track.
-        progress: Told what was found out, whenever a run has been tracked.
+        progress: Receives a line after each tracked run.
         command: What to start; None for this Python with our own code.
         entry: The module whose `main` answers in that process.
-        more: What that needs beside the request, as data.
+        more: Further data for that module, next to the request.
 
     Returns:
         The run, and the other entries of the answer.
 
     Raises:
-        NetinspectError: What the child tells; or that it ended without telling anything.
+        NetinspectError: The child reports an error, or ends without an answer.
     """
     command = command or [sys.executable, "-P", "-c", _START.format(entry=entry)]
     out, err, code = _ask(request, progress, command, more or {})
@@ -85,8 +85,8 @@ def _ask(
     """Start a process, and return its answer, what it wrote to stderr, and its exit code."""
     home = str(Path(__file__).parents[2])
     document = {**more, "request": to_data(request), "path": sys.path, "home": home}
-    with _scratch_file() as said:
-        with _start(command, said) as process:
+    with _scratch_file() as stderr_file:
+        with _start(command, stderr_file) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
@@ -97,8 +97,8 @@ def _ask(
             finally:
                 # Also where Ctrl-C ends the wait.
                 process.kill()
-        said.seek(0)
-        err = said.read()
+        stderr_file.seek(0)
+        err = stderr_file.read()
     return out, err, process.returncode
 
 
@@ -110,13 +110,13 @@ def _scratch_file() -> IO[str]:
         return open(os.devnull, "w+", encoding="utf-8")
 
 
-def _start(command: Sequence[str], said: IO[str]) -> subprocess.Popen[str]:
+def _start(command: Sequence[str], stderr_file: IO[str]) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr_file,
             text=True,
             encoding="utf-8",
             errors="replace",
@@ -161,7 +161,7 @@ def _child_error(text: str) -> ChildError | None:
 
 
 def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
-    """The error for a child that ended without an answer."""
+    """Return the error for a child that ended without an answer."""
     how = f"exit code {code}"
     if code < 0:
         try:

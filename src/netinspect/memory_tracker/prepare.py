@@ -1,4 +1,4 @@
-"""From a look and options to a request: which run is to be tracked; no torch is needed."""
+"""Preparation of tracking requests from a trace and options, without torch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_size(text: str | int) -> int:
     """Read a size of memory such as `24GiB`, `24GB` or `512MiB`; a number alone, of the API, is bytes.
 
     Raises:
-        UsageError: It is none, or nothing.
+        UsageError: The text is not a size, or the size is zero.
     """
     if isinstance(text, int):
         size = text
@@ -81,7 +81,7 @@ def read_options(
         checkpoint: Recompute the activations of repeated blocks.
         allocator: One of `DEVICES`.
         limit: Memory to find the largest batch for.
-        symbolic: Sizes that the look shall tell as symbols.
+        symbolic: Sizes that the trace replaces by symbols.
 
     Raises:
         UsageError: Some of this is not known, or does not go together.
@@ -122,7 +122,7 @@ def prepare(
     """Make the request of a run.
 
     Args:
-        trace: A look at the model that told what it is called with.
+        trace: A trace of the model, with its inputs.
         options: How to run.
         constructor: Arguments of the class or factory.
         online: Whether a configuration may be fetched.
@@ -133,19 +133,19 @@ def prepare(
     Raises:
         UsageError: The inputs cannot be made without data, or the arguments not be handed on.
     """
-    untold = [entry.name for entry in trace.inputs if not entry.spec]
-    if untold and inputs_from is None and not has_values:
+    without_spec = [entry.name for entry in trace.inputs if not entry.spec]
+    if without_spec and inputs_from is None and not has_values:
         raise UsageError(
-            f"the input {untold[0]} is not one that a spec can describe, and cannot be made anew",
+            f"the input {without_spec[0]} is not one that a spec can describe, and cannot be made again",
             hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary\n"
             "or name a function that makes it: --inputs-from FILE:FUNCTION",
         )
-    if untold and (options.batch is not None or options.limit is not None):
+    if without_spec and (options.batch is not None or options.limit is not None):
         raise UsageError(
-            f"the input {untold[0]} is not one that a spec can describe, and has no other batch",
+            f"the input {without_spec[0]} is not one that a spec can describe, and has no other batch",
             hint="leave --batch and --device-memory out: what makes the inputs sets the batch",
         )
-    specs = tuple(text for entry in trace.inputs for text in entry.spec.split() if not untold)
+    specs = tuple(text for entry in trace.inputs for text in entry.spec.split() if not without_spec)
     if options.limit is not None and not any(parse_spec(text).shape for text in specs):
         raise UsageError(
             "the model takes no tensor with a batch, so none is the largest",
@@ -166,7 +166,7 @@ def prepare(
         online=online,
         run_file=run_file,
         inputs=specs,
-        inputs_from=inputs_from if untold else None,
+        inputs_from=inputs_from if without_spec else None,
         others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
         # Those that the trace has are of a model that forward has changed since it was built.
         parameters=()
@@ -199,7 +199,7 @@ def _resized(trace: Trace, symbols: Sequence[Symbol], sizes: Mapping[str, int]) 
 
 
 def tracked_inputs(trace: Trace, options: TrackOptions) -> tuple[Input, ...]:
-    """What the run is called with: the inputs of the look at another batch, and of another dtype."""
+    """Return the inputs of the run: those of the trace, with the batch and dtype of the options."""
     return tuple(_changed(entry, options) for entry in trace.inputs)
 
 
@@ -209,7 +209,7 @@ def _changed(entry: Input, options: TrackOptions) -> Input:
         return entry
     shape, dtype, width = value.shape, value.dtype, value.bytes // max(1, value.elements)
     if entry.spec and not all(isinstance(size, int) for size in shape):
-        shape = parse_spec(entry.spec).shape  # of a look that tells sizes as symbols
+        shape = parse_spec(entry.spec).shape  # the trace has symbols for sizes
     if options.batch is not None and shape:
         shape = (options.batch, *shape[1:])
     if options.dtype is not None and "float" in dtype:

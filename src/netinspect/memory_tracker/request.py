@@ -1,4 +1,4 @@
-"""What is to be tracked, as plain data that goes to another process; no torch is needed."""
+"""Request of a memory track: plain data for the child process, without torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from netinspect.errors import UsageError, closest
 from netinspect.records.base import record
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-"""What model and floating inputs can be cast to, by the names that people type."""
+"""Dtypes to cast the model and floating inputs to, by option value."""
 
 OPTIMIZERS = ("sgd", "sgd-momentum", "adam", "adamw", "adafactor", "none")
-"""What training can be tracked with; `none` is backward without an optimizer."""
+"""Optimizers of tracked training; `none` is backward without an optimizer."""
 
 DEVICES = ("cuda", "cpu")
-"""Whose ways are followed: how much an allocator rounds up, how an optimizer steps."""
+"""Allocators to model: they differ in rounding and in the steps of optimizers."""
 
 Device = OneOf["cuda", "cpu"]
 
@@ -32,7 +32,7 @@ class NamedShape:
 
 @record
 class TrackOptions:
-    """How to run, and what to look for; see `read_options`."""
+    """Options of a run; see `read_options`."""
 
     batch: int | None = None
     """First dimension of every input; None to leave it."""
@@ -47,7 +47,7 @@ class TrackOptions:
     """Recompute the activations of repeated blocks in backward."""
 
     limit: int | None = None
-    """Bytes of memory to find the largest batch for; None to look for none."""
+    """Bytes of memory to find the largest batch for; None for no search."""
 
 
 @record
@@ -65,19 +65,19 @@ class TrackRequest:
     """Whether the project's files are run whole, though they do work when they are imported."""
 
     inputs: tuple[str, ...] = ()
-    """Input specs, as many as a look has settled."""
+    """Input specs, as far as a trace has determined them."""
 
     inputs_from: str | None = None
     """The function that makes the inputs, where specs cannot describe them."""
 
     others: tuple[tuple[str, ...], ...] = ()
-    """The same specs at other sizes, which are to be tracked besides."""
+    """The same specs at other sizes, which are tracked as well."""
 
     with_values: bool = False
-    """Whether it shall not be tried without data."""
+    """Whether to skip the run without data."""
 
     parameters: tuple[NamedShape, ...] = ()
-    """What the model must have, to be the one that was looked at; empty to take it as it comes."""
+    """Parameters that the model must have to be the traced one; empty to accept any."""
 
     def arguments(self) -> dict[str, Any]:
         """Read the arguments of the class or factory."""
@@ -86,10 +86,10 @@ class TrackRequest:
 
 
 def format_arguments(arguments: Mapping[str, Any]) -> str:
-    """Spell arguments of a class or factory as a Python literal.
+    """Format arguments of a class or factory as a Python literal.
 
     Raises:
-        UsageError: One of them is no literal.
+        UsageError: An argument is not a literal.
     """
     text = repr(dict(arguments))
     try:
@@ -98,7 +98,7 @@ def format_arguments(arguments: Mapping[str, Any]) -> str:
         same = False
     if not same:
         raise UsageError(
-            "the arguments of the class are no plain literals, and cannot go to another process",
+            "the arguments of the class are not plain literals, and cannot be passed to another process",
             hint="build the model, and track the memory of the instance",
         )
     return text
@@ -113,5 +113,5 @@ def checked(kind: str, name: str, known: tuple[str, ...]) -> str:
     if name not in known:
         listed = f"one of {', '.join(known)}"
         near = closest(name, known)
-        raise UsageError(f"there is no {kind} {name!r}", hint=f"{near} {listed}" if near else listed)
+        raise UsageError(f"unknown {kind} {name!r}", hint=f"{near} {listed}" if near else listed)
     return name

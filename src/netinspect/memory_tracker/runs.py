@@ -75,7 +75,7 @@ class Runs:
         self._request = request
         self._given = given
         self._source = source
-        self._lane: TensorMode | None = None
+        self._tensor_mode: TensorMode | None = None
         """What the first run was made on."""
 
         self._reason = ENDED if request.with_values else ""
@@ -89,40 +89,44 @@ class Runs:
             batch: First dimension of every input; None to leave it.
 
         Raises:
-            LoadError: The model cannot be made, or is not the one that was looked at.
+            LoadError: The model cannot be made, or is not the one that was traced.
             ForwardError: It fails, or takes too much memory with values.
             UsageError: The batch is too large for any tensor.
         """
         dtype = self._request.options.dtype
         specs = [_cast_spec(spec.with_batch(batch), dtype) for spec in specs]
-        if self._lane is not None:
-            return self._on(self._lane, specs, batch)
-        lanes = self._lanes()
-        for lane in lanes:
+        if self._tensor_mode is not None:
+            return self._on(self._tensor_mode, specs, batch)
+        modes = self._tensor_modes()
+        for tensor_mode in modes:
             try:
-                track = self._on(lane, specs, batch)
+                track = self._on(tensor_mode, specs, batch)
             except NetinspectError as error:
-                if lane == lanes[-1] or not _may_do_with_values(error):
+                if tensor_mode == modes[-1] or not _may_do_with_values(error):
                     raise
                 self._reason = self._reason or _reason(error)
                 continue
-            self._lane = lane
+            self._tensor_mode = tensor_mode
             return track
-        raise AssertionError("the last kind of tensors raises")
+        raise AssertionError("the last tensor mode raises")
 
-    def _lanes(self) -> list[TensorMode]:
-        """Return the kinds of tensors to try, one after the other."""
+    def _tensor_modes(self) -> list[TensorMode]:
+        """Return the tensor modes to try, in order."""
         parameters = sum(prod(each.shape) for each in self._request.parameters)
-        valued = [lane for lane in self._source.valued_lanes if parameters <= _MOST_PARAMETERS[lane]]
+        valued = [
+            tensor_mode
+            for tensor_mode in self._source.modes_with_values
+            if parameters <= _MOST_PARAMETERS[tensor_mode]
+        ]
         return valued if valued and self._request.with_values else ["fake", *valued]
 
-    def _on(self, lane: TensorMode, specs: Sequence[InputSpec], batch: int | None) -> MemoryTrack:
+    def _on(self, tensor_mode: TensorMode, specs: Sequence[InputSpec], batch: int | None) -> MemoryTrack:
         request = self._request
         dtype = None if request.options.dtype is None else getattr(torch, request.options.dtype)
         with ExitStack() as stack:
             stack.callback(discard_copies)
             mode: Any = None
-            if lane == "fake":
+            if tensor_mode == "fake":
                 mode = stack.enter_context(fake_tensors())
                 model, limit = self._source.without_data(mode), None
                 _check(model, request)
@@ -130,10 +134,10 @@ class Runs:
                 adapt(model, dtype)
             else:
                 stack.enter_context(_quiet())
-                model, lane = self._source.with_values(lane)
+                model, tensor_mode = self._source.with_values(tensor_mode)
                 if any(map(is_uninitialised, parameters(model))):
                     run_once(request, model, self._given)
-                limit = self._limit(model, lane, batch)
+                limit = self._limit(model, tensor_mode, batch)
                 if any(is_a(module, nn.LSTM) for module in modules(model)):
                     stack.enter_context(without_onednn())
                 _check(model, request)
@@ -155,19 +159,19 @@ class Runs:
                 steps=tuple(tracker.steps),
                 allocations=tracker.allocations(),
                 wrapped=wrapped,
-                lane=lane,
+                lane=tensor_mode,
                 reason=self._reason or self._source.note,
             )
 
-    def _limit(self, model: nn.Module, lane: TensorMode, batch: int | None) -> int:
+    def _limit(self, model: nn.Module, tensor_mode: TensorMode, batch: int | None) -> int:
         """Return how many bytes a run with values may track, or refuse it.
 
         Raises:
             ForwardError: The weights alone take too much.
         """
         weights = sum(each.numel() * each.element_size() for each in parameters(model))
-        if lane == "hollow" and not self._request.options.training:
-            return _MOST_BYTES + weights  # they take no memory as long as nobody writes them
+        if tensor_mode == "hollow" and not self._request.options.training:
+            return _MOST_BYTES + weights  # they take no memory as long as nothing writes to them
         if weights > _MOST_BYTES:
             raise self._too_large(model, f"its weights are {size(weights)}", batch)
         return _MOST_BYTES
@@ -194,7 +198,7 @@ class Runs:
             if options.training:
                 foreach = options.device == "cuda"
                 with torch.enable_grad():
-                    train(model, call, options.optimizer, foreach=foreach, watcher=tracker)
+                    train(model, call, options.optimizer, foreach=foreach, observer=tracker)
             else:
                 # It is held until the run is over, as by whoever asked for it.
                 output = infer(call, tracker)
@@ -251,7 +255,7 @@ def _arguments(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep random generators, and do not repeat what the look has warned of."""
+    """Preserve random generators, and suppress warnings that the trace has reported."""
     with preserved_randomness(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -280,21 +284,21 @@ def _check(model: nn.Module, request: TrackRequest) -> None:
     differing = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
     if differing:
         raise LoadError(
-            f"{request.target} was built anew, and is not the model that was looked at",
+            f"{request.target} was built again, and is not the model that was traced",
             cause=f"{differing[0]} was {wanted.get(differing[0])}, and is {found.get(differing[0])}",
-            hint="give the same --arg as for the look, and build no model at random",
+            hint="give the same --arg as for the trace, and do not build the model at random",
         )
 
 
 def _may_do_with_values(error: NetinspectError) -> bool:
-    """Whether another kind of tensors may do where one has failed."""
+    """Return whether another tensor mode may work after a failure."""
     if isinstance(error, LoadError):
         return isinstance(error, CopyError)
     return isinstance(error, ForwardError) and not isinstance(error.__cause__, OverLimit)
 
 
 def _reason(error: NetinspectError) -> str:
-    """Say why a run cannot be made without data."""
+    """Return why a run cannot be made without data."""
     cause = error.__cause__
     line = raising_line(cause) if cause is not None else None
     where = (

@@ -1,4 +1,4 @@
-"""Track what a request asks for: the run, the same at other sizes, and the largest batch that fits."""
+"""Tracking session: the run, runs at other sizes, and the largest batch that fits."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def track(
     Args:
         request: What to run.
         source: Makes the model.
-        progress: Told what was found out, whenever a run has been tracked.
+        progress: Receives a line after each tracked run.
         given: What forward is called with, where the request has no specs.
 
     Raises:
-        LoadError: The model cannot be built, or is not the one that was looked at.
+        LoadError: The model cannot be built, or is not the one that was traced.
         ForwardError: It fails, or takes too much memory where it needs values.
         UsageError: The batch is too large for any tensor, or this torch has no such optimizer.
     """
@@ -86,7 +86,7 @@ def track_live(
     progress: Callable[[str], None] | None = None,
     given: Given | None = None,
 ) -> Tracking:
-    """Track runs of copies of a live model, and leave it as it was; see `track`."""
+    """Track runs of copies of a live model, and restore its state; see `track`."""
     # What the hooks of a copy refer to, as their closures do, is the original's.
     with preserved(model, closures=True):
         return track(
@@ -95,7 +95,7 @@ def track_live(
 
 
 def _maximum(specs: list[InputSpec]) -> int:
-    """A batch that tensors can still be made of."""
+    """Return a batch for which tensors can still be made."""
     maximum = _MAXIMUM_LIST if any(spec.listed for spec in specs) else MAXIMUM
     while maximum > 2:
         try:

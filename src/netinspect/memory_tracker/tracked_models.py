@@ -1,4 +1,4 @@
-"""Make the models that are tracked, any number of times: without data, or with values."""
+"""Sources of tracked models, without data or with values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_
 from netinspect.tracing.model.members import parameters
 from netinspect.tracing.tensors.describe import is_uninitialised
 
-_LANES: tuple[TensorMode, ...] = ("hollow", "meta", "real")
+_MODES: tuple[TensorMode, ...] = ("hollow", "meta", "real")
 """What a model is built of where it cannot be built of fake tensors: the cheapest first."""
 
 MOST_WITH_VALUES = 2_000_000_000
@@ -29,9 +29,9 @@ FirstRun = Callable[[nn.Module], None]
 
 
 class Source(Protocol):
-    """Where the models come from."""
+    """Source of the models."""
 
-    valued_lanes: tuple[TensorMode, ...]
+    modes_with_values: tuple[TensorMode, ...]
     """What `with_values` makes, in the order in which to try."""
 
     note: str
@@ -47,7 +47,7 @@ class Source(Protocol):
             LoadError: It cannot be made so.
         """
 
-    def with_values(self, lane: TensorMode) -> tuple[nn.Module, TensorMode]:
+    def with_values(self, tensor_mode: TensorMode) -> tuple[nn.Module, TensorMode]:
         """Make the model of tensors with values; return also what they are.
 
         Raises:
@@ -63,43 +63,43 @@ class TargetSource:
     that take no memory, and copied.
 
     Args:
-        blueprint: What the target names.
+        factory: What the target names.
         first_run: For models with lazy layers.
     """
 
-    valued_lanes: tuple[TensorMode, ...] = ("hollow", "real")
+    modes_with_values: tuple[TensorMode, ...] = ("hollow", "real")
 
-    def __init__(self, blueprint: ModelFactory, first_run: FirstRun) -> None:
-        self._blueprint = blueprint
+    def __init__(self, factory: ModelFactory, first_run: FirstRun) -> None:
+        self._factory = factory
         self._first_run = first_run
         self.note = ""
-        self._instance = blueprint.build()[0] if blueprint.is_built else None
+        self._instance = factory.build()[0] if factory.is_built else None
         self._original: nn.Module | None = None
-        """What is copied, where building anew does not do."""
+        """Model to copy if building it again fails."""
 
     def without_data(self, mode: Any) -> nn.Module:
         """Make the model; see `Source`."""
         if self._original is None and self._instance is None:
             try:
-                model = self._blueprint.build("fake")[0]
+                model = self._factory.build("fake")[0]
             except LoadError:
-                pass  # whatever it was, on other tensors it may do; else that is told
+                pass  # other tensors may work; otherwise they raise the error
             else:
                 self.note = _suited(model)
                 return model
         if self._original is None:
             with real_tensors():
-                model = self._instance or build_unfaked(self._blueprint)
+                model = self._instance or build_unfaked(self._factory)
                 if self._instance is None:
                     self.note = _suited(model)
                 self._original = _sized(model, self._first_run)
         return fake_copy(self._original, mode)
 
-    def with_values(self, lane: TensorMode) -> tuple[nn.Module, TensorMode]:
+    def with_values(self, tensor_mode: TensorMode) -> tuple[nn.Module, TensorMode]:
         """Make the model; see `Source`."""
         if self._instance is not None:
             return _copied(self._instance), "real"
-        return self._blueprint.build(lane)
+        return self._factory.build(tensor_mode)
 
 
 class LiveSource:
@@ -110,7 +110,7 @@ class LiveSource:
         first_run: For models with lazy layers.
     """
 
-    valued_lanes: tuple[TensorMode, ...] = ("real",)
+    modes_with_values: tuple[TensorMode, ...] = ("real",)
 
     def __init__(self, model: nn.Module, first_run: FirstRun) -> None:
         self._model = model
@@ -123,55 +123,55 @@ class LiveSource:
             self._model = _sized(self._model, self._first_run)
         return fake_copy(self._model, mode)
 
-    def with_values(self, lane: TensorMode) -> tuple[nn.Module, TensorMode]:
+    def with_values(self, tensor_mode: TensorMode) -> tuple[nn.Module, TensorMode]:
         """Make the model; see `Source`."""
         return _copied(self._model), "real"
 
 
-def build_then_fake(blueprint: ModelFactory, mode: Any) -> nn.Module:
+def build_then_fake(factory: ModelFactory, mode: Any) -> nn.Module:
     """Build a model whose constructor does not run on fake tensors, and copy it to them.
 
     Args:
-        blueprint: What the target names.
+        factory: What the target names.
         mode: That of fake tensors, which is entered.
 
     Raises:
         LoadError: It cannot be built.
     """
     with real_tensors():
-        original = build_unfaked(blueprint)
+        original = build_unfaked(factory)
         _suited(original)
     model = fake_copy(original, mode)
     adapt(model, None)
     return model
 
 
-def build_unfaked(blueprint: ModelFactory) -> nn.Module:
+def build_unfaked(factory: ModelFactory) -> nn.Module:
     """Build a model, to be copied to fake tensors, of the cheapest others that its constructor takes.
 
-    What fails alike on two kinds of tensors is not their fault, and is not tried on a third.
+    A failure with the same cause in two tensor modes is not retried in a third.
 
     Raises:
         LoadError: It cannot be built.
     """
     causes = []
-    for lane in _LANES:
+    for tensor_mode in _MODES:
         try:
-            model = blueprint.build(lane)[0]
+            model = factory.build(tensor_mode)[0]
         except LoadError as error:
-            if lane == _LANES[-1] or error.cause in causes:
+            if tensor_mode == _MODES[-1] or error.cause in causes:
                 raise
             causes.append(error.cause)
         else:
             return model
-    raise AssertionError("the last kind of tensors raises")
+    raise AssertionError("the last tensor mode raises")
 
 
 def _suited(model: nn.Module) -> str:
     """Have a model multiply by experts in batches, if it is too large for a run with values.
 
     Returns:
-        What to say of it; empty where nothing was changed.
+        A note on the change; empty if nothing was changed.
     """
     sized = [each for each in parameters(model) if not is_uninitialised(each)]
     if sum(each.numel() for each in sized) <= MOST_WITH_VALUES:

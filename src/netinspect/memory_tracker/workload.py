@@ -1,7 +1,7 @@
-"""What is run: one forward, or two iterations of training; the same on real tensors and on fake ones.
+"""Tracked workloads: one forward, or two iterations of training, on real or fake tensors.
 
 The loss of training is the sum of all outputs that need a gradient, or the loss that the model returns
-itself. Nothing of an iteration is held but its loss, and gradients are dropped when the next one begins.
+itself. Only the loss of an iteration is held, and gradients are dropped when the next one begins.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ ITERATIONS = 2
 
 
 class NoGradientError(RuntimeError):
-    """Nothing of what forward returned can be differentiated."""
+    """No output of forward can be differentiated."""
 
 
 class Observer(Protocol):
-    """Who is told what is being run."""
+    """Receiver of the phases of a run."""
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
-        """Say what is being run from here on."""
+        """Begin a phase."""
 
     def mark_gradients(self) -> None:
-        """Say that the parameters have their gradients."""
+        """Note that the parameters have gradients."""
 
     def mark_states(self, optimizer: torch.optim.Optimizer) -> None:
-        """Say that an optimizer has its states."""
+        """Note that an optimizer has its states."""
 
 
 class NullObserver:
-    """A watcher of runs that nobody watches."""
+    """Observer that does nothing."""
 
     def enter_phase(self, phase: Phase, iteration: int) -> None:
         """Do nothing."""
@@ -52,29 +52,29 @@ class NullObserver:
         """Do nothing."""
 
 
-def infer(call: Callable[[], Any], watcher: Observer) -> Any:
+def infer(call: Callable[[], Any], observer: Observer) -> Any:
     """Run forward once, without autograd.
 
     Args:
         call: Runs it.
-        watcher: Who is told.
+        observer: Receives the phases.
     """
-    watcher.enter_phase("forward", 1)
+    observer.enter_phase("forward", 1)
     with torch.no_grad():
         return call()
 
 
 def train(
-    model: nn.Module, call: Callable[[], Any], optimizer_name: str, *, foreach: bool, watcher: Observer
+    model: nn.Module, call: Callable[[], Any], optimizer_name: str, *, foreach: bool, observer: Observer
 ) -> None:
     """Run forward, backward and the optimizer's step, twice.
 
     Args:
-        model: Whose parameters are trained.
+        model: The model to train.
         call: Runs forward.
         optimizer_name: One of `request.OPTIMIZERS`.
         foreach: Whether the optimizer works on all parameters at once.
-        watcher: Who is told.
+        observer: Receives the phases.
 
     Raises:
         NoGradientError: No output needs a gradient.
@@ -83,19 +83,19 @@ def train(
     for iteration in range(1, ITERATIONS + 1):
         for parameter in parameters(model):
             parameter.grad = None
-        watcher.enter_phase("forward", iteration)
+        observer.enter_phase("forward", iteration)
         loss = loss_of(call())
-        watcher.enter_phase("backward", iteration)
+        observer.enter_phase("backward", iteration)
         loss.backward()  # type: ignore[no-untyped-call]
-        watcher.mark_gradients()
+        observer.mark_gradients()
         if optimizer is not None:
-            watcher.enter_phase("optimizer", iteration)
+            observer.enter_phase("optimizer", iteration)
             optimizer.step()
-            watcher.mark_states(optimizer)
+            observer.mark_states(optimizer)
 
 
 def loss_of(output: Any) -> torch.Tensor:
-    """Make one number of what forward returned.
+    """Reduce the output of forward to a scalar loss.
 
     Raises:
         NoGradientError: No output needs a gradient.

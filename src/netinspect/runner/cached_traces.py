@@ -1,4 +1,4 @@
-"""Answer a question from a look that was kept, or look and keep it."""
+"""Traces answered from the trace cache."""
 
 from __future__ import annotations
 
@@ -29,93 +29,93 @@ _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError")
 
 @dataclass(slots=True)
 class TraceCache:
-    """The looks that are kept for one user; tells what it did with the last question."""
+    """The cached traces of one user, and the outcome of the last request."""
 
     outcome: str = ""
-    """One clause for people: whether it answered, and if not, whether the trace was cached."""
+    """One clause for people: whether the cache answered, and if not, whether the trace was cached."""
 
-    said: str = ""
-    """What the model printed in a look that was kept; to be told again."""
+    output: str = ""
+    """Text that the model printed during the cached run; to be printed again."""
 
-    evidence: Dependencies | None = None
-    """What the look that answered rests on; None where none did."""
+    dependencies: Dependencies | None = None
+    """Dependencies of the cached trace that answered; None if the cache did not answer."""
 
     def installed_files(self) -> Iterator[str]:
-        """Yield the paths of the installed files that the look that answered rests on.
+        """Yield the paths of the installed files that the cached trace depends on.
 
-        Those of the user's are read again to see whether they have changed; of these only the state is.
+        User files are read again to check for changes; of installed files only times and sizes are.
         """
-        for package in self.evidence.packages if self.evidence is not None else ():
+        for package in self.dependencies.packages if self.dependencies is not None else ():
             yield from (package.root + file for file in package.files)
 
-    def answer(self, question: CacheKey, look: Callable[[], Trace]) -> Trace:
-        """Return the trace that `look` would return: from the cache where that is certain.
+    def answer(self, cache_key: CacheKey, run: Callable[[], Trace]) -> Trace:
+        """Return the trace that `run` would return, from the cache if it is still valid.
 
-        Only a process that has not imported torch, nor any module of the user's, is served: another
-        may have changed them in ways that no file tells.
+        The cache serves only a process that has imported neither torch nor user modules: another one
+        may have changed them in memory, which no file shows.
 
         Args:
-            question: What is asked.
-            look: Looks, and keeps the source of the classes in the trace.
+            cache_key: The request.
+            run: Runs the model, and records the source of its classes in the trace.
         """
-        self.outcome, self.said, self.evidence = "", "", None
+        self.outcome, self.output, self.dependencies = "", "", None
         try:
-            own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(question.place))})
+            own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(cache_key.place))})
             around = environment()
         except OSError:
-            self.outcome = "the cache was not used: no current folder"
-            return look()
+            self.outcome = "the cache was not used: there is no current folder"
+            return run()
         if "torch" in sys.modules or preloaded_user_modules(Places(own)):
-            self.outcome = "the cache was not used: this process has imported torch or user modules"
-            return look()
+            self.outcome = "the cache was not used: this process has already imported torch or user code"
+            return run()
         if (store := find_store()) is None:
-            self.outcome = "the cache was not used: it has no folder"
-            return look()
-        if (found := self._find(store, question, around)) is not None:
+            self.outcome = "the cache was not used: there is no home folder for it"
+            return run()
+        if (found := self._find(store, cache_key, around)) is not None:
             self.outcome = "answered from a cached trace (--no-cache runs the model again)"
             return found
-        files = [os.path.abspath(path) for path in question.files()]  # the user's code may go elsewhere
-        with audit_recording(own) as witness:
-            trace = look()
-        self._keep(store, question, around, trace, witness, files)
+        files = [os.path.abspath(path) for path in cache_key.files()]
+        with audit_recording(own) as recorder:
+            trace = run()
+        self._store(store, cache_key, around, trace, recorder, files)
         return trace
 
-    def _find(self, store: Store, question: CacheKey, around: str) -> Trace | None:
-        lines = store.read(question.key(around)) or []
+    def _find(self, store: Store, cache_key: CacheKey, around: str) -> Trace | None:
+        lines = store.read(cache_key.key(around)) or []
         is_other = len(lines) == 1
         if is_other:
-            # The look with a forward answers this one too, if it still says so.
+            # The entry refers to a trace with a forward, which may answer this request too.
             lines = store.read(lines[0]) or []
         if len(lines) != 3:
             return None
         try:
             head = from_data(EntryHeader, json.loads(lines[0]))
-            evidence = from_data(Dependencies, json.loads(lines[1]))
-            if (is_other and not head.answers_without_forward) or not evidence.holds():
+            dependencies = from_data(Dependencies, json.loads(lines[1]))
+            if (is_other and not head.answers_without_forward) or not dependencies.holds():
                 return None
             trace = parse_trace(lines[2], name="a cached trace")
         except (ValueError, SavedTraceError, RecursionError, OSError):
             return None
-        self.said, self.evidence = head.said, evidence
+        self.output, self.dependencies = head.output, dependencies
         return without_forward(trace) if is_other else trace
 
-    def _keep(
+    def _store(
         self,
         store: Store,
-        question: CacheKey,
+        cache_key: CacheKey,
         around: str,
         trace: Trace,
-        witness: AuditRecorder,
+        recorder: AuditRecorder,
         files: Sequence[str],
     ) -> None:
         try:
             if (reason := _unsure(trace)) is not None:
                 raise NotCacheable(reason)
-            evidence = gather(witness, files)
-            self._write(store, question, around, trace, "".join(witness.said), evidence)
+            dependencies = gather(recorder, files)
+            self._write(store, cache_key, around, trace, "".join(recorder.output), dependencies)
         except NotCacheable as error:
             self.outcome = f"the trace was not cached: {error}"
-        except Exception as error:  # a look that cannot be kept, for whatever reason, is as good
+        except Exception as error:  # a trace that cannot be cached is still valid
             self.outcome = f"the trace was not cached: {type(error).__name__}: {error}"
         else:
             self.outcome = "the trace was cached"
@@ -123,36 +123,36 @@ class TraceCache:
     def _write(
         self,
         store: Store,
-        question: CacheKey,
+        cache_key: CacheKey,
         around: str,
         trace: Trace,
-        said: str,
-        evidence: Dependencies,
+        output: str,
+        dependencies: Dependencies,
     ) -> None:
-        other = question.without_forward()
-        also = other is not None and not said and _is_same_without_forward(trace)
-        head = EntryHeader(answers_without_forward=also, said=said)
-        key = question.key(around)
-        lines = [json.dumps(to_data(each), separators=(",", ":")) for each in (head, evidence)]
+        other = cache_key.without_forward()
+        also = other is not None and not output and _is_same_without_forward(trace)
+        head = EntryHeader(answers_without_forward=also, output=output)
+        key = cache_key.key(around)
+        lines = [json.dumps(to_data(each), separators=(",", ":")) for each in (head, dependencies)]
         if not store.write(key, [*lines, dump_trace(trace).rstrip("\n")]):
-            raise NotCacheable(f"it is too large, or {store.folder} is not writable")
+            raise NotCacheable(f"it is too large, or {store.folder} cannot be written")
         if also and other is not None:
             store.write(other.key(around), [key])
 
 
 @record
 class EntryHeader:
-    """What stands before the evidence and the trace."""
+    """Header of a cache entry, before its dependencies and its trace."""
 
-    said: str
-    """What the model printed while it was looked at."""
+    output: str
+    """Text that the model printed while it ran."""
 
     answers_without_forward: bool
-    """Whether the trace, less what forward did, is that of a look without a forward."""
+    """Whether the trace, reduced by `without_forward`, equals one of a run without forward."""
 
 
 def without_forward(trace: Trace) -> Trace:
-    """Leave out what forward did."""
+    """Return a trace without the records of forward."""
     return replace(
         trace,
         ran=False,
@@ -171,10 +171,10 @@ def without_forward(trace: Trace) -> Trace:
 
 
 def _is_same_without_forward(trace: Trace) -> bool:
-    """Whether a look without a forward would have seen the same modules and tensors.
+    """Return whether a trace without a forward would have the same modules and tensors.
 
-    It would not have sized lazy layers, nor gone on to other tensors because forward failed; both are
-    told in the warnings.
+    It would not have sized lazy layers, nor fallen back to another tensor mode after a failed forward;
+    the warnings report both.
     """
     from netinspect.runner.trace_target import ZEROS
 
@@ -182,7 +182,7 @@ def _is_same_without_forward(trace: Trace) -> bool:
 
 
 def _unsure(trace: Trace) -> str | None:
-    """Tell why another look at the same model might end differently; None where it would not."""
+    """Return why another run of the same model might end differently; None if it would not."""
     if trace.failure is not None and trace.failure.type in _OUT_OF_MEMORY:
         return "memory ran out"
     return "a search ended because its time was up" if trace.out_of_time else None

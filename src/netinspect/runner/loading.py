@@ -1,6 +1,6 @@
-"""From a subject and what is asked of it to a trace: a live look, a saved one, or one from the cache.
+"""Traces of live modules, targets, saved traces and cache entries.
 
-Torch is imported where a look is really taken, and not before.
+Torch is imported only if a model has to be run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
-    """What is asked of a subject; `load` tells what each entry means."""
+    """Options of one request; `load` documents each field."""
 
     args: Sequence[Any] | None = None
     kwargs: Mapping[str, Any] | None = None
@@ -53,18 +53,18 @@ class LoadRequest:
     symbolic: tuple[str, ...] = ()
 
     def symbols(self) -> tuple[SymbolRequest, ...]:
-        """Return the symbols that were asked for, understood.
+        """Return the parsed symbols.
 
         Raises:
-            UsageError: They cannot be read, or the batch shall be a number too.
+            UsageError: A symbol is malformed, or the batch is given as a number too.
         """
         return parse_symbols(self.symbolic, batch=self.batch) if self.symbolic else ()
 
     def check(self) -> InputRequest:
-        """Return the inputs that were asked for, understood.
+        """Return the parsed inputs.
 
         Raises:
-            UsageError: They cannot be read, come from several places, or the seed is out of range.
+            UsageError: They are malformed, come from several sources, or the seed is out of range.
         """
         if not 0 <= self.seed < 2**63:
             raise UsageError(
@@ -82,18 +82,18 @@ class LoadRequest:
 
 
 def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
-    """Run a model on some inputs in eval mode, and record all that happened.
+    """Run a model in eval mode, and return its trace.
 
-    The model is left as it was. Where its forward raises, the trace reaches up to there and tells the
-    failure; nothing is raised for it.
+    The state of the model is restored afterwards. If forward raises, the trace ends there and describes
+    the failure; no exception is raised for it.
 
     Args:
         model: A live module.
-        args: Positional arguments of its forward; without any, those that its file declares, or that
-            are found out.
-        kwargs: Keyword arguments of its forward.
+        args: Positional arguments of forward. If omitted, the inputs that the file of the model declares
+            are used, or inputs are inferred.
+        kwargs: Keyword arguments of forward.
     """
-    # The source of the classes too, so that every view can be made of it that needs no second run.
+    # With the source of the classes, every view can be made of the trace without a second run.
     return load(model, args=args or None, kwargs=kwargs or None, code=True)
 
 
@@ -121,47 +121,47 @@ def load(
     symbolic: str | Sequence[str] = (),
     cache: bool | TraceCache = False,
 ) -> Trace:
-    """Look at a model, or read a saved look.
+    """Trace a model, or read a saved trace.
 
     Args:
         subject: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a
-            library's model such as `timm:resnet50`, a saved trace. Code that a target names is run.
-        args: Positional arguments of forward, where values are at hand.
+            library's model such as `timm:resnet50`, a saved trace. Code that a target names is executed.
+        args: Positional arguments of forward, as values.
         kwargs: Keyword arguments of forward.
         inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
         inputs_from: A function such as `data.py:make` that returns arguments, a dictionary of keyword
-            arguments, or a pair of both. It is run.
+            arguments, or a pair of both. It is called.
         input_files: `FILE` or `NAME=FILE`, arrays of NumPy or tensors saved by torch or safetensors.
         batch: First dimension of every input.
-        seed: Seed of the weights of a model that is built here, of the inputs, and of whatever
-            forward draws.
+        seed: Seed of the weights of a model that is built here, of the inputs, and of random numbers
+            that forward draws.
         constructor: Arguments of the class or factory that a target names.
         online: Whether the configuration of a model on the hub may be fetched; weights never are.
         run_file: Whether files that do work when they are imported are run whole. Otherwise only their
             imports, definitions and what they need are run, and while the project is imported it may
             not start processes, use the network or write files.
-        on: What its tensors shall be: `meta` (no values, any size), `hollow` (large weights are zeros
-            that take no memory), a device for real ones such as `cpu`, or `auto` for the first of these
+        on: Tensors to run on: `meta` (no values, any size), `hollow` (large weights are zeros that take
+            no memory), `fake`, a device for real ones such as `cpu`, or `auto` for the first of these
             that works.
-        run: Whether to run forward; without, shapes are unknown.
-        everything: Keep all that a saved trace needs for every view; forward is run if it can be.
+        run: Run forward; shapes are unknown otherwise.
+        everything: Record everything that any view needs; forward is run if possible.
         training: Run in train mode.
-        grad: Also differentiate, and keep `grad_fn` and gradients.
-        values: Keep the tensors as printed.
+        grad: Also run backward, and record `grad_fn` and gradients.
+        values: Record the tensors as printed.
         stats: Summarise the values of the named tensors.
-        code: Keep the source of the classes.
-        symbolic: Sizes of the inputs to tell as symbols, so that shapes and costs are expressions where
-            runs at other sizes prove them: `batch` (N), `seq` (T), `height`, `width`, or any name
-            with the dimensions that it is, such as `points=x:2` or `seq=ids:1,mask:1`.
-        cache: Whether a look at a target that was kept on disk may answer, and this one be kept; see
-            docs/cache.md. It serves a process that has imported neither torch nor anything of the
-            user's, as the command line is; others look anew.
+        code: Record the source of the classes.
+        symbolic: Input sizes to replace by symbols; shapes and costs become formulas where runs at other
+            sizes confirm them: `batch` (N), `seq` (T), `height`, `width`, or any name with its
+            dimensions, such as `points=x:2` or `seq=ids:1,mask:1`.
+        cache: Reuse a cached trace if nothing has changed, and cache this one; see docs/cache.md. Only a
+            process that has imported neither torch nor user code, such as the command line, uses the
+            cache.
 
     Raises:
         LoadError: The target could not be loaded.
-        ForwardError: A method of the model's own raised while it was read. Where forward itself raises,
-            the trace tells so.
-        UsageError: The inputs do not fit the model's signature, or cannot be read.
+        ForwardError: A method of the model raised while the model was read. If forward itself raises,
+            the trace describes the failure.
+        UsageError: The inputs do not match the model's signature, or cannot be read.
     """
     request = LoadRequest(
         args=args,
@@ -188,12 +188,12 @@ def load(
 
 
 def one_or_several(texts: str | Sequence[str]) -> tuple[str, ...]:
-    """One text, or several: a text is a sequence of its letters too, which nobody means."""
+    """Return texts as a tuple; a single string is one text, not a sequence of characters."""
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def save(trace: Trace, file: str | os.PathLike[str]) -> None:
-    """Write a trace to a file, whole or not at all.
+    """Write a trace to a file atomically.
 
     Raises:
         UsageError: The file cannot be written.
@@ -205,7 +205,7 @@ def save(trace: Trace, file: str | os.PathLike[str]) -> None:
 
 
 def load_subject(subject: object, request: LoadRequest, cache: bool | TraceCache = False) -> Trace:
-    """Look at a subject; see `load`."""
+    """Return the trace of a subject; see `load`."""
     inputs = request.check()
     if is_a(subject, Trace):
         return subject
@@ -216,10 +216,10 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | TraceCache
         from netinspect.targets.user_code_errors import model_code
 
         with model_code(class_name(type(subject))):
-            return trace_module(subject, _look_options(request, inputs))
+            return trace_module(subject, _run_options(request, inputs))
     from netinspect.targets.target import parse_target
 
-    # Names of a library are checked later: that takes longer than an answer from the cache.
+    # Library names are checked later: the check takes longer than an answer from the cache.
     target = parse_target(os.fspath(subject), online=request.online, check=False)
     if target.kind == "checkpoint":
         from netinspect.runner.stored_files import read_checkpoint
@@ -230,23 +230,23 @@ def load_subject(subject: object, request: LoadRequest, cache: bool | TraceCache
         raise _no_model(read_checkpoint(target.text, online=request.online).target)
     if target.kind == "saved":
         return _read(target, request)
-    question = _question(target, request) if cache else None
-    if question is None:
-        return _look(target, request, inputs)
-    return _ask(cache, question, target, request, inputs)
+    cache_key = _cache_key(target, request) if cache else None
+    if cache_key is None:
+        return _run(target, request, inputs)
+    return _ask(cache, cache_key, target, request, inputs)
 
 
 def _no_model(target: str) -> UsageError:
-    """The error where a model is needed, and the target turned out to be a checkpoint."""
+    """Return the error for a checkpoint where a model is needed."""
     return UsageError(
-        f"{target} is a checkpoint: it holds tensors, and no forward that could be run",
+        f"{target} is a checkpoint: it has tensors, but no forward to run",
         hint="name the model itself, such as file.py:Class; summary, params and tree show a checkpoint",
     )
 
 
 def _ask(
     cache: bool | TraceCache,
-    question: CacheKey,
+    cache_key: CacheKey,
     target: Target,
     request: LoadRequest,
     inputs: InputRequest,
@@ -254,17 +254,17 @@ def _ask(
     from netinspect._utils.safe_text import safe
     from netinspect.runner.cached_traces import TraceCache
 
-    looks = cache if isinstance(cache, TraceCache) else TraceCache()
-    # A look that is kept has the source of the classes, whatever this command shows of it.
+    traces = cache if isinstance(cache, TraceCache) else TraceCache()
+    # A cached trace has the source of the classes, for commands that show it.
     complete = replace(request, code=True)
-    trace = looks.answer(question, lambda: _look(target, complete, inputs))
-    for line in looks.said.splitlines():
+    trace = traces.answer(cache_key, lambda: _run(target, complete, inputs))
+    for line in traces.output.splitlines():
         print(safe(line), file=sys.stderr)
     return trace if request.code or request.everything else replace(trace, code=())
 
 
-def _question(target: Target, request: LoadRequest) -> CacheKey | None:
-    """Spell what is asked; None where the answer must not be kept."""
+def _cache_key(target: Target, request: LoadRequest) -> CacheKey | None:
+    """Return the cache key of a request; None if its trace must not be cached."""
     from netinspect.trace_cache.cache_key import CacheKey, format_model_args
 
     constructor = format_model_args(request.constructor)
@@ -294,7 +294,7 @@ def _question(target: Target, request: LoadRequest) -> CacheKey | None:
     )
 
 
-def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
+def _run(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     from netinspect.targets.target import check_target, parse_target
 
     check_target(target, online=request.online)
@@ -306,7 +306,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
     from netinspect.targets.model_factory import call_function, find_factory
     from netinspect.targets.user_code_errors import model_code
 
-    process.settle()  # before the user's own code comes
+    process.settle()  # before user code runs
     with project_code(whole=request.run_file) as project:
         example = None
         if request.inputs_from is not None:
@@ -317,7 +317,7 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
             from netinspect.inputs.files import read_inputs
 
             example = read_inputs(request.input_files)
-        blueprint = find_factory(
+        factory = find_factory(
             target,
             request.constructor,
             seed=request.seed,
@@ -328,16 +328,16 @@ def _look(target: Target, request: LoadRequest, inputs: InputRequest) -> Trace:
             process.settle()
         # Torch imports parts of itself late, and some of them ask for the current folder.
         with process.in_a_folder(), model_code(target.text):
-            trace = trace_target(blueprint, _look_options(request, inputs, example))
+            trace = trace_target(factory, _run_options(request, inputs, example))
     # At the end: constructor and forward may have imported more.
     return replace(trace, warnings=(*project.notes, *trace.warnings)) if project.notes else trace
 
 
 def _import_torch() -> None:
-    """Import torch, which is large, and other people's.
+    """Import torch.
 
     Raises:
-        LoadError: It is not installed, is broken, or does not fit into the memory that is allowed.
+        LoadError: It is not installed, is broken, or exceeds the memory limit.
     """
     try:
         with process.in_a_folder():
@@ -352,7 +352,7 @@ def _import_torch() -> None:
         ) from error
 
 
-def _look_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:
+def _run_options(request: LoadRequest, inputs: InputRequest, example: Any = None) -> Any:
     from netinspect.runner.trace_target import RunOptions
     from netinspect.tracing.capture import CaptureOptions
 

@@ -1,4 +1,4 @@
-"""Read checkpoints and saved traces, without torch."""
+"""Checkpoints and saved traces, read without torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from netinspect.records.trace import Trace
 
 
 def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:
-    """Read what a checkpoint holds: names, shapes, dtypes and places of its tensors, not their values.
+    """Read names, shapes, dtypes and offsets of the tensors of a checkpoint, not their values.
 
-    Nothing in it is run, and torch is not imported.
+    Nothing in the checkpoint is executed, and torch is not imported.
 
     Args:
         source: A file of safetensors, torch, GGUF, ONNX or NumPy; an index of shards; a folder with a
@@ -23,7 +23,7 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
         online: Whether headers may be fetched from the hub.
 
     Raises:
-        CheckpointError: It is damaged, or no checkpoint.
+        CheckpointError: It is damaged, or not a checkpoint.
         LoadError: It cannot be read.
     """
     if is_a(source, Checkpoint):
@@ -41,11 +41,11 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
 
 
 def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
-    """Tell whether a subject is a target that can be nothing else than a checkpoint.
+    """Return whether a subject is a target that can only be a checkpoint.
 
     Raises:
-        UsageError: It is a target that follows no known form.
-        LoadError: It is a target that is not there.
+        UsageError: The target has no known form.
+        LoadError: The target does not exist.
     """
     if not is_target(subject):
         return False
@@ -55,7 +55,7 @@ def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
 
 
 def read_saved(path: str, name: str) -> Trace:
-    """Read a saved trace; JSON of another known format, such as a model of XGBoost, is named.
+    """Read a saved trace; the error names other known JSON formats, such as an XGBoost model.
 
     Raises:
         CheckpointError: It is of a known format.

@@ -1,4 +1,4 @@
-"""The same look at other sizes of its inputs, so that sizes and costs can be told as expressions."""
+"""Runs at other input sizes, which turn sizes and costs into formulas."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import CaptureOptions, observe
 from netinspect.tracing.recording.functions import reads
 
-SELECTED = "forward reads values: with others than these, sizes and expressions may be others"
+SELECTED = "forward reads values: with other values, sizes and expressions may differ"
 _MORE_STEPS = 1000
 _FITTED = 3
 _SCALE = 3.0
-"""The budget to that of a search for inputs: it was asked for, and larger sizes cost more."""
+"""Factor on the budget of a search for inputs: these runs are requested, and larger sizes cost more."""
 
 _LARGE = 17
-"""From this size on, smaller ones are tried first: a model may take no larger one."""
+"""From this size on, smaller ones are tried first: a model may not accept larger ones."""
 
 _LAYERS_AS = {"batch": 0, "seq": 1}
-"""Which dimension a layer with `batch_first` has it in."""
+"""Dimension that each has in a layer with `batch_first`."""
 
 
 def trace_symbolically(
@@ -46,17 +46,17 @@ def trace_symbolically(
     options: CaptureOptions,
     requests: Sequence[SymbolRequest],
 ) -> Trace:
-    """Run a model at other sizes of its inputs, and tell what they have in common.
+    """Run a model at other input sizes, and return the trace with formulas.
 
     Args:
-        base: The look at the model with the arguments.
-        model: The live module; it is left as it was.
-        arguments: What forward was called with.
+        base: The trace of the model with the arguments.
+        model: The live module; its state is restored.
+        arguments: The arguments of forward.
         options: How it was run.
-        requests: The sizes that shall be symbols.
+        requests: The sizes to replace by symbols.
 
     Raises:
-        UsageError: A dimension was told that the inputs do not have.
+        UsageError: A request names a dimension that the inputs do not have.
     """
     if base.failure is not None:
         return without_symbols(base, "forward failed")
@@ -67,17 +67,17 @@ def trace_symbolically(
         training=options.training,
         seed=options.seed,
         backward=options.backward,
-        # With others than the look has, there will be no expressions; and a loop may never end.
+        # A run with many more steps than the base yields no formulas, and a loop might not end.
         most_steps=2 * len(base.steps) + _MORE_STEPS,
     )
     # Tensors without data cost no arithmetic.
     budget = Budget(scale=_SCALE, is_calculated=base.lane in ("real", "hollow"))
     runner = _Runner(base, model, arguments, bare, budget)
-    told = _told(base, runner, shapes, requests)
-    return replace(told, out_of_time=True) if budget.out_of_time else told
+    trace = _with_symbols(base, runner, shapes, requests)
+    return replace(trace, out_of_time=True) if budget.out_of_time else trace
 
 
-def _told(
+def _with_symbols(
     base: Trace,
     runner: _Runner,
     shapes: Mapping[str, Shape],
@@ -92,16 +92,16 @@ def _told(
     runs = runner.grid(found)
     if runs is None:
         return without_symbols(base, runner.why)
-    fused = merge_traces(base, runs, [one.symbol for one in found])
+    merged = merge_traces(base, runs, [one.symbol for one in found])
     has_read = runner.reads_values or any(reads(step.qualified_name) for step in base.steps)
-    if has_read and fused.symbolic is not None and fused.symbolic.symbols:
-        return replace(fused, warnings=(*fused.warnings, SELECTED))
-    return fused
+    if has_read and merged.symbolic is not None and merged.symbolic.symbols:
+        return replace(merged, warnings=(*merged.warnings, SELECTED))
+    return merged
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One symbol, and the dimensions that are it."""
+    """One symbol and its dimensions."""
 
     symbol: Symbol
     places: tuple[Dimension, ...]
@@ -119,10 +119,10 @@ class _Runner:
         budget: Budget,
     ) -> None:
         self.why = ""
-        """Why the first try did not do."""
+        """Why the first attempt failed."""
 
         self.reads_values = False
-        """Whether some run read values, so that they may decide what comes next."""
+        """Whether a run read values, on which later steps may depend."""
 
         self._base = base
         self._model = model
@@ -135,7 +135,7 @@ class _Runner:
     def find(
         self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: Collection[Dimension]
     ) -> _Found | None:
-        """Find the dimensions that a name means, and sizes at which the model passes."""
+        """Find the dimensions that a name refers to, and sizes at which the model runs."""
         for places in places_for(request, shapes):
             if any(place in taken for place in places):
                 continue
@@ -157,7 +157,7 @@ class _Runner:
         return None
 
     def grid(self, found: Sequence[_Found]) -> list[Trace] | None:
-        """Run at all combinations of sizes, and at the last ones; None where one fails."""
+        """Run at all combinations of sizes, and at the confirming ones; None if a run fails."""
         runs = []
         for point in points_of([one.symbol for one in found]):
             run = self._run(found, point)
@@ -168,7 +168,7 @@ class _Runner:
 
     def _passes(self, found: _Found, *, is_usual: bool) -> bool:
         dimension = _LAYERS_AS.get(found.symbol.name)
-        # From the nearest one on: where that fails, its reason is the likeliest to be the real one.
+        # The nearest size first: the reason of its failure is the most relevant one.
         sizes = (*found.symbol.fitted, found.symbol.confirmed)
         for size in sorted(sizes, key=lambda size: abs(size - found.symbol.size)):
             run = self._run([found], {found.symbol.symbol: size})
@@ -200,8 +200,8 @@ class _Runner:
     def _observed(self, sizes: Mapping[Dimension, int], at: str) -> Trace | None:
         try:
             arguments = resized(self._arguments, sizes)
-        except Exception as error:  # some layouts torch cannot; containers have code of their own
-            self.why = self.why or f"the inputs cannot be had at {at}: {_first_line(error)}"
+        except Exception as error:  # torch does not support some layouts; containers have their own code
+            self.why = self.why or f"the inputs cannot be made at {at}: {_first_line(error)}"
             return None
         with suppress_output():
             forward = observe(self._model, arguments, self._options)
@@ -223,9 +223,9 @@ class _Runner:
     def _sizes(self, name: str, own: int) -> Iterator[tuple[int, ...]]:
         """Yield sets of sizes to run at: three primes that no tensor has, and a multiple of 6.
 
-        Primes alone would not do: half of an odd number, rounded, is a polynomial in odd numbers. And
-        sizes that lie close together would not: what is padded to a multiple of 64, or made 32 times
-        smaller, is the same for all of them. The batch starts at 2, and so lies far enough.
+        Primes alone are not enough: half of an odd number, rounded, is a polynomial in odd numbers.
+        Sizes close to each other are not enough either: padding to a multiple of 64, or a reduction by
+        32, gives the same result for all of them. The batch starts at 2, which is far enough.
         """
         up, down = (max(2, own), 4 * own, 8 * own), (own, 2 * own // 3, own // 3)
         ways = [(1, up, 6 * own), (1, (up[0],) * 3, up[0]), (-1, (own,) * 3, own)]
@@ -249,14 +249,14 @@ class _Runner:
     def _next(
         self, start: int, step: int, taken: Collection[int], fits: Callable[[int], bool]
     ) -> list[int]:
-        """The first size from one on, up or down, that nothing has yet; none where there is none."""
+        """Return the first unused size from `start` on, up or down; an empty list if none is left."""
         sizes = range(start, start + 1000 if step > 0 else 2, step)
         free = (size for size in sizes if fits(size) and size not in taken and size not in self._seen)
         return [*islice(free, 1)]
 
 
-def _is_usual(name: str, places: Sequence[Dimension], shapes: Mapping[str, Shape]) -> bool:
-    """Whether dimensions are where they are by custom; others take a layer that says so."""
+def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -> bool:
+    """Return whether dimensions are at their usual position; others need a layer that confirms them."""
     if name == "batch":
         return any(at == 0 for _, at in places)
     return name != "seq" or any(at or len(shapes[each]) == 1 for each, at in places)
@@ -266,7 +266,7 @@ def _unknown(request: SymbolRequest, shapes: Mapping[str, Shape]) -> str:
     name, shape = next(iter(shapes.items()))
     of_a_list = "; that of a list is its length" if request.name == "batch" and "[" in name else ""
     return (
-        f"no dimension of the inputs was found to be {request.name}{of_a_list}; name it, as in "
+        f"no input dimension was identified as {request.name}{of_a_list}; name it, as in "
         f"--symbolic {request.name}={name}:{min(1, len(shape) - 1)}"
     )
 

@@ -1,4 +1,4 @@
-"""The kinds of tensors that a model can be run on: which to try, and what each is no good for."""
+"""Tensor modes: their order, and the failures that each of them causes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from netinspect.tracing.model.forwardless import refuses
 from netinspect.tracing.model.members import parameters
 
 _WORTH_META = 150_000_000
-"""Elements from which on real kernels take longer than what the meta device brings along to import."""
+"""Elements from which on real kernels take longer than the imports of the meta device."""
 
-_MAXIMUM_HOLLOW = 2_000_000_000
+_MAXIMUM_ZEROS = 2_000_000_000
 _MAXIMUM_REAL = 1_500_000_000
-"""Elements up to which a model is run with kernels, and with weights, without being asked to."""
+"""Elements up to which `auto` runs a model on zero-filled weights, and on real weights."""
 
 _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
@@ -31,15 +31,15 @@ _NEEDS_WEIGHTS = re.compile(
 
 
 class TensorModes:
-    """Which kinds of tensors to try, one after the other.
+    """Iterator over the tensor modes to try.
 
     Args:
-        blueprint: What builds the model.
-        on: What was asked for, as `RunOptions.on`.
-        needs_values: Whether only real weights will do.
+        blueprint: Builds the model.
+        on: The requested mode or device, as in `RunOptions.on`.
+        needs_values: Whether only real weights have the requested values.
     """
 
-    def __init__(self, blueprint: ModelFactory, on: str, *, needs_values: bool) -> None:
+    def __init__(self, factory: ModelFactory, on: str, *, needs_values: bool) -> None:
         self.error: LoadError
         self._asked = on
         self._waiting: list[TensorMode] = []
@@ -49,13 +49,13 @@ class TensorModes:
         if on in ("meta", "hollow", "fake"):
             if needs_values:
                 raise UsageError(
-                    f"--tensors {on} has no values, which were asked for",
+                    f"--tensors {on} has no values, but values were requested",
                     hint="use --tensors real or leave it out",
                 )
             self._waiting = [on]  # type: ignore[list-item]
         elif on != "auto" or needs_values:
             self._waiting = ["real"]
-        elif blueprint.target.kind == "library":
+        elif factory.target.kind == "library":
             self._waiting = ["meta", "hollow", "fake", "real"]
         else:
             self._waiting = ["hollow", "real"]
@@ -65,9 +65,9 @@ class TensorModes:
             self._tried.append(self._waiting.pop(0))
             yield self._tried[-1]
 
-    def puts_off(self, model: nn.Module, lane: TensorMode) -> bool:
-        """Whether a hollow model is so large that the meta device shall come first."""
-        if lane != "hollow" or self._asked != "auto" or "meta" in self._tried:
+    def prefers_meta(self, model: nn.Module, tensor_mode: TensorMode) -> bool:
+        """Return whether a model with zero-filled weights is so large that meta goes first."""
+        if tensor_mode != "hollow" or self._asked != "auto" or "meta" in self._tried:
             return False
         if _elements(model) < _WORTH_META:
             return False
@@ -75,51 +75,53 @@ class TensorModes:
         return True
 
     def failed_to_build(self, error: LoadError) -> None:
-        """Remember why a model cannot be built.
+        """Record why a model cannot be built.
 
-        What fails alike on two kinds of tensors is not their fault: real weights, which may not even
-        fit in memory, would not help.
+        If two modes fail for the same reason, the tensors are not the cause, and real weights, which
+        may not fit in memory, are not tried.
         """
         if self._failed_to_build is not None and self._failed_to_build == error.cause:
             raise error
         self._failed_to_build = error.cause
         self.error = error
         cause = (error.cause or error.message).partition("\n")[0]
-        self._notes.append(f"it cannot be built on {self._tried[-1]} tensors ({cause})")
+        self._notes.append(f"the model cannot be built on {self._tried[-1]} tensors ({cause})")
 
-    def building_notes(self, lane: TensorMode) -> list[str]:
-        """Say on what it was built instead."""
-        notes = [f"{note}: built with {lane} ones" for note in self._notes]
+    def building_notes(self, tensor_mode: TensorMode) -> list[str]:
+        """Return notes on failed modes and the one that was used instead."""
+        notes = [f"{note}: built with {tensor_mode} ones" for note in self._notes]
         self._notes = []
         return notes
 
     def can_go_on(self, model: nn.Module) -> bool:
-        """Whether another kind of tensors is left that a model of this size can be run on."""
+        """Return whether another mode is left that a model of this size can run on."""
         elements = _elements(model)
-        limits = {"hollow": _MAXIMUM_HOLLOW, "real": _MAXIMUM_REAL}
-        self._waiting = [lane for lane in self._waiting if elements <= limits.get(lane, elements)]
+        limits = {"hollow": _MAXIMUM_ZEROS, "real": _MAXIMUM_REAL}
+        self._waiting = [
+            tensor_mode for tensor_mode in self._waiting if elements <= limits.get(tensor_mode, elements)
+        ]
         if "hollow" in self._tried or "hollow" in self._waiting:
             # Fake tensors have no values either: they are for what is too large for kernels.
-            self._waiting = [lane for lane in self._waiting if lane != "fake"]
+            self._waiting = [mode for mode in self._waiting if mode != "fake"]
         return bool(self._waiting)
 
 
-def is_of_the_lane(failure: Failure, lane: TensorMode) -> bool:
-    """Return whether a forward failed for the kind of tensors that it ran on."""
-    if lane in ("meta", "fake") and not refuses(failure):
+def is_caused_by_mode(failure: Failure, tensor_mode: TensorMode) -> bool:
+    """Return whether a forward failed because of its tensor mode."""
+    if tensor_mode in ("meta", "fake") and not refuses(failure):
         return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
-    return lane == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
+    return tensor_mode == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
 
 
-def why_not(failure: Failure, lane: TensorMode, *, fell_back: bool = True) -> str:
-    """Say why a forward does not run on a kind of tensors."""
+def why_not(failure: Failure, tensor_mode: TensorMode, *, fell_back: bool = True) -> str:
+    """Return why a forward does not run in a tensor mode."""
     place = failure.place
     where = f" ({place.text} in line {place.line} of {place.file})" if place and place.text else ""
-    if lane in ("meta", "fake"):
-        kind = "tensors on the meta device" if lane == "meta" else "fake tensors"
+    if tensor_mode in ("meta", "fake"):
+        kind = "tensors on the meta device" if tensor_mode == "meta" else "fake tensors"
         why, instead = f"forward needs values, which {kind} do not have{where}", "others"
     else:
-        why, instead = f"forward does to its weights what zeros do not bear{where}", "real ones"
+        why, instead = f"forward uses weight values in a way that fails on zeros{where}", "real ones"
     return f"{why}; it ran on {instead} instead" if fell_back else why
 
 

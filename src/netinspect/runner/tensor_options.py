@@ -15,7 +15,7 @@ def tensor_source(tensors: str, device: str | None = None) -> str:
         device: A device of torch, such as `cpu` or `cuda:0`; None to leave the choice to the mode.
 
     Raises:
-        UsageError: There is no such mode, or it does not run on a device.
+        UsageError: The mode is unknown, or does not run on a device.
     """
     if tensors not in MODES:
         raise UsageError(

@@ -1,9 +1,8 @@
-"""From a subject to its trace: build, choose the inputs, run, on the first kind of tensors that works.
+"""Traces of live modules and targets, with fallback over tensor modes.
 
-A model of any size can be looked at without its weights: on the meta device, where tensors have a shape
-and nothing else, or hollow, where large weights are zeros that take no memory. What reads values fails
-on meta tensors; what zeros are no good for, such as an inverse, fails on hollow ones. So one after the
-other is tried, and the trace tells which it was, and why.
+A model of any size can be traced without its weights: on the meta device, where tensors have no data, or
+with zero-filled weights, which take no memory. Code that reads values fails on meta tensors; operations
+such as a matrix inverse fail on zeros. Modes are tried in order, and the trace records the one used.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from netinspect.inputs.symbols import SymbolRequest
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
-from netinspect.runner.tensor_modes import TensorModes, is_of_the_lane, why_not
+from netinspect.runner.tensor_modes import TensorModes, is_caused_by_mode, why_not
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
 from netinspect.tracing.capture import CaptureOptions, capture
 from netinspect.tracing.model.forwardless import lacks_forward, refuses, what_to_name
@@ -44,54 +43,54 @@ _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What to look at, and on what."""
+    """Inputs, tensor mode and capture options of a run."""
 
     request: InputRequest = field(default_factory=InputRequest)
     args: Sequence[Any] | None = None
     kwargs: Mapping[str, Any] | None = None
     example: Any = None
-    """What the user's own function made: arguments, keyword arguments, or both."""
+    """Result of the user's input function: arguments, keyword arguments, or both."""
 
     run: bool = True
     everything: bool = False
-    """Run forward if it can be, and look without it otherwise."""
+    """Run forward if possible, and trace the modules only otherwise."""
 
     on: str = "auto"
     """`auto`, `meta`, `hollow`, `fake`, or the device of real tensors."""
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     symbols: Sequence[SymbolRequest] = ()
-    """Sizes that shall be told as symbols; every one takes four more runs."""
+    """Sizes to replace by symbols; each takes four more runs."""
 
     budget: Budget = field(default_factory=Budget)
-    """What searches for inputs may run: one for all kinds of tensors that are tried."""
+    """Budget of the searches for inputs, shared by all tensor modes."""
 
     @property
     def has_values(self) -> bool:
-        """Whether the arguments of forward are at hand."""
+        """Whether the arguments of forward are given as values."""
         return not (self.args is None and self.kwargs is None and self.example is None)
 
     @property
     def needs_values(self) -> bool:
-        """Whether what is asked for are values, which only real weights have."""
+        """Whether values are requested, which only real weights have."""
         return self.capture.values or self.capture.statistics or self.capture.backward
 
 
 def trace_module(model: object, options: RunOptions, *, target: str | None = None) -> Trace:
-    """Look at a live module, where it is and as it is.
+    """Trace a live module on its own device.
 
     Raises:
-        LoadError: It is none.
-        UsageError: It cannot be looked at as asked for.
+        LoadError: The object is not a module.
+        UsageError: The options do not apply to the module.
     """
     model = _checked_module(model)
-    lane: TensorMode = "meta" if lacks_values(model) else "real"
-    if options.on not in ("auto", lane):
+    tensor_mode: TensorMode = "meta" if lacks_values(model) else "real"
+    if options.on not in ("auto", tensor_mode):
         raise UsageError(
-            f"cannot look at a live model on {options.on}",
+            f"cannot run a live model on {options.on}",
             hint="move it there first, or name a target that can be built there",
         )
-    return _look(model, lane, options, target=target, is_instance=True)
+    return _trace(model, tensor_mode, options, target=target, is_instance=True)
 
 
 def _checked_module(subject: object) -> nn.Module:
@@ -100,73 +99,74 @@ def _checked_module(subject: object) -> nn.Module:
         if is_a(subject, type) and issubclass(subject, nn.Module):
             hint = f"build it first: {plain_name(subject)}()"
         raise LoadError(
-            f"cannot look at {plain_name(type(subject))}: it is no nn.Module, trace or target",
+            f"cannot inspect {plain_name(type(subject))}: "
+            "expected an nn.Module, a Trace or a target string",
             hint=hint,
         )
     return subject
 
 
-def trace_target(blueprint: ModelFactory, options: RunOptions) -> Trace:
-    """Look at what a target names, on the first kind of tensors that works.
+def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
+    """Trace the model of a target in the first tensor mode that works.
 
     Raises:
-        LoadError: It cannot be built.
-        UsageError: The inputs do not fit its signature.
+        LoadError: The model cannot be built.
+        UsageError: The inputs do not match its signature.
     """
-    target = blueprint.target.text
-    if blueprint.is_built:
-        return trace_module(blueprint.build()[0], options, target=target)
+    target = factory.target.text
+    if factory.is_built:
+        return trace_module(factory.build()[0], options, target=target)
     notes: list[str] = []
     reported: Trace | None = None
     why = ""
-    lanes = TensorModes(blueprint, options.on, needs_values=options.needs_values)
-    for wanted in lanes:
+    modes = TensorModes(factory, options.on, needs_values=options.needs_values)
+    for wanted in modes:
         with _entered(wanted) as mode:
             try:
-                model, lane = _built(blueprint, wanted, mode)
+                model, tensor_mode = _built(factory, wanted, mode)
             except LoadError as error:
-                lanes.failed_to_build(error)
+                modes.failed_to_build(error)
                 continue
-            if lanes.puts_off(model, lane):
+            if modes.prefers_meta(model, tensor_mode):
                 continue
             if wanted == "real" and options.on not in ("auto", "cpu"):
                 model = _moved(model, options.on)
-            notes += lanes.building_notes(lane)
-            trace = _look(model, lane, options, target=target)
-        if reported is not None and _fails_alike(reported, trace):
-            notes.remove(why)  # it was not for the tensors that it failed
+            notes += modes.building_notes(tensor_mode)
+            trace = _trace(model, tensor_mode, options, target=target)
+        if reported is not None and _has_same_failure(reported, trace):
+            notes.remove(why)  # the tensor mode was not the cause
         trace = replace(trace, warnings=(*notes, *trace.warnings))
-        if trace.failure is None or not is_of_the_lane(trace.failure, lane):
+        if trace.failure is None or not is_caused_by_mode(trace.failure, tensor_mode):
             return trace
         if reported is None or len(trace.steps) > len(reported.steps):
             reported = trace
-        if lanes.can_go_on(model):
-            why = why_not(trace.failure, lane)
+        if modes.can_go_on(model):
+            why = why_not(trace.failure, tensor_mode)
             notes.append(why)
-            options = replace(options, request=replace(options.request, start=_settled(trace)))
+            options = replace(options, request=replace(options.request, start=_resolved_inputs(trace)))
         elif reported is not None:
-            limit = f"{why_not(trace.failure, lane, fell_back=False)}; the trace ends there"
+            limit = f"{why_not(trace.failure, tensor_mode, fell_back=False)}; the trace ends there"
             reported = replace(reported, warnings=(*reported.warnings, limit))
             break
     if reported is not None:
-        # On other tensors than those of this trace, time may have been up too.
+        # A run in another tensor mode may have exceeded the time as well.
         return replace(reported, out_of_time=options.budget.out_of_time)
-    raise lanes.error
+    raise modes.error
 
 
 @contextmanager
-def _entered(lane: TensorMode) -> Iterator[Any]:
-    """Make whatever is made fake, where that is the lane; the others are made by the blueprint.
+def _entered(tensor_mode: TensorMode) -> Iterator[Any]:
+    """Enter torch's fake tensor mode if that is the tensor mode; the factory handles the others.
 
     Yields:
-        The mode of fake tensors; None on other lanes.
+        The `FakeTensorMode`; None for other tensor modes.
     """
-    if lane != "fake":
+    if tensor_mode != "fake":
         yield None
         return
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    # What fails is told by us, once; torch would write it to stderr at every try.
+    # Failures are reported once, by us; torch would log each attempt to stderr.
     log = logging.getLogger("torch._subclasses.fake_tensor")
     was_disabled, log.disabled = log.disabled, True
     try:
@@ -176,28 +176,28 @@ def _entered(lane: TensorMode) -> Iterator[Any]:
         log.disabled = was_disabled
 
 
-def _built(blueprint: ModelFactory, lane: TensorMode, mode: Any) -> tuple[nn.Module, TensorMode]:
-    """Build a model; where its constructor does not take fake tensors, copy it to them afterwards."""
+def _built(factory: ModelFactory, tensor_mode: TensorMode, mode: Any) -> tuple[nn.Module, TensorMode]:
+    """Build a model; if its constructor fails on fake tensors, convert it to them afterwards."""
     try:
-        model, built = blueprint.build(lane)
-        if lane == "fake":
+        model, built = factory.build(tensor_mode)
+        if tensor_mode == "fake":
             adapt_to_meta(model)
         return model, built
     except LoadError:
-        if lane != "fake":
+        if tensor_mode != "fake":
             raise
     from netinspect.memory_tracker.tracked_models import build_then_fake
 
-    return build_then_fake(blueprint, mode), lane
+    return build_then_fake(factory, mode), tensor_mode
 
 
-def _fails_alike(one: Trace, other: Trace) -> bool:
+def _has_same_failure(one: Trace, other: Trace) -> bool:
     first, second = one.failure, other.failure
     return first is not None and second is not None and first.message == second.message
 
 
-def _settled(trace: Trace) -> tuple[tuple[str, str], ...]:
-    """The inputs that a stopped search had come to, with their reasons."""
+def _resolved_inputs(trace: Trace) -> tuple[tuple[str, str], ...]:
+    """Return the inputs that a stopped search had reached, with their reasons."""
     return tuple((each.spec, each.origin) for each in trace.inputs) if trace.attempts else ()
 
 
@@ -212,9 +212,9 @@ def _moved(model: nn.Module, device: str) -> nn.Module:
         ) from error
 
 
-def _look(
+def _trace(
     model: nn.Module,
-    lane: TensorMode,
+    tensor_mode: TensorMode,
     options: RunOptions,
     *,
     target: str | None,
@@ -223,7 +223,7 @@ def _look(
     choice: Choice | None = None
     warnings: tuple[str, ...] = ()
     budget = options.budget
-    budget.is_calculated = lane in ("real", "hollow")
+    budget.is_calculated = tensor_mode in ("real", "hollow")
     no_forward = None
     if lacks_forward(model):
         no_forward = what_to_name(model, target, is_instance=is_instance)
@@ -231,18 +231,18 @@ def _look(
         warnings = ("there is no forward to run: what it holds is listed, and nothing was called",)
     elif options.run or options.everything:
         try:
-            choice = _choose(model, lane, options, target)
+            choice = _choose(model, tensor_mode, options, target)
         except UsageError as error:
             if options.run:
                 raise
             warnings = (f"saved without a forward: {error.message}",)
-    trace = _captured(model, choice, lane, options, target)
+    trace = _captured(model, choice, tensor_mode, options, target)
     if choice is not None and wants_two_examples(trace.failure) and _may_choose_batch(choice, options):
         two = replace(options, request=replace(options.request, batch=2))
-        choice = _choose(model, lane, two, target)
+        choice = _choose(model, tensor_mode, two, target)
         choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
-        trace = _captured(model, choice, lane, two, target)
-    if lane == "hollow" and any(map(_reads_values, trace.steps)):
+        trace = _captured(model, choice, tensor_mode, two, target)
+    if tensor_mode == "hollow" and any(map(_reads_values, trace.steps)):
         warnings += (ZEROS,)
     if trace.failure is not None and choice is not None:
         from netinspect.inputs.infer.remedies import with_remedies
@@ -262,7 +262,11 @@ def _look(
 
 
 def _captured(
-    model: nn.Module, choice: Choice | None, lane: TensorMode, options: RunOptions, target: str | None
+    model: nn.Module,
+    choice: Choice | None,
+    tensor_mode: TensorMode,
+    options: RunOptions,
+    target: str | None,
 ) -> Trace:
     return capture(
         model,
@@ -271,25 +275,27 @@ def _captured(
         target=target,
         example=declared_example(model),
         forward=choice.forward if choice is not None else None,
-        lane=lane,
+        lane=tensor_mode,
         attempts=choice.attempts if choice is not None else (),
     )
 
 
 def _may_choose_batch(choice: Choice, options: RunOptions) -> bool:
-    """Whether nobody asked for the single example that forward was given."""
+    """Return whether the batch of one was chosen by us, not by the caller."""
     is_asked_for = options.has_values or options.request.specs or options.request.batch is not None
     return not is_asked_for and are_single(choice.arguments)
 
 
 def _reads_values(step: Step) -> bool:
-    """Whether what comes after a step depends on values: a number that is read, a mask that selects."""
+    """Return whether later steps depend on values: a number is read, or a mask selects."""
     if step.name == "getitem":
         return any(spec.dtype == "bool" for spec in tensors_in(step.inputs))
     return step.name in _SELECTS or reads(step.qualified_name)
 
 
-def _choose(model: nn.Module, lane: TensorMode, options: RunOptions, target: str | None) -> Choice:
+def _choose(
+    model: nn.Module, tensor_mode: TensorMode, options: RunOptions, target: str | None
+) -> Choice:
     if options.has_values:
         args, kwargs = options.args or (), options.kwargs or {}
         if options.example is not None:
@@ -304,6 +310,6 @@ def _choose(model: nn.Module, lane: TensorMode, options: RunOptions, target: str
         options.request,
         options.capture,
         target=target,
-        stops_at=lambda failure: is_of_the_lane(failure, lane) or refuses(failure),
+        stops_at=lambda failure: is_caused_by_mode(failure, tensor_mode) or refuses(failure),
         budget=options.budget,
     )

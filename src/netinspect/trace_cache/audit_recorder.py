@@ -1,8 +1,7 @@
-"""What a look touches while it runs: files, folders, words said, and what rules out keeping it.
+"""Audit recorder: files, folders and output of a run, and reasons not to cache it.
 
-Python tells its audit hooks of every file that is opened, every folder that is listed, every process
-and connection. A hook cannot be taken away again, so ours is one for the process, added when the first
-look is to be kept, and does nothing while no look runs.
+Python calls its audit hooks for every opened file, listed folder, process and connection. A hook cannot
+be removed, so one hook is added per process before the first run to cache; it does nothing between runs.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from netinspect._utils.process import keep_alive
 from netinspect.trace_cache.file_owners import Places
 from netinspect.trace_cache.impure_code import has_impure_code
 
-_LONGEST_SAYING = 64 * 1024
+_MOST_OUTPUT = 64 * 1024
 _WILDCARD = re.compile(r"[*?[]")
 _WRITES = frozenset("wax+")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -51,10 +50,10 @@ _REASONS = {event: reason for reason, events in _RULED_OUT.items() for event in 
 
 
 class AuditRecorder:
-    """What one look touched; complete when it is over.
+    """Record of the files and events of one run; complete when the run ends.
 
     Args:
-        own: Folders that are the user's, whatever lies in them.
+        own: Folders whose files all belong to the user.
     """
 
     def __init__(self, own: tuple[str, ...]) -> None:
@@ -65,24 +64,24 @@ class AuditRecorder:
         self.started = time.time_ns()
         self.preloaded = {name: id(module) for name, module in list(sys.modules.items())}
         self.opened: dict[str, None] = {}
-        """Absolute paths that were opened for reading, whether they were there or not."""
+        """Absolute paths that were opened for reading, whether they exist or not."""
 
         self.compiled: dict[str, str] = {}
-        """Absolute paths of sources, which may not have been read, with those of their bytecode."""
+        """Absolute paths of sources, which may not have been read, and of their bytecode."""
 
         self.listed: dict[str, None] = {}
-        """Absolute paths of the folders that were listed, but by the import system."""
+        """Absolute paths of the folders that were listed, except by the import system."""
 
         self.sought: dict[str, None] = {}
-        """Dotted names of the modules that were looked for, found or not."""
+        """Dotted names of the modules that imports searched for, found or not."""
 
         self.searched: dict[str, None] = {}
-        """Entries that `sys.path` had while modules were looked for."""
+        """Entries of `sys.path` during these searches."""
 
         self.refusals: dict[str, None] = {}
-        """Why this look cannot be kept; empty if it can."""
+        """Why this run cannot be cached; empty if it can."""
 
-        self.said: list[str] = []
+        self.output: list[str] = []
         self._length = 0
         self._handlers: dict[str, Callable[[str, tuple[Any, ...]], None]] = {
             "open": self._note_open,
@@ -99,30 +98,30 @@ class AuditRecorder:
         }
 
     def refuse(self, reason: str) -> None:
-        """Rule out that this look is kept."""
+        """Add a reason not to cache this run."""
         self.refusals[reason] = None
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take up one event of Python's; called for each of them, so quick for most."""
+        """Record one audit event; called for every event, so fast for most."""
         handler = self._handlers.get(event)
         if handler is not None:
             try:
                 handler(event, arguments)
-            except Exception as error:  # it must not break the user's call; a look half seen is not kept
-                self.refuse(f"{event} was not understood ({type(error).__name__})")
+            except Exception as error:  # must not break the user's call
+                self.refuse(f"{event} was not parsed ({type(error).__name__})")
 
-    def hear(self, text: str) -> None:
-        """Take up what was printed."""
+    def record_output(self, text: str) -> None:
+        """Record printed text."""
         self._length += len(text)
-        if self._length > _LONGEST_SAYING:
-            self.refuse("it prints a great deal")
+        if self._length > _MOST_OUTPUT:
+            self.refuse("it prints more than 64 KiB")
         else:
-            self.said.append(text)
+            self.output.append(text)
 
     def _note_open(self, event: str, arguments: tuple[Any, ...]) -> None:
         path, mode, flags = arguments
         if isinstance(path, int):
-            # Opened before: by an event of its own, or by whoever started this process.
+            # Opened earlier: in an event of its own, or by the parent process.
             if self._is_asked_for():
                 self.refuse("it reads from a file that was open already")
             return
@@ -153,11 +152,11 @@ class AuditRecorder:
             self.listed[os.path.abspath(os.fsdecode(path))] = None
 
     def _is_ours(self, file: str) -> bool:
-        """Whether a file is the import system's, which is watched in any case, or netinspect's own."""
+        """Return whether a file belongs to the import system, recorded elsewhere, or to netinspect."""
         return _is_import_system(file) or self.places.owner(file) == "netinspect"
 
     def _note_pattern(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Where a part of a pattern has no wildcards, it is looked for, and no folder is listed."""
+        """Refuse a pattern with a literal part, which is tested for existence without a listing."""
         pattern = os.fsdecode(arguments[0 if event == "glob.glob" else 1])
         parts = [part for part in pattern.split(os.sep) if part]
         if event == "glob.glob":
@@ -166,21 +165,21 @@ class AuditRecorder:
             self.refuse(f"it asks what files there are ({pattern})")
 
     def _note_source(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Text that is run may say what a file of the user's may not."""
+        """Refuse compiled text with impure code, as in user files."""
         source = arguments[0]
         if isinstance(source, (str, bytes)) and self._is_asked_for():
             content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
             if (reason := has_impure_code(content)) is not None:
-                self.refuse(f"what it runs {reason}")
+                self.refuse(f"code that it compiles {reason}")
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Take up what the import system looks for, and leave it to others; called by Python."""
+        """Record a module search, and leave it to other finders; called by Python."""
         self.sought[name] = None
         self.searched.update(dict.fromkeys(sys.path))
 
     def _note_library(self, event: str, arguments: tuple[Any, ...]) -> None:
         name = os.fsdecode(arguments[0] or "")
-        # A bare name is one of the system's libraries.
+        # A bare name is a system library.
         file = os.path.abspath(name) if os.path.basename(name) != name else ""
         if file and self.places.owner(file) == "user" and not file.startswith("/usr/"):
             self.refuse("it loads compiled code of its own")
@@ -191,9 +190,9 @@ class AuditRecorder:
             self.refuse(_REASONS[event])
 
     def _is_asked_for(self) -> bool:
-        """Whether what happens was begun by the user's code, and not by a library on being imported."""
+        """Return whether user code caused the event, and not a library during its import."""
         if threading.get_ident() != self._thread:
-            return True  # who began a thread is not known
+            return True  # the code that started a thread is unknown
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             file = frame.f_code.co_filename
@@ -207,7 +206,7 @@ class AuditRecorder:
 
 
 def _source_of(bytecode: str) -> str | None:
-    """Where the source of a file of bytecode lies; None where Python would have no such file."""
+    """Return the source path of a bytecode file; None if Python would not use such a file."""
     try:
         return importlib.util.source_from_cache(bytecode)
     except (ValueError, NotImplementedError):
@@ -215,28 +214,28 @@ def _source_of(bytecode: str) -> str | None:
 
 
 def _is_import_system(file: str) -> bool:
-    """Whether a file searches `sys.path`, for modules or metadata: that is watched in any case."""
+    """Return whether a file searches `sys.path` for modules or metadata, which is recorded elsewhere."""
     return file.startswith(_IMPORTER) or file.startswith(_METADATA)
 
 
-class _Heard:
-    """A stream that also tells a witness what is written to it; otherwise, it is the stream."""
+class _CopiedStream:
+    """Proxy of a stream that also records the text written to it."""
 
-    def __init__(self, stream: TextIO, witness: AuditRecorder) -> None:
+    def __init__(self, stream: TextIO, recorder: AuditRecorder) -> None:
         self._stream = stream
-        self._witness: AuditRecorder | None = witness
+        self._recorder: AuditRecorder | None = recorder
 
     def write(self, text: str) -> int:
-        if self._witness is not None:
-            self._witness.hear(text)
+        if self._recorder is not None:
+            self._recorder.record_output(text)
         return self._stream.write(text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
 
-    def let_go(self) -> None:
-        self._witness = None
+    def detach(self) -> None:
+        self._recorder = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -253,7 +252,7 @@ _EVENTS = frozenset(
         *_REASONS,
     )
 )
-"""What a witness takes up; Python tells of some ten thousand other events in a look."""
+"""Recorded events; Python raises about ten thousand others in a run."""
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -263,27 +262,29 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def audit_recording(own: tuple[str, ...]) -> Iterator[AuditRecorder]:
-    """Watch what the block does: one at a time, in the whole process.
+    """Record the events of the block; one block at a time per process.
 
     Args:
-        own: Folders that are the user's, whatever lies in them.
+        own: Folders whose files all belong to the user.
     """
     global _current, _is_hooked
     if not _is_hooked:
         sys.addaudithook(_hook)
         _is_hooked = True
-    witness = AuditRecorder(own)
-    out, err = (_Heard(stream, witness) if stream else stream for stream in (sys.stdout, sys.stderr))
-    before, _current = _current, witness
-    sys.meta_path.insert(0, cast("Any", witness))
+    recorder = AuditRecorder(own)
+    out, err = (
+        _CopiedStream(stream, recorder) if stream else stream for stream in (sys.stdout, sys.stderr)
+    )
+    before, _current = _current, recorder
+    sys.meta_path.insert(0, cast("Any", recorder))
     try:
         with redirect_stdout(cast("TextIO", out)), redirect_stderr(cast("TextIO", err)):
-            yield witness
+            yield recorder
     finally:
         _current = before
-        if witness in sys.meta_path:
-            sys.meta_path.remove(cast("Any", witness))
+        if recorder in sys.meta_path:
+            sys.meta_path.remove(cast("Any", recorder))
         for stream in (out, err):
-            if isinstance(stream, _Heard):
-                stream.let_go()
+            if isinstance(stream, _CopiedStream):
+                stream.detach()
                 keep_alive(stream)

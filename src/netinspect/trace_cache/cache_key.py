@@ -1,4 +1,4 @@
-"""What a look was asked for, and the surroundings it is asked in: together, the key of a kept look."""
+"""Cache key: the request and the environment of a trace."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _OPTIONS = "CACHE FORMAT COLOR WIDTH DEPTH DEBUG CONFIG INPUT BATCH SEED ON ONLI
 HARMLESS_VARIABLES = frozenset(
     (*_TERMINAL.split(), *(f"NETINSPECT_{name}" for name in _OPTIONS.split()))
 )
-"""Environment variables that differ from one terminal to the next, and do not make another model.
+"""Environment variables that differ between terminals, and do not affect a model.
 
-All others are a part of the key. A file of the user's that names one of these is not cached at all.
+All others are part of the key. A user file that mentions one of these is never cached.
 """
 
 _ACCELERATORS = ("nvidia", "kfd", "dri", "accel", "davinci", "habanalabs")
@@ -37,15 +37,15 @@ _LITERALS = (str, bytes, int, float, complex, bool, type(None))
 
 @record
 class CacheKey:
-    """What a look was asked for; the same question has the same answer, as long as nothing changes."""
+    """Request of a trace; equal keys have equal traces as long as no dependency changes."""
 
     target: str
-    """As typed; it stands in the answer."""
+    """As typed; the trace repeats it."""
 
     kind: str
     place: str
     name: str | None
-    """What it was understood as; see `Target`."""
+    """Parsed target; see `Target`."""
 
     inputs: tuple[str, ...] = ()
     inputs_from: str | None = None
@@ -64,31 +64,31 @@ class CacheKey:
     symbolic: tuple[str, ...] = ()
 
     def files(self) -> tuple[str, ...]:
-        """Paths that decide what the target means, though some may not be there."""
+        """Return the paths that determine the target; some may not exist."""
         if self.kind == "library":
             name = self.name or ""
             return (self.target, name, os.path.join(name, "config.json"), *self._input_paths())
         return ((self.place,) if self.kind != "dotted" else (self.target,)) + self._input_paths()
 
     def _input_paths(self) -> tuple[str, ...]:
-        # Some of them are read by compiled code, of whose opening files Python tells nothing.
+        # Compiled code reads some of them, which raises no audit events.
         return tuple(path for text in self.input_files for path in (text, text.rpartition("=")[2]))
 
     def without_forward(self) -> CacheKey | None:
-        """The question that a look without a forward would ask; None where that is another matter."""
+        """Return the key of the trace without a forward; None if it cannot be derived from this one."""
         if not self.run or self.grad or self.values or self.stats or self.inputs_from is not None:
             return None
         return replace(self, run=False, inputs=(), input_files=(), batch=None, symbolic=())
 
     def key(self, environment: str) -> str:
-        """Return the name of its answer, in hexadecimal."""
+        """Return the digest that names the cache entry, in hexadecimal."""
         return digest([environment, to_data(self)])
 
 
 def format_model_args(arguments: Mapping[str, Any]) -> str | None:
-    """Spell the arguments of a class so that only equal ones are spelled alike; None if not possible.
+    """Format the arguments of a class unambiguously; None if one is not a literal.
 
-    Their order counts: a function that takes any may go through them.
+    The order is significant: a function with `**kwargs` may iterate over them.
     """
     return repr(dict(arguments)) if all(map(_is_literal, arguments.values())) else None
 
@@ -106,10 +106,10 @@ def _is_literal(value: Any, depth: int = 0) -> bool:
 
 
 def environment() -> str:
-    """Sum up what may make another look of the same question, and is the same for all models.
+    """Return a digest of the environment, which may change the trace of any request.
 
-    That is this version of netinspect, Python and how it was started, the machine, where imports are
-    searched, the current folder and the environment, of which only a digest is kept.
+    It covers the version of netinspect, Python and its flags, the machine, the import path, the current
+    folder and the environment variables.
 
     Raises:
         OSError: There is no current folder.
@@ -148,7 +148,7 @@ def _usable_processors() -> int:
 
 
 def _accelerators() -> list[str]:
-    """Name the devices that make `torch.cuda.is_available()` another answer."""
+    """Return the devices that affect `torch.cuda.is_available()`."""
     try:
         return sorted(name for name in os.listdir("/dev") if name.startswith(_ACCELERATORS))
     except OSError:

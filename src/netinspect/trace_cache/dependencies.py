@@ -1,4 +1,4 @@
-"""What a kept look rests on: files, folders, packages, each with a digest of what it was like."""
+"""Dependencies of a cached trace: files, folders and packages with digests."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from netinspect.trace_cache.file_owners import Places
 from netinspect.trace_cache.impure_code import has_impure_code
 
 _MAXIMUM_BYTES = 64 * 2**20
-"""Of all files together: to hash them shall cost far less than to look anew."""
+"""Limit for all files together: hashing them must cost far less than a run."""
 
 _MAXIMUM_ENTRIES = 20_000
-"""Of a folder."""
+"""Limit for one folder."""
 
 _TOO_MANY = "too many"
 _FOLDER = "folder"
 
 _STARTERS = ("sitecustomize", "usercustomize", "__main__", "__mp_main__")
-"""Modules that Python imports itself, before anything else could."""
+"""Modules that Python imports itself at startup."""
 
 
 @record
 class File:
-    """One file of the user's."""
+    """One user file."""
 
     path: str
     real: str
-    """Where it is, all links followed."""
+    """Path with all links resolved."""
 
     digest: str
-    """Of its content; empty where there was no file, `folder` where there was one."""
+    """Digest of the content; empty if the file did not exist, `folder` for a folder."""
 
 
 @record
 class Folder:
-    """One folder that was listed, or in which imports were searched."""
+    """One folder that was listed or searched for imports."""
 
     path: str
     kind: OneOf["all", "importable", "installed"]
-    """Which of its entries count."""
+    """The entries that the digest covers."""
 
     digest: str
 
@@ -60,22 +60,22 @@ class Package:
     root: str
     files: tuple[str, ...]
     digest: str
-    """Of their times and sizes."""
+    """Digest of their times and sizes."""
 
 
 @record
 class Dependencies:
-    """All that a look rests on beside its key."""
+    """Everything that a trace depends on in addition to its key."""
 
     files: tuple[File, ...]
     folders: tuple[Folder, ...]
     packages: tuple[Package, ...]
     sought: tuple[str, ...]
-    """Names that a folder without an `__init__.py` would be taken for: they were not found, or are such
-    folders themselves."""
+    """Module names that a folder without `__init__.py` could satisfy: they were not found, or are such
+    namespace packages."""
 
     def holds(self) -> bool:
-        """Whether everything is as it was."""
+        """Return whether nothing has changed."""
         sought = frozenset(self.sought)
         return (
             all(_list_digest(each.path, each.kind, sought) == each.digest for each in self.folders)
@@ -85,58 +85,58 @@ class Dependencies:
 
 
 class NotCacheable(Exception):
-    """A look cannot be kept; the message tells why."""
+    """A trace cannot be cached; the message is the reason."""
 
 
-def gather(witness: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
-    """Collect what a look rests on, after it is over.
+def gather(recorder: AuditRecorder, extra: Iterable[str] = ()) -> Dependencies:
+    """Collect the dependencies of a run after it has ended.
 
     Args:
-        witness: What was seen of it.
-        extra: Paths of files that it rests on in any case, such as the target.
+        recorder: The record of the run.
+        extra: Paths of files that are always dependencies, such as the target.
 
     Raises:
-        Unfit: It rests on something that cannot be checked later, or something has changed already.
+        NotCacheable: A dependency cannot be checked later, or has already changed.
     """
-    for reason in witness.refusals:
+    for reason in recorder.refusals:
         raise NotCacheable(reason)
     extra = [os.path.abspath(path) for path in extra]
-    places = Places(own=tuple({*witness.own, *map(os.path.dirname, extra)}))
-    files, installed, searched = _modules(witness, places)
-    for source, bytecode in witness.compiled.items():
+    places = Places(own=tuple({*recorder.own, *map(os.path.dirname, extra)}))
+    files, installed, searched = _modules(recorder, places)
+    for source, bytecode in recorder.compiled.items():
         if places.owner(source) == "user":
             files.append(source)
             if _is_stale(bytecode, source):
                 raise NotCacheable(f"{source} has changed since its bytecode was written")
     files += extra
-    files += [path for path in witness.opened if places.owner(path) == "user"]
-    installed += [path for path in witness.opened if places.owner(path) == "installed"]
-    installed += _missing(witness, places)
+    files += [path for path in recorder.opened if places.owner(path) == "user"]
+    installed += [path for path in recorder.opened if places.owner(path) == "installed"]
+    installed += _missing(recorder, places)
     folders = [Folder(path=path, kind="importable", digest="") for path in searched]
     folders += [Folder(path=path, kind="installed", digest="") for path in places.installed]
     folders += [
         Folder(path=path, kind="all", digest="")
-        for path in witness.listed
+        for path in recorder.listed
         if places.owner(path + os.sep) in ("user", "installed")
     ]
-    sought = _sought(witness)
-    evidence = Dependencies(
-        files=tuple(_read_files(dict.fromkeys(files), witness.started, places)),
+    sought = _sought(recorder)
+    dependencies = Dependencies(
+        files=tuple(_read_files(dict.fromkeys(files), recorder.started, places)),
         folders=tuple(
             replace(each, digest=_list_digest(each.path, each.kind, sought))
             for each in dict.fromkeys(folders)
         ),
-        packages=tuple(_packages(installed, places, witness.started)),
+        packages=tuple(_packages(installed, places, recorder.started)),
         sought=tuple(sorted(sought)),
     )
-    for each in evidence.folders:
+    for each in dependencies.folders:
         if each.digest == _TOO_MANY:
-            raise NotCacheable(f"{each.path} holds a great many entries")
-    return evidence
+            raise NotCacheable(f"{each.path} has more than {_MAXIMUM_ENTRIES:,} entries")
+    return dependencies
 
 
 def preloaded_user_modules(places: Places) -> list[str]:
-    """Name the modules of the user's that are imported already, and so may not be what is on disk."""
+    """Return the names of user modules that are already imported, and may differ from the files."""
     return [
         name
         for name, module in list(sys.modules.items())
@@ -148,12 +148,12 @@ def preloaded_user_modules(places: Places) -> list[str]:
 
 
 def _own(module: object, name: str) -> Any:
-    """An attribute that a module really has; some make up others, or import things for that."""
+    """Return an attribute from the module's `__dict__`; `getattr` may import or invent attributes."""
     return getattr(module, "__dict__", {}).get(name)
 
 
-def _sought(witness: AuditRecorder) -> frozenset[str]:
-    names = [name for name in witness.sought if name not in sys.modules]
+def _sought(recorder: AuditRecorder) -> frozenset[str]:
+    names = [name for name in recorder.sought if name not in sys.modules]
     names += [
         name
         for name, module in list(sys.modules.items())
@@ -162,9 +162,9 @@ def _sought(witness: AuditRecorder) -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in names)
 
 
-def _missing(witness: AuditRecorder, places: Places) -> Iterable[str]:
-    """Name the files that would be modules that installed packages looked for and did not have."""
-    for name in witness.sought:
+def _missing(recorder: AuditRecorder, places: Places) -> Iterable[str]:
+    """Yield the files that would satisfy failed imports within installed packages."""
+    for name in recorder.sought:
         parent, dot, leaf = name.rpartition(".")
         if dot and name not in sys.modules and (package := sys.modules.get(parent)) is not None:
             for folder in _own(package, "__path__") or ():
@@ -173,11 +173,11 @@ def _missing(witness: AuditRecorder, places: Places) -> Iterable[str]:
                     yield from (path, *(path + each for each in importlib.machinery.all_suffixes()))
 
 
-def _modules(witness: AuditRecorder, places: Places) -> tuple[list[str], list[str], list[str]]:
-    """Find the files of all modules, the user's and installed ones, and where imports are searched."""
+def _modules(recorder: AuditRecorder, places: Places) -> tuple[list[str], list[str], list[str]]:
+    """Return user files and installed files of all modules, and the searched folders."""
     users: list[str] = []
     installed: list[str] = []
-    searched = [os.path.abspath(entry) for entry in (*sys.path, *witness.searched)]
+    searched = [os.path.abspath(entry) for entry in (*sys.path, *recorder.searched)]
     for name, module in list(sys.modules.items()):
         file = _own(module, "__file__")
         if isinstance(file, str) and os.path.isabs(file):
@@ -187,16 +187,16 @@ def _modules(witness: AuditRecorder, places: Places) -> tuple[list[str], list[st
             elif owner != "python":
                 users.append(file)
                 if owner == "user" and name not in _STARTERS and not _is_source(file):
-                    raise NotCacheable(f"{file} is no source file")
+                    raise NotCacheable(f"{file} is not a source file")
                 if (
                     owner == "user"
                     and name not in _STARTERS
-                    and witness.preloaded.get(name) == id(module)
+                    and recorder.preloaded.get(name) == id(module)
                 ):
                     raise NotCacheable(f"{name} was imported before")
         try:
             searched += [os.path.abspath(entry) for entry in _own(module, "__path__") or ()]
-        except Exception:  # an object that only poses as a module
+        except Exception:  # an object in sys.modules that is not a module
             continue
     searched = [path for path in dict.fromkeys(searched) if places.owner(path + os.sep) == "user"]
     return users, installed, searched
@@ -207,9 +207,9 @@ def _is_source(file: str) -> bool:
 
 
 def _is_stale(cached: str, file: str) -> bool:
-    """Whether Python may have run bytecode of what a file held before.
+    """Return whether Python may have run bytecode of an earlier version of a file.
 
-    It takes any that tells the time and size of the source, which are soon made the same again.
+    Python accepts bytecode with the time and size of the source, which an edit may reproduce.
     """
     try:
         source, bytecode = os.stat(file), os.stat(cached)
@@ -219,9 +219,9 @@ def _is_stale(cached: str, file: str) -> bool:
         return False
     if bytecode.st_mtime_ns >= source.st_ctime_ns:
         return False
-    told = tuple(int.from_bytes(head[start : start + 4], "little") for start in (4, 8, 12))
+    recorded = tuple(int.from_bytes(head[start : start + 4], "little") for start in (4, 8, 12))
     here = (0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
-    return told[0] == 1 or told == here
+    return recorded[0] == 1 or recorded == here
 
 
 def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[File]:
@@ -238,13 +238,13 @@ def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[
             if stat.S_ISDIR(status.st_mode):
                 yield File(path=path, real="", digest=_FOLDER)
                 continue
-            raise NotCacheable(f"{path} is no regular file")
+            raise NotCacheable(f"{path} is not a regular file")
         left -= status.st_size
         if left < 0:
-            raise NotCacheable("it reads a great deal")
+            raise NotCacheable("it reads more than 64 MiB")
         with open(path, "rb") as file:
             content = file.read()
-        # After it was read: what is written from now on shows when the digest is compared.
+        # Checked after reading: later writes change the digest.
         _check_age(path, os.stat(path), started)
         if path.endswith(".py") and path not in starters and places.owner(path) == "user":
             reason = has_impure_code(content)
@@ -254,7 +254,7 @@ def _read_files(paths: Iterable[str], started: int, places: Places) -> Iterable[
 
 
 def _check_age(path: str, status: os.stat_result, started: int) -> None:
-    """Refuse what may have changed since the look began: it may have seen what was there before."""
+    """Refuse a file that changed after the run began: the run may have read the old content."""
     if max(status.st_mtime_ns, status.st_ctime_ns) >= started:
         raise NotCacheable(f"{path} has just been changed")
 
@@ -277,7 +277,7 @@ _reals: dict[str, str] = {}
 
 
 def _real(path: str, known: dict[str, str]) -> str:
-    """Follow all links; those of folders once for all files in them."""
+    """Resolve all links; those of a folder once for all its files."""
     folder, name = os.path.split(path)
     if folder not in known:
         known[folder] = os.path.realpath(folder)
@@ -294,7 +294,7 @@ def _packages(paths: Iterable[str], places: Places, started: int) -> Iterable[Pa
 
 
 def _state_digest(root: str, files: Iterable[str], started: int | None = None) -> str:
-    """Sum up the times and sizes of installed files: whoever writes to one changes its times."""
+    """Return a digest of the times and sizes of installed files, which any write changes."""
     total = hashlib.sha256()
     for file in files:
         status = _status(root + file)
@@ -308,7 +308,7 @@ def _state_digest(root: str, files: Iterable[str], started: int | None = None) -
 
 
 def _status(path: str) -> os.stat_result | None:
-    """The times and size of a file, or of the archive that it lies in."""
+    """Return the status of a file, or of the archive that contains it."""
     while path:
         try:
             return os.stat(path)
@@ -320,13 +320,13 @@ def _status(path: str) -> os.stat_result | None:
 
 
 def _list_digest(folder: str, kind: str, sought: frozenset[str]) -> str:
-    """Sum up the entries of a folder that count."""
+    """Return a digest of the relevant entries of a folder."""
     try:
         with os.scandir(folder) as entries:
             found = []
             for entry in entries:
-                if (spelled := _format_entry(entry, kind, sought)) is not None:
-                    found.append(spelled)
+                if (text := _format_entry(entry, kind, sought)) is not None:
+                    found.append(text)
                 if len(found) > _MAXIMUM_ENTRIES:
                     return _TOO_MANY
     except OSError as error:
@@ -365,5 +365,5 @@ def _format_entry(entry: os.DirEntry[str], kind: str, sought: frozenset[str]) ->
         os.path.isfile(os.path.join(entry.path, f"__init__{each}")) for each in _SUFFIXES
     ):
         return f"{name}/"
-    # Any module or package of the same name comes before a folder that is no package.
+    # Any module or package of the same name takes precedence over a namespace package.
     return f"{name}:" if name in sought else None

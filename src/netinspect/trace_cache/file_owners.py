@@ -1,4 +1,4 @@
-"""Whose a file is: Python's own, an installed package's, netinspect's, or the user's."""
+"""File owners: Python, an installed package, netinspect or the user."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ OWN = os.path.dirname(os.path.abspath(netinspect.__file__)) + os.sep
 
 
 def standard_folders() -> tuple[str, ...]:
-    """Return where the standard library is."""
+    """Return the folders of the standard library."""
     folder = os.path.dirname(os.path.abspath(os.__file__))
     dynamic = [entry for entry in sys.path if os.path.basename(entry) == "lib-dynload"]
     return tuple(dict.fromkeys(each + os.sep for each in (folder, os.path.realpath(folder), *dynamic)))
 
 
 def installed_folders(own: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return those of `sys.path` that packages were installed into, as their metadata there tells.
+    """Return the entries of `sys.path` with installed packages, recognised by their metadata.
 
     Args:
-        own: Folders that are the user's, whatever lies in them.
+        own: Folders whose files all belong to the user.
     """
     found = []
     for entry in sys.path:
@@ -47,10 +47,10 @@ def _has_metadata(folder: str) -> bool:
 
 
 class Places:
-    """Tells whose a file is.
+    """Lookup of file owners.
 
     Args:
-        own: Folders that are the user's, whatever lies in them: the current one, the target's.
+        own: Folders whose files all belong to the user: the current one, the target's.
     """
 
     def __init__(self, own: tuple[str, ...] = ()) -> None:
@@ -66,7 +66,7 @@ class Places:
         return "python" if path.startswith(self.standard) else "user"
 
     def root(self, path: str) -> str:
-        """Return the folder that an installed file's package was installed into."""
+        """Return the folder into which the package of a file was installed."""
         for folder in self.installed:
             if path.startswith(folder):
                 return folder

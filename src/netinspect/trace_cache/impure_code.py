@@ -1,4 +1,4 @@
-"""What code can find out without a trace, and the words that give it away."""
+"""Impure code: source text whose result depends on more than recorded files."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cache
 from netinspect.trace_cache.cache_key import HARMLESS_VARIABLES
 
 _MAIN = re.compile(rb"""^if __name__\s*==\s*["']__main__["']\s*:.*\n(?:[ \t].*\n?|\n)*""", re.MULTILINE)
-"""What is run as a script only."""
+"""Code that runs only as a script."""
 
 _OF_ITSELF = re.compile(
     rb"__file__\s*\)*(?:\s*\.\s*parent\b|\.parents\[\d+\])*\s*\.\s*resolve\(|"
     rb"realpath\(\s*(?:[\w.]+\(\s*)*__file__"
 )
-"""Where a file's own links lead: that is kept of every file in any case."""
+"""Links of the file itself, which are recorded for every file."""
 
-_UNSEEN = {
+_IMPURE = {
     "asks what files there are": (
         r"exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount is_fifo "
         r"samefile getsize getmtime getctime getatime stat\( lstat fstat statvfs access\( disk_usage "
@@ -57,29 +57,29 @@ _UNSEEN = {
         rf"""["']{name}["']""" for name in sorted(HARMLESS_VARIABLES)
     ),
 }
-"""What user's code can find out without a trace, by the words that it would have to use."""
+"""Sources of unrecorded information, by the words that code needs to use them."""
 
 
 def has_impure_code(content: bytes) -> str | None:
-    """Say what a source file may find out that nothing tells of, with the word; None if nothing.
+    """Return which unrecorded information a source file may use, with the word found; None if none.
 
-    A word in a comment counts too: that costs a look, and no truth.
+    A word in a comment counts too: that costs a run, but never correctness.
     """
     content = _OF_ITSELF.sub(b"", _MAIN.sub(b"", content))
     if (found := _pattern().search(content)) is None:
         return None
     word = found[0]
     reason = next(
-        reason for reason, words in _UNSEEN.items() if re.fullmatch(_alternatives(words), word)
+        reason for reason, words in _IMPURE.items() if re.fullmatch(_alternatives(words), word)
     )
     return f"{reason} ({word.decode()})"
 
 
 @cache
 def _pattern() -> re.Pattern[bytes]:
-    return re.compile(b"|".join(map(_alternatives, _UNSEEN.values())))
+    return re.compile(b"|".join(map(_alternatives, _IMPURE.values())))
 
 
 def _alternatives(words: str) -> bytes:
-    # A word alone; one that ends in a bracket or a dot may be followed by anything.
+    # Whole words; one that ends in a bracket or a dot may be followed by anything.
     return rb"(?:(?<!\w)(?:" + "|".join(words.split()).encode() + rb")(?:(?<!\w)|(?!\w)))"

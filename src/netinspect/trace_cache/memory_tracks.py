@@ -1,7 +1,7 @@
-"""Keep tracked runs of targets, with what they rest on; see `looks` for looks.
+"""Cache of memory tracks.
 
-A run is tracked in a process of its own, which says itself what it rests on. So it does not matter what
-the process that asks has imported.
+A run is tracked in a child process, which records its dependencies. So the imports of the parent process
+do not matter.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _KIND = "a tracked run"
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What the other process came back with."""
+    """Result of the child process."""
 
     tracking: Tracking
-    evidence: Any
-    """What the run rests on, as data; None where it cannot be kept."""
+    dependencies: Any
+    """Dependencies of the run, as data; None if it cannot be cached."""
 
     reason: str = ""
-    """Why it cannot."""
+    """Why it cannot be cached."""
 
 
-def _surroundings() -> str | None:
+def _environment_or_none() -> str | None:
     try:
         return environment()
     except OSError:
@@ -45,73 +45,75 @@ def _surroundings() -> str | None:
 
 @dataclass(slots=True)
 class MemoryTrackCache:
-    """The tracked runs that are kept for one user.
+    """The cached memory tracks of one user.
 
-    It is made before any code of the user's runs: what that changes for other processes, such as
-    variables of the environment, rules out that a run is kept.
+    Create it before user code runs: if that code changes the environment of child processes, such as
+    environment variables, the run is not cached.
     """
 
     outcome: str = ""
-    """One clause for people: whether it answered, and if not, whether the run was kept."""
+    """One clause for people: whether the cache answered, and if not, whether the run was cached."""
 
-    _around: str | None = field(default_factory=_surroundings)
+    _environment: str | None = field(default_factory=_environment_or_none)
 
     def answer(
         self,
-        question: CacheKey,
+        cache_key: CacheKey,
         request: Any,
         track: Callable[[dict[str, Any]], Watched],
     ) -> Tracking:
-        """Return the run that `track` would return: from the cache where that is certain.
+        """Return the run that `track` would return, from the cache if it is still valid.
 
         Args:
-            question: What the target is.
-            request: All that the run depends on beside the target, as data.
-            track: Tracks it in a process of its own, which gets what is passed here to `watch`.
+            cache_key: The target and its options.
+            request: Everything else that the run depends on, as data.
+            track: Tracks the run in a child process, which passes its argument to `watch`.
         """
         store = find_store()
-        if store is None or self._around is None or self._around != _surroundings():
-            self.outcome = "the cache was not asked for the run: what is around it is not certain"
+        if store is None or self._environment is None or self._environment != _environment_or_none():
+            self.outcome = "the cache was not used for the run: its environment is uncertain"
             return track({}).tracking
-        key = digest([_KIND, self._around, to_data(question), request])
+        key = digest([_KIND, self._environment, to_data(cache_key), request])
         if (found := _read(store.read(key))) is not None:
-            self.outcome = "the run is a kept one (--no-cache tracks it anew)"
+            self.outcome = "answered from a cached run (--no-cache tracks it again)"
             return found
         watched = track(
             {
-                "own": sorted({os.getcwd(), os.path.dirname(os.path.abspath(question.place))}),
-                "files": [os.path.abspath(path) for path in question.files()],
+                "own": sorted({os.getcwd(), os.path.dirname(os.path.abspath(cache_key.place))}),
+                "files": [os.path.abspath(path) for path in cache_key.files()],
             }
         )
-        if watched.evidence is None:
-            self.outcome = f"the run was not kept: {watched.reason}"
+        if watched.dependencies is None:
+            self.outcome = f"the run was not cached: {watched.reason}"
             return watched.tracking
-        parts = (_KIND, watched.evidence, to_data(watched.tracking))
-        is_kept = store.write(key, [json.dumps(part, separators=(",", ":")) for part in parts])
-        self.outcome = "the run was kept" if is_kept else f"the run was not kept: {store.folder} is full"
+        parts = (_KIND, watched.dependencies, to_data(watched.tracking))
+        is_cached = store.write(key, [json.dumps(part, separators=(",", ":")) for part in parts])
+        self.outcome = (
+            "the run was cached" if is_cached else f"the run was not cached: {store.folder} is full"
+        )
         return watched.tracking
 
 
 def watch(call: Callable[[], Found], asked: dict[str, Any]) -> tuple[Found, dict[str, Any]]:
-    """Run something in this process, and collect what it rests on.
+    """Call a function in this process, and collect its dependencies.
 
     Args:
-        call: What to run.
-        asked: The folders that are the user's, and the files that it rests on in any case; empty where
-            nobody wants to know.
+        call: The function.
+        asked: `own`, the folders of the user, and `files`, which are always dependencies; empty to
+            collect nothing.
 
     Returns:
-        What it returned; and the entries of `Watched`, as data.
+        The result of the function, and the fields of `Watched`, as data.
     """
     if not asked:
-        return call(), {"reason": "nobody asked"}
-    with audit_recording(tuple(asked["own"])) as witness:
+        return call(), {"reason": "not requested"}
+    with audit_recording(tuple(asked["own"])) as recorder:
         found = call()
     try:
-        return found, {"evidence": to_data(gather(witness, asked["files"]))}
+        return found, {"dependencies": to_data(gather(recorder, asked["files"]))}
     except NotCacheable as error:
         return found, {"reason": str(error)}
-    except Exception as error:  # a run that cannot be kept, for whatever reason, is as good
+    except Exception as error:  # a run that cannot be cached is still valid
         return found, {"reason": f"{type(error).__name__}: {error}"}
 
 
@@ -119,8 +121,8 @@ def _read(lines: list[str] | None) -> Tracking | None:
     if lines is None or len(lines) != 3:
         return None
     try:
-        kind, evidence, tracking = map(json.loads, lines)
-        if kind == _KIND and from_data(Dependencies, evidence).holds():
+        kind, dependencies, tracking = map(json.loads, lines)
+        if kind == _KIND and from_data(Dependencies, dependencies).holds():
             return from_data(Tracking, tracking)
     except (ValueError, RecursionError, OSError):
         pass

@@ -1,4 +1,4 @@
-"""The folder of kept looks: read with suspicion, written whole, held within a size."""
+"""Cache folder: entries are verified when read, written atomically, and limited in size."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from pathlib import Path
 from netinspect.records.cache_usage import Cache
 
 LARGEST_ENTRY = 32 * 2**20
-"""Bytes of one entry; a look that would take more is not kept."""
+"""Maximum bytes of one entry; a larger trace is not cached."""
 
 LIMIT = 256 * 2**20
-"""Bytes of all entries, and of what is being written; the oldest entries go first."""
+"""Maximum bytes of all entries and partial files; the oldest entries are removed first."""
 
-_MAGIC = b"netinspect-cached-look 1 "
+_MAGIC = b"netinspect-cached-trace 1 "
 _KEY = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[0-9a-f]{64}\.look")
+_NAME = re.compile(r"[0-9a-f]{64}\.trace")
 _PART = re.compile(r"\.[0-9a-f]{64}\.([0-9]+)\.[0-9]+\.[0-9]+\.part")
 _STALE_PART = 3600.0
-"""Seconds after which no process is still writing a part."""
+"""Seconds after which a partial file is considered abandoned."""
 
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Entries of text lines under keys, in one folder that is the user's alone."""
+    """Entries of text lines by key, in a folder that only the user can write."""
 
     folder: Path
 
     def read(self, key: str) -> list[str] | None:
-        """Return the lines of an entry; None where there is none, or it is not as it was written."""
+        """Return the lines of an entry; None if it does not exist or is damaged."""
         try:
             if not _KEY.fullmatch(key) or not self._is_private():
                 return None
-            # Neither a link is followed, nor a pipe waited for.
+            # Do not follow links or wait for pipes.
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
             descriptor = os.open(self._file(key), flags)
             with open(descriptor, "rb") as file:
@@ -60,9 +60,9 @@ class Store:
             return None
 
     def write(self, key: str, lines: list[str]) -> bool:
-        """Write an entry, whole or not at all; tell whether it was written.
+        """Write an entry atomically; return whether it was written.
 
-        Many processes may do so at once: the last one that is done remains.
+        Many processes may write at once: the last one to finish wins.
         """
         body = "\n".join(lines).encode("utf-8")
         if len(body) > LARGEST_ENTRY:
@@ -71,7 +71,7 @@ class Store:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._is_private():
                 return False
-            # Names of our own: neither another process nor another thread writes to the same one.
+            # Unique names: no other process or thread writes to the same file.
             name = f".{key}.{os.getpid()}.{threading.get_ident()}.{next(_numbers)}.part"
             part = self.folder / name
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -92,19 +92,19 @@ class Store:
         return len(entries), _bytes(entries) + _bytes(self._parts())
 
     def clear(self) -> tuple[int, int]:
-        """Remove all entries; return how many were removed, and the bytes of all files that were.
+        """Remove all entries; return their number and the bytes of all removed files.
 
-        Files that are not ours by their names are left alone.
+        Files with other names are left alone.
         """
         removed = [each for each in self._entries() if _remove(each[0])]
         parts = [each for each in self._parts() if _remove(each[0])]
         return len(removed), _bytes(removed) + _bytes(parts)
 
     def _file(self, key: str) -> Path:
-        return self.folder / f"{key}.look"
+        return self.folder / f"{key}.trace"
 
     def _is_private(self) -> bool:
-        """Whether nobody else can put entries into the folder, nor has chosen which one it is."""
+        """Return whether other users can neither write to the folder nor replace it by a link."""
         status, link = os.stat(self.folder), os.lstat(self.folder)
         return stat.S_ISDIR(status.st_mode) and _is_ours(status) and link.st_uid == status.st_uid
 
@@ -140,18 +140,18 @@ class Store:
 def find_store() -> Store | None:
     """Return the store of this user: `$XDG_CACHE_HOME/netinspect`, else `~/.cache/netinspect`."""
     given = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(given):  # others are to be ignored, as the specification says
+    if os.path.isabs(given):  # the XDG specification ignores relative paths
         return Store(Path(given, "netinspect"))
-    # An empty one would be expanded to the root.
+    # An empty HOME would be expanded to the root.
     home = os.path.expanduser("~") if os.environ.get("HOME") != "" else ""
     return Store(Path(home, ".cache", "netinspect")) if os.path.isabs(home) else None
 
 
 def cache_usage(*, clear: bool = False) -> Cache:
-    """Tell of the store of this user.
+    """Return the usage of this user's store.
 
     Args:
-        clear: Remove all entries before.
+        clear: Remove all entries first.
     """
     store = find_store()
     if store is None:
@@ -176,7 +176,7 @@ def _bytes(files: list[tuple[str, os.stat_result]]) -> int:
 
 
 def _was_left(part: str) -> bool:
-    """Whether the process that wrote a part was killed, as its number in the name tells."""
+    """Return whether the process that wrote a partial file, named by its PID, has ended."""
     found = _PART.fullmatch(os.path.basename(part))
     if os.name != "posix" or found is None:
         return False

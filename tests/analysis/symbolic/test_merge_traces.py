@@ -160,7 +160,7 @@ def test_what_goes_another_way_stays_concrete(
 
 def test_values_that_select_are_told() -> None:
     trace = netinspect.load(nets.Picked(), args=(rows(10, 6),), symbolic="batch")
-    assert "forward reads values: with others than these, sizes and expressions may be others" in (
+    assert "forward reads values: with other values, sizes and expressions may differ" in (
         trace.warnings
     )
     cost = netinspect.cost(trace)

@@ -18,7 +18,7 @@ from netinspect.records.trace import Trace
 from tests.analysis.symbolic.test_merge_traces import outputs
 from tests.nets.case import rows
 
-READS = "forward reads values: with others than these, sizes and expressions may be others"
+READS = "forward reads values: with other values, sizes and expressions may differ"
 
 
 class Runs(nn.Module):
@@ -255,7 +255,7 @@ def test_one_sequence_alone_has_no_batch(layer: nn.Module) -> None:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_cannot_be_made_longer_stays_concrete(layout: str) -> None:
     if layout == "csr":
-        x, why = torch.eye(4).to_sparse_csr(), "the inputs cannot be had at N = 3: Could not run"
+        x, why = torch.eye(4).to_sparse_csr(), "the inputs cannot be made at N = 3: Could not run"
     else:
         parts = [torch.ones(2, 3), torch.ones(1, 3)]
         x, why = torch.nested.nested_tensor(parts, layout=torch.jagged), "no input has a dimension"
