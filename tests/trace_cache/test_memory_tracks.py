@@ -114,7 +114,7 @@ def test_changed_surroundings_rule_a_kept_run_out(
     cache = MemoryTrackCache()
     monkeypatch.setenv("WIDTH", "3")
     assert (batch_of(tracks, cache=cache), batch_of(tracks, cache=cache)) == (1, 2)
-    assert "not certain" in cache.outcome
+    assert "uncertain" in cache.outcome
     assert batch_of(tracks) == 3  # and nothing was kept of that
 
 

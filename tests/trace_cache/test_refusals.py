@@ -17,23 +17,23 @@ from tests.trace_cache.queries import Asker, write
 JUDGE = """
 import json, os, sys
 from pathlib import Path
-from netinspect.trace_cache.dependencies import Unfit, gather
+from netinspect.trace_cache.dependencies import NotCacheable, gather
 from netinspect.trace_cache.audit_recorder import audit_recording
 from netinspect.targets.file_imports import import_file
 from netinspect.targets.isolation.project_imports import project_code
 
 file = sys.argv[1]
-with audit_recording((os.getcwd(),)) as witness, project_code(whole=True) as project:
+with audit_recording((os.getcwd(),)) as recorder, project_code(whole=True) as project:
     try:
         import_file(Path(file).resolve(), project)
     except Exception:
         pass
 try:
-    evidence = gather(witness, [file])
-except Unfit as error:
+    dependencies = gather(recorder, [file])
+except NotCacheable as error:
     print(json.dumps(str(error)))
 else:
-    print(json.dumps([each.path for each in evidence.files] if evidence.holds() else "changed"))
+    print(json.dumps([each.path for each in dependencies.files] if dependencies.holds() else "changed"))
 """
 
 REFUSED = {

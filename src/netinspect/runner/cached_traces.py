@@ -74,6 +74,7 @@ class TraceCache:
         if (found := self._find(store, cache_key, around)) is not None:
             self.outcome = "answered from a cached trace (--no-cache runs the model again)"
             return found
+        # User code may change the current folder.
         files = [os.path.abspath(path) for path in cache_key.files()]
         with audit_recording(own) as recorder:
             trace = run()
