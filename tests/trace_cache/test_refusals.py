@@ -83,7 +83,7 @@ REFUSED = {
     "import ctypes\nctypes.CDLL(None)": "runs compiled code",
     "from safetensors.torch import load_file": "has it read files (safetensors)",
     "import os\nwide = os.environ.get('COLUMNS')": "differs between terminals",
-    "open('pipe', 'rb', opener=lambda *_: 0)": "no regular file",
+    "open('pipe', 'rb', opener=lambda *_: 0)": "not a regular file",
     "print('x' * 100_000)": "prints more than 64 KiB",
     "open('huge.bin', 'rb').read(1)": "reads more than 64 MiB",
     "from pathlib import Path\nPath('changing.txt').read_text()\n" + "x = 1": "has just been changed",
