@@ -255,7 +255,7 @@ class _Runner:
         return [*islice(free, 1)]
 
 
-def _is_usual(name: str, places: Sequence[Place], shapes: Mapping[str, Shape]) -> bool:
+def _is_usual(name: str, places: Sequence[Dimension], shapes: Mapping[str, Shape]) -> bool:
     """Return whether dimensions are at their usual position; others need a layer that confirms them."""
     if name == "batch":
         return any(at == 0 for _, at in places)

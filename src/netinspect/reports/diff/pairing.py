@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from netinspect.reports.diff.record import Rename
-from netinspect.reports.diff.renames import Dependencies, renames_of_pairs, renames_of_rules
+from netinspect.reports.diff.renames import Evidence, renames_of_pairs, renames_of_rules
 from netinspect.reports.diff.rules import Rule, Rules, find_rules
 from netinspect.reports.diff.state_dict import StateDictEntry
 from netinspect.reports.diff.structure import Key, Match, match_structure
@@ -117,7 +117,7 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
     pairs += [Pair(name, name, ()) for name in equal]
     renames = renames_of_rules(rules)
 
-    def claim(found: Sequence[tuple[str, str]], evidence: Dependencies) -> None:
+    def claim(found: Sequence[tuple[str, str]], evidence: Evidence) -> None:
         made, numbers = renames_of_pairs(found, evidence)
         pairs.extend(
             Pair(old, new, (len(renames) + number,))

@@ -10,7 +10,7 @@ from netinspect.reports.diff.patterns import pattern_of
 from netinspect.reports.diff.record import Rename
 from netinspect.reports.diff.rules import Rule, Rules
 
-Dependencies = Literal["names", "structure", "shape", "values", "guess"]
+Evidence = Literal["names", "structure", "shape", "values", "guess"]
 
 _WRITERS = {
     "module": "DataParallel or DistributedDataParallel",
@@ -25,7 +25,7 @@ _WRITERS = {
 
 
 def renames_of_pairs(
-    pairs: Sequence[tuple[str, str]], evidence: Dependencies
+    pairs: Sequence[tuple[str, str]], evidence: Evidence
 ) -> tuple[list[Rename], list[int]]:
     """Return pairs of names as patterns, and for each pair the number of its pattern."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}

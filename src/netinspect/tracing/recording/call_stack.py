@@ -187,7 +187,7 @@ class CallStack:
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
-        preloaded_user_modules: list[torch.Tensor] = []
+        foreign_tensors: list[torch.Tensor] = []
         for tensor in tensors:
             name = names.get(id(tensor))
             if name is not None:
@@ -200,7 +200,7 @@ class CallStack:
             elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
                 arguments.append(argument)
             elif type(tensor) is nn.Parameter:
-                preloaded_user_modules.append(tensor)
+                foreign_tensors.append(tensor)
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
         draft = PendingStep(
@@ -217,7 +217,7 @@ class CallStack:
             calling,
             sys.exc_info()[1],
         )
-        for tensor in preloaded_user_modules:
+        for tensor in foreign_tensors:
             known = self._strangers.get(id(tensor))
             if known is None or known[0]() is not tensor:
                 known = self._strangers[id(tensor)] = weakref.ref(tensor), []
