@@ -1,4 +1,4 @@
-"""What a report is about; the same head for every report."""
+"""Header that all reports share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refuse_without_forward(trace: Trace) -> None:
 
 
 def build_header(trace: Trace) -> ReportHeader:
-    """Take the head of a report from a trace."""
+    """Build the header of a report from a trace."""
     return ReportHeader(
         target=trace.target,
         class_name=trace.class_name,

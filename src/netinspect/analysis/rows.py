@@ -1,4 +1,4 @@
-"""Which rows of a table to keep, and in which order; the same for every table."""
+"""Filtering, sorting and limiting of table rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def select_rows(
 
     Args:
         rows: The rows, in their own order.
-        path: Returns the dotted path that patterns are checked against.
+        path: Returns the dotted path that patterns are matched against.
         include: Shell patterns such as `layer1.*`; if any, only paths that match one are kept.
         exclude: Shell patterns of paths to leave out.
         keys: What may be sorted by.

@@ -1,4 +1,4 @@
-"""What every record is: a frozen, slotted dataclass with keyword arguments only."""
+"""Base of all records: frozen, slotted dataclasses with keyword-only arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the parts of a trace fit together: what one names, another one is.
+"""Consistency checks of a trace: every path, name and index refers to an existing part.
 
 A capture makes nothing else, but a file may have been edited, and no view should stumble over it.
 """

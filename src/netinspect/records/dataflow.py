@@ -1,4 +1,4 @@
-"""How values flow through the steps of a forward."""
+"""Data flow between the steps of a forward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one `nn.Module` is and holds, read off the object itself."""
+"""Record of one `nn.Module`, read from the object itself."""
 
 from __future__ import annotations
 

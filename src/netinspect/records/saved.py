@@ -21,7 +21,7 @@ def identity() -> dict[str, Any]:
 
 
 def dump_trace(trace: Trace) -> str:
-    """Format a trace as a JSON document; pure ASCII, and the same bytes for the same trace."""
+    """Encode a trace as a JSON document; pure ASCII, and the same bytes for the same trace."""
     return json.dumps(identity() | to_data(trace), allow_nan=False, separators=(",", ":")) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The `Trace`: all that one trace at a model has found. Every number and view comes from it."""
+"""The `Trace` record, from which every number and view is computed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN_FILE = "--run-file (run_file=True in Python) runs the whole file"
 
 
 def is_about_part(warning: str) -> bool:
-    """Return whether a warning states that not all of the project's code was run."""
+    """Return whether a warning is about code of the project that was not run."""
     return warning.endswith(RUN_FILE)
 
 

@@ -55,7 +55,7 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
 
 
 def render(report: Report, style: Style | None = None) -> str:
-    """Format a report.
+    """Render a report as text.
 
     Raises:
         UsageError: A column was asked for that the report does not have.
@@ -103,7 +103,7 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
     if not known:
         raise UsageError("there are no columns in this view", hint="leave --columns out")
     listed = f"the columns are: {', '.join(known)}"
-    # A key goes before a title: `size` is a key of one table, and a title of another.
+    # A key takes precedence over a title: `size` is a key of one table, and a title of another.
     named = {column.heading.lower(): column.key for column in reversed(tables[0].columns)}
     named |= {key: key for key in known}
     for column in columns:

@@ -65,7 +65,7 @@ _NESTED = 1
 
 
 def describe_kind(checkpoint: Checkpoint) -> str:
-    """Describe in a few words what kind of checkpoint one is."""
+    """Describe in a few words what kind of checkpoint this is."""
     names = {entry.name for entry in checkpoint.metadata}
     if checkpoint.format == "TorchScript":
         return _with_class("TorchScript program", checkpoint)

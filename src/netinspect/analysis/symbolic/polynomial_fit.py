@@ -30,7 +30,7 @@ def fit_of(symbols: Sequence[Symbol]) -> Fit:
 
 
 def format_sizes(sizes: Mapping[str, int]) -> str:
-    """Format sizes of symbols in a sentence: `N = 2 and T = 3`."""
+    """Format sizes of symbols for a sentence: `N = 2 and T = 3`."""
     return " and ".join(f"{symbol} = {size}" for symbol, size in sizes.items())
 
 

@@ -1,4 +1,4 @@
-"""What `params` finds in a checkpoint."""
+"""Record of the `params` report of a checkpoint."""
 
 from __future__ import annotations
 

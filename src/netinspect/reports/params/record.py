@@ -1,4 +1,4 @@
-"""What `params` finds."""
+"""Record of the `params` report."""
 
 from __future__ import annotations
 

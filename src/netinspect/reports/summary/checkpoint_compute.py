@@ -1,4 +1,4 @@
-"""What a checkpoint is, and how its tensors are spread over prefixes, dtypes and files."""
+"""Computation of the `summary` report of a checkpoint."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build_checkpoint_summary(
     sort: str | None = None,
     top: int | None = None,
 ) -> CheckpointSummary:
-    """Describe what a checkpoint holds.
+    """Build the summary of a checkpoint.
 
     Args:
         checkpoint: The checkpoint.

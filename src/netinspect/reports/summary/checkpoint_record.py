@@ -1,4 +1,4 @@
-"""What `summary` finds in a checkpoint."""
+"""Record of the `summary` report of a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `summary` finds."""
+"""Record of the `summary` report."""
 
 from __future__ import annotations
 

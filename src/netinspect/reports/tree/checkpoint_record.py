@@ -1,4 +1,4 @@
-"""What `tree` finds in a checkpoint."""
+"""Record of the `tree` report of a checkpoint."""
 
 from __future__ import annotations
 

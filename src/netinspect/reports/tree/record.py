@@ -1,4 +1,4 @@
-"""What `tree` finds."""
+"""Record of the `tree` report."""
 
 from __future__ import annotations
 
