@@ -1,1 +1,1 @@
-"""From a live module to a `Trace`: hooks, function mode, dispatch mode."""
+"""Trace recording: runs a live module under hooks, a function mode and a dispatch mode."""

@@ -1,4 +1,4 @@
-"""The backward: gradients of the parameters. Whoever calls it puts their `.grad` back."""
+"""Backward pass: gradients of the parameters. The caller restores `.grad`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_backward(
         output: What forward returned, any structure of tensors.
         parameters: The tensors to differentiate by; those that need no gradient are skipped.
         seed: Seed of the noise.
-        notes: What torch warns of is added to these: it would name our line, where there is no fault.
+        notes: Receives the warnings of torch, which would otherwise name a line of netinspect.
         operators: Counts what is done.
 
     Returns:
@@ -90,7 +90,7 @@ def run_backward(
 
 @contextmanager
 def _noted(notes: list[str]) -> Iterator[None]:
-    """Turn the warnings of what runs inside into notes, each once."""
+    """Collect warnings raised in the block as notes, without duplicates."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -105,7 +105,7 @@ def _first_part(message: Warning | str) -> str:
 
 
 def _hides_parameters(outputs: Sequence[torch.Tensor]) -> bool:
-    """Return whether a reentrant checkpoint is in the graph; only backward shows what it used."""
+    """Return whether the graph contains a reentrant checkpoint, whose inputs appear only in backward."""
     with torch._C.DisableTorchFunction():
         waiting = [tensor.grad_fn for tensor in outputs]
     seen: set[object] = set()

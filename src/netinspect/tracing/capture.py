@@ -1,4 +1,4 @@
-"""`capture`: one live module and its inputs in, one `Trace` out."""
+"""Capture of a `Trace` from a live module and its inputs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from netinspect.version import __version__
 
 @record
 class CaptureOptions:
-    """What a capture must look at beyond shapes."""
+    """Options of a capture."""
 
     training: bool = False
     """Run in train mode instead of eval mode."""
@@ -59,24 +59,24 @@ class CaptureOptions:
     """Seed of everything random that forward and backward draw."""
 
     backward: bool = False
-    """Also differentiate, and note `grad_fn` and gradients."""
+    """Also run backward, and record `grad_fn` and gradients."""
 
     values: bool = False
-    """Keep the tensors as torch prints them: parameters, buffers and the output."""
+    """Store parameters, buffers and the output as torch prints them."""
 
     statistics: bool = False
-    """Summarise the values of parameters and buffers."""
+    """Compute statistics of parameters and buffers."""
 
     code: bool = False
-    """Keep the source of the classes."""
+    """Store the source of the classes."""
 
     most_steps: int | None = None
-    """Where to end a forward that goes on and on: it fails there. None for no end."""
+    """Number of steps after which forward fails; None for no limit."""
 
 
 @dataclass(slots=True)
 class Forward:
-    """What one run of forward left after."""
+    """Result of one run of forward."""
 
     steps: tuple[Step, ...] = ()
     output: Value | None = None
@@ -86,17 +86,17 @@ class Forward:
     gradients: dict[int, Gradient | None] = field(default_factory=dict)
     counted: OneOf["no", "partly", "yes"] = "no"
     reads_values: bool = False
-    """Whether forward read values, so that others than these may lead elsewhere."""
+    """Whether forward read tensor values, so that other values may take another path."""
 
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """How the output was computed, where the model left that to whoever asks for it."""
+    """Notes on how a deferred output was computed."""
 
     tensors: tuple[tuple[Parameter, ...], tuple[Buffer, ...]] | None = None
-    """The named tensors as forward left them; only where it gave some of them their sizes."""
+    """Named tensors after forward; set only if forward materialized some of them."""
 
     after: After | None = None
-    """The model as forward left it; only where it registered, replaced or removed something."""
+    """The model after forward; set only if forward registered, replaced or removed something."""
 
 
 def capture(
@@ -110,12 +110,12 @@ def capture(
     lane: OneOf["real", "meta", "hollow", "fake"] = "real",
     attempts: Sequence[Attempt] = (),
 ) -> Trace:
-    """Look at a model, and leave it as it was.
+    """Run a model once and return its trace; the model is restored afterwards.
 
     Args:
         model: The live module.
         arguments: What to call `forward` with; None to look without running it.
-        options: What to look at beyond shapes.
+        options: What to record besides shapes.
         target: What the user called the model; its class name if None.
         example: The input specs that the model's own file declares.
         forward: What `observe` noted on these arguments, where that was done already.
@@ -179,7 +179,7 @@ def capture(
 
 
 def observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> Forward:
-    """Run forward once, and note what happened; the model is left as it was."""
+    """Run forward once and record it; the model is restored afterwards."""
     had_compiler, with_graph = _has_compiler(), options.backward
     ran = _run(model, arguments, options, with_graph=with_graph)
     if _has_compiler() and not had_compiler:
@@ -190,7 +190,7 @@ def observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOpt
         with_graph = True
         ran = _run(model, arguments, options, with_graph=with_graph)
     if ran.failure is not None and "Creating a new Tensor subclass" in ran.failure.message:
-        # Torch cannot call the constructor of such a class where operators are reported to anybody.
+        # Torch cannot construct such a class while a dispatch mode is active.
         ran = _run(model, arguments, options, with_graph=with_graph, counting=False)
     return ran
 
@@ -232,7 +232,7 @@ def _run(
             model,
             observed,
             operators,
-            with_grad=options.backward,
+            backward=options.backward,
             arguments=given,
             most_steps=options.most_steps,
         )
@@ -253,11 +253,11 @@ def _run(
         with torch._C.DisableTorchFunction():
             ran.after = before.compared(model, recorder.registered)
         if ran.after is not None:
-            recorder.name_strangers(ran.after.live)
+            recorder.name_unregistered(ran.after.live)
         ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
         unseen = recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
         ran.counted = "partly" if unseen or not counting else "yes"
-        # Without the operators, no one knows.
+        # Unknown, because operators were not recorded.
         ran.reads_values = operators.reads_values or not counting
         if error is None:
             with torch._C.DisableTorchFunction():
@@ -299,7 +299,7 @@ def _run(
 
 @contextmanager
 def _uncompiled() -> Iterator[None]:
-    """Run what was compiled in eager mode: a compiler would trace our hooks, and keep what it made."""
+    """Run compiled modules eagerly: the compiler would trace our hooks and cache the result."""
     set_stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
     if not _has_compiler() or set_stance is None:
         yield
@@ -313,13 +313,13 @@ def _has_compiler() -> bool:
 
 
 def _runs_compiled(model: nn.Module) -> bool:
-    """Return whether the operators of some module were fused by a compiler, and so not seen."""
+    """Return whether a compiler fused the operators of some module, so that they were not recorded."""
     compiled = not hasattr(torch.compiler, "set_stance") and bool(compiled_modules(model))
     return compiled or bool(fused_scripts(model))
 
 
 def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """Call the model. `frames` stops its search for the calling line at this function's name."""
+    """Call the model. The search for the calling line stops at this function's name."""
     return model(*args, **kwargs)
 
 

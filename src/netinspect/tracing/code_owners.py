@@ -1,4 +1,4 @@
-"""Who owns a code file: torch, Python, an installed package, netinspect or the user."""
+"""Owner of a code file: torch, Python, an installed package, netinspect or the user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 _torch = find_spec("torch")  # which does not import it
-# With a separator at the end: torchvision is next to torch, and is not torch.
+# With a trailing separator: torchvision is next to torch, and is not part of it.
 TORCH = str(Path((_torch and _torch.origin) or "torch").parent) + os.sep
 _OURS = str(Path(__file__).parent.parent) + os.sep
 _SAMPLES = str(Path(_OURS, "models")) + os.sep
@@ -20,7 +20,7 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 
 @functools.lru_cache(maxsize=4096)
 def owner(file: str) -> Literal["torch", "ours", "python", "user"]:
-    """Describe whose a code file is. The samples are a user's, wherever they are installed."""
+    """Return the owner of a code file. Sample models count as the user's code, wherever installed."""
     if file.startswith(TORCH):
         return "torch"
     if file.startswith(_OURS):

@@ -1,4 +1,4 @@
-"""What a trace could not see, or saw otherwise than the code does: reported in words."""
+"""Limitations of a trace: notes on what could not be recorded or differs from the code."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _KERNELS = (
     "prim::mkldnn_", "prim::MKLDNN", "prim::TensorExpr", "prim::FusionGroup", "prim::Cuda",
     "prim::oneDNN", "prim::StaticSubgraph",
 )  # fmt: skip
-"""What `optimize_for_inference` and the like put into a script: it runs past the dispatcher."""
+"""Kernels that `optimize_for_inference` and similar passes insert; they bypass the dispatcher."""
 
 
 def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
-    """Describe what could not be seen."""
+    """Return notes on what could not be recorded."""
     modules = dict(named_modules(model))
     scripted = [path for path, module in modules.items() if is_a(module, torch.jit.ScriptModule)]
     outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
@@ -71,7 +71,7 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
 
 
 def fused_scripts(model: nn.Module) -> list[str]:
-    """Paths of the modules of TorchScript that call kernels which torch does not dispatch."""
+    """Return the paths of TorchScript modules that call kernels which torch does not dispatch."""
     return [
         path
         for path, module in named_modules(model)
@@ -93,7 +93,7 @@ def _calls_kernels(script: torch.jit.ScriptModule) -> bool:
 
 
 def compiled_modules(model: nn.Module) -> list[str]:
-    """Paths of the modules that are compiled for speed."""
+    """Return the paths of compiled modules."""
     return [
         path
         for path, module in named_modules(model)

@@ -1,4 +1,4 @@
-"""From the Python stack to the line of code that made a call."""
+"""Source lines of calls, found on the Python stack."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from netinspect.tracing.code_owners import TORCH, owner
 from netinspect.tracing.safe_access import attribute, by_class, class_attribute, is_a
 
 _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
-# Files through which torch hands a call on; they are no one's "own code" of a module.
+# Files in which torch only forwards a call; not the code of any module.
 PLUMBING = tuple(
     str(Path(TORCH, *parts))
     for parts in (("overrides.py",), ("_jit_internal.py",), ("_tensor.py",), ("nn", "functional.py"))
 )
 _MODULE_CALL = str(Path(TORCH, "nn", "modules", "module.py"))
 
-# Where torch works for itself between our hook and the layer: steps that no one wrote.
+# Internal work of torch between our hook and the layer: not steps of the model.
 _MACHINERY = frozenset(
     str(Path(TORCH, *parts)) for parts in (("utils", "hooks.py"), ("nn", "modules", "lazy.py"))
 )
@@ -55,13 +55,13 @@ Place = tuple[str, int, str, int]
 
 
 class Calling(NamedTuple):
-    """Who made a call."""
+    """Source locations of the caller of a step."""
 
     source: Place | None
     """The innermost line outside torch and Python's own library."""
 
     site: Place | None
-    """The innermost line of torch's own that is not a plumbing."""
+    """The innermost line of torch that does more than forward the call."""
 
     via: tuple[Place, ...]
     """The lines that led to `source` inside the same module call, as from `forward` to a helper."""
@@ -71,7 +71,7 @@ class Calling(NamedTuple):
     `__call__`, innermost first: a layer's own that passed its hooks by, or one of a base class."""
 
     hidden: bool = False
-    """Whether torch made the call for itself: as machinery of its hooks, or a part of one function."""
+    """Whether torch made the call internally: in its hooks, or as part of one function."""
 
 
 def calling_lines(
@@ -80,7 +80,7 @@ def calling_lines(
     running: types.FrameType | None = None,
     source: Place | None = None,
 ) -> Calling:
-    """Find who made a call.
+    """Find the source locations of a caller.
 
     Args:
         frame: Where to start.
@@ -145,7 +145,7 @@ def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tup
 
 
 def _is_called(forward: types.FrameType) -> bool:
-    """Return whether a module's `__call__` runs a forward, so that our hooks know of it."""
+    """Return whether a module's `__call__` runs this forward, so that our hooks see it."""
     return forward.f_back is not None and _role(forward.f_back.f_code) == "call"
 
 
@@ -158,7 +158,7 @@ _roles: dict[int, tuple[types.CodeType, Role]] = {}
 
 
 def _role(code: types.CodeType) -> Role:
-    """Return what some code has to do with calls: each is asked about many times."""
+    """Role of a code object in calls; cached, because each is queried many times."""
     # By its address, since code hashes all that is in it; the entry keeps the address from others.
     known = _roles.get(id(code))
     if known is None:
@@ -185,13 +185,13 @@ def _find_role(code: types.CodeType) -> Role:
 
 
 def module_of(forward: types.FrameType) -> Any:
-    """The `self` of a running forward; None for a function that has none."""
+    """Return the `self` of a running forward; None if the function has none."""
     names = forward.f_code.co_varnames[: forward.f_code.co_argcount]
     return forward.f_locals.get(names[0]) if names else None
 
 
 def arguments_of(forward: types.FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return what a running forward was given, as its names hold it now: positions, names."""
+    """Return the positional and keyword arguments of a running forward, read from its variables."""
     values = inspect.getargvalues(forward)
     found = [values.locals[name] for name in values.args[1:] if name in values.locals]
     more = values.locals.get(values.varargs, ()) if values.varargs else ()
@@ -204,7 +204,7 @@ _places: dict[tuple[int, int], tuple[types.CodeType, Place]] = {}
 
 
 def _place(frame: types.FrameType) -> Place:
-    """Return where a frame stands; found once for each instruction, since counting lines takes long."""
+    """Return the location of a frame; cached per instruction, because line lookup is slow."""
     code, instruction = frame.f_code, frame.f_lasti
     # By its address, since code hashes all that is in it; the entry keeps the address from others.
     known = _places.get((id(code), instruction))
@@ -234,7 +234,7 @@ def raising_line(error: BaseException) -> SourceLine | None:
 
 
 def is_raised_by_user(error: BaseException) -> bool:
-    """Return whether code of the user's raised an exception: itself, or in what it called of others."""
+    """Return whether the user's code raised an exception, directly or in a library it called."""
     whose = ""
     traceback = error.__traceback__
     while traceback is not None:
@@ -248,7 +248,7 @@ def is_raised_by_user(error: BaseException) -> bool:
 
 
 def source_line(place: Place | None) -> SourceLine | None:
-    """Read the text of a place; empty for torch's own files, which no one asked to see."""
+    """Read the text of a source line; empty for torch's own files."""
     if place is None:
         return None
     file, line, function, instruction = place
@@ -278,7 +278,7 @@ def is_library(cls: type) -> bool:
 
 @by_class
 def runs_torchs_forward(cls: Any) -> bool:
-    """Return whether instances run code of torch's; a user's subclass of Sequential does, for one."""
+    """Return whether instances run torch's forward, as a user's subclass of Sequential does."""
     # Statically, for a TorchScript class answers only through an instance.
     forward = class_attribute(cls, "forward")
     if type(forward) is types.FunctionType:
@@ -288,15 +288,15 @@ def runs_torchs_forward(cls: Any) -> bool:
 
 @by_class
 def class_path(cls: Any) -> str:
-    """Name a class with its module; one that `torch.fx` made, by the code that it made with it."""
-    # They are all called identical; the file of the code has a number, and then reports what it is from.
+    """Return the qualified name of a class; for a `torch.fx` class, that of its generated code."""
+    # They share one name; the file name of the generated code identifies its origin by a number.
     if (code := _fx_code(cls)) is not None:
         return f"torch.fx.GraphModule {code.co_filename.partition(' from ')[0]}"
     return f"{defining_module(cls)}.{qualified_name(cls)}"
 
 
 def _fx_code(cls: Any) -> types.CodeType | None:
-    """The forward that `torch.fx` has written for a class of its own; None for any other class."""
+    """Return the forward that `torch.fx` generated for a class; None for any other class."""
     if defining_module(cls) != "torch.fx.graph_module":
         return None
     code: types.CodeType | None = getattr(namespace_of(cls).get("forward"), "__code__", None)
@@ -316,7 +316,7 @@ def class_place(cls: type) -> tuple[str | None, int | None]:
 
 
 def makers(cls: type) -> list[type]:
-    """A class, and those that it was made from, up to the one that defines its `forward`."""
+    """Yield a class and its bases, up to the one that defines its `forward`."""
     classes = [each for each in ancestors(cls) if each is not object]
     defining = [index for index, each in enumerate(classes) if "forward" in namespace_of(each)]
     return classes[: defining[0] + 1] if defining else [cls]
@@ -342,7 +342,7 @@ def _own_place(cls: type) -> tuple[str | None, int | None]:
 
 
 def statements(cls: type, lines: Sequence[str]) -> list[int]:
-    """The numbers of the lines of a file that begin the statement of a class, or of its namesakes."""
+    """Return the line numbers at which classes of this name are defined in a file."""
     name = plain_name(cls)
     return [
         number for number, line in enumerate(lines, start=1) if "class" in line and _begins(line, name)
@@ -350,7 +350,7 @@ def statements(cls: type, lines: Sequence[str]) -> list[int]:
 
 
 def _begins(line: str, name: str) -> bool:
-    """Return whether a line begins the statement of a class of some name."""
+    """Return whether a line begins the definition of a class of this name."""
     words = line.split(None, 1)
     if len(words) < 2 or words[0] != "class" or not words[1].startswith(name):
         return False
@@ -358,7 +358,7 @@ def _begins(line: str, name: str) -> bool:
 
 
 def first_method(cls: type, file: str) -> int:
-    """The line where the first function of a class begins; beyond all lines where it has none there."""
+    """Return the first line of the first function of a class; larger than any line if it has none."""
     return min(
         (
             value.__code__.co_firstlineno

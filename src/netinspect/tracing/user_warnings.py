@@ -1,4 +1,4 @@
-"""Warnings of torch at the line of the user's that they are about.
+"""Warnings of torch, shown at the line of the user's code that caused them.
 
 Torch names the innermost line of Python, or one some calls further out. While a run is recorded, that
 may be a line of ours, which handed the call on.
@@ -21,8 +21,8 @@ from netinspect.tracing.source_lines import PLUMBING, STARTS
 def at_the_users_line() -> Iterator[None]:
     """Show warnings that name one of our files at the line of the user's that made the call.
 
-    `warnings.showwarning` may be replaced, as its documentation states, and is put back at the end.
-    Which warnings are shown, and whether one is an error, is for the filters as always.
+    `warnings.showwarning` may be replaced, as documented, and is put back at the end. Which
+    warnings are shown, and whether one is an error, is for the filters as always.
     """
     shown = warnings.showwarning
 
@@ -37,7 +37,7 @@ def at_the_users_line() -> Iterator[None]:
         if owner(filename) == "ours":
             place = _place_of_call(sys._getframe(1))
             if place is None:
-                return  # it is about what a trace does, and nothing that the user could fix
+                return  # caused by tracing itself; the user cannot fix it
             filename, lineno, line = *place, None
         shown(message, category, filename, lineno, file, line)
 

@@ -1,1 +1,1 @@
-"""What each of torch's operators costs: one rule an operator, found by its name."""
+"""Costs of torch's operators: one rule per operator, found by name."""

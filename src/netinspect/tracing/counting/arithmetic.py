@@ -1,4 +1,4 @@
-"""Arithmetic that is not a product: one convention for each class of operators, in FLOPs.
+"""FLOPs of operators other than products: one convention for each class of operators.
 
 They are operations as one would write them down, not those of a kernel: an exponential is one, and so is
 a comparison. What any published table counts of these classes can be made of them. docs/cost.md has
@@ -34,7 +34,7 @@ def _normalized(weight: int, given: int | None = None, *, source: int = 0, times
 
     Args:
         weight: Position of the weight.
-        given: Position of the flag that states whether the statistics are taken from the batch; None
+        given: Position of the flag for whether the statistics are taken from the batch; None
             where they always are, -1 where they never are.
         source: Position of what is normalized.
         times: 2 for a backward.
@@ -84,7 +84,7 @@ _NORMALIZATION: dict[str, Formula] = {
 
 
 def _windows(dimensions: int, *, backward: bool = False) -> Formula:
-    """The elements of a window for each output; a backward has the gradient of the output in front."""
+    """Count the elements of a window for each output; backward has the output gradient first."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         size = args[2 if backward else 1]
@@ -108,7 +108,7 @@ _POOLING: dict[str, Formula] = {
         for size in sizes
     },
     **{f"avg_pool{size}d_backward": _windows(size, backward=True) for size in (2, 3)},
-    # One addition for each output: its maximum is where its index states.
+    # One addition for each output, at the index of its maximum.
     **{f"max_pool{size}d_with_indices_backward": per_input(1) for size in (2, 3)},
     **{f"fractional_max_pool{size}d_backward": per_input(1) for size in (2, 3)},
     **{
@@ -133,7 +133,7 @@ _ANTI_ALIASED = ("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "_upsample
 
 
 def _sampled(dimensions: int, *, backward: bool = False) -> Formula:
-    """A sample at any place: its neighbours, by the mode of interpolation; backward, both gradients."""
+    """Count a grid sample by the neighbours of its interpolation mode; backward, both gradients."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         mode = args[3 if backward else 2]
@@ -198,7 +198,7 @@ def _distances(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _bags(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """An addition for each element of each row, and a multiplication where the rows have weights."""
+    """Count one addition per element of each row, and one multiplication if rows are weighted."""
     given_out = out[0] if isinstance(out, tuple) else out
     weights = argument(args, kwargs, 6, "per_sample_weights")
     each = 1 if weights is None else 2
@@ -206,7 +206,7 @@ def _bags(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _bags_backward(operations: int) -> Formula:
-    """Every index has its row of the gradient, which is added, or multiplied with one of the table."""
+    """Count one gradient row per index, added or multiplied with a row of the table."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         indices = args[2 if operations > 1 else 1]
@@ -263,7 +263,7 @@ _SOFTMAX: dict[str, Formula] = {
 
 
 def _transform(halves: int, *, by_output: bool = False) -> Formula:
-    """5 n log2 n for each transform of n values, in halves of that."""
+    """Count 5 n log2 n for each transform of n values, in halves."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         whole = out if by_output else args[0]
@@ -299,13 +299,13 @@ _ELEMENTWISE = (
     "multi_margin_loss_backward", "multilabel_margin_loss_backward", "_segment_reduce_backward",
     "_standard_gamma_grad", "_dirichlet_grad",
 )  # fmt: skip
-"""Those that torch does not mark as pointwise, in some version or other."""
+"""Operators that some versions of torch do not mark as pointwise."""
 
 _REGIONS: dict[Kind, tuple[str, ...]] = {
     "pooling": ("roi_pool", "ps_roi_pool", "_roi_pool_backward", "_ps_roi_pool_backward"),
     "interpolation": ("ps_roi_align", "_roi_align_backward", "_ps_roi_align_backward"),
 }
-"""Of torchvision: how many elements there are in a region follows from values."""
+"""Operators of torchvision whose region sizes depend on values."""
 
 _QUANTIZED = (
     "add", "add_relu", "add_scalar", "add_scalar_relu", "mul", "mul_relu", "mul_scalar",
@@ -320,7 +320,7 @@ _DECOMPOSED = tuple(
 
 
 def elementwise(lists: bool = False) -> Rule:
-    """The rule for what computes each element by itself, of one tensor or of all in a list."""
+    """Return the rule of a pointwise operator, on one tensor or on each in a list."""
     return _ONE_IN_EACH if lists else _ONE_EACH
 
 

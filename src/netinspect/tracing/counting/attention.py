@@ -1,4 +1,4 @@
-"""Attention in one kernel: its two products, whole also under a mask, and projections if it has any."""
+"""Costs of fused attention: two full products, even under a mask, and projections if any."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netinspect.tracing.counting.rule import (
 
 
 def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tuple[int, int]:
-    """MACs and elements of the two products; heads of the query may share those of key and value."""
+    """Return MACs and elements of the two products; query heads may share key and value heads."""
     *batch, rows, width = dense(query).shape
     columns, value_width = dense(key).shape[-2], dense(value).shape[-1]
     times = product(batch) * rows
@@ -28,13 +28,13 @@ def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tu
 
 
 def _attention(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Torch has no formula for CPU and MPS, and wants as many heads of keys as of queries."""
+    """Count attention on CPU and MPS, without a formula in torch, and with fewer key heads."""
     macs, elements = _attended(*args[:3])
     return products(macs, out, elements)
 
 
 def _attention_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Two products for each of the forward.
+    """Count two products for each product of the forward.
 
     Torch also counts the one that these kernels do again; the same model would cost more with them.
     """
@@ -43,13 +43,13 @@ def _attention_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _multi_head(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """The fast path of `nn.MultiheadAttention`, one kernel in all: torch has no formula."""
+    """Count the fast path of `nn.MultiheadAttention`, a single kernel without a formula in torch."""
     macs, elements = _projected_attention(*args[:3], heads=args[4])
     return products(macs, out, elements)
 
 
 def _encoder_layer(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """The fast path of `nn.TransformerEncoderLayer`: attention with its projections, two layers."""
+    """Count the fast path of `nn.TransformerEncoderLayer`: attention, projections and two layers."""
     source = dense(args[0])
     macs, elements = _projected_attention(source, source, source, heads=args[2])
     hidden, width = argument(args, kwargs, 14, "ffn_weight_1").shape
@@ -60,7 +60,7 @@ def _encoder_layer(args: Args, kwargs: Kwargs, out: Any) -> Count:
 def _projected_attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, heads: int
 ) -> tuple[int, int]:
-    """MACs and elements of the four projections and the two products between them."""
+    """Return MACs and elements of the four projections and two products."""
     batch, rows, width = dense(query).shape
     columns = dense(key).shape[1]
     projected = 2 * batch * (rows + columns) * width
@@ -74,7 +74,7 @@ def _projected_attention(
 
 
 def _packed(start: int, lengths: int, products_each: int = 1) -> Formula:
-    """Kernels that take sequences packed one after the other, as those for jagged tensors do.
+    """Count kernels on concatenated sequences, such as those for jagged tensors.
 
     Torch's formulas take a batch that is not packed for (batch, heads, length, width), and it is
     (batch, length, heads, width).
@@ -105,7 +105,7 @@ def _packed(start: int, lengths: int, products_each: int = 1) -> Formula:
 
 
 def _lengths(offsets: torch.Tensor, longest: int) -> list[int]:
-    """Lengths of packed sequences; the longest one for all where the offsets have no values."""
+    """Return the lengths of packed sequences; the maximum for all if offsets have no values."""
     if offsets.is_meta or type(offsets) is not torch.Tensor:
         return [longest] * (offsets.shape[0] - 1)
     lengths: list[int] = offsets.diff().tolist()
@@ -137,4 +137,4 @@ ATTENTION: dict[str, Rule] = {
         "torch_attn._varlen_attn_backward": _packed(1, 6, 2),
     }.items()
 }
-"""Torch has no formula for some of these, and for others one that counts what a kernel does again."""
+"""Operators for which torch has no formula, or one that counts recomputation."""

@@ -1,4 +1,4 @@
-"""Products inside kernels of other kinds: recurrent layers, quantized ones, deformable convolution."""
+"""Costs of recurrent layers, quantized layers and deformable convolution."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from netinspect.tracing.tensors.packed_weights import packed_tensors
 
 
 def _cells(weights: Any, rows: int, out: Any, times: int = 1) -> Count:
-    """Every row of every step meets every element of the matrices; biases are vectors."""
+    """Count each element of the matrices for each row of each time step; biases are vectors."""
     matrices = [dense(weight) for weight in weights if weight.dim() == 2]
     given_out = rows * sum(matrix.shape[0] for matrix in matrices)
     return products(times * rows * sum(map(elements_of, matrices)), out, times * given_out)
@@ -49,7 +49,7 @@ def _cudnn(times: int) -> Formula:
 
 
 def _quantized_layers(gates: int) -> Formula:
-    """Packed cells report no sizes; the states do: hidden width, and layers times directions."""
+    """Count packed cells by their states: hidden width, and layers times directions."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         # A packed sequence has its batch sizes in second place, and all else one place further on.
@@ -83,7 +83,7 @@ def _quantized_cell(gates: int) -> Formula:
 
 
 def _fused_gates(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """A cell after its products: for each gate a sum and its function, for each unit four operations."""
+    """Count a cell after its products: two operations per gate, four per unit."""
     return Count(0, 2 * elements_of(args[0]) + 4 * elements_of(out))
 
 
@@ -96,7 +96,7 @@ def _quantized_linear(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 def _quantized_convolution(transposed: bool) -> Formula:
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
-        # The weight is unpacked into a copy: there is no other way to its shape.
+        # Unpacking copies the weight; its shape is not available otherwise.
         weights = packed_tensors(args[1])
         if not weights:
             raise UncountableError
@@ -109,7 +109,7 @@ def _quantized_convolution(transposed: bool) -> Formula:
 
 
 def _deformable(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """A convolution whose inputs are at learnt places; the sampling there is no product of it."""
+    """Count a convolution with learnt sampling offsets; sampling itself is not counted as products."""
     return products(convolved(out, args[1]), out)
 
 
@@ -118,9 +118,9 @@ def _deformable_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _aligned_regions(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Each output is the mean of samples, of four neighbours each.
+    """Count each output as the mean of samples with four neighbours each.
 
-    How many there are may depend on the sizes of the regions, which no one sees.
+    Their number may depend on region sizes, which are unknown.
     """
     ratio = int(argument(args, kwargs, 5, "sampling_ratio", -1))
     return Count(0, 4 * ratio * ratio * elements_of(out) if ratio > 0 else None)

@@ -1,4 +1,4 @@
-"""Operators that move, make, order or draw values: no arithmetic, but where what is moved is added."""
+"""Operators that move, create, sort or draw values: no arithmetic, except additions of scatters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netinspect.tracing.counting.rule import (
 
 
 def _put(index: int, name: str) -> Formula:
-    """Return what is put in a place is added to what is there, if a flag states so."""
+    """Count one addition per value put if the accumulate flag is set."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         return Count(0, elements_of(args[2])) if argument(args, kwargs, index, name) else NOTHING
@@ -27,7 +27,7 @@ def _put(index: int, name: str) -> Formula:
 
 
 def _scatter(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """As often as there are indices, where there is something to do with what is there."""
+    """Count one operation per index if values are reduced into the destination."""
     return Count(0, elements_of(args[2])) if "reduce" in kwargs else NOTHING
 
 
@@ -86,7 +86,7 @@ _DRAWS = (
 _DRAWS_BY = (
     "bernoulli", "normal", "multinomial", "poisson", "binomial", "_standard_gamma", "_sample_dirichlet",
 )  # fmt: skip
-"""Those that read of what to draw."""
+"""Operators that read the parameters of a distribution."""
 
 _PACKS = tuple(
     f"{name}_{way}"
@@ -137,4 +137,4 @@ UNNOTED = frozenset(
         "sparse_coo_tensor", "sparse_compressed_tensor", "_sparse_compressed_tensor_with_dims",
     )
 )  # fmt: skip
-"""Those that move nothing either: they make room, or look at a flag or at one number."""
+"""Operators that move no data: they allocate memory or read a flag or a single number."""

@@ -1,4 +1,4 @@
-"""Matrix products, convolutions and attention: MACs, through torch's own formulas where they are right.
+"""MACs of matrix products, convolutions and attention, by torch's formulas where these are correct.
 
 Neither a bias nor a scale is counted. Attention is its two products, whole also where a mask leaves half
 of it out, and the same whether it ran as one kernel or as its parts.
@@ -30,10 +30,10 @@ from netinspect.tracing.counting.rule import (
 
 
 def torchs(formula: Any, share: tuple[int, int] = (1, 1)) -> Formula:
-    """Use one of torch's formulas, which count two FLOPs a MAC.
+    """Wrap a formula of torch, which counts two FLOPs per MAC.
 
     Args:
-        formula: As it is in `flop_registry`.
+        formula: Entry of `flop_registry`.
         share: Which part of it is meant, as a fraction.
     """
     # Most take shapes, and are wrapped in a search through all arguments, which costs most.
@@ -64,7 +64,7 @@ def _shaped(value: Any) -> Any:
 
 
 def _with_layouts(first: int, formula: Formula = unknown) -> Formula:
-    """A formula, but for one sparse operand by its stored elements, and for nested ones by each tensor.
+    """Wrap a formula to count a sparse operand by stored elements and nested ones by each tensor.
 
     Args:
         first: Position of the left one of two matrices; the right one follows.
@@ -89,14 +89,14 @@ def _stored_by(sparse: torch.Tensor, times: int, out: Any) -> Count:
 
 
 def _of_nested(left: torch.Tensor, out: torch.Tensor) -> int:
-    """MACs of a product that gives out a nested tensor: each of its elements is a sum over a row."""
+    """Return MACs of a product with a nested output, each element of which is a sum over a row."""
     outputs = components(out)
     rows = components(left) if left.is_nested else [list(left.shape)] * len(outputs)
     return sum(product(sizes) * row[-1] for sizes, row in zip(outputs, rows, strict=True))
 
 
 def _linear(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """`aten.linear` where torch does not take it apart: for nested and sparse operands."""
+    """Count `aten.linear` on nested and sparse operands, where torch does not decompose it."""
     source, weight = args[:2]
     if source.is_nested:
         return products(_of_nested(source, out), out)
@@ -108,7 +108,7 @@ def _linear(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _backward_of_nested(gradient: int, source: int, mask: int) -> Formula:
-    """Each gradient that is wanted costs as much as the forward; that of a bias is a sum."""
+    """Count each requested gradient like the forward; that of a bias is a sum."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         once = _of_nested(args[source], args[gradient])
@@ -118,12 +118,12 @@ def _backward_of_nested(gradient: int, source: int, mask: int) -> Formula:
 
 
 def _sampled(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """A product of matrices where a sparse one has elements, and nowhere else."""
+    """Count a matrix product sampled at the elements of a sparse matrix."""
     return _stored_by(args[0], dense(args[1]).shape[-1], out)
 
 
 def _rows_by(index: int) -> Formula:
-    """Each output is a sum over the last dimension of an operand; torch has no formula for these."""
+    """Count each output as a sum over the last dimension of an operand."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         return products(dense(out).numel() * dense(args[index]).shape[-1], out)
@@ -140,7 +140,7 @@ def _addbmm(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _grouped(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Experts in one call: torch has no formula. Offsets only report which rows go with which matrix."""
+    """Count a grouped product. Offsets assign rows to matrices and do not change the cost."""
     left, right = dense(args[0]).shape, dense(args[1]).shape
     batch = left[0] if len(left) == 3 and len(right) == 3 else 1
     return products(batch * left[-2] * left[-1] * right[-1], out)
@@ -151,7 +151,7 @@ def _grouped_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _linear_loss(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """A layer with the loss after it, in one call; that of a mean makes the gradients at once."""
+    """Count a fused layer and loss; with a mean, the same call computes the gradients."""
     (rows, width), classes = dense(args[0]).shape, dense(args[1]).shape[0]
     logits, source, weight = rows * classes, rows * width, classes * width
     is_whole = len(args) > 13
@@ -161,16 +161,16 @@ def _linear_loss(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _affine_grid(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Each coordinate of each point is a sum over a row of the matrix."""
+    """Count each coordinate of each point as a sum over a row of the matrix."""
     return products(dense(out).numel() * dense(args[0]).shape[-1], out)
 
 
 def _trilinear(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """`nn.Bilinear`: two products for each slice along one dimension, as the kernel computes them.
+    """Count `nn.Bilinear` as two products per slice along one dimension, as the kernel does.
 
     The three operands are given the dimensions that they lack. The first two are multiplied and summed
     over what the third one lacks; the result is multiplied by the third one and summed over the rest.
-    Where nothing is summed, torch multiplies element by element, which is not a product of matrices.
+    Where nothing is summed, torch multiplies elementwise, which is not a matrix product.
     """
     lacking = [{*each} for each in args[3:6]]
     summed, slices = {*args[6]}, argument(args, kwargs, 7, "unroll_dim", 1)
@@ -210,7 +210,7 @@ def _with_dimensions(shape: Sequence[int], added: Iterable[int]) -> list[int]:
 
 
 def convolved(window: torch.Tensor, weight: torch.Tensor) -> int:
-    """MACs of a convolution.
+    """Return the MACs of a convolution.
 
     Args:
         window: What the kernel is laid upon: the output, or the input of a transposed one.
@@ -221,7 +221,7 @@ def convolved(window: torch.Tensor, weight: torch.Tensor) -> int:
 
 
 def _convolution_backward(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Each gradient costs as much as the forward; torch counts that of the weight without its groups."""
+    """Count each gradient like the forward; torch ignores groups in that of the weight."""
     gradient, given, weight = args[:3]
     transposed, mask = args[7], args[10]
     once = convolved(given if transposed else gradient, weight)
@@ -237,7 +237,7 @@ def _transposed_convolution(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def _convolution_by_time(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """`conv_tbc`, whose weight is (kernel, channels in, channels out)."""
+    """Count `conv_tbc`, whose weight is (kernel, channels in, channels out)."""
     return products(dense(out).numel() * product(dense(args[1]).shape[:2]), out)
 
 
@@ -301,7 +301,7 @@ OWN: dict[str, Rule] = {
     "aten.conv_tbc": Rule("convolution", _convolution_by_time),
     "aten.convolution_backward": Rule("convolution", _convolution_backward),
 }  # fmt: skip
-"""Where torch has no formula, or a wrong one."""
+"""Operators for which torch has no formula, or a wrong one."""
 
 
 def torchs_rule(name: str, operator: Any) -> Rule | None:

@@ -1,4 +1,4 @@
-"""A rule: to which class an operator belongs, and how to count one call of it."""
+"""Counting rules: kind of an operator, and cost of one call."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Kwargs = Mapping[str, Any]
 
 
 class Count(NamedTuple):
-    """What one call of an operator costs; None if that cannot be known."""
+    """Cost of one operator call; None where unknown."""
 
     macs: int | None = 0
     flops: int | None = 0
     elements: int | None = None
-    """Elements that count as given out, where they are not those of the first output."""
+    """Number of output elements, if not that of the first output."""
 
     by_stored: bool = False
-    """Whether a sparse operand was counted by the elements that it stores."""
+    """Whether a sparse operand was counted by its stored elements."""
 
 
 class UncountableError(Exception):
-    """A call whose operands are not of the kind that its formula is for."""
+    """Raised for operands that a formula does not support."""
 
 
 Formula = Callable[[Args, Kwargs, Any], Count]
@@ -40,19 +40,19 @@ UNKNOWN = Count(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How the calls of one operator are counted."""
+    """Counting rule of one operator."""
 
     kind: Kind
     formula: Formula
     reads: OneOf["all", "selected", "rows", "sources"] = "all"
-    """What is read: every operand; of the first one only what is given out, as in a lookup, or a row
-    for each index in the second one; or every operand but the first, which is only written to."""
+    """Operands that are read: all; of the first only as much as is returned (a lookup) or one row
+    per index in the second; or all but the first, which is only written to."""
 
     parts: bool = False
-    """Whether it only calls functions that it is given, whose operators are counted instead."""
+    """Whether it only calls its function arguments, whose operators are counted instead."""
 
     decomposes: bool = False
-    """Whether torch has it as a composition of others, which are then counted instead."""
+    """Whether torch decomposes it into other operators, which are counted instead."""
 
 
 def products(macs: int, out: Any, elements: int | None = None) -> Count:
@@ -69,17 +69,17 @@ def no_arithmetic(args: Args, kwargs: Kwargs, out: Any) -> Count:
 
 
 def unknown(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Describe that it cannot be counted."""
+    """Return an unknown cost."""
     return UNKNOWN
 
 
 def unknown_flops(args: Args, kwargs: Kwargs, out: Any) -> Count:
-    """Describe that there are no products in it, and that the rest cannot be counted."""
+    """Return zero MACs and unknown FLOPs."""
     return Count(0, None)
 
 
 def per_output(operations: int) -> Formula:
-    """Count so many operations for each element of the first output."""
+    """Count a number of operations per element of the first output."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         return Count(0, operations * elements_of(out))
@@ -88,7 +88,7 @@ def per_output(operations: int) -> Formula:
 
 
 def per_input(operations: int) -> Formula:
-    """Count so many operations for each element of the first operand."""
+    """Count a number of operations per element of the first operand."""
 
     def count(args: Args, kwargs: Kwargs, out: Any) -> Count:
         return Count(0, operations * elements_of(argument(args, kwargs, 0, "self")))
@@ -97,7 +97,7 @@ def per_input(operations: int) -> Formula:
 
 
 def elements_of(value: Any) -> int:
-    """Elements of a tensor, of the first of a tuple of outputs, or of all in a list.
+    """Return the elements of a tensor, of the first in a tuple of outputs, or of all in a list.
 
     Of a sparse tensor they are those that it stores.
     """
@@ -111,7 +111,7 @@ def elements_of(value: Any) -> int:
 
 
 def stored(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Return what a tensor is made of: a sparse one of its elements, and of where they are."""
+    """Return the tensors that a tensor consists of: for a sparse one, values and indices."""
     layout = tensor.layout
     if layout is torch.sparse_coo:
         return tensor._values(), tensor._indices()
@@ -129,12 +129,12 @@ def components(tensor: torch.Tensor) -> list[list[int]]:
 
 
 def argument(args: Args, kwargs: Kwargs, index: int, name: str, default: Any = None) -> Any:
-    """Return an argument by its position or name; torch leaves those out that have their default."""
+    """Return an argument by position or name; torch omits arguments equal to their default."""
     return args[index] if index < len(args) else kwargs.get(name, default)
 
 
 def dense(tensor: Any) -> torch.Tensor:
-    """Return an operand, if its shape reports how much work there is in it.
+    """Return an operand, if its shape determines its cost.
 
     Raises:
         UncountableError: It is sparse, nested, or no tensor at all.

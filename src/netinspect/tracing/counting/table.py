@@ -1,4 +1,4 @@
-"""Which rule an operator has: ours where torch has none or a wrong one, then torch's, then its tags."""
+"""Table of rules: ours where torch has no formula or a wrong one, then torch's formula, then tags."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _CALLING = frozenset(
         "wrap_activation_checkpoint", "invoke_subgraph",
     )
 )  # fmt: skip
-"""Operators that run functions, some of them or in turn."""
+"""Operators that call their function arguments."""
 
 _QUIET = frozenset({"prim", "profiler", "debugprims"})
-"""Namespaces of what asks for a fact, or marks a place; the dispatcher knows nothing of some."""
+"""Namespaces of queries and markers; the dispatcher does not know some of them."""
 
 
 def name_of(operator: Any) -> str:
-    """Name an operator with its namespace, without its overload: `aten.convolution`."""
+    """Return the name of an operator with its namespace, without its overload: `aten.convolution`."""
     if isinstance(operator, OpOverload):
-        # It is formatted as `aten.add.Tensor`.
+        # The full name has the form `aten.add.Tensor`.
         return str(operator).rpartition(".")[0]
     return f"higher_order.{getattr(operator, '__name__', type(operator).__name__)}"
 
@@ -57,7 +57,7 @@ def rule_for(operator: Any) -> Rule | None:
         return None
     known = _RULES.get(name) or torchs_rule(name, operator.overloadpacket)
     if known is None and name.endswith("_"):
-        # What works in place is named with an underscore after.
+        # In-place operators have a trailing underscore.
         plain = name.removesuffix("_")
         known = _RULES.get(plain)
         if known is None and operator.namespace == "aten":
@@ -80,7 +80,7 @@ def rule_for(operator: Any) -> Rule | None:
 
 
 def _is_pointwise(operator: OpOverload) -> bool:
-    """Return whether torch tags the operator, or its functional variant."""
+    """Return whether torch tags it as pointwise; some variants only by their functional form."""
     packets = {operator.overloadpacket.__name__, operator.overloadpacket.__name__.removesuffix("_")}
     return any(
         torch.Tag.pointwise in getattr(packet, overload).tags
@@ -91,7 +91,7 @@ def _is_pointwise(operator: OpOverload) -> bool:
 
 
 def _is_composed(operator: OpOverload) -> bool:
-    """Return whether torch decomposes the operator except in inference mode."""
+    """Return whether torch decomposes it outside inference mode."""
     composed: bool = torch._C._dispatch_has_kernel_for_dispatch_key(
         operator._name, "CompositeImplicitAutograd"
     )

@@ -1,4 +1,4 @@
-"""The steps of forward while they happen: which has begun, within which, and on what it was called."""
+"""Call stack of a run: the steps of forward, their nesting and their inputs."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ Item = TypeVar("Item")
 
 
 class TooManySteps(RuntimeError):
-    """Forward took more steps than it may; raised where the first one too many would begin."""
+    """Raised before the first step beyond the limit."""
 
 
 class CallStack:
-    """What has happened in one run of forward so far.
+    """Steps recorded so far in one run of forward.
 
     Args:
         model: The model.
-        with_grad: Whether to note the `grad_fn` of each output.
+        backward: Whether to record the `grad_fn` of each output.
         arguments: What the model is called with, by name.
-        most_steps: Where to end a forward that goes on and on; None for no end.
+        most_steps: Maximum number of steps; None for no limit.
     """
 
     def __init__(
         self,
         model: nn.Module,
         *,
-        with_grad: bool,
+        backward: bool,
         arguments: Mapping[str, Any] | None = None,
         most_steps: int | None = None,
     ) -> None:
@@ -54,16 +54,16 @@ class CallStack:
         """The calls of modules that have not ended, outermost first."""
 
         self.outer: list[PendingStep] = []
-        """In another thread: the calls of modules that had begun in the first one."""
+        """Open module calls of the thread that started this one."""
 
         self.flow = Flow()
         self._numbers: Iterator[int] | None = None
-        """Gives the steps of all threads their numbers; None while there is one thread."""
+        """Shared step counter of all threads; None while there is one thread."""
 
-        self._strangers: dict[int, tuple[weakref.ref[torch.Tensor], list[PendingStep]]] = {}
-        """By address: parameters that were not registered when steps were handed them, and these."""
+        self._unregistered: dict[int, tuple[weakref.ref[torch.Tensor], list[PendingStep]]] = {}
+        """By address: parameters not registered when steps received them, with those steps."""
 
-        self._with_grad = with_grad
+        self._backward = backward
         self._most_steps = most_steps
         self._calls: dict[str, int] = {}
         # The arguments outlive the run, so their addresses are theirs alone.
@@ -79,16 +79,16 @@ class CallStack:
     def steps(
         self, failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
     ) -> tuple[Step, ...]:
-        """Freeze the drafts; `failure` is what ended forward, if it failed, `work` what each did."""
+        """Return the step records; `failure` is the exception of forward, `work` the operator counts."""
         return freeze(self.drafts, failure, work)
 
     def cut_off(self, error: BaseException) -> None:
-        """Note what ended the calls that are still open; a SystemExit passes their hooks by."""
+        """Set the exception of all open calls; a SystemExit bypasses their hooks."""
         for draft in self.stack:
             draft.error = error
 
     def innermost(self, error: BaseException) -> PendingStep | None:
-        """Return the innermost call that raised an exception; None if none of ours did."""
+        """Return the innermost call that raised an exception; None if no recorded call did."""
         # Calls end from the inside outwards, so the innermost one began last.
         return next((draft for draft in reversed(self.drafts) if draft.error is error), None)
 
@@ -98,8 +98,8 @@ class CallStack:
             # A step may be about to begin under the next number.
             self._numbers = itertools.count(len(self.drafts) + 1)
 
-    def take_in(self, others: Iterable[list[PendingStep]]) -> None:
-        """Put the steps of other threads among one's own, and number all of them again."""
+    def merge(self, others: Iterable[list[PendingStep]]) -> None:
+        """Merge the steps of other threads into this stack and renumber all of them."""
         own = (draft for drafts in (self.drafts, *others) for draft in list(drafts))
         drafts = sorted(own, key=lambda draft: draft.index)
         places = {draft.index: place for place, draft in enumerate(drafts)}
@@ -113,8 +113,8 @@ class CallStack:
             draft.producers = tuple(places[each] for each in draft.producers if each in places)
         self.drafts[:] = drafts
 
-    def name_as_after(self) -> None:
-        """Name the modules that forward moved, as within a list, by where they are now."""
+    def update_moved_paths(self) -> None:
+        """Update the paths of modules that forward moved, for example within a list."""
         moved = self.registered.moved()
         if not moved:
             return
@@ -135,7 +135,7 @@ class CallStack:
             draft.call = calls[now] if draft is called else called.call
 
     def forget(self) -> None:
-        """Let go of all that happened."""
+        """Release all steps."""
         for draft in self.drafts:
             draft.error = draft.handled = None
         self.drafts.clear()
@@ -149,7 +149,7 @@ class CallStack:
     def begin_module(
         self, entry: Entry, calling: Calling, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> PendingStep:
-        """Begin the call of a module; who calls this puts it on the stack."""
+        """Begin a module call; the caller pushes it on the stack."""
         path = entry.path
         self._calls[path] = self._calls.get(path, 0) + 1
         cls: Any = type(entry.module)
@@ -164,7 +164,7 @@ class CallStack:
     def begin_function(
         self, called: Name, calling: Calling, inputs: Structure, tensors: list[torch.Tensor]
     ) -> PendingStep:
-        """Begin the call of a function that was given these tensors."""
+        """Begin a function call with these tensors."""
         around = self.around()
         path = around.module if around else ""
         return self._begin(called, path, None, calling, inputs, tensors)
@@ -187,7 +187,7 @@ class CallStack:
         producers: list[int] = []
         parameters: list[str] = []
         arguments: list[str] = []
-        foreign_tensors: list[torch.Tensor] = []
+        unregistered: list[torch.Tensor] = []
         for tensor in tensors:
             name = names.get(id(tensor))
             if name is not None:
@@ -200,7 +200,7 @@ class CallStack:
             elif (argument := self._arguments.get(id(flow.unwrapped(tensor)))) is not None:
                 arguments.append(argument)
             elif type(tensor) is nn.Parameter:
-                foreign_tensors.append(tensor)
+                unregistered.append(tensor)
             if holder is not None and holder.tensors:
                 parameters += self.registered.put_in(holder, tensor)
         draft = PendingStep(
@@ -217,37 +217,37 @@ class CallStack:
             calling,
             sys.exc_info()[1],
         )
-        for tensor in foreign_tensors:
-            known = self._strangers.get(id(tensor))
+        for tensor in unregistered:
+            known = self._unregistered.get(id(tensor))
             if known is None or known[0]() is not tensor:
-                known = self._strangers[id(tensor)] = weakref.ref(tensor), []
+                known = self._unregistered[id(tensor)] = weakref.ref(tensor), []
             known[1].append(draft)
         self.drafts.append(draft)
         return draft
 
-    def name_strangers(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Name the parameters that were registered only after a step had been handed them."""
-        for name, tensor in tensors.items() if self._strangers else ():
-            reference, drafts = self._strangers.get(id(tensor), (None, ()))
+    def name_unregistered(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Name parameters that were registered after a step had received them."""
+        for name, tensor in tensors.items() if self._unregistered else ():
+            reference, drafts = self._unregistered.get(id(tensor), (None, ()))
             if reference is not None and reference() is tensor:
                 for draft in drafts:
                     draft.parameters = _distinct([*draft.parameters, name])
 
     def add_packed(self, draft: PendingStep, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Name the weights that a quantized layer hands on in a packed object."""
+        """Name the weights that a quantized layer passes in a packed object."""
         packed = names_of_packed((args, kwargs), self.registered.packed)
         draft.parameters = _distinct([*draft.parameters, *packed])
 
     def end(self, draft: PendingStep, output: Any) -> bool:
-        """Note what a call returned; False where no tensor is in it."""
+        """Record the output of a call; return False if it contains no tensor."""
         tensors: list[torch.Tensor] = []
         draft.output = describe(output, tensors)
         for tensor in tensors:
-            # A module hands on what a function inside it made; only one that returns its own input,
-            # as Identity does, is the producer itself.
+            # Usually a function inside the module is the producer; the module itself is the producer
+            # only if it returns its own input, as Identity does.
             if draft.entry is None or max(self.flow.producers(tensor), default=-1) < draft.index:
                 self.flow.made(tensor, draft.index)
-            if self._with_grad and draft.grad_fn is None and tensor.grad_fn is not None:
+            if self._backward and draft.grad_fn is None and tensor.grad_fn is not None:
                 draft.grad_fn = type(tensor.grad_fn).__name__
         return bool(tensors)
 

@@ -1,4 +1,4 @@
-"""What flows from step to step: who made a tensor, and who wrote to the memory after it."""
+"""Data flow between steps: producers of tensors and in-place writers of their memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _is_wrapped = _functorch.is_functorch_wrapped_tensor
 
 
 class _Part(NamedTuple):
-    """Which elements of a storage a tensor covers."""
+    """Elements of a storage that a tensor covers."""
 
     offset: int
     sizes: tuple[int, ...]
@@ -29,11 +29,11 @@ class _Part(NamedTuple):
 
 
 class Flow:
-    """The producers of every tensor that was seen.
+    """Producers of every recorded tensor.
 
-    A tensor object is known by its address, and so is its storage, with a weak reference that reports it
-    from a later one at the same place. What no step returned may still be a view of what one did, made
-    out of sight; and what a step returned may since have been written to through another tensor.
+    Tensors and storages are identified by address, with a weak reference to detect a reused address. A
+    tensor that no step returned may be a view of one that a step returned, and the memory of a tensor
+    may have been written since through another tensor.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Flow:
     def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
         """Indices of the steps that a tensor's values come from; none for what came from outside."""
         entry = self._makers.get(id(tensor))
-        # An address is used again once its tensor is gone; the reference reports the two apart.
+        # Addresses are reused after a tensor is freed; the weak reference detects that.
         if entry is not None and entry[0]() is tensor:
             makers = entry[1]
         else:
@@ -61,7 +61,7 @@ class Flow:
         return makers
 
     def writers(self, tensor: torch.Tensor, since: int = -1) -> Sequence[int]:
-        """The steps that wrote to a tensor's memory in place, through whatever tensor."""
+        """Return the steps that wrote to a tensor's memory in place, through any tensor."""
         if not self._writes:
             return ()
         if _is_wrapped(tensor):
@@ -102,7 +102,7 @@ class Flow:
             entry[1].pop(next(iter(list(entry[1]))), None)
 
     def pass_on(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
-        """Pass the producers of inputs on to outputs of a call that is not a step."""
+        """Give outputs the producers of the inputs, for a call that is not recorded as a step."""
         makers = tuple(dict.fromkeys(maker for tensor in inputs for maker in self.producers(tensor)))
         for tensor in outputs:
             self._makers[id(tensor)] = weakref.ref(tensor), makers
@@ -117,7 +117,7 @@ class Flow:
         return ()
 
     def unwrapped(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return what a transform of torch.func has wrapped; any other tensor itself."""
+        """Return the tensor wrapped by a torch.func transform; any other tensor unchanged."""
         while _is_wrapped(tensor):
             self._transforms = True
             self.mapped |= _functorch.is_batchedtensor(tensor)
@@ -138,7 +138,7 @@ def _part(tensor: torch.Tensor) -> _Part:
 
 
 def _overlap(one: _Part, other: _Part) -> bool:
-    """Return whether two parts of a storage share an element; yes where that cannot be reported."""
+    """Return whether two parts of a storage share an element; True if that is undecidable here."""
     if one == other:
         return True
     if 0 in one.sizes or 0 in other.sizes or _end(one) < other.offset or _end(other) < one.offset:
@@ -161,7 +161,7 @@ def _end(part: _Part) -> int:
 
 
 def _box(part: _Part, strides: list[int]) -> list[tuple[int, int]] | None:
-    """Return the offset and lengths of a part along each stride; None if it is not a box."""
+    """Return start and length of a part along each stride; None if it is not a box in these strides."""
     lengths = dict.fromkeys(strides, 1)
     for size, stride in zip(part.sizes, part.strides, strict=True):
         if size > 1 and stride:

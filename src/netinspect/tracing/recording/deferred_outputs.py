@@ -1,7 +1,7 @@
-"""Outputs that are not computed yet: generators, coroutines, iterators over calls to come.
+"""Deferred outputs: generators, coroutines, futures and lazy iterators.
 
-Inside a model they are the business of whoever asked for them, and are not touched. What the model
-itself returns is used up here, in the same look: else nothing of it would have run.
+Deferred values inside a model are left to their consumers. A deferred output of the model itself is
+consumed here, in the same run; otherwise none of it would be executed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from netinspect.tracing.safe_access import class_attribute, is_a, is_users_class
 
 _MAXIMUM_DEPTH = 4
 MOST_ITEMS = 256
-"""How many items of a generator are taken: one may go on for ever. So many of all those inside one
-another, and at least one of each."""
+"""Maximum number of items taken from generators, which may be infinite. The limit holds for all nested
+generators together, with at least one item from each."""
 
 MOST_SECONDS = 60.0
-"""How long a future is waited for."""
+"""Maximum time to wait for a future."""
 
 _COROUTINE = 0x80 | 0x200 | 0x20
 """`CO_COROUTINE`, `CO_ASYNC_GENERATOR` and `CO_GENERATOR` of the flags of code."""
@@ -39,7 +39,7 @@ _FUTURES = frozenset(map(id, (concurrent.futures.Future, torch.futures.Future, t
 
 
 class _Indexed:
-    """What has items and no iterator of its own: Python makes one for it."""
+    """A class with `__getitem__` only: Python supplies its iterator."""
 
     def __getitem__(self, index: int) -> None: ...
 
@@ -61,17 +61,17 @@ _ITERATORS = frozenset(
 
 
 def is_deferred(value: Any) -> bool:
-    """Return whether a value is one whose items or result are computed only when they are asked for."""
+    """Return whether the items or the result of a value are computed on demand."""
     return is_a(value, (*_GENERATORS, types.CoroutineType)) or id(type(value)) in _ITERATORS
 
 
 def is_resumed(code: types.CodeType) -> bool:
-    """Return whether a function is run in parts, by whoever asks for its items or awaits it."""
+    """Return whether code belongs to a generator or coroutine function."""
     return bool(code.co_flags & _COROUTINE)
 
 
 class Finished:
-    """What came of the deferred parts of an output.
+    """An output whose deferred parts have been computed.
 
     Attributes:
         output: The output, with lists of items and results in their place.
@@ -85,7 +85,7 @@ class Finished:
 
     @property
     def notes(self) -> list[str]:
-        """What was done, in words."""
+        """Notes on how the output was computed."""
         return [*self._notes, *itertools.starmap(_of_items, self._taken.items())]
 
     def _note(self, text: str) -> None:
@@ -104,7 +104,7 @@ class Finished:
             )
         if is_a(value, types.CoroutineType):
             if _is_in_event_loop():
-                value.close()  # Python would warn that no one awaited it
+                value.close()  # else Python warns that it was never awaited
                 self._note("forward is a coroutine, and was not run: an event loop runs already")
                 return value
             self._note("forward is a coroutine: it was awaited, and its result is the output")
@@ -142,7 +142,7 @@ class Finished:
 
 
 def _of_items(taken: tuple[str, bool], counts: list[int]) -> str:
-    """Describe how many items were taken of iterators of one kind."""
+    """Return a note on how many items were taken from iterators of one kind."""
     (kind, is_over), count, total = taken, len(counts), sum(counts)
     many = f"{total} item{'s' * (total != 1)}"
     if count == 1:
@@ -168,7 +168,7 @@ def _is_done(future: Any) -> bool:
 
 @functools.cache
 def _list_class(kind: str) -> type[list[Any]]:
-    """Make a class of lists that is named like what the items came from."""
+    """Return a list class with the name of the iterator's class."""
     return type(kind, (list,), {})
 
 
@@ -240,8 +240,8 @@ def _run(coroutine: Any) -> Any:
 
 
 def run_through(output: Any) -> Finished:
-    """Use up what the deferred parts of an output stand for.
+    """Compute the deferred parts of an output.
 
-    `frames` ends its search for the calling line at this function's name.
+    The search for the calling line stops at this function's name.
     """
     return Finished(output)

@@ -1,4 +1,4 @@
-"""Calls of layers by their `forward`, past their hooks: read off the frames that are running."""
+"""Direct calls of `forward` that bypass hooks, detected from the running frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NoFunctions = torch._C.DisableTorchFunction
 
 
 class DirectCalls(CallStack):
-    """Steps so far, including calls without hooks."""
+    """A call stack that includes module calls without hooks."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,15 +26,15 @@ class DirectCalls(CallStack):
         """Paths of the modules whose `forward` was called without their hooks."""
 
         self.deferring: set[int] = set()
-        """Addresses of the registered modules that were called and returned what runs later."""
+        """Addresses of registered modules that returned a deferred output."""
 
         self._resumed: dict[int, tuple[types.FrameType, PendingStep]] = {}
-        """By address: a generator that was called directly, which runs in parts, and its call."""
+        """By address: a directly called generator, and its call."""
 
     def follow(self, calling: Calling) -> None:
         """Open and close the calls of layers whose `forward` was called directly.
 
-        What one was given is read off its variables at its first step; what it returns no one sees.
+        Inputs are read from the variables of the frame at its first step; outputs are unknown.
         """
         if not calling.forwards and (not self.stack or self.stack[-1].forward is None):
             return
@@ -66,7 +66,7 @@ class DirectCalls(CallStack):
             self.direct[entry.path] = None
 
     def close(self, draft: PendingStep, error: BaseException | None) -> None:
-        """End the call of a module that no hook ended."""
+        """End a module call that no hook ended."""
         if draft.forward is not None:
             draft.forward, draft.error = None, error
             draft.output = UNSEEN if error is None else None

@@ -1,4 +1,4 @@
-"""Properties of torch functions by name: reading values, writing, not recorded."""
+"""Properties of torch functions by name: which read values, write in place or are not recorded."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _WRITES = frozenset(
 )  # fmt: skip
 _LENDS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "untyped_storage", "storage"})
 
-# Of these, those by which values leave torch: what is computed with them then, no one sees.
+# The subset by which values leave torch, so that later computations are not recorded.
 HANDS_OUT = frozenset({"numpy", "__array__", "__dlpack__"})
 
-# Functions that work in place where a flag states so.
+# Functions that work in place if a flag is set.
 _INPLACE_BY_FLAG = frozenset(
     {
         "relu", "relu6", "elu", "selu", "celu", "leaky_relu", "rrelu", "hardtanh", "hardswish",
@@ -52,7 +52,7 @@ _OUTSIDE = frozenset(
     }
 )  # fmt: skip
 
-# Reads of shapes and flags come many times a layer; they are let through without a trace.
+# Reads of shapes and flags are frequent; they run unrecorded.
 SILENT = frozenset(
     {
         "size", "dim", "ndim", "shape", "dtype", "device", "layout", "is_cuda", "numel", "stride",
@@ -66,29 +66,29 @@ SILENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a function is called, and what is known of it by that."""
+    """Names of a function, and properties derived from them."""
 
     plain: str
-    """As it is written in code."""
+    """Name as written in code."""
 
     shown: str
-    """As people speak of it: `getitem`, `lstm`; `relu_` where it works in place."""
+    """Display name: `getitem`, `lstm`; `relu_` if in place."""
 
     qualified: str
-    """With where it belongs, such as `torch.Tensor.view`."""
+    """Qualified name, such as `torch.Tensor.view`."""
 
     is_silent: bool = False
-    """Whether it only reports a shape or a flag."""
+    """Whether it only returns a shape or a flag."""
 
     may_write: bool = False
-    """Whether it takes a trace at the arguments to know that it does not write; for most it does not."""
+    """Whether it may write, so that the arguments must be checked."""
 
 
 def name_of(func: Callable[..., Any]) -> Name:
     """Name a function, method or property."""
     try:
         return _remembered_name(func)
-    except TypeError:  # an object of the user's that cannot be reported from others
+    except TypeError:  # an unhashable object of the user
         return _name(func)
 
 
@@ -135,7 +135,7 @@ def _qualified_name(func: Callable[..., Any], name: str) -> str:
 
 
 def writes_in_place(name: str, kwargs: Mapping[str, Any]) -> bool:
-    """Return whether a call writes to its first argument, or to `out`."""
+    """Return whether a call writes to its first argument or to `out`."""
     return (name[-1:] == "_" and name[-2:] != "__") or name in _WRITES or "out" in kwargs
 
 
@@ -175,7 +175,7 @@ def _takes_statistics(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
 
 
 def overwritten(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[torch.Tensor]:
-    """Yield the tensors whose values a call replaced: what comes next flows from it."""
+    """Yield the tensors whose values a call replaced."""
     if writes_in_place(name, kwargs):
         if name not in _OUTSIDE:
             yield from tensors_of(kwargs["out"] if "out" in kwargs else args[:1])

@@ -1,4 +1,4 @@
-"""The hooks of a trace: attached to every module, and taken off on any exit."""
+"""Hooks of a run: attached to every module, and removed on any exit."""
 
 from __future__ import annotations
 
@@ -25,82 +25,82 @@ _register_pre = nn.Module.register_forward_pre_hook
 _register = nn.Module.register_forward_hook
 
 
-class Hooked(Protocol):
-    """Who is reported of the calls of modules."""
+class ModuleObserver(Protocol):
+    """Observer of module calls."""
 
     def enter_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Take note that a module is called."""
+        """Handle the start of a module call."""
 
     def see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Take note of what its own hooks made of its inputs."""
+        """Handle the inputs as changed by the module's own pre-hooks."""
 
     def leave_module(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        """Take note of what it returned, or that it did not return."""
+        """Handle the end of a module call, returned or raised."""
 
     def enter_any(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Take note that any module of the process is called."""
+        """Handle a call of any module of the process."""
 
     def note_module(self, module: nn.Module, name: str, child: object) -> None:
-        """Take note that any module of the process registers another one."""
+        """Handle the registration of a submodule on any module of the process."""
 
     def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
-        """Take note that any module of the process registers a parameter or buffer."""
+        """Handle the registration of a parameter or buffer on any module of the process."""
 
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        """Take note that any module of the process ends."""
+        """Handle the end of a call of any module of the process."""
 
 
 class Hooks:
-    """The hooks of one trace.
+    """Hooks of one run.
 
     Args:
-        who: Is reported.
+        observer: Receives the calls.
     """
 
-    def __init__(self, who: Hooked) -> None:
-        self._who = who
+    def __init__(self, observer: ModuleObserver) -> None:
+        self._observer = observer
         self._handles: list[RemovableHandle] = []
         self._copies: list[nn.Module] = []
 
     def attach(self, module: nn.Module) -> None:
-        """Have calls of a module reported."""
+        """Attach hooks to a module."""
         if is_a(module, ScriptModule):
-            return  # it takes no hooks of its own; those for every module of the process it runs
-        if has_hooks_of(self._who, module):
+            return  # takes no hooks of its own, but runs the process-wide hooks
+        if has_hooks_of(self._observer, module):
             self._copies.append(module)
             return
-        handles, who = self._handles, self._who
+        handles, observer = self._handles, self._observer
         has_own = bool(state_of(module).get("_forward_pre_hooks"))
-        # First, so that what the module's own pre-hooks do is reported as part of its call.
-        handles.append(_register_pre(module, who.enter_module, prepend=True, with_kwargs=True))
+        # First, so that steps of the module's own pre-hooks are part of its call.
+        handles.append(_register_pre(module, observer.enter_module, prepend=True, with_kwargs=True))
         if has_own:
-            # And last, to see the inputs as they made them.
-            handles.append(_register_pre(module, who.see_inputs, with_kwargs=True))
-        handles.append(_register(module, who.leave_module, with_kwargs=True, always_call=True))
+            # And last, to see the inputs as these pre-hooks changed them.
+            handles.append(_register_pre(module, observer.see_inputs, with_kwargs=True))
+        handles.append(_register(module, observer.leave_module, with_kwargs=True, always_call=True))
 
     def attach_to_all(self, modules: Iterable[nn.Module]) -> None:
-        """Have all calls reported: of registered modules, and of any others."""
-        handles, who = self._handles, self._who
-        handles.append(register_module_forward_pre_hook(who.enter_any))
-        handles.append(register_module_module_registration_hook(who.note_module))
-        handles.append(register_module_parameter_registration_hook(who.note_tensor))
-        handles.append(register_module_buffer_registration_hook(who.note_tensor))
+        """Attach hooks to all registered modules, and process-wide hooks for any others."""
+        handles, observer = self._handles, self._observer
+        handles.append(register_module_forward_pre_hook(observer.enter_any))
+        handles.append(register_module_module_registration_hook(observer.note_module))
+        handles.append(register_module_parameter_registration_hook(observer.note_tensor))
+        handles.append(register_module_buffer_registration_hook(observer.note_tensor))
         modules = list(modules)
         if any(is_a(module, ScriptModule) for module in modules):
-            handles.append(register_module_forward_hook(who.leave_script, always_call=True))
+            handles.append(register_module_forward_hook(observer.leave_script, always_call=True))
         for module in modules:
             self.attach(module)
 
     def remove(self) -> None:
-        """Take all of them off."""
+        """Remove all hooks."""
         while self._handles:
             self._handles.pop().remove()
         while self._copies:
             state = state_of(self._copies.pop())
             for name, flags in _TABLES.items():
-                for key in [key for key, hook in state[name].items() if _is_of(hook, self._who)]:
+                for key in [key for key, hook in state[name].items() if _is_of(hook, self._observer)]:
                     for table in (name, *flags):
                         state[table].pop(key, None)
 
@@ -111,24 +111,26 @@ _TABLES = {
 }
 
 
-def has_hooks_of(who: Hooked, module: nn.Module) -> bool:
-    """Return whether a module has the hooks of a run already, as a copy of another one has."""
-    return any(_is_of(hook, who) for hook in (state_of(module).get("_forward_pre_hooks") or {}).values())
+def has_hooks_of(observer: ModuleObserver, module: nn.Module) -> bool:
+    """Return whether a module already has the hooks of a run, as a copied module has."""
+    return any(
+        _is_of(hook, observer) for hook in (state_of(module).get("_forward_pre_hooks") or {}).values()
+    )
 
 
-def _is_of(hook: object, who: Hooked) -> bool:
-    return type(hook) is MethodType and hook.__self__ is who
+def _is_of(hook: object, observer: ModuleObserver) -> bool:
+    return type(hook) is MethodType and hook.__self__ is observer
 
 
 @contextmanager
-def hooked(who: Hooked, modules: Iterable[nn.Module]) -> Iterator[Hooks]:
-    """Have someone reported of every call.
+def hooked(observer: ModuleObserver, modules: Iterable[nn.Module]) -> Iterator[Hooks]:
+    """Attach hooks for the duration of the block.
 
     Args:
-        who: Is reported.
+        observer: Receives the calls.
         modules: The modules that are registered, each once.
     """
-    hooks = Hooks(who)
+    hooks = Hooks(observer)
     try:
         hooks.attach_to_all(modules)
         yield hooks

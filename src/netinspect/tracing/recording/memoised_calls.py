@@ -1,4 +1,4 @@
-"""Calls that do what an equal call did before: counted once in a run, and reported by the same records.
+"""Memoised calls: equal calls share their counts and records within a run.
 
 A network calls the same function on the same shapes again and again. What such a call costs follows from
 what it is given, for the functions listed here: they are torch's own, look at no values, and run no code
@@ -77,7 +77,7 @@ def _functions() -> Iterator[Any]:
 
 
 _FUNCTIONS = {id(function): function for function in _functions()}
-"""By their address, for hashing some takes long; kept, so that no other gets it."""
+"""By address, because hashing some is slow; held, so that no address is reused."""
 
 _ATTENDING = frozenset(map(id, (F.scaled_dot_product_attention, F.multi_head_attention_forward)))
 _KERNELS: tuple[Callable[[], bool], ...] = tuple(
@@ -85,10 +85,10 @@ _KERNELS: tuple[Callable[[], bool], ...] = tuple(
     for name in ("math", "flash", "mem_efficient", "cudnn")
     if hasattr(torch._C, f"_get_{name}_sdp_enabled")
 )
-"""What reports by which kernel attention runs: with `sdpa_kernel`, a model may choose."""
+"""Flags that select the attention kernel, which a model may set with `sdpa_kernel`."""
 
 _TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
-"""Of these very classes; those of a class that is derived may do as they like."""
+"""Exact classes only; subclasses may behave differently."""
 
 # By their address: how any other class hashes is for its metaclass to define.
 _PLAIN = frozenset(
@@ -104,24 +104,24 @@ Key = tuple[Any, ...]
 
 
 class Known(NamedTuple):
-    """What all calls of one key have identical."""
+    """Shared record of all calls with one key."""
 
     inputs: Structure
     output: Value
     tallies: Any
-    """What their operators cost, as `Operators` has it."""
+    """Operator counts, in the form of `Operators`."""
 
     writes: bool
     memoised_call: Callable[[], torch.Tensor] | None
-    """Makes what such a call returns, where nothing has to be computed for it."""
+    """Makes the output of a further call, if that needs no computation."""
 
 
 _HAS_NAMES = hasattr(torch.Tensor, "names")
-"""Whether dimensions may have names, as in older versions: the key of a call does not report them."""
+"""Whether dimensions may have names, as in older versions; the key does not contain them."""
 
 
 def memoised_call(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], torch.Tensor] | None:
-    """Describe what can be made in place of a further call: the output on the meta device has no values.
+    """Return a function that makes the output of a further call: on meta, the output has no values.
 
     Args:
         output: What the first call returned.
@@ -145,7 +145,7 @@ def memoised_call(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], to
 
 
 class _Unsure(Exception):
-    """An argument that may decide more than its description reports."""
+    """An argument whose effect may not be determined by its description."""
 
 
 def key_of(
@@ -154,7 +154,7 @@ def key_of(
     kwargs: Mapping[str, Any],
     tensors: list[torch.Tensor],
 ) -> Key | None:
-    """Describe what decides what a call does; None if that cannot be reported, or may be something else.
+    """Return the key of a call; None if the call is not determined by a key.
 
     Args:
         function: What is called.
@@ -175,7 +175,7 @@ def key_of(
             _add(kwargs.values(), parts, tensors)
     except (_Unsure, RuntimeError, NotImplementedError):  # a tensor without strides raises the others
         return None
-    # Attention to a tensor itself projects it at once; to one that only looks identical, it does not.
+    # Self-attention on one tensor uses a single projection; on two equal tensors it does not.
     addresses = list(map(id, tensors))
     if len(set(addresses)) < len(addresses):
         parts.append(tuple(map(addresses.index, addresses)))
@@ -188,7 +188,7 @@ def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -
         address = id(kind)
         if address in _TENSORS:
             if value.numel() == 1 or value.layout is not torch.strided:
-                raise _Unsure  # one of one number may be read as that, state as a size
+                raise _Unsure  # a one-element tensor may be read as a number, for example as a size
             if value.is_neg() or value.is_conj():
                 raise _Unsure  # some kernels copy it first
             tensors.append(value)
@@ -209,7 +209,7 @@ def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -
 
 # None of this is public; without it, every call is counted by itself.
 Uncounted: Any = getattr(torch._C, "_DisableTorchDispatch", contextlib.nullcontext)
-"""From when it is made until it is left, no operator is reported to the mode that counts."""
+"""Context in which the counting mode sees no operator, from its creation to its exit."""
 
 _state: Any = tuple(
     getattr(torch._C, name, None)
@@ -220,7 +220,7 @@ _is_there = Uncounted is not contextlib.nullcontext and None not in (_transform,
 
 
 def _is_plain_state() -> bool:
-    """Return whether nothing around a call has a state in what it does."""
+    """Return whether no surrounding mode or transform changes what a call does."""
     if not _is_there or torch.is_grad_enabled() or torch.is_inference_mode_enabled():
         return False
     dispatch_modes, function_modes, autocast = _state

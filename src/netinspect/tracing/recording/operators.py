@@ -1,8 +1,8 @@
-"""What each step costs: every operator that torch dispatches is counted where it ran.
+"""Operator counts of steps: every operator that torch dispatches is charged to a step.
 
 `TorchDispatchMode` is public and temporary, as the hooks and the function mode are. It sees what is
-below functions and layers: `F.linear` runs `aten.addmm`. Each operator is charged to the innermost step
-that is under way.
+below functions and layers: `F.linear` runs `aten.addmm`. Each operator is charged to the innermost
+running step.
 """
 
 from __future__ import annotations
@@ -27,20 +27,19 @@ _Tally = list[int]
 """Calls, MACs, FLOPs, elements, bytes read and bytes written."""
 
 _Key = tuple[int, bool, bool]
-"""Address of an operator, which lives as long as we know its rule; whether its MACs and its FLOPs could
-not be counted."""
+"""Address of an operator, which stays alive with its rule; whether MACs and FLOPs are uncountable."""
 
 _Tallies = dict[_Key, _Tally]
 
 
 class _Operator(NamedTuple):
-    """What is known of an operator that has run."""
+    """Cached properties of an operator."""
 
     name: str
     rule: Rule | None
     function: Any
     room: frozenset[str]
-    """The names of arguments that are room for its results."""
+    """Names of output arguments."""
 
     reads_values: bool
     writes: bool
@@ -51,8 +50,8 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts every operator that runs while it is entered.
 
     Args:
-        observed: What is done to keep the guest as it was is not a work of the model's.
-        innermost: Reports the step that is under way; None for no step.
+        observed: Snapshot of the model; operators that it runs itself are not counted.
+        innermost: Returns the running step; None for no step.
     """
 
     supports_higher_order_operators = True
@@ -61,15 +60,15 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, observed: ModelSnapshot, innermost: Callable[[], PendingStep | None] | None = None
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._guest = observed
+        self._snapshot = observed
         self.reads_values = False
-        """Whether some operator reported Python a value, or gave out a size that depends on values."""
+        """Whether some operator returned a value to Python or an output sized by values."""
 
         self.by_stored = False
         """Whether some product was counted by what a sparse operand stores."""
 
         self.innermost = innermost
-        # Operators hash in Python, which costs more than all else here.
+        # Operators hash in Python, which is the most expensive part here.
         self._known: dict[int, _Operator] = {}
         self._tallies: dict[int, tuple[PendingStep | None, _Tallies]] = {}
 
@@ -90,13 +89,13 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # It runs other operators on what it is made of: those count.
             return NotImplemented
         rule = entry.rule
-        if entry.reads_values and not self.reads_values and not self._guest.keeping:
+        if entry.reads_values and not self.reads_values and not self._snapshot.keeping:
             self.reads_values = entry.name != "aten.index" or any(map(_selects, *args[1:2]))
         # TorchScript runs operators with the function mode on, to which this call would be one more.
         with torch._C.DisableTorchFunction():
-            if entry.writes and not self._guest.keeping:
+            if entry.writes and not self._snapshot.keeping:
                 for tensor in tensors_of(tuple(_written_to(func, args, kwargs))):
-                    self._guest.about_to_write(tensor)
+                    self._snapshot.about_to_write(tensor)
             if rule is None:
                 return func(*args, **kwargs)
             if rule.decomposes and all(map(_is_plain, args)):
@@ -105,7 +104,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if rule.parts:
                 return func(*self._counting(args), **self._counting(kwargs))
             output = func(*args, **kwargs)
-            if not self._guest.keeping:
+            if not self._snapshot.keeping:
                 self._note(id(func), rule, args, kwargs, output)
             return output
 
@@ -130,7 +129,7 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         try:
             macs, flops, elements, by_stored = rule.formula(args, kwargs, output)
             self.by_stored |= by_stored
-        except Exception:  # operands that no formula foresees; the model must run on all the same
+        except Exception:  # operands that the formula does not support; the model must continue
             macs, flops, elements, _ = UNKNOWN
         try:
             if elements is None:
@@ -146,9 +145,9 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 given_out = output[0] if isinstance(output, tuple) else output
                 read += args[1].numel() * given_out.shape[-1] * given_out.element_size()
             if output is None:
-                # It writes to what it is given, and gives nothing out.
+                # It writes to its operands and returns nothing.
                 written = _bytes(_written_to(self._known[operator].function, args, kwargs))
-        except Exception:  # a tensor that does not report its size
+        except Exception:  # a tensor without a size
             elements, read, written = elements or 0, 0, 0
         draft = None if self.innermost is None else self.innermost()
         entry = self._tallies.get(id(draft))
@@ -167,17 +166,17 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tally[5] += written
 
     def charged(self, draft: PendingStep) -> Any:
-        """Return what was charged to a step so far, for `charge`."""
+        """Return the counts of a step so far, for `charge`."""
         entry = self._tallies.get(id(draft))
         return {} if entry is None else entry[1]
 
     def charge(self, draft: PendingStep, tallies: Any) -> None:
-        """Charge a step, all of whose operators ran unseen, with what was charged to another one."""
+        """Charge a step whose operators were not counted with the counts of an equal step."""
         if tallies:
             self._tallies[id(draft)] = draft, tallies
 
-    def take_in(self, other: Operators) -> None:
-        """Add what was counted in another thread."""
+    def merge(self, other: Operators) -> None:
+        """Add the counts of another thread."""
         self.reads_values |= other.reads_values
         self._known.update(other._known)
         for address, (draft, tallies) in list(other._tallies.items()):
@@ -186,9 +185,9 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._tallies[address] = draft, _sum_all((known[1], tallies)) if known else tallies
 
     def work_by_step(self, drafts: list[PendingStep]) -> dict[int, tuple[Work, ...]]:
-        """Return what was done, by the index of the step.
+        """Return operator counts by step index.
 
-        A function that proved to be not a step leaves what it did to the module that it ran in.
+        Counts of a function that is not recorded as a step go to the module that called it.
         """
         by_step: dict[int, _Tallies] = {}
         for draft, tallies in self._tallies.values():
@@ -205,16 +204,16 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return {index: frozen[id(tallies)] for index, tallies in by_step.items()}
 
     def work(self) -> tuple[Work, ...]:
-        """Return all that was done."""
+        """Return the counts of the whole run."""
         return self._freeze(_sum_all(tallies for _, tallies in self._tallies.values()))
 
     def _freeze(self, tallies: _Tallies) -> tuple[Work, ...]:
-        """Make the records, one for each operator, in the order in which they ran first."""
+        """Return one record per operator, in the order of first execution."""
         merged: dict[tuple[str, bool, bool], tuple[Rule, _Tally]] = {}
         for (address, *uncounted), tally in tallies.items():
             name, rule = self._known[address][:2]
             assert rule is not None
-            # The overloads of an operator are reported as one.
+            # Overloads of an operator are merged.
             key = name, uncounted[0], uncounted[1]
             known = merged.get(key)
             merged[key] = rule, tally if known is None else _sum(known[1], tally)
@@ -237,7 +236,7 @@ _operators: dict[int, _Operator] = {}
 
 
 def _operator(function: Any) -> _Operator:
-    """Find out what there is to know of an operator; for most once, since tags and schemas take long."""
+    """Return the properties of an operator; cached, because reading tags and schemas is slow."""
     known = _operators.get(id(function))
     if known is None:
         rule = rule_for(function)
@@ -256,7 +255,7 @@ def _operator(function: Any) -> _Operator:
 
 
 def _reads_values(operator: Any) -> bool:
-    """Return whether what an operator reports, or the size of what it gives out, depends on values."""
+    """Return whether an operator returns a value to Python or an output sized by values."""
     tags = getattr(operator, "tags", ())
     return torch.Tag.data_dependent_output in tags or torch.Tag.dynamic_output_shape in tags
 
@@ -267,7 +266,7 @@ def _selects(index: torch.Tensor | None) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether an operand uses the decomposition; nested and packed ones have kernels."""
+    """Return whether an operand is strided; nested and packed ones have kernels instead."""
     if not is_a(value, torch.Tensor):
         return True
     return value.layout is torch.strided and not (value.is_nested or value.is_quantized)
@@ -275,12 +274,12 @@ def _is_plain(value: Any) -> bool:
 
 @by_class
 def _is_made_of_others(cls: Any) -> bool:
-    """Return whether a class has a dispatch of its own; fake tensors have, and stand for plain ones."""
+    """Return whether a class has its own dispatch; fake tensors count as plain ones."""
     return dispatches(cls) and plain_name(cls) not in ("FakeTensor", "FunctionalTensor")
 
 
 def _given_room(operator: Any) -> frozenset[str]:
-    """Names of the arguments that an operator only writes to, as `out` is."""
+    """Return the names of arguments that an operator only writes to, such as `out`."""
     schema = getattr(operator, "_schema", None)
     if schema is None:
         return frozenset()
@@ -308,7 +307,7 @@ def _sum(one: _Tally, other: _Tally) -> _Tally:
 
 
 def _bytes(values: Iterable[Any]) -> int:
-    """Bytes of all tensors among some values, and in lists of them."""
+    """Return the bytes of all tensors in values, including nested lists."""
     total = 0
     for value in values:
         if is_a(value, torch.Tensor):

@@ -1,4 +1,4 @@
-"""Steps while they happen: what the hooks and the function mode write down, frozen at the end."""
+"""Steps that are still running; frozen to records at the end of a run."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from netinspect.tracing.recording.functions import Name
 from netinspect.tracing.source_lines import Calling, source_line
 
 UNSEEN = Literal(type="unseen", text="<not seen>")
-"""The output of a layer whose hooks were passed by: what it did is seen, and not what it returned."""
+"""Output of a layer whose hooks were bypassed: its steps are recorded, its return value is not."""
 
 
 @dataclass(slots=True, eq=False)
 class PendingStep:
-    """A step that is still happening."""
+    """A step that may still be running."""
 
     index: int
     called: Name
     module: str
-    """The path of the module, or of the one in whose forward a function runs."""
+    """Path of the module; for a function, of the module whose forward calls it."""
 
     parent: PendingStep | None
     entry: Entry | None
     """The module that is called; None for a function."""
 
     call: int
-    """Which call of the module it is, from 1."""
+    """Number of the call of this module, from 1."""
 
     inputs: Structure
     producers: tuple[int, ...]
@@ -40,33 +40,33 @@ class PendingStep:
     arguments: tuple[str, ...]
     calling: Calling
     handled: BaseException | None
-    """The exception that was being handled when the call began; not one of its own."""
+    """Exception that was being handled when the call began; not raised by the call."""
 
     library: bool = False
-    """Whether it is a call of a module whose class is torch's."""
+    """Whether the module's class is defined by torch."""
 
     running: types.FrameType | None = None
-    """The frame of torch's that runs the module, while it does."""
+    """Frame of torch that runs the module; None when the call has ended."""
 
     forward: types.FrameType | None = None
-    """The frame of a `forward` that was called directly; kept only while it runs, for it keeps all of
-    its variables."""
+    """Frame of a directly called `forward`; released at its end, because a frame keeps all its
+    variables alive."""
 
     output: Value | None = None
     grad_fn: str | None = None
     error: BaseException | None = None
-    """What it raised, be it caught further up or not."""
+    """Exception that the call raised, even if it was caught further up."""
 
 
 def under_way(
     drafts: Sequence[PendingStep], modules: Sequence[PendingStep], outer: Sequence[PendingStep]
 ) -> PendingStep | None:
-    """Return the innermost step that has begun and not ended; None if there is none.
+    """Return the innermost step that has begun and not ended; None if all have ended.
 
     Args:
-        drafts: The steps, in order of their beginning.
+        drafts: The steps, in the order in which they began.
         modules: The calls of modules that have not ended, outermost first.
-        outer: Those in the thread that began this one.
+        outer: Open module calls of the thread that started this one.
     """
     if drafts:
         last = drafts[-1]
@@ -78,23 +78,23 @@ def under_way(
 def freeze(
     drafts: Iterable[PendingStep], failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
 ) -> tuple[Step, ...]:
-    """Make the records.
+    """Return the frozen records of pending steps.
 
     Args:
-        drafts: The steps, in order of their beginning.
-        failure: What ended forward, if it failed: the steps that raised it failed, while one whose
-            exception was caught did not.
-        work: What each step did, by its index.
+        drafts: The steps, in the order in which they began.
+        failure: Exception of forward, if it failed. Only steps that raised it are marked as failed,
+            not steps whose exception was caught.
+        work: Operator counts by step index.
     """
     fatal = set(map(id, _with_causes(failure)))
-    # A line that runs many times is read once.
+    # Read each source line once.
     line = functools.cache(source_line)
     depths: list[int] = []
     steps: list[Step] = []
     for draft in drafts:
         around, calling = draft.parent, draft.calling
         depths.append(0 if around is None else depths[around.index] + 1)
-        # What a layer made on the spot does, as in `nn.ReLU()(x)`, is done by the line around it.
+        # The steps of a temporary layer, as in `nn.ReLU()(x)`, belong to the line that calls it.
         site = calling.site if around is not None and around.library else None
         steps.append(
             Step(
@@ -110,7 +110,7 @@ def freeze(
                 output=draft.output,
                 source=line(calling.source),
                 site=line(site),
-                via=tuple([told for place in calling.via if (told := line(place)) is not None]),
+                via=tuple([found for place in calling.via if (found := line(place)) is not None]),
                 producers=draft.producers,
                 parameters=draft.parameters,
                 arguments=draft.arguments,
@@ -123,7 +123,7 @@ def freeze(
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception, and those that it was raised from or while handling."""
+    """Yield an exception, its causes and its contexts."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -1,7 +1,7 @@
 """The recorder: forward hooks give the module calls, a function mode gives everything in between.
 
 Both are public and temporary: the hooks are removed and the mode is left on any exit, and nothing in
-torch is replaced. What is recorded are drafts; `steps` makes the frozen records of them.
+torch is replaced. Steps are recorded as `PendingStep`; `steps` freezes them to records.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Recorder(DirectCalls, TorchFunctionMode):
 
     Args:
         model: The model; its modules get hooks between `recording()`'s begin and end.
-        observed: Called with before any write to a parameter.
+        observed: Snapshot of the model, notified before any write to a parameter.
         operators: Counts what runs, and is entered within this.
-        with_grad: Whether to note the `grad_fn` of each output.
+        backward: Whether to record the `grad_fn` of each output.
         arguments: What the model is called with, by name.
     """
 
@@ -65,45 +65,45 @@ class Recorder(DirectCalls, TorchFunctionMode):
         observed: ModelSnapshot,
         operators: Operators,
         *,
-        with_grad: bool,
+        backward: bool,
         arguments: Mapping[str, Any] | None = None,
         most_steps: int | None = None,
     ) -> None:
-        super().__init__(model, with_grad=with_grad, arguments=arguments, most_steps=most_steps)
+        super().__init__(model, backward=backward, arguments=arguments, most_steps=most_steps)
         self.elsewhere = 0
-        """Calls of modules in threads from before, where functions outside of modules are not seen."""
+        """Module calls in threads started earlier, where functions outside modules are not recorded."""
 
         self.handed_out = False
-        """Whether values left torch, as for NumPy."""
+        """Whether values left torch, for example to NumPy."""
 
         self.interrupted: dict[str, None] = {}
-        """Modules whose forward returned, and of which a hook raised, with what it raised."""
+        """Modules whose forward returned but whose hook raised, with the exception."""
 
         self.hidden: list[tuple[weakref.ref[nn.Module], str]] = []
-        """Calls of modules whose parameters are not the model's: the module, and its class name."""
+        """Calls of modules with unregistered parameters: the module, and its class name."""
 
-        self._guest = observed
+        self._snapshot = observed
         self._operators = operators
-        # Of the lists and not of this: what refers to itself outlives the trace.
+        # Bind the lists and not self: a reference cycle would outlive the run.
         operators.innermost = partial(under_way, self.drafts, self.stack, self.outer)
         self._known: dict[Key, Known] = {}
         self._threads: dict[int, Recorder] = {}
-        """By thread: the recorders of those that are recorded now, this one's included."""
+        """Active recorders by thread, including this one."""
 
         self._attach: Callable[[nn.Module], None]
         self._others: list[Recorder] = []
-        """Those of all other threads."""
+        """Recorders of all other threads."""
 
         self._is_borrowed = False
-        """Whether this is for a thread from before, and entered only for the calls of modules in it."""
+        """Whether this records a thread started earlier, and only during its module calls."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
-        """A forward that copies a module copies our hooks with it; they stay those of one recorder."""
+        """Return self: hooks of a copied module must share one recorder."""
         return self
 
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
-        """Attach the hooks and enter the mode, in other threads too; undo all at the end."""
+        """Attach the hooks and enter the modes in all threads; undo both at the end."""
         with (
             hooked(self, self.registered.modules()) as hooks,
             in_all_threads(self),
@@ -118,18 +118,18 @@ class Recorder(DirectCalls, TorchFunctionMode):
                 del self._attach
                 for draft in self.stack:
                     draft.running = None
-                self._take_in_others()
+                self._merge_others()
                 with _NoFunctions():
-                    self.name_as_after()
+                    self.update_moved_paths()
 
     # --- other threads --------------------------------------------------------------------------
 
     def enter_thread(self) -> Recorder:
-        """Begin to record in the thread that calls this; return the recorder for it."""
+        """Start recording in the calling thread; return its recorder."""
         self.share_numbers()
         other = copy.copy(self)
         other.drafts, other.stack, other.outer, other._known = [], [], self.stack, {}
-        other._operators = Operators(self._guest)
+        other._operators = Operators(self._snapshot)
         other._operators.innermost = partial(under_way, other.drafts, other.stack, other.outer)
         other._others = []
         self._others.append(other)
@@ -152,19 +152,19 @@ class Recorder(DirectCalls, TorchFunctionMode):
             del self._threads[get_ident()]
         return True
 
-    def _take_in_others(self) -> None:
+    def _merge_others(self) -> None:
         others = list(self._others)
         if others:
-            self.take_in(other.drafts for other in others)
+            self.merge(other.drafts for other in others)
         for other in others:
-            self._operators.take_in(other._operators)
+            self._operators.merge(other._operators)
             self.handed_out |= other.handed_out
-            # A thread that goes on holds its recorder until it does something again.
+            # A thread that continues holds its recorder until its next call.
             other.drafts, other.stack = [], []
         self._others.clear()
 
     def _here(self) -> Recorder | None:
-        """Return the recorder of the thread that calls this; None if nothing is recorded."""
+        """Return the recorder of the calling thread; None if it is not recorded."""
         return self._threads.get(get_ident())
 
     # --- modules: hooks -------------------------------------------------------------------------
@@ -186,13 +186,13 @@ class Recorder(DirectCalls, TorchFunctionMode):
             here.stack.append(draft)
 
     def see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Report the inputs of the call again, as the module's own hooks made them."""
+        """Record the inputs again, as changed by the module's own pre-hooks."""
         if self.registered.find(module) is not None and (here := self._here()) is not None:
             with _NoFunctions():
                 here.stack[-1].inputs = describe_call(args, kwargs)
 
     def enter_any(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Begin the call of a module that takes no hooks, or was registered since the run began."""
+        """Begin the call of a module that takes no hooks or was registered during the run."""
         if is_a(module, ScriptModule):
             self.enter_module(module, args, {})
         elif self.registered.find(module) is None and self._threads:
@@ -209,11 +209,11 @@ class Recorder(DirectCalls, TorchFunctionMode):
                 self.enter_module(module, args, kwargs if type(kwargs) is dict else {})
 
     def note_module(self, module: nn.Module, name: str, child: object) -> None:
-        """Take note of a module that is registered while forward runs."""
+        """Record a module that is registered during forward."""
         self.registered.note_module(module, name, child)
 
     def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
-        """Take note of a parameter or buffer that is registered while forward runs."""
+        """Record a parameter or buffer that is registered during forward."""
         self.registered.note_tensor(module, name, tensor)
 
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -234,7 +234,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
             here.leave_thread()
 
     def finish(self, output: Any) -> tuple[Any, list[str]]:
-        """Use up what the model's own output defers, within its call; return the output and notes."""
+        """Compute the deferred parts of the model's output within its call; return output and notes."""
         called = next((draft for draft in self.drafts if draft.entry is not None), None)
         if called is None:
             return output, []
@@ -285,12 +285,12 @@ class Recorder(DirectCalls, TorchFunctionMode):
     ) -> Any:
         """Run one torch function and record it. Called by torch, with the mode itself off."""
         kwargs = kwargs or {}
-        if not self._threads:  # of a thread that goes on after the trace
+        if not self._threads:  # a thread that continues after the run
             return func(*args, **kwargs)
         called = name_of(func)
         if called.may_write or (kwargs and ("out" in kwargs or "inplace" in kwargs)):
             for tensor in written(called.plain, args, kwargs):
-                self._guest.about_to_write(tensor)
+                self._snapshot.about_to_write(tensor)
             self.handed_out |= called.plain in HANDS_OUT
         if called.is_silent:
             return func(*args, **kwargs)
@@ -305,7 +305,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         known = None if key is None else self._known.get(key)
         if known is None:
             return self._run(func, args, kwargs, called, calling, key)
-        # Its tensors are torch's own, and no other mode is on: nothing has to be kept from asking them.
+        # Plain tensors and no other mode: querying them runs no other code.
         self.follow(calling)
         draft = self.begin_function(called, calling, known.inputs, tensors)
         try:
@@ -333,7 +333,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
         calling: Calling,
         key: Key | None,
     ) -> Any:
-        """Run a function whose like was not seen before, and remember it under its key."""
+        """Run a function without a memoised equal call, and store it under its key."""
         name = called.plain
         with _NoFunctions():
             tensors: list[torch.Tensor] = []
@@ -359,7 +359,7 @@ class Recorder(DirectCalls, TorchFunctionMode):
                     made = memoised_call(output, tensors)
                     self._known[key] = Known(inputs, draft.output, tallies, writes, made)
             elif self.drafts[-1] is draft:
-                # It read a size, a flag or the like: nothing flowed through it.
+                # It read a size or a flag: not a step.
                 self.drafts.pop()
             else:
                 draft.output = None

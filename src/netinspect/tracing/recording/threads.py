@@ -1,8 +1,8 @@
-"""Threads that forward uses: the modes of a trace hold for one thread, so each enters its own.
+"""Threads of forward: modes are thread-local, so each thread enters its own.
 
 `threading.setprofile` is public, and meant for this: each thread that begins calls the function that it
 was given. Ours stays in the thread until the thread ends, since a thread of a pool waits for the next
-look, or for code that is not a look's: modes that are over are left before that code runs.
+run or for unrelated code: modes of a finished run are exited before other code runs.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from typing import Any, Protocol
 
 
 class Part(Protocol):
-    """What a trace records in one thread."""
+    """Recording of one thread."""
 
     def leave_thread(self) -> bool:
-        """End it; return False where it is in the middle of something, and must be asked again."""
+        """Stop recording; return False if a call is open, so that the caller must retry."""
 
 
-class Look(Protocol):
-    """What is recorded in every thread."""
+class Run(Protocol):
+    """Recording of all threads."""
 
     def enter_thread(self) -> Part:
-        """Begin to record in the thread that calls this."""
+        """Start recording in the calling thread."""
 
 
-_looks: list[Look] = []
-"""Those that are under way, the innermost one last."""
+_runs: list[Run] = []
+"""Active runs, innermost last."""
 
 
 @contextmanager
-def in_all_threads(look: Look) -> Iterator[None]:
-    """Have a trace record in the threads that begin meanwhile too."""
+def in_all_threads(run: Run) -> Iterator[None]:
+    """Record threads that start within the block."""
     before = threading.getprofile()
 
     def begin(frame: FrameType, event: str, arg: Any) -> None:
@@ -43,13 +43,13 @@ def in_all_threads(look: Look) -> Iterator[None]:
         sys.setprofile(watched)
         watched(frame, event, arg)
 
-    _looks.append(look)
+    _runs.append(run)
     threading.setprofile(begin)
     try:
         yield
     finally:
         threading.setprofile(before)
-        _looks.remove(look)
+        _runs.remove(run)
 
 
 class _Watched:
@@ -63,23 +63,23 @@ class _Watched:
     def __init__(self, outermost: FrameType, before: Any) -> None:
         self._outermost: FrameType | None = outermost
         self._before = before
-        self._look: Look | None = None
+        self._run: Run | None = None
         self._part: Part | None = None
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
-        look = next(iter(_looks[-1:]), None)  # at once: another thread may end it meanwhile
+        run = next(iter(_runs[-1:]), None)  # at once: another thread may end it meanwhile
         is_over = event == "return" and frame is self._outermost
-        if is_over or look is not self._look:
-            self._go_on(None if is_over else look)
+        if is_over or run is not self._run:
+            self._go_on(None if is_over else run)
         if self._before is not None:
             self._before(frame, event, arg)
 
-    def _go_on(self, look: Look | None) -> None:
+    def _go_on(self, run: Run | None) -> None:
         if self._part is not None and not self._part.leave_thread():
             return
-        self._look = look
-        self._part = None if look is None else look.enter_thread()
-        if look is None:
-            # No look is under way, so what comes is no one's to record.
+        self._run = run
+        self._part = None if run is None else run.enter_thread()
+        if run is None:
+            # No run is active, so stop profiling.
             self._outermost = None
             sys.setprofile(self._before)
