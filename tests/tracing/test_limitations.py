@@ -44,7 +44,7 @@ def test_torchscript_is_one_step_and_warned_of(how: str, where: str) -> None:
     (step,) = [each for each in trace.steps if each.kind == "module" and each.module == path]
     assert next(tensors_in(step.output)).shape == (2, 4)
     assert trace.warnings == (
-        f"TorchScript shows nothing of what happens inside: {path or type(model).__name__}",
+        f"steps inside TorchScript modules are not recorded: {path or type(model).__name__}",
     )
     if where == "child":
         (relu,) = [each for each in trace.steps if each.name == "relu"]
@@ -93,7 +93,7 @@ for model, name in ((torch.compile(net, backend="eager"), "OptimizedModule"), (n
     check_steps(trace)
     assert trace.failure is None
     assert [step.name for step in trace.steps if step.kind == "function"] == ["linear", "relu"]
-    assert trace.warnings == (f"compiled for speed, but run uncompiled here: {name}",), trace.warnings
+    assert trace.warnings == (f"compiled modules were run uncompiled: {name}",), trace.warnings
     with torch.no_grad():
         model(rows(2, 3))  # now there is compiled code, which must not run either
     assert look(model, rows(2, 3)).steps == trace.steps

@@ -171,7 +171,7 @@ def test_a_layer_called_past_call_is_shown_but_for_its_output() -> None:
     assert call.source is not None
     assert call.source.text == "return self.direct.forward(self.used(x))"
     (warning,) = trace.warnings
-    assert warning.startswith("called through .forward(), past their hooks: direct; ")
+    assert warning.startswith("called through .forward(), which bypasses hooks: direct; ")
     assert Structure(trace).never_called() == ("idle", "idle_branch")
 
 
@@ -214,7 +214,7 @@ def test_layers_in_a_plain_list_are_warned_of() -> None:
     assert called(trace.steps) == ["", "known"]
     assert functions(trace.steps) == ["linear", "add_", "batch_norm"]  # eval() does not reach it either
     (warning,) = trace.warnings
-    assert "forward called 2 times modules that are not registered (Linear, BatchNorm1d)" in warning
+    assert "forward made 2 calls of modules that are not registered (Linear, BatchNorm1d)" in warning
 
 
 def test_a_layer_made_on_the_spot_is_its_line() -> None:

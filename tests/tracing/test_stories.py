@@ -52,10 +52,10 @@ def test_an_object_of_a_library() -> None:
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("mapped", ["inside torch.vmap, shapes are told whole"]),
-        ("vectorised", ["inside torch.vmap, shapes are told whole"]),
-        ("directly", ["called through .forward(), past their hooks: norm, block, derived; "]),
-        ("quantized", ["packed for quantized functions, and told as buffers: 0._packed_params."]),
+        ("mapped", ["inside torch.vmap, full shapes are shown"]),
+        ("vectorised", ["inside torch.vmap, full shapes are shown"]),
+        ("directly", ["called through .forward(), which bypasses hooks: norm, block, derived; "]),
+        ("quantized", ["packed for quantized functions, shown as buffers: 0._packed_params."]),
         ("hidden", ["modules that are not registered (Linear, BatchNorm1d)"]),
         ("gradients", []),
         ("hooked", []),

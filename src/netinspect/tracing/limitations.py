@@ -26,48 +26,48 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
     outermost = [path for path in scripted if path.rpartition(".")[0] not in scripted or not path]
     if outermost:
         names = _several([path or plain_name(type(model)) for path in outermost])
-        yield f"TorchScript shows nothing of what happens inside: {names}"
+        yield f"steps inside TorchScript modules are not recorded: {names}"
     if fused := [path or plain_name(type(model)) for path in fused_scripts(model)]:
-        yield f"optimized TorchScript calls kernels whose work is not seen: {_several(fused)}"
+        yield f"optimized TorchScript calls kernels that are not counted: {_several(fused)}"
     compiled = [path or plain_name(type(model)) for path in compiled_modules(model)]
     if compiled:
-        yield f"compiled for speed, but run uncompiled here: {_several(compiled)}"
+        yield f"compiled modules were run uncompiled: {_several(compiled)}"
     if recorder.direct:
         direct = [path or plain_name(type(model)) for path in recorder.direct]
         yield (
-            f"called through .forward(), past their hooks: {_several(direct)}; their inputs "
-            "are what their variables held at the first step, and their outputs were not seen"
+            f"called through .forward(), which bypasses hooks: {_several(direct)}; their inputs "
+            "were read from variables at the first step, and their outputs are unknown"
         )
     registered = set(map(id, modules.values()))
     hidden = [name for reference, name in recorder.hidden if id(reference()) not in registered]
     if hidden:
         yield (
-            f"forward called {len(hidden)} time{'s' if len(hidden) > 1 else ''} modules that are not "
+            f"forward made {len(hidden)} call{'s' if len(hidden) > 1 else ''} of modules that are not "
             f"registered ({_several(dict.fromkeys(hidden))}), as in a plain list or a local variable: "
-            "they are no part of the model, nor are their parameters"
+            "model.parameters() misses theirs, so they will not be trained or saved; use nn.ModuleList"
         )
     if recorder.mapped:
         yield (
-            "inside torch.vmap, shapes are told whole: the dimension that is mapped over comes first, "
-            "and the code there does not see it"
+            "inside torch.vmap, full shapes are shown: the mapped dimension is the first one, "
+            "and the mapped code does not see it"
         )
     if packed := [name for names in recorder.registered.packed.values() for name in names]:
-        yield f"packed for quantized functions, and told as buffers: {_several(packed)}"
+        yield f"packed for quantized functions, shown as buffers: {_several(packed)}"
     if unread := recorder.registered.unread:
-        yield f"packed in C++ objects that do not tell their tensors: {_several(unread)}"
+        yield f"packed in C++ objects whose tensors cannot be read: {_several(unread)}"
     if recorder.elsewhere:
         calls = f"{recorder.elsewhere} call{'s' if recorder.elsewhere > 1 else ''} of modules"
         yield (
-            f"{calls} ran in threads that had begun before forward, or past Python's threading: what "
-            "torch does there outside of modules is not among the steps, nor is its work"
+            f"{calls} ran in threads started before forward or outside Python's threading: functions "
+            "called there outside modules are neither recorded nor counted"
         )
     if recorder.interrupted:
         yield (
-            f"a hook raised, and forward went on: {_several(recorder.interrupted)}; the output shown is "
-            "what the layer's own forward returned"
+            f"a hook raised and forward continued: {_several(recorder.interrupted)}; the output shown is "
+            "that of the layer's own forward"
         )
     if recorder.handed_out:
-        yield "values left torch, as for NumPy: what was done with them there is not counted"
+        yield "values left torch, for example to NumPy: computations there are not counted"
 
 
 def fused_scripts(model: nn.Module) -> list[str]:

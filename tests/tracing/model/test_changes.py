@@ -256,7 +256,7 @@ def test_a_layer_that_is_made_and_not_registered_is_named() -> None:
 
     trace = look(Does(run, layers=[]), rows(2, 6))
     (note,) = trace.warnings
-    assert note.startswith("forward called 2 times modules that are not registered (Linear, Bilinear)")
+    assert note.startswith("forward made 2 calls of modules that are not registered (Linear, Bilinear)")
     assert build_summary(trace).totals.parameters == 0
 
 

@@ -166,7 +166,7 @@ def test_a_generator_whose_forward_is_called_directly_has_one_call() -> None:
     check_steps(trace)
     assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1, 1]
     (note,) = trace.warnings
-    assert note.startswith("called through .forward(), past their hooks: child;")
+    assert note.startswith("called through .forward(), which bypasses hooks: child;")
 
 
 def test_two_generators_that_take_turns() -> None:

@@ -223,7 +223,7 @@ def test_layers_in_threads_from_before_are_recorded_and_the_rest_said(pool: Thre
     assert build_summary(trace).cost.macs == 2 * MACS
     assert trace.counted == "partly"
     (note,) = trace.warnings
-    assert note.startswith("2 calls of modules ran in threads that had begun before forward")
+    assert note.startswith("2 calls of modules ran in threads started before forward")
     assert set(pool.map(modes_here, range(4))) == {(0, 0, None)}
 
 
