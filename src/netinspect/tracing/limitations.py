@@ -63,8 +63,8 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
         )
     if recorder.interrupted:
         yield (
-            f"a hook raised and forward continued: {_several(recorder.interrupted)}; the output shown is "
-            "that of the layer's own forward"
+            f"a hook raised and forward continued: {_several(recorder.interrupted)}; the output "
+            "shown is that of the layer's own forward"
         )
     if recorder.handed_out:
         yield "values left torch, for example to NumPy: computations there are not counted"
