@@ -103,7 +103,7 @@ def test_kernels_of_an_optimized_script_are_missing_and_said() -> None:
     trace = look(Calls(lambda self, x: self.inner(x), inner=optimized), rows(2, 3, 8, 8))
     assert trace.failure is None
     assert trace.counted == "partly"
-    assert any("kernels whose work is not seen: inner" in note for note in trace.warnings)
+    assert any("kernels that are not counted: inner" in note for note in trace.warnings)
 
 
 COMPILING = """
