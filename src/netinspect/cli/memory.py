@@ -25,7 +25,7 @@ EXAMPLES = (
     ("netinspect memory resnet18 --batch 32 --train", "the peak of training"),
     ("netinspect memory lenet --device-memory 24GiB", "the largest batch"),
     ("netinspect memory tiny_gpt --train --dtype bf16", "in another dtype"),
-    ("netinspect memory resnet18 --train --symbolic batch", "as a formula in the batch"),
+    ("netinspect memory resnet18 --train --symbolic batch", "for any batch"),
 )
 
 

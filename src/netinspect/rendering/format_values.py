@@ -14,7 +14,11 @@ from netinspect.rendering.document import Line, line
 
 # What is installed is named from its package on, wherever the virtual environment is.
 _PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_LANES = {"meta": ", on the meta device", "hollow": ", with hollow weights", "fake": ", on fake tensors"}
+_LANES = {
+    "meta": ", on the meta device",
+    "hollow": ", with zero-filled weights",
+    "fake": ", on fake tensors",
+}
 _NAMED = 3
 """Names that a note tells."""
 
