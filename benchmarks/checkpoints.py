@@ -84,7 +84,7 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 STATS = """
 import sys, time
-from netinspect import process
+from netinspect._utils import process
 process.is_ours = True  # as the command line says of itself
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.values.statistics import summarize_values
@@ -107,7 +107,7 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 """
 COMPARE = """
 import sys, time
-from netinspect import process
+from netinspect._utils import process
 process.is_ours = True  # as the command line says of itself
 from netinspect.checkpoints.values.compare import compare_pairs
 from netinspect.checkpoints.values.data import CheckpointData

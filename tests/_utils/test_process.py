@@ -28,7 +28,7 @@ blocks = []
 for _ in range(32):
     blocks.append(malloc(1 << 20))
     ctypes.memset(blocks[-1], 1, 1 << 20)
-small = malloc(100_000)  # something that stays, and lies above them
+small = [malloc(100_000) for _ in range(64)]  # some of them stay above the blocks
 for block in blocks:
     free(block)
 print(resident() - before, gc.get_freeze_count())
@@ -37,9 +37,9 @@ print(resident() - before, gc.get_freeze_count())
 
 _REPLACED = """
 import gc, sys, weakref
-from netinspect.trace_cache.audit_recorder import witnessed
+from netinspect.trace_cache.audit_recorder import audit_recording
 
-with witnessed(()):
+with audit_recording(()):
     streams = [weakref.ref(sys.stdout), weakref.ref(sys.stderr)]
 gc.collect()
 print(all(each() is not None for each in streams))
