@@ -17,9 +17,12 @@ from tests.support import PATIENCE, Outcome
 
 operators.declare()
 
+# Signals that the parent process ignores (`&` in a script, `nohup`) would be ignored in all tests too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # As after `&` in a script: what the tests start would ignore Ctrl-C too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGHUP, signal.SIGQUIT) if sys.platform != "win32" else ():
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 # No deadlines, since a busy machine is not a fault of the code, and fixed examples. The second profile
 # tries other examples each time: `pytest --hypothesis-profile=explore`.
