@@ -146,10 +146,10 @@ def test_training_that_cannot_be_is_told() -> None:
 @pytest.mark.parametrize(
     ("options", "message", "hint"),
     [
-        ({"optimizer": "adamv"}, "no optimizer 'adamv'", "'adamw'"),
-        ({"optimizer": "lion"}, "no optimizer 'lion'", "sgd, sgd-momentum, adam"),
-        ({"dtype": "fp8"}, "no dtype 'fp8'", "fp16"),
-        ({"allocator": "tpu"}, "no allocator 'tpu'", "cpu"),
+        ({"optimizer": "adamv"}, "unknown optimizer 'adamv'", "'adamw'"),
+        ({"optimizer": "lion"}, "unknown optimizer 'lion'", "sgd, sgd-momentum, adam"),
+        ({"dtype": "fp8"}, "unknown dtype 'fp8'", "fp16"),
+        ({"allocator": "tpu"}, "unknown allocator 'tpu'", "cpu"),
         ({"batch": 0}, "the batch is 0", "1 or more"),
         ({"checkpoint_activations": True}, "changes nothing in inference", "--train"),
         ({"device_memory": "24"}, "cannot read the memory '24'", "24GiB"),
