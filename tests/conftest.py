@@ -39,6 +39,16 @@ settings.load_profile("fixed")
 _SPEAKS = ("NETINSPECT_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests of tracing first.
+
+    Some of them count objects that a trace leaves behind, which depends on the libraries that other
+    tests have loaded into the process.
+    """
+    folder = Path(__file__).parent / "tracing"
+    items.sort(key=lambda item: not item.path.is_relative_to(folder))
+
+
 @pytest.fixture(scope="session")
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home for caches that is not the user's."""
