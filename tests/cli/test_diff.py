@@ -33,8 +33,8 @@ CODES = {
     "lenet tuned.safetensors --exit-code": 1,
     "tuned.safetensors lenet --exit-code": 1,
     "lenet.safetensors later.safetensors --exit-code": 0,
-    "lenet.safetensors later.safetensors --exit-code --values": 1,
-    "lenet.safetensors lenet.safetensors --exit-code --values": 0,
+    "lenet.safetensors later.safetensors --exit-code --compare-values": 1,
+    "lenet.safetensors lenet.safetensors --exit-code --compare-values": 0,
     "lenet half.safetensors --exit-code --counts": 1,
 }
 
@@ -71,13 +71,13 @@ MISTAKES = {
     "lenet folder": (3, "folder", ""),
     "lenet note.txt": (3, "note.txt", ""),
     "lenet cut.safetensors": (3, "cut.safetensors", ""),
-    "lenet tuned.safetensors --values": (2, "the values of lenet cannot be compared", "state_dict()"),
-    "lenet saved.json --values": (2, "the values of lenet cannot be compared", "state_dict()"),
+    "lenet tuned.safetensors --compare-values": (2, "the values of lenet cannot be compared", "state_dict()"),
+    "lenet saved.json --compare-values": (2, "the values of lenet cannot be compared", "state_dict()"),
     "lenet lenet --section model": (2, "both sides are models", "leave --section out"),
     "lenet tuned.safetensors --section model": (2, "no section 'model'", "leave --section out"),
-    "lenet lenet --save x.json": (2, "--save keeps one look", ""),
-    "lenet.safetensors half.safetensors --sort change": (2, "needs the values", "add --values"),
-    "lenet.safetensors half.safetensors --values --sort size": (2, "cannot sort by 'size'", "change"),
+    "lenet lenet --save x.json": (2, "--save writes one trace", ""),
+    "lenet.safetensors half.safetensors --sort change": (2, "needs the values", "add --compare-values"),
+    "lenet.safetensors half.safetensors --compare-values --sort size": (2, "cannot sort by 'size'", "change"),
     "lenet.safetensors half.safetensors --arg x=1": (2, "--arg is for models", ""),
     "lenet tuned.safetensors --columns nmae": (2, "no column 'nmae'", "did you mean 'name'"),
 }
@@ -138,7 +138,7 @@ def test_json_follows_its_schema(cli: Callable[..., Outcome]) -> None:
 def test_two_checkpoints_are_compared_without_torch() -> None:
     code = (
         "import sys; from netinspect.cli.run import run; "
-        "run(['diff', 'lenet.safetensors', 'half.safetensors', '--values']); "
+        "run(['diff', 'lenet.safetensors', 'half.safetensors', '--compare-values']); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

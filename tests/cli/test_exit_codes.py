@@ -75,7 +75,7 @@ def test_4_the_model_fails_in_backward(cli: Cli, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("return y", "return y.detach()"))
     error = cli("trace", str(file), "--backward").err
     assert "no output tensor requires a gradient" in error
-    assert "  hint: detach(), torch.no_grad()" in error
+    assert "  hint: check for detach(), torch.no_grad()" in error
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero\nand more"), MemoryError()])

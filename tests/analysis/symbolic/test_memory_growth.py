@@ -218,7 +218,7 @@ def test_what_cannot_go_together_is_told() -> None:
         netinspect.memory(Chain(), given, batch=8, symbolic="batch")
     with pytest.raises(UsageError, match="--batch sets the first dimension"):
         netinspect.memory(Chain(), given, batch=8, symbolic="rows=x:0")
-    with pytest.raises(UsageError, match="is a look at Chain already"):
+    with pytest.raises(UsageError, match="a trace of Chain cannot be expressed"):
         netinspect.memory(netinspect.load(Chain(), args=(given,)), symbolic="batch")
 
 
