@@ -71,13 +71,21 @@ MISTAKES = {
     "lenet folder": (3, "folder", ""),
     "lenet note.txt": (3, "note.txt", ""),
     "lenet cut.safetensors": (3, "cut.safetensors", ""),
-    "lenet tuned.safetensors --compare-values": (2, "the values of lenet cannot be compared", "state_dict()"),
+    "lenet tuned.safetensors --compare-values": (
+        2,
+        "the values of lenet cannot be compared",
+        "state_dict()",
+    ),
     "lenet saved.json --compare-values": (2, "the values of lenet cannot be compared", "state_dict()"),
     "lenet lenet --section model": (2, "both sides are models", "leave --section out"),
     "lenet tuned.safetensors --section model": (2, "no section 'model'", "leave --section out"),
     "lenet lenet --save x.json": (2, "--save writes one trace", ""),
     "lenet.safetensors half.safetensors --sort change": (2, "needs the values", "add --compare-values"),
-    "lenet.safetensors half.safetensors --compare-values --sort size": (2, "cannot sort by 'size'", "change"),
+    "lenet.safetensors half.safetensors --compare-values --sort size": (
+        2,
+        "cannot sort by 'size'",
+        "change",
+    ),
     "lenet.safetensors half.safetensors --arg x=1": (2, "--arg is for models", ""),
     "lenet tuned.safetensors --columns nmae": (2, "no column 'nmae'", "did you mean 'name'"),
 }
