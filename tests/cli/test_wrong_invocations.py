@@ -64,7 +64,9 @@ TABLE = [
     Wrong("summary lenet --seed 1.5", 2, "usage", "'1.5'", "a whole number"),
     Wrong("summary lenet --width", 2, "usage", "--width", "--help", tells_format=True),
     Wrong("summary lenet --sort parms", 2, "usage", "'parms'", "'params'"),
-    Wrong("globals lenet", 3, "load", "file: 'lenet'", "a model itself has none", tells_format=True),
+    Wrong(
+        "globals lenet", 3, "load", "no such file: 'lenet'", "a model itself has none", tells_format=True
+    ),
     Wrong("cost lenet --by modul", 2, "usage", "'modul'", "'module'"),
     Wrong("cost lenet --sort zzz", 2, "usage", "'zzz'", "macs, flops, other_flops"),
     Wrong("params lenet --sort zzz", 2, "usage", "'zzz'", "size, bytes, name"),
