@@ -20,10 +20,10 @@ from netinspect.errors import (
     NetinspectError,
     SavedTraceError,
     UsageError,
-    closest,
+    close_matches,
     message_of,
-    nearest,
     shorten,
+    suggestion,
     text_of,
 )
 
@@ -127,17 +127,17 @@ def test_an_error_survives_a_process_pool(cls: type[NetinspectError]) -> None:
     ],
 )
 def test_the_nearest_names_are_suggested(word: str, candidates: list[str], hint: str | None) -> None:
-    assert closest(word, candidates) == hint
-    assert closest(word, iter(candidates)) == hint
+    assert suggestion(word, candidates) == hint
+    assert suggestion(word, iter(candidates)) == hint
 
 
 def test_names_that_differ_in_case_are_told_apart() -> None:
-    assert closest("nett", ["Net", "net"]) == "did you mean 'Net' or 'net'?"
+    assert suggestion("nett", ["Net", "net"]) == "did you mean 'Net' or 'net'?"
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))
 def test_a_suggestion_names_candidates_only(word: str, candidates: list[str]) -> None:
-    hint = closest(word, candidates)
+    hint = suggestion(word, candidates)
     if hint is not None:
         spelled = {repr(candidate) for candidate in candidates}
         told = hint.removeprefix("did you mean ").removesuffix("?")
@@ -147,7 +147,7 @@ def test_a_suggestion_names_candidates_only(word: str, candidates: list[str]) ->
 
 @given(st.text(min_size=1))
 def test_the_word_itself_is_always_near(word: str) -> None:
-    assert closest(word, [word, "something else"]) is not None
+    assert suggestion(word, [word, "something else"]) is not None
 
 
 @pytest.mark.parametrize("length", [LONGEST_TEXT - 1, LONGEST_TEXT, LONGEST_TEXT + 1, 10_000_000])
@@ -208,8 +208,8 @@ def test_nearest_compares_no_long_names(monkeypatch: pytest.MonkeyPatch) -> None
             super().set_seq1(a)
 
     monkeypatch.setattr(difflib, "SequenceMatcher", Matcher)
-    assert nearest("a" * 100_000, ["a" * 100_000]) == []
-    assert nearest("model", ["m" * 100_000, "modle"]) == ["modle"]
-    assert nearest("model", (f"{number:050}" for number in range(100_000))) == []
+    assert close_matches("a" * 100_000, ["a" * 100_000]) == []
+    assert close_matches("model", ["m" * 100_000, "modle"]) == ["modle"]
+    assert close_matches("model", (f"{number:050}" for number in range(100_000))) == []
     assert max(compared) < 1000
     assert len(compared) < 50_000

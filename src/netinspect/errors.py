@@ -165,18 +165,18 @@ def text_of(error: BaseException) -> str:
     return f"{class_name(type(error))}: {message}" if message else class_name(type(error))
 
 
-def closest(word: str, candidates: Iterable[str]) -> str | None:
+def suggestion(word: str, candidates: Iterable[str]) -> str | None:
     """Return a "did you mean" sentence for a mistyped word, or None if nothing comes near.
 
     Args:
         word: What was typed.
         candidates: What would have been accepted.
     """
-    near = nearest(word, candidates)
+    near = close_matches(word, candidates)
     return f"did you mean {' or '.join(repr(str(each)) for each in near)}?" if near else None
 
 
-def nearest(word: str, candidates: Iterable[str]) -> list[str]:
+def close_matches(word: str, candidates: Iterable[str]) -> list[str]:
     """Return the one or two candidates that come nearest to a mistyped word, or none.
 
     Args:

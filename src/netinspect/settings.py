@@ -14,7 +14,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
 
 KEYS: dict[str, tuple[type, ...]] = {
@@ -157,7 +157,7 @@ def _check(file: Path, data: dict[str, Any]) -> dict[str, Any]:
         if key not in KEYS:
             raise UsageError(
                 f"unknown setting {key!r} in {file}",
-                hint=closest(key, KEYS) or f"the settings are: {', '.join(KEYS)}",
+                hint=suggestion(key, KEYS) or f"the settings are: {', '.join(KEYS)}",
             )
         # bool is an int to isinstance, and no setting is one.
         fits = isinstance(value, KEYS[key]) and not isinstance(value, bool)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from netinspect.analysis.totals import first_names
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.modules import Module
 from netinspect.records.steps import Step
 from netinspect.records.tensors import Buffer, Parameter
@@ -170,6 +170,6 @@ class Structure:
             top = [each for each in known if "." not in each]
             raise UsageError(
                 f"{self.trace.class_name} has no module {path!r}",
-                hint=closest(path, known) or f"its first level is: {', '.join(top) or 'empty'}",
+                hint=suggestion(path, known) or f"its first level is: {', '.join(top) or 'empty'}",
             )
         return module

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 
 Row = TypeVar("Row")
 SortKeys = Mapping[str, Callable[[Row], tuple[float, str]]]
@@ -54,7 +54,7 @@ def select_rows(
         sort = (titles or {}).get(sort.lower(), sort.lower() if sort.lower() in keys else sort)
     if sort is not None and sort not in keys:
         raise UsageError(
-            f"cannot sort by {sort!r}", hint=closest(sort, keys) or f"one of {', '.join(keys)}"
+            f"cannot sort by {sort!r}", hint=suggestion(sort, keys) or f"one of {', '.join(keys)}"
         )
     # A text is a sequence of its letters too, which no one means.
     included = [include] if isinstance(include, str) else list(include)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netinspect.cli.options import SETTINGS, Color
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 
 _REFUSED = re.compile(
     r"Invalid value for '\[?(?P<name>\w+)\]?': '(?P<value>[^']*)' is not one of (?P<choices>.*)"
@@ -59,10 +59,10 @@ def usage_error(error: Any, words: Sequence[str]) -> UsageError:
         value, takes = refused["value"], re.findall(r"'([^']*)'", refused["choices"])
         return UsageError(
             f"{refused['name']} cannot be {value!r}",
-            hint=closest(value, takes) or f"it takes one of {', '.join(takes)}",
+            hint=suggestion(value, takes) or f"it takes one of {', '.join(takes)}",
         )
-    message, _, suggestion = message.partition(" Did you mean ")
-    hint = f"did you mean {suggestion}" if suggestion else None
+    message, _, near = message.partition(" Did you mean ")
+    hint = f"did you mean {near}" if near else None
     possibilities = getattr(error, "possibilities", None)
     if (general := _general_option(error)) is not None:
         message, hint = (
@@ -104,7 +104,7 @@ def _bad_value(context: Any, parameter: Any, words: Sequence[str]) -> UsageError
     takes = f"one of {', '.join(choices)}" if choices else f"a whole number, at least {least}"
     return UsageError(
         f"{option} cannot be {str(value)!r}{origin}",
-        hint=closest(str(value), choices) or f"it takes {takes}",
+        hint=suggestion(str(value), choices) or f"it takes {takes}",
     )
 
 

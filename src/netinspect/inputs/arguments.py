@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netinspect._utils.classes import plain_name
-from netinspect.errors import UsageError, closest, message_of
+from netinspect.errors import UsageError, message_of, suggestion
 from netinspect.inputs.infer.model_facts import device_of
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import ForwardNames, forward_names
@@ -162,7 +162,7 @@ def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
         listed += f"; an entry of a dictionary is named {names.names[0]}.{name}"
     raise UsageError(
         f"{plain_name(type(model))}.forward has no argument {name!r}",
-        hint=closest(name, names.names) or listed,
+        hint=suggestion(name, names.names) or listed,
     )
 
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
 
 DTYPES = (
@@ -233,11 +233,10 @@ def _parse_dtype(text: str, part: str) -> str:
     dtype = part.strip().lower().removeprefix("torch.")
     dtype = _ALIASES.get(dtype, dtype)
     if dtype not in DTYPES:
-        suggestion = closest(dtype, DTYPES)
         raise UsageError(
             _message(text),
             cause=f"{_quote(part)} is not a dtype",
-            hint=suggestion or f"one of {', '.join(DTYPES)}",
+            hint=suggestion(dtype, DTYPES) or f"one of {', '.join(DTYPES)}",
         )
     return dtype
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
 
 KNOWN = {"batch": "N", "seq": "T", "height": "H", "width": "W"}
@@ -61,7 +61,7 @@ def _parse(text: str) -> SymbolRequest:
         if name not in KNOWN:
             raise UsageError(
                 f"cannot tell which dimension of the inputs {name!r} is",
-                hint=closest(name, KNOWN)
+                hint=suggestion(name, KNOWN)
                 or f"known are {', '.join(KNOWN)}; name another by argument and dimension, from 0: "
                 f"--symbolic {name}=x:2",
             )

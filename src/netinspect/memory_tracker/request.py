@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Literal as OneOf
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -112,6 +112,6 @@ def checked(kind: str, name: str, known: tuple[str, ...]) -> str:
     """
     if name not in known:
         listed = f"one of {', '.join(known)}"
-        near = closest(name, known)
+        near = suggestion(name, known)
         raise UsageError(f"unknown {kind} {name!r}", hint=f"{near} {listed}" if near else listed)
     return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
 
 
@@ -27,7 +27,7 @@ def format_named(name: str) -> Format:
     if name not in tuple(Format):
         raise UsageError(
             f"there is no format {name!r}",
-            hint=closest(name, Format) or f"the formats are: {', '.join(Format)}",
+            hint=suggestion(name, Format) or f"the formats are: {', '.join(Format)}",
         )
     return Format(name)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.rendering.document import Document, Table
 from netinspect.rendering.formats import Format, Style
 
@@ -110,6 +110,6 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
         if column.lower() not in named:
             raise UsageError(
                 f"there is no column {column!r}",
-                hint="\n".join(filter(None, (closest(column, named), listed))),
+                hint="\n".join(filter(None, (suggestion(column, named), listed))),
             )
     return tuple(dict.fromkeys(named[column.lower()] for column in columns))

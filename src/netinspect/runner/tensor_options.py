@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 
 MODES = ("auto", "real", "zeros", "meta", "fake")
 
@@ -20,7 +20,7 @@ def tensor_source(tensors: str, device: str | None = None) -> str:
     if tensors not in MODES:
         raise UsageError(
             f"unknown tensor mode {tensors!r}",
-            hint=closest(tensors, MODES)
+            hint=suggestion(tensors, MODES)
             or f"--tensors takes {', '.join(MODES)}; a device goes to --device",
         )
     if device is None:

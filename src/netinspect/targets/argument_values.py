@@ -21,7 +21,7 @@ import torch
 
 from netinspect._utils.classes import is_a
 from netinspect._utils.signatures import signature_of
-from netinspect.errors import LoadError, closest
+from netinspect.errors import LoadError, suggestion
 from netinspect.tracing.safe_access import (
     attribute,
     class_attribute,
@@ -147,7 +147,7 @@ def _suggestion(text: str, namespace: ModuleType | None) -> str:
     """Return what may have been meant by a name that was not found."""
     outer, _, last = text.rpartition(".")
     around = _find(outer, namespace, may_import=True)
-    near = closest(last, dir(around)) if is_a(around, ModuleType) else None
+    near = suggestion(last, dir(around)) if is_a(around, ModuleType) else None
     return near or "name a class or function of the file, or one with its module, such as torch.nn.ReLU"
 
 

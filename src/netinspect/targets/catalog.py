@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from netinspect.errors import LoadError, closest
+from netinspect.errors import LoadError, suggestion
 from netinspect.records.model_list import ModelList
 from netinspect.targets.libraries.names import (
     LIBRARIES,
@@ -45,7 +45,7 @@ def find_models(pattern: str | None) -> ModelList:
     if not names:
         raise LoadError(
             f"no model of {library} matches {wanted!r}",
-            hint=closest(wanted.strip("*"), known) or f"netinspect models {library}: lists them all",
+            hint=suggestion(wanted.strip("*"), known) or f"netinspect models {library}: lists them all",
         )
     return ModelList(samples=(), library=library, names=tuple(names), total=len(known))
 
@@ -55,7 +55,7 @@ def _elsewhere(pattern: str) -> str:
     wanted = pattern.rpartition(":")[2]
     if targets := targets_named(wanted):
         return f"the libraries have: {', '.join(targets)}"
-    near = None if ":" in pattern else closest(pattern, sample_names())
+    near = None if ":" in pattern else suggestion(pattern, sample_names())
     libraries = ", ".join(f"{library}:" for library in LIBRARIES)
     return near or f"netinspect models {LIBRARIES[0]}:{wanted} searches a library; there are {libraries}"
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from netinspect._utils.classes import is_a, namespace_of, plain_name
 from netinspect._utils.signatures import signature_of
-from netinspect.errors import LoadError, UsageError, closest
+from netinspect.errors import LoadError, UsageError, suggestion
 from netinspect.targets.argument_values import with_named_values
 from netinspect.targets.file_imports import import_file, import_package
 from netinspect.targets.isolation.process_state import current_folder
@@ -229,7 +229,7 @@ def _find_attribute(target: Target, namespace: ModuleType, name: str) -> Any:
             candidates = class_names(namespace)
             listed = f"its nn.Module classes are: {', '.join(candidates)}" if candidates else None
             raise LoadError(
-                f"there is no {name!r} in {target.place}", hint=closest(name, known) or listed
+                f"there is no {name!r} in {target.place}", hint=suggestion(name, known) or listed
             ) from None
     return found
 
@@ -308,7 +308,7 @@ def _check_arguments(factory: ModelFactory) -> None:
         raise LoadError(
             f"cannot build {name} from {target.place}",
             cause=f"it takes no argument {unknown[0]!r}",
-            hint=closest(unknown[0], parameters)
+            hint=suggestion(unknown[0], parameters)
             or f"its arguments are: {', '.join(parameters) or 'none'}",
         )
     missing = [

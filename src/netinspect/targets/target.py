@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from netinspect.errors import LoadError, UsageError, closest, nearest
+from netinspect.errors import LoadError, UsageError, close_matches, suggestion
 from netinspect.records.base import record
 from netinspect.records.trace import Trace
 from netinspect.targets.libraries.names import check_name, split_library, targets_named
@@ -180,7 +180,7 @@ def _file_target(text: str, file: str, name: str | None) -> Target:
     path = Path(file)
     mode = file_mode(path)
     if mode is None:
-        raise _missing(file, _near(path, ".py") or closest(path.stem, sample_names()) or _GRAMMAR)
+        raise _missing(file, _near(path, ".py") or suggestion(path.stem, sample_names()) or _GRAMMAR)
     if stat.S_ISDIR(mode):
         raise LoadError(f"{file} is a directory", hint=f"name a file in it; {_GRAMMAR}")
     if not stat.S_ISREG(mode):
@@ -220,7 +220,7 @@ def _near(path: Path, suffix: str = "") -> str | None:
         return None
     # All suffixes are equal, so stems decide.
     names = {Path(each).stem: each for each in siblings if each.endswith(suffix)}
-    near = [path.parent / names[stem] for stem in nearest(path.stem, names)]
+    near = [path.parent / names[stem] for stem in close_matches(path.stem, names)]
     # Broken links are listed too.
     shown = [repr(str(each)) for each in near if os.path.exists(each)]
     return f"did you mean {' or '.join(shown)}?" if shown else None
@@ -278,7 +278,7 @@ def _unknown(text: str) -> LoadError:
     return LoadError(
         f"there is no sample {text!r}",
         hint=_in_libraries(text)
-        or closest(text, sample_names())
+        or suggestion(text, sample_names())
         or _near(Path(text))
         or f"the samples are: {', '.join(sample_names())}",
     )

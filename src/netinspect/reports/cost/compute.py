@@ -11,7 +11,7 @@ from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of, cost_of_steps
 from netinspect.analysis.rows import refuse_negative, select_rows
 from netinspect.analysis.totals import totals
-from netinspect.errors import SavedTraceError, UsageError, closest
+from netinspect.errors import SavedTraceError, UsageError, suggestion
 from netinspect.records.steps import SourceLine, Step
 from netinspect.records.trace import Backward, Trace
 from netinspect.records.work import Work, sum_of
@@ -81,7 +81,7 @@ def count_cost(
     refuse_negative("depth", depth)
     if by not in GROUPINGS:
         raise UsageError(
-            f"cannot group by {by!r}", hint=closest(by, GROUPINGS) or f"one of {', '.join(GROUPINGS)}"
+            f"cannot group by {by!r}", hint=suggestion(by, GROUPINGS) or f"one of {', '.join(GROUPINGS)}"
         )
     refuse_without_forward(trace)
     if trace.counted == "no" and trace.failure is None:

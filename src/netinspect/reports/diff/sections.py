@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths, within
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.reports.diff.record import LeftOut
 
@@ -160,7 +160,7 @@ def no_section(checkpoint: Checkpoint, section: str) -> UsageError:
     listed = ", ".join(list(known)[:_MOST_CANDIDATES])
     return UsageError(
         f"{checkpoint.target} has no section {section!r}",
-        hint=closest(section, known)
+        hint=suggestion(section, known)
         or (f"it has: {listed}" if known else "it is one flat dictionary: leave --section out"),
     )
 

@@ -7,7 +7,7 @@ from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths, within
 from netinspect.analysis.checkpoints.totals import stored_totals, tied_names
 from netinspect.analysis.rows import refuse_negative
-from netinspect.errors import UsageError, closest
+from netinspect.errors import UsageError, suggestion
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.reports.tree.checkpoint_record import CheckpointTree
@@ -59,7 +59,7 @@ def _find(root: Branch, path: str, target: str) -> Branch:
             known = [child.path for child in branch.children.values()]
             raise UsageError(
                 f"no name in the checkpoint starts with {path!r}",
-                hint=closest(path, known)
+                hint=suggestion(path, known)
                 or (f"there are: {', '.join(known[:8])}" if known else "it holds no more than tensors"),
             )
         branch = below

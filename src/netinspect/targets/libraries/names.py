@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from netinspect.errors import LoadError, UsageError, closest
+from netinspect.errors import LoadError, UsageError, suggestion
 
 LIBRARIES = ("torchvision", "timm", "transformers")
 
@@ -120,7 +120,7 @@ def check_name(library: str, name: str, *, online: bool) -> None:
         f"{library} has no model {name!r}",
         hint=(f"{elsewhere[0]} has one: {elsewhere[0]}:{name}" if elsewhere else None)
         or _of_hub(library, name, known)
-        or closest(name, known)
+        or suggestion(name, known)
         or f"netinspect models {library}: lists them",
     )
 

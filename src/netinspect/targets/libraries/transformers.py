@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from netinspect.errors import LoadError, closest
+from netinspect.errors import LoadError, suggestion
 from netinspect.targets.libraries.names import config_file, model_names
 
 _FIRST = (
@@ -45,7 +45,7 @@ def find_builder(name: str, *, online: bool) -> Callable[..., Any]:
         if config_class is None:
             raise LoadError(
                 f"{name} of transformers is not a model with a configuration of its own",
-                hint=closest(name, model_names("transformers")),
+                hint=suggestion(name, model_names("transformers")),
             )
         return _builder(library, config_class, {}, found)
     if not online:
@@ -85,7 +85,7 @@ def _from_settings(library: Any, settings: dict[str, Any], origin: str) -> Calla
         raise LoadError(
             f"{origin} is for no model that transformers {library.__version__} knows",
             cause=f"model_type is {model_type!r}, architectures is {settings.get('architectures')!r}",
-            hint=closest(model_type or "", model_names("transformers"))
+            hint=suggestion(model_type or "", model_names("transformers"))
             or "a newer version of transformers may know it",
         )
     # A class of the library is meant, though the configuration also names code next to it.
@@ -117,7 +117,7 @@ def _configure(config_class: Any, settings: Mapping[str, Any], changes: Mapping[
             known = [*unchanged.to_dict(), *aliases]
             raise LoadError(
                 f"{config_class.__name__} has no value {key!r}",
-                hint=closest(key, known) or f"it has: {', '.join(sorted(unchanged.to_dict()))}",
+                hint=suggestion(key, known) or f"it has: {', '.join(sorted(unchanged.to_dict()))}",
             )
         name = aliases.get(key, key)
         if name == aliases.get(_LAYERS, _LAYERS):
