@@ -1,4 +1,4 @@
-"""A search ends by what it ran, and not by how long that took."""
+"""Tests of the search budget: a search ends by what it ran, not by how long it took."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from netinspect.targets.target import parse_target
 
 
 class Never(nn.Module):
-    """No input passes, and every failure suggests others."""
+    """Fails on every input; each failure suggests other inputs."""
 
     def __init__(self, loops: int = 0) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Never(nn.Module):
 
 
 class Endless(nn.Module):
-    """The first guess fails; with others the forward never ends."""
+    """Fails on the first guess; runs forever on other inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,42 +41,42 @@ class Endless(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.shape == (1, 10):
-            raise ValueError("not this one")
+            raise ValueError("unsupported shape")
         while True:
             x = x + 1
 
 
-def ended(trace: Trace) -> list[str]:
+def stop_notes(trace: Trace) -> list[str]:
     return [each for each in trace.warnings if "the search for inputs was stopped" in each]
 
 
-def in_time(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
-    """Let every look at the clock take `step` seconds."""
+def set_clock_step(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    """Advance the clock by `step` seconds with each reading."""
     ticks = itertools.count()
     monkeypatch.setattr("netinspect.inputs.budget.monotonic", lambda: step * next(ticks))
 
 
-def test_budget_unspent_says_nothing() -> None:
+def test_budget_unspent_has_no_note() -> None:
     trace = netinspect.load(Never())
     assert trace.failure is not None
-    assert not ended(trace)
+    assert not stop_notes(trace)
     assert not trace.out_of_time
 
 
-def test_budget_is_the_same_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_independent_of_machine_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = netinspect.load(Never())
-    in_time(monkeypatch, budget.SECONDS / (4 * len(quick.attempts)))
+    set_clock_step(monkeypatch, budget.SECONDS / (4 * len(quick.attempts)))
     slow = netinspect.load(Never())
     assert slow.attempts == quick.attempts
     assert slow.failure == quick.failure
     assert slow.warnings == quick.warnings
 
 
-def test_budget_ends_by_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_limit_of_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "TRIES", 3)
     trace = netinspect.load(Never())
     assert len(trace.attempts) == 3
-    assert ended(trace) == ["the search for inputs was stopped after 3 tries"]
+    assert stop_notes(trace) == ["the search for inputs was stopped after 3 tries"]
     assert not trace.out_of_time
 
 
@@ -84,35 +84,37 @@ def test_budget_ends_by_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     ("limit", "unit", "most"),
     [("OPERATORS", "operators", 700), ("MACS", "MACs", 500), ("BYTES", "bytes", 9_000)],
 )
-def test_budget_ends_by_work(monkeypatch: pytest.MonkeyPatch, limit: str, unit: str, most: int) -> None:
+def test_budget_limit_of_operators_macs_and_bytes(
+    monkeypatch: pytest.MonkeyPatch, limit: str, unit: str, most: int
+) -> None:
     monkeypatch.setattr(budget, limit, most)
     trace = netinspect.load(Never(loops=50))
     assert 1 < len(trace.attempts) < 8
-    assert ended(trace) == [f"the search for inputs was stopped after {most:,} {unit}"]
+    assert stop_notes(trace) == [f"the search for inputs was stopped after {most:,} {unit}"]
 
 
-def test_budget_of_meta_tensors_has_no_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_meta_tensors_cost_no_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "MACS", 1)
     monkeypatch.setattr(budget, "BYTES", 1)
     with torch.device("meta"):
         model = Never()
-    assert not ended(netinspect.load(model))
-    assert ended(netinspect.load(Never()))
+    assert not stop_notes(netinspect.load(model))
+    assert stop_notes(netinspect.load(Never()))
 
 
-def test_budget_ends_a_forward_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_ends_endless_forward(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "OPERATORS", 500)
     trace = netinspect.load(Endless())
     assert trace.failure is not None
     assert len(trace.steps) <= 500
-    assert ended(trace) == ["the search for inputs was stopped after 500 operators"]
+    assert stop_notes(trace) == ["the search for inputs was stopped after 500 operators"]
 
 
-def test_budget_out_of_time_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_time(monkeypatch, budget.SECONDS / 2.5)
+def test_budget_time_limit_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock_step(monkeypatch, budget.SECONDS / 2.5)
     trace = netinspect.load(Never())
     assert trace.out_of_time
-    (note,) = ended(trace)
+    (note,) = stop_notes(trace)
     assert note.startswith(
         f"the search for inputs was stopped after {budget.SECONDS:.0f} s: time was up"
     )
@@ -121,7 +123,7 @@ def test_budget_out_of_time_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
     assert "attempts passed before the time limit" in diagnosis.remedies[-1]
 
 
-def test_budget_is_one_for_all_kinds_of_tensors() -> None:
+def test_budget_is_shared_by_tensor_modes() -> None:
     shared = Budget()
     target = parse_target("tests.nets.valued:Inverts")
     trace = trace_target(find_factory(target, {}), RunOptions(budget=shared))
@@ -131,7 +133,7 @@ def test_budget_is_one_for_all_kinds_of_tensors() -> None:
     assert shared.tries == 2
 
 
-def test_budget_of_sizes_near_a_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_limits_search_for_passing_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     def sizes() -> tuple[str, ...]:
         trace = netinspect.load("tests.nets.inference:LeNet", inputs=["1x1x36x36"])
         assert trace.failure is not None
@@ -142,7 +144,7 @@ def test_budget_of_sizes_near_a_given_one(monkeypatch: pytest.MonkeyPatch) -> No
     assert not sizes()
 
 
-def test_budget_spent_in_part_allows_another_search(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_budget_share_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "OPERATORS", 100)
     spent = Budget(operators=10)
     assert not spent.allows_run(0.1)

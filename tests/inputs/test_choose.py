@@ -1,4 +1,4 @@
-"""What `forward` is called with, and how the tensors for it are made."""
+"""Tests of the choice of inputs and of the tensors built from specs."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def choose_arguments(model: nn.Module, request: InputRequest) -> list[Argument]:
 
 
 def chosen(model: nn.Module, *specs: str, **options: Any) -> list[tuple[str | None, str]]:
-    """Keyword and spec of each argument."""
+    """Return the keyword and the spec of each argument."""
     arguments = choose_arguments(model, InputRequest.parse(specs, **options))
     return [(argument.keyword, argument.record.spec) for argument in arguments]
 
 
-def test_names_go_by_position_where_they_can() -> None:
+def test_arguments_are_passed_by_position_if_possible() -> None:
     expected = [(None, "2x3"), (None, "4")]
     assert [keyword for keyword, _ in chosen(Two(), "2x3", "4")] == [None, None]
     by_name = choose_arguments(Two(), InputRequest.parse(("title=4", "image=2x3")))
@@ -55,20 +55,20 @@ def test_names_go_by_position_where_they_can() -> None:
     assert [argument.keyword for argument in mixed] == [None, None]
 
 
-def test_open_ended_signatures_take_what_comes() -> None:
+def test_arguments_of_variadic_forward() -> None:
     arguments = choose_arguments(Anything(), InputRequest.parse(("2", "3", "mask=4")))
     assert [argument.keyword for argument in arguments] == [None, None, "mask"]
     assert [argument.record.name for argument in arguments] == ["0", "1", "mask"]
 
 
-def test_batch_replaces_the_first_dimension_and_leaves_scalars() -> None:
+def test_batch_replaces_first_dimension_except_scalars() -> None:
     specs = [spec for _, spec in chosen(Two(), "2x3", "scalar", batch=7)]
     assert specs[0].endswith("7x3")
     assert specs[1].endswith("scalar")
 
 
 @pytest.mark.parametrize(
-    ("specs", "says", "hint"),
+    ("specs", "message", "hint"),
     [
         (("2", "3", "4"), "but 3 inputs were given", "image, title"),
         (("picture=2", "title=3"), "no argument 'picture'", "its arguments are"),
@@ -76,18 +76,18 @@ def test_batch_replaces_the_first_dimension_and_leaves_scalars() -> None:
         (("2", "image=3", "title=4"), "'image' of Two.forward is given twice", "--input NAME=SIZES"),
     ],
 )
-def test_what_does_not_fit_is_told(specs: tuple[str, ...], says: str, hint: str) -> None:
+def test_arguments_that_do_not_match_signature(specs: tuple[str, ...], message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         chosen(Two(), *specs)
-    assert says in caught.value.message
+    assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
-def test_a_forward_without_arguments_needs_none() -> None:
+def test_choose_inputs_forward_without_arguments() -> None:
     assert chosen(Nothing()) == []
 
 
-def test_values_at_hand_are_passed_as_they_are() -> None:
+def test_given_arguments_are_passed_unchanged() -> None:
     image, title = torch.zeros(2, 3), torch.ones(4, dtype=torch.int64)
     arguments = given_arguments(Two(), (image,), {"title": title, "scale": 2.0})
     assert arguments[0].value is image
@@ -96,7 +96,7 @@ def test_values_at_hand_are_passed_as_they_are() -> None:
     assert arguments[2].record.spec == ""
 
 
-def test_a_spec_is_told_only_where_it_makes_such_a_tensor_again() -> None:
+def test_given_arguments_spec_only_if_it_rebuilds_the_tensor() -> None:
     jagged = torch.nested.nested_tensor([torch.ones(1), torch.ones(2)], layout=torch.jagged)
     odd = torch.ones(2).to(torch.float8_e4m3fn)
     arguments = given_arguments(Anything(), (torch.ones(1, 2), odd, jagged), {"x": torch.tensor(True)})
@@ -106,7 +106,7 @@ def test_a_spec_is_told_only_where_it_makes_such_a_tensor_again() -> None:
         assert str(parse_spec(spec)) == spec
 
 
-def test_an_example_of_another_kind_is_in_nobodys_way_until_one_is_needed(tmp_path: Path) -> None:
+def test_declared_example_of_wrong_type_fails_only_if_needed(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn, ones\nEXAMPLE_INPUTS = ones(1, 2)\n"
@@ -119,26 +119,26 @@ def test_an_example_of_another_kind_is_in_nobodys_way_until_one_is_needed(tmp_pa
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_dtype_can_be_made_and_comes_out_the_same(dtype: str) -> None:
+def test_build_tensor_every_dtype_is_reproducible(dtype: str) -> None:
     spec = parse_spec(f"4x5:{dtype}")
     first, second = (build_tensor(spec, torch.Generator().manual_seed(3)) for _ in range(2))
     assert (first.shape, str(first.dtype)) == ((4, 5), f"torch.{dtype}")
     assert torch.equal(first, second)
 
 
-def test_integers_fill_their_range_with_both_ends() -> None:
+def test_build_tensor_integer_range_includes_both_ends() -> None:
     tensor = build_tensor(parse_spec("1000:int64:5..7"), torch.Generator().manual_seed(0))
     assert set(tensor.tolist()) == {5, 6, 7}
     assert set(build_tensor(parse_spec("1000:int64"), torch.Generator()).tolist()) == {0, 1}
 
 
-def test_floats_stay_in_their_range() -> None:
+def test_build_tensor_float_range() -> None:
     tensor = build_tensor(parse_spec("1000:float32:-2..3"), torch.Generator().manual_seed(0))
     assert -2 <= float(tensor.min()) < -1.9
     assert 2.9 < float(tensor.max()) <= 3
 
 
-def test_the_dtype_does_not_change_which_numbers_come() -> None:
+def test_build_tensor_values_independent_of_dtype() -> None:
     single, half = (
         build_tensor(parse_spec(f"8:{dtype}"), torch.Generator().manual_seed(0))
         for dtype in ("float32", "float16")
@@ -146,7 +146,7 @@ def test_the_dtype_does_not_change_which_numbers_come() -> None:
     assert torch.equal(single.half(), half)
 
 
-def test_values_are_taken_as_they_are_and_from_the_first_again() -> None:
+def test_build_tensor_exact_values_repeat() -> None:
     grid = build_tensor(parse_spec("2x3:int64:1,4,4"), torch.Generator())
     assert grid.untyped_storage().nbytes() == 2 * 3 * 8
     assert grid.tolist() == [[1, 4, 4], [1, 4, 4]]

@@ -1,3 +1,5 @@
+"""Tests of the input spec grammar and of `InputRequest`."""
+
 from __future__ import annotations
 
 import pytest
@@ -36,7 +38,7 @@ def spec(
         ("größe=2x3", spec(2, 3, name="größe")),
         ("2X3", spec(2, 3)),
         ("2×3", spec(2, 3)),  # noqa: RUF001
-        # As people paste shapes from Python or from our own output.
+        # Shapes pasted from Python or from netinspect's output.
         ("(10, 1, 28, 28)", spec(10, 1, 28, 28)),
         ("[10, 1]", spec(10, 1)),
         ("10,1", spec(10, 1)),
@@ -63,12 +65,12 @@ def spec(
         ("3:uint8:0..255", spec(3, dtype="uint8", low=0, high=255)),
         ("3:int8:-128..127", spec(3, dtype="int8", low=-128, high=127)),
         ("3:int32:-2147483648..2147483647", spec(3, dtype="int32", low=-(2**31), high=2**31 - 1)),
-        # Exact beyond the integers that a float can hold.
+        # Integers that a float cannot represent exactly.
         ("3:int64:0..9007199254740993", spec(3, dtype="int64", low=0, high=2**53 + 1)),
         ("17179869184", spec(1 << 34)),
     ],
 )
-def test_understands(text: str, expected: InputSpec) -> None:
+def test_parse_spec_valid(text: str, expected: InputSpec) -> None:
     assert parse_spec(text) == expected
 
 
@@ -94,23 +96,23 @@ def test_understands(text: str, expected: InputSpec) -> None:
         ("torch.bfloat16", "bfloat16"),
     ],
 )
-def test_dtypes_and_their_aliases(alias: str, dtype: str) -> None:
+def test_parse_spec_dtype_aliases(alias: str, dtype: str) -> None:
     assert parse_spec(f"2:{alias}").dtype == dtype
 
 
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("", "there are no sizes"),
-        ("   ", "there are no sizes"),
-        ("x=", "there are no sizes"),
-        (":int64", "there are no sizes"),
-        (",", "there are no sizes"),
+        ("", "it has no sizes"),
+        ("   ", "it has no sizes"),
+        ("x=", "it has no sizes"),
+        (":int64", "it has no sizes"),
+        (",", "it has no sizes"),
         ("=3", "'' is not an argument name"),
         ("1a=3", "'1a' is not an argument name"),
         ("a b=3", "'a b' is not an argument name"),
         ("a=b=3", "'a=b' is not an argument name"),
-        ("xs=[3x8,3x8]", "its sizes stand between commas and between x; a list of two is 3x8:list2"),
+        ("xs=[3x8,3x8]", "sizes are separated by commas and by x; a list of two is 3x8:list2"),
         ("abc", "'abc' is not a size"),
         ("3x", "'' is not a size"),
         ("x3", "'' is not a size"),
@@ -119,40 +121,40 @@ def test_dtypes_and_their_aliases(alias: str, dtype: str) -> None:
         ("-1x3", "'-1' is not a size"),
         ("1.5", "'1.5' is not a size"),
         ("1_000", "'1_000' is not a size"),
-        ("٣", "'٣' is not a size"),  # digits to Python, not to us
+        ("٣", "'٣' is not a size"),  # digits for str.isdigit, but not ASCII
         ("3xscalar", "'scalar' is not a size"),
         ("3:", "'' is not a dtype"),
         ("3::0..1", "'' is not a dtype"),
         ("3:string", "'string' is not a dtype"),
-        ("3:int64:1,2.5", "int64 holds whole numbers only"),
+        ("3:int64:1,2.5", "int64 holds integers only"),
         ("3:uint8:1,256", "uint8 holds only 0..255"),
-        ("3:int64:0..1:1,2", "there are more than three parts between the colons"),
-        ("3:0..1:1,2", "there are two ranges, or values beside one"),
+        ("3:int64:0..1:1,2", "expected at most a shape, a dtype and a range"),
+        ("3:0..1:1,2", "expected one range or one list of values"),
         ("3:7", "'7' is not a dtype"),
         ("3:float32:float32", "'float32' is not a range like 0..999"),
         ("3:0..1:int64", "'int64' is not a range like 0..999"),
-        ("3:0..1:5..9", "there are two ranges, or values beside one"),
-        ("3:int64:0..1:x", "there are more than three parts between the colons"),
+        ("3:0..1:5..9", "expected one range or one list of values"),
+        ("3:int64:0..1:x", "expected at most a shape, a dtype and a range"),
         ("3:..", "'..' is not a range like 0..999"),
         ("3:1..", "'1..' is not a range like 0..999"),
         ("3:..1", "'..1' is not a range like 0..999"),
         ("3:a..b", "'a..b' is not a range like 0..999"),
         ("3:0..1..2", "'0..1..2' is not a range like 0..999"),
         ("3:2..1", "the range 2..1 is empty"),
-        ("3:nan..1", "the range has an end that is no number"),
-        ("3:0..inf", "the range has an end that is too large"),
-        ("3:-1e400..0", "the range has an end that is too large"),
-        ("3:0..1e300", "the range has an end that is too large"),
-        ("3:int64:0..9223372036854775808", "the range has an end that is too large"),
+        ("3:nan..1", "an end of the range is not a number"),
+        ("3:0..inf", "an end of the range is too large"),
+        ("3:-1e400..0", "an end of the range is too large"),
+        ("3:0..1e300", "an end of the range is too large"),
+        ("3:int64:0..9223372036854775808", "an end of the range is too large"),
         (
             "3:int64:0..9223372036854775807",
             "int64 holds only -9223372036854775807..9223372036854775806",
         ),
-        ("3:int64:0..1.5", "a range of int64 needs whole ends"),
-        ("3:int64:0.5..1", "a range of int64 needs whole ends"),
+        ("3:int64:0..1.5", "a range of int64 needs integer ends"),
+        ("3:int64:0.5..1", "a range of int64 needs integer ends"),
         ("3:bool:0..2", "bool holds only 0..1"),
-        ("3:complex64:0..1", "a range means nothing for complex64"),
-        # Values beyond these would wrap around, or become infinite.
+        ("3:complex64:0..1", "complex64 does not take a range"),
+        # Values beyond these limits would wrap around or become infinite.
         ("3:uint8:-1..1", "uint8 holds only 0..255"),
         ("3:uint8:0..256", "uint8 holds only 0..255"),
         ("3:int8:0..999", "int8 holds only -128..127"),
@@ -162,11 +164,11 @@ def test_dtypes_and_their_aliases(alias: str, dtype: str) -> None:
         ("17179869185", TOO_LARGE),
         ("131072x131073", TOO_LARGE),
         ("1234567890123", TOO_LARGE),
-        # Empty, but torch computes strides as if it were not.
+        # Empty, but torch computes its strides as if it were not.
         ("0x999999999999x999999999999", TOO_LARGE),
     ],
 )
-def test_refuses_and_names_the_part(text: str, cause: str) -> None:
+def test_parse_spec_invalid_names_the_part(text: str, cause: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_spec(text)
     assert caught.value.message == f"cannot read the input spec {text!r}"
@@ -174,46 +176,46 @@ def test_refuses_and_names_the_part(text: str, cause: str) -> None:
     assert caught.value.hint
 
 
-def test_a_mistyped_dtype_gets_a_suggestion() -> None:
+def test_parse_spec_mistyped_dtype_suggestion() -> None:
     with pytest.raises(UsageError) as caught:
         parse_spec("3:flaot32")
     assert caught.value.hint == "did you mean 'float32'?"
 
 
-def test_a_dtype_like_none_gets_the_list() -> None:
+def test_parse_spec_unknown_dtype_lists_all() -> None:
     with pytest.raises(UsageError) as caught:
         parse_spec("3:qqqq")
     assert caught.value.hint == f"one of {', '.join(DTYPES)}"
 
 
 @pytest.mark.parametrize("text", ["x".join(["999999999999"] * 400), "9" * 5000, "1:" + "9" * 5000])
-def test_monstrous_text_is_refused_in_a_short_error(text: str) -> None:
+def test_parse_spec_long_text_short_error(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_spec(text)
     assert len(caught.value.message) < 200
     assert len(caught.value.cause or "") < 200
 
 
-def test_many_dimensions_are_no_reason_to_refuse() -> None:
+def test_parse_spec_many_dimensions() -> None:
     assert len(parse_spec("x".join(["1"] * 500)).shape) == 500
 
 
 @pytest.mark.parametrize(
-    ("text", "spelled"),
+    ("text", "canonical"),
     [
         ("x = 2 x 3", "x=2x3"),
         ("2x3:float", "2x3"),
         ("2x3:half", "2x3:float16"),
         ("scalar:int", "scalar:int64"),
         ("()", "scalar"),
-        # The range keeps its dtype in front, as the grammar puts it.
+        # The grammar requires the dtype before the range.
         ("3:0..1", "3:float32:0..1"),
         ("3:0.50..1.0", "3:float32:0.5..1"),
         ("3:int64:0..9007199254740993", "3:int64:0..9007199254740993"),
     ],
 )
-def test_is_spelled_in_one_way(text: str, spelled: str) -> None:
-    assert str(parse_spec(text)) == spelled
+def test_spec_str_is_canonical(text: str, canonical: str) -> None:
+    assert str(parse_spec(text)) == canonical
 
 
 LIMITS = {
@@ -246,7 +248,7 @@ def specs(draw: st.DrawFn) -> InputSpec:
 
 
 @given(specs())
-def test_reading_what_was_spelled_gives_the_same(given_spec: InputSpec) -> None:
+def test_spec_str_round_trip(given_spec: InputSpec) -> None:
     again = parse_spec(str(given_spec))
     assert again == given_spec
     assert str(again) == str(given_spec)
@@ -262,18 +264,18 @@ def test_reading_what_was_spelled_gives_the_same(given_spec: InputSpec) -> None:
 @example("\ud800")
 @example("x=\x1b[31m")
 @example("3:int64:-inf..inf")
-def test_any_text_is_read_or_refused_as_usage(text: str) -> None:
+def test_parse_spec_any_text(text: str) -> None:
     try:
-        read = parse_spec(text)
-    except UsageError as refused:
-        told = (refused.cause, refused.hint)
+        parsed = parse_spec(text)
+    except UsageError as error:
+        explanation = (error.cause, error.hint)
     else:
-        told = ("", "")
-        assert parse_spec(str(read)) == read
-    assert None not in told
+        explanation = ("", "")
+        assert parse_spec(str(parsed)) == parsed
+    assert None not in explanation
 
 
-def test_a_batch_replaces_the_first_size() -> None:
+def test_with_batch_replaces_first_size() -> None:
     assert parse_spec("x=10x1x28x28:float64:0..1").with_batch(3) == parse_spec(
         "x=3x1x28x28:float64:0..1"
     )
@@ -281,33 +283,33 @@ def test_a_batch_replaces_the_first_size() -> None:
 
 
 @pytest.mark.parametrize("text", ["10x1", "scalar"])
-def test_no_batch_changes_nothing(text: str) -> None:
+def test_with_batch_none_is_identity(text: str) -> None:
     assert parse_spec(text).with_batch(None) == parse_spec(text)
 
 
-def test_a_scalar_has_no_batch() -> None:
+def test_with_batch_scalar_is_unchanged() -> None:
     assert parse_spec("flag=scalar:bool").with_batch(3) == parse_spec("flag=scalar:bool")
 
 
-def test_a_batch_is_held_to_the_same_limits() -> None:
+def test_with_batch_limits() -> None:
     with pytest.raises(UsageError, match="cannot set the batch of 10x1024 to 999999999999") as caught:
         parse_spec("10x1024").with_batch(999999999999)
     assert caught.value.cause == TOO_LARGE
     with pytest.raises(UsageError, match="cannot set the batch of 10x1024 to -1") as caught:
         parse_spec("10x1024").with_batch(-1)
-    assert caught.value.cause == "a size is 0 or more"
+    assert caught.value.cause == "expected 0 or more"
 
 
-def test_a_request_reads_its_specs_in_order() -> None:
+def test_input_request_parses_specs_in_order() -> None:
     request = InputRequest.parse(("x=2x3", "4:int64"), batch=7, seed=11)
     assert request.specs == (spec(2, 3, name="x"), spec(4, dtype="int64"))
     assert (request.batch, request.seed) == (7, 11)
 
 
-def test_an_empty_request_leaves_all_to_the_model() -> None:
+def test_input_request_default() -> None:
     assert InputRequest.parse() == InputRequest(specs=(), batch=None, seed=0)
 
 
-def test_a_request_with_a_bad_spec_is_refused() -> None:
+def test_input_request_invalid_spec() -> None:
     with pytest.raises(UsageError, match="cannot read the input spec 'y'"):
         InputRequest.parse(("2x3", "y"))

@@ -1,1 +1,1 @@
-"""What `forward` is called with: spec strings, what a model declares, and the tensors made of them."""
+"""Inputs of `forward`: given, declared or inferred, and the tensors built from their specs."""

@@ -1,4 +1,4 @@
-"""Specs and values to the arguments of one call of `forward`, checked against its signature."""
+"""Arguments of one call of `forward`, built from specs or values and checked against its signature."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def make_arguments(
     *,
     complete: bool = True,
 ) -> list[Argument]:
-    """Make the arguments that specs stand for.
+    """Build the arguments that input specs describe.
 
     Args:
         model: The live module.
-        specs: Each with who chose it.
+        specs: Specs, each with its origin.
         request: Batch and seed.
-        complete: Whether all that forward needs has to be among them.
+        complete: Whether every required argument of forward must be among them.
 
     Raises:
         UsageError: A name is not an argument of `forward`, or one is missing or given twice.
@@ -63,8 +63,8 @@ def make_arguments(
         except (RuntimeError, MemoryError) as error:
             raise UsageError(
                 f"cannot make the input {spec}",
-                cause=message_of(error).partition("\n")[0] or "there is not enough memory",
-                hint="take a smaller batch or smaller sizes",
+                cause=message_of(error).partition("\n")[0] or "not enough memory",
+                hint="use a smaller batch or smaller sizes",
             ) from error
         text = str(spec)
         before = arguments.get(name)
@@ -77,7 +77,7 @@ def make_arguments(
             except KeyError:
                 raise _given_twice(model, str(spec.name)) from None
         if before is not None:
-            text, origin = f"{before.record.spec} {text}", _both(before.record.origin, origin)
+            text, origin = f"{before.record.spec} {text}", _joined_origins(before.record.origin, origin)
         record = Input(name=name, value=describe(value), spec=text, origin=origin)
         arguments[name] = Argument(keyword=spec.head, value=value, record=record)
     made = list(arguments.values())
@@ -87,12 +87,15 @@ def make_arguments(
 
 
 def as_call(model: nn.Module, value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Read what a user's function returned as the arguments of `forward`.
+    """Convert the return value of a user's function to the arguments of `forward`.
 
     Args:
         model: The live module.
-        value: A pair of positional and keyword arguments; a dictionary by the names of arguments; a
-            tuple of arguments; or a single one.
+        value: A pair of positional and keyword arguments, a dictionary of arguments by name, a tuple of
+            arguments, or a single argument.
+
+    Returns:
+        Positional and keyword arguments.
     """
     if (
         (type(value) is tuple or type(value) is list)
@@ -117,12 +120,12 @@ def _with_key(dictionary: dict[str, Any], keys: Sequence[str], value: Any) -> di
     return {**dictionary, first: _with_key(inner, rest, value) if rest else value}
 
 
-def _both(one: str, other: str) -> str:
+def _joined_origins(one: str, other: str) -> str:
     return one if other in one.split("; ") else f"{one}; {other}"
 
 
 def _by_position(names: ForwardNames, arguments: list[Argument]) -> list[Argument]:
-    """Pass by position what can be, as people write a call; hooks without kwargs see it then."""
+    """Pass arguments by position where possible: only those reach hooks without kwargs."""
     by_name = {argument.record.name: argument for argument in arguments}
     leading = []
     for name in names.positional:
@@ -133,19 +136,19 @@ def _by_position(names: ForwardNames, arguments: list[Argument]) -> list[Argumen
 
 
 def given_arguments(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Argument]:
-    """Wrap values that a caller of the Python API has at hand."""
+    """Wrap the values that a caller of the Python API passed."""
     names = forward_names(model)
 
     def wrap(name: str, keyword: str | None, value: Any) -> Argument:
         with torch._C.DisableTorchFunction():
             described, spec = describe(value), ""
-        # A spec makes a plain tensor, which takes other memory than a sparse one of its shape.
+        # A spec describes a plain tensor, whose memory differs from that of a sparse one of its shape.
         is_plain = isinstance(described, TensorSpec) and described.layout is None
         if isinstance(described, TensorSpec) and is_plain and described.dtype in DTYPES:
             sizes = [size for size in described.shape if isinstance(size, int)]
             if len(sizes) == len(described.shape):
-                known = name if name.isidentifier() else None
-                spec = str(InputSpec(name=known, shape=tuple(sizes), dtype=described.dtype))
+                spec_name = name if name.isidentifier() else None
+                spec = str(InputSpec(name=spec_name, shape=tuple(sizes), dtype=described.dtype))
         record = Input(name=name, value=described, spec=spec, origin=GIVEN)
         return Argument(keyword=keyword, value=value, record=record)
 
@@ -169,7 +172,7 @@ def _check_name(name: str, model: nn.Module, names: ForwardNames) -> None:
 def _given_twice(model: nn.Module, name: str) -> UsageError:
     return UsageError(
         f"the argument {name!r} of {plain_name(type(model))}.forward is given twice",
-        hint="name the others too: --input NAME=SIZES",
+        hint="name the other inputs too: --input NAME=SIZES",
     )
 
 

@@ -1,8 +1,8 @@
-"""Limits of the runs that a command makes on its own: tries, operators and arithmetic, not seconds.
+"""Budget of the searches that a command runs: tries, operators, MACs and bytes, not seconds.
 
-A search that ends by the clock gives one answer on a quiet machine and another on a busy one. So what
-ran is counted, and the limits are what runs for about a minute on two cores. The clock is only a
-safety stop: an answer that it cut short says so, and is not kept in the cache.
+A search that ends by the clock gives one answer on an idle machine and another on a busy one. The budget
+therefore counts what ran; its limits take about a minute on two cores. The clock is only a safety stop:
+a result that it cut short reports so and is not cached.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ OPERATORS = 2_000_000
 
 MACS = 4_000_000_000_000
 BYTES = 400_000_000_000
-"""Bytes that operators read and wrote: what elementwise operators and depthwise convolutions take
-time for.
-"""
+"""Bytes that operators read and write; they bound elementwise operators and depthwise convolutions."""
 
 SECONDS = 900.0
 """Seconds until the safety stop."""
@@ -29,7 +27,7 @@ SECONDS = 900.0
 
 @dataclass(slots=True)
 class Budget:
-    """What the searches of one look may still run.
+    """Budget of the searches for one trace, with what they have used of it.
 
     Args:
         scale: A factor for all limits but the time.
@@ -37,30 +35,30 @@ class Budget:
 
     scale: float = 1.0
     is_calculated: bool = True
-    """Whether kernels calculate; tensors without data cost no arithmetic."""
+    """False on tensors without data, whose operators cost no arithmetic."""
 
     tries: int = 0
     operators: int = 0
     macs: int = 0
     bytes: int = 0
     stopped: str = ""
-    """Which limit ended a search, such as `stopped after 120 tries`; empty if none did."""
+    """The limit that ended a search, such as `stopped after 120 tries`; empty if none did."""
 
     out_of_time: bool = False
-    """Whether that limit was the safety stop."""
+    """True if that limit was the safety stop."""
 
     _started: float | None = field(default=None, repr=False)
 
     @property
     def remaining_operators(self) -> int:
-        """How many operators are left, at least 0."""
+        """Number of operators left, at least 0."""
         return max(0, self._limit(OPERATORS) - self.operators)
 
     def charge(self, steps: Iterable[Step]) -> None:
         """Count one run of forward.
 
         Args:
-            steps: Its steps, up to where it failed.
+            steps: Its steps, up to the one that failed.
         """
         self.tries += 1
         for step in steps:
@@ -72,7 +70,7 @@ class Budget:
                     self.bytes += work.bytes_read + work.bytes_written
 
     def allows_run(self, share: float = 1.0) -> bool:
-        """Return whether another run may begin, and note in `stopped` why not.
+        """Return whether another run may begin; if not, set `stopped`.
 
         Args:
             share: The part of the limits that this search may use, apart from the tries.

@@ -1,7 +1,7 @@
-"""Choice of the arguments of `forward`.
+"""Choice of the arguments of `forward`: the entry point of this package for the runner.
 
-Precedence: inputs from the user, inputs declared by the model's file or the model, inputs known for its
-library, and inputs inferred from names, layers and short runs.
+Precedence: inputs from the user, inputs declared by the model's file or by the model, inputs known for
+its library, and inputs inferred from names, layers and short runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Choice:
     arguments: list[Argument]
     attempts: tuple[Attempt, ...] = ()
     forward: Forward | None = None
-    """What happened on these very arguments, where they were found by running them."""
+    """Forward on exactly these arguments, if inference ran it."""
 
 
 def choose_inputs(
@@ -48,18 +48,18 @@ def choose_inputs(
     stops_at: Callable[[Failure], bool] = lambda failure: False,
     budget: Budget | None = None,
 ) -> Choice:
-    """Decide what to call `forward` with: what is stated, else what the model lets infer.
+    """Choose the arguments of `forward`: given or declared ones, otherwise inferred ones.
 
     Args:
         model: The live module.
-        request: What the user asked for.
-        options: How forward will be run.
-        target: What the user called the model; a library's name tells more than the module.
-        stops_at: Whether a failure is one that no other input can mend.
-        budget: What a search may run; None for a new one.
+        request: Inputs that the user requested.
+        options: Options of the run.
+        target: The target string; for a library's model it says more than the module does.
+        stops_at: Returns whether no other input can fix a failure.
+        budget: Budget of a search; None for a new one.
 
     Raises:
-        UsageError: What was asked for does not fit the signature of `forward`.
+        UsageError: The requested inputs do not match the signature of `forward`.
     """
     declared = declared_specs(model, request)
     names = forward_names(model)
@@ -81,7 +81,7 @@ def _inferred(
     stops_at: Callable[[Failure], bool],
     budget: Budget,
 ) -> Choice:
-    # Most models say what they take; those need not wait for all that can find it out.
+    # Imported here: models with given or declared inputs do not need inference.
     from netinspect.inputs.infer.attempts import InvalidCandidate
     from netinspect.inputs.infer.candidate import Guess
     from netinspect.inputs.infer.from_libraries import known_inputs
@@ -89,7 +89,7 @@ def _inferred(
     from netinspect.inputs.infer.model_facts import read_facts
 
     facts = read_facts(model, training=options.training)
-    # Checks the names of what was given, and that none is given twice.
+    # Checks that the given names exist and that none is given twice.
     fixed = make_arguments(model, declared, request, complete=False)
     given = {
         spec.name or argument.record.name: Guess(spec=spec, reason=GIVEN)
@@ -105,9 +105,9 @@ def _inferred(
 
     def arguments_of(candidate: Candidate) -> list[Argument]:
         try:
-            as_tried = replace(request, batch=None)
-            return make_arguments(model, specs_of(candidate), as_tried, complete=False)
-        except UsageError as error:  # a guess of ours
+            without_batch = replace(request, batch=None)
+            return make_arguments(model, specs_of(candidate), without_batch, complete=False)
+        except UsageError as error:  # the spec was guessed, not given by the user
             raise InvalidCandidate(error.message) from error
 
     found = infer(
@@ -135,7 +135,7 @@ def _inferred(
 
 
 def _parsed(texts: str) -> Iterator[InputSpec]:
-    """Parse specs that were made here; one that cannot be read is left out, as nobody gave it."""
+    """Parse generated specs; skip one that cannot be parsed, since the user did not write it."""
     for text in texts.split():
         with suppress(UsageError):
             yield parse_spec(text)

@@ -21,14 +21,18 @@ from netinspect.tracing.safe_access import attribute, dictionary_of, is_a, items
 from netinspect.tracing.tensors.describe import tensors_of
 
 DECLARATION = "EXAMPLE_INPUTS"
-"""A module-level tuple of input specs in the file that defines a model."""
+"""Name of the tuple of input specs in the file that defines a model."""
 
 EXAMPLE_ATTRIBUTE = "example_input_array"
-"""An attribute of a model that holds what it can be called with."""
+"""Attribute of a Lightning module that holds example arguments."""
 
 
 def declared_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputSpec, str]] | None:
-    """Return the specs from the user or the model's file, or None if there are none."""
+    """Return the specs from the user or the model's file, each with its origin; None without any.
+
+    Raises:
+        UsageError: The declaration in the file is not a tuple of strings, or a spec is invalid.
+    """
     if request.specs:
         return [(spec, GIVEN) for spec in request.specs]
     if not _is_example(_declaration(model)):
@@ -46,7 +50,7 @@ def declared_specs(model: nn.Module, request: InputRequest) -> list[tuple[InputS
 
 
 def live_example(model: nn.Module) -> list[Argument] | None:
-    """Return the arguments that a model holds ready in an attribute, as those of Lightning do."""
+    """Return the example arguments stored on a model, as Lightning modules have; None without any."""
     example = _example_of(model)
     if next(tensors_of(example), None) is None:
         return None
@@ -62,15 +66,15 @@ def live_example(model: nn.Module) -> list[Argument] | None:
 
 
 def _example_of(model: nn.Module) -> Any:
-    """Return what a model stores as its example; Lightning's property stores it under another name."""
+    """Return the stored example; Lightning's property stores it with a leading underscore."""
     stored = attribute(model, EXAMPLE_ATTRIBUTE, attribute(model, f"_{EXAMPLE_ATTRIBUTE}"))
     return stored if stored is not None else dict(entries(model, "_buffers")).get(EXAMPLE_ATTRIBUTE)
 
 
 def declared_example(model: nn.Module) -> tuple[str, ...]:
-    """Return the input specs that the file of a model's class declares; empty if it does not.
+    """Return the input specs that the file of a model's class declares; empty without any.
 
-    Something else under that name is the file's own business, as long as nobody needs an example.
+    A value of another type under that name is ignored here; `declared_specs` rejects it.
     """
     declared = _declaration(model)
     return tuple(declared) if _is_example(declared) else ()

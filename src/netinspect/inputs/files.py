@@ -1,4 +1,4 @@
-"""Inputs from files: tensors only, read without running anything in the file."""
+"""Inputs from files of NumPy, torch and safetensors; only tensors, and no code in a file is executed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def read_inputs(texts: tuple[str, ...]) -> tuple[tuple[Any, ...], dict[str, Any]
     """Read the arguments of forward from files.
 
     Args:
-        texts: Each `FILE` or `NAME=FILE`. A file of one tensor is the next argument, or the named one;
-            the tensors of a file with several are arguments by their own names.
+        texts: `FILE` or `NAME=FILE` each. A file with one tensor is the next argument, or the named one.
+            A file with a dictionary of tensors gives arguments by its keys.
 
     Returns:
         Positional and keyword arguments.
 
     Raises:
-        UsageError: A file cannot be read, or holds something else than tensors.
+        UsageError: A file cannot be read, or contains objects other than tensors.
     """
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
@@ -61,11 +61,11 @@ def _read(file: Path) -> Any:
     }
     reader = readers.get(file.suffix.lower())
     if reader is None:
-        raise _unreadable(file, f"its suffix is none of {', '.join(SUFFIXES)}")
+        raise _unreadable(file, f"expected a suffix of {', '.join(SUFFIXES)}")
     try:
         mode = os.stat(file).st_mode
     except FileNotFoundError as error:
-        raise _unreadable(file, "there is no such file") from error
+        raise _unreadable(file, "the file does not exist") from error
     except (OSError, ValueError) as error:
         raise _unreadable(file, getattr(error, "strerror", None) or str(error)) from error
     if not stat.S_ISREG(mode):
@@ -74,11 +74,11 @@ def _read(file: Path) -> Any:
         loaded = reader(file)
     except UsageError:
         raise
-    except Exception as error:  # whatever the reader finds wrong with the file
+    except Exception as error:  # readers raise many types on invalid files
         cause = message_of(error).partition("\n")[0] or class_name(type(error))
         raise _unreadable(file, cause) from error
     if not _holds_tensors_only(loaded):
-        raise _unreadable(file, "it holds something else than tensors")
+        raise _unreadable(file, "it contains objects other than tensors")
     return loaded
 
 
@@ -119,20 +119,20 @@ def _unreadable(file: Path, cause: str) -> UsageError:
     return UsageError(
         f"cannot read inputs from {file}",
         cause=cause,
-        hint="an input file is an array of NumPy, or tensors saved by torch or safetensors",
+        hint="save the inputs as a NumPy array, or as tensors with torch.save or safetensors",
     )
 
 
 def place_on(model: nn.Module, value: Any) -> Any:
-    """Put tensors where a model is: those that were read or made elsewhere are on the CPU."""
-    return _placed(value, device_of(model))
+    """Move the tensors in a value to the device of a model."""
+    return _moved(value, device_of(model))
 
 
-def _placed(value: Any, device: torch.device) -> Any:
+def _moved(value: Any, device: torch.device) -> Any:
     if is_a(value, torch.Tensor):
         return value.to(device)
     if is_a(value, dict):
-        return {key: _placed(each, device) for key, each in items_of(value)}
+        return {key: _moved(each, device) for key, each in items_of(value)}
     if type(value) is tuple or type(value) is list:
-        return type(value)(_placed(each, device) for each in value)
+        return type(value)(_moved(each, device) for each in value)
     return value

@@ -1,4 +1,4 @@
-"""What the user asks for as inputs, before any model is known; no torch is needed."""
+"""Requests for inputs, parsed from the command line or the Python API without importing torch."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from netinspect.records.base import record
 
 @record
 class InputRequest:
-    """What was asked for, before any model is known."""
+    """Inputs that the user requested."""
 
     specs: tuple[InputSpec, ...] = ()
-    """In the order given; empty to take what the model declares."""
+    """Specs in the order given; empty to use declared or inferred inputs."""
 
     batch: int | None = None
-    """First dimension of every input; None to leave it."""
+    """First dimension of every input; None to leave it unchanged."""
 
     seed: int = 0
     start: tuple[tuple[str, str], ...] = ()
-    """Specs with their reasons to begin a search with, as one on other tensors had come to them."""
+    """Specs with reasons that a search starts with: the result of a search in another tensor mode."""
 
     @classmethod
     def parse(
         cls, specs: tuple[str, ...] = (), *, batch: int | None = None, seed: int = 0
     ) -> InputRequest:
-        """Read spec strings.
+        """Parse spec strings.
 
         Raises:
-            UsageError: One of them does not follow the grammar.
+            UsageError: A spec does not follow the grammar.
         """
         return cls(specs=tuple(parse_spec(text) for text in specs), batch=batch, seed=seed)
 
 
 def check_sources(**given: bool) -> None:
-    """Make sure that inputs come from one place; a batch goes with specs only.
+    """Check that inputs come from one option; `--batch` may accompany `--input` only.
 
     Args:
-        given: Whether each of `input`, `inputs_from`, `input_file` and `batch` was.
+        given: Whether each of `input`, `inputs_from`, `input_file` and `batch` was given.
 
     Raises:
-        UsageError: They come from several.
+        UsageError: Inputs come from several options.
     """
     chosen = [f"--{name.replace('_', '-')}" for name, used in given.items() if used]
     if len(chosen) > 1 and chosen != ["--input", "--batch"]:
         raise UsageError(
-            f"inputs come from one place, and {' and '.join(chosen)} were given",
-            hint="leave all but one of them out",
+            f"expected one source of inputs, got {' and '.join(chosen)}",
+            hint="give only one of these options",
         )

@@ -1,4 +1,4 @@
-"""The same arguments at other sizes, and which of their dimensions may be meant by a name."""
+"""Arguments at other sizes, for the runs of `--symbolic`, and the dimensions that a name may mean."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from netinspect.tracing.safe_access import (
 from netinspect.tracing.tensors.describe import describe
 
 Dimension = tuple[str, int]
-"""One dimension of a tensor among the arguments: its dotted name, and from 0."""
+"""One dimension of a tensor among the arguments: the dotted name of the tensor, and an index from 0."""
 
 Shape = tuple[int, ...]
 
@@ -31,7 +31,7 @@ _FROM_THE_END = {"height": -2, "width": -1}
 
 
 def shapes_by_name(arguments: Sequence[Argument]) -> dict[str, Shape]:
-    """Return the shape of every tensor among the arguments that has a dimension, by its dotted name."""
+    """Return the shape of every tensor of the arguments by its dotted name; scalars are left out."""
     found: dict[str, Shape] = {}
 
     def note(name: str, tensor: torch.Tensor) -> torch.Tensor:
@@ -45,18 +45,18 @@ def shapes_by_name(arguments: Sequence[Argument]) -> dict[str, Shape]:
 
 
 def resized(arguments: Sequence[Argument], sizes: Mapping[Dimension, int]) -> list[Argument]:
-    """Return the arguments with other sizes; what is longer repeats from the first entry on.
+    """Return the arguments with other sizes; a longer dimension repeats its entries from the first.
 
-    So values stay in their range, whatever they mean: token ids, class labels, masks. A tensor that is
-    given twice is one afterwards too, and lies in memory in the order of dimensions that it had.
+    Values therefore stay in range, whatever they mean: token ids, class labels or masks. A tensor that
+    is passed twice stays one tensor and keeps its order of dimensions in memory.
 
     Raises:
-        Exception: Torch cannot do that to tensors of some layouts, nor anyone to some containers.
+        Exception: Tensors of some layouts cannot be resized, and some containers cannot be copied.
     """
     known: dict[tuple[int, tuple[tuple[int, int], ...]], torch.Tensor] = {}
 
     def resize(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        changes = tuple((dimension, size) for (place, dimension), size in sizes.items() if place == name)
+        changes = tuple((dimension, size) for (other, dimension), size in sizes.items() if other == name)
         key = id(tensor), changes
         if key not in known:
             known[key] = _resized(tensor, changes) if changes else tensor
@@ -82,47 +82,49 @@ def _resized(tensor: torch.Tensor, changes: Sequence[tuple[int, int]]) -> torch.
     return made.requires_grad_() if tensor.requires_grad else made
 
 
-def places_for(request: SymbolRequest, shapes: Mapping[str, Shape]) -> Iterator[tuple[Dimension, ...]]:
-    """Yield the dimensions that a name may mean, the likeliest first; they are for trying.
+def dimensions_for(
+    request: SymbolRequest, shapes: Mapping[str, Shape]
+) -> Iterator[tuple[Dimension, ...]]:
+    """Yield the groups of dimensions that a name may mean, the most likely first, to be tried in turn.
 
-    All of them that come together have the same size, which is not 0.
+    The dimensions of a group have the same size, which is not 0.
 
     Raises:
-        UsageError: Dimensions were told that the inputs do not have, or that differ in size.
+        UsageError: The request names dimensions that do not exist or that differ in size.
     """
     if request.dimensions:
-        places = tuple(_check_dimension(place, request, shapes) for place in request.dimensions)
-        sizes = {f"{name}:{at} is {shapes[name][at]}": shapes[name][at] for name, at in places}
+        dimensions = tuple(_check_dimension(each, request, shapes) for each in request.dimensions)
+        sizes = {f"{name}:{at} is {shapes[name][at]}": shapes[name][at] for name, at in dimensions}
         if len(set(sizes.values())) > 1:
             raise UsageError(
                 f"--symbolic {request.name} cannot stand for several sizes",
                 cause=", ".join(sizes),
-                hint="give the inputs equal sizes with --input, or take a symbol for each",
+                hint="give the inputs equal sizes with --input, or use one symbol for each size",
             )
-        yield places
+        yield dimensions
         return
     seen = set()
-    for places in _likely(request.name, shapes):
-        # An empty dimension has nothing that could be repeated.
-        if places not in seen and len({shapes[name][at] for name, at in places} | {0}) == 2:
-            seen.add(places)
-            yield places
+    for dimensions in _likely(request.name, shapes):
+        # An empty dimension has no entry to repeat.
+        if dimensions not in seen and len({shapes[name][at] for name, at in dimensions} | {0}) == 2:
+            seen.add(dimensions)
+            yield dimensions
 
 
 def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Dimension, ...]]:
     if name == "batch":
-        # The batch of a list is its length.
+        # The batch size of a list is its length.
         shapes = {each: shape for each, shape in shapes.items() if "[" not in each}
         if not shapes:
             return
-        common = _usual([shape[0] for shape in shapes.values()])[0]
+        common = _by_frequency([shape[0] for shape in shapes.values()])[0]
         yield tuple((each, 0) for each, shape in shapes.items() if shape[0] == common)
-        # A state of a recurrent layer has its layers before its batch.
+        # The state of a recurrent layer has the layers as its first dimension.
         yield tuple((each, shape.index(common)) for each, shape in shapes.items() if common in shape)
         yield ((next(iter(shapes)), 0),)
         yield from _along(1, shapes)
     elif name == "seq":
-        # The two sizes of an image are no sequence.
+        # The sides of an image are not a sequence.
         flat = {each: shape for each, shape in shapes.items() if 2 <= len(shape) <= 3}
         for at in (1, 2, 0):
             yield from _along(at, flat, shapes)
@@ -136,50 +138,53 @@ def _likely(name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[Dimension,
 def _along(
     at: int, shapes: Mapping[str, Shape], others: Mapping[str, Shape] | None = None
 ) -> Iterator[tuple[Dimension, ...]]:
-    """One dimension of all that share its size; then every dimension of that size.
+    """Yield one dimension of all inputs that share its size; then every dimension of that size.
 
     Args:
-        at: The dimension.
-        shapes: What may have it there.
-        others: What may have it anywhere, as a mask has the sequence twice; the same if None.
+        at: Index of the dimension.
+        shapes: Inputs that may have the size at this index.
+        others: Inputs that may have the size anywhere, as a mask has the sequence length twice; None
+            for `shapes`.
     """
     long = {each: shape for each, shape in shapes.items() if len(shape) > at}
-    for size in _usual([shape[at] for shape in long.values()]):
+    for size in _by_frequency([shape[at] for shape in long.values()]):
         yield tuple((each, at) for each, shape in long.items() if shape[at] == size)
         yield tuple(
             (each, index)
             for each, shape in (shapes if others is None else others).items()
             for index, other in enumerate(shape)
-            # The first dimension is the batch, where not all are looked at or there is no other.
+            # The first dimension is the batch, unless it is searched for or the only one.
             if other == size and (index or not at or len(shape) == 1)
         )
 
 
-def _usual(sizes: Sequence[int]) -> list[int]:
-    """Sizes without repetition, those that most have first."""
+def _by_frequency(sizes: Sequence[int]) -> list[int]:
+    """Return the distinct sizes, the most frequent first."""
     return [size for size, _ in Counter(sizes).most_common()]
 
 
-def _check_dimension(place: Dimension, request: SymbolRequest, shapes: Mapping[str, Shape]) -> Dimension:
-    name, at = place
+def _check_dimension(
+    dimension: Dimension, request: SymbolRequest, shapes: Mapping[str, Shape]
+) -> Dimension:
+    name, at = dimension
     known = ", ".join(f"{each} ({'x'.join(map(str, shape))})" for each, shape in shapes.items())
     if name not in shapes:
         raise UsageError(
             f"--symbolic {request.name}: there is no input {name!r}",
-            hint=f"the inputs with dimensions are: {known}",
+            hint=f"inputs with dimensions: {known}",
         )
     rank = len(shapes[name])
     if not -rank <= at < rank or not shapes[name][at]:
         raise UsageError(
-            f"--symbolic {request.name}: {name} has no dimension {at} that could be changed",
-            cause=f"it is {'x'.join(map(str, shapes[name]))}",
+            f"--symbolic {request.name}: {name} has no dimension {at} that can be changed",
+            cause=f"its shape is {'x'.join(map(str, shapes[name]))}",
             hint=f"name one from 0 to {rank - 1}: --symbolic {request.name}={name}:0",
         )
     return name, at % rank
 
 
 def _mapped(value: Any, name: str, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Any:
-    """Change the tensors in containers; the original, and whatever else is in it, stays as it is."""
+    """Return a value with its tensors changed; containers are copied, other objects are shared."""
     if is_a(value, torch.Tensor):
         return change(name, value)
     changed = {}
@@ -190,7 +195,7 @@ def _mapped(value: Any, name: str, change: Callable[[str, torch.Tensor], torch.T
 
 
 def _entries(value: Any) -> Iterator[tuple[Any, str, Any]]:
-    """Yield what a container holds: its key, how a name goes on with it, and the entry."""
+    """Yield the entries of a container: the key, its suffix in a dotted name, and the entry."""
     fields = [] if is_a(value, type) else fields_of(value)
     if is_a(value, tuple) and (fields or type(value) is tuple):
         names = [name for name, _ in fields]
@@ -208,7 +213,7 @@ def _entries(value: Any) -> Iterator[tuple[Any, str, Any]]:
 
 
 def _with(value: Any, changed: Mapping[Any, Any]) -> Any:
-    """A copy of a container, with some other entries."""
+    """Return a copy of a container with some entries replaced."""
     if is_a(value, tuple):
         made = [changed.get(at, each) for at, each in enumerate(values_of(value))]
         return tuple.__new__(type(value), made)
@@ -221,5 +226,5 @@ def _with(value: Any, changed: Mapping[Any, Any]) -> Any:
         elif is_a(copied, list) or is_mapping(copied):
             copied[key] = each
         else:
-            object.__setattr__(copied, key, each)  # it may be frozen
+            object.__setattr__(copied, key, each)  # the class may be frozen
     return copied

@@ -1,4 +1,4 @@
-"""What the signature of a model's `forward` tells: names, defaults, annotations."""
+"""Signature of a model's `forward`: names, defaults, annotations, and keys of its dictionaries."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class ForwardArgument:
     required: bool
     positional: bool
     annotation: str
-    """As written, or as Python spells it; empty without one."""
+    """Text of the annotation as written, or formatted by Python; empty without one."""
 
     def parts(self, keys: Sequence[str]) -> list[str]:
-        """Name what is to be made for it: itself, or the keys of the dictionary that it is.
+        """Return the names of the tensors to build for it: its own, or one for each dictionary key.
 
         Args:
-            keys: What the code takes out of it by name.
+            keys: Keys that the code reads from the argument.
         """
         takes_tensor = re.search(r"Tensor\s*[|,\]]|Union\[", self.annotation) is not None
         is_tensor = self.annotation in ("Tensor", "torch.Tensor") or (
@@ -43,19 +43,19 @@ class ForwardArgument:
 
     @property
     def is_list(self) -> bool:
-        """Whether it is annotated as a list of tensors."""
+        """True if it is annotated as a list of tensors."""
         return (
             re.match(r"(typing\.)?(list|sequence)\[.*tensor", self.annotation, re.IGNORECASE) is not None
         )
 
 
 class ForwardNames:
-    """The arguments of a model's `forward`, `self` left out.
+    """The arguments of a model's `forward`, without `self`.
 
     Attributes:
-        arguments: All that have a name, in order.
-        takes_any_position: Whether there is a `*args`.
-        takes_any_name: Whether there is a `**kwargs`.
+        arguments: Arguments by name, in order.
+        takes_any_position: Whether forward has `*args`.
+        takes_any_name: Whether forward has `**kwargs`.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -64,7 +64,7 @@ class ForwardNames:
         try:
             parameters = list(signature_of(_forward_of(model)).parameters.values())
         except (TypeError, ValueError, AttributeError):
-            # Some forwards are built in C++ or by a compiler and tell no signature.
+            # Some forwards come from C++ or a compiler and have no signature.
             self.takes_any_position = self.takes_any_name = True
             return
         for parameter in parameters:
@@ -96,18 +96,18 @@ class ForwardNames:
         return [each.name for each in self.arguments.values() if each.required]
 
     def at(self, position: int) -> str:
-        """Name the argument at a position; a number where forward has no name for it."""
+        """Return the name of the argument at a position; the position itself if it has no name."""
         positional = self.positional
         return positional[position] if position < len(positional) else str(position)
 
 
 def _forward_of(model: nn.Module) -> Any:
-    """Return the `forward` of a model, bound as a call binds it; a property is not computed."""
+    """Return the `forward` of a model, bound as in a call; a property is not evaluated."""
     stored = state_of(model).get("forward")
     if stored is not None:
         return stored
     if script_of(model) is not None:
-        return None  # it has no signature, and a module of TorchScript would remember the question
+        return None  # it has no signature, and TorchScript would cache the attribute access
     defined = class_forward(model)
     if type(defined) is types.FunctionType:
         return types.MethodType(defined, model)
@@ -130,15 +130,15 @@ def _annotation(parameter: inspect.Parameter) -> str:
 
 
 def class_forward(model: nn.Module) -> Any:
-    """The `forward` that a model's class has, as it stands there: that of TorchScript runs code."""
+    """Return the `forward` in the class of a model, unbound: binding that of TorchScript runs code."""
     return class_attribute(type(model), "forward")
 
 
 def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
-    """Find the strings that the code of `forward` subscripts its arguments with.
+    """Find the string keys with which the code of `forward` subscripts its arguments.
 
-    A key of an inner dictionary has the outer one in front: `batch["meta"]["size"]` is `meta.size`, also
-    where `batch["meta"]` was given a name first.
+    A key of a nested dictionary follows the outer one: `batch["meta"]["size"]` is `meta.size`, even if
+    `batch["meta"]` was assigned to a variable first.
     """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(class_forward(model))))
@@ -147,28 +147,28 @@ def keys_by_argument(model: nn.Module) -> dict[str, list[str]]:
     inner: dict[str, list[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target, path = node.targets[0], _path_of(node.value, inner)
+            target, path = node.targets[0], _subscript_path(node.value, inner)
             if isinstance(target, ast.Name) and len(path) > 1 and target.id != path[0]:
                 inner.setdefault(target.id, path)
     found: dict[str, list[str]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and len(path := _path_of(node, inner)) > 1:
+        if isinstance(node, ast.Subscript) and len(path := _subscript_path(node, inner)) > 1:
             keys, key = found.setdefault(path[0], []), ".".join(path[1:])
             if key not in keys:
                 keys.append(key)
-    # What has keys of its own is a dictionary.
+    # A key with keys of its own is a nested dictionary, not a tensor.
     return {
         name: [key for key in keys if not any(each.startswith(f"{key}.") for each in keys)]
         for name, keys in found.items()
     }
 
 
-def _path_of(node: ast.expr, inner: Mapping[str, list[str]]) -> list[str]:
-    """Return a name and the strings that it is subscripted with; empty for anything else.
+def _subscript_path(node: ast.expr, inner: Mapping[str, list[str]]) -> list[str]:
+    """Return a name and the string keys that subscript it; empty for any other expression.
 
     Args:
         node: An expression.
-        inner: The same of other names, by those.
+        inner: Paths of the variables that were assigned a nested dictionary.
     """
     keys: list[str] = []
     while isinstance(node, ast.Subscript):

@@ -1,11 +1,14 @@
-"""Input specs: the little language of `--input`.
+"""Input specs: the grammar of `--input`, parsed without torch.
 
-`[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`, such as `10x1x28x28`, `x=2x3x32x32`,
-`ids=2x16:int64`, `ids=2x16:int64:0..999` (both ends belong to the range), `grid=1x3:int64:1,4,4` (the
-values themselves, from the first again where there are more elements), `flag=scalar:bool` or
-`images=3x320x320:list`, which is a list of one such tensor. A dotted name is a key of a dictionary, as
-in `batch.ids=2x16:int64`; `cache=False`, `True` and `None` are themselves. No torch is needed to
-read one.
+The grammar is `[NAME=]SIZE[xSIZE…][:DTYPE][:LOW..HIGH][:list]`. Examples:
+
+- `10x1x28x28`, `x=2x3x32x32`, `ids=2x16:int64`;
+- `ids=2x16:int64:0..999`: a range that includes both ends;
+- `grid=1x3:int64:1,4,4`: exact values, repeated from the first if there are more elements;
+- `flag=scalar:bool`: a tensor without dimensions;
+- `images=3x320x320:list`: a list of one such tensor;
+- `batch.ids=2x16:int64`: a key of a dictionary;
+- `cache=False`: a literal, which is `True`, `False` or `None`.
 """
 
 from __future__ import annotations
@@ -31,14 +34,14 @@ _ALIASES = {
 
 _LIMITS: dict[str, tuple[int, int]] = {
     "float16": (-65504, 65504),
-    # One short of the whole: a generator draws up to, and not including, the end after the last.
+    # One less than the largest int64: randint takes an exclusive end, which must fit too.
     "int64": (-(2**63) + 1, 2**63 - 2),
     "int32": (-(2**31), 2**31 - 1),
     "int16": (-(2**15), 2**15 - 1),
     "int8": (-(2**7), 2**7 - 1),
     "uint8": (0, 255),
 }
-"""Values beyond these would wrap around or become infinite, without a word from torch."""
+"""Values beyond these limits would wrap around or become infinite without an error from torch."""
 
 _NUMBER = r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*"
 _VALUES = re.compile(rf"{_NUMBER}(?:,{_NUMBER})+|{_NUMBER},\s*")
@@ -47,7 +50,7 @@ _MAXIMUM_LIST = 1024
 _LITERALS = ("True", "False", "None")
 _INTEGERS = frozenset(dtype for dtype in DTYPES if "int" in dtype)
 _EXAMPLE = "write it like 10x1x28x28, x=2x3x32x32 or ids=2x16:int64:0..999"
-_NUMBERS = "a number that is no tensor comes from a function of yours: --inputs-from FILE:FUNCTION"
+_NUMBERS = "to pass a Python number, return it from a function: --inputs-from FILE:FUNCTION"
 _MAXIMUM_ELEMENTS = 1 << 34
 _TOO_LARGE = f"its sizes are too large: no more than {_MAXIMUM_ELEMENTS:,} elements fit in memory"
 _MAXIMUM_QUOTE = 100
@@ -55,10 +58,10 @@ _MAXIMUM_QUOTE = 100
 
 @record
 class InputSpec:
-    """One tensor to make."""
+    """One argument to build: a tensor, a list of tensors or a literal."""
 
     name: str | None
-    """The argument of `forward` that it is for; None for the next position."""
+    """Argument of `forward`, or a dotted key in one; None for the next position."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
@@ -66,43 +69,43 @@ class InputSpec:
     """Least value; None for the default of the dtype."""
 
     high: float | None = None
-    """Greatest value, which belongs to the range for integers."""
+    """Greatest value; integers include it."""
 
     values: tuple[float, ...] = ()
-    """The values themselves, in order and again from the first; empty where they are drawn."""
+    """Exact values in order, repeated from the first; empty for random values."""
 
     listed: int = 0
-    """Length of the list of such tensors that it stands for; 0 for a tensor of its own."""
+    """Length of the list of such tensors; 0 for a single tensor."""
 
     literal: str | None = None
-    """`True`, `False` or `None`, where it is no tensor at all."""
+    """`True`, `False` or `None`, if it is not a tensor."""
 
     @property
     def head(self) -> str | None:
-        """The argument of `forward` that it is for, or for a part of."""
+        """Argument of `forward`: the name up to the first dot."""
         return None if self.name is None else self.name.partition(".")[0]
 
     def with_shape(self, shape: tuple[int, ...]) -> InputSpec:
-        """Return the same spec with other sizes."""
+        """Return the spec with another shape."""
         return replace(self, shape=shape)
 
     def with_range(self, low: float, high: float) -> InputSpec:
-        """Return the same spec with other limits."""
+        """Return the spec with other limits."""
         return replace(self, low=low, high=high, values=())
 
     def with_dtype(self, dtype: str) -> InputSpec:
-        """Return the same spec with another dtype, and its default limits."""
+        """Return the spec with another dtype and its default limits."""
         return replace(self, dtype=dtype, low=None, high=None, values=())
 
     def as_list(self) -> InputSpec:
-        """Return a list of the examples in a batch of such tensors."""
+        """Return the spec of a list of the examples in such a batch."""
         return replace(self, shape=self.shape[1:], listed=self.shape[0] if self.shape else 1)
 
     def with_batch(self, batch: int | None) -> InputSpec:
-        """Return the same spec with another first dimension; a scalar has none and stays.
+        """Return the spec with another first dimension; a scalar is unchanged.
 
         Raises:
-            UsageError: There is no tensor of that shape.
+            UsageError: The batch is negative or too large.
         """
         if batch is None or not (self.shape or self.listed):
             return self
@@ -111,18 +114,18 @@ class InputSpec:
         return self.with_size(0, batch)
 
     def with_size(self, dimension: int, size: int) -> InputSpec:
-        """Return the same spec with another size of one dimension, which it has to have.
+        """Return the spec with another size of one existing dimension.
 
         Raises:
-            UsageError: There is no tensor of that shape.
+            UsageError: The size is negative or too large.
         """
         shape = (*self.shape[:dimension], size, *self.shape[dimension + 1 :])
         if size < 0 or not _fits(shape):
             what = "the batch" if dimension == 0 else f"dimension {dimension}"
             raise UsageError(
                 f"cannot set {what} of {self} to {size}",
-                cause=_TOO_LARGE if size > 0 else "a size is 0 or more",
-                hint="give a smaller one" if size > 0 else "leave it out to keep the spec's own",
+                cause=_TOO_LARGE if size > 0 else "expected 0 or more",
+                hint="give a smaller size" if size > 0 else "omit it to use the size in the spec",
             )
         return replace(self, shape=shape)
 
@@ -142,15 +145,15 @@ class InputSpec:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text names an argument, or a key in one."""
+    """Return whether a text is the name of an argument, or a dotted key in one."""
     return bool(text) and all(part.isidentifier() for part in text.split("."))
 
 
 def parse_spec(text: str) -> InputSpec:
-    """Read one input spec.
+    """Parse one input spec.
 
     Raises:
-        UsageError: It does not follow the grammar; the error names the part that does not.
+        UsageError: It does not follow the grammar; the error names the wrong part.
     """
     name, equals, rest = text.rpartition("=")
     name = name.strip()
@@ -169,15 +172,15 @@ def parse_spec(text: str) -> InputSpec:
         if not 0 < listed <= _MAXIMUM_LIST:
             raise _bad(text, f"a list has 1 to {_MAXIMUM_LIST} entries")
     if len(parts) > 2:
-        raise _bad(text, "there are more than three parts between the colons")
+        raise _bad(text, "expected at most a shape, a dtype and a range")
     for index, part in enumerate(parts):
         if ".." in part:
             if low is not None or values:
-                raise _bad(text, "there are two ranges, or values beside one")
+                raise _bad(text, "expected one range or one list of values")
             low, high = _parse_range(text, part)
         elif _VALUES.fullmatch(part):
             if low is not None or values:
-                raise _bad(text, "there are two ranges, or values beside one")
+                raise _bad(text, "expected one range or one list of values")
             values = tuple(map(_parse_number, part.strip().removesuffix(",").split(",")))
         elif index == 0:
             dtype = _parse_dtype(text, part)
@@ -186,7 +189,7 @@ def parse_spec(text: str) -> InputSpec:
     _check_range(text, dtype, low, high)
     if values:
         if dtype in _INTEGERS and any(value % 1 for value in values):
-            raise _bad(text, f"{dtype} holds whole numbers only")
+            raise _bad(text, f"{dtype} holds integers only")
         _check_range(text, dtype, min(values), max(values))
     return InputSpec(
         name=name or None, shape=shape, dtype=dtype, low=low, high=high, values=values, listed=listed
@@ -197,12 +200,12 @@ def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:
     shape_text = shape_text.strip().lower()
     if shape_text in ("scalar", "()", "[]"):
         return ()
-    # As Python spells a shape; it leaves a comma behind a single size.
+    # The repr of a Python tuple, which has a comma after a single size.
     shape_text = shape_text.strip("()[] ").removesuffix(",").rstrip()
     if not shape_text:
-        raise _bad(text, "there are no sizes")
+        raise _bad(text, "it has no sizes")
     if "," in shape_text and re.search("[x×]", shape_text):  # noqa: RUF001
-        raise _bad(text, "its sizes stand between commas and between x; a list of two is 3x8:list2")
+        raise _bad(text, "sizes are separated by commas and by x; a list of two is 3x8:list2")
     sizes = []
     for size in re.split(r"\s*[x,×]\s*", shape_text):  # noqa: RUF001
         if not re.fullmatch(r"[0-9]+", size):
@@ -219,10 +222,10 @@ def _parse_shape(text: str, shape_text: str) -> tuple[int, ...]:
 
 
 def _fits(shape: Sequence[int]) -> bool:
-    """Whether a tensor of a shape is of a size that can be made at all."""
+    """Return whether a tensor of this shape can be allocated."""
     elements = 1
     for size in shape:
-        # Torch computes the strides of an empty tensor as if its zeros were ones.
+        # Torch computes the strides of an empty tensor as if its sizes of 0 were 1.
         elements *= max(size, 1)
         if elements > _MAXIMUM_ELEMENTS:
             return False
@@ -250,7 +253,7 @@ def _parse_range(text: str, part: str) -> tuple[float, float]:
 
 
 def _parse_number(text: str) -> float:
-    # A float would round the large integers.
+    # A float would round large integers.
     return int(text) if re.fullmatch(r"\s*[-+]?[0-9]{1,30}\s*", text) else float(text)
 
 
@@ -258,17 +261,17 @@ def _check_range(text: str, dtype: str, low: float | None, high: float | None) -
     if low is None or high is None:
         return
     if math.isnan(low) or math.isnan(high):
-        raise _bad(text, "the range has an end that is no number")
+        raise _bad(text, "an end of the range is not a number")
     if not (abs(low) < 2**63 and abs(high) < 2**63):
-        raise _bad(text, "the range has an end that is too large")
+        raise _bad(text, "an end of the range is too large")
     if low > high:
         raise _bad(text, f"the range {_number(low)}..{_number(high)} is empty")
     if dtype == "bool" and not {low, high} <= {0, 1}:
         raise _bad(text, "bool holds only 0..1")
     if dtype.startswith("complex"):
-        raise _bad(text, f"a range means nothing for {dtype}")
+        raise _bad(text, f"{dtype} does not take a range")
     if dtype in _INTEGERS and (low % 1 or high % 1):
-        raise _bad(text, f"a range of {dtype} needs whole ends")
+        raise _bad(text, f"a range of {dtype} needs integer ends")
     if dtype in _LIMITS and not (_LIMITS[dtype][0] <= low and high <= _LIMITS[dtype][1]):
         least, most = _LIMITS[dtype]
         raise _bad(text, f"{dtype} holds only {least}..{most}")
@@ -287,5 +290,5 @@ def _message(text: str) -> str:
 
 
 def _quote(text: str) -> str:
-    """Quote what was typed, or the start of it: an error must not fill the screen."""
+    """Quote a text, or its start if it is long: an error must not fill the screen."""
     return repr(text if len(text) <= _MAXIMUM_QUOTE else f"{text[:_MAXIMUM_QUOTE]}…")

@@ -1,4 +1,4 @@
-"""Requests of `--symbolic`, parsed without torch."""
+"""Requests of `--symbolic`: the sizes to replace by symbols, parsed without torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
 
 KNOWN = {"batch": "N", "seq": "T", "height": "H", "width": "W"}
-"""The dimensions that can be found by their name, and their symbols."""
+"""Names whose dimensions are found without an argument, and their symbols."""
 
 _MAXIMUM = 2
 _EXAMPLE = "write it like --symbolic batch, --symbolic seq or --symbolic points=x:2"
@@ -21,34 +21,34 @@ class SymbolRequest:
     name: str
     symbol: str
     dimensions: tuple[tuple[str, int], ...] = ()
-    """The arguments and dimensions that it is; empty where they are to be found."""
+    """Arguments and dimensions that have this size; empty if they must be found."""
 
 
 def parse_symbols(texts: Sequence[str], *, batch: int | None = None) -> tuple[SymbolRequest, ...]:
-    """Read what was asked for: `batch`, `seq`, `seq=ids:1` or `points=x:2,y:2`.
+    """Parse requests such as `batch`, `seq`, `seq=ids:1` or `points=x:2,y:2`.
 
     Args:
-        texts: As typed.
-        batch: The batch that was asked for besides.
+        texts: Values of the option.
+        batch: Value of `--batch`.
 
     Raises:
-        UsageError: One cannot be read, there are too many, or the batch shall be a number too.
+        UsageError: A request is invalid, there are too many, or the batch is also given as a number.
     """
     requests = tuple(map(_parse, texts))
     if len(requests) > _MAXIMUM:
         raise UsageError(
-            f"--symbolic takes no more than {_MAXIMUM} names, and {len(requests)} were given",
-            hint="leave some out: every symbol takes four runs, two of them ten more",
+            f"--symbolic takes at most {_MAXIMUM} names, got {len(requests)}",
+            hint="omit some: each symbol takes four runs, and two symbols ten more",
         )
     for index, each in enumerate(requests):
         if each.symbol in [other.symbol for other in requests[:index]]:
             raise UsageError(
-                f"--symbolic gives the symbol {each.symbol} twice", hint="leave one out, or rename it"
+                f"--symbolic gives the symbol {each.symbol} twice", hint="omit one, or rename it"
             )
     if batch is not None and any(each.name == "batch" for each in requests):
         raise UsageError(
-            "--batch and --symbolic batch were given: the batch is a number or a symbol",
-            hint=f"leave --batch out for expressions in N, or --symbolic batch for a batch of {batch}",
+            "--batch and --symbolic batch exclude each other: the batch is a number or a symbol",
+            hint=f"omit --batch for expressions in N, or --symbolic batch for a batch of {batch}",
         )
     return requests
 
@@ -60,9 +60,9 @@ def _parse(text: str) -> SymbolRequest:
     if not equals:
         if name not in KNOWN:
             raise UsageError(
-                f"cannot tell which dimension of the inputs {name!r} is",
+                f"unknown dimension {name!r}",
                 hint=suggestion(name, KNOWN)
-                or f"known are {', '.join(KNOWN)}; name another by argument and dimension, from 0: "
+                or f"known are {', '.join(KNOWN)}; give the argument and dimension of another, from 0: "
                 f"--symbolic {name}=x:2",
             )
         return SymbolRequest(name=name, symbol=KNOWN[name])
@@ -78,7 +78,7 @@ def _parse(text: str) -> SymbolRequest:
         ):
             raise UsageError(
                 f"cannot read --symbolic {text!r}",
-                cause=f"{part.strip()!r} is no argument with a dimension",
+                cause=f"{part.strip()!r} is not an argument with a dimension",
                 hint=f"write it like --symbolic {name}=x:2 or --symbolic {name}=ids:1,mask:1",
             )
         dimensions.append((argument.strip(), int(number)))

@@ -1,4 +1,4 @@
-"""Tensors built from input specs; the same seed gives the same values."""
+"""Tensors built from input specs; the same seed gives the same values on every device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netinspect.inputs.spec import InputSpec
 def build_value(
     spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> torch.Tensor | list[torch.Tensor] | bool | None:
-    """Make what a spec stands for: a tensor, a list of them, or a literal; see `build_tensor`."""
+    """Build the value of a spec: a tensor, a list of tensors or a literal; see `build_tensor`."""
     if spec.literal is not None:
         return None if spec.literal == "None" else spec.literal == "True"
     if not spec.listed:
@@ -23,24 +23,24 @@ def build_value(
 def build_tensor(
     spec: InputSpec, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> torch.Tensor:
-    """Make one tensor.
+    """Build one tensor.
 
-    Values that are told are taken as they are. Floats are drawn from a standard normal distribution, or
-    evenly from the range; integers evenly from the range, which is 0..1 where none is given, since every
-    embedding has those two; booleans evenly. All are drawn on the CPU in float32 or int64, so that
-    neither the device nor the dtype changes which numbers come.
+    Exact values of the spec are used unchanged. Floats are drawn from a standard normal distribution, or
+    uniformly from the range. Integers are drawn uniformly from the range, by default 0..1, since every
+    embedding has these two rows; booleans uniformly. All are drawn on the CPU in float32 or int64, so
+    that the values do not depend on the device or the dtype.
 
     Args:
         spec: Shape, dtype and range.
-        generator: Source of randomness; the process's own is not touched.
-        device: Where the tensor shall be.
+        generator: Source of randomness; the global generator is not used.
+        device: Device of the tensor.
     """
     dtype: torch.dtype = getattr(torch, spec.dtype)
     if spec.values:
         elements = math.prod(spec.shape)
         exact = torch.int64 if all(isinstance(each, int) for each in spec.values) else torch.float64
         repeated = torch.tensor(spec.values, dtype=exact).repeat(elements // len(spec.values) + 1)
-        tensor = repeated[:elements].reshape(spec.shape).clone()  # not a part of more
+        tensor = repeated[:elements].reshape(spec.shape).clone()  # not a view of a larger storage
     elif dtype is torch.bool or not (dtype.is_floating_point or dtype.is_complex):
         low, high = (0, 1) if spec.low is None or spec.high is None else (spec.low, spec.high)
         tensor = torch.randint(int(low), int(high) + 1, spec.shape, generator=generator)

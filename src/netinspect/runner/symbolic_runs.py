@@ -18,7 +18,7 @@ from netinspect.analysis.symbolic.polynomial_fit import format_sizes, points_of
 from netinspect.errors import message_of
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import suppress_output
-from netinspect.inputs.resize import Dimension, Shape, places_for, resized, shapes_by_name
+from netinspect.inputs.resize import Dimension, Shape, dimensions_for, resized, shapes_by_name
 from netinspect.inputs.symbols import SymbolRequest
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace
@@ -136,7 +136,7 @@ class _Runner:
         self, request: SymbolRequest, shapes: Mapping[str, Shape], taken: Collection[Dimension]
     ) -> _Found | None:
         """Find the dimensions that a name refers to, and sizes at which the model runs."""
-        for places in places_for(request, shapes):
+        for places in dimensions_for(request, shapes):
             if any(place in taken for place in places):
                 continue
             name, at = places[0]

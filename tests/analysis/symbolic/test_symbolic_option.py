@@ -44,15 +44,15 @@ def test_what_is_asked_for_is_understood(text: str, wanted: SymbolRequest) -> No
 @pytest.mark.parametrize(
     ("texts", "message", "hint"),
     [
-        (["sequenze"], "cannot tell which dimension", "known are batch, seq, height, width"),
-        (["bach"], "cannot tell which dimension", "did you mean 'batch'?"),
+        (["sequenze"], "unknown dimension 'sequenze'", "known are batch, seq, height, width"),
+        (["bach"], "unknown dimension 'bach'", "did you mean 'batch'?"),
         (["2"], "cannot read --symbolic '2'", "write it like --symbolic batch"),
         (["batch="], "cannot read --symbolic 'batch='", "--symbolic batch=x:2"),
         (["batch=x"], "cannot read --symbolic 'batch=x'", "--symbolic batch=ids:1,mask:1"),
         (["batch=x:one"], "cannot read", "--symbolic batch=x:2"),
-        (["batch", "batch=x:0"], "gives the symbol N twice", "leave one out"),
+        (["batch", "batch=x:0"], "gives the symbol N twice", "omit one"),
         (["batch", "N=x:0"], "gives the symbol N twice", "rename"),
-        (["batch", "seq", "height"], "no more than 2 names", "leave some out"),
+        (["batch", "seq", "height"], "at most 2 names", "omit some"),
     ],
 )
 def test_what_is_refused_before_anything_is_loaded(texts: list[str], message: str, hint: str) -> None:
@@ -84,7 +84,7 @@ def test_a_batch_is_a_number_or_a_symbol(
     monkeypatch.chdir(tmp_path)
     outcome = cli("summary", "lenet", "--batch", "4", "--symbolic", "batch")
     assert outcome.code == 2
-    assert "leave --batch out for expressions in N" in outcome.err
+    assert "omit --batch for expressions in N" in outcome.err
     (tmp_path / "netinspect.toml").write_text("batch = 4\n", encoding="utf-8")
     assert (
         "N is the batch, x:0, 10 in this run"

@@ -313,8 +313,8 @@ def test_an_input_file_cannot_run_anything(tmp_path: Path) -> None:
         (b"", "x.npy", ""),
         (b"hello", "x.pt", ""),
         (b"\x00" * 9, "x.safetensors", ""),
-        (b"1,2", "x.csv", "its suffix is none of"),
-        (None, "x.npy", "there is no such file"),
+        (b"1,2", "x.csv", "expected a suffix of"),
+        (None, "x.npy", "the file does not exist"),
     ],
 )
 def test_a_bad_input_file_is_refused(
