@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from torch import nn
 
 import netinspect
 from netinspect.errors import UsageError
@@ -94,3 +95,14 @@ def test_modules_nested_thousands_deep() -> None:
     assert f"{3000 - DEEPEST - 1:,} modules inside folded rows (deeper than" in summary.text()
     deep = netinspect.tree(trace, paths[2950])
     assert sum(1 for _ in walk(deep.record.root)) == 50
+
+
+def test_build_tree_folds_only_blocks_that_are_identical_below_the_depth() -> None:
+    blocks = [nn.Sequential(activation) for activation in (nn.ReLU(), nn.ReLU(), nn.GELU())]
+    tree = netinspect.tree(nn.Sequential(*blocks), depth=1).record
+    assert [child.repeats for child in tree.root.children] == [2, 1]
+
+
+def test_build_tree_does_not_fold_layers_of_different_dtypes() -> None:
+    layers = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2).half())
+    assert [child.repeats for child in netinspect.tree(layers).record.root.children] == [2, 1]

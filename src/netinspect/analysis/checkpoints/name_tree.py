@@ -1,16 +1,17 @@
-"""The tree that dotted names imply, with identical neighbours known."""
+"""Tree of modules that the dotted names of a checkpoint imply."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from netinspect.analysis.checkpoints.totals import first_of_each
+from netinspect.analysis.repeats import Repeats
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 
 DEEPEST = 64
-"""Levels of the tree; what is below stays one name, so that no name makes a tree too deep to walk."""
+"""Maximum number of levels; the rest of a longer name is one key, so that the tree can be walked."""
 
 _NUMBER = re.compile(r"[0-9]+")
 _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
@@ -18,53 +19,45 @@ _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """One level of the names, and all below it."""
+    """A prefix of names, with everything below it."""
 
     path: str
     name: str
     tensors: list[StoredTensor] = field(default_factory=list)
-    """Those that it holds itself."""
+    """Tensors directly in the branch, not in a child."""
 
     keys: list[str] = field(default_factory=list)
-    """The last part of the name of each."""
+    """Last part of the name of each of these tensors."""
 
     children: dict[str, Branch] = field(default_factory=dict)
-    likeness: int = 0
-    """The same for branches that differ in nothing but the number in their own name."""
+    class_path: str = ""
+    """Class of the module at `path`; empty if the file does not state it."""
 
     count: int = 0
-    """Names in the branch."""
+    """Number of names in the whole branch."""
 
     elements: int = 0
-    """Elements in the branch; those that an earlier name has are not counted again."""
+    """Elements in the whole branch, without tensors that were counted under an earlier name."""
 
     bytes: int = 0
     dtypes: dict[str, None] = field(default_factory=dict)
-    """Of all tensors in the branch, in their order."""
+    """Dtypes of all tensors in the whole branch, in order."""
 
-    def runs(self, *, full: bool = False) -> Iterator[tuple[Branch, ...]]:
-        """Yield its children, identical neighbours together.
-
-        Args:
-            full: Yield each by itself.
-        """
-        run: list[Branch] = []
-        for child in self.children.values():
-            if run and (full or child.likeness != run[-1].likeness):
-                yield tuple(run)
-                run = []
-            run.append(child)
-        if run:
-            yield tuple(run)
+    @property
+    def class_name(self) -> str:
+        """Class of the module without its Python module; empty if the file does not state it."""
+        return self.class_path.rpartition(".")[2]
 
 
 def build_branches(checkpoint: Checkpoint) -> Branch:
-    """Make the tree of a checkpoint's names; empty parts of a name are parts like others.
+    """Build the tree of a checkpoint's names; an empty part of a name is a level too.
 
-    Numbered siblings come by their numbers. Others keep the order of the file, unless that states
-    nothing: safetensors are by dtype, and over shards as they fit.
+    Numbered siblings are sorted by number. Other siblings keep the order of the file, except in
+    safetensors: these are written in order of dtype and distributed over shards by size, so their
+    names are sorted.
     """
-    root = Branch(path="", name="")
+    classes = {module.path: module.class_path for module in checkpoint.modules}
+    root = Branch(path="", name="", class_path=classes.get("", ""))
     everything = [root]
     for tensor in checkpoint.tensors:
         *above, key = tensor.name.split(".", DEEPEST)
@@ -73,27 +66,38 @@ def build_branches(checkpoint: Checkpoint) -> Branch:
             below = branch.children.get(part)
             if below is None:
                 path = f"{branch.path}.{part}" if branch is not root else part
-                below = branch.children[part] = Branch(path=path, name=part)
+                below = Branch(path=path, name=part, class_path=classes.get(path, ""))
+                branch.children[part] = below
                 everything.append(below)
             branch = below
         branch.tensors.append(tensor)
         branch.keys.append(key)
     first = {id(tensor) for tensor in first_of_each(checkpoint.tensors)}
-    classes = {module.path: module.class_path for module in checkpoint.modules}
-    known: dict[object, int] = {}
-    # Each comes after what it is in: backwards, what a branch holds is summed up before itself.
+    # Parents precede their children in the list, so that in reverse each child is complete first.
     for branch in reversed(everything):
-        _sum_up(branch, first)
-        outside = frozenset(
-            (key, tensor.dtype, tensor.shape)
-            for key, tensor in zip(branch.keys, branch.tensors, strict=True)
-        )
-        inside = frozenset((child.name, child.likeness) for child in branch.children.values())
-        # What counts differs between a tensor and one that is tied to it.
-        facts = (classes.get(branch.path), outside, inside, branch.elements)
-        branch.likeness = known.setdefault((_NUMBER.sub("#", branch.name), *facts), len(known))
+        _add_up(branch, first)
         _sort(branch, by_name=checkpoint.format == "safetensors")
     return root
+
+
+def find_repeats(root: Branch) -> Repeats[Branch]:
+    """Find identical branches; those of one run have names that differ only in a number."""
+    return Repeats(
+        root,
+        lambda branch: branch.children,
+        _facts,
+        ordered=False,
+        label_key=lambda name: _NUMBER.sub("#", name),
+    )
+
+
+def _facts(branch: Branch) -> Hashable:
+    tensors = frozenset(
+        (key, tensor.dtype, tensor.shape)
+        for key, tensor in zip(branch.keys, branch.tensors, strict=True)
+    )
+    # The number of elements distinguishes a tensor from one that is tied to it.
+    return branch.class_path, branch.elements, tensors
 
 
 def _sort(branch: Branch, *, by_name: bool) -> None:
@@ -106,11 +110,11 @@ def _sort(branch: Branch, *, by_name: bool) -> None:
 
 
 def _natural(name: str) -> tuple[tuple[str, int, str], ...]:
-    """A key that sorts 2 before 10."""
+    """Return a sort key that puts 2 before 10."""
     return tuple((text, int(digits[:18] or 0), digits) for text, digits in _PARTS.findall(name))
 
 
-def _sum_up(branch: Branch, first: set[int]) -> None:
+def _add_up(branch: Branch, first: set[int]) -> None:
     for tensor in branch.tensors:
         branch.count += 1
         branch.dtypes.setdefault(tensor.dtype)

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netinspect.analysis.checkpoints.facts import describe_kind, find_facts
-from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
+from netinspect.analysis.checkpoints.name_tree import Branch, build_branches, find_repeats
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths
 from netinspect.analysis.checkpoints.packed_weights import find_packed
 from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals, tied_names
+from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import SortKeys, refuse_negative, select_rows
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.checkpoint_header import checkpoint_header
@@ -51,7 +52,6 @@ def build_checkpoint_summary(
     totals = stored_totals(checkpoint)
     root = build_branches(checkpoint)
     folded = optimizer_paths(checkpoint) if depth is not None else frozenset[str]()
-    classes = {module.path: module.class_path for module in checkpoint.modules}
     groups = [
         Group(
             path=run[0].path,
@@ -59,7 +59,7 @@ def build_checkpoint_summary(
             last_name=run[-1].name,
             repeats=len(run),
             last=last,
-            class_name=classes.get(run[0].path, "").rpartition(".")[2],
+            class_name=run[0].class_name,
             tensors=run[0].count,
             elements=run[0].elements,
             bytes=run[0].bytes,
@@ -68,7 +68,7 @@ def build_checkpoint_summary(
             beside_tensors=len(run[0].tensors) if parts else 0,
             beside_bytes=run[0].bytes - sum(each.bytes for each in parts) if parts else 0,
         )
-        for run, last, times, parts in _walk((root,), (), depth, folded)
+        for run, last, times, parts in _walk(find_repeats(root), (root,), (), depth, folded)
     ]
     kept = select_rows(
         groups,
@@ -96,20 +96,21 @@ def build_checkpoint_summary(
 
 
 class _Shown(NamedTuple):
-    """Alike branches that have a row."""
+    """A run of identical branches that has a row."""
 
     run: tuple[Branch, ...]
     last: tuple[bool, ...]
     """Whether each level above ends there."""
 
     times: int
-    """How many there are of them in all."""
+    """Number of such branches in the whole checkpoint, with those in the runs above."""
 
     parts: list[Branch]
-    """What is in rows below the first of them."""
+    """Children of the first branch that have rows."""
 
 
 def _walk(
+    repeats: Repeats[Branch],
     run: tuple[Branch, ...],
     last: tuple[bool, ...],
     depth: int | None,
@@ -121,10 +122,10 @@ def _walk(
     yield _Shown(run, last, times, [] if is_end else list(run[0].children.values()))
     if is_end:
         return
-    runs = list(run[0].runs())
+    runs = repeats.runs(run[0])
     for index, each in enumerate(runs):
         deeper = None if depth is None else depth - 1
-        yield from _walk(each, (*last, index == len(runs) - 1), deeper, folded, times)
+        yield from _walk(repeats, each, (*last, index == len(runs) - 1), deeper, folded, times)
 
 
 def _files(checkpoint: Checkpoint) -> tuple[FileShare, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from netinspect._utils import units
-from netinspect.analysis.checkpoints.name_tree import Branch, build_branches
+from netinspect.analysis.checkpoints.name_tree import Branch, build_branches, find_repeats
 from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths, within
 from netinspect.analysis.checkpoints.totals import stored_totals, tied_names
+from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import refuse_negative
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
@@ -32,12 +33,11 @@ def build_checkpoint_tree(
         UsageError: No name leads through `path`, or `depth` is negative.
     """
     refuse_negative("depth", depth)
-    classes = {module.path: module.class_path for module in checkpoint.modules}
     mixed = len({tensor.dtype for tensor in checkpoint.tensors}) > 1
     top = _find(build_branches(checkpoint), path, checkpoint.target)
     optimizers = optimizer_paths(checkpoint)
     folded = frozenset[str]() if not fold or within(optimizers)(path) else optimizers
-    root = _Grower(classes, mixed=mixed, fold=fold, folded=folded).node((top,), depth)
+    root = _Grower(find_repeats(top), mixed=mixed, fold=fold, folded=folded).node((top,), depth)
     return CheckpointTree(
         subject=checkpoint_header(checkpoint),
         root=root,
@@ -68,9 +68,9 @@ def _find(root: Branch, path: str, target: str) -> Branch:
 
 class _Grower:
     def __init__(
-        self, classes: dict[str, str], *, mixed: bool, fold: bool, folded: frozenset[str]
+        self, repeats: Repeats[Branch], *, mixed: bool, fold: bool, folded: frozenset[str]
     ) -> None:
-        self._classes = classes
+        self._repeats = repeats
         self._mixed = mixed
         self._fold = fold
         self._folded = folded
@@ -93,18 +93,17 @@ class _Grower:
                 ]
                 held = []
             deeper = None if depth is None else depth - 1
-            children += [self.node(each, deeper) for each in branch.runs(full=not self._fold)]
+            children += [self.node(each, deeper) for each in self._repeats.runs(branch, fold=self._fold)]
         elif len(held) > _IN_LINE:
             held = [*held[:_IN_LINE], f"{len(held) - _IN_LINE:,} more"]
         return self._node(run, held, children)
 
     def _node(self, run: tuple[Branch, ...], held: list[str], children: list[TreeNode]) -> TreeNode:
         branch = run[0]
-        class_path = self._classes.get(branch.path, "")
         return TreeNode(
             path=branch.path,
             name=branch.name,
-            class_name=class_path.rpartition(".")[2],
+            class_name=branch.class_name,
             extra="",
             parameters=branch.elements,
             own=tuple(held),

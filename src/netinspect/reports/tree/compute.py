@@ -1,20 +1,22 @@
-"""The module tree, with identical siblings folded into one line."""
+"""Computation of the `tree` report of a model."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Hashable
 
 from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
+from netinspect.analysis.repeats import Repeats
 from netinspect.analysis.rows import refuse_negative
 from netinspect.analysis.totals import ties, totals
-from netinspect.records.modules import DEEPEST, Module
+from netinspect.records.modules import DEEPEST
+from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 from netinspect.reports.tree.record import Tree, TreeNode
 
 
 def build_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: bool = True) -> Tree:
-    """Make the module tree of a trace.
+    """Build the module tree of a trace.
 
     Args:
         trace: The trace.
@@ -28,75 +30,68 @@ def build_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: 
     refuse_negative("depth", depth)
     depth = DEEPEST if depth is None else min(depth, DEEPEST)
     structure = Structure(trace)
-    top = structure.find(path)
-    never_called = set(structure.never_called())
-    root = _node(structure, top, depth, fold=fold, never_called=never_called)
+    top = structure.find(path).path
+    root = _Builder(structure, top, fold=fold).node((top,), depth)
     return Tree(subject=build_header(trace), root=root, totals=totals(trace), ties=ties(trace))
 
 
-def _node(
-    structure: Structure, module: Module, depth: int, *, fold: bool, never_called: set[str]
-) -> TreeNode:
-    children: list[TreeNode] = []
-    if module.alias_of is None and depth != 0:
-        for path in module.children:
-            child = _node(
-                structure, structure.modules[path], depth - 1, fold=fold, never_called=never_called
-            )
-            if children and fold and _alike(children[-1], child):
-                children[-1] = replace(
-                    children[-1], repeats=children[-1].repeats + 1, last_name=child.name
-                )
-            else:
-                children.append(child)
-    return TreeNode(
-        path=module.path,
-        name=module.name,
-        class_name=module.class_name,
-        extra=module.extra,
-        parameters=structure.branch_sizes[module.path],
-        own=_own(structure, module),
-        repeats=1,
-        last_name=module.name,
-        alias_of=module.alias_of,
-        called=module.path not in never_called,
-        children=tuple(children),
-    )
+class _Builder:
+    def __init__(self, structure: Structure, top: str, *, fold: bool) -> None:
+        self._structure = structure
+        self._fold = fold
+        self._never_called = set(structure.never_called())
+        self._repeats = Repeats(top, self._children, self._facts)
 
-
-def _own(structure: Structure, module: Module) -> tuple[str, ...]:
-    """Tensors set directly on a module that has a `forward` of the user's; torch's are known."""
-    if module.library:
-        return ()
-    specs = {
-        entry.name: entry.spec
-        for entry in (
-            *structure.parameters.get(module.path, ()),
-            *structure.buffers.get(module.path, ()),
+    def node(self, run: tuple[str, ...], depth: int) -> TreeNode:
+        """Build the node of a module, or of a run of identical siblings."""
+        module = self._structure.modules[run[0]]
+        runs = self._repeats.runs(module.path, fold=self._fold) if depth else ()
+        return TreeNode(
+            path=module.path,
+            name=module.name,
+            class_name=module.class_name,
+            extra=module.extra,
+            parameters=self._structure.branch_sizes[module.path],
+            # The tensors of torch's own classes are known from the class.
+            own=() if module.library else tuple(map(_format_tensor, self._tensors(module.path))),
+            repeats=len(run),
+            last_name=self._structure.modules[run[-1]].name,
+            alias_of=module.alias_of,
+            called=module.path not in self._never_called,
+            children=tuple(self.node(each, depth - 1) for each in runs),
         )
-    }
-    return tuple(
-        f"{name.rpartition('.')[2]} ({', '.join(map(str, specs[name].shape))})"
-        for name in (*module.parameters, *module.buffers)
-    )
+
+    def _children(self, path: str) -> dict[str, str]:
+        module = self._structure.modules[path]
+        if module.alias_of is not None:
+            return {}
+        return {self._structure.modules[child].name: child for child in module.children}
+
+    def _facts(self, path: str) -> Hashable:
+        module = self._structure.modules[path]
+        return (
+            module.class_path,
+            module.extra,
+            self._structure.branch_sizes[path],
+            tuple((_local_name(each), each.spec.shape, each.spec.dtype) for each in self._tensors(path)),
+            path in self._never_called,
+            # A second path of one module is not a repeat of anything.
+            path if module.alias_of is not None else None,
+        )
+
+    def _tensors(self, path: str) -> list[Parameter | Buffer]:
+        """Return the parameters and buffers that are set directly on a module, in its order."""
+        module, structure = self._structure.modules[path], self._structure
+        entries = {
+            entry.name: entry
+            for entry in (*structure.parameters.get(path, ()), *structure.buffers.get(path, ()))
+        }
+        return [entries[name] for name in (*module.parameters, *module.buffers) if name in entries]
 
 
-def _alike(one: TreeNode, other: TreeNode) -> bool:
-    """Return whether two branches differ in nothing but their names and paths."""
-    return (
-        (one.class_name, one.extra, one.parameters, one.own, one.called, one.alias_of)
-        == (
-            other.class_name,
-            other.extra,
-            other.parameters,
-            other.own,
-            other.called,
-            other.alias_of,
-        )
-        and other.alias_of is None
-        and len(one.children) == len(other.children)
-        and all(
-            left.name == right.name and left.repeats == right.repeats and _alike(left, right)
-            for left, right in zip(one.children, other.children, strict=True)
-        )
-    )
+def _local_name(entry: Parameter | Buffer) -> str:
+    return entry.name.rpartition(".")[2]
+
+
+def _format_tensor(entry: Parameter | Buffer) -> str:
+    return f"{_local_name(entry)} ({', '.join(map(str, entry.spec.shape))})"

@@ -1,0 +1,126 @@
+"""Tests of identical subtrees and of runs of identical siblings."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netinspect.analysis.repeats import Repeats
+
+
+@dataclass(eq=False)
+class Tree:
+    """A small labelled tree; nodes are compared by identity."""
+
+    fact: str
+    children: dict[str, Tree] = field(default_factory=dict)
+
+    def nodes(self) -> list[Tree]:
+        return [self, *(node for child in self.children.values() for node in child.nodes())]
+
+    def copy(self) -> Tree:
+        return Tree(self.fact, {label: child.copy() for label, child in self.children.items()})
+
+
+def repeats_of(root: Tree, *, ordered: bool = True) -> Repeats[Tree]:
+    return Repeats(root, lambda node: node.children, lambda node: node.fact, ordered=ordered)
+
+
+def identical(one: Tree, other: Tree, *, ordered: bool) -> bool:
+    """Compare two subtrees recursively, as the definition says."""
+    labels = [*one.children], [*other.children]
+    same_labels = labels[0] == labels[1] if ordered else set(labels[0]) == set(labels[1])
+    return (
+        one.fact == other.fact
+        and same_labels
+        and all(
+            identical(one.children[label], other.children[label], ordered=ordered) for label in labels[0]
+        )
+    )
+
+
+def _extend(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+    labelled = st.dictionaries(st.sampled_from("abcd"), inner, max_size=4)
+    repeated = st.builds(
+        lambda child, count: {str(index): child.copy() for index in range(count)},
+        inner,
+        st.integers(0, 5),
+    )
+    return st.builds(Tree, st.sampled_from("xy"), labelled | repeated)
+
+
+TREES = st.recursive(st.builds(Tree, st.sampled_from("xy")), _extend, max_leaves=15)
+
+
+@given(TREES, st.booleans())
+def test_signature_equal_exactly_for_identical_subtrees(root: Tree, ordered: bool) -> None:
+    repeats = repeats_of(root, ordered=ordered)
+    for one in root.nodes():
+        for other in root.nodes():
+            same = repeats.signature(one) == repeats.signature(other)
+            assert same == identical(one, other, ordered=ordered)
+
+
+@given(TREES, st.booleans())
+def test_runs_expand_to_the_children(root: Tree, fold: bool) -> None:
+    repeats = repeats_of(root)
+    for node in root.nodes():
+        runs = repeats.runs(node, fold=fold)
+        assert [child for run in runs for child in run] == [*node.children.values()]
+        assert all(fold or len(run) == 1 for run in runs)
+
+
+@given(TREES)
+def test_runs_are_identical_inside_and_maximal(root: Tree) -> None:
+    repeats = repeats_of(root)
+    for node in root.nodes():
+        signatures = [{repeats.signature(child) for child in run} for run in repeats.runs(node)]
+        assert all(len(each) == 1 for each in signatures)
+        assert all(one != other for one, other in itertools.pairwise(signatures))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_ordered_decides_whether_the_order_of_children_matters(ordered: bool) -> None:
+    one = Tree("block", {"a": Tree("x"), "b": Tree("y")})
+    other = Tree("block", {"b": Tree("y"), "a": Tree("x")})
+    root = Tree("list", {"0": one, "1": other})
+    expected = [(one,), (other,)] if ordered else [(one, other)]
+    assert repeats_of(root, ordered=ordered).runs(root) == expected
+
+
+def test_label_key_separates_siblings_with_other_names() -> None:
+    root = Tree("root", {"q": Tree("x"), "fc1": Tree("x"), "fc2": Tree("x")})
+    found = Repeats(
+        root,
+        lambda node: node.children,
+        lambda node: node.fact,
+        label_key=lambda label: label.rstrip("0123456789"),
+    )
+    q, fc1, fc2 = root.children.values()
+    assert found.runs(root) == [(q,), (fc1, fc2)]
+    assert repeats_of(root).runs(root) == [(q, fc1, fc2)]
+
+
+def test_repeats_of_a_deep_tree() -> None:
+    root = node = Tree("x")
+    for _ in range(50_000):
+        node.children["a"] = node = Tree("x")
+    assert repeats_of(root).signature(root) == 50_000
+
+
+def test_repeats_evaluates_the_facts_of_each_node_once() -> None:
+    block = Tree("block", {str(index): Tree("x") for index in range(99)})
+    root = Tree("list", {str(index): block.copy() for index in range(100)})
+    seen: list[Tree] = []
+
+    def facts(node: Tree) -> str:
+        seen.append(node)
+        return node.fact
+
+    found = Repeats(root, lambda node: node.children, facts)
+    assert len(seen) == 10_001
+    assert [len(run) for run in found.runs(root)] == [100]
