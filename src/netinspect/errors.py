@@ -1,16 +1,16 @@
-"""The errors that netinspect raises on purpose.
+"""Exceptions that netinspect raises on purpose, and its exit codes.
 
 The whole tree::
 
     NetinspectError            message, hint, cause, place, exit code
     ├── UsageError             exit 2: a wrong option, spec string or setting
     ├── LoadError              exit 3: the target could not be loaded
-    │   ├── SavedTraceError    exit 3: a saved trace is damaged, foreign, or lacks what was asked for
+    │   ├── SavedTraceError    exit 3: a saved trace is damaged, unreadable, or lacks what was requested
     │   └── CheckpointError    exit 3: a checkpoint is damaged or unknown
     └── ForwardError           exit 4: the model failed on the inputs
 
-An error is raised where the most is known and caught once, at the edge of the command line. None of
-them prints anything.
+An error is raised where the most is known about it and caught once, in the command line. None of them
+prints anything.
 """
 
 import difflib
@@ -53,26 +53,27 @@ LACKS_GPU = re.compile(
 """Messages of torch when a GPU is requested on a machine without one."""
 
 LONGEST_TEXT = 4000
-"""Characters of a foreign text, such as the message of an exception, that are searched and reported."""
+"""Maximum length of a text from outside, such as a message of another library; see `shorten`."""
 
 _LONGEST_NAME = 200
-"""Characters of a name that is compared with others; also of the name of a class that is reported."""
+"""Maximum length of a name that is compared with others, and of a class name in a message."""
 
 _MOST_CANDIDATES = 20_000
-"""Names that a mistyped one is compared with."""
+"""Maximum number of names that a mistyped one is compared with."""
 
 _NEAR = 0.6
-"""Similarity from which a name is suggested, 0 to 1; the default of `difflib`."""
+"""Minimum similarity of a suggestion, from 0 to 1; the default of `difflib`."""
 
 
 class NetinspectError(Exception):
     """Base of every error that a user can cause and fix.
 
     Args:
-        message: What could not be done, naming the culprit; one sentence without a final stop.
-        cause: Why, when that is known: usually the text of the exception underneath.
+        message: What failed, with the name of the faulty part; one sentence that begins in lower case
+            (unless with a name) and has no full stop.
+        cause: The reason, if known; usually the message of the underlying exception.
         place: `file:line` in the user's code that the error is about.
-        hint: What to try next.
+        hint: What to try next, in the form of a message.
     """
 
     kind: ClassVar[str] = "error"
@@ -113,7 +114,7 @@ class LoadError(NetinspectError):
 
 
 class SavedTraceError(LoadError):
-    """A saved trace is damaged, is not one, or does not hold what was asked of it."""
+    """A saved trace is damaged, is not a saved trace, or lacks the data that was requested."""
 
     kind = "saved"
 
@@ -132,21 +133,22 @@ class ForwardError(NetinspectError):
 
 
 def shorten(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return a text without its middle, if it is longer than a number of characters.
+    """Replace the middle of a text that is longer than `longest` characters by a note.
 
-    Work on a foreign text must not grow with it: what is searched, compared or reported is cut first.
+    Texts from outside are shortened before they are searched, compared or reported, so that the time
+    for that is bounded.
     """
     if len(text) <= longest:
         return text
     tail = longest // 4
-    head = longest - tail - 40  # for the words between both
+    head = longest - tail - 40  # for the note
     return f"{text[:head]} [... {len(text) - head - tail:,} characters ...] {text[-tail:]}"
 
 
 def message_of(error: BaseException) -> str:
-    """Return the message of any exception, shortened; its `__str__` may be a user's, and raise."""
+    """Return the message of any exception, shortened, even if its `__str__` is user code that raises."""
     try:
-        # Without the methods of a subclass of str.
+        # `str.__str__` avoids the methods of a subclass of str.
         return shorten(str.__str__(str(error)))
     except KeyboardInterrupt:
         raise
@@ -155,48 +157,48 @@ def message_of(error: BaseException) -> str:
 
 
 def class_name(cls: type) -> str:
-    """Return the name of a class, shortened; a metaclass may have another attribute of that name."""
+    """Return the name of a class, shortened; a `__name__` that a metaclass defines is not used."""
     return shorten(type.__dict__["__name__"].__get__(cls), _LONGEST_NAME)
 
 
 def text_of(error: BaseException) -> str:
-    """Return class and message of any exception, as the last line of a traceback has them."""
+    """Format the class and message of any exception like the last line of a traceback."""
     message = message_of(error)
     return f"{class_name(type(error))}: {message}" if message else class_name(type(error))
 
 
 def suggestion(word: str, candidates: Iterable[str]) -> str | None:
-    """Return a "did you mean" sentence for a mistyped word, or None if nothing comes near.
+    """Return a "did you mean" hint for a mistyped word, or None if no candidate is similar.
 
     Args:
-        word: What was typed.
-        candidates: What would have been accepted.
+        word: The mistyped word.
+        candidates: The accepted words.
     """
     near = close_matches(word, candidates)
     return f"did you mean {' or '.join(repr(str(each)) for each in near)}?" if near else None
 
 
 def close_matches(word: str, candidates: Iterable[str]) -> list[str]:
-    """Return the one or two candidates that come nearest to a mistyped word, or none.
+    """Return up to two candidates that are most similar to a mistyped word.
 
     Args:
-        word: What was typed.
-        candidates: What would have been accepted.
+        word: The mistyped word.
+        candidates: The accepted words.
     """
     if len(word) > _LONGEST_NAME:
         return []
-    # As `difflib.get_close_matches`, which would take the last of several that are equally near, and
-    # one of two that differ in case.
+    # Like `difflib.get_close_matches`, but of equally similar candidates the first ones are returned,
+    # and case is ignored.
     matcher = difflib.SequenceMatcher(b=word.lower())
     near = []
     for candidate in islice(dict.fromkeys(candidates), _MOST_CANDIDATES):
-        # What is that much longer is not near.
+        # A candidate that is so much longer is not similar.
         if len(candidate) > 4 * _LONGEST_NAME:
             continue
         matcher.set_seq1(candidate.lower())
         if matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR:
             near.append((matcher.ratio(), candidate))
     near = [(ratio, candidate) for ratio, candidate in near if ratio >= _NEAR]
-    # Sorting keeps the order of those that are equally near.
+    # Sorting keeps the order of equally similar candidates.
     near.sort(key=lambda each: -each[0])
     return [candidate for _, candidate in near[:2]]

@@ -1,6 +1,7 @@
-"""Settings of a project: `[tool.netinspect]` in the nearest `pyproject.toml`, or `netinspect.toml`.
+"""Project settings: `netinspect.toml`, or `[tool.netinspect]` in `pyproject.toml`.
 
-Precedence: a flag, then its environment variable, then the project, then the default.
+The current folder is searched first, then its parents. Precedence of a setting: command line option,
+environment variable, project settings, default.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "color": (str,),
     "width": (int,),
 }
-"""What may be set, and of which types. Each is the flag of the same name."""
+"""Allowed settings and their types; each has the name and meaning of a command line option."""
 
 
 @record
@@ -36,11 +37,11 @@ class Settings:
     """Settings of a project."""
 
     file: Path | None = None
-    """Where; None if nothing was found."""
+    """The settings file; None if none was found."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    """Which files or folders were skipped on the way to it, since they cannot be read."""
+    """Notes on files and folders that were skipped because they cannot be read."""
 
     @property
     def target(self) -> str | None:
@@ -49,15 +50,16 @@ class Settings:
 
 
 def find_settings(folder: Path | None = None) -> Settings:
-    """Read the settings of the project that a folder is in.
+    """Read the settings of the project that contains a folder.
 
-    What cannot be read is skipped with a note: a folder above may be closed to this user.
+    Files and folders that cannot be read are skipped with a note: the user may have no permission for a
+    parent folder.
 
     Args:
         folder: The folder; None for the current one.
 
     Raises:
-        UsageError: The file is not TOML, or has an unknown key or a wrong type.
+        UsageError: The file is not TOML, or has an unknown setting or a value of the wrong type.
     """
     try:
         folder = Path.cwd() if folder is None else folder
@@ -81,10 +83,10 @@ def find_settings(folder: Path | None = None) -> Settings:
 
 
 def read_settings(file: Path) -> Settings | None:
-    """Read one file; None if it is a `pyproject.toml` without a section for netinspect.
+    """Read one settings file; None if it is a `pyproject.toml` without a table for netinspect.
 
     Raises:
-        UsageError: As for `find_settings`, or the file cannot be read.
+        UsageError: The file cannot be read, or for the reasons of `find_settings`.
     """
     try:
         content = _content(file)
@@ -97,10 +99,10 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 def _content(file: Path) -> bytes:
-    """Read a regular file; a pipe or a device is never opened, since nothing may ever come of it.
+    """Read a regular file; a pipe or a device is never opened, since reading it may block.
 
     Raises:
-        OSError: It cannot be read, or is not a regular file.
+        OSError: The file cannot be read, or is not a regular file.
     """
     try:
         mode = file.stat().st_mode
@@ -115,7 +117,7 @@ def _unreadable(file: Path, cause: str) -> UsageError:
     return UsageError(
         f"cannot read the settings in {file}",
         cause=cause,
-        hint="name a TOML file in UTF-8, or leave the project's settings out with --no-config",
+        hint="name a TOML file in UTF-8, or ignore the project's settings with --no-config",
     )
 
 
@@ -159,7 +161,7 @@ def _check(file: Path, data: dict[str, Any]) -> dict[str, Any]:
                 f"unknown setting {key!r} in {file}",
                 hint=suggestion(key, KEYS) or f"the settings are: {', '.join(KEYS)}",
             )
-        # bool is an int to isinstance, and no setting is one.
+        # `isinstance(True, int)` is true, but no setting is a bool.
         fits = isinstance(value, KEYS[key]) and not isinstance(value, bool)
         if fits and isinstance(value, list):
             fits = all(isinstance(item, str) for item in value)

@@ -1,4 +1,4 @@
-"""A small trace made by hand: two layers, of which the second fails."""
+"""A small example trace: two layers, of which the second fails."""
 
 from __future__ import annotations
 

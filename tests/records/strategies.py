@@ -1,4 +1,4 @@
-"""Hypothesis strategies for records, read off their type hints as the codec itself does it."""
+"""Hypothesis strategies for records, derived from type hints like the codec."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SCALARS: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def record_types() -> list[type]:
-    """Every record that can be reached from a trace or a report, in order of their names."""
+    """Return every record class that a trace or a report contains, in order of name."""
     found: dict[str, type] = {}
 
     def visit(hint: Any) -> None:
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             if found.get(hint.__name__) is hint:
                 return
-            # Schemas and errors name records by their bare names.
+            # Schemas and errors refer to records by class name alone.
             assert hint.__name__ not in found, f"two records are called {hint.__name__}"
             found[hint.__name__] = hint
             for field_hint in field_types(hint).values():
@@ -47,14 +47,14 @@ def record_types() -> list[type]:
 
 
 def field_types(cls: Any) -> dict[str, Any]:
-    """The types of a record's fields, by name."""
+    """Return the types of a record's fields, by name."""
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 @functools.cache
 def strategy_for(hint: Any, depth: int = 3) -> st.SearchStrategy[Any]:
-    """Make values of a type; tuples nest only so deep, since records may contain themselves."""
+    """Return a strategy for a type; tuples nest at most `depth` levels, as records may be recursive."""
     if hint in _SCALARS:
         return _SCALARS[hint]
     origin, members = typing.get_origin(hint), typing.get_args(hint)
@@ -73,17 +73,17 @@ def strategy_for(hint: Any, depth: int = 3) -> st.SearchStrategy[Any]:
     )
 
 
-def alike(one: Any, other: Any) -> bool:
+def equal_records(one: Any, other: Any) -> bool:
     """Return whether two values are equal with the same types; NaN equals itself."""
     if type(one) is not type(other):
         return False
     if isinstance(one, float):
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and all(map(equal_records, one, other))
     if dataclasses.is_dataclass(one):
         return all(
-            alike(getattr(one, field.name), getattr(other, field.name))
+            equal_records(getattr(one, field.name), getattr(other, field.name))
             for field in dataclasses.fields(one)
         )
     return bool(one == other)

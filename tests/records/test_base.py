@@ -18,7 +18,7 @@ TYPES = record_types()
 
 
 @pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
-def test_is_frozen_slotted_and_keyword_only(cls: Any) -> None:
+def test_record_is_frozen_slotted_and_keyword_only(cls: Any) -> None:
     assert cls.__dataclass_params__.frozen
     assert "__dict__" not in vars(cls)
     assert set(cls.__slots__) == {field.name for field in dataclasses.fields(cls)}
@@ -26,12 +26,12 @@ def test_is_frozen_slotted_and_keyword_only(cls: Any) -> None:
 
 
 @pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
-def test_tells_what_it_is(cls: Any) -> None:
+def test_record_has_own_docstring(cls: Any) -> None:
     assert cls.__doc__
-    assert not cls.__doc__.startswith(f"{cls.__name__}(")  # what `dataclass` writes for want of one
+    assert not cls.__doc__.startswith(f"{cls.__name__}(")  # the default of `dataclass`
 
 
-def test_nothing_can_be_set() -> None:
+def test_record_refuses_assignment() -> None:
     item = Literal(type="int", text="3")
     with pytest.raises(dataclasses.FrozenInstanceError):
         item.text = "4"  # type: ignore[misc]
@@ -40,12 +40,12 @@ def test_nothing_can_be_set() -> None:
     assert item == Literal(type="int", text="3")
 
 
-def test_positional_arguments_are_refused() -> None:
+def test_record_refuses_positional_arguments() -> None:
     with pytest.raises(TypeError):
         Literal("int", "3")  # type: ignore[call-arg]
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_record_init_fills_defaults() -> None:
     @record
     class Mixed:
         """Has defaults of both kinds."""
@@ -54,7 +54,7 @@ def test_what_is_left_out_has_its_default() -> None:
         text: str = "none"
         entries: list[int] = dataclasses.field(default_factory=list)
 
-    for _ in range(2):  # the first record of a class is made in another way
+    for _ in range(2):  # the first record of a class generates `__init__`
         first, second = Mixed(number=1), Mixed(number=1)
         assert first == Mixed(number=1, text="none", entries=[])
         assert first.entries is not second.entries
@@ -65,7 +65,7 @@ def test_what_is_left_out_has_its_default() -> None:
             Mixed(number=1, other=2)  # type: ignore[call-arg]
 
 
-def test_equal_are_records_of_one_type_with_equal_fields() -> None:
+def test_record_equality_compares_type_and_fields() -> None:
     @record
     class Twin:
         """Has the fields of a `Literal`."""
@@ -82,7 +82,7 @@ def test_equal_are_records_of_one_type_with_equal_fields() -> None:
     assert {item, Literal(type="int", text="3")} == {item}
 
 
-def test_repr_is_the_call_that_makes_it() -> None:
+def test_record_repr_is_its_constructor_call() -> None:
     item = Item(key="0", value=tensor(2, "N"))
     assert repr(item) == (
         "Item(key='0', value=TensorSpec(shape=(2, 'N'), dtype='float32', device='cpu', bytes=0, "
@@ -91,10 +91,10 @@ def test_repr_is_the_call_that_makes_it() -> None:
     assert eval(repr(item), {"Item": Item, "TensorSpec": TensorSpec}) == item
 
 
-def test_a_class_may_have_its_own_repr() -> None:
+def test_record_uses_repr_of_its_class() -> None:
     @record
     class Short:
-        """States little."""
+        """Has a `__repr__`."""
 
         number: int
 
@@ -106,14 +106,14 @@ def test_a_class_may_have_its_own_repr() -> None:
 
 @settings(max_examples=30)
 @given(st.sampled_from(TYPES).flatmap(strategy_for))
-def test_copies_and_pickles_are_equal(item: Any) -> None:
-    # A NaN is equal to itself only as the same object.
+def test_record_copy_and_pickle_are_equal(item: Any) -> None:
+    # A NaN equals itself only as the same object.
     if "nan" not in repr(item):
         assert copy.deepcopy(item) == item
         assert pickle.loads(pickle.dumps(item)) == item
 
 
-def test_the_repr_of_a_trace_is_short() -> None:
+def test_trace_repr_is_short_and_escaped() -> None:
     assert repr(small_trace()) == "<Trace of Net: 3 modules, 3 steps, failed in two>"
     whole = dataclasses.replace(small_trace(), failure=None)
     assert repr(whole) == "<Trace of Net: 3 modules, 3 steps>"

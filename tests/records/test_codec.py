@@ -18,7 +18,7 @@ from netinspect.records.tensors import Gradient, Statistics
 from netinspect.records.trace import Trace
 from netinspect.records.values import Item, Literal, Structure, TensorSpec, Value
 from tests.records.examples import small_trace, step, tensor
-from tests.records.strategies import alike, record_types, strategy_for
+from tests.records.strategies import equal_records, record_types, strategy_for
 
 TYPES = record_types()
 Spot = tuple[str | int, ...]
@@ -31,7 +31,7 @@ JSON = st.recursive(
 
 
 def spots(data: Any, path: Spot = ()) -> Iterator[Spot]:
-    """Every place in a document, from the outermost."""
+    """Yield the path of every entry in a document, outermost first."""
     yield path
     if isinstance(data, (dict, list)):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
@@ -39,7 +39,7 @@ def spots(data: Any, path: Spot = ()) -> Iterator[Spot]:
 
 
 def put(data: Any, spot: Spot, value: Any) -> Any:
-    """A copy of a document with another value at one place."""
+    """Return a copy of a document with another value at one path."""
     if not spot:
         return value
     changed = copy.copy(data)
@@ -48,7 +48,7 @@ def put(data: Any, spot: Spot, value: Any) -> Any:
 
 
 def without(data: Any, spot: Spot) -> Any:
-    """A copy of a document that lacks one entry."""
+    """Return a copy of a document without one entry."""
     if len(spot) > 1:
         changed = copy.copy(data)
         changed[spot[0]] = without(data[spot[0]], spot[1:])
@@ -56,7 +56,7 @@ def without(data: Any, spot: Spot) -> Any:
     return {key: value for key, value in data.items() if key != spot[0]}
 
 
-def spelled(spot: Spot) -> str:
+def path_text(spot: Spot) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in spot)
 
 
@@ -65,22 +65,22 @@ SPOTS = list(spots(SMALL))
 
 
 @pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
-def test_every_record_survives_the_round_trip(cls: type) -> None:
+def test_from_data_restores_every_record_type(cls: type) -> None:
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(strategy_for(cls))
     def survives(item: Any) -> None:
         data = to_data(item)
         text = json.dumps(data, allow_nan=False)
         again: Any = from_data(cls, json.loads(text))
-        assert alike(again, item)
+        assert equal_records(again, item)
         assert json.dumps(to_data(again), allow_nan=False) == text
 
     survives()
 
 
-def test_a_handmade_trace_survives_it() -> None:
+def test_from_data_restores_small_trace() -> None:
     again = from_data(Trace, json.loads(json.dumps(SMALL, allow_nan=False)))
-    assert alike(again, small_trace())
+    assert equal_records(again, small_trace())
 
 
 @pytest.mark.parametrize(
@@ -96,26 +96,26 @@ def test_a_handmade_trace_survives_it() -> None:
         (math.nan, "NaN"),
     ],
 )
-def test_floats_travel_exactly(number: float, data: float | str) -> None:
+def test_codec_keeps_floats_exactly(number: float, data: float | str) -> None:
     sent = to_data(Gradient(shape=(), norm=number))
     assert sent["norm"] == data
     received = from_data(Gradient, json.loads(json.dumps(sent, allow_nan=False))).norm
     assert received.hex() == number.hex()
 
 
-def test_a_whole_number_will_do_for_a_float() -> None:
+def test_from_data_reads_int_as_float() -> None:
     # Other programs may write 1.0 as 1.
     norm = from_data(Gradient, {"shape": [], "norm": 1}).norm
     assert norm == 1.0
     assert type(norm) is float
 
 
-def test_an_unknown_size_is_a_string_beside_numbers() -> None:
+def test_codec_keeps_symbolic_sizes_as_strings() -> None:
     assert to_data(tensor("4*N", 3))["shape"] == ["4*N", 3]
     assert from_data(TensorSpec, to_data(tensor("4*N", 3))).shape == ("4*N", 3)
 
 
-def test_nested_values_keep_their_kind() -> None:
+def test_codec_keeps_kinds_of_nested_values() -> None:
     value = Structure(
         type="dict",
         items=(
@@ -130,16 +130,16 @@ def test_nested_values_keep_their_kind() -> None:
     assert from_data(Structure, data) == value
 
 
-def test_entries_that_a_newer_version_added_are_ignored() -> None:
+def test_from_data_ignores_unknown_entries() -> None:
     def extended(data: Any) -> Any:
         if isinstance(data, dict):
             return {"added": {"kind": ["?"]}, **{key: extended(each) for key, each in data.items()}}
         return [extended(each) for each in data] if isinstance(data, list) else data
 
-    assert alike(from_data(Trace, extended(SMALL)), small_trace())
+    assert equal_records(from_data(Trace, extended(SMALL)), small_trace())
 
 
-def test_entries_that_an_older_version_lacked_take_their_default() -> None:
+def test_from_data_uses_defaults_for_missing_entries() -> None:
     data = to_data(step(1, "Linear", "one", 0))
     del data["failed"], data["grad_fn"], data["source"]["text"], data["source"]["instruction"]
     read = from_data(Step, data)
@@ -164,9 +164,13 @@ def test_entries_that_an_older_version_lacked_take_their_default() -> None:
         (
             Failure,
             {**SMALL["failure"], "phase": "sideways"},
-            "Failure.phase: 'sideways' is none of 'forward', 'backward'",
+            "Failure.phase: expected one of 'forward', 'backward'; found 'sideways'",
         ),
-        (Failure, {**SMALL["failure"], "phase": ["forward"]}, "Failure.phase: ['forward'] is none of"),
+        (
+            Failure,
+            {**SMALL["failure"], "phase": ["forward"]},
+            "Failure.phase: expected one of 'forward', 'backward'; found ['forward']",
+        ),
         (Failure, {**SMALL["failure"], "step": True}, "Failure.step: unexpected bool"),
         (Item, {"key": "0", "value": {}}, "Item.value: unknown kind None"),
         (Item, {"key": "0", "value": {"kind": "x"}}, "Item.value: unknown kind 'x'"),
@@ -185,13 +189,13 @@ def test_entries_that_an_older_version_lacked_take_their_default() -> None:
         ),
     ],
 )
-def test_an_error_names_the_spot(cls: type, data: Any, message: str) -> None:
+def test_from_data_error_names_path_of_faulty_entry(cls: type, data: Any, message: str) -> None:
     with pytest.raises(CodecError) as caught:
         from_data(cls, data)
     assert str(caught.value).startswith(message)
 
 
-def test_an_error_quotes_no_novel() -> None:
+def test_from_data_error_shortens_values() -> None:
     with pytest.raises(CodecError) as caught:
         from_data(Failure, {**SMALL["failure"], "phase": "x" * 10_000})
     assert len(str(caught.value)) < 300
@@ -204,7 +208,7 @@ def test_an_error_quotes_no_novel() -> None:
 @example(("steps", 0, "inputs", "items", 0, "value", "kind"), {})
 @example(("parameters", 0, "gradient", "norm"), 10**400)
 @settings(deadline=None)
-def test_whatever_stands_in_a_document_it_is_read_or_refused(spot: Spot, value: Any) -> None:
+def test_from_data_reads_or_refuses_any_document(spot: Spot, value: Any) -> None:
     document = put(SMALL, spot, value)
     try:
         read = from_data(Trace, document)
@@ -212,11 +216,11 @@ def test_whatever_stands_in_a_document_it_is_read_or_refused(spot: Spot, value: 
         refusal = str(error)
     else:
         refusal = "Trace"
-        assert alike(from_data(Trace, to_data(read)), read)
+        assert equal_records(from_data(Trace, to_data(read)), read)
     assert refusal.startswith("Trace")
 
 
-def test_a_missing_entry_is_named_or_has_a_default() -> None:
+def test_from_data_names_missing_entries_without_default() -> None:
     named = 0
     for spot in SPOTS:
         if not spot or isinstance(spot[-1], int):
@@ -225,17 +229,17 @@ def test_a_missing_entry_is_named_or_has_a_default() -> None:
             again = to_data(from_data(Trace, without(SMALL, spot)))
         except CodecError as error:
             named += 1
-            holder = f"Trace{spelled(spot[:-1])}"
+            holder = f"Trace{path_text(spot[:-1])}"
             wanted = (f"{holder}: no entry {spot[-1]!r}", f"{holder}: unknown kind None")
             assert str(error) in wanted  # noqa: PT017
         else:
-            # Nothing but the entry itself may differ.
+            # Only the entry itself may differ.
             assert put(again, spot, None) == put(SMALL, spot, None)
     assert named > len(SPOTS) / 2
 
 
-def test_what_is_no_record_is_refused_by_the_writer() -> None:
-    # A subclass such as `torch.Size` would come back as another type.
+def test_to_data_refuses_other_types() -> None:
+    # A subclass such as `torch.Size` would be decoded as another type.
     class Sizes(tuple[int, ...]):
         __slots__ = ()
 
@@ -250,12 +254,12 @@ def test_what_is_no_record_is_refused_by_the_writer() -> None:
             to_data(Holder(entry=entry))
 
 
-def test_statistics_of_no_number_are_none() -> None:
+def test_codec_keeps_statistics_that_are_none() -> None:
     statistics = Statistics(mean=None, std=None, min=None, max=None, zeros=0, nan=0, inf=0)
     assert from_data(Statistics, to_data(statistics)) == statistics
 
 
-def test_a_value_is_any_of_its_kinds() -> None:
+def test_codec_keeps_each_kind_of_value() -> None:
     values: tuple[Value, ...] = (
         tensor(2),
         Literal(type="int", text="3"),
@@ -266,10 +270,10 @@ def test_a_value_is_any_of_its_kinds() -> None:
         assert from_data(Item, to_data(item)) == item
 
 
-def test_fields_of_records_have_types_that_json_can_carry() -> None:
+def test_record_fields_have_json_types() -> None:
     for cls in TYPES:
-        # Making an example asserts that every type is understood.
+        # `strategy_for` asserts that it supports the type of every field.
         assert strategy_for(cls) is not None
         for field in dataclasses.fields(cls):
-            # A name that JSON documents use for themselves would be lost.
+            # JSON documents use these names themselves.
             assert field.name not in ("schema", "schema_version")

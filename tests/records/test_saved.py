@@ -18,7 +18,7 @@ from netinspect.records.saved import dump_trace, identity, parse_trace
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from tests.records.examples import small_trace
-from tests.records.strategies import alike
+from tests.records.strategies import equal_records
 from tests.support import Outcome
 
 Cli = Callable[..., Outcome]
@@ -37,11 +37,11 @@ def changed(**entries: Any) -> str:
     return json.dumps(json.loads(dump_trace(small_trace())) | entries)
 
 
-def test_what_was_saved_is_read_again() -> None:
-    assert alike(parse_trace(dump_trace(small_trace()), name="net.json"), small_trace())
+def test_parse_trace_restores_dumped_trace() -> None:
+    assert equal_records(parse_trace(dump_trace(small_trace()), name="net.json"), small_trace())
 
 
-def test_a_document_is_one_line_of_plain_ascii_that_says_what_it_is() -> None:
+def test_dump_trace_is_one_ascii_line_with_schema() -> None:
     text = dump_trace(small_trace())
     assert text.isascii()
     assert text.endswith("\n")
@@ -50,13 +50,13 @@ def test_a_document_is_one_line_of_plain_ascii_that_says_what_it_is() -> None:
     assert identity() == {"schema": "netinspect-saved-trace", "schema_version": 1}
 
 
-def test_the_same_trace_gives_the_same_bytes() -> None:
+def test_dump_trace_is_deterministic() -> None:
     text = dump_trace(small_trace())
     assert dump_trace(small_trace()) == text
     assert dump_trace(parse_trace(text, name="net.json")) == text
 
 
-def test_two_looks_at_one_model_save_the_same_bytes(cli: Cli, tmp_path: Path) -> None:
+def test_save_option_is_deterministic(cli: Cli, tmp_path: Path) -> None:
     for name in ("one.json", "two.json"):
         assert cli("summary", "lenet", "--save", str(tmp_path / name)).code == 0
     one, two = ((tmp_path / name).read_bytes() for name in ("one.json", "two.json"))
@@ -126,19 +126,19 @@ def test_two_looks_at_one_model_save_the_same_bytes(cli: Cli, tmp_path: Path) ->
         (
             changed(lane="imagined"),
             "the saved trace net.json is damaged",
-            "Trace.lane: 'imagined' is none of 'real'",
+            "Trace.lane: expected one of 'real'",
         ),
     ],
     ids=range(17),
 )
-def test_what_is_no_sound_trace_is_refused(text: str, message: str, cause: str) -> None:
+def test_parse_trace_refuses_invalid_documents(text: str, message: str, cause: str) -> None:
     error = refusal(text)
     assert error.message == message
     assert (error.cause or "").startswith(cause)
     assert len(error.cause or "") < 300
 
 
-def test_nesting_within_json_but_beyond_python_is_refused() -> None:
+def test_parse_trace_refuses_deep_nesting() -> None:
     value: dict[str, Any] = {"kind": "literal", "type": "int", "text": "0"}
     for _ in range(240):
         value = {"kind": "structure", "type": "l", "items": [{"key": "0", "value": value}]}
@@ -147,9 +147,9 @@ def test_nesting_within_json_but_beyond_python_is_refused() -> None:
     assert error.cause == "its entries are nested too deeply"
 
 
-def test_entries_of_newer_versions_are_ignored() -> None:
+def test_parse_trace_ignores_unknown_entries() -> None:
     read = parse_trace(changed(colour="blue", zebra={"deep": [1]}), name="net.json")
-    assert alike(read, small_trace())
+    assert equal_records(read, small_trace())
 
 
 def with_module(position: int, **entries: Any) -> Trace:
@@ -190,28 +190,28 @@ def with_failure(**entries: Any) -> Trace:
         (with_module(2, alias_of="x"), "Trace.modules[2].alias_of: there is no 'x'"),
         (
             with_module(2, parameters=("two.bias",)),
-            "Trace.modules[2].parameters: it holds no 'two.bias'",
+            "Trace.modules[2].parameters: it does not have 'two.bias'",
         ),
         (
             with_module(2, parameters=("one.weight",)),
-            "Trace.modules[2].parameters: it holds no 'one.weight'",
+            "Trace.modules[2].parameters: it does not have 'one.weight'",
         ),
-        (with_module(2, buffers=("x",)), "Trace.modules[2].buffers: it holds no 'x'"),
-        (with_step(1, index=2), "Trace.steps[1].index: it is 2"),
-        (with_step(1, parent=1), "Trace.steps[1].parent: 1 is no earlier step"),
-        (with_step(1, parent=-1), "Trace.steps[1].parent: -1 is no earlier step"),
-        (with_step(1, parent=7), "Trace.steps[1].parent: 7 is no earlier step"),
-        (with_step(0, depth=1), "Trace.steps[0].depth: it is 1, not 0"),
-        (with_step(2, depth=10**20), f"Trace.steps[2].depth: it is {10**20}, not 1"),
-        (with_step(2, producers=(1, 2)), "Trace.steps[2].producers: 2 is no earlier step"),
-        (with_step(2, producers=(-1,)), "Trace.steps[2].producers: -1 is no earlier step"),
+        (with_module(2, buffers=("x",)), "Trace.modules[2].buffers: it does not have 'x'"),
+        (with_step(1, index=2), "Trace.steps[1].index: expected 1, got 2"),
+        (with_step(1, parent=1), "Trace.steps[1].parent: 1 is not an earlier step"),
+        (with_step(1, parent=-1), "Trace.steps[1].parent: -1 is not an earlier step"),
+        (with_step(1, parent=7), "Trace.steps[1].parent: 7 is not an earlier step"),
+        (with_step(0, depth=1), "Trace.steps[0].depth: expected 0, got 1"),
+        (with_step(2, depth=10**20), f"Trace.steps[2].depth: expected 1, got {10**20}"),
+        (with_step(2, producers=(1, 2)), "Trace.steps[2].producers: 2 is not an earlier step"),
+        (with_step(2, producers=(-1,)), "Trace.steps[2].producers: -1 is not an earlier step"),
         (with_step(2, module="three"), "Trace.steps[2].module: there is no 'three'"),
         (with_failure(step=3), "Trace.failure.step: there is no 3"),
         (with_failure(step=-1), "Trace.failure.step: there is no -1"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_names_nothing_is_refused(trace: Trace, cause: str) -> None:
+def test_parse_trace_refuses_dangling_references(trace: Trace, cause: str) -> None:
     error = refusal(dump_trace(trace))
     assert error.message == "the saved trace net.json is damaged"
     assert error.cause == cause
@@ -219,18 +219,18 @@ def test_what_names_nothing_is_refused(trace: Trace, cause: str) -> None:
 
 @given(st.integers(0, len(dump_trace(small_trace()))), st.text(max_size=3))
 @settings(deadline=None, max_examples=200)
-def test_a_file_with_any_dent_is_read_or_refused(place: int, dent: str) -> None:
+def test_parse_trace_reads_or_refuses_edited_documents(place: int, edit: str) -> None:
     text = dump_trace(small_trace())
     try:
-        read = parse_trace(text[:place] + dent + text[place + len(dent) :], name="net.json")
+        read = parse_trace(text[:place] + edit + text[place + len(edit) :], name="net.json")
     except SavedTraceError as error:
-        told = error.message
+        outcome = error.message
     else:
-        told = f"net.json: {read!r}"
-    assert "net.json" in told
+        outcome = f"net.json: {read!r}"
+    assert "net.json" in outcome
 
 
-def test_reading_one_needs_no_torch(tmp_path: Path) -> None:
+def test_parse_trace_imports_no_heavy_packages(tmp_path: Path) -> None:
     file = tmp_path / "net.json"
     file.write_text(dump_trace(small_trace()), encoding="utf-8")
     program = (

@@ -61,7 +61,7 @@ def load_trace(
         ForwardError: The model ended the program.
         UsageError: The target is a saved trace, but the command needs the model.
     """
-    from netinspect.records.trace import is_about_part
+    from netinspect.records.trace import is_about_partial_run
     from netinspect.runner import loading
     from netinspect.runner.cached_traces import TraceCache
     from netinspect.runner.tensor_options import tensor_source
@@ -126,7 +126,7 @@ def load_trace(
             print_message(f"note: {warning}")
     elif style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # Rows do not show that only a part of a file was run.
-        for warning in filter(is_about_part, trace.warnings):
+        for warning in filter(is_about_partial_run, trace.warnings):
             print_message(f"note: {warning}")
     if model.save is not None:
         from netinspect.records.saved import dump_trace

@@ -1,1 +1,1 @@
-"""Plain, frozen records; standard library only."""
+"""Immutable records of traces, checkpoints and memory tracks; standard library only."""

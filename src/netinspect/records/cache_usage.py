@@ -1,4 +1,4 @@
-"""What `cache` reports."""
+"""Report of the `cache` command."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from netinspect.records.base import record
 
 @record
 class Cache:
-    """The traces that are kept on disk."""
+    """Size and limits of the trace cache."""
 
     name: ClassVar[str] = "cache"
 
     folder: str | None
-    """Where; None if there can be none."""
+    """The folder of the cache; None if there is no place for one."""
 
     entries: int
-    """A trace, or a note which look answers another question too."""
+    """Number of cached traces, and of links from another request to a cached trace."""
 
     bytes: int
     limit: int
-    """Bytes up to which looks are kept; then the oldest go."""
+    """Maximum size in bytes; beyond it the oldest entries are removed."""
 
     removed: int | None = None
-    """How many entries were removed just now; None if no one asked for that."""
+    """Number of entries that this command removed; None if removal was not requested."""

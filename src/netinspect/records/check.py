@@ -1,6 +1,6 @@
 """Consistency checks of a trace: every path, name and index refers to an existing part.
 
-A capture makes nothing else, but a file may have been edited, and no view should stumble over it.
+A captured trace is always consistent, but a saved one may have been edited, and reports rely on it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from netinspect.records.work import WorkExpressions
 
 
 def check_references(trace: Trace) -> None:
-    """Check that every path, name and index in a trace leads to something.
+    """Check that every path, name and index in a trace refers to an existing part.
 
     Raises:
-        CodecError: One does not; the message holds the path to the spot.
+        CodecError: One does not; the message has the path of the faulty entry.
     """
     _check_modules(trace)
     _check_steps(trace)
@@ -44,14 +44,14 @@ def _check_modules(trace: Trace) -> None:
         ):
             for name in names:
                 if (module.path, name) not in held:
-                    raise CodecError(f"{spot}.{field}: it holds no {name!r}")
+                    raise CodecError(f"{spot}.{field}: it does not have {name!r}")
         if module.alias_of is not None:
-            # What is below it is reported at its first path, and only there.
+            # Its children are reported only at its first path.
             _check_known(f"{spot}.alias_of", (module.alias_of,), positions)
             continue
         _check_known(f"{spot}.children", module.children, positions)
         for child in module.children:
-            # A tree that leads back to itself would never end.
+            # A cycle would make traversals endless.
             if positions[child] <= index:
                 raise CodecError(f"{spot}.children: {child!r} does not come after it")
 
@@ -61,16 +61,16 @@ def _check_steps(trace: Trace) -> None:
     for index, step in enumerate(trace.steps):
         spot = f"Trace.steps[{index}]"
         if step.index != index:
-            raise CodecError(f"{spot}.index: it is {step.index}")
+            raise CodecError(f"{spot}.index: expected {index}, got {step.index}")
         _check_known(f"{spot}.module", (step.module,), paths)
         if step.parent is not None and not 0 <= step.parent < index:
-            raise CodecError(f"{spot}.parent: {step.parent} is no earlier step")
+            raise CodecError(f"{spot}.parent: {step.parent} is not an earlier step")
         depth = 0 if step.parent is None else trace.steps[step.parent].depth + 1
         if step.depth != depth:
-            raise CodecError(f"{spot}.depth: it is {step.depth}, not {depth}")
+            raise CodecError(f"{spot}.depth: expected {depth}, got {step.depth}")
         for producer in step.producers:
             if not 0 <= producer < index:
-                raise CodecError(f"{spot}.producers: {producer} is no earlier step")
+                raise CodecError(f"{spot}.producers: {producer} is not an earlier step")
 
 
 def _check_expressions(trace: Trace) -> None:
@@ -80,14 +80,16 @@ def _check_expressions(trace: Trace) -> None:
         spots.append(("Trace.backward.work", trace.backward.work))
     for spot, works in spots:
         for work in works:
-            told = work.expressions
-            for name in () if told is None else WorkExpressions.__dataclass_fields__:
-                each: Polynomial | None = getattr(told, name)
+            expressions = work.expressions
+            for name in () if expressions is None else WorkExpressions.__dataclass_fields__:
+                each: Polynomial | None = getattr(expressions, name)
                 if each is None:
                     continue
                 whole = all(len(term.powers) == len(symbols) for term in each.terms)
                 if each.symbols != symbols or each.divisor < 1 or not whole:
-                    raise CodecError(f"{spot}.expressions.{name}: it is not in the symbols of the look")
+                    raise CodecError(
+                        f"{spot}.expressions.{name}: it does not use the symbols of the trace"
+                    )
 
 
 def _check_known(spot: str, names: Iterable[str], known: Collection[str]) -> None:

@@ -1,6 +1,6 @@
-"""The `Checkpoint`: what one file, or one folder of shards, holds by its own account.
+"""`Checkpoint`, the record of a checkpoint file or a folder of shards.
 
-All of it is read off headers and pickles without running them; the tensors' values stay in the file.
+It is read from headers, and from pickles without running them. Values of tensors stay in the file.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ class StoredFile:
     """One file that was read."""
 
     name: str
-    """As typed, or the name of a shard in its folder."""
+    """Name as typed, or the name of a shard in its folder."""
 
     path: str
-    """Where it is; an address where it is on the hub."""
+    """Path of the file, or its address on the hub."""
 
     bytes: int
     modified: int | None = None
-    """Nanoseconds since the epoch, by which a later change is noticed; None if no one reports."""
+    """Modification time in nanoseconds since the epoch, to detect later changes; None if unknown."""
 
     compressed: str = ""
-    """How it is compressed as a whole (`gzip`); positions then count in what it decompresses to."""
+    """Compression of the whole file, such as `gzip`; positions are then in the decompressed bytes."""
 
 
 @record
 class StoredPiece:
-    """A box of a tensor's elements that is stored by itself, as each process of a training does."""
+    """A box of a tensor's elements that is stored separately, as in distributed training."""
 
     offsets: tuple[int, ...]
     """Index of its first element in the tensor."""
@@ -56,13 +56,13 @@ class StoredPiece:
     """Index of its file in `Checkpoint.files`; None if that is missing."""
 
     begin: int = 0
-    """Byte of the file at which it begins, with a header of its own."""
+    """Byte offset of its header in the file."""
 
     bytes: int = 0
-    """Of it with its header."""
+    """Bytes of the piece with its header."""
 
     position: int | None = None
-    """Byte of the file at which its first element stands; None until its header was read."""
+    """Byte offset of its first element in the file; None until its header was read."""
 
 
 @record
@@ -70,71 +70,71 @@ class StoredTensor:
     """One named tensor of a checkpoint."""
 
     name: str
-    """Its whole name: the keys that lead to it, with dots between."""
+    """Full name: the keys that lead to it, joined by dots."""
 
     dtype: str
-    """torch's name such as `float32`; where torch has none, the format's own, such as `Q4_K` or `F4`."""
+    """torch's name such as `float32`; the format's own, such as `Q4_K` or `F4`, if torch has none."""
 
     shape: tuple[int, ...]
     """In torch's order, the fastest dimension last."""
 
     bytes: int
-    """Bytes of its elements as they are stored."""
+    """Bytes of its elements in the file."""
 
     storage: int
-    """Number of the memory that it is in; tensors with the same number share it."""
+    """Number of its storage; tensors with the same number share memory."""
 
     file: int | None = 0
     """Index of its file in `Checkpoint.files`; None if no file holds its values."""
 
     position: int | None = None
-    """Byte of that file at which its first element stands; None if it cannot be read there, being
-    compressed or somewhere else."""
+    """Byte offset of its first element in that file; None if it cannot be read there, because it is
+    compressed or in another file."""
 
     section: str = ""
-    """The keys that lead to the dictionary that holds it, with dots between; empty for the outermost.
-    The rest of its name, after a dot, is its own key, which may have dots too."""
+    """The keys that lead to the dictionary that holds it, joined by dots; empty for the outermost.
+    The rest of its name, after a dot, is its own key, which may contain dots too."""
 
     member: str = ""
     """Entry of an archive that holds it."""
 
     stride: tuple[int, ...] | None = None
-    """Elements to step for each dimension; None if it is contiguous."""
+    """Stride of each dimension in elements; None if it is contiguous."""
 
     storage_bytes: int | None = None
-    """Bytes of the whole memory that it is in, where that is more than its own."""
+    """Bytes of its whole storage, if they are more than its own."""
 
     shared_bytes: int = 0
-    """Of its bytes those of an inner tensor that an earlier one is made of too."""
+    """Bytes of inner tensors that an earlier tensor also contains."""
 
     kind: OneOf["parameter", "buffer", "tensor"] = "tensor"
-    """`tensor` where the file does not report."""
+    """`tensor` if the file does not distinguish parameters from buffers."""
 
     trainable: bool | None = None
-    """None if the file does not report."""
+    """`requires_grad`; None if the file does not contain it."""
 
     layout: str = "strided"
-    """torch's name of how the elements are, or `quantized`."""
+    """torch's name of the layout, or `quantized`."""
 
     byte_order: OneOf["little", "big"] = "little"
-    """Of each element in the file."""
+    """Byte order of the elements in the file."""
 
     pieces: tuple[StoredPiece, ...] = ()
-    """The boxes that it is stored in; empty where it is stored as one, as in most formats."""
+    """The boxes that it is stored in; empty if it is stored as a whole, as in most formats."""
 
     @property
     def key(self) -> str:
-        """Its name in the dictionary that holds it."""
+        """Key in the dictionary that holds the tensor."""
         return self.name[len(self.section) + 1 :] if self.section else self.name
 
     @property
     def counted_bytes(self) -> int:
-        """Bytes that it adds to a sum."""
+        """Bytes that the tensor adds to a total."""
         return self.bytes - self.shared_bytes
 
     @property
     def elements(self) -> int:
-        """Number of its elements."""
+        """Number of elements."""
         total = 1
         for size in self.shape:
             total *= size
@@ -147,18 +147,18 @@ class Entry:
 
     name: str
     type: str
-    """Name of its type, in the words of the format."""
+    """Name of its type in the format."""
 
     text: str
-    """The value, shortened where it is long."""
+    """The value, shortened if it is long."""
 
 
 @record
 class StoredModule:
-    """One object of a pickled model, as the pickle reports it; its class was not imported."""
+    """One object of a pickled model, read without importing its class."""
 
     path: str
-    """Dotted path from the model; empty for itself."""
+    """Dotted path from the model; empty for the model itself."""
 
     class_path: str
     training: bool | None = None
@@ -166,38 +166,38 @@ class StoredModule:
 
 @record
 class ModuleVersion:
-    """The version of one module's names, as `state_dict` keeps it next to its tensors."""
+    """The version of one module's entries, from the `_metadata` of a state dict."""
 
     section: str
     """The keys that lead to the state dict."""
 
     path: str
-    """Dotted path of the module in it."""
+    """Dotted path of the module in the state dict."""
 
     version: int
 
 
 @record
 class Global:
-    """One name that loading a pickle would import, and what it would do with it."""
+    """One name that loading a pickle would import, and its uses."""
 
     name: str
-    """Module and qualified name with a dot between, such as `torch._utils._rebuild_tensor_v2`."""
+    """Module and qualified name joined by a dot, such as `torch._utils._rebuild_tensor_v2`."""
 
     uses: int
-    """How often it would be called or made an instance of."""
+    """Number of times that it would be called or instantiated."""
 
     verdict: OneOf["needed", "other"]
-    """`needed` where tensors, or what torch itself writes around them, cannot be reported without it."""
+    """`needed` if tensors, or what torch itself writes around them, cannot be read without it."""
 
     member: str
-    """Entry of an archive whose pickle names it; empty where the file is the pickle."""
+    """Member of an archive whose pickle contains the name; empty if the file itself is the pickle."""
 
     position: int
-    """Byte of that pickle at which it is named first."""
+    """Byte offset of its first occurrence in that pickle."""
 
     arguments: str = ""
-    """The arguments of its first call, shortened; empty where it is needed."""
+    """Arguments of its first call, shortened; empty if the verdict is `needed`."""
 
     file: int = 0
     """Index of the file that holds it."""
@@ -210,23 +210,23 @@ class GraphTensor:
     name: str
     dtype: str
     shape: tuple[int | str, ...]
-    """Sizes; a name where the file leaves a size open, `?` where it gives it no name; only `...` where
-    it does not report how many there are, or where this is not a single tensor."""
+    """Sizes. A size that the file leaves open is its name, or `?` without a name. Only `...` if the
+    number of dimensions is unknown, or this is not a single tensor."""
 
 
 @record
 class Operator:
-    """How often a graph runs one operator."""
+    """One operator of a graph, with its number of uses."""
 
     name: str
-    """With its domain in front where that is not the format's own."""
+    """Name, with its domain in front unless that is the default domain of the format."""
 
     uses: int
 
 
 @record
 class Graph:
-    """The computation that a file holds next to its tensors."""
+    """The computation graph that a file contains next to its tensors."""
 
     inputs: tuple[GraphTensor, ...]
     outputs: tuple[GraphTensor, ...]
@@ -241,32 +241,32 @@ class Checkpoint:
     schema_version: ClassVar[int] = 1
 
     target: str
-    """What was asked for, as typed."""
+    """The target as typed."""
 
     format: FormatName
     files: tuple[StoredFile, ...]
     tensors: tuple[StoredTensor, ...]
-    """In the order of the file."""
+    """Tensors in the order of the file."""
 
     metadata: tuple[Entry, ...] = ()
     modules: tuple[StoredModule, ...] = ()
-    """The tree of a pickled or scripted model, root first, where the file holds one."""
+    """The tree of a pickled or scripted model, root first; empty if the file contains no model."""
 
     globals: tuple[Global, ...] = ()
     versions: tuple[ModuleVersion, ...] = ()
-    """Of modules that have had others than the first; what has none here was saved without any."""
+    """Versions of modules that have a later one than the first; other modules may have no version."""
 
     graph: Graph | None = None
     described: tuple[Entry, ...] = ()
     """The values of small tensors that describe packed weights next to them, such as their shape."""
 
     problems: tuple[str, ...] = ()
-    """What is missing or wrong in it, although the rest could be read."""
+    """Parts that are missing or damaged, although the rest could be read."""
 
     warnings: tuple[str, ...] = ()
-    """What the user should know about the reading."""
+    """Notes for the user on how the checkpoint was read."""
 
     def __repr__(self) -> str:
-        # Whole, it would fill many screens of a session.
+        # The generated repr would fill many screens of a session.
         count = len(self.tensors)
         return f"<Checkpoint {self.target!r}: {self.format}, {count} tensor{'s' * (count != 1)}>"

@@ -1,4 +1,4 @@
-"""What the reports on checkpoints share: what they are about, and what it adds up to."""
+"""Header and totals of the reports on checkpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CheckpointHeader:
     format: FormatName
     files: tuple[StoredFile, ...]
     problems: tuple[str, ...]
-    """What is missing or wrong in it; the command ends with exit code 1."""
+    """Missing or damaged parts; with any, the command ends with exit code 1."""
 
     warnings: tuple[str, ...]
 
@@ -31,27 +31,27 @@ class DtypeShare:
 
 @record
 class StoredTotals:
-    """Sums over the tensors of a checkpoint; what is under several names counts once."""
+    """Sums over the tensors of a checkpoint; a tensor under several names counts once."""
 
     tensors: int
-    """Names, each counted."""
+    """Number of names; a tensor under several names counts several times."""
 
     elements: int
     bytes: int
-    """Of the elements."""
+    """Bytes of the elements."""
 
     storage_bytes: int
-    """Of the memory that they are in; more than `bytes` where views of larger tensors were saved."""
+    """Bytes of the storages; more than `bytes` if views of larger tensors were saved."""
 
     file_bytes: int
-    """Of the files as a whole."""
+    """Bytes of the whole files."""
 
     dtypes: tuple[DtypeShare, ...]
-    """By falling bytes."""
+    """Shares in descending order of bytes."""
 
 
 def checkpoint_header(checkpoint: Checkpoint) -> CheckpointHeader:
-    """Take the head of a report from a checkpoint."""
+    """Return the header of a report on a checkpoint."""
     return CheckpointHeader(
         target=checkpoint.target,
         format=checkpoint.format,
@@ -63,26 +63,26 @@ def checkpoint_header(checkpoint: Checkpoint) -> CheckpointHeader:
 
 @record
 class Fact:
-    """One thing that is known of a checkpoint as a whole."""
+    """One fact about a checkpoint as a whole."""
 
     label: str
     text: str
     certain: bool
-    """False where names and shapes suggest it, and nothing in the file states so."""
+    """False if it was inferred from names and shapes, and the file does not contain it."""
 
 
 @record
 class PackedWeights:
-    """Weights of few bits packed in larger integers; inferred, not stated by the file."""
+    """Weights of few bits packed into larger integers; inferred from names and shapes."""
 
     method: str
-    """Whose names and shapes its tensors have, such as `GPTQ`."""
+    """Quantization method with such names and shapes, such as `GPTQ`."""
 
     bits: int
-    """Of each weight."""
+    """Bits of each weight."""
 
     weights: int
-    """About how many there are; the totals count the integers."""
+    """Approximate number of weights; totals count the integers instead."""
 
     tensors: int
-    """How many tensors hold them."""
+    """Number of tensors with packed weights."""

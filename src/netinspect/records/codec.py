@@ -1,7 +1,7 @@
-"""Records to JSON and back, and the JSON Schema of a record; all three read off its type hints.
+"""Encoding of records as JSON, decoding, and JSON Schemas; all three are derived from type hints.
 
-A field whose type is a union of records is reported apart by a `kind` entry, which those records name.
-JSON has no NaN or infinity, so such floats travel as the strings `NaN`, `Infinity`, `-Infinity`.
+Records in a union are distinguished by a `kind` entry, whose value is an attribute of their class.
+JSON has no NaN or infinity, so such floats are encoded as the strings `NaN`, `Infinity`, `-Infinity`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 class CodecError(ValueError):
-    """The JSON does not have the shape of the record; the message holds the path to the spot."""
+    """The JSON does not match the record; the message has the path of the faulty entry."""
 
 
 def to_data(value: Any) -> Any:
-    """Turn a record, or a tuple of them, into dicts, lists, strings, numbers and None.
+    """Encode a record, or a tuple of records, as dicts, lists, strings, numbers and None.
 
     Raises:
-        TypeError: A field holds something else, which would not come back as it was.
+        TypeError: A field holds a value of another type, which could not be decoded.
     """
     cls: Any = type(value)
     if cls is str or cls is int or cls is bool or value is None:
@@ -44,7 +44,7 @@ def to_data(value: Any) -> Any:
 
 
 def from_data(cls: type[R], data: Any) -> R:
-    """Build a record of class `cls` from what `to_data` made.
+    """Decode a record of class `cls` from the output of `to_data`.
 
     Unknown entries are ignored, so that a newer version may add fields.
 
@@ -59,13 +59,13 @@ def from_data(cls: type[R], data: Any) -> R:
 def json_schema(cls: type, *, title: str, identity: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a record class.
 
-    What it demands is what `from_data` demands: a field with a default need not be there, so that one
-    that is added later leaves older documents valid. What it does not know may be there too.
+    It requires what `from_data` requires: fields with a default are optional, so that older documents
+    stay valid when such a field is added. Unknown entries are allowed.
 
     Args:
         cls: The record class.
-        title: What the document is called.
-        identity: Constant entries that are next to the record's own, such as the schema version.
+        title: Title of the document.
+        identity: Constant entries in addition to the record's own, such as the schema version.
     """
     definitions: dict[str, Any] = {}
     _schema_of(cls, definitions)
@@ -90,7 +90,7 @@ def _encode_non_finite(value: float) -> str:
 @functools.cache
 def _field_types(cls: Any) -> dict[str, Any]:
     if not dataclasses.is_dataclass(cls):
-        raise TypeError(f"cannot save a {cls.__name__}: it is no record")
+        raise TypeError(f"cannot save a {cls.__name__}: it is not a record")
     hints = typing.get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
@@ -129,7 +129,7 @@ def _decoder(hint: Any) -> Decoder:
 
 
 def _record_decoder(cls: type) -> Decoder:
-    # The field decoders are looked up at the first call: records may contain themselves.
+    # Decoders of the fields are created at the first call, since records may contain themselves.
     plan: list[tuple[str, Decoder, bool]] = []
 
     def decode(data: Any, path: str) -> Any:
@@ -194,7 +194,7 @@ def _choice_decoder(choices: tuple[Any, ...]) -> Decoder:
     def decode(data: Any, path: str) -> Any:
         if data not in choices:
             known = ", ".join(map(repr, choices))
-            raise CodecError(f"{path}: {reprlib.repr(data)} is none of {known}")
+            raise CodecError(f"{path}: expected one of {known}; found {reprlib.repr(data)}")
         return data
 
     return decode
@@ -202,7 +202,7 @@ def _choice_decoder(choices: tuple[Any, ...]) -> Decoder:
 
 def _scalar_decoder(cls: type) -> Decoder:
     def decode(data: Any, path: str) -> Any:
-        # bool is an int to isinstance, and must not pass for one.
+        # `isinstance(True, int)` is true, but a bool is not accepted as an int.
         if type(data) is not cls:
             raise CodecError(f"{path}: expected {cls.__name__}, found {type(data).__name__}")
         return data
@@ -242,7 +242,7 @@ def _schema_of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"enum": list(typing.get_args(hint))}
     name = hint.__name__
     if name not in definitions:
-        definitions[name] = {}  # is in while a record that contains itself is being reported
+        definitions[name] = {}  # ends the recursion for a record that contains itself
         properties: dict[str, Any] = {}
         if hasattr(hint, "kind"):
             properties["kind"] = {"const": hint.kind}

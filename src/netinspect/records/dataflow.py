@@ -8,12 +8,12 @@ from netinspect.records.steps import Step
 
 
 def failed_step(steps: Sequence[Step]) -> Step | None:
-    """Return the innermost step that failed: the last one that began."""
+    """Return the innermost failed step, which is the failed step that began last."""
     return next((step for step in reversed(steps) if step.failed), None)
 
 
 def sources_of(step: Step, steps: Sequence[Step]) -> list[str]:
-    """Name the arguments that a step's inputs were made from; those that it takes directly first."""
+    """Return the names of the arguments that a step's inputs were computed from, direct ones first."""
     names: dict[str, None] = {}
     waiting, seen = [step.index], set[int]()
     while waiting:

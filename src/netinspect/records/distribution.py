@@ -1,4 +1,4 @@
-"""How the values of a stored tensor are spread, and what stands out among all of a checkpoint."""
+"""Records of the value distribution of a stored tensor, and of anomalies in a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from netinspect.records.tensors import Statistics
 
 @record
 class Distribution:
-    """Quantiles of a tensor's finite elements, and a bar chart of them.
+    """Quantiles and histogram of a tensor's finite elements.
 
-    They are those of `elements` of them, each from another of as many equal stretches of the tensor.
-    Where that is not all of them, a quantile is approximate: the share of elements below it is within
-    0.8 percentage points of the nominal one for the median, and within 0.2 for 1 % and 99 %, in 19 of 20
-    cases.
+    They are computed from a sample of `elements` elements, one from each of as many equal stretches of
+    the tensor. If the sample is not the whole tensor, quantiles are approximate: in 19 of 20 cases the
+    share of elements below the median is within 0.8 percentage points of the nominal one, and for the
+    1 % and 99 % quantiles within 0.2.
     """
 
     elements: int
-    """How many finite elements were traced."""
+    """Number of finite elements in the sample."""
 
     exact: bool
-    """Whether those are all."""
+    """True if the sample is all finite elements."""
 
     q01: float
-    """1 % quantile; between elements it is interpolated linearly, as `torch.quantile` does."""
+    """1 % quantile, interpolated linearly between elements, as by `torch.quantile`."""
 
     q25: float
     median: float
@@ -33,41 +33,41 @@ class Distribution:
     q99: float
 
     bars: tuple[int, ...]
-    """How many of them are in each of some cells of equal width from `low` to `high`. What is beyond
-    those is in the first and the last cell. Empty where all are equal."""
+    """Number of elements in each of several bins of equal width from `low` to `high`. The first and the
+    last bin also contain the elements beyond these. Empty if all elements are equal."""
 
     low: float
-    """The 1 % quantile; the minimum where that is the same as the 99 % quantile."""
+    """The 1 % quantile; the minimum if the 1 % and 99 % quantiles are equal."""
 
     high: float
 
 
 @record
 class ValueSummary:
-    """What was found in the values of one stored tensor."""
+    """Summary of the values of one stored tensor."""
 
     statistics: Statistics | None = None
     """None if the values cannot be read."""
 
     distribution: Distribution | None = None
-    """None if there is no finite element, or where they are complex."""
+    """None without finite elements, or if they are complex."""
 
     constant: bool = False
-    """Whether it has several elements, which are all the same finite value."""
+    """True if there are several elements, all of the same finite value."""
 
     not_read: str = ""
-    """Why its values cannot be read; empty where they can."""
+    """Reason why the values cannot be read; empty if they can."""
 
 
 @record
 class Finding:
-    """Tensors that have one thing in common which is seldom meant."""
+    """Tensors with the same anomaly."""
 
     kind: OneOf["not finite", "all zero", "constant", "copies", "near copies", "not read"]
     tensors: int
     names: tuple[str, ...]
-    """The first few of them; of copies, the first few of one group."""
+    """The first few names; for copies, the first few of one group."""
 
     detail: str = ""
-    """Why they were not read; of near copies the root of their mean squared difference, divided by their
-    standard deviation."""
+    """Reason why values were not read; for near copies their root mean square difference divided by
+    their standard deviation."""

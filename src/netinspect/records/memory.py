@@ -1,4 +1,4 @@
-"""The memory of one run as it was tracked: what was allocated, when, by what, and until when."""
+"""Records of a memory track: allocations of one run with their lifetimes and origins."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Kind = OneOf["parameter", "buffer", "input", "gradient", "optimizer_state", "mad
 
 @record
 class MemoryStep:
-    """One operation that allocated something; the first stands for all that was there before."""
+    """One operation that allocated memory; the first step stands for all memory allocated before."""
 
     phase: Phase
     iteration: int
-    """Of training, from 1; inference has one. 0 for what was there before."""
+    """Training iteration, from 1; inference has one. 0 for the first step."""
 
     module: str
-    """Path of the module that it ran for: whose forward it was in, or whose backward; empty for the
-    model itself, and for the loss and the optimizer."""
+    """Path of the module in whose forward or backward it ran; empty for the model itself, the loss and
+    the optimizer."""
 
     operation: str
     """torch's name without its overload, such as `aten.convolution`; empty for the first step."""
@@ -31,27 +31,27 @@ class Allocation:
     """One storage: memory that one or more tensors share."""
 
     bytes: int
-    """As torch asks for it; no allocator's rounding."""
+    """Bytes that torch requests, without the rounding of an allocator."""
 
     kind: Kind
-    """What it turned out to be: `made` is whatever an operation made for a while."""
+    """Purpose of the memory; `made` is any output or temporary of an operation."""
 
     born: int
-    """Index of the step that made it."""
+    """Index of the step that allocated it."""
 
     died: int | None
-    """Index of the last step that it was there at; None if it was there at the end."""
+    """Index of the last step before it was freed; None if it was never freed."""
 
     module: str
-    """Path of the module that it belongs to, or that made it."""
+    """Path of the module that it belongs to, or that allocated it."""
 
     recomputed: bool = False
-    """Made by a forward that ran again within backward."""
+    """Allocated by a forward that ran again during backward."""
 
 
 @record
 class MemoryTrack:
-    """All that one tracked run allocated."""
+    """All allocations of one tracked run."""
 
     batch: int | None
     """First dimension of the inputs; None if they have none."""
@@ -63,15 +63,15 @@ class MemoryTrack:
     """Paths of the modules whose activations were checkpointed."""
 
     lane: str = "fake"
-    """What its tensors were; see `Trace.tensor mode`."""
+    """The tensor mode of the run; see `Trace`."""
 
     reason: str = ""
-    """Why they were not fake ones; or how the model differed from what runs with values."""
+    """Reason why the tensors were not fake, or how the model was changed to run without values."""
 
 
 @record
 class BatchProbe:
-    """The peak at one batch."""
+    """Peak memory at one batch size."""
 
     batch: int
     bytes: int
@@ -79,30 +79,30 @@ class BatchProbe:
 
 @record
 class BatchSearch:
-    """How the largest batch was looked for that fits."""
+    """A search for the largest batch that fits into memory, and its result."""
 
     limit: int
-    """Bytes that there are."""
+    """Available bytes."""
 
     probes: tuple[BatchProbe, ...]
-    """Every batch that was tracked, in order of the tries."""
+    """Every batch size that was tracked, in order."""
 
     found: int | None
-    """The largest that fits, tracked itself as was the next larger; 0 where not even one does; None
-    where none is too large."""
+    """The largest batch size that fits; it and the next larger one were tracked. 0 if not even 1 fits;
+    None if no batch size is too large."""
 
     method: OneOf["line", "bisection"]
-    """Whether a line through two batches reported it, or halving a range."""
+    """Search method: a line through two batch sizes, or bisection of a range."""
 
 
 @record
 class Tracking:
-    """What the run in a process of its own comes back with."""
+    """Result of memory tracking in a child process."""
 
     track: MemoryTrack
     search: BatchSearch | None
     others: tuple[MemoryTrack, ...] = ()
-    """The same run on the other inputs of the request, in their order; empty where one failed."""
+    """The same run on the other inputs of the request, in their order; empty if one of them failed."""
 
     failure: str | None = None
-    """Why that one failed."""
+    """Reason why a run on the other inputs failed."""

@@ -1,4 +1,4 @@
-"""Memory of a run as expressions in input sizes."""
+"""Records of the memory of a run as expressions in input sizes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from netinspect.records.polynomial import Polynomial
 
 @record
 class AmountExpressions:
-    """Bytes for any size of the symbols, as torch asks for them: no allocator's rounding.
+    """Bytes as expressions in the symbols, without the rounding of an allocator.
 
-    None if one is not a polynomial.
+    An amount that is not a polynomial is None.
     """
 
     parameters: Polynomial | None
@@ -26,11 +26,11 @@ class AmountExpressions:
 
 @record
 class PeakRange:
-    """Where the peak is for some sizes of the only symbol, and how high."""
+    """Position and height of the peak for a range of sizes of the only symbol."""
 
     first: int
     last: int | None
-    """None if no larger size has it elsewhere."""
+    """None if the position is the same for all larger sizes."""
 
     phase: Phase
     iteration: int

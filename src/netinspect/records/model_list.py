@@ -1,4 +1,4 @@
-"""What `models` finds."""
+"""Report of the `models` command."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Sample:
 
 @record
 class ModelList:
-    """The sample models, or those of a library: what `netinspect summary` can be reported by name."""
+    """The sample models, or the models of a library: names that any command accepts as its target."""
 
     name: ClassVar[str] = "models"
 
     samples: tuple[Sample, ...]
     library: str | None = None
-    """The library that was asked for; None for the samples."""
+    """The requested library; None for the samples."""
 
     names: tuple[str, ...] = ()
-    """The names in the library that match, as it has them."""
+    """The names in the library that match the request."""
 
     total: int | None = None
-    """How many names the library has in all."""
+    """Number of all names in the library."""

@@ -1,4 +1,4 @@
-"""Record of one `nn.Module`, read from the object itself."""
+"""Record of an `nn.Module` and of its hooks and attributes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Hook:
     file: str | None
     line: int | None
     flags: tuple[str, ...] = ()
-    """Further dictionaries that hold its number, which states how it was registered, such as
-    `_forward_hooks_with_kwargs`."""
+    """Other dictionaries that contain its id, such as `_forward_hooks_with_kwargs`; they show how it was
+    registered."""
 
 
 @record
@@ -34,7 +34,7 @@ class Attribute:
 
 
 DEEPEST = 128
-"""Deepest level of modules that reports list; deeper ones count toward it."""
+"""Deepest level of modules that reports list; deeper modules count toward it."""
 
 
 @record
@@ -45,42 +45,42 @@ class Module:
     """Dotted path from the root; empty for the root itself."""
 
     name: str
-    """The name under which its parent holds it; empty for the root."""
+    """Name in its parent; empty for the root."""
 
     class_name: str
     class_path: str
-    """With the Python module in front, such as `torch.nn.modules.conv.Conv2d`."""
+    """Class with its Python module, such as `torch.nn.modules.conv.Conv2d`."""
 
     bases: tuple[str, ...]
-    """The classes it derives from, up to and without `nn.Module`."""
+    """Base classes, up to `nn.Module`, which is not included."""
 
     library: bool
-    """Whether torch itself defines the class."""
+    """True if torch itself defines the class."""
 
     file: str | None
     line: int | None
-    """Where the class statement stands; None if no source can be found."""
+    """Line of the class statement; None if no source can be found."""
 
     forward_file: str | None
     forward_line: int | None
-    """Where the `forward` that it runs is defined, which may be a base class."""
+    """Line where its `forward` is defined, which may be in a base class."""
 
     extra: str
-    """Its `extra_repr`: the facts that its constructor was given."""
+    """Its `extra_repr`, usually the arguments of its constructor."""
 
     training: bool
     parameters: tuple[str, ...]
-    """Dotted names of the entries of its own `_parameters`; a None entry is left out."""
+    """Dotted names of the entries of its own `_parameters`, without entries that are None."""
 
     buffers: tuple[str, ...]
     children: tuple[str, ...]
-    """Paths, in the order of `_modules`."""
+    """Paths of the submodules, in the order of `_modules`."""
 
     empty: tuple[str, ...] = ()
-    """Names in `_parameters`, `_buffers`, `_modules` that hold None, such as an absent `bias`."""
+    """Names in `_parameters`, `_buffers`, `_modules` whose value is None, such as an absent `bias`."""
 
     alias_of: str | None = None
-    """Path under which the same object was met first; its inside is reported only there."""
+    """Path of the first occurrence of the same object; its children are reported only there."""
 
     hooks: tuple[Hook, ...] = ()
     attributes: tuple[Attribute, ...] = ()
@@ -88,7 +88,7 @@ class Module:
 
 @record
 class Change:
-    """One thing that forward registered in the model, replaced or removed."""
+    """One module or tensor that forward registered in the model, replaced or removed."""
 
     kind: OneOf["made", "replaced", "removed"]
     name: str

@@ -1,4 +1,4 @@
-"""What loading the pickles of a file, or of the files of a folder, would import and call."""
+"""Records of a pickle scan: what loading the pickles of a file or folder would import and call."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from netinspect.records.checkpoint import Global, StoredFile
 
 @record
 class Pickle:
-    """One pickle that was read, and not run."""
+    """One pickle that was read without running it."""
 
     file: int
     """Index of the file that holds it."""
 
     member: str
-    """Entry of an archive; empty where the file is not an archive."""
+    """Member of an archive; empty if the file is not an archive."""
 
     position: int
-    """Byte of that entry, or of the file, at which it begins."""
+    """Byte offset of its beginning in that member or file."""
 
 
 @record
 class ExaminedPart:
-    """A file, or a member of one, that was examined: no loader could take a byte of it for more."""
+    """A file, or a member of an archive, that was examined completely."""
 
     file: str
     member: str
-    """Entry of an archive; empty for the file itself."""
+    """Member of an archive; empty for the file itself."""
 
     kind: str
-    """By its content, such as `pickle`, `tensor storages`, `safetensors`, `text` or `PNG image`."""
+    """Kind of content, such as `pickle`, `tensor storages`, `safetensors`, `text` or `PNG image`."""
 
     count: int = 1
-    """How many there are, where members of one kind are counted together."""
+    """Number of members, if several of one kind are counted together."""
 
 
 @record
 class UnexaminedPart:
-    """A file, a member of one or a stretch of bytes that was not examined."""
+    """A file, a member of an archive or a range of bytes that was not examined."""
 
     file: str
     member: str
-    """Entry of an archive; empty for the file itself."""
+    """Member of an archive; empty for the file itself."""
 
     reason: str
 
 
 @record
 class PickleScan:
-    """All pickles of one target, and what else of it was examined, or was not."""
+    """All pickles of one target, and its other parts, examined or not."""
 
     target: str
     format: str
@@ -58,6 +58,6 @@ class PickleScan:
     examined: tuple[ExaminedPart, ...] = ()
     unexamined: tuple[UnexaminedPart, ...] = ()
     problems: tuple[str, ...] = ()
-    """Where one could not be read to its end; what it names before is listed."""
+    """Pickles that could not be read to their end; the names before that point are listed."""
 
     warnings: tuple[str, ...] = ()

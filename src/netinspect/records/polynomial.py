@@ -12,7 +12,7 @@ from netinspect.records.base import record
 if TYPE_CHECKING:
     from fractions import Fraction
 
-# Fractions are imported where they are used: decimals come with them, and most looks have no symbols.
+# `fractions` is imported where it is used: it imports `decimal`, and most traces have no symbols.
 
 Powers = tuple[int, ...]
 
@@ -23,7 +23,7 @@ class Term:
 
     coefficient: int
     powers: tuple[int, ...]
-    """The power of each symbol, in their order."""
+    """The power of each symbol, in the order of the symbols."""
 
 
 @record
@@ -32,17 +32,17 @@ class Polynomial:
 
     symbols: tuple[str, ...]
     terms: tuple[Term, ...]
-    """From the highest power down; no coefficient is 0."""
+    """Terms in descending order of powers; no coefficient is 0."""
 
     divisor: int = 1
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is the same number for all sizes."""
+        """True if the value is the same for all sizes."""
         return not any(any(term.powers) for term in self.terms)
 
     def at(self, sizes: Mapping[str, int]) -> Fraction:
-        """Return its value where the symbols stand for these sizes."""
+        """Return the value for these sizes of the symbols."""
         from fractions import Fraction
 
         total = 0
@@ -54,10 +54,10 @@ class Polynomial:
         return Fraction(total, self.divisor)
 
     def text(self, formatter: Callable[[int], str] = str) -> str:
-        """Format it: `4*N`, `N + 1`, `(T^2 + T)/2`.
+        """Format the polynomial: `4*N`, `N + 1`, `(T^2 + T)/2`.
 
         Args:
-            formatter: Formats a coefficient.
+            formatter: Function that formats a coefficient.
         """
         text = ""
         for term in self.terms:
@@ -78,7 +78,7 @@ class Polynomial:
 
 
 def polynomial(symbols: tuple[str, ...], coefficients: Mapping[Powers, Fraction | int]) -> Polynomial:
-    """Make a polynomial of its coefficients by the powers of the symbols."""
+    """Return the polynomial with these coefficients, given by the powers of the symbols."""
     divisor = lcm(*(each.denominator for each in coefficients.values()))
     ordered = sorted(coefficients, key=lambda powers: (sum(powers), powers), reverse=True)
     return Polynomial(
@@ -93,7 +93,7 @@ def polynomial(symbols: tuple[str, ...], coefficients: Mapping[Powers, Fraction 
 
 
 def add(polynomials: Iterable[Polynomial | None]) -> Polynomial | None:
-    """Add polynomials in the same symbols up; None if one of them is not known."""
+    """Return the sum of polynomials in the same symbols; None if one of them is None."""
     from fractions import Fraction
 
     symbols: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ def add(polynomials: Iterable[Polynomial | None]) -> Polynomial | None:
 
 
 def multiply(one: Polynomial, other: Polynomial) -> Polynomial:
-    """Multiply two polynomials in the same symbols."""
+    """Return the product of two polynomials in the same symbols."""
     from fractions import Fraction
 
     product: dict[Powers, Fraction] = {}
@@ -126,10 +126,10 @@ _SUM = re.compile(r"\((?P<sum>.*)\)/(?P<divisor>[0-9]+)|(?P<term>[^/]*)/(?P<over
 
 
 def read_size(text: str, symbols: tuple[str, ...]) -> Polynomial:
-    """Read what `Polynomial.text` formatted, as it is in a shape.
+    """Parse the output of `Polynomial.text`, such as a size in a shape.
 
     Raises:
-        ValueError: It is not a polynomial in these symbols.
+        ValueError: The text is not a polynomial in these symbols.
     """
     from fractions import Fraction
 

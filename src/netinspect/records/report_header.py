@@ -1,4 +1,4 @@
-"""What several reports share: what they are about, why it failed, what it adds up to."""
+"""Parts of several reports: header, diagnosis of a failure, ties and totals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netinspect.records.values import TensorSpec
 
 @record
 class ReportHeader:
-    """What a report is about, and how it was traced."""
+    """The target of a report, and how it was traced."""
 
     target: str
     class_name: str
@@ -30,20 +30,20 @@ class ReportHeader:
 
 @record
 class Operand:
-    """One tensor that a failing call was given."""
+    """One tensor that a failing call received."""
 
     name: str
     spec: TensorSpec
     wrong: tuple[int, ...] = ()
-    """Positions of the sizes that do not fit."""
+    """Dimensions whose size is wrong."""
 
 
 @record
 class Diagnosis:
-    """Why `forward` failed, in words that name the place and the fix."""
+    """The reason of a failed `forward`, with the place and a remedy."""
 
     summary: str
-    """One sentence: which call, in which module."""
+    """One sentence that names the call and its module."""
 
     phase: OneOf["forward", "backward"]
     exception: str
@@ -53,22 +53,22 @@ class Diagnosis:
     """The modules from the root to the one that failed, each as `path (Class)`."""
 
     operands: tuple[Operand, ...]
-    """The tensors that the failing call was given."""
+    """The tensors that the failing call received."""
 
     made: tuple[Operand, ...]
-    """Where plain Python code of a module failed: the tensors that it made last, under the calls that
-    made them."""
+    """If plain Python code of a module failed: the tensors that it computed last, named by the calls
+    that returned them."""
 
     explanation: str | None
-    """The arithmetic that does not work out; None if nothing beyond the message is known."""
+    """The sizes that do not match; None if nothing beyond the message is known."""
 
     remedies: tuple[str, ...]
-    """What would fix it, the most likely first."""
+    """Suggested fixes, the most likely first."""
 
 
 @record
 class Tie:
-    """Parameters, or whole modules, that are one and the same under several names."""
+    """A parameter, or a whole module, that has several names."""
 
     names: tuple[str, ...]
     """Dotted names; empty for the model itself."""
@@ -79,16 +79,16 @@ class Tie:
 
 @record
 class LayoutShare:
-    """The tensors of a model that are stored in one layout other than the plain one."""
+    """The tensors of a model with the same layout, other than strided."""
 
     layout: str
-    """As `Layout.name`."""
+    """See `Layout.name`."""
 
     tensors: int
     elements: int
     bytes: int
     stored: int | None
-    """Elements that sparse ones store; None for other layouts."""
+    """Elements that sparse tensors store; None for other layouts."""
 
 
 @record
@@ -107,11 +107,11 @@ class Totals:
 
     buffer_bytes: int
     dtypes: tuple[str, ...]
-    """Of the parameters, sorted."""
+    """Dtypes of the parameters, sorted."""
 
     unregistered: tuple[str, ...] = ()
-    """Names of tensors that require gradients and are not parameters; they are in no sum."""
+    """Names of tensors that require gradients and are not parameters; no total includes them."""
 
     unregistered_elements: int = 0
     layouts: tuple[LayoutShare, ...] = ()
-    """Of parameters and buffers, in the order in which they are met first."""
+    """Layouts of parameters and buffers, in the order of their first occurrence."""

@@ -1,4 +1,4 @@
-"""Trace files: a trace as one JSON document, with the name and version of its schema."""
+"""Saved traces: JSON documents with the name and version of their schema."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _TOO_DEEP = "its entries are nested too deeply"
 
 
 def identity() -> dict[str, Any]:
-    """The entries by which a trace file is recognised."""
+    """Return the entries by which a saved trace is recognised."""
     return {"schema": Trace.schema, "schema_version": Trace.schema_version}
 
 
 def dump_trace(trace: Trace) -> str:
-    """Encode a trace as a JSON document; pure ASCII, and the same bytes for the same trace."""
+    """Encode a trace as a JSON document in ASCII; equal traces give equal documents."""
     return json.dumps(identity() | to_data(trace), allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def read_trace(file: Path, *, name: str) -> Trace:
-    """Read a trace file.
+    """Read a saved trace from a file.
 
     Raises:
-        LoadError: It cannot be read.
-        SavedTraceError: It is none; see `parse_trace`.
+        LoadError: The file cannot be read.
+        SavedTraceError: The file is not a valid trace; see `parse_trace`.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -40,14 +40,14 @@ def read_trace(file: Path, *, name: str) -> Trace:
 
 
 def parse_trace(text: str, *, name: str) -> Trace:
-    """Read what `dump_trace` wrote.
+    """Parse the output of `dump_trace`.
 
     Args:
         text: The document.
-        name: What to call it in an error.
+        name: Name of the document in error messages.
 
     Raises:
-        SavedTraceError: It is not a JSON, no trace, of a newer schema, or damaged.
+        SavedTraceError: The document is not JSON, not a trace, of another schema version, or damaged.
     """
     try:
         data = json.loads(text)
@@ -65,7 +65,7 @@ def parse_trace(text: str, *, name: str) -> Trace:
             hint="save one with --save FILE; --format json is for other programs to read",
         )
     version = data.get("schema_version")
-    # True is equal to 1, and is not a version.
+    # True equals 1, but is not a version.
     if version != Trace.schema_version or type(version) is not int:
         found = reprlib.repr(version)
         raise SavedTraceError(

@@ -1,4 +1,4 @@
-"""What happened in `forward`, in order, and where it stopped if it failed."""
+"""Records of the steps of `forward`, in order, and of its failure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class SourceLine:
     line: int
     function: str
     text: str = ""
-    """The line itself, stripped; empty where it was not read."""
+    """The source text of the line, stripped; empty if it was not read."""
 
     instruction: int = 0
-    """Offset of the bytecode instruction: it grows along one pass, and falls when a loop comes back."""
+    """Offset of the bytecode instruction; it decreases when a loop starts its next iteration."""
 
 
 @record
@@ -33,20 +33,20 @@ class Step:
     """Class name of a module, plain name of a function: `Conv2d`, `relu`, `view`, `add`."""
 
     qualified_name: str
-    """Such as `torch.nn.functional.relu` or `torch.Tensor.view`."""
+    """Full name of the class or function, such as `torch.nn.functional.relu` or `torch.Tensor.view`."""
 
     module: str
-    """Path of the module called, or of the module in whose `forward` the function ran."""
+    """Path of the called module, or of the module in whose `forward` the function ran."""
 
     parent: int | None
-    """Index of the module step that this one happened in; None for the root."""
+    """Index of the enclosing module step; None for the root."""
 
     depth: int
     call: int
-    """Which call of this module it is, from 1; for a function, of the module around it."""
+    """Number of the call of this module, from 1; for a function, of the enclosing module."""
 
     inputs: Structure
-    """Positional arguments under their position, keyword arguments under their name."""
+    """Arguments; positional ones have their position as key, keyword arguments their name."""
 
     output: Value | None
     """None if the call did not return."""
@@ -55,36 +55,36 @@ class Step:
     """The innermost line outside torch that made the call."""
 
     site: SourceLine | None
-    """The line of the surrounding module's own code, where that is torch's and so not `source`."""
+    """The line in the enclosing module's own code, if that is part of torch and so not `source`."""
 
     via: tuple[SourceLine, ...]
-    """The lines that led to `source` inside the same module call, innermost first: from `forward` to a
-    helper method, state."""
+    """The calling lines between `forward` and `source` in the same module call, innermost first, if
+    `forward` uses helper methods."""
 
     producers: tuple[int, ...]
     """Indices of the steps that produced its input tensors."""
 
     parameters: tuple[str, ...]
-    """Dotted names of the parameters and buffers that it was handed directly."""
+    """Dotted names of the parameters and buffers among its inputs."""
 
     arguments: tuple[str, ...] = ()
-    """Names of the model's own inputs that it was handed directly."""
+    """Names of the model's own inputs among its inputs."""
 
     failed: bool = False
     grad_fn: str | None = None
-    """Class of the output's `grad_fn`; None without a backward, or where autograd has no part."""
+    """Class of the output's `grad_fn`; None without a backward, or if the output does not have one."""
 
     work: tuple[Work, ...] = ()
-    """The operators that ran in it, and in no step within it."""
+    """The operators that ran in this step, without those of nested steps."""
 
 
 @record
 class Failure:
-    """Why `forward` did not return."""
+    """The exception that ended `forward`."""
 
     step: int | None
-    """Index of the innermost step that raised: a function, or a module where the Python code of its
-    forward or of a hook did. None if no step was under way."""
+    """Index of the innermost step that raised: a function, or a module if the Python code of its
+    forward or of a hook raised. None if it was raised outside of any step."""
 
     module: str
     """Path of the module in whose `forward` it was raised."""
@@ -98,17 +98,17 @@ class Failure:
 
     phase: OneOf["forward", "backward"] = "forward"
     working_inputs: tuple[str, ...] = ()
-    """Input specs near the given one that were tried and passed: one; or two, where all sizes in between
-    pass too, or the sides of both are multiples of `working_unit`."""
+    """One or two input specs similar to the given one that were tried and passed. If there are two, all
+    sizes in between pass too, or all multiples of `working_unit` in between."""
 
     traceback: tuple[str, ...] = ()
-    """The frames that it passed, as Python prints them, without those of netinspect."""
+    """The frames of the traceback as Python prints them, without those of netinspect."""
 
     working_unit: int = 0
-    """What the sides of the inputs have to be a multiple of, as far as was tried; 0 where unknown."""
+    """Sides of the inputs must be a multiple of it, as far as was tried; 0 if unknown."""
 
     methods: tuple[str, ...] = ()
-    """Where forward refuses on purpose: other methods of the model that may take a tensor."""
+    """Other methods of the model that may take a tensor, if forward is not implemented."""
 
     missing: tuple[str, ...] = ()
     """Optional arguments that train mode asks for, and that were not passed."""

@@ -1,4 +1,4 @@
-"""The sizes that a trace reports as symbols, and what is known of them."""
+"""Records of the input sizes that a trace reports as symbols."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from netinspect.records.base import record
 
 @record
 class Symbol:
-    """A size of the inputs that may be any: the batch `N`, state."""
+    """A variable size of the inputs, such as the batch size `N`."""
 
     name: str
-    """What was asked for, such as `batch`."""
+    """Name in the request, such as `batch`."""
 
     symbol: str
-    """What is in shapes, such as `N`."""
+    """Symbol in shapes, such as `N`."""
 
     size: int
-    """Its size in the trace itself; numbers that are not expressions are of this size."""
+    """Size in the trace itself; numbers that are not expressions are for this size."""
 
     dimensions: tuple[str, ...]
-    """The dimensions of the inputs that it is, each as `x:0`."""
+    """The dimensions of inputs that have this size, each as `x:0`."""
 
     fitted: tuple[int, ...]
-    """Sizes of the runs that the expressions were made from."""
+    """Sizes of the runs that the expressions were fitted to."""
 
     confirmed: int
-    """Size of the run that they were checked against."""
+    """Size of the run that the expressions were checked against."""
 
 
 @record
 class Symbolic:
-    """What a trace that was asked for symbols found."""
+    """The result of a request for symbols."""
 
     symbols: tuple[Symbol, ...]
-    """Empty where none could be proved: then all is concrete, and the notes state why."""
+    """Confirmed symbols. If empty, all sizes are numbers, and the notes give the reason."""
 
     notes: tuple[str, ...]
-    """What is not an expression in the symbols, and so is reported for their sizes in this trace."""
+    """Notes on amounts that are not expressions, and are reported for the sizes of this trace."""

@@ -1,4 +1,4 @@
-"""The named tensors that a module holds: parameters and buffers."""
+"""Records of parameters, buffers and tensors that are not registered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netinspect.records.values import TensorSpec
 
 @record
 class Statistics:
-    """A summary of a tensor's values, over its finite elements; counts are over all elements."""
+    """Statistics of a tensor's finite elements, and counts over all elements."""
 
     mean: float | None
     """None if no element is finite, or the dtype is not a number."""
@@ -25,7 +25,7 @@ class Statistics:
 
 @record
 class Gradient:
-    """What the backward left for one parameter."""
+    """The gradient of one parameter."""
 
     shape: tuple[int | str, ...]
     norm: float
@@ -45,24 +45,24 @@ class Parameter:
     """`requires_grad`."""
 
     identity: int
-    """Entries that are the same memory have the same number: they are tied, and count once."""
+    """Entries with the same number share memory: they are tied, and count once."""
 
     statistics: Statistics | None = None
     values: str | None = None
-    """The tensor as torch prints it; only where values were asked for."""
+    """The tensor as torch prints it, if values were requested."""
 
     gradient: Gradient | None = None
-    """Only after a backward; None there means that the parameter got no gradient."""
+    """The gradient; None without a backward, or if the parameter has no gradient after it."""
 
     not_read: str = ""
-    """Why statistics were asked for and there are none; empty where that is not so."""
+    """Reason why requested statistics are missing; empty if they are not."""
 
     shared_bytes: int = 0
-    """Of its bytes those of an inner tensor that another one, counted before it, is made of too."""
+    """Bytes of inner tensors that an earlier tensor also contains."""
 
     @property
     def counted_bytes(self) -> int:
-        """Bytes that it adds to a sum."""
+        """Bytes that the parameter adds to a total."""
         return self.spec.bytes - self.shared_bytes
 
 
@@ -74,28 +74,28 @@ class Buffer:
     module: str
     spec: TensorSpec
     persistent: bool
-    """Whether it is part of the `state_dict`."""
+    """True if it is part of the `state_dict`."""
 
     identity: int
     statistics: Statistics | None = None
     values: str | None = None
     not_read: str = ""
-    """As for a parameter."""
+    """See `Parameter.not_read`."""
 
     shared_bytes: int = 0
-    """As for a parameter."""
+    """See `Parameter.shared_bytes`."""
 
     @property
     def counted_bytes(self) -> int:
-        """Bytes that it adds to a sum."""
+        """Bytes that the buffer adds to a total."""
         return self.spec.bytes - self.shared_bytes
 
 
 @record
 class Unregistered:
-    """A tensor that requires gradients and is held by a module, but is not a parameter of it."""
+    """A tensor that requires gradients and is an attribute of a module, but is not registered."""
 
     name: str
-    """Path of the module, attribute, and keys or positions in containers, with dots between."""
+    """Path of the module, attribute, and keys or positions in containers, joined by dots."""
 
     spec: TensorSpec

@@ -14,21 +14,21 @@ from netinspect.records.values import Value
 from netinspect.records.work import Work
 
 RUN_FILE = "--run-file (run_file=True in Python) runs the whole file"
-"""What ends a warning that a file of the project was run in part, or that something was refused."""
+"""End of warnings that a file of the project was run in part, or that an action in it was refused."""
 
 
-def is_about_part(warning: str) -> bool:
+def is_about_partial_run(warning: str) -> bool:
     """Return whether a warning is about code of the project that was not run."""
     return warning.endswith(RUN_FILE)
 
 
 CHANGES = ("forward made: ", "forward replaced: ", "forward removed: ")
-"""What warnings begin with that are about what is registered in the model."""
+"""First words of warnings about changes of registered modules and tensors."""
 
 
 @record
 class Versions:
-    """What made the record."""
+    """Versions of the software that wrote the record."""
 
     netinspect: str
     torch: str
@@ -36,32 +36,32 @@ class Versions:
 
 
 GIVEN = "given"
-"""`Input.origin` of what the user gave."""
+"""`Input.origin` of an input from the user."""
 
 
 @record
 class Input:
-    """One argument that `forward` was given."""
+    """One argument of `forward`."""
 
     name: str
     value: Value
     spec: str
-    """The spec string that makes such a tensor again; empty where none can."""
+    """The input spec of such a tensor; empty if no spec can describe it."""
 
     origin: str
-    """Who chose it, and from which evidence."""
+    """Origin of the input: the user, a declaration, or the evidence that it was inferred from."""
 
 
 @record
 class Attempt:
-    """One run of forward while inputs were searched for that pass."""
+    """One run of forward during the inference of inputs."""
 
     inputs: tuple[str, ...]
-    """As input specs."""
+    """Input specs of the run."""
 
     why: str
     outcome: str
-    """`passed`, or where and how it failed."""
+    """`passed`, or the place and the message of the failure."""
 
 
 @record
@@ -76,51 +76,51 @@ class Code:
 
 @record
 class Backward:
-    """How the gradients of the parameters came about."""
+    """The backward that computed the gradients of the parameters."""
 
     outputs: int
     """Number of output tensors that were differentiated."""
 
     description: str
     work: tuple[Work, ...] = ()
-    """All operators of the backward: autograd does not report for which module they ran."""
+    """All operators of the backward; autograd does not report the modules that they belong to."""
 
 
 @record
 class Trace:
-    """One model, seen once: its modules, tensors, and every step of one forward."""
+    """One model and one run of it: its modules, tensors, and every step of its forward."""
 
-    # `netinspect-trace` is what the command `trace` writes with `--format json`.
+    # `netinspect-trace` is the schema of the report of the command `trace`.
     schema: ClassVar[str] = "netinspect-saved-trace"
     schema_version: ClassVar[int] = 1
 
     target: str
-    """What was asked for, as typed; the class name where a live module was given."""
+    """The target as typed; the class name if a live module was given."""
 
     class_name: str
     versions: Versions
     modules: tuple[Module, ...]
-    """Root first, depth first, in the order of `_modules`."""
+    """Modules, root first, depth first, in the order of `_modules`."""
 
     parameters: tuple[Parameter, ...]
     buffers: tuple[Buffer, ...]
     hook_dictionaries: tuple[str, ...]
-    """Names of all hook attributes that a module has in the torch version that ran."""
+    """Names of all attributes for hooks that a module has in this version of torch."""
 
     global_hooks: tuple[Hook, ...]
     """Hooks registered for every module of the process."""
 
     ran: bool
-    """Whether forward was run at all."""
+    """True if forward was run."""
 
     inputs: tuple[Input, ...]
     example: tuple[str, ...]
-    """The input specs that the model's own file declares; what to fall back on."""
+    """The input specs that the model's own file declares; used if no inputs are given."""
 
     steps: tuple[Step, ...]
     output: Value | None
     output_values: str | None
-    """The output as torch prints it; only where values were asked for."""
+    """The output as torch prints it, if values were requested."""
 
     mode: OneOf["eval", "train"]
     """The mode that forward ran in; each module's own mode is `Module.training`."""
@@ -135,32 +135,32 @@ class Trace:
     backward: Backward | None
     code: tuple[Code, ...]
     warnings: tuple[str, ...]
-    """What the user should know about the trace itself."""
+    """Notes for the user on the trace itself."""
 
     attempts: tuple[Attempt, ...] = ()
-    """How the inputs were found, where no one gave them."""
+    """Runs that inferred the inputs; empty if inputs were given or declared."""
 
     counted: OneOf["no", "partly", "yes"] = "no"
-    """Whether the work of the steps was counted; partly where some ran out of sight."""
+    """`yes` if the work of all steps was counted, `partly` if some work could not be observed."""
 
     out_of_time: bool = False
-    """Whether a search for inputs or sizes was ended by the clock: another trace may find more."""
+    """True if a search for inputs or sizes reached its time limit: another trace may find more."""
 
     no_forward: str | None = None
-    """Where the model has no forward, and so nothing was run: what could be named instead."""
+    """If the model has no forward, and so was not run: suggested other targets."""
 
     changes: tuple[Change, ...] = ()
-    """What forward registered, replaced and removed. Modules, parameters and buffers are those after
-    the run, and those that took part in it and were removed."""
+    """Modules and tensors that forward registered, replaced and removed. Modules, parameters and buffers
+    are those after the run, and those that the run used and removed."""
 
     unregistered: tuple[Unregistered, ...] = ()
-    """Tensors that require gradients and that modules hold without having registered them."""
+    """Tensors that require gradients and are attributes of modules, but are not registered."""
 
     symbolic: Symbolic | None = None
-    """What sizes are reported as symbols; None if no one asked for any."""
+    """The sizes that are reported as symbols; None if none were requested."""
 
     def __repr__(self) -> str:
-        # Whole, it would fill many screens of a session. The name's own repr escapes what is unsafe.
+        # The generated repr would fill many screens of a session. `repr` escapes unsafe characters.
         modules, steps = len(self.modules), len(self.steps)
         ran = f"{steps} step{'s' * (steps != 1)}" if self.ran else "not run"
         failed = ""

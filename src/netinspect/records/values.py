@@ -1,4 +1,4 @@
-"""What a model was given and what it returned, as plain data: tensors in their nested structure."""
+"""Records of inputs and outputs: tensors and other values in their nested structure."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from netinspect.records.base import record
 
 @record
 class Layout:
-    """How a tensor is stored whose elements are not simply one after another in one memory."""
+    """The layout of a tensor that is not strided, or that wraps other tensors."""
 
     name: str
-    """torch's name of the layout, such as `sparse_coo`, or `quantized`, or `nested`; of a tensor that
-    wraps others, the name of its class."""
+    """torch's name of the layout, such as `sparse_coo`, or `quantized`, or `nested`; the name of the
+    class for a tensor that wraps others."""
 
     elements: int | None = None
-    """Number of elements where the shape does not give it, as that of a nested tensor."""
+    """Number of elements if the shape does not determine it, as for a nested tensor."""
 
     stored: int | None = None
     """Elements that a sparse tensor stores; all others are zero."""
 
     inner: tuple[str, ...] = ()
-    """The tensors that it is made of, each as `values float32 (3)`."""
+    """The inner tensors, each as `values float32 (3)`."""
 
 
 @record
 class TensorSpec:
-    """The outside of one tensor; its values are not kept.
+    """Shape, dtype, device and layout of one tensor, without its values.
 
     Source: `Tensor.shape`, `Tensor.dtype`, `Tensor.device` as torch reports them.
     """
@@ -37,35 +37,34 @@ class TensorSpec:
     kind: ClassVar[str] = "tensor"
 
     shape: tuple[int | str, ...]
-    """Sizes; a string where a size is not a number: an expression in the symbols of the trace such as
-    `4*N`, or `5?` for one that moves with them, was 5 in this trace, and is not a polynomial in them."""
+    """Sizes. A string is an expression in the symbols of the trace such as `4*N`, or a number such as
+    `5?` for a size that depends on the symbols, was 5 in this trace, and is not a polynomial in them."""
 
     dtype: str
     """torch's name without its prefix, such as `float32`."""
 
     device: str
-    """Such as `cpu`, `cuda:0` or `meta`."""
+    """torch's name of the device, such as `cpu`, `cuda:0` or `meta`."""
 
     bytes: int
-    """Of the very tensor that was seen: elements times bytes an element; of a tensor that is made of
-    others, the sum of theirs; of a parameter or buffer no more than its storage. 0 where its shape is
-    unknown."""
+    """Bytes of the traced tensor: elements times bytes of an element; for a tensor that wraps others,
+    the sum of theirs; for a parameter or buffer, at most its storage. 0 if the shape is unknown."""
 
     layout: Layout | None = None
-    """None if it is strided and plain, as most are."""
+    """None for a plain strided tensor."""
 
     @property
     def elements(self) -> int:
-        """Number of elements of the very tensor that was seen; 0 where its shape is unknown.
+        """Number of elements of the traced tensor; 0 if its shape is unknown.
 
-        Those of a sparse tensor are all, also those that it does not store.
+        For a sparse tensor it includes the elements that are not stored.
         """
         if self.layout is not None and self.layout.elements is not None:
             return self.layout.elements
         total = 1
         for size in self.shape:
             if not isinstance(size, int):
-                # Its bytes report the size that an expression had.
+                # The bytes are those of the traced size.
                 bits = re.search(r"\d+", self.dtype)
                 return self.bytes // max(1, int(bits[0]) // 8 if bits else 1)
             total *= size
@@ -74,7 +73,7 @@ class TensorSpec:
 
 @record
 class Literal:
-    """A value that is not a tensor and holds none: a number, a string, None, a tuple of numbers."""
+    """A value without tensors: a number, a string, None, a tuple of numbers."""
 
     kind: ClassVar[str] = "literal"
 
@@ -82,12 +81,12 @@ class Literal:
     """Name of its Python type."""
 
     text: str
-    """Its `repr`, shortened; or only the type in angle brackets if a `repr` is not useful."""
+    """Its `repr`, shortened; only the type in angle brackets if the `repr` is not useful."""
 
 
 @record
 class Structure:
-    """A container or object that holds tensors, with its own order and names."""
+    """A container or object that holds tensors; its entries have their own order and names."""
 
     kind: ClassVar[str] = "structure"
 
@@ -111,7 +110,7 @@ Value = TensorSpec | Structure | Literal
 
 
 def tensors_in(value: Value | None) -> Iterator[TensorSpec]:
-    """Yield every tensor of a value, depth first, in its own order."""
+    """Yield every tensor of a value, depth first, in the order of its entries."""
     if isinstance(value, TensorSpec):
         yield value
     elif isinstance(value, Structure):

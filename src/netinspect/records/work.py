@@ -1,4 +1,4 @@
-"""What one step did: which of torch's operators ran in it, how often, and what they cost."""
+"""Records of the operators that ran in a step, and of their costs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Kind = OneOf[
 ]
 
 PRODUCTS = ("matrix_product", "convolution", "attention", "recurrent")
-"""The kinds whose work is multiply-accumulates; their FLOPs are twice their MACs."""
+"""The kinds that are counted in multiply-accumulates; their FLOPs are twice their MACs."""
 
 
 @record
 class WorkExpressions:
-    """The numbers of some work for any size of the symbols; None if one is not a polynomial."""
+    """The numbers of `Work` as expressions in the symbols; None if one is not a polynomial."""
 
     macs: Polynomial | None
     flops: Polynomial | None
@@ -43,7 +43,7 @@ class WorkExpressions:
 
 @record
 class CostExpressions:
-    """The numbers of a cost for any size of the symbols; None if one is not a polynomial."""
+    """The numbers of `Cost` as expressions in the symbols; None if one is not a polynomial."""
 
     macs: Polynomial | None
     flops: Polynomial | None
@@ -58,43 +58,43 @@ class Work:
     """All calls of one operator within one step."""
 
     operator: str
-    """Such as `aten.convolution`: namespace and name, without the overload."""
+    """Namespace and name without the overload, such as `aten.convolution`."""
 
     kind: Kind
-    """The class of operators that it belongs to; `unknown` where we have no formula for it."""
+    """The kind of the operator; `unknown` if there is no counting rule for it."""
 
     calls: int
     macs: int | None
     """Multiply-accumulates of products, without bias; None if they could not be counted."""
 
     flops: int | None
-    """Floating-point operations: twice the MACs of a product, the arithmetic of any other operator in
+    """Floating-point operations: twice the MACs of a product; for any other operator, its arithmetic by
     the convention of its kind; None if they could not be counted."""
 
     elements: int
-    """Elements of the outputs; of a fused attention or recurrent kernel, of the products within it."""
+    """Elements of the outputs; for a fused attention or recurrent kernel, of the products within it."""
 
     bytes_read: int
     bytes_written: int
-    """Bytes of inputs and outputs, as if each tensor was read and written once, whole."""
+    """Bytes of inputs and outputs, as if each tensor was read or written once as a whole."""
 
     expressions: WorkExpressions | None = None
-    """The same in the symbols of the trace; None if it has none."""
+    """The same numbers in the symbols of the trace; None without symbols."""
 
 
 @record
 class Cost:
-    """What some work adds up to."""
+    """The total of some work."""
 
     macs: int = 0
     flops: int = 0
-    """Of what the MACs are counted of: two for each."""
+    """FLOPs of the operators that have MACs, two for each MAC."""
 
     other_flops: int = 0
-    """Of all other operators."""
+    """FLOPs of all other operators."""
 
     activations: int = 0
-    """Elements that products gave out."""
+    """Elements of the outputs of products."""
 
     bytes_read: int = 0
     bytes_written: int = 0
@@ -102,20 +102,20 @@ class Cost:
     """Calls of operators whose MACs could not be counted: with any, the numbers are lower bounds."""
 
     uncounted_flops: int = 0
-    """Calls of operators whose other arithmetic could not be counted, those above among them."""
+    """Calls of operators whose other arithmetic could not be counted, including those without MACs."""
 
     expressions: CostExpressions | None = None
-    """The same in the symbols of the trace; None if it has none, or nothing was done."""
+    """The same numbers in the symbols of the trace; None without symbols, or without work."""
 
     @property
     def intensity(self) -> float:
-        """Floating-point operations for each byte that is read or written; 0 where none is."""
+        """Floating-point operations for each byte that is read or written; 0 without such bytes."""
         moved = self.bytes_read + self.bytes_written
         return (self.flops + self.other_flops) / moved if moved else 0.0
 
 
 def sum_of(costs: Iterable[Cost]) -> Cost:
-    """Add costs up."""
+    """Return the sum of costs."""
     numbers = [name for name in Cost.__dataclass_fields__ if name != "expressions"]
     totals = dict.fromkeys(numbers, 0)
     symbolic = []
