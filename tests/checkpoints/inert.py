@@ -5,32 +5,30 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.objects import Called, DeferredBytes, Key, Members, Named
 
 
-class Bytes:
+class Bytes(ByteSource):
     """Bytes as a source."""
 
     name = path = "made"
-    remote = False
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.size = len(data)
 
-    def read(self, position: int, length: int) -> bytes:
-        assert 0 <= position <= position + length <= self.size
+    def _read(self, position: int, length: int) -> bytes:
         return self.data[position : position + length]
 
     def stored_file(self) -> Any:
         raise NotImplementedError
 
 
-def source(data: bytes) -> Source:
+def source(data: bytes) -> ByteSource:
     return MemorySource(Bytes(data), data)
 
 

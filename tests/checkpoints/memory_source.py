@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.readers import read_source
-from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, StoredFile
 
 
-class MemorySource:
+class MemorySource(ByteSource):
     """Bytes that can be read at any position, and a count of the reads."""
 
     name = "file"
@@ -23,8 +23,9 @@ class MemorySource:
         assert position >= 0
         assert length >= 0
         self.reads += 1
-        if position + length > self.size:
-            raise CheckpointError(f"{self.name} ends too early")
+        return super().read(position, length)
+
+    def _read(self, position: int, length: int) -> bytes:
         return self._data[position : position + length]
 
     def stored_file(self) -> StoredFile:

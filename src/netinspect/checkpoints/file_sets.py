@@ -9,7 +9,7 @@ from typing import Protocol
 
 from netinspect.checkpoints.io.folder_files import walk_folder
 from netinspect.checkpoints.io.sibling_path import place_beside
-from netinspect.checkpoints.io.source import LocalSource, Source
+from netinspect.checkpoints.io.source import ByteSource, LocalSource
 from netinspect.errors import CheckpointError, LoadError
 
 
@@ -44,7 +44,7 @@ class Place(Protocol):
     def folders(self) -> dict[str, list[str]]:
         """Return the names of what is in each folder in it, as far as that can be read."""
 
-    def open(self, name: str) -> AbstractContextManager[Source]:
+    def open(self, name: str) -> AbstractContextManager[ByteSource]:
         """Open one file; on leaving it is made sure that it did not change meanwhile.
 
         Raises:
@@ -63,7 +63,7 @@ class Place(Protocol):
 
 
 @contextmanager
-def open_file(path: str, name: str) -> Iterator[Source]:
+def open_file(path: str, name: str) -> Iterator[ByteSource]:
     """Open a file of the disk; on leaving it is made sure that it did not change meanwhile.
 
     Args:
@@ -112,7 +112,7 @@ class Folder:
                 found[name] = sorted(os.listdir(os.path.join(self.path, name)))
         return found
 
-    def open(self, name: str) -> AbstractContextManager[Source]:
+    def open(self, name: str) -> AbstractContextManager[ByteSource]:
         """Open one file; see `Place`."""
         return open_file(os.path.join(self.path, name), name)
 

@@ -9,7 +9,7 @@ from netinspect._utils.process import without_collector
 from netinspect.checkpoints.file_sets import Folder, Place, open_file
 from netinspect.checkpoints.formats.torch_tar import MEMBERS
 from netinspect.checkpoints.formats.zip_files import kind_of
-from netinspect.checkpoints.io.source import SkippedError, Source
+from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.recognize import find_mistaken, recognize
 from netinspect.checkpoints.scan.content import examine
@@ -104,7 +104,7 @@ def scan_place(place: Place) -> PickleScan:
     )
 
 
-def _scan_target(source: Source) -> PickleScan:
+def _scan_target(source: ByteSource) -> PickleScan:
     """Read the pickles of a file that was named by itself; refuse what is there by mistake."""
     scan = _scan(source)
     mistaken = None if scan.pickles else find_mistaken(source)
@@ -117,7 +117,7 @@ def _scan_target(source: Source) -> PickleScan:
     return scan
 
 
-def _scan(source: Source) -> PickleScan:
+def _scan(source: ByteSource) -> PickleScan:
     """Read the pickles of one file.
 
     Raises:
@@ -141,7 +141,7 @@ def _scan(source: Source) -> PickleScan:
     )
 
 
-def _format(source: Source, ledger: Ledger) -> str:
+def _format(source: ByteSource, ledger: Ledger) -> str:
     """Return what to call a file as a whole."""
     kind = recognize(source)
     if kind == "zip":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.recognize import Container, recognize, unreadable
 from netinspect.records.checkpoint import Checkpoint, Global, StoredFile, StoredTensor
 
@@ -25,7 +25,7 @@ _READERS: dict[Container, tuple[str, str]] = {
 }
 
 
-def read_source(source: Source) -> Checkpoint:
+def read_source(source: ByteSource) -> Checkpoint:
     """Read one file of any format that is known.
 
     Raises:
@@ -36,11 +36,13 @@ def read_source(source: Source) -> Checkpoint:
     if found is None:
         return _read_compressed(source)
     module, function = _READERS[found]
-    reader = cast("Callable[[Source], Checkpoint]", getattr(importlib.import_module(module), function))
+    reader = cast(
+        "Callable[[ByteSource], Checkpoint]", getattr(importlib.import_module(module), function)
+    )
     return reader(source)
 
 
-def _read_compressed(source: Source) -> Checkpoint:
+def _read_compressed(source: ByteSource) -> Checkpoint:
     """Read a checkpoint that is compressed as a whole.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.checkpoints.unsupported.format import UnreadFormat
 from netinspect.checkpoints.unsupported.identify import describe_unknown, identify
@@ -36,7 +36,7 @@ _TAR_MAGIC = slice(257, 262)
 _LARGEST_HEADER = 1 << 48
 
 
-def recognize(source: Source) -> Container | None:
+def recognize(source: ByteSource) -> Container | None:
     """Describe what a file is by its content; None if it is none of the formats that are read.
 
     What it takes for a format may turn out to be damaged.
@@ -66,7 +66,7 @@ def recognize(source: Source) -> Container | None:
     return None
 
 
-def unreadable(source: Source) -> CheckpointError:
+def unreadable(source: ByteSource) -> CheckpointError:
     """Return the error for a file that no reader takes: what it is, and what reads it.
 
     Raises:
@@ -90,7 +90,7 @@ def unreadable(source: Source) -> CheckpointError:
     return unreadable_as(source.name, inner or unread)
 
 
-def _inside(source: Source) -> UnreadFormat | None:
+def _inside(source: ByteSource) -> UnreadFormat | None:
     """Return the format of what a compressed file holds; None for others, and where that is unknown."""
     from netinspect.checkpoints.io.compressed import method_of
     from netinspect.checkpoints.io.decompressed import peek_inside
@@ -108,7 +108,7 @@ def unreadable_as(name: str, unread: UnreadFormat) -> CheckpointError:
     return CheckpointError(message, cause=unread.describe(), hint=unread.advice(name))
 
 
-def find_mistaken(source: Source) -> UnreadFormat | None:
+def find_mistaken(source: ByteSource) -> UnreadFormat | None:
     """Return what is there in place of the file that was meant; None if nothing states so.
 
     Raises:

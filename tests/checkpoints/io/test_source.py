@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import subprocess
@@ -17,7 +16,7 @@ from torch import zeros
 
 from netinspect.checkpoints.file_sets import open_file
 from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
-from netinspect.checkpoints.io.source import LocalSource, SourceFile
+from netinspect.checkpoints.io.source import LocalSource
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError, LoadError
 from tests.support import PATIENCE, calls_of
@@ -150,11 +149,11 @@ class TestRead:
     @pytest.mark.parametrize(
         ("position", "length", "cause"),
         [
-            (0, 17, "17 bytes should stand at byte 0; the file has 16"),
-            (16, 1, "1 bytes should stand at byte 16; the file has 16"),
-            (99, 5, "5 bytes should stand at byte 99; the file has 16"),
-            (0, 1 << 62, "the file has 16"),
-            (1 << 70, 1, "the file has 16"),
+            (0, 17, "expected 17 bytes at offset 0, but the file has only 16"),
+            (16, 1, "expected 1 byte at offset 16, but the file has only 16"),
+            (99, 5, "expected 5 bytes at offset 99, but the file has only 16"),
+            (0, 1 << 62, "the file has only 16"),
+            (1 << 70, 1, "the file has only 16"),
         ],
     )
     def test_what_is_behind_its_end(
@@ -172,17 +171,6 @@ class TestRead:
         with pytest.raises(CheckpointError):
             read_checkpoint(__file__)
         assert len(os.listdir("/proc/self/fd")) == before
-
-    def test_as_a_file_object(self, tmp_path: Path) -> None:
-        path = tmp_path / "data"
-        path.write_bytes(b"0123456789")
-        with LocalSource(str(path)) as source:
-            there = io.BufferedReader(SourceFile(source), 3)
-            assert (there.read(2), there.seek(-3, os.SEEK_END), there.read()) == (b"01", 7, b"789")
-            assert (there.seek(4), there.seek(1, os.SEEK_CUR), there.read(1)) == (4, 5, b"5")
-            assert (there.seek(50), there.read()) == (50, b"")
-            with pytest.raises(ValueError, match="before the start"):
-                SourceFile(source).seek(-1)
 
 
 class TestChanges:

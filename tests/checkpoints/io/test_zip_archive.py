@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netinspect
-from netinspect.checkpoints.io.source import LocalSource
-from netinspect.checkpoints.io.sub_source import SubSource, position_in_file
+from netinspect.checkpoints.io.source import ByteSource, LocalSource
+from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.read import read_checkpoint
 from netinspect.errors import CheckpointError
@@ -25,8 +25,8 @@ from tests.checkpoints.inert import source
 from tests.checkpoints.zips import Directory, Part, build, members_of, write_zip
 
 
-class Journeys:
-    """A source that is far away."""
+class CountingRemoteSource(ByteSource):
+    """A remote source that counts its reads."""
 
     def __init__(self, data: bytes) -> None:
         self.name = self.path = "far.pt"
@@ -35,7 +35,7 @@ class Journeys:
         self.size = len(data)
         self.reads = 0
 
-    def read(self, position: int, length: int) -> bytes:
+    def _read(self, position: int, length: int) -> bytes:
         self.reads += 1
         return self.data[position : position + length]
 
@@ -163,12 +163,17 @@ def test_windows_count_from_their_own_start() -> None:
     outer = SubSource(whole, 2, 6)
     inner = SubSource(outer, 1, 3)
     assert inner.read(0, 3) == b"345"
-    with pytest.raises(CheckpointError, match="ends too early"):
+    with pytest.raises(CheckpointError, match="ends too early") as caught:
         inner.read(1, 3)
+    assert caught.value.cause == "expected 3 bytes at offset 1, but this part of it has only 3"
+    with pytest.raises(CheckpointError, match="ends too early"):
+        inner.read(-1, 2)
+    assert inner.read(9, 0) == b""
     # What was inflated stands nowhere; a window of a file stands where it does.
-    assert inner.position(0) is None
+    assert inner.file_position(0) is None
 
-    assert position_in_file(SubSource(SubSource(Journeys(b"0123456789"), 2, 6), 1, 3), 1) == 4
+    remote = SubSource(SubSource(CountingRemoteSource(b"0123456789"), 2, 6), 1, 3)
+    assert remote.file_position(1) == 4
 
 
 def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:
@@ -176,7 +181,7 @@ def test_few_parts_of_a_file_far_away_are_fetched(tmp_path: Path) -> None:
 
     file = tmp_path / "model.pt"
     torch.save({f"w{index}": torch.ones(1000) for index in range(300)}, file)
-    far = Journeys(file.read_bytes())
+    far = CountingRemoteSource(file.read_bytes())
     found = read_zip(far)
     assert len(found.tensors) == 300
     assert {tensor.position for tensor in found.tensors} == {None}

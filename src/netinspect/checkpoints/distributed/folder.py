@@ -10,7 +10,7 @@ from netinspect.checkpoints.distributed.metadata import Facts
 from netinspect.checkpoints.file_sets import Place
 from netinspect.checkpoints.formats.torch_zip import read_torch_zip
 from netinspect.checkpoints.io.short_text import short, some
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.weight_sets import DISTRIBUTED_METADATA
@@ -192,10 +192,9 @@ class _Folder:
         return [replace(each, name=_joined(name, each.name)) for each in part.metadata]
 
 
-def _read_zip(source: Source, begin: int, size: int) -> Checkpoint:
+def _read_zip(source: ByteSource, begin: int, size: int) -> Checkpoint:
     """Read a file of `torch.save` within another one."""
-    if begin + size > source.size:
-        raise CheckpointError(f"{source.name} ends too early", cause="it is cut")
+    source.check_range(begin, size)
     return read_torch_zip(Archive(SubSource(source, begin, size)))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from netinspect.checkpoints.formats.dtypes import BITS
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.classes import class_of, state_entries
 from netinspect.checkpoints.pickle.content import Content, readable
 from netinspect.checkpoints.pickle.format_object import format_key, format_object
@@ -66,7 +66,7 @@ class Facts:
     """What is not a tensor: each is pickled by itself."""
 
 
-def read_metadata(source: Source) -> Facts:
+def read_metadata(source: ByteSource) -> Facts:
     """Read the metadata of a folder.
 
     Raises:

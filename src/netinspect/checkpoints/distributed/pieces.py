@@ -58,6 +58,7 @@ def _read(source: LocalSource, piece: StoredPiece) -> StoredTensor | None:
     from netinspect.checkpoints.io.zip_archive import Archive
 
     try:
+        source.check_range(piece.begin, piece.bytes)
         part = read_torch_zip(Archive(SubSource(source, piece.begin, piece.bytes)))
     except CheckpointError:
         return None

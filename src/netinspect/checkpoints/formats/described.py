@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from netinspect.checkpoints.io.short_text import told
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.records.checkpoint import Entry, StoredTensor
 
 _TEXT = re.compile(r".+\.quant_state\.bitsandbytes__\w+", re.DOTALL)
@@ -21,7 +21,7 @@ _LARGEST = 4 << 10
 _MOST = 10_000
 
 
-def describe_packed(source: Source, tensors: Sequence[StoredTensor]) -> tuple[Entry, ...]:
+def describe_packed(source: ByteSource, tensors: Sequence[StoredTensor]) -> tuple[Entry, ...]:
     """Read the values of tensors that state what packed ones are; from afar none is fetched.
 
     Raises:

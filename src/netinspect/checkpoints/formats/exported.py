@@ -14,7 +14,6 @@ from netinspect.checkpoints.formats.torch_zip import (
     prefix_of,
 )
 from netinspect.checkpoints.io.bounded_json import read_object
-from netinspect.checkpoints.io.sub_source import position_in_file
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.pickle.content import Content, readable
 from netinspect.checkpoints.pickle.storages import Part, Storage
@@ -148,7 +147,7 @@ def _storage(archive: Archive, member: str, number: int) -> Storage:
     storage = Storage(member, None, archive.members[member].size, number)
     storage.member = member
     inner = archive.position(member)
-    storage.position = None if inner is None else position_in_file(archive.source, inner)
+    storage.position = None if inner is None else archive.source.file_position(inner)
     return storage
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from netinspect.checkpoints.formats.gguf_tensors import Description, broken, place
 from netinspect.checkpoints.io.buffered_source import BufferedSource
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry
 
@@ -52,7 +52,7 @@ _SMALLEST_ENTRY = 8 + 1 + 4 + 1
 _SMALLEST_TENSOR = 8 + 4 + 4 + 8
 
 
-def read_gguf(source: Source) -> Checkpoint:
+def read_gguf(source: ByteSource) -> Checkpoint:
     """Read the header of one GGUF file.
 
     Raises:
@@ -62,7 +62,7 @@ def read_gguf(source: Source) -> Checkpoint:
     return read_with_end(source)[0]
 
 
-def read_with_end(source: Source) -> tuple[Checkpoint, int]:
+def read_with_end(source: ByteSource) -> tuple[Checkpoint, int]:
     """Read the header of one GGUF file, and return also the byte after it; see `read_gguf`."""
     reader = _Reader(source)
     tensor_count, entry_count = reader.start()
@@ -92,7 +92,7 @@ def read_with_end(source: Source) -> tuple[Checkpoint, int]:
 class _Reader:
     """Goes through a header from its start to its end."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._ahead = BufferedSource(source)
         self._strings = _MOST_STRINGS
@@ -287,7 +287,7 @@ class _Reader:
             self._skip(at - start)
 
 
-def _alignment(source: Source, metadata: list[Entry], values: dict[str, Any]) -> int:
+def _alignment(source: ByteSource, metadata: list[Entry], values: dict[str, Any]) -> int:
     entry = next((each for each in metadata if each.name == "general.alignment"), None)
     if entry is None:
         return 32

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from netinspect.checkpoints.formats.ggml import TYPES
 from netinspect.checkpoints.io.short_text import some
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import StoredTensor
 
@@ -27,7 +27,7 @@ class Description(NamedTuple):
 
 
 def place(
-    source: Source,
+    source: ByteSource,
     described: list[Description],
     start: int,
     alignment: int,
@@ -83,7 +83,7 @@ def place(
     return tensors, tuple(warnings)
 
 
-def _bytes(source: Source, name: str, shape: tuple[int, ...], kind: int) -> int | None:
+def _bytes(source: ByteSource, name: str, shape: tuple[int, ...], kind: int) -> int | None:
     """Bytes of one tensor; None if its type is not known."""
     elements = math.prod(shape)
     if elements >= _LARGEST_SIZE or any(size >= _LARGEST_SIZE for size in shape):
@@ -97,6 +97,6 @@ def _bytes(source: Source, name: str, shape: tuple[int, ...], kind: int) -> int 
     return elements // block * size
 
 
-def broken(source: Source, cause: str) -> CheckpointError:
+def broken(source: ByteSource, cause: str) -> CheckpointError:
     """Return the error of a file that breaks a rule."""
     return CheckpointError(f"{source.name} is not a valid GGUF file", cause=cause)

@@ -9,7 +9,7 @@ import math
 
 from netinspect._utils import units
 from netinspect.checkpoints.formats.npy_header import Header, HeaderError, parse_header
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
@@ -26,7 +26,7 @@ _OBJECTS = "it is an array of Python objects, which is a pickle; nothing was exe
 _MOST_PROBLEMS = 20
 
 
-def read_npy(source: Source) -> Checkpoint:
+def read_npy(source: ByteSource) -> Checkpoint:
     """Read the header of an npy file; its array has no name, and is called `array`.
 
     Raises:

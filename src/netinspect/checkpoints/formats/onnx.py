@@ -24,7 +24,7 @@ from netinspect.checkpoints.formats.onnx_tensors import (
 from netinspect.checkpoints.formats.onnx_values import read_value
 from netinspect.checkpoints.io.protobuf import BYTES, NUMBER, Wire, WireError, signed
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, Graph, GraphTensor, Operator
 
@@ -56,7 +56,7 @@ _LOOKED_AT = 1000
 Span = tuple[int, int]
 
 
-def is_onnx(source: Source) -> bool:
+def is_onnx(source: ByteSource) -> bool:
     """Return whether a file is an ONNX model, whole or cut within its graph.
 
     Other messages of protobuf may have the same first fields, so that all of the outermost are looked
@@ -90,7 +90,7 @@ def is_onnx(source: Source) -> bool:
         return bool(versions)
 
 
-def read_onnx(source: Source) -> Checkpoint:
+def read_onnx(source: ByteSource) -> Checkpoint:
     """Read an ONNX model: initializers, graph, and what it states of itself.
 
     Tensors in files next to it are found by their size; those files are not read.
@@ -112,7 +112,7 @@ def read_onnx(source: Source) -> Checkpoint:
 class _Model:
     """A walk through one model, that keeps what it finds."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._wire = Wire(source)
         self._tensors = Tensors(source)

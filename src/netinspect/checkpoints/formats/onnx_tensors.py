@@ -18,7 +18,7 @@ from netinspect.checkpoints.io.protobuf import (
 )
 from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.io.sibling_path import place_beside
-from netinspect.checkpoints.io.source import LocalSource, Source
+from netinspect.checkpoints.io.source import ByteSource, LocalSource
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import StoredFile, StoredTensor
 
@@ -203,7 +203,7 @@ def read_pair(wire: Wire, begin: int, end: int) -> tuple[str, str]:
 class Tensors:
     """The tensors of one model, as they are found."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self.files: list[StoredFile] = [source.stored_file()]
         self.stored: list[StoredTensor] = []

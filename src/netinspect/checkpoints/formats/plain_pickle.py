@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect._utils import units
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
 from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.interpreter import Interpreter
@@ -13,7 +13,7 @@ from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.records.checkpoint import Checkpoint
 
 
-def read_plain_pickle(source: Source) -> Checkpoint:
+def read_plain_pickle(source: ByteSource) -> Checkpoint:
     """Read the tensors and arrays of a pickle.
 
     Raises:

@@ -25,7 +25,7 @@ from netinspect.checkpoints.formats.described import describe_packed
 from netinspect.checkpoints.formats.dtypes import BITS, SAFETENSORS, SAFETENSORS_BITS
 from netinspect.checkpoints.formats.safetensors_header import Header
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT, short
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredTensor
 
@@ -37,7 +37,7 @@ _DTYPE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 _KEYS = {"dtype", "shape", "data_offsets"}
 
 
-def read_safetensors(source: Source) -> Checkpoint:
+def read_safetensors(source: ByteSource) -> Checkpoint:
     """Read the header of a safetensors file.
 
     Raises:
@@ -123,7 +123,7 @@ def _entry(file: str, name: str, entry: dict[str, Any]) -> tuple[str, tuple[int,
 
 
 def _check_cover(
-    source: Source, start: int, entries: list[tuple[str, str, tuple[int, ...], int, int]]
+    source: ByteSource, start: int, entries: list[tuple[str, str, tuple[int, ...], int, int]]
 ) -> None:
     """Each byte after the header belongs to one tensor: nothing is hidden, nothing is shared."""
     at = 0

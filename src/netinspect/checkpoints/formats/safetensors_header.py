@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from netinspect.checkpoints.io.short_text import short
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 
 LARGEST_HEADER = 100_000_000
@@ -47,7 +47,7 @@ _NAME = re.compile(_NAMED)
 class Header:
     """What is in the header of a file, read once from its start to its end."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         """Look at its length; the rest is read by `tensors`.
 
         Raises:

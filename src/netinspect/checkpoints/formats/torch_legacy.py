@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from netinspect._utils import units
-from netinspect.checkpoints.io.source import Source
-from netinspect.checkpoints.io.sub_source import position_in_file
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
 from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.interpreter import Interpreter
@@ -16,7 +15,7 @@ from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
 
-def read_torch_legacy(source: Source) -> Checkpoint:
+def read_torch_legacy(source: ByteSource) -> Checkpoint:
     """Read what `torch.save` wrote once, and writes still where it is reported to.
 
     Raises:
@@ -43,7 +42,7 @@ def read_torch_legacy(source: Source) -> Checkpoint:
                 )
             return
         with readable(source):
-            place_storages(interpreter, known, lambda inner: position_in_file(source, inner))
+            place_storages(interpreter, known, source.file_position)
 
     content.add(value, Tensors(storages), place)
     if not content.tensors and any(each.verdict == "other" for each in content.globals):

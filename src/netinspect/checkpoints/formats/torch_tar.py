@@ -7,7 +7,7 @@ from typing import Any
 
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.io.archive_hints import hint_to_unpack
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.io.tar import TarArchive
 from netinspect.checkpoints.pickle.content import Content, readable
@@ -28,7 +28,7 @@ _MOST_MEMBERS = 1000
 MEMBERS = ("storages", "tensors", "pickle")
 
 
-def read_torch_tar(source: Source) -> Checkpoint:
+def read_torch_tar(source: ByteSource) -> Checkpoint:
     """Read what `torch.save` wrote in its first versions.
 
     Raises:
@@ -63,7 +63,7 @@ def read_torch_tar(source: Source) -> Checkpoint:
     return content.checkpoint("torch tar")
 
 
-def find_members(source: Source) -> dict[str, SubSource]:
+def find_members(source: ByteSource) -> dict[str, SubSource]:
     """Return the regular files of a tar archive, by their names.
 
     Raises:
@@ -102,7 +102,7 @@ def read_storages(source: SubSource, names: Names, tensors: Tensors, parts: dict
         if key in parts:
             raise PickleError(f"there are two storages {key}")
         storage = storages.new(key, dtype, size)
-        storage.position = source.position(skip_elements(interpreter, storage))
+        storage.position = source.file_position(skip_elements(interpreter, storage))
         storage.member = "storages"
         parts[key] = Part(storage, dtype, 0, size)
     views = interpreter.run()

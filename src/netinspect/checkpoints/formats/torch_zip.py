@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.io.sub_source import position_in_file
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.pickle.content import Content, readable, without_tensors
 from netinspect.checkpoints.pickle.format_object import format_object
@@ -65,7 +64,7 @@ def add_pickle(
         )
     opened = archive.open(member)
     names = Names(scripted=kinds is not None)
-    storages = Storages(lambda inner: position_in_file(opened, inner))
+    storages = Storages(opened.file_position)
     with readable(archive.source, member):
         value = Interpreter(opened, names).run()
         storages.register(names.outside)
@@ -105,7 +104,7 @@ def place_storages(archive: Archive, storages: Storages, folder: str, within: st
             )
         storage.member = within + found
         inner = archive.position(found)
-        storage.position = None if inner is None else position_in_file(archive.source, inner)
+        storage.position = None if inner is None else archive.source.file_position(inner)
 
 
 def finish(archive: Archive, content: Content, kind: FormatName) -> Checkpoint:

@@ -9,7 +9,7 @@ from typing import cast
 from netinspect.checkpoints.formats.numpy_files import is_npz
 from netinspect.checkpoints.formats.torch_zip import prefix_of
 from netinspect.checkpoints.io.archive_hints import hint_to_unpack
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.recognize import unreadable_as
 from netinspect.checkpoints.unsupported.archives import match_zip
@@ -27,7 +27,7 @@ _READERS: dict[str, tuple[str, str]] = {
 _NAMED = 5
 
 
-def read_zip(source: Source) -> Checkpoint:
+def read_zip(source: ByteSource) -> Checkpoint:
     """Read a checkpoint that is a zip archive.
 
     Raises:

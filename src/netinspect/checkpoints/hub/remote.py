@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from netinspect.checkpoints.io.source import SkippedError
-from netinspect.errors import CheckpointError
+from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.records.checkpoint import StoredFile
 
 MOST_FETCHED = 256 << 20
@@ -50,7 +49,7 @@ class DownloadBudget:
             self._left -= length
 
 
-class RemoteSource:
+class RemoteSource(ByteSource):
     """A `Source` that fetches blocks, more at once where it is read on and on, and keeps the latest."""
 
     remote = True
@@ -72,16 +71,7 @@ class RemoteSource:
         self._next = 0
         self._ahead = _FIRST_AHEAD
 
-    def read(self, position: int, length: int) -> bytes:
-        """Return exactly so many bytes; see `Source`."""
-        if position + length > self.size:
-            raise CheckpointError(
-                f"{self.name} ends too early",
-                cause=f"{length:,} bytes should stand at byte {position:,}; the file has "
-                f"{max(0, self.size - position):,}",
-            )
-        if length <= 0:
-            return b""
+    def _read(self, position: int, length: int) -> bytes:
         if length > _LARGEST_KEPT:
             return self._fetch(position, position + length)
         first, last = position // _BLOCK, (position + length - 1) // _BLOCK

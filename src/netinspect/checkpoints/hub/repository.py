@@ -18,7 +18,7 @@ from netinspect._utils.process import without_collector
 from netinspect.checkpoints.folder import read_file, read_index, read_place
 from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.weight_sets import is_index
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.base import record
@@ -176,7 +176,7 @@ class HubFolder:
         return found
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Source]:
+    def open(self, name: str) -> Iterator[ByteSource]:
         """Open one file; see `Place`. A commit never changes."""
         path = self._prefix + name
         if path not in self._listing.sizes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 
 LARGEST = 24 << 20
@@ -14,7 +14,7 @@ LARGEST = 24 << 20
 _MOST_VALUES = 300_000
 
 
-def read_object(source: Source, *, largest: int = LARGEST) -> dict[str, Any]:
+def read_object(source: ByteSource, *, largest: int = LARGEST) -> dict[str, Any]:
     """Read a file that is one JSON object.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 
 _LOCAL = (16 << 10, 256 << 10)
 _REMOTE = (64 << 10, 16 << 20)
@@ -17,7 +17,7 @@ class BufferedSource:
     Readers look into `buffer` themselves, since a call for each field would take longer than the field.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self.source = source
         self.buffer = b""
         self.base = 0

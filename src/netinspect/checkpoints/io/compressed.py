@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from netinspect.checkpoints.io.source import SkippedError, Source
+from netinspect.checkpoints.io.source import ByteSource, SkippedError
 
 _CHUNK = 1 << 20
 _PIECE = 1 << 20
@@ -51,7 +51,7 @@ def method_of(head: bytes) -> str | None:
     return None
 
 
-def peek(source: Source, method: str, most: int = 64 << 10) -> bytes:
+def peek(source: ByteSource, method: str, most: int = 64 << 10) -> bytes:
     """Return the first bytes of what a file decompresses to; empty where these are damaged.
 
     Args:
@@ -72,7 +72,7 @@ def peek(source: Source, method: str, most: int = 64 << 10) -> bytes:
     return b"".join(parts)
 
 
-def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | None:
+def decompress(source: ByteSource, method: str, most: int) -> tuple[bytes, int] | None:
     """Decompress a file into memory, with all parts of it that follow each other.
 
     Args:
@@ -96,7 +96,7 @@ def decompress(source: Source, method: str, most: int) -> tuple[bytes, int] | No
     return b"".join(parts), end
 
 
-def decompress_into(source: Source, method: str, most: int, write: Callable[[bytes], object]) -> int:
+def decompress_into(source: ByteSource, method: str, most: int, write: Callable[[bytes], object]) -> int:
     """Decompress a file in pieces; return the byte of the source after the last part.
 
     Args:
@@ -141,7 +141,7 @@ def decompress_into(source: Source, method: str, most: int, write: Callable[[byt
             return begin
 
 
-def _start(source: Source, method: str) -> int | None:
+def _start(source: ByteSource, method: str) -> int | None:
     """Return the byte at which the compressed data begin; None if they do not."""
     if method != "zlib of joblib":
         return 0

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import replace
 
 from netinspect.checkpoints.io.compressed import DamagedError, TooMuch, decompress_into, peek
-from netinspect.checkpoints.io.source import LocalSource, Source
+from netinspect.checkpoints.io.source import ByteSource, LocalSource
 from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import StoredFile
@@ -22,7 +22,7 @@ class UnpackedSource(LocalSource):
     The temporary file has no name, so that nothing is left of it however the process ends.
     """
 
-    def __init__(self, source: Source, method: str) -> None:
+    def __init__(self, source: ByteSource, method: str) -> None:
         """Decompress a file.
 
         Args:
@@ -69,7 +69,7 @@ class UnpackedSource(LocalSource):
         return self._stored
 
 
-def peek_inside(source: Source, method: str) -> Source | None:
+def peek_inside(source: ByteSource, method: str) -> ByteSource | None:
     """Return the first bytes of what a compressed file holds, as a source; None if it is damaged.
 
     Raises:

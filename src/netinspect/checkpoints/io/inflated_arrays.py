@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from netinspect.checkpoints.io.sub_source import ends_early
+from netinspect.checkpoints.io.source import out_of_bounds
 from netinspect.checkpoints.io.zip_archive import Archive
 from netinspect.checkpoints.io.zip_directory import damaged
 
@@ -56,7 +56,7 @@ class InflatedArray:
                 filled += len(found)
             elif not self._next():
                 size = self._position - self._start
-                raise ends_early(self._archive.source.name, position, len(buffer), size)
+                raise out_of_bounds(self._archive.source.name, position, len(buffer), size, "the array")
         if at + filled == self._archive.members[self.member].size:
             self._next()  # with which all of it is checked
 

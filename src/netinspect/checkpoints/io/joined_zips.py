@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.zip_directory import END, END64, LOCATOR
 
 _PIECE = 1 << 20
@@ -13,7 +13,7 @@ _MOST_ARCHIVES = 100_000
 _MOST_MARKS = 1_000_000
 
 
-def find_joined(source: Source) -> list[tuple[int, int]]:
+def find_joined(source: ByteSource) -> list[tuple[int, int]]:
     """Find archives that follow each other from the first byte of a source to its last one.
 
     Returns:
@@ -37,7 +37,7 @@ def find_joined(source: Source) -> list[tuple[int, int]]:
     return found if at == source.size else []
 
 
-def _marks(source: Source) -> Iterator[int]:
+def _marks(source: ByteSource) -> Iterator[int]:
     """Iterate over the places of what may be the end record of an archive."""
     count = 0
     for first in range(0, source.size, _PIECE):
@@ -51,7 +51,7 @@ def _marks(source: Source) -> Iterator[int]:
             at = raw.find(_MARK, at + 1)
 
 
-def _end_of(source: Source, begin: int, mark: int) -> int | None:
+def _end_of(source: ByteSource, begin: int, mark: int) -> int | None:
     """Return where an archive ends that begins at `begin`; None if no end record is at `mark`."""
     if mark + END.size > source.size:
         return None

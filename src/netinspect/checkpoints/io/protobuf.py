@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netinspect.checkpoints.io.buffered_source import BufferedSource
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT, told
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 
 NUMBER, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
 """Kinds of fields that are read; groups, which no one writes any more, are refused."""
@@ -43,7 +43,7 @@ class WireError(Exception):
 class Wire:
     """Messages of a source; a field of any length is passed over without being read."""
 
-    def __init__(self, source: Source, most: int = _MOST_WORK) -> None:
+    def __init__(self, source: ByteSource, most: int = _MOST_WORK) -> None:
         """Look at a source.
 
         Args:

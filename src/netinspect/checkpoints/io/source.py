@@ -1,62 +1,100 @@
-"""Where the bytes of a checkpoint come from: a file that is opened once, and read at positions.
+"""Byte sources: files that are opened once and read at offsets.
 
-Readers see a `Source` and nothing else, so that a file on the hub is read as one on the disk is.
+Readers of formats see a `ByteSource` only, so that they read a file on the hub like a local one.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import stat
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import Protocol, Self
+from typing import ClassVar, Self
 
+from netinspect._utils import units
 from netinspect.errors import CheckpointError, LoadError
 from netinspect.records.checkpoint import StoredFile
 
 
 class SkippedError(LoadError):
-    """One file is not read, and others can be."""
+    """One file is not read; others can be."""
 
 
-class Source(Protocol):
-    """Bytes that can be read at any position."""
+class ByteSource(ABC):
+    """Bytes that can be read at any offset.
 
-    @property
-    def name(self) -> str:
-        """What to call it in an error."""
+    A subclass defines `_read` and `stored_file`; `read` checks the range before it calls `_read`.
+    """
 
-    @property
-    def path(self) -> str:
-        """Where it is."""
+    name: str
+    """Name for messages."""
 
-    @property
-    def size(self) -> int:
-        """Its length in bytes."""
+    path: str
+    """Path or address of the file."""
 
-    @property
-    def remote(self) -> bool:
-        """Whether each read takes a journey, so that few large ones are better than many small."""
+    size: int
+    """Length in bytes."""
+
+    remote: bool = False
+    """Whether each read is a network request: few large reads are better than many small ones."""
+
+    extent: ClassVar[str] = "the file"
+    """Noun for the bytes in the message about a range that is out of bounds."""
 
     def read(self, position: int, length: int) -> bytes:
-        """Return exactly so many bytes.
+        """Return exactly `length` bytes.
 
         Raises:
-            CheckpointError: It ends before.
-            LoadError: It cannot be read.
+            CheckpointError: The range is out of bounds.
+            LoadError: The file cannot be read.
         """
+        self.check_range(position, length)
+        return self._read(position, length) if length else b""
 
+    def check_range(self, position: int, length: int) -> None:
+        """Check that a range is within the source; an empty range may be anywhere.
+
+        Raises:
+            CheckpointError: The range is out of bounds.
+        """
+        if position < 0 or length < 0 or (length and position + length > self.size):
+            raise self.out_of_bounds(position, length, self.size)
+
+    def out_of_bounds(self, position: int, length: int, size: int) -> CheckpointError:
+        """Return the error for a range that is not within the `size` bytes of a source."""
+        return out_of_bounds(self.name, position, length, size, self.extent, remote=self.remote)
+
+    def file_position(self, position: int) -> int | None:
+        """Return the offset in the file of a byte of the source; None if it is not in the file."""
+        return position
+
+    @abstractmethod
     def stored_file(self) -> StoredFile:
-        """Return its record."""
+        """Return the record of the file."""
+
+    @abstractmethod
+    def _read(self, position: int, length: int) -> bytes:
+        """Return exactly `length` bytes, at least one, of a range within the source."""
+
+
+def out_of_bounds(
+    name: str, position: int, length: int, size: int, extent: str, *, remote: bool = False
+) -> CheckpointError:
+    """Return the error for a range that is not within the `size` bytes of `extent`."""
+    expected = f"{units.plural(length, 'byte')} at offset {position:,}"
+    return CheckpointError(
+        f"{name} ends too early",
+        cause=f"expected {expected}, but {extent} has only {size:,}",
+        hint=None if remote else "it was cut short, or is still being written: fetch it again",
+    )
 
 
 class Closing(AbstractContextManager["Closing"]):
-    """What is closed at the end of its `with` statement."""
+    """Context manager that closes itself on leaving."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what it holds; once more does nothing."""
+        """Release what it holds; a second call does nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -65,30 +103,28 @@ class Closing(AbstractContextManager["Closing"]):
         self.close()
 
 
-class LocalSource(Closing):
+class LocalSource(ByteSource, Closing):
     """A regular file; FIFOs, devices and directories are refused before a byte is read.
 
-    It is opened once and then only seen through its descriptor, so that what is checked is what is read.
+    The file is opened once and used through its descriptor only: the file that was checked is read.
     """
 
-    remote = False
-
     def __init__(self, path: str, name: str | None = None) -> None:
-        """Open it.
+        """Open a file.
 
         Args:
-            path: Where it is.
-            name: What to call it; None for the path.
+            path: Path of the file.
+            name: Name for messages; None for the path.
 
         Raises:
-            LoadError: It is not there, is not a regular file, or may not be read.
+            LoadError: The file does not exist, is not a regular file, or cannot be opened.
         """
         self.name = path if name is None else name
         self._descriptor = -1
         try:
             self.path = os.path.abspath(path)
-            # Opening alone can do harm: who waits to write into a FIFO would find no one there, and some
-            # devices act. What is opened is traced again, in case that it was replaced meanwhile.
+            # Opening alone can do harm: a process that waits to write into a FIFO would be released, and
+            # some devices act. The opened file is checked again in case it was replaced meanwhile.
             self._status = os.stat(path)
             if stat.S_ISREG(self._status.st_mode):
                 flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -96,7 +132,7 @@ class LocalSource(Closing):
                 self._status = os.fstat(self._descriptor)
         except OSError as error:
             raise LoadError(f"cannot read {self.name}", cause=error.strerror) from error
-        except ValueError as error:  # a NUL in it, or half of a surrogate pair
+        except ValueError as error:  # a NUL or half of a surrogate pair in the path
             raise LoadError(f"cannot read {self.name}", cause=str(error)) from error
         self.size = self._status.st_size
         if not stat.S_ISREG(self._status.st_mode):
@@ -105,21 +141,17 @@ class LocalSource(Closing):
 
     @property
     def descriptor(self) -> int:
-        """For reading into buffers, as the values of tensors are."""
+        """File descriptor, for reading values of tensors into buffers."""
         return self._descriptor
 
-    def read(self, position: int, length: int) -> bytes:
-        """Return exactly so many bytes; see `Source`."""
-        if length > max(0, self.size - position):
-            # It is not even tried: room for all of it would be made first.
-            raise self._too_short(position, length)
+    def _read(self, position: int, length: int) -> bytes:
         parts: list[bytes] = []
         missing = length
         try:
             while missing > 0:
                 part = os.pread(self._descriptor, missing, position + length - missing)
                 if not part:
-                    raise self._too_short(position, length)
+                    raise self._truncated(position, length)
                 parts.append(part)
                 missing -= len(part)
         except (OSError, OverflowError) as error:
@@ -127,36 +159,33 @@ class LocalSource(Closing):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def read_into(self, position: int, buffer: memoryview) -> None:
-        """Fill a buffer of bytes, as `read` does without a copy.
+        """Fill a buffer of bytes; `read` without a copy.
 
         Raises:
-            CheckpointError: It ends before.
-            LoadError: It cannot be read, or was written to meanwhile.
+            CheckpointError: The range is out of bounds.
+            LoadError: The file cannot be read, or was written to meanwhile.
         """
         filled, length = 0, len(buffer)
+        self.check_range(position, length)
         try:
             while filled < length:
                 got = os.preadv(self._descriptor, [buffer[filled:]], position + filled)
                 if not got:
                     self.check_unchanged()
-                    raise self._too_short(position, length)
+                    raise self._truncated(position, length)
                 filled += got
         except (OSError, OverflowError) as error:
             raise LoadError(f"cannot read {self.name}", cause=str(error)) from error
 
-    def _too_short(self, position: int, length: int) -> CheckpointError:
-        return CheckpointError(
-            f"{self.name} ends too early",
-            cause=f"{length:,} bytes should stand at byte {position:,}; the file "
-            f"has {os.fstat(self._descriptor).st_size:,}",
-            hint="it was cut short, or is still being written: fetch it again",
-        )
+    def _truncated(self, position: int, length: int) -> CheckpointError:
+        """Return the error for a file that is shorter than when it was opened."""
+        return self.out_of_bounds(position, length, os.fstat(self._descriptor).st_size)
 
     def check_unchanged(self) -> None:
-        """Make sure that it is as it was when it was opened.
+        """Check that the file has not changed since it was opened.
 
         Raises:
-            LoadError: It was written to meanwhile.
+            LoadError: The file was written to meanwhile.
         """
         now = os.fstat(self._descriptor)
         if (now.st_size, now.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
@@ -165,49 +194,13 @@ class LocalSource(Closing):
             )
 
     def stored_file(self) -> StoredFile:
-        """Return its record."""
+        """Return the record of the file."""
         return StoredFile(
             name=self.name, path=self.path, bytes=self.size, modified=self._status.st_mtime_ns
         )
 
     def close(self) -> None:
-        """Close it; closing it twice does nothing."""
+        """Close the file; a second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-class SourceFile(io.RawIOBase):
-    """A source as a file object that can only be read, for libraries that want one."""
-
-    def __init__(self, source: Source) -> None:
-        super().__init__()
-        self._source = source
-        self._position = 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size}[whence]
-        if start + offset < 0:
-            raise ValueError("a position before the start")
-        self._position = start + offset
-        return self._position
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read on from the position."""
-        length = max(0, min(len(buffer), self._source.size - self._position))
-        buffer[:length] = self._source.read(self._position, length)
-        self._position += length
-        return length

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.errors import CheckpointError
 
@@ -47,7 +47,7 @@ class TarEntry(NamedTuple):
 class TarArchive:
     """The entries of a tar archive, up to where `tarfile` ends."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         """Read all headers.
 
         Raises:

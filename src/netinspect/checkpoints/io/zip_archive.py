@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from netinspect.checkpoints.io.short_text import some
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
 from netinspect.checkpoints.io.zip_directory import (
     DEFLATED,
@@ -51,7 +51,7 @@ class NotRead(CheckpointError):
 class Archive:
     """The members of a zip archive."""
 
-    def __init__(self, source: Source, *, encrypted: bool = False) -> None:
+    def __init__(self, source: ByteSource, *, encrypted: bool = False) -> None:
         """Read the directory.
 
         Args:

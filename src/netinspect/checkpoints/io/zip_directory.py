@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.errors import CheckpointError
 
 _TAIL = 22 + 20 + 56 + 0xFFFF
@@ -55,12 +55,12 @@ class Member(NamedTuple):
         return self.method != STORED
 
 
-def damaged(source: Source, cause: str) -> CheckpointError:
+def damaged(source: ByteSource, cause: str) -> CheckpointError:
     """Make the error of an archive that breaks a rule."""
     return CheckpointError(f"{source.name} is a damaged archive", cause=cause)
 
 
-def find_directory(source: Source) -> tuple[int, int, int]:
+def find_directory(source: ByteSource) -> tuple[int, int, int]:
     """Return how many members the directory has, where it starts, and how many bytes it has."""
     length = min(_TAIL, source.size)
     first = source.size - length
@@ -96,7 +96,7 @@ def find_directory(source: Source) -> tuple[int, int, int]:
     return count, start, size
 
 
-def read_directory(source: Source, count: int, start: int, length: int) -> dict[str, Member]:
+def read_directory(source: ByteSource, count: int, start: int, length: int) -> dict[str, Member]:
     """Read the entries of a directory.
 
     Args:
@@ -149,7 +149,7 @@ def read_directory(source: Source, count: int, start: int, length: int) -> dict[
     return members
 
 
-def _refuse_overlaps(source: Source, members: dict[str, Member]) -> None:
+def _refuse_overlaps(source: ByteSource, members: dict[str, Member]) -> None:
     """No byte may belong to two members: a small archive would come to any size."""
     end, before = 0, ""
     for member in sorted(members.values(), key=lambda each: each.header):
@@ -195,7 +195,7 @@ def _decode(name: bytes) -> str:
         return name.decode("cp437")
 
 
-def find_appended(source: Source) -> tuple[int, int] | None:
+def find_appended(source: ByteSource) -> tuple[int, int] | None:
     """Return where an archive begins and ends that is at the end of a file of another kind.
 
     Python's `zipfile` and torch look for the directory at the end of a file, whatever it starts with.

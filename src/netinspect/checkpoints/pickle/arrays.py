@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 from netinspect.checkpoints.formats.dtypes import BITS
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.format_object import format_object
 from netinspect.checkpoints.pickle.joblib import wrapper_of
 from netinspect.checkpoints.pickle.objects import Called, DeferredBytes, SkippedValue
@@ -118,12 +118,12 @@ def _type_of(dtype: Any) -> tuple[str, str] | None:
     return order, match[1] + match[2]
 
 
-def encoded(value: Called, source: Source | None = None, most: int = 0) -> bytes | None:
+def encoded(value: Called, source: ByteSource | None = None, most: int = 0) -> bytes | None:
     """Return the bytes that protocols before 3 write as a call: a text and its encoding.
 
     Args:
         value: The call.
-        source: Source of skipped text values; without it they are not read.
+        source: ByteSource of skipped text values; without it they are not read.
         most: Maximum number of bytes to read of a skipped value.
 
     Returns:

@@ -10,7 +10,7 @@ from typing import Any
 from netinspect._utils import units
 from netinspect.checkpoints.formats.dtypes import BITS
 from netinspect.checkpoints.io.short_text import some
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.storages import Storages
 from netinspect.checkpoints.pickle.stream import PickleError
@@ -32,7 +32,7 @@ from netinspect.records.checkpoint import (
 class Content:
     """Tensors, values, modules and globals of one file, collected pickle by pickle."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         """Create an empty collection."""
         self.source = source
         self.tensors: list[StoredTensor] = []
@@ -177,7 +177,7 @@ def globals_of(names: Names, member: str = "") -> list[Global]:
 
 
 @contextmanager
-def readable(source: Source, member: str = "") -> Iterator[None]:
+def readable(source: ByteSource, member: str = "") -> Iterator[None]:
     """Report a pickle that cannot be read as an error of its file."""
     try:
         yield
@@ -190,7 +190,7 @@ def readable(source: Source, member: str = "") -> Iterator[None]:
         ) from None
 
 
-def without_tensors(source: Source, content: Content, what: str) -> CheckpointError:
+def without_tensors(source: ByteSource, content: Content, what: str) -> CheckpointError:
     """Return the error for a pickle without tensors."""
     others = _others(content)
     cause = f"it is a pickle of {what}"

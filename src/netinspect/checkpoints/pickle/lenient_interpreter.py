@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.interpreter import Interpreter
 from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.objects import Called, Named, Persistent
@@ -49,7 +49,7 @@ class LenientInterpreter(Interpreter):
     It stops at the end of the data and at a byte that is not an opcode.
     """
 
-    def __init__(self, source: Source, names: Names, start: int = 0, window: int = WINDOW) -> None:
+    def __init__(self, source: ByteSource, names: Names, start: int = 0, window: int = WINDOW) -> None:
         """Start at byte `start` of a source."""
         super().__init__(source, names, start, window)
         self.lost = 0
@@ -137,7 +137,7 @@ def _unknown() -> Called:
     return Called(Persistent("unknown"), ())
 
 
-def _end_of_opcode(source: Source, position: int, code: int, error: PickleError) -> int:
+def _end_of_opcode(source: ByteSource, position: int, code: int, error: PickleError) -> int:
     """Return the position after an opcode and its operand.
 
     Raises:
@@ -164,7 +164,7 @@ def _end_of_opcode(source: Source, position: int, code: int, error: PickleError)
     return at + length
 
 
-def _end_of_line(source: Source, at: int, error: PickleError) -> int:
+def _end_of_line(source: ByteSource, at: int, error: PickleError) -> int:
     length = _FIRST_PIECE
     while at < source.size:
         piece = source.read(at, min(length, source.size - at))
@@ -211,7 +211,7 @@ class Probe(NamedTuple):
 _EXTENSION = "_inverted_registry["
 
 
-def probe(source: Source, start: int = 0, *, wraps_arrays: bool = True) -> Probe:
+def probe(source: ByteSource, start: int = 0, *, wraps_arrays: bool = True) -> Probe:
     """Read bytes that are probably not a pickle as Python's loader would.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import MemorySource
 from netinspect.checkpoints.pickle.arrays import encoded
 from netinspect.checkpoints.pickle.interpreter import Interpreter
@@ -22,7 +22,7 @@ _HEAD = 16 << 10
 class NestedStorages(Storages):
     """Storages of a file, including those pickled as bytes."""
 
-    def __init__(self, source: Source, names: Names) -> None:
+    def __init__(self, source: ByteSource, names: Names) -> None:
         """Read the header of each nested storage.
 
         Raises:
@@ -44,7 +44,7 @@ class NestedStorages(Storages):
             return self._parts.get(id(value))
         return super().part(value)
 
-    def _read(self, called: Called, source: Source, names: Names) -> Part:
+    def _read(self, called: Called, source: ByteSource, names: Names) -> Part:
         data = called.arguments[0] if len(called.arguments) == 1 else None
         # Any number of calls may share the same bytes as their argument.
         content = data.arguments[0] if isinstance(data, Called) and data.arguments else data
@@ -59,7 +59,7 @@ class NestedStorages(Storages):
             raise PickleError("its storages have more bytes than the file")
         if isinstance(data, Called):
             data = encoded(data, source, _HEAD)
-        inner: Source
+        inner: ByteSource
         if isinstance(data, DeferredBytes):
             inner, start, end = source, data.position, data.position + len(data)
         elif isinstance(data, SkippedValue):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.names import Names
 from netinspect.checkpoints.pickle.objects import Named
 from netinspect.checkpoints.pickle.stream import MOST_MEMORY, WINDOW, PickleError, Stream, Unusual
@@ -18,7 +18,7 @@ MARK_COST = 100
 class InterpreterState(ABC):
     """Stream position, stack and memo of a run over one or more consecutive pickles."""
 
-    def __init__(self, source: Source, names: Names, start: int = 0, window: int = WINDOW) -> None:
+    def __init__(self, source: ByteSource, names: Names, start: int = 0, window: int = WINDOW) -> None:
         """Start at byte `start` of a source."""
         self.stream = Stream(source, start, window)
         self.names = names

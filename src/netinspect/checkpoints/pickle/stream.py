@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.pickle.objects import SkippedValue
 from netinspect.errors import CheckpointError
 
@@ -56,7 +56,7 @@ class Stream:
     check: a pickle that is cut short runs into the end.
     """
 
-    def __init__(self, source: Source, start: int = 0, window: int = WINDOW) -> None:
+    def __init__(self, source: ByteSource, start: int = 0, window: int = WINDOW) -> None:
         self._source = source
         self._window = window
         self.base = start
@@ -225,6 +225,6 @@ class Stream:
         return SkippedValue("str", start, length, escaped=True), end + 1
 
 
-def broken(source: Source, cause: str) -> CheckpointError:
+def broken(source: ByteSource, cause: str) -> CheckpointError:
     """Return the error for a file with a pickle that cannot be read."""
     return CheckpointError(f"{source.name} holds a damaged pickle", cause=cause)

@@ -9,7 +9,7 @@ from typing import Protocol
 from netinspect.checkpoints.formats.torch_tar import MEMBERS as TORCH_TAR
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.io.bounded_json import read_object
-from netinspect.checkpoints.io.source import SkippedError, Source
+from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
 from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.io.zip_archive import Archive, NotRead
@@ -47,7 +47,7 @@ class Examine(Protocol):
 
     def __call__(
         self,
-        source: Source,
+        source: ByteSource,
         member: str,
         ledger: Ledger,
         layers: int,
@@ -58,7 +58,7 @@ class Examine(Protocol):
         """Examine the bytes."""
 
 
-def examine_zip(source: Source, member: str, ledger: Ledger, layers: int, examine: Examine) -> None:
+def examine_zip(source: ByteSource, member: str, ledger: Ledger, layers: int, examine: Examine) -> None:
     """Examine all members of a zip archive, continuing after damaged ones.
 
     Args:
@@ -170,7 +170,7 @@ class _Zip:
         ledger.release(held)
         self._note_storages(name, names)
 
-    def _pickle(self, source: Source, part_label: str, *, scripted: bool) -> list[Names]:
+    def _pickle(self, source: ByteSource, part_label: str, *, scripted: bool) -> list[Names]:
         end, names = streams.read_stream(source, part_label, self._ledger, scripted=scripted)
         for each in names:
             streams.miss_outside(each, part_label, self._ledger)
@@ -215,7 +215,7 @@ class _Zip:
         if self._archive.source.remote:
             return True
         head, _ = self._archive.start(name, _PROBED)
-        source: Source = MemorySource(self._archive.source, head)
+        source: ByteSource = MemorySource(self._archive.source, head)
         if is_header(head[:BLOCK]) or recognize(MemorySource(source, head[:BLOCK])) in (
             "zip",
             "torch legacy",
@@ -232,13 +232,13 @@ class _Zip:
             found = probe(self._archive.open(name))
         return not (found.names or found.calls)
 
-    def _gap(self, source: Source, what: str) -> None:
+    def _gap(self, source: ByteSource, what: str) -> None:
         """Examine bytes that are not part of a member."""
         if source.size and source.read(0, min(source.size, 1 << 20)).strip(b"\0"):
             self._examine(source, self._label(what), self._ledger, self._layers - 1)
 
 
-def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examine: Examine) -> int:
+def examine_tar(source: ByteSource, member: str, ledger: Ledger, layers: int, examine: Examine) -> int:
     """Examine all members of a tar archive and return where it ends; see `examine_zip`.
 
     Raises:
@@ -280,7 +280,7 @@ def examine_tar(source: Source, member: str, ledger: Ledger, layers: int, examin
     return max(archive.end, BLOCK)
 
 
-def _padding(source: Source, at: int) -> Iterator[Source]:
+def _padding(source: ByteSource, at: int) -> Iterator[ByteSource]:
     """Yield the padding of an entry's last block if it is not zeros."""
     length = min(-at % BLOCK, source.size - at)
     if length > 0 and source.read(at, length).strip(b"\0"):

@@ -6,7 +6,7 @@ import re
 
 from netinspect.checkpoints.io.compressed import TooMuch, decompress, method_of
 from netinspect.checkpoints.io.joined_zips import find_joined
-from netinspect.checkpoints.io.source import SkippedError, Source
+from netinspect.checkpoints.io.source import ByteSource, SkippedError
 from netinspect.checkpoints.io.sub_source import MemorySource, SubSource
 from netinspect.checkpoints.io.tar import BLOCK, TarArchive, is_header
 from netinspect.checkpoints.io.zip_archive import LARGEST_INFLATED, NotRead
@@ -34,7 +34,13 @@ _PROBED_REMOTELY = 1 << 20
 
 
 def examine(
-    source: Source, member: str, ledger: Ledger, layers: int, *, scripted: bool = False, name: str = ""
+    source: ByteSource,
+    member: str,
+    ledger: Ledger,
+    layers: int,
+    *,
+    scripted: bool = False,
+    name: str = "",
 ) -> list[Names]:
     """Examine arbitrary bytes completely.
 
@@ -82,7 +88,7 @@ def examine(
     return view.names
 
 
-def _after_zeros(source: Source, at: int) -> int:
+def _after_zeros(source: ByteSource, at: int) -> int:
     """Return the position of the first byte after padding."""
     while at < source.size:
         piece = source.read(at, min(_PIECE, source.size - at))
@@ -103,7 +109,7 @@ class _View:
         self._name = name
         self.names: list[Names] = []
 
-    def stretch(self, source: Source, member: str) -> int:
+    def stretch(self, source: ByteSource, member: str) -> int:
         """Examine the content that starts at the first byte, and return where it ends."""
         kind = self._kind(source)
         appended = None if kind == "zip" else find_appended(source)
@@ -128,7 +134,7 @@ class _View:
             self._probe(source, member, is_known=kind is not None)
         return end
 
-    def _kind(self, source: Source) -> Container | None:
+    def _kind(self, source: ByteSource) -> Container | None:
         head = source.read(0, min(BLOCK, source.size))
         kind = recognize(source)
         if kind != "tar" and is_header(head) and kind in (None, "pickle"):
@@ -140,7 +146,7 @@ class _View:
             return kind if found.end is not None or found.calls else None
         return kind
 
-    def _as(self, kind: Container | None, source: Source, member: str) -> int:
+    def _as(self, kind: Container | None, source: ByteSource, member: str) -> int:
         """Examine bytes as one kind of container; return where it ends."""
         ledger = self._ledger
         if kind == "zip":
@@ -158,7 +164,7 @@ class _View:
             return examine_weights(source, member, kind, ledger)
         return self._other(source, member)
 
-    def _zip(self, source: Source, member: str) -> None:
+    def _zip(self, source: ByteSource, member: str) -> None:
         """Examine one or more consecutive archives."""
         try:
             archives.examine_zip(source, member, self._ledger, self._layers, examine)
@@ -172,14 +178,14 @@ class _View:
                     part, label(member, part_label), self._ledger, self._layers, examine
                 )
 
-    def _stream(self, source: Source, member: str, start: int) -> int:
+    def _stream(self, source: ByteSource, member: str, start: int) -> int:
         end, names = streams.read_stream(source, member, self._ledger, start, scripted=self._scripted)
         for each in names:
             streams.miss_outside(each, member, self._ledger)
         self.names += names
         return end
 
-    def _array(self, source: Source, member: str) -> int:
+    def _array(self, source: ByteSource, member: str) -> int:
         found = array_end(source)
         if found is None:
             raise CheckpointError(
@@ -196,7 +202,7 @@ class _View:
         self._ledger.add(member, "NumPy array")
         return end
 
-    def _other(self, source: Source, member: str) -> int:
+    def _other(self, source: ByteSource, member: str) -> int:
         """Examine bytes that no checkpoint reader accepts."""
         ledger = self._ledger
         head = source.read(0, min(_HEAD, source.size))
@@ -227,7 +233,7 @@ class _View:
             ledger.add(member, text.kind)
         return source.size
 
-    def _compressed(self, source: Source, member: str, method: str) -> int | None:
+    def _compressed(self, source: ByteSource, member: str, method: str) -> int | None:
         ledger = self._ledger
         room = min(LARGEST_INFLATED, ledger.room())
         try:
@@ -244,10 +250,10 @@ class _View:
         ledger.release(len(data))
         return end
 
-    def _inner(self, source: Source, member: str) -> None:
+    def _inner(self, source: ByteSource, member: str) -> None:
         examine(source, member, self._ledger, self._layers - 1, scripted=self._scripted, name=self._name)
 
-    def _probe(self, source: Source, member: str, *, is_known: bool) -> None:
+    def _probe(self, source: ByteSource, member: str, *, is_known: bool) -> None:
         """Examine a file of another kind as a pickle too if a loader could mistake it for one."""
         if not is_known:
             return  # already tried
@@ -256,7 +262,7 @@ class _View:
             self._stream(source, label(member, "as a pickle"), 0)
 
 
-def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> bool:
+def _is_member(kind: Container | None, source: ByteSource, begin: int, end: int) -> bool:
     """Return whether a range is within one entry of a tar archive and examined with it."""
     if kind != "tar":
         return False
@@ -264,12 +270,12 @@ def _is_member(kind: Container | None, source: Source, begin: int, end: int) -> 
     return any(each.start <= begin and end <= each.start + each.size for each in entries)
 
 
-def _goes_on(source: Source, end: int) -> bool:
+def _goes_on(source: ByteSource, end: int) -> bool:
     """Return whether a pickle of plain values is followed by nothing or by another pickle."""
     return end == source.size or streams.is_pickle(SubSource(source, end, source.size - end))
 
 
-def _near(source: Source) -> Source:
+def _near(source: ByteSource) -> ByteSource:
     """Return the part of a source that is checked for a pickle."""
     if source.remote and source.size > _PROBED_REMOTELY:
         return SubSource(source, 0, _PROBED_REMOTELY)

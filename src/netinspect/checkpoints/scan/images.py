@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import struct
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 
 _PIECE = 1 << 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_PARTS = 1_000_000
 
 
-def image_end(source: Source) -> tuple[str, int] | None:
+def image_end(source: ByteSource) -> tuple[str, int] | None:
     """Return the kind of an image and where it ends, or None if it is damaged or another format.
 
     Raises:
@@ -37,7 +37,7 @@ def image_end(source: Source) -> tuple[str, int] | None:
     return (kind, end) if end is not None and 12 <= end <= source.size else None
 
 
-def _png(source: Source) -> int | None:
+def _png(source: ByteSource) -> int | None:
     at = len(_PNG)
     for _ in range(_MOST_PARTS):
         if at + 12 > source.size:
@@ -52,7 +52,7 @@ def _png(source: Source) -> int | None:
     return None
 
 
-def _jpeg(source: Source) -> int | None:
+def _jpeg(source: ByteSource) -> int | None:
     at = 2
     for _ in range(_MOST_PARTS):
         if at + 4 > source.size:
@@ -66,7 +66,7 @@ def _jpeg(source: Source) -> int | None:
     return None
 
 
-def _end_of_scan(source: Source, at: int) -> int | None:
+def _end_of_scan(source: ByteSource, at: int) -> int | None:
     """Return the end of the image, whose marker does not occur within compressed data."""
     while at < source.size:
         piece = source.read(at, min(_PIECE, source.size - at))
@@ -77,7 +77,7 @@ def _end_of_scan(source: Source, at: int) -> int | None:
     return None
 
 
-def _gif(source: Source) -> int | None:
+def _gif(source: ByteSource) -> int | None:
     if source.size < 14:
         return None
     flags = source.read(10, 1)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netinspect.checkpoints.formats.torch_tar import read_storages, read_tensors
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.io.sub_source import SubSource
 from netinspect.checkpoints.pickle.legacy import place_storages, read_object
 from netinspect.checkpoints.pickle.lenient_interpreter import LenientInterpreter, probe
@@ -24,7 +24,7 @@ _COUNT = 8
 
 
 def read_stream(
-    source: Source, member: str, ledger: Ledger, start: int = 0, *, scripted: bool = False
+    source: ByteSource, member: str, ledger: Ledger, start: int = 0, *, scripted: bool = False
 ) -> tuple[int, list[Names]]:
     """Read consecutive pickles; return where they end and the names in each.
 
@@ -47,7 +47,7 @@ def read_stream(
     return at, found
 
 
-def is_pickle(source: Source) -> bool:
+def is_pickle(source: ByteSource) -> bool:
     """Return whether bytes start with a pickle of any protocol."""
     if not source.size:
         return False
@@ -58,7 +58,7 @@ def is_pickle(source: Source) -> bool:
     return found.end is not None or bool(found.names)
 
 
-def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Names) -> int | None:
+def _read_one(source: ByteSource, member: str, ledger: Ledger, start: int, names: Names) -> int | None:
     """Read one pickle; return where it ends, or None if it is damaged."""
     interpreter = LenientInterpreter(source, names, start)
     is_whole = _note(lambda: interpreter.run(), names, source, member, ledger, start)
@@ -76,7 +76,7 @@ def _read_one(source: Source, member: str, ledger: Ledger, start: int, names: Na
 
 
 def _note(
-    read: Callable[[], object], names: Names, source: Source, member: str, ledger: Ledger, start: int
+    read: Callable[[], object], names: Names, source: ByteSource, member: str, ledger: Ledger, start: int
 ) -> bool:
     """Record the names in one pickle, even if it is damaged; return whether it was read completely."""
     error: PickleError | None = None
@@ -114,7 +114,7 @@ def is_torch_id(value: Persistent) -> bool:
     return type(key) is tuple and len(key) > 1 and type(key[0]) is str and key[0] in _TORCH_IDS
 
 
-def read_legacy(source: Source, member: str, ledger: Ledger) -> int:
+def read_legacy(source: ByteSource, member: str, ledger: Ledger) -> int:
     """Read a `torch.save` file from before 1.6; return where its storages end."""
     names, storages = Names(), Storages()
     interpreter = LenientInterpreter(source, names)

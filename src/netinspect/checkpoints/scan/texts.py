@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 
 _PIECE = 1 << 20
 _OVERLAP = 4 << 10
@@ -112,7 +112,7 @@ class Text(NamedTuple):
     """Reason why a loader would execute code; empty if none is known."""
 
 
-def read_text(source: Source, name: str) -> Text | None:
+def read_text(source: ByteSource, name: str) -> Text | None:
     """Read a text completely; return None if the bytes are not text.
 
     Args:

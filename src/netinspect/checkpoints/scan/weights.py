@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netinspect.checkpoints.formats.npy_header import HeaderError
 from netinspect.checkpoints.formats.numpy_files import HEAD, parse
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.scan.ledger import Ledger
 from netinspect.checkpoints.scan.texts import find_runs
 from netinspect.records.checkpoint import Checkpoint
@@ -14,7 +14,7 @@ _PYTHON_OPERATORS = ("PythonOp", "PyOp", "PyCustomOp")
 _LARGEST_TEXT = 16 << 20
 
 
-def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> int:
+def examine_weights(source: ByteSource, member: str, kind: str, ledger: Ledger) -> int:
     """Check a file of weights; return where its described content ends.
 
     Raises:
@@ -44,7 +44,7 @@ def examine_weights(source: Source, member: str, kind: str, ledger: Ledger) -> i
     return end
 
 
-def _end_of_tensors(found: Checkpoint, header: int, source: Source) -> int:
+def _end_of_tensors(found: Checkpoint, header: int, source: ByteSource) -> int:
     """Return the position after the last tensor, or after the header without tensors."""
     ends = [each.position + each.bytes for each in found.tensors if each.position is not None]
     return min(max(ends, default=header), source.size)
@@ -65,7 +65,7 @@ def _onnx_operators(found: Checkpoint, member: str, ledger: Ledger) -> None:
         ledger.miss(member, f"its custom operators, whose code is elsewhere: {', '.join(own[:3])}{more}")
 
 
-def array_end(source: Source) -> tuple[int, bool] | None:
+def array_end(source: ByteSource) -> tuple[int, bool] | None:
     """Return where a NumPy array ends and whether it contains Python objects, or None if it is damaged.
 
     An array of objects ends where its pickle starts.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from netinspect.checkpoints.io.buffered_source import BufferedSource
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 
 _MOST_FIELDS = 64
 _LONGEST_TEXT = 1 << 10
@@ -90,7 +90,7 @@ class Table:
         return self._offsets[field] if field < len(self._offsets) else 0
 
 
-def root(source: Source, start: int = 0) -> Table:
+def root(source: ByteSource, start: int = 0) -> Table:
     """Return the outermost table of a buffer that starts at a position.
 
     Raises:

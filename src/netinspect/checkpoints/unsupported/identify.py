@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.unsupported import layouts, marks
 from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.checkpoints.unsupported.format import UnreadFormat
@@ -49,7 +49,7 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
 _NAMED = tuple((re.compile(rf".+{suffix}", re.DOTALL | re.IGNORECASE), key) for suffix, key in _BY_NAME)
 
 
-def identify(source: Source) -> UnreadFormat | None:
+def identify(source: ByteSource) -> UnreadFormat | None:
     """Return the format of a file by its content, or None if it is unknown.
 
     The file name alone does not decide, but must agree with ambiguous signatures. At most some hundred
@@ -77,7 +77,7 @@ def identify(source: Source) -> UnreadFormat | None:
     return None if key is None else CATALOG[key]
 
 
-def describe_unknown(source: Source) -> tuple[str, str | None]:
+def describe_unknown(source: ByteSource) -> tuple[str, str | None]:
     """Describe a file of unknown format by its content and name.
 
     Returns:
@@ -108,7 +108,7 @@ def describe_unknown(source: Source) -> tuple[str, str | None]:
     return "", None
 
 
-def _completed(key: str, source: Source, head: bytes) -> str | None:
+def _completed(key: str, source: ByteSource, head: bytes) -> str | None:
     """Return the format of an ambiguous signature from more of the file, or None if nothing matches."""
     if key in _FLATBUFFERS:
         return key if layouts.is_flatbuffer(source) or not any(head[8:64]) else None
@@ -124,7 +124,7 @@ def _completed(key: str, source: Source, head: bytes) -> str | None:
     return key
 
 
-def _compressed(source: Source, head: bytes) -> str | None:
+def _compressed(source: ByteSource, head: bytes) -> str | None:
     """Return the compression of a file with an ambiguous signature whose first bytes decompress."""
     from netinspect.checkpoints.io.compressed import method_of, peek
 
@@ -134,7 +134,7 @@ def _compressed(source: Source, head: bytes) -> str | None:
     return method
 
 
-def _zeros(source: Source) -> int:
+def _zeros(source: ByteSource) -> int:
     """Return the number of leading zero bytes, up to a limit."""
     at = 0
     most = marks.HEAD if source.remote else _MOST_ZEROS

@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Callable
 
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 from netinspect.checkpoints.unsupported import flatbuffers
 from netinspect.checkpoints.unsupported.flatbuffers import LayoutError
 
@@ -30,7 +30,7 @@ _LARGEST_VALUE = 1e6
 """Larger than any network weight, but soon exceeded by other bytes read as floats."""
 
 
-def match_layout(source: Source, head: bytes) -> str | None:
+def match_layout(source: ByteSource, head: bytes) -> str | None:
     """Return the catalog key of the format whose structure a file has, or None.
 
     Args:
@@ -51,7 +51,7 @@ def match_layout(source: Source, head: bytes) -> str | None:
     return None
 
 
-def is_flatbuffer(source: Source) -> bool:
+def is_flatbuffer(source: ByteSource) -> bool:
     """Return whether a file is a FlatBuffer, by the layout of its outermost table.
 
     Raises:
@@ -64,7 +64,7 @@ def is_flatbuffer(source: Source) -> bool:
     return True
 
 
-def is_engine_with_metadata(source: Source, head: bytes) -> bool:
+def is_engine_with_metadata(source: ByteSource, head: bytes) -> bool:
     """Return whether a file is a TensorRT engine after JSON metadata, as Ultralytics writes it.
 
     Raises:
@@ -76,7 +76,7 @@ def is_engine_with_metadata(source: Source, head: bytes) -> bool:
     return source.read(4 + length, 4) in (b"ftrt", b"ptrt") and source.read(3 + length, 1) == b"}"
 
 
-def _is_mnn(source: Source, head: bytes) -> bool:
+def _is_mnn(source: ByteSource, head: bytes) -> bool:
     """Match table `Net` of MNN's schema: operators in field 3, tensor names in field 7."""
     if not 8 <= int.from_bytes(head[:4], "little") <= 256:
         return False
@@ -87,7 +87,7 @@ def _is_mnn(source: Source, head: bytes) -> bool:
     return operator is not None and (operator.text(3) is not None or names is not None)
 
 
-def _is_arrow_stream(source: Source, head: bytes) -> bool:
+def _is_arrow_stream(source: ByteSource, head: bytes) -> bool:
     """Match an Arrow message with a schema."""
     if head[:4] != b"\xff\xff\xff\xff":
         return False
@@ -97,11 +97,11 @@ def _is_arrow_stream(source: Source, head: bytes) -> bool:
     return flatbuffers.root(source, 8).number(1, "B") == 1
 
 
-def _is_table(source: Source, head: bytes) -> bool:
+def _is_table(source: ByteSource, head: bytes) -> bool:
     return source.size >= 48 and source.read(source.size - 8, 8) == _TABLE_MAGIC
 
 
-def _is_tf_record(source: Source, head: bytes) -> bool:
+def _is_tf_record(source: ByteSource, head: bytes) -> bool:
     """Match a length and its checksum."""
     if len(head) < 12 or int.from_bytes(head[:8], "little") + 16 > source.size:
         return False
@@ -120,7 +120,7 @@ def _crc32c(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
-def _is_paddle_weights(source: Source, head: bytes) -> bool:
+def _is_paddle_weights(source: ByteSource, head: bytes) -> bool:
     """Match version 0, no levels, version 0, the length of a description, type, sizes and data."""
     version, levels, inner, length = struct.unpack_from("<IQIi", head)
     if (version, levels, inner) != (0, 0, 0) or not 2 <= length <= 200:
@@ -146,7 +146,7 @@ def _is_paddle_weights(source: Source, head: bytes) -> bool:
     return bool(20 + length + elements <= source.size)
 
 
-def _is_old_xgboost(source: Source, head: bytes) -> bool:
+def _is_old_xgboost(source: ByteSource, head: bytes) -> bool:
     """Match fixed-size parameters, then the objective and the booster with their lengths."""
     at = _XGBOOST_PARAMETERS + (4 if head[:4] == b"binf" else 0)
     for _ in range(2):
@@ -158,7 +158,7 @@ def _is_old_xgboost(source: Source, head: bytes) -> bool:
     return name in _BOOSTERS
 
 
-def _is_darknet(source: Source, head: bytes) -> bool:
+def _is_darknet(source: ByteSource, head: bytes) -> bool:
     """Match version 0.1 or 0.2, the number of images seen, and floats to the end."""
     major, minor, revision = struct.unpack_from("<iii", head)
     wide = 20 if minor >= 2 else 16
@@ -167,7 +167,7 @@ def _is_darknet(source: Source, head: bytes) -> bool:
     return source.size > wide and (source.size - wide) % 4 == 0 and _are_weights(head[wide : wide + 128])
 
 
-def _is_word2vec(source: Source, head: bytes) -> bool:
+def _is_word2vec(source: ByteSource, head: bytes) -> bool:
     """Match two counts in text, a word, and binary floats."""
     match = _WORD_VECTORS.match(head)
     if match is None or not 0 < int(match[2]) <= 4096 or not int(match[1]):
@@ -177,12 +177,12 @@ def _is_word2vec(source: Source, head: bytes) -> bool:
     return not is_text and _are_weights(values)
 
 
-def _is_ncnn_weights(source: Source, head: bytes) -> bool:
+def _is_ncnn_weights(source: ByteSource, head: bytes) -> bool:
     """Match the float16 or int8 tag that ncnn's tools write before the first layer's weights."""
     return head[:4] in (b"\x47\x6b\x30\x01", b"\x38\x4b\x0d\x00")
 
 
-def _is_lua(source: Source, head: bytes) -> bool:
+def _is_lua(source: ByteSource, head: bytes) -> bool:
     """Match a table: its number, its number of entries, and a key that is a number or a text."""
     kind, index, count = struct.unpack_from("<iii", head)
     if kind != 3 or index != 1 or not 0 < count < 1 << 20 or len(head) < 24:
@@ -202,7 +202,7 @@ def _is_lua(source: Source, head: bytes) -> bool:
     )
 
 
-def _is_matlab_4(source: Source, head: bytes) -> bool:
+def _is_matlab_4(source: ByteSource, head: bytes) -> bool:
     """Match type, rows, columns, complex flag, and a name with its length."""
     kind, rows, columns, is_complex, length = struct.unpack_from("<iiiii", head)
     if not (0 <= kind < 60 and kind % 10 < 3 and is_complex in (0, 1) and 1 < length < 64):
@@ -221,7 +221,7 @@ def _are_weights(raw: bytes) -> bool:
     return usual and any(values)
 
 
-_LAYOUTS: tuple[tuple[str, Callable[[Source, bytes], bool]], ...] = (
+_LAYOUTS: tuple[tuple[str, Callable[[ByteSource, bytes], bool]], ...] = (
     ("arrow stream", _is_arrow_stream),
     ("tf index", _is_table),
     ("tf record", _is_tf_record),

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from netinspect.checkpoints.io.protobuf import BYTES, FOUR_BYTES, NUMBER, Field, Wire, WireError
-from netinspect.checkpoints.io.source import Source
+from netinspect.checkpoints.io.source import ByteSource
 
 _LOOKED_AT = 12
 """Maximum number of fields to read."""
@@ -72,7 +72,7 @@ class _Message(NamedTuple):
         return all(allowed.get(number) == kind for number, kind, *_ in self.fields)
 
 
-def match_message(source: Source) -> str | None:
+def match_message(source: ByteSource) -> str | None:
     """Return the catalog key of a protobuf message, or None.
 
     Raises:
