@@ -1,4 +1,4 @@
-"""LeNet for colour photographs; nothing here says how large they are."""
+"""LeNet for colour photographs, without declared inputs."""
 
 import torch
 import torch.nn.functional as F

@@ -1,16 +1,17 @@
-"""Write the checkpoints that the README's examples read; `python docs/examples/write_files.py`."""
+"""Write the checkpoints that examples in the README and docs read: `python docs/examples/write_files.py`."""
 
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 HERE = Path(__file__).parent
 WIDTH, INNER, WORDS, BLOCKS = 16, 44, 128, 4
 
 
 def tiny() -> dict[str, torch.Tensor]:
-    """Make the weights of a very small decoder, with the names that Llama has."""
+    """Return the weights of a very small decoder, with the names of Llama."""
     torch.manual_seed(0)
     shapes = {"model.embed_tokens.weight": (WORDS, WIDTH)}
     for block in range(BLOCKS):
@@ -31,14 +32,14 @@ def tiny() -> dict[str, torch.Tensor]:
 
 
 class Greeting:
-    """What a pickle can do: whatever its `__reduce__` says is called when it is loaded."""
+    """An object whose pickle calls a function when it is loaded."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return print, ("this would have been executed",)
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     weights = tiny()
     save_file(weights, HERE / "tiny.safetensors", metadata={"format": "pt"})
     tuned = {f"module.{name}": tensor.clone() for name, tensor in weights.items()}
@@ -47,7 +48,17 @@ def main() -> None:
     tuned["module.score.weight"] = torch.zeros(2, WIDTH)
     del tuned["module.lm_head.weight"]
     save_file(tuned, HERE / "tuned.safetensors", metadata={"format": "pt"})
-    torch.save({"weight": torch.zeros(3), "note": Greeting()}, HERE / "stranger.pt")
+    torch.save({"weight": torch.zeros(3), "note": Greeting()}, HERE / "untrusted.pt")
+    torch.manual_seed(0)
+    classifier = {"hidden": nn.Linear(8, 16), "head": nn.Linear(16, 3)}
+    save_file(
+        {
+            f"module.{layer}.{name}": tensor
+            for layer, module in classifier.items()
+            for name, tensor in module.state_dict().items()
+        },
+        HERE / "classifier.safetensors",
+    )
 
 
 if __name__ == "__main__":
