@@ -1,4 +1,4 @@
-"""Write the checkpoints that examples in the README and docs read: `python docs/examples/write_files.py`."""
+"""Checkpoints of the examples in the README and docs; run `python docs/examples/write_files.py`."""
 
 from pathlib import Path
 

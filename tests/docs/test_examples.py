@@ -63,7 +63,9 @@ def test_console_example_output(
     assert shown == found["output"]
 
 
-@pytest.mark.parametrize("page", [each for each in PAGES if _PYTHON.search(text_of(each))], ids=lambda each: each.stem)
+@pytest.mark.parametrize(
+    "page", [each for each in PAGES if _PYTHON.search(text_of(each))], ids=lambda page: page.stem
+)
 def test_python_example_values(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The value after `  # ` is that of the expression before it."""
     monkeypatch.chdir(ROOT)
