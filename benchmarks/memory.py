@@ -131,7 +131,7 @@ def row(case: Case, training: bool, device: str) -> list[str]:
     report = netinspect.memory(
         case.target, batch=case.batch, train=training, allocator=device, inputs=case.inputs
     ).record
-    specs = [text for entry in report.subject.inputs for text in entry.spec.split()]
+    specs = [text for entry in report.header.inputs for text in entry.spec.split()]
     true = measured(case, specs, training, device)
     ratio = report.peak.total / true["bytes"]
     cells = [

@@ -81,7 +81,7 @@ def test_an_old_file_is_replaced_whole_or_not_at_all(cli: Cli, workshop: Path) -
 def test_a_failed_forward_is_written_too(cli: Cli, workshop: Path) -> None:
     outcome = cli("summary", "lenet", "-i", "1x1x32x32", "-o", "out.json")
     assert outcome.code == 4
-    failure = json.loads(Path("out.json").read_text())["subject"]["failure"]
+    failure = json.loads(Path("out.json").read_text())["header"]["failure"]
     assert failure["summary"] in outcome.err
 
 

@@ -96,7 +96,7 @@ def test_an_ascii_pipe(workshop: Path, words: str) -> None:
 def test_what_a_model_prints_goes_to_stderr(workshop: Path) -> None:
     outcome = shell("NETINSPECT summary talks.py --format json")
     assert outcome.code == 0
-    assert json.loads(outcome.out)["subject"]["class_name"] == "Talks"
+    assert json.loads(outcome.out)["header"]["class_name"] == "Talks"
     for told in ("the import", "forward", "a child"):
         assert f"hello from {told}" in outcome.err
 
@@ -104,7 +104,7 @@ def test_what_a_model_prints_goes_to_stderr(workshop: Path) -> None:
 def test_a_model_that_prints_with_stderr_closed(workshop: Path) -> None:
     outcome = shell("NETINSPECT summary talks.py --format json 2>&-")
     assert outcome.code == 0
-    assert json.loads(outcome.out)["subject"]["class_name"] == "Talks"
+    assert json.loads(outcome.out)["header"]["class_name"] == "Talks"
 
 
 def test_ctrl_c_stops_at_once_and_leaves_nothing(tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ def test_stdout_is_the_results_until_the_end(tmp_path: Path, redirected: str) ->
         check=False,
     )
     assert done.returncode == 0
-    assert json.loads(done.stdout)["subject"]["class_name"] == "Prints"
+    assert json.loads(done.stdout)["header"]["class_name"] == "Prints"
     if "2>&-" not in redirected:
         for what in ("hook", "thread", "deleted", "descriptor", "C", "child", "background"):
             assert f"late {what}\n" in done.stderr

@@ -256,7 +256,7 @@ def test_with_json_a_mistake_is_one_object_on_stderr(
     if wrong.hint is not None:
         assert wrong.hint in error["hint"]
     if wrong.partial:
-        assert json.loads(outcome.out)["subject"]["failure"]["summary"] == error["message"]
+        assert json.loads(outcome.out)["header"]["failure"]["summary"] == error["message"]
     else:
         assert outcome.out == ""
 

@@ -118,7 +118,7 @@ def test_budget_time_limit_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert note.startswith(
         f"the search for inputs was stopped after {budget.SECONDS:.0f} s: time was up"
     )
-    diagnosis = netinspect.summary(trace).record.subject.failure
+    diagnosis = netinspect.summary(trace).record.header.failure
     assert diagnosis is not None
     assert "attempts passed before the time limit" in diagnosis.remedies[-1]
 
@@ -128,7 +128,7 @@ def test_budget_is_shared_by_tensor_modes() -> None:
     target = parse_target("tests.nets.valued:Inverts")
     trace = trace_target(find_factory(target, {}), RunOptions(budget=shared))
     assert trace.failure is None
-    assert trace.lane == "real"
+    assert trace.tensor_mode == "real"
     assert len(trace.attempts) == 1
     assert shared.tries == 2
 

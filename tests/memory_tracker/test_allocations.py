@@ -208,7 +208,7 @@ def test_run_with_values_takes_what_one_without_takes(make: Any, spec: str, trai
     without, with_values = (
         tracked(model, spec, training=training, with_values=wanted) for wanted in (False, True)
     )
-    assert (without.lane, with_values.lane) == ("fake", "real")
+    assert (without.tensor_mode, with_values.tensor_mode) == ("fake", "real")
     assert with_values.steps == without.steps
     assert peak_bytes(with_values, "cpu") == peak_bytes(without, "cpu")
 
@@ -274,7 +274,7 @@ def test_what_was_copied_while_fake_is_tracked_as_if_it_were_not() -> None:
         def without_data(self, mode: Any) -> nn.Module:
             return PatchEncoder()
 
-        def with_values(self, lane: Any) -> Any:
+        def with_values(self, tensor_mode: Any) -> Any:
             raise NotImplementedError
 
     anew = track_request(request, Anew()).track

@@ -40,7 +40,7 @@ class Net(nn.Module):
 
 
 class Reading(nn.Module):
-    # Its constructor reads values, and one weight is large enough to be hollow.
+    # Its constructor reads values, and one weight is large enough to be zeros.
     def __init__(self):
         super().__init__()
         self.rates = [rate.item() for rate in torch.linspace(0, 1, 3)]

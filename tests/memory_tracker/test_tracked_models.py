@@ -166,7 +166,7 @@ def moved(tmp_path: Path) -> str:
 def test_model_that_is_moved_when_built_takes_what_it_takes_otherwise(moved: str, factory: str) -> None:
     there = tracked_target(request_for(f"{moved}:{factory}", "4x8"))
     plain = tracked(nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 3)), "4x8", training=True)
-    assert there.lane == "fake"
+    assert there.tensor_mode == "fake"
     assert peak_bytes(there, "cpu") == peak_bytes(plain, "cpu")
 
 
@@ -189,13 +189,13 @@ def test_weights_are_those_that_the_constructor_made(
 def test_summary_on_fake_tensors_of_what_is_moved(moved: str, factory: str) -> None:
     spec = "4x8:bfloat16" if factory == "cast" else "4x8"
     trace = load(f"{moved}:{factory}", on="fake", inputs=spec)
-    assert (trace.lane, trace.failure) == ("fake", None)
+    assert (trace.tensor_mode, trace.failure) == ("fake", None)
     assert trace.output is not None
 
 
 def test_large_weights_of_a_run_with_values_are_zeros(moved: str) -> None:
     there = tracked_target(request_for(f"{moved}:Branch", "2x8", training=False))
-    assert there.lane == "hollow"
+    assert there.tensor_mode == "zeros"
     assert "y.sum().item() > 0" in there.reason
     weights = sum(each.bytes for each in there.allocations if each.kind == "parameter")
     assert weights == 4 * 9 * (1 << 18)
@@ -206,7 +206,7 @@ def test_large_weights_of_a_run_with_values_are_zeros(moved: str) -> None:
 def test_weights_that_a_hook_brings_count_from_their_call_on(tmp_path: Path, training: bool) -> None:
     (tmp_path / "away.py").write_text(AWAY, encoding="utf-8")
     there = tracked_target(request_for(f"{tmp_path}/away.py:last_away", "4x8", training=training))
-    assert there.lane == "fake"
+    assert there.tensor_mode == "fake"
     at_start = sum(each.bytes for each in there.allocations if not each.born)
     assert at_start == 4 * (72 + 32)
     brought = [
@@ -255,7 +255,7 @@ def test_model_that_needs_values_is_left_as_it_was(make: Any, spec: str, trainin
     model = make()
     before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
     there = tracked(model, spec, training=training)
-    assert (there.lane, bool(there.reason)) == ("real", True)
+    assert (there.tensor_mode, bool(there.reason)) == ("real", True)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert all(each.grad is None for each in model.parameters())
     assert torch.equal(torch.get_rng_state(), state)
@@ -272,7 +272,7 @@ def test_run_with_values_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_model_too_large_for_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_MOST_PARAMETERS", {"hollow": 19, "real": 19})
+    monkeypatch.setattr(runs, "_MOST_PARAMETERS", {"zeros": 19, "real": 19})
     with pytest.raises(ForwardError, match="Asking needs values") as caught:
         netinspect.memory(Asking(), torch.ones(2, 4))
     assert "x.sum().item() > 0" in str(caught.value.cause)
@@ -283,7 +283,7 @@ def test_largest_batch_of_a_model_that_needs_values() -> None:
     report = netinspect.memory(Asking(), torch.ones(1, 4), device_memory="8KiB", allocator="cpu").record
     assert report.search is not None
     assert report.search.found is not None
-    assert report.subject.lane == "real"
+    assert report.header.tensor_mode == "real"
     assert (
         max(probe.bytes for probe in report.search.probes if probe.batch == report.search.found) <= 8192
     )
@@ -346,11 +346,11 @@ def test_memory_of_experts_by_name_is_that_of_the_model_as_it_runs(
 
     live = transformers.MixtralModel(transformers.MixtralConfig(**EXPERTS)).eval()
     found = by_name()
-    assert found.lane != "fake"
+    assert found.tensor_mode != "fake"
     ids = torch.randint(0, 99, (1, 16))
     assert peak_bytes(found, "cpu") == netinspect.memory(live, ids, allocator="cpu").record.peak.total
     # What is too large to be run with values is multiplied in batches, and the report says so.
     monkeypatch.setattr("netinspect.memory_tracker.tracked_models.MOST_WITH_VALUES", 10)
     batched = by_name()
-    assert (batched.lane, batched.reason) == ("fake", BATCHED)
+    assert (batched.tensor_mode, batched.reason) == ("fake", BATCHED)
     assert peak_bytes(batched, "cpu") > peak_bytes(found, "cpu")

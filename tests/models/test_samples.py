@@ -76,7 +76,7 @@ def test_the_steps_of_lenet_read_as_the_tutorial_says() -> None:
         (10, 6, 24, 24), (10, 6, 12, 12), (10, 16, 8, 8), (10, 16, 4, 4), (10, 256),
         (10, 120), (10, 84), (10, 10),
     ]  # fmt: skip
-    assert report.subject.inputs[0].spec.endswith("10x1x28x28")
+    assert report.header.inputs[0].spec.endswith("10x1x28x28")
 
 
 def test_the_values_are_those_of_the_model_itself() -> None:

@@ -78,7 +78,7 @@ class Refuses(Item):
 
 
 class Singular(Item):
-    """Its forward fails whatever its weights are, in words that hollow weights fail in too."""
+    """Its forward fails whatever its weights are, in words that zero-filled weights fail in too."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x) @ torch.linalg.inv(torch.zeros(LARGE, LARGE))

@@ -111,7 +111,7 @@ def small_trace() -> Trace:
         output=None,
         output_values=None,
         mode="eval",
-        lane="real",
+        tensor_mode="real",
         seed=0,
         failure=Failure(
             step=2,

@@ -46,8 +46,8 @@ def test_dump_trace_is_one_ascii_line_with_schema() -> None:
     assert text.isascii()
     assert text.endswith("\n")
     assert text[:-1].isprintable()
-    assert text.startswith('{"schema":"netinspect-saved-trace","schema_version":1,"target":')
-    assert identity() == {"schema": "netinspect-saved-trace", "schema_version": 1}
+    assert text.startswith('{"schema":"netinspect-saved-trace","schema_version":2,"target":')
+    assert identity() == {"schema": "netinspect-saved-trace", "schema_version": 2}
 
 
 def test_dump_trace_is_deterministic() -> None:
@@ -94,19 +94,19 @@ def test_save_option_is_deterministic(cli: Cli, tmp_path: Path) -> None:
             'it is JSON, but has no entry "schema": "netinspect-saved-trace"',
         ),
         (
-            changed(schema_version=2),
+            changed(schema_version=1),
             "cannot read net.json",
-            "its schema version is 2, this netinspect reads 1",
+            "its schema version is 1 (written by netinspect 0.1.0), this netinspect reads 2",
         ),
         (
             changed(schema_version=None),
             "cannot read net.json",
-            "its schema version is None, this netinspect reads 1",
+            "its schema version is None (written by",
         ),
         (
             changed(schema_version=True),
             "cannot read net.json",
-            "its schema version is True, this netinspect reads 1",
+            "its schema version is True (written by",
         ),
         (
             changed(schema_version="x" * 1000),
@@ -114,7 +114,7 @@ def test_save_option_is_deterministic(cli: Cli, tmp_path: Path) -> None:
             "its schema version is 'xxxx",
         ),
         (
-            '{"schema": "netinspect-saved-trace", "schema_version": 1}',
+            '{"schema": "netinspect-saved-trace", "schema_version": 2}',
             "the saved trace net.json is damaged",
             "Trace: no entry 'target'",
         ),
@@ -124,9 +124,9 @@ def test_save_option_is_deterministic(cli: Cli, tmp_path: Path) -> None:
             "Trace.versions.torch: expected str, found int",
         ),
         (
-            changed(lane="imagined"),
+            changed(tensor_mode="imagined"),
             "the saved trace net.json is damaged",
-            "Trace.lane: expected one of 'real'",
+            "Trace.tensor_mode: expected one of 'real'",
         ),
     ],
     ids=range(17),

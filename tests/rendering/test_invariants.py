@@ -164,7 +164,7 @@ def test_the_other_views_agree_as_csv_plain_and_json(sample: str) -> None:
             assert all(re.fullmatch("[a-z][a-z_]*", key) for key in rows[0])
         identity = json.loads(render(report, Style(format=Format.JSON)))
         assert identity["schema"] == f"netinspect-{report.name}"
-        assert identity["schema_version"] == 1
+        assert identity["schema_version"] == 2
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

@@ -105,13 +105,13 @@ def test_a_gpu_gives_out_whole_blocks() -> None:
 
 def test_what_was_run_is_told() -> None:
     report = netinspect.memory(Chain(), torch.zeros(4, 64), batch=7, train=True, dtype="bf16").record
-    (entry,) = report.subject.inputs
+    (entry,) = report.header.inputs
     assert entry.spec == "x=7x64"
     assert entry.value.shape == (7, 64)  # type: ignore[union-attr]
     assert entry.value.dtype == "bfloat16"  # type: ignore[union-attr]
     assert entry.value.bytes == 2 * 7 * 64  # type: ignore[union-attr]
     assert (report.batch, report.optimizer, report.dtype) == (7, "adamw", "bfloat16")
-    assert (report.subject.mode, report.subject.lane) == ("train", "fake")
+    assert (report.header.mode, report.header.tensor_mode) == ("train", "fake")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_what_was_run_is_told() -> None:
 )
 def test_model_that_needs_values_is_run_with_them(model: nn.Module, words: str) -> None:
     report = netinspect.memory(model, torch.ones(2, 4)).record
-    assert report.subject.lane == "real"
-    (note,) = report.subject.warnings
+    assert report.header.tensor_mode == "real"
+    (note,) = report.header.warnings
     assert words in note
     assert "it was run on the CPU" in note
     assert "fake tensors" in note

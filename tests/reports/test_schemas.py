@@ -44,7 +44,7 @@ def complaints(document: Any) -> list[str]:
 
 
 def identified(name: str, data: dict[str, Any]) -> dict[str, Any]:
-    return {"schema": name, "schema_version": 1, **data}
+    return {"schema": name, "schema_version": 2, **data}
 
 
 def test_there_is_one_for_the_trace_and_one_for_each_report() -> None:
@@ -58,7 +58,7 @@ def test_is_a_schema_that_names_its_documents(name: str) -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["title"]
     assert schema["properties"]["schema"] == {"const": name}
-    assert schema["properties"]["schema_version"] == {"const": 1}
+    assert schema["properties"]["schema_version"] == {"const": 2}
     assert {"schema", "schema_version"} <= set(schema["required"])
 
 
@@ -103,7 +103,7 @@ def test_a_trace_file_is_valid() -> None:
 @pytest.mark.parametrize(
     ("spot", "value", "complaint"),
     [
-        (("schema_version",), 2, "$.schema_version: 1 was expected"),
+        (("schema_version",), 1, "$.schema_version: 2 was expected"),
         (("target",), None, "$.target: None is not of type 'string'"),
         (("mode",), "neither", "$.mode: 'neither' is not one of ['eval', 'train']"),
         (("steps", 1, "index"), "1", "$.steps[1].index: '1' is not of type 'integer'"),
@@ -211,7 +211,7 @@ def test_what_a_command_writes_of_a_failed_forward_is_valid(cli: Cli, command: s
     outcome = cli(command, "lenet", "--input", "10x1x32x32", "--format", "json")
     assert outcome.code == ExitCode.FORWARD
     document = json.loads(outcome.out)
-    assert document["subject"]["failure"]["operands"]
+    assert document["header"]["failure"]["operands"]
     assert complaints(document) == []
 
 

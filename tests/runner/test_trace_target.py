@@ -25,21 +25,23 @@ NETS = ["Item", "Branch", "Mask", "Numpy", "Writes", "Inverts", "Builds", "Build
 def test_what_needs_values_is_run_all_the_same(name: str) -> None:
     trace = netinspect.load(f"tests.nets.valued:{name}")
     assert trace.failure is None
-    assert trace.lane == ("real" if name in ("Inverts", "Refuses") else "hollow")
+    assert trace.tensor_mode == ("real" if name in ("Inverts", "Refuses") else "zeros")
     weight = next(each for each in trace.parameters if each.name == "layer.weight")
     assert weight.spec.shape == (valued.LARGE, valued.LARGE)
     assert weight.spec.bytes == 4 * valued.LARGE**2
     assert len({each.identity for each in trace.parameters}) == len(trace.parameters)
     told = " ".join(trace.warnings)
-    assert ("large weights are zeros here" in told) == (trace.lane == "hollow" and name != "Writes")
+    assert ("large weights are zeros here" in told) == (
+        trace.tensor_mode == "zeros" and name != "Writes"
+    )
     assert ("weight values in a way that fails on zeros" in told) == (name == "Inverts")
-    assert ("cannot be built on hollow tensors" in told) == (name == "Refuses")
+    assert ("cannot be built on zero-filled tensors" in told) == (name == "Refuses")
 
 
 @pytest.mark.parametrize("name", ["Item", "Branch", "Mask", "Numpy"])
 def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
     trace = netinspect.load(f"tests.nets.valued:{name}", on="meta")
-    assert trace.lane == "meta"
+    assert trace.tensor_mode == "meta"
     assert trace.failure is not None
     assert trace.steps
     assert "forward needs values, which tensors on the meta device do not have" in trace.warnings[-1]
@@ -47,15 +49,14 @@ def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
 
 def test_the_same_steps_on_every_kind() -> None:
     traces = {
-        on: netinspect.load("tests.nets.inference:Big", on=on)
-        for on in ("meta", "hollow", "fake", "cpu")
+        on: netinspect.load("tests.nets.inference:Big", on=on) for on in ("meta", "zeros", "fake", "cpu")
     }
-    assert [traces[on].lane for on in traces] == ["meta", "hollow", "fake", "real"]
+    assert [traces[on].tensor_mode for on in traces] == ["meta", "zeros", "fake", "real"]
     shapes = {
         on: [(step.name, step.module, _shapes(step.output)) for step in trace.steps]
         for on, trace in traces.items()
     }
-    assert shapes["meta"] == shapes["hollow"] == shapes["fake"] == shapes["cpu"]
+    assert shapes["meta"] == shapes["zeros"] == shapes["fake"] == shapes["cpu"]
     sizes = {on: sum(each.spec.bytes for each in trace.parameters) for on, trace in traces.items()}
     assert len(set(sizes.values())) == 1
 
@@ -67,19 +68,19 @@ def _shapes(value: object) -> object:
 @pytest.mark.parametrize("option", ["values", "stats", "grad"])
 def test_values_are_of_real_weights(option: str) -> None:
     trace = netinspect.load("tests.nets.valued:Item", **{option: True})  # type: ignore[arg-type]
-    assert trace.lane == "real"
+    assert trace.tensor_mode == "real"
 
 
 def test_a_small_model_is_real() -> None:
-    assert netinspect.load("lenet").lane == "real"
+    assert netinspect.load("lenet").tensor_mode == "real"
 
 
 def test_a_live_model_stays_where_it_is() -> None:
     with torch.device("meta"):
         model = nn.Linear(3, 2)
-    assert netinspect.load(model, args=(torch.ones(1, 3, device="meta"),)).lane == "meta"
-    assert netinspect.load(model).lane == "meta"
-    assert netinspect.load(nn.Linear(3, 2)).lane == "real"
+    assert netinspect.load(model, args=(torch.ones(1, 3, device="meta"),)).tensor_mode == "meta"
+    assert netinspect.load(model).tensor_mode == "meta"
+    assert netinspect.load(nn.Linear(3, 2)).tensor_mode == "real"
     with pytest.raises(UsageError, match="live model"):
         netinspect.load(nn.Linear(3, 2), on="meta")
 
@@ -89,21 +90,21 @@ def test_missing_device_raises() -> None:
         netinspect.load("lenet", on="nonsense")
 
 
-# --- hollow weights ------------------------------------------------------------------------------
+# --- zero-filled weights ------------------------------------------------------------------------------
 
 
-def test_large_tensors_are_hollow_and_small_ones_as_ever() -> None:
+def test_zero_weights_fills_large_tensors_only() -> None:
     torch.manual_seed(0)
-    with ZeroWeights() as hollow:
+    with ZeroWeights() as weights:
         large, small = nn.Linear(2000, 2000), nn.Linear(20, 20)
         zeros, ones = torch.zeros(1 << 20), torch.ones(1 << 10, 1 << 10)
         places, like = torch.zeros(1 << 20, dtype=torch.int64), torch.randn_like(zeros)
         new = zeros.new_empty((2, 1 << 20), dtype=torch.float64)
-    assert hollow.made == 4
-    assert all(map(hollow.holds, (large.weight, zeros, like, new)))
+    assert weights.made == 4
+    assert all(map(weights.holds, (large.weight, zeros, like, new)))
     assert large.weight.requires_grad
     assert large.weight.is_contiguous()
-    assert not any(map(hollow.holds, (small.weight, ones, places)))
+    assert not any(map(weights.holds, (small.weight, ones, places)))
     assert small.weight.std() > 0
     assert torch.equal(zeros, torch.zeros(1 << 20))
     assert torch.equal(ones, torch.ones(1 << 10, 1 << 10))
@@ -113,13 +114,13 @@ def test_large_tensors_are_hollow_and_small_ones_as_ever() -> None:
 
 
 def test_many_tensors_that_are_not_small_are_hollow_from_the_millionth_value_on() -> None:
-    with ZeroWeights() as hollow:
+    with ZeroWeights() as zeros:
         layers = [nn.Linear(512, 512, bias=False) for _ in range(40)]
-    kept = [not hollow.holds(layer.weight) for layer in layers]
+    kept = [not zeros.holds(layer.weight) for layer in layers]
     assert kept == [True] * 3 + [False] * 37
-    with ZeroWeights() as hollow:
+    with ZeroWeights() as zeros:
         _ = [nn.Linear(512, 512) for _ in range(3)]
-    assert not hollow.made
+    assert not zeros.made
 
 
 def test_hollow_tensors_can_be_written_to_and_are_apart() -> None:
@@ -131,10 +132,10 @@ def test_hollow_tensors_can_be_written_to_and_are_apart() -> None:
 
 
 def test_hollow_tensors_keep_their_kind() -> None:
-    with ZeroWeights() as hollow:
+    with ZeroWeights() as zeros:
         tensor = torch.zeros(1 << 20)
         for changed in (tensor.half(), tensor.to(torch.bfloat16), tensor.clone(), tensor.contiguous()):
-            assert hollow.holds(changed)
+            assert zeros.holds(changed)
             assert changed.shape == tensor.shape
         assert tensor.half().dtype == torch.float16
         assert tensor.clone() is not tensor
@@ -228,11 +229,11 @@ def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
     trace = netinspect.load("tests.nets.valued:Singular", inputs=[f"1x{valued.LARGE}"])
     assert trace.failure is not None
     assert "singular" in trace.failure.message
-    assert trace.lane == "real"
+    assert trace.tensor_mode == "real"
     assert trace.warnings == ()
 
 
-@pytest.mark.parametrize("on", ["meta", "hollow", "fake"])
+@pytest.mark.parametrize("on", ["meta", "zeros", "fake"])
 def test_values_are_not_told_of_tensors_without(on: str) -> None:
     with pytest.raises(UsageError, match="has no values"):
         netinspect.load("lenet", on=on, stats=True, run=False)

@@ -30,23 +30,23 @@ def is_zero(tensor: Tensor) -> bool:
     ],
 )  # fmt: skip
 def test_initialisers_leave_hollow_weights_as_they_are(name: str, shape: tuple[int, ...]) -> None:
-    with ZeroWeights() as hollow:
+    with ZeroWeights() as zeros:
         weight = nn.Parameter(torch.empty(shape))
         assert getattr(nn.init, name)(weight) is weight
-        assert hollow.holds(weight)
+        assert zeros.holds(weight)
     assert weight.shape == torch.Size(shape)
     assert weight.requires_grad
     assert is_zero(weight)
 
 
 def test_initialisers_of_one_shape() -> None:
-    with ZeroWeights() as hollow:
+    with ZeroWeights() as zeros:
         matrix, kernel = torch.empty(WIDE), torch.empty(128, 128, 8, 9)
         nn.init.eye_(matrix)
         nn.init.sparse_(matrix, 0.1)
         nn.init.dirac_(kernel)
-        assert hollow.holds(matrix)
-        assert hollow.holds(kernel)
+        assert zeros.holds(matrix)
+        assert zeros.holds(kernel)
     assert matrix.shape == torch.Size(WIDE)
 
 
@@ -133,7 +133,7 @@ class Frozen(nn.Module):
 
 def test_frozen_weights_are_frozen() -> None:
     trace = netinspect.load(f"{__name__}:Frozen", inputs=["1x1024"])
-    assert trace.lane == "hollow"
+    assert trace.tensor_mode == "zeros"
     assert trace.failure is None
     assert {each.name: each.trainable for each in trace.parameters} == {
         "body.weight": False,

@@ -252,7 +252,7 @@ def test_train_in_the_instance_is_not_called_and_stays(name: str) -> None:
     assert difference(before, snapshot(model)) is None
 
 
-@pytest.mark.parametrize("on", ["fake", "meta", "hollow"])
+@pytest.mark.parametrize("on", ["fake", "meta", "zeros"])
 def test_train_that_trains_is_not_called_on_other_tensors(on: Any, tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(

@@ -31,7 +31,7 @@ def build_header(trace: Trace) -> ReportHeader:
         ran=trace.ran,
         inputs=trace.inputs,
         mode=trace.mode,
-        lane=trace.lane,
+        tensor_mode=trace.tensor_mode,
         seed=trace.seed,
         failure=diagnose(trace),
         warnings=trace.warnings,

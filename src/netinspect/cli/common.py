@@ -118,7 +118,7 @@ def load_trace(
         versions = trace.versions
         print_message(
             f"traced {target} in {seconds:.2f} s: torch {versions.torch}, Python "
-            f"{versions.python}, {trace.lane} tensors, seed {trace.seed}"
+            f"{versions.python}, tensor mode {trace.tensor_mode}, seed {trace.seed}"
         )
         if cache.outcome:
             print_message(cache.outcome)
@@ -297,15 +297,15 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
     style = style_for(output, columns)
     # On the screen the error below explains a failure; a file stands alone.
     text = render(view.record, replace(style, failure=output.output is not None))
-    subject = getattr(view.record, "subject", None)
+    header = getattr(view.record, "header", None)
     if output.output is not None:
-        paths = [file.path for file in getattr(subject, "files", ())]
+        paths = [file.path for file in getattr(header, "files", ())]
         write_output(output.output, text, paths)
         if not output.quiet:
             print_message(f"written to {output.output}")
     else:
         write_stdout(text)
-    symbolic = getattr(subject, "symbolic", None)
+    symbolic = getattr(header, "symbolic", None)
     if symbolic is not None and style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # The symbols were requested, and rows do not show why one is missing.
         for text in symbolic.notes:
@@ -320,7 +320,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
             for text in problems:
                 print_message(f"problem: {text}")
         raise typer.Exit(ExitCode.FINDINGS)
-    if failure := getattr(getattr(view.record, "subject", None), "failure", None):
+    if failure := getattr(getattr(view.record, "header", None), "failure", None):
         from netinspect.rendering.failure import forward_error
 
         raise forward_error(failure)
@@ -328,7 +328,7 @@ def show(view: View[Report], output: OutputOptions, columns: str | None = None) 
 
 def _messages_of(record: Report, what: Literal["problems", "warnings"]) -> list[str]:
     """Return the problems or warnings of the checkpoints in a report."""
-    about = (record, *(getattr(record, name, None) for name in ("subject", "a", "b")))
+    about = (record, *(getattr(record, name, None) for name in ("header", "a", "b")))
     stored = [each for each in about if hasattr(each, "problems")]
     return [text for each in stored for text in getattr(each, what, ())]
 

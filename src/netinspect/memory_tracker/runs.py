@@ -58,7 +58,7 @@ ENDED = "torch ended the process in which it ran without data"
 """Why a run with values is asked for from the start."""
 
 
-_MOST_PARAMETERS = {"hollow": MOST_WITH_VALUES, "real": 1_500_000_000}
+_MOST_PARAMETERS = {"zeros": MOST_WITH_VALUES, "real": 1_500_000_000}
 """For how many a model is run with values."""
 
 
@@ -159,7 +159,7 @@ class Runs:
                 steps=tuple(tracker.steps),
                 allocations=tracker.allocations(),
                 wrapped=wrapped,
-                lane=tensor_mode,
+                tensor_mode=tensor_mode,
                 reason=self._reason or self._source.note,
             )
 
@@ -170,7 +170,7 @@ class Runs:
             ForwardError: The weights alone take too much.
         """
         weights = sum(each.numel() * each.element_size() for each in parameters(model))
-        if tensor_mode == "hollow" and not self._request.options.training:
+        if tensor_mode == "zeros" and not self._request.options.training:
             return _MOST_BYTES + weights  # they take no memory as long as nothing writes to them
         if weights > _MOST_BYTES:
             raise self._too_large(model, f"its weights are {size(weights)}", batch)

@@ -14,7 +14,7 @@ from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_
 from netinspect.tracing.model.members import parameters
 from netinspect.tracing.tensors.describe import is_uninitialised
 
-_MODES: tuple[TensorMode, ...] = ("hollow", "meta", "real")
+_MODES: tuple[TensorMode, ...] = ("zeros", "meta", "real")
 """What a model is built of where it cannot be built of fake tensors: the cheapest first."""
 
 MOST_WITH_VALUES = 2_000_000_000
@@ -67,7 +67,7 @@ class TargetSource:
         first_run: For models with lazy layers.
     """
 
-    modes_with_values: tuple[TensorMode, ...] = ("hollow", "real")
+    modes_with_values: tuple[TensorMode, ...] = ("zeros", "real")
 
     def __init__(self, factory: ModelFactory, first_run: FirstRun) -> None:
         self._factory = factory

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the JSON reports; it is increased only when the meaning of an entry changes."""
 
 

@@ -62,7 +62,7 @@ class MemoryTrack:
     wrapped: tuple[str, ...] = ()
     """Paths of the modules whose activations were checkpointed."""
 
-    lane: str = "fake"
+    tensor_mode: str = "fake"
     """The tensor mode of the run; see `Trace`."""
 
     reason: str = ""

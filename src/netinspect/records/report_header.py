@@ -21,7 +21,7 @@ class ReportHeader:
     ran: bool
     inputs: tuple[Input, ...]
     mode: OneOf["eval", "train"]
-    lane: str
+    tensor_mode: str
     seed: int
     failure: Diagnosis | None
     warnings: tuple[str, ...]

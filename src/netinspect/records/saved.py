@@ -68,9 +68,10 @@ def parse_trace(text: str, *, name: str) -> Trace:
     # True equals 1, but is not a version.
     if version != Trace.schema_version or type(version) is not int:
         found = reprlib.repr(version)
+        writer = _writer(data)
         raise SavedTraceError(
             f"cannot read {name}",
-            cause=f"its schema version is {found}, this netinspect reads {Trace.schema_version}",
+            cause=f"its schema version is {found}{writer}, this netinspect reads {Trace.schema_version}",
             hint="save it again with this version, or update netinspect",
         )
     try:
@@ -83,3 +84,10 @@ def parse_trace(text: str, *, name: str) -> Trace:
             hint="save it again",
         ) from error
     return trace
+
+
+def _writer(data: dict[str, Any]) -> str:
+    """Return which version of netinspect wrote a trace, as a clause; empty if it does not say so."""
+    versions = data.get("versions")
+    version = versions.get("netinspect") if isinstance(versions, dict) else None
+    return f" (written by netinspect {version[:40]})" if isinstance(version, str) else ""

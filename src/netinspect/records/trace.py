@@ -92,7 +92,7 @@ class Trace:
 
     # `netinspect-trace` is the schema of the report of the command `trace`.
     schema: ClassVar[str] = "netinspect-saved-trace"
-    schema_version: ClassVar[int] = 1
+    schema_version: ClassVar[int] = 2
 
     target: str
     """The target as typed; the class name if a live module was given."""
@@ -125,9 +125,9 @@ class Trace:
     mode: OneOf["eval", "train"]
     """The mode that forward ran in; each module's own mode is `Module.training`."""
 
-    lane: OneOf["real", "meta", "hollow", "fake"]
+    tensor_mode: OneOf["real", "meta", "zeros", "fake"]
     """What the tensors were that forward ran on: `real` ones on the model's own device; `meta`, which
-    have a shape and no values; `fake`, the same with a device; `hollow`, on the CPU, where large
+    have a shape and no values; `fake`, the same with a device; `zeros`, on the CPU, where large
     weights are zeros that take no memory."""
 
     seed: int

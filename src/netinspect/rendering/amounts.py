@@ -34,21 +34,21 @@ _BOUNDED = {
 
 
 def amount(
-    cost: Cost, name: str, subject: ReportHeader, *, nothing: str | None = None, partly: bool = False
+    cost: Cost, name: str, header: ReportHeader, *, nothing: str | None = None, partly: bool = False
 ) -> str:
     """Spell one number of a cost for people: `28.16 k*N`, rounded, or `>= 28.16 k*N`.
 
     Args:
         cost: The cost.
         name: The number, such as `macs`.
-        subject: What the report is about; its symbols are the cost's.
+        header: What the report is about; its symbols are the cost's.
         nothing: What stands for 0; None for the number itself.
         partly: Whether more was done than was seen, so that every number is a lower bound.
     """
     least = lower_bound(cost, name, partly=partly)
     if least:
         nothing = None
-    return least + _amount(cost, name, subject, nothing)
+    return least + _amount(cost, name, header, nothing)
 
 
 def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:
@@ -57,7 +57,7 @@ def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:
     return ">= " if partly or (missing is not None and getattr(cost, missing)) else ""
 
 
-def _amount(cost: Cost, name: str, subject: ReportHeader, nothing: str | None) -> str:
+def _amount(cost: Cost, name: str, header: ReportHeader, nothing: str | None) -> str:
     spell = UNITS.get(name, units.short)
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
@@ -65,25 +65,25 @@ def _amount(cost: Cost, name: str, subject: ReportHeader, nothing: str | None) -
         return expression.text(spell)
     if not number and nothing is not None and is_known:
         return nothing
-    return spell(number) + ("" if is_known else f" at {own_sizes(subject)}")
+    return spell(number) + ("" if is_known else f" at {own_sizes(header)}")
 
 
-def exact(cost: Cost, name: str, subject: ReportHeader) -> int | str:
+def exact(cost: Cost, name: str, header: ReportHeader) -> int | str:
     """Spell one number of a cost for programs: as a number, or as `28160*N`."""
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
     if expression is not None:
         return expression.text()
-    return number if is_known else f"{number} at {own_sizes(subject)}"
+    return number if is_known else f"{number} at {own_sizes(header)}"
 
 
-def in_words(cost: Cost, name: str, noun: str, subject: ReportHeader) -> str:
+def in_words(cost: Cost, name: str, noun: str, header: ReportHeader) -> str:
     """Spell one number of a cost in full, with its noun: `281,640*N MACs`."""
     number: int = getattr(cost, name)
     expression, is_known = _expression(cost, name)
     if expression is not None:
         return f"{expression.text(units.count)} {noun}s"
-    return units.plural(number, noun) + ("" if is_known else f" at {own_sizes(subject)}")
+    return units.plural(number, noun) + ("" if is_known else f" at {own_sizes(header)}")
 
 
 def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
@@ -96,20 +96,20 @@ def _expression(cost: Cost, name: str) -> tuple[Polynomial | None, bool]:
     return (None if expression.is_constant else expression), True
 
 
-def symbols_of(subject: ReportHeader) -> tuple[Symbol, ...]:
+def symbols_of(header: ReportHeader) -> tuple[Symbol, ...]:
     """The symbols that a report has; none where all is concrete."""
-    return subject.symbolic.symbols if subject.symbolic is not None else ()
+    return header.symbolic.symbols if header.symbolic is not None else ()
 
 
-def own_sizes(subject: ReportHeader) -> str:
+def own_sizes(header: ReportHeader) -> str:
     """Spell the sizes that the look itself had: `N = 10`."""
-    return ", ".join(f"{each.symbol} = {each.size}" for each in symbols_of(subject))
+    return ", ".join(f"{each.symbol} = {each.size}" for each in symbols_of(header))
 
 
-def tensor_amounts(value: Value | None, subject: ReportHeader) -> str:
+def tensor_amounts(value: Value | None, header: ReportHeader) -> str:
     """Spell how many values and bytes the tensors of a value have: `10*N values, 40*N B`."""
     specs = list(tensors_in(value))
-    names = tuple(each.symbol for each in symbols_of(subject))
+    names = tuple(each.symbol for each in symbols_of(header))
     sizes = [size for spec in specs for size in spec.shape if isinstance(size, str)]
     try:
         elements = [_elements(spec, names) for spec in specs] if sizes else []
@@ -118,7 +118,7 @@ def tensor_amounts(value: Value | None, subject: ReportHeader) -> str:
     if not elements:
         count = sum(spec.elements for spec in specs)
         text = f"{units.plural(count, 'value')}, {units.size(sum(spec.bytes for spec in specs))}"
-        return f"{text} at {own_sizes(subject)}" if sizes and names else text
+        return f"{text} at {own_sizes(header)}" if sizes and names else text
     widths = [_number(spec.bytes // max(1, spec.elements), names) for spec in specs]
     values, moved = _sum(elements), _sum(map(multiply, elements, widths))
     return f"{values.text(units.count)} values, {moved.text(units.size)}"
@@ -152,12 +152,12 @@ def _number(number: int, names: tuple[str, ...]) -> Polynomial:
     return polynomial(names, {(0,) * len(names): number})
 
 
-def symbol_notes(subject: ReportHeader) -> list[Line]:
+def symbol_notes(header: ReportHeader) -> list[Line]:
     """Say what each symbol is and how its expressions were proved, then what has none."""
-    if subject.symbolic is None:
+    if header.symbolic is None:
         return []
-    notes = [line((_proof(each), "dim")) for each in subject.symbolic.symbols]
-    return notes + [line((f"note: {text}", "yellow")) for text in subject.symbolic.notes]
+    notes = [line((_proof(each), "dim")) for each in header.symbolic.symbols]
+    return notes + [line((f"note: {text}", "yellow")) for text in header.symbolic.notes]
 
 
 def _proof(symbol: Symbol) -> str:

@@ -14,9 +14,9 @@ from netinspect.rendering.document import Line, line
 
 # What is installed is named from its package on, wherever the virtual environment is.
 _PACKAGE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_LANES = {
+_MODES = {
     "meta": ", on the meta device",
-    "hollow": ", with zero-filled weights",
+    "zeros": ", with zero-filled weights",
     "fake": ", on fake tensors",
 }
 _NAMED = 3
@@ -98,34 +98,34 @@ def full_place(source: SourceLine | None) -> str | None:
     return None if source is None else f"{source.file}:{source.line}"
 
 
-def title(subject: ReportHeader, *, path: str = "") -> Line:
+def title(header: ReportHeader, *, path: str = "") -> Line:
     """The first line of a view: what it is, and what it was run on."""
-    parts: list[str | tuple[str, str]] = [(subject.class_name, "bold")]
+    parts: list[str | tuple[str, str]] = [(header.class_name, "bold")]
     if path:
         parts.append((f".{path}", "bold"))
-    if subject.target != subject.class_name:
-        parts.append((f"  {subject.target}", "dim"))
+    if header.target != header.class_name:
+        parts.append((f"  {header.target}", "dim"))
     return line(*parts)
 
 
-def run_notes(subject: ReportHeader) -> list[Line]:
+def run_notes(header: ReportHeader) -> list[Line]:
     """How forward was run, and what went otherwise than hoped."""
     notes: list[Line] = []
-    if subject.ran:
-        how = f"{subject.mode} mode{_LANES.get(subject.lane, '')}"
-        notes.append(line((f"input: {chosen_inputs(subject.inputs)}; {how}", "dim")))
-    notes += symbol_notes(subject)
-    notes += [line((f"note: {warning}", "yellow")) for warning in subject.warnings]
-    if subject.failure is not None:
-        notes.append(line((f"FAILED: {subject.failure.summary}; up to there it is shown", "bold red")))
+    if header.ran:
+        how = f"{header.mode} mode{_MODES.get(header.tensor_mode, '')}"
+        notes.append(line((f"input: {chosen_inputs(header.inputs)}; {how}", "dim")))
+    notes += symbol_notes(header)
+    notes += [line((f"note: {warning}", "yellow")) for warning in header.warnings]
+    if header.failure is not None:
+        notes.append(line((f"FAILED: {header.failure.summary}; up to there it is shown", "bold red")))
     return notes
 
 
-def change_notes(subject: ReportHeader) -> list[Line]:
+def change_notes(header: ReportHeader) -> list[Line]:
     """What forward registered or removed: for views that show what is registered, and no run."""
     return [
         line((f"note: {warning}", "yellow"))
-        for warning in subject.warnings
+        for warning in header.warnings
         if warning.startswith(CHANGES)
     ]
 

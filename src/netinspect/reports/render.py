@@ -46,12 +46,12 @@ def lay_out(report: Report, *, failure: bool = True) -> Document:
     """
     module = importlib.import_module(_VIEWS[report.name])
     document = cast("Document", module.lay_out(report))
-    subject = getattr(report, "subject", None)
-    if not failure or report.name not in _OF_FORWARD or subject is None or subject.failure is None:
+    header = getattr(report, "header", None)
+    if not failure or report.name not in _OF_FORWARD or header is None or header.failure is None:
         return document
     from netinspect.rendering.failure import build_failure
 
-    return replace(document, failure=build_failure(subject.failure))
+    return replace(document, failure=build_failure(header.failure))
 
 
 def render(report: Report, style: Style | None = None) -> str:

@@ -140,7 +140,7 @@ def load(
         run_file: Whether files that do work when they are imported are run whole. Otherwise only their
             imports, definitions and what they need are run, and while the project is imported it may
             not start processes, use the network or write files.
-        on: Tensors to run on: `meta` (no values, any size), `hollow` (large weights are zeros that take
+        on: Tensors to run on: `meta` (no values, any size), `zeros` (large weights are zeros that take
             no memory), `fake`, a device for real ones such as `cpu`, or `auto` for the first of these
             that works.
         run: Run forward; shapes are unknown otherwise.

@@ -71,7 +71,7 @@ def trace_symbolically(
         most_steps=2 * len(base.steps) + _MORE_STEPS,
     )
     # Tensors without data cost no arithmetic.
-    budget = Budget(scale=_SCALE, is_calculated=base.lane in ("real", "hollow"))
+    budget = Budget(scale=_SCALE, is_calculated=base.tensor_mode in ("real", "zeros"))
     runner = _Runner(base, model, arguments, bare, budget)
     trace = _with_symbols(base, runner, shapes, requests)
     return replace(trace, out_of_time=True) if budget.out_of_time else trace

@@ -24,6 +24,7 @@ _MAXIMUM_REAL = 1_500_000_000
 _NEEDS_VALUES = re.compile(
     r"\bmeta\b|Meta tensor|item\(\)|_local_scalar_dense|data-dependent|BF16 type|no data", re.IGNORECASE
 )
+_ADJECTIVES = {"zeros": "zero-filled"}
 _VALUELESS = ("NotImplementedError", "DataDependentOutputException", "DynamicOutputShapeException")
 _NEEDS_WEIGHTS = re.compile(
     r"singular|positive[- ]definite|converge|ill-conditioned|probabilit", re.IGNORECASE
@@ -34,7 +35,7 @@ class TensorModes:
     """Iterator over the tensor modes to try.
 
     Args:
-        blueprint: Builds the model.
+        factory: Builds the model.
         on: The requested mode or device, as in `RunOptions.on`.
         needs_values: Whether only real weights have the requested values.
     """
@@ -46,7 +47,7 @@ class TensorModes:
         self._tried: list[TensorMode] = []
         self._notes: list[str] = []
         self._failed_to_build: str | None = None
-        if on in ("meta", "hollow", "fake"):
+        if on in ("meta", "zeros", "fake"):
             if needs_values:
                 raise UsageError(
                     f"--tensors {on} has no values, but values were requested",
@@ -56,9 +57,9 @@ class TensorModes:
         elif on != "auto" or needs_values:
             self._waiting = ["real"]
         elif factory.target.kind == "library":
-            self._waiting = ["meta", "hollow", "fake", "real"]
+            self._waiting = ["meta", "zeros", "fake", "real"]
         else:
-            self._waiting = ["hollow", "real"]
+            self._waiting = ["zeros", "real"]
 
     def __iter__(self) -> Iterator[TensorMode]:
         while self._waiting:
@@ -67,11 +68,11 @@ class TensorModes:
 
     def prefers_meta(self, model: nn.Module, tensor_mode: TensorMode) -> bool:
         """Return whether a model with zero-filled weights is so large that meta goes first."""
-        if tensor_mode != "hollow" or self._asked != "auto" or "meta" in self._tried:
+        if tensor_mode != "zeros" or self._asked != "auto" or "meta" in self._tried:
             return False
         if _elements(model) < _WORTH_META:
             return False
-        self._waiting = ["meta", "hollow", "fake", *self._waiting]
+        self._waiting = ["meta", "zeros", "fake", *self._waiting]
         return True
 
     def failed_to_build(self, error: LoadError) -> None:
@@ -85,22 +86,28 @@ class TensorModes:
         self._failed_to_build = error.cause
         self.error = error
         cause = (error.cause or error.message).partition("\n")[0]
-        self._notes.append(f"the model cannot be built on {self._tried[-1]} tensors ({cause})")
+        mode = self._tried[-1]
+        self._notes.append(
+            f"the model cannot be built on {_ADJECTIVES.get(mode, mode)} tensors ({cause})"
+        )
 
     def building_notes(self, tensor_mode: TensorMode) -> list[str]:
         """Return notes on failed modes and the one that was used instead."""
-        notes = [f"{note}: built with {tensor_mode} ones" for note in self._notes]
+        notes = [
+            f"{note}: built with {_ADJECTIVES.get(tensor_mode, tensor_mode)} ones"
+            for note in self._notes
+        ]
         self._notes = []
         return notes
 
     def can_go_on(self, model: nn.Module) -> bool:
         """Return whether another mode is left that a model of this size can run on."""
         elements = _elements(model)
-        limits = {"hollow": _MAXIMUM_ZEROS, "real": _MAXIMUM_REAL}
+        limits = {"zeros": _MAXIMUM_ZEROS, "real": _MAXIMUM_REAL}
         self._waiting = [
             tensor_mode for tensor_mode in self._waiting if elements <= limits.get(tensor_mode, elements)
         ]
-        if "hollow" in self._tried or "hollow" in self._waiting:
+        if "zeros" in self._tried or "zeros" in self._waiting:
             # Fake tensors have no values either: they are for what is too large for kernels.
             self._waiting = [mode for mode in self._waiting if mode != "fake"]
         return bool(self._waiting)
@@ -110,7 +117,7 @@ def is_caused_by_mode(failure: Failure, tensor_mode: TensorMode) -> bool:
     """Return whether a forward failed because of its tensor mode."""
     if tensor_mode in ("meta", "fake") and not refuses(failure):
         return failure.type in _VALUELESS or bool(_NEEDS_VALUES.search(failure.message))
-    return tensor_mode == "hollow" and bool(_NEEDS_WEIGHTS.search(failure.message))
+    return tensor_mode == "zeros" and bool(_NEEDS_WEIGHTS.search(failure.message))
 
 
 def why_not(failure: Failure, tensor_mode: TensorMode, *, fell_back: bool = True) -> str:

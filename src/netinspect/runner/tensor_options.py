@@ -24,7 +24,7 @@ def tensor_source(tensors: str, device: str | None = None) -> str:
             or f"--tensors takes {', '.join(MODES)}; a device goes to --device",
         )
     if device is None:
-        return {"real": "cpu", "zeros": "hollow"}.get(tensors, tensors)
+        return "cpu" if tensors == "real" else tensors
     if tensors not in ("auto", "real"):
         raise UsageError(
             f"--device {device} needs real tensors, but --tensors {tensors} was given",

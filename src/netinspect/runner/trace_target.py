@@ -56,7 +56,7 @@ class RunOptions:
     """Run forward if possible, and trace the modules only otherwise."""
 
     on: str = "auto"
-    """`auto`, `meta`, `hollow`, `fake`, or the device of real tensors."""
+    """`auto`, `meta`, `zeros`, `fake`, or the device of real tensors."""
 
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     symbols: Sequence[SymbolRequest] = ()
@@ -223,7 +223,7 @@ def _trace(
     choice: Choice | None = None
     warnings: tuple[str, ...] = ()
     budget = options.budget
-    budget.is_calculated = tensor_mode in ("real", "hollow")
+    budget.is_calculated = tensor_mode in ("real", "zeros")
     no_forward = None
     if lacks_forward(model):
         no_forward = what_to_name(model, target, is_instance=is_instance)
@@ -242,7 +242,7 @@ def _trace(
         choice = _choose(model, tensor_mode, two, target)
         choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
         trace = _captured(model, choice, tensor_mode, two, target)
-    if tensor_mode == "hollow" and any(map(_reads_values, trace.steps)):
+    if tensor_mode == "zeros" and any(map(_reads_values, trace.steps)):
         warnings += (ZEROS,)
     if trace.failure is not None and choice is not None:
         from netinspect.inputs.infer.remedies import with_remedies
@@ -275,7 +275,7 @@ def _captured(
         target=target,
         example=declared_example(model),
         forward=choice.forward if choice is not None else None,
-        lane=tensor_mode,
+        tensor_mode=tensor_mode,
         attempts=choice.attempts if choice is not None else (),
     )
 

@@ -33,8 +33,8 @@ from netinspect.tracing.source_lines import callable_place
 from netinspect.tracing.tensors.inner_tensors import is_sparse
 from netinspect.tracing.user_warnings import at_the_users_line
 
-TensorMode = Literal["real", "meta", "hollow", "fake"]
-"""Tensor mode of a model: see `Trace.lane`."""
+TensorMode = Literal["real", "meta", "zeros", "fake"]
+"""Tensor mode of a model: see `Trace.tensor_mode`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class ModelFactory:
         """Whether the target is an instance, which needs no construction."""
         return is_a(self.found, nn.Module)
 
-    def build(self, lane: TensorMode = "real") -> tuple[nn.Module, TensorMode]:
+    def build(self, tensor_mode: TensorMode = "real") -> tuple[nn.Module, TensorMode]:
         """Construct a new model, or return the instance.
 
         Args:
-            lane: Tensor mode.
+            tensor_mode: Tensor mode.
 
         Returns:
             The model and its tensor mode: a model without large tensors is real, not zero-filled.
@@ -72,19 +72,19 @@ class ModelFactory:
         with preserved_randomness(), project_code(), _network(self.target, self.online):
             # Again: what the import drew, or loaded, must not change the weights.
             seed_everything(self.seed)
-            if lane == "meta":
+            if tensor_mode == "meta":
                 with torch.device("meta"):
                     model = self._construct()
                 adapt_to_meta(model)
-                return model, lane
-            if lane == "hollow":
+                return model, tensor_mode
+            if tensor_mode == "zeros":
                 with ZeroWeights() as zeros:
                     model = self._construct()
                 if zeros.made and any(map(is_sparse, registered_tensors(model))):
                     # Of zeros, a sparse tensor would store nothing: its size depends on values.
                     return self.build("real")
-                return model, "hollow" if zeros.made else "real"
-            return self._construct(), lane
+                return model, "zeros" if zeros.made else "real"
+            return self._construct(), tensor_mode
 
     def _construct(self) -> nn.Module:
         _check_arguments(self)

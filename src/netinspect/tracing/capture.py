@@ -107,7 +107,7 @@ def capture(
     target: str | None = None,
     example: Sequence[str] = (),
     forward: Forward | None = None,
-    lane: OneOf["real", "meta", "hollow", "fake"] = "real",
+    tensor_mode: OneOf["real", "meta", "zeros", "fake"] = "real",
     attempts: Sequence[Attempt] = (),
 ) -> Trace:
     """Run a model once and return its trace; the model is restored afterwards.
@@ -119,7 +119,7 @@ def capture(
         target: What the user called the model; its class name if None.
         example: The input specs that the model's own file declares.
         forward: What `observe` noted on these arguments, where that was done already.
-        lane: What the model's tensors are.
+        tensor_mode: What the model's tensors are.
         attempts: How the arguments were found, where they were searched for.
 
     Returns:
@@ -165,7 +165,7 @@ def capture(
         output=ran.output,
         output_values=ran.output_values,
         mode="train" if options.training else "eval",
-        lane=lane,
+        tensor_mode=tensor_mode,
         attempts=tuple(attempts),
         counted=ran.counted,
         seed=options.seed,

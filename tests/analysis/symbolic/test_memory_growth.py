@@ -118,8 +118,8 @@ def test_two_symbols_at_once_and_no_ranges_of_them() -> None:
         there = run.timeline[report.peak.index]
         assert there.operation == report.peak.operation
         assert told["total"] == there.total
-    assert report.subject.symbolic is not None
-    assert any("one symbol only" in note for note in report.subject.symbolic.notes)
+    assert report.header.symbolic is not None
+    assert any("one symbol only" in note for note in report.header.symbolic.notes)
 
 
 class Looping(nn.Module):
@@ -171,8 +171,8 @@ def test_what_has_no_expression_is_said_to_have_none(
 ) -> None:
     report = estimate(model, torch.ones(4, 8), symbolic="batch", **options)
     assert report.peaks == ()
-    assert report.subject.symbolic is not None
-    (note,) = report.subject.symbolic.notes
+    assert report.header.symbolic is not None
+    (note,) = report.header.symbolic.notes
     assert words in note
     text = render(report, Style(format=Format.RICH, width=100))
     assert " ".join(note.split()[:6]) in " ".join(text.split())
@@ -181,8 +181,8 @@ def test_what_has_no_expression_is_said_to_have_none(
 def test_a_batch_of_one_may_be_an_exception() -> None:
     report = estimate(Turning(), torch.ones(1, 8), symbolic="batch")
     assert report.peaks[0].first == 2
-    assert report.subject.symbolic is not None
-    assert "at N = 1 itself" in report.subject.symbolic.notes[0]
+    assert report.header.symbolic is not None
+    assert "at N = 1 itself" in report.header.symbolic.notes[0]
     for batch in (2, 9):
         told = values(report.peaks[0].expressions, N=batch)["total"]
         assert told == estimate(Turning(), torch.ones(batch, 8)).peak.total

@@ -98,7 +98,7 @@ def test_the_projects_batch_is_that_of_other_symbols(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "netinspect.toml").write_text("batch = 4\n", encoding="utf-8")
     shown = cli("summary", "mlp", "--symbolic", "batches=x:-1", "--format", "json").out
-    assert json.loads(shown)["subject"]["inputs"][0]["value"]["shape"][0] == 4
+    assert json.loads(shown)["header"]["inputs"][0]["value"]["shape"][0] == 4
 
 
 @pytest.mark.parametrize("form", ["plain", "csv"])
@@ -137,7 +137,7 @@ def test_people_get_rounded_numbers_and_programs_exact_ones(cli: Cli) -> None:
         "terms": [{"coefficient": 281_640, "powers": [1]}],
         "divisor": 1,
     }
-    assert report["subject"]["symbolic"]["symbols"][0]["size"] == 10
+    assert report["header"]["symbolic"]["symbols"][0]["size"] == 10
 
 
 @pytest.mark.parametrize("command", ["summary", "trace", "source", "cost"])

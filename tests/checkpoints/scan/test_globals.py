@@ -145,7 +145,7 @@ def test_a_pickle_of_the_first_protocol_that_starts_oddly(tmp_path: Path) -> Non
     file = tmp_path / "odd.bin"
     file.write_bytes(b"N0F1.5\n0cposix\nsystem\n(S'true'\ntR0 and then some text")
     assert others(file) == ["posix.system"]
-    assert told(file).subject.problems != ()
+    assert told(file).header.problems != ()
 
 
 def test_what_is_no_pickle_at_all(cli: Cli, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_damaged_member_hides_no_other(tmp_path: Path) -> None:
     file.write_bytes(build([damaged, Part("a/data.pkl", b"\x80\x02" + SYSTEM + b".")]))
     report = told(file)
     assert [row.name for row in report.rows] == ["posix.system"]
-    assert report.subject.problems[0].startswith("a/first.pkl: 'a/first.pkl' cannot be inflated")
+    assert report.header.problems[0].startswith("a/first.pkl: 'a/first.pkl' cannot be inflated")
 
 
 def test_arrays_of_objects(tmp_path: Path) -> None:
@@ -285,15 +285,15 @@ def test_a_folder_is_read_file_by_file(payload: Path, cli: Cli, tmp_path: Path) 
     outcome = cli("globals", str(tmp_path), "--format", "json")
     assert outcome.code == 1
     document = json.loads(outcome.out)
-    assert document["subject"]["format"] == "folder"
-    assert [file["name"] for file in document["subject"]["files"]] == [
+    assert document["header"]["format"] == "folder"
+    assert [file["name"] for file in document["header"]["files"]] == [
         "config.json",
         "model.bin",
         "payload.pt",
     ]
     first = document["rows"][0]
     assert (first["name"], first["file"]) == ("posix.mkdir", "payload.pt")
-    assert document["subject"]["problems"][0].startswith("broken.pt: it begins like a zip archive")
+    assert document["header"]["problems"][0].startswith("broken.pt: it begins like a zip archive")
 
 
 def test_pickles_behind_each_other_are_all_told(tmp_path: Path) -> None:

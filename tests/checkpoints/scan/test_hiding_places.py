@@ -129,7 +129,7 @@ def test_the_rest_of_a_pickle_is_read_after_a_refusal(tmp_path: Path) -> None:
         ("a.B", 0, ""),
         (NAME, 1, "'x'"),
     ]
-    assert report.subject.problems == ("at byte 5: it appends to an int; 2 more",)
+    assert report.header.problems == ("at byte 5: it appends to an int; 2 more",)
 
 
 @pytest.mark.parametrize("size", ["9" * 5000, "9" * 21, "\u00b2", "-1"])

@@ -25,7 +25,7 @@ def test_storages_that_begin_like_a_pickle_are_numbers(tmp_path: Path) -> None:
     torch.save(weights, file)
     report = netinspect.pickle_globals(file).record
     assert report.complete
-    assert report.subject.problems == ()
+    assert report.header.problems == ()
 
 
 def test_a_pickle_in_a_frame_that_is_too_long_is_found(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_infer_inputs_reports_farthest_failure() -> None:
     assert trace.failure.module == "second"
     assert specs(trace) == ("x=1x10",)
     assert len(trace.attempts) > 5
-    diagnosis = netinspect.summary(trace).record.subject.failure
+    diagnosis = netinspect.summary(trace).record.header.failure
     assert diagnosis is not None
     assert "b = " not in diagnosis.remedies[0]
     assert diagnosis.remedies[0] == "use second = Linear(20, 5), or an input with 30 features"
@@ -385,4 +385,4 @@ def test_inputs_from_a_file_without_a_function(cli: Cli, tmp_path: Path) -> None
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 def test_a_compiled_model_is_searched_for_inputs() -> None:
     model = torch.jit.trace(nn.Sequential(nn.Flatten(0), nn.Softmax(0)), torch.zeros(2, 3))
-    assert netinspect.summary(model).record.subject.failure is None
+    assert netinspect.summary(model).record.header.failure is None

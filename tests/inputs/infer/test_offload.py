@@ -58,7 +58,7 @@ def test_inputs_go_where_the_weights_are_brought_to(
         send(model[place])
     assert device_of(model) == torch.device("cpu")
     trace = load(model, inputs="4x8")
-    assert (trace.failure, trace.lane) == (None, "real")
+    assert (trace.failure, trace.tensor_mode) == (None, "real")
     totals = netinspect.summary(trace).record.totals
     assert totals.parameters == 99
     assert model(torch.ones(4, 8)).device.type == "cpu"
@@ -77,4 +77,4 @@ def test_hook_of_a_module_around_brings_too() -> None:
 
 def test_model_on_meta_without_hooks_stays_there() -> None:
     trace = load(net().to("meta"), inputs="4x8")
-    assert (trace.failure, trace.lane) == (None, "meta")
+    assert (trace.failure, trace.tensor_mode) == (None, "meta")

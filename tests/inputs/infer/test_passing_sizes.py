@@ -122,7 +122,7 @@ def test_sizes_are_searched_where_only_the_image_was_given() -> None:
     trace = netinspect.load(Timed(), inputs=["sample=1x1x28x28"])
     assert trace.failure is not None
     assert trace.failure.working_unit == 8
-    diagnosis = netinspect.summary(trace).record.subject.failure
+    diagnosis = netinspect.summary(trace).record.header.failure
     assert diagnosis is not None
     assert not any("could not be inferred" in each for each in diagnosis.remedies)
 

@@ -20,7 +20,7 @@ def specs(trace: Trace) -> list[str]:
 
 
 def remedies(trace: Trace) -> str:
-    failure = netinspect.summary(trace).record.subject.failure
+    failure = netinspect.summary(trace).record.header.failure
     assert failure is not None
     return "\n".join(failure.remedies)
 

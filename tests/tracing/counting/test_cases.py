@@ -174,8 +174,8 @@ def test_what_ran_before_a_shape_error_is_counted() -> None:
     trace = look(nn.Sequential(nn.Linear(8, 16), nn.Linear(9, 4)), rows(1, 8))
     report = netinspect.cost(trace).record
     assert report.total.macs == 8 * 16
-    assert report.subject.failure is not None
-    assert "1.in_features" in str(report.subject.failure) or report.subject.failure.explanation
+    assert report.header.failure is not None
+    assert "1.in_features" in str(report.header.failure) or report.header.failure.explanation
 
 
 # --- and of our own ---------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def count_cost(
     shown = set(map(id, kept))
     recorded = trace.backward if backward else None
     return CostReport(
-        subject=build_header(trace),
+        header=build_header(trace),
         by=GROUPINGS[by],
         rows=tuple(kept),
         hidden=len(rows) - len(kept),

@@ -25,27 +25,27 @@ def lay_out(report: CostReport) -> Document:
     if report.hidden:
         footer.insert(0, _shown(report, columns))
     table = make_table("cost", columns, report.rows, footer=footer)
-    forward = _in_words(report.total, report.subject, partly=report.partly)
+    forward = _in_words(report.total, report.header, partly=report.partly)
     notes: list[Line] = [line((f"forward: {forward}", "bold"))]
     if report.backward is not None:
-        notes.append(line((f"backward: {_in_words(report.backward, report.subject)}", "bold")))
+        notes.append(line((f"backward: {_in_words(report.backward, report.header)}", "bold")))
     notes += _holes(report)
     if report.hidden:
         least = "at least " if report.rest.uncounted else ""
         notes.append(
             line(
                 f"{units.plural(report.hidden, 'row')} not shown, with {least}"
-                f"{in_words(report.rest, 'macs', 'MAC', report.subject)}"
+                f"{in_words(report.rest, 'macs', 'MAC', report.header)}"
             )
         )
     notes += [line((note, "dim")) for note in _NOTES]
-    if report.subject.symbolic is not None and report.subject.symbolic.symbols:
-        at = own_sizes(report.subject)
+    if report.header.symbolic is not None and report.header.symbolic.symbols:
+        at = own_sizes(report.header)
         notes.append(line((f"order, share and FLOP/byte are those at {at}", "dim")))
     return Document(
-        title=format_values.title(report.subject),
+        title=format_values.title(report.header),
         blocks=(table,),
-        notes=(*notes, *format_values.run_notes(report.subject)),
+        notes=(*notes, *format_values.run_notes(report.header)),
     )
 
 
@@ -115,8 +115,8 @@ def _amount(report: CostReport, key: str, field: str, title: str, *, drop: int =
     return Column(
         key=key,
         title=title,
-        value=lambda row: exact(row.cost, field, report.subject),
-        text=lambda row: amount(row.cost, field, report.subject, nothing="-"),
+        value=lambda row: exact(row.cost, field, report.header),
+        text=lambda row: amount(row.cost, field, report.header, nothing="-"),
         align="right",
         drop=drop,
     )
@@ -138,7 +138,7 @@ def _total(report: CostReport, columns: tuple[Column, ...]) -> Row:
     cost = report.total
 
     def total(name: str, nothing: str | None = None) -> str:
-        return amount(cost, name, report.subject, nothing=nothing, partly=report.partly)
+        return amount(cost, name, report.header, nothing=nothing, partly=report.partly)
 
     texts = {
         "key": "total",
@@ -165,18 +165,18 @@ def _shown(report: CostReport, columns: tuple[Column, ...]) -> Row:
     share = shown.macs / report.total.macs if report.total.macs else 0.0
     texts = {
         "key": f"{units.plural(len(report.rows), 'row')} shown",
-        "macs": amount(shown, "macs", report.subject),
+        "macs": amount(shown, "macs", report.header),
         "share": units.percent(share),
     }
     return make_row(columns, texts, "bold")
 
 
-def _in_words(cost: Cost, subject: ReportHeader, *, partly: bool = False) -> str:
+def _in_words(cost: Cost, header: ReportHeader, *, partly: bool = False) -> str:
     least = "at least " if cost.uncounted or partly else ""
     other = "at least " if cost.uncounted_flops or partly else ""
     return (
-        f"{least}{in_words(cost, 'macs', 'MAC', subject)}, {in_words(cost, 'flops', 'FLOP', subject)}; "
-        f"{other}{in_words(cost, 'other_flops', 'other FLOP', subject)}"
+        f"{least}{in_words(cost, 'macs', 'MAC', header)}, {in_words(cost, 'flops', 'FLOP', header)}; "
+        f"{other}{in_words(cost, 'other_flops', 'other FLOP', header)}"
     )
 
 

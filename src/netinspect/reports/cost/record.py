@@ -55,7 +55,7 @@ class CostReport:
 
     name: ClassVar[str] = "cost"
 
-    subject: ReportHeader
+    header: ReportHeader
     by: Grouping
     rows: tuple[CostRow, ...]
     hidden: int

@@ -46,7 +46,7 @@ def take_sides(
     """Bring two subjects to one form.
 
     Args:
-        a: One subject.
+        a: One header.
         b: The other.
         section: Keys that lead to the part of a checkpoint that shall be compared; None to choose.
 

@@ -77,10 +77,10 @@ class StateDict:
         """Return its head."""
         once = {member.memory: member for member in reversed(self.members.values())}
         trace, checkpoint, choice = self.trace, self.checkpoint, self.choice
-        subject = trace if trace is not None else checkpoint
-        assert subject is not None
+        header = trace if trace is not None else checkpoint
+        assert header is not None
         return DiffSide(
-            target=subject.target,
+            target=header.target,
             kind="model" if trace is not None else "checkpoint",
             what=trace.class_name if trace is not None else checkpoint.format if checkpoint else "",
             section=choice.section if choice is not None else "",
@@ -92,7 +92,7 @@ class StateDict:
             bytes=sum(member.bytes for member in once.values()),
             dtypes=tuple(sorted({member.dtype for member in self.members.values()})),
             problems=checkpoint.problems if checkpoint is not None else (),
-            warnings=(*subject.warnings, *self._of_doubled()),
+            warnings=(*header.warnings, *self._of_doubled()),
         )
 
     def _of_doubled(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect.records.pickles import PickleScan
-from netinspect.reports.globals.record import GlobalRow, Globals, GlobalsSubject
+from netinspect.reports.globals.record import GlobalRow, Globals, GlobalsHeader
 
 
 def list_globals(scan: PickleScan) -> Globals:
@@ -22,7 +22,7 @@ def list_globals(scan: PickleScan) -> Globals:
     ]
     others = [row for row in rows if row.verdict == "other"]
     return Globals(
-        subject=GlobalsSubject(
+        header=GlobalsHeader(
             target=scan.target,
             format=scan.format,
             files=scan.files,

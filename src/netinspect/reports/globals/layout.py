@@ -19,7 +19,7 @@ _LISTED = 30
 
 def lay_out(report: Globals) -> Document:
     """List the names, those that tensors do not need marked."""
-    subject = report.subject
+    header = report.header
     several = len({row.file for row in report.rows}) > 1
     archived = any(row.member for row in report.rows)
     columns = (
@@ -31,9 +31,9 @@ def lay_out(report: Globals) -> Document:
         Column(key="member", title="in", least=16, elide="middle", drop=3, shown=archived),
         Column(key="position", title="at byte", align="right", drop=4),
     )
-    size = units.size(sum(file.bytes for file in subject.files))
+    size = units.size(sum(file.bytes for file in header.files))
     return Document(
-        title=line((subject.target, "bold"), (f"  {subject.format}, {size}", "dim")),
+        title=line((header.target, "bold"), (f"  {header.format}, {size}", "dim")),
         blocks=(_table(report, columns),),
         notes=tuple(_notes(report)),
     )
@@ -97,12 +97,12 @@ def _notes(report: Globals) -> list[Line]:
         notes = [line(("there is no pickle in it: reading it imports and calls nothing", "bold"))]
     else:
         notes = [line(("no pickle found; what other loaders run was not examined", "bold"))]
-    notes += [line((f"PROBLEM: {text}", "bold red")) for text in report.subject.problems]
+    notes += [line((f"PROBLEM: {text}", "bold red")) for text in report.header.problems]
     notes += [line((f"not examined: {_text(part)}", _MARKED)) for part in report.unexamined[:_LISTED]]
     if len(report.unexamined) > _LISTED:
         more = len(report.unexamined) - _LISTED
         notes.append(line((f"not examined: {more:,} more, which --format json lists", _MARKED)))
-    notes += [line((f"note: {text}", "yellow")) for text in report.subject.warnings]
+    notes += [line((f"note: {text}", "yellow")) for text in report.header.warnings]
     if kinds := _kinds(report):
         notes.append(line((f"examined: {kinds}", "dim")))
     return notes

@@ -34,7 +34,7 @@ class GlobalRow:
 
 
 @record
-class GlobalsSubject:
+class GlobalsHeader:
     """The file or folder that the report is about."""
 
     target: str
@@ -52,7 +52,7 @@ class Globals:
 
     name: ClassVar[str] = "globals"
 
-    subject: GlobalsSubject
+    header: GlobalsHeader
     pickles: int
     """How many pickles were read."""
 

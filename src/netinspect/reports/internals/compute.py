@@ -38,7 +38,7 @@ def build_internals(trace: Trace, *, path: str = "") -> Internals:
     structure = Structure(trace)
     module = structure.find(path)
     return Internals(
-        subject=build_header(trace),
+        header=build_header(trace),
         path=module.path,
         class_name=module.class_name,
         class_path=module.class_path,

@@ -37,7 +37,7 @@ def lay_out(report: Internals) -> Document:
     """Lay out what one module holds, and the order of its `__call__`."""
     bases = " -> ".join((report.class_path, *report.bases, "nn.Module"))
     return Document(
-        title=format_values.title(report.subject, path=report.path),
+        title=format_values.title(report.header, path=report.path),
         blocks=(
             Table(name="what it holds", columns=_COLUMNS, rows=tuple(_held(report))),
             make_table("own attributes", _OWN_COLUMNS, report.attributes),

@@ -40,7 +40,7 @@ class Internals:
 
     name: ClassVar[str] = "internals"
 
-    subject: ReportHeader
+    header: ReportHeader
     path: str
     class_name: str
     class_path: str

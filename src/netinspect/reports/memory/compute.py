@@ -79,11 +79,11 @@ def build_memory(
     kept = modules if top is None else modules[:top]
     header = build_header(trace)
     return Memory(
-        subject=replace(
+        header=replace(
             header,
             inputs=tuple(inputs),
             mode="train" if track.training else "eval",
-            lane=track.lane,
+            tensor_mode=track.tensor_mode,
             warnings=(*_run_with_values(track), *header.warnings),
             symbolic=symbolic,
         ),
@@ -108,8 +108,8 @@ def build_memory(
 
 def _run_with_values(track: MemoryTrack) -> Iterator[str]:
     """Say why a run was made with values, and on which; or how it differs where it was made without."""
-    if track.lane != "fake":
-        weights = "large weights were zeros" if track.lane == "hollow" else "weights had values"
+    if track.tensor_mode != "fake":
+        weights = "large weights were zeros" if track.tensor_mode == "zeros" else "weights had values"
         yield (
             f"{track.reason}; it was run on the CPU and tracked there: {weights}, inputs were random, "
             "and other values may take other memory"

@@ -85,7 +85,7 @@ def lay_out(report: Memory) -> Document:
     if report.search is not None:
         blocks.append(_probes(report.search))
     return Document(
-        title=format_values.title(report.subject), blocks=tuple(blocks), notes=tuple(_notes(report))
+        title=format_values.title(report.header), blocks=tuple(blocks), notes=tuple(_notes(report))
     )
 
 
@@ -202,7 +202,7 @@ def _sum(label: str, size: int, report: Memory, amounts: Amounts | None = None) 
 
 def _columns(columns: Sequence[Column], report: Memory) -> tuple[Column, ...]:
     """The columns of a table, with the expressions where the report has some."""
-    symbols = symbols_of(report.subject)
+    symbols = symbols_of(report.header)
     title = f"for any {', '.join(each.symbol for each in symbols)}"
     shown = report.peak.expressions is not None
     return tuple(
@@ -221,7 +221,7 @@ def _expression(expressions: AmountExpressions | None, key: str) -> Cell:
 
 
 def _peaks(report: Memory) -> Table:
-    (symbol,) = symbols_of(report.subject)
+    (symbol,) = symbols_of(report.header)
     rows = (
         Row(
             cells=(
@@ -268,7 +268,7 @@ def _notes(report: Memory) -> list[Line]:
             (
                 (
                     "an estimate: it was tracked on tensors without data, nothing was run. "
-                    if report.subject.lane == "fake"
+                    if report.header.tensor_mode == "fake"
                     else "an estimate for other values: this is a run on the CPU with some. "
                 )
                 + (
@@ -293,8 +293,8 @@ def _notes(report: Memory) -> list[Line]:
                 )
             )
         )
-    notes += format_values.run_notes(report.subject)
-    symbols = symbols_of(report.subject)
+    notes += format_values.run_notes(report.header)
+    symbols = symbols_of(report.header)
     if report.allocator == "cuda" and symbols:
         notes.append(
             line(("expressions are of what is asked for, before each allocation is rounded up", "dim"))
@@ -306,7 +306,7 @@ def _notes(report: Memory) -> list[Line]:
         )
     if report.search is not None:
         notes.append(line((_found(report.search), "bold")))
-    at = f" at {own_sizes(report.subject)}" if symbols else ""
+    at = f" at {own_sizes(report.header)}" if symbols else ""
     notes.append(line((f"peak: {units.size(report.peak.total)}{at} {_place(report)}", "bold")))
     return notes
 

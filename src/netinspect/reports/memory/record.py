@@ -68,7 +68,7 @@ class Memory:
 
     name: ClassVar[str] = "memory"
 
-    subject: ReportHeader
+    header: ReportHeader
     batch: int | None
     """First dimension of the inputs."""
 

@@ -84,7 +84,7 @@ def list_tensors(
         rows, lambda row: row.name, include=include, exclude=exclude, keys=SORT_KEYS, sort=sort, top=top
     )
     return CheckpointTensors(
-        subject=checkpoint_header(checkpoint),
+        header=checkpoint_header(checkpoint),
         rows=tuple(kept),
         hidden=len(rows) - len(kept),
         totals=stored_totals(checkpoint),

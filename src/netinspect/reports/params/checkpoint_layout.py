@@ -62,9 +62,9 @@ def lay_out(report: CheckpointTensors) -> Document:
         ),
     )
     return Document(
-        title=checkpoint_header.title(report.subject),
+        title=checkpoint_header.title(report.header),
         blocks=(table,),
-        notes=(*notes, *checkpoint_header.remarks(report.subject)),
+        notes=(*notes, *checkpoint_header.remarks(report.header)),
     )
 
 
@@ -74,7 +74,7 @@ def _columns(report: CheckpointTensors) -> tuple[Column, ...]:
         "trainable": all(row.trainable is None for row in report.rows),
         "tied_to": not any(row.tied_to for row in report.rows),
         "kind": all(row.kind == "tensor" for row in report.rows),
-        "file": len(report.subject.files) == 1,
+        "file": len(report.header.files) == 1,
         "position": all(row.position is None for row in report.rows),
         "sharing": all(row.sharing == 1 or row.tied_to for row in report.rows),
         "storage_bytes": all(row.storage_bytes == row.bytes for row in report.rows),

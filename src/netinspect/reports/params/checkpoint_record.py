@@ -63,7 +63,7 @@ class StoredRow:
     """Its place in the checkpoint, from 0."""
 
     pieces: tuple[StoredPiece, ...] = ()
-    """The boxes that it is stored in, in files of `subject.files`; empty where it is stored as one."""
+    """The boxes that it is stored in, in files of `header.files`; empty where it is stored as one."""
 
 
 @record
@@ -72,7 +72,7 @@ class CheckpointTensors:
 
     name: ClassVar[str] = "tensors"
 
-    subject: CheckpointHeader
+    header: CheckpointHeader
     rows: tuple[StoredRow, ...]
     hidden: int
     totals: StoredTotals

@@ -92,7 +92,7 @@ def list_parameters(
         top=top,
     )
     return Parameters(
-        subject=build_header(trace),
+        header=build_header(trace),
         rows=tuple(kept),
         hidden=len(rows) - len(kept),
         totals=totals(trace),

@@ -63,12 +63,12 @@ def lay_out(report: Parameters) -> Document:
             Lines(name=row.name, lines=tuple((row.values or "").splitlines())) for row in report.rows
         ]
     notes = format_values.total_notes(report.totals, report.ties)
-    notes += format_values.change_notes(report.subject)
+    notes += format_values.change_notes(report.header)
     if report.hidden:
         notes.append(line(f"{units.plural(report.hidden, 'tensor')} not shown"))
     if report.with_statistics:
         notes += _value_notes(report)
-    return Document(title=format_values.title(report.subject), blocks=tuple(blocks), notes=tuple(notes))
+    return Document(title=format_values.title(report.header), blocks=tuple(blocks), notes=tuple(notes))
 
 
 def _value_notes(report: Parameters) -> list[Line]:

@@ -42,7 +42,7 @@ class Parameters:
 
     name: ClassVar[str] = "params"
 
-    subject: ReportHeader
+    header: ReportHeader
     rows: tuple[TensorRow, ...]
     hidden: int
     totals: Totals

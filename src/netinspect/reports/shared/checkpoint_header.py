@@ -9,12 +9,12 @@ from netinspect.rendering.document import Line, line
 _DTYPES = 4
 
 
-def title(subject: CheckpointHeader, *, path: str = "") -> Line:
+def title(header: CheckpointHeader, *, path: str = "") -> Line:
     """The first line of a view: what file it is, and which part of it; its format and size."""
-    size = units.size(sum(file.bytes for file in subject.files))
-    files = f", {units.plural(len(subject.files), 'file')}" if len(subject.files) > 1 else ""
+    size = units.size(sum(file.bytes for file in header.files))
+    files = f", {units.plural(len(header.files), 'file')}" if len(header.files) > 1 else ""
     part = f"  {path}" if path else ""
-    return line((f"{subject.target}{part}", "bold"), (f"  {subject.format}{files}, {size}", "dim"))
+    return line((f"{header.target}{part}", "bold"), (f"  {header.format}{files}, {size}", "dim"))
 
 
 def total_notes(totals: StoredTotals, ties: int, *, of: str = "") -> list[Line]:
@@ -59,9 +59,9 @@ def times(repeats: int, text: str) -> str:
     return text if repeats == 1 else f"{repeats} x {text}"
 
 
-def remarks(subject: CheckpointHeader) -> list[Line]:
+def remarks(header: CheckpointHeader) -> list[Line]:
     """Return what went otherwise than hoped."""
     return [
-        *(line((f"PROBLEM: {text}", "bold red")) for text in subject.problems),
-        *(line((f"note: {text}", "yellow")) for text in subject.warnings),
+        *(line((f"PROBLEM: {text}", "bold red")) for text in header.problems),
+        *(line((f"note: {text}", "yellow")) for text in header.warnings),
     ]

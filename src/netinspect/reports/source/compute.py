@@ -55,7 +55,7 @@ def annotate_source(trace: Trace, *, path: str = "", whole_class: bool = False) 
     if inherited is not None:
         listings.append(_list(inherited, module, structure, notes, whole_class=whole_class))
     return Source(
-        subject=build_header(trace),
+        header=build_header(trace),
         path=module.path,
         class_name=module.class_name,
         calls=len(calls),

@@ -14,14 +14,14 @@ def lay_out(report: Source) -> Document:
     hidden = sum(listing.total_lines - len(listing.lines) for listing in report.listings)
     if hidden:
         notes.append(line((f"{units.plural(hidden, 'line')} not shown (--whole-class)", "dim")))
-    if report.subject.ran:
+    if report.header.ran:
         text = f"called {units.plural(report.calls, 'time')}" if report.calls else "never called"
         if report.calls == 0 or report.calls > 1:
             notes.append(line(text))
     return Document(
-        title=format_values.title(report.subject, path=report.path),
+        title=format_values.title(report.header, path=report.path),
         blocks=tuple(map(_block, report.listings)),
-        notes=(*notes, *format_values.run_notes(report.subject)),
+        notes=(*notes, *format_values.run_notes(report.header)),
     )
 
 

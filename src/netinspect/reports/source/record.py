@@ -36,7 +36,7 @@ class Source:
 
     name: ClassVar[str] = "source"
 
-    subject: ReportHeader
+    header: ReportHeader
     path: str
     class_name: str
     calls: int

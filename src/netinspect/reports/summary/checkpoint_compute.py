@@ -80,7 +80,7 @@ def build_checkpoint_summary(
         top=top,
     )
     return CheckpointSummary(
-        subject=checkpoint_header(checkpoint),
+        header=checkpoint_header(checkpoint),
         what=describe_kind(checkpoint),
         facts=find_facts(checkpoint),
         groups=tuple(kept),

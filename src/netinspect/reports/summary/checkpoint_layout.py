@@ -112,9 +112,9 @@ def lay_out(report: CheckpointSummary) -> Document:
         deeper = "" if report.groups else "; rows further down come with --depth 0"
         notes.append(line(f"{units.plural(report.hidden, 'row')} not shown{deeper}"))
     return Document(
-        title=checkpoint_header.title(report.subject),
+        title=checkpoint_header.title(report.header),
         blocks=tuple(table for table in tables if table.rows or table is groups),
-        notes=(*notes, *checkpoint_header.remarks(report.subject)),
+        notes=(*notes, *checkpoint_header.remarks(report.header)),
     )
 
 
@@ -129,7 +129,7 @@ def _groups(report: CheckpointSummary) -> tuple[Column, ...]:
 
 def _group(group: Group, report: CheckpointSummary) -> tuple[Cell, ...]:
     name = group.path if report.flat else group.name
-    name = units.name(name) if group.last else report.subject.target
+    name = units.name(name) if group.last else report.header.target
     return (
         cell(
             group.path,
@@ -152,8 +152,7 @@ def _beside(report: CheckpointSummary) -> str:
     found = [] if report.flat else [each for each in report.groups if each.beside_tensors]
     found.sort(key=lambda each: -each.beside_bytes * each.repeats)
     told = [
-        checkpoint_header.run_name(each.path or report.subject.target, each.last_name, each.repeats)
-        + " "
+        checkpoint_header.run_name(each.path or report.header.target, each.last_name, each.repeats) + " "
         f"{checkpoint_header.times(each.repeats, units.plural(each.beside_tensors, 'tensor'))}, "
         f"{checkpoint_header.times(each.repeats, units.size(each.beside_bytes))}"
         for each in found[:_NAMED]

@@ -62,7 +62,7 @@ class CheckpointSummary:
 
     name: ClassVar[str] = "contents"
 
-    subject: CheckpointHeader
+    header: CheckpointHeader
     what: str
     """What kind of checkpoint it is."""
 

@@ -78,7 +78,7 @@ def build_summary(
         titles=_SORT_TITLES,
     )
     return Summary(
-        subject=build_header(trace),
+        header=build_header(trace),
         rows=tuple(kept),
         hidden=len(rows) - len(kept),
         flat=sort is not None or len(kept) < len(rows),

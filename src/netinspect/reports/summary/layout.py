@@ -44,19 +44,19 @@ def lay_out(report: Summary) -> Document:
     shown = sum(row.parameters for row in report.rows)
     totals, partly = report.totals, report.counted == "partly"
     footer = [
-        _total("total", totals.parameters, 1.0, totals.bytes, report.cost, report.subject, partly=partly)
+        _total("total", totals.parameters, 1.0, totals.bytes, report.cost, report.header, partly=partly)
     ]
     if report.hidden:
         share = shown / report.totals.parameters if report.totals.parameters else 0.0
         size = sum(row.bytes for row in report.rows)
         label = f"{units.plural(len(report.rows), 'row')} shown"
         cost = sum_of(row.cost for row in report.rows)
-        footer.insert(0, _total(label, shown, share, size, cost, report.subject))
+        footer.insert(0, _total(label, shown, share, size, cost, report.header))
     notes = format_values.total_notes(report.totals, report.ties)
-    if report.counted != "no" and report.subject.failure is None:
+    if report.counted != "no" and report.header.failure is None:
         least = "at least " if report.cost.uncounted or partly else ""
         notes.append(
-            line(f"{least}{in_words(report.cost, 'macs', 'MAC', report.subject)}, two FLOPs each")
+            line(f"{least}{in_words(report.cost, 'macs', 'MAC', report.header)}, two FLOPs each")
         )
     if report.hidden:
         notes.append(
@@ -76,9 +76,9 @@ def lay_out(report: Summary) -> Document:
         further = f" and {units.count(more)} more (--format json)" if more > 0 else ""
         notes.append(line(f"never called: {named}{further}"))
     return Document(
-        title=format_values.title(report.subject),
+        title=format_values.title(report.header),
         blocks=(Table(name="summary", columns=_columns(report), rows=rows, footer=tuple(footer)),),
-        notes=(*notes, *format_values.run_notes(report.subject)),
+        notes=(*notes, *format_values.run_notes(report.header)),
     )
 
 
@@ -123,8 +123,8 @@ def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
         cell(row.tied, units.count(row.tied) if row.tied else "-"),
         *(
             cell(
-                exact(row.cost, name, report.subject),
-                amount(row.cost, name, report.subject, nothing="-"),
+                exact(row.cost, name, report.header),
+                amount(row.cost, name, report.header, nothing="-"),
             )
             for name in ("macs", "flops", "activations")
         ),
@@ -139,7 +139,7 @@ def _parameters(row: SummaryRow) -> str:
 
 
 def _calls(row: SummaryRow, report: Summary) -> str:
-    if row.kind == "function" or not report.subject.ran:
+    if row.kind == "function" or not report.header.ran:
         return "-"
     if report.functions:
         return f"no. {row.calls}" if row.calls > 1 else str(row.calls)
@@ -158,7 +158,7 @@ def _total(
     share: float,
     size: int,
     cost: Cost,
-    subject: ReportHeader,
+    header: ReportHeader,
     *,
     partly: bool = False,
 ) -> Row:
@@ -167,9 +167,9 @@ def _total(
         "params": units.count(parameters),
         "share": units.percent(share),
         "bytes": units.size(size),
-        "macs": amount(cost, "macs", subject, nothing="-", partly=partly),
-        "flops": amount(cost, "flops", subject, partly=partly),
-        "activations": amount(cost, "activations", subject, partly=partly),
+        "macs": amount(cost, "macs", header, nothing="-", partly=partly),
+        "flops": amount(cost, "flops", header, partly=partly),
+        "activations": amount(cost, "activations", header, partly=partly),
         "uncounted": str(cost.uncounted_flops or ""),
     }
     return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")

@@ -67,7 +67,7 @@ class Summary:
 
     name: ClassVar[str] = "summary"
 
-    subject: ReportHeader
+    header: ReportHeader
     rows: tuple[SummaryRow, ...]
     hidden: int
     """Rows taken out by a filter or a limit."""

@@ -57,7 +57,7 @@ def list_steps(
         if (depth is None or step.depth <= depth) and (inside_layers or not structure.is_inner(step))
     ]
     return TraceTable(
-        subject=build_header(trace),
+        header=build_header(trace),
         rows=tuple(_row(step, structure, backward) for step in shown),
         hidden=len(inside) - len(shown),
         output=trace.output,

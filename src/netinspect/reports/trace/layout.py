@@ -122,7 +122,7 @@ def lay_out(report: TraceTable) -> Document:
         blocks.append(Lines(name="output", lines=tuple(report.output_values.splitlines())))
     notes = []
     if report.output is not None:
-        amounts = tensor_amounts(report.output, report.subject)
+        amounts = tensor_amounts(report.output, report.header)
         notes.append(line((f"output: {format_values.value(report.output)}, {amounts}", "bold")))
     if report.backward is not None:
         notes.append(line(f"backward: {report.backward.description}"))
@@ -139,9 +139,9 @@ def lay_out(report: TraceTable) -> Document:
             )
         )
     return Document(
-        title=format_values.title(report.subject),
+        title=format_values.title(report.header),
         blocks=tuple(blocks),
-        notes=(*notes, *format_values.run_notes(report.subject)),
+        notes=(*notes, *format_values.run_notes(report.header)),
     )
 
 
@@ -149,7 +149,7 @@ def _output_row(report: TraceTable) -> Row:
     text = format_values.value(report.output)
     cells = {
         "name": cell("output", style="bold"),
-        "class": cell(report.subject.class_name, ""),
+        "class": cell(report.header.class_name, ""),
         "output": cell(text, style="bold"),
         "kind": cell("output"),
     }

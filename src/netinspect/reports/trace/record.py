@@ -50,7 +50,7 @@ class TraceTable:
 
     name: ClassVar[str] = "trace"
 
-    subject: ReportHeader
+    header: ReportHeader
     rows: tuple[StepRow, ...]
     hidden: int
     """Steps inside layers, not shown."""

@@ -39,7 +39,7 @@ def build_checkpoint_tree(
     folded = frozenset[str]() if not fold or within(optimizers)(path) else optimizers
     root = _Grower(find_repeats(top), mixed=mixed, fold=fold, folded=folded).node((top,), depth)
     return CheckpointTree(
-        subject=checkpoint_header(checkpoint),
+        header=checkpoint_header(checkpoint),
         root=root,
         totals=stored_totals(checkpoint),
         ties=tied_names(checkpoint),

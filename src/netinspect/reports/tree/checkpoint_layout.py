@@ -24,15 +24,15 @@ def lay_out(report: CheckpointTree) -> Document:
     columns = _COLUMNS
     if not any(node.class_name for node, _ in nodes):
         columns = (_COLUMNS[0], Column(key="class", shown=False), *_COLUMNS[2:])
-    rows = tuple(Row(cells=_cells(node, last, report.subject.target)) for node, last in nodes)
+    rows = tuple(Row(cells=_cells(node, last, report.header.target)) for node, last in nodes)
     return Document(
-        title=checkpoint_header.title(report.subject, path=report.root.path),
+        title=checkpoint_header.title(report.header, path=report.root.path),
         blocks=(Table(name="tree", columns=columns, rows=rows),),
         notes=(
             *checkpoint_header.total_notes(
-                report.totals, report.ties, of=report.subject.target if report.root.path else ""
+                report.totals, report.ties, of=report.header.target if report.root.path else ""
             ),
-            *checkpoint_header.remarks(report.subject),
+            *checkpoint_header.remarks(report.header),
         ),
     )
 

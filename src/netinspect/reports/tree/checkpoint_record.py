@@ -15,7 +15,7 @@ class CheckpointTree:
 
     name: ClassVar[str] = "names"
 
-    subject: CheckpointHeader
+    header: CheckpointHeader
     root: TreeNode
     """Its classes are empty where the file does not report them."""
 

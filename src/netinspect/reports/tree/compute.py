@@ -32,7 +32,7 @@ def build_tree(trace: Trace, *, path: str = "", depth: int | None = None, fold: 
     structure = Structure(trace)
     top = structure.find(path).path
     root = _Builder(structure, top, fold=fold).node((top,), depth)
-    return Tree(subject=build_header(trace), root=root, totals=totals(trace), ties=ties(trace))
+    return Tree(header=build_header(trace), root=root, totals=totals(trace), ties=ties(trace))
 
 
 class _Builder:

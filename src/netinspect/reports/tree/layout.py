@@ -23,15 +23,15 @@ def lay_out(report: Tree) -> Document:
     """Lay the module tree out, one line a module."""
     nodes = list(walk(report.root, ()))
     notes = format_values.total_notes(
-        report.totals, report.ties, of=report.subject.class_name if report.root.path else ""
+        report.totals, report.ties, of=report.header.class_name if report.root.path else ""
     )
-    notes += format_values.change_notes(report.subject)
+    notes += format_values.change_notes(report.header)
     if any(len(last) >= DEEPEST for _, last in nodes):
         notes.append(
             line(f"nothing deeper than {DEEPEST} levels is shown; name a module to start there")
         )
     return Document(
-        title=format_values.title(report.subject, path=report.root.path),
+        title=format_values.title(report.header, path=report.root.path),
         blocks=(
             Table(
                 name="tree",

@@ -39,7 +39,7 @@ class Tree:
 
     name: ClassVar[str] = "tree"
 
-    subject: ReportHeader
+    header: ReportHeader
     root: TreeNode
     totals: Totals
     ties: tuple[Tie, ...]
