@@ -54,7 +54,7 @@ def choose_inputs(
         model: The live module.
         request: Inputs that the user requested.
         options: Options of the run.
-        target: The target string; for a library's model it says more than the module does.
+        target: The target string, which names a library's model more precisely than its class.
         stops_at: Returns whether no other input can fix a failure.
         budget: Budget of a search; None for a new one.
 

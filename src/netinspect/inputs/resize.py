@@ -99,7 +99,7 @@ def dimensions_for(
             raise UsageError(
                 f"--symbolic {request.name} cannot stand for several sizes",
                 cause=", ".join(sizes),
-                hint="give the inputs equal sizes with --input, or use one symbol for each size",
+                hint="give the inputs equal sizes with --input, or use a symbol for each size",
             )
         yield dimensions
         return

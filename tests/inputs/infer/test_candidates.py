@@ -1,4 +1,4 @@
-"""Guesses that fail: tries of the search, and never mistakes of a user who gave nothing."""
+"""Tests of candidates in dictionaries and of candidates that cannot be built."""
 
 from __future__ import annotations
 
@@ -68,18 +68,18 @@ class Two(Layers):
 
 
 class Absent(Layers):
-    """Some of its batch cannot be guessed."""
+    """Needs a value in its batch that cannot be inferred."""
 
     def forward(self, batch: Any) -> Any:
         return self.fc(batch["x"]) + batch["path"].read("batch")
 
 
 class Choosy(Layers):
-    """Its message names the argument, whatever is given."""
+    """Always fails with a message that names the argument."""
 
     def forward(self, batch: Any) -> Any:
         self.fc(batch["x"])
-        raise RuntimeError("batch needs an 'x' that is a parcel")
+        raise RuntimeError("batch needs an 'x' of another type")
 
 
 class Items(Layers):
@@ -97,14 +97,14 @@ MISSED = (Two, Absent, Choosy, Items, Filled)
 
 
 @pytest.mark.parametrize("cls", FOUND)
-def test_inputs_in_dictionaries_are_found(cls: type[nn.Module]) -> None:
+def test_infer_inputs_in_dictionaries(cls: type[nn.Module]) -> None:
     trace = netinspect.load(cls())
     assert trace.failure is None
     assert len(trace.inputs) == 1
 
 
 @pytest.mark.parametrize("cls", MISSED)
-def test_a_failed_search_is_a_failure_of_forward(cls: type[nn.Module]) -> None:
+def test_infer_inputs_failed_search_is_failure_of_forward(cls: type[nn.Module]) -> None:
     trace = netinspect.load(cls())
     assert trace.failure is not None
     assert "given twice" not in trace.failure.message
@@ -112,7 +112,9 @@ def test_a_failed_search_is_a_failure_of_forward(cls: type[nn.Module]) -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("Sum", 0), ("Choosy", 4)])
-def test_exit_codes_do_not_blame_the_user(cli: Callable[..., Outcome], name: str, code: int) -> None:
+def test_infer_inputs_failed_search_is_not_a_usage_error(
+    cli: Callable[..., Outcome], name: str, code: int
+) -> None:
     outcome = cli("summary", f"{__name__}:{name}")
     assert outcome.code == code
     assert "error[usage]" not in outcome.err
@@ -121,35 +123,35 @@ def test_exit_codes_do_not_blame_the_user(cli: Callable[..., Outcome], name: str
 
 
 @pytest.mark.parametrize("every", [False, True], ids=["some", "all"])
-def test_a_candidate_that_cannot_be_made_is_a_failed_try(
+def test_infer_inputs_invalid_candidate_is_failed_attempt(
     every: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a rule makes up: names that forward does not have, one of them twice, too many."""
+    """Names that forward does not have, one name twice, or too many arguments."""
 
-    def impossible(trial: Any, facts: Any) -> Iterator[Candidate]:
+    def invalid_first(result: Any, facts: Any) -> Iterator[Candidate]:
         x = tensor(1, 4, reason="made up")
         yield {"batch.x": x, "batch": x}
-        yield {"nobody": x}
+        yield {"unknown": x}
         yield {"batch.x": x, "batch.x.y": x}
         yield {"batch": tensor(1, 4, dtype="int64", low=3, high=1, reason="made up")}
         yield {"0": x, "1": x}
-        yield from () if every else kept(trial, facts)
+        yield from () if every else refinements(result, facts)
 
-    kept = refine.refinements
-    monkeypatch.setattr("netinspect.inputs.infer.infer_inputs.refinements", impossible)
+    refinements = refine.refinements
+    monkeypatch.setattr("netinspect.inputs.infer.infer_inputs.refinements", invalid_first)
     trace = netinspect.load(Choosy())
     assert trace.failure is not None
-    assert trace.failure.message == "batch needs an 'x' that is a parcel"
-    unmade = [each.outcome for each in trace.attempts if each.outcome.startswith("not run: ")]
-    assert len(unmade) == 5
+    assert trace.failure.message == "batch needs an 'x' of another type"
+    not_run = [each.outcome for each in trace.attempts if each.outcome.startswith("not run: ")]
+    assert len(not_run) == 5
 
 
-def test_a_search_in_which_nothing_could_be_made_ends_with_a_failure(
+def test_infer_inputs_only_invalid_candidates(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     x = tensor(1, 4, reason="made up")
     monkeypatch.setattr(
-        "netinspect.inputs.infer.infer_inputs._starts",
+        "netinspect.inputs.infer.infer_inputs.first_candidates",
         lambda *_: [({"batch.x": x, "batch": x}, "made up")],
     )
     trace = netinspect.load(Sum())
@@ -160,7 +162,7 @@ def test_a_search_in_which_nothing_could_be_made_ends_with_a_failure(
     ]
 
 
-def test_what_the_user_gave_twice_is_still_a_mistake_of_the_user() -> None:
+def test_given_twice_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="given twice"):
         netinspect.load(Sum(), inputs=["batch=1x4", "batch.x=1x4"])
 
@@ -174,13 +176,13 @@ def test_what_the_user_gave_twice_is_still_a_mistake_of_the_user() -> None:
         (Items, {"batch": ["images"]}),
     ],
 )
-def test_keys_are_read_from_the_code(cls: type[nn.Module], keys: dict[str, list[str]]) -> None:
+def test_keys_by_argument(cls: type[nn.Module], keys: dict[str, list[str]]) -> None:
     assert {name: sorted(found) for name, found in keys_by_argument(cls()).items()} == {
         name: sorted(expected) for name, expected in keys.items()
     }
 
 
-def test_a_search_leaves_what_was_given() -> None:
+def test_given_dictionary_entries_need_no_search() -> None:
     trace = netinspect.load(Sum(), inputs=["batch.x=2x4", "batch.y=2x3"])
     assert trace.failure is None
     assert trace.attempts == ()

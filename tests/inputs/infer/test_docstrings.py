@@ -1,4 +1,4 @@
-"""Shapes that the documentation of forward tells in words."""
+"""Tests of shapes read from docstrings and annotations of forward."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 from netinspect.inputs.infer.candidate import tensor
 from netinspect.inputs.infer.docstrings import (
-    Documented,
+    DocumentedShape,
     documented_arguments,
+    parse_shape_in_words,
     refine_by_docstring,
-    shape_in_words,
 )
 from netinspect.inputs.infer.model_facts import read_facts
 
 
-class Told(nn.Module):
+class DocumentedNet(nn.Module):
     def forward(self, first: Tensor, second: Tensor, third: Tensor, fourth: Tensor) -> Tensor:
         """Do something with the second (2, 2) of them.
 
@@ -32,22 +32,22 @@ class Told(nn.Module):
         return first + second + third + fourth
 
 
-class Silent(nn.Module):
+class Undocumented(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x
 
 
-def test_each_argument_is_read_where_it_is_told() -> None:
-    assert documented_arguments(Told()) == {
-        "first": Documented(("total", "sequence_length"), "int64"),
-        "second": Documented(("N", "3", "H", "W"), None),
-        "third": Documented(("batch", "sequence_length"), "bool"),
+def test_documented_arguments() -> None:
+    assert documented_arguments(DocumentedNet()) == {
+        "first": DocumentedShape(("total", "sequence_length"), "int64"),
+        "second": DocumentedShape(("N", "3", "H", "W"), None),
+        "third": DocumentedShape(("batch", "sequence_length"), "bool"),
     }
-    assert documented_arguments(Silent()) == {}
+    assert documented_arguments(Undocumented()) == {}
 
 
-def test_words_stand_for_the_sizes_that_another_argument_has() -> None:
-    facts = read_facts(Told())
+def test_refine_by_docstring_shares_sizes_by_word() -> None:
+    facts = read_facts(DocumentedNet())
     others = {"first": tensor(2, 40, dtype="int64", reason="known")}
     guess = refine_by_docstring("third", None, others, facts)
     assert guess is not None
@@ -56,8 +56,8 @@ def test_words_stand_for_the_sizes_that_another_argument_has() -> None:
     assert guess.reason == "forward documents third as (batch, sequence_length)"
 
 
-def test_a_guess_of_the_same_kind_keeps_its_sizes() -> None:
-    facts = read_facts(Told())
+def test_refine_by_docstring_keeps_guess_of_same_rank() -> None:
+    facts = read_facts(DocumentedNet())
     known = tensor(1, 3, 96, 96, reason="a layer")
     assert refine_by_docstring("second", known, {}, facts) is known
     flat = refine_by_docstring("second", tensor(1, 3, reason="a layer"), {}, facts)
@@ -75,11 +75,11 @@ def test_a_guess_of_the_same_kind_keeps_its_sizes() -> None:
         ),
         ("wants something of size [batch, 2 * 3 + 1, seq_len]", (1, 7, 16)),
         ("got a tensor of shape (5)", None),
-        ("nothing is told", None),
+        ("no shape", None),
     ],
 )
-def test_a_shape_in_the_words_of_an_error(text: str, expected: tuple[int, ...] | None) -> None:
-    assert shape_in_words(text, read_facts(Silent())) == expected
+def test_parse_shape_in_words(text: str, expected: tuple[int, ...] | None) -> None:
+    assert parse_shape_in_words(text, read_facts(Undocumented())) == expected
 
 
 class Unhashable(list[int]):
@@ -87,13 +87,13 @@ class Unhashable(list[int]):
         return x
 
 
-def test_a_forward_that_is_an_object_says_nothing_and_does_no_harm() -> None:
+def test_documented_arguments_forward_is_unhashable_object() -> None:
     model = type("Odd", (nn.Module,), {"forward": Unhashable()})()
     assert documented_arguments(model) == {}
 
 
 @pytest.mark.parametrize("piece", ["(a, ", "x (of shape (", "[1, ", "x: of size `((((", "a*b+c, "])
-def test_documentation_of_any_length_is_read_in_no_time(piece: str) -> None:
+def test_documented_arguments_repeated_text_is_fast(piece: str) -> None:
     def forward(self: nn.Module, x: Tensor) -> Tensor:
         return x
 
@@ -117,14 +117,14 @@ def test_documentation_of_any_length_is_read_in_no_time(piece: str) -> None:
     ],
     ids=["brackets", "parentheses", "words", "blanks", "lines", "indent", "digits", "sum", "name"],
 )
-def test_docstring_of_any_length(text: str) -> None:
+def test_refine_by_docstring_long_text(text: str) -> None:
     class Net(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x
 
     Net.forward.__doc__ = text
     Net.forward.__annotations__["x"] = "w" * 10**6
-    documented = documented_arguments(Net()).get("x", Documented((), None))
+    documented = documented_arguments(Net()).get("x", DocumentedShape((), None))
     assert sum(map(len, documented.sizes)) <= 20_000
     guess = refine_by_docstring("x", None, {}, read_facts(Net()))
     assert guess is None or max(guess.spec.shape) <= 1 << 20

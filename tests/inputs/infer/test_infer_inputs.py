@@ -1,4 +1,4 @@
-"""Inputs that nobody gave: what is chosen, why, and what is said where nothing passes."""
+"""Tests of inferred inputs, their reasons, and the report if no candidate passes."""
 
 from __future__ import annotations
 
@@ -78,24 +78,24 @@ def specs(trace: netinspect.Trace) -> tuple[str, ...]:
     return tuple(spec for each in trace.inputs for spec in each.spec.split())
 
 
-def test_every_net_is_expected() -> None:
+def test_nets_all_have_expected_inputs() -> None:
     assert set(CHOSEN) == set(NETS)
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
 @pytest.mark.parametrize("name", CHOSEN)
-def test_inputs_are_found_that_pass(name: str) -> None:
+def test_infer_inputs_passes(name: str) -> None:
     trace = netinspect.load(f"tests.nets.inference:{name}")
     assert trace.failure is None
     assert specs(trace) == CHOSEN[name]
     assert all(each.origin for each in trace.inputs)
-    # What is shown is the last thing that was tried, and what was tried tells its outcome.
+    # The search ends with an attempt that passed, or adjusts one that passed.
     assert trace.attempts[-1].outcome == "passed" or len(trace.attempts) > 1
     assert any(each.outcome == "passed" for each in trace.attempts)
 
 
 @pytest.mark.parametrize("name", ["LeNet", "Cifar", "Lm", "Packed", "Tabular", "DictIn"])
-def test_what_was_found_can_be_given(name: str) -> None:
+def test_inferred_specs_can_be_given(name: str) -> None:
     found = netinspect.load(f"tests.nets.inference:{name}")
     given = netinspect.load(f"tests.nets.inference:{name}", inputs=specs(found))
     assert given.attempts == ()
@@ -106,7 +106,7 @@ def test_what_was_found_can_be_given(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Cifar", "Bert", "Tabular", "Cell", "Vae"])
-def test_a_search_leaves_the_model_as_it_was(name: str) -> None:
+def test_infer_inputs_leaves_model_unchanged(name: str) -> None:
     torch.manual_seed(3)
     model = NETS[name]()
     before = snapshot(model)
@@ -116,13 +116,13 @@ def test_a_search_leaves_the_model_as_it_was(name: str) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_search_is_the_same_each_time() -> None:
+def test_infer_inputs_is_deterministic() -> None:
     one, other = (netinspect.load("tests.nets.inference:Cifar") for _ in range(2))
     assert one.attempts == other.attempts
     assert one.inputs == other.inputs
 
 
-def test_the_reasons_name_the_layers() -> None:
+def test_infer_inputs_reasons_name_layers() -> None:
     def origins(name: str) -> list[str]:
         return [each.origin for each in netinspect.load(f"tests.nets.inference:{name}").inputs]
 
@@ -133,33 +133,33 @@ def test_the_reasons_name_the_layers() -> None:
     assert origins("Lm") == ["an argument called idx; 1000 tokens are known"]
 
 
-def test_some_inputs_are_given_and_the_others_found() -> None:
+def test_infer_inputs_next_to_given_ones() -> None:
     trace = netinspect.load("tests.nets.inference:Mixed", inputs=["image=2x3x50x50"])
     assert trace.failure is None
     assert specs(trace) == ("image=2x3x50x50", "metadata=2x10")
     assert trace.inputs[0].origin == "given"
 
 
-def test_a_batch_changes_what_was_found() -> None:
+def test_infer_inputs_with_batch() -> None:
     trace = netinspect.load("tests.nets.inference:Clip", batch=5)
     assert trace.failure is None
     assert specs(trace) == ("image=5x3x224x224", "text=5x77:int64:0..399")
 
 
-class Chatty(nn.Module):
+class Printing(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(12, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        print("forward was here")
+        print("forward ran")
         return self.layer(x.reshape(1, 12))
 
 
-def test_what_a_forward_prints_in_vain_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    trace = netinspect.load(Chatty())
+def test_infer_inputs_suppresses_output_of_failed_attempts(capsys: pytest.CaptureFixture[str]) -> None:
+    trace = netinspect.load(Printing())
     assert trace.failure is None
-    assert capsys.readouterr().out == "forward was here\n"
+    assert capsys.readouterr().out == "forward ran\n"
 
 
 class Broken(nn.Module):
@@ -186,7 +186,7 @@ def test_infer_inputs_reports_farthest_failure() -> None:
     assert "--input x=1x10" in diagnosis.remedies[-1]
 
 
-class Ready(nn.Module):
+class WithExample(nn.Module):
     def __init__(self, example: object) -> None:
         super().__init__()
         self.example_input_array = example
@@ -204,20 +204,20 @@ class Ready(nn.Module):
         ({"scale": torch.ones(1), "x": torch.zeros(5, 3)}, ("scale=1", "x=5x3")),
     ],
 )
-def test_an_example_that_the_model_holds_is_taken(example: object, expected: tuple[str, ...]) -> None:
-    trace = netinspect.load(Ready(example))
+def test_example_input_array_is_used(example: object, expected: tuple[str, ...]) -> None:
+    trace = netinspect.load(WithExample(example))
     assert trace.failure is None
     assert specs(trace) == expected
     assert {each.origin for each in trace.inputs} == {"the model's example_input_array"}
     assert trace.attempts == ()
 
 
-# --- from the command line -----------------------------------------------------------------------
+# --- command line ----------------------------------------------------------------------------------
 
 Cli = Callable[..., Outcome]
 
 
-def test_the_reasoning_is_told_on_request(cli: Cli) -> None:
+def test_explain_input_prints_attempts(cli: Cli) -> None:
     outcome = cli("summary", "tests.nets.inference:Cifar", "--explain-input", "--format", "rich")
     assert outcome.code == 0
     assert "input: x = 1x3x32x32 float32 (solved from fc1.in_features = 400)" in outcome.out
@@ -227,14 +227,14 @@ def test_the_reasoning_is_told_on_request(cli: Cli) -> None:
     assert outcome.err.rstrip().endswith("outcome: passed")
 
 
-def test_where_nothing_passes_the_command_line_gives_the_spec_to_edit(cli: Cli) -> None:
+def test_infer_inputs_failure_suggests_spec(cli: Cli) -> None:
     outcome = cli("summary", "tests.inputs.infer.test_infer_inputs:Broken")
     assert outcome.code == 4
     assert "x could not be inferred: none of" in outcome.err
     assert "--input x=1x10" in outcome.err
 
 
-def test_diagnosis_of_an_object_names_a_function_instead_of_a_spec(cli: Cli, tmp_path: Path) -> None:
+def test_infer_inputs_failure_on_object_suggests_function(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "from torch import nn\n\n"
         "class Net(nn.Module):\n"
@@ -290,19 +290,19 @@ def test_inputs_from_files(cli: Cli, tmp_path: Path) -> None:
             assert f'"spec": "x={batch}x20"' in outcome.out
 
 
-class Trap:
+class Payload:
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
-        return _spring, ("sprung",)
+        return _execute, ("executed",)
 
 
-def _spring(text: str) -> None:
+def _execute(text: str) -> None:
     raise AssertionError(text)
 
 
-def test_an_input_file_cannot_run_anything(tmp_path: Path) -> None:
-    torch.save({"x": Trap()}, tmp_path / "trap.pt")
-    numpy.save(tmp_path / "trap.npy", numpy.array([Trap()], dtype=object), allow_pickle=True)
-    for name in ("trap.pt", "trap.npy"):
+def test_input_file_executes_no_code(tmp_path: Path) -> None:
+    torch.save({"x": Payload()}, tmp_path / "payload.pt")
+    numpy.save(tmp_path / "payload.npy", numpy.array([Payload()], dtype=object), allow_pickle=True)
+    for name in ("payload.pt", "payload.npy"):
         with pytest.raises(UsageError, match="cannot read inputs from"):
             netinspect.load("tests.nets.inference:Custom", input_files=[str(tmp_path / name)])
 
@@ -317,9 +317,7 @@ def test_an_input_file_cannot_run_anything(tmp_path: Path) -> None:
         (None, "x.npy", "the file does not exist"),
     ],
 )
-def test_a_bad_input_file_is_refused(
-    content: bytes | None, name: str, cause: str, tmp_path: Path
-) -> None:
+def test_input_file_invalid(content: bytes | None, name: str, cause: str, tmp_path: Path) -> None:
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
@@ -329,7 +327,7 @@ def test_a_bad_input_file_is_refused(
     assert cause in (error.value.cause or "")
 
 
-def test_inputs_come_from_one_place(cli: Cli) -> None:
+def test_inputs_from_two_options_is_a_usage_error(cli: Cli) -> None:
     outcome = cli("summary", "lenet", "--input", "1x1x28x28", "--input-file", "x.npy")
     assert outcome.code == 2
     assert "--input and --input-file" in outcome.err
@@ -349,7 +347,7 @@ class Halved(nn.Module):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_floats_are_of_the_models_own_dtype(dtype: str, device: str) -> None:
+def test_infer_inputs_floats_have_dtype_of_parameters(dtype: str, device: str) -> None:
     with torch.device(device):
         model = Halved(getattr(torch, dtype))
     trace = netinspect.load(model)
@@ -360,7 +358,7 @@ def test_floats_are_of_the_models_own_dtype(dtype: str, device: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "name"),
     [
         (["batch.features=1x6", "batch.features=1x6"], "'batch.features'"),
         (["batch.features=1x6", "batch.features.deep=1x6"], "'batch.features.deep'"),
@@ -368,10 +366,10 @@ def test_floats_are_of_the_models_own_dtype(dtype: str, device: str) -> None:
         (["batch=1x6", "batch.features=1x6"], "'batch'"),
     ],
 )
-def test_an_entry_is_given_once(given: list[str], says: str) -> None:
+def test_given_dictionary_entry_twice(given: list[str], name: str) -> None:
     with pytest.raises(UsageError, match="given twice") as error:
         netinspect.load("tests.nets.inference:DictIn", inputs=given)
-    assert says in error.value.message
+    assert name in error.value.message
 
 
 def test_inputs_from_a_file_without_a_function(cli: Cli, tmp_path: Path) -> None:
@@ -383,6 +381,6 @@ def test_inputs_from_a_file_without_a_function(cli: Cli, tmp_path: Path) -> None
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-def test_a_compiled_model_is_searched_for_inputs() -> None:
+def test_infer_inputs_torchscript() -> None:
     model = torch.jit.trace(nn.Sequential(nn.Flatten(0), nn.Softmax(0)), torch.zeros(2, 3))
     assert netinspect.summary(model).record.header.failure is None

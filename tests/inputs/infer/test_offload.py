@@ -1,4 +1,4 @@
-"""Weights that a hook brings for the time of a call: inputs go where the call takes them."""
+"""Tests of the device of inputs for models whose weights are loaded during a call."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def net() -> nn.Sequential:
     return nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
 
 
-def brought_by_hooks(layer: nn.Module) -> None:
-    """Keep the weights of a layer elsewhere, as libraries for models of many GiB do."""
-    kept = {name: each.detach().clone() for name, each in layer.named_parameters()}
+def load_by_hooks(layer: nn.Module) -> None:
+    """Load the weights of a layer by hooks, as libraries for large models do."""
+    stored = {name: each.detach().clone() for name, each in layer.named_parameters()}
 
     def put(where: Callable[[Tensor], Tensor]) -> None:
-        for name, value in kept.items():
+        for name, value in stored.items():
             setattr(layer, name, nn.Parameter(where(value), requires_grad=False))
 
     put(lambda value: value.to("meta"))
@@ -32,13 +32,13 @@ def brought_by_hooks(layer: nn.Module) -> None:
     layer.register_forward_hook(lambda module, args, output: put(lambda value: value.to("meta")))
 
 
-def brought_by_forward(layer: nn.Module) -> None:
-    """The same by a forward around the layer's own, as accelerate does it."""
-    kept = {name: each.detach().clone() for name, each in layer.named_parameters()}
+def load_by_forward(layer: nn.Module) -> None:
+    """Load the weights of a layer by a wrapped forward, as accelerate does."""
+    stored = {name: each.detach().clone() for name, each in layer.named_parameters()}
     own = layer.forward
 
     def forward(self: nn.Module, *args: Any) -> Any:
-        for name, value in kept.items():
+        for name, value in stored.items():
             setattr(self, name, nn.Parameter(value, requires_grad=False))
         output = own(*args)
         self.to("meta")
@@ -48,14 +48,14 @@ def brought_by_forward(layer: nn.Module) -> None:
     layer.forward = types.MethodType(forward, layer)
 
 
-@pytest.mark.parametrize("send", [brought_by_hooks, brought_by_forward])
-@pytest.mark.parametrize("places", [(0, 2), (0,), (2,)], ids=["all", "first", "last"])
-def test_inputs_go_where_the_weights_are_brought_to(
-    send: Callable[[nn.Module], None], places: tuple[int, ...]
+@pytest.mark.parametrize("offload", [load_by_hooks, load_by_forward])
+@pytest.mark.parametrize("indices", [(0, 2), (0,), (2,)], ids=["all", "first", "last"])
+def test_inputs_are_on_device_of_loaded_weights(
+    offload: Callable[[nn.Module], None], indices: tuple[int, ...]
 ) -> None:
     model = net()
-    for place in places:
-        send(model[place])
+    for index in indices:
+        offload(model[index])
     assert device_of(model) == torch.device("cpu")
     trace = load(model, inputs="4x8")
     assert (trace.failure, trace.tensor_mode) == (None, "real")
@@ -64,7 +64,7 @@ def test_inputs_go_where_the_weights_are_brought_to(
     assert model(torch.ones(4, 8)).device.type == "cpu"
 
 
-def test_hook_of_a_module_around_brings_too() -> None:
+def test_device_of_weights_loaded_by_outer_hook() -> None:
     model = net()
     state = {name: each.clone() for name, each in model.state_dict().items()}
     model.to("meta")
@@ -75,6 +75,6 @@ def test_hook_of_a_module_around_brings_too() -> None:
     assert device_of(model) == torch.device("cpu")
 
 
-def test_model_on_meta_without_hooks_stays_there() -> None:
+def test_device_of_meta_model_without_hooks() -> None:
     trace = load(net().to("meta"), inputs="4x8")
     assert (trace.failure, trace.tensor_mode) == (None, "meta")

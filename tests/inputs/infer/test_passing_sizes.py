@@ -1,4 +1,4 @@
-"""Sizes that pass where one failed: what sides have to be a multiple of, tried and not computed."""
+"""Tests of the search for passing sizes near a size that failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.tracing.process_snapshot import snapshot
 
 
 class UNet(nn.Module):
-    """Stages that halve the size, and as many that double it and join what was kept."""
+    """Stages that halve the size, then as many that double it and join the earlier maps."""
 
     def __init__(
         self, depth: int = 3, dimensions: int = 2, down: str = "stride", up: str = "resize", by: int = 2
@@ -38,43 +38,43 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)
-        kept = []
+        skips = []
         for down in self.down:
-            kept.append(x)
+            skips.append(x)
             x = down(self.pool(x))
         for up, join in zip(self.up, self.join, strict=True):
-            x = self.joined(join, up(x), kept.pop())
+            x = self.joined(join, up(x), skips.pop())
         return x
 
-    def joined(self, join: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
-        out: Tensor = join(torch.cat([x, kept], 1))
+    def joined(self, join: nn.Module, x: Tensor, skip: Tensor) -> Tensor:
+        out: Tensor = join(torch.cat([x, skip], 1))
         return out
 
 
 class Summed(UNet):
-    def joined(self, join: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
-        return x + kept
+    def joined(self, join: nn.Module, x: Tensor, skip: Tensor) -> Tensor:
+        return x + skip
 
 
 class Timed(UNet):
-    """With a time step, as a denoiser has."""
+    """UNet with a time step, as denoisers have."""
 
     def forward(self, sample: Tensor, timestep: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(sample) * timestep
 
 
 class Masked(UNet):
-    """With a mask of the size of the image."""
+    """UNet with a mask of the size of the image."""
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(image * mask)
 
 
 class Odd(UNet):
-    """Grows to 2 n - 1, so that no multiple of 2 fits."""
+    """Grows to 2 n - 1, so that no multiple of 2 passes."""
 
-    def joined(self, join: nn.Module, x: Tensor, kept: Tensor) -> Tensor:
-        out: Tensor = join(torch.cat([x[..., 1:, 1:], kept], 1))
+    def joined(self, join: nn.Module, x: Tensor, skip: Tensor) -> Tensor:
+        out: Tensor = join(torch.cat([x[..., 1:, 1:], skip], 1))
         return out
 
 
@@ -95,12 +95,12 @@ def unit_and_specs(model: nn.Module, *inputs: str, **options: Any) -> tuple[int,
          ("1x1x27x27", "1x1x36x36")),
         ({"depth": 3, "dimensions": 1}, "1x1x99", 8, ("1x1x96", "1x1x104")),
         ({"depth": 2, "dimensions": 3}, "1x1x10x10x10", 4, ("1x1x8x8x8", "1x1x12x12x12")),
-        # Only the side that does not fit is changed.
+        # Only the side that is not a multiple is changed.
         ({"depth": 2}, "1x1x30x32", 4, ("1x1x28x32", "1x1x32x32")),
         ({"depth": 2}, "1x1x27x33", 4, ("1x1x24x32", "1x1x28x36")),
     ],
 )  # fmt: skip
-def test_sides_have_to_be_multiples(
+def test_passing_sizes_multiples(
     options: dict[str, Any], given: str, unit: int, passing: tuple[str, ...]
 ) -> None:
     model = UNet(**options)
@@ -109,16 +109,16 @@ def test_sides_have_to_be_multiples(
     assert model(torch.zeros(shape)).shape[2:] == torch.Size(shape[2:])
 
 
-def test_maps_that_are_added_are_joined_too() -> None:
+def test_passing_sizes_added_maps() -> None:
     assert unit_and_specs(Summed(), "1x1x28x28") == (8, ("1x1x24x24", "1x1x32x32"))
 
 
-def test_other_inputs_stay_as_they_were_given() -> None:
+def test_passing_sizes_keeps_other_inputs() -> None:
     found = unit_and_specs(Timed(), "sample=1x1x28x28", "timestep=1:int64:0..999")
     assert found == (8, ("sample=1x1x24x24", "sample=1x1x32x32"))
 
 
-def test_sizes_are_searched_where_only_the_image_was_given() -> None:
+def test_passing_sizes_other_inputs_inferred() -> None:
     trace = netinspect.load(Timed(), inputs=["sample=1x1x28x28"])
     assert trace.failure is not None
     assert trace.failure.working_unit == 8
@@ -127,28 +127,28 @@ def test_sizes_are_searched_where_only_the_image_was_given() -> None:
     assert not any("could not be inferred" in each for each in diagnosis.remedies)
 
 
-def test_inputs_of_one_size_change_together() -> None:
+def test_passing_sizes_inputs_of_same_size_change_together() -> None:
     found = unit_and_specs(Masked(), "image=1x1x28x28", "mask=1x1x28x28")
     assert found == (8, ("image=1x1x24x24 mask=1x1x24x24", "image=1x1x32x32 mask=1x1x32x32"))
 
 
-def test_sizes_that_are_no_multiples_are_not_told_as_such() -> None:
+def test_passing_sizes_not_multiples() -> None:
     unit, passing = unit_and_specs(Odd(depth=1), "1x1x28x28")
     assert (unit, passing) == (0, ("1x1x27x27",))
 
 
-class Joined(nn.Module):
-    """What never fits, whatever the size."""
+class NeverFits(nn.Module):
+    """Fails at every size."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x, F.pad(x, (0, 1))], 1)
 
 
-def test_where_no_size_passes_nothing_is_told() -> None:
-    assert unit_and_specs(Joined(), "1x1x28x28") == (0, ())
+def test_passing_sizes_none_pass() -> None:
+    assert unit_and_specs(NeverFits(), "1x1x28x28") == (0, ())
 
 
-def test_the_hint_is_about_the_image_and_not_about_what_was_kept(cli: Callable[..., Outcome]) -> None:
+def test_passing_sizes_hint_names_image(cli: Callable[..., Outcome]) -> None:
     outcome = cli("summary", f"{__name__}:UNet", "--input", "1x1x28x28")
     assert outcome.code == 4
     assert (
@@ -159,7 +159,7 @@ def test_the_hint_is_about_the_image_and_not_about_what_was_kept(cli: Callable[.
     assert "as in the first tensor" not in outcome.err
 
 
-def test_a_search_leaves_the_model_as_it_was() -> None:
+def test_passing_sizes_leaves_model_unchanged() -> None:
     model = UNet()
     before, state = snapshot(model), torch.get_rng_state()
     unit_and_specs(model, "1x1x28x28", training=True)

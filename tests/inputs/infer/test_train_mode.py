@@ -1,4 +1,4 @@
-"""Inputs that only train mode asks for: labels, and a second example."""
+"""Tests of inputs that only train mode needs: labels and a second example."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Classifier(nn.Module):
 
 
 class Binary(Classifier):
-    """Compares with floats of the same sizes."""
+    """Classifier whose labels are floats of the shape of the scores."""
 
     def loss(self, scores: Tensor, labels: Tensor | None) -> Tensor:
         return F.binary_cross_entropy_with_logits(scores, labels)  # type: ignore[arg-type]
 
 
 class Regressor(Classifier):
-    """Flattens its labels first."""
+    """Classifier that flattens its labels first."""
 
     def loss(self, scores: Tensor, labels: Tensor | None) -> Tensor:
         return F.cross_entropy(scores.view(-1, 5), labels.view(-1))  # type: ignore[union-attr]
@@ -67,7 +67,7 @@ class Segmenter(nn.Module):
 
 
 class Refuses(nn.Module):
-    """Wants what no tensor is."""
+    """Needs labels that are not tensors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,29 +89,29 @@ class Refuses(nn.Module):
         (Segmenter(), "targets=1x224x224:int64:0..3"),
     ],
 )
-def test_labels_are_found_in_train_mode_alone(model: nn.Module, given: str) -> None:
+def test_labels_are_inferred_in_train_mode_only(model: nn.Module, given: str) -> None:
     trace = load(model, training=True)
     assert trace.failure is None
     assert specs(trace)[1:] == [given]
     assert len(specs(load(model))) == 1
 
 
-def test_labels_that_are_not_found_are_named() -> None:
+def test_labels_not_inferred_are_named() -> None:
     trace = load(Refuses(), training=True)
     assert trace.failure is not None
-    assert trace.failure.type == "ValueError"  # what the model says, not what an invention led to
+    assert trace.failure.type == "ValueError"  # the error of the model, not that of an invented label
     assert "--input targets=SIZES" in remedies(trace)
     assert load(Refuses()).failure is None
 
 
-def test_labels_are_named_where_the_other_inputs_are_given() -> None:
+def test_labels_missing_next_to_given_inputs() -> None:
     trace = load(Classifier(), training=True, inputs="x=2x8")
     assert "--input labels=SIZES" in remedies(trace)
     assert "labels" not in remedies(load(Classifier(), inputs="x=2x9"))
 
 
 class Pooled(nn.Module):
-    """Takes batch statistics of one value an example."""
+    """Takes batch statistics of one value per example."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Pooled(nn.Module):
         return out
 
 
-def test_batch_statistics_get_a_second_example() -> None:
+def test_batch_statistics_inferred_batch_of_two() -> None:
     trace = load(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)), training=True)
     assert specs(trace) == ["input=2x6"]
     assert "2 examples" in trace.inputs[0].origin
@@ -145,7 +145,7 @@ class Pooled(nn.Module):
 """
 
 
-def test_declared_single_example_becomes_two(tmp_path: Path) -> None:
+def test_batch_statistics_declared_example_is_doubled(tmp_path: Path) -> None:
     (tmp_path / "pooled.py").write_text(DECLARED, encoding="utf-8")
     target = f"{tmp_path}/pooled.py:Pooled"
     trace = load(target, training=True, grad=True)
@@ -157,7 +157,7 @@ def test_declared_single_example_becomes_two(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given", [{"inputs": ["1x6", "1"]}, {"args": [torch.ones(1, 6), torch.ones(1)]}]
 )
-def test_single_example_that_was_asked_for_fails(given: dict[str, Any]) -> None:
+def test_batch_statistics_given_single_example_fails(given: dict[str, Any]) -> None:
     trace = load(Pooled(), training=True, **given)
     assert trace.failure is not None
     assert "--batch 2" in remedies(trace)

@@ -1,1 +1,1 @@
-"""Inferred inputs: candidates, attempts and refinement from errors."""
+"""Input inference: candidates, attempts to run them, and refinement from their errors."""

@@ -1,4 +1,4 @@
-"""Guesses from argument names."""
+"""Guesses from argument names, such as token ids for `input_ids` or a mask for `attention_mask`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _PATTERNS: dict[str, Meaning] = {
 
 
 _LONGEST = 200
-"""Characters of a name that says anything."""
+"""Most characters of a name that is matched."""
 
 
 def meaning_of(name: str) -> Meaning | None:
@@ -79,11 +79,11 @@ def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | No
 
     Args:
         name: Name of the argument.
-        others: The guesses for the arguments before it, whose sizes it may share.
+        others: Guesses for the arguments before it, whose sizes it may share.
         facts: The model.
 
     Returns:
-        The guess, or None if the name is not enough.
+        The guess, or None if the name alone is not enough.
     """
     meaning = meaning_of(name)
     why = f"an argument called {name}"
@@ -102,24 +102,22 @@ def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | No
             )
         case Meaning.ATTENTION_MASK:
             return tensor(
-                batch, length, dtype="int64", low=1, high=1, reason=f"{why}: nothing is masked"
+                batch, length, dtype="int64", low=1, high=1, reason=f"{why}: no position is masked"
             )
         case Meaning.PADDING_MASK:
-            return tensor(
-                batch, length, dtype="bool", low=0, high=0, reason=f"{why}: nothing is padding"
-            )
+            return tensor(batch, length, dtype="bool", low=0, high=0, reason=f"{why}: no padding")
         case Meaning.PAIRWISE_MASK:
-            return tensor(length, length, low=0, high=0, reason=f"{why}: nothing is masked")
+            return tensor(length, length, low=0, high=0, reason=f"{why}: no position is masked")
         case Meaning.ZEROS:
             return tensor(batch, length, dtype="int64", low=0, high=0, reason=why)
         case Meaning.POSITIONS:
             return tensor(batch, length, dtype="int64", low=0, high=length - 1, reason=why)
         case Meaning.LENGTHS:
             return tensor(
-                batch, dtype="int64", low=length, high=length, reason=f"{why}: the whole length"
+                batch, dtype="int64", low=length, high=length, reason=f"{why}: the full length"
             )
         case Meaning.TIME:
-            return tensor(batch, dtype="int64", low=0, high=999, reason=f"{why}: one step an example")
+            return tensor(batch, dtype="int64", low=0, high=999, reason=f"{why}: one step per example")
         case Meaning.EDGES:
             return tensor(2, 2 * TOKENS, dtype="int64", low=0, high=TOKENS - 1, reason=why)
         case Meaning.GRID:
@@ -134,7 +132,7 @@ def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | No
                 (guess.spec.shape[-2:] for guess in others.values() if len(guess.spec.shape) > 3), ()
             )
             return tensor(
-                batch, *sides, dtype="int64", low=1, high=1, reason=f"{why}: nothing is masked"
+                batch, *sides, dtype="int64", low=1, high=1, reason=f"{why}: no position is masked"
             )
         case Meaning.ADJACENCY:
             return tensor(TOKENS, TOKENS, low=0, high=1, reason=why)
@@ -142,7 +140,7 @@ def guess_by_name(name: str, others: Candidate, facts: ModelFacts) -> Guess | No
 
 
 def _leading(others: Candidate) -> tuple[int, int]:
-    """Batch and length of the first argument."""
+    """Return the batch size and the length of the first argument."""
     for guess in others.values():
         shape = guess.spec.shape
         if len(shape) > 1:

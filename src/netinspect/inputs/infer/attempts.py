@@ -1,4 +1,4 @@
-"""Attempts to run forward on candidates, within a budget."""
+"""Attempts of input inference: runs of forward on candidates, within a budget, each run once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class InvalidCandidate(Exception):
 
 @dataclass(slots=True)
 class CapturedOutput:
-    """Output and warnings of a forward, suppressed during the search."""
+    """Output and warnings of one forward, suppressed during the search."""
 
     output: io.StringIO = field(default_factory=io.StringIO)
     warnings: list[warnings.WarningMessage] = field(default_factory=list)
@@ -61,7 +61,7 @@ def suppress_output() -> Iterator[CapturedOutput]:
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """One forward on one candidate."""
+    """Result of one forward on one candidate."""
 
     candidate: Candidate
     forward: Forward
@@ -74,12 +74,12 @@ class AttemptResult:
 
     @property
     def is_invalid(self) -> bool:
-        """Whether no forward was run, because its arguments could not be made."""
+        """True if its arguments could not be built, so that forward did not run."""
         return self.failure is not None and self.failure.type == InvalidCandidate.__name__
 
     @property
     def step(self) -> Step | None:
-        """The innermost step that failed."""
+        """Innermost step that failed."""
         return failed_step(self.forward.steps)
 
     @property
@@ -93,34 +93,34 @@ class AttemptRunner:
     """Runs candidates and caches their results."""
 
     run_forward: Callable[[Candidate, int | None], Forward]
-    """Takes a candidate, and the number of steps to end its forward after; None for no end.
+    """Runs forward on a candidate, for at most a number of steps; None for no limit.
 
-    It raises `InvalidCandidate` where the arguments of a candidate cannot be made.
+    Raises `InvalidCandidate` if the arguments of the candidate cannot be built.
     """
 
     stops_at: Callable[[Failure], bool]
-    """Whether a failure is one that no other input can mend; it is raised as `Stopped`."""
+    """Returns whether no other input can fix a failure; such a failure raises `Stopped`."""
 
-    suited: Callable[[Candidate], Candidate]
-    """Gives a candidate what all of the model's inputs have in common: the dtype of its floats."""
+    with_model_dtype: Callable[[Candidate], Candidate]
+    """Gives the floats of a candidate the dtype of the model's parameters."""
 
     budget: Budget
     attempts: list[Attempt] = field(default_factory=list)
-    _known: dict[tuple[str, ...], AttemptResult] = field(default_factory=dict)
+    _results: dict[tuple[str, ...], AttemptResult] = field(default_factory=dict)
 
     def run(self, candidate: Candidate, why: str) -> AttemptResult:
         """Run a candidate, or return its cached result.
 
         Raises:
-            Exhausted: The budget is spent. The first candidate runs in any case, without a limit.
-            Stopped: It failed in a way that has nothing to do with its sizes.
+            Exhausted: The budget is spent. The first candidate always runs, without a limit.
+            Stopped: It failed in a way that no other input can fix.
         """
-        candidate = self.suited(candidate)
+        candidate = self.with_model_dtype(candidate)
         key = format_specs(candidate)
-        if (known := self._known.get(key)) is not None:
+        if (known := self._results.get(key)) is not None:
             return known
         most_steps = None
-        if self._known:
+        if self._results:
             if not self.budget.allows_run():
                 raise Exhausted
             most_steps = self.budget.remaining_operators
@@ -134,26 +134,26 @@ class AttemptRunner:
             except InvalidCandidate as error:
                 forward = Forward(failure=error.failure)
         self.budget.charge(forward.steps)
-        trial = AttemptResult(candidate, forward, captured)
-        self._known[key] = trial
-        failure = trial.failure
-        self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(trial)))
+        result = AttemptResult(candidate, forward, captured)
+        self._results[key] = result
+        failure = result.failure
+        self.attempts.append(Attempt(inputs=key, why=why, outcome=_outcome(result)))
         if failure is not None and self.stops_at(failure):
-            raise Stopped(trial)
-        return trial
+            raise Stopped(result)
+        return result
 
     def has_run(self, candidate: Candidate) -> bool:
-        """Return whether a candidate has run."""
-        return format_specs(self.suited(candidate)) in self._known
+        """Return whether a candidate was run."""
+        return format_specs(self.with_model_dtype(candidate)) in self._results
 
-    def best(self, tells_most: Callable[[AttemptResult], bool]) -> AttemptResult | None:
-        """Return one that passed; else one that says what is missing; else what came farthest.
+    def best(self, preferred: Callable[[AttemptResult], bool]) -> AttemptResult | None:
+        """Return a result that passed, else a preferred failure, else the failure after most steps.
 
-        None where no forward was run.
+        Returns None if forward never ran.
         """
         return max(
-            (trial for trial in self._known.values() if not trial.is_invalid),
-            key=lambda trial: (trial.failure is None, tells_most(trial), trial.progress),
+            (result for result in self._results.values() if not result.is_invalid),
+            key=lambda result: (result.failure is None, preferred(result), result.progress),
             default=None,
         )
 
@@ -161,9 +161,9 @@ class AttemptRunner:
 class Stopped(Exception):
     """Raised when no other input can fix a failure."""
 
-    def __init__(self, trial: AttemptResult) -> None:
+    def __init__(self, result: AttemptResult) -> None:
         super().__init__()
-        self.trial = trial
+        self.result = result
 
 
 def _is_feasible(candidate: Candidate) -> bool:
@@ -173,15 +173,15 @@ def _is_feasible(candidate: Candidate) -> bool:
 
 
 _TOO_LARGE = Failure(
-    step=None, module="", type="MemoryError", message="the inputs are too large to be tried", place=None
+    step=None, module="", type="MemoryError", message="the inputs are too large to try", place=None
 )
 
 
-def _outcome(trial: AttemptResult) -> str:
-    failure, step = trial.failure, trial.step
+def _outcome(result: AttemptResult) -> str:
+    failure, step = result.failure, result.step
     if failure is None:
         return "passed"
-    if trial.is_invalid:
+    if result.is_invalid:
         return f"not run: {failure.message}"
     where = f"{step.module or 'the model'} ({step.name})" if step is not None else "the call"
     message = " ".join(failure.message.split())

@@ -1,4 +1,4 @@
-"""Candidate inputs: one guess per argument, with its reason."""
+"""Candidate inputs of a search: one guess per argument, each with its reason."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Guess:
     """The evidence, such as `conv1 takes 3 channels`."""
 
     firm: bool = True
-    """Whether the evidence is about this argument; other guesses yield to a layer's."""
+    """True if the evidence is about this argument; a guess from a layer replaces other guesses."""
 
     solved: tuple[int, ...] = ()
-    """Dimensions whose size was found by solving for what some layer wants."""
+    """Dimensions whose size was solved from the size that a layer expects."""
 
     def resized(self, dimensions: Mapping[int, int], reason: str) -> Guess:
         """Return the guess with some sizes changed."""
@@ -47,7 +47,7 @@ def tensor(
     values: tuple[float, ...] = (),
     firm: bool = True,
 ) -> Guess:
-    """Guess a tensor."""
+    """Return the guess of a tensor."""
     spec = InputSpec(name=None, shape=shape, dtype=dtype, low=low, high=high, values=values)
     return Guess(spec=spec, reason=reason, firm=firm)
 
@@ -55,3 +55,9 @@ def tensor(
 def format_specs(candidate: Candidate) -> tuple[str, ...]:
     """Format a candidate as input specs."""
     return tuple(str(replace(guess.spec, name=name)) for name, guess in candidate.items())
+
+
+def describe_changes(before: Candidate, after: Candidate) -> str:
+    """Describe the arguments in which two candidates differ, with the reasons of the second."""
+    changed = [name for name in after if before.get(name) != after[name]]
+    return "; ".join(f"{name}: {after[name].reason}" for name in changed)

@@ -1,7 +1,8 @@
-"""What the documentation of `forward` says of its arguments: their shapes in words, and their dtypes.
+"""Shapes and dtypes of arguments from the docstring and the annotations of `forward`.
 
-Many write `x: images of shape (batch, channels, height, width)`, or annotate `Float[Tensor, "b c h w"]`.
-The words of one argument are sizes that others share, settings of the model's own, or plain numbers.
+Typical texts are `x: images of shape (batch, channels, height, width)` and the annotation
+`Float[Tensor, "b c h w"]`. A word in a shape is a size of another argument, a setting of the model's
+config, or a known kind of dimension; numbers stand for themselves.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _SIDE = 224
 _LARGEST = 1 << 20
 
 _LONGEST = 20_000
-"""Characters of a docstring that are searched. No pattern may need more than one pass over them: what it
-repeats it keeps, as `*+` does."""
+"""Characters of a docstring that are searched. The patterns use possessive quantifiers such as `*+`, so
+that no text makes them backtrack."""
 
 _SHAPE = re.compile(r"of\s++(?:shape|size)s?:?\s*+`*+[(\[]++(?P<sizes>(?:[^()\]`]|\([^()]*+\))*+)[)\]]")
 _REMARK = re.compile(r"(?<!\s)\s*+\([^()]*+\)")
@@ -53,28 +54,28 @@ _LENGTH = re.compile(
 )
 
 
-class Documented(NamedTuple):
-    """What is said of one argument."""
+class DocumentedShape(NamedTuple):
+    """Documented shape and dtype of one argument."""
 
     sizes: tuple[str, ...]
-    """One word, number or product of them for each dimension."""
+    """One word, number, sum or product for each dimension."""
 
     dtype: str | None
 
 
-def documented_arguments(model: nn.Module) -> Mapping[str, Documented]:
-    """Read the annotations and the docstring of the `forward` of a model."""
+def documented_arguments(model: nn.Module) -> Mapping[str, DocumentedShape]:
+    """Parse the annotations and the docstring of the `forward` of a model."""
     forward = class_forward(model)
     text = _docstring(type(model))
     try:
         return _documented(forward, text)
-    except TypeError:  # an object in the place of a method, of a class that has no hash
+    except TypeError:  # `forward` is an unhashable object, so that its result cannot be cached
         return _documented.__wrapped__(forward, text)
 
 
 def _docstring(cls: type) -> str:
-    """The docstring of a class's `forward`, else of that of a base; its beginning, if it is long."""
-    # `inspect.getdoc` takes the square of the time for many blank lines.
+    """Return the start of the docstring of a class's `forward`, or of that of a base class."""
+    # `inspect.getdoc` takes quadratic time for many blank lines.
     for each in ancestors(cls):
         text = getattr(namespace_of(each).get("forward"), "__doc__", None)
         if isinstance(text, str):
@@ -83,7 +84,7 @@ def _docstring(cls: type) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Documented]:
+def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, DocumentedShape]:
     try:
         names = list(signature_of(forward).parameters)[1:]
     except (TypeError, ValueError):
@@ -99,21 +100,21 @@ def _documented(forward: Callable[..., Any], text: str) -> Mapping[str, Document
             sizes = tuple(size.strip().strip("*`") for size in specified)
             sizes = tuple(size for size in sizes if size)
             if sizes:
-                found[name] = Documented(sizes, dtype)
+                found[name] = DocumentedShape(sizes, dtype)
     return found
 
 
-def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, Documented]]:
+def _annotated(forward: Callable[..., Any]) -> Iterator[tuple[str, DocumentedShape]]:
     for name, annotation in annotations_of(forward).items():
         text = annotation if isinstance(annotation, str) else str(annotation)
         match = _ARRAY.search(text[:_LONGEST])
         if match is not None:
             dtype = _ARRAY_DTYPES.get(match["kind"], "float32")
-            yield name, Documented(tuple(match["sizes"].split()), dtype)
+            yield name, DocumentedShape(tuple(match["sizes"].split()), dtype)
 
 
 def _parts(text: str, names: list[str]) -> Iterator[tuple[str, str]]:
-    """Cut a docstring into what it says of each argument, one after the other."""
+    """Split a docstring into the parts about each argument, in order."""
     names = [name for name in names if len(name) <= _LONGEST_NAME]
     begins = re.compile(
         rf"(?m)^[ \t]*+(?:[-*:]|:?param\s)?[ \t]*+`*+(?P<name>{'|'.join(map(re.escape, names))})\b"
@@ -126,16 +127,16 @@ def _parts(text: str, names: list[str]) -> Iterator[tuple[str, str]]:
 def refine_by_docstring(
     name: str, guess: Guess | None, others: Candidate, facts: ModelFacts
 ) -> Guess | None:
-    """Give a guess the dimensions and the dtype that the documentation tells.
+    """Return a guess with the documented dimensions and dtype.
 
     Args:
         name: Name of the argument.
-        guess: What names and layers say; None where they say nothing.
-        others: The guesses for the arguments before it, whose sizes it may share.
+        guess: Guess from names and layers, if any.
+        others: Guesses for the arguments before it, whose sizes it may share.
         facts: The model.
 
     Returns:
-        The guess itself where nothing is documented, or nothing else.
+        The guess unchanged if nothing is documented or the documentation agrees with it.
     """
     documented = documented_arguments(facts.model).get(name)
     if documented is None:
@@ -147,7 +148,7 @@ def refine_by_docstring(
         and len(guess.spec.shape) == len(documented.sizes)
         and guess.spec.dtype == dtype
     ):
-        # Of sizes that have the same name in another argument, that one decides.
+        # A size with the same name in another argument takes precedence.
         pairs = zip(documented.sizes, guess.spec.shape, strict=True)
         shape = tuple(known.get(word, size) for word, size in pairs)
         return guess if shape == guess.spec.shape else replace(guess, spec=guess.spec.with_shape(shape))
@@ -164,8 +165,8 @@ def refine_by_docstring(
     return tensor(*shape, dtype=dtype, low=low, high=high, reason=reason, firm=None not in sizes)
 
 
-def shape_in_words(text: str, facts: ModelFacts) -> tuple[int, ...] | None:
-    """Read a shape that an error tells in words, as `of shape (batch_size, 2, height, width)`."""
+def parse_shape_in_words(text: str, facts: ModelFacts) -> tuple[int, ...] | None:
+    """Parse a shape in an error message, such as `of shape (batch_size, 2, height, width)`."""
     match = _SHAPE.search(text)
     if match is None:
         return None
@@ -175,7 +176,7 @@ def shape_in_words(text: str, facts: ModelFacts) -> tuple[int, ...] | None:
 
 
 def _shared(others: Candidate, facts: ModelFacts) -> dict[str, int]:
-    """The sizes that the words of other arguments stand for."""
+    """Return the sizes of the words in the documented shapes of other arguments."""
     documented = documented_arguments(facts.model)
     known: dict[str, int] = {}
     for name, guess in others.items():
@@ -186,7 +187,7 @@ def _shared(others: Candidate, facts: ModelFacts) -> dict[str, int]:
 
 
 def _size(word: str, known: Mapping[str, int], facts: ModelFacts) -> int | None:
-    """The size that a word stands for; None where it says nothing."""
+    """Return the size that a word stands for, or None if unknown."""
     word = word.strip()
     if word in known:
         return known[word]

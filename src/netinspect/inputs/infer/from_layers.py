@@ -1,4 +1,4 @@
-"""What each kind of layer takes: the guess for an argument that a layer consumes first."""
+"""Guesses from layers: the input that the first layer to take an argument expects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netinspect.tracing.model.members import modules, named_modules
 from netinspect.tracing.safe_access import is_a, state_of
 
 _CHANNELS_OF_IMAGES = {1: 28, 3: 224}
-"""Sides of the pictures that such channels come with most: digits and photographs."""
+"""Usual side of images by number of channels: digits and photographs."""
 
 _OTHER_SIDE = 64
 _LATENT = 32
@@ -33,15 +33,15 @@ def guess_for_layer(path: str, layer: nn.Module, name: str, facts: ModelFacts) -
     Args:
         path: Path of the layer.
         layer: The layer.
-        name: Name of the argument; it may tell a waveform from another sequence.
+        name: Name of the argument, which may distinguish a waveform from another sequence.
         facts: The model.
 
     Returns:
-        None for a layer that takes anything.
+        The guess, or None for a layer that accepts any size.
     """
     try:
         guess = _guess(path or plain_name(type(layer)), layer, name, facts)
-    except AttributeError:  # a class that is derived from one of torch's, and does not store its sizes
+    except AttributeError:  # a subclass of a torch layer that does not store its sizes
         return None
     return None if guess is None or 0 in guess.spec.shape else guess
 
@@ -60,7 +60,7 @@ def guess_for_weight(
 
 
 def first_layer_guess(name: str, facts: ModelFacts) -> Guess | None:
-    """Guess an argument by the first layer of the model, in the order of definition, that tells."""
+    """Guess an argument from the first layer, in order of definition, that expects certain sizes."""
     for path, layer in named_modules(facts.model):
         guess = guess_for_layer(path, layer, name, facts)
         if guess is not None:
@@ -69,11 +69,11 @@ def first_layer_guess(name: str, facts: ModelFacts) -> Guess | None:
 
 
 def _guess(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess | None:
-    # As stored: a class of the user's may compute these attributes.
+    # Stored attributes only: a user's class may define them as properties.
     own = SimpleNamespace(**state_of(layer))
     if is_a(layer, _ConvNd):
         channels, dimensions = own.in_channels, len(own.kernel_size)
-        if own.transposed:  # what it takes is small: it makes pictures of it
+        if own.transposed:  # it expands a small map or a latent to an image
             side = 1 if channels >= _LATENT else 8
             return tensor(1, channels, *[side] * dimensions, reason=f"{path} takes {channels} channels")
         return convolved(path, channels, dimensions, own.kernel_size[0], name, facts)
@@ -108,7 +108,7 @@ def _guess(path: str, layer: nn.Module, name: str, facts: ModelFacts) -> Guess |
 def convolved(
     path: str, channels: int, dimensions: int, kernel: int, name: str, facts: ModelFacts
 ) -> Guess:
-    """Guess what a convolution takes."""
+    """Guess the input of a convolution."""
     reason = f"{path} takes {channels} channel{'s' if channels != 1 else ''}"
     sides = _sides(channels, dimensions, name, kernel)
     return tensor(1, channels, *sides, reason=reason)
@@ -150,10 +150,10 @@ def _sequence(features: int, reason: str, *, batch_first: bool, name: str = "") 
 
 def _attended(path: str, attention: nn.MultiheadAttention) -> Guess:
     own = SimpleNamespace(**state_of(attention))
-    reason = f"{path} embeds in {own.embed_dim} dimensions"
+    reason = f"{path}.embed_dim = {own.embed_dim}"
     return _sequence(own.embed_dim, reason, batch_first=own.batch_first)
 
 
 def indices(reason: str, rows: int) -> Guess:
-    """Guess indices into a table."""
+    """Guess indices of the rows of an embedding."""
     return tensor(1, TOKENS, dtype="int64", low=0, high=max(rows - 1, 0), reason=reason)

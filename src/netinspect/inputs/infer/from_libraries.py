@@ -1,4 +1,4 @@
-"""What the libraries that models come from know of their inputs."""
+"""Guesses from the metadata of torchvision, timm and transformers for their own models."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _GRID = 4
 
 
 def known_inputs(facts: ModelFacts, target: str | None) -> Candidate:
-    """Return the guesses of the library that a model comes from; empty where none knows it.
+    """Return the guesses of the library that a model comes from; empty for other models.
 
     Args:
         facts: The model.
-        target: What the user called it, such as `torchvision:resnet50`.
+        target: The target string, such as `torchvision:resnet50`.
     """
-    for knows in (_timm, _transformers, _torchvision):
-        known = knows(facts, target or "")
+    for of_library in (_timm, _transformers, _torchvision):
+        known = of_library(facts, target or "")
         if known:
             return known
     return {}
 
 
 def guess_of_library(name: str, facts: ModelFacts) -> Guess | None:
-    """Guess one more argument of a model of transformers; None where its name is none of theirs."""
+    """Guess one argument of a transformers model; None for an unknown name or another model."""
     make = _MODALITIES.get(name)
     return make(facts) if make is not None and facts.config is not None else None
 
@@ -124,7 +124,7 @@ def _pixels(facts: ModelFacts) -> Guess:
     if (patches := _patches(facts)) is not None:
         return patches
     if any(meaning_of(name) is Meaning.GRID for name in facts.names.names):
-        # Images that were cut into patches before; else a model cuts them itself.
+        # The model takes images cut into patches, unless it has a convolution that cuts them.
         for path, layer in named_modules(facts.model):
             if is_a(layer, nn.modules.conv._ConvNd):
                 break
@@ -153,11 +153,11 @@ def _features(facts: ModelFacts) -> Guess:
     layout = re.search(r"whisper|qwen2_audio", str(setting_of(facts.config, "model_type") or ""))
     if layout:
         return tensor(1, bins, 2 * (positions or 1500), reason=f"config.num_mel_bins = {bins}")
-    return tensor(1, 100, bins, reason=f"config: {bins} features a frame")
+    return tensor(1, 100, bins, reason=f"config: {bins} features per frame")
 
 
 def _patches(facts: ModelFacts) -> Guess | None:
-    """Images as rows of patches, as Qwen's vision models take them, with a grid of their places."""
+    """Guess an image as rows of patches, which the vision models of Qwen take with a patch grid."""
     patch = facts.setting("patch_size", part="vision")
     if not isinstance(patch, int) or not {"grid_thw", "image_grid_thw"} & {*facts.names.required}:
         return None
@@ -179,11 +179,11 @@ def _grid(facts: ModelFacts) -> Guess:
 
 
 def _audio(facts: ModelFacts) -> Guess:
-    return tensor(1, 16_000, reason="a second of audio at 16 kHz")
+    return tensor(1, 16_000, reason="one second of audio at 16 kHz")
 
 
 def _history(facts: ModelFacts) -> Guess | None:
-    """The past of a time series that is looked back into by lags, beyond the context."""
+    """Guess the past of a time series: its context and the longest lag before it."""
     lags, context = facts.setting("lags_sequence"), facts.setting("context_length", "prediction_length")
     if not isinstance(lags, (list, tuple)) or not lags or not isinstance(context, int):
         return None

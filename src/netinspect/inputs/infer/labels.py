@@ -24,38 +24,38 @@ _SAME_SHAPE = (
     *_BETWEEN_0_AND_1,
 )
 _LONGEST = 200
-"""Characters of a name that says anything."""
+"""Most characters of a name that is matched."""
 
 
 def is_label(name: str) -> bool:
-    """Return whether an argument has a name of labels."""
+    """Return whether the name of an argument means labels."""
     return len(name) <= _LONGEST and _LABELS.fullmatch(name) is not None
 
 
 def missing_labels(names: ForwardNames, passed: Collection[str], failure: Failure) -> tuple[str, ...]:
-    """Return the labels that were not passed, and whose absence a failure in train mode speaks of."""
+    """Return the labels that were not passed and whose absence explains a failure in train mode."""
     passed = {each.partition(".")[0] for each in passed}
-    speaks_of_none = re.search(r"\bNone(Type)?\b", failure.message, re.IGNORECASE) is not None
+    mentions_none = re.search(r"\bNone(Type)?\b", failure.message, re.IGNORECASE) is not None
     return tuple(
         name
         for name, argument in names.arguments.items()
         if is_label(name)
         and not argument.required
         and name not in passed
-        and (speaks_of_none or re.search(rf"\b{re.escape(name)}\b", failure.message))
+        and (mentions_none or re.search(rf"\b{re.escape(name)}\b", failure.message))
     )
 
 
 def with_labels(
     candidate: Candidate, step: Step | None, failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
-    """Yield candidates with labels as a failing loss wants them; else with what labels often are."""
+    """Yield candidates with the labels that a failing loss expects, or else with usual labels."""
     if not facts.training:
         return
-    wanted = _wanted_by(step) if step is not None else None
+    wanted = _expected_by(step) if step is not None else None
     for name in facts.names.names:
         given = candidate.get(name)
-        # Also where others were tried before, but not the same again.
+        # Labels of another shape may replace those of the candidate.
         is_new = wanted is not None and (given is None or given.spec.shape != wanted.spec.shape)
         if wanted is not None and is_new and is_label(name):
             yield {**candidate, name: wanted}
@@ -63,7 +63,7 @@ def with_labels(
         yield from ({**candidate, name: guess} for guess in _usual(candidate, name))
 
 
-def _wanted_by(step: Step) -> Guess | None:
+def _expected_by(step: Step) -> Guess | None:
     """Return a guess for the target of a loss, or None if the step is not a loss."""
     scores = next(tensors_in(step.inputs), None)
     if scores is None or step.name not in (*_OF_CLASSES, *_SAME_SHAPE):
@@ -81,9 +81,9 @@ def _wanted_by(step: Step) -> Guess | None:
 
 
 def _usual(candidate: Candidate, name: str) -> Iterator[Guess]:
-    reason = f"an argument called {name}, which train mode asks for"
+    reason = f"an argument called {name}, which train mode needs"
     first = next(iter(candidate.values()), None)
     batch = first.spec.shape[0] if first is not None and first.spec.shape else 1
     if first is not None and first.spec.dtype == "int64":
-        yield replace(first, reason=f"{reason}: one for each token", firm=False)
+        yield replace(first, reason=f"{reason}: one per token", firm=False)
     yield tensor(batch, dtype="int64", low=0, high=1, reason=f"{reason}: a class", firm=False)

@@ -1,4 +1,4 @@
-"""Facts about a model that input inference uses."""
+"""Facts about a model that input inference reads without running it."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ _SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention, nn.Transformer, nn.Transformer
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Facts about a model that can be read without running it."""
+    """Facts about a model for input inference."""
 
     model: nn.Module
     names: ForwardNames
     shapes: dict[str, tuple[int, ...]]
-    """Of the parameters and buffers, by name."""
+    """Shapes of the parameters and buffers by name."""
 
     float_dtype: str
-    """Of the parameters."""
+    """Dtype of the first floating-point parameter or buffer."""
 
     sequential: bool
-    """Whether some layer works along a sequence, so that a Linear is likely to see one."""
+    """True if some layer works along a sequence, so that a Linear probably takes one too."""
 
     embeddings: dict[str, int]
-    """Rows of each embedding, by the path of the module."""
+    """Number of rows of each embedding by module path."""
 
     device: torch.device
     training: bool = False
-    """Whether forward runs in train mode."""
+    """True if forward runs in train mode."""
 
     config: Any = field(default=None)
-    """The `config` attribute of a model that has one, as those of transformers do."""
+    """The `config` attribute, which models of transformers have; None without one."""
 
     def setting(self, *names: str, part: str = "") -> Any:
-        """Return the first of some settings that the model's config holds, in it or in a part of it.
+        """Return the first setting that the model's config or one of its parts has; None without any.
 
         Args:
-            names: What the setting may be called.
-            part: Begin of the name of the part to ask first, such as `decoder`.
+            names: Possible names of the setting.
+            part: Prefix of the name of the part to search first, such as `decoder`.
         """
         configs = sorted(self._configs(), key=lambda each: not (part and each[0].startswith(part)))
         for _, config in configs:
@@ -64,7 +64,7 @@ class ModelFacts:
         return None
 
     def _configs(self) -> list[tuple[str, Any]]:
-        """The config itself, then the parts that it is made of, each with its name."""
+        """Return the config itself and then its parts, each with its name."""
         if self.config is None:
             return []
         found = {
@@ -79,7 +79,12 @@ class ModelFacts:
 
 
 def read_facts(model: nn.Module, *, training: bool = False) -> ModelFacts:
-    """Read a model, which will run in train mode or not."""
+    """Read the facts of a model.
+
+    Args:
+        model: The live module.
+        training: Whether forward will run in train mode.
+    """
     with torch._C.DisableTorchFunction():
         return replace(_read_facts(model), training=training)
 
@@ -105,9 +110,9 @@ def _read_facts(model: nn.Module) -> ModelFacts:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Return the device of a model's first tensor; the CPU where it has none.
+    """Return the device of a model's first tensor; the CPU for a model without tensors.
 
-    Tensors that are absent until a hook brings them say nothing: they are on the meta device.
+    Tensors on the meta device that a hook loads for a call are ignored.
     """
     with torch._C.DisableTorchFunction():
         return home_of(model) or torch.device("cpu")

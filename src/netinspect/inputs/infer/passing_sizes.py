@@ -1,7 +1,8 @@
-"""Search for input sizes on which a model passes.
+"""Search for input sizes that pass, near a size that the user gave and that failed.
 
-After a shape error, arithmetic alone cannot tell the size of image that a network was built for: what
-lies between the input and the failing layer may be anything. A few short forwards can.
+After a shape error, arithmetic alone cannot find the image size that a network was built for: any
+operation may be between the input and the failing layer. A few short forwards can find it. The sizes
+become a hint of the diagnosis.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from netinspect.tracing.arguments import Argument
 from netinspect.tracing.capture import CaptureOptions, observe
 
 _SHARE = 0.1
-"""The part of the budget that sizes are searched with: they only help to read a failure."""
+"""Part of the budget for this search: its result is only a hint."""
 
 _FARTHEST = 32
-"""How far from the given size to look."""
+"""Largest distance from the given size."""
 
 _LONGEST = 8
-"""How many sizes of a range to try; a few show what is meant."""
+"""Most sizes of a range to try; a few are enough for a hint."""
 
 _UNITS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64, 96, 128)
-"""What sides may have to be a multiple of, where maps of several scales are joined."""
+"""Possible units of which sides must be multiples where maps of several scales are joined."""
 
 _JOINS = frozenset(("cat", "concat", "concatenate", "stack", "add", "sub", "mul", "div", "where"))
 
@@ -47,27 +48,27 @@ class PassingSizes(NamedTuple):
     """Input specs that pass; empty where none was found."""
 
     specs: tuple[str, ...] = ()
-    """One; or two, where either the sides are multiples of `unit`, or all sizes in between pass too. The
-    specs of several inputs that change together are joined by a space."""
+    """One spec, or two: either with sides that are multiples of `unit`, or the ends of a range of sizes
+    that pass. The specs of several inputs that change together are joined by a space."""
 
     unit: int = 0
-    """What the sides have to be a multiple of, as far as was tried; 0 where that is not known."""
+    """Unit of which the sides must be multiples, as far as was tried; 0 if unknown."""
 
 
-def working_inputs(
+def find_passing_sizes(
     model: nn.Module, arguments: Sequence[Argument], trace: Trace, budget: Budget, *, training: bool
 ) -> PassingSizes:
     """Find sizes near a failed one that pass, for signals, images and volumes.
 
-    Every size that is returned was tried. The search is not begun where the failure cannot depend on the
-    size. Inputs that have the same sides are changed together; the others stay.
+    Every size that is returned was tried. The search does not start if the failure cannot depend on the
+    size. Inputs that have the same sides are changed together; the others are not changed.
 
     Args:
-        model: The live module; it is left as it was.
-        arguments: What it failed on.
-        trace: The record of the failure.
-        budget: What the runs are charged to; they may use a tenth of it.
-        training: The mode that it ran in.
+        model: The live module; it is left unchanged.
+        arguments: Arguments on which it failed.
+        trace: Trace of the failure.
+        budget: Budget that the runs are charged to; they may use a tenth of it.
+        training: Whether forward ran in train mode.
     """
     failure = trace.failure
     if failure is None or failure.step is None or failure.phase != "forward":
@@ -83,7 +84,7 @@ def working_inputs(
         found = _multiples(attempt)
         if found.specs:
             return found
-    return _nearest(attempt)
+    return _range_near_given(attempt)
 
 
 @dataclass(slots=True)
@@ -93,18 +94,18 @@ class _Attempt:
     model: nn.Module
     arguments: Sequence[Argument]
     specs: Mapping[int, InputSpec]
-    """Those that change, by the position of their argument; their sides are the same."""
+    """Specs that change, by the position of their argument; all have the same sides."""
 
     budget: Budget
     training: bool = field(kw_only=True)
 
     @property
     def sides(self) -> _Sides:
-        """The sides that failed."""
+        """Sides that failed."""
         return next(iter(self.specs.values())).shape[2:]
 
     def passes(self, sides: _Sides) -> bool:
-        """Whether forward passes; False too where the budget does not allow to try it."""
+        """Return whether forward passes; False too if the budget does not allow another run."""
         if not self.budget.allows_run(_SHARE):
             return False
         generator = torch.Generator().manual_seed(0)
@@ -121,7 +122,7 @@ class _Attempt:
         return forward.failure is None
 
     def spec(self, sides: _Sides) -> str:
-        """Return the specs of the inputs with other sides."""
+        """Return the specs of the changed inputs with other sides."""
         return " ".join(str(self._resized(at, sides)) for at in self.specs)
 
     def _resized(self, at: int, sides: _Sides) -> InputSpec:
@@ -130,11 +131,14 @@ class _Attempt:
 
 
 def _image_specs(arguments: Sequence[Argument], sources: set[str]) -> dict[int, InputSpec]:
-    """Return the inputs with sides that what failed was made from, by position; empty without any.
+    """Return the specs by position of the inputs with sides that reach the failed step.
 
     Args:
         arguments: All inputs.
-        sources: Names of those that reach the step that failed.
+        sources: Names of the inputs that reach the failed step.
+
+    Returns:
+        Empty without such inputs, or if their sides differ.
     """
     found: dict[int, InputSpec] = {}
     for at, argument in enumerate(arguments):
@@ -149,11 +153,11 @@ def _image_specs(arguments: Sequence[Argument], sources: set[str]) -> dict[int, 
 
 
 def _multiples(attempt: _Attempt) -> PassingSizes:
-    """Find the number that sides have to be a multiple of, as where each stage halves them."""
+    """Find the unit of which sides must be multiples, for example because each stage halves them."""
     given = attempt.sides
     for unit in _UNITS:
         if all(side % unit == 0 for side in given):
-            continue  # it failed, though it is one
+            continue  # the given sides are multiples of it and failed
         smaller = tuple(side // unit * unit for side in given)
         larger = tuple(-(-side // unit) * unit for side in given)
         if 0 in smaller:
@@ -163,8 +167,8 @@ def _multiples(attempt: _Attempt) -> PassingSizes:
     return PassingSizes()
 
 
-def _nearest(attempt: _Attempt) -> PassingSizes:
-    """Find the size nearest to that of a square image, and how far sizes next to it pass."""
+def _range_near_given(attempt: _Attempt) -> PassingSizes:
+    """Find the passing side of a square image at the least distance, and a range of sides from it."""
     given = attempt.sides
     if len(set(given)) != 1 or len(given) < 2:
         return PassingSizes()
@@ -173,18 +177,18 @@ def _nearest(attempt: _Attempt) -> PassingSizes:
     def passes(size: int) -> bool:
         return attempt.passes((size,) * len(given))
 
-    nearest = next((size for size in _nearby(side) if passes(size)), None)
-    if nearest is None:
+    start = next((size for size in _by_distance(side) if passes(size)), None)
+    if start is None:
         return PassingSizes()
-    step = 1 if nearest > side else -1
-    end = nearest
-    while abs(end - nearest) < _LONGEST and end + step > 0 and passes(end + step):
+    step = 1 if start > side else -1
+    end = start
+    while abs(end - start) < _LONGEST and end + step > 0 and passes(end + step):
         end += step
-    return PassingSizes(tuple(attempt.spec((size,) * len(given)) for size in sorted({nearest, end})))
+    return PassingSizes(tuple(attempt.spec((size,) * len(given)) for size in sorted({start, end})))
 
 
-def _nearby(side: int) -> Iterator[int]:
-    """Sizes by their distance from a size, smaller ones first."""
+def _by_distance(side: int) -> Iterator[int]:
+    """Yield sizes by their distance from a size, the smaller of two first."""
     for distance in range(1, _FARTHEST + 1):
         if side - distance > 0:
             yield side - distance

@@ -1,4 +1,4 @@
-"""From a failed try to the next ones: what the error says of the arguments that led to it."""
+"""Refinement of a failed candidate: the next candidates, from the error and the step that raised it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netinspect.inputs.infer.argument_names import Meaning, guess_by_name, meani
 from netinspect.inputs.infer.attempts import AttemptResult
 from netinspect.inputs.infer.batch_statistics import TWO, is_one_value
 from netinspect.inputs.infer.candidate import Candidate, Guess, tensor
-from netinspect.inputs.infer.docstrings import refine_by_docstring, shape_in_words
+from netinspect.inputs.infer.docstrings import parse_shape_in_words, refine_by_docstring
 from netinspect.inputs.infer.from_layers import guess_for_layer, guess_for_weight
 from netinspect.inputs.infer.from_libraries import guess_of_library
 from netinspect.inputs.infer.labels import with_labels
@@ -36,33 +36,36 @@ _WANTS_INTEGERS = (
 _WANTS_BOOLEANS = ("only supports boolean masks", "boolean tensor", "expected condition to be")
 
 
-def refinements(trial: AttemptResult, facts: ModelFacts) -> Iterator[Candidate]:
-    """Yield what to try after a failed trial, the most likely first; sizes are solved elsewhere."""
-    candidate, step, failure, steps = trial.candidate, trial.step, trial.failure, trial.forward.steps
+def refinements(result: AttemptResult, facts: ModelFacts) -> Iterator[Candidate]:
+    """Yield the candidates to try after a failed one, the most likely first.
+
+    `solve_sizes` handles sizes that the error does not name.
+    """
+    candidate, step, failure, steps = result.candidate, result.step, result.failure, result.forward.steps
     if failure is None:
         return
     culprits = sources_of(step, steps) if step is not None else []
     culprits = [name for name in culprits if name in candidate] or list(candidate)
     if step is not None:
-        yield from _as_its_layer_wants(candidate, step, failure.message, facts)
+        yield from _from_its_layer(candidate, step, failure.message, facts)
         yield from _channels_last(candidate, culprits, step, facts)
-    yield from with_batch_dimension(trial)
+    yield from with_batch_dimension(result)
     yield from _of_another_dtype(candidate, culprits, failure)
-    yield from _with_reported_sizes(trial, culprits, facts)
+    yield from _with_reported_sizes(result, culprits, facts)
     yield from _not_negative(candidate, culprits, failure)
-    yield from _with_places_for_features(candidate, failure, facts)
+    yield from _with_placeholder_tokens(candidate, failure, facts)
     yield from _of_another_rank(candidate, culprits, failure)
     yield from with_labels(candidate, step, failure, facts)
-    yield from _with_one_more(candidate, failure, facts)
-    yield from _with_an_optional_one(candidate, step, failure, facts)
+    yield from _with_named_argument(candidate, failure, facts)
+    yield from _with_optional_argument(candidate, step, failure, facts)
     if is_one_value(failure.message):
         yield from _batched(candidate, culprits)
 
 
-def _as_its_layer_wants(
+def _from_its_layer(
     candidate: Candidate, step: Step, message: str, facts: ModelFacts
 ) -> Iterator[Candidate]:
-    """Where a layer takes an argument at first hand, the layer knows what it is."""
+    """Yield candidates with the input that the failed layer expects of an argument it takes directly."""
     for name in step.arguments:
         current = candidate.get(name)
         if current is None:
@@ -79,7 +82,7 @@ def _as_its_layer_wants(
                 name: replace(current, spec=_in_range_of(guess, current), reason=guess.reason),
             }
             continue
-        # An argument that said itself what it is keeps its sizes where they can be mended.
+        # A firm guess of the same dtype and rank is not replaced: its sizes can be solved.
         if guess is not None and (
             not current.firm
             or _kind(guess) != _kind(current)
@@ -92,18 +95,18 @@ def _in_range_of(guess: Guess, current: Guess) -> InputSpec:
     return replace(current.spec, low=guess.spec.low, high=guess.spec.high)
 
 
-def with_batch_dimension(trial: AttemptResult) -> Iterator[Candidate]:
-    """Convolutions also take one example without a batch; nobody means that."""
-    for step in trial.forward.steps:
+def with_batch_dimension(result: AttemptResult) -> Iterator[Candidate]:
+    """Yield candidates with a batch dimension where a convolution took an example without one."""
+    for step in result.forward.steps:
         for name in step.arguments:
-            guess = trial.candidate.get(name)
+            guess = result.candidate.get(name)
             if guess is not None and _is_unbatched(step, guess):
                 batched = replace(guess, spec=guess.spec.with_shape((1, *guess.spec.shape)))
-                yield {**trial.candidate, name: batched}
+                yield {**result.candidate, name: batched}
 
 
 def _is_unbatched(step: Step, guess: Guess) -> bool:
-    """Whether a step convolves an argument as one example."""
+    """Return whether a step convolves an argument as one example without a batch."""
     match = re.fullmatch(r"conv(?:_transpose)?(\d)d", step.name)
     return match is not None and len(guess.spec.shape) == int(match[1]) + 1
 
@@ -111,7 +114,7 @@ def _is_unbatched(step: Step, guess: Guess) -> bool:
 def _channels_last(
     candidate: Candidate, culprits: Sequence[str], step: Step, facts: ModelFacts
 ) -> Iterator[Candidate]:
-    """Images that are turned before the convolution come with their channels last."""
+    """Yield images with channels last, for an argument that is transposed before the convolution."""
     if not step.name.startswith("conv") or not any(
         len(facts.shapes.get(each, ())) > 3 for each in step.parameters
     ):
@@ -137,7 +140,7 @@ def _of_another_dtype(
     message = failure.message
     if any(text in message for text in _WANTS_BOOLEANS):
         for name in reversed(culprits):
-            yield _with_dtype(candidate, name, "bool", "a mask of truth values is wanted")
+            yield _with_dtype(candidate, name, "bool", "a boolean mask is expected")
         return
     wants_integers = any(text in message for text in _WANTS_INTEGERS)
     mixes = "dtype" in message or "type" in message
@@ -146,9 +149,9 @@ def _of_another_dtype(
     for name in culprits:
         is_float = candidate[name].spec.dtype.startswith(("float", "bfloat"))
         if wants_integers and is_float:
-            yield _with_dtype(candidate, name, "int64", "indices are wanted")
+            yield _with_dtype(candidate, name, "int64", "indices are expected")
         elif not wants_integers and not is_float:
-            yield _with_dtype(candidate, name, "float32", "floats are wanted")
+            yield _with_dtype(candidate, name, "float32", "floats are expected")
 
 
 def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Candidate:
@@ -161,35 +164,38 @@ def _with_dtype(candidate: Candidate, name: str, dtype: str, reason: str) -> Can
 
 
 def _with_reported_sizes(
-    trial: AttemptResult, culprits: Sequence[str], facts: ModelFacts
+    result: AttemptResult, culprits: Sequence[str], facts: ModelFacts
 ) -> Iterator[Candidate]:
-    """Many models check their inputs, and tell in words what they want."""
-    candidate, message = trial.candidate, trial.failure.message if trial.failure is not None else ""
-    shape, wanted = shape_in_words(message, facts), wanted_unit(trial.step, message)
+    """Yield candidates with the sizes that the model's own error message names."""
+    candidate, message = result.candidate, result.failure.message if result.failure is not None else ""
+    shape, wanted = parse_shape_in_words(message, facts), wanted_unit(result.step, message)
     for name in culprits:
         guess = candidate[name]
         sizes = guess.spec.shape
         named = [size for size in sizes if re.search(rf"\b{size}\b", message)]
         if shape is not None and len(shape) != len(sizes):
-            yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(shape), reason=_STATED)}
+            yield {
+                **candidate,
+                name: replace(guess, spec=guess.spec.with_shape(shape), reason=_FROM_MESSAGE),
+            }
         if len(sizes) == 3 and sizes[-1] in named and meaning_of(name) is Meaning.SPECTRUM:
             turned = (*sizes[:-2], sizes[-1], sizes[-2])
             reason = f"{guess.reason}; frames come last"
             yield {**candidate, name: replace(guess, spec=guess.spec.with_shape(turned), reason=reason)}
         for got, instead in reported_sizes(message):
-            places = [index for index, size in enumerate(sizes) if size == got]
-            if len(places) > 1:
-                yield {**candidate, name: guess.resized(dict.fromkeys(places, instead), _STATED)}
-            for index in places:
-                yield {**candidate, name: guess.resized({index: instead}, _STATED)}
+            indices = [index for index, size in enumerate(sizes) if size == got]
+            if len(indices) > 1:
+                yield {**candidate, name: guess.resized(dict.fromkeys(indices, instead), _FROM_MESSAGE)}
+            for index in indices:
+                yield {**candidate, name: guess.resized({index: instead}, _FROM_MESSAGE)}
         for index, size in reversed([*enumerate(sizes)]):
             unit = wanted.of(size) if wanted is not None else 1
-            # More examples make more of everything, and so never fit better.
+            # A larger batch does not change the other sizes.
             if size % unit and (size in named or not named) and (index or len(sizes) < 3):
-                yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _STATED)}
+                yield {**candidate, name: guess.resized({index: -(-size // unit) * unit}, _FROM_MESSAGE)}
 
 
-_STATED = "the model says what it wants"
+_FROM_MESSAGE = "expected by the error message of the model"
 _RANKS = (
     r"expected (?P<rank>\d)D(?: or (?P<other>\d)D)? input",
     r"Expected (?:\dD \(unbatched\) or )?(?P<rank>\d)D \(batched\) input",
@@ -224,7 +230,7 @@ def _of_another_rank(
         guess = candidate[name]
         wanted = list(ranks)
         if fewer is not None:
-            # What was unpacked may have been taken apart before: it is as many short as the input is.
+            # The unpacked tensor may be a slice of the input: both lack the same number of dimensions.
             wanted = [int(fewer[1]), len(guess.spec.shape) + int(fewer[1]) - int(fewer[2])]
         if not wanted and any(text in failure.message for text in _DEEPER):
             wanted = [len(guess.spec.shape) + 1]
@@ -240,24 +246,26 @@ def _of_another_rank(
 
 
 def _reshaped(guess: Guess, rank: int) -> Iterator[tuple[tuple[int, ...], str]]:
-    shape, reason = guess.spec.shape, f"{rank} dimensions are wanted"
+    shape, reason = guess.spec.shape, f"{rank} dimensions are expected"
     missing = rank - len(shape)
     if missing < 0:
         yield (*shape[:1], *shape[1 - missing :]), reason
         yield shape[:rank], reason
     elif rank == 4 and len(shape) <= 2:
-        yield (1, 3, 224, 224), f"{reason}, as images have"
-        yield (1, 1, 28, 28), f"{reason}, as images have"
+        yield (1, 3, 224, 224), f"{reason}, as in images"
+        yield (1, 1, 28, 28), f"{reason}, as in images"
     elif len(shape) >= 2:
-        # A sequence of what there was; or channels in front of it.
+        # A sequence of the current tensors, or channels before their dimensions.
         yield (*shape[:1], *[TOKENS] * missing, *shape[1:]), reason
         yield (*[1] * missing, *shape), reason
     else:
         yield (*shape, *[TOKENS] * missing), reason
 
 
-def _with_one_more(candidate: Candidate, failure: Failure, facts: ModelFacts) -> Iterator[Candidate]:
-    """An optional argument that the error, or the line that raised it, speaks of."""
+def _with_named_argument(
+    candidate: Candidate, failure: Failure, facts: ModelFacts
+) -> Iterator[Candidate]:
+    """Yield candidates with an optional argument that the error, or the line that raised it, names."""
     texts = [failure.message, failure.place.text if failure.place is not None else ""]
     if failure.type in ("TypeError", "AttributeError") and "NoneType" not in failure.message:
         texts.pop()
@@ -268,22 +276,22 @@ def _with_one_more(candidate: Candidate, failure: Failure, facts: ModelFacts) ->
                 guess = guess_of_library(name, facts) or refine_by_docstring(
                     name, guess_by_name(name, candidate, facts), candidate, facts
                 )
-                guess = guess or _like_the_first(candidate, name)
+                guess = guess or _like_first_argument(candidate, name)
                 if guess is not None:
                     yield {
                         **candidate,
-                        name: replace(guess, reason=f"{guess.reason}; forward asks for it"),
+                        name: replace(guess, reason=f"{guess.reason}; forward needs it"),
                     }
 
 
 def _not_negative(
     candidate: Candidate, culprits: Sequence[str], failure: Failure
 ) -> Iterator[Candidate]:
-    """Floats that become indices are no negative numbers."""
+    """Yield candidates with floats from 0 to 1, for floats that are converted to indices."""
     for name in culprits if "out of range" in failure.message else ():
         guess = candidate[name]
         if guess.spec.dtype.startswith(("float", "bfloat")) and guess.spec.low is None:
-            reason = f"{guess.reason}; some of it are indices"
+            reason = f"{guess.reason}; some values are indices"
             yield {**candidate, name: replace(guess, spec=guess.spec.with_range(0, 1), reason=reason)}
 
 
@@ -294,10 +302,10 @@ _FEATURES_AND_TOKENS = re.compile(
 )
 
 
-def _with_places_for_features(
+def _with_placeholder_tokens(
     candidate: Candidate, failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
-    """What is seen or heard takes the place of tokens of its own, of which there must be as many."""
+    """Yield token ids with one placeholder for each feature of an image or of audio."""
     match = _FEATURES_AND_TOKENS.search(failure.message)
     if match is None:
         return
@@ -306,29 +314,29 @@ def _with_places_for_features(
     for name, guess in candidate.items():
         if isinstance(token, int) and meaning_of(name) is Meaning.TOKENS:
             spec = guess.spec.with_shape((1, int(match["features"]))).with_range(token, token)
-            reason = f"a token {token} in the place of each feature of the {kind}"
+            reason = f"one placeholder token {token} per feature of the {kind}"
             yield {**candidate, name: replace(guess, spec=spec, reason=reason)}
 
 
-_NOT_MISSED = re.compile(
+_NEVER_NEEDED = re.compile(
     r"(past|cache|output|return|use|is)_.*|.*labels?|encoder_outputs|.*head_mask|.*inputs_embeds|logits_to_keep"
 )
-"""Arguments whose absence a model bears, or that are there instead of others."""
+"""Arguments that forward works without, or that replace other arguments."""
 
 
-def _with_an_optional_one(
+def _with_optional_argument(
     candidate: Candidate, step: Step | None, failure: Failure, facts: ModelFacts
 ) -> Iterator[Candidate]:
-    """Where something is None that should not be, an argument that may be left out is missing."""
+    """Yield candidates with one more optional argument, after an error about a value that is None."""
     if "NoneType" not in failure.message:
         return
     path, given = step.module if step is not None else "", _arguments_of(candidate)
     optional = [
         name
         for name, argument in facts.names.arguments.items()
-        if name not in given and not argument.required and not _NOT_MISSED.fullmatch(name)
+        if name not in given and not argument.required and not _NEVER_NEEDED.fullmatch(name)
     ]
-    # A decoder lacks what is called after it.
+    # A failed decoder most likely needs an argument that is named after it.
     for name in sorted(optional, key=lambda name: name.partition("_")[0] not in path):
         guess = guess_of_library(name, facts) or refine_by_docstring(
             name, guess_by_name(name, candidate, facts), candidate, facts
@@ -336,7 +344,7 @@ def _with_an_optional_one(
         if guess is not None:
             yield {
                 **candidate,
-                name: replace(guess, reason=f"{guess.reason}; something was None without"),
+                name: replace(guess, reason=f"{guess.reason}; without it, a value was None"),
             }
 
 
@@ -345,7 +353,7 @@ def _arguments_of(candidate: Candidate) -> set[str]:
     return {name.partition(".")[0] for name in candidate}
 
 
-def _like_the_first(candidate: Candidate, name: str) -> Guess | None:
+def _like_first_argument(candidate: Candidate, name: str) -> Guess | None:
     first = next(iter(candidate.values()), None)
     if first is None:
         return tensor(1, TOKENS, reason=f"an argument called {name}", firm=False)
@@ -353,7 +361,7 @@ def _like_the_first(candidate: Candidate, name: str) -> Guess | None:
 
 
 def _batched(candidate: Candidate, culprits: Sequence[str]) -> Iterator[Candidate]:
-    """Batch statistics of one value per channel need a second example; of all inputs, as a rule."""
+    """Yield candidates with two examples of all inputs, then of those that reach the failed step."""
     single = [name for name, guess in candidate.items() if guess.spec.shape[:1] == (1,)]
     for names in (single, [name for name in culprits if name in single]):
         yield {

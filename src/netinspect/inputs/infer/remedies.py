@@ -1,4 +1,4 @@
-"""What may help where forward failed: other sizes of the inputs, other arguments, other methods."""
+"""Remedies for a failed forward: sizes that pass, missing labels, and other methods to call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 from netinspect.inputs.budget import Budget
 from netinspect.inputs.choose import Choice
 from netinspect.inputs.infer.labels import missing_labels
-from netinspect.inputs.infer.passing_sizes import working_inputs
+from netinspect.inputs.infer.passing_sizes import find_passing_sizes
 from netinspect.inputs.signature import forward_names
 from netinspect.records.steps import Failure
 from netinspect.records.trace import GIVEN, Trace
@@ -25,22 +25,22 @@ def with_remedies(
     training: bool,
     sizes: bool,
 ) -> Failure | None:
-    """Return the failure of a trace with what may help.
+    """Return the failure of a trace with remedies; None if it did not fail.
 
     Args:
-        model: The live module; it is left as it was.
-        choice: What it was called with.
-        trace: The record of the call.
-        budget: What runs at other sizes are charged to.
-        training: The mode that it ran in.
-        sizes: Whether to look for sizes that pass, unless all inputs were searched for.
+        model: The live module; it is left unchanged.
+        choice: Arguments that it was called with.
+        trace: Trace of the call.
+        budget: Budget that runs at other sizes are charged to.
+        training: Whether forward ran in train mode.
+        sizes: Whether to search for sizes that pass; skipped if all inputs were inferred.
     """
     failure = trace.failure
     if failure is None:
         return None
-    is_searched = bool(choice.attempts) and all(each.record.origin != GIVEN for each in choice.arguments)
-    if sizes and not is_searched:
-        passing = working_inputs(model, choice.arguments, trace, budget, training=training)
+    is_inferred = bool(choice.attempts) and all(each.record.origin != GIVEN for each in choice.arguments)
+    if sizes and not is_inferred:
+        passing = find_passing_sizes(model, choice.arguments, trace, budget, training=training)
         failure = replace(failure, working_inputs=passing.specs, working_unit=passing.unit)
     if refuses(failure):
         failure = replace(failure, methods=other_methods(model))

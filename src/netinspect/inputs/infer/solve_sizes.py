@@ -1,8 +1,9 @@
-"""Sizes found by solving: which dimension of which argument moves what a layer got, and how far.
+"""Solving for input sizes: a search for the dimension and the size that make a failed step pass.
 
-A failed step tells two sizes that should have been equal. One dimension after the other of the arguments
-behind it is changed, and the step is looked at again; the one that moves a size is then searched for the
-value that makes both equal. What lies in between may be anything, as long as more in makes more out.
+A failed step reports two sizes that should be equal. The solver changes one dimension at a time of the
+arguments that reach the step and runs forward again. When a dimension changes one of the two sizes, it
+searches that dimension for the value at which both are equal. The operations in between may be anything,
+as long as a larger input gives a larger size.
 """
 
 from __future__ import annotations
@@ -31,27 +32,27 @@ _COLLAPSES = (
 )  # fmt: skip
 
 
-class _Reading(NamedTuple):
-    """What one trial tells of the step that is to be mended."""
+class _Outcome(NamedTuple):
+    """Outcome of one attempt at the step that failed before."""
 
     state: str
-    """`past` where the step passed, `lost` where it was not reached, else `here`."""
+    """`past` if the step passed, `lost` if it was not reached, otherwise `here`."""
 
     mismatch: Mismatch | None = None
 
 
 def solve_sizes(
-    trials: AttemptRunner, failed: AttemptResult, frozen: frozenset[str]
+    runner: AttemptRunner, failed: AttemptResult, frozen: frozenset[str]
 ) -> Candidate | None:
-    """Find sizes that bring a failed trial past the step that failed.
+    """Find sizes with which forward gets past the step that failed.
 
     Args:
-        trials: Runs the candidates.
-        failed: The trial.
-        frozen: Arguments that the user gave.
+        runner: Runs the candidates.
+        failed: The failed attempt.
+        frozen: Arguments that the user passed; they are not changed.
 
     Returns:
-        None where no single dimension, and no side of an image, does it.
+        A candidate, or None if neither a single dimension nor the sides of an image can be solved for.
     """
     step, failure = failed.step, failed.failure
     if step is None or failure is None:
@@ -62,12 +63,12 @@ def solve_sizes(
     for name in names:
         for dimensions in _groups(failed.candidate[name].spec.shape):
             if mismatch is not None:
-                found = _solve_for(trials, failed, mismatch, name, dimensions)
+                found = _solve_for(runner, failed, mismatch, name, dimensions)
             elif "is invalid for input of size" in failure.message and len(dimensions) == 2:
-                # A map that is cut into windows, of which there must be a whole number.
-                found = _first_round(trials, failed, step.module or step.name, name, dimensions)
+                # A map is split into windows, of which there must be a whole number.
+                found = _first_round(runner, failed, step.module or step.name, name, dimensions)
             elif any(text in failure.message for text in _COLLAPSES):
-                found = _grown(trials, failed, step.module or step.name, name, dimensions)
+                found = _grown(runner, failed, step.module or step.name, name, dimensions)
             else:
                 found = None
             if found is not None:
@@ -76,7 +77,7 @@ def solve_sizes(
 
 
 def _groups(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Dimensions that change together: the sides of an image, then each alone, the last one first."""
+    """Yield dimensions to change together: the sides of an image, then each dimension from the last."""
     spatial = tuple(range(max(len(shape) - 2, 1), len(shape)))
     if len(shape) >= 3 and len(spatial) == 2 and shape[-1] == shape[-2] != TOKENS:
         yield spatial
@@ -86,7 +87,7 @@ def _groups(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 
 
 def _solve_for(
-    trials: AttemptRunner,
+    runner: AttemptRunner,
     failed: AttemptResult,
     mismatch: Mismatch,
     name: str,
@@ -100,59 +101,59 @@ def _solve_for(
     def candidate_of(value: int) -> Candidate:
         return _with_size(failed.candidate, name, dimensions, value, reason)
 
-    def read(value: int) -> _Reading:
+    def run(value: int) -> _Outcome:
         why = f"{name} with {value} in dimension {dimensions[0]}: {mismatch.text}"
-        return _reading(trials.run(candidate_of(value), why), failed)
+        return _outcome(runner.run(candidate_of(value), why), failed)
 
     moved: tuple[int, Mismatch] | None = None
     for other in (size * 2, size // 2):
         if 0 < other <= largest and other != size:
-            reading = read(other)
-            if reading.state == "past":
+            outcome = run(other)
+            if outcome.state == "past":
                 return candidate_of(other)
-            if reading.mismatch is not None:
-                moved = other, reading.mismatch
+            if outcome.mismatch is not None:
+                moved = other, outcome.mismatch
                 break
     if moved is None:
         return None
     other, now = moved
     one_moves, other_moves = now.one != mismatch.one, now.other != mismatch.other
     if one_moves and other_moves:
-        return _first_round(trials, failed, mismatch.text, name, dimensions)
+        return _first_round(runner, failed, mismatch.text, name, dimensions)
     if not one_moves and not other_moves:
         return None
 
-    def got(reading: _Reading) -> int | None:
-        if reading.mismatch is None:
+    def got(outcome: _Outcome) -> int | None:
+        if outcome.mismatch is None:
             return None
-        return reading.mismatch.one if one_moves else reading.mismatch.other
+        return outcome.mismatch.one if one_moves else outcome.mismatch.other
 
     wanted = mismatch.other if one_moves else mismatch.one
     start = mismatch.one if one_moves else mismatch.other
     moved_to = now.one if one_moves else now.other
-    value = _search(read, got, wanted, (size, start), (other, moved_to), largest)
+    value = _search(run, got, wanted, (size, start), (other, moved_to), largest)
     if value is not None:
         return candidate_of(value)
-    return _oblong(trials, failed, mismatch, name, dimensions) if len(dimensions) == 2 else None
+    return _oblong(runner, failed, mismatch, name, dimensions) if len(dimensions) == 2 else None
 
 
 def _search(
-    read: Callable[[int], _Reading],
-    got: Callable[[_Reading], int | None],
+    run: Callable[[int], _Outcome],
+    got: Callable[[_Outcome], int | None],
     wanted: int,
     first: tuple[int, int],
     second: tuple[int, int],
     largest: int,
 ) -> int | None:
-    """Find the value whose reading is past the step.
+    """Find the value with which forward gets past the step.
 
     Args:
-        read: Runs a trial with a value.
-        got: The size that a trial gave the step.
-        wanted: The size that it should get.
-        first: A value, and what the step got for it.
-        second: Another.
-        largest: Where to end.
+        run: Runs forward with a value.
+        got: Returns the size that the step got, if it was reached.
+        wanted: Size that the step should get.
+        first: A value, and the size that the step got with it.
+        second: Another value and size.
+        largest: Largest value to try.
     """
     below = max((value for value, size in (first, second) if size < wanted), default=0)
     above = min((value for value, size in (first, second) if size > wanted), default=largest + 1)
@@ -162,11 +163,11 @@ def _search(
             value = (below + above) // 2
         if value in (below, above) or value <= 0:
             return None
-        reading = read(value)
-        if reading.state == "past":
+        outcome = run(value)
+        if outcome.state == "past":
             return value
-        size = got(reading)
-        if size is None or size < wanted:  # nothing comes of too small an input
+        size = got(outcome)
+        if size is None or size < wanted:  # too small an input does not reach the step
             below = value
         else:
             above = value
@@ -175,7 +176,7 @@ def _search(
 
 
 def _extrapolate(wanted: int, first: tuple[int, int], second: tuple[int, int]) -> int:
-    """Follow the power law through two points; 0 where there is none."""
+    """Return the value for a size by the power law through two points; 0 if there is no such law."""
     if min(*first, *second, wanted) <= 0 or first[1] == second[1]:
         return 0
     power = math.log(second[1] / first[1]) / math.log(second[0] / first[0])
@@ -183,55 +184,59 @@ def _extrapolate(wanted: int, first: tuple[int, int], second: tuple[int, int]) -
 
 
 def _oblong(
-    trials: AttemptRunner,
+    runner: AttemptRunner,
     failed: AttemptResult,
     mismatch: Mismatch,
     name: str,
     dimensions: tuple[int, ...],
 ) -> Candidate | None:
-    """No square does it: take a usual height, and the width that follows from it."""
+    """Try usual heights, each with the width that follows from it, if no square passes."""
     height, width = dimensions
     reason = f"solved from {mismatch.text}"
     start = failed.candidate[name].spec.shape[width]
     for side in _HEIGHTS:
         higher = _with_size(failed.candidate, name, (height,), side, reason)
-        reading = _reading(trials.run(higher, f"{name} with a height of {side}"), failed)
-        if reading.state == "past":
+        outcome = _outcome(runner.run(higher, f"{name} with a height of {side}"), failed)
+        if outcome.state == "past":
             return higher
-        if reading.mismatch is None or reading.mismatch.other != mismatch.other:
+        if outcome.mismatch is None or outcome.mismatch.other != mismatch.other:
             continue
-        for value in {start * mismatch.other // max(reading.mismatch.one, 1)} - {0}:
+        for value in {start * mismatch.other // max(outcome.mismatch.one, 1)} - {0}:
             candidate = _with_size(higher, name, (width,), value, reason)
-            if _reading(trials.run(candidate, f"{name} of {side} x {value}"), failed).state == "past":
+            if _outcome(runner.run(candidate, f"{name} of {side} x {value}"), failed).state == "past":
                 return candidate
     return None
 
 
 def _first_round(
-    trials: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
+    runner: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
 ) -> Candidate | None:
     for value in _ROUND:
         candidate = _with_size(
             failed.candidate, name, dimensions, value, f"a side that can be halved often, for {where}"
         )
-        reading = _reading(trials.run(candidate, f"{name} with a round {value}"), failed)
-        if reading.state == "past":
+        outcome = _outcome(runner.run(candidate, f"{name} with a side of {value}"), failed)
+        if outcome.state == "past":
             return candidate
     return None
 
 
 def _grown(
-    trials: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
+    runner: AttemptRunner, failed: AttemptResult, where: str, name: str, dimensions: tuple[int, ...]
 ) -> Candidate | None:
     size = failed.candidate[name].spec.shape[dimensions[0]]
     for factor in (2, 4, 8):
         if size * factor > _LARGEST_SIDE and size >= 2:
             break
         candidate = _with_size(
-            failed.candidate, name, dimensions, size * factor, f"the smallest tried that reaches {where}"
+            failed.candidate,
+            name,
+            dimensions,
+            size * factor,
+            f"the smallest size tried that reaches {where}",
         )
-        reading = _reading(trials.run(candidate, f"{name} larger: nothing was left at {where}"), failed)
-        if reading.state == "past":
+        outcome = _outcome(runner.run(candidate, f"{name} larger: too small at {where}"), failed)
+        if outcome.state == "past":
             return candidate
     return None
 
@@ -242,10 +247,10 @@ def _with_size(
     return {**candidate, name: candidate[name].resized(dict.fromkeys(dimensions, value), reason)}
 
 
-def _reading(trial: AttemptResult, failed: AttemptResult) -> _Reading:
-    """Look at the step where another trial failed."""
-    if trial.failure is None or trial.progress > failed.progress:
-        return _Reading("past")
-    if trial.step is None or trial.progress < failed.progress:
-        return _Reading("lost")
-    return _Reading("here", find_mismatch(trial.step, trial.failure))
+def _outcome(result: AttemptResult, failed: AttemptResult) -> _Outcome:
+    """Return the outcome of an attempt at the step where another one failed."""
+    if result.failure is None or result.progress > failed.progress:
+        return _Outcome("past")
+    if result.step is None or result.progress < failed.progress:
+        return _Outcome("lost")
+    return _Outcome("here", find_mismatch(result.step, result.failure))
