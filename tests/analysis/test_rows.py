@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import netinspect
+from netinspect.analysis.rows import RowKeys, Selection
 from netinspect.errors import UsageError
 from netinspect.rendering.formats import Style
 from netinspect.reports.render import render
@@ -68,3 +69,13 @@ def test_a_single_pattern_is_one_pattern() -> None:
 def test_a_single_input_is_one_input() -> None:
     inputs = netinspect.load("lenet", inputs="x=3x1x28x28").inputs
     assert [each.spec for each in inputs] == ["x=3x1x28x28"]
+
+
+def test_selection_keeps_the_order_of_rows_with_equal_keys() -> None:
+    keys: RowKeys[tuple[str, int]] = RowKeys(path=lambda row: row[0], numbers={"n": lambda row: row[1]})
+    rows = [("b", 1), ("c", 2), ("a", 1)]
+    assert Selection(sort="n").apply(rows, keys) == ((("c", 2), ("b", 1), ("a", 1)), ())
+    assert Selection(sort="Name", top=1).apply(rows, keys) == ((("a", 1),), (("b", 1), ("c", 2)))
+    with pytest.raises(UsageError, match="cannot sort by 'm'") as caught:
+        Selection(sort="m").apply(rows, keys)
+    assert caught.value.hint == "one of n, name"

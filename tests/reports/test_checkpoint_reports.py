@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netinspect.analysis.checkpoints.name_tree import DEEPEST, build_branches
+from netinspect.analysis.rows import Selection
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint, Entry, StoredModule
 from netinspect.reports.params.checkpoint_compute import list_tensors
@@ -114,13 +115,13 @@ def test_a_tensor_with_thousands_of_names_names_few_in_each_row() -> None:
 
 def test_rows_are_sorted_filtered_and_limited() -> None:
     made = state_dict({"b": (2,), "a": (9,), "c.d": (4,)})
-    assert [row.name for row in list_tensors(made, sort="size").rows] == ["a", "c.d", "b"]
-    assert [row.name for row in list_tensors(made, sort="name").rows] == ["a", "b", "c.d"]
-    assert [row.name for row in list_tensors(made, sort="position", top=1).rows] == ["b"]
-    some = list_tensors(made, include=["c.*"])
+    assert [row.name for row in list_tensors(made, Selection(sort="size")).rows] == ["a", "c.d", "b"]
+    assert [row.name for row in list_tensors(made, Selection(sort="name")).rows] == ["a", "b", "c.d"]
+    assert [row.name for row in list_tensors(made, Selection(sort="position", top=1)).rows] == ["b"]
+    some = list_tensors(made, Selection(include=["c.*"]))
     assert ([row.name for row in some.rows], some.hidden) == (["c.d"], 2)
     with pytest.raises(UsageError, match="cannot sort by 'szie'"):
-        list_tensors(made, sort="szie")
+        list_tensors(made, Selection(sort="szie"))
 
 
 def test_alike_blocks_are_folded_by_their_numbers() -> None:

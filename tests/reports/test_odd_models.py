@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from netinspect.analysis.module_index import Structure
+from netinspect.analysis.rows import Selection
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.reports.internals.compute import build_internals
 from netinspect.reports.params.compute import list_parameters
 from netinspect.reports.source.compute import annotate_source
-from netinspect.reports.summary.compute import SORT_KEYS, build_summary
+from netinspect.reports.summary.compute import ROW_KEYS, build_summary
 from netinspect.reports.trace.compute import list_steps
 from netinspect.reports.tree.compute import build_tree
 from netinspect.tracing.model.members import every_path
@@ -45,13 +46,13 @@ def test_what_was_never_called(name: str) -> None:
 def test_filters_and_limits_hide_no_parameter(name: str, operations: bool) -> None:
     trace = trace_of(name)
     elements, _ = unique_parameters(name)
-    for limits in (
-        {"include": ["*0*"]},
-        {"exclude": ["*linear*"]},
-        {"top": 2, "depth": 1},
-        *({"sort": key, "top": 3} for key in SORT_KEYS),
+    for selection, depth in (
+        (Selection(include=["*0*"]), None),
+        (Selection(exclude=["*linear*"]), None),
+        (Selection(top=2), 1),
+        *((Selection(sort=key, top=3), None) for key in ROW_KEYS.names),
     ):
-        report = build_summary(trace, functions=operations, **limits)  # type: ignore[arg-type]
+        report = build_summary(trace, selection, functions=operations, depth=depth)
         assert sum(row.parameters for row in report.rows) + report.hidden_parameters == elements
 
 

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 import netinspect
+from netinspect.analysis.rows import Selection
 from netinspect.errors import UsageError
-from netinspect.reports.summary.compute import SORT_KEYS, build_summary
+from netinspect.reports.summary.compute import ROW_KEYS, build_summary
 from tests.reports.traces import ODD, SAMPLES, trace_of, unique_parameters
 
 
@@ -35,18 +36,23 @@ def test_every_module_is_a_row_or_folded_into_one(name: str) -> None:
         assert max(row.depth for row in report.rows) <= (depth or 99)
 
 
-@pytest.mark.parametrize("sort", [None, *SORT_KEYS])
+@pytest.mark.parametrize("sort", [None, *ROW_KEYS.names])
 def test_what_is_hidden_is_told(sort: str | None) -> None:
     trace = trace_of("resnet18")
     total = build_summary(trace).totals.parameters
-    for limits in ({"include": ["layer1.*"]}, {"exclude": ["*conv*"]}, {"top": 3}, {"top": 0}):
-        report = build_summary(trace, sort=sort, **limits)
+    for selection in (
+        Selection(include=["layer1.*"], sort=sort),
+        Selection(exclude=["*conv*"], sort=sort),
+        Selection(sort=sort, top=3),
+        Selection(sort=sort, top=0),
+    ):
+        report = build_summary(trace, selection)
         assert sum(row.parameters for row in report.rows) + report.hidden_parameters == total
         assert len(report.rows) + report.hidden == len(trace.modules)
 
 
 def test_sorting_is_from_the_largest_and_stable() -> None:
-    report = build_summary(trace_of("resnet18"), sort="params", top=4)
+    report = build_summary(trace_of("resnet18"), Selection(sort="params", top=4))
     sizes = [row.parameters for row in report.rows]
     assert sizes == sorted(sizes, reverse=True)
     assert [row.path for row in report.rows][:3] == [
@@ -55,7 +61,7 @@ def test_sorting_is_from_the_largest_and_stable() -> None:
         "layer4.1.conv2",
     ]
     with pytest.raises(UsageError, match="cannot sort by 'parms'") as caught:
-        build_summary(trace_of("lenet"), sort="parms")
+        build_summary(trace_of("lenet"), Selection(sort="parms"))
     assert caught.value.hint == "did you mean 'params'?"
 
 

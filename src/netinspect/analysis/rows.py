@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
 
 from netinspect.errors import UsageError, suggestion
 
 Row = TypeVar("Row")
-SortKeys = Mapping[str, Callable[[Row], tuple[float, str]]]
-"""What rows may be sorted by: numbers from the largest, ties and names from the first."""
 
 
 def refuse_negative(name: str, limit: int | None) -> None:
-    """Refuse a limit that counts nothing.
+    """Check that a limit is not negative.
 
     Raises:
         UsageError: It is below 0.
@@ -23,50 +22,95 @@ def refuse_negative(name: str, limit: int | None) -> None:
         raise UsageError(f"{name} is {limit}", hint="give 0 or more; without it, there is no limit")
 
 
-def select_rows(
-    rows: Sequence[Row],
-    path: Callable[[Row], str],
-    *,
-    include: Iterable[str],
-    exclude: Iterable[str],
-    keys: SortKeys[Row],
-    sort: str | None,
-    top: int | None,
-    titles: Mapping[str, str] | None = None,
-) -> list[Row]:
-    """Filter, sort and limit rows.
+@dataclass(frozen=True, slots=True)
+class RowKeys(Generic[Row]):
+    """The path and the numbers of a table's rows, for filtering and sorting."""
 
-    Args:
-        rows: The rows, in their own order.
-        path: Returns the dotted path that patterns are matched against.
-        include: Shell patterns such as `layer1.*`; if any, only paths that match one are kept.
-        exclude: Shell patterns of paths to leave out.
-        keys: What may be sorted by.
-        sort: One of the keys; None for the rows' own order.
-        top: Keep only so many; None for all.
-        titles: What else the keys are called: the titles that people see above the columns.
+    path: Callable[[Row], str]
+    """Dotted path that patterns are matched against, and the sort key `name`."""
 
-    Raises:
-        UsageError: `sort` is no such key, or `top` is negative.
-    """
-    refuse_negative("top", top)
-    if sort is not None and sort not in keys:
-        sort = (titles or {}).get(sort.lower(), sort.lower() if sort.lower() in keys else sort)
-    if sort is not None and sort not in keys:
+    numbers: Mapping[str, Callable[[Row], float]]
+    """Sort keys; the largest number comes first."""
+
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Sort keys by the lower-case titles of their columns, where these differ."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All sort keys."""
+        return (*self.numbers, "name")
+
+    def resolve(self, sort: str) -> str:
+        """Return the sort key that a key or the title of a column stands for.
+
+        Raises:
+            UsageError: There is no such key.
+        """
+        lower = sort.lower()
+        for key in (sort, self.titles.get(lower), lower):
+            if key in self.names:
+                return key
         raise UsageError(
-            f"cannot sort by {sort!r}", hint=suggestion(sort, keys) or f"one of {', '.join(keys)}"
+            f"cannot sort by {sort!r}",
+            hint=suggestion(sort, self.names) or f"one of {', '.join(self.names)}",
         )
-    # A text is a sequence of its letters too, which no one means.
-    included = [include] if isinstance(include, str) else list(include)
-    excluded = [exclude] if isinstance(exclude, str) else list(exclude)
-    kept = [
-        row
-        for row in rows
-        if (not included or _matches(path(row), included)) and not _matches(path(row), excluded)
-    ]
-    if sort is not None:
-        kept.sort(key=keys[sort])
-    return kept if top is None else kept[:top]
+
+
+class SelectedRows(NamedTuple, Generic[Row]):
+    """The rows that a table shows, and the others."""
+
+    shown: tuple[Row, ...]
+    hidden: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the user asks of the rows of a table."""
+
+    include: Iterable[str] = ()
+    """Shell patterns such as `layer1.*`; if there are any, only paths that match one are shown."""
+
+    exclude: Iterable[str] = ()
+    """Shell patterns of paths that are not shown."""
+
+    sort: str | None = None
+    """A sort key of the table or the title of its column; None for the table's own order."""
+
+    top: int | None = None
+    """Maximum number of rows; None for all."""
+
+    def apply(self, rows: Sequence[Row], keys: RowKeys[Row]) -> SelectedRows[Row]:
+        """Filter, sort and limit rows; rows with equal sort keys keep their order.
+
+        Raises:
+            UsageError: `sort` is not a key of the table, or `top` is negative.
+        """
+        refuse_negative("top", self.top)
+        included, excluded = _patterns(self.include), _patterns(self.exclude)
+        shown = [
+            row
+            for row in rows
+            if (not included or _matches(keys.path(row), included))
+            and not _matches(keys.path(row), excluded)
+        ]
+        if self.sort is not None:
+            name = keys.resolve(self.sort)
+            if name == "name":
+                shown.sort(key=keys.path)
+            else:
+                shown.sort(key=keys.numbers[name], reverse=True)
+        shown = shown[: self.top]
+        identities = set(map(id, shown))
+        return SelectedRows(tuple(shown), tuple(row for row in rows if id(row) not in identities))
+
+
+ALL_ROWS = Selection()
+"""Every row, in the table's own order."""
+
+
+def _patterns(patterns: Iterable[str]) -> list[str]:
+    # A single pattern is a sequence too: of its letters.
+    return [patterns] if isinstance(patterns, str) else list(patterns)
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:

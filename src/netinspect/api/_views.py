@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from netinspect._utils.classes import is_a
+from netinspect.analysis.rows import Selection
 from netinspect.api._checkpoints import refuse_for_checkpoint, summarize_values
 from netinspect.api._view import View
 from netinspect.records.checkpoint import Checkpoint
@@ -81,29 +82,18 @@ def summary(
             `params`, `bytes`, `tensors` or `name`.
         top: Keep only so many rows.
     """
+    selection = Selection(include, exclude, sort, top)
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 
         refuse_for_checkpoint("--functions", functions, "a checkpoint has no functions")
         found = read_checkpoint(subject)
-        return View(
-            build_checkpoint_summary(
-                found, depth=depth, include=include, exclude=exclude, sort=sort, top=top
-            )
-        )
+        return View(build_checkpoint_summary(found, selection, depth=depth))
     from netinspect.reports.summary.compute import build_summary
     from netinspect.runner.loading import load
 
     return View(
-        build_summary(
-            load(subject, args=args or None),
-            depth=depth,
-            functions=functions,
-            include=include,
-            exclude=exclude,
-            sort=sort,
-            top=top,
-        )
+        build_summary(load(subject, args=args or None), selection, depth=depth, functions=functions)
     )
 
 
@@ -154,12 +144,13 @@ def params(
         top: Keep only so many rows.
         progress: Called with bytes done and total bytes while the values of a checkpoint are read.
     """
+    selection = Selection(include, exclude, sort, top)
     if is_a(subject, Checkpoint) or names_checkpoint(subject):
         from netinspect.reports.params.checkpoint_compute import list_tensors, with_values
 
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
         checkpoint = read_checkpoint(subject)
-        listed = list_tensors(checkpoint, include=include, exclude=exclude, sort=sort, top=top)
+        listed = list_tensors(checkpoint, selection)
         if stats:
             listed = with_values(
                 listed, *summarize_values(checkpoint, [row.number for row in listed.rows], progress)
@@ -171,13 +162,10 @@ def params(
     return View(
         list_parameters(
             load(subject, run=False, values=values, stats=stats),
+            selection,
             buffers=buffers,
             statistics=stats,
             values=values,
-            include=include,
-            exclude=exclude,
-            sort=sort,
-            top=top,
         )
     )
 
@@ -241,12 +229,9 @@ def cost(
     return View(
         count_cost(
             recorded,
+            Selection(include, exclude, sort, top),
             by=by,
             depth=depth,
-            include=include,
-            exclude=exclude,
-            sort=sort,
-            top=top,
             backward=backward,
         )
     )

@@ -11,6 +11,7 @@ import torch
 
 import netinspect
 from netinspect.analysis.operator_counts import cost_of_steps
+from netinspect.analysis.rows import Selection
 from netinspect.records.polynomial import read_size
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.records.trace import Trace
@@ -82,7 +83,7 @@ def test_the_expressions_of_rows_add_up_to_those_of_the_total(sample: tuple[str,
         report = build_summary(trace, depth=depth)
         assert sum_of(row.cost for row in report.rows) == report.cost
     for by in ("module", "operator", "line"):
-        costs = count_cost(trace, by=by, top=2)
+        costs = count_cost(trace, Selection(top=2), by=by)
         assert sum_of([*(row.cost for row in costs.rows), costs.rest]) == costs.total
 
 

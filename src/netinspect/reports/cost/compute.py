@@ -1,15 +1,15 @@
-"""Cost of forward, grouped."""
+"""Computation of the `cost` report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from netinspect.analysis.header import build_header, refuse_without_forward
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of, cost_of_steps
-from netinspect.analysis.rows import refuse_negative, select_rows
+from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
 from netinspect.analysis.totals import totals
 from netinspect.errors import SavedTraceError, UsageError, suggestion
 from netinspect.records.steps import SourceLine, Step
@@ -25,57 +25,51 @@ GROUPINGS: dict[str, Grouping] = {
     "kind": "kind",
     "line": "line",
 }
-"""What the work may be grouped by."""
+"""The groupings by name, for callers whose name may be any string."""
 
-SORT_KEYS: dict[str, Callable[[CostRow], tuple[float, str]]] = {
-    "macs": lambda row: (-row.cost.macs, row.key),
-    "flops": lambda row: (-row.cost.flops, row.key),
-    "other_flops": lambda row: (-row.cost.other_flops, row.key),
-    "params": lambda row: (-(row.parameters or 0), row.key),
-    "activations": lambda row: (-row.cost.activations, row.key),
-    "bytes": lambda row: (-row.cost.bytes_read - row.cost.bytes_written, row.key),
-    "intensity": lambda row: (-row.cost.intensity, row.key),
-    "calls": lambda row: (-row.calls, row.key),
-    "name": lambda row: (0, row.key),
-}
-"""What rows may be sorted by: numbers from the largest, names from the first."""
-
-_SORT_TITLES = {
-    "share": "macs",
-    "other flops": "other_flops",
-    "read": "bytes",
-    "written": "bytes",
-    "flop/byte": "intensity",
-    **dict.fromkeys(GROUPINGS, "name"),
-}
-"""The titles that people see above those columns."""
+ROW_KEYS: RowKeys[CostRow] = RowKeys(
+    path=lambda row: row.key,
+    numbers={
+        "macs": lambda row: row.cost.macs,
+        "flops": lambda row: row.cost.flops,
+        "other_flops": lambda row: row.cost.other_flops,
+        "params": lambda row: row.parameters or 0,
+        "activations": lambda row: row.cost.activations,
+        "bytes": lambda row: row.cost.bytes_read + row.cost.bytes_written,
+        "intensity": lambda row: row.cost.intensity,
+        "calls": lambda row: row.calls,
+    },
+    titles={
+        "share": "macs",
+        "other flops": "other_flops",
+        "read": "bytes",
+        "written": "bytes",
+        "flop/byte": "intensity",
+        **dict.fromkeys(GROUPINGS, "name"),
+    },
+)
 
 
 def count_cost(
     trace: Trace,
+    selection: Selection = ALL_ROWS,
     *,
     by: str = "module",
     depth: int | None = None,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    sort: str | None = None,
-    top: int | None = None,
     backward: bool = False,
 ) -> CostReport:
-    """Add up what forward did.
+    """Add up the work of forward in groups.
 
     Args:
         trace: The trace.
+        selection: Rows to show; their own order is that of the tree for modules, MACs otherwise.
         by: One of `GROUPINGS`.
-        depth: Deepest level with rows of its own, where modules are listed; None for all.
-        include: Shell patterns; if any, only groups whose key matches one are kept.
-        exclude: Shell patterns of keys to leave out.
-        sort: A key of `SORT_KEYS`; None for the order of the tree for modules, the MACs for others.
-        top: Keep only so many rows; None for all.
-        backward: The trace must hold the work of a backward, and it is shown.
+        depth: Deepest level of modules with rows of its own; None for all.
+        backward: Whether to show the work of backward, which the trace must contain.
 
     Raises:
-        SavedTraceError: The trace holds no work, or not that of a backward.
+        ForwardError: The model has no forward.
+        SavedTraceError: The trace contains no work, or none of backward.
         UsageError: There is no such grouping or sort key, or a limit is negative.
     """
     refuse_negative("depth", depth)
@@ -99,24 +93,14 @@ def count_cost(
     rows = [group.row(total.macs) for group in _groups(structure, GROUPINGS[by], depth)]
     if by != "module":
         rows.sort(key=lambda row: (-row.cost.macs, -row.cost.other_flops, row.key))
-    kept = select_rows(
-        rows,
-        lambda row: row.key,
-        include=include,
-        exclude=exclude,
-        keys=SORT_KEYS,
-        sort=sort,
-        top=top,
-        titles=_SORT_TITLES,
-    )
-    shown = set(map(id, kept))
+    shown, hidden = selection.apply(rows, ROW_KEYS)
     recorded = trace.backward if backward else None
     return CostReport(
         header=build_header(trace),
         by=GROUPINGS[by],
-        rows=tuple(kept),
-        hidden=len(rows) - len(kept),
-        rest=sum_of(row.cost for row in rows if id(row) not in shown),
+        rows=shown,
+        hidden=len(hidden),
+        rest=sum_of(row.cost for row in hidden),
         total=total,
         parameters=totals(trace).parameters,
         backward=None if recorded is None else cost_of(recorded.work),

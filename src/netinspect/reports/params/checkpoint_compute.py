@@ -1,4 +1,4 @@
-"""The list of a checkpoint's tensors."""
+"""Computation of the `params` report of a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,42 +7,35 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netinspect.analysis.checkpoints.totals import place_of, stored_totals
-from netinspect.analysis.rows import SortKeys, select_rows
+from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
 from netinspect.records.checkpoint import Checkpoint, StoredTensor
 from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.records.distribution import Finding, ValueSummary
 from netinspect.reports.params.checkpoint_record import CheckpointTensors, StoredRow
 
-SORT_KEYS: SortKeys[StoredRow] = {
-    "size": lambda row: (-row.elements, ""),
-    "bytes": lambda row: (-row.bytes, ""),
-    "name": lambda row: (0, row.name),
-    "position": lambda row: (-1 if row.position is None else row.position, row.file or ""),
-}
+ROW_KEYS: RowKeys[StoredRow] = RowKeys(
+    path=lambda row: row.name,
+    numbers={
+        "size": lambda row: row.elements,
+        "bytes": lambda row: row.bytes,
+        # The first position comes first; unknown positions precede it.
+        "position": lambda row: 1 if row.position is None else -row.position,
+    },
+)
 
 _NAMED = 4
 """Other names that a row reports; a file may give one tensor thousands."""
 
 
-def list_tensors(
-    checkpoint: Checkpoint,
-    *,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    sort: str | None = None,
-    top: int | None = None,
-) -> CheckpointTensors:
+def list_tensors(checkpoint: Checkpoint, selection: Selection = ALL_ROWS) -> CheckpointTensors:
     """List the named tensors of a checkpoint.
 
     Args:
         checkpoint: The checkpoint.
-        include: Shell patterns of names to keep.
-        exclude: Shell patterns of names to leave out.
-        sort: `size`, `bytes`, `name` or `position` (in the file).
-        top: Keep only so many rows.
+        selection: Rows to show.
 
     Raises:
-        UsageError: There is no such key, or `top` is negative.
+        UsageError: There is no such sort key, or `top` is negative.
     """
     places = [place_of(tensor) for tensor in checkpoint.tensors]
     names: dict[object, list[str]] = {}
@@ -80,13 +73,11 @@ def list_tensors(
                 pieces=tensor.pieces,
             )
         )
-    kept = select_rows(
-        rows, lambda row: row.name, include=include, exclude=exclude, keys=SORT_KEYS, sort=sort, top=top
-    )
+    shown, hidden = selection.apply(rows, ROW_KEYS)
     return CheckpointTensors(
         header=checkpoint_header(checkpoint),
-        rows=tuple(kept),
-        hidden=len(rows) - len(kept),
+        rows=shown,
+        hidden=len(hidden),
         totals=stored_totals(checkpoint),
         ties=len(rows) - len(names),
     )

@@ -1,51 +1,41 @@
-"""Every named parameter and buffer, one row each."""
+"""Computation of the `params` report of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from netinspect.analysis.header import build_header
-from netinspect.analysis.rows import select_rows
+from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection
 from netinspect.analysis.totals import first_names, ties, totals
 from netinspect.errors import SavedTraceError
 from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 from netinspect.reports.params.record import Parameters, TensorRow
 
-SORT_KEYS: dict[str, Callable[[TensorRow], tuple[float, str]]] = {
-    "size": lambda row: (-row.elements, row.name),
-    "bytes": lambda row: (-row.spec.bytes, row.name),
-    "name": lambda row: (0, row.name),
-}
-"""What rows may be sorted by: numbers from the largest, names from the first."""
+ROW_KEYS: RowKeys[TensorRow] = RowKeys(
+    path=lambda row: row.name,
+    numbers={"size": lambda row: row.elements, "bytes": lambda row: row.spec.bytes},
+)
 
 
 def list_parameters(
     trace: Trace,
+    selection: Selection = ALL_ROWS,
     *,
     buffers: bool = False,
     statistics: bool = False,
     values: bool = False,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    sort: str | None = None,
-    top: int | None = None,
 ) -> Parameters:
     """List the named tensors of a trace.
 
     Args:
         trace: The trace.
-        buffers: List the buffers after the parameters.
-        statistics: The trace must hold statistics, and they are shown.
-        values: The trace must hold values, and they are shown.
-        include: Shell patterns; if any, only names that match one are kept.
-        exclude: Shell patterns of names to leave out.
-        sort: A key of `SORT_KEYS`; None for the order of registration.
-        top: Keep only so many rows; None for all.
+        selection: Rows to show; their own order is that of registration.
+        buffers: Whether to list the buffers after the parameters.
+        statistics: Whether to show statistics, which the trace must contain.
+        values: Whether to show values, which the trace must contain.
 
     Raises:
-        UsageError: `sort` is no such key.
-        SavedTraceError: Values or statistics were asked of a trace that has none.
+        UsageError: There is no such sort key, or `top` is negative.
+        SavedTraceError: The trace contains no values or statistics.
     """
     tensors: list[Parameter | Buffer] = [*trace.parameters]
     if buffers:
@@ -82,19 +72,11 @@ def list_parameters(
         )
         for tensor in tensors
     ]
-    kept = select_rows(
-        rows,
-        lambda row: row.name,
-        include=include,
-        exclude=exclude,
-        keys=SORT_KEYS,
-        sort=sort,
-        top=top,
-    )
+    shown, hidden = selection.apply(rows, ROW_KEYS)
     return Parameters(
         header=build_header(trace),
-        rows=tuple(kept),
-        hidden=len(rows) - len(kept),
+        rows=shown,
+        hidden=len(hidden),
         totals=totals(trace),
         ties=ties(trace),
         with_statistics=statistics,

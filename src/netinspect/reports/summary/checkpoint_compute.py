@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from netinspect.analysis.checkpoints.facts import describe_kind, find_facts
@@ -12,41 +12,34 @@ from netinspect.analysis.checkpoints.optimizer_states import optimizer_paths
 from netinspect.analysis.checkpoints.packed_weights import find_packed
 from netinspect.analysis.checkpoints.totals import first_of_each, stored_totals, tied_names
 from netinspect.analysis.repeats import Repeats
-from netinspect.analysis.rows import SortKeys, refuse_negative, select_rows
+from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.checkpoint_header import checkpoint_header
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary, FileShare, Group
 
-SORT_KEYS: SortKeys[Group] = {
-    "params": lambda group: (-group.elements * group.repeats, ""),
-    "bytes": lambda group: (-group.bytes * group.repeats, ""),
-    "tensors": lambda group: (-group.tensors * group.repeats, ""),
-    "name": lambda group: (0, group.path),
-}
+ROW_KEYS: RowKeys[Group] = RowKeys(
+    path=lambda group: group.path,
+    numbers={
+        "params": lambda group: group.elements * group.repeats,
+        "bytes": lambda group: group.bytes * group.repeats,
+        "tensors": lambda group: group.tensors * group.repeats,
+    },
+)
 
 
 def build_checkpoint_summary(
-    checkpoint: Checkpoint,
-    *,
-    depth: int | None = None,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    sort: str | None = None,
-    top: int | None = None,
+    checkpoint: Checkpoint, selection: Selection = ALL_ROWS, *, depth: int | None = None
 ) -> CheckpointSummary:
     """Build the summary of a checkpoint.
 
     Args:
         checkpoint: The checkpoint.
+        selection: Rows to show.
         depth: Deepest level of names with rows of its own; None for all. The state of an optimizer,
-            which is numbered by parameters, has one row unless all are asked for.
-        include: Shell patterns of prefixes to keep.
-        exclude: Shell patterns of prefixes to leave out.
-        sort: `params`, `bytes`, `tensors` or `name`.
-        top: Keep only so many rows.
+            whose names are numbers of parameters, has one row unless `depth` is None.
 
     Raises:
-        UsageError: There is no such key, or a limit is negative.
+        UsageError: There is no such sort key, or a limit is negative.
     """
     refuse_negative("depth", depth)
     totals = stored_totals(checkpoint)
@@ -70,22 +63,14 @@ def build_checkpoint_summary(
         )
         for run, last, times, parts in _walk(find_repeats(root), (root,), (), depth, folded)
     ]
-    kept = select_rows(
-        groups,
-        lambda group: group.path,
-        include=include,
-        exclude=exclude,
-        keys=SORT_KEYS,
-        sort=sort,
-        top=top,
-    )
+    shown, hidden = selection.apply(groups, ROW_KEYS)
     return CheckpointSummary(
         header=checkpoint_header(checkpoint),
         what=describe_kind(checkpoint),
         facts=find_facts(checkpoint),
-        groups=tuple(kept),
-        hidden=len(groups) - len(kept),
-        flat=sort is not None or len(kept) < len(groups),
+        groups=shown,
+        hidden=len(hidden),
+        flat=selection.sort is not None or bool(hidden),
         files=_files(checkpoint),
         metadata=checkpoint.metadata,
         graph=checkpoint.graph,

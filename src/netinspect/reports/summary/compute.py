@@ -1,8 +1,8 @@
-"""The summary: the module tree as rows whose parameters add up to the total."""
+"""Computation of the `summary` report of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal as OneOf
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from netinspect.analysis.header import build_header
 from netinspect.analysis.module_index import Structure
 from netinspect.analysis.operator_counts import cost_of_steps
-from netinspect.analysis.rows import refuse_negative, select_rows
+from netinspect.analysis.rows import ALL_ROWS, RowKeys, Selection, refuse_negative
 from netinspect.analysis.totals import ties, totals
 from netinspect.records.modules import DEEPEST, Module
 from netinspect.records.steps import Step
@@ -19,45 +19,38 @@ from netinspect.records.trace import Trace
 from netinspect.records.values import Value, tensors_in
 from netinspect.reports.summary.record import Summary, SummaryRow
 
-SORT_KEYS: dict[str, Callable[[SummaryRow], tuple[float, str]]] = {
-    "params": lambda row: (-row.parameters, row.path),
-    "branch": lambda row: (-row.branch, row.path),
-    "bytes": lambda row: (-row.bytes, row.path),
-    "macs": lambda row: (-row.cost.macs, row.path),
-    "calls": lambda row: (-row.calls, row.path),
-    "output": lambda row: (-sum(spec.elements for spec in tensors_in(row.output)), row.path),
-    "name": lambda row: (0, row.path),
-}
-"""What rows may be sorted by: numbers from the largest, names from the first."""
-
-_SORT_TITLES = {"with children": "branch", "size": "bytes", "share": "params", "layer": "name"}
-"""The titles that people see above those columns."""
+ROW_KEYS: RowKeys[SummaryRow] = RowKeys(
+    path=lambda row: row.path,
+    numbers={
+        "params": lambda row: row.parameters,
+        "branch": lambda row: row.branch,
+        "bytes": lambda row: row.bytes,
+        "macs": lambda row: row.cost.macs,
+        "calls": lambda row: row.calls,
+        "output": lambda row: sum(spec.elements for spec in tensors_in(row.output)),
+    },
+    titles={"with children": "branch", "size": "bytes", "share": "params", "layer": "name"},
+)
 
 
 def build_summary(
     trace: Trace,
+    selection: Selection = ALL_ROWS,
     *,
     depth: int | None = None,
     functions: bool = False,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    sort: str | None = None,
-    top: int | None = None,
 ) -> Summary:
-    """Make the summary of a trace.
+    """Build the summary of a trace: its module tree, as rows whose parameters add up to the total.
 
     Args:
         trace: The trace.
+        selection: Rows to show.
         depth: Deepest level with rows of its own; what is below is folded into it. None for all, up to
             the 128th.
         functions: Give the functions between the layers rows too, in the order of execution.
-        include: Shell patterns; if any, only rows whose path matches one are kept.
-        exclude: Shell patterns of paths to leave out.
-        sort: A key of `SORT_KEYS`; None for the order of the tree.
-        top: Keep only so many rows; None for all.
 
     Raises:
-        UsageError: `sort` is no such key, or a limit is negative.
+        UsageError: There is no such sort key, or a limit is negative.
     """
     refuse_negative("depth", depth)
     depth = DEEPEST if depth is None else min(depth, DEEPEST)
@@ -66,23 +59,13 @@ def build_summary(
     builder = _RowBuilder(structure, depth, whole.parameters)
     root = builder.executed() if functions and structure.calls.get("") else builder.defined("", 0)
     rows = list(_flatten(root, ()))
-    everything = sum(row.parameters for row in rows)
-    kept = select_rows(
-        rows,
-        lambda row: row.path,
-        include=include,
-        exclude=exclude,
-        keys=SORT_KEYS,
-        sort=sort,
-        top=top,
-        titles=_SORT_TITLES,
-    )
+    shown, hidden = selection.apply(rows, ROW_KEYS)
     return Summary(
         header=build_header(trace),
-        rows=tuple(kept),
-        hidden=len(rows) - len(kept),
-        flat=sort is not None or len(kept) < len(rows),
-        hidden_parameters=everything - sum(row.parameters for row in kept),
+        rows=shown,
+        hidden=len(hidden),
+        flat=selection.sort is not None or bool(hidden),
+        hidden_parameters=sum(row.parameters for row in hidden),
         totals=whole,
         ties=ties(trace),
         never_called=structure.never_called(),
