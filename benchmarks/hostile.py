@@ -25,13 +25,13 @@ sys.path.insert(0, str(ROOT))
 
 from tests.checkpoints.hostile import formats  # noqa: E402
 from tests.checkpoints.hostile.files import ALL  # noqa: E402
-from tests.reports.diff.state_dicts import members  # noqa: E402
+from tests.reports.diff.state_dicts import entries  # noqa: E402
 from tests.reports.diff.test_pairing import blocks  # noqa: E402
 
 from netinspect.checkpoints.pickle_globals import scan_pickles  # noqa: E402
 from netinspect.checkpoints.read import read_checkpoint  # noqa: E402
 from netinspect.errors import NetinspectError  # noqa: E402
-from netinspect.reports.diff.pairing import pair_up  # noqa: E402
+from netinspect.reports.diff.pairing import pair_names  # noqa: E402
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -74,9 +74,9 @@ def main() -> None:
         small, large = (
             ratio(
                 partial(
-                    pair_up,
-                    members(shapes),
-                    members({prefix + name: shape for name, shape in shapes.items()}),
+                    pair_names,
+                    entries(shapes),
+                    entries({prefix + name: shape for name, shape in shapes.items()}),
                 ),
                 options.rounds,
             )

@@ -95,7 +95,7 @@ def test_diff_says_which_of_two_tensors_of_one_name_is_compared(
     torch.save({"a.b": torch.ones(2), "a": {"b": torch.ones(3)}}, file)
     text = cli("diff", "file.pt", "file.pt", "--width", "120").out
     for side in "ab":
-        told = f"note: {side}: 1 name stands for several tensors, of which the last is compared: a.b"
+        told = f"note: {side}: 1 name is shared by several tensors, of which the last is compared: a.b"
         assert told in text
 
 

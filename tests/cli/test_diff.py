@@ -73,12 +73,12 @@ MISTAKES = {
     "lenet cut.safetensors": (3, "cut.safetensors", ""),
     "lenet tuned.safetensors --compare-values": (
         2,
-        "the values of lenet cannot be compared",
+        "cannot compare the values of lenet",
         "state_dict()",
     ),
-    "lenet saved.json --compare-values": (2, "the values of lenet cannot be compared", "state_dict()"),
-    "lenet lenet --section model": (2, "both sides are models", "leave --section out"),
-    "lenet tuned.safetensors --section model": (2, "no section 'model'", "leave --section out"),
+    "lenet saved.json --compare-values": (2, "cannot compare the values of lenet", "state_dict()"),
+    "lenet lenet --section model": (2, "both sides are models", "remove --section"),
+    "lenet tuned.safetensors --section model": (2, "no section 'model'", "remove --section"),
     "lenet lenet --save x.json": (2, "--save writes one trace", ""),
     "lenet.safetensors half.safetensors --sort change": (2, "needs the values", "add --compare-values"),
     "lenet.safetensors half.safetensors --compare-values --sort size": (

@@ -42,7 +42,7 @@ def diff(
         a: The old model or checkpoint; see `load` and `read_checkpoint`. Forward is not run.
         b: The new one.
         section: Keys that lead to the part of a checkpoint to compare, such as `state_dict`; None for
-            the part that fits the other side best.
+            the best match with the other side.
         compare_values: Compare the values of two checkpoints too, and find renamed tensors by them.
         sort: `change` for the largest change of values first; None for the order of names.
         counts: Show only counts, by module of the top level.
@@ -53,74 +53,74 @@ def diff(
         UsageError: The section is missing, or there are no values to compare or sort by.
         LoadError: One of them could not be loaded.
     """
-    from netinspect.reports.diff.compute import check_sort, report, take_sides
-    from netinspect.reports.diff.pairing import pair_up
+    from netinspect.reports.diff.compute import check_sort, report, select_state_dicts
+    from netinspect.reports.diff.pairing import pair_names
 
     check_sort(sort, values=compare_values)
-    sides = take_sides(_subject(a), _subject(b), section)
+    sides = select_state_dicts(_load_side(a), _load_side(b), section)
     shows: Literal["changes", "counts"] = "counts" if counts else "changes"
     if compare_values:
         pairing, found, moved = _compare(*sides, progress)
         return View(
             report(*sides, pairing, values=found, moved=moved, shows=shows, fold=fold, sort=sort)
         )
-    pairing = pair_up(sides[0].members, sides[1].members)
+    pairing = pair_names(sides[0].entries, sides[1].entries)
     return View(report(*sides, pairing, shows=shows, fold=fold))
 
 
-def _subject(
-    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+def _load_side(
+    side: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
 ) -> Trace | Checkpoint:
-    if is_a(subject, Checkpoint) or names_checkpoint(subject):
-        return read_checkpoint(subject)
-    return load(subject, run=False)
+    if is_a(side, Checkpoint) or names_checkpoint(side):
+        return read_checkpoint(side)
+    return load(side, run=False)
 
 
 def _compare(
     a: StateDict, b: StateDict, progress: Progress | None
 ) -> tuple[Pairing, Mapping[str, Comparison], list[tuple[str, str]]]:
-    """Pair two checkpoints with the help of their values, and compare these.
+    """Pair the tensors of two checkpoints, also by value, and compare the values of pairs.
 
     Returns:
-        The pairs; the comparisons, by names in `b`; and names of changed tensors whose values are those
-        of another one on the other side.
+        The pairing; the comparisons, by name in `b`; and pairs of names of changed tensors whose values
+        moved from one to the other.
     """
     from netinspect.checkpoints.distributed.pieces import place_pieces
     from netinspect.checkpoints.values.compare import compare_pairs
     from netinspect.checkpoints.values.data import CheckpointData
     from netinspect.checkpoints.values.fingerprints import same_content
-    from netinspect.reports.diff.pairing import pair_up
+    from netinspect.reports.diff.pairing import pair_names
 
     one, other = place_pieces(_checkpoint_of(a)), place_pieces(_checkpoint_of(b))
     with CheckpointData(one) as left, CheckpointData(other) as right:
 
-        def equal_tensors(
+        def find_equal_bytes(
             ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]
         ) -> list[tuple[str, str]]:
-            places = [(left, one.tensors[each.number]) for each in ones]
-            places += [(right, other.tensors[each.number]) for each in others]
+            places = [(left, one.tensors[each.tensor_index]) for each in ones]
+            places += [(right, other.tensors[each.tensor_index]) for each in others]
             groups = same_content(places, progress)
             # Among several identical tensors, none can be matched to another.
             pairs = [group for group in groups if len(group) == 2 and group[0] < len(ones) <= group[1]]
             return [(ones[x].name, others[y - len(ones)].name) for x, y in pairs]
 
-        pairing = pair_up(a.members, b.members, equal_tensors)
-        members = [(a.members[pair.old], b.members[pair.new]) for pair in pairing.pairs]
-        members = [(x, y) for x, y in members if x.shape == y.shape]
-        tensors = [(one.tensors[x.number], other.tensors[y.number]) for x, y in members]
+        pairing = pair_names(a.entries, b.entries, find_equal_bytes)
+        same_shape = [(a.entries[pair.old], b.entries[pair.new]) for pair in pairing.pairs]
+        same_shape = [(x, y) for x, y in same_shape if x.shape == y.shape]
+        tensors = [(one.tensors[x.tensor_index], other.tensors[y.tensor_index]) for x, y in same_shape]
         found = compare_pairs(left, right, tensors, progress)
-        changed = [pair for pair, each in zip(members, found, strict=True) if each.equal is False]
-        moved = equal_tensors([x for x, _ in changed], [y for _, y in changed])
+        changed = [pair for pair, each in zip(same_shape, found, strict=True) if each.equal is False]
+        moved = find_equal_bytes([x for x, _ in changed], [y for _, y in changed])
     # A vector may be all zeros in several places.
-    moved = [(old, new) for old, new in moved if len(a.members[old].shape) > 1]
-    return pairing, {y.name: each for (_, y), each in zip(members, found, strict=True)}, moved
+    moved = [(old, new) for old, new in moved if len(a.entries[old].shape) > 1]
+    return pairing, {y.name: each for (_, y), each in zip(same_shape, found, strict=True)}, moved
 
 
 def _checkpoint_of(side: StateDict) -> Checkpoint:
     if side.checkpoint is None:
         target = side.trace.target if side.trace is not None else ""
         raise UsageError(
-            f"the values of {target} cannot be compared: it is a model, and no checkpoint",
+            f"cannot compare the values of {target}: expected a checkpoint, got a model",
             hint="save its weights with torch.save(model.state_dict(), FILE), and compare FILE",
         )
     return side.checkpoint

@@ -38,7 +38,7 @@ class TestValues:
     def test_two_of_the_hub_are_not_called_equal(self, hub: Hub) -> None:
         sides = [read_checkpoint("hf:org/name", online=True) for _ in range(2)]
         told = str(netinspect.diff(*sides, compare_values=True))
-        assert "no difference: 2 tensors the same in name, shape and dtype\n" in told
+        assert "no difference: 2 tensors equal in name, shape and dtype\n" in told
         assert "values of pairs: 0 identical, 0 changed, 2 not compared" in told
         assert "dtype and values" not in told
 

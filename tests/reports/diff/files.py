@@ -1,4 +1,4 @@
-"""Checkpoints of the samples, changed in the ways in which real ones are; the same bytes at each run."""
+"""Checkpoint files of the sample models, changed as real ones are; identical bytes in every run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 State = dict[str, Tensor]
 
 
-def counted(model: nn.Module) -> State:
-    """A state dict whose values are told by their place: no random numbers of any version of torch."""
+def evenly_spaced(model: nn.Module) -> State:
+    """Return a state dict with evenly spaced values, which do not depend on a random generator."""
     return {
         name: torch.linspace(-1, 1, value.numel()).reshape(value.shape)
         for name, value in model.state_dict().items()
@@ -24,7 +24,7 @@ def counted(model: nn.Module) -> State:
 
 
 def fine_tuned(state: State) -> State:
-    """Wrapped, with three classes instead of ten."""
+    """Wrap the names in `module.` and reduce the classes from ten to three."""
     made = {f"module.{name}": value for name, value in state.items()}
     made["module.fc3.weight"] = state["fc3.weight"][:3].clone()
     made["module.fc3.bias"] = state["fc3.bias"][:3].clone()
@@ -40,7 +40,7 @@ def trained_on(state: State) -> State:
 
 
 def adapted(state: State) -> State:
-    """As PEFT has it: adapters at each attention."""
+    """Rename as PEFT does and add adapters to each attention."""
     made: State = {}
     for name, value in state.items():
         if "query_key_value" in name:
@@ -53,8 +53,8 @@ def adapted(state: State) -> State:
     return made
 
 
-def of_another_hand(state: State) -> State:
-    """Other names for everything, two blocks more, and one guess."""
+def renamed(state: State) -> State:
+    """Rename all tensors, add two blocks, and leave one rename that only a guess finds."""
     made: State = {}
     for name, value in state.items():
         name = re.sub(r"^blocks", "transformer.h", name)
@@ -67,17 +67,17 @@ def of_another_hand(state: State) -> State:
 
 
 FILES: dict[str, Callable[[], State]] = {
-    "lenet.safetensors": lambda: counted(LeNet()),
-    "tuned.safetensors": lambda: fine_tuned(counted(LeNet())),
-    "later.safetensors": lambda: trained_on(counted(LeNet())),
-    "half.safetensors": lambda: {name: each.half() for name, each in counted(LeNet()).items()},
-    "gpt.safetensors": lambda: counted(TinyGPT()),
-    "adapted.safetensors": lambda: adapted(counted(TinyGPT())),
-    "other.safetensors": lambda: of_another_hand(counted(TinyGPT())),
+    "lenet.safetensors": lambda: evenly_spaced(LeNet()),
+    "tuned.safetensors": lambda: fine_tuned(evenly_spaced(LeNet())),
+    "later.safetensors": lambda: trained_on(evenly_spaced(LeNet())),
+    "half.safetensors": lambda: {name: each.half() for name, each in evenly_spaced(LeNet()).items()},
+    "gpt.safetensors": lambda: evenly_spaced(TinyGPT()),
+    "adapted.safetensors": lambda: adapted(evenly_spaced(TinyGPT())),
+    "other.safetensors": lambda: renamed(evenly_spaced(TinyGPT())),
 }
 
 
 def write(folder: Path) -> None:
-    """Write all files."""
+    """Write all files into a folder."""
     for name, make in FILES.items():
         save_file({key: value.clone().contiguous() for key, value in make().items()}, folder / name)

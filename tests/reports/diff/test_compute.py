@@ -258,7 +258,7 @@ def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
 
 def test_values_of_a_model_cannot_be_compared(tmp_path: Path) -> None:
     file = save(TinyGPT().state_dict(), tmp_path / "x")
-    with pytest.raises(UsageError, match="it is a model") as caught:
+    with pytest.raises(UsageError, match="expected a checkpoint, got a model") as caught:
         netinspect.diff(file, TinyGPT(), compare_values=True)
     assert "torch.save(model.state_dict()" in str(caught.value.hint)
     with pytest.raises(UsageError, match="needs the values"):

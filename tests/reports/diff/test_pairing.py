@@ -1,4 +1,4 @@
-"""Names are paired by what speaks for it, and by nothing else: properties on names that are made up."""
+"""Pairing of tensor names: properties on generated names, and single kinds of renames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from netinspect.api._view import View
 from netinspect.reports.diff.compute import report
 from netinspect.reports.diff.pairing import Pairing
-from tests.reports.diff.state_dicts import members, paired, renames, side
+from tests.reports.diff.state_dicts import entries, pair_shapes, renames, state_dict
 from tests.support import calls_of
 
 Shapes = dict[str, tuple[int, ...]]
@@ -26,9 +26,9 @@ SIDES = st.dictionaries(
 )
 
 
-def told(a: Shapes, b: Shapes) -> Pairing:
+def pair_and_check(a: Shapes, b: Shapes) -> Pairing:
     """Pair, and check what holds for every pairing."""
-    found = paired(a, b)
+    found = pair_shapes(a, b)
     old, new = [pair.old for pair in found.pairs], [pair.new for pair in found.pairs]
     assert sorted([*old, *found.removed]) == sorted(a)
     assert sorted([*new, *found.added]) == sorted(b)
@@ -45,14 +45,14 @@ def told(a: Shapes, b: Shapes) -> Pairing:
 
 @given(SIDES)
 def test_a_side_and_itself_are_the_same(side: Shapes) -> None:
-    found = told(side, side)
+    found = pair_and_check(side, side)
     assert [(pair.old, pair.new) for pair in found.pairs] == [(name, name) for name in side]
     assert (found.renames, found.added, found.removed, found.perhaps) == ((), (), (), {})
 
 
 @given(SIDES, SIDES)
 def test_any_two_sides_are_paired_without_loss(a: Shapes, b: Shapes) -> None:
-    found = told(a, b)
+    found = pair_and_check(a, b)
     for name in set(a) & set(b):
         if a[name] == b[name] and not found.rules:
             assert any(pair.old == pair.new == name for pair in found.pairs)
@@ -60,7 +60,7 @@ def test_any_two_sides_are_paired_without_loss(a: Shapes, b: Shapes) -> None:
 
 @given(SIDES, SIDES)
 def test_the_other_way_round_pairs_the_same(a: Shapes, b: Shapes) -> None:
-    forth, back = told(a, b), told(b, a)
+    forth, back = pair_and_check(a, b), pair_and_check(b, a)
     assert {(pair.old, pair.new) for pair in forth.pairs} == {
         (pair.new, pair.old) for pair in back.pairs
     }
@@ -73,11 +73,11 @@ def test_a_prefix_is_told_once(side: Shapes, prefix: str) -> None:
     named = {f"{prefix}.{name}": shape for name, shape in side.items()}
     if len(side) < 2 or set(named) & set(side):
         return
-    found = told(side, named)
+    found = pair_and_check(side, named)
     assert renames(found) == [("", f"{prefix}.", len(side))]
     assert found.renames[0].kind == "prefix"
     assert {pair.old: pair.new for pair in found.pairs} == {name: f"{prefix}.{name}" for name in side}
-    assert renames(told(named, side)) == [(f"{prefix}.", "", len(side))]
+    assert renames(pair_and_check(named, side)) == [(f"{prefix}.", "", len(side))]
 
 
 def blocks(layers: int = 4, *, stack: str = "layers", attention: str = "attn", **sizes: int) -> Shapes:
@@ -100,7 +100,7 @@ def blocks(layers: int = 4, *, stack: str = "layers", attention: str = "attn", *
 
 
 def test_components_that_are_called_otherwise_are_told_once_each() -> None:
-    found = told(blocks(), blocks(stack="h", attention="self_attention"))
+    found = pair_and_check(blocks(), blocks(stack="h", attention="self_attention"))
     assert set(renames(found)) == {("layers.", "h.", 32), ("attn.", "self_attention.", 8)}
     assert {each.kind for each in found.renames} == {"path", "component"}
     assert not found.added
@@ -109,11 +109,11 @@ def test_components_that_are_called_otherwise_are_told_once_each() -> None:
 
 def test_rules_applied_in_order_give_the_other_names() -> None:
     a, b = blocks(), {f"module.{name}": shape for name, shape in blocks(stack="h").items()}
-    found = told(a, b)
+    found = pair_and_check(a, b)
     for pair in found.pairs:
         name = pair.old
         for number in pair.renames:
-            name = found.rules[number].applies(name) or name
+            name = found.rules[number].substitution(name) or name
         assert name == pair.new
     assert len(found.pairs) == len(a)
 
@@ -122,7 +122,7 @@ def test_names_that_were_half_renamed() -> None:
     a = blocks()
     b = {name.replace("layers.1.attn", "layers.1.attention"): shape for name, shape in a.items()}
     b = {name.replace("layers.3.attn", "layers.3.attention"): shape for name, shape in b.items()}
-    found = told(a, b)
+    found = pair_and_check(a, b)
     assert renames(found) == [("attn.", "attention.", 4)]
     assert sum(pair.old == pair.new for pair in found.pairs) == len(a) - 4
 
@@ -132,24 +132,24 @@ def test_what_a_wrapper_put_between_is_told_as_such() -> None:
     b = {name.replace(".qkv.", ".qkv.base_layer."): shape for name, shape in a.items()}
     for layer in range(4):
         b[f"layers.{layer}.attn.qkv.lora_A.default.weight"] = (2, 8)
-    found = told(a, b)
+    found = pair_and_check(a, b)
     assert renames(found) == [("", "base_layer.", 4)]
     assert found.renames[0].written_by == "PEFT"
     assert len(found.added) == 4
-    assert renames(told(b, a)) == [("base_layer.", "", 4)]
+    assert renames(pair_and_check(b, a)) == [("base_layer.", "", 4)]
 
 
 def test_a_prefix_holds_for_what_has_another_size_too() -> None:
     a = blocks()
     b = {f"model.{name}": shape for name, shape in blocks(vocabulary=30).items()}
-    found = told(a, b)
+    found = pair_and_check(a, b)
     assert renames(found) == [("", "model.", len(a))]
 
 
 def test_two_prefixes_that_fit_alike_are_not_claimed() -> None:
     a = blocks()
     b = {f"{name}.{each}": shape for name in ("student", "teacher") for each, shape in a.items()}
-    found = told(a, b)
+    found = pair_and_check(a, b)
     assert not found.pairs
     ((one, other, names),) = found.open_choices
     assert {one.new, other.new} == {"student", "teacher"}
@@ -159,7 +159,7 @@ def test_two_prefixes_that_fit_alike_are_not_claimed() -> None:
 def test_two_modules_of_equal_sizes_are_not_claimed() -> None:
     a: Shapes = {"first.weight": (4, 4), "second.weight": (4, 4)}
     b: Shapes = {"left.weight": (4, 4), "right.weight": (4, 4)}
-    found = told(a, b)
+    found = pair_and_check(a, b)
     assert not found.pairs
     assert found.perhaps == {"first.weight": "left.weight", "second.weight": "right.weight"}
     assert {each.evidence for each in found.guesses} == {"guess"}
@@ -168,7 +168,7 @@ def test_two_modules_of_equal_sizes_are_not_claimed() -> None:
 def test_words_in_common_make_a_better_guess_than_the_order() -> None:
     a: Shapes = {f"self_attn.{name}_proj.weight": (4, 4) for name in ("k", "o", "q", "v")}
     b: Shapes = {f"attn_{name}.weight": (4, 4) for name in ("q", "k", "v", "output")}
-    assert told(a, b).perhaps == {
+    assert pair_and_check(a, b).perhaps == {
         f"self_attn.{name}_proj.weight": f"attn_{name}.weight" for name in ("q", "k", "v")
     } | {"self_attn.o_proj.weight": "attn_output.weight"}
 
@@ -176,26 +176,28 @@ def test_words_in_common_make_a_better_guess_than_the_order() -> None:
 def test_no_guess_by_order_where_one_side_is_in_that_of_the_alphabet() -> None:
     a: Shapes = {"first.weight": (4, 4), "second.weight": (4, 4)}
     b: Shapes = {"up.weight": (4, 4), "down.weight": (4, 4)}
-    assert told(a, b).perhaps == {}
+    assert pair_and_check(a, b).perhaps == {}
 
 
 def test_numbers_tell_modules_of_equal_sizes() -> None:
     a: Shapes = {f"stage{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
     b: Shapes = {f"part_{n}.{leaf}": (4, 4) for n in (1, 2, 3) for leaf in ("weight", "other")}
-    assert {pair.old: pair.new for pair in told(a, b).pairs} == dict(zip(a, b, strict=True))
+    assert {pair.old: pair.new for pair in pair_and_check(a, b).pairs} == dict(zip(a, b, strict=True))
 
 
 def test_a_vector_alone_is_no_evidence() -> None:
-    found = told({"old_head.bias": (10,)}, {"new_head.bias": (10,)})
+    found = pair_and_check({"old_head.bias": (10,)}, {"new_head.bias": (10,)})
     assert not found.pairs
-    assert told({"old.weight": (10, 3)}, {"new.weight": (10, 3)}).renames[0].evidence == "shape"
-    assert not told({"old.weight": (10, 3)}, {"new.other": (10, 3)}).pairs
+    assert (
+        pair_and_check({"old.weight": (10, 3)}, {"new.weight": (10, 3)}).renames[0].evidence == "shape"
+    )
+    assert not pair_and_check({"old.weight": (10, 3)}, {"new.other": (10, 3)}).pairs
 
 
 def test_a_new_head_of_another_size_is_added_and_removed() -> None:
     a = blocks() | {"fc.weight": (1000, 8), "fc.bias": (1000,)}
     b = blocks() | {"classifier.weight": (10, 8), "classifier.bias": (10,)}
-    found = told(a, b)
+    found = pair_and_check(a, b)
     assert found.removed == ("fc.weight", "fc.bias")
     assert found.added == ("classifier.weight", "classifier.bias")
 
@@ -208,22 +210,22 @@ def test_transposed_weights_of_renamed_modules() -> None:
         else shape
         for name, shape in a.items()
     }
-    found = {pair.old: pair.new for pair in told(a, b).pairs}
+    found = {pair.old: pair.new for pair in pair_and_check(a, b).pairs}
     assert found["layers.2.attn.qkv.weight"] == "h.2.attn.c_attn.weight"
     assert len(found) == len(a)
 
 
 def test_layers_that_are_gone_take_nothing_along() -> None:
-    found = told(blocks(6), blocks(4))
+    found = pair_and_check(blocks(6), blocks(4))
     assert not found.renames
     assert {name.split(".")[1] for name in found.removed} == {"4", "5"}
 
 
 def pairing_calls(a: Shapes, b: Shapes) -> int:
-    from netinspect.reports.diff.pairing import pair_up
+    from netinspect.reports.diff.pairing import pair_names
 
-    one, other = members(a), members(b)
-    return calls_of(lambda: pair_up(one, other))
+    one, other = entries(a), entries(b)
+    return calls_of(lambda: pair_names(one, other))
 
 
 def test_many_names_take_no_more_calls_each() -> None:
@@ -246,5 +248,5 @@ def test_folding_of_numbers_that_are_far_apart_or_endless() -> None:
     """Names are anyone's: their numbers may be of any size, and are no sizes of ours."""
     for numbers in (["1", "999999999999999", "5"], ["9" * 60, "8" * 60, "7" * 60], ["01", "1", "001"]):
         a: Shapes = {f"layer{number}.weight": (4, 4) for number in numbers}
-        text = str(View(report(side(a), side({}), paired(a, {}))))
+        text = str(View(report(state_dict(a), state_dict({}), pair_shapes(a, {}))))
         assert "x3" in text or all(number in text for number in numbers)

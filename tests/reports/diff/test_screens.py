@@ -66,7 +66,7 @@ def test_no_line_but_those_to_be_run_is_wider_than_the_width(
     for width in (20, 40, 60, 80, 100, 200):
         out = cli("diff", *SCREENS[name].split(), "--width", str(width)).out
         for block in out.split("\n\n"):
-            if not block.startswith(("to load it", "to rename it")):
+            if not block.startswith(("load the checkpoint", "rename the tensors")):
                 assert all(cell_len(line) <= width for line in block.splitlines()), block
 
 

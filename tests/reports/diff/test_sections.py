@@ -49,7 +49,7 @@ def test_of_two_that_fit_the_model_goes_before_its_average(tmp_path: Path) -> No
     file = training(tmp_path / "x.pt", model, ema=model.state_dict(), model=model.state_dict())
     report = netinspect.diff(file, net()).record
     assert report.a.section == "model"
-    assert report.a.chosen == "of several that fit alike"
+    assert report.a.chosen == "several sections match equally well"
     assert {each.section for each in report.a.left_out} == {"ema", "optimizer"}
     assert netinspect.diff(file, net(), section="ema").record.a.section == "ema"
 
@@ -59,7 +59,7 @@ def test_the_part_that_fits_is_taken_whatever_it_is_called(tmp_path: Path) -> No
     file = training(tmp_path / "x.pt", net(), model=other.state_dict(), teacher=net().state_dict())
     report = netinspect.diff(net(), file).record
     assert report.b.section == "teacher"
-    assert report.b.chosen == "it fits the other side best"
+    assert report.b.chosen == "best match with the other side"
 
 
 def test_parts_that_both_checkpoints_have_are_all_compared(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Two sides to the report of their difference."""
+"""Computation of the `diff` report from two state dicts and their pairing; called by `api.diff`."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from netinspect.reports.diff.sections import (
     choose_for_both,
     choose_for_model,
     has_section,
-    no_section,
-    tails,
+    signatures,
+    unknown_section,
 )
 from netinspect.reports.diff.state_dict import (
     StateDict,
     StateDictEntry,
-    side_of_checkpoint,
-    side_of_trace,
+    checkpoint_state_dict,
+    model_state_dict,
 )
 
 Differences = Literal["name", "shape", "dtype", "trainable", "kind", "values"]
 
 
-def take_sides(
+def select_state_dicts(
     a: Trace | Checkpoint, b: Trace | Checkpoint, section: str | None = None
 ) -> tuple[StateDict, StateDict]:
-    """Bring two subjects to one form.
+    """Convert both inputs to state dicts, choosing the sections of checkpoints that match best.
 
     Args:
-        a: One header.
-        b: The other.
-        section: Keys that lead to the part of a checkpoint that shall be compared; None to choose.
+        a: The old model or checkpoint.
+        b: The new one.
+        section: Keys that lead to the part of a checkpoint to compare; None to choose it.
 
     Raises:
-        UsageError: Neither has such a part.
+        UsageError: Neither has such a section.
     """
     if section is not None:
         _check_section(a, b, section)
@@ -60,28 +60,28 @@ def take_sides(
             section if section is not None and has_section(each, section) else None for each in (a, b)
         ]
         choice_a, choice_b = choose_for_both(a, b, *wanted)
-        return side_of_checkpoint(a, choice_a), side_of_checkpoint(b, choice_b)
+        return checkpoint_state_dict(a, choice_a), checkpoint_state_dict(b, choice_b)
     if isinstance(a, Checkpoint):
         assert isinstance(b, Trace)
-        model = side_of_trace(b)
+        model = model_state_dict(b)
         return _matching_sections(a, model, section), model
-    model = side_of_trace(a)
-    return model, side_of_trace(b) if isinstance(b, Trace) else _matching_sections(b, model, section)
+    model = model_state_dict(a)
+    return model, model_state_dict(b) if isinstance(b, Trace) else _matching_sections(b, model, section)
 
 
 def _matching_sections(checkpoint: Checkpoint, model: StateDict, section: str | None) -> StateDict:
-    wanted = tails((name, member.shape) for name, member in model.members.items())
-    return side_of_checkpoint(checkpoint, choose_for_model(checkpoint, wanted, section))
+    wanted = signatures((name, entry.shape) for name, entry in model.entries.items())
+    return checkpoint_state_dict(checkpoint, choose_for_model(checkpoint, wanted, section))
 
 
 def _check_section(a: Trace | Checkpoint, b: Trace | Checkpoint, section: str) -> None:
     checkpoints = [each for each in (a, b) if isinstance(each, Checkpoint)]
     if not checkpoints:
         raise UsageError(
-            "--section is for checkpoints, and both sides are models", hint="leave --section out"
+            "--section requires a checkpoint, but both sides are models", hint="remove --section"
         )
     if not any(has_section(each, section) for each in checkpoints):
-        raise no_section(checkpoints[0], section)
+        raise unknown_section(checkpoints[0], section)
 
 
 def report(
@@ -95,17 +95,17 @@ def report(
     fold: bool = True,
     sort: str | None = None,
 ) -> Diff:
-    """Tell the difference of two sides.
+    """Build the report of the difference between two state dicts.
 
     Args:
-        a: One side.
-        b: The other.
-        pairing: Which names of both are the same tensor.
-        values: How the values of pairs differ, by the names of `b`; None where they were not compared.
-        moved: Names in `a` and in `b` that are no pair, and have the same values.
+        a: The old state dict.
+        b: The new one.
+        pairing: Which names in `a` and `b` are the same tensor.
+        values: Comparison of the values of each pair, by name in `b`; None if values were not compared.
+        moved: Names in `a` and in `b` that are not a pair but have the same values.
         shows: What the view shows.
-        fold: Whether the view folds changes that are identical.
-        sort: `change` for the largest change of values first; None for the order of the names.
+        fold: Whether the view folds identical changes.
+        sort: `change` for the largest change of values first; None for the order of names.
     """
     rows = list(_rows(a, b, pairing, values))
     ties = tuple(_tie_changes(a, b, pairing))
@@ -114,8 +114,8 @@ def report(
         modules = tuple(compare_modules(a.trace, b.trace, pairing))
     counts = Counter(row.change for row in rows)
     return Diff(
-        a=a.record(),
-        b=b.record(),
+        a=a.side_record(),
+        b=b.side_record(),
         differs=bool(rows or ties or modules),
         same=len(pairing.pairs) - counts["changed"] - counts["renamed"],
         added=counts["added"],
@@ -134,7 +134,7 @@ def report(
         modules=modules,
         loading=build_loading(a, b, pairing),
         groups=group(a, b, pairing, rows),
-        values=None if values is None else _summary(values, pairing, a, b),
+        values=None if values is None else _summarize_values(values, pairing, a, b),
         shows=shows,
         fold=fold,
     )
@@ -143,42 +143,47 @@ def report(
 def _rows(
     a: StateDict, b: StateDict, pairing: Pairing, values: Mapping[str, Comparison] | None
 ) -> Iterator[DiffRow]:
-    """All that is not the same, in the order of `b`, what was removed behind what was before it."""
-    place = {name: number for number, name in enumerate(b.members)}
+    """Yield every difference in the order of `b`; a removed name follows its predecessor in `a`."""
+    position = {name: number for number, name in enumerate(b.entries)}
     partner = {pair.old: pair.new for pair in pairing.pairs}
     removed: dict[int, list[str]] = {}
     at = -1
-    for name in a.members:
+    for name in a.entries:
         if name in partner:
-            at = place[partner[name]]
+            at = position[partner[name]]
         else:
             removed.setdefault(at, []).append(name)
     paired = {pair.new: pair for pair in pairing.pairs}
-    gone, come = _branches(partner, pairing.removed), _branches(paired, pairing.added)
+    removed_modules, added_modules = (
+        _one_sided_modules(partner, pairing.removed),
+        _one_sided_modules(paired, pairing.added),
+    )
     came_from = {new: old for old, new in pairing.perhaps.items()}
-    yield from (_removed(a, name, pairing, gone[name]) for name in removed.get(-1, ()))
-    for number, name in enumerate(b.members):
+    yield from (_removed_row(a, name, pairing, removed_modules[name]) for name in removed.get(-1, ()))
+    for number, name in enumerate(b.entries):
         pair = paired.get(name)
         if pair is None:
             yield DiffRow(
                 change="added",
                 old=None,
-                new=b.described(name),
+                new=b.tensor_record(name),
                 differs=(),
                 renames=(),
                 perhaps=came_from.get(name, ""),
-                branch=come[name],
+                branch=added_modules[name],
             )
         else:
             value = values.get(name) if values is not None else None
             row = _pair_row(a, b, pair, value)
             if row is not None:
                 yield row
-        yield from (_removed(a, each, pairing, gone[each]) for each in removed.get(number, ()))
+        yield from (
+            _removed_row(a, each, pairing, removed_modules[each]) for each in removed.get(number, ())
+        )
 
 
-def _branches(paired: Iterable[str], alone: Iterable[str]) -> dict[str, str]:
-    """Return, for names without a partner, the largest module around them in which nothing has one."""
+def _one_sided_modules(paired: Iterable[str], alone: Iterable[str]) -> dict[str, str]:
+    """Map each unpaired name to the largest module around it without any paired name."""
     known: set[str] = set()
     for name in paired:
         path = name
@@ -194,10 +199,10 @@ def _branches(paired: Iterable[str], alone: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _removed(a: StateDict, name: str, pairing: Pairing, branch: str) -> DiffRow:
+def _removed_row(a: StateDict, name: str, pairing: Pairing, branch: str) -> DiffRow:
     return DiffRow(
         change="removed",
-        old=a.described(name),
+        old=a.tensor_record(name),
         new=None,
         differs=(),
         renames=(),
@@ -207,14 +212,14 @@ def _removed(a: StateDict, name: str, pairing: Pairing, branch: str) -> DiffRow:
 
 
 def _pair_row(a: StateDict, b: StateDict, pair: Pair, value: Comparison | None) -> DiffRow | None:
-    one, other = a.members[pair.old], b.members[pair.new]
+    one, other = a.entries[pair.old], b.entries[pair.new]
     differs = tuple(_differences(one, other, value))
     if not differs:
         return None
     return DiffRow(
         change="renamed" if differs == ("name",) else "changed",
-        old=a.described(pair.old),
-        new=b.described(pair.new),
+        old=a.tensor_record(pair.old),
+        new=b.tensor_record(pair.new),
         differs=differs,
         renames=pair.renames,
         perhaps="",
@@ -240,10 +245,10 @@ def _differences(
 
 
 def check_sort(sort: str | None, *, values: bool) -> None:
-    """Check what rows shall be sorted by, before values are read.
+    """Validate `--sort` before values are read.
 
     Raises:
-        UsageError: It is no such word, or there are no values to sort by.
+        UsageError: The sort key is unknown, or values are not compared.
     """
     if sort is None:
         return
@@ -254,7 +259,7 @@ def check_sort(sort: str | None, *, values: bool) -> None:
 
 
 def _largest_first(row: DiffRow) -> tuple[int, float]:
-    """Names that came and went first; then what could not be compared; then the largest change."""
+    """Order added and removed names first, then pairs without a number, then by the largest change."""
     if row.old is None or row.new is None:
         return 0, 0.0
     if row.values is None or row.values.max_absolute is None:
@@ -268,33 +273,33 @@ def _tie_changes(a: StateDict, b: StateDict, pairing: Pairing) -> Iterator[TieCh
     for names in a.tied.values():
         old = [name for name in names if name in forward]
         new = [forward[name] for name in old]
-        if len({b.members[name].memory for name in new}) > 1:
+        if len({b.entries[name].memory for name in new}) > 1:
             yield TieChange(change="untied", old=tuple(old), new=tuple(new))
     for names in b.tied.values():
         new = [name for name in names if name in back]
         old = [back[name] for name in new]
-        if len({a.members[name].memory for name in old}) > 1:
+        if len({a.entries[name].memory for name in old}) > 1:
             yield TieChange(change="tied", old=tuple(old), new=tuple(new))
 
 
 def _is_changed(value: Comparison, *, same_type: bool) -> bool:
-    """Whether values differ; where they cannot be read, and the type is the same, the bytes tell."""
+    """Whether values differ; compares bytes if values cannot be read and the dtypes are equal."""
     if value.equal is None:
         return same_type and value.identical is False
     return not value.equal
 
 
-def _summary(
+def _summarize_values(
     values: Mapping[str, Comparison], pairing: Pairing, a: StateDict, b: StateDict
 ) -> ValueSummary:
     old = {pair.new: pair.old for pair in pairing.pairs}
     changed = {
         name: each
         for name, each in values.items()
-        if _is_changed(each, same_type=a.members[old[name]].dtype == b.members[name].dtype)
+        if _is_changed(each, same_type=a.entries[old[name]].dtype == b.entries[name].dtype)
     }
-    # A counter that went on by a thousand is not what changed most.
-    numbers = [name for name in changed if "int" not in b.members[name].dtype] or list(changed)
+    # Step counters change by large numbers; report a floating-point tensor if one changed.
+    numbers = [name for name in changed if "int" not in b.entries[name].dtype] or list(changed)
     largest = max(numbers, key=lambda name: changed[name].max_absolute or 0.0, default="")
     identical = sum(each.identical is True for each in values.values())
     equal = sum(each.equal is True and not each.identical for each in values.values())

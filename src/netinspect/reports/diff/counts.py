@@ -1,4 +1,4 @@
-"""The changes counted by module, or section, of the top level."""
+"""Counts of changes by top-level module or section, for `diff --counts`."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ _NUMBERS = (
     *("old_elements", "new_elements", "old_bytes", "new_bytes"),
 )
 _MOST_SINGLE = 20
-"""Tensors that stand beside the modules of the top level, each as a row of its own."""
+"""Maximum number of top-level tensors that get a row of their own."""
 
 
 def group(
     a: StateDict, b: StateDict, pairing: Pairing, rows: Iterable[DiffRow]
 ) -> tuple[DiffGroup, ...]:
-    """Count changes by the first component of names that is not the same in all of them.
+    """Count changes by the first name component in which the names differ.
 
-    A pair is counted under its name in `a`; so is what was added, without the prefixes that were
+    A pair counts under its name in `a`. An added name counts without the prefixes that were
     recognised.
     """
-    called = {pair.new: pair.old for pair in pairing.pairs}
-    called |= {name: _without_prefixes(name, pairing) for name in pairing.added}
-    names = list(dict.fromkeys((*a.members, *called.values())))
+    base_name = {pair.new: pair.old for pair in pairing.pairs}
+    base_name |= {name: _without_prefixes(name, pairing) for name in pairing.added}
+    names = list(dict.fromkeys((*a.entries, *base_name.values())))
     path_of = _paths(names)
     counts = {path: dict.fromkeys(_NUMBERS, 0) for path in path_of.values()}
-    for name, member in a.members.items():
+    for name, entry in a.entries.items():
         found = counts[path_of[name]]
-        found["old_elements"] += member.elements
-        found["old_bytes"] += member.bytes
-    for name, member in b.members.items():
-        found = counts[path_of[called[name]]]
-        found["new_elements"] += member.elements
-        found["new_bytes"] += member.bytes
+        found["old_elements"] += entry.elements
+        found["old_bytes"] += entry.bytes
+    for name, entry in b.entries.items():
+        found = counts[path_of[base_name[name]]]
+        found["new_elements"] += entry.elements
+        found["new_bytes"] += entry.bytes
     for pair in pairing.pairs:
         counts[path_of[pair.old]]["same"] += 1
     for row in rows:
-        name = row.old.name if row.old is not None else called[row.new.name] if row.new else ""
+        name = row.old.name if row.old is not None else base_name[row.new.name] if row.new else ""
         found = counts[path_of[name]]
         found[row.change] += 1
         found["same"] -= row.change in ("changed", "renamed")
@@ -49,13 +49,13 @@ def group(
 
 def _without_prefixes(name: str, pairing: Pairing) -> str:
     for rule in pairing.rules:
-        if rule.front and rule.new and not rule.old:
+        if rule.at_start and rule.new and not rule.old:
             name = name.removeprefix(f"{rule.new}.")
     return name
 
 
 def _paths(names: Sequence[str]) -> dict[str, str]:
-    """Map names to what they are counted under; empty for many single tensors together."""
+    """Map names to the path they count under; empty if many top-level tensors share one row."""
     split = {name: name.split(".") for name in names}
     common = _common_depth(list(split.values()))
     single = sum(len(parts) == common + 1 for parts in split.values())
@@ -66,7 +66,7 @@ def _paths(names: Sequence[str]) -> dict[str, str]:
 
 
 def _common_depth(split: Sequence[list[str]]) -> int:
-    """How many components all names have in common, their last left out."""
+    """Return the number of leading components common to all names, not counting the last one."""
     if not split:
         return 0
     first, last = min(split), max(split)

@@ -1,4 +1,4 @@
-"""Guesses which of several alike things is which: by words that names share, then by their order."""
+"""Guessed pairs of modules with equal sizes: by shared words, then by order; used by `structure`."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_MOST = 40
-"""Names that are held against each other; more are not guessed at."""
+_MAX_NAMES = 40
+"""Maximum number of names to compare with each other; larger groups are not guessed."""
 
 
-def guess(ones: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Pair the places of names of two sides, as many on both; what has nothing for it is left out.
+def guess_pairs(ones: Sequence[str], others: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of indices into `ones` and `others`, which must have equal lengths.
 
     Args:
-        ones: Names of one side.
-        others: Names of the other.
+        ones: Names in `a`.
+        others: Names in `b`.
     """
-    if len(ones) > _MOST:
+    if len(ones) > _MAX_NAMES:
         return
     words = [set(_WORD.findall(name)) for name in ones], [set(_WORD.findall(name)) for name in others]
     rest, left = dict.fromkeys(range(len(ones))), dict.fromkeys(range(len(others)))
-    for one, other in _alike(*words):
+    for one, other in _best_mutual_matches(*words):
         del rest[one], left[other]
         yield one, other
-    # One side in the order of the alphabet and the other not: then the order says nothing.
+    # If only one of them is in alphabetical order, the order carries no information.
     if (list(ones) == sorted(ones)) == (list(others) == sorted(others)) or len(rest) == 1:
         yield from zip(rest, left, strict=True)
 
 
-def _alike(ones: Sequence[set[str]], others: Sequence[set[str]]) -> list[tuple[int, int]]:
-    """Places whose words have more in common with each other than with any others.
+def _best_mutual_matches(ones: Sequence[set[str]], others: Sequence[set[str]]) -> list[tuple[int, int]]:
+    """Return pairs of indices that share more words with each other than with any other name.
 
-    A word that all names of a side have tells none from another.
+    Words that all names on one side share are ignored.
     """
-    tell = _telling(ones) | _telling(others)
-    share = [[len(x & y & tell) for y in others] for x in ones]
+    distinctive = _distinctive_words(ones) | _distinctive_words(others)
+    share = [[len(x & y & distinctive) for y in others] for x in ones]
     found = []
     for one, row in enumerate(share):
         best = max(row)
@@ -47,6 +47,6 @@ def _alike(ones: Sequence[set[str]], others: Sequence[set[str]]) -> list[tuple[i
     return found
 
 
-def _telling(names: Sequence[set[str]]) -> set[str]:
+def _distinctive_words(names: Sequence[set[str]]) -> set[str]:
     counts = Counter(word for words in names for word in words)
     return {word for word, count in counts.items() if count < len(names)}

@@ -1,7 +1,6 @@
-"""The view of `diff`: what changed, what was renamed, what loading would say; both sides last.
+"""Layout of the `diff` report: tables of changes, renames, ties and modules, then both sides.
 
-`+` stands for added, `-` for removed, `~` for changed, `>` for renamed, `?` for a guess at that, as
-colours do besides.
+Marks, which colours repeat: `+` added, `-` removed, `~` changed, `>` renamed, `?` possibly renamed.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from netinspect.rendering.document import (
     cell,
     line,
 )
-from netinspect.reports.diff.layout_counts import stat
+from netinspect.reports.diff.layout_counts import build_counts
 from netinspect.reports.diff.layout_folded import Fold, fold, format_shape
 from netinspect.reports.diff.layout_notes import notes
 from netinspect.reports.diff.record import Diff, DiffRow, DiffSide, DiffTensor, ModuleChange, Rename
@@ -71,7 +70,7 @@ _RENAMES = (
     Column(key="old", title="name in a", least=16, elide="middle"),
     Column(key="new", title="name in b", least=16, elide="middle"),
     Column(key="names", align="right"),
-    Column(key="evidence", title="told by", drop=1, least=16),
+    Column(key="evidence", title="evidence", drop=1, least=16),
 )
 _MODULES = (
     Column(key="change", title=""),
@@ -86,8 +85,8 @@ _TIES = (
 )
 _MOVED = (
     Column(key="change", title=""),
-    Column(key="old", title="these values of a", least=20, elide="middle"),
-    Column(key="new", title="are in b those of", least=20, elide="middle"),
+    Column(key="old", title="name in a", least=20, elide="middle"),
+    Column(key="new", title="same values in b", least=20, elide="middle"),
 )
 _SIDES = (
     Column(key="side"),
@@ -99,57 +98,57 @@ _SIDES = (
     Column(key="bytes", align="right"),
     Column(key="dtypes", drop=4, least=10),
 )
-_MOST_RENAMES = 24
-"""Renames that people are shown; a model of another library may have one for each layer."""
+_MAX_RENAMES = 24
+"""Maximum number of renames shown when folded; another library may rename every layer."""
 
 _SHARED = {"tied": "shared in b only", "untied": "shared in a only"}
 _EVIDENCE = {
     "structure": "modules of equal sizes",
-    "shape": "the only one of its size and last name",
-    "values": "the very same values",
-    "guess": "a guess: words in common, or the order",
+    "shape": "unique size and last name",
+    "values": "identical values",
+    "guess": "a guess: shared words or order",
 }
 
 
 def lay_out(report: Diff) -> Document:
-    """Lay a difference out."""
+    """Lay out the report as a document."""
     title = line((report.a.target, "bold"), "  ->  ", (report.b.target, "bold"))
     if report.shows == "counts":
-        blocks: tuple[Block, ...] = (stat(report), _sides(report))
+        blocks: tuple[Block, ...] = (build_counts(report), _sides(report))
         return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
     tables = (_tensors, _renames, _moved, _modules, _ties, _sides)
     blocks = tuple(table(report) for table in tables)
     mapping = report.loading.mapping if report.loading is not None else None
     if mapping is not None:
-        heading = "to rename it" if mapping.verdict == "does not load" else "to load it"
+        heading = "rename the tensors" if mapping.verdict == "does not load" else "load the checkpoint"
         blocks = (*blocks[:-1], Lines(name=heading, lines=mapping.lines), blocks[-1])
     return Document(title=title, blocks=blocks, notes=tuple(notes(report)))
 
 
 def _tensors(report: Diff) -> Table:
-    rows = LaterRows(lambda: (_tensor(row, report) for row in report.rows))
+    rows = LaterRows(lambda: (_tensor_row(row, report) for row in report.rows))
     folded: list[Row] | None = None
     if report.fold:
-        shown = [row for row in report.rows if not _is_told_by_a_rename(row, report)]
+        shown = [row for row in report.rows if not _is_covered_by_rename(row, report)]
         folded = [
-            _fold(each, report) if isinstance(each, Fold) else _tensor(each, report)
+            _fold_row(each, report) if isinstance(each, Fold) else _tensor_row(each, report)
             for each in fold(shown, with_values=report.values is not None)
         ]
     columns: tuple[Column, ...] = (
         _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
     )
-    if not any(_all_told(row) for row in report.rows):
+    if not any(_format_differences(row) for row in report.rows):
         columns = tuple(
             replace(each, shown=False) if each.key == "differs" else each for each in columns
         )
     return Table(name="tensors", columns=columns, rows=rows, folded=folded)
 
 
-def _is_told_by_a_rename(row: DiffRow, report: Diff) -> bool:
+def _is_covered_by_rename(row: DiffRow, report: Diff) -> bool:
     return row.change == "renamed" and any(report.renames[each].names > 1 for each in row.renames)
 
 
-def _tensor(row: DiffRow, report: Diff) -> Row:
+def _tensor_row(row: DiffRow, report: Diff) -> Row:
     style = STYLES[row.change]
     either = row.new or row.old
     assert either is not None
@@ -170,7 +169,7 @@ def _tensor(row: DiffRow, report: Diff) -> Row:
         cell(row.new.dtype if row.new is not None else None),
         cell(either.elements, units.count(either.elements)),
         *values,
-        cell(",".join(row.differs), ", ".join(_all_told(row)) or "-"),
+        cell(",".join(row.differs), ", ".join(_format_differences(row)) or "-"),
         cell(row.perhaps or None),
     )
     return Row(cells=cells)
@@ -182,7 +181,7 @@ def _shape(tensor: DiffTensor | None, other: DiffTensor | None) -> Cell:
 
 
 def _new_shape(row: DiffRow) -> Cell:
-    """The shape in b; people need not compare two that are the same."""
+    """Return the shape in b, or a short text if it equals the shape in a."""
     shape = _shape(row.new, row.old)
     if row.old is None or row.new is None:
         return shape
@@ -190,8 +189,8 @@ def _new_shape(row: DiffRow) -> Cell:
     return replace(shape, text="the same") if same else shape
 
 
-def _all_told(row: DiffRow) -> list[str]:
-    """Name all that differs but the name, and of a name on one side what it shares its memory with."""
+def _format_differences(row: DiffRow) -> list[str]:
+    """List differences other than the name; for an added or removed tensor, what it is tied to."""
     parts = [_format_difference(each, row) for each in row.differs if each != "name"]
     if row.old is None or row.new is None:
         either = row.new or row.old
@@ -201,7 +200,7 @@ def _all_told(row: DiffRow) -> list[str]:
 
 
 def _format_difference(difference: str, row: DiffRow) -> str:
-    """Name what differs; of values also what no difference shows."""
+    """Format one difference; for values, include the counts of NaN."""
     if difference != "values" or row.values is None:
         return difference
     sides = ((row.values.left_nan, "a"), (row.values.right_nan, "b"))
@@ -222,8 +221,8 @@ def _values(row: DiffRow) -> tuple[Cell, ...]:
     )
 
 
-def _fold(each: Fold, report: Diff) -> Row:
-    """Several tensors as one row."""
+def _fold_row(each: Fold, report: Diff) -> Row:
+    """Return one row for several tensors."""
     style = STYLES[each.change]
     empty = cell(None, "")
     return Row(
@@ -245,19 +244,19 @@ def _fold(each: Fold, report: Diff) -> Row:
 def _renames(report: Diff) -> Table:
     folded: list[Row] | None = None
     if report.fold:
-        # A single name stands among the tensors.
+        # A rename of a single tensor is shown in the table of tensors.
         shown = [each for each in report.renames if each.names > 1] + [*report.guesses]
-        folded = [_rename(each) for each in shown[:_MOST_RENAMES]]
-        if len(shown) > _MOST_RENAMES:
-            rest = shown[_MOST_RENAMES:]
+        folded = [_rename_row(each) for each in shown[:_MAX_RENAMES]]
+        if len(shown) > _MAX_RENAMES:
+            rest = shown[_MAX_RENAMES:]
             more = f"{units.count(len(rest))} more (--no-fold)"
             texts = ("", more, "", units.count(sum(each.names for each in rest)), "")
             folded.append(Row(cells=tuple(cell(None, text) for text in texts), style="dim"))
-    rows = tuple(map(_rename, (*report.renames, *report.guesses)))
+    rows = tuple(map(_rename_row, (*report.renames, *report.guesses)))
     return Table(name="names", columns=_RENAMES, rows=rows, folded=folded)
 
 
-def _rename(each: Rename) -> Row:
+def _rename_row(each: Rename) -> Row:
     change = "perhaps" if each.evidence == "guess" else "renamed"
     style = STYLES[change]
     return Row(
@@ -274,15 +273,15 @@ def _rename(each: Rename) -> Row:
 def _evidence(rename: Rename) -> str:
     if rename.evidence != "names":
         return _EVIDENCE[rename.evidence]
-    text = "the same in several names" if rename.kind != "prefix" else "in front of names"
-    return text + (f", as {rename.written_by} has it" if rename.written_by else "")
+    text = "prefix of names" if rename.kind == "prefix" else "same change in several names"
+    return text + (f", written by {rename.written_by}" if rename.written_by else "")
 
 
 def _modules(report: Diff) -> Table:
-    return Table(name="modules", columns=_MODULES, rows=tuple(map(_module, report.modules)))
+    return Table(name="modules", columns=_MODULES, rows=tuple(map(_module_row, report.modules)))
 
 
-def _module(change: ModuleChange) -> Row:
+def _module_row(change: ModuleChange) -> Row:
     style = STYLES[change.change]
     path = change.new_path if change.new_path is not None else change.old_path or ""
     old = f"{change.old_class}({change.old_extra})" if change.old_class else "-"
@@ -300,7 +299,7 @@ def _module(change: ModuleChange) -> Row:
 
 
 def _only_differing(name: str, old: str, new: str) -> tuple[str, str]:
-    """Of what two modules were made with, what is not the same."""
+    """Format two modules of one class with only the constructor facts that differ."""
     ones, others = old.split(", "), new.split(", ")
     if len(ones) != len(others):
         return f"{name}({old})", f"{name}({new})"

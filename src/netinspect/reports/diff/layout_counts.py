@@ -1,4 +1,4 @@
-"""The changes of a difference counted, on one screen, with a bar for each part as git has it."""
+"""Table of `diff --counts`: changes per top-level module, with a bar as in `git diff --stat`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from netinspect.rendering.document import Column, Row, Table, cell
 from netinspect.reports.diff.record import Diff, DiffGroup
 
 _BAR = 24
-"""Cells of the longest bar."""
+"""Width of the longest bar in characters."""
 
-_MOST = 16
-"""Parts on one screen; the rest is one row."""
+_MAX_ROWS = 16
+"""Maximum number of rows; the remaining modules share one row."""
 
 _KINDS = (("added", "+"), ("removed", "-"), ("changed", "~"), ("renamed", ">"))
 
@@ -28,14 +28,14 @@ _COLUMNS = (
 )
 
 
-def stat(report: Diff) -> Table:
-    """Count the changes of each part."""
+def build_counts(report: Diff) -> Table:
+    """Build the table of change counts."""
     groups = sorted(report.groups, key=lambda each: -_changes(each))
     most = max(map(_changes, groups), default=0)
-    shown = groups if not report.fold or len(groups) <= _MOST else groups[: _MOST - 1]
-    kept = [group for group in report.groups if any(group is each for each in shown)]
-    rest = [group for group in groups if not any(group is each for each in kept)]
-    folded = [_row(group, most, group.path) for group in kept]
+    shown = groups if not report.fold or len(groups) <= _MAX_ROWS else groups[: _MAX_ROWS - 1]
+    own_row = [group for group in report.groups if any(group is each for each in shown)]
+    rest = [group for group in groups if not any(group is each for each in own_row)]
+    folded = [_row(group, most, group.path) for group in own_row]
     if rest:
         folded.append(_row(_sum(rest), most, f"{units.count(len(rest))} more"))
     total = _row(_sum(report.groups), 0, "total")
@@ -77,7 +77,7 @@ def _row(group: DiffGroup, most: int, name: str) -> Row:
 
 
 def _bar(counts: Sequence[int], most: int) -> str:
-    """Draw what changed, in proportion; what is not zero is seen."""
+    """Format counts as a bar, with at least one character for every nonzero count."""
     if not most:
         return ""
     room = min(most, _BAR)

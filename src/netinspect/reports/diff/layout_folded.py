@@ -1,6 +1,6 @@
-"""Rows of a difference that say one thing: whole modules, alike layers, one change of type.
+"""Folded rows of the `diff` view: whole modules, repeated layers, a change of dtype in many tensors.
 
-They are folded for people only; programs and `--no-fold` have every tensor.
+Only people see folded rows; machine-readable formats and `--no-fold` have one row per tensor.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from netinspect.rendering import format_values
 from netinspect.reports.diff.record import DiffRow, DiffTensor
 
 _NUMBER = re.compile(r"\d+")
-_FEWEST = 3
-"""Alike rows are folded from so many on."""
+_MIN_ROWS = 3
+"""Minimum number of similar rows that are folded."""
 
 
 class Fold(NamedTuple):
@@ -31,16 +31,16 @@ class Fold(NamedTuple):
 
 
 class _Unit(NamedTuple):
-    """One tensor, or all tensors of a module that is on one side only."""
+    """One tensor, or all tensors of a module that exists only on one side."""
 
     name: str
     rows: tuple[DiffRow, ...]
-    sign: tuple[object, ...]
-    """Equal for units that differ in their name only."""
+    signature: tuple[object, ...]
+    """Equal for units that differ only in their name."""
 
 
 def format_shape(tensor: DiffTensor | None, other: DiffTensor | None) -> str:
-    """Spell a shape, each size that is not the same on the other side between `>` and `<`."""
+    """Format a shape, with `>` and `<` around each size that differs on the other side."""
     if tensor is None:
         return "-"
     shape = tensor.shape
@@ -57,42 +57,43 @@ def format_shape(tensor: DiffTensor | None, other: DiffTensor | None) -> str:
 
 
 def fold(rows: Sequence[DiffRow], *, with_values: bool) -> Iterator[DiffRow | Fold]:
-    """Fold rows, each fold in the place of its first row.
+    """Fold rows; a fold takes the position of its first row.
 
     Args:
         rows: The rows.
-        with_values: Whether values were compared: then each changed tensor has numbers of its own.
+        with_values: Whether values were compared. If so, changed tensors are not folded, because each
+            has its own numbers.
     """
-    common = {} if with_values else _common(rows)
+    common = {} if with_values else _shared_changes(rows)
     all_units = list(_units(rows))
     groups: dict[tuple[object, ...], list[_Unit]] = {}
     for unit in all_units:
-        groups.setdefault((_template(unit.name), unit.sign), []).append(unit)
+        groups.setdefault((_template(unit.name), unit.signature), []).append(unit)
     folds = {key: dict(_runs(group)) for key, group in groups.items()}
     yielded: set[int] = set()
     for unit in all_units:
         row = unit.rows[0]
-        one = common.get(_one_change(row))
+        one = common.get(_only_change(row))
         if one is not None and len(unit.rows) == 1:
             if id(one) not in yielded:
                 yielded.add(id(one))
                 yield one
             continue
-        run = folds[_template(unit.name), unit.sign][unit.name]
+        run = folds[_template(unit.name), unit.signature][unit.name]
         if with_values and row.change == "changed":
             run = [unit]
-        if len(run) >= _FEWEST or len(run[0].rows) > 1:
+        if len(run) >= _MIN_ROWS or len(run[0].rows) > 1:
             if run[0] is unit:
-                yield _folded(run)
+                yield _build_fold(run)
         else:
             yield row
 
 
-def _common(rows: Iterable[DiffRow]) -> dict[tuple[str, str] | None, Fold]:
-    """Changes of type, or of what is trained, alone, if several tensors share them."""
+def _shared_changes(rows: Iterable[DiffRow]) -> dict[tuple[str, str] | None, Fold]:
+    """Return folds of tensors that differ only in dtype, or only in `requires_grad`."""
     groups: dict[tuple[str, str], list[DiffRow]] = {}
     for row in rows:
-        change = _one_change(row)
+        change = _only_change(row)
         if change is not None:
             groups.setdefault(change, []).append(row)
     return {
@@ -105,11 +106,11 @@ def _common(rows: Iterable[DiffRow]) -> dict[tuple[str, str] | None, Fold]:
             description=next(each for each in group[0].differs if each != "name"),
         )
         for change, group in groups.items()
-        if len(group) > _FEWEST
+        if len(group) > _MIN_ROWS
     }
 
 
-def _one_change(row: DiffRow) -> tuple[str, str] | None:
+def _only_change(row: DiffRow) -> tuple[str, str] | None:
     if row.old is None or row.new is None:
         return None
     differs = set(row.differs) - {"name"}
@@ -122,7 +123,7 @@ def _one_change(row: DiffRow) -> tuple[str, str] | None:
 
 
 def _format_group(rows: Sequence[DiffRow]) -> str:
-    """Spell how many tensors they are, and the module that they are all in."""
+    """Format the number of tensors and the innermost module that contains all of them."""
     paths = [row.new.name.split(".")[:-1] for row in rows if row.new is not None]
     both = zip(min(paths), max(paths), strict=False)
     together = [first for first, _ in takewhile(lambda pair: pair[0] == pair[1], both)]
@@ -136,14 +137,16 @@ def _units(rows: Sequence[DiffRow]) -> Iterator[_Unit]:
         return (row.change, row.branch) if row.branch else (number,)
 
     for _, group in groupby(enumerate(rows), key):
-        members = tuple(row for _, row in group)
-        first = members[0].new or members[0].old
+        together = tuple(row for _, row in group)
+        first = together[0].new or together[0].old
         assert first is not None
-        name = members[0].branch if members[0].branch and len(members) > 1 else first.name
-        yield _Unit(name, members, (members[0].change, *(_sign(row, len(name)) for row in members)))
+        name = together[0].branch if together[0].branch and len(together) > 1 else first.name
+        yield _Unit(
+            name, together, (together[0].change, *(_signature(row, len(name)) for row in together))
+        )
 
 
-def _sign(row: DiffRow, start: int) -> tuple[object, ...]:
+def _signature(row: DiffRow, start: int) -> tuple[object, ...]:
     either = row.new or row.old
     assert either is not None
     return (
@@ -158,19 +161,19 @@ def _template(name: str) -> str:
 
 
 def _runs(group: Sequence[_Unit]) -> Iterator[tuple[str, list[_Unit]]]:
-    """Map each name to the units that differ from it in one number only: that which varies most."""
+    """Map each name to the units that differ from it only in one number, the one that varies most."""
     numbers = {unit.name: tuple(_NUMBER.findall(unit.name)) for unit in group}
     distinct = [len(set(found)) for found in zip(*numbers.values(), strict=True)]
-    place = distinct.index(max(distinct)) if distinct else 0
+    position = distinct.index(max(distinct)) if distinct else 0
     runs: dict[tuple[str, ...], list[_Unit]] = {}
     for unit in group:
         each = numbers[unit.name]
-        runs.setdefault((*each[:place], *each[place + 1 :]), []).append(unit)
+        runs.setdefault((*each[:position], *each[position + 1 :]), []).append(unit)
     for run in runs.values():
         yield from ((unit.name, run) for unit in run)
 
 
-def _folded(run: Sequence[_Unit]) -> Fold:
+def _build_fold(run: Sequence[_Unit]) -> Fold:
     rows = [row for unit in run for row in unit.rows]
     row, count = rows[0], len(run[0].rows)
     old, new = (format_shape(row.old, row.new), format_shape(row.new, row.old))
@@ -193,14 +196,14 @@ def _folded(run: Sequence[_Unit]) -> Fold:
 
 
 def _format_run(names: Sequence[str]) -> str:
-    """Spell names that differ in one number: `layers.0..11.norm.weight`."""
+    """Format names that differ in one number: `layers.0..11.norm.weight`."""
     first = names[0]
     if len(names) == 1:
         return first
     spans = [match.span() for match in _NUMBER.finditer(first)]
     numbers = [_NUMBER.findall(name) for name in names]
-    place = next(i for i in range(len(spans)) if len({each[i] for each in numbers}) > 1)
-    found = sorted({int(each[place]) for each in numbers if len(each[place]) < 18})
+    position = next(i for i in range(len(spans)) if len({each[i] for each in numbers}) > 1)
+    found = sorted({int(each[position]) for each in numbers if len(each[position]) < 18})
     whole = len(found) == len(names) and found[-1] - found[0] == len(found) - 1
-    start, end = spans[place]
+    start, end = spans[position]
     return first[:start] + (f"{found[0]}..{found[-1]}" if whole else "*") + first[end:]

@@ -1,4 +1,4 @@
-"""What a difference comes to, in words."""
+"""Notes below the `diff` tables: counts of changes, values and the result of `load_state_dict`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _VERDICTS = {"loads": "green", "loads with strict=False": "yellow", "does not lo
 
 
 def notes(report: Diff) -> Iterator[Line]:
-    """Say what is not compared, then what was found, then what loading would say."""
+    """Yield what was not compared, then the counts of changes, then the result of loading."""
     for name, side in (("a", report.a), ("b", report.b)):
         yield from _side_notes(name, side)
     for each in report.open_choices:
         one = f"{each.old or '(nothing)'} > {each.new or '(nothing)'}"
         other = f"{each.other_old or '(nothing)'} > {each.other_new or '(nothing)'}"
         names = units.plural(each.names, "name")
-        yield line(f"not claimed: {one} would explain {names}, and so would {other}")
+        yield line(f"undecided: {one} and {other} explain {names} equally well")
     yield line((_counts(report), "bold"))
     if report.values is not None:
         yield line((_values(report), "bold"))
@@ -30,10 +30,10 @@ def notes(report: Diff) -> Iterator[Line]:
 
 def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
     if side.chosen and side.section:
-        yield line((f"{name}: compared is {side.section!r}: {side.chosen}", "dim"))
+        yield line((f"{name}: comparing section {side.section!r}: {side.chosen}", "dim"))
     for each in side.left_out:
         what = f"{units.plural(each.tensors, 'tensor')}, {units.size(each.bytes)}"
-        yield line((f"{name}: not compared: {each.section or 'outside of any part'}, {what}", "dim"))
+        yield line((f"{name}: not compared: {each.section or 'outside any section'}, {what}", "dim"))
     for text in side.problems:
         yield line((f"PROBLEM: {name}: {text}", "bold red"))
     for text in side.warnings:
@@ -42,10 +42,10 @@ def _side_notes(name: str, side: DiffSide) -> Iterator[Line]:
 
 def _counts(report: Diff) -> str:
     if not report.differs:
-        # What could not be read is not known to be the same.
+        # Values that could not be read are not known to be equal.
         compared = report.values is not None and not report.values.unknown
         what = "name, shape, dtype and values" if compared else "name, shape and dtype"
-        return f"no difference: {units.plural(report.same, 'tensor')} the same in {what}"
+        return f"no difference: {units.plural(report.same, 'tensor')} equal in {what}"
     counts = (
         (report.added, "+", "added"),
         (report.removed, "-", "removed"),
@@ -65,10 +65,10 @@ def _values(report: Diff) -> str:
     assert found is not None
     parts = [f"{units.count(found.identical)} identical"]
     if found.equal:
-        parts.append(f"{units.count(found.equal)} equal in value, in other bytes")
+        parts.append(f"{units.count(found.equal)} equal in value but not in bytes")
     parts.append(f"{units.count(found.changed)} changed")
     if found.reshaped:
-        parts.append(f"{units.count(found.reshaped)} of other shapes")
+        parts.append(f"{units.count(found.reshaped)} of different shapes")
     if found.unknown:
         parts.append(f"{units.count(found.unknown)} not compared ({found.why_unknown})")
     text = f"values of pairs: {', '.join(parts)}"
@@ -86,7 +86,7 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     text = f"load_state_dict of {model.what}, given {file.target}: {loading.verdict}{what}"
     if loading.verdict == "loads with strict=False":
         taken = model.tensors - len(loading.missing) - len(loading.filled)
-        text += f", and takes {units.count(taken)} of {units.plural(model.tensors, 'tensor')} from it"
+        text += f"; {units.count(taken)} of {units.plural(model.tensors, 'tensor')} would be loaded"
     yield line((text, _VERDICTS[loading.verdict]))
     if loading.missing:
         yield line(f"missing: {_some(loading.missing)}")
@@ -101,7 +101,7 @@ def _loading(report: Diff, loading: Loading) -> Iterator[Line]:
     mapping = loading.mapping
     if mapping is not None:
         what = _what(mapping.missing, mapping.unexpected, mapping.mismatched)
-        text = f"with these names: {mapping.verdict}{what}"
+        text = f"after renaming: {mapping.verdict}{what}"
         yield line((text, _VERDICTS[mapping.verdict]))
 
 
@@ -111,7 +111,7 @@ def _what(missing: int, unexpected: int, mismatched: int) -> str:
         for count, word in (
             (missing, "missing"),
             (unexpected, "unexpected"),
-            (mismatched, "of other sizes"),
+            (mismatched, "mismatched"),
         )
         if count
     ]

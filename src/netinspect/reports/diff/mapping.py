@@ -1,4 +1,4 @@
-"""Python that gives a state dict other names: as short as it can be said, and tried on every name."""
+"""Python code that renames the tensors of a state dict, as short as possible."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.reports.diff.patterns import as_expression, pattern_of
+from netinspect.reports.diff.patterns import as_regex, pattern_of
 from netinspect.reports.diff.rules import Rule
 
-_MOST_LINES = 60
-"""What is longer helps nobody who reads it."""
+_MAX_LINES = 60
+"""Maximum length of a snippet; nobody reads more."""
 
-TORCH = ("torch zip", "torch legacy", "torch tar", "pickle")
-"""Formats that torch.load reads."""
+TORCH_FORMATS = ("torch zip", "torch legacy", "torch tar", "pickle")
+"""Formats that `torch.load` reads."""
 
 _ITEMS = "for name, value in state_dict.items()"
 
 
 class Snippet(NamedTuple):
-    """Lines of Python, and what they make of each name."""
+    """Lines of Python, and the new name that they give each name."""
 
     lines: tuple[str, ...]
     names: dict[str, str]
@@ -29,41 +29,41 @@ class Snippet(NamedTuple):
 def rename_snippet(
     names: Sequence[str], wanted: Mapping[str, str], rules: Sequence[Rule]
 ) -> Snippet | None:
-    """Spell the shortest change of names that does what is wanted.
+    """Return the shortest code that renames the tensors as wanted.
 
     Args:
         names: All names of the state dict.
-        wanted: What some of them shall become; the others stay, or lead to nothing that is wanted.
-        rules: Rules that were found, in the order in which they are to be applied.
+        wanted: New names of some of them. The others may keep their names or get unused ones.
+        rules: The rules that were found, in order of application.
 
     Returns:
-        None where it would take too many lines.
+        None if it would take too many lines.
     """
     if all(name == became for name, became in wanted.items()):
         return Snippet((), {name: name for name in names})
-    for lines, rename in _ways(wanted, rules):
-        made = {name: rename(name) for name in names}
-        right = all(made[name] == became for name, became in wanted.items())
-        if right and len(set(made.values())) == len(made) and len(lines) <= _MOST_LINES:
-            return Snippet(tuple(lines), made)
+    for lines, rename in _candidate_snippets(wanted, rules):
+        renamed = {name: rename(name) for name in names}
+        right = all(renamed[name] == became for name, became in wanted.items())
+        if right and len(set(renamed.values())) == len(renamed) and len(lines) <= _MAX_LINES:
+            return Snippet(tuple(lines), renamed)
     return None
 
 
 def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str], *, others: bool) -> list[str]:
-    """Spell how the state dict comes out of its file; a comment where no one line does it.
+    """Return code that loads the state dict from its file; a comment if one line is not enough.
 
     Args:
         checkpoint: The checkpoint.
         section: The keys that lead to the state dict.
-        parts: Keys of dictionaries in it that hold its tensors; empty where it holds them itself.
-        others: Whether it holds more than tensors.
+        parts: Keys of dictionaries in it that hold its tensors; empty if it holds them itself.
+        others: Whether it also holds values that are not tensors.
     """
     files = [each.path for each in checkpoint.files]
-    if checkpoint.format in TORCH and len(files) == 1:
+    if checkpoint.format in TORCH_FORMATS and len(files) == 1:
         keys = "".join(f"[{key!r}]" for key in section.split(".") if section)
         if checkpoint.modules:
             lines = [
-                "# a whole module was pickled: to load it is to run what the file says",
+                "# the file holds a pickled module: loading it runs code from the file",
                 f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu', "
                 f"weights_only=False){keys}.state_dict()",
             ]
@@ -82,16 +82,16 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str], *, ot
             "}",
         ]
     if others:
-        kept = f"{{name: value {_ITEMS} if torch.is_tensor(value)}}"
-        lines.append(f"state_dict = {kept}")
+        tensors = f"{{name: value {_ITEMS} if torch.is_tensor(value)}}"
+        lines.append(f"state_dict = {tensors}")
     return lines
 
 
-def _ways(
+def _candidate_snippets(
     wanted: Mapping[str, str], rules: Sequence[Rule]
 ) -> Iterator[tuple[list[str], Callable[[str], str]]]:
-    """Ways to spell a change of names, the shortest first; not all of them do what is wanted."""
-    if len(rules) == 1 and rules[0].front:
+    """Yield candidate snippets, the shortest first; the caller checks whether they are correct."""
+    if len(rules) == 1 and rules[0].at_start:
         old, new = rules[0].old, rules[0].new
         if not new:
             yield (
@@ -106,13 +106,13 @@ def _ways(
     chain = [_expression(rule) for rule in rules]
     if chain and None not in chain:
         found = [each for each in chain if each is not None]
-        found += _rest(found, wanted)
+        found += _remaining_renames(found, wanted)
         yield _chain_lines(found), lambda name: _apply_all(found, name)
     patterns = dict.fromkeys(pattern_of(old, new) for old, new in wanted.items() if old != new)
-    spelled = [as_expression(*each) for each in patterns] if len(patterns) <= _MOST_LINES else [None]
-    if None not in spelled:
-        each_way = [each for each in spelled if each is not None]
-        yield _first_lines(each_way), lambda name: _apply_first(each_way, name)
+    expressions = [as_regex(*each) for each in patterns] if len(patterns) <= _MAX_LINES else [None]
+    if None not in expressions:
+        alternatives = [each for each in expressions if each is not None]
+        yield _first_lines(alternatives), lambda name: _apply_first(alternatives, name)
     changes = {old: new for old, new in wanted.items() if old != new}
     lines = [
         "renames = {",
@@ -124,19 +124,21 @@ def _ways(
 
 
 def _expression(rule: Rule) -> tuple[str, str] | None:
-    if "\\" in rule.old + rule.new or not (rule.old or rule.front):
+    if "\\" in rule.old + rule.new or not (rule.old or rule.at_start):
         return None
     old, new = (f"{each}." if each else "" for each in (rule.old, rule.new))
-    return ("^" if rule.front else r"(?<![^.])") + re.escape(old), new
+    return ("^" if rule.at_start else r"(?<![^.])") + re.escape(old), new
 
 
-def _rest(expressions: Sequence[tuple[str, str]], wanted: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Single names that rules do not lead to where they shall go, as expressions that follow them."""
+def _remaining_renames(
+    expressions: Sequence[tuple[str, str]], wanted: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return expressions, applied after the rules, for single names that the rules map wrongly."""
     rest: list[tuple[str, str]] = []
     for name, became in wanted.items():
-        made = _apply_all(expressions, name)
-        if made != became and "\\" not in became and len(rest) <= _MOST_LINES:
-            rest.append((f"^{re.escape(made)}$", became))
+        renamed = _apply_all(expressions, name)
+        if renamed != became and "\\" not in became and len(rest) <= _MAX_LINES:
+            rest.append((f"^{re.escape(renamed)}$", became))
     return rest
 
 
@@ -177,12 +179,12 @@ def _apply_first(expressions: Iterable[tuple[str, str]], name: str) -> str:
 def _table(expressions: Iterable[tuple[str, str]]) -> list[str]:
     return [
         "renames = [",
-        *(f"    ({_raw(pattern)}, {_raw(new)})," for pattern, new in expressions),
+        *(f"    ({_string_literal(pattern)}, {_string_literal(new)})," for pattern, new in expressions),
         "]",
     ]
 
 
-def _raw(text: str) -> str:
-    """Spell a string as a raw literal where that is possible."""
+def _string_literal(text: str) -> str:
+    """Format a string as a raw literal if possible."""
     plain = text.isascii() and text.isprintable() and '"' not in text and not text.endswith("\\")
     return f'r"{text}"' if plain and "\\" in text else repr(text)

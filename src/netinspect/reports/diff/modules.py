@@ -1,4 +1,4 @@
-"""Modules of two models that are of another class, or were made with other facts."""
+"""Comparison of the modules of two models: class and constructor facts (`extra_repr`)."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from netinspect.reports.diff.record import ModuleChange
 
 
 def compare_modules(a: Trace, b: Trace, pairing: Pairing) -> Iterator[ModuleChange]:
-    """Compare the modules of two models; those that were renamed are found by their tensors.
+    """Compare the modules of two models; renamed modules are found by their tensors.
 
-    The models themselves are not compared: their classes stand in the head of the report.
+    The root modules are not compared: the header of the report shows their classes.
     """
     ones = {module.path: module for module in a.modules if module.alias_of is None}
     others = {module.path: module for module in b.modules if module.alias_of is None}
     partner = _partners(ones, others, pairing)
     taken = set(partner.values())
-    filled, filled_other = _above_tensors(a), _above_tensors(b)
+    with_tensors, with_tensors_b = _paths_with_tensors(a), _paths_with_tensors(b)
     for path, module in ones.items():
         other = others.get(partner[path]) if path in partner else None
         if not path or partner.get(path) == "":
             continue
         if other is None:
-            if path not in filled and _parent(path) in partner:
+            if path not in with_tensors and _parent(path) in partner:
                 yield _change("removed", module, None)
         elif (module.class_name, module.extra) != (other.class_name, other.extra):
             yield _change("changed", module, other)
     for path, module in others.items():
-        if path and path not in taken and path not in filled_other and _parent(path) in taken:
+        if path and path not in taken and path not in with_tensors_b and _parent(path) in taken:
             yield _change("added", None, module)
 
 
 def _partners(
     ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
 ) -> dict[str, str]:
-    """Map paths of `a` to those of `b`: by the tensors below them, else as their parents."""
-    paths = _by_tensors(ones, others, pairing)
+    """Map paths in `a` to paths in `b`: by the tensors below them, otherwise by their parents."""
+    paths = _pair_by_tensors(ones, others, pairing)
     if ones and others:
         paths.setdefault("", "")
     taken = set(paths.values())
@@ -53,10 +53,10 @@ def _partners(
     return paths
 
 
-def _by_tensors(
+def _pair_by_tensors(
     ones: Mapping[str, Module], others: Mapping[str, Module], pairing: Pairing
 ) -> dict[str, str]:
-    """Pair modules, from the innermost outwards, whose contents are paired with each other's most."""
+    """Pair modules, innermost first, most of whose contents are paired with each other."""
     paths: dict[str, str] = {}
     taken: set[str] = set()
     level = Counter(
@@ -65,7 +65,7 @@ def _by_tensors(
         if old.rpartition(".")[2] == new.rpartition(".")[2]
     )
     while level:
-        of_ones, of_others = _most(level, 0), _most(level, 1)
+        of_ones, of_others = _majority(level, 0), _majority(level, 1)
         mutual = [
             (path, partner)
             for path, partner in level
@@ -81,8 +81,8 @@ def _by_tensors(
     return paths
 
 
-def _most(level: Mapping[tuple[str, str], int], side: int) -> dict[str, str]:
-    """Map each path of a side to what most of its contents are paired with; not where two tie."""
+def _majority(level: Mapping[tuple[str, str], int], side: int) -> dict[str, str]:
+    """Map each path on a side to the path that most of its contents are paired with; omit ties."""
     best: dict[str, tuple[int, str | None]] = {}
     for pair, count in level.items():
         path, partner = pair[side], pair[1 - side]
@@ -98,8 +98,8 @@ def _parent(path: str) -> str:
     return path.rpartition(".")[0]
 
 
-def _above_tensors(trace: Trace) -> set[str]:
-    """Paths of all modules that hold tensors, or have modules below them that do."""
+def _paths_with_tensors(trace: Trace) -> set[str]:
+    """Return the paths of all modules with tensors in them or below them."""
     found: set[str] = set()
     for name in [each.name for each in trace.parameters] + [each.name for each in trace.buffers]:
         path = _parent(name)

@@ -1,8 +1,8 @@
-"""Which name of `a` is which of `b`, and what speaks for it.
+"""Pairing of the tensor names of two state dicts, with the evidence for each rename.
 
-In this order, each for the names that are left: equal names; rules that explain several names; equal
-bytes, where values may be read; modules of equal sizes. Nothing is paired that could as well be paired
-otherwise.
+Each step handles the names that the previous steps left unpaired: equal names; rules that explain
+several names; equal bytes, if values may be read; modules of equal sizes. A pair is made only if no
+other pair is as plausible. Used by `api.diff`; `compute` builds the report from the result.
 """
 
 from __future__ import annotations
@@ -18,87 +18,95 @@ from netinspect.reports.diff.rules import Rule, Rules, find_rules
 from netinspect.reports.diff.state_dict import StateDictEntry
 from netinspect.reports.diff.structure import Key, Match, match_structure
 
-Members = Mapping[str, StateDictEntry]
+Entries = Mapping[str, StateDictEntry]
 
-Alike = Callable[[Sequence[StateDictEntry], Sequence[StateDictEntry]], Sequence[tuple[str, str]]]
-"""Given the tensors without a partner on both sides, it returns pairs of names with the same bytes,
-each the only such on both sides."""
+EqualBytesFinder = Callable[
+    [Sequence[StateDictEntry], Sequence[StateDictEntry]], Sequence[tuple[str, str]]
+]
+"""Takes the unpaired tensors of both sides and returns pairs of names with equal bytes; each is the
+only tensor with these bytes on its side.
+"""
 
 _KINDS = {"bool": "bool", "int": "integer", "uint": "integer", "complex": "complex"}
 _DIGITS = re.compile(r"\d+")
 
 
 class Pair(NamedTuple):
-    """A name of `a` and its partner in `b`."""
+    """A name in `a` and its partner in `b`."""
 
     old: str
     new: str
     renames: tuple[int, ...]
-    """Which of the renames lead from one to the other; none where the names are the same."""
+    """Indices of the renames that lead from one name to the other; empty if the names are equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """All names of both sides, paired or not."""
+    """All names on both sides, paired or not."""
 
     pairs: tuple[Pair, ...]
     renames: tuple[Rename, ...]
     rules: tuple[Rule, ...]
-    """The rules among the renames, which come first."""
+    """The rules among the renames; the renames start with them."""
 
     removed: tuple[str, ...]
     added: tuple[str, ...]
     perhaps: Mapping[str, str]
-    """For some of what was removed: what was added in its place, at a guess."""
+    """Guessed partners in `b` of names that were removed."""
 
     guesses: tuple[Rename, ...]
-    """The same as patterns."""
+    """The guesses as patterns."""
 
     open_choices: tuple[tuple[Rule, Rule, int], ...]
 
 
-def pair_up(a: Members, b: Members, alike: Alike | None = None) -> Pairing:
-    """Pair the names of two sides; the other way round the pairs are the same.
+def pair_names(a: Entries, b: Entries, find_equal_bytes: EqualBytesFinder | None = None) -> Pairing:
+    """Pair the names of two state dicts; swapping `a` and `b` gives the same pairs.
 
     Args:
-        a: The tensors of one side, by name.
-        b: Those of the other.
-        alike: What tells tensors of equal bytes, where values may be read.
+        a: The old tensors, by name.
+        b: The new tensors, by name.
+        find_equal_bytes: Finds tensors of equal bytes; None if values may not be read.
     """
-    if _order(a) <= _order(b):
-        return _pair_up(a, b, alike)
-    # What is found must not hang on which side comes first.
-    return _mirrored(_pair_up(b, a, None if alike is None else _turned_round(alike)), b)
+    if _sort_key(a) <= _sort_key(b):
+        return _pair_in_order(a, b, find_equal_bytes)
+    # The result must not depend on which side comes first.
+    return _swap_sides(
+        _pair_in_order(
+            b, a, None if find_equal_bytes is None else _with_swapped_sides(find_equal_bytes)
+        ),
+        b,
+    )
 
 
-def _turned_round(alike: Alike) -> Alike:
+def _with_swapped_sides(find_equal_bytes: EqualBytesFinder) -> EqualBytesFinder:
     def equal_values(
         ones: Sequence[StateDictEntry], others: Sequence[StateDictEntry]
     ) -> list[tuple[str, str]]:
-        return [(old, new) for new, old in alike(others, ones)]
+        return [(old, new) for new, old in find_equal_bytes(others, ones)]
 
     return equal_values
 
 
-def _order(side: Members) -> tuple[int, list[str], list[str]]:
-    return len(side), list(side), [str(member.shape) for member in side.values()]
+def _sort_key(side: Entries) -> tuple[int, list[str], list[str]]:
+    return len(side), list(side), [str(entry.shape) for entry in side.values()]
 
 
-def _mirrored(pairing: Pairing, b: Members) -> Pairing:
-    """Turn a pairing round."""
+def _swap_sides(pairing: Pairing, b: Entries) -> Pairing:
+    """Return the pairing with `a` and `b` exchanged."""
     count, rules = len(pairing.renames), len(pairing.rules)
-    # Rules lead back in the reverse order.
-    place = [*reversed(range(rules)), *range(rules, count)]
+    # The inverse rules apply in reverse order.
+    position = [*reversed(range(rules)), *range(rules, count)]
     order = {name: number for number, name in enumerate(b)}
     pairs = [
-        Pair(new, old, tuple(place[each] for each in reversed(renames)))
+        Pair(new, old, tuple(position[each] for each in reversed(renames)))
         for old, new, renames in pairing.pairs
     ]
     return Pairing(
         pairs=tuple(sorted(pairs, key=lambda pair: order[pair.new])),
         renames=tuple(
             replace(each, old=each.new, new=each.old)
-            for each in (pairing.renames[number] for number in place)
+            for each in (pairing.renames[number] for number in position)
         ),
         rules=tuple(rule.inverse for rule in reversed(pairing.rules)),
         removed=pairing.added,
@@ -111,13 +119,13 @@ def _mirrored(pairing: Pairing, b: Members) -> Pairing:
     )
 
 
-def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
+def _pair_in_order(a: Entries, b: Entries, find_equal_bytes: EqualBytesFinder | None) -> Pairing:
     rules, equal = _by_names(a, b)
     pairs = [Pair(each.old, each.new, each.rules) for each in rules.pairs]
     pairs += [Pair(name, name, ()) for name in equal]
     renames = renames_of_rules(rules)
 
-    def claim(found: Sequence[tuple[str, str]], evidence: Evidence) -> None:
+    def add_pairs(found: Sequence[tuple[str, str]], evidence: Evidence) -> None:
         made, numbers = renames_of_pairs(found, evidence)
         pairs.extend(
             Pair(old, new, (len(renames) + number,))
@@ -125,17 +133,19 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
         )
         renames.extend(made)
 
-    if alike is not None:
-        left_a, left_b = _left(a, b, pairs)
-        same_values = alike(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
-        claim(_surely_alike(same_values, left_a), "values")
-    left_a, left_b = _left(a, b, pairs)
-    claimed, guessed = _by_structure(left_a, left_b)
-    place = {name: number for number, name in enumerate(a)}
-    claimed.sort(key=lambda each: place[each.old])
-    claim([each[:2] for each in claimed if not each.alone], "structure")
-    claim([each[:2] for each in claimed if each.alone], "shape")
-    left_a, left_b = _left(a, b, pairs)
+    if find_equal_bytes is not None:
+        left_a, left_b = _unpaired(a, b, pairs)
+        same_values = (
+            find_equal_bytes(list(left_a.values()), list(left_b.values())) if left_a and left_b else ()
+        )
+        add_pairs(_without_lone_vectors(same_values, left_a), "values")
+    left_a, left_b = _unpaired(a, b, pairs)
+    certain, guessed = _by_structure(left_a, left_b)
+    position = {name: number for number, name in enumerate(a)}
+    certain.sort(key=lambda each: position[each.old])
+    add_pairs([each[:2] for each in certain if not each.by_size_alone], "structure")
+    add_pairs([each[:2] for each in certain if each.by_size_alone], "shape")
+    left_a, left_b = _unpaired(a, b, pairs)
     guessed = [each for each in guessed if each.old in left_a and each.new in left_b]
     order = {name: number for number, name in enumerate(b)}
     return Pairing(
@@ -150,14 +160,14 @@ def _pair_up(a: Members, b: Members, alike: Alike | None) -> Pairing:
     )
 
 
-def _by_names(a: Members, b: Members) -> tuple[Rules, list[str]]:
-    """Pair by names: equal ones, and those that a rule explains.
+def _by_names(a: Entries, b: Entries) -> tuple[Rules, list[str]]:
+    """Pair equal names, and names that a rule explains.
 
-    Where most names are not the same, a rule may explain more than equality does: a model inside another
-    may have names such as `model.model.norm` beside `model.norm`.
+    If most names differ, a rule may explain more names than equality does: a model inside another may
+    have both `model.model.norm` and `model.norm`.
     """
-    shapes_a = {name: member.shape for name, member in a.items()}
-    shapes_b = {name: member.shape for name, member in b.items()}
+    shapes_a = {name: entry.shape for name, entry in a.items()}
+    shapes_b = {name: entry.shape for name, entry in b.items()}
     equal = [name for name, shape in shapes_a.items() if shapes_b.get(name) == shape]
     if 2 * len(equal) < min(len(a), len(b)):
         rules = find_rules(shapes_a, shapes_b)
@@ -172,46 +182,46 @@ def _by_names(a: Members, b: Members) -> tuple[Rules, list[str]]:
     ), same
 
 
-def _left(
-    a: Members, b: Members, pairs: Sequence[Pair]
+def _unpaired(
+    a: Entries, b: Entries, pairs: Sequence[Pair]
 ) -> tuple[dict[str, StateDictEntry], dict[str, StateDictEntry]]:
     old, new = {pair.old for pair in pairs}, {pair.new for pair in pairs}
     return (
-        {name: member for name, member in a.items() if name not in old},
-        {name: member for name, member in b.items() if name not in new},
+        {name: entry for name, entry in a.items() if name not in old},
+        {name: entry for name, entry in b.items() if name not in new},
     )
 
 
-def _by_structure(a: Members, b: Members) -> tuple[list[Match], list[Match]]:
-    """Pair what is left by sizes; then by sizes in any order: a weight may be transposed."""
-    claimed: list[Match] = []
+def _by_structure(a: Entries, b: Entries) -> tuple[list[Match], list[Match]]:
+    """Pair by sizes, then by sizes in any order, because a weight may be transposed."""
+    certain: list[Match] = []
     guessed: list[Match] = []
     left_a, left_b = dict(a), dict(b)
-    for key in (_size, _size_in_any_order):
-        keys_a = {name: key(member) for name, member in left_a.items()}
-        keys_b = {name: key(member) for name, member in left_b.items()}
-        # What no tensor of the other side can be says nothing of the module that it is in.
+    for key in (_size, _sorted_size):
+        keys_a = {name: key(entry) for name, entry in left_a.items()}
+        keys_b = {name: key(entry) for name, entry in left_b.items()}
+        # A tensor without a counterpart on the other side says nothing about its module.
         both = set(keys_a.values()) & set(keys_b.values())
-        if key is _size_in_any_order and not _turned(left_a, left_b):
+        if key is _sorted_size and not _has_transposed(left_a, left_b):
             break
         found = match_structure(
             {name: each for name, each in keys_a.items() if each in both},
             {name: each for name, each in keys_b.items() if each in both},
         )
-        torn = _torn(found)
+        crossing = _crossing_names(found)
         for each in found:
-            if each.old in torn:
+            if each.old in crossing:
                 continue
-            if each.claimed and not (each.alone and _too_common(a[each.old], each)):
-                claimed.append(each)
+            if each.certain and not (each.by_size_alone and _is_ambiguous_size(a[each.old], each)):
+                certain.append(each)
                 del left_a[each.old], left_b[each.new]
             elif key is _size and _last(each.old) == _last(each.new):
                 guessed.append(each)
-    return claimed, guessed
+    return certain, guessed
 
 
-def _torn(found: Sequence[Match]) -> set[str]:
-    """Names of `a` whose modules would be torn on both sides: parts of one with parts of another."""
+def _crossing_names(found: Sequence[Match]) -> set[str]:
+    """Return names in `a` whose modules would be split on both sides and their parts mixed."""
     forward: dict[str, set[str]] = {}
     back: dict[str, set[str]] = {}
     for each in found:
@@ -224,8 +234,8 @@ def _torn(found: Sequence[Match]) -> set[str]:
     }
 
 
-def _surely_alike(pairs: Sequence[tuple[str, str]], a: Members) -> list[tuple[str, str]]:
-    """Leave out vectors, which may be all zeros or ones, unless something larger goes with them."""
+def _without_lone_vectors(pairs: Sequence[tuple[str, str]], a: Entries) -> list[tuple[str, str]]:
+    """Drop vectors, which may be all zeros or ones, unless a larger tensor of their module is paired."""
     modules = {(_path(old), _path(new)) for old, new in pairs if len(a[old].shape) > 1}
     return [
         (old, new) for old, new in pairs if len(a[old].shape) > 1 or (_path(old), _path(new)) in modules
@@ -236,29 +246,29 @@ def _path(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _size(member: StateDictEntry) -> Key:
-    return member.shape, _kind(member.dtype)
+def _size(entry: StateDictEntry) -> Key:
+    return entry.shape, _kind(entry.dtype)
 
 
-def _size_in_any_order(member: StateDictEntry) -> Key:
-    return tuple(sorted(map(str, member.shape))), _kind(member.dtype)
+def _sorted_size(entry: StateDictEntry) -> Key:
+    return tuple(sorted(map(str, entry.shape))), _kind(entry.dtype)
 
 
-def _turned(a: Members, b: Members) -> bool:
-    """Whether some size on one side is on the other in another order only."""
-    ones = {(member.shape, _kind(member.dtype)) for member in a.values()}
-    others = {(member.shape, _kind(member.dtype)) for member in b.values()}
+def _has_transposed(a: Entries, b: Entries) -> bool:
+    """Whether a shape on one side occurs on the other only in reverse order."""
+    ones = {(entry.shape, _kind(entry.dtype)) for entry in a.values()}
+    others = {(entry.shape, _kind(entry.dtype)) for entry in b.values()}
     return any((tuple(reversed(shape)), kind) in others for shape, kind in ones - others)
 
 
 def _kind(dtype: str) -> str:
-    # What has another name is a quantized number, or one of few bits.
+    # Any other name is a float, a quantized type or a type of few bits.
     return _KINDS.get(_DIGITS.split(dtype)[0], "float")
 
 
-def _too_common(member: StateDictEntry, match: Match) -> bool:
-    """Whether a size says too little: a vector may be the bias of anything."""
-    return len(member.shape) < 2 or _last(match.old) != _last(match.new)
+def _is_ambiguous_size(entry: StateDictEntry, match: Match) -> bool:
+    """Whether a size is weak evidence: a vector may be the bias of any layer."""
+    return len(entry.shape) < 2 or _last(match.old) != _last(match.new)
 
 
 def _last(name: str) -> str:

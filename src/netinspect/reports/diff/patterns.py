@@ -1,4 +1,4 @@
-"""Two names as a pattern of names: `layers.*.fc1` and `blocks.*.mlp.0`."""
+"""Patterns of names, such as `layers.*.fc1` for renames of many layers, and regular expressions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _NUMBER = re.compile(r"\d+")
 
 
 def pattern_of(old: str, new: str) -> tuple[str, str]:
-    """Return what two names have besides their common end, with `*` for numbers that they share.
+    """Return two names without their common end, with `*` for numbers that they share.
 
-    The numbers are held against each other in their order; one that is not the same stays as it is.
+    Numbers are compared in order; a number that differs is not replaced.
     """
     one, other = old.split("."), new.split(".")
     while len(one) > 1 and len(other) > 1 and one[-1] == other[-1]:
@@ -26,18 +26,18 @@ def pattern_of(old: str, new: str) -> tuple[str, str]:
             if x != y:
                 break
             shared.append(True)
-    return _starred(old, shared), _starred(new, shared)
+    return _replace_numbers(old, shared), _replace_numbers(new, shared)
 
 
-def _starred(name: str, shared: list[bool]) -> str:
+def _replace_numbers(name: str, shared: list[bool]) -> str:
     flags = iter(shared)
     return _NUMBER.sub(lambda match: "*" if next(flags, False) else match[0], name)
 
 
-def as_expression(old: str, new: str) -> tuple[str, str] | None:
+def as_regex(old: str, new: str) -> tuple[str, str] | None:
     """Return a pattern as a regular expression and its replacement, for `re.sub`.
 
-    None where the names have characters of which either would make something else.
+    None if the names contain characters that are special in a replacement.
     """
     if "\\" in old + new or old.count("*") != new.count("*"):
         return None
@@ -45,6 +45,6 @@ def as_expression(old: str, new: str) -> tuple[str, str] | None:
     parts = new.split("*")
     replacement = parts[0]
     for number, part in enumerate(parts[1:], start=1):
-        # A digit behind the number of a group would be taken for a part of it.
+        # A digit after a group number would be read as part of it.
         replacement += (rf"\g<{number}>" if part[:1].isdigit() else rf"\{number}") + part
     return expression, replacement

@@ -1,4 +1,4 @@
-"""What `diff` finds between two sides, `a` and `b`."""
+"""Record of `diff`: the differences between `a` (old) and `b` (new)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from netinspect.records.comparison import Comparison
 
 @record
 class LeftOut:
-    """One part of a checkpoint that was not compared, such as the state of an optimizer."""
+    """A section of a checkpoint that was not compared, such as the state of an optimizer."""
 
     section: str
-    """The keys that lead to it."""
+    """Keys that lead to it, joined by dots."""
 
     tensors: int
     bytes: int
@@ -22,46 +22,46 @@ class LeftOut:
 
 @record
 class DiffSide:
-    """One of the two that were compared."""
+    """One of the two compared models or checkpoints."""
 
     target: str
     kind: OneOf["model", "checkpoint"]
-    """A saved trace counts as the model that it was made of."""
+    """A saved trace counts as a model."""
 
     what: str
     """Class of the model, or format of the checkpoint."""
 
     section: str
-    """The part of a checkpoint that was compared: the keys that lead to it; empty for all of it."""
+    """Keys that lead to the compared section of a checkpoint; empty for the whole checkpoint."""
 
     sections: tuple[str, ...]
-    """Its other parts that were compared too, name by name."""
+    """Further sections that were compared, under their full names."""
 
     chosen: str
-    """Why that part was taken; empty where there was no choice."""
+    """Why this section was chosen; empty if there was no choice."""
 
     left_out: tuple[LeftOut, ...]
     tensors: int
-    """How many names were compared."""
+    """Number of compared names."""
 
     elements: int
-    """Elements of all of them; what is tied counts once."""
+    """Total number of elements; tied tensors count once."""
 
     bytes: int
-    """Bytes of all of them; what is tied counts once."""
+    """Total bytes; tied tensors count once."""
 
     dtypes: tuple[str, ...]
     """Sorted."""
 
     problems: tuple[str, ...]
-    """What is missing or wrong in a checkpoint, although the rest could be compared."""
+    """Missing or invalid parts of a checkpoint whose other parts were compared."""
 
     warnings: tuple[str, ...]
 
 
 @record
 class DiffTensor:
-    """One named tensor of a side."""
+    """A named tensor of one side."""
 
     name: str
     shape: tuple[int | str, ...]
@@ -69,10 +69,10 @@ class DiffTensor:
     elements: int
     bytes: int
     kind: OneOf["parameter", "buffer", "tensor"]
-    """`tensor` where a checkpoint does not tell."""
+    """`tensor` if a checkpoint does not record which."""
 
     trainable: bool | None
-    """None where a checkpoint does not tell."""
+    """None if a checkpoint does not record it."""
 
     tied_to: tuple[str, ...]
     """Other names of the same memory."""
@@ -80,58 +80,62 @@ class DiffTensor:
 
 @record
 class DiffRow:
-    """One name, or pair of names, that is not the same on both sides."""
+    """A name, or a pair of names, that differs between the sides."""
 
     change: OneOf["added", "removed", "changed", "renamed"]
-    """`changed` tells of a difference besides the name; such a tensor may be renamed too."""
+    """`changed` if more than the name differs; such a tensor may also be renamed."""
 
     old: DiffTensor | None
-    """As it is in `a`."""
+    """The tensor in `a`; None if it was added."""
 
     new: DiffTensor | None
-    """As it is in `b`."""
+    """The tensor in `b`; None if it was removed."""
 
     differs: tuple[OneOf["name", "shape", "dtype", "trainable", "kind", "values"], ...]
     renames: tuple[int, ...]
-    """Indices in `Diff.renames` of what leads from the old name to the new, in this order; none where
-    the names are the same."""
+    """Indices in `Diff.renames` of the renames that lead from the old name to the new one, in order;
+    empty if the names are equal.
+    """
 
     perhaps: str
-    """For one that was added or removed: a name on the other side that it may have been; a guess."""
+    """For an added or removed tensor: its guessed name on the other side; empty without a guess."""
 
     branch: str = ""
-    """For one that was added or removed: the largest module around it of which the other side has
-    nothing; empty where there is none."""
+    """For an added or removed tensor: the largest module around it that does not exist on the other
+    side; empty if there is no such module.
+    """
 
     values: Comparison | None = None
-    """Only where values were compared, and both sides have the same shape."""
+    """None unless values were compared and both shapes are equal."""
 
 
 @record
 class Rename:
-    """One recognised change of names, and how many names it explains."""
+    """A recognised rename and the number of names it explains."""
 
     kind: OneOf["prefix", "component", "path", "pattern", "name"]
-    """`prefix`: put in front of names, or taken away there; `component`: the same anywhere between two
-    dots; `path`: one beginning for another; `pattern`: a pattern in which `*` stands for the same
-    numbers on both sides; `name`: one single name."""
+    """`prefix`: added or removed at the start of names; `component`: a component anywhere in names;
+    `path`: the leading components; `pattern`: `*` is the same number on both sides; `name`: one single
+    name.
+    """
 
     old: str
     new: str
     names: int
     evidence: OneOf["names", "structure", "shape", "values", "guess"]
-    """`names`: several names with their sizes differ in just this; `structure`: modules of the same
-    sizes, the only such, or the only with that number; `shape`: the only ones of their sizes and last
-    name; `values`: the only ones of the very same bytes; `guess`: words that names share, or their
-    order, among several of the same sizes."""
+    """`names`: several names of equal shapes differ in exactly this; `structure`: modules of the same
+    sizes, unique on both sides or matched by number; `shape`: the only tensors of their size and last
+    name; `values`: the only tensors with these bytes; `guess`: shared words, or the order, among several
+    modules of the same sizes.
+    """
 
     written_by: str
-    """Who is known to write such names; empty for nobody."""
+    """Known writer of such names, such as `PEFT`; empty if unknown."""
 
 
 @record
 class OpenChoice:
-    """Two changes of names that would explain the same number of names, so that neither was claimed."""
+    """Two renames that would explain equally many names, so that neither was applied."""
 
     old: str
     new: str
@@ -142,18 +146,18 @@ class OpenChoice:
 
 @record
 class MovedValues:
-    """Two names that are not the same tensor by their names, and have the very same values."""
+    """Two tensors with different names, not paired, whose values are identical."""
 
     old: str
-    """Its name in `a`; there `b` has other values."""
+    """Name in `a`; the tensor of this name in `b` has other values."""
 
     new: str
-    """Its name in `b`."""
+    """Name in `b`."""
 
 
 @record
 class TieChange:
-    """Tensors that share memory on one side, and on the other not."""
+    """Tensors that share memory on one side only."""
 
     change: OneOf["tied", "untied"]
     """From `a` to `b`."""
@@ -167,10 +171,10 @@ class TieChange:
 
 @record
 class ModuleChange:
-    """One module of two models that is of another class, or made with other facts."""
+    """A module whose class or constructor facts differ between two models."""
 
     change: OneOf["added", "removed", "changed"]
-    """`added` and `removed` are told of modules without tensors, whose parents are on both sides."""
+    """`added` and `removed` only for modules without tensors whose parents exist on both sides."""
 
     old_path: str | None
     new_path: str | None
@@ -182,7 +186,7 @@ class ModuleChange:
 
 @record
 class Mismatch:
-    """A name whose tensor does not fit into the model's."""
+    """A tensor whose shape differs from the model's."""
 
     name: str
     checkpoint: tuple[int | str, ...]
@@ -191,7 +195,7 @@ class Mismatch:
 
 @record
 class Mapping:
-    """Python that gives a checkpoint the names that the model wants."""
+    """Python code that renames the tensors of a checkpoint to the names of the model."""
 
     lines: tuple[str, ...]
     verdict: OneOf["loads", "loads with strict=False", "does not load"]
@@ -202,7 +206,7 @@ class Mapping:
 
 @record
 class Loading:
-    """What `model.load_state_dict` would say to the checkpoint."""
+    """The predicted result of `model.load_state_dict` with the checkpoint."""
 
     model: OneOf["a", "b"]
     """Which side is the model; the other is the checkpoint."""
@@ -216,16 +220,16 @@ class Loading:
 
     mismatched: tuple[Mismatch, ...]
     filled: tuple[str, ...] = ()
-    """Names of the model that the checkpoint lacks, and that the model fills in by itself."""
+    """Names of the model that the checkpoint lacks and that the model creates itself."""
 
     notes: tuple[str, ...]
     mapping: Mapping | None
-    """None where no change of names would mend anything."""
+    """None if no renaming would help."""
 
 
 @record
 class DiffGroup:
-    """The changes below one module, or section, of the top level."""
+    """The changes below one top-level module or section."""
 
     path: str
     added: int
@@ -234,7 +238,7 @@ class DiffGroup:
     renamed: int
     same: int
     old_elements: int
-    """Of the names below it in `a`, each counted."""
+    """Elements of all names below it in `a`; tied tensors count once per name."""
 
     new_elements: int
     old_bytes: int
@@ -243,70 +247,70 @@ class DiffGroup:
 
 @record
 class ValueSummary:
-    """The values of all pairs together."""
+    """Counts of pairs by the comparison of their values."""
 
     identical: int
-    """Of one type, and equal in every bit."""
+    """Same dtype and identical in every bit."""
 
     equal: int
-    """Of equal values and other bytes, such as another type."""
+    """Equal values but different bytes, for example of another dtype."""
 
     changed: int
     unknown: int
-    """Whose values could not be read."""
+    """Values could not be read."""
 
     reshaped: int
-    """Whose shapes differ, so that there is nothing to compare."""
+    """Shapes differ, so that values were not compared."""
 
     why_unknown: str
-    """Why the first of these could not be read; empty where all could."""
+    """Why the first of the unknown values could not be read; empty if all could."""
 
     largest: str
-    """Name in `b` of the tensor with the largest absolute change; empty where nothing changed."""
+    """Name in `b` of the tensor with the largest absolute change; empty if none changed."""
 
 
 @record
 class Diff:
-    """The difference of two sides."""
+    """The difference between two models or checkpoints."""
 
     name: ClassVar[str] = "diff"
 
     a: DiffSide
     b: DiffSide
     differs: bool
-    """Whether anything is different, as `--exit-code` counts it."""
+    """Whether anything differs, as counted by `--exit-code`."""
 
     same: int
-    """Pairs of the same name in which nothing differs."""
+    """Pairs with equal names and no difference."""
 
     added: int
     removed: int
     changed: int
     renamed: int
-    """Pairs in which nothing but the name differs."""
+    """Pairs in which only the name differs."""
 
     rows: tuple[DiffRow, ...]
-    """All names that are not the same on both sides, in the order of `b`, what was removed between."""
+    """All names that differ, in the order of `b`; a removed name follows its predecessor in `a`."""
 
     renames: tuple[Rename, ...]
     guesses: tuple[Rename, ...]
-    """Renames that are not claimed: their names count as added and removed."""
+    """Possible renames; their names count as added and removed."""
 
     open_choices: tuple[OpenChoice, ...]
     moved: tuple[MovedValues, ...]
-    """Only where values were compared: as if names had been exchanged."""
+    """Empty unless values were compared; such names may have been exchanged."""
 
     ties: tuple[TieChange, ...]
     modules: tuple[ModuleChange, ...]
     loading: Loading | None
-    """Only between a model and a checkpoint."""
+    """None unless a model is compared with a checkpoint."""
 
     groups: tuple[DiffGroup, ...]
     values: ValueSummary | None
-    """None where values were not compared."""
+    """None if values were not compared."""
 
     shows: OneOf["changes", "counts"]
     """What the view shows; the record is the same."""
 
     fold: bool
-    """Whether the view shows each name by itself, and nothing folded."""
+    """Whether the view folds identical changes; False shows each name in its own row."""

@@ -1,4 +1,4 @@
-"""Renames as they are told: a rule, or all pairs of names of one pattern, once."""
+"""Records of renames: one per rule, and one per pattern of paired names."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _WRITERS = {
     "base_model.model": "PEFT",
     "base_layer": "PEFT",
 }
-"""Components that a wrapper is known to put into names."""
+"""Wrappers known to insert these components into names."""
 
 
 def renames_of_pairs(
     pairs: Sequence[tuple[str, str]], evidence: Evidence
 ) -> tuple[list[Rename], list[int]]:
-    """Return pairs of names as patterns, and for each pair the number of its pattern."""
+    """Return one rename per pattern, and for each pair the index of its rename."""
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
     patterns = [pattern_of(*pair) for pair in pairs]
     for pattern, pair in zip(patterns, pairs, strict=True):
@@ -51,7 +51,7 @@ def renames_of_pairs(
 
 
 def renames_of_rules(rules: Rules) -> list[Rename]:
-    """Return what rules say, and how many names each explains."""
+    """Return one rename per rule, with the number of names that it explains."""
     uses = [0] * len(rules.rules)
     for pair in rules.pairs:
         for number in pair.rules:
@@ -62,7 +62,7 @@ def renames_of_rules(rules: Rules) -> list[Rename]:
 def _rename_of(rule: Rule, names: int) -> Rename:
     one_sided = not rule.old or not rule.new
     written_by = _writer(rule.old or rule.new) if one_sided else ""
-    kind = ("prefix" if one_sided else "path") if rule.front else "component"
+    kind = ("prefix" if one_sided else "path") if rule.at_start else "component"
     return Rename(
         kind=kind,  # type: ignore[arg-type]
         old=f"{rule.old}." if rule.old else "",
@@ -74,7 +74,7 @@ def _rename_of(rule: Rule, names: int) -> Rename:
 
 
 def _writer(components: str) -> str:
-    """Who is known to put such components into names; each must be known."""
+    """Return the known writers of these components; empty unless every component is known."""
     if components in _WRITERS:
         return _WRITERS[components]
     known = [_WRITERS.get(each, "") for each in components.split(".")]

@@ -1,4 +1,4 @@
-"""One side of a difference in a form that models and checkpoints share: a state dict without values."""
+"""State dict without values: the common form of models and checkpoints that `diff` compares."""
 
 from __future__ import annotations
 
@@ -11,101 +11,102 @@ from netinspect._utils import units
 from netinspect.records.checkpoint import Checkpoint
 from netinspect.records.trace import Trace
 from netinspect.reports.diff.record import DiffSide, DiffTensor
-from netinspect.reports.diff.sections import Choice
+from netinspect.reports.diff.sections import SectionChoice
 
 
 class StateDictEntry(NamedTuple):
-    """One named tensor."""
+    """A named tensor."""
 
     name: str
     shape: tuple[int | str, ...]
     dtype: str
     bytes: int
     memory: Hashable
-    """Equal for names of the same memory, and for no others."""
+    """Equal for names that share memory, and only for those."""
 
     kind: Literal["parameter", "buffer", "tensor"]
     trainable: bool | None
-    number: int
-    """Which of the checkpoint's tensors it is; of no meaning for a model."""
+    tensor_index: int
+    """Index in `Checkpoint.tensors`; 0 for a model."""
 
     @property
     def is_sized(self) -> bool:
-        """Whether its shape is known: that of a lazy layer is not."""
+        """Whether the shape is known; that of a lazy layer is not."""
         return str not in map(type, self.shape)
 
     @property
     def elements(self) -> int:
-        """Number of its elements; 0 where a size is not a number."""
+        """Number of elements; 0 if the shape is unknown."""
         return prod(self.shape) if self.is_sized else 0  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
 class StateDict:
-    """One side."""
+    """The tensors of one side, and the model or checkpoint that they come from."""
 
-    members: dict[str, StateDictEntry]
+    entries: dict[str, StateDictEntry]
     """By name, in the order of the state dict."""
 
     tied: dict[Hashable, list[str]]
-    """Names by memory, where there are several."""
+    """Names by memory, for memory with several names."""
 
     trace: Trace | None = None
     checkpoint: Checkpoint | None = None
-    choice: Choice | None = None
-    """Which part of the checkpoint it is."""
+    choice: SectionChoice | None = None
+    """The section of the checkpoint."""
 
-    doubled: tuple[str, ...] = ()
-    """Names that stand for several tensors of the checkpoint, of which the last is taken."""
+    duplicates: tuple[str, ...] = ()
+    """Names shared by several tensors of the checkpoint, of which the last is used."""
 
-    def described(self, name: str) -> DiffTensor:
-        """Return the record of one of its tensors."""
-        member = self.members[name]
-        names = self.tied.get(member.memory, ())
+    def tensor_record(self, name: str) -> DiffTensor:
+        """Return the record of one tensor."""
+        entry = self.entries[name]
+        names = self.tied.get(entry.memory, ())
         return DiffTensor(
             name=name,
-            shape=member.shape,
-            dtype=member.dtype,
-            elements=member.elements,
-            bytes=member.bytes,
-            kind=member.kind,
-            trainable=member.trainable,
+            shape=entry.shape,
+            dtype=entry.dtype,
+            elements=entry.elements,
+            bytes=entry.bytes,
+            kind=entry.kind,
+            trainable=entry.trainable,
             tied_to=tuple(each for each in names if each != name),
         )
 
-    def record(self) -> DiffSide:
-        """Return its head."""
-        once = {member.memory: member for member in reversed(self.members.values())}
+    def side_record(self) -> DiffSide:
+        """Return the record of this side."""
+        once = {entry.memory: entry for entry in reversed(self.entries.values())}
         trace, checkpoint, choice = self.trace, self.checkpoint, self.choice
-        header = trace if trace is not None else checkpoint
-        assert header is not None
+        source = trace if trace is not None else checkpoint
+        assert source is not None
         return DiffSide(
-            target=header.target,
+            target=source.target,
             kind="model" if trace is not None else "checkpoint",
             what=trace.class_name if trace is not None else checkpoint.format if checkpoint else "",
             section=choice.section if choice is not None else "",
             sections=choice.others if choice is not None else (),
-            chosen=choice.why if choice is not None else "",
+            chosen=choice.reason if choice is not None else "",
             left_out=choice.left_out if choice is not None else (),
-            tensors=len(self.members),
-            elements=sum(member.elements for member in once.values()),
-            bytes=sum(member.bytes for member in once.values()),
-            dtypes=tuple(sorted({member.dtype for member in self.members.values()})),
+            tensors=len(self.entries),
+            elements=sum(entry.elements for entry in once.values()),
+            bytes=sum(entry.bytes for entry in once.values()),
+            dtypes=tuple(sorted({entry.dtype for entry in self.entries.values()})),
             problems=checkpoint.problems if checkpoint is not None else (),
-            warnings=(*header.warnings, *self._of_doubled()),
+            warnings=(*source.warnings, *self._duplicate_warnings()),
         )
 
-    def _of_doubled(self) -> tuple[str, ...]:
-        if not self.doubled:
+    def _duplicate_warnings(self) -> tuple[str, ...]:
+        if not self.duplicates:
             return ()
-        names = units.plural(len(self.doubled), "name stands", "names stand")
+        names = units.plural(len(self.duplicates), "name is", "names are")
         return (
-            f"{names} for several tensors, of which the last is compared: {', '.join(self.doubled[:3])}",
+            f"{names} shared by several tensors, of which the last is compared: "
+            f"{', '.join(self.duplicates[:3])}",
         )
 
 
-def side_of_trace(trace: Trace) -> StateDict:
-    """Take the state dict of a model: its parameters and persistent buffers."""
+def model_state_dict(trace: Trace) -> StateDict:
+    """Return the state dict of a model: its parameters and persistent buffers."""
     found = {
         each.name: StateDictEntry(
             each.name, each.spec.shape, each.spec.dtype, each.spec.bytes,
@@ -119,36 +120,36 @@ def side_of_trace(trace: Trace) -> StateDict:
                 each.name, each.spec.shape, each.spec.dtype, each.spec.bytes,
                 each.identity, "buffer", None, 0,
             )  # fmt: skip
-    # As `state_dict` has them: the parameters and buffers of a module, then those of the next.
+    # The order of `state_dict`: parameters and buffers of a module, then those of the next one.
     order = [name for module in trace.modules for name in (*module.parameters, *module.buffers)]
-    members = {name: found[name] for name in order if name in found} | found
-    return StateDict(members, _tied(members.values()), trace=trace)
+    entries = {name: found[name] for name in order if name in found} | found
+    return StateDict(entries, _group_tied(entries.values()), trace=trace)
 
 
-def side_of_checkpoint(checkpoint: Checkpoint, choice: Choice) -> StateDict:
-    """Take the chosen part of a checkpoint, by the names that stand in it."""
-    members: dict[str, StateDictEntry] = {}
-    doubled: dict[str, None] = {}
+def checkpoint_state_dict(checkpoint: Checkpoint, choice: SectionChoice) -> StateDict:
+    """Return the chosen section of a checkpoint, with names relative to it."""
+    entries: dict[str, StateDictEntry] = {}
+    duplicates: dict[str, None] = {}
     for index, name in choice.names:
         each = checkpoint.tensors[index]
-        # What takes no memory shares none.
+        # Tensors without memory cannot share it.
         memory: Hashable = (each.storage, each.position) if each.bytes else ("empty", index)
-        if name in members:
-            doubled[name] = None
-        members[name] = StateDictEntry(
+        if name in entries:
+            duplicates[name] = None
+        entries[name] = StateDictEntry(
             name, each.shape, each.dtype, each.bytes, memory, each.kind, each.trainable, index
         )
     return StateDict(
-        members,
-        _tied(members.values()),
+        entries,
+        _group_tied(entries.values()),
         checkpoint=checkpoint,
         choice=choice,
-        doubled=tuple(doubled),
+        duplicates=tuple(duplicates),
     )
 
 
-def _tied(members: Iterable[StateDictEntry]) -> dict[Hashable, list[str]]:
+def _group_tied(entries: Iterable[StateDictEntry]) -> dict[Hashable, list[str]]:
     groups: dict[Hashable, list[str]] = {}
-    for member in members:
-        groups.setdefault(member.memory, []).append(member.name)
+    for entry in entries:
+        groups.setdefault(entry.memory, []).append(entry.name)
     return {memory: names for memory, names in groups.items() if len(names) > 1}
