@@ -84,7 +84,7 @@ def test_which_set_was_read_is_said_beside_the_rows(
     write(folder / "model" / "model.safetensors", {"w": ("F32", (2,))})
     outcome = cli("params", "model", "-f", format)
     assert outcome.code == 0
-    assert outcome.err.startswith("note: model.safetensors was read; these weights beside it were not:")
+    assert outcome.err.startswith("note: model.safetensors was read; these weights next to it were not:")
     assert cli("params", "model", "-f", format, "--quiet").err == ""
 
 

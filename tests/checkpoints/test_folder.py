@@ -97,7 +97,7 @@ class TestWhole:
         found = read_checkpoint(str(tmp_path))
         assert names(found) == ["w"]
         assert found.warnings == (
-            "model.safetensors was read; these weights beside it were not: "
+            "model.safetensors was read; these weights next to it were not: "
             "pytorch_model.bin, pytorch_model.bin.index.json",
         )
 
@@ -253,7 +253,7 @@ class TestSeveralSets:
         assert found.warnings == (
             f"{INDEX} names 3 files, of which 2 are there: model-*-of-00002.safetensors was read "
             "instead",
-            "model-*-of-00002.safetensors was read; these weights beside it were not: "
+            "model-*-of-00002.safetensors was read; these weights next to it were not: "
             "model-*-of-00003.safetensors (2 files)",
         )
 
@@ -262,7 +262,7 @@ class TestSeveralSets:
         found = read_checkpoint(str(sharded))
         assert (names(found), found.problems) == (["stray"], ())
         assert found.warnings == (
-            "model.safetensors was read; these weights beside it were not: "
+            "model.safetensors was read; these weights next to it were not: "
             f"model-*-of-00003.safetensors (3 files), {INDEX}",
         )
 
@@ -273,7 +273,7 @@ class TestSeveralSets:
         found = read_checkpoint(str(sharded))
         assert len(found.tensors) == 4
         assert found.warnings == (
-            f"{INDEX} was read; these weights beside it were not: extra.safetensors, "
+            f"{INDEX} was read; these weights next to it were not: extra.safetensors, "
             "model-*-of-00003.safetensors (1 file)",
         )
 
@@ -303,7 +303,7 @@ class TestSeveralSets:
         found = read_checkpoint(str(tmp_path))
         assert names(found) == ["whole"]
         assert found.warnings == (
-            "model.safetensors was read; these weights beside it were not: model.bf16.safetensors, "
+            "model.safetensors was read; these weights next to it were not: model.bf16.safetensors, "
             "model.fp16-*-of-00002.safetensors (2 files), model.safetensors.index.fp16.json",
         )
 
@@ -352,7 +352,7 @@ class TestSeveralSets:
         assert [(each.name, each.text) for each in found.metadata] == [("vae.config.scale", "2")]
         assert found.warnings == (
             "unet: the variant 'fp16' was read: there are no weights without a variant",
-            "the pipeline was read; these weights beside it were not: v1-5.safetensors",
+            "the pipeline was read; these weights next to it were not: v1-5.safetensors",
         )
         (tmp_path / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"?")
         (problem,) = read_checkpoint(str(tmp_path), "it").problems
@@ -384,7 +384,7 @@ class TestSeveralSets:
         assert said in (caught.value.cause or "")
         save_file(tensors("w"), tmp_path / "model.safetensors")
         (warning,) = read_checkpoint(str(tmp_path)).warnings
-        assert warning == f"model.safetensors was read; these weights beside it were not: {name}"
+        assert warning == f"model.safetensors was read; these weights next to it were not: {name}"
 
 
 class TestHostileIndex:
@@ -397,7 +397,7 @@ class TestHostileIndex:
         write_index(sharded, {"w": shard})
         with pytest.raises(CheckpointError, match="names a file elsewhere") as caught:
             read_checkpoint(str(sharded))
-        assert caught.value.cause == f"{shard!r} is not the plain name of a file beside it"
+        assert caught.value.cause == f"{shard!r} is not the name of a file in the same folder"
 
     def test_a_name_longer_than_any(self, sharded: Path) -> None:
         write_index(sharded, {"w": "x" * 1_000_000})

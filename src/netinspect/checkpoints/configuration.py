@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import LONGEST_TEXT
 from netinspect.errors import LoadError
@@ -22,17 +22,17 @@ _FILES = {
 """What is read, and what precedes its keys: of models, adapters, quantizers, and of Llama."""
 
 
-def with_configuration(found: Checkpoint, place: Place, present: frozenset[str]) -> Checkpoint:
+def with_configuration(found: Checkpoint, file_set: FileSet, present: frozenset[str]) -> Checkpoint:
     """Add the top level of each configuration to the metadata of a model."""
     for name, prefix in _FILES.items():
         if name in present:
-            found = _with(found, place, name, prefix)
+            found = _with(found, file_set, name, prefix)
     return found
 
 
-def _with(found: Checkpoint, place: Place, name: str, prefix: str) -> Checkpoint:
+def _with(found: Checkpoint, file_set: FileSet, name: str, prefix: str) -> Checkpoint:
     try:
-        with place.open(name) as source:
+        with file_set.open(name) as source:
             data = read_object(source, largest=_LARGEST)
         entries = tuple(
             Entry(

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from netinspect.checkpoints.io.folder_files import walk_folder
-from netinspect.checkpoints.io.sibling_path import place_beside
+from netinspect.checkpoints.io.sibling_path import resolve_sibling
 from netinspect.checkpoints.io.source import ByteSource, LocalSource
 from netinspect.errors import CheckpointError, LoadError
 
 
-class Place(Protocol):
+class FileSet(Protocol):
     """Files with plain names, next to each other."""
 
     @property
@@ -51,10 +51,10 @@ class Place(Protocol):
             LoadError: It is not there, or cannot be read.
         """
 
-    def holds(self, name: str) -> bool:
+    def contains(self, name: str) -> bool:
         """Return whether a file that is there really is there, and is not a link to one elsewhere."""
 
-    def inside(self, name: str) -> Place:
+    def subfolder(self, name: str) -> FileSet:
         """Return one of the folders in it.
 
         Raises:
@@ -93,19 +93,19 @@ class Folder:
         self.name = name
 
     def names(self) -> list[str]:
-        """Return the names of what is in it; see `Place`."""
+        """Return the names of what is in it; see `FileSet`."""
         try:
             return sorted(os.listdir(self.path))
         except OSError as error:
             raise LoadError(f"cannot read the folder {self.name}", cause=error.strerror) from error
 
     def walk(self) -> Iterator[tuple[str, str | None]]:
-        """Iterate over all that is in it; see `Place`."""
+        """Iterate over all that is in it; see `FileSet`."""
         self.names()  # with which the folder itself can be read
         yield from walk_folder(self.path)
 
     def folders(self) -> dict[str, list[str]]:
-        """Return the names of what is in each folder in it; see `Place`."""
+        """Return the names of what is in each folder in it; see `FileSet`."""
         found: dict[str, list[str]] = {}
         for name in self.names():
             with suppress(OSError):
@@ -113,15 +113,15 @@ class Folder:
         return found
 
     def open(self, name: str) -> AbstractContextManager[ByteSource]:
-        """Open one file; see `Place`."""
+        """Open one file; see `FileSet`."""
         return open_file(os.path.join(self.path, name), name)
 
-    def holds(self, name: str) -> bool:
+    def contains(self, name: str) -> bool:
         """Follow links; those of the hub's own cache lead to its blobs."""
-        return place_beside(self.path, name) is not None
+        return resolve_sibling(self.path, name) is not None
 
-    def inside(self, name: str) -> Folder:
-        """Return one of the folders in it; see `Place`."""
-        if not self.holds(name):
+    def subfolder(self, name: str) -> Folder:
+        """Return one of the folders in it; see `FileSet`."""
+        if not self.contains(name):
             raise CheckpointError(f"{self.name}/{name} is a link to a folder elsewhere")
         return Folder(os.path.join(self.path, name), f"{self.name.rstrip('/')}/{name}")

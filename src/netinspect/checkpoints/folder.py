@@ -1,6 +1,6 @@
 """A folder with a model's files, as the hub has them: the weights, whole or in shards, and a config.
 
-The same rules hold for a folder on the disk and for a repository on the hub; see `places`.
+The same rules hold for a folder on the disk and for a repository on the hub; see `file_sets`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from netinspect.checkpoints import pipelines
 from netinspect.checkpoints.configuration import with_configuration
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.foreign_files import foreign_weights
 from netinspect.checkpoints.formats.gguf_split import check_split, is_split
 from netinspect.checkpoints.io.short_text import some
@@ -36,7 +36,7 @@ _MOST_PROBLEMS = 50
 _LISTED = 20
 
 
-def read_place(place: Place) -> Checkpoint:
+def read_file_set(file_set: FileSet) -> Checkpoint:
     """Read the weights of a folder and its configuration.
 
     Of several sets of weights the first whole one is read that a library would look for, and a warning
@@ -46,25 +46,25 @@ def read_place(place: Place) -> Checkpoint:
         CheckpointError: There are no weights in it, or they are damaged.
         LoadError: It cannot be read.
     """
-    inside = place.names()
+    inside = file_set.names()
     present = frozenset(inside)
     sets = find_sets(inside)
     if pipelines.INDEX in present and not any(each.known for each in sets):
-        found = pipelines.read_pipeline(place, read_place)
+        found = pipelines.read_pipeline(file_set, read_file_set)
         if found is not None:
             return _warned(found, name_left_out("the pipeline", (), sets, present))
     if not sets and any(name.endswith(DISTRIBUTED) for name in inside):
         from netinspect.checkpoints.distributed.folder import read_distributed
 
-        return with_configuration(read_distributed(place), place, present)
+        return with_configuration(read_distributed(file_set), file_set, present)
     if not sets:
-        raise _without_weights(place, present)
-    chosen = choose(place, candidates(place, sets), present)
-    found = _warned(_read_chosen(place, chosen, present), chosen.warnings(sets, present))
-    return with_configuration(found, place, present)
+        raise _without_weights(file_set, present)
+    chosen = choose(file_set, candidates(file_set, sets), present)
+    found = _warned(_read_chosen(file_set, chosen, present), chosen.warnings(sets, present))
+    return with_configuration(found, file_set, present)
 
 
-def read_index(place: Place, index: str) -> Checkpoint:
+def read_index(file_set: FileSet, index: str) -> Checkpoint:
     """Read all shards that an index names, and the configuration next to it.
 
     A shard that is missing or damaged is a problem of the whole, and the others are read. Where the
@@ -74,7 +74,7 @@ def read_index(place: Place, index: str) -> Checkpoint:
         CheckpointError: The index is damaged, names files elsewhere, or no shard can be read.
         LoadError: It cannot be read.
     """
-    inside = place.names()
+    inside = file_set.names()
     present = frozenset(inside)
     own = set_of_index(index)
     shards = [
@@ -82,19 +82,19 @@ def read_index(place: Place, index: str) -> Checkpoint:
         for each in find_sets(inside)
         if each.family == own.family and not each.indexed and present.issuperset(each.files)
     ]
-    chosen = choose(place, [own], present)
+    chosen = choose(file_set, [own], present)
     if not present.issuperset(chosen.expected) and shards:
-        chosen = choose(place, [own, *shards[-1:]], present)
-    found = _warned(_read_chosen(place, chosen, present), chosen.warnings((), frozenset()))
-    return with_configuration(found, place, present)
+        chosen = choose(file_set, [own, *shards[-1:]], present)
+    found = _warned(_read_chosen(file_set, chosen, present), chosen.warnings((), frozenset()))
+    return with_configuration(found, file_set, present)
 
 
-def _read_chosen(place: Place, chosen: Choice, present: frozenset[str]) -> Checkpoint:
+def _read_chosen(file_set: FileSet, chosen: Choice, present: frozenset[str]) -> Checkpoint:
     if chosen.set.spread:
         from netinspect.checkpoints.distributed.safetensors_shards import read_spread
 
-        return read_spread(place, list(chosen.expected))
-    found = _read_shards(place, chosen.expected, present, parts=chosen.set.parts)
+        return read_spread(file_set, list(chosen.expected))
+    found = _read_shards(file_set, chosen.expected, present, parts=chosen.set.parts)
     lacks = chosen.compare([tensor.name for tensor in found.tensors]) if chosen.stale else ()
     return replace(found, problems=(*chosen.problems, *found.problems, *lacks))
 
@@ -103,30 +103,30 @@ def _warned(found: Checkpoint, warnings: Iterable[str]) -> Checkpoint:
     return replace(found, warnings=(*found.warnings, *warnings))
 
 
-def read_set(place: Place, name: str) -> Checkpoint:
+def read_set(file_set: FileSet, name: str) -> Checkpoint:
     """Read a file that is one of several, and the others that its name implies.
 
     Raises:
         CheckpointError: None can be read.
         LoadError: It cannot be read.
     """
-    return _read_shards(place, dict.fromkeys(all_files([name])), frozenset(place.names()))
+    return _read_shards(file_set, dict.fromkeys(all_files([name])), frozenset(file_set.names()))
 
 
-def read_file(place: Place, name: str) -> Checkpoint:
-    """Read one file of a place; one that states itself that it is one of several, with the others.
+def read_file(file_set: FileSet, name: str) -> Checkpoint:
+    """Read one file of a file set; one that states itself that it is one of several, with the others.
 
     Raises:
         CheckpointError: It is damaged, or no checkpoint.
         LoadError: It cannot be read.
     """
     if name.endswith(DISTRIBUTED):
-        has_metadata = DISTRIBUTED_METADATA in place.names()
-        raise refuse_piece(name, place.name.removesuffix(f"/{name}"), has_metadata=has_metadata)
-    found = _read_part(place, name)
+        has_metadata = DISTRIBUTED_METADATA in file_set.names()
+        raise refuse_piece(name, file_set.name.removesuffix(f"/{name}"), has_metadata=has_metadata)
+    found = _read_part(file_set, name)
     if is_split(found):
-        return read_set(place, name)
-    return describe_part(replace(found, target=place.name), name)
+        return read_set(file_set, name)
+    return describe_part(replace(found, target=file_set.name), name)
 
 
 def describe_part(found: Checkpoint, name: str) -> Checkpoint:
@@ -139,62 +139,64 @@ def describe_part(found: Checkpoint, name: str) -> Checkpoint:
     return replace(found, warnings=(*found.warnings, warning))
 
 
-def _without_weights(place: Place, present: frozenset[str]) -> CheckpointError:
+def _without_weights(file_set: FileSet, present: frozenset[str]) -> CheckpointError:
     """Make the error of a folder without weights that are read."""
     others = foreign_weights(present)
     if others:
         return CheckpointError(
-            f"{place.name} holds no weights in a format that is read",
+            f"{file_set.name} holds no weights in a format that is read",
             cause=some([each for _, each in others]),
             hint="save_pretrained writes model.safetensors",
         )
     return CheckpointError(
-        f"{place.name} is a folder without a model's weights",
+        f"{file_set.name} is a folder without a model's weights",
         cause="no file in it ends in .safetensors, .bin, .pt, .pth, .ckpt, .gguf, .onnx, .npz or .pt2",
-        hint=_deeper(place),
+        hint=_deeper(file_set),
     )
 
 
-def _deeper(place: Place) -> str:
+def _deeper(file_set: FileSet) -> str:
     """Describe which folders in one have weights, such as the parts of a model of diffusers."""
-    inside = place.folders()
+    inside = file_set.folders()
     deeper = [
-        f"{place.name.rstrip('/')}/{folder}"
+        f"{file_set.name.rstrip('/')}/{folder}"
         for folder, names in inside.items()
         if any(is_weights(name) or name.endswith(DISTRIBUTED) for name in names)
     ]
     # The hub's own cache has a folder for each revision.
-    deeper += [f"{place.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
+    deeper += [f"{file_set.name.rstrip('/')}/snapshots/{name}" for name in inside.get("snapshots", ())]
     if deeper:
         return f"there are some in {some(deeper, _LISTED)}"
-    if "config.json" in place.names() and not place.remote:
-        return f"transformers:{place.name.rstrip('/')} is the model of its config.json, without weights"
-    code = next((name for name in place.names() if name.endswith(".py")), None)
-    model = f", or a model by its file: {place.name.rstrip('/')}/{code}" if code is not None else ""
+    if "config.json" in file_set.names() and not file_set.remote:
+        return (
+            f"transformers:{file_set.name.rstrip('/')} is the model of its config.json, without weights"
+        )
+    code = next((name for name in file_set.names() if name.endswith(".py")), None)
+    model = f", or a model by its file: {file_set.name.rstrip('/')}/{code}" if code is not None else ""
     return f"name a file of weights{model}"
 
 
 def _read_shards(
-    place: Place, expected: Expected, present: frozenset[str], *, parts: bool = False
+    file_set: FileSet, expected: Expected, present: frozenset[str], *, parts: bool = False
 ) -> Checkpoint:
     """Read the files of one model, in their order.
 
     Args:
-        place: Where they are.
+        file_set: Where they are.
         expected: By file, the names of the tensors that it should hold.
         present: What is there.
         parts: Whether each has a part of every tensor, so that all have the same names.
     """
     if len(expected) == 1 and None in expected.values():
         (only,) = expected
-        found = replace(_read_part(place, only), target=place.name)
+        found = replace(_read_part(file_set, only), target=file_set.name)
         return check_split(found, [found]) if is_split(found) else found
     read: list[Checkpoint] = []
     problems: list[str] = []
     homes: dict[str, str] = {}
     count = 0
     for (shard, names), part in zip(
-        expected.items(), _read_files(place, expected, present), strict=True
+        expected.items(), _read_files(file_set, expected, present), strict=True
     ):
         if isinstance(part, LoadError):
             lost = f"; it should hold {some(sorted(names))}" if names else ""
@@ -206,18 +208,18 @@ def _read_shards(
         count += len(part.tensors)
         if count > _MOST_TENSORS:
             raise CheckpointError(
-                f"{place.name} holds more than {_MOST_TENSORS:,} tensors", hint="name one shard"
+                f"{file_set.name} holds more than {_MOST_TENSORS:,} tensors", hint="name one shard"
             )
         if parts:
             part = prefixed(part, shard.rpartition(".")[0])
         problems += _differences(shard, part, names, homes)
         read.append(part)
     if not read:
-        raise CheckpointError(f"no shard of {place.name} can be read", cause=problems[0])
+        raise CheckpointError(f"no shard of {file_set.name} can be read", cause=problems[0])
     if len(problems) > _MOST_PROBLEMS:
         more = len(problems) - _MOST_PROBLEMS
         problems[_MOST_PROBLEMS:] = [f"there are {more:,} more problems with its shards"]
-    joined = join(place.name, read)
+    joined = join(file_set.name, read)
     joined = replace(joined, problems=(*problems, *joined.problems))
     if parts:
         warning = "each file has its part of every tensor, and the parts are listed under its name"
@@ -241,7 +243,7 @@ def _differences(
 
 
 def _read_files(
-    place: Place, names: Iterable[str], present: frozenset[str]
+    file_set: FileSet, names: Iterable[str], present: frozenset[str]
 ) -> Iterator[Checkpoint | LoadError]:
     """Read each file, in their order; from afar several at once."""
 
@@ -249,15 +251,15 @@ def _read_files(
         if name not in present:
             return LoadError(f"{name} is not there", cause="it is not there")
         try:
-            return _read_part(place, name)
+            return _read_part(file_set, name)
         except CheckpointError as error:
             return error
         except LoadError as error:
-            if place.remote:  # What one file meets on the way, such as a limit, all others meet too.
+            if file_set.remote:  # What one file meets on the way, such as a limit, all others meet too.
                 raise
             return error
 
-    if not place.remote:
+    if not file_set.remote:
         yield from map(read, names)
         return
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -267,8 +269,8 @@ def _read_files(
             pool.shutdown(cancel_futures=True)
 
 
-def _read_part(place: Place, name: str) -> Checkpoint:
-    with place.open(name) as source:
+def _read_part(file_set: FileSet, name: str) -> Checkpoint:
+    with file_set.open(name) as source:
         return read_source(source)
 
 
@@ -276,8 +278,8 @@ def refuse_piece(name: str, folder: str, *, has_metadata: bool) -> CheckpointErr
     """Make the error of one file of such a folder, which states little by itself."""
     return CheckpointError(
         f"{name} is one file of a checkpoint of torch.distributed.checkpoint",
-        cause="it holds pieces of tensors, and .metadata beside it says which"
+        cause="it holds pieces of tensors, and .metadata in the same folder lists the tensors"
         if has_metadata
-        else "it holds pieces of tensors, and the .metadata that says which is not beside it",
+        else "it holds pieces of tensors, and the .metadata that lists the tensors is not in its folder",
         hint=f"name the folder: {folder or '.'}" if has_metadata else "fetch the whole folder",
     )

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 from netinspect._utils.process import without_collector
-from netinspect.checkpoints.file_sets import Folder, Place, open_file
+from netinspect.checkpoints.file_sets import FileSet, Folder, open_file
 from netinspect.checkpoints.formats.torch_tar import MEMBERS
 from netinspect.checkpoints.formats.zip_files import kind_of
 from netinspect.checkpoints.io.source import ByteSource, SkippedError
@@ -37,18 +37,18 @@ def scan_pickles(path: str, name: str | None = None) -> PickleScan:
     name = path if name is None else name
     with without_collector():
         if os.path.isdir(path):
-            return scan_place(Folder(path, name))
+            return scan_file_set(Folder(path, name))
         with open_file(path, name) as source:
             return _scan_target(source)
 
 
-def scan_file(place: Place, name: str) -> PickleScan:
+def scan_file(file_set: FileSet, name: str) -> PickleScan:
     """Read the pickles of one file of a folder; see `scan_pickles`."""
-    with place.open(name) as source:
+    with file_set.open(name) as source:
         return _scan_target(source)
 
 
-def scan_place(place: Place) -> PickleScan:
+def scan_file_set(file_set: FileSet) -> PickleScan:
     """Read the pickles of all files of a folder and of the folders in it, by their content.
 
     Raises:
@@ -62,7 +62,7 @@ def scan_place(place: Place) -> PickleScan:
     problems: list[str] = []
     warnings: list[str] = []
     count = 0
-    for each, reason in place.walk():
+    for each, reason in file_set.walk():
         count += reason is None
         if count > _MOST_FILES:
             reason = f"it and what follows: the first {_MOST_FILES:,} files are read"
@@ -72,13 +72,13 @@ def scan_place(place: Place) -> PickleScan:
                 break
             continue
         try:
-            with place.open(each) as source:
+            with file_set.open(each) as source:
                 scan = _scan(source)
         except CheckpointError as error:
             problems.append(f"{each}: {error.cause or error.message}")
             continue
         except LoadError as error:
-            if place.remote and not isinstance(error, SkippedError):
+            if file_set.remote and not isinstance(error, SkippedError):
                 raise  # What one file meets on the way, all others meet too.
             reason = error.cause or error.message
             unexamined.append(UnexaminedPart(file=each, member="", reason=reason))
@@ -92,7 +92,7 @@ def scan_place(place: Place) -> PickleScan:
         problems += [f"{each}: {text}" for text in scan.problems]
         warnings += [f"{each}: {text}" for text in scan.warnings]
     return PickleScan(
-        target=place.name,
+        target=file_set.name,
         format="folder",
         files=tuple(files),
         pickles=tuple(pickles),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.readers import join, prefixed
 from netinspect.checkpoints.weight_sets import find_sets
 from netinspect.errors import CheckpointError
@@ -17,11 +17,11 @@ INDEX = "model_index.json"
 _MOST_PARTS = 64
 
 
-def read_pipeline(place: Place, read: Callable[[Place], Checkpoint]) -> Checkpoint | None:
+def read_pipeline(file_set: FileSet, read: Callable[[FileSet], Checkpoint]) -> Checkpoint | None:
     """Read the weights of all parts; the names of each begin with that of its folder.
 
     Args:
-        place: The folder of the pipeline.
+        file_set: The folder of the pipeline.
         read: Reads one part.
 
     Returns:
@@ -31,13 +31,13 @@ def read_pipeline(place: Place, read: Callable[[Place], Checkpoint]) -> Checkpoi
         CheckpointError: None of them can be read.
         LoadError: It cannot be read.
     """
-    folders = [name for name, inside in place.folders().items() if find_sets(inside)]
+    folders = [name for name, inside in file_set.folders().items() if find_sets(inside)]
     parts: list[Checkpoint] = []
     problems: list[str] = []
     error: CheckpointError | None = None
     for name in sorted(folders)[:_MOST_PARTS]:
         try:
-            part = read(place.inside(name))
+            part = read(file_set.subfolder(name))
         except CheckpointError as caught:
             error = error or caught
             problems.append(f"{name}: {caught.message}" + (f": {caught.cause}" if caught.cause else ""))
@@ -54,7 +54,7 @@ def read_pipeline(place: Place, read: Callable[[Place], Checkpoint]) -> Checkpoi
         raise error
     if not parts:
         return None
-    joined = join(place.name, parts)
+    joined = join(file_set.name, parts)
     if len(folders) > _MOST_PARTS:
         problems.append(f"it has {len(folders):,} folders with weights; {_MOST_PARTS} are read")
     return replace(joined, problems=(*problems, *joined.problems))

@@ -6,7 +6,13 @@ import os
 
 from netinspect._utils.process import without_collector
 from netinspect.checkpoints.file_sets import Folder, open_file
-from netinspect.checkpoints.folder import describe_part, read_index, read_place, read_set, refuse_piece
+from netinspect.checkpoints.folder import (
+    describe_part,
+    read_file_set,
+    read_index,
+    read_set,
+    refuse_piece,
+)
 from netinspect.checkpoints.formats.gguf_split import is_split
 from netinspect.checkpoints.readers import read_source
 from netinspect.checkpoints.weight_sets import DISTRIBUTED, DISTRIBUTED_METADATA, is_index
@@ -25,24 +31,24 @@ def read_checkpoint(path: str, name: str | None = None) -> Checkpoint:
         LoadError: It cannot be read.
     """
     name = path if name is None else name
-    beside, base = os.path.split(path)
+    folder, base = os.path.split(path)
     with without_collector():
         _refuse_unread(path, name)
         if os.path.isdir(path):
-            return read_place(Folder(path, name))
+            return read_file_set(Folder(path, name))
         if base == DISTRIBUTED_METADATA:
             from netinspect.checkpoints.distributed.folder import read_distributed
 
-            return read_distributed(Folder(beside or os.curdir, name))
+            return read_distributed(Folder(folder or os.curdir, name))
         if base.endswith(DISTRIBUTED):
-            has_metadata = os.path.exists(os.path.join(beside, DISTRIBUTED_METADATA))
-            raise refuse_piece(name, beside, has_metadata=has_metadata)
+            has_metadata = os.path.exists(os.path.join(folder, DISTRIBUTED_METADATA))
+            raise refuse_piece(name, folder, has_metadata=has_metadata)
         if is_index(base):
-            return read_index(Folder(beside or os.curdir, name), base)
+            return read_index(Folder(folder or os.curdir, name), base)
         with open_file(path, name) as source:
             checkpoint = read_source(source)
         if is_split(checkpoint):
-            return read_set(Folder(beside or os.curdir, name), base)
+            return read_set(Folder(folder or os.curdir, name), base)
     return describe_part(checkpoint, base)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.io.bounded_json import read_object
 from netinspect.checkpoints.io.short_text import short
 from netinspect.errors import CheckpointError
@@ -18,7 +18,7 @@ class ElsewhereError(CheckpointError):
     """The index names a file that is not next to it."""
 
 
-def read_weight_map(place: Place, index: str, present: frozenset[str]) -> Expected:
+def read_weight_map(file_set: FileSet, index: str, present: frozenset[str]) -> Expected:
     """Read which tensors the files of an index hold.
 
     Raises:
@@ -26,9 +26,9 @@ def read_weight_map(place: Place, index: str, present: frozenset[str]) -> Expect
         CheckpointError: It is damaged.
         LoadError: It cannot be read.
     """
-    with place.open(index) as source:
+    with file_set.open(index) as source:
         shard_of = read_object(source).get("weight_map")
-    damaged = f"{place.name} has a damaged {index}"
+    damaged = f"{file_set.name} has a damaged {index}"
     if not isinstance(shard_of, dict) or not all(isinstance(each, str) for each in shard_of.values()):
         raise CheckpointError(damaged, cause="its weight_map is no map of names to files")
     names: dict[str, set[str]] = {shard: set() for shard in sorted(set(shard_of.values()))}
@@ -37,24 +37,24 @@ def read_weight_map(place: Place, index: str, present: frozenset[str]) -> Expect
     if len(names) > _MOST_SHARDS:
         raise CheckpointError(damaged, cause=f"it names {len(names):,} files")
     for shard in names:
-        _refuse_elsewhere(place, shard, present)
+        _refuse_elsewhere(file_set, shard, present)
     for name, shard in shard_of.items():
         names[shard].add(name)
     return dict(names)
 
 
-def _refuse_elsewhere(place: Place, shard: str, present: frozenset[str]) -> None:
+def _refuse_elsewhere(file_set: FileSet, shard: str, present: frozenset[str]) -> None:
     """An index may name files next to it and nothing else."""
     plain = (
         shard not in ("", ".", "..")
         and not any(each in shard for each in ("/", "\\", "\0"))
         and len(shard) <= _LONGEST_NAME
     )
-    if not plain or (shard in present and not place.holds(shard)):
+    if not plain or (shard in present and not file_set.contains(shard)):
         raise ElsewhereError(
-            f"{place.name} has an index that names a file elsewhere",
+            f"{file_set.name} has an index that names a file elsewhere",
             cause=f"{shard!r} is a link to a file elsewhere"
             if plain
-            else f"{short(shard)!r} is not the plain name of a file beside it",
+            else f"{short(shard)!r} is not the name of a file in the same folder",
             hint="nothing was read from there",
         )

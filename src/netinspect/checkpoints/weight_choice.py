@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from netinspect._utils import units
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.foreign_files import foreign_weights
 from netinspect.checkpoints.io.short_text import some
 from netinspect.checkpoints.shard_index import ElsewhereError, Expected, read_weight_map
@@ -58,11 +58,11 @@ class Choice(NamedTuple):
             yield f"{self.set.name} holds {some(sorted(extra))}, which {index} does not list"
 
 
-def choose(place: Place, sets: Sequence[WeightSet], present: frozenset[str]) -> Choice:
+def choose(file_set: FileSet, sets: Sequence[WeightSet], present: frozenset[str]) -> Choice:
     """Choose the first set of which all files are there; where none is whole, the fullest one.
 
     Args:
-        place: Where they are.
+        file_set: Where they are.
         sets: At least one, in the order in which they are wanted.
         present: The names of what is there.
 
@@ -77,7 +77,7 @@ def choose(place: Place, sets: Sequence[WeightSet], present: frozenset[str]) -> 
         expected: Expected = dict.fromkeys(each.files)
         if each.indexed:
             try:
-                expected = read_weight_map(place, each.name, present)
+                expected = read_weight_map(file_set, each.name, present)
             except ElsewhereError:
                 raise
             except CheckpointError as error:
@@ -96,7 +96,7 @@ def choose(place: Place, sets: Sequence[WeightSet], present: frozenset[str]) -> 
     return best[1]
 
 
-def candidates(place: Place, sets: Sequence[WeightSet]) -> list[WeightSet]:
+def candidates(file_set: FileSet, sets: Sequence[WeightSet]) -> list[WeightSet]:
     """Return the sets of which one may be chosen, by the names that libraries look for.
 
     Raises:
@@ -107,9 +107,9 @@ def candidates(place: Place, sets: Sequence[WeightSet]) -> list[WeightSet]:
     if not wanted and len(sets) > 1:
         several = [each.name for each in sets]
         raise CheckpointError(
-            f"{place.name} is a folder with several files of weights",
+            f"{file_set.name} is a folder with several files of weights",
             cause=f"there are {some(several, 20)} in it",
-            hint=f"name one of them, such as {place.name.rstrip('/')}/{sets[0].files[0]}",
+            hint=f"name one of them, such as {file_set.name.rstrip('/')}/{sets[0].files[0]}",
         )
     return wanted or list(sets)
 
@@ -134,4 +134,4 @@ def name_left_out(
         *(each for each, _ in foreign_weights(present)),
     ]
     if left:
-        yield f"{name} was read; these weights beside it were not: {some(left, _NAMED)}"
+        yield f"{name} was read; these weights next to it were not: {some(left, _NAMED)}"

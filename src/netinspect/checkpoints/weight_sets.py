@@ -27,7 +27,7 @@ _INDEX = re.compile(
 _PART = re.compile(r"consolidated\.(?P<number>\d\d)\.pth")
 _SPREAD = re.compile(r"shard-(?P<number>\d{5})-model-\d{5}-of-\d{5}\.safetensors")
 _WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz)", re.DOTALL)
-_BESIDE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
+_TRAINING_STATE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
 """What a training leaves next to the weights."""
 
 SHARD = re.compile(
@@ -77,7 +77,7 @@ def is_index(name: str) -> bool:
 
 def is_weights(name: str) -> bool:
     """Return whether a file holds, by its name, weights in a format that is read."""
-    return _WEIGHTS.fullmatch(name) is not None and _BESIDE.fullmatch(name) is None
+    return _WEIGHTS.fullmatch(name) is not None and _TRAINING_STATE.fullmatch(name) is None
 
 
 def find_sets(names: Iterable[str]) -> list[WeightSet]:

@@ -201,7 +201,7 @@ class TestOne:
         found = read_checkpoint(str(one))
         assert [each.shape for each in found.tensors] == [(2,)]
         (warning,) = found.warnings
-        assert warning.endswith("these weights beside it were not: *.distcp (1 file)")
+        assert warning.endswith("these weights next to it were not: *.distcp (1 file)")
 
     def test_a_folder_above_it_names_it(self, one: Path) -> None:
         with pytest.raises(CheckpointError) as caught:

@@ -149,7 +149,7 @@ class TestReading:
         assert ([each.name for each in found.tensors], found.problems) == (["a"], ())
         assert found.warnings == (
             f"{INDEX} names 1 file, of which 0 are there: model-*-of-00001.safetensors was read instead",
-            "model-*-of-00001.safetensors was read; these weights beside it were not: "
+            "model-*-of-00001.safetensors was read; these weights next to it were not: "
             "pytorch_model.bin, flax_model.msgpack",
         )
 

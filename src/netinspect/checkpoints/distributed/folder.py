@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netinspect.checkpoints.distributed import metadata
 from netinspect.checkpoints.distributed.metadata import Facts
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.formats.torch_zip import read_torch_zip
 from netinspect.checkpoints.io.short_text import short, some
 from netinspect.checkpoints.io.source import ByteSource
@@ -25,30 +25,32 @@ _PLAIN = "pathlib.PosixPath"
 """The path that the folder was saved under."""
 
 
-def read_distributed(place: Place) -> Checkpoint:
+def read_distributed(file_set: FileSet) -> Checkpoint:
     """List the tensors of a folder, which file holds each piece, and the values of small objects.
 
     Raises:
         CheckpointError: Its metadata is missing or damaged, or names files elsewhere.
         LoadError: It cannot be read.
     """
-    present = frozenset(place.names())
+    present = frozenset(file_set.names())
     if DISTRIBUTED_METADATA not in present:
         raise CheckpointError(
-            f"{place.name} holds pieces of a checkpoint of torch.distributed.checkpoint",
+            f"{file_set.name} holds pieces of a checkpoint of torch.distributed.checkpoint",
             cause="the .metadata that says which tensors they belong to is not there",
             hint="fetch the whole folder; it is written last, when all processes have saved",
         )
-    with place.open(DISTRIBUTED_METADATA) as source:
+    with file_set.open(DISTRIBUTED_METADATA) as source:
         facts = metadata.read_metadata(source)
-        return _Folder(place, present, facts, source.stored_file()).checkpoint()
+        return _Folder(file_set, present, facts, source.stored_file()).checkpoint()
 
 
 class _Folder:
     """One folder whose metadata was read."""
 
-    def __init__(self, place: Place, present: frozenset[str], facts: Facts, own: StoredFile) -> None:
-        self._place = place
+    def __init__(
+        self, file_set: FileSet, present: frozenset[str], facts: Facts, own: StoredFile
+    ) -> None:
+        self._file_set = file_set
         self._facts = facts
         self._files: list[StoredFile] = [own]
         self._numbers: dict[str, int | None] = {}
@@ -93,7 +95,7 @@ class _Folder:
         if len(problems) > _MOST_PROBLEMS:
             problems[_MOST_PROBLEMS:] = [f"and {len(problems) - _MOST_PROBLEMS:,} problems more"]
         return Checkpoint(
-            target=self._place.name,
+            target=self._file_set.name,
             format="torch distributed",
             files=tuple(self._files),
             tensors=tuple(self._tensors),
@@ -111,29 +113,29 @@ class _Folder:
         named |= dict.fromkeys(at.file for _, at in self._facts.objects if at is not None)
         if len(named) > _MOST_FILES:
             raise CheckpointError(
-                f"cannot read {self._place.name}", cause=f"it has pieces in {len(named):,} files"
+                f"cannot read {self._file_set.name}", cause=f"it has pieces in {len(named):,} files"
             )
         for name in sorted(named):
             self._numbers[name] = None
-            if not _is_plain(name) or (name in present and not self._place.holds(name)):
+            if not _is_plain(name) or (name in present and not self._file_set.contains(name)):
                 raise CheckpointError(
-                    f"{self._place.name} has a .metadata that names a file elsewhere",
-                    cause=f"{short(name)!r} is not the plain name of a file beside it",
+                    f"{self._file_set.name} has a .metadata that names a file elsewhere",
+                    cause=f"{short(name)!r} is not the name of a file in the same folder",
                     hint="nothing was read from there",
                 )
             if name not in present:
                 self._lost[name] = ("is not there", [])
                 continue
             try:
-                with self._place.open(name) as source:
+                with self._file_set.open(name) as source:
                     self._numbers[name] = len(self._files)
                     self._files.append(source.stored_file())
             except LoadError as error:
-                if self._place.remote:
+                if self._file_set.remote:
                     raise
                 self._lost[name] = (f"cannot be read ({error.cause or error.message})", [])
 
-    def _piece(self, name: str, box: metadata.Box, at: metadata.Place | None) -> StoredPiece:
+    def _piece(self, name: str, box: metadata.Box, at: metadata.FileRange | None) -> StoredPiece:
         offsets, sizes = box
         if at is None:
             self._problem(f"{name:.200}: .metadata does not say where a piece of it is")
@@ -155,8 +157,8 @@ class _Folder:
         entries = []
         for count, (name, at) in enumerate(self._facts.objects):
             if at is None or self._numbers[at.file] is None:
-                text = "its file is not there" if at is not None else "its place is not told"
-            elif count >= _MOST_OBJECTS or at.bytes > _LARGEST_OBJECT or self._place.remote:
+                text = "its file is not there" if at is not None else "its location is not recorded"
+            elif count >= _MOST_OBJECTS or at.bytes > _LARGEST_OBJECT or self._file_set.remote:
                 text = f"{at.bytes:,} bytes in {at.file}, not read"
             else:
                 found = self._object(name, at)
@@ -167,10 +169,10 @@ class _Folder:
             entries.append(Entry(name=name, type="object", text=text))
         return entries
 
-    def _object(self, name: str, at: metadata.Place) -> list[Entry] | str:
+    def _object(self, name: str, at: metadata.FileRange) -> list[Entry] | str:
         """Return what one object comes to; or why it is not known."""
         try:
-            with self._place.open(at.file) as source:
+            with self._file_set.open(at.file) as source:
                 part = _read_zip(source, at.begin, at.bytes)
         except LoadError as error:
             return f"not read: {error.cause or error.message}"

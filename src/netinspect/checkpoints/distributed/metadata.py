@@ -30,7 +30,7 @@ Box = tuple[tuple[int, ...], tuple[int, ...]]
 """Index of the first element, and sizes."""
 
 
-class Place(NamedTuple):
+class FileRange(NamedTuple):
     """A stretch of a file."""
 
     file: str
@@ -47,7 +47,7 @@ class Shared(NamedTuple):
     section: str
     dtype: str
     shape: tuple[int, ...]
-    chunks: tuple[tuple[Box, Place | None], ...]
+    chunks: tuple[tuple[Box, FileRange | None], ...]
     """Each box of it that is stored, and where; None if that is not reported."""
 
     @property
@@ -62,7 +62,7 @@ class Facts:
 
     content: Content
     tensors: list[Shared] = field(default_factory=list)
-    objects: list[tuple[str, Place | None]] = field(default_factory=list)
+    objects: list[tuple[str, FileRange | None]] = field(default_factory=list)
     """What is not a tensor: each is pickled by itself."""
 
 
@@ -86,13 +86,13 @@ def read_metadata(source: ByteSource) -> Facts:
         )
     facts = Facts(content)
     with readable(source):
-        places = dict(_places(state.get("storage_data")))
+        ranges = dict(_file_ranges(state.get("storage_data")))
         paths = state.get("planner_data")
-        _fill(facts, state.get("state_dict_metadata"), paths if type(paths) is dict else {}, places)
+        _fill(facts, state.get("state_dict_metadata"), paths if type(paths) is dict else {}, ranges)
     return facts
 
 
-def _fill(facts: Facts, stored: Any, paths: dict[Any, Any], places: dict[object, Place]) -> None:
+def _fill(facts: Facts, stored: Any, paths: dict[Any, Any], ranges: dict[object, FileRange]) -> None:
     if type(stored) is not dict:
         raise PickleError("it has no table of what is stored")
     chunks = letters = 0
@@ -103,10 +103,10 @@ def _fill(facts: Facts, stored: Any, paths: dict[Any, Any], places: dict[object,
             raise PickleError(f"it has more than {_MOST_TENSORS:,} tensors, or names as long")
         state = _state(value, "TensorStorageMetadata")
         if state is None:
-            facts.objects.append((name, places.get((name, None))))
+            facts.objects.append((name, ranges.get((name, None))))
             continue
         try:
-            made = _tensor(name, _section(name, paths.get(key)), state, places)
+            made = _tensor(name, _section(name, paths.get(key)), state, ranges)
         except PickleError as error:
             raise PickleError(f"{name:.200}: {error}") from None
         chunks += len(made.chunks)
@@ -115,7 +115,7 @@ def _fill(facts: Facts, stored: Any, paths: dict[Any, Any], places: dict[object,
         facts.tensors.append(made)
 
 
-def _tensor(name: str, section: str, state: dict[Any, Any], places: dict[object, Place]) -> Shared:
+def _tensor(name: str, section: str, state: dict[Any, Any], ranges: dict[object, FileRange]) -> Shared:
     shape = shape_of(state.get("size"))
     properties = state.get("properties")
     described = properties.state if type(properties) is Called else None
@@ -139,7 +139,7 @@ def _tensor(name: str, section: str, state: dict[Any, Any], places: dict[object,
                 f"a piece of {format_object(sizes, 60)} at {format_object(offsets, 60)} "
                 f"is not in {format_object(shape, 60)}"
             )
-        chunks.append(((offsets, sizes), places.get((name, offsets))))
+        chunks.append(((offsets, sizes), ranges.get((name, offsets))))
     return Shared(name, section, dtype, shape, tuple(chunks))
 
 
@@ -151,7 +151,7 @@ def _section(name: str, path: Any) -> str:
     return section if name.startswith(f"{section}.") else ""
 
 
-def _places(stored: Any) -> Iterator[tuple[object, Place]]:
+def _file_ranges(stored: Any) -> Iterator[tuple[object, FileRange]]:
     """Iterate over what is stored where, by name and offsets; None in their place for an object."""
     if type(stored) is not dict:
         return
@@ -166,7 +166,7 @@ def _places(stored: Any) -> Iterator[tuple[object, Place]]:
             raise PickleError(f"a piece is in the file {format_object(file, 60)}")
         yield (
             (index.get("fqn"), None if offset is None else shape_of(offset)),
-            Place(
+            FileRange(
                 file,
                 whole_number(info.get("offset"), "the start of a piece"),
                 whole_number(info.get("length"), "the length of a piece"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.formats.safetensors import read_safetensors
 from netinspect.checkpoints.formats.safetensors_header import Header
 from netinspect.checkpoints.io.bounded_json import read_object
@@ -22,7 +22,7 @@ _MOST_TENSORS = 500_000
 _LARGEST = 1 << 62
 
 
-def read_spread(place: Place, names: Sequence[str]) -> Checkpoint:
+def read_spread(file_set: FileSet, names: Sequence[str]) -> Checkpoint:
     """Read the files of all processes, and put the pieces of each tensor together.
 
     Raises:
@@ -34,7 +34,7 @@ def read_spread(place: Place, names: Sequence[str]) -> Checkpoint:
     metadata: dict[Entry, None] = {}
     count = 0
     for name in names:
-        with place.open(name) as source:
+        with file_set.open(name) as source:
             part = read_safetensors(source)
             header = Header(source)
             for _ in header.tensors():
@@ -44,7 +44,7 @@ def read_spread(place: Place, names: Sequence[str]) -> Checkpoint:
         metadata |= dict.fromkeys(each for each in part.metadata if each.name != _OFFSETS)
         count += len(part.tensors)
         if count > _MOST_TENSORS:
-            raise CheckpointError(f"{place.name} holds more than {_MOST_TENSORS:,} pieces of tensors")
+            raise CheckpointError(f"{file_set.name} holds more than {_MOST_TENSORS:,} pieces of tensors")
         for tensor in part.tensors:
             piece = StoredPiece(
                 offsets=_offsets(name, tensor, offsets.get(tensor.name)),
@@ -60,7 +60,7 @@ def read_spread(place: Place, names: Sequence[str]) -> Checkpoint:
     if len(problems) > _MOST_PROBLEMS:
         problems[_MOST_PROBLEMS:] = [f"and {len(problems) - _MOST_PROBLEMS:,} problems more"]
     return Checkpoint(
-        target=place.name,
+        target=file_set.name,
         format="safetensors",
         files=tuple(files),
         tensors=tuple(tensors),

@@ -85,7 +85,7 @@ def _read_old(archive: Archive, prefix: str, content: Content) -> None:
     if not found:
         raise CheckpointError(
             f"{archive.source.name} is an exported program of a layout that is not known",
-            cause="it has a serialized_exported_program.json, and no serialized_state_dict beside it",
+            cause="it has a serialized_exported_program.json, but no serialized_state_dict",
         )
 
 

@@ -17,7 +17,7 @@ from netinspect.checkpoints.io.protobuf import (
     signed,
 )
 from netinspect.checkpoints.io.short_text import some
-from netinspect.checkpoints.io.sibling_path import place_beside
+from netinspect.checkpoints.io.sibling_path import resolve_sibling
 from netinspect.checkpoints.io.source import ByteSource, LocalSource
 from netinspect.errors import LoadError
 from netinspect.records.checkpoint import StoredFile, StoredTensor
@@ -324,7 +324,7 @@ class Tensors:
         """Return the index of a named file, or why it is not looked into."""
         if self._source.remote:
             return None, "was not looked for"
-        path = place_beside(os.path.dirname(self._source.path), place)
+        path = resolve_sibling(os.path.dirname(self._source.path), place)
         if path is None:
             return None, "is not in the folder of the model: nothing was read from there"
         try:

@@ -15,7 +15,7 @@ from typing import Self
 from urllib.parse import unquote
 
 from netinspect._utils.process import without_collector
-from netinspect.checkpoints.folder import read_file, read_index, read_place
+from netinspect.checkpoints.folder import read_file, read_file_set, read_index
 from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
 from netinspect.checkpoints.io.source import ByteSource
@@ -78,20 +78,20 @@ def read_hub(text: str, *, online: bool) -> Checkpoint:
         LoadError: It may not be fetched, is not there, or cannot be reached.
         CheckpointError: It is damaged, or no checkpoint.
     """
-    with _opened(text, online) as (place, name):
+    with _opened(text, online) as (file_set, name):
         if not name:
-            found = read_place(place)
+            found = read_file_set(file_set)
         else:
-            found = read_index(place, name) if is_index(name) else read_file(place, name)
+            found = read_index(file_set, name) if is_index(name) else read_file(file_set, name)
     return replace(found, target=text)
 
 
 def scan_hub(text: str, *, online: bool) -> PickleScan:
     """Read the pickles of a model on the hub, of all files or of one; see `read_hub`."""
-    from netinspect.checkpoints.pickle_globals import scan_file, scan_place
+    from netinspect.checkpoints.pickle_globals import scan_file, scan_file_set
 
-    with _opened(text, online) as (place, name):
-        found = scan_file(place, name) if name else scan_place(place)
+    with _opened(text, online) as (file_set, name):
+        found = scan_file(file_set, name) if name else scan_file_set(file_set)
     return replace(found, target=text)
 
 
@@ -117,13 +117,13 @@ def _opened(text: str, online: bool) -> Iterator[tuple[HubFolder, str]]:
         if reference.path in listing.sizes:
             yield HubFolder(client, listing, folder, text), name
             return
-        place = HubFolder(client, listing, reference.path, text)
-        if reference.path and not (place.names() or place.folders()):
+        file_set = HubFolder(client, listing, reference.path, text)
+        if reference.path and not (file_set.names() or file_set.folders()):
             raise LoadError(
                 f"{reference.repository} has no file {reference.path}",
                 hint=_some_files(listing),
             )
-        yield place, ""
+        yield file_set, ""
 
 
 def _some_files(listing: Listing) -> str:
@@ -152,7 +152,7 @@ class HubFolder:
         self._allowance = DownloadBudget(name) if allowance is None else allowance
 
     def names(self) -> list[str]:
-        """Return the names of the files in it; see `Place`."""
+        """Return the names of the files in it; see `FileSet`."""
         start = len(self._prefix)
         return sorted(
             each[start:]
@@ -161,13 +161,13 @@ class HubFolder:
         )
 
     def walk(self) -> Iterator[tuple[str, str | None]]:
-        """Iterate over all files in it; see `Place`."""
+        """Iterate over all files in it; see `FileSet`."""
         for each in sorted(self._listing.sizes):
             if each.startswith(self._prefix):
                 yield each.removeprefix(self._prefix), None
 
     def folders(self) -> dict[str, list[str]]:
-        """Return the names of what is in each folder in it; see `Place`."""
+        """Return the names of what is in each folder in it; see `FileSet`."""
         found: dict[str, list[str]] = {}
         for each in sorted(self._listing.sizes):
             folder, slash, name = each.removeprefix(self._prefix).partition("/")
@@ -177,7 +177,7 @@ class HubFolder:
 
     @contextmanager
     def open(self, name: str) -> Iterator[ByteSource]:
-        """Open one file; see `Place`. A commit never changes."""
+        """Open one file; see `FileSet`. A commit never changes."""
         path = self._prefix + name
         if path not in self._listing.sizes:
             raise LoadError(f"{self._listing.repository} has no file {path}")
@@ -189,12 +189,12 @@ class HubFolder:
 
         yield RemoteSource(name, file.address, file.size, fetch)
 
-    def holds(self, name: str) -> bool:
-        """Every file is in its repository; see `Place`."""
+    def contains(self, name: str) -> bool:
+        """Every file is in its repository; see `FileSet`."""
         return self._prefix + name in self._listing.sizes
 
-    def inside(self, name: str) -> HubFolder:
-        """Return one of the folders in it; see `Place`. What may be fetched is for all of them."""
+    def subfolder(self, name: str) -> HubFolder:
+        """Return one of the folders in it; see `FileSet`. What may be fetched is for all of them."""
         return HubFolder(
             self._client, self._listing, f"{self._prefix}{name}", f"{self.name}/{name}", self._allowance
         )

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 
 from netinspect._utils import units
-from netinspect.checkpoints.io.sibling_path import place_beside
+from netinspect.checkpoints.io.sibling_path import resolve_sibling
 
 _DEEPEST = 32
 _MOST_ENTRIES = 200_000
@@ -82,7 +82,7 @@ def _reason(path: str, name: str) -> str | None:
     try:
         if os.path.islink(place):
             target = os.readlink(place)
-            found = place_beside(path, name)
+            found = resolve_sibling(path, name)
             if found is None:
                 return f"a link to {target!r:.200}, outside the folder"
             if not os.path.exists(found):

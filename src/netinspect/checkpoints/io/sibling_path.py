@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-def place_beside(folder: str, name: str) -> str | None:
+def resolve_sibling(folder: str, name: str) -> str | None:
     """Return where a named file really is; None if that is not in the folder or below it.
 
     Links are followed. They may lead to the `blobs` of the hub's own cache, which keeps its files there.

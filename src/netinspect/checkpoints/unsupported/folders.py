@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from netinspect.checkpoints.file_sets import Place
+from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.unsupported.archives import WEIGHTS, match_folder
 from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.checkpoints.unsupported.format import UnreadFormat
@@ -13,13 +13,13 @@ _OWN = re.compile(r"group\d+-shard\d+of\d+\.bin|coremldata\.bin|\.metadata", re.
 """Files of such formats whose names match supported formats."""
 
 
-def identify_folder(place: Place) -> UnreadFormat | None:
+def identify_folder(file_set: FileSet) -> UnreadFormat | None:
     """Return the unsupported format of a folder, or None if it contains supported files.
 
     Raises:
         LoadError: The folder cannot be read.
     """
-    names = place.names()
+    names = file_set.names()
     if any(WEIGHTS.fullmatch(name) and not _OWN.fullmatch(name) for name in names):
         return None
     key = match_folder(names)
