@@ -1,4 +1,4 @@
-"""Sums over a tracked run: how much there was of what, at each step."""
+"""Totals of a tracked run: bytes by category and module at each step."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _OF_KIND: dict[str, Category] = {
     "optimizer_state": "optimizer_states",
 }
 _BLOCK = 512
-"""Bytes: torch's CUDA allocator gives out multiples of this, and counts them so."""
+"""Bytes; torch's CUDA allocator allocates and counts multiples of this."""
 
 
 def size_on(device: str) -> Callable[[Allocation], int]:
-    """Return how much of a device's memory an allocation takes, in bytes."""
+    """Return the function that returns the bytes of an allocation on a device."""
     if device == "cuda":
         return lambda allocation: -(-allocation.bytes // _BLOCK) * _BLOCK
     return lambda allocation: allocation.bytes
 
 
 def peak_bytes(track: MemoryTrack, device: str) -> int:
-    """Return the largest sum of what was there at once, in bytes."""
+    """Return the largest number of bytes allocated at once."""
     return max(totals(track, track.allocations, device))
 
 
 def sums_by_category(track: MemoryTrack, device: str) -> dict[Category, list[int]]:
-    """Return how many bytes of each category were there at each step."""
+    """Return the bytes of each category allocated at each step."""
     kinds = categories(track)
     return {
         category: totals(
@@ -54,13 +54,13 @@ def sums_by_category(track: MemoryTrack, device: str) -> dict[Category, list[int
 def held_at(
     track: MemoryTrack, index: int, device: str, depth: int | None
 ) -> dict[str, dict[Category, int]]:
-    """Return what modules hold at one step, in bytes, by their paths; deeper ones add to those above.
+    """Return the bytes that modules hold at one step, by module path and category.
 
     Args:
         track: The run.
-        index: Of the step.
-        device: Whose rounding of allocations is followed.
-        depth: Deepest level of modules; None for all.
+        index: Index of the step.
+        device: The device whose rounding of allocations is used.
+        depth: Deepest level of modules, to which deeper ones are added; None for all.
     """
     size = size_on(device)
     held: dict[str, dict[Category, int]] = {}
@@ -73,7 +73,7 @@ def held_at(
 
 
 def totals(track: MemoryTrack, allocations: Iterable[Allocation], device: str) -> list[int]:
-    """Return how many bytes of some allocations were there at each step."""
+    """Return the bytes of the given allocations at each step."""
     size = size_on(device)
     changes = [0] * (len(track.steps) + 1)
     for each in allocations:
@@ -84,11 +84,11 @@ def totals(track: MemoryTrack, allocations: Iterable[Allocation], device: str) -
 
 
 def categories(track: MemoryTrack) -> list[Category]:
-    """Describe of each allocation what it was for.
+    """Return the category of each allocation.
 
-    An activation is what forward made and, in training, what was still there when it had ended, since
-    backward needs it; what a recomputing block makes again in backward is one too. All else that an
-    operation made is a temporary.
+    In training, the activations are what forward allocated and had not freed when it ended, since
+    backward needs it, and what checkpointed blocks compute again in backward. In inference, everything
+    that forward allocated is an activation. Other allocations of operations are temporaries.
     """
     ends = {step.iteration: index for index, step in enumerate(track.steps) if step.phase == "forward"}
     return [_category(each, track, ends) for each in track.allocations]
@@ -99,11 +99,11 @@ def _category(allocation: Allocation, track: MemoryTrack, ends: dict[int, int]) 
         return _OF_KIND[allocation.kind]
     step = track.steps[allocation.born]
     if step.phase == "forward":
-        kept = allocation.died is None or allocation.died > ends[step.iteration]
-        return "activations" if kept or not track.training else "temporaries"
+        outlives_forward = allocation.died is None or allocation.died > ends[step.iteration]
+        return "activations" if outlives_forward or not track.training else "temporaries"
     return "activations" if allocation.recomputed else "temporaries"
 
 
 def highest(numbers: Sequence[int], start: int, end: int) -> int:
-    """Return where the largest of some numbers is, the first of several; `end` is one too far."""
+    """Return the index of the first largest number from `start` up to, not including, `end`."""
     return max(range(start, end), key=lambda index: (numbers[index], -index))

@@ -1,4 +1,4 @@
-"""Header that all reports share."""
+"""Header of the reports on a trace."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from netinspect.records.trace import Trace
 
 
 def refuse_without_forward(trace: Trace) -> None:
-    """Raise where a report needs a run, and the model has no forward.
+    """Check that a model has a forward, for a report that needs a run.
 
     Raises:
-        ForwardError: It has none.
+        ForwardError: The model has no forward.
     """
     if trace.no_forward is not None:
         raise ForwardError(

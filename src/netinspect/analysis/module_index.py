@@ -1,4 +1,4 @@
-"""Questions that several reports ask of a trace: who is whose child, what was called, what counts."""
+"""Index of a trace: modules and their tensors, calls, and steps by module and parent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from netinspect.records.trace import Trace
 
 
 class Structure:
-    """An index over one trace; each answer is computed once, when first asked for.
+    """Index of one trace; each part is computed when it is first used.
 
     Args:
         trace: The trace.
@@ -49,12 +49,12 @@ class Structure:
         return set(first_names(self.trace.parameters).values())
 
     def counts(self, parameter: Parameter) -> bool:
-        """Return whether a parameter counts under this name, or was counted under an earlier one."""
+        """Return whether a parameter counts under this name, and not under an earlier one."""
         return parameter.name in self._counted
 
     @cached_property
     def calls(self) -> dict[str, list[Step]]:
-        """Module steps by path."""
+        """Steps that called a module, by the path of the module."""
         by_module: dict[str, list[Step]] = {}
         for step in self.trace.steps:
             if step.kind == "module":
@@ -63,7 +63,7 @@ class Structure:
 
     @cached_property
     def within(self) -> dict[str, list[Step]]:
-        """Steps by the path of the module called, or of that in whose `forward` a function ran."""
+        """Steps by path: of the called module, or of the module whose `forward` called the function."""
         by_module: dict[str, list[Step]] = {}
         for step in self.trace.steps:
             by_module.setdefault(step.module, []).append(step)
@@ -71,19 +71,19 @@ class Structure:
 
     @cached_property
     def children(self) -> dict[int | None, list[Step]]:
-        """Steps by the index of the step that they happened in."""
+        """Steps by the index of their parent step."""
         by_parent: dict[int | None, list[Step]] = {}
         for step in self.trace.steps:
             by_parent.setdefault(step.parent, []).append(step)
         return by_parent
 
     @cached_property
-    def _handed(self) -> set[str]:
-        """Parameters that some call was handed directly."""
+    def _used_parameters(self) -> set[str]:
+        """Names of the parameters that were arguments of a call."""
         return {name for step in self.trace.steps for name in step.parameters}
 
     def branch(self, path: str) -> Iterator[Module]:
-        """Yield a module and everything below it, aliases not entered."""
+        """Yield a module and all modules below it, without those below an alias."""
         waiting = [path]
         while waiting:
             module = self.modules[waiting.pop()]
@@ -93,23 +93,22 @@ class Structure:
 
     @cached_property
     def branch_sizes(self) -> dict[str, int]:
-        """Elements below each module, each tied tensor counted once within the branch.
+        """Parameter elements in each module and below, each tied tensor counted once in the branch.
 
-        Without ties in the branch, this is a sum over children; only where there are some are the
-        identities collected, so that a model of many modules stays linear.
+        Only tied parameters are collected by identity, all others are added up over the children, so
+        that the time is linear in the number of modules.
         """
         sizes: dict[str, int] = {}
         tied = {entry.identity for entry in self.trace.parameters if not self.counts(entry)}
         members: dict[str, dict[int, int]] = {}
         for module in reversed(self.trace.modules):
-            source = module.alias_of if module.alias_of is not None else None
             size, shared = 0, dict[int, int]()
             for parameter in self.parameters.get(module.path, ()):
                 if parameter.identity in tied:
                     shared[parameter.identity] = parameter.spec.elements
                 else:
                     size += parameter.spec.elements
-            if source is None:
+            if module.alias_of is None:
                 for child in module.children:
                     size += sizes.get(child, 0)
                     shared.update(members.get(child, {}))
@@ -118,12 +117,12 @@ class Structure:
 
     @cached_property
     def _reached(self) -> set[str]:
-        """Modules that were called, or hold a parameter that was used, and all above them."""
+        """Paths of the modules that were called or hold a used parameter, and of all their parents."""
         reached = {""} if self.trace.steps else set()
-        used = [*self.calls, *(name.rpartition(".")[0] for name in self._handed)]
+        used = [*self.calls, *(name.rpartition(".")[0] for name in self._used_parameters)]
         for path in self.calls:
             if self.modules[path].class_path.startswith("torch.jit."):
-                # What TorchScript calls inside is not seen: none of it can be reported to be idle.
+                # Calls inside TorchScript are not recorded, so all of its modules count as called.
                 used += [member.path for member in self.branch(path)]
         for path in used:
             while path not in reached:
@@ -132,7 +131,7 @@ class Structure:
         return reached
 
     def never_called(self) -> tuple[str, ...]:
-        """Paths of the modules that took no part in forward; of a whole branch only its top."""
+        """Return the paths of the modules that forward did not use; of a whole branch only the top."""
         if not self.trace.steps or self.trace.failure is not None:
             return ()
         reached = self._reached
@@ -147,8 +146,8 @@ class Structure:
     def is_inner(self, step: Step) -> bool:
         """Return whether a step is a function inside one of torch's own layers.
 
-        `Conv2d` calls `torch.conv2d`: that adds nothing. A layer of torch's that calls other
-        modules, such as a transformer layer, is shown inside too.
+        Such a step, like the `torch.conv2d` of a `Conv2d`, repeats its layer. A function in a layer that
+        calls other modules, such as a transformer layer, is not an inner step.
         """
         if step.kind == "module" or step.parent is None:
             return False
@@ -161,7 +160,7 @@ class Structure:
         """Return a module by its path.
 
         Raises:
-            UsageError: There is none; with what was perhaps meant.
+            UsageError: There is no such module; the hint suggests similar paths.
         """
         path = path.strip(".")
         module = self.modules.get(path)

@@ -1,4 +1,4 @@
-"""Sums of work, and the counts that others publish made of it."""
+"""Costs of operators, and the counts that other projects publish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FVCORE_ACTIVATIONS = ("matrix_product", "convolution", "attention")
 
 
 def cost_of(work: Iterable[Work]) -> Cost:
-    """Add work up."""
+    """Add up the work of operators."""
     macs = flops = other = activations = read = written = uncounted = uncounted_flops = 0
     symbolic: list[tuple[Work, WorkExpressions]] = []
     for each in work:
@@ -46,26 +46,27 @@ def cost_of(work: Iterable[Work]) -> Cost:
 
 
 def _expressions(work: list[tuple[Work, WorkExpressions]]) -> CostExpressions:
-    """Add the same up in the symbols of the trace."""
-    products = [told for each, told in work if each.kind in PRODUCTS]
-    others = [told for each, told in work if each.kind not in PRODUCTS]
+    """Add up the work of operators in the symbols of the trace."""
+    everything = [expressions for _, expressions in work]
+    products = [expressions for each, expressions in work if each.kind in PRODUCTS]
+    others = [expressions for each, expressions in work if each.kind not in PRODUCTS]
     return CostExpressions(
-        macs=add(told.macs for _, told in work),
-        flops=add(told.flops for told in products),
-        other_flops=add(told.flops for told in others),
-        activations=add(told.elements for told in products),
-        bytes_read=add(told.bytes_read for _, told in work),
-        bytes_written=add(told.bytes_written for _, told in work),
+        macs=add(each.macs for each in everything),
+        flops=add(each.flops for each in products),
+        other_flops=add(each.flops for each in others),
+        activations=add(each.elements for each in products),
+        bytes_read=add(each.bytes_read for each in everything),
+        bytes_written=add(each.bytes_written for each in everything),
     )
 
 
 def cost_of_steps(steps: Iterable[Step]) -> Cost:
-    """Add up the work of steps, without that of the steps within them."""
+    """Add up the work of steps, without the work of the steps inside them."""
     return cost_of(work for step in steps for work in step.work)
 
 
 def torchvision_macs(trace: Trace) -> int:
-    """Count as the `_ops` of torchvision's weights do: matrix products and convolutions alone."""
+    """Count MACs like the `_ops` of torchvision's weights: only matrix products and convolutions."""
     return sum(
         each.macs or 0
         for step in trace.steps
@@ -75,12 +76,12 @@ def torchvision_macs(trace: Trace) -> int:
 
 
 def fvcore_macs(trace: Trace) -> int:
-    """Count as fvcore does, and so timm's tables: what it calls FLOPs.
+    """Count what fvcore, and with it timm's tables, calls FLOPs.
 
-    MACs of products, 5 for each element that is normalized (4 without a weight; 2 and 1 for a batch
-    norm in eval mode), 1 for each that a nearest upsampling gives out and 4 for a bilinear one, 1 for
-    each that an adaptive average pooling takes in. It knows of no recurrent kernel, and of no
-    convolution that is padded by a word.
+    These are the MACs of products, 5 for each normalized element (4 without a weight; 2 and 1 for a
+    batch norm in eval mode), 1 for each output element of a nearest-neighbor upsampling, 4 for each of a
+    bilinear one, and 1 for each input element of an adaptive average pooling. fvcore does not count
+    recurrent kernels, nor convolutions with a string as padding.
     """
     return sum(_fvcore(each) for step in _fvcore_steps(trace) for each in step.work) + sum(
         map(_adaptive_pooling, trace.steps)
@@ -88,7 +89,7 @@ def fvcore_macs(trace: Trace) -> int:
 
 
 def fvcore_activations(trace: Trace) -> int:
-    """Count as fvcore does, and so the `macts` of timm's tables: elements that products give out."""
+    """Count activations like fvcore and the `macts` of timm's tables: output elements of products."""
     return sum(
         each.elements
         for step in _fvcore_steps(trace)
@@ -98,7 +99,7 @@ def fvcore_activations(trace: Trace) -> int:
 
 
 def _fvcore_steps(trace: Trace) -> Iterator[Step]:
-    """The steps without those that run an operator which fvcore has under another name."""
+    """Yield the steps without convolutions with a string as padding, which fvcore does not count."""
     for step in trace.steps:
         words = {item.value.text for item in step.inputs.items if isinstance(item.value, Literal)}
         if not (step.name.startswith("conv") and words & {"'same'", "'valid'"}):
@@ -118,7 +119,7 @@ def _fvcore(work: Work) -> int:
 
 
 def _adaptive_pooling(step: Step) -> int:
-    """To one value, torch computes it as a mean: only the function's name reports."""
+    """Return the count of an adaptive pooling, known by its name: torch may compute it as a mean."""
     if step.name != "adaptive_avg_pool2d" or step.kind != "function":
         return 0
     return sum(spec.elements for spec in tensors_in(step.inputs))

@@ -1,4 +1,4 @@
-"""Sums over named tensors, with tied tensors counted once and named."""
+"""Totals over the named tensors of a model, with tied tensors counted once and listed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from netinspect.records.trace import Trace
 
 
 def first_names(tensors: Iterable[Parameter | Buffer]) -> dict[int, str]:
-    """Map each identity to the first name that it has; there it counts."""
+    """Return the first name of each identity, under which the tensor counts."""
     names: dict[int, str] = {}
     for tensor in tensors:
         names.setdefault(tensor.identity, tensor.name)
@@ -20,8 +20,8 @@ def first_names(tensors: Iterable[Parameter | Buffer]) -> dict[int, str]:
 def totals(trace: Trace) -> Totals:
     """Add up elements and bytes of a model's parameters and buffers.
 
-    A tensor that is registered both ways, or under several names, counts once, as a parameter
-    before a buffer; it is trainable if any of its parameters is.
+    A tensor under several names counts once, as a parameter if any of its names is one. It is trainable
+    if any of its parameters is.
     """
     parameters = {entry.identity: entry for entry in reversed(trace.parameters)}
     buffers = {entry.identity: entry for entry in trace.buffers if entry.identity not in parameters}
@@ -63,9 +63,9 @@ def _stored(tensors: Sequence[Parameter | Buffer]) -> int | None:
 
 
 def ties(trace: Trace) -> tuple[Tie, ...]:
-    """List what is one and the same under several names: modules first, then parameters.
+    """List modules and then parameters that have several names.
 
-    The parameters of a module that has two paths are not listed one by one.
+    The parameters of a module with several paths are not listed one by one.
     """
     paths: dict[str, list[str]] = {}
     for module in trace.modules:
@@ -99,7 +99,7 @@ def _tie(names: Sequence[str], counted: Sequence[Parameter]) -> Tie:
 
 
 def _upwards(path: str) -> Iterator[str]:
-    """Yield a module's path, and those of all above it up to the root."""
+    """Yield the path of a module, and those of its parents up to the root."""
     while path:
         yield path
         path = path.rpartition(".")[0]

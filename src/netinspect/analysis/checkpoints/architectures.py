@@ -1,6 +1,6 @@
-"""Which architecture the names of a checkpoint's tensors suggest.
+"""Architectures that the names of a checkpoint's tensors suggest.
 
-A suggestion and no more: names are a habit of those who wrote a model, and nothing checks them.
+The facts are marked as not certain, since names are a convention that nothing checks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from netinspect.records.checkpoint_header import Fact
 
 _START = r"^(?:.*\.)?"
 _BLOCKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    # What to call it, the name that each block has with its number, and what must be there too.
+    # Label, pattern of the name of a numbered block, and patterns that other names must match.
     ("a decoder of experts such as Mixtral", r"layers\.(\d+)\.block_sparse_moe\.gate\.weight", ()),
     ("a decoder of experts such as Qwen-MoE", r"layers\.(\d+)\.mlp\.gate\.weight", (r"mlp\.experts\.",)),
     ("a decoder such as Llama", r"layers\.(\d+)\.mlp\.gate_proj\.weight", (r"self_attn\.q_proj\.",)),
@@ -51,7 +51,7 @@ _OF_STAGES = (
     *("a ResNet", "a ResNet with bottlenecks", "Swin", "a ConvNeXt of timm"),
     *("an EfficientNet of timm", "a U-Net of diffusers"),
 )
-"""What the numbers of these count are stages of several blocks."""
+"""Architectures whose numbered parts are stages with several blocks."""
 
 _EMBEDDING = re.compile(
     r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|tok_embeddings|token_embd|shared)\.weight$"
@@ -59,7 +59,7 @@ _EMBEDDING = re.compile(
 
 
 def suggest_architecture(checkpoint: Checkpoint) -> Iterator[Fact]:
-    """Yield what the names suggest, and the sizes that go with it."""
+    """Yield the architecture that the names suggest, its number of blocks and its sizes."""
     names = "\n".join(tensor.name for tensor in checkpoint.tensors if "\n" not in tensor.name)
     for label, block, others in _BLOCKS:
         numbers = set(re.findall(rf"{_START}{block}", names, re.MULTILINE))

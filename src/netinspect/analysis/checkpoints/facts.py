@@ -1,6 +1,6 @@
-"""What kind of checkpoint one is, how far it was trained, and what its names suggest.
+"""Facts about a checkpoint: its kind, progress of the training, suggested architecture.
 
-What the file states is certain; what its names and shapes suggest is marked as that.
+Facts that the file states are certain; facts from names and shapes are marked as not certain.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PROGRESS = {
     "best_score": "best score",
     "loss": "loss",
 }
-"""Names of entries near the top by which trainers report how far they are."""
+"""Metadata entries, at most one level deep, in which trainers save their progress."""
 
 _STATED = {
     "pytorch-lightning_version": "Lightning",
@@ -57,11 +57,11 @@ _STATED = {
     "ss_network_alpha": "alpha",
 }
 _ADAPTER = "adapter_config.peft_type"
-_OF_A_MODULE = "_extra_state"
-"""Under which a module keeps what it likes; a step there is its own."""
+_EXTRA_STATE = "_extra_state"
+"""Key of the extra state of a module; a step in it is not that of the training."""
 
 _NESTED = 1
-"""Deepest level of entries that describe the whole."""
+"""Deepest level of metadata entries that describe the whole checkpoint."""
 
 
 def describe_kind(checkpoint: Checkpoint) -> str:
@@ -102,9 +102,9 @@ def describe_kind(checkpoint: Checkpoint) -> str:
 
 
 def find_facts(checkpoint: Checkpoint) -> tuple[Fact, ...]:
-    """Find what is to be reported of a checkpoint as a whole."""
+    """Return the facts about a checkpoint as a whole."""
     found = (*_stated(checkpoint), *optimizer_facts(checkpoint), *suggest_architecture(checkpoint))
-    return tuple(dict.fromkeys(found))  # two entries may state the same, such as an epoch
+    return tuple(dict.fromkeys(found))  # two entries may state one fact, such as the epoch
 
 
 def _with_class(what: str, checkpoint: Checkpoint) -> str:
@@ -120,13 +120,13 @@ def _stated(checkpoint: Checkpoint) -> Iterator[Fact]:
     for entry in checkpoint.metadata:
         *above, last = entry.name.split(".")
         if len(above) <= _NESTED and last in _PROGRESS and _is_number(entry):
-            if is_optimizer(".".join(above)) or _OF_A_MODULE in above:
+            if is_optimizer(".".join(above)) or _EXTRA_STATE in above:
                 continue
             yield Fact(label=_PROGRESS[last], text=entry.text, certain=True)
 
 
 def _listed(text: str) -> str:
-    """Return a text without quotes, and a list with commas between."""
+    """Return a text without quotes, and a list separated by commas."""
     return text.strip("\"'[]").replace('", "', ", ")
 
 

@@ -1,4 +1,4 @@
-"""Which parts of a checkpoint are the states of optimizers, and what they report."""
+"""States of optimizers in a checkpoint, and facts about them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netinspect.records.checkpoint_header import Fact
 
 _GROUPS = re.compile(r"(?:(?P<path>.+)\.)?param_groups\.[0-9]+\.(?P<key>[^.]+)", re.DOTALL)
 _STATES = (
-    # What torch's optimizers keep for each parameter, or store for each group of them.
+    # Entries that torch's optimizers save for each parameter or for each parameter group.
     ({"exp_avg", "exp_avg_sq", "mu_product"}, "NAdam"),
     ({"exp_avg", "exp_avg_sq", "amsgrad"}, "Adam or AdamW"),
     ({"exp_avg", "exp_avg_sq"}, "Adam, AdamW, RAdam, or another that keeps both averages"),
@@ -29,41 +29,42 @@ _STATES = (
     ({"tolerance_grad", "history_size"}, "LBFGS"),
     ({"sum"}, "Adagrad"),
 )
-_MOST_RATES = 4
-_MOST_PATHS = 32
-"""States of optimizers that are reported apart; a file made for it may have any number."""
+_MAX_RATES = 4
+_MAX_PATHS = 32
+"""Maximum number of optimizer states; a hostile file may have any number."""
 
 
 def optimizer_paths(checkpoint: Checkpoint, *, schedulers: bool = False) -> frozenset[str]:
-    """Return the keys that lead to states of optimizers; empty for one that is the whole file.
+    """Return the paths of optimizer states; the path of one that is the whole file is empty.
 
-    One has groups of parameters as torch writes them, or is a dictionary that is called so.
+    An optimizer state has parameter groups as torch saves them, or is a dictionary with a name such as
+    `optimizer`.
 
     Args:
         checkpoint: The checkpoint.
-        schedulers: Whether those of schedulers are meant too.
+        schedulers: Whether to include the states of schedulers.
     """
     found = {match["path"] or "" for match, _ in _groups(checkpoint)}
     for section in {tensor.section for tensor in checkpoint.tensors}:
         keys = section.split(".")
         for number, key in enumerate(keys):
-            if _is_called_so(key.lower(), schedulers=schedulers):
+            if _is_optimizer_name(key.lower(), schedulers=schedulers):
                 found.add(".".join(keys[: number + 1]))
                 break
     outermost: set[str] = set()
-    for path in sorted(found, key=len)[:_MOST_PATHS]:
+    for path in sorted(found, key=len)[:_MAX_PATHS]:
         if not within(outermost)(path):
             outermost.add(path)
     return frozenset(outermost)
 
 
 def within(paths: Collection[str]) -> Callable[[str], bool]:
-    """Make what states whether a dictionary is one of those that paths lead to, or in one."""
+    """Return a predicate: whether a section is at one of the paths, or below it."""
     starts = tuple(f"{path}." if path else "" for path in paths)
     return lambda section: f"{section}.".startswith(starts)
 
 
-def _is_called_so(key: str, *, schedulers: bool) -> bool:
+def _is_optimizer_name(key: str, *, schedulers: bool) -> bool:
     return (
         key == "opt"
         or key.startswith(("optim", "opt_state"))
@@ -72,14 +73,14 @@ def _is_called_so(key: str, *, schedulers: bool) -> bool:
 
 
 def optimizer_facts(checkpoint: Checkpoint) -> Iterator[Fact]:
-    """Yield what the states of optimizers report."""
+    """Yield facts about the states of optimizers."""
     paths = optimizer_paths(checkpoint)
     is_inside = within(paths)
     inside = [tensor for tensor in checkpoint.tensors if is_inside(tensor.section)]
     if not inside:
         return
-    kept = sum(tensor.bytes for tensor in first_of_each(inside))
-    text = f"{units.plural(len(inside), 'tensor')}, {kept:,} bytes"
+    size = sum(tensor.bytes for tensor in first_of_each(inside))
+    text = f"{units.plural(len(inside), 'tensor')}, {size:,} bytes"
     yield Fact(label="optimizer state", text=text, certain=True)
     guesses = dict.fromkeys(_guess(checkpoint, path) for path in sorted(paths))
     for guess in guesses:
@@ -87,17 +88,17 @@ def optimizer_facts(checkpoint: Checkpoint) -> Iterator[Fact]:
             yield Fact(label="optimizer", text=guess, certain=False)
     rates = list(dict.fromkeys(text for match, text in _groups(checkpoint) if match["key"] == "lr"))
     if rates:
-        more = len(rates) - _MOST_RATES
-        text = ", ".join(rates[:_MOST_RATES]) + (f" and {more:,} more" if more > 0 else "")
+        more = len(rates) - _MAX_RATES
+        text = ", ".join(rates[:_MAX_RATES]) + (f" and {more:,} more" if more > 0 else "")
         yield Fact(label="learning rate" + "s" * (len(rates) > 1), text=text, certain=True)
 
 
 def _guess(checkpoint: Checkpoint, path: str) -> str | None:
-    """Guess which optimizer keeps the states that are under a path."""
+    """Return the optimizer that the entries of a state suggest."""
     is_inside = within((path,))
-    told = {tensor.key for tensor in checkpoint.tensors if is_inside(tensor.section)}
-    told |= {match["key"] for match, _ in _groups(checkpoint) if is_inside(match["path"] or "")}
-    return next((optimizer for states, optimizer in _STATES if states <= told), None)
+    keys = {tensor.key for tensor in checkpoint.tensors if is_inside(tensor.section)}
+    keys |= {match["key"] for match, _ in _groups(checkpoint) if is_inside(match["path"] or "")}
+    return next((optimizer for states, optimizer in _STATES if states <= keys), None)
 
 
 def _groups(checkpoint: Checkpoint) -> Iterator[tuple[re.Match[str], str]]:
