@@ -1,8 +1,8 @@
-"""Torchvision's own operators, where its compiled ones do not load.
+"""Replacements for torchvision's operators if the compiled ones cannot be loaded.
 
-A torchvision that was built for another torch, or for CUDA, cannot even be imported: its operators
-are missing. `declare` makes up for them, so that the tests see all models wherever they run; the two
-that the models use are written out. Where the compiled ones do load, nothing is done.
+A torchvision that was built for another torch, or for CUDA, cannot even be imported, because its
+operators are missing. `declare` declares them, so that tests of models run on every machine; the two
+operators that the models use are implemented. If the compiled ones load, it does nothing.
 
 As a script it runs the command line with them: `python tests/operators.py summary torchvision:resnet18`.
 """
@@ -52,7 +52,7 @@ _SCHEMAS = (
 )
 _EXTENSION = "torchvision.extension"
 _CHUNK = 128
-"""Regions that are gathered at a time."""
+"""Number of regions that are processed at a time."""
 
 _libraries: list[torch.library.Library] = []  # operators live as long as their library object
 
@@ -82,7 +82,7 @@ def _loads(folder: Path) -> bool:
 
 
 class _Extension(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports `torchvision.extension`, which then states that the operators are there."""
+    """Importer of `torchvision.extension` that makes it report the operators as available."""
 
     def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
         if name != _EXTENSION:
@@ -99,7 +99,7 @@ class _Extension(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
-    """Keep each box that overlaps no better one by more than the threshold."""
+    """Return the indices of boxes that overlap no better box by more than the threshold."""
     order = scores.argsort(descending=True, stable=True)
     boxes = dets[order]
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -108,12 +108,12 @@ def nms(dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch
     common = (high - low).clamp(min=0).prod(dim=2)
     overlaps = (common / (area[:, None] + area - common) > iou_threshold).numpy()
     gone = numpy.zeros(len(boxes), dtype=bool)
-    kept = []
+    selected = []
     for index in range(len(boxes)):
         if not gone[index]:
-            kept.append(index)
+            selected.append(index)
             gone |= overlaps[index]
-    return order[torch.tensor(kept, dtype=torch.int64)]
+    return order[torch.tensor(selected, dtype=torch.int64)]
 
 
 def roi_align(
@@ -148,7 +148,7 @@ def roi_align_backward(
     sampling_ratio: int,
     aligned: bool,
 ) -> torch.Tensor:
-    """Hand each bin's gradient to the cells that it was averaged from."""
+    """Distribute each bin's gradient to the cells that it was averaged from."""
     shape, size = (batch_size, channels, height, width), (pooled_height, pooled_width)
     flat = grad.new_zeros(batch_size * height * width, channels)
     first = 0
@@ -167,7 +167,7 @@ def _samples(
     ratio: int,
     aligned: bool,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Give the cells that the bins of some regions read, and the weight of each.
+    """Yield the cells that the bins of some regions read, and their weights.
 
     Both are (regions, bins down, samples down, bins across, samples across, 4 neighbours).
     """
@@ -189,7 +189,7 @@ def _samples(
 def _along(
     start: torch.Tensor, length: torch.Tensor, bins: int, limit: int, ratio: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Along one axis: the two neighbours of each sample of each bin, and their weights."""
+    """Return the two neighbours of each sample of each bin along one axis, and their weights."""
     count = torch.full_like(start, ratio) if ratio > 0 else (length / bins).ceil().clamp(min=1)
     step = torch.arange(int(count.max()), dtype=start.dtype)
     bin_ = torch.arange(bins, dtype=start.dtype)[None, :, None]
@@ -205,7 +205,7 @@ def _along(
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # this folder, whose files no one means to import
+    sys.path.pop(0)  # this folder, whose files must not be importable
     declare()
     from netinspect.cli.run import main
 

@@ -1,4 +1,4 @@
-"""What several test files need: the outcome of a command, a golden comparison."""
+"""Helpers of several test files: outcome of a command, golden files, measurements."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 GOLDEN = Path(__file__).parent / "golden"
 
 PATIENCE = 600.0
-"""Seconds until a process that does not end is called a hang; no bound on how long anything takes."""
+"""Timeout in seconds of a process that should end; it is not a performance bound."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left after."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -25,9 +25,9 @@ class Outcome:
 
 
 def peak_memory() -> int:
-    """Bytes that this process has had in memory at the most.
+    """Return the peak memory of this process in bytes.
 
-    `ru_maxrss` would not do: a process begins with that of the one that started it.
+    `ru_maxrss` is not used if possible, because a process inherits it from its parent.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -39,12 +39,11 @@ def peak_memory() -> int:
 
 
 def calls_of(function: Callable[[], object]) -> int:
-    """Count the calls of Python and C functions that one call makes, in this thread.
+    """Count the Python and C function calls of one call, in this thread.
 
-    That is the same on every machine. What a single C function does with a long text or a large dict
-    is not counted.
+    The number is the same on every machine. Work within one C function is not counted.
     """
-    # Written in C: a function of Python's for each event would take ten times as long.
+    # The profiler in C takes a tenth of the time of a Python callback.
     profiler = cProfile.Profile(subcalls=False)
     profiler.enable()
     try:
@@ -55,7 +54,7 @@ def calls_of(function: Callable[[], object]) -> int:
 
 
 def assert_golden(name: str, text: str) -> None:
-    """Compare text with a golden file; `UPDATE_GOLDEN=1 pytest` writes it again."""
+    """Compare text with a golden file; `UPDATE_GOLDEN=1 pytest` rewrites the file."""
     file = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN"):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The one-way rule: who may import whom, proven from the source; and what stays free of torch."""
+"""Tests of the import rules, and of modules that must not import torch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ALLOWED = {
         "trace_cache",
         *BASE,
     },
-    # What has to be built of other tensors is copied to fake ones as for tracking.
+    # Tensors that wrap others are copied to fake ones as for tracking.
     "runner": {
         "analysis",
         "checkpoints",
@@ -65,10 +65,10 @@ ALLOWED = {
     "_utils": {"errors"},
     "version": set(),
     "__main__": {"cli"},
-    # The package itself names what it offers, and imports it when it is asked for.
+    # The package imports its public names on demand.
     "__init__": {"api", "version"},
 }
-"""For each package or module of the top level, which others of them it may import in any way."""
+"""For each top-level package or module, the others that it may import in any way."""
 
 THIRD_PARTIES = {
     "torch": {"api", "inputs", "memory_tracker", "runner", "targets", "tracing"},
@@ -83,11 +83,11 @@ THIRD_PARTIES = {
     # In the standard library from Python 3.14 on.
     "annotationlib": {"_utils"},
 }
-"""Where what is not in the standard library may be imported."""
+"""Third-party packages, and the places where they may be imported."""
 
 
 class Import(NamedTuple):
-    """One import, or the name of one of our modules in a string that `importlib` is given."""
+    """One import, or the name of one of our modules in a string for `importlib`."""
 
     file: str
     line: int
@@ -100,7 +100,7 @@ class Import(NamedTuple):
 
 
 def unit(name: str) -> str:
-    """The package or module of the top level that a file or dotted name belongs to."""
+    """Return the top-level package or module of a file or dotted name."""
     parts = name.removesuffix(".py").split("/") if "/" in name or name[-3:] == ".py" else None
     if parts is None:
         parts = name.split(".")[1:] or ["__init__"]
@@ -108,7 +108,7 @@ def unit(name: str) -> str:
 
 
 def file_of(module: str) -> Path | None:
-    """The file of one of our modules; None if there is no such module."""
+    """Return the file of one of our modules; None if it does not exist."""
     path = SOURCE.joinpath(*module.split(".")[1:])
     if (path / "__init__.py").is_file():
         return path / "__init__.py"
@@ -167,7 +167,7 @@ def foreign() -> list[Import]:
 
 @functools.cache
 def started_by(module: str) -> frozenset[str]:
-    """All modules that importing one of ours runs, by names read from the source."""
+    """Return all modules that importing one of ours runs, read from the source."""
     seen: set[str] = set()
     waiting = [module]
     while waiting:
@@ -199,8 +199,8 @@ def modules_below(*units: str) -> list[str]:
 # --- the table -----------------------------------------------------------------------------------
 
 
-def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
-    """The proof is worth as much as its reader."""
+def test_imports_in_reads_every_form_of_import(tmp_path: Path) -> None:
+    """Check the parser that the other tests rely on."""
     text = (
         "from __future__ import annotations\nimport os.path, json as j\n"
         "from netinspect._utils import units\nfrom netinspect.records import base\n"
@@ -227,24 +227,24 @@ def test_the_reader_of_imports_sees_all_kinds(tmp_path: Path) -> None:
     ]
 
 
-def test_the_table_knows_every_package() -> None:
+def test_import_table_has_every_package() -> None:
     units = {unit(str(file.relative_to(SOURCE))) for file in SOURCE.rglob("*.py")}
     assert units == set(ALLOWED)
 
 
-def test_imports_go_one_way() -> None:
+def test_imports_follow_table() -> None:
     wrong = [
         str(each)
         for each in own()
         if unit(each.module) != unit(each.file)
         and unit(each.module) not in ALLOWED[unit(each.file)]
-        # `import netinspect` alone runs nothing but the version.
+        # `import netinspect` alone imports only the version.
         and each.module != "netinspect"
     ]
     assert wrong == []
 
 
-def test_the_table_has_no_cycle() -> None:
+def test_import_table_has_no_cycle() -> None:
     waiting = {name: set(targets) for name, targets in ALLOWED.items()}
     while waiting:
         free = {name for name, targets in waiting.items() if not targets & set(waiting)}
@@ -252,8 +252,8 @@ def test_the_table_has_no_cycle() -> None:
         waiting = {name: targets for name, targets in waiting.items() if name not in free}
 
 
-def test_no_import_leads_back_to_itself() -> None:
-    """Within a package too, modules that import each other depend on who comes first."""
+def test_module_imports_have_no_cycle() -> None:
+    """Modules that import each other depend on the order of imports, also within a package."""
     graph: dict[str, set[str]] = {}
     for name in modules_below(*ALLOWED):
         file = file_of(name)
@@ -271,11 +271,11 @@ def test_no_import_leads_back_to_itself() -> None:
         waiting = {name: targets for name, targets in waiting.items() if name not in free}
 
 
-def test_records_need_nothing_but_the_standard_library() -> None:
+def test_records_import_only_standard_library() -> None:
     assert [str(each) for each in foreign() if unit(each.file) == "records"] == []
 
 
-def test_third_parties_stay_where_they_belong() -> None:
+def test_third_party_packages_are_imported_only_where_allowed() -> None:
     wrong = [
         str(each)
         for each in foreign()
@@ -284,7 +284,7 @@ def test_third_parties_stay_where_they_belong() -> None:
     assert wrong == []
 
 
-def test_third_parties_are_declared() -> None:
+def test_third_party_packages_are_declared() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     declared = set(re.findall(r'"([a-z_]+)>=', text.partition("\ntest = [")[0]))
     # Pygments comes with Rich; safetensors is asked for where a file of its kind is read.
@@ -294,12 +294,12 @@ def test_third_parties_are_declared() -> None:
     )
 
 
-def test_nothing_imports_the_command_line_but_the_entry() -> None:
+def test_only_entry_point_imports_cli() -> None:
     importers = {each.file for each in own() if unit(each.module) == "cli" and unit(each.file) != "cli"}
     assert importers == {"__main__.py"}
 
 
-def test_the_api_imports_torch_only_when_called() -> None:
+def test_api_imports_torch_only_when_called() -> None:
     torch = [each for each in imports() if unit(each.file) == "api" and each.module.startswith("torch")]
     assert torch
     assert {each.when for each in torch} <= {"call", "types"}
@@ -332,14 +332,14 @@ def test_the_api_imports_torch_only_when_called() -> None:
         "netinspect.memory_tracker.child",
     ],
 )
-def test_importing_it_imports_no_torch(module: str) -> None:
+def test_module_imports_no_torch(module: str) -> None:
     started = started_by(module)
     assert "torch" not in started
     # Nor what would bring it along.
     assert not {name for name in started if unit(name) == "tracing" and name.startswith("netinspect.")}
 
 
-def test_the_closure_of_imports_is_followed() -> None:
+def test_import_closure_is_transitive() -> None:
     assert "torch" in started_by("netinspect.inputs.choose")
     assert "torch" in started_by("netinspect.targets.model_factory")
     assert "netinspect.errors" in started_by("netinspect.records.saved")
@@ -347,7 +347,7 @@ def test_the_closure_of_imports_is_followed() -> None:
 
 
 @pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda file: file.name)
-def test_a_module_is_no_longer_than_one_can_read(file: Path) -> None:
+def test_module_has_at_most_maximum_length(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 400
 
 

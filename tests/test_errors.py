@@ -30,7 +30,7 @@ from netinspect.errors import (
 RAISED = (UsageError, LoadError, SavedTraceError, ForwardError)
 
 
-def test_exit_codes_are_a_contract_with_scripts() -> None:
+def test_exit_codes_are_stable() -> None:
     assert {code.name: code.value for code in ExitCode} == {
         "OK": 0,
         "FINDINGS": 1,
@@ -52,7 +52,7 @@ def test_exit_codes_are_a_contract_with_scripts() -> None:
         (ForwardError, "forward", ExitCode.FORWARD, NetinspectError),
     ],
 )
-def test_each_error_has_its_kind_and_exit_code(
+def test_errors_have_kind_and_exit_code(
     cls: type[NetinspectError], kind: str, code: ExitCode, parent: type
 ) -> None:
     assert (cls.kind, cls.exit_code) == (kind, code)
@@ -60,7 +60,7 @@ def test_each_error_has_its_kind_and_exit_code(
     assert cls("x").exit_code is code
 
 
-def test_the_drawn_tree_is_the_real_one() -> None:
+def test_documented_tree_matches_classes() -> None:
     drawn: dict[str, tuple[str, int | None]] = {}
     stack: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -82,7 +82,7 @@ def test_the_drawn_tree_is_the_real_one() -> None:
     assert len(real) == 6
 
 
-def test_an_error_carries_what_the_user_is_told() -> None:
+def test_error_has_message_cause_place_and_hint() -> None:
     error = LoadError("cannot read it", cause="no such file", place="net.py:3", hint="look there")
     assert (error.message, error.cause, error.place, error.hint) == (
         "cannot read it", "no such file", "net.py:3", "look there",
@@ -99,13 +99,13 @@ def test_an_error_carries_what_the_user_is_told() -> None:
 
 
 @pytest.mark.parametrize("cls", RAISED)
-def test_only_the_message_is_needed(cls: type[NetinspectError]) -> None:
+def test_error_needs_only_message(cls: type[NetinspectError]) -> None:
     error = cls("x")
     assert (error.message, error.cause, error.place, error.hint) == ("x", None, None, None)
 
 
 @pytest.mark.parametrize("cls", RAISED)
-def test_an_error_survives_a_process_pool(cls: type[NetinspectError]) -> None:
+def test_error_can_be_pickled(cls: type[NetinspectError]) -> None:
     error = cls("x", cause="c", place="p", hint="h")
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is cls
@@ -119,34 +119,34 @@ def test_an_error_survives_a_process_pool(cls: type[NetinspectError]) -> None:
         ("LENET", ["lenet", "unet"], "did you mean 'lenet' or 'unet'?"),
         ("linear", ["Linear", "Bilinear"], "did you mean 'Linear' or 'Bilinear'?"),
         ("cov1", ["conv1", "conv2", "fc"], "did you mean 'conv1' or 'conv2'?"),
-        # No more than two, the nearest first.
+        # At most two, the most similar first.
         ("layer", ["layer10", "layer1", "layer2", "layer3"], "did you mean 'layer1' or 'layer2'?"),
         ("zzz", ["lenet", "alexnet"], None),
         ("", ["lenet"], None),
         ("lenet", [], None),
     ],
 )
-def test_the_nearest_names_are_suggested(word: str, candidates: list[str], hint: str | None) -> None:
+def test_suggestion_of_similar_names(word: str, candidates: list[str], hint: str | None) -> None:
     assert suggestion(word, candidates) == hint
     assert suggestion(word, iter(candidates)) == hint
 
 
-def test_names_that_differ_in_case_are_told_apart() -> None:
+def test_suggestion_distinguishes_case() -> None:
     assert suggestion("nett", ["Net", "net"]) == "did you mean 'Net' or 'net'?"
 
 
 @given(st.text(), st.lists(st.text(), max_size=5))
-def test_a_suggestion_names_candidates_only(word: str, candidates: list[str]) -> None:
+def test_suggestion_names_only_candidates(word: str, candidates: list[str]) -> None:
     hint = suggestion(word, candidates)
     if hint is not None:
-        spelled = {repr(candidate) for candidate in candidates}
-        told = hint.removeprefix("did you mean ").removesuffix("?")
-        pairs = {f"{one} or {two}" for one in spelled for two in spelled if one != two}
-        assert told in spelled | pairs
+        formatter = {repr(candidate) for candidate in candidates}
+        names = hint.removeprefix("did you mean ").removesuffix("?")
+        pairs = {f"{one} or {two}" for one in formatter for two in formatter if one != two}
+        assert names in formatter | pairs
 
 
 @given(st.text(min_size=1))
-def test_the_word_itself_is_always_near(word: str) -> None:
+def test_suggestion_includes_equal_word(word: str) -> None:
     assert suggestion(word, [word, "something else"]) is not None
 
 
@@ -181,7 +181,7 @@ class _Text(str):
 
 
 @pytest.mark.parametrize(
-    ("spelled", "message"),
+    ("formatter", "message"),
     [
         (lambda _: "x" * 10**7, None),
         (lambda _: _Text("short"), "short"),
@@ -191,15 +191,17 @@ class _Text(str):
     ],
     ids=["long", "subclass", "number", "raises", "endless"],
 )
-def test_message_of_any_exception(spelled: Callable[[BaseException], str], message: str | None) -> None:
-    error = type("E" * 10**6, (Exception,), {"__str__": spelled})("given")
+def test_message_of_any_exception(
+    formatter: Callable[[BaseException], str], message: str | None
+) -> None:
+    error = type("E" * 10**6, (Exception,), {"__str__": formatter})("given")
     found = message_of(error)
     assert len(found) <= LONGEST_TEXT
     assert message in (None, found)
     assert len(text_of(error)) <= LONGEST_TEXT + 300
 
 
-def test_nearest_compares_no_long_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_matches_ignores_long_names(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
 
     class Matcher(difflib.SequenceMatcher[str]):

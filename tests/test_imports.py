@@ -1,4 +1,4 @@
-"""What a process imports: nothing heavy where no model is built."""
+"""Tests that commands import no heavy packages unless they build a model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for words in json.loads(sys.argv[1]):
 
 
 def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]]]:
-    """Run commands one after another in one fresh process; report what each left imported."""
+    """Run commands in one new process; return the exit code and the imported packages after each."""
     completed = subprocess.run(
         [sys.executable, "-c", RUN, json.dumps(commands)],
         cwd=folder,
@@ -37,18 +37,18 @@ def imported_by(*commands: list[str], folder: Path) -> list[tuple[int, list[str]
         check=True,
         timeout=PATIENCE,
     )
-    told = [json.loads(line) for line in completed.stderr.splitlines() if line.startswith("[[")]
-    assert [words for words, _, _ in told] == list(commands)
-    return [(code, names) for _, code, names in told]
+    reports = [json.loads(line) for line in completed.stderr.splitlines() if line.startswith("[[")]
+    assert [words for words, _, _ in reports] == list(commands)
+    return [(code, names) for _, code, names in reports]
 
 
-def test_nothing_heavy_is_imported_for_help(tmp_path: Path) -> None:
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     commands = [["--help"], ["--version"], ["summary", "--help"], ["trace", "-h"], [], ["nonsense"]]
     codes = [0, 0, 0, 0, 0, 2]
     assert imported_by(*commands, folder=tmp_path) == [(code, []) for code in codes]
 
 
-def test_saved_traces_and_samples_are_shown_without_torch(tmp_path: Path) -> None:
+def test_saved_traces_and_samples_do_not_import_torch(tmp_path: Path) -> None:
     (tmp_path / "saved.json").write_text(dump_trace(small_trace()), encoding="utf-8")
     formats = ("rich", "plain", "json", "csv", "markdown")
     commands = [
@@ -65,7 +65,7 @@ def test_saved_traces_and_samples_are_shown_without_torch(tmp_path: Path) -> Non
     outcomes = imported_by(*commands, folder=tmp_path)
     for words, (code, names) in zip(commands, outcomes, strict=True):
         assert not {"torch", "numpy", "pydantic"} & set(names), words
-        assert code in (0, 2, 3, 4), words  # 4: the saved forward has failed
+        assert code in (0, 2, 3, 4), words  # 4: the saved forward failed
     assert [code for code, _ in outcomes][-2:] == [3, 2]
     assert outcomes[0][0] == 0
 
@@ -73,7 +73,7 @@ def test_saved_traces_and_samples_are_shown_without_torch(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("line", "completed"), [("netinspect summary len", "lenet"), ("netinspect tre", "tree")]
 )
-def test_a_completion_is_answered_without_torch(line: str, completed: str, tmp_path: Path) -> None:
+def test_completion_does_not_import_torch(line: str, completed: str, tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "netinspect"],
         env={

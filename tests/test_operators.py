@@ -1,4 +1,4 @@
-"""The operators that are in for torchvision's own do what those do."""
+"""Tests of the replacements for torchvision's operators."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def boxes(count: int, size: float, seed: int = 0) -> torch.Tensor:
     return torch.cat([corners, corners + torch.rand(count, 2, generator=generator) * size / 2], dim=1)
 
 
-def test_boxes_that_overlap_a_better_one_go() -> None:
+def test_nms_removes_overlapping_boxes() -> None:
     found, scores = boxes(200, 10), torch.rand(200, generator=torch.Generator().manual_seed(1))
-    kept = operators.nms(found, scores, 0.3)
+    selected = operators.nms(found, scores, 0.3)
     overlaps = torchvision.ops.box_iou(found, found)
     expected: list[int] = []
     for index in scores.argsort(descending=True).tolist():
         if all(overlaps[index, other] <= 0.3 for other in expected):
             expected.append(index)
-    assert kept.tolist() == expected
+    assert selected.tolist() == expected
     assert operators.nms(found[:0], scores[:0], 0.3).tolist() == []
 
 
 @pytest.mark.parametrize("aligned", [True, False])
 @pytest.mark.parametrize("ratio", [2, -1])
-def test_regions_are_averaged_as_by_torchvisions_own_slow_way(ratio: int, aligned: bool) -> None:
+def test_roi_align_equals_torchvision(ratio: int, aligned: bool) -> None:
     slow: Any = importlib.import_module("torchvision.ops.roi_align")._roi_align
     slow = getattr(slow, "__wrapped__", slow)  # not compiled
     images = torch.rand(2, 3, 9, 11, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
@@ -50,12 +50,12 @@ def test_regions_are_averaged_as_by_torchvisions_own_slow_way(ratio: int, aligne
     assert torch.allclose(back, images.grad)
 
 
-def test_regions_outside_the_image_are_zero() -> None:
+def test_roi_align_outside_image_is_zero() -> None:
     rois = torch.tensor([[0.0, 50, 50, 60, 60]])
     assert not operators.roi_align(torch.ones(1, 1, 8, 8), rois, 1.0, 2, 2, 2, True).any()
 
 
-def test_a_detection_model_runs() -> None:
+def test_detection_model_runs() -> None:
     model = torchvision.models.detection.fasterrcnn_mobilenet_v3_large_320_fpn(
         weights=None, weights_backbone=None
     ).eval()

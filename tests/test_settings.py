@@ -37,7 +37,7 @@ def refusal(file: Path) -> UsageError:
     return caught.value
 
 
-def test_every_setting_is_read(tmp_path: Path) -> None:
+def test_find_settings_reads_every_setting(tmp_path: Path) -> None:
     expected = {
         "target": "net.py:Net",
         "input": ["x=1x3x8x8", "ids=2x16:int64"],
@@ -56,17 +56,17 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert read_settings(project) == Settings(file=project, values=expected)
 
 
-def test_one_input_may_stand_without_a_list(tmp_path: Path) -> None:
+def test_find_settings_reads_single_input(tmp_path: Path) -> None:
     file = write(tmp_path / "netinspect.toml", 'input = "1x3x8x8"')
     assert read_settings(file) == Settings(file=file, values={"input": ["1x3x8x8"]})
 
 
-def test_the_target_is_at_hand() -> None:
+def test_settings_target() -> None:
     assert Settings().target is None
     assert Settings(values={"target": "lenet"}).target == "lenet"
 
 
-def test_an_empty_table_is_a_setting_of_nothing(tmp_path: Path) -> None:
+def test_find_settings_reads_empty_table(tmp_path: Path) -> None:
     file = write(tmp_path / "pyproject.toml", "[tool.netinspect]\n")
     assert read_settings(file) == Settings(file=file)
 
@@ -79,15 +79,15 @@ def test_an_empty_table_is_a_setting_of_nothing(tmp_path: Path) -> None:
         "[project]\nname = 'netinspect'\n",
         "# netinspect\ntool = 3\n",
         "# netinspect\n[tool.ruff]\nline-length = 100\n",
-        # What is broken and never names us is another tool's to report.
+        # An invalid file that does not mention netinspect is ignored.
         "[tool.ruff\n",
     ],
 )
-def test_a_project_that_says_nothing_of_us(tmp_path: Path, text: str) -> None:
+def test_find_settings_ignores_project_without_table(tmp_path: Path, text: str) -> None:
     assert read_settings(write(tmp_path / "pyproject.toml", text)) is None
 
 
-def test_a_file_as_windows_writes_it(tmp_path: Path) -> None:
+def test_find_settings_reads_byte_order_mark_and_crlf(tmp_path: Path) -> None:
     file = write(tmp_path / "netinspect.toml", b"\xef\xbb\xbfdepth = 2\r\nseed = 1\r\n")
     settings = read_settings(file)
     assert settings is not None
@@ -97,7 +97,7 @@ def test_a_file_as_windows_writes_it(tmp_path: Path) -> None:
 # --- discovery -----------------------------------------------------------------------------------
 
 
-def test_the_nearest_file_upwards_counts(tmp_path: Path) -> None:
+def test_find_settings_uses_closest_parent(tmp_path: Path) -> None:
     outer = write(tmp_path / "pyproject.toml", "[tool.netinspect]\ndepth = 1\n")
     inner = write(tmp_path / "a" / "b" / "netinspect.toml", "depth = 2\n")
     deep = tmp_path / "a" / "b" / "c" / "d"
@@ -108,31 +108,31 @@ def test_the_nearest_file_upwards_counts(tmp_path: Path) -> None:
     assert find_settings(tmp_path).values == {"depth": 1}
 
 
-def test_files_are_not_merged(tmp_path: Path) -> None:
+def test_find_settings_does_not_merge_files(tmp_path: Path) -> None:
     write(tmp_path / "pyproject.toml", "[tool.netinspect]\ndepth = 1\nseed = 9\n")
     inner = write(tmp_path / "a" / "pyproject.toml", "[tool.netinspect]\ndepth = 2\n")
     assert find_settings(tmp_path / "a") == Settings(file=inner, values={"depth": 2})
 
 
-def test_a_project_without_our_table_is_passed_over(tmp_path: Path) -> None:
+def test_find_settings_skips_project_without_table(tmp_path: Path) -> None:
     outer = write(tmp_path / "netinspect.toml", "depth = 1\n")
     write(tmp_path / "a" / "pyproject.toml", "[project]\nname = 'x'\n")
     assert find_settings(tmp_path / "a").file == outer
 
 
-def test_our_own_file_comes_before_the_project(tmp_path: Path) -> None:
+def test_find_settings_prefers_own_file(tmp_path: Path) -> None:
     write(tmp_path / "pyproject.toml", "[tool.netinspect]\ndepth = 1\n")
     own = write(tmp_path / "netinspect.toml", "depth = 2\n")
     assert find_settings(tmp_path) == Settings(file=own, values={"depth": 2})
 
 
-def test_a_folder_of_that_name_is_no_file(tmp_path: Path) -> None:
+def test_find_settings_ignores_folder_with_name_of_file(tmp_path: Path) -> None:
     (tmp_path / "a" / "netinspect.toml").mkdir(parents=True)
     outer = write(tmp_path / "netinspect.toml", "depth = 1\n")
     assert find_settings(tmp_path / "a").file == outer
 
 
-def test_a_broken_file_on_the_way_is_told(tmp_path: Path) -> None:
+def test_find_settings_refuses_invalid_file(tmp_path: Path) -> None:
     write(tmp_path / "netinspect.toml", "depth = \n")
     (tmp_path / "a").mkdir()
     with pytest.raises(UsageError, match="cannot read the settings in"):
@@ -153,7 +153,7 @@ def test_a_broken_file_on_the_way_is_told(tmp_path: Path) -> None:
         ("[zzzz]\ndepth = 1", "zzzz", f"the settings are: {', '.join(KEYS)}"),
     ],
 )
-def test_an_unknown_setting_gets_a_suggestion(tmp_path: Path, text: str, key: str, hint: str) -> None:
+def test_find_settings_refuses_unknown_setting(tmp_path: Path, text: str, key: str, hint: str) -> None:
     error = refusal(write(tmp_path / "netinspect.toml", text))
     assert error.message.startswith(f"unknown setting {key!r} in ")
     assert error.hint == hint
@@ -174,7 +174,9 @@ def test_an_unknown_setting_gets_a_suggestion(tmp_path: Path, text: str, key: st
         ("input = ['1x2', ['3']]", "input", "['1x2', ['3']]", "it takes str or list of str"),
     ],
 )
-def test_a_value_of_the_wrong_type(tmp_path: Path, text: str, key: str, value: str, hint: str) -> None:
+def test_find_settings_refuses_wrong_type(
+    tmp_path: Path, text: str, key: str, value: str, hint: str
+) -> None:
     error = refusal(write(tmp_path / "netinspect.toml", text))
     assert error.message.startswith(f"the setting {key} in ")
     assert f" is {value}" in error.message
@@ -182,7 +184,7 @@ def test_a_value_of_the_wrong_type(tmp_path: Path, text: str, key: str, value: s
 
 
 @pytest.mark.parametrize("value", ["3", "'lenet'", "[]", "true"])
-def test_our_table_must_be_one(tmp_path: Path, value: str) -> None:
+def test_find_settings_refuses_value_instead_of_table(tmp_path: Path, value: str) -> None:
     error = refusal(write(tmp_path / "pyproject.toml", f"[tool]\nnetinspect = {value}\n"))
     assert error.message.startswith("[tool.netinspect] in ")
     assert error.message.endswith(" is not a table")
@@ -199,23 +201,23 @@ def test_our_table_must_be_one(tmp_path: Path, value: str) -> None:
     ],
     ids=["cut", "twice", "latin", "deep", "long"],
 )
-def test_what_is_no_toml(tmp_path: Path, text: bytes, cause: str) -> None:
+def test_find_settings_refuses_invalid_toml(tmp_path: Path, text: bytes, cause: str) -> None:
     for name, start in (("netinspect.toml", b""), ("pyproject.toml", b"[tool.netinspect]\n")):
         error = refusal(write(tmp_path / name, start + text))
         assert error.message.startswith("cannot read the settings in ")
         assert (error.cause or "").startswith(cause.partition(" (at line")[0])
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_read_settings_refuses_missing_file(tmp_path: Path) -> None:
     error = refusal(tmp_path / "none.toml")
     assert "No such file" in (error.cause or "")
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_read_settings_refuses_folder(tmp_path: Path) -> None:
     assert refusal(tmp_path).cause
 
 
-# --- anything at all -----------------------------------------------------------------------------
+# --- arbitrary content ---------------------------------------------------------------------------
 
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     ["1", "-1", "1.5", "true", "'x'", "[]", "['x']", "[1]", "{}", "{a = 1}", "1979-05-27", "nan", "''"]
@@ -232,15 +234,15 @@ def any_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @given(text=st.one_of(st.text(), LINES).map(str.encode) | st.binary())
 @example(text=b"\xed\xa0\x80")
-def test_any_file_is_read_or_refused_as_usage(any_file: Path, text: bytes) -> None:
+def test_read_settings_reads_or_refuses_any_file(any_file: Path, text: bytes) -> None:
     any_file.write_bytes(text)
     try:
         settings = read_settings(any_file)
     except UsageError as error:
-        told = error.message
+        named = error.message
     else:
         assert settings is not None
-        told = str(settings.file)
+        named = str(settings.file)
         for key, value in settings.values.items():
             assert isinstance(value, list if key == "input" else KEYS[key])
-    assert str(any_file) in told
+    assert str(any_file) in named

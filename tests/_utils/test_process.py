@@ -1,4 +1,4 @@
-"""What the command line does to its own process, and to no other."""
+"""Tests of changes of the current process: streams, memory, garbage collection."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
 
-free(malloc(24 << 20))  # from here on glibc would keep what is as large as this
+free(malloc(24 << 20))  # from here on glibc would not return blocks of this size
 before = resident()
 blocks = []
 for _ in range(32):
     blocks.append(malloc(1 << 20))
     ctypes.memset(blocks[-1], 1, 1 << 20)
-small = [malloc(100_000) for _ in range(64)]  # some of them stay above the blocks
+small = [malloc(100_000) for _ in range(64)]  # some of them are above the blocks
 for block in blocks:
     free(block)
 print(resident() - before, gc.get_freeze_count())
@@ -46,15 +46,15 @@ print(all(each() is not None for each in streams))
 """
 
 
-def test_streams_stay_alive_for_other_threads() -> None:
-    """`print` in a thread that the model started uses `sys.stdout` without a reference of its own."""
+def test_keep_alive_keeps_streams_for_other_threads() -> None:
+    """`print` in a thread of the model uses `sys.stdout` without a reference to it."""
     command = [sys.executable, "-c", _REPLACED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout == "True\n"
 
 
 def left_and_frozen(is_ours: bool, **variables: str) -> tuple[int, int]:
-    """Bytes that are still there of 32 MiB that were freed, and objects that are not collected."""
+    """Return how many of 32 MiB freed bytes are still resident, and the number of frozen objects."""
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT.format(is_ours=is_ours)],
         capture_output=True,
@@ -68,13 +68,13 @@ def left_and_frozen(is_ours: bool, **variables: str) -> tuple[int, int]:
 
 @pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc" or not os.path.exists("/proc/self/statm"),
-    reason="what is freed is kept by glibc, and seen in /proc",
+    reason="needs glibc and /proc",
 )
-def test_what_is_freed_goes_back_at_once_in_a_process_of_our_own() -> None:
+def test_settle_returns_freed_memory_in_own_process() -> None:
     left, frozen = left_and_frozen(True)
     assert left < 2 << 20
     assert frozen > 1000
-    # A process that is not ours stays as it is, and who has set it has set it.
+    # A process that is not ours is unchanged, and the user's environment variable has precedence.
     left, frozen = left_and_frozen(False)
     assert left > 24 << 20
     assert frozen == 0

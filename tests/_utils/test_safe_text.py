@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netinspect._utils.safe_text import safe
 
-# Unicode's "default ignorable" characters: they show nothing, though some count as letters or marks.
+# Unicode's "default ignorable" characters: they are invisible, though some are letters or marks.
 IGNORABLE = {
     0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0,
     *range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
@@ -20,19 +20,19 @@ IGNORABLE = {
 }  # fmt: skip
 
 
-def acts(character: str) -> bool:
+def is_unsafe(character: str) -> bool:
     """Return whether a character controls a terminal, is invisible or affects its neighbours."""
     category = unicodedata.category(character)
     return category in ("Cc", "Cf", "Cs", "Zl", "Zp") or ord(character) in IGNORABLE
 
 
-def test_every_character_that_acts_is_escaped_and_no_other() -> None:
+def test_safe_escapes_exactly_unsafe_characters() -> None:
     wrong = []
     for number in range(sys.maxunicode + 1):
         character = chr(number)
         shown = safe(character)
         expected = character
-        if acts(character):
+        if is_unsafe(character):
             expected = (
                 f"\\x{number:02x}" if number < 0x100
                 else f"\\u{number:04x}" if number < 0x10000
@@ -52,11 +52,11 @@ def test_every_character_that_acts_is_escaped_and_no_other() -> None:
         ("a b", "a b"),
         ("größe", "größe"),
         ("层.权重", "层.权重"),
-        ("e\u0301", "e\u0301"),  # an accent of its own belongs to its letter
+        ("e\u0301", "e\u0301"),  # a combining accent
         ("\\x1b", "\\x1b"),
         ("\x1b[31mred", "\\x1b[31mred"),
         ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
-        ("\x9b31m", "\\x9b31m"),  # the escape sequence introducer in one character
+        ("\x9b31m", "\\x9b31m"),  # the one-character control sequence introducer
         ("a\nb\r\tc\0", "a\\x0ab\\x0d\\x09c\\x00"),
         ("\x7f\x08", "\\x7f\\x08"),
         ("user\u202egnp.exe", "user\\u202egnp.exe"),
@@ -66,18 +66,18 @@ def test_every_character_that_acts_is_escaped_and_no_other() -> None:
         ("fc\u00ad1", "fc\\xad1"),
         ("a\u2028b\u2029", "a\\u2028b\\u2029"),
         ("\ufeffa", "\\ufeffa"),
-        ("a\u3164", "a\\u3164"),  # a letter that shows nothing
-        ("\udc80", "\\udc80"),  # a byte of a file name that is not an UTF-8
+        ("a\u3164", "a\\u3164"),  # an invisible letter
+        ("\udc80", "\\udc80"),  # a byte of a file name that is not UTF-8
         ("\ud83d", "\\ud83d"),
         ("\U000e0041", "\\U000e0041"),
     ],
 )
-def test_what_is_shown(text: str, shown: str) -> None:
+def test_safe_examples(text: str, shown: str) -> None:
     assert safe(text) == shown
 
 
-def test_the_picture_form_of_a_sign_is_let_through() -> None:
-    """Comments in code have them; after anything else, or twice, they would only hide."""
+def test_safe_allows_variation_selector_after_symbol() -> None:
+    """Comments contain such pairs; after other characters, or twice, the selector is invisible."""
     assert safe("⚠\ufe0f 1\ufe0f\u20e3 ❤\ufe0e") == "⚠\ufe0f 1\ufe0f\u20e3 ❤\ufe0e"
     assert safe("⚠\ufe0f\ufe0f") == "⚠\ufe0f\\ufe0f"
     assert safe("a\ufe0f") == "a\\ufe0f"
@@ -94,27 +94,27 @@ HOSTILE = st.text(
 
 @given(HOSTILE)
 @example("\x1b[2J")
-def test_nothing_that_acts_is_left(text: str) -> None:
+def test_safe_leaves_no_unsafe_character(text: str) -> None:
     shown = safe(text)
     picture_forms = re.compile("(?<=[#*0-9©®\u203c-\u3299\U0001f000-\U0001faff])[\ufe0e\ufe0f]")
-    assert not any(map(acts, picture_forms.sub("", shown)))
+    assert not any(map(is_unsafe, picture_forms.sub("", shown)))
     assert len(shown.splitlines()) <= 1
 
 
 @given(HOSTILE)
-def test_a_second_time_changes_nothing(text: str) -> None:
+def test_safe_is_idempotent(text: str) -> None:
     assert safe(safe(text)) == safe(text)
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "S", "Zs"))))
-def test_plain_text_is_left_alone(text: str) -> None:
+def test_safe_does_not_change_plain_text(text: str) -> None:
     plain = "".join(character for character in text if ord(character) not in IGNORABLE)
     assert safe(plain) == plain
 
 
 @given(HOSTILE)
-def test_what_was_escaped_can_still_be_told(text: str) -> None:
-    """The escapes are Python's own: nothing is lost but the way it was written."""
+def test_safe_escapes_are_those_of_python(text: str) -> None:
+    """Escapes are those of Python, so no information is lost."""
     if "\\" not in text:
         escapes = re.compile(r"\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}")
         again = escapes.sub(lambda match: codecs.decode(match[0], "unicode_escape"), safe(text))

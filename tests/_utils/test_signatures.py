@@ -18,13 +18,13 @@ def defined(text: str) -> Any:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated with the definition")
-def test_signature_with_an_annotation_that_cannot_be_evaluated() -> None:
+def test_signature_of_function_with_invalid_annotation() -> None:
     forward = defined(LATE)
     assert list(signature_of(forward).parameters) == ["self", "x", "n"]
     assert annotations_of(forward) == {"x": "Missing", "n": "int", "return": "Missing"}
 
 
-def test_signature_with_annotations_that_are_texts() -> None:
+def test_signature_of_function_with_string_annotations() -> None:
     forward = defined(f"from __future__ import annotations\n{LATE}")
     assert list(signature_of(forward).parameters) == ["self", "x", "n"]
     assert annotations_of(forward) == {"x": "Missing", "n": "int", "return": "Missing"}

@@ -1,4 +1,4 @@
-"""Tracebacks of code whose name is that of a device or a pipe: nothing is read from them."""
+"""Tests of tracebacks, also of code whose file name is a device or a pipe."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ raise ExceptionGroup("several", [found])
 
 @pytest.mark.parametrize("code", ["1 / 0", CHAIN, GROUP], ids=["plain", "chain", "group"])
 @pytest.mark.parametrize("lines", [exception_lines, frame_lines, traceback_lines])
-def test_traceback_reads_no_device_and_no_pipe(
+def test_traceback_lines_reads_no_device_or_pipe(
     code: str, lines: Callable[[BaseException], list[str]], tmp_path: Path
 ) -> None:
     pipe = tmp_path / f"pipe-{len(code)}-{lines.__name__}"
-    os.mkfifo(pipe)  # whoever opened it would wait
+    os.mkfifo(pipe)  # opening it would block
     script = (
         "import resource\nfrom tests._utils.test_tracebacks import *\n"
         f"resource.setrlimit(resource.RLIMIT_DATA, ({_BYTES}, {_BYTES}))\n"
@@ -60,7 +60,7 @@ def test_traceback_reads_no_device_and_no_pipe(
     assert done.stdout.count(str(pipe)) >= 1
 
 
-def test_traceback_lines_shows_the_source_of_a_file(tmp_path: Path) -> None:
+def test_traceback_lines_shows_source_of_file(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text("1 / 0\n")
     assert "    1 / 0" in traceback_lines(raised("1 / 0", str(file)))

@@ -16,7 +16,7 @@ FACTORS = {"B": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4, "PiB": 5, "EiB": 6}
     ("number", "text"),
     [(0, "0"), (999, "999"), (1000, "1,000"), (44426, "44,426"), (10**12, "1,000,000,000,000")],
 )
-def test_counts_are_exact(number: int, text: str) -> None:
+def test_count_is_exact(number: int, text: str) -> None:
     assert units.count(number) == text
 
 
@@ -36,12 +36,12 @@ def test_counts_are_exact(number: int, text: str) -> None:
         (10**22, "10000 E"),
     ],
 )
-def test_large_counts_are_short(number: int, text: str) -> None:
+def test_short_examples(number: int, text: str) -> None:
     assert units.short(number) == text
 
 
 @given(st.integers(0, 10**18))
-def test_a_short_count_is_right_to_its_digits(number: int) -> None:
+def test_short_is_precise_to_its_digits(number: int) -> None:
     digits, _, prefix = units.short(number).partition(" ")
     scale = 1000 ** " kMGTPE".index(prefix or " ")
     assert abs(float(digits) * scale - number) <= number * 0.0005 + 1e-9
@@ -49,7 +49,7 @@ def test_a_short_count_is_right_to_its_digits(number: int) -> None:
 
 
 @given(st.integers())
-def test_a_count_can_be_read_back(number: int) -> None:
+def test_count_can_be_parsed(number: int) -> None:
     assert int(units.count(number).replace(",", "")) == number
 
 
@@ -78,26 +78,26 @@ def test_a_count_can_be_read_back(number: int) -> None:
         (3 * 1024**206, f"{3 * 1024**200} EiB"),
     ],
 )
-def test_sizes_have_at_most_four_digits(number: int, text: str) -> None:
+def test_size_has_at_most_four_digits(number: int, text: str) -> None:
     assert units.size(number) == text
 
 
 @given(st.integers(0, 1000 * 1024**6))
 @example(1024**2 - 1)
 @example(1023 * 1024 + 1023)
-def test_a_size_is_near_what_it_spells(number: int) -> None:
+def test_size_is_precise_to_its_digits(number: int) -> None:
     text = units.size(number)
     match = re.fullmatch(r"(\d{1,4}(?:\.\d)?) (\w+)", text)
     assert match, text
-    spelled, unit = float(match[1]), match[2]
-    assert spelled < 1024
+    displayed, unit = float(match[1]), match[2]
+    assert displayed < 1024
     assert len(match[1].replace(".", "")) <= 4
     step = 0 if unit == "B" else 0.05 if "." in match[1] else 0.5
-    assert abs(number / 1024 ** FACTORS[unit] - spelled) <= step + 1e-9
+    assert abs(number / 1024 ** FACTORS[unit] - displayed) <= step + 1e-9
 
 
 @given(st.integers(0, 2**70), st.integers(0, 2**70))
-def test_sizes_grow_with_their_number(one: int, other: int) -> None:
+def test_size_is_monotonic(one: int, other: int) -> None:
     def value(text: str) -> float:
         digits, unit = text.split()
         return float(digits) * 1024.0 ** FACTORS[unit]
@@ -119,12 +119,12 @@ def test_sizes_grow_with_their_number(one: int, other: int) -> None:
         (1.0, "100.0 %"),
     ],
 )
-def test_shares(share: float, text: str) -> None:
+def test_percent_examples(share: float, text: str) -> None:
     assert units.percent(share) == text
 
 
 @given(st.floats(min_value=0, max_value=1, exclude_min=True))
-def test_what_is_not_zero_never_reads_as_zero(share: float) -> None:
+def test_percent_of_nonzero_is_not_zero(share: float) -> None:
     assert units.percent(share) != "0.0 %"
 
 
@@ -143,12 +143,12 @@ def test_what_is_not_zero_never_reads_as_zero(share: float) -> None:
         (math.nan, "nan"),
     ],
 )
-def test_measured_values(number: float | None, text: str) -> None:
+def test_decimal_examples(number: float | None, text: str) -> None:
     assert units.decimal(number) == text
 
 
 @given(st.floats(-1e308, 1e308))
-def test_a_measured_value_is_right_to_four_digits(number: float) -> None:
+def test_decimal_is_precise_to_four_digits(number: float) -> None:
     assert math.isclose(float(units.decimal(number)), number, rel_tol=5.001e-4, abs_tol=1e-320)
 
 
@@ -156,10 +156,10 @@ def test_a_measured_value_is_right_to_four_digits(number: float) -> None:
     ("number", "text"),
     [(0, "0 layers"), (1, "1 layer"), (2, "2 layers"), (1000, "1,000 layers")],
 )
-def test_a_noun_follows_its_number(number: int, text: str) -> None:
+def test_plural_examples(number: int, text: str) -> None:
     assert units.plural(number, "layer") == text
 
 
-def test_a_noun_may_have_a_plural_of_its_own() -> None:
+def test_plural_with_irregular_noun() -> None:
     assert units.plural(1, "entry", "entries") == "1 entry"
     assert units.plural(3, "entry", "entries") == "3 entries"

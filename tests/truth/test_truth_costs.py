@@ -1,4 +1,4 @@
-"""GMACs and activations of a few published models; `benchmarks/truth.py --costs` checks all of them."""
+"""Tests of published GMACs and activations; `benchmarks/truth.py --costs` checks all models."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def truth(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("target", SAMPLE)
-def test_a_published_model_is_counted_as_published(target: str, truth: Any) -> None:
+def test_costs_of_published_models(target: str, truth: Any) -> None:
     rows = [row for row in truth.rows(target.partition(":")[0]) if row.target == target]
     if not rows:
         pytest.skip("it is in the other half of the table")
@@ -48,7 +48,7 @@ def test_a_published_model_is_counted_as_published(target: str, truth: Any) -> N
         assert done.agrees, (row.published, done.counted)
 
 
-def test_a_row_agrees_to_its_own_decimals(truth: Any) -> None:
+def test_costs_agree_to_published_decimals(truth: Any) -> None:
     row = truth.Row(target="timm:x", inputs="1x3x2x2", arguments=(), published=(1.81, 8.73))
     assert truth._with(row, counted=(1.8051, 8.7349)).agrees
     assert not truth._with(row, counted=(1.8049, 8.73)).agrees

@@ -1,1 +1,1 @@
-"""Helpers without knowledge of models: units, files, processes, classes, tracebacks."""
+"""General helpers: units, files, processes, classes, tracebacks."""

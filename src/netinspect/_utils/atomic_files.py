@@ -1,4 +1,4 @@
-"""Writing files: whole, or not at all."""
+"""Atomic writing of text files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netinspect._utils import opened_files
 from netinspect.errors import UsageError
 
 _FOLDER_REFUSES = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS, errno.EXDEV)
-"""Where a file may be written to, but none may be put in its place."""
+"""Errors with which a folder refuses to replace a file that can still be written in place."""
 
 _NO_UNNAMED_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 _HINTS = {
@@ -25,22 +25,22 @@ _HINTS = {
     errno.EROFS: "name a file on a disk that may be written to",
 }
 _LABELS = frozenset(("security.selinux",))
-"""Extended attributes that the system gives to a new file too."""
+"""Extended attributes that the system also gives to a new file."""
 
 _PART = r"\.netinspect-\d+-\d+\.part"
 _numbers = itertools.count()
 
 
 def refuse_to_replace(file: Path | None, sources: Iterable[str | os.PathLike[str]] = ()) -> None:
-    """Make sure that what is written does not replace what is read or was read.
+    """Check that writing a file does not replace a file that is or was read.
 
     Args:
-        file: Path to write; None to skip.
-        sources: Files that are read, in addition to those that this process has opened; what is not a
-            file does not matter.
+        file: Path to write; None to skip the check.
+        sources: Files that are read, in addition to those that this process has opened; paths that are
+            not files are ignored.
 
     Raises:
-        UsageError: It would.
+        UsageError: Writing would replace such a file.
     """
     if file is None or (identity := _identity(file)) is None:
         return
@@ -66,7 +66,7 @@ def was_read(descriptor: int) -> bool:
 
 
 def _identity(file: str | os.PathLike[str] | int) -> tuple[int, int] | None:
-    """Return what two names of one regular file have in common; None for all else."""
+    """Return a key that all names of a regular file share; None for anything else."""
     try:
         status = os.stat(file)
     except (OSError, ValueError):
@@ -75,15 +75,15 @@ def _identity(file: str | os.PathLike[str] | int) -> tuple[int, int] | None:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a text file so that it is never seen half written.
+    """Write a text file atomically.
 
-    A new file takes the old one's place and has its mode and owner; links are followed. A file that
-    must stay the one it is, since it has several names, attributes, a foreign owner or a folder that
-    cannot be written to, is written in place, after the room for it has been reserved.
+    A new file replaces the old one and has its mode and owner; links are followed. A file that cannot
+    be replaced, because it has several names, attributes, another owner or a read-only folder, is
+    written in place after its disk space has been reserved.
 
     Raises:
-        BrokenPipeError: It is a pipe, and its reader has gone.
-        UsageError: It cannot be written; an old file is unchanged.
+        BrokenPipeError: The file is a pipe that its reader has closed.
+        UsageError: The file cannot be written; an old file is unchanged.
     """
     content = text.replace("\n", os.linesep).encode("utf-8", "backslashreplace")
     try:
@@ -108,20 +108,20 @@ def write_whole(file: Path, text: str) -> None:
 
 
 def hint_for(error: BaseException, otherwise: str) -> str:
-    """Return what to try where writing failed.
+    """Return the hint for an error of writing.
 
     Args:
-        error: Why it failed.
-        otherwise: What to try where nothing is known of that error.
+        error: The error.
+        otherwise: The hint for an error that has no specific one.
     """
     return _HINTS.get(getattr(error, "errno", None) or 0, otherwise)
 
 
 def write_all(descriptor: int, content: bytes | memoryview) -> None:
-    """Write all bytes, however few the system takes at once; a pipe that takes none now is waited for.
+    """Write all bytes, in several calls if necessary; wait for a pipe that is full.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: The bytes cannot be written.
     """
     left = memoryview(content).cast("B")
     while left:
@@ -139,7 +139,7 @@ def _write_to(descriptor: int, content: bytes) -> None:
     """Write and close; some systems report a failed write only on close."""
     try:
         write_all(descriptor, content)
-    except BaseException:  # Ctrl-C too must not leave it open
+    except BaseException:  # close it on Ctrl-C too
         with suppress(OSError):
             os.close(descriptor)
         raise
@@ -147,7 +147,7 @@ def _write_to(descriptor: int, content: bytes) -> None:
 
 
 def _refuse_read_only(file: Path, status: os.stat_result) -> None:
-    """Refuse a file that was made read-only, also to root, who could write it."""
+    """Refuse a read-only file, also for root, who could write it."""
     effective = os.access in os.supports_effective_ids
     if not status.st_mode & 0o222 or not os.access(file, os.W_OK, effective_ids=effective):
         raise UsageError(
@@ -173,7 +173,7 @@ def _write_regular(path: str, content: bytes, old: os.stat_result | None) -> Non
 
 
 def _has_attributes(path: str) -> bool:
-    """Return whether a file has access lists or other attributes that a new one would lack."""
+    """Return whether a file has access lists or other attributes that a new file would lack."""
     try:
         return not _LABELS.issuperset(os.listxattr(path))
     except (OSError, AttributeError):
@@ -198,11 +198,11 @@ def _write_in_place(path: str, content: bytes) -> None:
 
 
 class _CannotName(Exception):
-    """The system opens files without a name here, but gives them none."""
+    """The system can open unnamed files in this folder, but cannot name them."""
 
 
 def _replace(path: str, content: bytes, old: os.stat_result | None) -> None:
-    """Put a new file in place of an old one or of none."""
+    """Create a file, or replace an old one."""
     try:
         _put(path, content, old, unnamed=True)
     except _CannotName:
@@ -218,7 +218,7 @@ def _put(path: str, content: bytes, old: os.stat_result | None, *, unnamed: bool
                 _copy_attributes(descriptor, old)
             write_all(descriptor, content)
             if part is None:
-                # An unnamed file, which is gone if this process is killed, gets its name at last.
+                # An unnamed file disappears if the process is killed; it is named when it is complete.
                 part = path if old is None else _part_name(folder)
                 try:
                     _name(descriptor, part)
@@ -229,7 +229,7 @@ def _put(path: str, content: bytes, old: os.stat_result | None, *, unnamed: bool
             os.close(descriptor)
         if part != path:
             os.replace(part, path)
-    except BaseException:  # Ctrl-C too must not leave a part
+    except BaseException:  # remove the part on Ctrl-C too
         if part not in (None, path):
             with suppress(OSError):
                 os.unlink(part)
@@ -237,7 +237,7 @@ def _put(path: str, content: bytes, old: os.stat_result | None, *, unnamed: bool
 
 
 def _name(descriptor: int, path: str) -> None:
-    # With a folder's descriptor, which an absolute path makes no use of, Python follows the link.
+    # Python follows the link only if a descriptor is given, although an absolute path does not need one.
     try:
         os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor, follow_symlinks=True)
     except OSError as error:
@@ -250,7 +250,7 @@ def _copy_attributes(descriptor: int, old: os.stat_result) -> None:
     """Give a new file the owner and mode of an old one.
 
     Raises:
-        PermissionError: Only another user could.
+        PermissionError: This user may not change the owner.
     """
     if not hasattr(os, "fchown"):
         return
@@ -265,7 +265,7 @@ def _part_name(folder: str) -> str:
 
 
 def _open_part(folder: str, *, unnamed: bool) -> tuple[int, str | None]:
-    """Open a new file; return its name too, where the system has no files without one."""
+    """Open a new file without a name, or with one if the system does not support that; return both."""
     if unnamed and hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd"):
         try:
             return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), None
@@ -280,7 +280,7 @@ def _open_part(folder: str, *, unnamed: bool) -> tuple[int, str | None]:
 
 
 def _remove_parts(folder: str) -> None:
-    """Remove what processes that were killed have left: their lock is free."""
+    """Remove parts of killed processes, which are those that are not locked."""
     with suppress(OSError):
         for name in os.listdir(folder):
             if not re.fullmatch(_PART, name):
@@ -296,7 +296,7 @@ def _remove_parts(folder: str) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock an open file if it is free; return whether this process holds the lock."""
+    """Try to lock an open file; return whether this process holds the lock."""
     try:
         import fcntl
 

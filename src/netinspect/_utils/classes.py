@@ -1,4 +1,4 @@
-"""Facts about classes that user code cannot override."""
+"""Access to attributes of classes that bypasses user code."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def is_a(value: object, kind: tuple[type, ...]) -> bool: ...
 def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
     """Return whether a value is an instance of a class.
 
-    `isinstance` also asks the value for its `__class__`, which may be a property of the user's.
+    Unlike `isinstance`, this does not read the value's `__class__`, which may be a user's property.
     """
     return issubclass(type(value), kind)
 
 
 def is_target(value: object) -> TypeIs[str | os.PathLike[str]]:
-    """Return whether a value names a target. A module that defines `__fspath__` is still a module."""
-    torch = sys.modules.get("torch")  # without it there is no module either
+    """Return whether a value is a string or a path. A module that defines `__fspath__` is not a path."""
+    torch = sys.modules.get("torch")  # if torch is not imported, no value is a module
     module = getattr(getattr(torch, "nn", None), "Module", None)
     if module is not None and issubclass(type(value), module):
         return False
@@ -42,7 +42,7 @@ _MADE_BY_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 
 def plain_name(cls: Any) -> str:
-    """Return the `__name__` of a class. A metaclass may compute it otherwise, by its own code."""
+    """Return the `__name__` of a class without running code of its metaclass."""
     name: str = _NAME(cls)
     return name
 
@@ -60,17 +60,17 @@ def defining_module(cls: Any) -> str:
 
 
 def ancestors(cls: Any) -> tuple[type, ...]:
-    """Return a class and its bases, in the order in which attributes are looked up."""
+    """Return a class and its bases in method resolution order."""
     found: tuple[type, ...] = _ANCESTORS(cls)
     return found
 
 
 def namespace_of(cls: Any) -> Mapping[str, Any]:
-    """Return what a class itself defines, by name."""
+    """Return the attributes that a class itself defines, by name."""
     found: Mapping[str, Any] = _NAMESPACE(cls)
     return found
 
 
 def is_made_by_python(cls: Any) -> bool:
-    """Return whether a class was made by a class statement, and not in C."""
+    """Return whether a class was defined in Python and not in C."""
     return bool(_FLAGS(cls) & _MADE_BY_PYTHON)

@@ -14,10 +14,10 @@ from netinspect._utils import process
 _paths: dict[str, None] = {}
 _is_recording = False
 _notifications: dict[str, int] = {}
-"""Descriptors of the kernel's notifications, by the real path of the file that they are about."""
+"""Descriptors of fanotify groups by the real path of the watched file."""
 
 _started_process = False
-"""Whether this process has started others; the kernel does not name them to an unprivileged process."""
+"""True if this process has started others, which the kernel does not name to an unprivileged process."""
 
 _STARTS = frozenset(("subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn"))
 _WRITE_ONLY = frozenset("wx")
@@ -31,7 +31,7 @@ descriptor, process."""
 
 
 def record_opened() -> None:
-    """Record from now on what Python opens, in any thread; nothing can end that."""
+    """Start recording the files that Python opens, in any thread. Recording cannot be stopped."""
     global _is_recording
     if not _is_recording:
         _is_recording = True
@@ -39,7 +39,7 @@ def record_opened() -> None:
 
 
 def note_opened(path: str) -> None:
-    """Record a file that was read in another way, or by another process."""
+    """Record a file that was not opened by Python, or was opened by another process."""
     _paths[path] = None
 
 
@@ -55,7 +55,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
             reads = flags & (os.O_WRONLY | os.O_TRUNC) == 0
         if reads and not isinstance(path, int):
             with suppress(Exception):  # it must not break the user's call
-                # Now: the current folder may be another one later.
+                # Made absolute here, because the current folder may change later.
                 _paths[os.path.abspath(os.fsdecode(path))] = None
     elif event == "sqlite3.connect":
         with suppress(Exception):
@@ -63,7 +63,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def opened_paths() -> Iterator[str]:
-    """Yield absolute paths of what was read: opened files, and the files of all modules."""
+    """Yield the absolute paths of opened files and of the files of all modules."""
     yield from (sys.executable, os.path.join(sys.prefix, "pyvenv.cfg"))
     yield from list(_paths)
     for module in list(sys.modules.values()):
@@ -101,10 +101,10 @@ def watch(file: str | os.PathLike[str]) -> None:
 
 
 def opener(file: str | os.PathLike[str]) -> str | None:
-    """Return who opened a watched file, as the kernel reports it.
+    """Return which process opened a watched file, as reported by the kernel.
 
-    The kernel does not name the other process to an unprivileged one. So any other counts, if this
-    process has started some.
+    The kernel does not identify another process to an unprivileged one. So any other process counts if
+    this one has started some.
     """
     descriptor = _notifications.get(os.path.realpath(file))
     if descriptor is None:

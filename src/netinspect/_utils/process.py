@@ -1,4 +1,4 @@
-"""The process that runs us: whether it is the command line's; its memory and its collector."""
+"""State of the current process: its owner, its memory, and Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 is_ours = False
-"""Whether nothing goes on in it but one command; set by the command line."""
+"""True if the process runs only one command of ours; set by the command line."""
 
 before_user_code: Callable[[str], None] | None = None
-"""What to do before code of the user's is run for a target; set by the command line."""
+"""Function to call with a target before its user code runs; set by the command line."""
 
 user_code_ran = False
-"""Whether user code has begun to run."""
+"""True once user code has begun to run."""
 
 goes_on_in_child = False
-"""Whether the process forks at this moment in order to go on in the child itself."""
+"""True while the process forks in order to continue in the child."""
 
 _streams: list[object] = []
 
 _MMAP_THRESHOLD = -3
-"""glibc's name for the size from which on an allocation is pages of its own: M_MMAP_THRESHOLD."""
+"""M_MMAP_THRESHOLD of glibc: minimum size of an allocation that gets separate pages."""
 
 _LARGE = 128 * 1024
-"""What glibc begins with itself, in bytes, before it takes what was freed for what will be wanted."""
+"""Initial threshold of glibc in bytes, which it otherwise raises when a larger block is freed."""
 
 
 def die_with_parent() -> None:
-    """Have the system end this process when the one that started it ends; only Linux can."""
+    """Make the system kill this process when its parent ends; does nothing except on Linux."""
     if sys.platform != "linux":
         return
     import ctypes
@@ -41,7 +41,7 @@ def die_with_parent() -> None:
 
 
 def started_processes() -> list[int]:
-    """Return the processes of `multiprocessing` that Python would wait for at its end, 64 at most."""
+    """Return the ids of up to 64 `multiprocessing` processes that Python would wait for at exit."""
     if (module := sys.modules.get("multiprocessing.process")) is None:
         return []
     with suppress(Exception):  # the user's code may have forked, or changed the module
@@ -50,7 +50,7 @@ def started_processes() -> list[int]:
 
 
 def end_processes(numbers: Iterable[int]) -> None:
-    """Ask processes to end."""
+    """Send SIGTERM to processes."""
     import signal
 
     for each in numbers:
@@ -59,20 +59,20 @@ def end_processes(numbers: Iterable[int]) -> None:
 
 
 def keep_alive(*streams: object) -> None:
-    """Keep streams that were `sys.stdout` or `sys.stderr` for a while until the process ends.
+    """Keep former values of `sys.stdout` or `sys.stderr` alive until the process ends.
 
-    `print` in another thread uses the current stream without a reference of its own, up to Python 3.13;
-    the process crashes if the stream is freed meanwhile.
+    Up to Python 3.13, `print` in another thread uses the current stream without a reference to it; the
+    process crashes if the stream is freed meanwhile.
     """
     _streams.extend(streams)
 
 
 def settle() -> None:
-    """Take what libraries have made so far for what stays until the end, and let go of the rest at once.
+    """Exempt existing objects from garbage collection, and return freed memory to the system at once.
 
-    Else each collection of Python's walks through all of it, and those at the end of the process take a
-    third of a second with torch. What is made from here on, as by a file of the user's, is collected as
-    ever.
+    Otherwise each garbage collection visits all objects of the libraries, and the collections at the end
+    of the process take a third of a second with torch. Later objects, such as those of user code, are
+    collected as usual.
     """
     if is_ours:
         gc.freeze()
@@ -80,10 +80,10 @@ def settle() -> None:
 
 
 def _give_pages_back() -> None:
-    """Let every large allocation go back to the system as it is freed.
+    """Make glibc return every large allocation to the system when it is freed.
 
-    Else glibc keeps the first activations of a forward for the next ones, which fit between what is
-    there by now or not: the peak of a ResNet-152 was 13 to 33 MiB higher, and another in each run.
+    Otherwise glibc reuses the memory of freed activations only if later ones fit: the peak of a
+    ResNet-152 was 13 to 33 MiB higher, and different in each run.
     """
     if "MALLOC_MMAP_THRESHOLD_" in os.environ:
         return
@@ -91,16 +91,16 @@ def _give_pages_back() -> None:
 
     try:
         set_option = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):  # another C library: it has ways of its own
+    except (OSError, AttributeError, TypeError):  # another C library
         return
     set_option(_MMAP_THRESHOLD, _LARGE)
 
 
 @contextmanager
 def in_a_folder() -> Iterator[None]:
-    """Be in a folder that is there, for a while, if the current one was removed.
+    """Change to an existing folder for a while if the current folder was removed.
 
-    MKL, a part of torch, ends the process if it is loaded without one.
+    MKL, a part of torch, ends the process if it is loaded without a current folder.
     """
     descriptor = None
     try:
@@ -120,19 +120,19 @@ def in_a_folder() -> Iterator[None]:
 
 
 class Collector:
-    """Python's collector of cycles while `without_collector` is entered."""
+    """Python's garbage collector within `without_collector`."""
 
     def __init__(self) -> None:
         self._was_on = gc.isenabled()
 
     def put_back(self) -> None:
-        """Switch it on, if it was."""
+        """Enable the collector if it was enabled before."""
         if self._was_on:
             gc.enable()
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let it do meanwhile what it did before, as for code of the user's."""
+        """Enable the collector for a while if it was enabled before, for example for user code."""
         self.put_back()
         try:
             yield
@@ -142,10 +142,10 @@ class Collector:
 
 @contextmanager
 def without_collector() -> Iterator[Collector]:
-    """Hold Python's collector of cycles while only our own code runs.
+    """Disable Python's garbage collector while only our own code runs.
 
-    It starts again after every few hundred records, and walks through them again and again, now and then
-    also through all that torch has made: for nothing, since they refer to themselves nowhere.
+    It would run after every few hundred records and visit them, and sometimes all objects of torch, over
+    and over: to no avail, since records contain no reference cycles.
     """
     collector = Collector()
     gc.disable()

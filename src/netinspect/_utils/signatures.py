@@ -1,4 +1,4 @@
-"""Signatures of functions, whose annotations are not evaluated."""
+"""Signatures of functions without evaluation of their annotations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 def signature_of(function: Any) -> inspect.Signature:
-    """Return the signature of a function, and leave its annotations unevaluated.
+    """Return the signature of a function, without evaluating its annotations.
 
-    From Python 3.14 on an annotation is an expression of the user's that is evaluated when it is asked
-    for. It may name what only type checkers import.
+    From Python 3.14 on, an annotation is an expression in user code that is evaluated when it is read.
+    It may use names that are only imported for type checkers.
 
     Raises:
-        TypeError: It is not a function.
-        ValueError: It has no signature.
+        TypeError: The value is not a function.
+        ValueError: The function has no signature.
     """
     if sys.version_info >= (3, 14):
         from annotationlib import Format

@@ -11,7 +11,7 @@ from typing import Any
 
 from netinspect._utils.classes import is_a
 
-# Past what a class of the user's makes of these attributes.
+# These bypass attributes of the same names that a user's class may define.
 _TRACEBACK: Any = vars(BaseException)["__traceback__"].__get__
 _CAUSE: Any = vars(BaseException)["__cause__"].__get__
 _CONTEXT: Any = vars(BaseException)["__context__"].__get__
@@ -20,19 +20,19 @@ _PARTS: Any = vars(BaseExceptionGroup)["exceptions"].__get__
 _OWN = str(Path(__file__).parent.parent) + os.sep
 
 _MOST_FRAMES = 50
-"""Frames that are kept, the innermost ones."""
+"""Maximum number of frames, the innermost ones."""
 
 _LONGEST_LINE = 500
-"""Characters of a line that are kept."""
+"""Maximum number of characters of a line."""
 
 _MOST_CAUSES = 100
-"""Exceptions that led to others that are looked through."""
+"""Maximum number of chained exceptions to visit."""
 
 
 def traceback_lines(error: BaseException) -> tuple[str, ...]:
-    """Return the frames of an exception as Python prints them, without those of netinspect."""
+    """Format the frames of an exception as Python does, without those of netinspect."""
     _shield(error)
-    # Twice as many, and more: every call of a module passes frames of our own.
+    # More than needed, because every call of a module has frames of netinspect.
     frames = traceback.extract_tb(error.__traceback__, limit=-4 * _MOST_FRAMES)
     others = [frame for frame in frames if not frame.filename.startswith(_OWN)]
     lines = "".join(traceback.format_list(others[-_MOST_FRAMES:])).splitlines()
@@ -40,19 +40,19 @@ def traceback_lines(error: BaseException) -> tuple[str, ...]:
 
 
 def exception_lines(error: BaseException) -> list[str]:
-    """Return an exception as Python prints it, with those that led to it."""
+    """Format an exception as Python does, with the exceptions that led to it."""
     _shield(error)
     return "".join(traceback.format_exception(error)).splitlines()
 
 
 def frame_lines(error: BaseException) -> list[str]:
-    """Return all frames of an exception as Python prints them, without its message."""
+    """Format all frames of an exception as Python does, without its message."""
     _shield(error)
     return "".join(traceback.format_tb(error.__traceback__)).splitlines()
 
 
 def _shield(error: BaseException) -> None:
-    """Keep Python from reading source lines of devices and pipes, which may never end."""
+    """Prevent Python from reading source lines of devices and pipes, which may be endless."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting and len(seen) < _MOST_CAUSES:
@@ -62,7 +62,7 @@ def _shield(error: BaseException) -> None:
         seen.add(id(each))
         for file in _files(_TRACEBACK(each)):
             if file not in linecache.cache and os.path.exists(file) and not os.path.isfile(file):
-                # Without a time of its last change, an entry is not checked against the file.
+                # An entry without a modification time is not checked against the file.
                 linecache.cache[file] = (0, None, [], file)
         waiting += (_CAUSE(each), _CONTEXT(each))
         if is_a(each, BaseExceptionGroup):

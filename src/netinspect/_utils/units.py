@@ -1,4 +1,4 @@
-"""Numbers and names formatted for people; never parsed back."""
+"""Formatting of numbers and names for people; the results are never parsed."""
 
 _BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -14,7 +14,7 @@ def size(number: int) -> str:
         return f"{number} B"
     text = ""
     for power, unit in enumerate(_BYTE_UNITS, start=1):
-        # Rounded first, so that no unit is given more than it holds: 1,048,575 bytes are 1.0 MiB.
+        # Rounded before the unit is chosen, so that 1,048,575 bytes are 1.0 MiB and not 1024 KiB.
         tenths = _rounded_ratio(10 * number, 1024**power)
         whole = _rounded_ratio(number, 1024**power)
         text = f"{tenths // 10}.{tenths % 10} {unit}" if tenths < 10_000 else f"{whole} {unit}"
@@ -37,7 +37,7 @@ def short(number: int) -> str:
     if number < 1000:
         return str(number)
     for power, prefix in enumerate(_PREFIXES[1:], start=1):
-        # Rounded first, so that no unit is given more than it holds: 999,999 are 1.000 M.
+        # Rounded before the unit is chosen, so that 999,999 are 1.000 M and not 1000 k.
         for digits in (3, 2, 1):
             scaled = _rounded_ratio(number * 10**digits, 1000**power)
             if scaled < 10_000:
@@ -46,19 +46,19 @@ def short(number: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Format a share of 0 to 1: `69.2 %`; what is not zero never reads as zero."""
+    """Format a share between 0 and 1: `69.2 %`; a share above 0 is at least `<0.1 %`."""
     if 0 < share < 0.0005:
         return "<0.1 %"
     return f"{share * 100:.1f} %"
 
 
 def decimal(number: float | None) -> str:
-    """Format a measured value to four significant digits; a dash where there is none."""
+    """Format a measured value with four significant digits; None as a dash."""
     return "-" if number is None else f"{number:.4g}"
 
 
 def name(text: str) -> str:
-    """Format a name; an empty one as two quotes, so that it is seen."""
+    """Format a name; an empty name as two quotes, so that it is visible."""
     return text or "''"
 
 

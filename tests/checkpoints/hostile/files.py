@@ -1,4 +1,4 @@
-"""Tensors that do not fit and archives that no honest program writes, byte by byte."""
+"""Hostile tensors and archives, built byte by byte."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def deflated(data: bytes) -> bytes:
 
 @functools.cache
 def bomb() -> bytes:
-    """A GiB of zeros, deflated."""
+    """Return 1 GiB of zeros, deflated."""
     packer = zlib.compressobj(1, zlib.DEFLATED, -15)
     block = b"\0" * (1 << 20)
     return b"".join(packer.compress(block) for _ in range(1 << 10)) + packer.flush()
@@ -211,7 +211,7 @@ TENSORS: dict[str, Case] = {
         "or is listed twice",
         "torch",
     ),
-    "legacy, keys are no list": Case(
+    "legacy, keys are not a list": Case(
         lambda: legacy(state(), b"\x80\x02N."),
         "the list of storages after the object is missing",
         "torch",
@@ -229,7 +229,7 @@ TENSORS: dict[str, Case] = {
 
 @functools.cache
 def small_bomb() -> bytes:
-    """60 MiB of what ends a pickle at once, deflated."""
+    """Return 60 MiB of STOP opcodes, deflated."""
     return deflated(b"N." + b"\0" * ((60 << 20) - 2))
 
 
@@ -261,7 +261,7 @@ ARCHIVES: dict[str, Case] = {
         "comes to more than 67,108,864 bytes",
         "",
     ),
-    "deflate bomb that says it is small": Case(
+    "deflate bomb with a small declared size": Case(
         lambda: torch_zip(bomb(), method=8, size=100, checksum=0),
         "comes to more than 67,108,864 bytes",
         "",

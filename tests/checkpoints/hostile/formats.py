@@ -12,7 +12,7 @@ HUGE = 2**62
 
 
 def varint(number: int) -> bytes:
-    """A number of protobuf."""
+    """Encode a number for protobuf."""
     raw = bytearray()
     while number > 0x7F:
         raw.append(number & 0x7F | 0x80)
@@ -21,7 +21,7 @@ def varint(number: int) -> bytes:
 
 
 def field(number: int, content: bytes | int, length: int | None = None) -> bytes:
-    """A field of protobuf; bytes with a length that may not be theirs."""
+    """Encode a field for protobuf, with a length that may differ from that of the bytes."""
     if isinstance(content, int):
         return varint(number << 3) + varint(content)
     return varint(number << 3 | 2) + varint(len(content) if length is None else length) + content
@@ -32,7 +32,7 @@ def onnx(graph: bytes, length: int | None = None) -> bytes:
 
 
 def nested(levels: int) -> bytes:
-    """Graphs within nodes of graphs."""
+    """Return graphs nested within nodes of graphs."""
     graph = b""
     for _ in range(levels):
         graph = field(1, field(4, b"If") + field(5, field(1, b"b") + field(6, graph)))
@@ -65,7 +65,7 @@ def npz(*members: tuple[str, bytes], compress: bool = False) -> bytes:
 
 
 def bomb() -> bytes:
-    """An archive of 64 kB with a member of 64 MiB, which starts like an array of as many bytes."""
+    """Return an archive of 64 kB with a member of 64 MiB that starts like an array of this size."""
     return npz(("a.npy", npy(array_header(f"({64 << 20},)", "'|q1'"), bytes(64 << 20))), compress=True)
 
 
@@ -87,7 +87,7 @@ GGUF = {
         gguf.file((gguf.string("k", HUGE),), entry_count=1, data=64),
         "a key at byte 32 would have 4,611,686,018,427,387,904 bytes",
     ),
-    "a key that is no text": (gguf.file((gguf.entry(b"\xff", 0, b"\0"),)), "is not UTF-8"),
+    "a key that is not text": (gguf.file((gguf.entry(b"\xff", 0, b"\0"),)), "is not UTF-8"),
     "a key twice": (gguf.file((gguf.entry("k", 0, b"\0"),) * 2), "'k' stands in it twice"),
     "a long string": (
         gguf.file((gguf.entry("k", 8, gguf.string("", HUGE)),)), "its header goes on behind its end"
@@ -147,7 +147,7 @@ GGUF = {
         gguf.file((), (gguf.tensor("w", kind=77, offset=4096),), 64), "is the first tensor that is cut"
     ),
 }  # fmt: skip
-"""What each file is, and a part of the error's message or cause."""
+"""Files and a part of the message or cause of their errors, by description."""
 
 MANY_FIELDS = field(1, b"") * 5_000_001
 TENSOR = field(5, field(1, 4) + field(2, 1) + field(8, b"w") + field(9, bytes(16)))
@@ -210,7 +210,7 @@ NUMPY = {
     "objects": (npy(array_header("(1,)", "'|O'"), b"cos\nabort\n(tR."), "nothing was executed"),
     "objects in a field": (npy(array_header("(1,)", "[('a', [('b', 'O')])]")), "nothing was executed"),
     "objects in a member": (npz(("a.npy", npy(array_header("()", "'O'")))), "nothing was executed"),
-    "a member that lies of its size": (
+    "a member with a wrong size": (
         npz(("a.npy", npy(array_header("(9,)"), bytes(4)))),
         "4 are there",
     ),

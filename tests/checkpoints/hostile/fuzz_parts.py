@@ -1,4 +1,4 @@
-"""Pickles and messages of protobuf, taken apart; messages put together with lengths that are right."""
+"""Splitting of pickles and protobuf messages, and joining of messages with correct lengths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Parts = list[bytes]
 
 
 def opcodes(raw: bytes) -> Parts:
-    """Each opcode of the pickles that stand one after the other, and what is after the last."""
+    """Split consecutive pickles into opcodes and the bytes after the last one."""
     parts: Parts = []
     at = 0
     while at < len(raw):
@@ -28,7 +28,7 @@ Shape = list["int | tuple[bytes, Shape]"]
 
 
 def taken_apart(raw: bytes, depth: int) -> tuple[Parts, Shape]:
-    """Split a message into the contents of its fields, as deep as they look like messages."""
+    """Split a message into the contents of its fields, recursively if these are messages too."""
     parts: Parts = []
     shape: Shape = []
     one: Shape = [1]

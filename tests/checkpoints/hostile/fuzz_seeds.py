@@ -1,8 +1,8 @@
-"""Valid checkpoints of every format, taken apart so that they can be damaged at each level.
+"""Valid checkpoints of every format, split into parts so that they can be damaged at each level.
 
-A seed is a list of parts and how to put them together: a file as one part, the members of an archive,
-the opcodes of a pickle, the words of a JSON header, the fields of a message. What is put together again
-has lengths and checksums that are right, so that the damage gets to where it would matter.
+A seed is a list of parts and a function that joins them: the whole file as one part, the members of an
+archive, the opcodes of a pickle, the words of a JSON header, or the fields of a message. Joined files
+have correct lengths and checksums, so that readers get as far as the damage.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Seed:
     parts: tuple[bytes, ...]
     build: Build
     words: tuple[bytes, ...] = (b"", b"\0", b"\xff" * 8)
-    """Bytes that may replace a part, or between two."""
+    """Bytes that may replace a part, or be inserted between two parts."""
 
     def bytes(self) -> bytes:
         """The file itself."""
@@ -196,7 +196,7 @@ def of_npz(folder: Path) -> list[Seed]:
 
 
 class _Net(nn.Module):
-    """Something with a submodule, a buffer, tied weights."""
+    """Network with a submodule, a buffer and tied weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -243,7 +243,7 @@ def of_torch_legacy(folder: Path) -> list[Seed]:
 
 
 def of_torch_tar(folder: Path) -> list[Seed]:
-    """By the layout of torch before 0.1.10: counts and records, pickled one after the other."""
+    """Build a file in the layout of torch before 0.1.10: counts and records in consecutive pickles."""
     storage, tensor = (0, "cpu", torch.FloatStorage), (1, 0, torch.FloatTensor)
     members = {
         "sys_info": pickle.dumps({"little_endian": True}, 2),
@@ -314,11 +314,11 @@ FORMATS: dict[str, Callable[[Path], list[Seed]]] = {
 }
 
 
-# --- taking apart --------------------------------------------------------------------------------
+# --- splitting -----------------------------------------------------------------------------------
 
 
 def of_zip(name: str, raw: bytes) -> list[Seed]:
-    """An archive as it is; by its members; and by the opcodes or words of those that have some."""
+    """Split an archive in three ways: one part, its members, and the opcodes or words of members."""
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         kind = archive.infolist()[0].compress_type
         members = {each.filename: archive.read(each) for each in archive.infolist()}
@@ -342,14 +342,14 @@ def of_zip(name: str, raw: bytes) -> list[Seed]:
 
 
 def of_unread(folder: Path) -> list[Seed]:
-    """Files in formats that are not read; none is a valid checkpoint."""
+    """Return files in unsupported formats, which are not valid checkpoints."""
     files = [(each.file, each.bytes()) for each in WRITTEN]
     files += [(file, data) for file, (_, data) in SPECIFIED.items()]
     return [Seed(file, (data,), joined) for file, data in files]
 
 
 def compressed(seed: Seed, method: Callable[[bytes], bytes]) -> list[Seed]:
-    """A file that is compressed as a whole, to be damaged as it is and before it is compressed."""
+    """Return seeds of a compressed file, to be damaged before and after compression."""
     return [
         Seed(seed.name, (method(seed.bytes()),), joined),
         Seed(seed.name, seed.parts, lambda parts: method(seed.build(parts)), seed.words),
@@ -357,7 +357,7 @@ def compressed(seed: Seed, method: Callable[[bytes], bytes]) -> list[Seed]:
 
 
 def all_seeds(folder: Path, format: str) -> list[Seed]:
-    """Make the seeds of a format; each is valid, but for `UNREAD`."""
+    """Return the seeds of a format, all of them valid except for `UNREAD`."""
     torch.manual_seed(0)
     if format == UNREAD:
         return of_unread(folder)

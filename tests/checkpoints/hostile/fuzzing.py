@@ -1,4 +1,4 @@
-"""Damage to valid files by steps that can be repeated, and what must hold of any file at all."""
+"""Reproducible damage to valid files, and checks that must hold for any file."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.checkpoints.memory_source import read
 from tests.support import PATIENCE
 
 Step = tuple[str, int, int, int]
-"""A kind of damage, where, how far, and with what: numbers of 16 bits, as parts of what is there."""
+"""Kind of damage, position, length and source: 16-bit numbers, as fractions of the available range."""
 
 ON_BYTES = ("flip", "set", "number", "varint", "cut", "drop", "repeat", "insert", "splice")
 ON_PARTS = ("drop part", "repeat part", "swap parts", "word", "word between", "empty")
 FLOOD = "flood"
-"""A part many thousand times: too slow for each case of a test."""
+"""Repetition of a part many thousand times, which is too slow for each test case."""
 
 KINDS = (*ON_BYTES, *ON_PARTS)
 WHOLE = 1 << 16
@@ -40,11 +40,11 @@ WHOLE = 1 << 16
 MOST_BYTES = 200_000_000
 
 _LONGEST = 1 << 20
-"""Bytes that a flood comes to."""
+"""Total bytes of the repeated part."""
 
 
 def random_steps(source: random.Random) -> list[Step]:
-    """Draw one step or a few."""
+    """Return a few random steps."""
     count = source.choice((1, 1, 1, 2, 2, 3, 5, 9))
     draw = partial(source.randrange, WHOLE)
     steps = [(source.choice(KINDS), draw(), draw(), draw()) for _ in range(count)]
@@ -54,13 +54,13 @@ def random_steps(source: random.Random) -> list[Step]:
 
 
 def damage(seed: Seed, steps: list[Step]) -> Seed:
-    """Damage the parts of a file, and their order."""
+    """Damage the parts of a file and their order."""
     parts = list(seed.parts)
     for kind, where, far, what in steps:
         if not parts:
             break
         at = where * len(parts) // WHOLE
-        # A part of many, or a place in the only one.
+        # One of many parts, or a position in the only one.
         place = where if len(parts) == 1 else where * len(parts) % WHOLE
         if kind in ON_BYTES:
             parts[at] = _damaged(parts[at], parts, kind, place, far, what)
@@ -86,7 +86,7 @@ def damage(seed: Seed, steps: list[Step]) -> Seed:
 def _damaged(part: bytes, parts: list[bytes], kind: str, where: int, far: int, what: int) -> bytes:
     raw = bytearray(part)
     at = where * (len(raw) + 1) // WHOLE
-    # Short stretches are tried more often than long ones.
+    # Short ranges are drawn more often than long ones.
     length = 1 + (len(raw) * far // WHOLE if what % 4 == 0 else far % 16)
     if kind == "flip" and at < len(raw):
         raw[at] ^= 1 << what % 8
@@ -112,40 +112,40 @@ def _damaged(part: bytes, parts: list[bytes], kind: str, where: int, far: int, w
     return bytes(raw)
 
 
-# --- what must hold ------------------------------------------------------------------------------
+# --- checks --------------------------------------------------------------------------------------
 
 
 @dataclass
 class Outcome:
-    """What came of one file."""
+    """Result of reading one file."""
 
     checkpoint: Checkpoint | None
     """None if it is an error."""
 
     seconds: float
-    """For the reading alone, by the clock on the wall."""
+    """Wall-clock seconds for reading alone."""
 
     peak: int
-    """Bytes more than before, where the system reports."""
+    """Additional peak memory in bytes, if the system reports it."""
 
     sign: str
-    """What reports one way of reading from another: where it failed and why, or what was found."""
+    """Signature that distinguishes code paths: the place and cause of failure, or the content."""
 
 
 class Hang(BaseException):
-    """Reading took too long; not to be caught by anything but a test."""
+    """Reading took too long. A `BaseException`, so that readers do not catch it."""
 
 
 def examine(data: bytes, *, views: bool = True) -> Outcome:
-    """Read any bytes; whatever comes of them must be an error that names the file, or a sound record.
+    """Read any bytes, and check that the result is an error that names the file or a valid record.
 
     Args:
-        data: The file.
-        views: Show what was read in each way that there is.
+        data: The bytes of the file.
+        views: True to render the record in every format.
 
     Raises:
-        AssertionError: It is neither, or took too much memory.
-        Hang: Nothing came of it.
+        AssertionError: The result is neither, or reading took too much memory.
+        Hang: Reading took too long.
     """
     checkpoint: Checkpoint | None = None
     sign = ""
@@ -165,25 +165,25 @@ def examine(data: bytes, *, views: bool = True) -> Outcome:
             with _patience():
                 show(checkpoint)
         found = {(each.dtype, each.layout, len(each.shape)) for each in checkpoint.tensors[:20]}
-        told = [re.sub(r"\d+|'.*'", "#", each) for each in (*checkpoint.problems, *checkpoint.warnings)]
-        sign = f"{checkpoint.format} {sorted(found)} {sorted(set(told))}"[:500]
+        text = [re.sub(r"\d+|'.*'", "#", each) for each in (*checkpoint.problems, *checkpoint.warnings)]
+        sign = f"{checkpoint.format} {sorted(found)} {sorted(set(text))}"[:500]
     return Outcome(checkpoint, seconds, peak.bytes, sign)
 
 
 def examine_file(data: bytes, valid: bytes, folder: Path) -> list[str]:
-    """Do with a file all that reads more than its header: values, differences, names in pickles.
+    """Run all commands that read more than the header of a file: values, differences, pickle globals.
 
     Args:
-        data: The file.
-        valid: One of its format that is as it should be.
-        folder: Where both are written.
+        data: The bytes of the file.
+        valid: A valid file of the same format.
+        folder: Folder for both files.
 
     Returns:
-        How each went: `shown` or `refused`.
+        The result of each command: `shown` or `refused`.
 
     Raises:
-        AssertionError: It was neither, or took too much memory.
-        Hang: Nothing came of it.
+        AssertionError: A result is neither, or a command took too much memory.
+        Hang: A command took too long.
     """
     ended: list[str] = []
     path, other = folder / "file", folder / "valid"
@@ -197,14 +197,14 @@ def examine_file(data: bytes, valid: bytes, folder: Path) -> list[str]:
     for ask in asked:
         with _patience(), _Peak() as peak:
             try:
-                told = ask()
+                text = ask()
             except LoadError as error:
                 _check_error(error)
                 ended.append("refused")
             else:
-                check_text(told)
+                check_text(text)
                 ended.append("shown")
-        assert peak.bytes < MOST_BYTES, f"looking took {peak.bytes:,} bytes"
+        assert peak.bytes < MOST_BYTES, f"a command took {peak.bytes:,} bytes"
     return ended
 
 
@@ -221,7 +221,7 @@ def _check_error(error: LoadError) -> None:
 
 
 def check_record(checkpoint: Checkpoint, size: int) -> None:
-    """Positions are in the file, numbers are not nonsense, and the record survives being written."""
+    """Check that positions are within the file, numbers are plausible, and the record can be encoded."""
     for tensor in checkpoint.tensors:
         assert all(type(each) is int and each >= 0 for each in tensor.shape), tensor
         assert tensor.bytes >= 0
@@ -241,13 +241,13 @@ def check_record(checkpoint: Checkpoint, size: int) -> None:
 
 
 def show(checkpoint: Checkpoint) -> None:
-    """Show it in each way; no name in it may reach a terminal unchanged."""
+    """Render a checkpoint in every format, and check that names in it are escaped."""
     for view in (_views.params(checkpoint), _views.summary(checkpoint), _views.tree(checkpoint)):
         check_text(view)
 
 
 def check_text(view: View[Any]) -> None:
-    """Nothing in it moves a terminal's cursor, colours it, or turns the direction of writing."""
+    """Check that a text has no characters that control a terminal or change the writing direction."""
     for format in ("rich", "plain"):
         text = view.text(format, width=100 if format == "rich" else None)
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", text)
@@ -268,14 +268,14 @@ def _patience() -> Iterator[None]:
 
 
 class _Peak:
-    """The most memory of this process while it runs, beyond what it had before."""
+    """Additional peak memory of this process within the context."""
 
     bytes = 0
 
     def __enter__(self) -> _Peak:
         self._before = 0
         try:
-            Path("/proc/self/clear_refs").write_text("5")  # forget the peak until now
+            Path("/proc/self/clear_refs").write_text("5")  # reset the peak
             self._before = _status("VmRSS")
         except OSError:
             pass

@@ -1,4 +1,4 @@
-"""What hostile pickles and archives are put together from."""
+"""Helpers that build hostile pickles and archives."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.checkpoints.zips import Part, build
 
 @dataclass(frozen=True)
 class Case:
-    """One file, and what is to come of it."""
+    """One file with its expected results."""
 
     data: Callable[[], bytes]
     error: str | None
     """A part of the message or the cause of reading it as a checkpoint; None if it can be read."""
 
     names: str | None = None
-    """What the list of names begins with; None if reading even that is an error."""
+    """First of the listed names; None if listing them is an error too."""
 
 
 STORAGE = (
@@ -30,7 +30,7 @@ SYSTEM = b"cposix\nsystem\n(X\x04\0\0\0trueq\x10tR"
 
 
 def state(*entries: bytes) -> bytes:
-    """A pickled dict with one honest tensor and more after it."""
+    """Return a pickled dict with one valid tensor, followed by other entries."""
     return b"\x80\x02}(X\x01\0\0\0w" + TENSOR + b"".join(entries) + b"u."
 
 
@@ -49,7 +49,7 @@ def tensor(
 
 
 def torch_zip(pickle: bytes, *more: Part, data: bytes = b"\0" * 16, **changes: object) -> bytes:
-    """An archive as torch writes it."""
+    """Return an archive as torch writes it."""
     return build(
         [
             Part("a/data.pkl", pickle, **changes),  # type: ignore[arg-type]
@@ -64,7 +64,7 @@ def torch_zip(pickle: bytes, *more: Part, data: bytes = b"\0" * 16, **changes: o
 def legacy(
     pickle: bytes, keys: bytes = b"\x80\x02](X\x01\0\0\x000e.", data: bytes | None = None
 ) -> bytes:
-    """A stream as torch wrote it once."""
+    """Return a file in torch's legacy format."""
     return (
         b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}."
         + pickle

@@ -1,4 +1,4 @@
-"""Pickles that no honest program writes, byte by byte."""
+"""Hostile pickles, built byte by byte."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.checkpoints.hostile.parts import STORAGE, SYSTEM, TENSOR, Case, entry
 
 
 def laughs(levels: int) -> bytes:
-    """A list of the same list twice, which is one of the same list twice, and so on."""
+    """Return a list that contains one list twice, which contains one list twice, and so on."""
     made = b"]r" + struct.pack("<I", 0)
     for level in range(1, levels):
         below = b"j" + struct.pack("<I", level - 1)
@@ -17,7 +17,7 @@ def laughs(levels: int) -> bytes:
 
 
 def hashes(levels: int) -> bytes:
-    """A tuple of the same tuple twice, many levels deep: to hash it takes 2**levels steps."""
+    """Return a tuple of the same tuple twice, many levels deep; hashing it takes 2**levels steps."""
     made = b"K\x01\x85r" + struct.pack("<I", 0)
     for level in range(1, levels):
         below = b"j" + struct.pack("<I", level - 1)
@@ -26,7 +26,7 @@ def hashes(levels: int) -> bytes:
 
 
 def modules(levels: int) -> bytes:
-    """Modules that hold the one below twice."""
+    """Return modules that each contain the next one twice."""
     made = b"N"
     for level in range(levels):
         below = b"N" if not level else b"j" + struct.pack("<I", level - 1)
@@ -57,23 +57,23 @@ LEGACY_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x
 
 
 def nested_storage() -> bytes:
-    """A storage as it is pickled without `torch.save`, that takes many steps to read."""
+    """Return a storage as pickled without `torch.save`, whose pickle takes many steps to read."""
     keys = b"](X\x01\0\0\x000e."
     return LEGACY_HEAD + b"N0" * 25_000 + STORAGE + b"." + keys + struct.pack("<q", 4) + b"\0" * 16
 
 
 def numbered(count: int, value: bytes) -> bytes:
-    """Keys and values of a dict."""
+    """Return numbered keys and values of a dict."""
     return b"".join(b"J" + struct.pack("<i", index) + value for index in range(count))
 
 
 def shared(by_all: bytes, name: bytes, each: bytes) -> bytes:
-    """A list of objects that all hold the same, remembered under 112, as what they call is under 113."""
+    """Return a list of objects that share their content, memoized as 112, and their callee, as 113."""
     return b"\x80\x04" + by_all + b"q\x700" + name + b"q\x710](" + each * 20_000 + b"e."
 
 
 PICKLES: dict[str, Case] = {
-    # --- what would be run
+    # --- execution
     "system": Case(lambda: b"\x80\x02" + SYSTEM + b".", "holds no tensors", "posix.system('true')"),
     "system, protocol 0": Case(
         lambda: b"cposix\nsystem\n(S'true'\ntR.", "holds no tensors", "posix.system('true')"
@@ -88,27 +88,27 @@ PICKLES: dict[str, Case] = {
         "holds no tensors",
         "pickle.loads(b'cos",
     ),
-    "system beside a tensor": Case(lambda: torch_zip(state(entry(b"x", SYSTEM))), None, "torch._utils"),
+    "system next to a tensor": Case(lambda: torch_zip(state(entry(b"x", SYSTEM))), None, "torch._utils"),
     "system before it breaks": Case(
         lambda: b"\x80\x02" + SYSTEM + b"0\xff", "is not an opcode", "posix.system('true')"
     ),
     "numbered name": Case(lambda: b"\x80\x02\x82\x01.", "the extension registry", "copyreg."),
-    # --- what would change the reader
+    # --- changes of the reader
     "state for a class": Case(
         lambda: b"\x80\x02cos\nsystem\n}b.", "gives a state to a name", "os.system()"
     ),
     "item of a number": Case(lambda: b"\x80\x02K\x01K\x02K\x03s.", "sets an item of an int", ""),
     "item of a list": Case(lambda: b"\x80\x02]K\x02K\x03s.", "sets an item of a list", ""),
     "appended to a dict": Case(lambda: b"\x80\x02}K\x02a.", "appends to a dict", ""),
-    # --- what would take time
+    # --- time
     "laughs": Case(lambda: b"\x80\x02" + laughs(100) + b".", "holds no tensors", ""),
-    "laughs beside a tensor": Case(
+    "laughs next to a tensor": Case(
         lambda: torch_zip(state(entry(b"x", laughs(100)))), None, "torch._utils"
     ),
     "hashes": Case(lambda: b"\x80\x02}" + hashes(99) + b"K\x01s.", "holds no tensors", ""),
     "hashes in a set": Case(lambda: b"\x80\x04\x8f(" + hashes(99) + b"\x90.", "holds no tensors", ""),
     "modules": Case(lambda: b"\x80\x02" + modules(60) + b".", "holds no tensors", "m.M()"),
-    "numbers that hash alike": Case(
+    "numbers with equal hashes": Case(
         lambda: (
             b"\x80\x02}("
             + b"".join(
@@ -126,7 +126,7 @@ PICKLES: dict[str, Case] = {
         "holds no tensors",
         "",
     ),
-    # --- what would take memory
+    # --- memory
     "far place": Case(lambda: b"\x80\x02]r\0\0\0\x800j\0\0\0\x80.", "holds no tensors", ""),
     "long bytes": Case(lambda: b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"x.", "but the file", ""),
     "long text": Case(lambda: b"\x80\x04\x8d" + struct.pack("<Q", 2**63) + b"x.", "but the file", ""),
@@ -189,7 +189,7 @@ PICKLES: dict[str, Case] = {
         "the names in it have more than",
         "torch._utils",
     ),
-    # --- what is shared by many, and is small where it is traced once
+    # --- shared content, which is small if it is visited once
     "shared: calls of calls": Case(
         lambda: b"\x80\x02cm\nf\nq\x00" + b")R" * 700_000 + b".", "holds no tensors", "m.f("
     ),
@@ -254,7 +254,7 @@ PICKLES: dict[str, Case] = {
         "holds no tensors|more than",
         "m.n0(",
     ),
-    # --- what would nest
+    # --- nesting
     "deep list": Case(
         lambda: b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b".", "nested more than 1,000 deep", ""
     ),
@@ -279,7 +279,7 @@ PICKLES: dict[str, Case] = {
     ),
     "state in itself": Case(lambda: b"\x80\x02cm\nC\n)\x81q\x00h\x00b.", "holds no tensors", "m.C()"),
     "set in itself": Case(lambda: b"\x80\x04\x8fq\x00(h\x00\x90.", "holds no tensors", ""),
-    # --- what is not one
+    # --- other bytes
     "no end": Case(lambda: b"\x80\x02]", "ends without its last opcode", ""),
     "empty stack": Case(lambda: b"\x80\x02.", "no object is left", ""),
     "underflow": Case(lambda: b"\x80\x020.", "pops more items than the stack has", ""),

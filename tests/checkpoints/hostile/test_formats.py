@@ -1,4 +1,4 @@
-"""Hostile files: one error that names the file, in few calls, and in little memory."""
+"""Tests of hostile files: one error that names the file, in few calls and little memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL = {
     for what, case in cases.items()
 }
 MOST_CALLS = 6_000_000
-"""Calls of functions until the error."""
+"""Maximum number of function calls until the error."""
 
 MOST_KILOBYTES = 200_000
 
@@ -46,7 +46,7 @@ for path in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """All of them, on the disk."""
+    """Write all hostile files."""
     folder = tmp_path_factory.mktemp("hostile")
     made = {what: folder / f"{number}.bin" for number, what in enumerate(ALL)}
     for what, path in made.items():
@@ -55,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("what", ALL)
-def test_it_is_one_error_that_names_the_file(files: dict[str, Path], what: str) -> None:
+def test_hostile_file_is_one_error_that_names_it(files: dict[str, Path], what: str) -> None:
     caught: list[CheckpointError] = []
 
     def read() -> None:
@@ -72,10 +72,10 @@ def test_it_is_one_error_that_names_the_file(files: dict[str, Path], what: str) 
     assert len(f"{error.message}{error.cause}{error.hint}") < 1000
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak")
-def test_all_of_them_take_little_memory(files: dict[str, Path]) -> None:
-    """The peak of one process that reads them all, whole, with Python in it."""
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no proc file system")
+def test_hostile_files_take_bounded_memory(files: dict[str, Path]) -> None:
+    """Measure the peak of one process that reads all files, including Python itself."""
     run = [sys.executable, "-c", CHILD, *map(str, files.values())]
-    told = subprocess.run(run, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
-    peak, path = told.splitlines()[-1].split(" ", 1)
+    output = subprocess.run(run, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+    peak, path = output.splitlines()[-1].split(" ", 1)
     assert int(peak) < MOST_KILOBYTES, f"{path} took {peak} kB"

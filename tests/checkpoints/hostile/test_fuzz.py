@@ -1,6 +1,6 @@
-"""Damaged files of every format: an error that names the file, or a sound record that can be shown.
+"""Tests of damaged files of every format: an error that names the file, or a valid record.
 
-A minute at most in all, and always the same; `benchmarks/fuzz.py` goes on for as long as one likes.
+They take at most a minute and are reproducible; `benchmarks/fuzz.py` runs as long as desired.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def seeds(format: str) -> list[Seed]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_seed_is_valid(format: str) -> None:
+def test_fuzz_seed_is_valid(format: str) -> None:
     for seed in seeds(format):
         checkpoint = examine(seed.bytes()).checkpoint
         assert checkpoint is not None
@@ -40,7 +40,7 @@ def test_a_seed_is_valid(format: str) -> None:
 @pytest.mark.parametrize("format", [*FORMATS, UNREAD])
 @settings(max_examples=400, derandomize=True, database=None)
 @given(data=st.data())
-def test_damage_is_an_error_or_a_sound_record(format: str, data: st.DataObject) -> None:
+def test_damaged_file_is_read_or_refused(format: str, data: st.DataObject) -> None:
     seed = data.draw(st.sampled_from(range(len(seeds(format)))))
     steps = data.draw(STEPS)
     outcome = examine(damage(seeds(format)[seed], steps).bytes())
@@ -50,7 +50,7 @@ def test_damage_is_an_error_or_a_sound_record(format: str, data: st.DataObject) 
 @pytest.mark.parametrize("format", FORMATS)
 @settings(max_examples=40, derandomize=True, database=None)
 @given(data=st.data())
-def test_what_is_done_with_damage_is_an_error_or_sound(format: str, data: st.DataObject) -> None:
+def test_values_of_damaged_file_are_read_or_refused(format: str, data: st.DataObject) -> None:
     seed = seeds(format)[data.draw(st.sampled_from(range(len(seeds(format)))))]
     damaged = damage(seed, data.draw(STEPS)).bytes()
     with tempfile.TemporaryDirectory() as folder:
@@ -64,6 +64,6 @@ def test_what_is_done_with_damage_is_an_error_or_sound(format: str, data: st.Dat
     ),
     st.binary(max_size=200),
 )
-def test_any_bytes_are_an_error_or_a_sound_record(start: bytes, rest: bytes) -> None:
+def test_any_bytes_are_read_or_refused(start: bytes, rest: bytes) -> None:
     outcome = examine(start + rest)
     assert outcome.checkpoint is not None or outcome.sign

@@ -1,4 +1,4 @@
-"""Files that no honest program writes: an error or a list, in few calls, in little memory."""
+"""Tests of hostile pickles: an error or a list of names, in few calls and little memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.checkpoints.hostile.parts import Case
 from tests.support import calls_of
 
 MOST_CALLS = 12_000_000
-"""Calls of functions in one command: a few for each of 2,000,000 values, the most that are examined."""
+"""Maximum function calls of one command: a few for each of at most 2,000,000 examined values."""
 
 FEW = 5_000
-"""Parts of a small pickle; those of larger ones are multiples of it."""
+"""Number of parts of a small pickle; larger ones have a multiple of it."""
 
 MANY: dict[str, Callable[[int], bytes]] = {
     "lists": lambda count: b"](" + b"]" * count + b"e",
@@ -40,11 +40,11 @@ MANY: dict[str, Callable[[int], bytes]] = {
     "frames": lambda count: (b"\x95" + struct.pack("<Q", 2) + b"N0") * count + b"N",
     "memos": lambda count: b"N" + b"\x94" * count,
 }
-"""Pickles of as many like parts as one wants."""
+"""Functions that build a pickle of a given number of similar parts."""
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("hostile")
     files = {}
     for number, (name, case) in enumerate(ALL.items()):
@@ -55,8 +55,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_hostile_file(name: str, told: dict[str, dict[str, Any]]) -> None:
-    case, outcome = ALL[name], told[name]
+def test_hostile_file_is_error_or_list(name: str, results: dict[str, dict[str, Any]]) -> None:
+    case, outcome = ALL[name], results[name]
     read, scan = outcome["read"], outcome["scan"]
     assert "escaped" not in read, read["escaped"]
     assert "escaped" not in scan, scan["escaped"]
@@ -65,8 +65,8 @@ def test_a_hostile_file(name: str, told: dict[str, dict[str, Any]]) -> None:
         assert read["names"] != []
     else:
         assert read["code"] == 3
-        said = f"{read['error']}\n{read['cause']}"
-        assert any(each in said for each in case.error.split("|")), said
+        message = f"{read['error']}\n{read['cause']}"
+        assert any(each in message for each in case.error.split("|")), message
     _check_names(case, scan)
     assert read.get("calls", 0) < MOST_CALLS
     assert scan.get("calls", 0) < MOST_CALLS
@@ -74,8 +74,8 @@ def test_a_hostile_file(name: str, told: dict[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("kind", MANY)
-def test_a_pickle_takes_calls_as_it_has_opcodes(tmp_path: Path, kind: str) -> None:
-    """Twice the opcodes take twice the calls, whatever they are."""
+def test_pickle_takes_linear_number_of_calls(tmp_path: Path, kind: str) -> None:
+    """Check that twice the opcodes take twice the calls."""
     file = tmp_path / "file"
 
     def read() -> None:
@@ -88,7 +88,7 @@ def test_a_pickle_takes_calls_as_it_has_opcodes(tmp_path: Path, kind: str) -> No
     for times in (1, 1, 2, 4):
         file.write_bytes(b"\x80\x04" + MANY[kind](FEW * times) + b".")
         calls.append(calls_of(read))
-    _, few, more, most = calls  # what is imported in the first one is not counted
+    _, few, more, most = calls  # the first run includes imports
     assert more < 2.1 * few
     assert most < 4.2 * few
 

@@ -1,4 +1,4 @@
-"""The machine of pickles against Python's own pickler, and against what no pickler writes."""
+"""Tests of the pickle interpreter on output of Python's picklers and on damaged pickles."""
 
 from __future__ import annotations
 
@@ -49,34 +49,34 @@ objects = st.recursive(
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two objects are equal and of the same types, all the way down."""
-    return bool(_told(left) == _told(right))
+    """Return whether two objects are equal and have the same types at every level."""
+    return bool(_comparable(left) == _comparable(right))
 
 
-def _told(value: Any) -> Any:
+def _comparable(value: Any) -> Any:
     if isinstance(value, set | frozenset):
-        inner: Any = sorted(map(repr, map(_told, value)))
+        inner: Any = sorted(map(repr, map(_comparable, value)))
     elif isinstance(value, dict):
-        inner = [(_told(key), _told(each)) for key, each in value.items()]
+        inner = [(_comparable(key), _comparable(each)) for key, each in value.items()]
     elif isinstance(value, list | tuple):
-        inner = [_told(each) for each in value]
+        inner = [_comparable(each) for each in value]
     else:
-        inner = repr(value)  # tells -0.0 from 0.0
+        inner = repr(value)  # distinguishes -0.0 from 0.0
     return type(value).__name__, inner
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @settings(max_examples=150)
 @given(objects)
-def test_what_the_real_pickler_writes_comes_back(protocol: int, item: Any) -> None:
+def test_interpreter_reads_output_of_c_pickler(protocol: int, item: Any) -> None:
     assert same(revive(run(pickle.dumps(item, protocol))), item)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @settings(max_examples=50)
 @given(objects)
-def test_what_the_slow_pickler_writes_comes_back(protocol: int, item: Any) -> None:
-    """Python's pickler in Python writes other opcodes here and there."""
+def test_interpreter_reads_output_of_python_pickler(protocol: int, item: Any) -> None:
+    """The pickler in Python writes other opcodes in some cases."""
     import io
 
     file = io.BytesIO()
@@ -86,24 +86,24 @@ def test_what_the_slow_pickler_writes_comes_back(protocol: int, item: Any) -> No
 
 @settings(max_examples=100)
 @given(objects, st.integers(0, 5))
-def test_an_optimised_pickle_comes_back(item: Any, protocol: int) -> None:
-    """Without the numbers under which nothing is asked for; those that are left have gaps."""
+def test_interpreter_reads_optimized_pickles(item: Any, protocol: int) -> None:
+    """Optimized pickles memoize only objects that are used again, so memo numbers have gaps."""
     assert same(revive(run(pickletools.optimize(pickle.dumps(item, protocol)))), item)
 
 
-def test_every_opcode_of_python_is_known() -> None:
+def test_interpreter_handles_every_opcode() -> None:
     refused = set()
     for opcode in pickletools.opcodes:
         code = ord(opcode.code)
         handler = HANDLERS[code]
         if handler.__name__ == "_unknown":
             refused.add(opcode.name)
-    # These the loop takes itself.
+    # The loop of the interpreter handles these itself.
     assert refused == {"MARK", "BINPUT", "LONG_BINPUT", "BINGET", "BININT1", "TUPLE", "STOP"}
 
 
-def told(data: bytes) -> str:
-    """What is said of a pickle: its object, or why there is none; anything else is a fault."""
+def outcome(data: bytes) -> str:
+    """Return the formatted object of a pickle, or the message of its `PickleError`."""
     try:
         return format_object(run(data))
     except PickleError as error:
@@ -112,33 +112,33 @@ def told(data: bytes) -> str:
 
 @settings(max_examples=300)
 @given(st.binary(max_size=200))
-def test_any_bytes_are_an_object_or_an_error(data: bytes) -> None:
-    assert told(data)
+def test_interpreter_reads_or_refuses_any_bytes(data: bytes) -> None:
+    assert outcome(data)
 
 
 @settings(max_examples=300)
 @given(objects, st.integers(0, 5), st.data())
-def test_a_damaged_pickle_is_an_object_or_an_error(
+def test_interpreter_reads_or_refuses_damaged_pickles(
     item: Any, protocol: int, data: st.DataObject
 ) -> None:
     raw = bytearray(pickle.dumps(item, protocol))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     raw = raw[: data.draw(st.integers(0, len(raw)))]
-    assert told(bytes(raw))
+    assert outcome(bytes(raw))
 
 
 @settings(max_examples=100)
 @given(objects, st.integers(0, 5), st.integers(10, 40))
-def test_a_small_window_makes_no_difference(item: Any, protocol: int, window: int) -> None:
-    """The buffer moves along in the middle of everything."""
+def test_interpreter_result_does_not_depend_on_window(item: Any, protocol: int, window: int) -> None:
+    """With a small window, the buffer moves within opcodes and their operands."""
     data = pickle.dumps(item, protocol)
     interpreter = Interpreter(source(data), Names(), 0, window)
     assert same(revive(interpreter.run()), item)
     assert interpreter.position == len(data)
 
 
-def test_pickles_behind_each_other() -> None:
+def test_interpreter_reads_consecutive_pickles() -> None:
     data = b"".join(pickle.dumps(each) for each in ([1], "two", {3: 4}))
     interpreter = Interpreter(source(data), Names())
     assert [interpreter.run() for _ in range(3)] == [[1], "two", {3: 4}]
@@ -147,18 +147,18 @@ def test_pickles_behind_each_other() -> None:
         interpreter.run()
 
 
-def test_what_is_remembered_does_not_outlive_its_pickle() -> None:
+def test_interpreter_clears_memo_between_pickles() -> None:
     interpreter = Interpreter(source(b"]q\x00.h\x00."), Names())
     assert interpreter.run() == []
     with pytest.raises(PickleError, match="at byte 4: the memo has no entry 0"):
         interpreter.run()
 
 
-# --- what is large -------------------------------------------------------------------------------
+# --- large values --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_long_bytes_and_texts_are_not_kept(protocol: int) -> None:
+def test_interpreter_skips_long_bytes_and_texts(protocol: int) -> None:
     large = LARGEST_KEPT + 1
     text, data, after = run(pickle.dumps(["t" * large, b"b" * large, "after"], protocol))
     assert isinstance(text, SkippedValue)
@@ -171,7 +171,7 @@ def test_long_bytes_and_texts_are_not_kept(protocol: int) -> None:
         assert data.path == "_codecs.encode"
 
 
-def test_bytes_know_where_they_stand() -> None:
+def test_interpreter_records_positions_of_bytes() -> None:
     raw = pickle.dumps([b"small", b"x" * (WINDOW + 5), bytearray(b"changes"), b"y" * 100_000], 5)
     found = run(raw)
     assert [type(each) for each in found] == [DeferredBytes, SkippedValue, DeferredBytes, SkippedValue]
@@ -182,7 +182,7 @@ def test_bytes_know_where_they_stand() -> None:
 
 
 @pytest.mark.parametrize("digits", [999, 100_000, 3_000_000])
-def test_a_long_decimal_number_is_read_quickly_or_not_at_all(digits: int) -> None:
+def test_interpreter_skips_long_decimal_numbers(digits: int) -> None:
     value = run(b"L" + b"7" * digits + b"L\n.")
     if digits < 1000:
         assert value == int("7" * digits)
@@ -191,16 +191,16 @@ def test_a_long_decimal_number_is_read_quickly_or_not_at_all(digits: int) -> Non
         assert value.kind == "int"
 
 
-def test_a_number_of_many_bits_is_spelled_in_words() -> None:
+def test_format_object_describes_large_integers() -> None:
     value = run(b"\x8b" + struct.pack("<i", 60_000) + b"\x7f" * 60_000 + b".")
     assert format_object(value) == "<an integer of 479,999 bits>"
 
 
-def test_a_chain_of_calls_takes_calls_as_it_is_long() -> None:
-    """Of what a call returned, of what that returned, and so on; each was followed to its root once."""
+def test_interpreter_takes_linear_time_for_chained_calls() -> None:
+    """A chain of calls of results was once followed to its root for each call."""
 
     def lines_of(links: int) -> int:
-        """Count the lines that run: a chain may be followed without a call."""
+        """Count the lines that run, because a chain may be followed without function calls."""
         count = 0
 
         def trace(frame: FrameType, event: str, argument: object) -> Any:

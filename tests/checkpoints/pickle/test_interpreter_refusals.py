@@ -1,4 +1,4 @@
-"""What the machine of pickles does with what no honest file holds: calls, odd keys, wrong opcodes."""
+"""Tests of the pickle interpreter on calls, unusual keys and invalid opcodes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Mark:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_call_is_noted_and_not_made(protocol: int, tmp_path: Any) -> None:
+def test_interpreter_records_calls_without_making_them(protocol: int, tmp_path: Any) -> None:
     path = tmp_path / "mark"
     names = Names()
     value = run(pickle.dumps(Mark(str(path)), protocol), names)
@@ -46,7 +46,7 @@ def test_a_call_is_noted_and_not_made(protocol: int, tmp_path: Any) -> None:
     assert named.arguments == repr(str(path))
 
 
-def test_an_import_is_noted_and_not_made() -> None:
+def test_interpreter_records_imports_without_making_them() -> None:
     names = Names()
     value = run(b"cantigravity\nfly\n.", names)
     assert isinstance(value, Named)
@@ -54,7 +54,7 @@ def test_an_import_is_noted_and_not_made() -> None:
     assert "antigravity" not in sys.modules
 
 
-def test_all_ways_to_call_are_counted() -> None:
+def test_interpreter_counts_calls_of_every_opcode() -> None:
     names = Names()
     run(
         b"\x80\x04(cm\nreduce\n(K\x01tR0cm\nnew\n)\x810cm\nex\n)}\x920"  # REDUCE, NEWOBJ, NEWOBJ_EX
@@ -72,15 +72,15 @@ def test_all_ways_to_call_are_counted() -> None:
     }
 
 
-def test_calls_of_what_a_call_returned_are_told() -> None:
+def test_interpreter_reports_calls_of_results() -> None:
     names = Names()
     run(b"cbuiltins\ngetattr\n(cos\npath\nS'system'\ntR(S'rm -rf /'\ntR.", names)
-    told = {named.path: (named.uses, named.arguments) for named in names.all()}
-    assert told["builtins.getattr"] == (1, "os.path, 'system'; then called with 'rm -rf /'")
-    assert told["os.path"] == (0, "")
+    calls = {named.path: (named.uses, named.arguments) for named in names.all()}
+    assert calls["builtins.getattr"] == (1, "os.path, 'system'; then called with 'rm -rf /'")
+    assert calls["os.path"] == (0, "")
 
 
-def test_the_first_call_is_the_one_that_is_told() -> None:
+def test_interpreter_reports_arguments_of_first_call() -> None:
     names = Names()
     run(b"(cos\nsystem\nq\x00(S'one'\ntR0h\x00(S'two'\ntR0K\x01t.", names)
     (named,) = names.all()
@@ -98,7 +98,7 @@ def test_the_first_call_is_the_one_that_is_told() -> None:
         (b"cos\nsystem\n.", "os.system"),
     ],
 )
-def test_names_of_python_2_are_what_python_would_import(data: bytes, path: str) -> None:
+def test_interpreter_maps_python_2_names(data: bytes, path: str) -> None:
     import io
 
     class Finder(pickle.Unpickler):
@@ -110,7 +110,7 @@ def test_names_of_python_2_are_what_python_would_import(data: bytes, path: str) 
         assert Finder(io.BytesIO(data)).load() is getattr(__import__(module), name)
 
 
-def test_a_dotted_name_is_one_name() -> None:
+def test_interpreter_keeps_dotted_names_whole() -> None:
     names = Names()
     value = run(b"\x80\x04\x8c\x08builtins\x8c\x0c__import__.x\x93.", names)
     assert value.path == "builtins.__import__.x"
@@ -127,13 +127,13 @@ def test_a_dotted_name_is_one_name() -> None:
         b"}\x8b" + struct.pack("<i", 9) + (2**61 - 1).to_bytes(9, "little") + b"K\x03s.",
     ],
 )
-def test_keys_of_other_kinds_are_not_hashed(data: bytes) -> None:
+def test_interpreter_does_not_hash_unusual_keys(data: bytes) -> None:
     (key,) = run(data)
     assert isinstance(key, Key)
 
 
-def test_numbers_that_hash_alike_are_keys_of_other_hashes() -> None:
-    """In one dict each of them would be compared with all before it."""
+def test_interpreter_avoids_hash_collisions_of_integers() -> None:
+    """In one dict, a key is compared with all previous keys of the same hash."""
     prime = 2**61 - 1
     keys = b"".join(
         b"\x8a\x0c" + (index * prime).to_bytes(12, "little") + b"N" for index in range(1, 40_000)
@@ -143,7 +143,7 @@ def test_numbers_that_hash_alike_are_keys_of_other_hashes() -> None:
     assert len(set(map(hash, value))) == 39_999
 
 
-def test_what_is_left_on_the_stack_is_dropped_as_loaders_do(tmp_path: Path) -> None:
+def test_interpreter_drops_rest_of_stack(tmp_path: Path) -> None:
     for data, value, dropped in ((b"NK\x01.", 1, 1), (b"(NK\x01.", 1, 1), (b"N(NNK\x02.", 2, 3)):
         assert pickle.loads(data) == value
         names = Names()
@@ -156,7 +156,7 @@ def test_what_is_left_on_the_stack_is_dropped_as_loaders_do(tmp_path: Path) -> N
     assert "1 object left on the stack" in found.warnings[0]
 
 
-def test_a_key_that_is_equal_replaces() -> None:
+def test_interpreter_replaces_values_of_equal_keys() -> None:
     assert run(b"}(K\x01K\x02G?\xf0\x00\x00\x00\x00\x00\x00K\x03\x88K\x04u.") == {1: 4}
     value = run(b"}(G\x7f\xf8\x00\x00\x00\x00\x00\x00K\x03u.")
     assert [math.isnan(key) for key in value] == [True]
@@ -215,35 +215,35 @@ def test_a_key_that_is_equal_replaces() -> None:
         (b"c\xff\nx\n.", "a text is not utf-8"),
     ],
 )
-def test_what_no_pickler_writes_is_refused(data: bytes, complaint: str) -> None:
+def test_interpreter_refuses_invalid_pickles(data: bytes, complaint: str) -> None:
     with pytest.raises(PickleError, match=complaint):
         run(data)
 
 
-def test_an_error_names_the_byte() -> None:
+def test_interpreter_error_names_byte_offset() -> None:
     with pytest.raises(PickleError, match=r"^at byte 5: it appends to an int"):
         run(b"N0K\x01Na.")
 
 
-def test_a_place_far_away_takes_no_memory() -> None:
+def test_interpreter_takes_no_memory_for_large_memo_index() -> None:
     assert run(b"]r\xff\xff\xff\xff0j\xff\xff\xff\xff.") == []
     assert run(b"]p281474976710655\n0g281474976710655\n.") == []
 
 
-def test_a_list_in_itself() -> None:
+def test_interpreter_reads_list_that_contains_itself() -> None:
     value = run(b"]q\x00h\x00a.")
     assert value[0] is value
     assert format_object(value).startswith("[[[[")
 
 
-def test_sets_keep_what_cannot_be_hashed() -> None:
+def test_interpreter_reads_sets_of_unhashable_items() -> None:
     value = run(b"\x80\x04\x8f(]}cm\nname\n\x90.")
     assert isinstance(value, Members)
     assert len(value.values) == 3
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_is_outside_is_named(protocol: int) -> None:
+def test_interpreter_records_persistent_ids(protocol: int) -> None:
     import io
 
     class Pickler(pickle.Pickler):
@@ -257,7 +257,7 @@ def test_what_is_outside_is_named(protocol: int) -> None:
     assert (outside.key, one) == ("there", 1)
 
 
-def test_a_stream_tells_how_many_bytes_are_missing() -> None:
+def test_stream_error_names_number_of_missing_bytes() -> None:
     stream = Stream(source(b"abc"))
     with pytest.raises(PickleError, match="expected 9 bytes at byte 1, but the file has only 2"):
         stream.take(1, 9)

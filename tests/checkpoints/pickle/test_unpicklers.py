@@ -1,4 +1,4 @@
-"""A pickle is read as Python's own unpicklers read it, so that none hides a name from the list."""
+"""Comparison of listed names with the names that Python's own unpicklers import."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CALL = b"cposix\nsystem\n(Vtouch MARK\ntR"
 
 
 class Anything:
-    """Stands for whatever a pickle imports, and takes all that pickles do to objects."""
+    """Placeholder for an imported object that supports all operations of pickles."""
 
     def __init__(self, *arguments: object, **keywords: object) -> None:
         pass
@@ -41,7 +41,7 @@ class Anything:
 
 
 def imported(data: bytes) -> set[str]:
-    """Return the names that Python's two unpicklers ask for; nothing is imported."""
+    """Return the names that Python's two unpicklers request, without importing them."""
     found: set[str] = set()
 
     class InC(pickle.Unpickler):
@@ -55,7 +55,7 @@ def imported(data: bytes) -> set[str]:
     for unpickler in (InC, InPython):
         try:
             unpickler(io.BytesIO(data)).load()
-        except Exception:  # whatever a damaged pickle makes it raise
+        except Exception:  # a damaged pickle may raise anything
             continue
     return {each for each in found if all(part.isidentifier() for part in each.split(".")[:-1])}
 
@@ -67,7 +67,7 @@ def as_today(name: str) -> set[str]:
 
 
 def hidden(data: bytes) -> set[str]:
-    """Return the names that an unpickler imports, and that are neither listed nor a problem."""
+    """Return the names that an unpickler imports and that the scan does not report."""
     names = Names()
     interpreter = LenientInterpreter(MemorySource(data), names)
     try:
@@ -79,7 +79,7 @@ def hidden(data: bytes) -> set[str]:
     found = probe(MemorySource(data))
     missing = {each for each in imported(data) if not as_today(each) & listed}
     if is_problem or not missing:
-        # A file that may be a text is only taken for a pickle where the probe finds something.
+        # A file that may be text is treated as a pickle only if the probe finds names.
         missing = set() if found.names or found.calls else imported(data)
     return missing
 
@@ -109,17 +109,17 @@ def framed(length: int, rest: bytes) -> bytes:
         framed(1, b"V" + b"collections\n0" + CALL + b"."),
     ],
 )
-def test_a_pickle_that_loaders_accept(data: bytes) -> None:
+def test_scan_lists_names_that_loaders_import(data: bytes) -> None:
     assert imported(data)
     assert not hidden(data)
 
 
-def test_the_number_of_an_extension_in_text() -> None:
+def test_scan_lists_extension_codes_in_text() -> None:
     assert probe(MemorySource(b"K\xc4\x82A(Vtouch MARK\ntR.")).names
 
 
-def test_a_pickle_after_the_rest_of_a_frame() -> None:
-    """Loaders go on after the frame, and would not see what a reader without frames sees."""
+def test_scan_finds_pickle_after_rest_of_frame() -> None:
+    """Loaders continue after the frame, and ignore opcodes that a reader without frames would run."""
     data = framed(7, b"N.B\x40\0\0\0") + (b"\x80\x02" + CALL + b".").ljust(64, b"N") + b"."
     interpreter = LenientInterpreter(MemorySource(data), Names())
     interpreter.run()
@@ -127,8 +127,8 @@ def test_a_pickle_after_the_rest_of_a_frame() -> None:
     assert data[interpreter.position :].startswith(b"\x80\x02c")
 
 
-def test_a_call_in_an_array_of_joblib(tmp_path: Path) -> None:
-    """joblib's loader goes over it, and Python's own follows it."""
+def test_scan_finds_call_in_joblib_array(tmp_path: Path) -> None:
+    """joblib's loader skips the array, and Python's own runs its bytes."""
     minus = b"J\xff\xff\xff\xff"
     dtype = b"cnumpy\ndtype\nX\x02\0\0\0u1\x89\x88\x87R(K\x03X\x01\0\0\0|NNN" + minus * 2 + b"K\0tb"
     wrapper = b"\x80\x02cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}"
@@ -142,7 +142,7 @@ def test_a_call_in_an_array_of_joblib(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", [4, 5])
-def test_honest_frames(protocol: int) -> None:
+def test_scan_accepts_valid_frames(protocol: int) -> None:
     value = {"a": list(range(50_000)), "b": b"x" * 200_000, "c": "y" * 100_000, "d": bytearray(90_000)}
     for data in (pickle.dumps(value, protocol), pickle._dumps(value, protocol)):  # type: ignore[attr-defined]
         interpreter = LenientInterpreter(MemorySource(data), Names())
@@ -167,8 +167,8 @@ OPERATIONS = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # escapes that are none
-def test_pickles_by_chance() -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # invalid escapes
+def test_scan_lists_names_in_random_pickles() -> None:
     chance = random.Random(0)
     for _ in range(1500):
         data = b"".join(chance.choices(OPERATIONS, k=chance.randrange(1, 12)))

@@ -1,4 +1,4 @@
-"""What files in which code hides are put together from."""
+"""Helpers that build files with hidden code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.checkpoints.hostile.parts import state
 from tests.checkpoints.zips import Part, build
 
 MARK = "MARK"
-"""The file that the planted call would make in the current folder."""
+"""File that the hidden call would create in the current folder."""
 
 NAME = "posix.system"
 CALL = b"cposix\nsystem\n(X\x0a\0\0\0touch MARKtR"
@@ -71,7 +71,7 @@ def commented(text: str) -> bytes:
 
 
 def v7(name: bytes, data: bytes) -> bytes:
-    """A tar archive of the oldest kind, without a magic number."""
+    """Return a tar archive in the v7 format, which has no magic number."""
     head = bytearray(512)
     head[: len(name)] = name
     head[100:108], head[108:116], head[116:124] = b"0000644\0", b"0000000\0", b"0000000\0"
@@ -86,7 +86,7 @@ def safetensors(header: bytes, data: bytes = b"") -> bytes:
 
 
 def gguf(offset: int, kind: int = 0) -> bytes:
-    """One tensor of eight numbers at an offset of the data."""
+    """Return a GGUF file with one tensor of eight numbers at an offset."""
     head = struct.pack("<4sIQQ", b"GGUF", 3, 1, 0) + struct.pack("<Q1sIQIQ", 1, b"w", 1, 8, kind, offset)
     return head + bytes(-len(head) % 32 + offset + 32)
 
@@ -103,7 +103,7 @@ def torch_file(*more: Part, data: bytes = b"\0" * 16) -> bytes:
 
 
 def joblib_array(dtype: bytes, data: bytes, *, padded: bool = False) -> bytes:
-    """An array as joblib writes it into a pickle of protocol 2."""
+    """Return an array as joblib writes it into a pickle of protocol 2."""
     made = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}("
     made += b"X\x08\0\0\0subclasscnumpy\nndarray\nX\x05\0\0\0shapeK\x02\x85X\x05\0\0\0orderX\x01\0\0\0C"
     made += b"X\x05\0\0\0dtypecnumpy\ndtype\n(X\x02\0\0\0" + dtype + b"K\0K\x01tR"
@@ -113,14 +113,14 @@ def joblib_array(dtype: bytes, data: bytes, *, padded: bool = False) -> bytes:
 
 
 def v_line_safetensors() -> bytes:
-    """A header of 86 bytes, which is the opcode V, whose data goes on as a pickle."""
+    """Return safetensors whose header length of 86 is the opcode V, and whose data is a pickle."""
     data = b"0" + CALL + b"."
     entry = b'{"w":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}' % (len(data), len(data))
     return safetensors(entry + b" " * (84 - len(entry)) + b"\n}", data)
 
 
 def gap() -> bytes:
-    """A member that the directory does not name stands between two that it does."""
+    """Return a zip archive with a member between two others that its directory does not list."""
     first = zipped(("a.txt", b"text"))
     body = first[: first.index(b"PK\x01\x02")]
     hidden = zipped(("evil.pkl", EVIL))

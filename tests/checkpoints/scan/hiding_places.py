@@ -1,7 +1,7 @@
-"""Files in which code hides from a list of what loading would run; nothing in them is ever loaded.
+"""Files with code that a scan could overlook; none of them is ever loaded.
 
-Each place is a function that writes into a folder and returns what is to be named in the report: the
-planted name, the member, or a word of the reason.
+Each entry has the file name, a function that returns the bytes, and the text that the report must
+contain: the hidden name, the member, or a word of the reason.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ FILES: dict[str, tuple[str, Make, str]] = {
     "after a wrong text": ("m.pkl", lambda: b"\x80\x02X\x01\0\0\0\xff0" + CALL + b".", NAME),
     "after an underflow": ("m.pkl", lambda: b"\x80\x020" + CALL + b".", NAME),
     "after a missing mark": ("m.pkl", lambda: b"\x80\x02t0" + CALL + b".", NAME),
-    "after a buffer beside it": ("m.pkl", lambda: b"\x80\x05\x97\x980" + CALL + b".", NAME),
+    "after an external buffer": ("m.pkl", lambda: b"\x80\x05\x97\x980" + CALL + b".", NAME),
     "of protocol 9": ("m.pkl", lambda: b"\x80\x09" + CALL + b".", NAME),
     "an extension code": ("m.pkl", lambda: b"\x80\x02\x82\x05)R.", "copyreg"),
     "a long extension code": ("m.pkl", lambda: b"\x80\x02\x84\x05\x01\0\0)R.", "copyreg"),
@@ -85,7 +85,7 @@ FILES: dict[str, tuple[str, Make, str]] = {
         lambda: b"\x80\x04\x8c\x06system\x940\x8c\x05posix\x940h\x01h\x00\x93\x8c\x01x\x85R.",
         NAME,
     ),
-    "a memo with gaps": (  # MEMOIZE numbers by how many there are, each number counted once
+    "a memo with gaps": (  # MEMOIZE uses the number of memo entries, each counted once
         "m.pkl",
         lambda: (
             b"\x80\x04\x8c\x01aq\x02q\x00q\x01q\x020\x8c\x0bcollections\x94\x8c\x05posix\x940"
@@ -106,7 +106,7 @@ FILES: dict[str, tuple[str, Make, str]] = {
     "cut short": ("m.pkl", lambda: EVIL[:-1], NAME),
     "cut before its call": ("m.pkl", lambda: PICKLE[:-3], "m.pkl"),
     "a byte that is not an opcode": ("m.pkl", lambda: b"\x80\x02K\x01\xff" + CALL + b".", "m.pkl"),
-    "a frame that lies": (
+    "a frame with a wrong length": (
         "m.pkl",
         lambda: b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + CALL + b".",
         NAME,
@@ -136,12 +136,12 @@ FILES: dict[str, tuple[str, Make, str]] = {
         NAME,
     ),
     # joblib
-    "behind an array of joblib": (
+    "after an array of joblib": (
         "m.joblib",
         lambda: b"\x80\x02](" + joblib_array(b"f4", b"\xff" * 8) + CALL + b"e.",
         NAME,
     ),
-    "behind a padded array of joblib": (
+    "after a padded array of joblib": (
         "m.joblib",
         lambda: b"\x80\x02](" + joblib_array(b"f8", b"\xff" * 16, padded=True) + CALL + b"e.",
         NAME,
@@ -151,12 +151,12 @@ FILES: dict[str, tuple[str, Make, str]] = {
         lambda: b"\x80\x02](" + joblib_array(b"O8", EVIL) + b"Ne.",
         NAME,
     ),
-    "behind objects of joblib": (
+    "after objects of joblib": (
         "m.joblib",
         lambda: b"\x80\x02](" + joblib_array(b"O8", PICKLE) + CALL + b"e.",
         NAME,
     ),
-    "behind an array of joblib of no known type": (
+    "after an array of joblib of unknown type": (
         "m.joblib",
         lambda: b"\x80\x02](" + joblib_array(b"??", b"\xff" * 8) + CALL + b"e.",
         "m.joblib",
@@ -343,13 +343,13 @@ FILES: dict[str, tuple[str, Make, str]] = {
         lambda: npy("[('x', [('y', '<i4'), ('z', '|O', (2,))])]", EVIL),
         NAME,
     ),
-    "behind an array": ("m.npy", lambda: ONE_BYTE + EVIL, NAME),
-    "objects behind an array": ("m.npy", lambda: ONE_BYTE + npy("'|O'", EVIL), NAME),
+    "after an array": ("m.npy", lambda: ONE_BYTE + EVIL, NAME),
+    "objects after an array": ("m.npy", lambda: ONE_BYTE + npy("'|O'", EVIL), NAME),
     "objects in npz": ("m.npz", lambda: zipped(("a.npy", ONE_BYTE), ("b.npy", npy("'|O'", EVIL))), NAME),
     "not an array in npz": ("m.npz", lambda: zipped(("a.npy", EVIL)), NAME),
-    "behind an array in npz": ("m.npz", lambda: zipped(("a.npy", ONE_BYTE + EVIL)), NAME),
+    "after an array in npz": ("m.npz", lambda: zipped(("a.npy", ONE_BYTE + EVIL)), NAME),
     # Formats of weights
-    "behind safetensors": ("m.safetensors", lambda: safetensors(b"{}") + EVIL, "safetensors"),
+    "after safetensors": ("m.safetensors", lambda: safetensors(b"{}") + EVIL, "safetensors"),
     "safetensors that are a pickle": ("m.safetensors", v_line_safetensors, NAME),
     "base64 in safetensors": (
         "m.safetensors",
@@ -358,19 +358,19 @@ FILES: dict[str, tuple[str, Make, str]] = {
         ),
         "base64",
     ),
-    "behind GGUF": ("m.gguf", lambda: gguf(0) + EVIL, NAME),
+    "after GGUF": ("m.gguf", lambda: gguf(0) + EVIL, NAME),
     "in a gap of GGUF": ("m.gguf", lambda: gguf(64)[:-64] + EVIL.ljust(64) + bytes(32), "not packed"),
     "in a type that GGUF has not": ("m.gguf", lambda: gguf(0, 250) + EVIL, "not known"),
-    "behind GGUF without tensors": (
+    "after GGUF without tensors": (
         "m.gguf",
         lambda: struct.pack("<4sIQQ", b"GGUF", 3, 0, 0) + bytes(8) + EVIL,
         NAME,
     ),
     # Images
-    "behind PNG": ("m.png", lambda: PNG + EVIL, NAME),
-    "behind GIF": ("m.gif", lambda: b"GIF89a\1\0\1\0\0\0\0;" + EVIL, NAME),
-    "behind JPEG": ("m.jpg", lambda: b"\xff\xd8\xff\xda\0\2\1\2\3\4\xff\xd9" + EVIL, NAME),
-    "behind WebP": ("m.webp", lambda: b"RIFF\x08\0\0\0WEBPVP8 " + EVIL, NAME),
+    "after PNG": ("m.png", lambda: PNG + EVIL, NAME),
+    "after GIF": ("m.gif", lambda: b"GIF89a\1\0\1\0\0\0\0;" + EVIL, NAME),
+    "after JPEG": ("m.jpg", lambda: b"\xff\xd8\xff\xda\0\2\1\2\3\4\xff\xd9" + EVIL, NAME),
+    "after WebP": ("m.webp", lambda: b"RIFF\x08\0\0\0WEBPVP8 " + EVIL, NAME),
     "an image that is cut": ("m.png", lambda: PNG[:-20] + EVIL, "m.png"),
     # What other loaders run
     "Python code": ("net.py", lambda: b"import os\n", "Python code"),
@@ -396,4 +396,4 @@ FILES: dict[str, tuple[str, Make, str]] = {
     "MLflow": ("MLmodel", lambda: b"flavors:\n  python_function:\n    loader_module: x\n", "module"),
     "a pointer of Git LFS": ("m.pt", lambda: b"version https://git-lfs.github.com/spec/v1\n", "LFS"),
 }
-"""By what hides where: the file, its bytes, and what the report is to name."""
+"""File name, bytes and expected text of the report, by description."""

@@ -1,4 +1,4 @@
-"""`netinspect globals`: what loading would import and call, told without doing so."""
+"""Tests of `netinspect globals`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Cli = Callable[..., Outcome]
 
 
 class Touch:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,34 +37,34 @@ class Touch:
         return os.mkdir, (str(self.path),)
 
 
-def told(path: Path) -> Globals:
+def report_of(path: Path) -> Globals:
     return netinspect.pickle_globals(path).record
 
 
 def others(path: Path) -> list[str]:
-    return [row.name for row in told(path).rows if row.verdict == "other"]
+    return [row.name for row in report_of(path).rows if row.verdict == "other"]
 
 
 @pytest.fixture
 def payload(tmp_path: Path) -> Path:
-    """A checkpoint that makes a folder when it is loaded."""
+    """Return a checkpoint that creates a folder when it is loaded."""
     file = tmp_path / "payload.pt"
     torch.save({"w": torch.ones(2), "x": Touch(tmp_path / "mark")}, file)
     return file
 
 
 @pytest.mark.parametrize("command", ["globals", "params", "summary", "tree"])
-def test_a_payload_leaves_no_mark(command: str, payload: Path, cli: Cli, tmp_path: Path) -> None:
+def test_commands_do_not_run_payload(command: str, payload: Path, cli: Cli, tmp_path: Path) -> None:
     outcome = cli(command, str(payload))
     assert outcome.code == 0
     assert not (tmp_path / "mark").exists()
-    # It is one that would have left it.
+    # Loading it would have created the folder.
     torch.load(payload, weights_only=False)
     assert (tmp_path / "mark").exists()
 
 
-def test_what_is_not_needed_stands_first(payload: Path) -> None:
-    report = told(payload)
+def test_pickle_globals_lists_other_names_first(payload: Path) -> None:
+    report = report_of(payload)
     first, *rest = report.rows
     assert (first.name, first.verdict, first.uses) == ("posix.mkdir", "other", 1)
     assert first.arguments == repr(str(payload.parent / "mark"))
@@ -76,7 +76,7 @@ def test_what_is_not_needed_stands_first(payload: Path) -> None:
     assert {row.arguments for row in rest} == {""}
 
 
-def test_the_screen(payload: Path, cli: Cli) -> None:
+def test_globals_screen(payload: Path, cli: Cli) -> None:
     outcome = cli("globals", str(payload), "--width", "160")
     lines = outcome.out.splitlines()
     assert lines[0] == f"{payload}  torch zip, 1.7 KiB"
@@ -89,7 +89,7 @@ def test_the_screen(payload: Path, cli: Cli) -> None:
     assert "safe" not in outcome.out.lower()
 
 
-def test_the_formats(payload: Path, cli: Cli) -> None:
+def test_globals_formats(payload: Path, cli: Cli) -> None:
     document = json.loads(cli("globals", str(payload), "--format", "json").out)
     assert document["schema"] == "netinspect-globals"
     assert document["rows"][0]["name"] == "posix.mkdir"
@@ -101,27 +101,29 @@ def test_the_formats(payload: Path, cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--exit-code",), 1)])
-def test_the_exit_code(options: tuple[str, ...], code: int, payload: Path, cli: Cli) -> None:
+def test_globals_exit_code_with_other_names(
+    options: tuple[str, ...], code: int, payload: Path, cli: Cli
+) -> None:
     assert cli("globals", str(payload), *options).code == code
 
 
-def test_the_exit_code_where_all_is_needed(cli: Cli, tmp_path: Path) -> None:
+def test_globals_exit_code_if_all_names_are_needed(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     torch.save(nn.Linear(2, 3).state_dict(), file)
     assert cli("globals", str(file), "--exit-code").code == 0
 
 
-def test_storages_are_numbers_whatever_their_first_byte(tmp_path: Path) -> None:
+def test_pickle_globals_does_not_read_storages_as_pickles(tmp_path: Path) -> None:
     rest = [114, 81, 62, 70, 99, 135, 61]
     weights = {
         str(first): torch.tensor([first, *rest], dtype=torch.uint8).view(torch.float32)
         for first in range(256)
     }
     torch.save(weights, tmp_path / "m.pt")
-    assert told(tmp_path / "m.pt").unexamined == ()
+    assert report_of(tmp_path / "m.pt").unexamined == ()
 
 
-def test_a_pickle_that_breaks_tells_what_came_before(cli: Cli, tmp_path: Path) -> None:
+def test_globals_lists_names_before_damage(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "broken.pkl"
     file.write_bytes(b"\x80\x02" + SYSTEM + b"0]K\x01K\x02a.")
     outcome = cli("globals", str(file), "--width", "160")
@@ -132,23 +134,23 @@ def test_a_pickle_that_breaks_tells_what_came_before(cli: Cli, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_a_pickle_that_is_no_checkpoint(protocol: int, tmp_path: Path) -> None:
+def test_pickle_globals_of_pickle_without_tensors(protocol: int, tmp_path: Path) -> None:
     file = tmp_path / "any.bin"
     file.write_bytes(pickle.dumps(Touch(tmp_path / "mark"), protocol))
-    (row,) = told(file).rows
+    (row,) = report_of(file).rows
     assert (row.name, row.uses, row.member) == ("posix.mkdir", 1, "")
     assert not (tmp_path / "mark").exists()
 
 
-def test_a_pickle_of_the_first_protocol_that_starts_oddly(tmp_path: Path) -> None:
-    """What would be run is run, whatever the pickle starts with and however it ends."""
+def test_pickle_globals_of_protocol_0_with_unusual_start(tmp_path: Path) -> None:
+    """Loaders run the opcodes of a pickle even if its start or end is unusual."""
     file = tmp_path / "odd.bin"
     file.write_bytes(b"N0F1.5\n0cposix\nsystem\n(S'true'\ntR0 and then some text")
     assert others(file) == ["posix.system"]
-    assert told(file).header.problems != ()
+    assert report_of(file).header.problems != ()
 
 
-def test_what_is_no_pickle_at_all(cli: Cli, tmp_path: Path) -> None:
+def test_globals_of_text_file(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("Some notes on a model.\n")
     outcome = cli("globals", str(file), "--exit-code", "--format", "rich", "--width", "200")
@@ -156,7 +158,7 @@ def test_what_is_no_pickle_at_all(cli: Cli, tmp_path: Path) -> None:
     assert "there is no pickle in it: reading it imports and calls nothing" in outcome.out
 
 
-def test_a_file_without_pickles(cli: Cli, tmp_path: Path) -> None:
+def test_globals_of_file_without_pickles(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
     file.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
@@ -165,18 +167,18 @@ def test_a_file_without_pickles(cli: Cli, tmp_path: Path) -> None:
     assert "there is no pickle in it" in outcome.out
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_pickle_globals_refuses_missing_file(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="no such file"):
-        told(tmp_path / "none.pt")
+        report_of(tmp_path / "none.pt")
 
 
-def test_a_legacy_file(tmp_path: Path) -> None:
+def test_pickle_globals_of_legacy_file(tmp_path: Path) -> None:
     file = tmp_path / "old.pt"
     file.write_bytes(legacy(state()).replace(b"\x80\x02}.", b"\x80\x02}" + SYSTEM + b"0.", 1))
     assert others(file) == ["posix.system"]
 
 
-def test_a_whole_model_names_its_classes(tmp_path: Path) -> None:
+def test_pickle_globals_lists_classes_of_pickled_model(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     torch.save(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), file)
     assert others(file) == [
@@ -184,19 +186,19 @@ def test_a_whole_model_names_its_classes(tmp_path: Path) -> None:
         "torch.nn.modules.linear.Linear",
         "torch.nn.modules.activation.ReLU",
     ]
-    assert [row.uses for row in told(file).rows[:3]] == [1, 1, 1]
+    assert [row.uses for row in report_of(file).rows[:3]] == [1, 1, 1]
 
 
-def test_a_whole_model_of_the_legacy_format_too(tmp_path: Path) -> None:
+def test_pickle_globals_lists_classes_of_legacy_model(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     torch.save(nn.Sequential(nn.Linear(2, 3)), file, _use_new_zipfile_serialization=False)
-    assert [(row.name.rpartition(".")[2], row.uses) for row in told(file).rows[:2]] == [
+    assert [(row.name.rpartition(".")[2], row.uses) for row in report_of(file).rows[:2]] == [
         ("Sequential", 1),
         ("Linear", 1),
     ]
 
 
-def test_names_that_look_like_needed_ones_are_not(tmp_path: Path) -> None:
+def test_is_needed_rejects_similar_names(tmp_path: Path) -> None:
     file = tmp_path / "lookalikes.pkl"
     names = ("torch.storage._load_from_bytes", "torchx.FloatStorage", "torch.hub.load", "numpy.f2py.run")
     lines = b"".join(
@@ -210,8 +212,8 @@ def test_names_that_look_like_needed_ones_are_not(tmp_path: Path) -> None:
     assert others(file) == [*names, "torch.FloatStorage.os.system", "torch.Size.__new__"]
 
 
-def test_needed_names_are_those_that_torch_itself_allows() -> None:
-    """What torch loads where only weights are wanted, tensors need; nothing else of it is needed."""
+def test_needed_globals_are_allowed_by_weights_only() -> None:
+    """Needed names of torch are those that `torch.load(weights_only=True)` allows."""
     from netinspect.checkpoints.pickle.needed_globals import is_needed
     from netinspect.checkpoints.pickle.objects import Named
 
@@ -224,7 +226,7 @@ def test_needed_names_are_those_that_torch_itself_allows() -> None:
         assert not is_needed(Named(module, attribute, 0))
 
 
-def test_classes_of_torchscript_are_code_of_the_archive_only(tmp_path: Path) -> None:
+def test_is_needed_accepts_torchscript_classes_only_in_archives(tmp_path: Path) -> None:
     script, plain = tmp_path / "script.pt", tmp_path / "plain.pt"
     pickled = b"\x80\x02c__torch__.a\nB\n)\x81}b."
     script.write_bytes(build([Part("a/data.pkl", pickled), Part("a/constants.pkl", b"\x80\x02).")]))
@@ -233,38 +235,38 @@ def test_classes_of_torchscript_are_code_of_the_archive_only(tmp_path: Path) -> 
     assert others(plain) == ["__torch__.a.B"]
 
 
-def test_all_pickles_of_an_archive(tmp_path: Path) -> None:
+def test_pickle_globals_reads_all_pickles_of_archive(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     hidden = Part("a/extra/hidden.pkl", b"\x80\x02" + SYSTEM + b".")
     file.write_bytes(torch_zip(state(), hidden))
-    report = told(file)
+    report = report_of(file)
     assert report.pickles == 2
     assert [(row.name, row.member) for row in report.rows[:1]] == [
         ("posix.system", "a/extra/hidden.pkl")
     ]
 
 
-def test_a_damaged_member_hides_no_other(tmp_path: Path) -> None:
+def test_pickle_globals_continues_after_damaged_member(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     damaged = Part("a/first.pkl", b"\xff" * 20, method=8, size=100)
     file.write_bytes(build([damaged, Part("a/data.pkl", b"\x80\x02" + SYSTEM + b".")]))
-    report = told(file)
+    report = report_of(file)
     assert [row.name for row in report.rows] == ["posix.system"]
     assert report.header.problems[0].startswith("a/first.pkl: 'a/first.pkl' cannot be inflated")
 
 
-def test_arrays_of_objects(tmp_path: Path) -> None:
+def test_pickle_globals_reads_object_arrays(tmp_path: Path) -> None:
     one, several = tmp_path / "one.npy", tmp_path / "several.npz"
     array = np.array([Touch(tmp_path / "mark"), None], dtype=object)
     np.save(one, array, allow_pickle=True)
     np.savez(several, plain=np.ones(3), objects=array)
     for file, member in ((one, ""), (several, "objects.npy")):
-        rows = [row for row in told(file).rows if row.verdict == "other"]
+        rows = [row for row in report_of(file).rows if row.verdict == "other"]
         assert [(row.name, row.member) for row in rows] == [("posix.mkdir", member)]
     assert not (tmp_path / "mark").exists()
 
 
-def test_the_files_in_an_exported_program(tmp_path: Path) -> None:
+def test_pickle_globals_of_exported_program(tmp_path: Path) -> None:
     file, inner = tmp_path / "net.pt2", tmp_path / "inner.pt"
     torch.save({"x": Touch(tmp_path / "mark")}, inner)
     program = torch.export.export(nn.Linear(2, 3), (torch.ones(1, 2),))
@@ -273,12 +275,12 @@ def test_the_files_in_an_exported_program(tmp_path: Path) -> None:
     members = members_of(file)
     members["net/data/sample_inputs/model.pt"] = inner.read_bytes()
     write_zip(file, members)
-    (row,) = [row for row in told(file).rows if row.verdict == "other"]
+    (row,) = [row for row in report_of(file).rows if row.verdict == "other"]
     assert row.name == "posix.mkdir"
     assert row.member == "net/data/sample_inputs/model.pt:inner/data.pkl"
 
 
-def test_a_folder_is_read_file_by_file(payload: Path, cli: Cli, tmp_path: Path) -> None:
+def test_globals_reads_every_file_of_folder(payload: Path, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "broken.pt").write_bytes(payload.read_bytes()[:-40])
     torch.save(nn.Linear(1, 1).state_dict(), tmp_path / "model.bin")
@@ -296,11 +298,11 @@ def test_a_folder_is_read_file_by_file(payload: Path, cli: Cli, tmp_path: Path) 
     assert document["header"]["problems"][0].startswith("broken.pt: it begins like a zip archive")
 
 
-def test_pickles_behind_each_other_are_all_told(tmp_path: Path) -> None:
+def test_pickle_globals_reads_consecutive_pickles(tmp_path: Path) -> None:
     file = tmp_path / "two.pkl"
     file.write_bytes(pickle.dumps([1]) + pickle.dumps(Touch(tmp_path / "mark")) + b"\xfe\xff")
     end = file.stat().st_size - 2
-    report = told(file)
+    report = report_of(file)
     assert [row.name for row in report.rows] == ["posix.mkdir"]
     assert report.pickles == 2
     assert [(part.member, part.reason) for part in report.unexamined] == [
@@ -308,7 +310,7 @@ def test_pickles_behind_each_other_are_all_told(tmp_path: Path) -> None:
     ]
 
 
-def test_names_are_made_safe_when_shown(cli: Cli, tmp_path: Path) -> None:
+def test_globals_escapes_names(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "names.pkl"
     name = "\x1b[31mred[/b]\u202e"
     file.write_bytes(
@@ -316,7 +318,7 @@ def test_names_are_made_safe_when_shown(cli: Cli, tmp_path: Path) -> None:
         + b"".join(b"\x8c" + bytes([len(each)]) + each for each in (b"m", name.encode()))
         + b"\x93."
     )
-    assert told(file).rows[0].name == f"m.{name}"
+    assert report_of(file).rows[0].name == f"m.{name}"
     for format in ("rich", "plain", "csv", "markdown"):
         shown = cli("globals", str(file), "--format", format).out
         assert "\x1b" not in shown
@@ -329,13 +331,13 @@ def test_names_are_made_safe_when_shown(cli: Cli, tmp_path: Path) -> None:
 # --- the same in the other commands --------------------------------------------------------------
 
 
-def test_other_commands_warn_of_what_is_not_needed(payload: Path, cli: Cli) -> None:
-    said = cli("params", str(payload), "--width", "200").out
-    assert "loading it would import 1 name that tensors do not need: posix.mkdir" in said
-    assert "nothing was executed" in said
+def test_commands_warn_of_other_names(payload: Path, cli: Cli) -> None:
+    shown = cli("params", str(payload), "--width", "200").out
+    assert "loading it would import 1 name that tensors do not need: posix.mkdir" in shown
+    assert "nothing was executed" in shown
 
 
-def test_other_commands_point_at_this_one_where_there_are_no_tensors(cli: Cli, tmp_path: Path) -> None:
+def test_commands_suggest_globals_for_pickle_without_tensors(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "evil.pt"
     torch.save(Touch(tmp_path / "mark"), file)
     outcome = cli("params", str(file))
@@ -345,23 +347,23 @@ def test_other_commands_point_at_this_one_where_there_are_no_tensors(cli: Cli, t
     assert f"netinspect globals {file}" in outcome.err
 
 
-def test_what_is_damaged_is_one_error(cli: Cli, tmp_path: Path) -> None:
+def test_commands_report_damage_as_one_error(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "cut.pt"
     file.write_bytes(torch_zip(state())[:-10])
     with pytest.raises(CheckpointError):
-        told(file)
+        report_of(file)
     outcome = cli("globals", str(file))
     assert outcome.code == 3
     assert "Traceback" not in outcome.err
 
 
-def test_what_many_members_need_is_one_row_for_people(tmp_path: Path) -> None:
+def test_globals_groups_needed_names_of_members(tmp_path: Path) -> None:
     path = tmp_path / "deep.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Conv1d(1, 1, 1))
         torch.jit.save(torch.jit.script(net), path)
-    report = told(path)
+    report = report_of(path)
     shown = render(report, Style(format=Format.RICH))
     assert len(report.rows) > 8
     assert "__torch__.* (" in shown

@@ -1,4 +1,4 @@
-"""`netinspect globals` claims nothing of bytes that it did not examine, and executes none of them."""
+"""Tests of `netinspect globals` on files with hidden code and on clean files."""
 
 from __future__ import annotations
 
@@ -41,38 +41,40 @@ Cli = Callable[..., Outcome]
 CLEAN = "imports and calls nothing"
 
 
-def seen(cli: Cli, path: Path, code: int | tuple[int, ...]) -> str:
-    """What the command prints, whose exit code is checked."""
+def run_globals(cli: Cli, path: Path, code: int | tuple[int, ...]) -> str:
+    """Run the command, check its exit code and return its output."""
     outcome = cli("globals", str(path), "--exit-code", "--format", "rich", "--width", "400")
-    said = f"{outcome.out}\n{outcome.err}"
-    assert outcome.code in (code if isinstance(code, tuple) else (code,)), said
-    return said
+    printed = f"{outcome.out}\n{outcome.err}"
+    assert outcome.code in (code if isinstance(code, tuple) else (code,)), printed
+    return printed
 
 
 @pytest.mark.parametrize("place", FILES)
-def test_a_hiding_place(place: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_globals_finds_hidden_code(
+    place: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, make, named = FILES[place]
     monkeypatch.chdir(tmp_path)
     file = tmp_path / name
     data = make()
     file.write_bytes(data)
-    said = seen(cli, Path(name), (1, 3))
-    assert CLEAN not in said
-    assert named in said
+    printed = run_globals(cli, Path(name), (1, 3))
+    assert CLEAN not in printed
+    assert named in printed
     assert os.listdir(tmp_path) == [name]
     assert file.read_bytes() == data
-    # The same in a folder, among what is harmless.
+    # The same in a folder with harmless files.
     folder = tmp_path / "folder"
     (folder / "deeper").mkdir(parents=True)
     file.rename(folder / "deeper" / name)
     (folder / "config.json").write_text("{}")
-    said = seen(cli, Path("folder"), 1)
-    assert CLEAN not in said
-    assert named in said
+    printed = run_globals(cli, Path("folder"), 1)
+    assert CLEAN not in printed
+    assert named in printed
     assert not list(tmp_path.rglob(MARK))
 
 
-def test_folders_are_entered_and_links_are_not_followed_out(
+def test_globals_enters_folders_but_not_links_to_outside(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -98,19 +100,19 @@ def test_folders_are_entered_and_links_are_not_followed_out(
     assert "outside the folder" in reasons["out.pkl"]
     assert reasons["pipe"] == "a FIFO"
     assert not report.complete
-    assert CLEAN not in seen(cli, Path("model"), 1)
+    assert CLEAN not in run_globals(cli, Path("model"), 1)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_cannot_be_read_is_named(cli: Cli, tmp_path: Path) -> None:
+def test_globals_names_unreadable_file(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     (tmp_path / "b.pkl").write_bytes(EVIL)
     (tmp_path / "b.pkl").chmod(0)
-    said = seen(cli, tmp_path, 1)
-    assert "not examined: b.pkl: Permission denied" in said
+    printed = run_globals(cli, tmp_path, 1)
+    assert "not examined: b.pkl: Permission denied" in printed
 
 
-def test_what_was_not_examined_is_named_beside_rows_too(cli: Cli, tmp_path: Path) -> None:
+def test_globals_names_unexamined_parts_after_rows(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "m.h5"
     file.write_bytes(b"\x89HDF\r\n\x1a\n")
     outcome = cli("globals", str(file), "--format", "csv")
@@ -121,7 +123,7 @@ def test_what_was_not_examined_is_named_beside_rows_too(cli: Cli, tmp_path: Path
     assert document["unexamined"] == [{"file": str(file), "member": "", "reason": "an HDF5 file"}]
 
 
-def test_the_rest_of_a_pickle_is_read_after_a_refusal(tmp_path: Path) -> None:
+def test_pickle_globals_reads_rest_after_invalid_opcode(tmp_path: Path) -> None:
     file = tmp_path / "m.pkl"
     file.write_bytes(b"\x80\x02K\x01Na0ca\nB\n}b0K\x01)R0cposix\nsystem\n(X\x01\0\0\0xtR.")
     report = netinspect.pickle_globals(file).record
@@ -133,30 +135,30 @@ def test_the_rest_of_a_pickle_is_read_after_a_refusal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", ["9" * 5000, "9" * 21, "\u00b2", "-1"])
-def test_a_size_in_tar_that_is_not_one(cli: Cli, tmp_path: Path, size: str) -> None:
+def test_globals_of_tar_with_invalid_size(cli: Cli, tmp_path: Path, size: str) -> None:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
         info = tarfile.TarInfo("a.txt")
         info.pax_headers = {"size": size}
         archive.addfile(info)
     (tmp_path / "m.tar").write_bytes(made.getvalue())
-    assert "is a damaged tar archive" in seen(cli, tmp_path / "m.tar", 3)
+    assert "is a damaged tar archive" in run_globals(cli, tmp_path / "m.tar", 3)
 
 
 @pytest.mark.parametrize(("method", "module"), [("bzip2", "bz2"), ("xz", "lzma")])
-def test_a_method_that_this_python_lacks_is_named(
+def test_globals_names_unavailable_compression(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, module: str
 ) -> None:
-    """Both modules are optional where Python is compiled."""
+    """Python can be built without these modules."""
     file = tmp_path / "m.pkl"
     file.write_bytes(importlib.import_module(module).compress(EVIL))
     monkeypatch.setitem(sys.modules, module, None)
-    assert f"compressed by {method}, which this Python lacks" in seen(cli, file, 1)
+    assert f"compressed by {method}, which this Python lacks" in run_globals(cli, file, 1)
     file.write_bytes(gzip.compress(EVIL))
-    assert NAME in seen(cli, file, 1)
+    assert NAME in run_globals(cli, file, 1)
 
 
-# --- what is clean stays clean -------------------------------------------------------------------
+# --- clean files ---------------------------------------------------------------------------------
 
 
 def _saved(value: Any, **options: Any) -> bytes:
@@ -168,7 +170,7 @@ def _saved(value: Any, **options: Any) -> bytes:
 def _scripted() -> bytes:
     made = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says that it is deprecated
+        warnings.simplefilter("ignore")  # deprecated by torch
         torch.jit.save(torch.jit.script(torch.nn.Sequential(torch.nn.Linear(2, 3))), made)
     return made.getvalue()
 
@@ -210,23 +212,23 @@ WITH_PICKLES: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 @pytest.mark.parametrize("kind", CLEAN_FILES)
-def test_what_is_clean_is_called_so(kind: str, cli: Cli, tmp_path: Path) -> None:
+def test_globals_reports_clean_files_as_clean(kind: str, cli: Cli, tmp_path: Path) -> None:
     name, make = CLEAN_FILES[kind]
     (tmp_path / name).write_bytes(make())
     for path in (tmp_path / name, tmp_path):
-        assert CLEAN in seen(cli, path, 0)
+        assert CLEAN in run_globals(cli, path, 0)
 
 
 @pytest.mark.parametrize("kind", WITH_PICKLES)
-def test_pickles_of_nothing_but_tensors_are_examined_whole(kind: str, cli: Cli, tmp_path: Path) -> None:
+def test_globals_examines_tensor_pickles_completely(kind: str, cli: Cli, tmp_path: Path) -> None:
     name, make = WITH_PICKLES[kind]
     (tmp_path / name).write_bytes(make())
-    said = seen(cli, tmp_path / name, 0)
-    assert "not examined" not in said
-    assert "0 of them not needed for tensors" in said
+    printed = run_globals(cli, tmp_path / name, 0)
+    assert "not examined" not in printed
+    assert "0 of them not needed for tensors" in printed
 
 
-def test_all_members_of_a_state_dict_are_examined(tmp_path: Path) -> None:
+def test_pickle_globals_examines_all_members(tmp_path: Path) -> None:
     file = tmp_path / "m.pt"
     torch.save(STATE, file)
     report = netinspect.pickle_globals(file).record
@@ -237,7 +239,7 @@ def test_all_members_of_a_state_dict_are_examined(tmp_path: Path) -> None:
     assert {kind for kind, _ in kinds.values()} == {"pickle", "tensor storages", "text"}
 
 
-def test_arrays_of_joblib_are_tensors(tmp_path: Path) -> None:
+def test_pickle_globals_examines_joblib_arrays(tmp_path: Path) -> None:
     file = tmp_path / "m.joblib"
     numbers = struct.pack("<2f", 1.5, -2)
     file.write_bytes(
@@ -259,10 +261,10 @@ def test_arrays_of_joblib_are_tensors(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("attribute", ["append", "__setstate__"])
 @pytest.mark.parametrize("again", ["name", "memo", "copy"])
-def test_a_loader_of_storages_as_an_attribute(
+def test_globals_reports_storage_loader_as_attribute(
     attribute: str, again: str, cli: Cli, tmp_path: Path
 ) -> None:
-    """What is called by the name of a method is called unseen, so it is not one that was read."""
+    """The loader may be called implicitly as a method, so it does not count as read."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -282,7 +284,7 @@ def test_a_loader_of_storages_as_an_attribute(
     (tmp_path / "m.pkl").write_bytes(b"\x80\x02" + honest + made + call + b".")
     indirect = b"(X\x06\0\0\0module" + second + b"tQ" + call[:-1] + b"\x85R."
     (tmp_path / "outside.pkl").write_bytes(b"\x80\x02" + honest + indirect)
-    assert "1 of them not needed" in seen(cli, tmp_path / "outside.pkl", 1)
-    if again != "copy":  # which is left on the stack there, and may be a value
-        assert "1 of them" not in seen(cli, tmp_path / "honest.pkl", 0)
-    assert "1 of them not needed" in seen(cli, tmp_path / "m.pkl", 1)
+    assert "1 of them not needed" in run_globals(cli, tmp_path / "outside.pkl", 1)
+    if again != "copy":  # it stays on the stack and may be a value
+        assert "1 of them" not in run_globals(cli, tmp_path / "honest.pkl", 0)
+    assert "1 of them not needed" in run_globals(cli, tmp_path / "m.pkl", 1)

@@ -1,4 +1,4 @@
-"""Texts that make a loader run code, and what hides at the edges of archives."""
+"""Tests of the scan on texts that make a loader run code, and on edges of archives."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def scan(folder: Path, name: str, data: bytes) -> PickleScan:
         ("a.pdf", "%PDF-1.4\n"),
     ],
 )
-def test_a_text_that_names_code(name: str, text: str, tmp_path: Path) -> None:
+def test_read_text_finds_code(name: str, text: str, tmp_path: Path) -> None:
     found = scan(tmp_path, name, text.encode())
     assert found.unexamined
     assert not found.pickles
@@ -79,17 +79,17 @@ def test_a_text_that_names_code(name: str, text: str, tmp_path: Path) -> None:
         ("a.pth", "../lib\nimportant\n"),
     ],
 )
-def test_a_text_that_names_no_code(name: str, text: str, tmp_path: Path) -> None:
+def test_read_text_accepts_text_without_code(name: str, text: str, tmp_path: Path) -> None:
     assert not scan(tmp_path, name, text.encode()).unexamined
 
 
-def test_a_manifest_in_a_tar_archive(tmp_path: Path) -> None:
+def test_scan_finds_manifest_in_tar(tmp_path: Path) -> None:
     assert scan(tmp_path, "m.mar", tarred(("MAR-INF/MANIFEST.json", MANIFEST))).unexamined
 
 
 @pytest.mark.parametrize("pickled", [EVIL, EVIL_0])
 @pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT])
-def test_a_pickle_in_the_name_of_a_first_member(
+def test_scan_finds_pickle_in_tar_member_name(
     pickled: bytes, format: Literal[0, 1], tmp_path: Path
 ) -> None:
     entry = tarfile.TarInfo("x" * 50)
@@ -104,7 +104,7 @@ def test_a_pickle_in_the_name_of_a_first_member(
     assert NAME in [each.name for each in scan(tmp_path, "m.tar", data).globals]
 
 
-def test_bytes_after_the_compressed_ones_of_a_member(tmp_path: Path) -> None:
+def test_scan_finds_bytes_after_compressed_data(tmp_path: Path) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(b"hello") + packer.flush()
     for rest in (EVIL, bytes(1 << 20) + EVIL):
@@ -117,7 +117,7 @@ def test_bytes_after_the_compressed_ones_of_a_member(tmp_path: Path) -> None:
         assert "after its compressed ones" in str(caught.value.cause)
 
 
-def test_a_compressed_storage_that_is_a_long_pickle(tmp_path: Path) -> None:
+def test_scan_finds_pickle_in_compressed_storage(tmp_path: Path) -> None:
     storage = b"B" + struct.pack("<I", 40_000) + b"x" * 40_000 + b"0" + EVIL[2:]
     storage += bytes(-len(storage) % 4)
     elements = struct.pack("<H", len(storage) // 4)

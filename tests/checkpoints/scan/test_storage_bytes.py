@@ -1,4 +1,4 @@
-"""Storages of torch's archives in `globals`: numbers, unless a loader could take them for a pickle."""
+"""Tests of the scan of storages, which are numbers unless a loader could read them as a pickle."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import netinspect
 from tests.checkpoints.hostile.parts import SYSTEM
 
 
-def test_storages_that_begin_like_a_pickle_are_numbers(tmp_path: Path) -> None:
-    """Of random bytes one in sixty begins with the opcode of a frame or of an extension."""
+def test_storage_that_starts_like_pickle_is_examined(tmp_path: Path) -> None:
+    """One in sixty random storages begins with the opcode of a frame or of an extension."""
     file = tmp_path / "model.pt"
     generator = np.random.default_rng(0)
     starts = (b"\x95", b"\x82", b"\x83", b"\x84", b"\x80\x04\x95")
@@ -28,8 +28,8 @@ def test_storages_that_begin_like_a_pickle_are_numbers(tmp_path: Path) -> None:
     assert report.header.problems == ()
 
 
-def test_a_pickle_in_a_frame_that_is_too_long_is_found(tmp_path: Path) -> None:
-    """One of Python's loaders reads on in such a frame."""
+def test_storage_with_pickle_in_long_frame_is_reported(tmp_path: Path) -> None:
+    """One of Python's loaders continues within such a frame."""
     file = tmp_path / "model.pt"
     hidden = b"\x80\x04\x95" + (2**40).to_bytes(8, "little") + SYSTEM
     torch.save({"w": torch.frombuffer(bytearray(hidden), dtype=torch.uint8)}, file)

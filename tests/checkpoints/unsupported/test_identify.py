@@ -1,4 +1,4 @@
-"""Formats that are not read: each is named by its content, and nothing else is taken for one."""
+"""Tests of the identification of unsupported formats by content."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def named(data: bytes, name: str = "file", *, remote: bool = False) -> UnreadFor
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_identify_names_the_format(file: str) -> None:
+def test_identify_returns_format(file: str) -> None:
     key, data = FILES[file]
     source = MemorySource(data)
     assert recognize(source) is None
@@ -46,13 +46,13 @@ def test_identify_names_the_format(file: str) -> None:
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=lambda each: each.file)
-def test_identify_does_not_need_the_name(written: Written) -> None:
+def test_identify_does_not_need_file_name(written: Written) -> None:
     weak = () if CATALOG[written.key].name != "a MATLAB 4 file" else (None,)
     assert named(written.bytes(), "file") in (CATALOG[written.key], *weak)
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_error_names_format_and_reader(tmp_path: Path, file: str) -> None:
+def test_read_error_names_format_and_reader(tmp_path: Path, file: str) -> None:
     key, data = FILES[file]
     path = tmp_path / Path(file).name
     path.write_bytes(data)
@@ -67,9 +67,9 @@ def test_error_names_format_and_reader(tmp_path: Path, file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_identify_of_a_cut_file_is_the_format_or_nothing(file: str) -> None:
+def test_identify_of_truncated_file_is_format_or_none(file: str) -> None:
     key, data = FILES[file]
-    # A cut file may have lost what tells it from a more general format.
+    # A truncated file may be indistinguishable from a more general format.
     allowed = {CATALOG[key].name, CATALOG["hdf5"].name, CATALOG["xml"].name}
     for length in range(1, len(data), max(1, len(data) // 40)):
         found = named(data[:length], file)
@@ -77,17 +77,17 @@ def test_identify_of_a_cut_file_is_the_format_or_nothing(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_identify_remote_reads_little(file: str) -> None:
+def test_identify_reads_little_of_remote_file(file: str) -> None:
     _, data = FILES[file]
     source = MemorySource(data + bytes(1 << 20), remote=True)
     identify(source)
     assert source.reads < 30
 
 
-# --- nothing else is taken for a format ----------------------------------------------------------
+# --- files of no unsupported format --------------------------------------------------------------
 
 
-def test_random_bytes_have_no_format() -> None:
+def test_identify_random_bytes_is_none() -> None:
     source = random.Random(0)
     for number in range(10_000):
         data = source.randbytes(1 + number % 700)
@@ -95,7 +95,7 @@ def test_random_bytes_have_no_format() -> None:
         assert found is None, (number, found)
 
 
-def test_random_messages_have_no_format() -> None:
+def test_identify_random_messages_is_none() -> None:
     source = random.Random(0)
 
     def message(levels: int) -> bytes:
@@ -118,7 +118,7 @@ def test_random_messages_have_no_format() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f2", "<f8", "<i4", "<i8", "<i2", "u1", ">f4", ">i4"])
-def test_arrays_without_a_header_have_no_format(dtype: str) -> None:
+def test_identify_raw_arrays_is_none(dtype: str) -> None:
     generator = np.random.default_rng(0)
     for number in range(400):
         values = generator.normal(size=200) * (1 if "f" in dtype else 1 + number % 90)
@@ -144,11 +144,11 @@ def test_arrays_without_a_header_have_no_format(dtype: str) -> None:
         "",
     ],
 )
-def test_other_texts_have_no_format(text: str) -> None:
+def test_identify_other_texts_is_none(text: str) -> None:
     assert named(text.encode()) is None
 
 
-def test_source_files_of_this_project_have_no_format() -> None:
+def test_identify_own_source_files_is_none() -> None:
     for path in [*ROOT.glob("src/netinspect/*.py"), *ROOT.glob("docs/*.md"), ROOT / "pyproject.toml"]:
         assert named(path.read_bytes(), path.name) is None, path
 
@@ -171,12 +171,12 @@ def test_source_files_of_this_project_have_no_format() -> None:
     ],
     ids=range(12),
 )
-def test_texts_that_could_take_long_do_not(text: str) -> None:
-    # Work that grows with the square of the length would not end here.
+def test_identify_takes_linear_time_for_texts(text: str) -> None:
+    # Work that is quadratic in the length would not end here.
     assert named(text.encode()) is None
 
 
-def test_weak_marks_need_the_name() -> None:
+def test_identify_needs_file_name_for_weak_signatures() -> None:
     for file, weak in (
         ("yolo.weights", True),
         ("table.t7", True),
@@ -187,7 +187,7 @@ def test_weak_marks_need_the_name() -> None:
         assert (named(data, "array.dat2") is None) == weak
 
 
-def test_uncertain_formats_are_not_stated_as_facts(tmp_path: Path) -> None:
+def test_read_error_qualifies_uncertain_formats(tmp_path: Path) -> None:
     path = tmp_path / "yolo.weights"
     path.write_bytes(SPECIFIED["yolo.weights"][1])
     with pytest.raises(CheckpointError) as caught:
@@ -196,7 +196,7 @@ def test_uncertain_formats_are_not_stated_as_facts(tmp_path: Path) -> None:
     assert scan_pickles(str(path)).unexamined[0].reason == "perhaps Darknet weights"
 
 
-# --- what no format is known of ------------------------------------------------------------------
+# --- unknown formats -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -207,11 +207,11 @@ def test_uncertain_formats_are_not_stated_as_facts(tmp_path: Path) -> None:
         ("model.pt", bytes(5000) + b"x", "its first 5,000 bytes are zeros"),
         ("model.mnn", b"\x18\0\0\0" + b"\1" * 60, "by its name it would be an MNN model"),
         ("a.data-00000-of-00001", b"\1" * 60, "it would be a data shard of a TensorFlow checkpoint"),
-        ("notes.pt", b"some words\n", "it is text, and no format of models starts like it"),
+        ("notes.pt", b"some words\n", "it is text in an unknown format"),
         ("model.dat", b"\x01" + bytes(60), "unknown format: not safetensors"),
     ],
 )
-def test_error_of_an_unknown_format(tmp_path: Path, name: str, data: bytes, cause: str) -> None:
+def test_read_error_of_unknown_format(tmp_path: Path, name: str, data: bytes, cause: str) -> None:
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(CheckpointError) as caught:
@@ -224,7 +224,7 @@ def test_error_of_an_unknown_format(tmp_path: Path, name: str, data: bytes, caus
 
 
 @pytest.mark.parametrize("key", ZIPS)
-def test_zip_is_named_by_its_members(tmp_path: Path, key: str) -> None:
+def test_identify_zip_by_members(tmp_path: Path, key: str) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ZIPS[key]:
@@ -234,7 +234,7 @@ def test_zip_is_named_by_its_members(tmp_path: Path, key: str) -> None:
     assert caught.value.cause == f"it is {CATALOG[key].name}"
 
 
-def test_tar_of_nemo_is_named(tmp_path: Path) -> None:
+def test_identify_nemo_tar(tmp_path: Path) -> None:
     path = tmp_path / "a.nemo"
     with tarfile.open(path, "w") as tar:
         for name in ("./model_config.yaml", "./model_weights.ckpt"):
@@ -245,7 +245,7 @@ def test_tar_of_nemo_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", FOLDERS)
-def test_folder_is_named_by_what_is_in_it(tmp_path: Path, key: str) -> None:
+def test_identify_folder_by_content(tmp_path: Path, key: str) -> None:
     for name in FOLDERS[key]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
@@ -254,7 +254,7 @@ def test_folder_is_named_by_what_is_in_it(tmp_path: Path, key: str) -> None:
     assert caught.value.cause == f"it is {CATALOG[key].name}"
 
 
-def test_folder_with_weights_that_are_read_is_read(tmp_path: Path) -> None:
+def test_folder_with_supported_weights_is_read(tmp_path: Path) -> None:
     header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
     (tmp_path / "saved_model.pb").write_bytes(b"x")
@@ -262,7 +262,7 @@ def test_folder_with_weights_that_are_read_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["xgboost.json", "tokenizer.json", "model.json", "config.json"])
-def test_json_of_a_known_format_is_not_called_a_saved_trace(tmp_path: Path, file: str) -> None:
+def test_json_of_known_format_is_not_read_as_trace(tmp_path: Path, file: str) -> None:
     key, data = FILES[file]
     path = tmp_path / file
     path.write_bytes(data)
@@ -271,7 +271,7 @@ def test_json_of_a_known_format_is_not_called_a_saved_trace(tmp_path: Path, file
     assert caught.value.cause == f"it is {CATALOG[key].name}"
 
 
-def test_globals_says_what_was_not_examined(tmp_path: Path) -> None:
+def test_globals_names_unexamined_formats(tmp_path: Path) -> None:
     for file in ("model.tflite", "model.weights.h5", "model.pte", "spm.model", "a.feather"):
         key, data = FILES[file]
         path = tmp_path / file
@@ -280,7 +280,7 @@ def test_globals_says_what_was_not_examined(tmp_path: Path) -> None:
         assert [each.reason for each in scan.unexamined] == [CATALOG[key].text]
 
 
-def test_globals_examines_texts_and_refuses_only_failed_downloads(tmp_path: Path) -> None:
+def test_globals_examines_texts_except_failed_downloads(tmp_path: Path) -> None:
     for file in ("model.xml", "model.pmml", "xgboost.json", "lightgbm.txt"):
         path = tmp_path / file
         path.write_bytes(FILES[file][1])
@@ -292,7 +292,7 @@ def test_globals_examines_texts_and_refuses_only_failed_downloads(tmp_path: Path
             scan_pickles(str(path))
 
 
-def test_documented_formats_are_those_of_the_catalog() -> None:
+def test_documented_formats_match_catalog() -> None:
     page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     missing = [each.name for each in CATALOG.values() if each.is_model and each.name not in page]
     assert not missing

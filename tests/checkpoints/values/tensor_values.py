@@ -1,4 +1,4 @@
-"""Checkpoints of one raw file, with tensors of any type and stride, made for tests of values."""
+"""Checkpoints of one raw file with tensors of any dtype and stride, for tests of values."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def name_of(dtype: torch.dtype) -> str:
 
 
 def bytes_of(tensor: torch.Tensor) -> bytes:
-    """The elements in their order, as they are stored."""
+    """Return the stored bytes of the elements, in order."""
     flat = tensor.detach().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
 
 
 def store(path: Path, tensors: Mapping[str, torch.Tensor], gap: int = 3) -> Checkpoint:
-    """Write tensors into a file with some bytes between them; views keep their strides."""
+    """Write tensors into a file, with gaps between them; views keep their strides."""
     data = bytearray(b"\xff" * gap)
     stored: list[StoredTensor] = []
     memory: dict[int, tuple[int, int]] = {}
@@ -79,16 +79,16 @@ def described(path: Path, *tensors: StoredTensor) -> Checkpoint:
 
 
 def any_bits(dtype: torch.dtype, size: int, seed: int) -> torch.Tensor:
-    """Elements of any bits that the type has: NaN, infinities, subnormal and huge ones."""
+    """Return elements of random bits, including NaN, infinities, subnormal and huge numbers."""
     kind = KINDS[name_of(dtype)]
     bits = np.random.default_rng(seed).integers(0, 256, size * kind.itemsize, dtype="u1")
     if dtype == torch.bool:
         bits &= 1
     if dtype in (torch.float64, torch.complex128):
-        # As wide as float32: what is wider has tests of its own.
+        # At most the exponents of float32; wider ones have separate tests.
         wide = any_bits(torch.float32, len(bits) // 8, seed).double()
         return wide.view(dtype)
-    # An element more, since there is no empty buffer.
+    # One more element, since a buffer cannot be empty.
     return torch.frombuffer(bytearray(bits.tobytes()) + bytearray(kind.itemsize), dtype=dtype)[:size]
 
 
@@ -98,7 +98,7 @@ def normal(dtype: torch.dtype, *shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def as_float64(tensor: torch.Tensor) -> torch.Tensor:
-    """The values by torch's own cast."""
+    """Return the values converted by torch."""
     return tensor.to(torch.float32).to(torch.float64) if tensor.element_size() == 1 else tensor.double()
 
 

@@ -22,7 +22,7 @@ def findings(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, list[Fin
     return by_kind
 
 
-def test_what_is_ordinary_is_not_told(tmp_path: Path) -> None:
+def test_detect_anomalies_ignores_ordinary_tensors(tmp_path: Path) -> None:
     tensors = {f"{number}": normal(torch.float32, 30, 40, seed=number) for number in range(20)}
     scalars = {f"step {number}": torch.tensor(7) for number in range(3)}
     same_mean = {
@@ -32,7 +32,7 @@ def test_what_is_ordinary_is_not_told(tmp_path: Path) -> None:
     assert findings(tmp_path, tensors | scalars | same_mean | tied) == {}
 
 
-def test_what_is_not_finite_or_constant(tmp_path: Path) -> None:
+def test_detect_anomalies_non_finite_and_constant(tmp_path: Path) -> None:
     broken = normal(torch.bfloat16, 50)
     broken[7] = math.nan
     found = findings(
@@ -56,7 +56,7 @@ def test_what_is_not_finite_or_constant(tmp_path: Path) -> None:
     }
 
 
-def test_copies(tmp_path: Path) -> None:
+def test_detect_anomalies_copies(tmp_path: Path) -> None:
     a, b = normal(torch.float16, 30, 40), normal(torch.float16, 40, 30, seed=1)
     broken = normal(torch.float32, 9)
     broken[0] = math.nan
@@ -70,7 +70,7 @@ def test_copies(tmp_path: Path) -> None:
     assert "near copies" not in found
 
 
-def test_near_copies(tmp_path: Path) -> None:
+def test_detect_anomalies_near_copies(tmp_path: Path) -> None:
     a, b = normal(torch.float32, 30, 40), 5 + 0.1 * normal(torch.float32, 30, 40, seed=1)
     noise = normal(torch.float32, 30, 40, seed=2)
     found = findings(
@@ -96,7 +96,7 @@ def test_near_copies(tmp_path: Path) -> None:
     assert set(found) == {"near copies"}
 
 
-def test_what_was_not_read_is_told_by_its_reason(tmp_path: Path) -> None:
+def test_detect_anomalies_groups_unread_tensors_by_reason(tmp_path: Path) -> None:
     base = torch.ones(3)
     found = findings(tmp_path, {"a": base.expand(2, 3), "b": normal(torch.float32, 4)})
     reason = "several of its elements share memory"

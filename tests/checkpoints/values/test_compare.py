@@ -54,7 +54,7 @@ def compare(tmp_path: Path) -> Compare:
 
 
 def expected(left: torch.Tensor, right: torch.Tensor) -> Comparison:
-    """The same by torch on whole tensors, in long double where sums are concerned."""
+    """Compute the comparison by torch on whole tensors, with sums in long double."""
     a, b = (
         torch.view_as_real(each.to(torch.complex128)) if each.is_complex() else each.double()
         for each in (left, right)
@@ -91,7 +91,7 @@ def expected(left: torch.Tensor, right: torch.Tensor) -> Comparison:
 
 
 def check(found: Comparison, wanted: Comparison, tolerance: float = 1e-6) -> None:
-    """Counts are exact; the largest differences good to the rounding of float32."""
+    """Check a comparison: counts exactly, largest differences up to the rounding of float32."""
     for name in ("identical", "equal", "differing", "left_nan", "right_nan", "not_compared"):
         assert getattr(found, name) == getattr(wanted, name), name
     for name in ("max_absolute", "max_relative", "relative_norm", "cosine"):
@@ -118,7 +118,7 @@ PAIRS = [(one, one) for one in [*REAL, *COMPLEX]] + [
 
 @pytest.mark.parametrize(("left", "right"), PAIRS, ids=lambda each: name_of(each))
 @pytest.mark.parametrize("size", [1, 5, PIECE - 1, PIECE + 1, 2 * PIECE + 2])
-def test_any_bits_are_compared(
+def test_compare_tensors_of_random_bits(
     compare: Compare, left: torch.dtype, right: torch.dtype, size: int
 ) -> None:
     one, other = any_bits(left, size, seed=size), any_bits(right, size, seed=size + 1)
@@ -128,7 +128,9 @@ def test_any_bits_are_compared(
 
 
 @pytest.mark.parametrize(("left", "right"), PAIRS, ids=lambda each: name_of(each))
-def test_ordinary_values_are_compared(compare: Compare, left: torch.dtype, right: torch.dtype) -> None:
+def test_compare_tensors_of_ordinary_values(
+    compare: Compare, left: torch.dtype, right: torch.dtype
+) -> None:
     if torch.float8_e8m0fnu in (left, right):
         pytest.skip("powers of two only: any bits are ordinary")
     one = normal(torch.float64, 3, PIECE + 8)
@@ -142,12 +144,12 @@ def test_ordinary_values_are_compared(compare: Compare, left: torch.dtype, right
 
 
 @pytest.mark.parametrize("dtype", [*REAL, *COMPLEX], ids=name_of)
-def test_what_is_identical_is_known_to_be(compare: Compare, dtype: torch.dtype) -> None:
+def test_compare_identical_tensors(compare: Compare, dtype: torch.dtype) -> None:
     tensor = any_bits(dtype, 2 * PIECE + 3, seed=4)
     assert compare(tensor, tensor.clone()) == IDENTICAL
 
 
-def test_an_empty_tensor_and_one_without_dimensions(compare: Compare) -> None:
+def test_compare_empty_and_scalar_tensors(compare: Compare) -> None:
     assert compare(torch.ones(0, 3), torch.ones(0, 3)) == IDENTICAL
     assert compare(torch.ones(0), torch.ones(0).half()) == replace(IDENTICAL, identical=False)
     one, other = torch.tensor(2.0), torch.tensor(-2.0)
@@ -155,8 +157,8 @@ def test_an_empty_tensor_and_one_without_dimensions(compare: Compare) -> None:
     assert compare(one, other).cosine == -1
 
 
-def test_a_tensor_that_differs_in_one_element_of_many(compare: Compare) -> None:
-    """The parts that are equal count in the norm."""
+def test_compare_counts_equal_parts_in_norm(compare: Compare) -> None:
+    """Equal parts contribute to the norm."""
     one = normal(torch.float32, compare_module._PART + 3 * PIECE)
     for place in (0, len(one) - 1):
         other = one.clone()
@@ -164,7 +166,7 @@ def test_a_tensor_that_differs_in_one_element_of_many(compare: Compare) -> None:
         check(compare(one, other), expected(one, other))
 
 
-def test_signs_of_zero_and_kinds_of_nan_are_bits_and_no_values(compare: Compare) -> None:
+def test_compare_signed_zeros_and_nans(compare: Compare) -> None:
     one = torch.tensor([0.0, 1.0])
     found = compare(one, torch.tensor([-0.0, 1.0]))
     assert (found.identical, found.equal, found.differing) == (False, True, 0)
@@ -174,7 +176,7 @@ def test_signs_of_zero_and_kinds_of_nan_are_bits_and_no_values(compare: Compare)
     assert (found.max_absolute, found.relative_norm, found.cosine) == (None, None, None)
 
 
-def test_infinities(compare: Compare) -> None:
+def test_compare_infinities(compare: Compare) -> None:
     inf = math.inf
     one, other = torch.tensor([inf, 1.0, 2.0]), torch.tensor([inf, 1.0, 3.0])
     assert compare(one, other).max_absolute == 1
@@ -184,8 +186,8 @@ def test_infinities(compare: Compare) -> None:
     assert found.relative_norm == pytest.approx(1 / math.sqrt(5))
 
 
-def test_nearly_equal_tensors_have_a_precise_cosine(compare: Compare) -> None:
-    """Adding up a*b, a*a and b*b would lose all digits."""
+def test_compare_cosine_of_similar_tensors_is_precise(compare: Compare) -> None:
+    """Sums of a*b, a*a and b*b would lose all digits."""
     one = normal(torch.float32, 10 * PIECE)
     other = one + normal(torch.float32, 10 * PIECE, seed=1) * 1e-4
     found, wanted = compare(one, other), expected(one, other)
@@ -194,7 +196,7 @@ def test_nearly_equal_tensors_have_a_precise_cosine(compare: Compare) -> None:
     assert 1 - found.cosine == pytest.approx(1 - wanted.cosine, rel=0.01)
 
 
-def test_a_large_mean_does_not_hide_a_difference(compare: Compare) -> None:
+def test_compare_differences_with_large_mean(compare: Compare) -> None:
     one = 1e6 + normal(torch.float32, 2 * PIECE)
     other = one.clone()
     other[::7] += 1 / 16
@@ -203,7 +205,7 @@ def test_a_large_mean_does_not_hide_a_difference(compare: Compare) -> None:
 
 @pytest.mark.parametrize("factor", [1e-320, 1e-300, 1e-160, 1e-40, 1e-25, 1e25, 1e38, 1e160, 1e300])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=name_of)
-def test_huge_and_tiny_values(compare: Compare, dtype: torch.dtype, factor: float) -> None:
+def test_compare_huge_and_tiny_values(compare: Compare, dtype: torch.dtype, factor: float) -> None:
     if dtype == torch.float32 and not 1e-45 < factor < 1e39:
         pytest.skip("no float32")
     base = normal(torch.float64, 3000).clamp(-3, 3)
@@ -211,7 +213,7 @@ def test_huge_and_tiny_values(compare: Compare, dtype: torch.dtype, factor: floa
     check(compare(one, other), expected(one, other))
 
 
-def test_large_integers_differ_exactly(compare: Compare) -> None:
+def test_compare_large_integers_exactly(compare: Compare) -> None:
     one = torch.tensor([2**60, -(2**63), 5])
     other = torch.tensor([2**60 + 1, 2**63 - 1, 5])
     found = compare(one, other)
@@ -221,33 +223,33 @@ def test_large_integers_differ_exactly(compare: Compare) -> None:
     assert found.relative_norm == 2.0**-60
 
 
-def test_views_are_compared_in_the_order_of_their_elements(compare: Compare) -> None:
+def test_compare_views_in_element_order(compare: Compare) -> None:
     one = normal(torch.float32, 300, 500)
     assert compare(one, one.t().contiguous().t()) == IDENTICAL
     other = normal(torch.float32, 500, 300, seed=1).t()
     check(compare(one, other), expected(one, other))
 
 
-def test_many_pairs_at_once_and_what_is_told_of_them(tmp_path: Path) -> None:
+def test_compare_pairs_reports_progress(tmp_path: Path) -> None:
     left = {f"{number}": normal(torch.float32, 70 * number, seed=number) for number in range(100)}
     right = {name: tensor + (int(name) % 2) for name, tensor in left.items()}
     one, other = store(tmp_path / "left", left), store(tmp_path / "right", right)
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     with CheckpointData(one) as left_data, CheckpointData(other) as right_data:
         found = compare_pairs(
             left_data,
             right_data,
             list(zip(one.tensors, other.tensors, strict=True)),
-            lambda done, total: told.append((done, total)),
+            lambda done, total: progress.append((done, total)),
         )
     for name, each in zip(left, found, strict=True):
         check(each, expected(left[name], right[name]) if int(name) % 2 else IDENTICAL)
     size = sum(tensor.bytes for tensor in one.tensors) * 2
-    assert told == sorted(told)
-    assert told[-1] == (size, size)
+    assert progress == sorted(progress)
+    assert progress[-1] == (size, size)
 
 
-def test_what_has_no_values_is_compared_by_its_bytes(tmp_path: Path) -> None:
+def test_compare_bytes_of_tensors_without_values(tmp_path: Path) -> None:
     path = tmp_path / "x"
     checkpoint = store(path, {"a": torch.arange(9), "b": torch.arange(9), "c": torch.zeros(9).long()})
     tensors = [replace(tensor, dtype="Q4_K") for tensor in checkpoint.tensors]
@@ -262,17 +264,17 @@ def test_what_has_no_values_is_compared_by_its_bytes(tmp_path: Path) -> None:
     assert elsewhere == Comparison(identical=None, not_compared=reason)
 
 
-def test_a_complex_tensor_is_not_compared_with_a_real_one(compare: Compare) -> None:
+def test_compare_refuses_complex_with_real(compare: Compare) -> None:
     found = compare(torch.ones(3), torch.ones(3, dtype=torch.complex64))
     assert found == Comparison(identical=False, not_compared="one is complex and the other is not")
 
 
-def test_shapes_must_be_equal(compare: Compare) -> None:
+def test_compare_refuses_different_shapes(compare: Compare) -> None:
     with pytest.raises(ValueError, match="a is"):
         compare(torch.ones(3), torch.ones(1, 3))
 
 
-def test_a_file_that_changes_meanwhile_gives_one_error(tmp_path: Path) -> None:
+def test_compare_refuses_file_that_changes(tmp_path: Path) -> None:
     one = store(tmp_path / "left", {"a": torch.ones(PIECE)})
     with CheckpointData(one) as left, CheckpointData(one) as right:
         os.utime(tmp_path / "left", ns=(1, 1))
@@ -293,7 +295,7 @@ def test_a_file_that_changes_meanwhile_gives_one_error(tmp_path: Path) -> None:
     st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16]),
 )
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_values_are_compared(
+def test_compare_any_values(
     compare: Compare,
     values: list[tuple[float, float | None]],
     left: torch.dtype,

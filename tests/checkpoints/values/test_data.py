@@ -45,12 +45,12 @@ def read(checkpoint: Checkpoint, number: int = 0, *, in_order: bool = True) -> b
 
 @pytest.mark.parametrize("size", [0, 1, 7, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 5])
 @pytest.mark.parametrize("dtype", [*REAL, *COMPLEX], ids=name_of)
-def test_all_elements_are_read(tmp_path: Path, dtype: torch.dtype, size: int) -> None:
+def test_pieces_reads_all_elements(tmp_path: Path, dtype: torch.dtype, size: int) -> None:
     tensor = any_bits(dtype, size, seed=size)
     assert read(store(tmp_path / "x", {"a": torch.ones(3), "b": tensor}), 1) == bytes_of(tensor)
 
 
-def test_a_range_of_elements_is_read(tmp_path: Path) -> None:
+def test_pieces_reads_range(tmp_path: Path) -> None:
     tensor = torch.arange(3 * PIECE)
     checkpoint = store(tmp_path / "x", {"a": tensor})
     with CheckpointData(checkpoint) as data:
@@ -63,7 +63,7 @@ def test_a_range_of_elements_is_read(tmp_path: Path) -> None:
 
 @st.composite
 def views(draw: st.DrawFn) -> torch.Tensor:
-    """A view with some steps, permuted, of a tensor that is larger."""
+    """Draw a permuted view with steps of a larger tensor."""
     sizes = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
     tensor = torch.arange(math.prod(sizes) + 5, dtype=torch.int32)[3:-2].reshape(sizes)
     for dimension, size in enumerate(sizes):
@@ -76,7 +76,7 @@ def views(draw: st.DrawFn) -> torch.Tensor:
 
 @given(views(), st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([4, 64, 1 << 18]))
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_view_is_read_in_its_order(
+def test_pieces_reads_any_view_in_order(
     tmp_path: Path, tensor: torch.Tensor, one: int, other: int, span: int
 ) -> None:
     checkpoint = store(tmp_path / "x", {"a": tensor})
@@ -95,19 +95,19 @@ def test_any_view_is_read_in_its_order(
     assert is_dense(stored) == (span_of(stored) == tensor.numel())
 
 
-def test_a_large_transposed_tensor_is_read(tmp_path: Path) -> None:
+def test_pieces_reads_large_transposed_tensor(tmp_path: Path) -> None:
     for tensor in (normal(torch.float32, 700, 900).t(), normal(torch.float32, 100, 90, 20)[:, 3:, ::2]):
         assert read(store(tmp_path / "x", {"a": tensor})) == bytes_of(tensor)
     complex_one = normal(torch.complex64, 70, 50).t()
     assert read(store(tmp_path / "x", {"a": complex_one})) == bytes_of(complex_one)
 
 
-def test_elements_may_be_sparse_in_memory(tmp_path: Path) -> None:
+def test_pieces_reads_elements_with_gaps(tmp_path: Path) -> None:
     tensor = torch.arange(3_000_000, dtype=torch.int32)[::100_000]
     assert read(store(tmp_path / "x", {"a": tensor})) == bytes_of(tensor)
 
 
-def test_what_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
+def test_why_no_values_gives_reason(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(4, 4)})
     tensor = checkpoint.tensors[0]
     cases = {
@@ -125,14 +125,14 @@ def test_what_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
         assert {data.why_no_values(each): each for each in cases.values()} == cases
 
 
-def test_what_is_on_the_hub_stays_there(tmp_path: Path) -> None:
+def test_why_no_values_of_remote_file(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(4, 4)})
     address = replace(checkpoint.files[0], path="https://hub.test/x", modified=None)
     with CheckpointData(replace(checkpoint, files=(address,))) as data:
         assert data.why_no_values(checkpoint.tensors[0]) == "its file is not local"
 
 
-def test_a_file_that_changed_after_it_was_listed_is_refused(tmp_path: Path) -> None:
+def test_checkpoint_data_refuses_changed_file(tmp_path: Path) -> None:
     path = tmp_path / "x"
     checkpoint = store(path, {"a": torch.ones(4)})
     os.utime(path, ns=(1, 1))
@@ -143,7 +143,7 @@ def test_a_file_that_changed_after_it_was_listed_is_refused(tmp_path: Path) -> N
         CheckpointData(checkpoint)
 
 
-def test_a_file_that_is_cut_while_it_is_read_gives_one_error(tmp_path: Path) -> None:
+def test_pieces_refuses_file_truncated_while_read(tmp_path: Path) -> None:
     path = tmp_path / "x"
     checkpoint = store(path, {"a": torch.ones(4 * PIECE)})
     with CheckpointData(checkpoint) as data:
@@ -154,7 +154,7 @@ def test_a_file_that_is_cut_while_it_is_read_gives_one_error(tmp_path: Path) -> 
             next(pieces)
 
 
-def test_a_record_that_promises_more_than_the_file_has_gives_one_error(tmp_path: Path) -> None:
+def test_pieces_refuses_tensor_beyond_end_of_file(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(4)})
     tensor = replace(checkpoint.tensors[0], shape=(1000,), bytes=4000)
     with CheckpointData(checkpoint) as data, pytest.raises(CheckpointError, match="ends too early\n"):

@@ -22,7 +22,7 @@ def groups(checkpoint: Checkpoint) -> list[list[str]]:
     return [[checkpoint.tensors[number].name for number in group] for group in found]
 
 
-def test_equal_content_is_found(tmp_path: Path) -> None:
+def test_same_content_groups_equal_tensors(tmp_path: Path) -> None:
     a = normal(torch.float32, 300, 400)
     near = a.clone()
     near[111, 7] += 1
@@ -46,7 +46,7 @@ def test_equal_content_is_found(tmp_path: Path) -> None:
     ]
 
 
-def test_tensors_of_two_files_are_told_apart_by_their_places(tmp_path: Path) -> None:
+def test_same_content_of_two_files(tmp_path: Path) -> None:
     one = store(tmp_path / "one", {"a": normal(torch.float16, 1000), "b": torch.ones(1000).half()})
     other = store(tmp_path / "other", {"b": normal(torch.float16, 1000), "c": torch.ones(1000)})
     with CheckpointData(one) as left, CheckpointData(other) as right:
@@ -54,7 +54,9 @@ def test_tensors_of_two_files_are_told_apart_by_their_places(tmp_path: Path) -> 
         assert same_content(places) == [[0, 2]]
 
 
-def test_only_what_looks_alike_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_content_reads_only_similar_tensors_completely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read: list[str] = []
     tensors = {f"{number}": normal(torch.float32, PIECE, seed=number % 9) for number in range(10)}
 
@@ -67,7 +69,7 @@ def test_only_what_looks_alike_is_read_whole(tmp_path: Path, monkeypatch: pytest
     assert sorted(read) == ["0", "9"]
 
 
-def test_what_has_no_plain_elements_is_told_by_its_bytes(tmp_path: Path) -> None:
+def test_same_content_compares_bytes_of_packed_elements(tmp_path: Path) -> None:
     checkpoint = store(
         tmp_path / "x", {"a": torch.arange(9), "b": torch.arange(9), "c": torch.arange(9)}
     )
@@ -78,16 +80,16 @@ def test_what_has_no_plain_elements_is_told_by_its_bytes(tmp_path: Path) -> None
     assert groups(checkpoint) == [["a", "b"]]
 
 
-def test_progress_ends_at_all_that_was_read(tmp_path: Path) -> None:
+def test_same_content_progress_ends_at_total(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(PIECE), "b": torch.ones(PIECE)})
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     with CheckpointData(checkpoint) as data:
         places = [(data, tensor) for tensor in checkpoint.tensors]
-        same_content(places, lambda done, total: told.append((done, total)))
-    assert told == [(4 * PIECE, 8 * PIECE), (8 * PIECE, 8 * PIECE)]
+        same_content(places, lambda done, total: progress.append((done, total)))
+    assert progress == [(4 * PIECE, 8 * PIECE), (8 * PIECE, 8 * PIECE)]
 
 
-def test_a_file_that_changes_meanwhile_gives_one_error(tmp_path: Path) -> None:
+def test_same_content_refuses_file_that_changes(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(3)})
     with CheckpointData(checkpoint) as data:
         os.utime(tmp_path / "x", ns=(1, 1))

@@ -1,4 +1,4 @@
-"""Values of GGUF, ONNX, npy and npz, read where the formats say they are: those that were written."""
+"""Tests of values in GGUF, ONNX, npy and npz files against the values that were written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ARRAYS: dict[str, Array] = {
 
 
 def values(path: Path) -> dict[str, bytes]:
-    """All values of all tensors, in the order that the tensors have, in this machine's byte order."""
+    """Return all values of all tensors, in the order of the tensors and in native byte order."""
     checkpoint = read_checkpoint(str(path))
     assert checkpoint.problems == ()
     found = {}
@@ -47,7 +47,7 @@ def expected(arrays: dict[str, Array] = ARRAYS) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("order", list(gguf.GGUFEndian), ids=lambda each: each.name.lower())
-def test_gguf(tmp_path: Path, order: gguf.GGUFEndian) -> None:
+def test_values_of_gguf(tmp_path: Path, order: gguf.GGUFEndian) -> None:
     path = tmp_path / "a.gguf"
     writer = gguf.GGUFWriter(str(path), "llama", endianess=order)
     for name, array in ARRAYS.items():
@@ -60,7 +60,7 @@ def test_gguf(tmp_path: Path, order: gguf.GGUFEndian) -> None:
 
 
 @pytest.mark.parametrize("kind", ["raw", "typed", "outside"])
-def test_onnx(tmp_path: Path, kind: str) -> None:
+def test_values_of_onnx(tmp_path: Path, kind: str) -> None:
     arrays = {name: ARRAYS[name] for name in ("single", "double")} if kind == "typed" else ARRAYS
     tensors = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
     if kind == "typed":
@@ -76,7 +76,7 @@ def test_onnx(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("bytes_first", ["<", ">"])
-def test_numpy(tmp_path: Path, order: Any, bytes_first: Any) -> None:
+def test_values_of_numpy_files(tmp_path: Path, order: Any, bytes_first: Any) -> None:
     arrays = {
         name: np.array(array, array.dtype.newbyteorder(bytes_first), order=order)
         for name, array in ARRAYS.items()

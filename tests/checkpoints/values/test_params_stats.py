@@ -1,4 +1,4 @@
-"""`params FILE --stats`, as a user runs it."""
+"""Tests of `netinspect params FILE --stats`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Cli = Callable[..., Outcome]
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with ordinary tensors and odd ones."""
+    """Write a file with ordinary and unusual tensors."""
     monkeypatch.chdir(tmp_path)
     weight = normal(torch.float32, 200, 100)
     broken = torch.tensor([1.0, math.nan, math.inf])
@@ -52,7 +52,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("file")
 @pytest.mark.parametrize("width", ["80", "120", "180"])
-def test_screens(cli: Cli, width: str) -> None:
+def test_params_stats_screens(cli: Cli, width: str) -> None:
     outcome = cli("params", "odd.safetensors", "--stats", "--width", width)
     assert (outcome.code, outcome.err) == (0, "")
     assert max(map(len, outcome.out.splitlines())) <= int(width)
@@ -60,8 +60,8 @@ def test_screens(cli: Cli, width: str) -> None:
 
 
 @pytest.mark.usefixtures("file")
-def test_a_live_model_has_the_same_numbers(cli: Cli) -> None:
-    """The state dict of a model, by the statistics that its own listing has."""
+def test_params_stats_equals_live_model(cli: Cli) -> None:
+    """Compare a state dict with the statistics of the live model."""
     model = torch.nn.Sequential(torch.nn.Linear(50, 70), torch.nn.BatchNorm1d(70))
     torch.save(model.state_dict(), "model.pt")
     ours = {row.name: row.statistics for row in _views.params("model.pt", stats=True).record.rows}
@@ -77,7 +77,7 @@ def test_a_live_model_has_the_same_numbers(cli: Cli) -> None:
         assert found.std == (None if wanted.std is None else pytest.approx(wanted.std, rel=1e-6))
 
 
-def test_shards_are_read_each_from_its_file(cli: Cli, file: Path) -> None:
+def test_params_stats_of_shards(cli: Cli, file: Path) -> None:
     tensors = safetensors.torch.load_file(file)
     (file.parent / "model").mkdir()
     for number, names in enumerate((list(tensors)[::2], list(tensors)[1::2]), start=1):
@@ -95,7 +95,7 @@ def test_shards_are_read_each_from_its_file(cli: Cli, file: Path) -> None:
 
 
 @pytest.mark.usefixtures("file")
-def test_json_and_csv_have_all_of_it(cli: Cli) -> None:
+def test_params_stats_json_and_csv(cli: Cli) -> None:
     outcome = cli("params", "odd.safetensors", "--stats", "-f", "json")
     document = json.loads(outcome.out)
     assert list(Draft202012Validator(all_schemas()["netinspect-tensors"]).iter_errors(document)) == []
@@ -115,28 +115,28 @@ def test_json_and_csv_have_all_of_it(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("file")
-def test_only_what_is_listed_is_read(cli: Cli) -> None:
+def test_params_stats_reads_only_listed_tensors(cli: Cli) -> None:
     outcome = cli("params", "odd.safetensors", "--stats", "--include", "layer.*", "-f", "json")
     document = json.loads(outcome.out)
     assert [each["names"] for each in document["findings"]] == [
         ["layer.bias"],
         ["layer.copy", "layer.weight"],
     ]
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     _views.params(
-        "odd.safetensors", stats=True, include=["half"], progress=lambda *each: told.append(each)
+        "odd.safetensors", stats=True, include=["half"], progress=lambda *each: calls.append(each)
     )
-    assert told == [(8192, 8192)]
+    assert calls == [(8192, 8192)]
 
 
 @pytest.mark.usefixtures("file")
-def test_without_being_asked_nothing_is_read(cli: Cli) -> None:
+def test_params_reads_no_values_without_stats(cli: Cli) -> None:
     document = json.loads(cli("params", "odd.safetensors", "-f", "json").out)
     assert all(row["statistics"] is row["distribution"] is None for row in document["rows"])
     assert not document["with_statistics"]
 
 
-def test_a_file_that_changed_meanwhile_is_an_error_of_one_line(file: Path) -> None:
+def test_params_stats_refuses_changed_file(file: Path) -> None:
     checkpoint = read_checkpoint(str(file))
     os.utime(file, ns=(1, 1))
     with pytest.raises(LoadError, match=r"odd.safetensors changed since it was read(?m:$)"):
@@ -144,7 +144,7 @@ def test_a_file_that_changed_meanwhile_is_an_error_of_one_line(file: Path) -> No
 
 
 @pytest.mark.usefixtures("file")
-def test_what_has_no_plain_numbers_has_a_reason(cli: Cli) -> None:
+def test_params_stats_gives_reason_for_packed_elements(cli: Cli) -> None:
     header = {"a": {"dtype": "F4", "shape": [4], "data_offsets": [0, 2]}}
     raw = json.dumps(header).encode()
     Path("packed.safetensors").write_bytes(len(raw).to_bytes(8, "little") + raw + b"ab")
@@ -157,7 +157,7 @@ def test_what_has_no_plain_numbers_has_a_reason(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("file")
-def test_neither_torch_nor_threads_of_others_are_started() -> None:
+def test_params_stats_starts_no_torch_or_threads() -> None:
     code = (
         "import sys, threading\n"
         "from netinspect.cli.run import run\n"
@@ -174,8 +174,8 @@ def test_neither_torch_nor_threads_of_others_are_started() -> None:
 
 
 @pytest.mark.parametrize(("options", "shows"), [([], True), (["--quiet"], False)])
-def test_progress_is_for_terminals(file: Path, options: list[str], shows: bool) -> None:
-    """Its line is drawn after a while, and wiped out at the end."""
+def test_params_stats_shows_progress_on_terminals(file: Path, options: list[str], shows: bool) -> None:
+    """The progress line appears after a while and is erased at the end."""
     code = (
         "import sys, time\n"
         "from netinspect.cli import progress\n"
@@ -199,7 +199,7 @@ def test_progress_is_for_terminals(file: Path, options: list[str], shows: bool) 
     assert completed.stderr == ""
 
 
-def test_bars() -> None:
+def test_params_stats_histogram_bars() -> None:
     assert bars([0, 1, 100, 50, 13, 12]) == " ▁█▄▂▁"
     assert bars([]) == ""
     assert bars([3, 3]) == "██"

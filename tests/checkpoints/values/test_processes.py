@@ -1,4 +1,4 @@
-"""Work shared out between two processes comes to what one comes to, whatever befalls the other."""
+"""Tests of work that is divided between two processes, including failures of one of them."""
 
 from __future__ import annotations
 
@@ -24,36 +24,38 @@ SIZES = [3, 1, 4, 1, 5, 9, 2, 6]
 
 @pytest.fixture(autouse=True)
 def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in the command line, on a machine with two processors, for any size."""
+    """Enable the second process as in the command line on two processors, for tasks of any size."""
     monkeypatch.setattr(process, "is_ours", True)
     monkeypatch.setattr(processes, "processors", lambda: 2)
     monkeypatch.setattr(processes, "LEAST", 1)
     yield
-    with pytest.raises(ChildProcessError):  # none is left behind
+    with pytest.raises(ChildProcessError):  # no child is left
         os.waitpid(-1, os.WNOHANG)
 
 
 def share(
     work: Callable[[int, Workspace], Any], tasks: list[int] = SIZES
 ) -> tuple[list[Any], list[int]]:
-    told: list[int] = []
-    found = in_processes(tasks, work, told.append, size=lambda task: task, together=lambda task: task)
-    return found, told
+    finished: list[int] = []
+    found = in_processes(
+        tasks, work, finished.append, size=lambda task: task, together=lambda task: task
+    )
+    return found, finished
 
 
-def test_results_come_in_order_and_each_task_is_told() -> None:
-    found, told = share(lambda task, _: (task, os.getpid()))
+def test_in_processes_returns_results_in_order() -> None:
+    found, finished = share(lambda task, _: (task, os.getpid()))
     assert [task for task, _ in found] == SIZES
     assert len({where for _, where in found}) == 2
-    assert sorted(told) == sorted(SIZES)
+    assert sorted(finished) == sorted(SIZES)
     by_task = dict(found)
-    # A group is done by one process.
+    # One process runs all tasks of a group.
     assert len({where for task, where in found if task == 1}) == 1
     shares = [sum(task for task in SIZES if by_task[task] == where) for where in by_task.values()]
     assert max(shares) - min(shares) <= 5
 
 
-def test_an_error_there_is_raised_here() -> None:
+def test_in_processes_raises_error_of_fork() -> None:
     def work(task: int, _: Workspace) -> int:
         if os.getpid() != HERE:
             raise CheckpointError("x ends too early", cause="why", hint="what to do")
@@ -64,7 +66,7 @@ def test_an_error_there_is_raised_here() -> None:
     assert (caught.value.cause, caught.value.hint) == ("why", "what to do")
 
 
-def test_an_error_here_ends_the_other() -> None:
+def test_in_processes_stops_fork_on_error() -> None:
     def work(task: int, _: Workspace) -> int:
         if os.getpid() == HERE:
             raise KeyboardInterrupt
@@ -75,19 +77,21 @@ def test_an_error_here_ends_the_other() -> None:
         share(work)
 
 
-def test_what_the_other_did_not_finish_is_done_here() -> None:
+def test_in_processes_runs_unfinished_tasks_of_fork() -> None:
     def work(task: int, _: Workspace) -> int:
         if os.getpid() != HERE:
             os.kill(os.getpid(), signal.SIGKILL)
         return task * 2
 
-    found, told = share(work)
+    found, finished = share(work)
     assert found == [2 * task for task in SIZES]
-    assert sorted(told) == sorted(SIZES)
+    assert sorted(finished) == sorted(SIZES)
 
 
 @pytest.mark.parametrize("why", ["not ours", "small", "one task", "one processor"])
-def test_one_process_does_where_two_are_not_worth_it(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_processes_uses_one_process_for_little_work(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if why == "not ours":
         monkeypatch.setattr(process, "is_ours", False)
     if why == "small":
@@ -98,7 +102,7 @@ def test_one_process_does_where_two_are_not_worth_it(why: str, monkeypatch: pyte
     assert set(found) == {HERE}
 
 
-def test_the_command_says_the_same_with_one_processor_and_with_two(tmp_path: Path) -> None:
+def test_params_stats_does_not_depend_on_processors(tmp_path: Path) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 

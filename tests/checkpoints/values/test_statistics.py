@@ -53,7 +53,7 @@ def summarize(tmp_path: Path) -> Summarize:
 
 
 def expected(tensor: torch.Tensor) -> Statistics:
-    """By numpy's long doubles, on the whole tensor as torch casts it."""
+    """Compute statistics in long double on the whole tensor, converted by torch."""
     if tensor.dtype in INTEGERS:
         x = tensor.numpy().reshape(-1).astype(np.longdouble)
     else:
@@ -74,7 +74,7 @@ def expected(tensor: torch.Tensor) -> Statistics:
 
 
 def check(found: ValueSummary, tensor: torch.Tensor, tolerance: float = 3e-7) -> None:
-    """Counts and extremes are exact; mean and deviation are good to a share of the deviation."""
+    """Check counts and extremes exactly, mean and deviation up to a share of the deviation."""
     wanted = expected(tensor)
     assert found.statistics is not None
     for name in ("min", "max", "zeros", "nan", "inf"):
@@ -92,7 +92,7 @@ def check(found: ValueSummary, tensor: torch.Tensor, tolerance: float = 3e-7) ->
 
 
 def check_spread(found: ValueSummary, tensor: torch.Tensor) -> None:
-    """Quantiles of all elements are numpy's; those of a sample have nearly their ranks."""
+    """Check quantiles: of all elements against numpy, of a sample by their ranks."""
     values = as_float64(tensor).numpy().reshape(-1)
     values = np.sort(values[np.isfinite(values)])
     spread = found.distribution
@@ -120,7 +120,7 @@ def check_spread(found: ValueSummary, tensor: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 2, 5, 1023, SAMPLE, PIECE - 1, PIECE + 1, 3 * PIECE + 7])
 @pytest.mark.parametrize("dtype", REAL, ids=name_of)
-def test_any_bits_are_summarised(summarize: Summarize, dtype: torch.dtype, size: int) -> None:
+def test_summarize_random_bits(summarize: Summarize, dtype: torch.dtype, size: int) -> None:
     tensor = any_bits(dtype, size, seed=size)
     found = summarize(tensor)
     check(found, tensor)
@@ -128,7 +128,7 @@ def test_any_bits_are_summarised(summarize: Summarize, dtype: torch.dtype, size:
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS], ids=name_of)
-def test_ordinary_values_are_summarised(summarize: Summarize, dtype: torch.dtype) -> None:
+def test_summarize_ordinary_values(summarize: Summarize, dtype: torch.dtype) -> None:
     if dtype.is_floating_point:
         tensor = normal(torch.float64, 2 * module._PART // 1000 + 3, 1000).to(dtype)
     else:
@@ -139,7 +139,7 @@ def test_ordinary_values_are_summarised(summarize: Summarize, dtype: torch.dtype
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int32, torch.float8_e5m2])
-def test_they_agree_with_those_of_a_live_model(summarize: Summarize, dtype: torch.dtype) -> None:
+def test_summarize_equals_statistics_of_live_model(summarize: Summarize, dtype: torch.dtype) -> None:
     tensor = normal(torch.float32, 300, 400).mul(9).to(dtype)
     found, wanted = summarize(tensor).statistics, observed(tensor.float())[0]
     assert found is not None
@@ -150,7 +150,7 @@ def test_they_agree_with_those_of_a_live_model(summarize: Summarize, dtype: torc
 
 @pytest.mark.parametrize("place", [0, PIECE - 1, PIECE, 2 * PIECE + 1])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 3e38, 1e-45, 0.0, -0.0])
-def test_one_odd_value_among_ordinary_ones(summarize: Summarize, place: int, value: float) -> None:
+def test_summarize_one_odd_value(summarize: Summarize, place: int, value: float) -> None:
     tensor = normal(torch.float32, 2 * PIECE + 2)
     tensor[place] = value
     check(summarize(tensor), tensor)
@@ -158,17 +158,19 @@ def test_one_odd_value_among_ordinary_ones(summarize: Summarize, place: int, val
 
 @pytest.mark.parametrize("mean", [1e3, -1e6, 1e9, 3e38])
 @pytest.mark.parametrize("order", ["mixed", "rising"])
-def test_a_large_mean_hides_no_small_deviation(summarize: Summarize, mean: float, order: str) -> None:
+def test_summarize_small_deviation_with_large_mean(
+    summarize: Summarize, mean: float, order: str
+) -> None:
     tensor = (mean + normal(torch.float64, 3 * PIECE) * abs(mean) * 3e-7).float()
     if order == "rising":
         tensor = tensor.sort().values
     check(summarize(tensor), tensor)
     precise = mean + normal(torch.float64, 3 * PIECE) * abs(mean) * 1e-12
-    check(summarize(precise), precise, 1e-3)  # of which rounding took most already
+    check(summarize(precise), precise, 1e-3)  # most of which is already lost to rounding
 
 
-def test_a_mean_that_wanders_far(summarize: Summarize) -> None:
-    """What is near the mean of one piece is far from that of the next one."""
+def test_summarize_values_with_drifting_mean(summarize: Summarize) -> None:
+    """The mean of one piece is far from that of the next one."""
     steps = torch.arange(8).repeat_interleave(PIECE // 2) ** 5 * 1e5
     tensor = steps + normal(torch.float32, len(steps))
     check(summarize(tensor), tensor)
@@ -178,7 +180,7 @@ def test_a_mean_that_wanders_far(summarize: Summarize) -> None:
     "factor", [1e-320, 1e-300, 1e-160, 1e-44, 1e-40, 1e-25, 1e25, 1e37, 1e160, 4e307]
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=name_of)
-def test_huge_and_tiny_values(summarize: Summarize, dtype: torch.dtype, factor: float) -> None:
+def test_summarize_huge_and_tiny_values(summarize: Summarize, dtype: torch.dtype, factor: float) -> None:
     if dtype == torch.float32 and not 1e-45 < factor < 1e38:
         pytest.skip("no float32")
     tensor = (normal(torch.float64, 3000).clamp(-3, 3) * factor).to(dtype)
@@ -187,7 +189,7 @@ def test_huge_and_tiny_values(summarize: Summarize, dtype: torch.dtype, factor: 
     check_spread(found, tensor)
 
 
-def test_large_integers_have_exact_extremes(summarize: Summarize) -> None:
+def test_summarize_large_integers_exactly(summarize: Summarize) -> None:
     tensor = torch.tensor([2**60 + 1, 2**60])
     found = summarize(tensor)
     assert not found.constant
@@ -195,7 +197,7 @@ def test_large_integers_have_exact_extremes(summarize: Summarize) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -7e20, 1e-40])
-def test_constants(summarize: Summarize, value: float) -> None:
+def test_summarize_constants(summarize: Summarize, value: float) -> None:
     tensor = torch.full((PIECE + 3,), value)
     found = summarize(tensor)
     check(found, tensor)
@@ -209,7 +211,7 @@ def test_constants(summarize: Summarize, value: float) -> None:
     assert not summarize(tensor).constant
 
 
-def test_no_number_at_all(summarize: Summarize) -> None:
+def test_summarize_tensors_without_finite_values(summarize: Summarize) -> None:
     empty = Statistics(mean=None, std=None, min=None, max=None, zeros=0, nan=0, inf=0)
     assert summarize(torch.ones(0, 5)) == ValueSummary(statistics=empty)
     found = summarize(torch.tensor([math.nan, math.inf, -math.inf, math.nan]))
@@ -221,7 +223,7 @@ def test_no_number_at_all(summarize: Summarize) -> None:
 
 
 @pytest.mark.parametrize("dtype", COMPLEX, ids=name_of)
-def test_complex_numbers_are_only_counted(summarize: Summarize, dtype: torch.dtype) -> None:
+def test_summarize_counts_complex_numbers_only(summarize: Summarize, dtype: torch.dtype) -> None:
     tensor = any_bits(dtype, PIECE + 5, seed=1)
     torch.view_as_real(tensor)[:7] = 0.0
     torch.view_as_real(tensor)[3, 1] = math.inf
@@ -239,7 +241,7 @@ def test_complex_numbers_are_only_counted(summarize: Summarize, dtype: torch.dty
     )
 
 
-def test_views_are_read_as_they_lie_or_gathered(summarize: Summarize) -> None:
+def test_summarize_views(summarize: Summarize) -> None:
     base = normal(torch.float32, 300, 200)
     for tensor in (base.t(), base[::2, 3:150], base.t()[5:, ::3]):
         found = summarize(tensor)
@@ -247,7 +249,7 @@ def test_views_are_read_as_they_lie_or_gathered(summarize: Summarize) -> None:
         check_spread(found, tensor)
 
 
-def test_big_endian_numbers(tmp_path: Path) -> None:
+def test_summarize_big_endian_numbers(tmp_path: Path) -> None:
     tensor = normal(torch.float32, 100, 300)
     for view in (tensor, tensor[:, ::3]):
         checkpoint = store(tmp_path / "x", {"a": view})
@@ -262,20 +264,20 @@ def test_big_endian_numbers(tmp_path: Path) -> None:
         check(summaries(swapped)[0], view)
 
 
-def test_tied_tensors_are_read_once(tmp_path: Path) -> None:
+def test_summarize_reads_tied_tensors_once(tmp_path: Path) -> None:
     tensor = normal(torch.float32, 1000)
     checkpoint = store(tmp_path / "x", {"a": tensor, "b": tensor, "half": tensor[:500]})
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     with CheckpointData(checkpoint) as data:
         found = summarize_values(
-            data, checkpoint.tensors, lambda done, total: told.append((done, total))
+            data, checkpoint.tensors, lambda done, total: progress.append((done, total))
         )
     assert found[0] == found[1] != found[2]
     check(found[2], tensor[:500])
-    assert told[-1] == (6000, 6000)
+    assert progress[-1] == (6000, 6000)
 
 
-def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_summarize_gives_reason_for_unreadable_tensors(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(3), "b": torch.ones(3)})
     packed = replace(checkpoint.tensors[0], dtype="Q4_K")
     found = summaries(replace(checkpoint, tensors=(packed, checkpoint.tensors[1])))
@@ -283,7 +285,9 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     assert found[1].statistics is not None
 
 
-def test_the_same_whoever_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_summarize_does_not_depend_on_order_of_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_PART", PIECE)
     checkpoint = store(
         tmp_path / "x", {"a": normal(torch.float32, 20 * PIECE + 5), "b": any_bits(torch.int8, 9**6, 1)}
@@ -294,7 +298,7 @@ def test_the_same_whoever_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
     assert summaries(checkpoint) == first
 
 
-def test_a_file_that_changes_meanwhile_gives_one_error(tmp_path: Path) -> None:
+def test_summarize_refuses_file_that_changes(tmp_path: Path) -> None:
     checkpoint = store(tmp_path / "x", {"a": torch.ones(3)})
     with CheckpointData(checkpoint) as data:
         os.utime(tmp_path / "x", ns=(1, 1))
@@ -303,7 +307,7 @@ def test_a_file_that_changes_meanwhile_gives_one_error(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 2**40))
-def test_a_sample_has_one_element_of_each_stretch(elements: int) -> None:
+def test_sample_places_has_one_element_per_range(elements: int) -> None:
     places = sample_places(elements)
     if elements <= SAMPLE:
         assert places.tolist() == list(range(elements))
@@ -313,7 +317,7 @@ def test_a_sample_has_one_element_of_each_stretch(elements: int) -> None:
         assert (places < np.array(starts[1:])).all()
 
 
-def test_a_sample_prefers_no_column() -> None:
+def test_sample_places_prefers_no_column() -> None:
     columns = np.bincount(sample_places(1 << 24) % 16, minlength=16)
     assert columns.sum() == SAMPLE
     assert abs(columns - SAMPLE / 16).max() < 5 * math.sqrt(SAMPLE / 16)
@@ -327,7 +331,7 @@ def test_a_sample_prefers_no_column() -> None:
     st.integers(1, 3),
 )
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_values_are_summarised(
+def test_summarize_any_values(
     summarize: Summarize, values: list[float], dtype: torch.dtype, repeats: int
 ) -> None:
     tensor = torch.tensor(values * repeats, dtype=torch.float64).to(dtype)
@@ -337,8 +341,8 @@ def test_any_values_are_summarised(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
-def test_memory_stays_small(tmp_path: Path) -> None:
-    """Of a process of its own, with tensors that are larger than what it may have."""
+def test_values_take_bounded_memory(tmp_path: Path) -> None:
+    """Read tensors that are larger than the memory limit of a child process."""
     store(tmp_path / "x", {"a": torch.ones(150 << 20, dtype=torch.uint8), "b": torch.ones(30 << 20)})
     code = """
 import sys

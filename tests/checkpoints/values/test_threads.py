@@ -9,7 +9,7 @@ from netinspect.checkpoints.values.threads import Workspace, in_threads
 from tests.support import PATIENCE
 
 
-def test_results_come_in_the_order_of_the_tasks() -> None:
+def test_in_threads_returns_results_in_order() -> None:
     last = threading.Event()
 
     def work(task: int, workspace: Workspace) -> int:
@@ -25,18 +25,18 @@ def test_results_come_in_the_order_of_the_tasks() -> None:
     assert in_threads([], work) == []
 
 
-def test_two_threads_work_each_in_its_own_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_threads_gives_each_thread_a_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "processors", lambda: 8)
     meeting = threading.Barrier(2, timeout=PATIENCE)
 
     def work(task: int, workspace: Workspace) -> int:
-        meeting.wait()  # passes only if both are here at once
+        meeting.wait()  # passes only if both threads wait at the same time
         return id(workspace)
 
     assert len(set(in_threads(range(2), work))) == 2
 
 
-def test_the_first_failure_ends_the_work() -> None:
+def test_in_threads_stops_on_first_error() -> None:
     started: list[int] = []
 
     def work(task: int, workspace: Workspace) -> None:
@@ -46,12 +46,12 @@ def test_the_first_failure_ends_the_work() -> None:
 
     before = threading.active_count()
     with pytest.raises(ValueError, match="no"):
-        in_threads(range(1 << 60), work)  # so many that only a failure can end them
+        in_threads(range(1 << 60), work)  # so many that only an error can stop the work
     assert 3 in started
     assert threading.active_count() == before
 
 
-def test_room_is_used_again_and_grows() -> None:
+def test_workspace_reuses_and_grows_buffers() -> None:
     workspace = Workspace()
     small = workspace.take("a", "f4", 10)
     assert small.dtype == "f4"

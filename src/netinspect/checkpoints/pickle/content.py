@@ -42,7 +42,7 @@ class Content:
         self.globals: list[Global] = []
         self.warnings: list[str] = []
         self.swapped = False
-        """Whether numbers are stored in the opposite byte order."""
+        """True if numbers are stored in the opposite byte order."""
 
         self.next_storage = 0
         """Lowest unused number of a storage."""

@@ -53,7 +53,7 @@ def read_wrapped(interpreter: InterpreterState, wrapper: Called, at: int) -> int
     if "filename" in state or not {"shape", "dtype"} <= state.keys():
         return at
     if interpreter.stream.frame_left(at) > 0:
-        raise Misframed("an array of joblib's is within a frame, and its loader looks for it after that")
+        raise Misframed("a joblib array is within a frame, but its loader expects it after the frame")
     interpreter.stream.end_frame()
     interpreter.has_arrays = True
     size, has_objects = _element(state["dtype"], 0)
@@ -62,7 +62,7 @@ def read_wrapped(interpreter: InterpreterState, wrapper: Called, at: int) -> int
         return at
     shape = state["shape"]
     if type(shape) is not tuple or any(type(each) is not int or each < 0 for each in shape):
-        refuse("the shape of an array of joblib's is not known")
+        refuse("the shape of a joblib array is unknown")
     if state.get("numpy_array_alignment_bytes") is not None:
         padding, at = interpreter.stream.take(at, 1)
         at = interpreter.stream.skip(at, padding[0])
@@ -87,7 +87,7 @@ def _element(dtype: Any, depth: int) -> tuple[int, bool]:
             if "V" not in text:
                 return size, False
             return size, _has_objects(state, depth)
-    refuse("the type of an array of joblib's is not known")
+    refuse("the dtype of a joblib array is unknown")
 
 
 def _has_objects(state: Any, depth: int) -> bool:
@@ -100,7 +100,7 @@ def _has_objects(state: Any, depth: int) -> bool:
     if type(fields) is not dict:
         return False
     if len(fields) > _MOST_FIELDS:
-        refuse("the type of an array of joblib's has too many fields")
+        refuse("the dtype of a joblib array has too many fields")
     return any(
         _element(field[0], depth + 1)[1] for field in fields.values() if type(field) is tuple and field
     )

@@ -21,7 +21,7 @@ from netinspect.checkpoints.pickle.stream import (
 )
 
 _MOST_REFILLS = 3
-"""How often all objects may be dropped to free memory; each time takes millions of opcodes."""
+"""Maximum number of times that all objects are dropped to free memory, after millions of opcodes."""
 
 _SKIP_COST = MOST_MEMORY >> 14
 """Bytes charged for each rejected opcode, so that the run is bounded."""
@@ -202,10 +202,10 @@ class Probe(NamedTuple):
     """Names that a loader would import up to that point."""
 
     calls: bool
-    """Whether a loader would call one of the names, or loaders disagree about the bytes."""
+    """True if a loader would call one of the names, or loaders disagree about the bytes."""
 
     is_cut: bool
-    """Whether reading fails at the end of the data, or more bytes could change the result."""
+    """True if reading fails at the end of the data, or more bytes could change the result."""
 
 
 _EXTENSION = "_inverted_registry["
@@ -217,7 +217,7 @@ def probe(source: ByteSource, start: int = 0, *, wraps_arrays: bool = True) -> P
     Args:
         source: The bytes.
         start: Position of the first byte.
-        wraps_arrays: Whether to skip arrays between the opcodes, as joblib's loader would.
+        wraps_arrays: True to skip arrays between the opcodes, as joblib's loader would.
     """
     names = Names()
     interpreter = _ProbeInterpreter(source, names, start, _PROBE_WINDOW)
@@ -242,6 +242,6 @@ def probe(source: ByteSource, start: int = 0, *, wraps_arrays: bool = True) -> P
 def _may_be_imported(named: Named) -> bool:
     """Return whether a module name is valid and not a line of arbitrary text.
 
-    Only the module matters: it is imported before its attribute is looked up.
+    The attribute does not matter, because the module is imported before it is read.
     """
     return all(part.isidentifier() for part in named.module.split("."))

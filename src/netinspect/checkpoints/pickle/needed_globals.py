@@ -111,7 +111,7 @@ def is_needed(named: Named, *, scripted: bool = False) -> bool:
 
     Args:
         named: The name.
-        scripted: Whether the pickle is from TorchScript, whose classes are code in the archive.
+        scripted: True if the pickle is from TorchScript, whose classes are code in the archive.
     """
     if named.path in _KNOWN or _FAMILIES.fullmatch(named.path):
         # A dot in the name itself accesses attributes of the import: `torch`, `storage.os.system`.

@@ -28,7 +28,7 @@ class Named:
 
         self.uses = 0
         self.pushes = 0
-        """How often the name was pushed; more than its calls if it is also used as a value."""
+        """Number of times the name was pushed; more than its calls if it is also used as a value."""
 
         self.arguments = ""
         """Arguments of the first call, followed by those of a call of its result."""
@@ -76,7 +76,7 @@ class DeferredBytes(bytes):
     """Position of the first byte in the pickle."""
 
     mutable: bool
-    """Whether the bytes would become a bytearray."""
+    """True if the bytes would become a bytearray."""
 
     def __new__(cls, data: bytes, position: int, mutable: bool) -> Self:
         """Create the bytes."""
@@ -101,7 +101,7 @@ class SkippedValue:
     ) -> None:
         self.kind = kind
         self.escaped = escaped
-        """Whether it is text with escapes instead of UTF-8."""
+        """True if it is text with escapes instead of UTF-8."""
 
         self.position = position
         """Position of its first byte in the pickle."""

@@ -40,10 +40,10 @@ class InterpreterState(ABC):
         """Position in the source of the opcode that failed."""
 
         self.wraps_arrays = True
-        """Whether joblib would load the pickle, so that arrays may be between the opcodes."""
+        """True if joblib would load the pickle, so that arrays may be between the opcodes."""
 
         self.has_arrays = False
-        """Whether arrays between the opcodes were skipped."""
+        """True if arrays between the opcodes were skipped."""
 
         self._at = 0
 

@@ -69,7 +69,7 @@ class _Item(NamedTuple):
     value: Any
     kind: Kind = "tensor"
     is_child: bool = False
-    """Whether it is registered as a child module."""
+    """True if it is registered as a child module."""
 
 
 class _Frame(NamedTuple):

@@ -45,10 +45,10 @@ class Tensor:
         """Further facts: kind and text."""
 
         self.stored = True
-        """Whether its values are in the file."""
+        """True if its values are in the file."""
 
         self.wraps = False
-        """Whether its values are in tensors of its state."""
+        """True if its values are in tensors of its state."""
 
         self.state: Any = None
 

@@ -49,7 +49,7 @@ def examine(
         member: Name for reports.
         ledger: Receives the results.
         layers: How much deeper archives may nest.
-        scripted: Whether the bytes are from a TorchScript archive.
+        scripted: True if the bytes are from a TorchScript archive.
         name: Name of the file or member if it differs from `member`.
 
     Returns:
@@ -239,7 +239,7 @@ class _View:
         try:
             found = decompress(source, method, room)
         except TooMuch:
-            ledger.miss(member, f"compressed by {method}: it comes to more than {room:,} bytes")
+            ledger.miss(member, f"compressed by {method}: it decompresses to more than {room:,} bytes")
             return source.size
         if found is None:
             return None

@@ -71,7 +71,7 @@ def _read_one(source: ByteSource, member: str, ledger: Ledger, start: int, names
         if others := [each for each in found if each not in known]:
             ledger.miss(member, f"where joblib finds an array, other loaders import {others[0]:.100}")
     for name in names.sibling_files:
-        ledger.miss(member, f"joblib would load an array from the file {name!r:.200} beside it")
+        ledger.miss(member, f"joblib would load an array from another file, {name!r:.200}")
     return interpreter.position if is_whole else None
 
 

@@ -14,13 +14,13 @@ class UnreadFormat(NamedTuple):
     """Name with article, such as `a CatBoost model`."""
 
     hint: str
-    """How to read or convert the format."""
+    """Advice on reading or converting the format."""
 
     is_certain: bool = True
-    """Whether the signature is unambiguous."""
+    """True if the signature is unambiguous."""
 
     is_model: bool = True
-    """Whether the format contains a model or weights, unlike a document."""
+    """True if the format contains a model or weights, unlike a document."""
 
     @property
     def text(self) -> str:

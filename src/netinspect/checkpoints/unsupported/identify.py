@@ -104,7 +104,7 @@ def describe_unknown(source: ByteSource) -> tuple[str, str | None]:
     from netinspect.checkpoints.unsupported.texts import decode
 
     if decode(source.read(0, min(_TEXT, source.size))) is not None:
-        return "it is text, and no format of models starts like it", None
+        return "it is text in an unknown format", None
     return "", None
 
 

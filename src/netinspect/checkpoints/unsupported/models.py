@@ -69,13 +69,13 @@ MODELS: dict[str, UnreadFormat] = {
     ),
     "openvino": UnreadFormat(
         "an OpenVINO model (IR)",
-        "openvino.Core().read_model(...) loads it; its weights are in the .bin file beside it",
+        "openvino.Core().read_model(...) loads it; its weights are in the .bin file next to it",
     ),
     "triton": UnreadFormat(
         "a model repository of the Triton server", "name the model file in one of its version folders"
     ),
     "triton config": UnreadFormat(
-        "a model configuration of the Triton server", "the model is in a version folder beside it"
+        "a model configuration of the Triton server", "the model is in a version folder next to it"
     ),
     "torchserve": UnreadFormat(
         "a TorchServe archive (.mar)", "torchserve serves it; unzip FILE, and name the weights in it"
@@ -277,7 +277,7 @@ MODELS: dict[str, UnreadFormat] = {
     ),
     "adapter json": UnreadFormat(
         "the configuration of an adapter (PEFT), not its weights",
-        "name the adapter_model.safetensors beside it, or the folder",
+        "name the adapter_model.safetensors next to it, or the folder",
     ),
     "index json": UnreadFormat(
         "an index of shards", "its name must end in .safetensors.index.json or .bin.index.json"

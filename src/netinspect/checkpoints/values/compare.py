@@ -36,7 +36,7 @@ class _Task:
     start: int
     stop: int
     thorough: bool = False
-    """Whether to examine equal bytes too, because their norm is needed."""
+    """True to examine equal bytes too, because their norm is needed."""
 
     scale: float = 1.0
 

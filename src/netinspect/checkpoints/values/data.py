@@ -70,7 +70,7 @@ class CheckpointData(Closing):
         now = source.stored_file()
         if now.bytes != file.bytes or file.modified not in (None, now.modified):
             raise LoadError(
-                f"{file.name} changed since it was read", hint="try again when it is written whole"
+                f"{file.name} changed since it was read", hint="try again when it is completely written"
             )
         if file.compressed:
             with source:
@@ -189,7 +189,7 @@ class CheckpointData(Closing):
             stop: Index after the last element.
             workspace: Provides the buffers; each piece is overwritten by the next one.
             use: Distinguishes buffers of tensors that are read at the same time.
-            in_order: Whether to read elements in the order of the tensor, the last dimension fastest.
+            in_order: True to read elements in the order of the tensor, the last dimension fastest.
                 Otherwise they are read in memory order, which is faster for transposed tensors.
             size: Elements of a piece; the last piece may have fewer.
 

@@ -25,7 +25,7 @@ class Differences:
 
     identical: bool = True
     only_bytes: bool = False
-    """Whether the bytes are equal and nothing else was computed."""
+    """True if only bytes were compared, and all of them are equal."""
 
     differing: int = 0
     left_nan: int = 0
