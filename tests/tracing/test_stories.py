@@ -14,7 +14,7 @@ from netinspect.analysis.module_index import Structure
 from netinspect.reports.source.compute import annotate_source
 from netinspect.reports.summary.compute import build_summary
 from netinspect.tracing.capture import CaptureOptions
-from netinspect.tracing.recording.data_flow import Flow
+from netinspect.tracing.recording.data_flow import DataFlow
 from netinspect.tracing.tensors.packed_weights import packed_tensors
 from tests.nets import every, mutating
 from tests.nets.case import Case, look, rows
@@ -264,18 +264,18 @@ def test_writes_to_other_parts_of_a_tensor_are_not_sources() -> None:
         "square": {"rows", "flat", "even", "turned"},
     }
     for written, expected in touching.items():
-        flow = Flow()
-        flow.wrote(parts[written], 7)
+        flow = DataFlow()
+        flow.add_write(parts[written], 7)
         found = {name for name, part in parts.items() if list(flow.writers(part)) == [7]}
         assert found == {written} | expected, written
 
 
 def test_memory_that_is_used_again_has_no_old_sources() -> None:
-    flow = Flow()
+    flow = DataFlow()
     for index in range(50):
         tensor = torch.zeros(1000)
         assert flow.producers(tensor) == ()
-        flow.made(tensor, index)
-        flow.wrote(tensor, index)
+        flow.add_output(tensor, index)
+        flow.add_write(tensor, index)
         assert flow.producers(tensor[:3]) == (index,)
         del tensor

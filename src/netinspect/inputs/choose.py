@@ -113,7 +113,7 @@ def _inferred(
     found = infer(
         facts,
         lambda candidate, most_steps: observe(
-            model, arguments_of(candidate), replace(options, most_steps=most_steps)
+            model, arguments_of(candidate), replace(options, max_steps=most_steps)
         ),
         given=given,
         known={

@@ -45,7 +45,7 @@ from netinspect.tracing.arguments import split
 from netinspect.tracing.capture import run_forward
 from netinspect.tracing.model.members import modules, named_parameters, parameters
 from netinspect.tracing.model.modes import set_mode
-from netinspect.tracing.recording.deferred_outputs import run_through
+from netinspect.tracing.recording.deferred_outputs import consume_output
 from netinspect.tracing.recording.threads import in_all_threads
 from netinspect.tracing.snapshot.random_state import preserved_randomness, seed_everything
 from netinspect.tracing.source_lines import raising_line
@@ -192,7 +192,7 @@ class Runs:
         options = self._request.options
 
         def call() -> Any:
-            return run_through(run_forward(model, args, kwargs)).output
+            return consume_output(run_forward(model, args, kwargs)).output
 
         try:
             if options.training:
@@ -232,7 +232,7 @@ def run_once(request: TrackRequest, model: nn.Module, given: Given | None = None
         args, kwargs = _arguments(request, given, model, [parse_spec(text) for text in request.inputs])
         try:
             with torch.no_grad():
-                run_through(run_forward(model, args, kwargs))
+                consume_output(run_forward(model, args, kwargs))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the model's own failure is a finding

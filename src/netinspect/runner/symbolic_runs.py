@@ -68,7 +68,7 @@ def trace_symbolically(
         seed=options.seed,
         backward=options.backward,
         # A run with many more steps than the base yields no formulas, and a loop might not end.
-        most_steps=2 * len(base.steps) + _MORE_STEPS,
+        max_steps=2 * len(base.steps) + _MORE_STEPS,
     )
     # Tensors without data cost no arithmetic.
     budget = Budget(scale=_SCALE, is_calculated=base.tensor_mode in ("real", "zeros"))

@@ -26,10 +26,10 @@ from netinspect.targets.resolve import class_names, factory_names, single_candid
 from netinspect.targets.target import Target
 from netinspect.targets.user_code_errors import user_code_errors
 from netinspect.targets.zero_weights import ZeroWeights
+from netinspect.tracing.definitions import callable_location
 from netinspect.tracing.model.members import parameters, registered_tensors
 from netinspect.tracing.safe_access import is_users_class
 from netinspect.tracing.snapshot.random_state import preserved_randomness, seed_everything
-from netinspect.tracing.source_lines import callable_place
 from netinspect.tracing.tensors.inner_tensors import is_sparse
 from netinspect.tracing.user_warnings import at_the_users_line
 
@@ -320,7 +320,7 @@ def _check_arguments(factory: ModelFactory) -> None:
     ]
     if missing:
         constructor = namespace_of(function).get("__init__") if is_a(function, type) else function
-        _, file, line = callable_place(constructor)
+        _, file, line = callable_location(constructor)
         raise LoadError(
             f"cannot build {name} from {target.place}",
             cause=f"it wants {', '.join(missing)}",

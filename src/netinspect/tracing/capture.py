@@ -70,7 +70,7 @@ class CaptureOptions:
     code: bool = False
     """Store the source of the classes."""
 
-    most_steps: int | None = None
+    max_steps: int | None = None
     """Number of steps after which forward fails; None for no limit."""
 
 
@@ -215,7 +215,7 @@ def _run(
         stack.enter_context(_uncompiled())
         stack.enter_context(at_the_users_line())
         try:
-            observed = stack.enter_context(
+            snapshot = stack.enter_context(
                 snapshot_for_run(model, (args, kwargs), training=options.training)
             )
         except KeyboardInterrupt:
@@ -227,14 +227,14 @@ def _run(
         with torch._C.DisableTorchFunction():
             before = Before(model)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
-        operators = Operators(observed)
+        operators = Operators(snapshot)
         recorder = Recorder(
             model,
-            observed,
+            snapshot,
             operators,
             backward=options.backward,
             arguments=given,
-            most_steps=options.most_steps,
+            max_steps=options.max_steps,
         )
         try:
             with (
@@ -247,15 +247,15 @@ def _run(
             raise
         except BaseException as raised:  # the model's own failure, of whatever kind, is a finding
             error = raised
-            recorder.cut_off(raised)
+            recorder.fail_open_calls(raised)
             recorder.interrupted.clear()
             ran.failure = _failure(raised, recorder)
         with torch._C.DisableTorchFunction():
             ran.after = before.compared(model, recorder.registered)
         if ran.after is not None:
             recorder.name_unregistered(ran.after.live)
-        ran.steps = recorder.steps(error, operators.work_by_step(recorder.drafts))
-        unseen = recorder.elsewhere or recorder.handed_out or _runs_compiled(model)
+        ran.steps = recorder.steps(error, operators.work_by_step(recorder.pending))
+        unseen = recorder.calls_in_older_threads or recorder.values_exported or _runs_compiled(model)
         ran.counted = "partly" if unseen or not counting else "yes"
         # Unknown, because operators were not recorded.
         ran.reads_values = operators.reads_values or not counting
@@ -272,8 +272,8 @@ def _run(
                 ran.output_values = as_printed(output)
             if options.backward:
                 with collector.at_work():
-                    _differentiate(model, output, options, ran, Operators(observed), recorder.registered)
-        if observed.lazy:
+                    _differentiate(model, output, options, ran, Operators(snapshot), recorder.registered)
+        if snapshot.lazy:
             with torch._C.DisableTorchFunction():
                 ran.tensors = walk_tensors(model)
             ran.warnings.append(
@@ -282,7 +282,7 @@ def _run(
         ran.warnings += ran.after.notes() if ran.after is not None else ()
         ran.warnings += ran.notes
         ran.warnings += limits(model, recorder)
-        if operators.by_stored:
+        if operators.counts_stored:
             ran.warnings.append(
                 "products with a sparse operand are counted by the elements that it stores"
             )
@@ -290,9 +290,9 @@ def _run(
             ran.warnings.append(
                 "no operator was counted: forward calls the constructor of a class of tensors of its own"
             )
-        ran.warnings += observed.unrestored()
+        ran.warnings += snapshot.unrestored()
         # An exception holds the frames that it passed, and they hold everything, itself included.
-        recorder.forget()
+        recorder.release()
         del error
     return ran
 
@@ -350,10 +350,10 @@ def _differentiate(
 
 
 def _failure(error: BaseException, recorder: Recorder) -> Failure:
-    failure, draft = _plain_failure(error), recorder.innermost(error)
-    if draft is None:
+    failure, step = _plain_failure(error), recorder.innermost_raising(error)
+    if step is None:
         return failure
-    return replace(failure, step=draft.index, module=draft.module)
+    return replace(failure, step=step.index, module=step.module)
 
 
 def _plain_failure(error: BaseException) -> Failure:

@@ -46,7 +46,7 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             f"registered ({_several(dict.fromkeys(hidden))}), as in a plain list or a local variable: "
             "model.parameters() misses theirs, so they will not be trained or saved; use nn.ModuleList"
         )
-    if recorder.mapped:
+    if recorder.uses_vmap:
         yield (
             "inside torch.vmap, full shapes are shown: the mapped dimension is the first one, "
             "and the mapped code does not see it"
@@ -55,8 +55,8 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
         yield f"packed for quantized functions, shown as buffers: {_several(packed)}"
     if unread := recorder.registered.unread:
         yield f"packed in C++ objects whose tensors cannot be read: {_several(unread)}"
-    if recorder.elsewhere:
-        calls = f"{recorder.elsewhere} call{'s' if recorder.elsewhere > 1 else ''} of modules"
+    if count := recorder.calls_in_older_threads:
+        calls = f"{count} call{'s' if count > 1 else ''} of modules"
         yield (
             f"{calls} ran in threads started before forward or outside Python's threading: functions "
             "called there outside modules are neither recorded nor counted"
@@ -66,7 +66,7 @@ def limits(model: nn.Module, recorder: Recorder) -> Iterator[str]:
             f"a hook raised and forward continued: {_several(recorder.interrupted)}; the output "
             "shown is that of the layer's own forward"
         )
-    if recorder.handed_out:
+    if recorder.values_exported:
         yield "values left torch, for example to NumPy: computations there are not counted"
 
 

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import linecache
 import os
-import sys
 import types
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from netinspect._utils.classes import (
-    ancestors,
-    defining_module,
-    namespace_of,
-    plain_name,
-    qualified_name,
-)
 from netinspect.errors import shorten
 from netinspect.records.steps import SourceLine
 from netinspect.tracing.code_owners import TORCH, owner
-from netinspect.tracing.safe_access import attribute, by_class, class_attribute, is_a
 
 _NUMPY = f"{os.sep}site-packages{os.sep}numpy{os.sep}"
 # Files in which torch only forwards a call; not the code of any module.
@@ -50,20 +39,20 @@ _HELPERS: dict[str, tuple[str, ...]] = {
 _LONGEST_LINE = 500
 """Characters of a source line that are reported."""
 
-Place = tuple[str, int, str, int]
+Location = tuple[str, int, str, int]
 """File, line, function, instruction: a source line before its text is read."""
 
 
 class Calling(NamedTuple):
     """Source locations of the caller of a step."""
 
-    source: Place | None
+    source: Location | None
     """The innermost line outside torch and Python's own library."""
 
-    site: Place | None
+    site: Location | None
     """The innermost line of torch that does more than forward the call."""
 
-    via: tuple[Place, ...]
+    via: tuple[Location, ...]
     """The lines that led to `source` inside the same module call, as from `forward` to a helper."""
 
     forwards: tuple[types.FrameType, ...] = ()
@@ -78,7 +67,7 @@ def calling_lines(
     frame: types.FrameType | None,
     name: str = "",
     running: types.FrameType | None = None,
-    source: Place | None = None,
+    source: Location | None = None,
 ) -> Calling:
     """Find the source locations of a caller.
 
@@ -89,7 +78,7 @@ def calling_lines(
         source: The line that made that module call: the search ends where it would go over the same
             frames again.
     """
-    site: Place | None = None
+    site: Location | None = None
     entered = left_module = False
     forwards: list[types.FrameType] = []
     # The first frames of a module's call are torch's own that lead to its hooks.
@@ -100,12 +89,12 @@ def calling_lines(
         known = _roles.get(id(code))
         role = _role(code) if known is None else known[1]
         if role == "user":
-            via: tuple[Place, ...] = ()
+            via: tuple[Location, ...] = ()
             if not left_module:
                 if code.co_name == "forward" and not _is_called(frame):
                     forwards.append(frame)
                 via = _outer_lines(frame, forwards)
-            return Calling(_place(frame), site, via, tuple(forwards) if forwards else ())
+            return Calling(_location(frame), site, via, tuple(forwards) if forwards else ())
         if role == "start":
             break
         if role == "call":
@@ -121,15 +110,15 @@ def calling_lines(
                 ):
                     return Calling(None, None, (), hidden=True)
                 if site is None and role != "plumbing":
-                    site = _place(frame)
+                    site = _location(frame)
                 if code.co_name == "forward" and not _is_called(frame):
                     forwards.append(frame)
         frame = frame.f_back
     return Calling(None, site, (), tuple(forwards))
 
 
-def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tuple[Place, ...]:
-    lines: list[Place] = []
+def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tuple[Location, ...]:
+    lines: list[Location] = []
     outer = frame.f_back
     while outer is not None:
         code = outer.f_code
@@ -137,7 +126,7 @@ def _outer_lines(frame: types.FrameType, forwards: list[types.FrameType]) -> tup
         if role in ("call", "ours", "start"):
             break
         if role == "user":
-            lines.append(_place(outer))
+            lines.append(_location(outer))
         if code.co_name == "forward" and not _is_called(outer):
             forwards.append(outer)
         outer = outer.f_back
@@ -149,7 +138,7 @@ def _is_called(forward: types.FrameType) -> bool:
     return forward.f_back is not None and _role(forward.f_back.f_code) == "call"
 
 
-STARTS = ("run_forward", "run_through", "run_constructor")
+ENTRY_POINTS = ("run_forward", "consume_output", "run_constructor")
 """Functions of ours that call the user's code."""
 
 Role = Literal["user", "call", "layer", "plumbing", "machinery", "helper", "ours", "start", "python"]
@@ -162,7 +151,7 @@ def _role(code: types.CodeType) -> Role:
     # By its address, since code hashes all that is in it; the entry keeps the address from others.
     known = _roles.get(id(code))
     if known is None:
-        if len(_roles) >= _MAXIMUM_PLACES:
+        if len(_roles) >= _MAX_LOCATIONS:
             _roles.clear()
         known = _roles[id(code)] = code, _find_role(code)
     return known[1]
@@ -171,7 +160,7 @@ def _role(code: types.CodeType) -> Role:
 def _find_role(code: types.CodeType) -> Role:
     file = code.co_filename
     whose = owner(file)
-    if whose == "ours" and code.co_name in STARTS:
+    if whose == "ours" and code.co_name in ENTRY_POINTS:
         return "start"  # of all; our other frames are the hook that is asking
     if whose != "torch":
         return whose
@@ -199,20 +188,20 @@ def arguments_of(forward: types.FrameType) -> tuple[tuple[Any, ...], dict[str, A
     return (*found, *more), dict(named)
 
 
-_MAXIMUM_PLACES = 4096
-_places: dict[tuple[int, int], tuple[types.CodeType, Place]] = {}
+_MAX_LOCATIONS = 4096
+_locations: dict[tuple[int, int], tuple[types.CodeType, Location]] = {}
 
 
-def _place(frame: types.FrameType) -> Place:
+def _location(frame: types.FrameType) -> Location:
     """Return the location of a frame; cached per instruction, because line lookup is slow."""
     code, instruction = frame.f_code, frame.f_lasti
     # By its address, since code hashes all that is in it; the entry keeps the address from others.
-    known = _places.get((id(code), instruction))
+    known = _locations.get((id(code), instruction))
     if known is None:
-        if len(_places) >= _MAXIMUM_PLACES:
-            _places.clear()
+        if len(_locations) >= _MAX_LOCATIONS:
+            _locations.clear()
         known = code, (code.co_filename, frame.f_lineno, code.co_name, instruction)
-        _places[id(code), instruction] = known
+        _locations[id(code), instruction] = known
     return known[1]
 
 
@@ -247,7 +236,7 @@ def is_raised_by_user(error: BaseException) -> bool:
     return whose == "user"
 
 
-def source_line(place: Place | None) -> SourceLine | None:
+def source_line(place: Location | None) -> SourceLine | None:
     """Read the text of a source line; empty for torch's own files."""
     if place is None:
         return None
@@ -269,132 +258,3 @@ def lines_of(file: str) -> list[str]:
         return linecache.getlines(file)
     except (OSError, ValueError):  # a relative name is looked for from the current folder
         return []
-
-
-def is_library(cls: type) -> bool:
-    """Return whether torch itself defines a class."""
-    return f"{defining_module(cls)}.".startswith("torch.")
-
-
-@by_class
-def runs_torchs_forward(cls: Any) -> bool:
-    """Return whether instances run torch's forward, as a user's subclass of Sequential does."""
-    # Statically, for a TorchScript class answers only through an instance.
-    forward = class_attribute(cls, "forward")
-    if type(forward) is types.FunctionType:
-        return str(forward.__module__).startswith("torch.")
-    return False
-
-
-@by_class
-def class_path(cls: Any) -> str:
-    """Return the qualified name of a class; for a `torch.fx` class, that of its generated code."""
-    # They share one name; the file name of the generated code identifies its origin by a number.
-    if (code := _fx_code(cls)) is not None:
-        return f"torch.fx.GraphModule {code.co_filename.partition(' from ')[0]}"
-    return f"{defining_module(cls)}.{qualified_name(cls)}"
-
-
-def _fx_code(cls: Any) -> types.CodeType | None:
-    """Return the forward that `torch.fx` generated for a class; None for any other class."""
-    if defining_module(cls) != "torch.fx.graph_module":
-        return None
-    code: types.CodeType | None = getattr(namespace_of(cls).get("forward"), "__code__", None)
-    return code
-
-
-def class_place(cls: type) -> tuple[str | None, int | None]:
-    """Find the file and line of a class statement.
-
-    A class that was made while the program ran has none, as that of a parametrized layer; then it is
-    that of the class whose `forward` it runs.
-    """
-    if (generated := _fx_code(cls)) is not None:
-        return generated.co_filename, generated.co_firstlineno
-    places = list(map(_own_place, makers(cls)))
-    return next((place for place in places if place[1] is not None), places[0])
-
-
-def makers(cls: type) -> list[type]:
-    """Yield a class and its bases, up to the one that defines its `forward`."""
-    classes = [each for each in ancestors(cls) if each is not object]
-    defining = [index for index, each in enumerate(classes) if "forward" in namespace_of(each)]
-    return classes[: defining[0] + 1] if defining else [cls]
-
-
-def _own_place(cls: type) -> tuple[str | None, int | None]:
-    """Find the file and line of the statement of one class.
-
-    `inspect.getsourcelines` parses the whole file each time; a search for the statement takes a
-    thousandth of that.
-    """
-    module = sys.modules.get(defining_module(cls))
-    file = getattr(module, "__file__", None)
-    if file is None:
-        # A notebook cell has a file that only its functions know.
-        file = getattr(getattr(namespace_of(cls).get("forward"), "__code__", None), "co_filename", None)
-    if file is None or file.endswith((".so", ".pyd")):
-        return None, None
-    numbers = statements(cls, lines_of(file))
-    above = [number for number in numbers if number <= first_method(cls, file)]
-    # Where a file defines a name twice, the class is the last one above its first method.
-    return file, above[-1] if above else next(iter(numbers), None)
-
-
-def statements(cls: type, lines: Sequence[str]) -> list[int]:
-    """Return the line numbers at which classes of this name are defined in a file."""
-    name = plain_name(cls)
-    return [
-        number for number, line in enumerate(lines, start=1) if "class" in line and _begins(line, name)
-    ]
-
-
-def _begins(line: str, name: str) -> bool:
-    """Return whether a line begins the definition of a class of this name."""
-    words = line.split(None, 1)
-    if len(words) < 2 or words[0] != "class" or not words[1].startswith(name):
-        return False
-    return words[1][len(name) :].lstrip().startswith(("[", "(", ":"))
-
-
-def first_method(cls: type, file: str) -> int:
-    """Return the first line of the first function of a class; larger than any line if it has none."""
-    return min(
-        (
-            value.__code__.co_firstlineno
-            for value in namespace_of(cls).values()
-            if isinstance(value, types.FunctionType)
-            and value.__code__.co_filename == file
-            and value.__qualname__.startswith(f"{qualified_name(cls)}.")
-        ),
-        default=sys.maxsize,
-    )
-
-
-def callable_place(function: Any) -> tuple[str, str | None, int | None]:
-    """Name a callable and find where it is defined: qualified name, file, line."""
-    target = function
-    for _ in range(_MAXIMUM_WRAPPERS):
-        inner = attribute(target, "__wrapped__")
-        if inner is None and is_a(target, functools.partial):
-            inner = functools.partial.func.__get__(target)
-        if inner is None:
-            break
-        target = inner
-    cls: Any = type(target)
-    bound = target.__func__ if cls in _BOUND else target
-    # Only of Python's own kinds of callables; any other may compute what it is asked for.
-    if type(bound) is types.FunctionType:
-        code: Any = bound.__code__
-        return bound.__qualname__, code.co_filename, code.co_firstlineno
-    if is_a(bound, type) or cls in _IN_C:
-        return qualified_name(bound) if is_a(bound, type) else str(bound.__qualname__), None, None
-    called = class_attribute(type(bound), "__call__")
-    if type(called) is not types.FunctionType:
-        return qualified_name(cls), None, None
-    return qualified_name(cls), called.__code__.co_filename, called.__code__.co_firstlineno
-
-
-_MAXIMUM_WRAPPERS = 64
-_BOUND = (types.MethodType, staticmethod, classmethod)
-_IN_C = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)

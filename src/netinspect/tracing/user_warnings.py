@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TextIO
 
 from netinspect.tracing.code_owners import owner
-from netinspect.tracing.source_lines import PLUMBING, STARTS
+from netinspect.tracing.source_lines import ENTRY_POINTS, PLUMBING
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def at_the_users_line() -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if owner(filename) == "ours":
-            place = _place_of_call(sys._getframe(1))
+            place = _calling_location(sys._getframe(1))
             if place is None:
                 return  # caused by tracing itself; the user cannot fix it
             filename, lineno, line = *place, None
@@ -49,7 +49,7 @@ def at_the_users_line() -> Iterator[None]:
             warnings.showwarning = shown
 
 
-def _place_of_call(frame: FrameType | None) -> tuple[str, int] | None:
+def _calling_location(frame: FrameType | None) -> tuple[str, int] | None:
     """Return file and line of the innermost frame of the user's, or else of torch's, inside a run."""
     torchs = None
     while frame is not None:
@@ -57,7 +57,7 @@ def _place_of_call(frame: FrameType | None) -> tuple[str, int] | None:
         whose = owner(code.co_filename)
         if whose == "user":
             return code.co_filename, frame.f_lineno
-        if whose == "ours" and code.co_name in STARTS:
+        if whose == "ours" and code.co_name in ENTRY_POINTS:
             break
         if whose == "torch" and torchs is None and code.co_filename not in PLUMBING:
             torchs = code.co_filename, frame.f_lineno

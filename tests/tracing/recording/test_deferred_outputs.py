@@ -122,7 +122,7 @@ def test_what_the_model_itself_returns_is_used_up(child: type[nn.Module]) -> Non
     assert build_summary(trace).cost.macs == MACS
     assert shapes(trace) == [(2, 6), (2, 5)]
     (note,) = trace.warnings
-    assert "2 items" in note or "it was awaited" in note
+    assert "2 items" in note or "its awaited result is used" in note
 
 
 def test_a_generator_in_a_container_is_used_up() -> None:
@@ -145,7 +145,7 @@ def test_a_generator_without_an_end_is_cut_off_and_closed() -> None:
     trace = look(Holder(Generator(), run), rows(2, 4))
     assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
     (note,) = trace.warnings
-    assert note.endswith(f"its first {MOST_ITEMS} items were taken, and there may be more")
+    assert note.endswith(f"the first {MOST_ITEMS} items were taken, and there may be more")
     assert ended == ["closed"]
 
 
@@ -158,7 +158,7 @@ def test_a_generator_that_is_answered_gives_its_first_item() -> None:
     assert trace.failure is None
     assert shapes(trace) == [(2, 6)]
     (note,) = trace.warnings
-    assert "waits for what is sent to it" in note
+    assert "generator that uses sent values: only its first item" in note
 
 
 def test_a_generator_whose_forward_is_called_directly_has_one_call() -> None:
@@ -224,7 +224,7 @@ def test_generators_in_generators_share_a_limit() -> None:
     trace = look(Holder(Generator(), run), rows(2, 4))
     assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
     (note,) = trace.warnings
-    assert "257 of generator" in note
+    assert "257 x generator" in note
 
 
 def test_generators_that_yield_themselves_come_to_an_end() -> None:
@@ -275,14 +275,14 @@ def test_a_future_is_waited_for() -> None:
     assert trace.failure is None, trace.failure
     assert shapes(trace) == [(2, 6), (2, 6)]
     assert build_summary(trace).cost.macs == 2 * 2 * 4 * 6
-    assert [note.partition(":")[0] for note in trace.warnings] == ["the output is a Future"]
+    assert [note.partition(";")[0] for note in trace.warnings] == ["the output is a Future"]
 
 
 def test_a_future_that_is_never_done_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deferred_outputs, "MOST_SECONDS", 0.0)
     trace = look(Holder(Generator(), lambda child, x: Future()), rows(2, 4))
     (note,) = trace.warnings
-    assert note == "the output is a Future that was not done after 0 seconds"
+    assert note == "the output is a Future that was not done within 0 seconds"
 
 
 class Items:
@@ -301,7 +301,7 @@ class Items:
 def test_an_iterator_of_the_users_is_said_not_to_have_run() -> None:
     trace = look(Holder(Generator(), lambda child, x: Items(child.a, x)), rows(2, 4))
     (note,) = trace.warnings
-    assert note == "the output is computed only when it is asked for (Items): it was not run"
+    assert note == "the output is computed on demand (Items) and was not run"
 
 
 def test_an_iterator_that_python_makes_of_a_function_is_used_up() -> None:

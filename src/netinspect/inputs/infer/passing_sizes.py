@@ -115,7 +115,7 @@ class _Attempt:
             else each
             for at, each in enumerate(self.arguments)
         ]
-        options = CaptureOptions(training=self.training, most_steps=self.budget.remaining_operators)
+        options = CaptureOptions(training=self.training, max_steps=self.budget.remaining_operators)
         with suppress_output():
             forward = observe(self.model, arguments, options)
         self.budget.charge(forward.steps)

@@ -85,7 +85,7 @@ def _with_layouts(first: int, formula: Formula = unknown) -> Formula:
 
 
 def _stored_by(sparse: torch.Tensor, times: int, out: Any) -> Count:
-    return products(elements_of(sparse) * times, out)._replace(by_stored=True)
+    return products(elements_of(sparse) * times, out)._replace(counts_stored=True)
 
 
 def _of_nested(left: torch.Tensor, out: torch.Tensor) -> int:

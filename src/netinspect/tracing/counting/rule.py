@@ -24,7 +24,7 @@ class Count(NamedTuple):
     elements: int | None = None
     """Number of output elements, if not that of the first output."""
 
-    by_stored: bool = False
+    counts_stored: bool = False
     """Whether a sparse operand was counted by its stored elements."""
 
 

@@ -12,15 +12,15 @@ from torch import nn
 
 from netinspect._utils.classes import ancestors, defining_module
 from netinspect.records.trace import Code
-from netinspect.tracing.safe_access import is_a
-from netinspect.tracing.source_lines import (
+from netinspect.tracing.definitions import (
+    class_location,
     class_path,
-    class_place,
-    first_method,
-    lines_of,
-    makers,
-    statements,
+    class_statements,
+    classes_down_to_forward,
+    first_method_line,
 )
+from netinspect.tracing.safe_access import is_a
+from netinspect.tracing.source_lines import lines_of
 
 
 def class_code(modules: Iterable[nn.Module]) -> tuple[Code, ...]:
@@ -47,13 +47,13 @@ def class_code(modules: Iterable[nn.Module]) -> tuple[Code, ...]:
 def _read(cls: type) -> Code:
     lines: list[str] = []
     first_line = 0
-    for each in makers(cls):
+    for each in classes_down_to_forward(cls):
         try:
             lines, first_line = _block(each) or inspect.getsourcelines(each)
         except (OSError, TypeError, ValueError, SyntaxError, IndexError, RecursionError):
             continue
         break
-    file = class_place(cls)[0] or getattr(sys.modules.get(defining_module(cls)), "__file__", None)
+    file = class_location(cls)[0] or getattr(sys.modules.get(defining_module(cls)), "__file__", None)
     return Code(
         class_path=class_path(cls),
         file=file or "<unknown>",
@@ -72,7 +72,7 @@ def _block(cls: type) -> tuple[list[str], int] | None:
         return None
     linecache.checkcache(file)
     lines = lines_of(file)
-    numbers = statements(cls, lines)
+    numbers = class_statements(cls, lines)
     if len(numbers) != 1:
         return None
     first = numbers[0]
@@ -82,7 +82,7 @@ def _block(cls: type) -> tuple[list[str], int] | None:
         return None  # it may be a decorator, which belongs to it
     block = inspect.getblock(lines[first - 1 :])
     # It is not an example in a string if a method of the class is in it.
-    return (block, first) if first < first_method(cls, file) < first + len(block) else None
+    return (block, first) if first < first_method_line(cls, file) < first + len(block) else None
 
 
 def _generated(module: nn.Module) -> Code | None:

@@ -13,10 +13,10 @@ from torch import nn
 
 from netinspect._utils.classes import ancestors, namespace_of, plain_name
 from netinspect.records.steps import Failure
+from netinspect.tracing.definitions import class_location, is_library
 from netinspect.tracing.model.members import children, join_path
 from netinspect.tracing.model.modes import script_of
 from netinspect.tracing.safe_access import class_attribute, is_users_class, state_of
-from netinspect.tracing.source_lines import class_place, is_library
 
 _UNWRITTEN = vars(nn.Module)["forward"]
 
@@ -61,7 +61,7 @@ def what_to_name(model: nn.Module, target: str | None, *, is_instance: bool) -> 
     if target is not None and is_instance and ":" in target:
         return f"name a module in it that has one, such as {target}.{path}"
     own = next((each for _, each in callable_ones if not is_library(type(each))), None)
-    if own is not None and (file := class_place(type(own))[0]) is not None:
+    if own is not None and (file := class_location(type(own))[0]) is not None:
         if target is not None and os.path.realpath(named := target.partition(":")[0]) == file:
             file = named
         return f"name the class of a module in it, such as {file}:{plain_name(type(own))}"

@@ -20,26 +20,26 @@ from netinspect.tracing.model.members import (
 )
 from netinspect.tracing.tensors.packed_weights import packed_objects, packed_tensors
 
-_MOST_SEARCHES = 64
-"""How many modules without a registration are searched for in the whole model."""
+_MAX_SEARCHES = 64
+"""Maximum number of unregistered modules for which the whole model is searched."""
 
-_HOLDING: tuple[Table, ...] = ("_parameters", "_modules")
+_OWN_TABLES: tuple[Table, ...] = ("_parameters", "_modules")
 
 
 class Entry(NamedTuple):
-    """One module."""
+    """A registered module."""
 
     module: nn.Module
     path: str
     tensors: tuple[Mapping[str, torch.Tensor | None], ...]
-    """Its own parameters and buffers, where it has any."""
+    """Tables of its own parameters and buffers; empty if it has none."""
 
 
 class Registered:
     """The modules, parameters and buffers of a model.
 
     Args:
-        model: The model; it keeps what it registers now alive for as long as this is used.
+        model: The model, which keeps its registered objects alive while this is in use.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -56,13 +56,13 @@ class Registered:
         self._modules: dict[int, Entry] = {}
         self._names: set[str] = set()
         self._has_grown = False
-        self._outside: dict[int, weakref.ref[nn.Module]] = {}
-        """By address: modules that were looked for once, and are not registered."""
+        self._not_found: dict[int, weakref.ref[nn.Module]] = {}
+        """Modules that a search did not find registered, by address."""
 
         self.refresh()
 
     def refresh(self) -> list[nn.Module]:
-        """Add what was registered since; return the modules among it."""
+        """Add what was registered since the last call; return the new modules."""
         self._has_grown = False
         added: list[nn.Module] = []
         for path, module in named_modules(self._model):
@@ -87,11 +87,11 @@ class Registered:
             self.unread += () if names else (prefix + attribute,)
 
     def note_module(self, module: nn.Module, name: str, child: object) -> None:
-        """Take note that a module registers another one."""
+        """Record that a module registers a submodule."""
         self._has_grown |= id(module) in self._modules
 
     def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
-        """Take note that a module registers a parameter or buffer."""
+        """Record that a module registers a parameter or buffer."""
         entry = self._modules.get(id(module))
         if entry is not None and tensor is not None:
             self._names.add(f"{entry.path}.{name}" if entry.path else name)
@@ -100,20 +100,20 @@ class Registered:
                 self._modules[id(module)] = entry._replace(tensors=tables)
 
     def is_new(self, module: nn.Module) -> bool:
-        """Return whether a module may have been registered since this was made."""
+        """Return whether a module may have been registered since this object was created."""
         if id(module) in self._modules:
             return False
-        known = self._outside.get(id(module))
+        known = self._not_found.get(id(module))
         is_known = known is not None and known() is module
-        is_bare = not any(any(entries(module, table)) for table in _HOLDING)
-        if is_known or is_bare or len(self._outside) >= _MOST_SEARCHES:
+        is_bare = not any(any(entries(module, table)) for table in _OWN_TABLES)
+        if is_known or is_bare or len(self._not_found) >= _MAX_SEARCHES:
             return self._has_grown
-        # Code that writes to `_modules` itself, as `nn.ModuleList.insert` does, is seen by no hook.
-        self._outside[id(module)] = weakref.ref(module)
+        # Code that writes to `_modules` directly, as `nn.ModuleList.insert` does, triggers no hook.
+        self._not_found[id(module)] = weakref.ref(module)
         return True
 
     def has_all_tensors_of(self, module: nn.Module) -> bool:
-        """Return whether each parameter that a module itself holds is one of the model's."""
+        """Return whether all of a module's own parameters are registered in the model."""
         return all(
             id(tensor) in self.tensors
             for _, tensor in items_in(table_of(module, "_parameters"))
@@ -125,7 +125,7 @@ class Registered:
         return (entry.module for entry in self.entries())
 
     def moved(self) -> dict[int, str]:
-        """Return, by address, the paths of the modules that are registered elsewhere now."""
+        """Return the new paths of modules that are now registered under another path, by address."""
         paths = {path: id(module) for path, module, _ in every_path(self._model)}
         first = {address: path for path, address in reversed(paths.items())}
         return {
@@ -135,14 +135,14 @@ class Registered:
         }
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """Yield the parameters that all these modules hold."""
+        """Yield the parameters of all these modules."""
         for module in self.modules():
             for _, tensor in items_in(table_of(module, "_parameters")):
                 if isinstance(tensor, nn.Parameter):
                     yield tensor
 
     def entries(self) -> list[Entry]:
-        """Return the entries of all modules that were met."""
+        """Return the entries of all modules."""
         return list(self._modules.values())
 
     def find(self, module: nn.Module) -> Entry | None:
@@ -150,8 +150,8 @@ class Registered:
         entry = self._modules.get(id(module))
         return entry if entry is not None and entry.module is module else None
 
-    def put_in(self, entry: Entry, tensor: torch.Tensor) -> Sequence[str]:
-        """Name a tensor that replaces a registered one, as in a functional call."""
+    def replaced_names(self, entry: Entry, tensor: torch.Tensor) -> Sequence[str]:
+        """Return the names under which a tensor replaces a registered one, as in a functional call."""
         found: list[str] = []
         for own in entry.tensors:
             for name, each in items_in(own):

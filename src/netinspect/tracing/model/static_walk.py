@@ -13,6 +13,7 @@ from torch import nn
 from netinspect._utils.classes import ancestors, plain_name
 from netinspect.records.modules import Attribute, Hook, Module
 from netinspect.records.tensors import Buffer, Parameter
+from netinspect.tracing.definitions import callable_location, class_location, class_path, is_library
 from netinspect.tracing.model.members import (
     TENSORS,
     Table,
@@ -30,7 +31,6 @@ from netinspect.tracing.safe_access import (
     text_of,
     values_of,
 )
-from netinspect.tracing.source_lines import callable_place, class_path, class_place, is_library
 from netinspect.tracing.tensors.describe import registered_spec
 from netinspect.tracing.tensors.inner_tensors import bytes_of, is_empty, memory_key, memory_of
 from netinspect.tracing.tensors.packed_weights import packed_objects, packed_tensors
@@ -172,7 +172,7 @@ def _describe_module(path: str, module: nn.Module, alias_of: str | None) -> Modu
     # Statically, for a compiled class answers only through an instance. One that was patched on the
     # instance is not cached: it may hold the model itself.
     if "forward" in state:
-        _, forward_file, forward_line = callable_place(state["forward"])
+        _, forward_file, forward_line = callable_location(state["forward"])
     else:
         forward_file, forward_line = _forward_place(cls)
     own = [entries(module, table) for table in _TABLES]
@@ -218,13 +218,13 @@ def _describe_class(
         for base in ancestors(cls)[1:]
         if base is not nn.Module and issubclass(base, nn.Module)
     )
-    file, line = class_place(cls)
+    file, line = class_location(cls)
     return plain_name(cls), class_path(cls), bases, is_library(cls), file, line
 
 
 @by_class
 def _forward_place(cls: Any) -> tuple[str | None, int | None]:
-    _, file, line = callable_place(class_attribute(cls, "forward"))
+    _, file, line = callable_location(class_attribute(cls, "forward"))
     return file, line
 
 
@@ -273,7 +273,7 @@ def _hooks_in(name: str, hooks: dict[int, Any], state: dict[str, Any]) -> Iterat
     if name.endswith(_FLAG_SUFFIXES):
         return
     for number, hook in hooks.items():
-        qualified_name, file, line = callable_place(hook)
+        qualified_name, file, line = callable_location(hook)
         yield Hook(
             dictionary=name,
             name=qualified_name,

@@ -11,11 +11,11 @@ import torch
 
 from netinspect.tracing.tensors.inner_tensors import NO_STORAGE
 
-_WRITES_KEPT = 64
-"""Writes to different parts of one storage that are remembered: a loop over views would else make the
-list of producers grow with the square of its length."""
+_MAX_WRITES = 64
+"""Maximum number of remembered writes to different parts of one storage. Without a limit, a loop over
+views would make the list of producers grow with the square of its length."""
 
-# The transforms of torch.func hand forward a wrapper; what they wrap has the memory.
+# Transforms of torch.func pass wrappers to forward; the wrapped tensor has the memory.
 _functorch: Any = torch._C._functorch
 _is_wrapped = _functorch.is_functorch_wrapped_tensor
 
@@ -28,40 +28,40 @@ class _Part(NamedTuple):
     strides: tuple[int, ...]
 
 
-class Flow:
+class DataFlow:
     """Producers of every recorded tensor.
 
     Tensors and storages are identified by address, with a weak reference to detect a reused address. A
-    tensor that no step returned may be a view of one that a step returned, and the memory of a tensor
-    may have been written since through another tensor.
+    tensor that no step returned may be a view of one that a step returned. The memory of a tensor may
+    later be written through another tensor.
     """
 
     def __init__(self) -> None:
-        self.mapped = False
-        """Whether a tensor inside `torch.vmap` was met."""
+        self.uses_vmap = False
+        """True if some tensor was inside `torch.vmap`."""
 
         self._transforms = False
-        self._makers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
+        self._producers: dict[int, tuple[weakref.ref[torch.Tensor], tuple[int, ...]]] = {}
         self._writes: dict[int, tuple[weakref.ref[torch.UntypedStorage], dict[_Part, int]]] = {}
         self._last_write = -1
 
     def producers(self, tensor: torch.Tensor) -> tuple[int, ...]:
-        """Indices of the steps that a tensor's values come from; none for what came from outside."""
-        entry = self._makers.get(id(tensor))
+        """Return the indices of the steps that produced a tensor's values; empty for an input."""
+        entry = self._producers.get(id(tensor))
         # Addresses are reused after a tensor is freed; the weak reference detects that.
         if entry is not None and entry[0]() is tensor:
-            makers = entry[1]
+            producers = entry[1]
         else:
-            makers = self._out_of_sight(tensor)
-            self._makers[id(tensor)] = weakref.ref(tensor), makers
-        since = makers[0] if len(makers) == 1 else max(makers, default=-1)
-        # To ask for a storage takes long; most tensors are as new as the last write, or newer.
+            producers = self._producers_of_base(tensor)
+            self._producers[id(tensor)] = weakref.ref(tensor), producers
+        since = producers[0] if len(producers) == 1 else max(producers, default=-1)
+        # Getting a storage is slow; most tensors are not older than the last write.
         if self._last_write > since and (writers := self.writers(tensor, since)):
-            makers = (*makers, *writers)
-        return makers
+            producers = (*producers, *writers)
+        return producers
 
     def writers(self, tensor: torch.Tensor, since: int = -1) -> Sequence[int]:
-        """Return the steps that wrote to a tensor's memory in place, through any tensor."""
+        """Return the steps after `since` that wrote to a tensor's memory through any tensor."""
         if not self._writes:
             return ()
         if _is_wrapped(tensor):
@@ -71,17 +71,17 @@ class Flow:
         if entry is None or entry[0]() is not storage:
             return ()
         part = _part(tensor)
-        writes = list(entry[1].items())  # another thread may add one meanwhile
+        writes = list(entry[1].items())  # another thread may add one at the same time
         return [index for other, index in writes if index > since and _overlap(part, other)]
 
-    def made(self, tensor: torch.Tensor, index: int) -> None:
-        """Note that a step returned a tensor."""
-        self._makers[id(tensor)] = weakref.ref(tensor), (index,)
+    def add_output(self, tensor: torch.Tensor, index: int) -> None:
+        """Record that a step returned a tensor."""
+        self._producers[id(tensor)] = weakref.ref(tensor), (index,)
         if self._transforms and (inner := self.unwrapped(tensor)) is not tensor:
-            self._makers[id(inner)] = weakref.ref(inner), (index,)
+            self._producers[id(inner)] = weakref.ref(inner), (index,)
 
-    def wrote(self, tensor: torch.Tensor, index: int) -> None:
-        """Note that a step wrote to a tensor in place."""
+    def add_write(self, tensor: torch.Tensor, index: int) -> None:
+        """Record that a step wrote to a tensor in place."""
         tensor = self.unwrapped(tensor)
         storage = _storage(tensor)
         if storage is None:
@@ -92,26 +92,26 @@ class Flow:
         part = _part(tensor)
         entry[1].pop(part, None)
         if entry[1] and math.prod(part.sizes) == (end := _end(part)) - part.offset + 1:
-            # It leaves no gap, and so took up what was written within it before, or put an end to it.
+            # A part without gaps read or replaced all earlier writes within it.
             for other in list(entry[1]):
                 if other.offset >= part.offset and _end(other) <= end:
-                    entry[1].pop(other, None)  # another thread may have been faster
+                    entry[1].pop(other, None)  # another thread may have removed it
         entry[1][part] = index
         self._last_write = max(self._last_write, index)
-        if len(entry[1]) > _WRITES_KEPT:
+        if len(entry[1]) > _MAX_WRITES:
             entry[1].pop(next(iter(list(entry[1]))), None)
 
-    def pass_on(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
+    def propagate(self, inputs: Iterable[torch.Tensor], outputs: Iterable[torch.Tensor]) -> None:
         """Give outputs the producers of the inputs, for a call that is not recorded as a step."""
-        makers = tuple(dict.fromkeys(maker for tensor in inputs for maker in self.producers(tensor)))
+        producers = tuple(dict.fromkeys(index for tensor in inputs for index in self.producers(tensor)))
         for tensor in outputs:
-            self._makers[id(tensor)] = weakref.ref(tensor), makers
+            self._producers[id(tensor)] = weakref.ref(tensor), producers
 
-    def _out_of_sight(self, tensor: torch.Tensor) -> tuple[int, ...]:
+    def _producers_of_base(self, tensor: torch.Tensor) -> tuple[int, ...]:
         inner = self.unwrapped(tensor)
         for origin in (inner, inner._base):
             if origin is not None and origin is not tensor:
-                entry = self._makers.get(id(origin))
+                entry = self._producers.get(id(origin))
                 if entry is not None and entry[0]() is origin:
                     return entry[1]
         return ()
@@ -120,13 +120,13 @@ class Flow:
         """Return the tensor wrapped by a torch.func transform; any other tensor unchanged."""
         while _is_wrapped(tensor):
             self._transforms = True
-            self.mapped |= _functorch.is_batchedtensor(tensor)
+            self.uses_vmap |= _functorch.is_batchedtensor(tensor)
             tensor = _functorch.get_unwrapped(tensor)
         return tensor
 
 
 def _storage(tensor: torch.Tensor) -> torch.UntypedStorage | None:
-    """A tensor's storage, the same object for all tensors on it; None if it has none."""
+    """Return a tensor's storage, the same object for all tensors on it; None if it has none."""
     try:
         return tensor.untyped_storage()
     except NO_STORAGE:
@@ -138,12 +138,12 @@ def _part(tensor: torch.Tensor) -> _Part:
 
 
 def _overlap(one: _Part, other: _Part) -> bool:
-    """Return whether two parts of a storage share an element; True if that is undecidable here."""
+    """Return whether two parts of a storage share an element; True if this method cannot decide."""
     if one == other:
         return True
     if 0 in one.sizes or 0 in other.sizes or _end(one) < other.offset or _end(other) < one.offset:
         return False
-    # Pieces of one tensor are boxes in it: they are apart where they are along some dimension.
+    # Slices of one tensor are boxes in it: they are disjoint if they are disjoint along some dimension.
     strides = sorted({*one.strides, *other.strides} - {0}, reverse=True)
     box, other_box = _box(one, strides), _box(other, strides)
     if box is None or other_box is None:
@@ -169,11 +169,11 @@ def _box(part: _Part, strides: list[int]) -> list[tuple[int, int]] | None:
                 return None
             lengths[stride] = size
     box: list[tuple[int, int]] = []
-    rest, room = part.offset, 0
+    rest, span = part.offset, 0
     for stride in strides:
         start, rest = divmod(rest, stride)
-        if room and (room % stride or (start + lengths[stride]) * stride > room):
+        if span and (span % stride or (start + lengths[stride]) * stride > span):
             return None
         box.append((start, lengths[stride]))
-        room = stride
+        span = stride
     return [*box, (rest, 1)]

@@ -23,13 +23,13 @@ class DirectCalls(CallStack):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.direct: dict[str, None] = {}
-        """Paths of the modules whose `forward` was called without their hooks."""
+        """Paths of modules whose `forward` was called without their hooks."""
 
         self.deferring: set[int] = set()
         """Addresses of registered modules that returned a deferred output."""
 
         self._resumed: dict[int, tuple[types.FrameType, PendingStep]] = {}
-        """By address: a directly called generator, and its call."""
+        """Frames of directly called generators with their calls, by address of the frame."""
 
     def follow(self, calling: Calling) -> None:
         """Open and close the calls of layers whose `forward` was called directly.
@@ -42,31 +42,31 @@ class DirectCalls(CallStack):
             if any(frame is running for frame in calling.forwards):
                 break
             self.close(self.stack.pop(), None)
-        known = {id(draft.forward) for draft in self.stack if draft.forward is not None}
+        known = {id(step.forward) for step in self.stack if step.forward is not None}
         for frame in reversed(calling.forwards):
             module = None if id(frame) in known else module_of(frame)
-            around = self.stack[-1].entry if self.stack else None
-            # A `forward` that calls that of its base class is one call.
-            if not is_a(module, nn.Module) or (around is not None and around.module is module):
+            caller = self.stack[-1].entry if self.stack else None
+            # A `forward` and the `forward` of its base class are one call.
+            if not is_a(module, nn.Module) or (caller is not None and caller.module is module):
                 continue
             if (entry := self.registered.find(module)) is None:
                 continue
             if (resumed := self._resumed.get(id(frame))) is not None:
-                draft = resumed[1]
+                step = resumed[1]
             elif is_resumed(frame.f_code) and id(module) in self.deferring:
-                continue  # it was called through the hooks, when the generator was made
+                continue  # the call that created the generator went through the hooks
             else:
                 args, kwargs = arguments_of(frame)
                 with _NoFunctions():
-                    draft = self.begin_module(entry, calling_lines(frame.f_back), args, kwargs)
+                    step = self.begin_module(entry, calling_lines(frame.f_back), args, kwargs)
                 if is_resumed(frame.f_code):
-                    self._resumed[id(frame)] = frame, draft
-            draft.forward = frame
-            self.stack.append(draft)
+                    self._resumed[id(frame)] = frame, step
+            step.forward = frame
+            self.stack.append(step)
             self.direct[entry.path] = None
 
-    def close(self, draft: PendingStep, error: BaseException | None) -> None:
+    def close(self, step: PendingStep, error: BaseException | None) -> None:
         """End a module call that no hook ended."""
-        if draft.forward is not None:
-            draft.forward, draft.error = None, error
-            draft.output = UNSEEN if error is None else None
+        if step.forward is not None:
+            step.forward, step.error = None, error
+            step.output = UNSEEN if error is None else None

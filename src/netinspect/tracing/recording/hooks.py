@@ -1,4 +1,4 @@
-"""Hooks of a run: attached to every module, and removed on any exit."""
+"""Forward hooks of a run, attached to every module and removed at its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from torch.utils.hooks import RemovableHandle
 
 from netinspect.tracing.safe_access import is_a, state_of
 
-# Torch's own functions: a class may override these methods.
+# The methods of nn.Module, because a class may override them.
 _register_pre = nn.Module.register_forward_pre_hook
 _register = nn.Module.register_forward_hook
 
@@ -29,27 +29,27 @@ class ModuleObserver(Protocol):
     """Observer of module calls."""
 
     def enter_module(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Handle the start of a module call."""
+        """Handle the start of a call of a registered module."""
 
-    def see_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Handle the inputs as changed by the module's own pre-hooks."""
+    def update_inputs(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Handle the inputs after the module's own pre-hooks."""
 
     def leave_module(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
-        """Handle the end of a module call, returned or raised."""
+        """Handle the end of a call of a registered module, returned or raised."""
 
     def enter_any(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """Handle a call of any module of the process."""
+        """Handle the start of a call of any module in the process."""
 
     def note_module(self, module: nn.Module, name: str, child: object) -> None:
-        """Handle the registration of a submodule on any module of the process."""
+        """Handle the registration of a submodule on any module in the process."""
 
     def note_tensor(self, module: nn.Module, name: str, tensor: object) -> None:
-        """Handle the registration of a parameter or buffer on any module of the process."""
+        """Handle the registration of a parameter or buffer on any module in the process."""
 
     def leave_script(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        """Handle the end of a call of any module of the process."""
+        """Handle the end of a call of any module in the process."""
 
 
 class Hooks:
@@ -67,21 +67,21 @@ class Hooks:
     def attach(self, module: nn.Module) -> None:
         """Attach hooks to a module."""
         if is_a(module, ScriptModule):
-            return  # takes no hooks of its own, but runs the process-wide hooks
+            return  # it accepts no hooks, but runs the process-wide ones
         if has_hooks_of(self._observer, module):
             self._copies.append(module)
             return
         handles, observer = self._handles, self._observer
         has_own = bool(state_of(module).get("_forward_pre_hooks"))
-        # First, so that steps of the module's own pre-hooks are part of its call.
+        # First in order, so that steps in the module's own pre-hooks are part of its call.
         handles.append(_register_pre(module, observer.enter_module, prepend=True, with_kwargs=True))
         if has_own:
-            # And last, to see the inputs as these pre-hooks changed them.
-            handles.append(_register_pre(module, observer.see_inputs, with_kwargs=True))
+            # Last in order, to receive the inputs that these pre-hooks return.
+            handles.append(_register_pre(module, observer.update_inputs, with_kwargs=True))
         handles.append(_register(module, observer.leave_module, with_kwargs=True, always_call=True))
 
     def attach_to_all(self, modules: Iterable[nn.Module]) -> None:
-        """Attach hooks to all registered modules, and process-wide hooks for any others."""
+        """Attach hooks to all registered modules, and process-wide hooks for all others."""
         handles, observer = self._handles, self._observer
         handles.append(register_module_forward_pre_hook(observer.enter_any))
         handles.append(register_module_module_registration_hook(observer.note_module))
@@ -112,7 +112,7 @@ _TABLES = {
 
 
 def has_hooks_of(observer: ModuleObserver, module: nn.Module) -> bool:
-    """Return whether a module already has the hooks of a run, as a copied module has."""
+    """Return whether a module has the hooks of a run already, for example as a copy."""
     return any(
         _is_of(hook, observer) for hook in (state_of(module).get("_forward_pre_hooks") or {}).values()
     )
@@ -128,7 +128,7 @@ def hooked(observer: ModuleObserver, modules: Iterable[nn.Module]) -> Iterator[H
 
     Args:
         observer: Receives the calls.
-        modules: The modules that are registered, each once.
+        modules: The registered modules, each once.
     """
     hooks = Hooks(observer)
     try:

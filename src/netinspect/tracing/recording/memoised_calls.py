@@ -1,15 +1,14 @@
 """Memoised calls: equal calls share their counts and records within a run.
 
-A network calls the same function on the same shapes again and again. What such a call costs follows from
-what it is given, for the functions listed here: they are torch's own, look at no values, and run no code
-of the user's. So the first of equal calls is counted by its operators; for those that follow, torch need
-not be asked for each operator again, which takes long. On the meta device, where shapes are all that
-there is, they need not even run.
+A network often calls the same function on the same shapes. For the functions listed here, the arguments
+determine the cost of a call: they are torch's own functions, read no values and run no user code. The
+operators of the first of several equal calls are counted; later calls reuse these counts, because
+dispatching every operator to Python is slow. On the meta device, later calls do not even run.
 
-Equal are two calls of one function with tensors of the same shape, strides, dtype, device and layout,
-and with the same numbers and flags. Where something else may decide as well, nothing is taken for a
-repetition: with gradients or autocast, in inference mode, under the transforms of `torch.func`, or under
-another mode than ours.
+Two calls of one function are equal if their tensors have the same shape, strides, dtype, device and
+layout, and if all numbers and flags are the same. No call is memoised where the result may depend on
+anything else: with gradients or autocast, in inference mode, under transforms of `torch.func`, or under
+any mode except those of the recorder.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _ARITHMETIC = (
     "clamp", "pow", "mean", "sum", "amax", "amin", "matmul", "mm", "bmm", "addmm", "baddbmm",
     "cumsum", "masked_fill", "addcmul", "maximum", "minimum", "rsub", "var", "std",
 )  # fmt: skip
-_MOVES = (
+_DATA_MOVEMENT = (
     "view", "reshape", "flatten", "unflatten", "permute", "transpose", "t", "contiguous", "squeeze",
     "unsqueeze", "expand", "expand_as", "repeat", "chunk", "split", "cat", "stack", "narrow", "select",
     "roll", "to", "float", "type_as", "clone", "detach", "movedim", "swapaxes", "unbind",
@@ -64,22 +63,22 @@ _OPERATORS = (
 
 
 def _functions() -> Iterator[Any]:
-    """The functions of these names that are torch's own, wherever they are found."""
+    """Yield torch's own functions with these names."""
     in_place = tuple(f"{name}_" for name in _ARITHMETIC + _LAYERS)
-    names = (*_LAYERS, *_ARITHMETIC, *_MOVES, *in_place, *(f"__{name}__" for name in _OPERATORS))
+    names = (*_LAYERS, *_ARITHMETIC, *_DATA_MOVEMENT, *in_place, *(f"__{name}__" for name in _OPERATORS))
     for name in names:
         for home in (F, torch, torch._C._nn, torch.Tensor):
             function = getattr(home, name, None)
             code = getattr(function, "__code__", None)
-            # Another may have been put in their place.
+            # A monkey patch may have replaced it.
             if function is not None and (code is None or owner(code.co_filename) == "torch"):
                 yield function
 
 
 _FUNCTIONS = {id(function): function for function in _functions()}
-"""By address, because hashing some is slow; held, so that no address is reused."""
+"""Functions by address, because hashing some is slow. The references prevent reuse of an address."""
 
-_ATTENDING = frozenset(map(id, (F.scaled_dot_product_attention, F.multi_head_attention_forward)))
+_ATTENTION = frozenset(map(id, (F.scaled_dot_product_attention, F.multi_head_attention_forward)))
 _KERNELS: tuple[Callable[[], bool], ...] = tuple(
     getattr(torch._C, f"_get_{name}_sdp_enabled")
     for name in ("math", "flash", "mem_efficient", "cudnn")
@@ -90,7 +89,7 @@ _KERNELS: tuple[Callable[[], bool], ...] = tuple(
 _TENSORS = frozenset(map(id, (torch.Tensor, nn.Parameter)))
 """Exact classes only; subclasses may behave differently."""
 
-# By their address: how any other class hashes is for its metaclass to define.
+# By address, because a metaclass may define the hash of a class.
 _PLAIN = frozenset(
     map(
         id,
@@ -103,7 +102,7 @@ _INTEGERS = frozenset({id(int)})
 Key = tuple[Any, ...]
 
 
-class Known(NamedTuple):
+class MemoisedCall(NamedTuple):
     """Shared record of all calls with one key."""
 
     inputs: Structure
@@ -112,23 +111,24 @@ class Known(NamedTuple):
     """Operator counts, in the form of `Operators`."""
 
     writes: bool
-    memoised_call: Callable[[], torch.Tensor] | None
-    """Makes the output of a further call, if that needs no computation."""
+    output_factory: Callable[[], torch.Tensor] | None
+    """Creates the output of an equal call without computation; None if that is not possible."""
 
 
 _HAS_NAMES = hasattr(torch.Tensor, "names")
-"""Whether dimensions may have names, as in older versions; the key does not contain them."""
+"""True if torch supports named dimensions, as older versions do; the key does not contain the names."""
 
 
-def memoised_call(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], torch.Tensor] | None:
-    """Return a function that makes the output of a further call: on meta, the output has no values.
+def output_factory(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], torch.Tensor] | None:
+    """Return a function that creates the output of an equal call on the meta device.
 
     Args:
-        output: What the first call returned.
-        given: The tensors that it was given.
+        output: Output of the first call.
+        given: Tensors in its arguments.
 
     Returns:
-        Makes a tensor like the output; None if one has values, or shares its memory with another.
+        Function that creates an equal tensor; None if the output has values or shares memory with an
+        argument.
     """
     if type(output) is not torch.Tensor or not output.is_meta or _HAS_NAMES:
         return None
@@ -144,8 +144,8 @@ def memoised_call(output: Any, given: Iterable[torch.Tensor]) -> Callable[[], to
         return make if make().untyped_storage().nbytes() == memory.nbytes() else None
 
 
-class _Unsure(Exception):
-    """An argument whose effect may not be determined by its description."""
+class _Ambiguous(Exception):
+    """Raised for an argument whose description does not determine its effect."""
 
 
 def key_of(
@@ -154,75 +154,79 @@ def key_of(
     kwargs: Mapping[str, Any],
     tensors: list[torch.Tensor],
 ) -> Key | None:
-    """Return the key of a call; None if the call is not determined by a key.
+    """Return the key of a call; None if no key determines its result.
 
     Args:
-        function: What is called.
-        args: Its arguments.
-        kwargs: Those with names.
-        tensors: Where to add the tensors that are met, in their order.
+        function: The function.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        tensors: Receives the tensors in the arguments, in order.
     """
     if id(function) not in _FUNCTIONS or not _is_plain_state():
         return None
-    # The default decides what the quotient of integers is.
+    # The default dtype is the dtype of a quotient of integers.
     parts: list[Any] = [id(function), torch.get_default_dtype()]
-    if id(function) in _ATTENDING:
+    if id(function) in _ATTENTION:
         parts += [is_enabled() for is_enabled in _KERNELS]
     try:
-        _add(args, parts, tensors)
+        _add_to_key(args, parts, tensors)
         if kwargs:
             parts.append(tuple(kwargs))
-            _add(kwargs.values(), parts, tensors)
-    except (_Unsure, RuntimeError, NotImplementedError):  # a tensor without strides raises the others
+            _add_to_key(kwargs.values(), parts, tensors)
+    except (
+        _Ambiguous,
+        RuntimeError,
+        NotImplementedError,
+    ):  # the others are raised by tensors without strides
         return None
-    # Self-attention on one tensor uses a single projection; on two equal tensors it does not.
+    # Attention of one tensor with itself uses a single projection; of two equal tensors, it does not.
     addresses = list(map(id, tensors))
     if len(set(addresses)) < len(addresses):
         parts.append(tuple(map(addresses.index, addresses)))
     return tuple(parts)
 
 
-def _add(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -> None:
+def _add_to_key(values: Iterable[Any], parts: list[Any], tensors: list[torch.Tensor]) -> None:
     for value in values:
         kind = type(value)
         address = id(kind)
         if address in _TENSORS:
             if value.numel() == 1 or value.layout is not torch.strided:
-                raise _Unsure  # a one-element tensor may be read as a number, for example as a size
+                raise _Ambiguous  # it may be read as a number, for example as a size
             if value.is_neg() or value.is_conj():
-                raise _Unsure  # some kernels copy it first
+                raise _Ambiguous  # some kernels copy such a tensor first
             tensors.append(value)
             parts += (value.shape, value.stride(), value.dtype, value.device)
         elif address in _PLAIN:
-            parts += (kind, value)  # 1 and True are equal
+            parts += (kind, value)  # because 1 == True
         elif kind is float:
-            parts += (kind, repr(value))  # as are 0.0 and -0.0; and NaN is not what it is
+            parts += (kind, repr(value))  # because 0.0 == -0.0, and NaN != NaN
         elif address in _SEQUENCES:
             parts += (kind, len(value))
             if _INTEGERS.issuperset(map(id, map(type, value))):
                 parts += value
             else:
-                _add(value, parts, tensors)
+                _add_to_key(value, parts, tensors)
         else:
-            raise _Unsure
+            raise _Ambiguous
 
 
-# None of this is public; without it, every call is counted by itself.
+# These functions are private. If one is missing, every call is counted individually.
 Uncounted: Any = getattr(torch._C, "_DisableTorchDispatch", contextlib.nullcontext)
-"""Context in which the counting mode sees no operator, from its creation to its exit."""
+"""Context that hides operators from the counting mode, from its creation to its exit."""
 
 _state: Any = tuple(
     getattr(torch._C, name, None)
     for name in ("_len_torch_dispatch_stack", "_len_torch_function_stack", "_is_any_autocast_enabled")
 )
 _transform: Any = getattr(torch._C._functorch, "peek_interpreter_stack", None)
-_is_there = Uncounted is not contextlib.nullcontext and None not in (_transform, *_state)
+_is_supported = Uncounted is not contextlib.nullcontext and None not in (_transform, *_state)
 
 
 def _is_plain_state() -> bool:
-    """Return whether no surrounding mode or transform changes what a call does."""
-    if not _is_there or torch.is_grad_enabled() or torch.is_inference_mode_enabled():
+    """Return whether no active mode or transform can change the effect of a call."""
+    if not _is_supported or torch.is_grad_enabled() or torch.is_inference_mode_enabled():
         return False
     dispatch_modes, function_modes, autocast = _state
-    # Ours are the one that counts and, while it asks this, none of functions.
+    # The recorder has one dispatch mode; its function mode is off while this runs.
     return dispatch_modes() == 1 and function_modes() == 0 and not autocast() and _transform() is None

@@ -1,8 +1,8 @@
 """Operator counts of steps: every operator that torch dispatches is charged to a step.
 
-`TorchDispatchMode` is public and temporary, as the hooks and the function mode are. It sees what is
-below functions and layers: `F.linear` runs `aten.addmm`. Each operator is charged to the innermost
-running step.
+`TorchDispatchMode` is public and temporary, like the hooks and the function mode. It receives the
+operators that functions and layers run: `F.linear` runs `aten.addmm`. Each operator is charged to the
+innermost running step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Tally = list[int]
 """Calls, MACs, FLOPs, elements, bytes read and bytes written."""
 
 _Key = tuple[int, bool, bool]
-"""Address of an operator, which stays alive with its rule; whether MACs and FLOPs are uncountable."""
+"""Address of an operator, which stays alive with its rule; whether MACs and FLOPs are unknown."""
 
 _Tallies = dict[_Key, _Tally]
 
@@ -38,62 +38,64 @@ class _Operator(NamedTuple):
     name: str
     rule: Rule | None
     function: Any
-    room: frozenset[str]
-    """Names of output arguments."""
+    output_arguments: frozenset[str]
+    """Names of arguments that it only writes to, such as `out`."""
 
     reads_values: bool
+    """Whether it returns a value to Python or an output sized by values."""
+
     writes: bool
-    """Whether it changes some of its operands."""
+    """Whether it writes to some of its operands."""
 
 
 class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts every operator that runs while it is entered.
+    """Dispatch mode that counts every operator.
 
     Args:
-        observed: Snapshot of the model; operators that it runs itself are not counted.
+        snapshot: Snapshot of the model, notified before writes; its own operators are not counted.
         innermost: Returns the running step; None for no step.
     """
 
     supports_higher_order_operators = True
 
     def __init__(
-        self, observed: ModelSnapshot, innermost: Callable[[], PendingStep | None] | None = None
+        self, snapshot: ModelSnapshot, innermost: Callable[[], PendingStep | None] | None = None
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._snapshot = observed
+        self._snapshot = snapshot
         self.reads_values = False
-        """Whether some operator returned a value to Python or an output sized by values."""
+        """True if some operator returned a value to Python or an output sized by values."""
 
-        self.by_stored = False
-        """Whether some product was counted by what a sparse operand stores."""
+        self.counts_stored = False
+        """True if some product was counted by the stored elements of a sparse operand."""
 
         self.innermost = innermost
-        # Operators hash in Python, which is the most expensive part here.
+        # By address, because hashing an operator runs Python code, which dominates the time here.
         self._known: dict[int, _Operator] = {}
         self._tallies: dict[int, tuple[PendingStep | None, _Tallies]] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Else torch wraps what is below so that the first operator imports torch._dynamo.
+        # Otherwise torch wraps `__torch_dispatch__`, and the first operator imports torch._dynamo.
         return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Run one operator and count it. Called by torch, with the mode itself off."""
+        """Run one operator and count it. Called by torch, with this mode off."""
         kwargs = kwargs or {}
         entry = self._known.get(id(func))
         if entry is None:
             entry = self._known[id(func)] = _operator(func)
-        if types and any(map(_is_made_of_others, types)):
-            # It runs other operators on what it is made of: those count.
+        if types and any(map(_has_own_dispatch, types)):
+            # The class runs other operators on its inner tensors, which are counted instead.
             return NotImplemented
         rule = entry.rule
-        if entry.reads_values and not self.reads_values and not self._snapshot.keeping:
+        if entry.reads_values and not self.reads_values and not self._snapshot.is_copying:
             self.reads_values = entry.name != "aten.index" or any(map(_selects, *args[1:2]))
-        # TorchScript runs operators with the function mode on, to which this call would be one more.
+        # TorchScript runs operators with the function mode on, which would record this call as a step.
         with torch._C.DisableTorchFunction():
-            if entry.writes and not self._snapshot.keeping:
+            if entry.writes and not self._snapshot.is_copying:
                 for tensor in tensors_of(tuple(_written_to(func, args, kwargs))):
                     self._snapshot.about_to_write(tensor)
             if rule is None:
@@ -102,18 +104,20 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 with self:
                     return func.decompose(*args, **kwargs)
             if rule.parts:
-                return func(*self._counting(args), **self._counting(kwargs))
+                return func(*self._with_counting(args), **self._with_counting(kwargs))
             output = func(*args, **kwargs)
-            if not self._snapshot.keeping:
-                self._note(id(func), rule, args, kwargs, output)
+            if not self._snapshot.is_copying:
+                self._count(id(func), rule, args, kwargs, output)
             return output
 
-    def _counting(self, value: Any) -> Any:
-        """Return the operands of an operator that calls functions, with what these do counted."""
+    def _with_counting(self, value: Any) -> Any:
+        """Wrap functions in the operands of a higher-order operator, so that their operators count."""
         if is_a(value, (tuple, list)):
-            return type(value)(map(self._counting, value)) if type(value) in (tuple, list) else value
+            return (
+                type(value)(map(self._with_counting, value)) if type(value) in (tuple, list) else value
+            )
         if is_mapping(value):
-            return {name: self._counting(each) for name, each in value.items()}
+            return {name: self._with_counting(each) for name, each in value.items()}
         if is_a(value, torch.Tensor) or not callable(value):
             return value
 
@@ -123,13 +127,13 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         return counted
 
-    def _note(
+    def _count(
         self, operator: int, rule: Rule, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
         try:
-            macs, flops, elements, by_stored = rule.formula(args, kwargs, output)
-            self.by_stored |= by_stored
-        except Exception:  # operands that the formula does not support; the model must continue
+            macs, flops, elements, counts_stored = rule.formula(args, kwargs, output)
+            self.counts_stored |= counts_stored
+        except Exception:  # the formula does not support these operands; the model must continue
             macs, flops, elements, _ = UNKNOWN
         try:
             if elements is None:
@@ -137,22 +141,22 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
             written = _bytes((output,))
             read = _bytes(args if rule.reads == "all" else args[1:])
             if kwargs:
-                room = self._known[operator].room
-                read += _bytes(value for name, value in kwargs.items() if name not in room)
+                output_arguments = self._known[operator].output_arguments
+                read += _bytes(value for name, value in kwargs.items() if name not in output_arguments)
             if rule.reads == "selected":
                 read += written
             elif rule.reads == "rows":
-                given_out = output[0] if isinstance(output, tuple) else output
-                read += args[1].numel() * given_out.shape[-1] * given_out.element_size()
+                rows = output[0] if isinstance(output, tuple) else output
+                read += args[1].numel() * rows.shape[-1] * rows.element_size()
             if output is None:
-                # It writes to its operands and returns nothing.
+                # An operator that returns nothing writes to its operands.
                 written = _bytes(_written_to(self._known[operator].function, args, kwargs))
         except Exception:  # a tensor without a size
             elements, read, written = elements or 0, 0, 0
-        draft = None if self.innermost is None else self.innermost()
-        entry = self._tallies.get(id(draft))
+        step = None if self.innermost is None else self.innermost()
+        entry = self._tallies.get(id(step))
         if entry is None:
-            entry = self._tallies[id(draft)] = draft, {}
+            entry = self._tallies[id(step)] = step, {}
         key = operator, macs is None, flops is None
         tally = entry[1].get(key)
         if tally is None:
@@ -165,40 +169,40 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tally[4] += read
         tally[5] += written
 
-    def charged(self, draft: PendingStep) -> Any:
-        """Return the counts of a step so far, for `charge`."""
-        entry = self._tallies.get(id(draft))
+    def charged(self, step: PendingStep) -> Any:
+        """Return the counts of a step so far, to be passed to `charge`."""
+        entry = self._tallies.get(id(step))
         return {} if entry is None else entry[1]
 
-    def charge(self, draft: PendingStep, tallies: Any) -> None:
+    def charge(self, step: PendingStep, tallies: Any) -> None:
         """Charge a step whose operators were not counted with the counts of an equal step."""
         if tallies:
-            self._tallies[id(draft)] = draft, tallies
+            self._tallies[id(step)] = step, tallies
 
     def merge(self, other: Operators) -> None:
         """Add the counts of another thread."""
         self.reads_values |= other.reads_values
         self._known.update(other._known)
-        for address, (draft, tallies) in list(other._tallies.items()):
+        for address, (step, tallies) in list(other._tallies.items()):
             known = self._tallies.get(address)
-            # What ran in no step is under one key in all threads.
-            self._tallies[address] = draft, _sum_all((known[1], tallies)) if known else tallies
+            # Operators outside of all steps have one key in all threads.
+            self._tallies[address] = step, _sum_all((known[1], tallies)) if known else tallies
 
-    def work_by_step(self, drafts: list[PendingStep]) -> dict[int, tuple[Work, ...]]:
+    def work_by_step(self, pending: list[PendingStep]) -> dict[int, tuple[Work, ...]]:
         """Return operator counts by step index.
 
-        Counts of a function that is not recorded as a step go to the module that called it.
+        Operators of a function that is not recorded as a step are charged to the calling module.
         """
         by_step: dict[int, _Tallies] = {}
-        for draft, tallies in self._tallies.values():
+        for step, tallies in self._tallies.values():
             index = 0
-            if draft is not None:
-                is_step = draft.index < len(drafts) and drafts[draft.index] is draft
-                around = draft if is_step else draft.parent
-                index = 0 if around is None else around.index
+            if step is not None:
+                is_step = step.index < len(pending) and pending[step.index] is step
+                charged = step if is_step else step.parent
+                index = 0 if charged is None else charged.index
             known = by_step.get(index)
             by_step[index] = tallies if known is None else _sum_all((known, tallies))
-        # Steps that do the same share what was counted.
+        # Equal steps share their counts.
         distinct = {id(tallies): tallies for tallies in by_step.values()}
         frozen = {address: self._freeze(tallies) for address, tallies in distinct.items()}
         return {index: frozen[id(tallies)] for index, tallies in by_step.items()}
@@ -244,11 +248,11 @@ def _operator(function: Any) -> _Operator:
             name_of(function),
             rule,
             function,
-            _given_room(function),
+            _output_arguments(function),
             _reads_values(function),
             writes=bool(getattr(getattr(function, "_schema", None), "is_mutable", False)),
         )
-        # A formula may still be registered for one that has none.
+        # Not without a rule: a formula may still be registered.
         if rule is None or rule.kind != "unknown":
             _operators[id(function)] = known
     return known
@@ -266,20 +270,20 @@ def _selects(index: torch.Tensor | None) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether an operand is strided; nested and packed ones have kernels instead."""
+    """Return whether an operand is strided; nested and quantized tensors have kernels of their own."""
     if not is_a(value, torch.Tensor):
         return True
     return value.layout is torch.strided and not (value.is_nested or value.is_quantized)
 
 
 @by_class
-def _is_made_of_others(cls: Any) -> bool:
-    """Return whether a class has its own dispatch; fake tensors count as plain ones."""
+def _has_own_dispatch(cls: Any) -> bool:
+    """Return whether a tensor class has its own dispatch, other than torch's fake tensors."""
     return dispatches(cls) and plain_name(cls) not in ("FakeTensor", "FunctionalTensor")
 
 
-def _given_room(operator: Any) -> frozenset[str]:
-    """Return the names of arguments that an operator only writes to, such as `out`."""
+def _output_arguments(operator: Any) -> frozenset[str]:
+    """Return the names of arguments that an operator only writes to."""
     schema = getattr(operator, "_schema", None)
     if schema is None:
         return frozenset()
@@ -287,7 +291,7 @@ def _given_room(operator: Any) -> frozenset[str]:
 
 
 def _written_to(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the operands that an operator changes."""
+    """Yield the operands that an operator writes to."""
     for index, each in enumerate(operator._schema.arguments):
         if each.alias_info is not None and each.alias_info.is_write:
             yield args[index] if index < len(args) else kwargs.get(each.name)
@@ -307,7 +311,7 @@ def _sum(one: _Tally, other: _Tally) -> _Tally:
 
 
 def _bytes(values: Iterable[Any]) -> int:
-    """Return the bytes of all tensors in values, including nested lists."""
+    """Return the bytes of all tensors in values and in nested lists."""
     total = 0
     for value in values:
         if is_a(value, torch.Tensor):
@@ -315,7 +319,7 @@ def _bytes(values: Iterable[Any]) -> int:
                 total += value.nbytes
             else:
                 total += sum(part.nbytes for part in stored(value))
-        # Sizes and strides come in lists too, and are many.
+        # Skips lists of sizes and strides, which are frequent.
         elif type(value) in (tuple, list) and value and type(value[0]) is not int:
             total += _bytes(value)
         elif type(value) is torch.ScriptObject:

@@ -1,4 +1,4 @@
-"""Steps that are still running; frozen to records at the end of a run."""
+"""Pending steps: mutable steps of a run, frozen to records at its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNSEEN = Literal(type="unseen", text="<not seen>")
 
 @dataclass(slots=True, eq=False)
 class PendingStep:
-    """A step that may still be running."""
+    """A step that may be running."""
 
     index: int
     called: Name
@@ -29,7 +29,7 @@ class PendingStep:
 
     parent: PendingStep | None
     entry: Entry | None
-    """The module that is called; None for a function."""
+    """The called module; None for a function."""
 
     call: int
     """Number of the call of this module, from 1."""
@@ -40,7 +40,7 @@ class PendingStep:
     arguments: tuple[str, ...]
     calling: Calling
     handled: BaseException | None
-    """Exception that was being handled when the call began; not raised by the call."""
+    """Exception that was being handled when the call began, so that the call did not raise it."""
 
     library: bool = False
     """Whether the module's class is defined by torch."""
@@ -49,8 +49,7 @@ class PendingStep:
     """Frame of torch that runs the module; None when the call has ended."""
 
     forward: types.FrameType | None = None
-    """Frame of a directly called `forward`; released at its end, because a frame keeps all its
-    variables alive."""
+    """Frame of a directly called `forward`; cleared at its end, because it keeps its variables alive."""
 
     output: Value | None = None
     grad_fn: str | None = None
@@ -58,72 +57,72 @@ class PendingStep:
     """Exception that the call raised, even if it was caught further up."""
 
 
-def under_way(
-    drafts: Sequence[PendingStep], modules: Sequence[PendingStep], outer: Sequence[PendingStep]
+def innermost_running(
+    pending: Sequence[PendingStep], modules: Sequence[PendingStep], outer: Sequence[PendingStep]
 ) -> PendingStep | None:
-    """Return the innermost step that has begun and not ended; None if all have ended.
+    """Return the innermost running step; None if all steps have ended.
 
     Args:
-        drafts: The steps, in the order in which they began.
-        modules: The calls of modules that have not ended, outermost first.
+        pending: The steps, in the order in which they began.
+        modules: Open module calls, outermost first.
         outer: Open module calls of the thread that started this one.
     """
-    if drafts:
-        last = drafts[-1]
+    if pending:
+        last = pending[-1]
         if last.entry is None and last.output is None and last.error is None:
             return last
     return modules[-1] if modules else outer[-1] if outer else None
 
 
 def freeze(
-    drafts: Iterable[PendingStep], failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
+    pending: Iterable[PendingStep], failure: BaseException | None, work: Mapping[int, tuple[Work, ...]]
 ) -> tuple[Step, ...]:
     """Return the frozen records of pending steps.
 
     Args:
-        drafts: The steps, in the order in which they began.
+        pending: The steps, in the order in which they began.
         failure: Exception of forward, if it failed. Only steps that raised it are marked as failed,
             not steps whose exception was caught.
         work: Operator counts by step index.
     """
     fatal = set(map(id, _with_causes(failure)))
-    # Read each source line once.
+    # Reads each source line once.
     line = functools.cache(source_line)
     depths: list[int] = []
     steps: list[Step] = []
-    for draft in drafts:
-        around, calling = draft.parent, draft.calling
-        depths.append(0 if around is None else depths[around.index] + 1)
+    for step in pending:
+        parent, calling = step.parent, step.calling
+        depths.append(0 if parent is None else depths[parent.index] + 1)
         # The steps of a temporary layer, as in `nn.ReLU()(x)`, belong to the line that calls it.
-        site = calling.site if around is not None and around.library else None
+        site = calling.site if parent is not None and parent.library else None
         steps.append(
             Step(
-                index=draft.index,
-                kind="function" if draft.entry is None else "module",
-                name=draft.called.shown,
-                qualified_name=draft.called.qualified,
-                module=draft.module,
-                parent=None if around is None else around.index,
+                index=step.index,
+                kind="function" if step.entry is None else "module",
+                name=step.called.display,
+                qualified_name=step.called.qualified,
+                module=step.module,
+                parent=None if parent is None else parent.index,
                 depth=depths[-1],
-                call=draft.call,
-                inputs=draft.inputs,
-                output=draft.output,
+                call=step.call,
+                inputs=step.inputs,
+                output=step.output,
                 source=line(calling.source),
                 site=line(site),
-                via=tuple([found for place in calling.via if (found := line(place)) is not None]),
-                producers=draft.producers,
-                parameters=draft.parameters,
-                arguments=draft.arguments,
-                failed=id(draft.error) in fatal,
-                grad_fn=draft.grad_fn,
-                work=work.get(draft.index, ()),
+                via=tuple([found for location in calling.via if (found := line(location)) is not None]),
+                producers=step.producers,
+                parameters=step.parameters,
+                arguments=step.arguments,
+                failed=id(step.error) in fatal,
+                grad_fn=step.grad_fn,
+                work=work.get(step.index, ()),
             )
         )
     return tuple(steps)
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception, its causes and its contexts."""
+    """Yield an exception with its causes and contexts."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -1,8 +1,8 @@
-"""Threads of forward: modes are thread-local, so each thread enters its own.
+"""Threads of forward: torch modes are thread-local, so each thread enters its own.
 
-`threading.setprofile` is public, and meant for this: each thread that begins calls the function that it
-was given. Ours stays in the thread until the thread ends, since a thread of a pool waits for the next
-run or for unrelated code: modes of a finished run are exited before other code runs.
+The public `threading.setprofile` sets a function that every new thread calls. The function stays active
+until the thread ends, because a pool reuses its threads for the next run or for unrelated code. It exits
+the modes of a finished run before other code runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Part(Protocol):
     """Recording of one thread."""
 
     def leave_thread(self) -> bool:
-        """Stop recording; return False if a call is open, so that the caller must retry."""
+        """Stop recording; return False if a call is open and the caller has to retry."""
 
 
 class Run(Protocol):
@@ -39,9 +39,9 @@ def in_all_threads(run: Run) -> Iterator[None]:
     before = threading.getprofile()
 
     def begin(frame: FrameType, event: str, arg: Any) -> None:
-        watched = _Watched(frame, before)
-        sys.setprofile(watched)
-        watched(frame, event, arg)
+        profile = _ThreadProfile(frame, before)
+        sys.setprofile(profile)
+        profile(frame, event, arg)
 
     _runs.append(run)
     threading.setprofile(begin)
@@ -52,12 +52,12 @@ def in_all_threads(run: Run) -> Iterator[None]:
         _runs.remove(run)
 
 
-class _Watched:
-    """The profile function of one thread.
+class _ThreadProfile:
+    """Profile function of one thread.
 
     Args:
-        outermost: The frame that the thread begins with.
-        before: The profile function that it would have had.
+        outermost: Outermost frame of the thread.
+        before: Profile function that the thread would otherwise have.
     """
 
     def __init__(self, outermost: FrameType, before: Any) -> None:
@@ -67,14 +67,14 @@ class _Watched:
         self._part: Part | None = None
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
-        run = next(iter(_runs[-1:]), None)  # at once: another thread may end it meanwhile
-        is_over = event == "return" and frame is self._outermost
-        if is_over or run is not self._run:
-            self._go_on(None if is_over else run)
+        run = next(iter(_runs[-1:]), None)  # in one operation, because another thread may end it
+        is_ending = event == "return" and frame is self._outermost
+        if is_ending or run is not self._run:
+            self._switch_to(None if is_ending else run)
         if self._before is not None:
             self._before(frame, event, arg)
 
-    def _go_on(self, run: Run | None) -> None:
+    def _switch_to(self, run: Run | None) -> None:
         if self._part is not None and not self._part.leave_thread():
             return
         self._run = run

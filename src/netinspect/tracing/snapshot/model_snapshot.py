@@ -123,8 +123,8 @@ class ModelSnapshot:
         self.lazy = any(each.version is None and is_uninitialised(each.tensor) for each in self._tensors)
         """Whether some parameter has a size that depends on the first input."""
 
-        self._keeping: int | None = None
-        """The thread that makes a copy right now."""
+        self._copying_thread: int | None = None
+        """Identifier of the thread that is making a copy."""
 
         self._watched: set[int] = set()
         self._copies: dict[int, tuple[torch.UntypedStorage, torch.Tensor, torch.Tensor]] = {}
@@ -157,16 +157,16 @@ class ModelSnapshot:
         except NO_STORAGE:
             return
         if is_watched:
-            self._keeping = threading.get_ident()
+            self._copying_thread = threading.get_ident()
             try:
                 self._copy_all((tensor,))
             finally:
-                self._keeping = None
+                self._copying_thread = None
 
     @property
-    def keeping(self) -> bool:
-        """Whether a copy is being made right now in this thread: which is not an action of the model."""
-        return self._keeping is not None and self._keeping == threading.get_ident()
+    def is_copying(self) -> bool:
+        """True while this thread makes a copy, whose operators are not those of the model."""
+        return self._copying_thread is not None and self._copying_thread == threading.get_ident()
 
     def _copy_all(self, tensors: Iterable[torch.Tensor | None]) -> None:
         for tensor in tensors:
@@ -274,9 +274,9 @@ def preserved(model: nn.Module, inputs: Any = (), *, closures: bool = False) -> 
         stack.enter_context(preserved_defaults())
         stack.enter_context(preserved_switches())
         with torch._C.DisableTorchFunction():
-            observed = ModelSnapshot(model, inputs, closures=closures)
-        stack.callback(observed.restore)
-        yield observed
+            snapshot = ModelSnapshot(model, inputs, closures=closures)
+        stack.callback(snapshot.restore)
+        yield snapshot
 
 
 @contextmanager
@@ -288,9 +288,9 @@ def snapshot_for_run(model: nn.Module, inputs: Any = (), *, training: bool) -> I
         inputs: What forward will be given.
         training: The mode that it is to run in.
     """
-    with preserved(model, inputs) as observed:
+    with preserved(model, inputs) as snapshot:
         set_mode(model, training)
-        yield observed
+        yield snapshot
 
 
 @contextmanager
