@@ -122,7 +122,7 @@ def test_model_that_needs_values_is_run_with_them(model: nn.Module, words: str) 
     assert report.header.tensor_mode == "real"
     (note,) = report.header.warnings
     assert words in note
-    assert "it was run on the CPU" in note
+    assert "tracked on the CPU" in note
     assert "fake tensors" in note
 
 
@@ -270,7 +270,7 @@ def test_programs_get_every_byte() -> None:
     [
         (22, "largest batch in 62.5 KiB: 22"),
         (0, "no batch fits in 62.5 KiB"),
-        (None, "every batch fits"),
+        (None, "all tracked batches fit"),
     ],
 )
 def test_the_answer_of_the_search_is_told(found: int | None, words: str) -> None:

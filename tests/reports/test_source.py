@@ -139,7 +139,7 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path, cli: Callable[..., Outcome
         annotate_source(trace_of("lenet"), path="conv3")
     assert caught.value.hint is not None
     assert "conv1" in caught.value.hint
-    with pytest.raises(SavedTraceError, match="holds no source"):
+    with pytest.raises(SavedTraceError, match="contains no source"):
         annotate_source(netinspect.load("lenet"))
     file = tmp_path / "made.py"
     file.write_text(

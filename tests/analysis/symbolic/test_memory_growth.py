@@ -197,7 +197,7 @@ def test_the_peak_of_one_alone_is_told_where_that_was_tracked(
     report = estimate(model, torch.ones(own, 64), symbolic="batch")
     assert report.peaks[0].first == first
     text = render(report, Style(format=Format.RICH, width=200))
-    assert ("no peak is told of N = 1" in text) == (first > 1)
+    assert ("the peak of N = 1 is not given" in text) == (first > 1)
     told = values(report.peaks[0].expressions, N=first)["total"]
     assert told == estimate(model, torch.ones(first, 64)).peak.total
 

@@ -83,7 +83,7 @@ def test_globals_screen(payload: Path, cli: Cli) -> None:
     assert lines[2].split()[:4] == ["posix.mkdir", "NOT", "NEEDED", "1"]
     assert lines[-3:] == [
         "4 names in 1 pickle, 1 of them not needed for tensors",
-        "nothing was executed; what these names would do was not looked into",
+        "nothing was executed; what these names would do was not examined",
         "examined: text (5), pickle (1), tensor storages (1)",
     ]
     assert "safe" not in outcome.out.lower()
@@ -155,7 +155,7 @@ def test_globals_of_text_file(cli: Cli, tmp_path: Path) -> None:
     file.write_text("Some notes on a model.\n")
     outcome = cli("globals", str(file), "--exit-code", "--format", "rich", "--width", "200")
     assert outcome.code == 0
-    assert "there is no pickle in it: reading it imports and calls nothing" in outcome.out
+    assert "no pickle found: loading imports and calls nothing" in outcome.out
 
 
 def test_globals_of_file_without_pickles(cli: Cli, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_globals_of_file_without_pickles(cli: Cli, tmp_path: Path) -> None:
     file.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
     outcome = cli("globals", str(file), "--exit-code", "--width", "160")
     assert outcome.code == 0
-    assert "there is no pickle in it" in outcome.out
+    assert "no pickle found: loading" in outcome.out
 
 
 def test_pickle_globals_refuses_missing_file(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ _COLUMNS = (
 
 
 def lay_out(report: Cache) -> Document:
-    """Return the document with the size and folder of the trace cache."""
+    """Lay out the size and folder of the trace cache."""
     return Document(
-        title=line(("kept looks", "bold"), ("  netinspect cache clear removes them", "dim")),
+        title=line(("trace cache", "bold"), ("  netinspect cache clear empties it", "dim")),
         blocks=(make_table("cache", _COLUMNS, (report,)),),
     )

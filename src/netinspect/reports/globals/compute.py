@@ -1,4 +1,4 @@
-"""What loading a file would import and call, those names first that tensors do not need."""
+"""Computation of the `globals` report from a scan of pickles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from netinspect.reports.globals.record import GlobalRow, Globals, GlobalsHeader
 
 
 def list_globals(scan: PickleScan) -> Globals:
-    """Make the report of a scan."""
+    """Build the report of a scan; names that tensors do not need come first."""
     rows = [
         GlobalRow(
             name=each.name,

@@ -11,14 +11,14 @@ from netinspect.reports.globals.record import GlobalRow, Globals
 
 _MARKED = "yellow"
 _SCRIPT = "__torch__."
-"""What the names of classes of TorchScript begin with, whose code is in the archive itself."""
+"""Prefix of TorchScript classes, whose code is in the archive itself."""
 
 _LISTED = 30
-"""Parts that were not examined; a folder may have thousands."""
+"""Maximum number of unexamined parts shown; a folder may have thousands."""
 
 
 def lay_out(report: Globals) -> Document:
-    """List the names, those that tensors do not need marked."""
+    """Lay out the names that loading would import; those that tensors do not need are highlighted."""
     header = report.header
     several = len({row.file for row in report.rows}) > 1
     archived = any(row.member for row in report.rows)
@@ -40,7 +40,7 @@ def lay_out(report: Globals) -> Document:
 
 
 def _table(report: Globals, columns: tuple[Column, ...]) -> Table:
-    """All names; people are shown what each pickle of many needs for its tensors once."""
+    """Return the table of names; when folded, a name that several pickles need has one row."""
     rows = tuple(map(_row, report.rows))
     groups: dict[object, list[GlobalRow]] = {}
     for number, row in enumerate(report.rows):
@@ -92,16 +92,16 @@ def _notes(report: Globals) -> list[Line]:
         pickles = units.plural(report.pickles, "pickle")
         needed = f"{units.count(report.others)} of them not needed for tensors"
         notes = [line((f"{count} in {pickles}, {needed}", "bold"))]
-        notes.append(line("nothing was executed; what these names would do was not looked into"))
+        notes.append(line("nothing was executed; what these names would do was not examined"))
     elif report.complete:
-        notes = [line(("there is no pickle in it: reading it imports and calls nothing", "bold"))]
+        notes = [line(("no pickle found: loading imports and calls nothing", "bold"))]
     else:
-        notes = [line(("no pickle found; what other loaders run was not examined", "bold"))]
+        notes = [line(("no pickle found; code that other loaders would run was not examined", "bold"))]
     notes += [line((f"PROBLEM: {text}", "bold red")) for text in report.header.problems]
     notes += [line((f"not examined: {_text(part)}", _MARKED)) for part in report.unexamined[:_LISTED]]
     if len(report.unexamined) > _LISTED:
         more = len(report.unexamined) - _LISTED
-        notes.append(line((f"not examined: {more:,} more, which --format json lists", _MARKED)))
+        notes.append(line((f"not examined: {more:,} more, listed by --format json", _MARKED)))
     notes += [line((f"note: {text}", "yellow")) for text in report.header.warnings]
     if kinds := _kinds(report):
         notes.append(line((f"examined: {kinds}", "dim")))
@@ -114,7 +114,7 @@ def _text(part: UnexaminedPart) -> str:
 
 
 def _kinds(report: Globals) -> str:
-    """Return how much was examined of which kind."""
+    """Format the kinds of examined parts, with counts."""
     counts: Counter[str] = Counter()
     for part in report.examined:
         counts[part.kind] += part.count

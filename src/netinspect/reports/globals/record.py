@@ -1,4 +1,4 @@
-"""What `globals` finds."""
+"""Record of `globals`: what loading the pickles of a file would import and call."""
 
 from __future__ import annotations
 
@@ -12,61 +12,62 @@ from netinspect.records.pickles import ExaminedPart, UnexaminedPart
 
 @record
 class GlobalRow:
-    """One name that loading would import."""
+    """A name that loading would import."""
 
     name: str
     verdict: OneOf["needed", "other"]
-    """`needed` where tensors, or what torch itself writes around them, cannot be told without it; that
-    says nothing about what the rest would do."""
+    """`needed` if tensors, or what torch itself saves with them, cannot be loaded without it. `other`
+    does not imply that the name is harmful.
+    """
 
     uses: int
-    """How often it would be called, or made an instance of."""
+    """How often it would be called or instantiated."""
 
     arguments: str
-    """Of its first call, shortened; empty where it is needed."""
+    """Arguments of the first call, shortened; empty if the verdict is `needed`."""
 
     file: str
     member: str
-    """Entry of an archive whose pickle names it."""
+    """Archive member of the pickle that imports it; empty outside an archive."""
 
     position: int
-    """Byte of that pickle at which it is named first."""
+    """Offset in bytes within that pickle of the first import."""
 
 
 @record
 class GlobalsHeader:
-    """The file or folder that the report is about."""
+    """The inspected file or folder."""
 
     target: str
     format: str
     files: tuple[StoredFile, ...]
     problems: tuple[str, ...]
-    """Pickles that cannot be read to their end; the command ends with exit code 1."""
+    """Pickles that cannot be read completely; the command then exits with code 1."""
 
     warnings: tuple[str, ...]
 
 
 @record
 class Globals:
-    """What loading the pickles of a file would import and call; none of it was."""
+    """What loading the pickles of a file would import and call. Nothing was executed."""
 
     name: ClassVar[str] = "globals"
 
     header: GlobalsHeader
     pickles: int
-    """How many pickles were read."""
+    """Number of pickles that were read."""
 
     rows: tuple[GlobalRow, ...]
-    """Those that tensors do not need first."""
+    """Names that tensors do not need come first."""
 
     others: int
-    """How many of them tensors do not need."""
+    """Number of names that tensors do not need."""
 
     complete: bool = True
-    """Whether every byte that a loader could take for a pickle, or for code, was examined."""
+    """Whether every byte that a loader could read as a pickle or as code was examined."""
 
     examined: tuple[ExaminedPart, ...] = ()
-    """Files and members that were examined, by their kinds."""
+    """Examined files and archive members, by kind."""
 
     unexamined: tuple[UnexaminedPart, ...] = ()
-    """Files, members and stretches of bytes that were not, each with the reason."""
+    """Files, archive members and byte ranges that were not examined, with reasons."""

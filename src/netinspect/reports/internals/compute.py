@@ -1,4 +1,4 @@
-"""What one `nn.Module` holds, and what `__call__` will run in which order."""
+"""Computation of the `internals` report: the dictionaries of one `nn.Module` and its call order."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from netinspect.records.tensors import Buffer, Parameter
 from netinspect.records.trace import Trace
 from netinspect.reports.internals.record import CallStage, Dictionary, DictionaryEntry, Internals
 
-# `_call_impl` runs these around forward, global ones first. A dictionary that the installed torch
-# does not have is simply not in the record, and one that is not listed here is still shown.
+# The dictionaries that `_call_impl` reads around forward, global hooks first. The record omits
+# dictionaries that the installed torch lacks, and includes any that are missing here.
 _BEFORE = (
     ("pre-hook", "_global_forward_pre_hooks"),
     ("pre-hook", "_forward_pre_hooks"),
@@ -30,10 +30,10 @@ _BACKWARD = (
 
 
 def build_internals(trace: Trace, *, path: str = "") -> Internals:
-    """Tell what one module of a trace holds.
+    """Build the report of one module of a trace.
 
     Raises:
-        UsageError: There is no module at `path`.
+        UsageError: No module has this path.
     """
     structure = Structure(trace)
     module = structure.find(path)
@@ -69,7 +69,7 @@ def _dictionaries(structure: Structure, module: Module) -> Iterator[Dictionary]:
             for name in module.buffers
         ),
     )
-    # What is inside a module of two paths is told under the first of them.
+    # The children of a module with two paths are recorded under the first path.
     first = module if module.alias_of is None else structure.modules[module.alias_of]
     yield Dictionary(
         name="_modules",

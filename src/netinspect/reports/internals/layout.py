@@ -34,14 +34,14 @@ _OWN_COLUMNS = (
 
 
 def lay_out(report: Internals) -> Document:
-    """Lay out what one module holds, and the order of its `__call__`."""
+    """Lay out the contents of one module and the order of its `__call__`."""
     bases = " -> ".join((report.class_path, *report.bases, "nn.Module"))
     return Document(
         title=format_values.title(report.header, path=report.path),
         blocks=(
-            Table(name="what it holds", columns=_COLUMNS, rows=tuple(_held(report))),
+            Table(name="contents", columns=_COLUMNS, rows=tuple(_held(report))),
             make_table("own attributes", _OWN_COLUMNS, report.attributes),
-            make_table("what __call__ runs, in order", _CALL_COLUMNS, report.call_order),
+            make_table("call order", _CALL_COLUMNS, report.call_order),
         ),
         notes=(line((f"class: {bases}", "dim")),),
     )
@@ -58,7 +58,7 @@ def _held(report: Internals) -> Iterator[Row]:
 
 
 def _holds(text: str) -> Cell:
-    # A hook's place is shortened for people.
+    # Shorten the file of a hook for people.
     file, colon, rest = text.rpartition(":")
     if colon and rest[:1].isdigit() and "/" in file:
         return cell(text, f"{format_values.short_path(file)}:{rest}")

@@ -1,4 +1,4 @@
-"""What `internals` finds."""
+"""Record of `internals`: the contents of one `nn.Module`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netinspect.records.report_header import ReportHeader
 
 @record
 class DictionaryEntry:
-    """One entry of a dictionary inside a module."""
+    """An entry of a dictionary inside a module."""
 
     key: str
     text: str
@@ -19,7 +19,7 @@ class DictionaryEntry:
 
 @record
 class Dictionary:
-    """One attribute of a module that holds entries."""
+    """A dictionary of a module, such as `_parameters`."""
 
     name: str
     entries: tuple[DictionaryEntry, ...]
@@ -27,7 +27,7 @@ class Dictionary:
 
 @record
 class CallStage:
-    """One stage of what `__call__` does, in order."""
+    """A hook or method that `__call__` runs."""
 
     stage: str
     name: str
@@ -36,7 +36,7 @@ class CallStage:
 
 @record
 class Internals:
-    """What one `nn.Module` holds."""
+    """Contents and call order of one `nn.Module`."""
 
     name: ClassVar[str] = "internals"
 

@@ -1,4 +1,4 @@
-"""The report of `memory`: the peak of a tracked run, what it is made of, and how it came to it."""
+"""Computation of the `memory` report: the peak of a tracked run by category, over time and by module."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def build_memory(
     top: int | None = 10,
     points: int | None = 24,
 ) -> Memory:
-    """Make the report.
+    """Build the memory report.
 
     Args:
-        trace: The look that told what the model is called with.
+        trace: The trace that defines the arguments of the model.
         tracking: The tracked run.
-        inputs: What it was run with.
+        inputs: The inputs of the tracked run.
         allocator: Allocator to model: `cuda` or `cpu`.
-        optimizer: What training was tracked with; None for inference.
-        dtype: What model and inputs were cast to; None if they were not.
-        checkpoint: Whether activations were to be recomputed.
+        optimizer: Optimizer of the tracked training; None for inference.
+        dtype: The dtype that the model and inputs were cast to; None if they were not.
+        checkpoint: Whether activation checkpointing was requested.
         depth: Deepest level of modules with rows of their own; None for all.
-        top: Keep only so many modules; None for all.
-        points: About how many points of the timeline to keep, the highest of each stretch; None for
+        top: Maximum number of modules; None for all.
+        points: Approximate number of points in the timeline, each the highest of its interval; None for
             all.
 
     Raises:
@@ -76,7 +76,7 @@ def build_memory(
 
     peak = highest(whole, 0, len(whole))
     modules = list(_modules(trace, track, growth, peak, allocator, depth))
-    kept = modules if top is None else modules[:top]
+    shown = modules if top is None else modules[:top]
     header = build_header(trace)
     return Memory(
         header=replace(
@@ -94,10 +94,10 @@ def build_memory(
         allocator="cuda" if allocator == "cuda" else "cpu",
         steps=len(track.steps),
         peak=point(peak),
-        timeline=tuple(point(index) for index in _highest_of_stretches(track, whole, points)),
-        modules=tuple(kept),
-        hidden_modules=len(modules) - len(kept),
-        hidden_bytes=sum(each.total for each in modules[len(kept) :]),
+        timeline=tuple(point(index) for index in _interval_peaks(track, whole, points)),
+        modules=tuple(shown),
+        hidden_modules=len(modules) - len(shown),
+        hidden_bytes=sum(each.total for each in modules[len(shown) :]),
         checkpoint=checkpoint,
         wrapped=track.wrapped,
         unfused=tuple(each.path for each in trace.modules if each.class_path == _UNFUSED),
@@ -107,12 +107,12 @@ def build_memory(
 
 
 def _run_with_values(track: MemoryTrack) -> Iterator[str]:
-    """Say why a run was made with values, and on which; or how it differs where it was made without."""
+    """Yield why the run needed values and which it used, or how a run without values differs."""
     if track.tensor_mode != "fake":
         weights = "large weights were zeros" if track.tensor_mode == "zeros" else "weights had values"
         yield (
-            f"{track.reason}; it was run on the CPU and tracked there: {weights}, inputs were random, "
-            "and other values may take other memory"
+            f"{track.reason}; tracked on the CPU instead: {weights} and inputs were random, "
+            "so other values may need a different amount of memory"
         )
     elif track.reason:
         yield track.reason
@@ -122,13 +122,13 @@ def _amounts(amounts: Mapping[Category, int]) -> Amounts:
     return Amounts(**{category: amounts.get(category, 0) for category in CATEGORIES})
 
 
-def _highest_of_stretches(track: MemoryTrack, whole: Sequence[int], points: int | None) -> Iterator[int]:
-    """Cut the run into stretches of about equal length, none of two phases; give the top of each."""
+def _interval_peaks(track: MemoryTrack, whole: Sequence[int], points: int | None) -> Iterator[int]:
+    """Split the run into intervals of about equal length within one phase; yield the peak of each."""
     start, length = 0, len(whole)
     for _, steps in groupby(track.steps, key=lambda step: (step.phase, step.iteration)):
         count = len(list(steps))
-        stretches = count if points is None else min(count, max(1, round(points * count / length)))
-        edges = [start + count * number // stretches for number in range(stretches + 1)]
+        intervals = count if points is None else min(count, max(1, round(points * count / length)))
+        edges = [start + count * number // intervals for number in range(intervals + 1)]
         for first, last in pairwise(edges):
             yield highest(whole, first, last)
         start += count
@@ -137,7 +137,7 @@ def _highest_of_stretches(track: MemoryTrack, whole: Sequence[int], points: int 
 def _modules(
     trace: Trace, track: MemoryTrack, growth: Growth | None, peak: int, allocator: str, depth: int | None
 ) -> Iterator[MemoryModule]:
-    """Who holds what at the peak, from the largest; all together it is the peak."""
+    """Yield the modules with memory at the peak, largest first; their totals add up to the peak."""
     held = held_at(track, peak, allocator, depth)
     expressions = {} if growth is None else growth.held_at(peak, depth)
     classes = {each.path: each.class_name for each in trace.modules}

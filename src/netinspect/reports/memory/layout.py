@@ -1,4 +1,4 @@
-"""Layout of the `memory` report."""
+"""Layout of the `memory` report: the peak, the timeline, modules, batch sizes and notes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _CATEGORIES = (
     ("activations", "activations", "▒"),
     ("temporaries", "temporaries", "░"),
 )
-"""Fields of `Amounts`, what people call them, and what they are drawn with."""
+"""Field of `Amounts`, label and bar character of each category."""
 
 _LEGEND = "█ parameters, buffers, inputs  ▓ gradients, optimizer states  ▒ activations  ░ temporaries"
 _BAR = 24
-"""Cells of the bar that is the peak."""
+"""Width in characters of a bar as high as the peak."""
 
 _EXPRESSION = Column(key="expression", title="for any size", align="right", shown=False)
-"""What there is as an expression in the symbols, where the look has some."""
+"""Expression in the symbols, shown if the trace has symbols."""
 
 _PEAK = (
     Column(key="category", title="at the peak"),
@@ -78,7 +78,7 @@ _PROBES = (
 
 
 def lay_out(report: Memory) -> Document:
-    """Return the document of a memory report."""
+    """Lay out a memory report."""
     blocks = [_peak(report), _timeline(report), _modules(report)]
     if report.peaks:
         blocks.append(_peaks(report))
@@ -109,7 +109,7 @@ def _peak(report: Memory) -> Table:
     total = _expression(peak.expressions, "total")
     footer = (cell(None, "  peak"), cell(None, units.size(peak.total)), cell(None, "100.0 %"), total)
     return Table(
-        name="what it is made of",
+        name="peak by category",
         columns=_columns(_PEAK, report),
         rows=tuple(rows),
         footer=(Row(cells=footer, style="bold"),),
@@ -150,7 +150,7 @@ def _amounts(amounts: Amounts) -> list[Cell]:
 
 
 def _bar(point: MemoryPoint, peak: int) -> str:
-    """Draw what a point is made of; all cells of it together are its share of the peak."""
+    """Format the categories of a point as a bar whose length is its share of the peak."""
     drawn, reached = "", 0
     for key, _, character in _CATEGORIES:
         reached += getattr(point.amounts, key)
@@ -165,13 +165,13 @@ def _modules(report: Memory) -> Table:
         label = f"{units.plural(report.hidden_modules, 'module')} more"
         footer.append(_sum(label, report.hidden_bytes, report))
     footer.append(_sum("peak", report.peak.total, report, report.peak.amounts))
-    # Where a run has none of a kind, people need no empty column; programs count on it.
+    # Columns of categories without memory at the peak are hidden from people, not from programs.
     columns = tuple(
         column if getattr(report.peak.amounts, column.key, 1) else replace(column, shown=False)
         for column in _columns(_MODULES, report)
     )
     return Table(
-        name="who holds it at the peak",
+        name="modules at the peak",
         columns=columns,
         rows=tuple(Row(cells=_module(each, report)) for each in report.modules),
         footer=tuple(footer),
@@ -201,7 +201,7 @@ def _sum(label: str, size: int, report: Memory, amounts: Amounts | None = None) 
 
 
 def _columns(columns: Sequence[Column], report: Memory) -> tuple[Column, ...]:
-    """The columns of a table, with the expressions where the report has some."""
+    """Return the columns of a table, with the column of expressions if the report has any."""
     symbols = symbols_of(report.header)
     title = f"for any {', '.join(each.symbol for each in symbols)}"
     shown = report.peak.expressions is not None
@@ -267,17 +267,17 @@ def _notes(report: Memory) -> list[Line]:
         line(
             (
                 (
-                    "an estimate: it was tracked on tensors without data, nothing was run. "
+                    "estimate: tracked on tensors without data, nothing was computed. "
                     if report.header.tensor_mode == "fake"
-                    else "an estimate for other values: this is a run on the CPU with some. "
+                    else "estimate: tracked on the CPU with random values; others may differ. "
                 )
                 + (
                     "Allocations are rounded to 512 bytes, as on CUDA. "
                     if report.allocator == "cuda"
                     else ""
                 )
-                + "Not in it: what a kernel takes for itself while it runs, fragmentation of the "
-                "allocator, the device's context and its libraries",
+                + "Not included: workspaces of kernels, fragmentation of the allocator, the context "
+                "of the device and its libraries",
                 "dim",
             )
         )
@@ -287,8 +287,8 @@ def _notes(report: Memory) -> list[Line]:
         notes.append(
             line(
                 (
-                    f"note: {layers or 'the model'} (LSTM) was tracked step by step; the one kernel "
-                    "that a device has for it keeps a workspace of its own instead",
+                    f"note: {layers or 'the model'} (LSTM) was tracked step by step; the fused kernel "
+                    "of a device allocates a workspace instead",
                     "yellow",
                 )
             )
@@ -297,12 +297,17 @@ def _notes(report: Memory) -> list[Line]:
     symbols = symbols_of(report.header)
     if report.allocator == "cuda" and symbols:
         notes.append(
-            line(("expressions are of what is asked for, before each allocation is rounded up", "dim"))
+            line(("expressions are of requested bytes, before allocations are rounded up", "dim"))
         )
     if report.peaks and report.peaks[0].first > 1:
         name = symbols[0].symbol
         notes.append(
-            line((f"no peak is told of {name} = 1, which may do without copies that others need", "dim"))
+            line(
+                (
+                    f"the peak of {name} = 1 is not given: it may need fewer copies than larger sizes",
+                    "dim",
+                )
+            )
         )
     if report.search is not None:
         notes.append(line((_found(report.search), "bold")))
@@ -353,11 +358,11 @@ def _found(search: BatchSearch) -> str:
     limit = units.size(search.limit)
     if search.found is None:
         largest = max(probe.batch for probe in search.probes)
-        return f"every batch fits in {limit} that was tracked, up to {units.count(largest)}"
+        return f"all tracked batches fit in {limit}, up to {units.count(largest)}"
     if search.found == 0:
         return f"no batch fits in {limit}"
     how = "a line through two batches" if search.method == "line" else "halving a range"
     return (
         f"largest batch in {limit}: {units.count(search.found)}, found by {how}; it and the next larger "
-        f"were tracked themselves ({units.plural(len(search.probes), 'batch', 'batches')} in all)"
+        f"batch were tracked ({units.plural(len(search.probes), 'batch', 'batches')} in all)"
     )

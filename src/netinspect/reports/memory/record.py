@@ -1,4 +1,4 @@
-"""What `memory` finds."""
+"""Record of `memory`: an estimate of the memory that one run takes."""
 
 from __future__ import annotations
 
@@ -13,98 +13,100 @@ from netinspect.records.report_header import ReportHeader
 
 @record
 class Amounts:
-    """Bytes by what they are for; they add up to the total beside them."""
+    """Bytes by category; they add up to the total of the record that contains them."""
 
     parameters: int
     buffers: int
     inputs: int
     gradients: int
-    """Of parameters."""
+    """Gradients of parameters."""
 
     optimizer_states: int
     activations: int
-    """What forward made; in training, only what backward needs of it."""
+    """Tensors made by forward; in training, only those saved for backward."""
 
     temporaries: int
-    """All else: what forward drops again, gradients of activations, an optimizer's intermediate
-    results."""
+    """Everything else: tensors freed during forward, gradients of activations, intermediate results of
+    the optimizer.
+    """
 
 
 @record
 class MemoryPoint:
-    """One moment of the run: after an operation has allocated its results."""
+    """A point of the run: after an operation has allocated its results."""
 
     index: int
-    """Of the step, from 0, which is what was there before."""
+    """Index of the step; 0 is the memory allocated before the run."""
 
     phase: Phase
     iteration: int
     module: str
-    """Path of the module that the operation ran for; empty for the model itself, the loss and the
-    optimizer."""
+    """Path of the module that the operation ran in; empty for the root module, the loss and the
+    optimizer.
+    """
 
     operation: str
     total: int
     amounts: Amounts
     expressions: AmountExpressions | None = None
-    """The amounts in the symbols of the look; None where it has none."""
+    """The amounts as expressions in the symbols of the trace; None if it has no symbols."""
 
 
 @record
 class MemoryModule:
-    """What one module holds at the peak: its own, not its children's."""
+    """Memory of a module at the peak, without its children."""
 
     path: str
     class_name: str
     total: int
     amounts: Amounts
     expressions: AmountExpressions | None = None
-    """The amounts in the symbols of the look; None where it has none."""
+    """The amounts as expressions in the symbols of the trace; None if it has no symbols."""
 
 
 @record
 class Memory:
-    """The memory that a run would take: an estimate, tracked on tensors without data if possible."""
+    """Estimated memory of a run, tracked without data if possible."""
 
     name: ClassVar[str] = "memory"
 
     header: ReportHeader
     batch: int | None
-    """First dimension of the inputs."""
+    """Size of the first dimension of the inputs."""
 
     training: bool
-    """Two iterations of training, else one forward."""
+    """True for two training iterations, False for one forward."""
 
     optimizer: str | None
     dtype: str | None
-    """What model and floating inputs were cast to; None where they were left as they are built."""
+    """The dtype that the model and floating-point inputs were cast to; None if they were not."""
 
     allocator: OneOf["cuda", "cpu"]
-    """Whose rounding of allocations and whose way of the optimizer's step were followed."""
+    """Allocator whose rounding and default optimizer implementation are modelled."""
 
     steps: int
-    """Number of operations that allocated something, and one for what was there before."""
+    """Number of operations that allocated memory, plus one for the memory allocated before the run."""
 
     peak: MemoryPoint
     timeline: tuple[MemoryPoint, ...]
-    """The highest point of each stretch of the run, in order; the peak is one of them."""
+    """The highest point of each interval of the run, in order; includes the peak."""
 
     modules: tuple[MemoryModule, ...]
-    """From the one that holds the most at the peak."""
+    """Sorted by memory at the peak, largest first."""
 
     hidden_modules: int
     hidden_bytes: int
     checkpoint: bool
-    """Whether activations were to be recomputed in backward."""
+    """Whether recomputing activations in backward was requested."""
 
     wrapped: tuple[str, ...]
-    """Paths of the modules that recomputed theirs."""
+    """Paths of the modules whose activations are recomputed."""
 
     unfused: tuple[str, ...]
-    """Paths of the layers that were tracked step by step, where a device may have one kernel for all."""
+    """Paths of layers tracked step by step, for which a device may use a single kernel."""
 
     search: BatchSearch | None
-    """The largest batch that fits, where one was asked for."""
+    """Search for the largest batch that fits, if requested."""
 
     peaks: tuple[PeakRange, ...] = ()
-    """The peak for any size of the symbol, in order; empty where there is none, or more than one."""
+    """The peak for each range of the symbol, in order; empty unless there is exactly one symbol."""

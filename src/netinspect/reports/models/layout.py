@@ -7,7 +7,7 @@ from netinspect.rendering.document import Column, Document, line, make_table
 
 _COLUMNS = (
     Column(key="name", value=lambda sample: sample.name, style=lambda sample: "bold"),
-    Column(key="description", title="what it is", value=lambda sample: sample.description, least=40),
+    Column(key="description", value=lambda sample: sample.description, least=40),
     Column(key="input", value=lambda sample: " ".join(sample.inputs), drop=1, least=16),
     Column(key="class", value=lambda sample: sample.class_name, drop=2),
     Column(key="file", value=lambda sample: sample.file, shown=False),
@@ -15,16 +15,16 @@ _COLUMNS = (
 
 
 def lay_out(report: ModelList) -> Document:
-    """List the models, one a line."""
+    """Lay out the names of models, one per line."""
     if report.library is not None:
-        return _of_library(report, report.library)
+        return _library_models(report, report.library)
     return Document(
         title=line(("sample models", "bold"), ("  netinspect summary NAME", "dim")),
         blocks=(make_table("models", _COLUMNS, report.samples),),
     )
 
 
-def _of_library(report: ModelList, library: str) -> Document:
+def _library_models(report: ModelList, library: str) -> Document:
     columns = (Column(key="target", value=lambda name: f"{library}:{name}"),)
     count = f"{len(report.names):,}"
     if report.total is not None and report.total != len(report.names):

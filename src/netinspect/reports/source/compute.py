@@ -1,4 +1,4 @@
-"""Source code with the shapes that really passed, as a person would note them by hand."""
+"""Computation of the `source` report: source code annotated with the shapes of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from netinspect.records.values import Value, tensors_in
 from netinspect.reports.source.record import CodeLine, Listing, Source
 
 _SHORT_CLASS = 200
-"""Classes of the user's up to this many lines are shown whole."""
+"""Maximum number of lines of a user's class that is shown whole."""
 
 
 def annotate_source(trace: Trace, *, path: str = "", whole_class: bool = False) -> Source:
@@ -26,26 +26,26 @@ def annotate_source(trace: Trace, *, path: str = "", whole_class: bool = False) 
     Args:
         trace: The trace.
         path: The module.
-        whole_class: Show every line of the class; else torch's own, and long ones, are cut to the
-            constructor, `forward`, and what it ran through, without docstrings.
+        whole_class: Show every line. Otherwise classes of torch and long classes are reduced to the
+            constructor, `forward` and the methods that ran, without docstrings.
 
     Raises:
-        UsageError: There is no module at `path`, or its class has no source.
-        SavedTraceError: The trace holds no source.
+        UsageError: No module has this path, or its class has no source.
+        SavedTraceError: The trace contains no source.
     """
     structure = Structure(trace)
     module = structure.find(path)
     if not trace.code:
         raise SavedTraceError(
-            f"the trace of {trace.target} holds no source",
-            hint="it is kept by: netinspect trace TARGET --save FILE",
+            f"the trace of {trace.target} contains no source",
+            hint="save it again with: netinspect trace TARGET --save FILE",
         )
     by_class = {code.class_path: code for code in trace.code}
     own = by_class.get(module.class_path)
     if own is None or not own.lines:
         raise UsageError(
             f"the class {module.class_path} has no source to show",
-            hint="it was made without a file: by exec, by a compiler, or in C++",
+            hint="it was not defined in a file, but by exec, by a compiler or in C++",
         )
     called = module.alias_of if module.alias_of is not None else module.path
     calls = structure.calls.get(called, [])
@@ -64,7 +64,7 @@ def annotate_source(trace: Trace, *, path: str = "", whole_class: bool = False) 
 
 
 def _forward_code(module: Module, own: Code, code: Sequence[Code]) -> Code | None:
-    """The class whose `forward` a module runs, where that is not its own."""
+    """Return the class that defines the `forward` of a module; None if it is the module's own class."""
     line = module.forward_line
     if module.forward_file is None or line is None or _covers(own, module.forward_file, line):
         return None
@@ -76,7 +76,7 @@ def _covers(code: Code, file: str, line: int) -> bool:
 
 
 class _Notes:
-    """The annotations of the lines that the calls of one module ran through."""
+    """Annotations of the lines that ran during the calls of one module."""
 
     def __init__(self, structure: Structure, calls: Sequence[Step]) -> None:
         self.calls = calls
@@ -90,21 +90,21 @@ class _Notes:
                     key = (line.file, line.line)
                     runs = self._by_line.setdefault(key, [])
                     before = reached.get(key)
-                    # All steps of a helper share the instruction that calls it.
+                    # All steps of a helper function share the instruction that calls it.
                     if before is not None and (
                         line.instruction > before or (line is not inner and line.instruction == before)
                     ):
                         runs[-1].append(step)
-                    else:  # another call, or a loop that came back to the line
+                    else:  # another call, or another iteration of a loop
                         runs.append([step])
                     reached[key] = line.instruction
 
     def lines(self, code: Code) -> set[int]:
-        """Numbers of the lines of a class that steps were taken on."""
+        """Return the line numbers of a class that ran steps."""
         return {line for file, line in self._by_line if _covers(code, file, line)}
 
     def at(self, file: str, number: int) -> str:
-        """Spell what passed through a line, in all runs over it."""
+        """Format the shapes that passed through a line, over all its runs."""
         runs = self._by_line.get((file, number), [])
         texts = [self._run(run) for run in runs]
         if not texts:
@@ -120,30 +120,30 @@ class _Notes:
     def _run(self, run: list[Step]) -> str:
         inputs = [_shapes(item.value) for item in run[0].inputs.items]
         first = ", ".join(filter(None, inputs))
-        made = {_shapes(step.output) for step in run}
-        # In a chain, each step works on what the one before it made; else name all that came in.
+        outputs = {_shapes(step.output) for step in run}
+        # In a chain, each step uses the output of the previous one; otherwise list all inputs.
         chained = all(self._feeds(left, right) for left, right in pairwise(run))
         if not chained:
             others = [
                 shapes
                 for step in run[1:]
                 for item in step.inputs.items
-                if (shapes := _shapes(item.value)) and shapes not in made
+                if (shapes := _shapes(item.value)) and shapes not in outputs
             ]
             first = ", ".join(dict.fromkeys(filter(None, (*inputs, *others))))
         parts = [first] if first else []
-        made_here = [
+        results = [
             "FAILED" if step.failed else _shapes(step.output)
             for index, step in enumerate(run)
             if chained or not any(self._feeds(step, later) for later in run[index + 1 :])
         ]
         if not chained:
-            made_here = [", ".join(filter(None, made_here))]
-        for shapes in made_here:
+            results = [", ".join(filter(None, results))]
+        for shapes in results:
             if shapes and (not parts or shapes != parts[-1]):
                 parts.append(shapes)
         if len(parts) == 1 and first:
-            parts.append(first)  # one shape all along: what came in is what went out
+            parts.append(first)  # the shape is unchanged: show it as input and output
         return " -> ".join(parts)
 
     def _feeds(self, left: Step, right: Step) -> bool:
@@ -164,31 +164,31 @@ def _line(step: Step) -> SourceLine | None:
 
 
 def _shapes(value: Value | None) -> str:
-    # Without blanks, as one writes shapes beside code: there is little room.
+    # No spaces: annotations next to code have little room.
     return ", ".join(f"({','.join(map(str, spec.shape))})" for spec in tensors_in(value))
 
 
 def _list(
     code: Code, module: Module, structure: Structure, notes: _Notes, *, whole_class: bool
 ) -> Listing:
-    parsed = _Parsed(code)
-    shown = range(code.first_line, code.first_line + len(code.lines))
-    kept = set(shown)
+    syntax = _ClassSyntax(code)
+    numbers = range(code.first_line, code.first_line + len(code.lines))
+    shown = set(numbers)
     if not whole_class and (module.library or len(code.lines) > _SHORT_CLASS):
-        kept = parsed.essential(notes.lines(code))
-    forward = parsed.methods.get("forward")
+        shown = syntax.essential(notes.lines(code))
+    forward = syntax.methods.get("forward")
     lines = []
-    for number in shown:
-        if number not in kept:
+    for number in numbers:
+        if number not in shown:
             continue
         note = notes.at(code.file, number)
         if not note and forward is not None and notes.calls:
-            note = _boundary(number, forward, parsed, notes.calls)
+            note = _boundary(number, forward, syntax, notes.calls)
         lines.append(
             CodeLine(
                 number=number,
                 text=code.lines[number - code.first_line],
-                note=note or _constructed(number, parsed, module, structure),
+                note=note or _constructed(number, syntax, module, structure),
                 failed=notes.failed(code.file, number),
             )
         )
@@ -200,21 +200,21 @@ def _list(
     )
 
 
-def _boundary(number: int, forward: range, parsed: _Parsed, calls: Sequence[Step]) -> str:
-    """What came in at the `def` of forward, and what left at its only `return`."""
+def _boundary(number: int, forward: range, syntax: _ClassSyntax, calls: Sequence[Step]) -> str:
+    """Return the input shapes at the `def` of forward, and the output shapes at its only `return`."""
     call = calls[0]
-    if number == parsed.definitions.get("forward"):
+    if number == syntax.definitions.get("forward"):
         inputs = [_shapes(item.value) for item in call.inputs.items]
         text = ", ".join(filter(None, inputs))
         return f"{text}  x{len(calls)}" if text and len(calls) > 1 else text
-    if parsed.returns(forward) == [number]:
+    if syntax.returns(forward) == [number]:
         return _shapes(call.output)
     return ""
 
 
-def _constructed(number: int, parsed: _Parsed, module: Module, structure: Structure) -> str:
-    """How many parameters the line of a constructor brought in."""
-    name = parsed.assigned.get(number)
+def _constructed(number: int, syntax: _ClassSyntax, module: Module, structure: Structure) -> str:
+    """Return the number of parameters that a line of the constructor registers."""
+    name = syntax.assigned.get(number)
     if name is None:
         return ""
     path = f"{module.path}.{name}" if module.path else name
@@ -227,10 +227,10 @@ def _constructed(number: int, parsed: _Parsed, module: Module, structure: Struct
     return ""
 
 
-class _Parsed:
+class _ClassSyntax:
     """The syntax of one class: its methods, and the attributes that its lines assign.
 
-    A class whose lines do not parse on their own is shown without that knowledge.
+    Empty for a class whose source does not parse on its own.
     """
 
     def __init__(self, code: Code) -> None:
@@ -258,7 +258,7 @@ class _Parsed:
                         self.assigned[inner.lineno + self._offset] = target.attr
 
     def returns(self, method: range) -> list[int]:
-        """Lines of the `return` statements of a method."""
+        """Return the line numbers of the `return` statements of a method."""
         if self._class is None:
             return []
         return [
@@ -268,15 +268,15 @@ class _Parsed:
         ]
 
     def essential(self, executed: set[int]) -> set[int]:
-        """Lines to keep of a long class: its head, its constructor, `forward`, what ran."""
+        """Return the lines shown of a long class: its head, constructor, `forward`, and what ran."""
         if self._class is None:
             return executed
-        kept = {self._class.lineno + self._offset}
+        shown = {self._class.lineno + self._offset}
         for node in self._functions():
             lines = self._range(node)
             if node.name in ("__init__", "forward") or not executed.isdisjoint(lines):
-                kept |= set(lines) - set(self._docstring(node))
-        return kept
+                shown |= set(lines) - set(self._docstring(node))
+        return shown
 
     def _functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         for node in self._class.body if self._class else ():

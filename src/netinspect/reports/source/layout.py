@@ -9,7 +9,7 @@ from netinspect.reports.source.record import Listing, Source
 
 
 def lay_out(report: Source) -> Document:
-    """Return the document with the annotated source."""
+    """Lay out the annotated source."""
     notes = []
     hidden = sum(listing.total_lines - len(listing.lines) for listing in report.listings)
     if hidden:

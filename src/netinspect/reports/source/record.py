@@ -1,4 +1,4 @@
-"""What `source` finds."""
+"""Record of `source`: annotated source code."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from netinspect.records.report_header import ReportHeader
 
 @record
 class CodeLine:
-    """One line of source, with what passed through it."""
+    """A line of source and its annotation."""
 
     number: int
     text: str
     note: str
-    """The shapes that passed, as `(10, 1, 28, 28) -> (10, 6, 24, 24)`; empty where none did."""
+    """Shapes as `(10,1,28,28) -> (10,6,24,24)`; empty if none passed."""
 
     failed: bool
 
 
 @record
 class Listing:
-    """The source of one class; line numbers jump where parts are left out."""
+    """The source of one class; line numbers skip the lines that are left out."""
 
     class_path: str
     file: str
@@ -32,7 +32,7 @@ class Listing:
 
 @record
 class Source:
-    """The source of one module's class, annotated; with that of the base whose `forward` it runs."""
+    """The source of the class of a module, and of the base class that defines its `forward`."""
 
     name: ClassVar[str] = "source"
 

@@ -1,4 +1,4 @@
-"""The steps of `forward`, in order."""
+"""Computation of the `trace` report: the steps of `forward` in order."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ def list_steps(
     backward: bool = False,
     values: bool = False,
 ) -> TraceTable:
-    """List what happened in `forward`.
+    """List the steps of `forward`.
 
     Args:
         trace: The trace.
         depth: Deepest level of module calls to list; None for all.
-        inside_layers: List also the functions inside torch's own layers.
-        backward: The trace must hold a backward, and it is shown.
-        values: The trace must hold the output's values, and they are shown.
+        inside_layers: Also list functions inside torch's own layers.
+        backward: Show gradients; the trace must contain a backward.
+        values: Show the values of the output; the trace must contain them.
 
     Raises:
-        SavedTraceError: Forward was not run, or what was asked for was not kept.
+        SavedTraceError: Forward was not run, or the requested data is not in the trace.
         UsageError: `depth` is negative.
     """
     refuse_negative("depth", depth)
     refuse_without_forward(trace)
     if not trace.ran:
         raise SavedTraceError(
-            f"the trace of {trace.target} holds no forward", hint="save it again with an input"
+            f"the trace of {trace.target} contains no forward", hint="save it again with an input"
         )
     if backward and trace.backward is None and trace.failure is None:
         raise SavedTraceError(
-            f"the trace of {trace.target} holds no backward",
-            hint="one is kept by: netinspect trace TARGET --backward --save FILE",
+            f"the trace of {trace.target} contains no backward",
+            hint="save it with: netinspect trace TARGET --backward --save FILE",
         )
     if values and trace.output_values is None and trace.failure is None:
         raise SavedTraceError(
-            f"the trace of {trace.target} holds no values",
-            hint="they are kept by: netinspect trace TARGET --values --save FILE",
+            f"the trace of {trace.target} contains no values",
+            hint="save them with: netinspect trace TARGET --values --save FILE",
         )
     structure = Structure(trace)
     inside = [step for step in trace.steps if step.parent is not None]

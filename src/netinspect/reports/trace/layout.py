@@ -106,7 +106,7 @@ _GRADIENT_COLUMNS = (
 
 
 def lay_out(report: TraceTable) -> Document:
-    """Lay the steps of forward out, then its output, then the gradients."""
+    """Lay out the steps of forward, then its output and gradients."""
     shows_grad = report.backward is not None
     columns = tuple(
         column if column.key != "grad_fn" or shows_grad else replace(column, shown=False)
@@ -117,7 +117,9 @@ def lay_out(report: TraceTable) -> Document:
         steps = replace(steps, rows=(*steps.rows, _output_row(report)))
     blocks: list[Block] = [steps]
     if report.gradients:
-        blocks.append(make_table("gradients", _GRADIENT_COLUMNS, report.gradients, style=_lost))
+        blocks.append(
+            make_table("gradients", _GRADIENT_COLUMNS, report.gradients, style=_gradient_style)
+        )
     if report.output_values is not None:
         blocks.append(Lines(name="output", lines=tuple(report.output_values.splitlines())))
     notes = []
@@ -126,9 +128,11 @@ def lay_out(report: TraceTable) -> Document:
         notes.append(line((f"output: {format_values.value(report.output)}, {amounts}", "bold")))
     if report.backward is not None:
         notes.append(line(f"backward: {report.backward.description}"))
-        lost = [row.name for row in report.gradients if row.trainable and row.gradient is None]
-        if lost:
-            notes.append(line((f"no gradient: {', '.join(lost)}", "yellow")))
+        without_gradient = [
+            row.name for row in report.gradients if row.trainable and row.gradient is None
+        ]
+        if without_gradient:
+            notes.append(line((f"no gradient: {', '.join(without_gradient)}", "yellow")))
     if report.hidden:
         notes.append(
             line(
@@ -156,5 +160,5 @@ def _output_row(report: TraceTable) -> Row:
     return make_row(_COLUMNS, cells)
 
 
-def _lost(row: GradientRow) -> str:
+def _gradient_style(row: GradientRow) -> str:
     return "yellow" if row.trainable and row.gradient is None else ""

@@ -1,4 +1,4 @@
-"""What `trace` finds."""
+"""Record of `trace`: the steps of one run of forward."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netinspect.records.values import Value
 
 @record
 class StepRow:
-    """One line of the trace."""
+    """A step of the trace."""
 
     index: int
     kind: OneOf["module", "function"]
@@ -25,7 +25,7 @@ class StepRow:
     depth: int
     call: int
     calls: int
-    """How often this module was called in all."""
+    """Number of calls of this module in the run."""
 
     inputs: tuple[Value, ...]
     output: Value | None
@@ -36,7 +36,7 @@ class StepRow:
 
 @record
 class GradientRow:
-    """What the backward left for one parameter."""
+    """Gradient of a parameter after backward."""
 
     name: str
     shape: tuple[int | str, ...]
@@ -46,14 +46,14 @@ class GradientRow:
 
 @record
 class TraceTable:
-    """Each step of `forward`, in order."""
+    """All steps of `forward`, in order."""
 
     name: ClassVar[str] = "trace"
 
     header: ReportHeader
     rows: tuple[StepRow, ...]
     hidden: int
-    """Steps inside layers, not shown."""
+    """Number of steps inside layers that are not shown."""
 
     output: Value | None
     output_values: str | None
