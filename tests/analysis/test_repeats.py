@@ -14,7 +14,7 @@ from netinspect.analysis.repeats import Repeats
 
 @dataclass(eq=False)
 class Tree:
-    """A small labelled tree; nodes are compared by identity."""
+    """A small labelled tree whose nodes are compared by identity."""
 
     fact: str
     children: dict[str, Tree] = field(default_factory=dict)
@@ -31,7 +31,7 @@ def repeats_of(root: Tree, *, ordered: bool = True) -> Repeats[Tree]:
 
 
 def identical(one: Tree, other: Tree, *, ordered: bool) -> bool:
-    """Compare two subtrees recursively, as the definition says."""
+    """Compare two subtrees recursively, by definition."""
     labels = [*one.children], [*other.children]
     same_labels = labels[0] == labels[1] if ordered else set(labels[0]) == set(labels[1])
     return (
@@ -57,7 +57,7 @@ TREES = st.recursive(st.builds(Tree, st.sampled_from("xy")), _extend, max_leaves
 
 
 @given(TREES, st.booleans())
-def test_signature_equal_exactly_for_identical_subtrees(root: Tree, ordered: bool) -> None:
+def test_repeats_signature_is_equal_for_identical_subtrees_only(root: Tree, ordered: bool) -> None:
     repeats = repeats_of(root, ordered=ordered)
     for one in root.nodes():
         for other in root.nodes():
@@ -66,7 +66,7 @@ def test_signature_equal_exactly_for_identical_subtrees(root: Tree, ordered: boo
 
 
 @given(TREES, st.booleans())
-def test_runs_expand_to_the_children(root: Tree, fold: bool) -> None:
+def test_repeats_runs_expand_to_the_children(root: Tree, fold: bool) -> None:
     repeats = repeats_of(root)
     for node in root.nodes():
         runs = repeats.runs(node, fold=fold)
@@ -75,7 +75,7 @@ def test_runs_expand_to_the_children(root: Tree, fold: bool) -> None:
 
 
 @given(TREES)
-def test_runs_are_identical_inside_and_maximal(root: Tree) -> None:
+def test_repeats_runs_are_identical_inside_and_maximal(root: Tree) -> None:
     repeats = repeats_of(root)
     for node in root.nodes():
         signatures = [{repeats.signature(child) for child in run} for run in repeats.runs(node)]
@@ -84,7 +84,7 @@ def test_runs_are_identical_inside_and_maximal(root: Tree) -> None:
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-def test_ordered_decides_whether_the_order_of_children_matters(ordered: bool) -> None:
+def test_repeats_ordered_compares_the_order_of_children(ordered: bool) -> None:
     one = Tree("block", {"a": Tree("x"), "b": Tree("y")})
     other = Tree("block", {"b": Tree("y"), "a": Tree("x")})
     root = Tree("list", {"0": one, "1": other})
@@ -92,7 +92,7 @@ def test_ordered_decides_whether_the_order_of_children_matters(ordered: bool) ->
     assert repeats_of(root, ordered=ordered).runs(root) == expected
 
 
-def test_label_key_separates_siblings_with_other_names() -> None:
+def test_repeats_label_key_separates_siblings_with_other_names() -> None:
     root = Tree("root", {"q": Tree("x"), "fc1": Tree("x"), "fc2": Tree("x")})
     found = Repeats(
         root,

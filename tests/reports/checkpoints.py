@@ -1,4 +1,4 @@
-"""Checkpoint records made by hand, as readers would make them."""
+"""Builders of checkpoint records like those of the readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2, "int64": 8}
 def tensor(
     name: str, *shape: int, dtype: str = "float32", storage: int, **facts: object
 ) -> StoredTensor:
-    """Make the record of a contiguous tensor."""
+    """Return the record of a contiguous tensor."""
     size = math.prod(shape) * WIDTHS[dtype]
     return StoredTensor(
         **{
@@ -29,13 +29,13 @@ def tensor(
 
 
 def state_dict(shapes: Mapping[str, tuple[int, ...]], **facts: object) -> Checkpoint:
-    """Make a checkpoint of names and shapes, each tensor in memory of its own."""
+    """Return a checkpoint with the given names and shapes, each tensor in memory of its own."""
     made = [tensor(name, *shape, storage=number) for number, (name, shape) in enumerate(shapes.items())]
     return checkpoint(made, **facts)
 
 
 def checkpoint(tensors: Iterable[StoredTensor], **facts: object) -> Checkpoint:
-    """Make a checkpoint of tensors in one file."""
+    """Return a checkpoint of tensors in one file."""
     held = tuple(tensors)
     file = StoredFile(name="model.pt", path="/model.pt", bytes=100 + sum(each.bytes for each in held))
     return Checkpoint(
@@ -50,7 +50,7 @@ def checkpoint(tensors: Iterable[StoredTensor], **facts: object) -> Checkpoint:
 
 
 def llama(blocks: int = 12) -> dict[str, tuple[int, ...]]:
-    """Names and shapes as a small Llama has them."""
+    """Return the names and shapes of a small Llama."""
     names: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (100, 8)}
     for block in range(blocks):
         at = f"model.layers.{block}"

@@ -48,7 +48,7 @@ def checkpoints(draw: st.DrawFn) -> Checkpoint:
 
 @given(checkpoints())
 @settings(max_examples=200, deadline=None)
-def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> None:
+def test_checkpoint_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> None:
     listed = list_tensors(found)
     counted = [row for row in listed.rows if row.counted]
     assert sum(row.elements for row in counted) == listed.totals.elements
@@ -74,7 +74,7 @@ def test_rows_dtypes_groups_and_tree_add_up_to_the_totals(found: Checkpoint) -> 
 
 @given(checkpoints())
 @settings(max_examples=100, deadline=None)
-def test_every_tensor_is_in_the_full_tree_once(found: Checkpoint) -> None:
+def test_build_tree_without_folding_has_every_tensor_once(found: Checkpoint) -> None:
     def held(node: TreeNode) -> int:
         inside = 0 if node.children and node.own == () else len(node.own)
         return inside + sum(held(child) for child in node.children)
@@ -82,7 +82,7 @@ def test_every_tensor_is_in_the_full_tree_once(found: Checkpoint) -> None:
     assert held(build_checkpoint_tree(found, fold=False).root) == len(found.tensors)
 
 
-def test_what_stands_under_two_names_counts_once() -> None:
+def test_list_tensors_counts_a_tied_tensor_once() -> None:
     made = checkpoint(
         [
             tensor("wte.weight", 10, 4, storage=0),
@@ -99,13 +99,13 @@ def test_what_stands_under_two_names_counts_once() -> None:
     assert listed.ties == 1
 
 
-def test_a_small_view_of_a_large_tensor_is_told() -> None:
+def test_stored_totals_of_a_small_view_of_a_large_tensor() -> None:
     made = checkpoint([tensor("slice", 4, storage=0, storage_bytes=4000)])
     totals = list_tensors(made).totals
     assert (totals.bytes, totals.storage_bytes) == (16, 4000)
 
 
-def test_a_tensor_with_thousands_of_names_names_few_in_each_row() -> None:
+def test_list_tensors_limits_the_names_of_a_tied_tensor() -> None:
     made = checkpoint([tensor(f"n{number}", 4, storage=0) for number in range(3000)])
     listed = list_tensors(made)
     assert max(len(row.tied_to) for row in listed.rows) == 4
@@ -113,7 +113,7 @@ def test_a_tensor_with_thousands_of_names_names_few_in_each_row() -> None:
     assert listed.totals.elements == 4
 
 
-def test_rows_are_sorted_filtered_and_limited() -> None:
+def test_list_tensors_sorts_filters_and_limits_rows() -> None:
     made = state_dict({"b": (2,), "a": (9,), "c.d": (4,)})
     assert [row.name for row in list_tensors(made, Selection(sort="size")).rows] == ["a", "c.d", "b"]
     assert [row.name for row in list_tensors(made, Selection(sort="name")).rows] == ["a", "b", "c.d"]
@@ -124,7 +124,7 @@ def test_rows_are_sorted_filtered_and_limited() -> None:
         list_tensors(made, Selection(sort="szie"))
 
 
-def test_alike_blocks_are_folded_by_their_numbers() -> None:
+def test_checkpoint_summary_folds_identical_blocks() -> None:
     shapes = llama(12)
     shuffled = dict(sorted(shapes.items(), key=lambda each: hash(each[0]) % 97))
     for made in (state_dict(shapes), state_dict(shuffled, format="safetensors")):
@@ -135,7 +135,7 @@ def test_alike_blocks_are_folded_by_their_numbers() -> None:
         assert folded.elements == 4 * 64 + 3 * 128 + 8
 
 
-def test_blocks_that_differ_in_one_dtype_are_not_folded_with_the_others() -> None:
+def test_checkpoint_summary_does_not_fold_blocks_of_other_dtypes() -> None:
     made = checkpoint(
         tensor(f"h.{block}.weight", 8, dtype="float16" if block == 2 else "float32", storage=block)
         for block in range(5)
@@ -144,7 +144,7 @@ def test_blocks_that_differ_in_one_dtype_are_not_folded_with_the_others() -> Non
     assert [(group.name, group.last_name) for group in groups] == [("0", "1"), ("2", "2"), ("3", "4")]
 
 
-def test_siblings_with_other_names_are_not_folded() -> None:
+def test_build_tree_does_not_fold_siblings_with_other_names() -> None:
     made = state_dict({"q_proj.weight": (4, 4), "k_proj.weight": (4, 4), "fc1.w": (2,), "fc2.w": (2,)})
     names = [(child.name, child.last_name) for child in build_checkpoint_tree(made).root.children]
     assert names == [("q_proj", "q_proj"), ("k_proj", "k_proj"), ("fc1", "fc2")]
@@ -152,7 +152,7 @@ def test_siblings_with_other_names_are_not_folded() -> None:
     assert [child.name for child in full] == ["q_proj", "k_proj", "fc1", "fc2"]
 
 
-def test_a_name_of_thousands_of_parts_makes_no_deeper_tree() -> None:
+def test_build_branches_limits_the_depth_of_a_long_name() -> None:
     made = state_dict({".".join("a" * 100_000): (1,), "b": (1,)})
     branch, depth = build_branches(made), 0
     while branch.children:
@@ -161,7 +161,7 @@ def test_a_name_of_thousands_of_parts_makes_no_deeper_tree() -> None:
     assert build_checkpoint_tree(made).root.parameters == 2
 
 
-def test_a_branch_of_the_tree_and_a_wrong_one() -> None:
+def test_build_tree_of_a_checkpoint_with_a_right_and_a_wrong_path() -> None:
     made = state_dict(llama(2))
     assert build_checkpoint_tree(made, path="model.layers.1").root.path == "model.layers.1"
     with pytest.raises(UsageError, match=r"starts with 'model.layer'") as caught:
@@ -169,7 +169,7 @@ def test_a_branch_of_the_tree_and_a_wrong_one() -> None:
     assert "model.layers" in str(caught.value.hint)
 
 
-def test_classes_of_a_pickled_model_stand_in_its_tree() -> None:
+def test_build_tree_shows_the_classes_of_a_pickled_model() -> None:
     modules = (
         StoredModule(path="", class_path="net.Net"),
         StoredModule(path="fc", class_path="torch.nn.modules.linear.Linear"),
@@ -184,14 +184,14 @@ def facts(contents: CheckpointSummary) -> dict[str, tuple[str, bool]]:
     return {fact.label: (fact.text, fact.certain) for fact in contents.facts}
 
 
-def test_what_names_suggest_is_marked_as_that() -> None:
+def test_find_facts_marks_suggestions_as_not_certain() -> None:
     found = facts(build_checkpoint_summary(state_dict(llama(12))))
     assert found["names like those of"] == ("a decoder such as Llama", False)
     assert found["numbered blocks"] == ("12", False)
     assert found["vocabulary and width"] == ("100 x 8, from model.embed_tokens.weight", False)
 
 
-def test_a_training_checkpoint_tells_how_far_it_is() -> None:
+def test_find_facts_of_a_training_checkpoint() -> None:
     made = checkpoint(
         [
             tensor("model.fc.weight", 4, storage=0, section="model"),
@@ -218,7 +218,7 @@ def test_a_training_checkpoint_tells_how_far_it_is() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "net_g_trainer"])
-def test_the_state_of_an_optimizer_is_known_by_its_groups(path: str) -> None:
+def test_optimizer_paths_recognises_parameter_groups(path: str) -> None:
     start = f"{path}." if path else ""
     made = checkpoint(
         (
@@ -234,7 +234,7 @@ def test_the_state_of_an_optimizer_is_known_by_its_groups(path: str) -> None:
     assert len(build_checkpoint_tree(made, path=f"{start}state").root.children) == 1
 
 
-def test_a_module_that_is_called_like_an_optimizer_is_none() -> None:
+def test_optimizer_paths_ignores_a_module_named_opt() -> None:
     made = state_dict({"opt.decoder.weight": (4,), "opt.head.weight": (4,)})
     contents = build_checkpoint_summary(made, depth=3)
     assert contents.what == "state dict"
@@ -257,11 +257,11 @@ def test_a_module_that_is_called_like_an_optimizer_is_none() -> None:
         (state_dict({"w": (1,)}, format="npz"), "arrays"),
     ],
 )
-def test_kinds(made: Checkpoint, what: str) -> None:
+def test_describe_kind_of_checkpoints(made: Checkpoint, what: str) -> None:
     assert build_checkpoint_summary(made).what == what
 
 
-def test_the_state_of_an_optimizer_has_one_row_unless_it_is_asked_for() -> None:
+def test_optimizer_state_has_one_row_by_default() -> None:
     names = ("model.fc.weight", *(f"optimizer.state.{number}.exp_avg" for number in range(30)))
     made = checkpoint(
         tensor(name, number + 1, storage=number, section=name.rpartition(".")[0])
@@ -285,7 +285,7 @@ print(*build_checkpoint_summary(state_dict(names)).facts)
 """
 
 
-def test_suggestions_do_not_hang_on_names_made_for_that() -> None:
+def test_suggest_architecture_is_fast_on_hostile_names() -> None:
     """Expressions that try every start of every name would take hours for names so long."""
     done = subprocess.run(
         [sys.executable, "-c", HELD_UP],

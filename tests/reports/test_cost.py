@@ -1,4 +1,4 @@
-"""Costs grouped one way or another: the same total, and every share of it."""
+"""Tests of the `cost` report, and of the counts of other projects."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trace(request: pytest.FixtureRequest) -> Trace:
 
 @pytest.mark.parametrize("by", GROUPINGS)
 @pytest.mark.parametrize("top", [None, 2])
-def test_rows_and_the_rest_are_the_total(trace: Trace, by: str, top: int | None) -> None:
+def test_count_cost_rows_and_rest_add_up_to_the_total(trace: Trace, by: str, top: int | None) -> None:
     report = count_cost(trace, Selection(top=top), by=by)
     assert report.total == cost_of_steps(trace.steps)
     assert report.total.macs > 0
@@ -41,7 +41,7 @@ def test_rows_and_the_rest_are_the_total(trace: Trace, by: str, top: int | None)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3, None])
-def test_folded_modules_keep_the_total(trace: Trace, depth: int | None) -> None:
+def test_count_cost_depth_does_not_change_the_total(trace: Trace, depth: int | None) -> None:
     report = count_cost(trace, depth=depth)
     assert sum_of(row.cost for row in report.rows) == report.total
     assert sum(row.parameters or 0 for row in report.rows) == report.parameters
@@ -51,18 +51,20 @@ def test_folded_modules_keep_the_total(trace: Trace, depth: int | None) -> None:
 
 @pytest.mark.parametrize("depth", [0, 1, 2, None])
 @pytest.mark.parametrize("operations", [False, True])
-def test_rows_of_a_summary_are_the_total(trace: Trace, operations: bool, depth: int | None) -> None:
+def test_build_summary_costs_add_up_to_the_total(
+    trace: Trace, operations: bool, depth: int | None
+) -> None:
     report = build_summary(trace, functions=operations, depth=depth)
     assert sum_of(row.cost for row in report.rows) == report.cost == cost_of_steps(trace.steps)
 
 
-def test_modules_and_classes_hold_all_parameters(trace: Trace) -> None:
+def test_count_cost_by_module_and_class_counts_all_parameters(trace: Trace) -> None:
     for by in ("module", "class"):
         report = count_cost(trace, by=by)
         assert sum(row.parameters or 0 for row in report.rows) == report.parameters
 
 
-def test_products_are_two_flops_for_each_mac(trace: Trace) -> None:
+def test_count_cost_flops_are_two_for_each_mac(trace: Trace) -> None:
     report = count_cost(trace, by="operator")
     assert report.total.flops == 2 * report.total.macs
     assert all(row.cost.flops == 2 * row.cost.macs for row in report.rows)
@@ -75,7 +77,7 @@ def test_count_cost_sorts_rows_from_the_largest(key: str) -> None:
     assert numbers == sorted(numbers, reverse=True)
 
 
-def test_lenet_by_hand() -> None:
+def test_count_cost_of_lenet_by_hand() -> None:
     report = count_cost(netinspect.load("lenet"))
     by_hand = {
         "": 0,
@@ -87,8 +89,8 @@ def test_lenet_by_hand() -> None:
     }
     assert {row.key: row.cost.macs for row in report.rows} == by_hand
     assert report.total.macs == sum(by_hand.values())
-    given_out = 10 * (6 * 24 * 24 + 16 * 8 * 8 + 120 + 84 + 10)
-    assert report.total.activations == given_out
+    outputs = 10 * (6 * 24 * 24 + 16 * 8 * 8 + 120 + 84 + 10)
+    assert report.total.activations == outputs
     conv1 = report.rows[1].cost
     read = 4 * (10 * 28 * 28 + 6 * 25 + 6)
     written = 4 * 10 * 6 * 24 * 24
@@ -96,7 +98,7 @@ def test_lenet_by_hand() -> None:
     assert conv1.intensity == 2 * conv1.macs / (read + written)
 
 
-def test_lines_are_those_of_the_model() -> None:
+def test_count_cost_by_line_lists_lines_of_the_model() -> None:
     report = count_cost(netinspect.load("lenet"), by="line")
     assert [row.key.rpartition("/")[2] for row in report.rows] == [
         "lenet.py:30", "lenet.py:29", "lenet.py:32", "lenet.py:33", "lenet.py:34",
@@ -104,10 +106,10 @@ def test_lines_are_those_of_the_model() -> None:
     assert all(row.place is not None for row in report.rows)
 
 
-def test_backward_is_a_total_of_its_own() -> None:
+def test_count_cost_backward_total_of_lenet() -> None:
     trace = netinspect.load("lenet", grad=True)
     report = count_cost(trace, backward=True)
-    # Two products for each of the forward, but none for the gradient of the model's own input.
+    # Two products for each of forward, except the gradient of the model's input.
     assert report.backward is not None
     conv1 = report.rows[1].cost.macs
     assert report.backward.macs == 2 * report.total.macs - conv1
@@ -116,7 +118,7 @@ def test_backward_is_a_total_of_its_own() -> None:
         count_cost(netinspect.load("lenet"), backward=True)
 
 
-def test_wrong_groupings_are_refused() -> None:
+def test_count_cost_rejects_an_unknown_grouping() -> None:
     with pytest.raises(UsageError, match="cannot group by 'modul'") as caught:
         count_cost(netinspect.load("lenet"), by="modul")
     assert "module" in str(caught.value.hint)
@@ -135,7 +137,7 @@ def work(operator: str, kind: str, macs: int | None, flops: int | None, elements
     )
 
 
-def test_what_is_uncounted_is_in_no_sum_and_noted() -> None:
+def test_cost_of_counts_uncounted_calls_apart() -> None:
     works = (
         work("aten.mm", "matrix_product", 5, 10, 7),
         work("aten.relu", "elementwise", 0, 2),
@@ -154,7 +156,7 @@ def test_what_is_uncounted_is_in_no_sum_and_noted() -> None:
     )
 
 
-def test_published_conventions_by_hand() -> None:
+def test_published_counts_of_a_small_network_by_hand() -> None:
     import torch
     from torch import nn
 
@@ -176,7 +178,7 @@ def test_published_conventions_by_hand() -> None:
     assert fvcore_activations(trace) == elements + 2 * 4
 
 
-def test_a_convolution_that_is_padded_by_a_word_is_unknown_to_fvcore() -> None:
+def test_fvcore_counts_skip_a_convolution_with_string_padding() -> None:
     import torch
     from torch import nn
 
@@ -185,7 +187,7 @@ def test_a_convolution_that_is_padded_by_a_word_is_unknown_to_fvcore() -> None:
     assert torchvision_macs(trace) == 8 * 6 * 6 * 27
 
 
-def test_what_a_hook_of_the_process_does_before_the_model_is_in_the_total() -> None:
+def test_count_cost_includes_a_global_hook_before_the_model() -> None:
     import torch
     from torch import nn
     from torch.nn.modules.module import register_module_forward_pre_hook
@@ -205,7 +207,7 @@ def test_what_a_hook_of_the_process_does_before_the_model_is_in_the_total() -> N
         assert sum(row.cost.macs for row in report.rows) == report.cost.macs == total
 
 
-def test_every_number_that_something_is_missing_from_is_a_lower_bound() -> None:
+def test_cost_marks_incomplete_numbers_as_lower_bounds() -> None:
     import torch
     from torch import nn
 
@@ -223,7 +225,7 @@ def test_every_number_that_something_is_missing_from_is_a_lower_bound() -> None:
     root, layer, total = (
         line for line in text.splitlines() if line.startswith(("Net   ", "layer ", "total "))
     )
-    # MACs, FLOPs, other FLOPs, activations and their intensity; not the bytes, which are those of all.
+    # MACs, FLOPs, other FLOPs, activations and intensity; the bytes are complete.
     assert root.count(">=") == total.count(">=") == 5
     assert ">= 27" in root
     assert ">=" not in layer
@@ -234,19 +236,19 @@ def test_every_number_that_something_is_missing_from_is_a_lower_bound() -> None:
     assert [row.split("\t")[-1] for row in plain] == ["uncounted", "1", "0"]
 
 
-def test_a_total_of_what_was_not_all_seen_is_a_lower_bound_in_each_number() -> None:
+def test_cost_marks_the_whole_total_of_a_partly_counted_trace() -> None:
     from dataclasses import replace
 
     trace = replace(netinspect.load("lenet"), counted="partly")
     text = netinspect.cost(trace).text(width=160)
     (total,) = (line for line in text.splitlines() if line.startswith("total "))
-    # The bytes too; so their quotient is none.
+    # The bytes too, so that the intensity has no bound.
     assert total.count(">=") == 6
     text = netinspect.summary(trace).text(width=160)
     assert ">= 2.816 M" in text
 
 
-def test_nothing_has_no_share() -> None:
+def test_cost_without_macs_shows_no_share() -> None:
     import torch
     from torch import nn
 

@@ -1,4 +1,4 @@
-"""Every number and view of every sample and odd model: none fails, and all agree."""
+"""Tests of the reports on every sample and odd model."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ NEVER_CALLED = {
     "directly": ("idle",),
     "chosen": ("named.wide", "numbered.0"),
 }
-"""`direct` is called past `__call__`; lists are never called, and attention uses `out_proj`'s weight."""
+"""Modules without calls; not listed: one whose `forward` is called directly, lists, and `out_proj`."""
 
 every_name = pytest.mark.parametrize("name", [*SAMPLES, *ODD])
 
 
 @every_name
-def test_a_saved_look_is_the_same_look(name: str) -> None:
+def test_parse_trace_returns_the_dumped_trace(name: str) -> None:
     trace = trace_of(name)
     assert parse_trace(dump_trace(trace), name=name) == trace
 
 
 @every_name
-def test_what_was_never_called(name: str) -> None:
+def test_never_called_of_odd_models(name: str) -> None:
     expected = NEVER_CALLED.get(name, ())
     assert Structure(trace_of(name)).never_called() == expected
     assert build_summary(trace_of(name)).never_called == expected
@@ -43,7 +43,7 @@ def test_what_was_never_called(name: str) -> None:
 
 @every_name
 @pytest.mark.parametrize("operations", [False, True], ids=["defined", "executed"])
-def test_filters_and_limits_hide_no_parameter(name: str, operations: bool) -> None:
+def test_build_summary_selection_keeps_the_sum_of_parameters(name: str, operations: bool) -> None:
     trace = trace_of(name)
     elements, _ = unique_parameters(name)
     for selection, depth in (
@@ -57,7 +57,7 @@ def test_filters_and_limits_hide_no_parameter(name: str, operations: bool) -> No
 
 
 @every_name
-def test_the_tensors_that_count_add_up(name: str) -> None:
+def test_list_tensors_counted_rows_add_up_to_the_totals(name: str) -> None:
     elements, size = unique_parameters(name)
     report = list_parameters(trace_of(name), buffers=True)
     counted = [row for row in report.rows if row.counted and row.kind == "parameter"]
@@ -71,7 +71,7 @@ def test_the_tensors_that_count_add_up(name: str) -> None:
 
 
 @every_name
-def test_every_module_can_be_looked_into(name: str) -> None:
+def test_tree_and_internals_of_every_module(name: str) -> None:
     trace = trace_of(name)
     for module in trace.modules:
         assert build_internals(trace, path=module.path).path == module.path
@@ -81,21 +81,23 @@ def test_every_module_can_be_looked_into(name: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_dictionaries_have_the_keys_of_the_live_modules(case: Case) -> None:
+def test_build_internals_dictionaries_have_the_keys_of_the_module(case: Case) -> None:
     name, model = case.name, case.model()
     trace = trace_of(name)
     for path, module, _ in every_path(model):
-        told = {
+        keys = {
             dictionary.name: {entry.key for entry in dictionary.entries}
             for dictionary in build_internals(trace, path=path).dictionaries
         }
-        for held in ("_parameters", "_buffers", "_modules"):
-            assert told[held] == {key for key, value in vars(module)[held].items() if value is not None}
-        assert told["_non_persistent_buffers_set"] == module._non_persistent_buffers_set
+        for attribute in ("_parameters", "_buffers", "_modules"):
+            assert keys[attribute] == {
+                key for key, value in vars(module)[attribute].items() if value is not None
+            }
+        assert keys["_non_persistent_buffers_set"] == module._non_persistent_buffers_set
 
 
 @every_name
-def test_every_step_is_listed_or_counted_as_hidden(name: str) -> None:
+def test_list_steps_lists_or_counts_every_step(name: str) -> None:
     trace = trace_of(name)
     below_root = len(trace.steps) - 1
     for depth in (None, 1, 2):

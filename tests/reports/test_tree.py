@@ -1,4 +1,4 @@
-"""The module tree: folded, but nothing lost."""
+"""Tests of the `tree` report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.reports.traces import ODD, SAMPLES, trace_of
 
 
 def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
-    """Yield each node with how many modules it stands for, folded ancestors included."""
+    """Yield each node with the number of modules that its row represents, with folded parents."""
     yield node, node.repeats
     for child in node.children:
         for inner, count in walk(child):
@@ -26,7 +26,7 @@ def walk(node: TreeNode) -> Iterator[tuple[TreeNode, int]]:
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, *ODD])
-def test_folding_loses_no_module(name: str) -> None:
+def test_build_tree_folded_counts_every_module(name: str) -> None:
     trace = trace_of(name)
     folded, full = build_tree(trace), build_tree(trace, fold=False)
     assert sum(count for _, count in walk(folded.root)) == len(trace.modules)
@@ -35,7 +35,7 @@ def test_folding_loses_no_module(name: str) -> None:
     assert [node.path for node, _ in walk(full.root)] == [module.path for module in trace.modules]
 
 
-def test_alike_blocks_fold_and_their_sizes_multiply() -> None:
+def test_build_tree_folds_identical_blocks() -> None:
     root = build_tree(trace_of("tiny_gpt")).root
     blocks = next(child for child in root.children if child.name == "blocks")
     (block,) = blocks.children
@@ -43,26 +43,26 @@ def test_alike_blocks_fold_and_their_sizes_multiply() -> None:
     assert block.repeats * block.parameters == blocks.parameters == 149_952
 
 
-def test_blocks_that_differ_inside_do_not_fold() -> None:
+def test_build_tree_does_not_fold_blocks_that_differ_inside() -> None:
     root = build_tree(trace_of("resnet18")).root
     repeats = {child.name: [block.repeats for block in child.children] for child in root.children}
     assert repeats["layer1"] == [2]
     assert repeats["layer2"] == [1, 1]  # the first one has a downsample
 
 
-def test_depth_and_path() -> None:
+def test_build_tree_with_depth_and_path() -> None:
     tree = build_tree(trace_of("resnet18"), path="layer2", depth=1)
     assert [node.path for node, _ in walk(tree.root)] == ["layer2", "layer2.0", "layer2.1"]
     with pytest.raises(UsageError, match="no module 'layer9'"):
         build_tree(trace_of("resnet18"), path="layer9")
 
 
-def test_tensors_set_directly_on_a_module_are_named() -> None:
+def test_build_tree_lists_tensors_set_on_a_module() -> None:
     root = build_tree(trace_of("shared_layer")).root
     assert root.own == ("step_sizes (4)", "input_mean (32)", "decay (4)")
 
 
-def test_the_totals_below_a_part_are_said_to_be_of_the_whole() -> None:
+def test_tree_of_a_path_shows_the_totals_of_the_whole() -> None:
     assert (
         str(netinspect.tree("lenet", path="conv1")).splitlines()[-1].startswith("all of LeNet: 44,426 ")
     )
@@ -72,7 +72,7 @@ def test_the_totals_below_a_part_are_said_to_be_of_the_whole() -> None:
     assert part[-1].startswith("all of docs/examples/tiny.safetensors: 39 tensors, ")
 
 
-def test_modules_nested_thousands_deep() -> None:
+def test_views_of_modules_nested_thousands_deep() -> None:
     paths = [".".join(["a"] * depth) for depth in range(3000)]
     modules = [
         module(path, f"Level{depth}", *paths[depth + 1 : depth + 2], parameters=())

@@ -1,4 +1,4 @@
-"""Traces of every sample and every odd model, each made once."""
+"""Traces of all samples and odd models, each traced once."""
 
 from __future__ import annotations
 

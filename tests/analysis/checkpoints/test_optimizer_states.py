@@ -1,4 +1,4 @@
-"""What the states of torch's own optimizers are reported as."""
+"""Tests of the facts about states of torch's optimizers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_keeps_such_states(tmp_path: Path, name: str) -> None:
+def test_optimizer_facts_name_the_optimizer_of_torch(tmp_path: Path, name: str) -> None:
     model = torch.nn.Linear(3, 2, bias=False)
     made = getattr(torch.optim, name, None)
     if made is None:
@@ -48,12 +48,12 @@ def test_what_keeps_such_states(tmp_path: Path, name: str) -> None:
     torch.save(optimizer.state_dict(), file)
     report = build_checkpoint_summary(read_checkpoint(file))
     assert report.what == "state of an optimizer"
-    told = {fact.label: (fact.text, fact.certain) for fact in report.facts}
-    assert told["optimizer"] == (NAMES[name], False)
-    assert told["learning rate"] == ("0.25", True)
+    facts = {fact.label: (fact.text, fact.certain) for fact in report.facts}
+    assert facts["optimizer"] == (NAMES[name], False)
+    assert facts["learning rate"] == ("0.25", True)
 
 
-def test_two_optimizers_are_told_apart(tmp_path: Path) -> None:
+def test_optimizer_facts_of_two_optimizers_in_one_file(tmp_path: Path) -> None:
     model = torch.nn.Linear(3, 2)
     model(torch.ones(4, 3)).square().sum().backward()
     one = torch.optim.Adam(model.parameters(), lr=0.5)
@@ -63,6 +63,6 @@ def test_two_optimizers_are_told_apart(tmp_path: Path) -> None:
     file = tmp_path / "gan.pt"
     torch.save({"opt_g": one.state_dict(), "opt_d": other.state_dict()}, file)
     facts = build_checkpoint_summary(read_checkpoint(file)).facts
-    told = [fact.text for fact in facts if fact.label == "optimizer"]
-    assert told == ["RMSprop", "Adam or AdamW"]
+    optimizers = [fact.text for fact in facts if fact.label == "optimizer"]
+    assert optimizers == ["RMSprop", "Adam or AdamW"]
     assert [fact.text for fact in facts if fact.label == "learning rates"] == ["0.5, 0.25"]

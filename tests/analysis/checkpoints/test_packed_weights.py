@@ -1,4 +1,4 @@
-"""Weights of few bits in larger integers: as the libraries that pack them name and shape them."""
+"""Tests of packed weights, with the names and shapes of the libraries that pack them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def zeros(dtype: str, *shape: int) -> numpy.ndarray[Any, Any]:
 
 
 def layer(**tensors: tuple[Any, ...]) -> State:
-    """Tensors of a layer `l`, each a dtype and sizes."""
+    """Return zeros for the tensors of a layer `l`, each given by dtype and sizes."""
     return {f"l.{name}": zeros(*each) for name, each in tensors.items()}
 
 
@@ -91,7 +91,7 @@ CASES: dict[str, tuple[State, str, int, int]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_number_of_weights(tmp_path: Path, case: str) -> None:
+def test_find_packed_counts_the_weights_of_each_method(tmp_path: Path, case: str) -> None:
     state, method, bits, weights = CASES[case]
     found = contents(tmp_path, state)
     assert found.packed == (PackedWeights(method=method, bits=bits, weights=weights, tensors=1),)
@@ -100,13 +100,13 @@ def test_the_number_of_weights(tmp_path: Path, case: str) -> None:
     assert note in render(found)
 
 
-def test_torchao_says_so_in_the_metadata(tmp_path: Path) -> None:
+def test_find_packed_reads_torchao_classes_from_metadata(tmp_path: Path) -> None:
     state = layer(_weight_qdata=("i1", 48, 32), _weight_scale=("f4", 2, 48))
     found = contents(tmp_path, state, {"l.weight": json.dumps({"_type": "Int4Tensor", "_data": {}})})
     assert [(each.method, each.weights) for each in found.packed] == [("torchao", ALL)]
 
 
-def test_layers_of_one_kind_are_added_up(tmp_path: Path) -> None:
+def test_find_packed_adds_up_layers_of_one_method(tmp_path: Path) -> None:
     state = {f"{n}.{key}": each for n in range(3) for key, each in AWQ.items()}
     state |= {f"other.{key}": each for key, each in EIGHT.items()}
     found = contents(tmp_path, state)
@@ -116,7 +116,7 @@ def test_layers_of_one_kind_are_added_up(tmp_path: Path) -> None:
     ]
 
 
-def test_a_configuration_beside_them_says_the_bits(tmp_path: Path) -> None:
+def test_find_packed_takes_bits_from_the_configuration(tmp_path: Path) -> None:
     """Four bits in groups of 32 have the same shapes as two in groups of 64."""
     state = layer(weight=("u4", 48, 4), scales=("f2", 48, 1), biases=("f2", 48, 1))
     (tmp_path / "config.json").write_text(json.dumps({"quantization": {"group_size": 32, "bits": 4}}))
@@ -143,21 +143,21 @@ def test_a_configuration_beside_them_says_the_bits(tmp_path: Path) -> None:
     ],
     ids=lambda state: "+".join(state),
 )
-def test_integers_that_are_no_weights(tmp_path: Path, state: State) -> None:
+def test_find_packed_ignores_other_integers(tmp_path: Path, state: State) -> None:
     assert contents(tmp_path, state).packed == ()
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"{", b"[]", b'{"shape": [-1, 3]}', b'{"shape": "x"}', b"[" * 4000]
+    "description", [b"", b"{", b"[]", b'{"shape": [-1, 3]}', b'{"shape": "x"}', b"[" * 4000]
 )
-def test_a_description_that_is_damaged(tmp_path: Path, said: bytes) -> None:
-    raw = numpy.frombuffer(said, numpy.uint8)
+def test_find_packed_with_a_damaged_description(tmp_path: Path, description: bytes) -> None:
+    raw = numpy.frombuffer(description, numpy.uint8)
     state = {**layer(weight=("u1", 8, 1)), "l.weight.quant_state.bitsandbytes__nf4": raw}
     assert [each.weights for each in contents(tmp_path, state).packed] == [16]
 
 
 @pytest.mark.parametrize("shape", [[10**6, 10**6], [2**61, 1]])
-def test_a_shape_that_does_not_fit_in_the_integers(tmp_path: Path, shape: list[int]) -> None:
+def test_find_packed_limits_a_declared_shape_to_the_tensor(tmp_path: Path, shape: list[int]) -> None:
     state = {
         **layer(weight=("u1", 8, 1)),
         "l.weight.quant_state.bitsandbytes__nf4": text({**NF4, "shape": shape}),
@@ -175,7 +175,7 @@ def test_a_shape_that_does_not_fit_in_the_integers(tmp_path: Path, shape: list[i
     }
 
 
-def test_an_adapter_is_described(tmp_path: Path) -> None:
+def test_find_facts_describes_a_peft_adapter(tmp_path: Path) -> None:
     state = {"base_model.model.l.lora_A.weight": zeros("f4", 2, 4)}
     save_file(state, tmp_path / "adapter_model.safetensors")
     settings = {
@@ -196,10 +196,10 @@ def test_an_adapter_is_described(tmp_path: Path) -> None:
     ]
 
 
-def test_an_adapter_of_kohya_is_described(tmp_path: Path) -> None:
+def test_find_facts_describes_a_kohya_adapter(tmp_path: Path) -> None:
     state = {"lora_unet_x.lora_down.weight": zeros("f4", 2, 4), "lora_unet_x.alpha": zeros("f4", 1)}
-    said = {"ss_network_dim": "2", "ss_network_alpha": "1.0", "ss_base_model_version": "sdxl"}
-    found = contents(tmp_path, state, said)
+    metadata = {"ss_network_dim": "2", "ss_network_alpha": "1.0", "ss_base_model_version": "sdxl"}
+    found = contents(tmp_path, state, metadata)
     assert found.what == "adapter (LoRA)"
     assert {(each.label, each.text) for each in found.facts} >= {
         ("rank", "2"),
