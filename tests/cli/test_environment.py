@@ -94,8 +94,8 @@ def test_removed_current_folder(tmp_path: Path, saved: Path) -> None:
     for words, code, text in (
         (["summary", str(saved)], 0, "note: no settings were read: no current folder"),
         (["models"], 0, "note: "),
-        (["summary", "net.py"], 3, "cause: the current folder is not there any more"),
-        (["summary", "saved.json"], 3, "cause: the current folder is not there any more"),
+        (["summary", "net.py"], 3, "cause: the current folder no longer exists"),
+        (["summary", "saved.json"], 3, "cause: the current folder no longer exists"),
     ):
         gone = tmp_path / "gone"
         gone.mkdir()
@@ -192,7 +192,7 @@ def test_target_that_is_no_regular_file(
             "pipe": "is not a regular file",
             "device": "is not a regular file",
             "loop": "cause: Too many levels of symbolic links",
-            "dangling": "is a link that leads nowhere",
+            "dangling": "is a broken link",
         }
         assert expected[kind] in outcome.err
 

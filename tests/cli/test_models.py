@@ -58,7 +58,7 @@ def test_patterns() -> None:
         ("resnt18", "no sample matches", "'resnet18'"),
         ("resnet50", "no sample matches", "the libraries have: torchvision:resnet50, timm:resnet50"),
         ("keras:resnet50", "no sample matches", "the libraries have: torchvision:resnet50"),
-        ("keras:qqqqqq", "no sample matches", "there are torchvision:, timm:, transformers:"),
+        ("keras:qqqqqq", "no sample matches", "libraries: torchvision:, timm:, transformers:"),
         ("qqqqqqqqqqq", "no sample matches", "netinspect models torchvision:qqqqqqqqqqq"),
         ("timm:*resnt18*", "no model of timm matches", "'resnet18'"),
         ("timm:qqqqqqqqqqqqqq", "no model of timm matches", "netinspect models timm:"),

@@ -276,7 +276,7 @@ def test_columns_do_not_go_with_json(cli: Callable[..., Outcome]) -> None:
 def test_a_nul_in_the_target(cli: Callable[..., Outcome]) -> None:
     outcome = cli("summary", "le\0net")
     assert outcome.code == 2
-    assert "error[usage]: the target holds a NUL character" in outcome.err
+    assert "error[usage]: the target contains a NUL character" in outcome.err
     assert outcome.out == ""
 
 

@@ -1,4 +1,4 @@
-"""The samples: each is what it states, and what is published."""
+"""Tests of the sample models: descriptions, published sizes, and values and gradients of lenet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PUBLISHED = {"lenet": 44_426, "alexnet": 61_100_840, "resnet18": 11_689_512}
 
 
 @pytest.mark.parametrize("name", sample_names())
-def test_a_sample_states_its_class_its_input_and_one_line(name: str) -> None:
+def test_describe_sample(name: str) -> None:
     sample = describe_sample(name)
     assert 10 < len(sample.description) < 70
     assert sample.inputs
@@ -29,16 +29,16 @@ def test_a_sample_states_its_class_its_input_and_one_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sample_names())
-def test_a_sample_runs_and_trains(name: str) -> None:
+def test_sample_runs_and_all_parameters_get_gradients(name: str) -> None:
     trace = netinspect.load(name, grad=True, training=True)
     assert trace.failure is None
     assert trace.warnings == ()
-    lost = [entry.name for entry in trace.parameters if entry.gradient is None]
-    assert lost == []
+    without_gradient = [entry.name for entry in trace.parameters if entry.gradient is None]
+    assert without_gradient == []
 
 
 @pytest.mark.parametrize(("name", "count"), PUBLISHED.items())
-def test_published_sizes(name: str, count: int) -> None:
+def test_sample_parameter_count_is_published_one(name: str, count: int) -> None:
     model = build_module(parse_target(name), {}, seed=0)
     assert sum(parameter.numel() for parameter in model.parameters()) == count
     report = netinspect.summary(name).record
@@ -46,7 +46,7 @@ def test_published_sizes(name: str, count: int) -> None:
     assert report.totals.parameters == count
 
 
-def test_lenet_is_the_tutorials() -> None:
+def test_lenet_matches_tutorial_code() -> None:
     tree = ast.parse((samples_folder() / "lenet.py").read_text(encoding="utf-8"))
     (cls,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     forward = next(
@@ -68,7 +68,7 @@ def test_lenet_is_the_tutorials() -> None:
     assert shapes["fc1.weight"] == (120, 256)
 
 
-def test_the_steps_of_lenet_read_as_the_tutorial_says() -> None:
+def test_lenet_step_shapes_match_tutorial() -> None:
     report = netinspect.trace("lenet").record
     shapes = [row.output.shape for row in report.rows if row.output is not None]  # type: ignore[union-attr]
     distinct = [shape for index, shape in enumerate(shapes) if index == 0 or shape != shapes[index - 1]]
@@ -79,7 +79,7 @@ def test_the_steps_of_lenet_read_as_the_tutorial_says() -> None:
     assert report.header.inputs[0].spec.endswith("10x1x28x28")
 
 
-def test_the_values_are_those_of_the_model_itself() -> None:
+def test_params_values_and_statistics_of_lenet() -> None:
     model = build_module(parse_target("lenet"), {}, seed=0)
     report = netinspect.params("lenet", values=True, stats=True).record
     assert isinstance(report, Parameters)
@@ -94,7 +94,7 @@ def test_the_values_are_those_of_the_model_itself() -> None:
         assert row.statistics.max == float(values.max())
 
 
-def test_gradients_are_those_of_autograd() -> None:
+def test_gradients_of_lenet_match_autograd() -> None:
     model = build_module(parse_target("lenet"), {}, seed=0).eval()
     x = torch.randn(3, 1, 28, 28)
     trace = netinspect.load(model, args=(x,), grad=True, seed=5)

@@ -1,4 +1,4 @@
-"""Arguments of a constructor that name classes, functions and other objects."""
+"""Tests of constructor arguments that name classes, functions and other objects."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Net(nn.Module):
 
 
 def given(folder: Path, parameter: str, word: str) -> Any:
-    """Return what a constructor with one parameter is given for a word."""
+    """Return the value that a constructor with one parameter gets for a word."""
     name = parameter.partition(":")[0].partition("=")[0].strip()
     file = folder / "words.py"
     file.write_text(HEAD.format(parameter=parameter, name=name))
     model: Any = build_module(parse_target(f"{file}:Net"), {name: word}, seed=0)
     got = model.got[0]
-    # A class of the file is another one each time that it is imported.
+    # Each import of the file creates new classes.
     is_own = getattr(got, "__module__", "") == "words"
     return f"the file's {getattr(got, '__qualname__', got)}" if is_own else got
 
@@ -65,7 +65,7 @@ def given(folder: Path, parameter: str, word: str) -> Any:
 @pytest.mark.parametrize(
     ("parameter", "word", "expected"),
     [
-        # Without annotation and default: classes and functions, of the file or with their module.
+        # No annotation or default: classes and functions of the file, or by full name.
         ("cls", "Block", "the file's Block"),
         ("cls", "gate", "the file's gate"),
         ("cls", "nn.ReLU", nn.ReLU),
@@ -108,7 +108,7 @@ def given(folder: Path, parameter: str, word: str) -> Any:
         ("width=3", "Block", "Block"),
     ],
 )
-def test_words_are_what_the_argument_takes(
+def test_with_named_values_by_annotation_and_default(
     tmp_path: Path, parameter: str, word: str, expected: Any
 ) -> None:
     assert given(tmp_path, parameter, word) == expected
@@ -120,14 +120,14 @@ def test_with_named_values_misspelled_name(tmp_path: Path) -> None:
     assert "'GELU'" in (error.value.hint or "")
 
 
-def test_other_values_stay(tmp_path: Path) -> None:
+def test_with_named_values_keeps_other_values(tmp_path: Path) -> None:
     file = tmp_path / "words.py"
     file.write_text(HEAD.format(parameter="cls: type", name="cls"))
     model: Any = build_module(parse_target(f"{file}:Net"), {"cls": 5, "a": "nn.ReLU", "b": 2}, seed=0)
     assert model.got == [5, {"a": nn.ReLU, "b": 2}]
 
 
-def test_an_argument_of_the_command_line(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_arg_option_names_a_class(cli: Callable[..., Outcome], tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "from torch import nn\n\n\nclass Net(nn.Sequential):\n"
         "    def __init__(self, act=nn.ReLU):\n"
@@ -138,13 +138,13 @@ def test_an_argument_of_the_command_line(cli: Callable[..., Outcome], tmp_path: 
     assert "GELU" in outcome.out
 
 
-TRAPS = """\
+WITH_PROPERTIES = """\
 from torch import nn
 
 ran = []
 
 
-class Trap:
+class Descriptor:
     def __get__(self, instance, owner):
         ran.append(1)
         return nn.ReLU
@@ -161,7 +161,7 @@ class Lazy(metaclass=Meta):
 
 
 class Computed:
-    name = Trap()
+    name = Descriptor()
     Inner = nn.GELU
 
 
@@ -176,9 +176,9 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize("holder", ["Lazy", "Computed", "OBJECT"])
-def test_resolve_runs_no_code_of_the_file(tmp_path: Path, holder: str) -> None:
-    file = tmp_path / "traps.py"
-    file.write_text(TRAPS)
+def test_with_named_values_runs_no_user_code(tmp_path: Path, holder: str) -> None:
+    file = tmp_path / "properties.py"
+    file.write_text(WITH_PROPERTIES)
     computed, stored = f"{holder}.name", f"{holder}.Inner"
     for text, expected in ((computed, computed), (stored, nn.GELU)):
         model: Any = build_module(parse_target(f"{file}:Net"), {"act": text}, seed=0)

@@ -1,6 +1,6 @@
-"""A fixed sample of what people use: each is summarised with nothing but its name.
+"""Tests of a fixed selection of library models, each summarized by name alone.
 
-`benchmarks/coverage.py` does the same for every model of the libraries; docs/coverage.md has its table.
+`benchmarks/coverage.py` does the same for all models of the libraries; its table is in docs/coverage.md.
 """
 
 from __future__ import annotations
@@ -103,17 +103,17 @@ def check(trace: Trace) -> None:
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
-def test_torchvision(name: str) -> None:
+def test_summary_torchvision_model(name: str) -> None:
     check(netinspect.load(f"torchvision:{name}"))
 
 
 @pytest.mark.parametrize("name", TIMM)
-def test_timm(name: str) -> None:
+def test_summary_timm_model(name: str) -> None:
     check(netinspect.load(f"timm:{name}"))
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)
-def test_transformers(name: str, tmp_path: Path) -> None:
+def test_summary_transformers_model(name: str, tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text(json.dumps({"model_type": name, **TRANSFORMERS[name]}), encoding="utf-8")
     check(netinspect.load(f"transformers:{tmp_path}"))

@@ -1,4 +1,4 @@
-"""Models by name: which names there are, how they are built, and that nothing is fetched."""
+"""Tests of library models: their names, their construction, and that no network is used."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ LLAMA = {
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whoever opens a connection has failed the test, even if the error is swallowed."""
-    tried: list[Any] = []
+    """Fail the test on any connection, even if the error is suppressed."""
+    attempts: list[Any] = []
 
     def refuse(*arguments: Any, **_: Any) -> Any:
-        tried.append(arguments)
+        attempts.append(arguments)
         raise OSError("no network in tests")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     yield
-    assert tried == []
+    assert attempts == []
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def build(text: str, **arguments: Any) -> Any:
-    """Build on the meta device, which is quick; `real` weights are wanted only where values are."""
+    """Build on the meta device, which is fast."""
     with torch.device("meta"):
         return build_module(parse_target(text), arguments, seed=0)
 
@@ -72,16 +72,16 @@ def write_config(folder: Path, **settings: Any) -> None:
 # --- names ---------------------------------------------------------------------------------------
 
 
-def test_the_names_read_from_the_source_are_the_libraries_own() -> None:
+def test_model_names_match_libraries() -> None:
     types = transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES
     assert sorted(names.model_names("torchvision")) == sorted(torchvision.models.list_models())
     assert list(names.model_names("timm")) == timm.list_models()
     assert sorted(names.model_names("transformers")) == sorted(types)
 
 
-def test_further_names_are_those_that_the_libraries_take() -> None:
-    further = set(names.known_names("timm")) - set(names.model_names("timm"))
-    assert further == set(timm.models._registry._deprecated_models)
+def test_known_names_include_deprecated_names_and_classes() -> None:
+    others = set(names.known_names("timm")) - set(names.model_names("timm"))
+    assert others == set(timm.models._registry._deprecated_models)
     classes = set(names.known_names("transformers")) - set(names.model_names("transformers"))
     assert {"BertModel", "LlamaForCausalLM", "ViTForImageClassification"} <= classes
 
@@ -97,16 +97,16 @@ def test_further_names_are_those_that_the_libraries_take() -> None:
         ("transformers:BertLMHeadModel", "transformers", "BertLMHeadModel"),
     ],
 )
-def test_a_library_target(text: str, library: str, name: str) -> None:
+def test_parse_target_library(text: str, library: str, name: str) -> None:
     target = parse_target(text)
     assert (target.kind, target.place, target.name) == ("library", library, name)
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("text", "error", "says", "hint"),
+    ("text", "error", "message", "hint"),
     [
-        ("timm:", UsageError, "names no model", "netinspect models timm:"),
+        ("timm:", UsageError, "has no model name", "netinspect models timm:"),
         ("torchvision:resnet81", LoadError, "no model 'resnet81'", "'resnet18'"),
         ("timm:convnxt_tiny", LoadError, "no model", "'convnext_tiny'"),
         ("torchvision:test_vit", LoadError, "no model", "timm has one: timm:test_vit"),
@@ -119,26 +119,26 @@ def test_a_library_target(text: str, library: str, name: str) -> None:
         ("transformers:./gone", LoadError, "no config.json", "a folder that has one"),
     ],
 )
-def test_a_name_that_is_none(text: str, error: type[NetinspectError], says: str, hint: str) -> None:
+def test_check_name_unknown(text: str, error: type[NetinspectError], message: str, hint: str) -> None:
     with pytest.raises(error) as caught:
         parse_target(text)
-    assert says in caught.value.message
+    assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
-def test_a_name_of_the_hub_is_let_through_online() -> None:
+def test_check_name_hub_model_online() -> None:
     assert parse_target("transformers:some/model", online=True).name == "some/model"
     assert parse_target("timm:hf-hub:timm/resnet18", online=True).name == "hf-hub:timm/resnet18"
 
 
-def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_name_library_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(LoadError, match="timm is not installed") as caught:
         parse_target("timm:resnet18")
     assert caught.value.hint == "pip install timm"
 
 
-def test_a_mistyped_name_is_told_without_torch(tmp_path: Path) -> None:
+def test_check_name_does_not_import_torch(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom netinspect.cli.run import run\n"
         "codes = [int(run(['tree', text])) for text in sys.argv[1:]]\n"
@@ -153,7 +153,7 @@ def test_a_mistyped_name_is_told_without_torch(tmp_path: Path) -> None:
     assert "did you mean 'resnet50'" in done.stderr
 
 
-def test_a_library_that_does_not_import(tmp_path: Path) -> None:
+def test_library_import_error(tmp_path: Path) -> None:
     models = tmp_path / "timm" / "models"
     models.mkdir(parents=True)
     (models / "one.py").write_text("@register_model\ndef tiny(pretrained=False):\n    pass\n")
@@ -178,16 +178,16 @@ def test_a_library_that_does_not_import(tmp_path: Path) -> None:
 # --- building ------------------------------------------------------------------------------------
 
 
-def test_torchvision() -> None:
+def test_build_torchvision() -> None:
     assert type(build("torchvision:resnet18")).__name__ == "ResNet"
     assert build("torchvision:resnet18", num_classes=7).fc.out_features == 7
-    # Neither its own weights nor those of its backbone.
+    # Downloads neither its own weights nor those of its backbone.
     assert type(build("torchvision:ssdlite320_mobilenet_v3_large")).__name__ == "SSD"
     assert type(build("torchvision:googlenet")).__name__ == "GoogLeNet"
     assert "Quantizable" in type(build("torchvision:quantized_mobilenet_v2")).__name__
 
 
-def test_timm() -> None:
+def test_build_timm() -> None:
     assert build("timm:test_vit").num_classes == 1000
     assert build("timm:test_vit.r160_in1k", num_classes=3).head.out_features == 3
 
@@ -200,29 +200,29 @@ def test_timm() -> None:
         ("torchvision:resnet18", {"pretrained": True}),
     ],
 )
-def test_weights_are_refused(text: str, argument: dict[str, Any]) -> None:
+def test_build_refuses_weights(text: str, argument: dict[str, Any]) -> None:
     with pytest.raises(LoadError, match="never does"):
         build(text, **argument)
 
 
-def test_transformers_by_type_and_class() -> None:
+def test_build_transformers_by_type_and_class() -> None:
     small = {"num_hidden_layers": 1, "hidden_size": 24, "num_attention_heads": 2}
     assert type(build("transformers:bert", **small)).__name__ == "BertModel"
     masked = build("transformers:BertForMaskedLM", **small)
     assert type(masked).__name__ == "BertForMaskedLM"
     assert len(masked.bert.encoder.layer) == 1
-    # By the name that a configuration has for it, and by the one that all have.
+    # By the name in the configuration class, and by the common alias.
     assert len(build("transformers:gpt2", n_layer=2, n_embd=24, n_head=2).h) == 2
     assert len(build("transformers:gpt2", num_hidden_layers=2, n_embd=24, n_head=2).h) == 2
 
 
-def test_a_type_without_a_plain_model_is_built_as_what_there_is() -> None:
+def test_build_transformers_type_without_auto_model() -> None:
     mapping = transformers.models.auto.modeling_auto.MODEL_MAPPING_NAMES
     assert "trocr" not in mapping
     assert type(build("transformers:trocr", decoder_layers=1)).__name__ == "TrOCRForCausalLM"
 
 
-def test_transformers_from_a_folder(folder: Path) -> None:
+def test_build_transformers_from_folder(folder: Path) -> None:
     write_config(folder / "llama", **LLAMA)
     for text in ("transformers:llama", "transformers:./llama", "transformers:llama/config.json"):
         model = build(text)
@@ -234,7 +234,7 @@ def test_transformers_from_a_folder(folder: Path) -> None:
     assert type(build("transformers:plain")).__name__ == "LlamaModel"
 
 
-def test_lists_with_an_entry_for_each_layer_follow_their_number(folder: Path) -> None:
+def test_build_transformers_truncates_per_layer_lists(folder: Path) -> None:
     kinds = ["sliding_attention", "full_attention", "sliding_attention"]
     write_config(folder / "qwen", **{**LLAMA, "model_type": "qwen2", "architectures": ["Qwen2Model"]})
     settings = json.loads((folder / "qwen" / "config.json").read_text())
@@ -245,55 +245,68 @@ def test_lists_with_an_entry_for_each_layer_follow_their_number(folder: Path) ->
     assert model.config.layer_types == kinds[:2]
 
 
-def test_a_nested_value_is_changed_by_a_dictionary() -> None:
+def test_build_transformers_nested_configuration() -> None:
     model = build("transformers:clip", text_config={"num_hidden_layers": 1})
     assert (len(model.text_model.encoder.layers), len(model.vision_model.encoder.layers)) == (1, 12)
 
 
 @pytest.mark.parametrize(
-    ("settings", "says", "hint"),
+    ("settings", "message", "hint"),
     [
-        ({"model_type": "own", "auto_map": {"AutoModel": "own.Own"}}, "does not run such code", "trust"),
-        ({"model_type": "lama"}, "no model that transformers", "'llama'"),
-        ({"architectures": ["NoSuchThing"]}, "no model that transformers", "newer version"),
+        (
+            {"model_type": "own", "auto_map": {"AutoModel": "own.Own"}},
+            "which netinspect does not run",
+            "trust",
+        ),
+        ({"model_type": "lama"}, "has no model for", "'llama'"),
+        ({"architectures": ["NoSuchThing"]}, "has no model for", "newer version"),
         ([], "expected a JSON object", ""),
     ],
 )
-def test_a_configuration_that_names_no_model(folder: Path, settings: Any, says: str, hint: str) -> None:
+def test_build_transformers_invalid_configuration(
+    folder: Path, settings: Any, message: str, hint: str
+) -> None:
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "own.py").write_text("raise SystemExit('code of the folder was run')\n")
-    with pytest.raises(LoadError, match=says) as caught:
+    with pytest.raises(LoadError, match=message) as caught:
         build("transformers:.")
     assert hint in (caught.value.hint or "")
 
 
-def test_a_library_class_is_taken_where_code_is_offered_too(folder: Path) -> None:
+def test_build_transformers_prefers_library_class_to_custom_code(folder: Path) -> None:
     write_config(folder, **LLAMA, auto_map={"AutoModelForCausalLM": "own.Own"})
     assert type(build("transformers:.")).__name__ == "LlamaForCausalLM"
 
 
 @pytest.mark.parametrize(
-    ("text", "arguments", "says", "hint"),
+    ("text", "arguments", "message", "hint"),
     [
         ("transformers:bert", {"hidden_sizes": 3}, "BertConfig has no value", "'hidden_size'"),
         ("transformers:bert-base-uncased", {}, "no model 'bert-base-uncased'", "transformers:bert has"),
-        ("transformers:bert-base-uncased", {}, "no model 'bert-base-uncased'", "--online looks for"),
+        (
+            "transformers:bert-base-uncased",
+            {},
+            "no model 'bert-base-uncased'",
+            "--online searches the hub",
+        ),
         ("transformers:BertConfig", {}, "no model 'BertConfig'", "lists them"),
         ("transformers:bert", {"hidden_size": 25}, "cannot build bert", "--debug"),
         ("torchvision:resnet18", {"num_clases": 3}, "cannot build resnet18", "--debug"),
     ],
 )
-def test_what_fails_is_told(text: str, arguments: dict[str, Any], says: str, hint: str) -> None:
+def test_build_library_model_errors(
+    text: str, arguments: dict[str, Any], message: str, hint: str
+) -> None:
     with pytest.raises(LoadError) as caught:
         build(text, **arguments)
-    assert says in caught.value.message
+    assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 # --- the network ---------------------------------------------------------------------------------
 
 
-def test_the_hub_is_offline_meanwhile_and_as_before_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_restores_hub_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("TRANSFORMERS_OFFLINE", "0")
@@ -314,8 +327,8 @@ def test_the_hub_is_offline_meanwhile_and_as_before_afterwards(monkeypatch: pyte
         assert not constants.is_offline_mode()
 
 
-@pytest.mark.parametrize(("said", "offline"), [("", "False"), ("0", "False"), ("1", "True")])
-def test_a_hub_imported_meanwhile_is_not_offline_for_ever(said: str, offline: str) -> None:
+@pytest.mark.parametrize(("value", "offline"), [("", "False"), ("0", "False"), ("1", "True")])
+def test_network_resets_hub_imported_inside(value: str, offline: str) -> None:
     code = (
         "from netinspect.targets.libraries.network import network\n"
         "with network(allowed=False):\n"
@@ -326,7 +339,7 @@ def test_a_hub_imported_meanwhile_is_not_offline_for_ever(said: str, offline: st
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_OFFLINE")}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**environment, "HF_HUB_OFFLINE": said},
+        env={**environment, "HF_HUB_OFFLINE": value},
         capture_output=True,
         text=True,
         check=True,
@@ -334,6 +347,6 @@ def test_a_hub_imported_meanwhile_is_not_offline_for_ever(said: str, offline: st
     assert done.stdout.strip() == offline
 
 
-def test_backbones_are_not_fetched() -> None:
+def test_build_does_not_download_backbones() -> None:
     assert sum(each.numel() for each in build("transformers:detr").parameters()) > 30_000_000
     assert sum(each.numel() for each in build("torchvision:fcn_resnet50").parameters()) > 30_000_000

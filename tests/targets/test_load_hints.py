@@ -1,4 +1,4 @@
-"""What to try where a package is missing: names, and never sentences."""
+"""Tests of hints for missing packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from netinspect.targets.load_hints import hint_for
 
-DEBUG = "--debug shows the whole traceback"
+DEBUG = "--debug shows the full traceback"
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ DEBUG = "--debug shows the whole traceback"
     [
         ("nowhere", "nowhere"),
         ("nowhere.inner.part", "nowhere"),
-        # Names of distributions, with what asks for a version, alone or in a sentence.
+        # Names of distributions with versions, alone or in a sentence.
         ("no-where", "no-where"),
         ("no-where>=2.3,<3", "no-where"),
         ("The 'nowhere' distribution was not found and is required by this application", "nowhere"),
@@ -27,11 +27,11 @@ DEBUG = "--debug shows the whole traceback"
         ("", None),
     ],
 )
-def test_a_missing_package_is_named_by_its_name(name: str, missing: str | None) -> None:
+def test_hint_for_missing_package(name: str, missing: str | None) -> None:
     expected = DEBUG if missing is None else f"is {missing} installed in this Python environment?"
     assert hint_for(ModuleNotFoundError("No module", name=name)) == expected
     assert hint_for(importlib.metadata.PackageNotFoundError(name)) == expected
 
 
-def test_a_name_that_is_no_text_is_left() -> None:
+def test_hint_for_missing_package_without_name() -> None:
     assert hint_for(ModuleNotFoundError("No module")) == DEBUG

@@ -1,4 +1,4 @@
-"""From a target to a live module, and what goes wrong on the way."""
+"""Tests of the construction of models from targets, and of its errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from beside import WIDTH
+from sibling import WIDTH
 
 
 @dataclass
@@ -65,9 +65,9 @@ def helper():
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "net.py").write_text(NET)
-    (tmp_path / "beside.py").write_text("WIDTH = 5\n")
+    (tmp_path / "sibling.py").write_text("WIDTH = 5\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "beside", raising=False)
+    monkeypatch.delitem(sys.modules, "sibling", raising=False)
     return tmp_path
 
 
@@ -76,24 +76,24 @@ def build(text: str, **arguments: Any) -> Any:
 
 
 @pytest.mark.usefixtures("folder")
-def test_classes_factories_and_instances() -> None:
+def test_build_module_class_factory_and_instance() -> None:
     assert build("net.py:Net", classes=3).fc.out_features == 3
     assert build("net.py:make").fc.out_features == 2
     assert build("net.py:make", width=7).fc.in_features == 7
     assert build("net.py:instance").fc.out_features == 4
     assert type(build("net.py:Net.Inner")).__qualname__ == "Net.Inner"
     assert isinstance(build("torch.nn:Identity"), nn.Identity)
-    assert build("net:make").fc.in_features == 5  # as a module of the current folder
+    assert build("net:make").fc.in_features == 5  # a module in the current folder
 
 
-def test_nothing_is_written_beside_the_users_files(folder: Path) -> None:
+def test_build_module_writes_no_files(folder: Path) -> None:
     before = sorted(path.name for path in folder.iterdir())
     build("net.py:make")
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_same_seed_gives_the_same_weights_and_takes_nobodys_randomness() -> None:
+def test_build_module_seed_is_reproducible_and_leaves_generators_unchanged() -> None:
     state = (random.getstate(), torch.get_rng_state(), numpy.random.get_state()[1].copy())  # type: ignore[index]
     first, second = build("net.py:make"), build("net.py:make")
     assert torch.equal(first.fc.weight, second.fc.weight)
@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_weights_and_takes_nobodys_randomness() -> 
     assert (numpy.random.get_state()[1] == state[2]).all()  # type: ignore[index]
 
 
-def test_a_file_named_like_a_module_of_pythons_does_not_replace_it(folder: Path) -> None:
+def test_build_module_file_named_like_standard_module(folder: Path) -> None:
     import json
 
     (folder / "json.py").write_text("from torch import nn\nclass Net(nn.Module):\n    pass\n")
@@ -112,11 +112,11 @@ def test_a_file_named_like_a_module_of_pythons_does_not_replace_it(folder: Path)
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("text", "arguments", "says", "cause", "hint"),
+    ("text", "arguments", "message", "cause", "hint"),
     [
-        ("net.py:Net", {}, "cannot build Net", "it wants classes", "--arg classes=VALUE"),
+        ("net.py:Net", {}, "cannot build Net", "missing arguments: classes", "--arg classes=VALUE"),
         ("net.py:Net", {"clases": 2}, "cannot build Net", "no argument 'clases'", "'classes'"),
-        ("net.py:Nett", {}, "no 'Nett'", None, "'Net'"),
+        ("net.py:Nett", {}, "no attribute 'Nett'", None, "'Net'"),
         ("net.py:number", {}, "is an int, not a model", None, "nn.Module class"),
         ("net.py:Settings", {}, "not an nn.Module", None, "nn.Module class"),
         ("net.py:wrong", {}, "returned a list", None, "nn.Module class"),
@@ -125,18 +125,18 @@ def test_a_file_named_like_a_module_of_pythons_does_not_replace_it(folder: Path)
         ("no_such_package_here:Net", {}, "cannot import", "No module named", "installed"),
     ],
 )
-def test_what_fails_is_told(
-    text: str, arguments: dict[str, Any], says: str, cause: str | None, hint: str
+def test_build_module_errors(
+    text: str, arguments: dict[str, Any], message: str, cause: str | None, hint: str
 ) -> None:
     with pytest.raises(LoadError) as caught:
         build(text, **arguments)
-    assert says in caught.value.message
+    assert message in caught.value.message
     assert (cause or "") in (caught.value.cause or "")
     assert hint in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("kind", ["coroutine", "async_generator"])
-def test_build_closes_what_an_async_factory_returns(tmp_path: Path, kind: str) -> None:
+def test_build_module_closes_coroutine_of_async_factory(tmp_path: Path, kind: str) -> None:
     word = "return" if kind == "coroutine" else "yield"
     (tmp_path / "later.py").write_text(
         f"from torch import nn\n\nasync def build():\n    {word} nn.Linear(2, 2)\n"
@@ -149,7 +149,7 @@ def test_build_closes_what_an_async_factory_returns(tmp_path: Path, kind: str) -
     assert not caught
 
 
-def test_the_place_of_an_error_is_the_users_own_line(folder: Path) -> None:
+def test_build_module_error_place_is_user_line(folder: Path) -> None:
     with pytest.raises(LoadError) as caught:
         build("net.py:fails")
     line = NET.splitlines().index('    raise ValueError("not today")') + 1

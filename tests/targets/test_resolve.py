@@ -1,4 +1,4 @@
-"""Which model a file means where none is named."""
+"""Tests of the choice of the model of a file whose target gives no name."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def chosen(folder: Path, text: str, **arguments: Any) -> str:
     [
         (BLOCK, "Block"),
         (BLOCK + NET, "Net"),
-        # Through each other, and by annotations and bases too.
+        # Indirect parts, and uses in annotations and bases.
         (BLOCK + NET + "class Head(nn.Module):\n    def __init__(self, body: Net | None = None):\n"
          "        super().__init__()\n", "Head"),
         (BLOCK + NET + "class Wide(Net):\n    pass\n", "Wide"),
         ('MODEL = "Block"\n' + BLOCK + NET, "Block"),
-        # A factory or an instance, where the class wants arguments or there is none that is the whole.
+        # A factory or an instance, if the class needs arguments or no class contains all others.
         (BLOCK + NEEDY + "def small() -> Net:\n    return Net(1)\n", "Net"),
         (BLOCK + NEEDY + "model = Net(3)\n", "Net"),
         (BLOCK + OTHER + "def build_model():\n    return Other()\n", "Other"),
@@ -63,7 +63,7 @@ def chosen(folder: Path, text: str, **arguments: Any) -> str:
          .replace("from torch", "from __future__ import annotations\nfrom torch"), "Identity"),
     ],
 )  # fmt: skip
-def test_what_is_beyond_doubt(tmp_path: Path, text: str, name: str) -> None:
+def test_single_candidate(tmp_path: Path, text: str, name: str) -> None:
     assert chosen(tmp_path, text) == name
 
 
@@ -71,13 +71,13 @@ TORCH = "from torch import nn\n\n\n"
 
 
 @pytest.mark.parametrize("name", ["build", "model", "net", "make_model", "create_model", "get_model"])
-def test_functions_of_known_name_need_no_annotation(tmp_path: Path, name: str) -> None:
+def test_single_candidate_function_with_usual_name(tmp_path: Path, name: str) -> None:
     helper = "def scale(x=1):\n    return 2 * x\n\n\n"
     assert chosen(tmp_path, f"{TORCH}{helper}def {name}():\n    return nn.Tanh()\n") == "Tanh"
-    # They go before a class that wants arguments, and before several of which none is the whole.
+    # It takes precedence over a class that needs arguments, and over several unrelated classes.
     assert chosen(tmp_path, f"{BLOCK}{NEEDY}def {name}():\n    return Net(3)\n") == "Net"
     assert chosen(tmp_path, f"{BLOCK}{OTHER}def {name}(size=2):\n    return Other()\n") == "Other"
-    # A class that needs none is what the file is about.
+    # A class that needs no arguments takes precedence over it.
     assert chosen(tmp_path, f"{BLOCK}def {name}():\n    return nn.Tanh()\n") == "Block"
 
 
@@ -91,7 +91,7 @@ def test_functions_of_known_name_need_no_annotation(tmp_path: Path, name: str) -
         "def lenet():\n    return nn.Tanh()\n\n\nif __name__ == '__main__':\n    print(lenet())\n",
     ],
 )
-def test_the_only_function_that_needs_nothing(tmp_path: Path, text: str) -> None:
+def test_single_candidate_only_function_without_arguments(tmp_path: Path, text: str) -> None:
     assert chosen(tmp_path, TORCH + text) == "Tanh"
 
 
@@ -101,7 +101,7 @@ MARK = "open('mark', 'w').write('')"
 @pytest.mark.parametrize(
     "text",
     [
-        # Nothing comes out of them, or they do work, by their names or by what they call.
+        # They return no value, or do work by their names or their calls.
         "def lenet():\n    nn.Tanh()\n",
         f"def main():\n    {MARK}\n    return nn.Tanh()\n",
         f"def train_net():\n    {MARK}\n    return nn.Tanh()\n",
@@ -112,7 +112,7 @@ MARK = "open('mark', 'w').write('')"
         "def lenet(width):\n    return nn.Tanh()\n",
     ],
 )
-def test_a_function_that_may_do_work_is_not_called(
+def test_single_candidate_function_that_may_do_work(
     tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -122,7 +122,7 @@ def test_a_function_that_may_do_work_is_not_called(
     assert "its functions are: " in (error.value.hint or "")
 
 
-def test_functions_that_are_there_are_in_the_hint(tmp_path: Path) -> None:
+def test_missing_arguments_hint_names_factories(tmp_path: Path) -> None:
     file = tmp_path / "chosen.py"
     file.write_text(
         f"{BLOCK}{NEEDY}def build():\n    return Net(3)\n\n\ndef tiny() -> Net:\n    return Net(1)\n"
@@ -130,7 +130,7 @@ def test_functions_that_are_there_are_in_the_hint(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match="cannot build Net") as error:
         build_module(parse_target(f"{file}:Net"), {}, seed=0)
     assert error.value.hint == (
-        f"pass it with --arg classes=VALUE\nor name a function that makes one: {file}:build"
+        f"pass it with --arg classes=VALUE\nor name a function that builds the model: {file}:build"
     )
     file.write_text(BLOCK + NEEDY)
     with pytest.raises(LoadError, match="cannot build Net") as error:
@@ -138,17 +138,17 @@ def test_functions_that_are_there_are_in_the_hint(tmp_path: Path) -> None:
     assert "write a function that returns the model" in (error.value.hint or "")
 
 
-def test_arguments_decide_too(tmp_path: Path) -> None:
+def test_single_candidate_with_arguments(tmp_path: Path) -> None:
     text = BLOCK + NEEDY + "def small() -> Block:\n    return Block(1)\n"
     assert chosen(tmp_path, text) == "Block"
     assert chosen(tmp_path, text, classes=4) == "Net"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "listed"),
     [
         (BLOCK + "class Other(nn.Module):\n    pass\n", ["classes: Block, Other"]),
-        # Each holds the other: none is the whole.
+        # No class contains all others.
         (
             BLOCK + "class Other(Block):\n    pass\n\n\nclass More(Block):\n    pass\n",
             ["Block, Other, More"],
@@ -161,14 +161,14 @@ def test_arguments_decide_too(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_in_doubt_is_listed(tmp_path: Path, text: str, told: list[str]) -> None:
+def test_single_candidate_several_are_listed(tmp_path: Path, text: str, listed: list[str]) -> None:
     with pytest.raises(LoadError, match="several models") as caught:
         chosen(tmp_path, text)
-    assert all(each in (caught.value.cause or "") for each in told)
+    assert all(each in (caught.value.cause or "") for each in listed)
     assert "choose one" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("text", ["", "from torch import nn\n", "def helper(x):\n    return x\n"])
-def test_nothing_is_told(tmp_path: Path, text: str) -> None:
+def test_single_candidate_none(tmp_path: Path, text: str) -> None:
     with pytest.raises(LoadError, match=r"defines no nn\.Module class"):
         chosen(tmp_path, text)

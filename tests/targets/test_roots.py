@@ -1,4 +1,4 @@
-"""Roots that cannot be run: lists of layers, no forward, a forward that refuses on purpose."""
+"""Tests of roots that cannot be run: containers of layers, no forward, a forward that only raises."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Raises(Bare):
 PARAMETERS = {
     "layers": 40, "heads": 30, "weights": 7, "named": 6, "Bare": 20, "make_layers": 40,
 }  # fmt: skip
-NAMED = {
+HINTS = {
     "layers": "layers.0", "heads": "heads.a.0", "weights": "write a forward method",
     "named": "write a forward method", "Bare": "Block", "make_layers": "Block",
 }  # fmt: skip
@@ -85,7 +85,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_a_root_without_a_forward_is_listed_and_not_run(file: Path, name: str) -> None:
+def test_load_root_without_forward_is_not_run(file: Path, name: str) -> None:
     trace = netinspect.load(f"{file}:{name}", inputs="2x4")
     assert (trace.failure, trace.ran, trace.inputs, trace.attempts) == (None, False, (), ())
     for view in (netinspect.summary(trace), netinspect.params(trace), netinspect.tree(trace)):
@@ -93,17 +93,17 @@ def test_a_root_without_a_forward_is_listed_and_not_run(file: Path, name: str) -
     assert any("there is no forward to run" in note for note in trace.warnings)
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_what_needs_a_run_says_what_could_be_named(file: Path, name: str) -> None:
+@pytest.mark.parametrize("name", HINTS)
+def test_commands_on_root_without_forward_suggest_targets(file: Path, name: str) -> None:
     trace = netinspect.load(f"{file}:{name}")
     for command in (netinspect.trace, netinspect.cost, netinspect.memory):
         with pytest.raises(ForwardError, match="has no forward, so there is nothing to run") as raised:
             command(trace)
-        assert NAMED[name] in (raised.value.hint or "")
+        assert HINTS[name] in (raised.value.hint or "")
 
 
 @pytest.mark.parametrize("name", ["layers.0", "heads.a.0", "heads.b"])
-def test_what_is_in_such_a_root_can_be_named(file: Path, name: str) -> None:
+def test_load_layer_in_root_without_forward(file: Path, name: str) -> None:
     trace = netinspect.load(f"{file}:{name}", inputs="2x4")
     assert (trace.failure, trace.ran) == (None, True)
 
@@ -111,18 +111,16 @@ def test_what_is_in_such_a_root_can_be_named(file: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "wrapper"), [("make_list", "nn.ModuleList"), ("make_dict", "nn.ModuleDict")]
 )
-def test_a_plain_container_of_modules_is_refused_with_a_remedy(
-    file: Path, name: str, wrapper: str
-) -> None:
+def test_load_plain_container_of_modules_suggests_wrapper(file: Path, name: str, wrapper: str) -> None:
     with pytest.raises(LoadError, match=r"not an nn\.Module") as raised:
         netinspect.load(f"{file}:{name}")
     assert raised.value.hint is not None
-    assert raised.value.hint.startswith("it holds 2 modules")
+    assert raised.value.hint.startswith("it contains 2 modules")
     assert wrapper in raised.value.hint
 
 
 @pytest.mark.parametrize("name", ["Refuses", "RefusesInWords"])
-def test_a_forward_that_refuses_is_not_searched(file: Path, name: str) -> None:
+def test_load_forward_that_only_raises_suggests_methods(file: Path, name: str) -> None:
     trace = netinspect.load(f"{file}:{name}")
     assert trace.failure is not None
     assert trace.failure.methods == ("encode", "decode")
@@ -130,18 +128,18 @@ def test_a_forward_that_refuses_is_not_searched(file: Path, name: str) -> None:
     assert "to inspect encode() or decode(), write" in netinspect.summary(trace).text()
 
 
-def test_another_failure_names_no_methods(file: Path) -> None:
+def test_load_other_failure_suggests_no_methods(file: Path) -> None:
     trace = netinspect.load(f"{file}:Raises", inputs="2x4")
     assert trace.failure is not None
     assert trace.failure.methods == ()
 
 
-def test_a_model_that_has_its_own_call_is_run(file: Path) -> None:
+def test_load_model_with_own_call_is_run(file: Path) -> None:
     trace = netinspect.load(f"{file}:Called", inputs="2x4")
     assert (trace.failure, trace.ran) == (None, True)
 
 
-def test_a_live_list_of_layers_is_listed() -> None:
+def test_load_live_module_list_is_not_run() -> None:
     trace = netinspect.load(nn.ModuleList([nn.Linear(2, 2)]), args=(torch.ones(1, 2),))
     assert (trace.failure, trace.ran) == (None, False)
 
@@ -171,7 +169,7 @@ class Net(nn.Module):
 
 
 @pytest.mark.parametrize("name", COMMAND_LINES)
-def test_a_script_that_lacks_arguments_is_told_apart(tmp_path: Path, name: str) -> None:
+def test_load_script_without_required_arguments(tmp_path: Path, name: str) -> None:
     head, cause = COMMAND_LINES[name]
     if name == "click":
         pytest.importorskip("click")
@@ -194,7 +192,7 @@ def test_a_script_that_lacks_arguments_is_told_apart(tmp_path: Path, name: str) 
         "import sys\nwidth = 2 + len(sys.argv)\n",
     ],
 )
-def test_a_script_sees_its_own_command_line(tmp_path: Path, head: str) -> None:
+def test_load_script_has_its_own_command_line(tmp_path: Path, head: str) -> None:
     file = tmp_path / "script.py"
     file.write_text(head + NET, encoding="utf-8")
     trace = netinspect.load(f"{file}:Net", run=False)

@@ -1,4 +1,4 @@
-"""The grammar of targets, read without loading anything."""
+"""Tests of the parsing of target strings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from netinspect.targets.target import parse_target
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "net.py").write_text("raise RuntimeError('nobody asked to run this')\n")
+    (tmp_path / "net.py").write_text("raise RuntimeError('this file must not run')\n")
     (tmp_path / "odd:name.py").write_text("")
     (tmp_path / "weights.pt").write_bytes(b"PK\x03\x04 and so on")
-    (tmp_path / "look.json").write_text(f'{{"schema":"{Trace.schema}"}}')
-    (tmp_path / "look").write_text(f'{{"schema":"{Trace.schema}"}}')
+    (tmp_path / "trace.json").write_text(f'{{"schema":"{Trace.schema}"}}')
+    (tmp_path / "trace").write_text(f'{{"schema":"{Trace.schema}"}}')
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -33,8 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("odd:name.py:Net", "file", "odd:name.py", "Net"),
         ("torch.nn:Linear", "dotted", "torch.nn", "Linear"),
         ("package:make", "dotted", "package", "make"),
-        ("look.json", "saved", "look.json", None),
-        ("look", "saved", "look", None),
+        ("trace.json", "saved", "trace.json", None),
+        ("trace", "saved", "trace", None),
     ],
 )
 def test_parse_target_fields(text: str, kind: str, place: str, name: str | None) -> None:
@@ -59,7 +59,7 @@ def test_parse_target_checkpoints(text: str) -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("text", "error", "says", "hint"),
+    ("text", "error", "message", "hint"),
     [
         ("", UsageError, "empty", "a target is"),
         ("  ", UsageError, "empty", "a target is"),
@@ -67,18 +67,18 @@ def test_parse_target_checkpoints(text: str) -> None:
         ("net.py:1x", UsageError, "'1x'", "name of a class"),
         ("torch.nn:", UsageError, "ends in a colon", "name of a class"),
         ("a\0b", UsageError, "NUL", "a target is"),
-        ("nett.py", LoadError, "no file nett.py", "'net.py'"),
-        ("missing.json", LoadError, "no file missing.json", "a target is"),
+        ("nett.py", LoadError, "the file nett.py does not exist", "'net.py'"),
+        ("missing.json", LoadError, "the file missing.json does not exist", "a target is"),
         ("lenett", LoadError, "no sample 'lenett'", "'lenet'"),
         ("zzzz", LoadError, "no sample 'zzzz'", "the samples are: alexnet"),
         ("net", LoadError, "no sample 'net'", "net.py"),
-        (r"C:\models\net.py:Net", LoadError, r"no file C:\models\net.py", "a target is"),
+        (r"C:\models\net.py:Net", LoadError, r"the file C:\models\net.py does not exist", "a target is"),
     ],
 )
-def test_parse_target_errors(text: str, error: type[NetinspectError], says: str, hint: str) -> None:
+def test_parse_target_errors(text: str, error: type[NetinspectError], message: str, hint: str) -> None:
     with pytest.raises(error) as caught:
         parse_target(text)
-    assert says in caught.value.message
+    assert message in caught.value.message
     assert caught.value.hint is not None
     assert hint in caught.value.hint
 

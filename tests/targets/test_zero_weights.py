@@ -1,4 +1,4 @@
-"""Large weights that are zeros: what initialises them does not fail, and flags are set."""
+"""Tests of zero-filled weights: initializers and decompositions under `ZeroWeights`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_zero(tensor: Tensor) -> bool:
         "kaiming_uniform_", "kaiming_normal_", "trunc_normal_",
     ],
 )  # fmt: skip
-def test_initialisers_leave_hollow_weights_as_they_are(name: str, shape: tuple[int, ...]) -> None:
+def test_initializers_keep_weights_zero_filled(name: str, shape: tuple[int, ...]) -> None:
     with ZeroWeights() as zeros:
         weight = nn.Parameter(torch.empty(shape))
         assert getattr(nn.init, name)(weight) is weight
@@ -39,7 +39,7 @@ def test_initialisers_leave_hollow_weights_as_they_are(name: str, shape: tuple[i
     assert is_zero(weight)
 
 
-def test_initialisers_of_one_shape() -> None:
+def test_initializers_of_certain_ranks_keep_weights_zero_filled() -> None:
     with ZeroWeights() as zeros:
         matrix, kernel = torch.empty(WIDE), torch.empty(128, 128, 8, 9)
         nn.init.eye_(matrix)
@@ -64,10 +64,10 @@ def test_initialisers_of_one_shape() -> None:
         (torch.Tensor.pinverse, {}),
     ],
 )
-def test_decompositions_give_the_right_sizes(
+def test_decompositions_have_expected_shapes(
     function: Callable[..., Any], options: dict[str, Any], shape: tuple[int, int]
 ) -> None:
-    # The same of a matrix that is a hundred times smaller on each side reports them.
+    # The decomposition of a matrix with sides 8 times smaller gives the expected shapes.
     rows, columns = shape[0] // 8, shape[1] // 8
     expected = function(torch.rand(rows, columns), **options)
     with ZeroWeights():
@@ -86,15 +86,15 @@ def test_decompositions_give_the_right_sizes(
         lambda x: torch.linalg.solve(x, torch.ones(1100, 3)),
     ],
 )  # fmt: skip
-def test_what_zeros_cannot_be_decomposed_into_is_made_all_the_same(function: Callable[..., Any]) -> None:
+def test_decompositions_that_fail_on_zeros_return_zeros(function: Callable[..., Any]) -> None:
     with ZeroWeights():
         found = function(torch.empty(SQUARE).normal_())
     first = found if isinstance(found, Tensor) else found[0]
     assert first.device.type == "cpu"
 
 
-def test_a_weight_that_is_made_from_a_decomposition() -> None:
-    """As the orthogonal initialisers of many libraries and of papers' code are written."""
+def test_weight_from_decomposition_is_zero_filled() -> None:
+    """The code of orthogonal initializers in many libraries."""
     with ZeroWeights():
         flat = torch.empty(WIDE).normal_()
         left, _, right = torch.linalg.svd(flat, full_matrices=False)
@@ -107,7 +107,7 @@ def test_a_weight_that_is_made_from_a_decomposition() -> None:
     assert is_zero(weight)
 
 
-def test_shapes_and_flags_are_set_in_place() -> None:
+def test_in_place_functions_change_shapes_and_flags() -> None:
     with ZeroWeights():
         weight = torch.empty(WIDE)
         assert weight.t_().shape == torch.Size(TALL)
@@ -131,7 +131,7 @@ class Frozen(nn.Module):
         return out
 
 
-def test_frozen_weights_are_frozen() -> None:
+def test_zero_filled_weights_keep_requires_grad() -> None:
     trace = netinspect.load(f"{__name__}:Frozen", inputs=["1x1024"])
     assert trace.tensor_mode == "zeros"
     assert trace.failure is None
@@ -165,7 +165,7 @@ class Policy(nn.Module):
 """
 
 
-def test_a_policy_with_orthogonal_weights(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_summary_orthogonal_weights_in_constructor(cli: Callable[..., Outcome], tmp_path: Path) -> None:
     (tmp_path / "policy.py").write_text(POLICY)
     outcome = cli("summary", str(tmp_path / "policy.py"), "--input", "1x4x84x84", "--format", "rich")
     assert outcome.code == 0, outcome.err

@@ -1,1 +1,1 @@
-"""Targets: parsing, import and construction of models."""
+"""Targets: parsing of target strings, import of user code, and construction of models."""

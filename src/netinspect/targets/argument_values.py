@@ -1,8 +1,8 @@
-"""Arguments that name a class, a function or another object: `--arg act=nn.ReLU`.
+"""Values of `--arg` that name a class, a function or another object, such as `--arg act=nn.ReLU`.
 
-A word that is not a Python literal is a text, as in `--arg kind=small`. Where the argument takes what
-the word names, by its annotation or default, it is that object instead. An argument that has neither
-takes classes, functions, members of an enumeration and dtypes.
+A value that is not a Python literal is a string, as in `--arg kind=small`. If the annotation or the
+default of the argument accepts the object that the string names, the object is passed instead. An
+argument with neither accepts classes, functions, members of an enumeration and dtypes.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _INNER = (
 """Type arguments of callables and classes, which do not describe the argument itself."""
 
 _ALIASES = {"nn": "torch.nn", "F": "torch.nn.functional"}
-"""Names that people import these under, for a file that does not."""
+"""Usual import names, for a file that does not import them itself."""
 
 _DEEPEST = 3
-"""Brackets within each other in an annotation that is read."""
+"""Deepest nesting of brackets in an annotation that is parsed."""
 
 _MISSING: Any = object()
 
@@ -51,15 +51,15 @@ _MISSING: Any = object()
 def with_named_values(
     function: Callable[..., Any], arguments: Mapping[str, Any], namespace: ModuleType | None
 ) -> dict[str, Any]:
-    """Replace the texts that name what their argument takes.
+    """Return arguments with strings replaced by the objects that they name, where accepted.
 
     Args:
-        function: The class or factory that is to be called.
-        arguments: What it is to be given, by name.
-        namespace: The module that a target names; its names come first.
+        function: The class or factory to call.
+        arguments: Its keyword arguments.
+        namespace: Module of the target, whose names take precedence.
 
     Raises:
-        LoadError: An argument takes only classes or functions, and none has that name.
+        LoadError: An argument accepts only classes or functions, and none has that name.
     """
     if not any(is_a(value, str) for value in arguments.values()):
         return dict(arguments)
@@ -93,16 +93,16 @@ def _resolve(
             )
         return text
     if takes_callable:
-        is_taken = callable(found)
+        is_accepted = callable(found)
     elif annotation or default is not None:
-        is_taken = _is_instance(found, annotation, default)
+        is_accepted = _is_instance(found, annotation, default)
     else:
-        is_taken = _is_callable(found) or is_a(found, (enum.Enum, torch.dtype))
-    return found if is_taken else text
+        is_accepted = _is_callable(found) or is_a(found, (enum.Enum, torch.dtype))
+    return found if is_accepted else text
 
 
 def _annotation(parameter: inspect.Parameter | None) -> str:
-    """Return an annotation as text, without the types in its callables; empty if unknown."""
+    """Return an annotation as text, without type arguments of callables; empty if unknown."""
     if parameter is None or parameter.annotation is parameter.empty:
         return ""
     annotation = parameter.annotation
@@ -127,11 +127,11 @@ def _is_instance(found: Any, annotation: str, default: Any) -> bool:
 
 
 def _find(text: str, namespace: ModuleType | None, *, may_import: bool) -> Any:
-    """Resolve a dotted name in a file, or else in a module that the name begins with."""
+    """Resolve a dotted name in the namespace, or else in a module that the name begins with."""
     head, *parts = text.split(".")
-    held = {} if namespace is None else vars(namespace)
-    if head in held:
-        return _attribute(held[head], parts)
+    defined = {} if namespace is None else vars(namespace)
+    if head in defined:
+        return _attribute(defined[head], parts)
     for end in range(len(parts), 0, -1):
         whole = ".".join([_ALIASES.get(head, head), *parts[: end - 1]])
         module = sys.modules.get(whole)
@@ -144,11 +144,11 @@ def _find(text: str, namespace: ModuleType | None, *, may_import: bool) -> Any:
 
 
 def _suggestion(text: str, namespace: ModuleType | None) -> str:
-    """Return what may have been meant by a name that was not found."""
+    """Return a hint for a name that was not found."""
     outer, _, last = text.rpartition(".")
-    around = _find(outer, namespace, may_import=True)
-    near = suggestion(last, dir(around)) if is_a(around, ModuleType) else None
-    return near or "name a class or function of the file, or one with its module, such as torch.nn.ReLU"
+    module = _find(outer, namespace, may_import=True)
+    similar = suggestion(last, dir(module)) if is_a(module, ModuleType) else None
+    return similar or "name a class or function of the file, or a full name such as torch.nn.ReLU"
 
 
 def _attribute(value: Any, parts: list[str]) -> Any:
@@ -160,7 +160,7 @@ def _attribute(value: Any, parts: list[str]) -> Any:
 
 
 def _stored(value: Any, name: str) -> Any:
-    """Return an attribute without running code of the user's, as a property or a metaclass has."""
+    """Return an attribute without running user code, such as a property or a metaclass."""
     if is_a(value, ModuleType):
         return getattr(value, name, _MISSING)
     if not is_a(value, type):

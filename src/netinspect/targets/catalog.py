@@ -1,4 +1,4 @@
-"""Catalog of samples and library models, listed without importing them."""
+"""Catalog of sample and library models for `netinspect models`, listed without importing them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def find_models(pattern: str | None) -> ModelList:
     if parts is None:
         names = _matching(pattern or "", sample_names())
         if not names:
-            raise LoadError(f"no sample matches {pattern!r}", hint=_elsewhere(pattern or ""))
+            raise LoadError(f"no sample matches {pattern!r}", hint=_hint_for(pattern or ""))
         return ModelList(samples=tuple(map(describe_sample, names)))
     library, wanted = parts
-    # Model types are in lower case, classes are not: a capital letter asks for these.
+    # Model types are lowercase and classes are not: a capital letter selects classes.
     has_capital = library == "transformers" and wanted != wanted.lower()
     known = known_names(library) if has_capital else model_names(library)
     names = _matching(wanted, known)
@@ -50,14 +50,17 @@ def find_models(pattern: str | None) -> ModelList:
     return ModelList(samples=(), library=library, names=tuple(names), total=len(known))
 
 
-def _elsewhere(pattern: str) -> str:
-    """Return a hint on where a model of that name may be found."""
+def _hint_for(pattern: str) -> str:
+    """Return a hint for a pattern that matches no sample."""
     wanted = pattern.rpartition(":")[2]
     if targets := targets_named(wanted):
         return f"the libraries have: {', '.join(targets)}"
-    near = None if ":" in pattern else suggestion(pattern, sample_names())
+    similar = None if ":" in pattern else suggestion(pattern, sample_names())
     libraries = ", ".join(f"{library}:" for library in LIBRARIES)
-    return near or f"netinspect models {LIBRARIES[0]}:{wanted} searches a library; there are {libraries}"
+    return (
+        similar
+        or f"netinspect models {LIBRARIES[0]}:{wanted} searches a library; libraries: {libraries}"
+    )
 
 
 def _matching(wanted: str, names: Iterable[str]) -> list[str]:

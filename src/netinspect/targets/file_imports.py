@@ -1,4 +1,4 @@
-"""Import of Python files, alone with their siblings or as part of their package."""
+"""Import of the Python file or package of a target, alone with its siblings or in its package."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from netinspect.targets.isolation.project_imports import Project, ProjectLoader
 
 
 def import_file(path: Path, project: Project, name: str | None = None) -> ModuleType:
-    """Import a file under its own name, or as a part of the package that it needs for its imports.
+    """Import a file under its own name, or as part of the package that its imports need.
 
-    Each time it is read again, and so are the files of its package.
+    The file and its package are loaded again each time.
 
     Args:
-        path: The file, resolved.
-        project: What it belongs to.
-        name: What is wanted from it; None for its main model.
+        path: Resolved path of the file.
+        project: Project of the file.
+        name: Name in the target; None for the main model of the file.
 
     Raises:
         LoadError: It is not a Python file.
@@ -35,14 +35,14 @@ def import_file(path: Path, project: Project, name: str | None = None) -> Module
     project.begin()
     dots = _most_dots(path)
     folder = str(path.parent)
-    # As for a script: files in its folder are importable and found first. Then those of its package,
-    # which names itself where it imports without dots.
+    # As for a script, files in its folder are found first. Then those next to its package, whose
+    # absolute imports begin with its own name.
     root = _root(path.parent, 0)
     project.add([folder, *([str(root.parent)] if root != path.parent or _is_package(root) else [])])
     here = current_folder()
     if here is not None and path.is_relative_to(here):
-        # A project names its parts from its own folder on, which is where its commands are given. Last,
-        # so that nothing that is installed is hidden.
+        # Imports in a project often start at its root, which is the current folder of its commands. It
+        # comes last, so that it does not shadow installed packages.
         project.add([here], first=False)
     sys.argv[:] = [str(path)]
     _forget_siblings(folder)
@@ -56,9 +56,9 @@ def import_package(name: str, project: Project, wanted: str | None) -> ModuleTyp
     """Import a module by its dotted name, from the environment or from a folder of the project.
 
     Args:
-        name: Of the module.
-        project: What it may belong to.
-        wanted: What is wanted from it.
+        name: Name of the module.
+        project: Project that it may belong to.
+        wanted: Name in the target; None for the main model of the module.
     """
     project.begin()
     project.targets[name] = wanted
@@ -67,15 +67,15 @@ def import_package(name: str, project: Project, wanted: str | None) -> ModuleTyp
 
 
 class _FileTarget(NamedTuple):
-    """A file that a target names."""
+    """The file of a target."""
 
     path: Path
     project: Project
     name: str | None
-    """What is wanted from it."""
+    """Name in the target; None for the main model of the file."""
 
     def specify(self, name: str) -> ModuleSpec | None:
-        """Return how the file is loaded as a module of that name."""
+        """Return the import specification of the file as a module of a name."""
         path = str(self.path)
         loader = None
         if self.path.suffix == ".py":
@@ -96,7 +96,7 @@ def _import_alone(target: _FileTarget, folder: str, here: str) -> ModuleType:
     sys.modules[name] = module
     try:
         specification.loader.exec_module(module)
-    except BaseException:  # Ctrl-C too must not leave a half-imported module to be found
+    except BaseException:  # Ctrl-C too must not leave a half-imported module
         del sys.modules[name]
         if replaced is not None:
             sys.modules[name] = replaced
@@ -114,18 +114,18 @@ def _import_alone(target: _FileTarget, folder: str, here: str) -> ModuleType:
 
 
 _siblings: dict[str, set[str]] = {}
-"""Names of the modules that targets have imported from their own and the current folder, by folder."""
+"""Names of the modules that targets imported from their own folder and the current one, by folder."""
 
 
 def _files(module: ModuleType) -> list[str]:
-    """The file of a module, or the folders of a package without one."""
-    held = vars(module) if isinstance(module, ModuleType) else {}
-    file = held.get("__file__")
-    return [file] if isinstance(file, str) else [*map(str, held.get("__path__") or ())]
+    """Return the file of a module, or the folders of a package without a file."""
+    namespace = vars(module) if isinstance(module, ModuleType) else {}
+    file = namespace.get("__file__")
+    return [file] if isinstance(file, str) else [*map(str, namespace.get("__path__") or ())]
 
 
 def _is_in(folder: str, file: str) -> bool:
-    """Whether a file is the folder's own; a virtual environment inside is not."""
+    """Return whether a file belongs to a folder, not to a virtual environment inside it."""
     inside = file.removeprefix(folder + os.sep)
     return inside != file and not {"site-packages", "dist-packages"} & set(Path(inside).parts)
 
@@ -137,14 +137,14 @@ def _is_found(name: str, folder: str, file: str) -> bool:
 
 
 def _forget_siblings(folder: str) -> None:
-    """Make room for a file's siblings: those of another folder may have the same names."""
+    """Forget the modules of other folders, which may have the same names as siblings of a file."""
     for other in _siblings.keys() - {folder}:
         for name in _siblings.pop(other):
             sys.modules.pop(name, None)
 
 
 def _module_name(path: Path) -> str:
-    """Choose the name that a file is imported under: its own, where nothing else has it."""
+    """Return the module name of a file: its own, unless another module has it."""
     name = path.stem
     if not name.isidentifier() or name in sys.stdlib_module_names:
         name = f"netinspect_target_{name}"
@@ -156,9 +156,9 @@ def _module_name(path: Path) -> str:
 
 
 def _most_dots(path: Path) -> int:
-    """Return the most dots in any relative import of a file; 0 if there are none.
+    """Return the most dots in a relative import of a file; 0 without relative imports.
 
-    One that imports its own package by name is a part of it too: it is not to be imported twice.
+    A file that imports its own package by name counts as a part of it, so that it is imported once.
     """
     try:
         tree = ast.parse(path.read_bytes())
@@ -177,11 +177,11 @@ def _most_dots(path: Path) -> int:
 
 
 def _is_package(folder: Path) -> bool:
-    return os.path.isfile(folder / "__init__.py")  # false, not an error, where nothing may be read
+    return os.path.isfile(folder / "__init__.py")  # false, not an error, for an unreadable folder
 
 
 def _root(folder: Path, dots: int) -> Path:
-    """Find the outermost folder of the package that a folder is in, or that its imports ask for."""
+    """Return the outermost folder of the package that contains a folder, or that its imports need."""
     root, depth = folder, 1
     while root.parent != root.parent.parent and (_is_package(root.parent) or depth < dots):
         if not _is_package(root) and depth >= dots:
@@ -191,7 +191,7 @@ def _root(folder: Path, dots: int) -> Path:
 
 
 def _import_in_package(target: _FileTarget, dots: int) -> ModuleType:
-    """Import a file as a part of its package: of real ones, or of folders that are taken for some."""
+    """Import a file as part of its package; folders without `__init__.py` count as packages."""
     path = target.path
     root = _root(path.parent, dots)
     top = _package_name(root)
@@ -211,11 +211,11 @@ def _import_in_package(target: _FileTarget, dots: int) -> ModuleType:
 
 
 _packages: dict[str, Path] = {}
-"""The outermost packages that targets were imported in, by name."""
+"""Folders of the outermost packages of imported targets, by name."""
 
 
 def _package_name(root: Path) -> str:
-    """Choose the name of the outermost package: its own, where nothing else has it."""
+    """Return the module name of the outermost package: its own, unless another module has it."""
     own = root.name
     taken = own in sys.modules and _packages.get(own) is None
     if not own.isidentifier() or own in sys.stdlib_module_names or taken:
@@ -253,7 +253,7 @@ def _execute(name: str, specification: ModuleSpec | None) -> ModuleType:
     try:
         if specification.loader is not None:
             specification.loader.exec_module(module)
-    except BaseException:  # as above
+    except BaseException:  # see `_import_alone`
         del sys.modules[name]
         raise
     parent, _, last = name.rpartition(".")

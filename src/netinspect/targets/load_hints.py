@@ -1,4 +1,4 @@
-"""Hints for failures to load user code."""
+"""Hints for errors of user code during its import or the construction of a model."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from netinspect.errors import LACKS_GPU, class_name, message_of
 from netinspect.targets.definitions.side_effects import is_main_guard
 from netinspect.tracing.source_lines import lines_of, raising_line
 
-_DEBUG = "--debug shows the whole traceback"
+_DEBUG = "--debug shows the full traceback"
 _FOLDERS_ABOVE = 6
-"""How far up from the failing file a missing one is looked for: within a project, not a whole disk."""
+"""Folders above the failing file in which a missing one is searched for."""
 
 _DISTRIBUTION = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[\w.-]{0,99}[A-Za-z0-9])?)(?:\[[\w, -]*\])?(?:\s*[<>=!~;][^'\"`]*)?"
 )
 _QUOTED_DISTRIBUTION = re.compile(rf"(?P<quote>['\"`]){_DISTRIBUTION.pattern}(?P=quote)")
-"""The name of a distribution, with its extras and versions."""
+"""The name of a distribution with its extras and versions, in quotes."""
 
 _MOST_CAUSES = 100
-"""Exceptions that were raised in the handling of one another, of which the message is read."""
+"""Longest chain of causes whose messages are read."""
 
 
 def hint_for(error: BaseException) -> str:
@@ -54,28 +54,27 @@ def hint_for(error: BaseException) -> str:
         )
     if LACKS_GPU.search(message_of(error)):
         return (
-            "torch finds no GPU here: let the code choose its device by torch.cuda.is_available(), or "
-            "run netinspect where there is one"
+            "torch finds no GPU here: choose the device in the code by torch.cuda.is_available(), or "
+            "run netinspect on a machine with a GPU"
         )
     return _DEBUG
 
 
 def parser_message(error: SystemExit) -> str | None:
-    """Return the message of the parser that ended the program; None if something else did.
+    """Return the message of the command line parser that ended the program; None without one.
 
-    Parsers are argparse and optparse, which call their `error` for it, and click, which shows an
-    exception of its own.
+    argparse and optparse call their `error` method; click prints one of its own exceptions.
     """
     traceback = error.__traceback__
     message: object = _message_of_click(error.__context__)
     while traceback is not None:
-        code, held = traceback.tb_frame.f_code, traceback.tb_frame.f_locals
+        code, variables = traceback.tb_frame.f_code, traceback.tb_frame.f_locals
         if code.co_filename in _PARSERS and code.co_name == "error":
-            message = held.get("message", held.get("msg"))
+            message = variables.get("message", variables.get("msg"))
         elif code.co_name in ("main", "_main"):
-            for each in [*held.values()]:
-                shown = each.__self__ if type(each) is types.MethodType else each
-                message = message or _message_of_click(shown)
+            for each in [*variables.values()]:
+                owner = each.__self__ if type(each) is types.MethodType else each
+                message = message or _message_of_click(owner)
         traceback = traceback.tb_next
     return message if isinstance(message, str) else None
 
@@ -92,10 +91,10 @@ _PARSERS = (argparse.__file__, argparse.__file__.replace("argparse", "optparse")
 
 
 def command_line_hint(message: str) -> str:
-    """Return what to do with a file that reads its command line when it is imported.
+    """Return a hint for a file that reads its command line when it is imported.
 
     Args:
-        message: Of argparse; the options that it asks for are in the hint.
+        message: Message of argparse; the hint includes the options that it requires.
     """
     _, _, listed = message.partition("are required: ")
     words = []
@@ -134,9 +133,9 @@ def _missing_name(error: NameError, name: str) -> str:
 
 
 def _with_causes(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception, and those that it was raised in the handling of."""
+    """Yield an exception and its causes and contexts."""
     current: BaseException | None = error
-    for _ in range(_MOST_CAUSES):  # they may go round in a circle
+    for _ in range(_MOST_CAUSES):  # the chain may be circular
         if current is None:
             return
         yield current
@@ -151,7 +150,7 @@ def _missing_module(error: ModuleNotFoundError, name: str) -> str:
 
 
 def _missing_package(error: ModuleNotFoundError) -> str:
-    """Name the distribution that is missing; `name` may be it, or a sentence that it is quoted in."""
+    """Return a hint for a missing distribution; the error has its name or a text that quotes it."""
     name = error.name or ""
     found = _DISTRIBUTION.fullmatch(name) or _QUOTED_DISTRIBUTION.search(name)
     return f"is {found['name']} installed in this Python environment?" if found else _DEBUG
@@ -165,16 +164,16 @@ def _missing_file(error: FileNotFoundError, file: str) -> str:
     folder = _folder_above(error, (file,))
     if folder is None:
         try:
-            return f"a relative path begins at the current folder, {Path.cwd()}"
+            return f"relative paths start at the current folder, {Path.cwd()}"
         except OSError:
-            return "a relative path begins at the current folder, which is not there any more"
+            return "relative paths start at the current folder, which no longer exists"
     return (
-        f"a relative path begins at the current folder, and {file} is found from {folder}: run it there"
+        f"relative paths start at the current folder, but {file} is below {folder}: run netinspect there"
     )
 
 
 def _folder_above(error: BaseException, names: tuple[str, ...]) -> Path | None:
-    """Find the folder, from that of the failing line upwards, that contains one of these names."""
+    """Return the first folder with one of some names, from the folder of the failing line upwards."""
     line = raising_line(error)
     if line is None or not os.path.isabs(line.file):
         return None

@@ -1,4 +1,4 @@
-"""Model factories: import a target, find its model and construct it."""
+"""Model factories: import of a target, search for its model class, and construction of the model."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ TensorMode = Literal["real", "meta", "zeros", "fake"]
 
 @dataclass(frozen=True, slots=True)
 class ModelFactory:
-    """A class, factory or instance that a target names, not yet built."""
+    """The class, factory function or instance of a target, and the arguments to build the model."""
 
     target: Target
     name: str
     found: Any
-    """A class, a factory or an instance."""
+    """A class, a factory function or an instance."""
 
     arguments: Mapping[str, Any]
     seed: int
     online: bool
     namespace: ModuleType | None = None
-    """The module that it was found in; None for a model of a library."""
+    """Module in which it was found; None for a library model."""
 
     @property
     def is_built(self) -> bool:
-        """Whether the target is an instance, which needs no construction."""
+        """True if the target is an instance, which needs no construction."""
         return is_a(self.found, nn.Module)
 
     def build(self, tensor_mode: TensorMode = "real") -> tuple[nn.Module, TensorMode]:
@@ -70,7 +70,7 @@ class ModelFactory:
             LoadError: The construction fails.
         """
         with preserved_randomness(), project_code(), _network(self.target, self.online):
-            # Again: what the import drew, or loaded, must not change the weights.
+            # Seed again: random numbers drawn by the import must not change the weights.
             seed_everything(self.seed)
             if tensor_mode == "meta":
                 with torch.device("meta"):
@@ -81,7 +81,7 @@ class ModelFactory:
                 with ZeroWeights() as zeros:
                     model = self._construct()
                 if zeros.made and any(map(is_sparse, registered_tensors(model))):
-                    # Of zeros, a sparse tensor would store nothing: its size depends on values.
+                    # The size of a sparse tensor depends on its values; one of zeros would be empty.
                     return self.build("real")
                 return model, "zeros" if zeros.made else "real"
             return self._construct(), tensor_mode
@@ -92,10 +92,12 @@ class ModelFactory:
 
 
 def adapt_to_meta(model: nn.Module) -> bool:
-    """Have transformers multiply by experts in batches: without values, its groups want bfloat16.
+    """Switch the experts of a transformers model to batched multiplication.
+
+    The default, grouped multiplication, requires bfloat16 on tensors without values.
 
     Returns:
-        Whether the model has experts, and multiplies by them so now.
+        Whether the model has experts that were switched.
     """
     if is_users_class(type(model)):
         return False
@@ -116,19 +118,19 @@ def find_factory(
     online: bool = False,
     run_file: bool = False,
 ) -> ModelFactory:
-    """Import what a target names.
+    """Import a target and find its class, factory function or instance.
 
-    This runs the code of the file or package, as asked; see `project_code` for how much of it.
+    This runs code of the file or package; see `ProjectLoader` for which parts.
 
     Args:
-        target: Of any kind but `saved`.
+        target: A target of any kind but `saved`.
         arguments: Keyword arguments of the class or factory.
         seed: Seed of the initial weights.
-        online: Whether a library may fetch a configuration; weights are never fetched.
-        run_file: Whether files are run whole, though they do work when they are imported.
+        online: Whether a library may download a configuration; weights are never downloaded.
+        run_file: Whether to run files whole, including statements that do work.
 
     Raises:
-        LoadError: It does not import, or holds no such name.
+        LoadError: The import fails, or the name does not exist.
     """
     with (
         preserved_randomness(),
@@ -159,16 +161,16 @@ def find_factory(
 
 
 def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> Any:
-    """Call a function without arguments that a target names, such as one that makes inputs.
+    """Call the function of a target without arguments, such as one that returns inputs.
 
     Args:
-        target: The function.
-        seed: Seed of whatever it draws.
+        target: Target that names the function.
+        seed: Seed of the random numbers in the function.
         run_file: As for `find_factory`.
 
     Raises:
         UsageError: The target does not name a function.
-        LoadError: It does not import, is not a function, or raises.
+        LoadError: The import fails, the name is not a function, or the function raises.
     """
     if target.name is None:
         raise UsageError(
@@ -189,16 +191,16 @@ def call_function(target: Target, *, seed: int = 0, run_file: bool = False) -> A
 def build_module(
     target: Target, arguments: Mapping[str, Any], *, seed: int, online: bool = False
 ) -> nn.Module:
-    """Import what a target names, and construct the model with all its weights.
+    """Import a target and construct the model with real weights.
 
     Raises:
-        LoadError: It does not import, holds no such name, or cannot be constructed.
+        LoadError: The import fails, the name does not exist, or the construction fails.
     """
     return find_factory(target, arguments, seed=seed, online=online).build()[0]
 
 
 def _network(target: Target, online: bool) -> AbstractContextManager[None]:
-    """Keep a library off the network; what a user's own code does there is the user's affair."""
+    """Return a context that keeps a library offline; user code is not restricted."""
     return network(allowed=online or target.kind != "library")
 
 
@@ -213,7 +215,7 @@ def _import(target: Target, project: Project) -> ModuleType:
     with user_code_errors(f"cannot import {target.place}"):
         if target.kind == "dotted":
             if (here := current_folder()) is not None:
-                # As `python -m` does: a package in the current folder is found.
+                # As with `python -m`, a package in the current folder is found.
                 project.add([here])
             return import_package(target.place, project, target.name)
         return import_file(Path(target.place).resolve(), project, target.name)
@@ -229,7 +231,7 @@ def _find_attribute(target: Target, namespace: ModuleType, name: str) -> Any:
             candidates = class_names(namespace)
             listed = f"its nn.Module classes are: {', '.join(candidates)}" if candidates else None
             raise LoadError(
-                f"there is no {name!r} in {target.place}", hint=suggestion(name, known) or listed
+                f"{target.place} has no attribute {name!r}", hint=suggestion(name, known) or listed
             ) from None
     return found
 
@@ -237,7 +239,9 @@ def _find_attribute(target: Target, namespace: ModuleType, name: str) -> Any:
 def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, Any]) -> nn.Module:
     if is_a(found, nn.Module):
         if arguments:
-            raise LoadError(f"{name} is an instance, and takes no --arg", hint="name its class instead")
+            raise LoadError(
+                f"{name} is an instance, which takes no --arg", hint="name its class instead"
+            )
         return found
     if not callable(found):
         raise LoadError(
@@ -249,7 +253,7 @@ def _construct(target: Target, name: str, found: Any, arguments: Mapping[str, An
         model = run_constructor(found, arguments)
     if not is_a(model, nn.Module):
         if type(model) is CoroutineType:
-            model.close()  # otherwise Python warns, at a line of ours, that it was never awaited
+            model.close()  # otherwise Python warns that it was never awaited
         raise LoadError(
             f"{name} in {target.place} returned {_indefinite(model)}, not an nn.Module",
             hint=_hint_for(model),
@@ -261,7 +265,7 @@ _NAME_A_MODEL = "name an nn.Module class, a function that returns one, or an ins
 
 
 def _hint_for(found: Any) -> str:
-    """Return a hint for a value that is not a module; modules in a container can be wrapped."""
+    """Return a hint for a value that is not a module; for a container of modules, how to wrap it."""
     is_keyed = type(found) is dict
     if is_keyed or type(found) in (tuple, list):
         modules = [
@@ -273,14 +277,14 @@ def _hint_for(found: Any) -> str:
             wrapper = "nn.ModuleDict" if is_keyed else "nn.ModuleList"
             key, first = modules[0]
             return (
-                f"it holds {len(modules)} module{'s' * (len(modules) > 1)}: return one of them, such as "
-                f"[{key!r}] ({plain_name(type(first))}), or all in an {wrapper}"
+                f"it contains {len(modules)} module{'s' * (len(modules) > 1)}: return one of them, such "
+                f"as [{key!r}] ({plain_name(type(first))}), or all in an {wrapper}"
             )
     return _NAME_A_MODEL
 
 
 def run_constructor(function: Any, arguments: Mapping[str, Any]) -> Any:
-    """Call a class or factory. The search for the line that a warning is about ends here."""
+    """Call a class or factory. `at_the_users_line` searches stack frames only up to this function."""
     return function(**arguments)
 
 
@@ -307,7 +311,7 @@ def _check_arguments(factory: ModelFactory) -> None:
     if unknown and not open_ended:
         raise LoadError(
             f"cannot build {name} from {target.place}",
-            cause=f"it takes no argument {unknown[0]!r}",
+            cause=f"it has no argument {unknown[0]!r}",
             hint=suggestion(unknown[0], parameters)
             or f"its arguments are: {', '.join(parameters) or 'none'}",
         )
@@ -323,23 +327,24 @@ def _check_arguments(factory: ModelFactory) -> None:
         _, file, line = callable_location(constructor)
         raise LoadError(
             f"cannot build {name} from {target.place}",
-            cause=f"it wants {', '.join(missing)}",
+            cause=f"missing arguments: {', '.join(missing)}",
             place=f"{file}:{line}" if file else None,
             hint=_missing_arguments(factory, missing),
         )
 
 
 def _missing_arguments(factory: ModelFactory, missing: list[str]) -> str:
-    """Return what to do where arguments are missing: pass them, or name a function that does."""
+    """Return a hint for missing arguments: pass them, or name a function that passes them."""
     place = factory.target.place
     passed = " ".join(f"--arg {key}=VALUE" for key in missing)
     namespace = factory.namespace
     found = factory_names(namespace, {}) if namespace is not None else []
     others = [name for name in found if name != factory.name]
     if others:
-        return f"pass it with {passed}\nor name a function that makes one: {place}:{' or '.join(others)}"
+        names = " or ".join(others)
+        return f"pass it with {passed}\nor name a function that builds the model: {place}:{names}"
     where = f": {place}:build" if factory.target.kind == "file" else ""
     return (
-        f"pass it with {passed}\nwhere that will not do, as for a configuration: write a function that "
-        f"returns the model, and name it{where}"
+        f"pass it with {passed}\nif the value is not a literal, as for a configuration: write a "
+        f"function that returns the model, and name it{where}"
     )

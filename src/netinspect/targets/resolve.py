@@ -1,4 +1,4 @@
-"""Resolution of a file without a name to its only plausible model."""
+"""Choice of the model of a file whose target gives no name."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from netinspect.targets.definitions.slices import FACTORIES
 from netinspect.targets.target import Target
 
 MAIN_CLASS = "MODEL"
-"""A module-level constant that names the main class of a file with several."""
+"""Name of the constant in a file that names its main class."""
 
 
 def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[str, Any]) -> str:
-    """Return the name of the one class, factory or instance that a file is about.
+    """Return the name of the only class, factory function or instance that can be the model of a file.
 
-    That is its only class, or the class that all others are parts of; else its only factory; else its
-    only instance; else its only function, if it needs no argument, returns something and does no work. A
-    class that needs arguments gives way to a factory or an instance that needs none.
+    In order of precedence, it is the only class, or the class of which all others are parts; the only
+    factory function; the only instance; the only function, if it needs no argument, returns a value and
+    does no work. A factory or an instance takes precedence over a class that lacks arguments.
 
     Args:
-        target: What was asked for.
-        namespace: The module it was imported as.
-        arguments: What is given to the class or factory.
+        target: The target.
+        namespace: The imported module.
+        arguments: Arguments for the class or factory.
 
     Raises:
         LoadError: No model is found, or several are.
@@ -43,10 +43,10 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
         return main
     classes = class_names(namespace)
     factories = factory_names(namespace, arguments)
-    # If the file defines classes, its module-level layers are not its subject.
+    # If the file defines classes, module-level layers of other classes are not its model.
     instances = _instances(namespace, own=bool(classes))
     others = [found[0] for found in (factories, instances) if len(found) == 1]
-    chosen = classes[0] if len(classes) == 1 else _whole(namespace, classes)
+    chosen = classes[0] if len(classes) == 1 else _outermost(namespace, classes)
     if chosen is not None:
         ready = _takes_no_more(getattr(namespace, chosen), arguments)
         return others[0] if others and not ready else chosen
@@ -59,7 +59,7 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
         callable_ones = [
             each for each in functions if _takes_no_more(getattr(namespace, each), arguments)
         ]
-        if len(callable_ones) == 1 and _only_makes(namespace, callable_ones[0]):
+        if len(callable_ones) == 1 and _is_pure_factory(namespace, callable_ones[0]):
             return callable_ones[0]
         raise LoadError(
             f"{target.text} defines no nn.Module class",
@@ -67,7 +67,7 @@ def single_candidate(target: Target, namespace: ModuleType, arguments: Mapping[s
             + (f"{functions[0]} (its functions are: {', '.join(functions)})" if functions else "NAME"),
         )
     raise LoadError(
-        f"{target.text} defines several models, and none is named",
+        f"{target.text} defines several models",
         cause=listed,
         hint=f"choose one: {target.text}:{(classes or factories or instances)[-1]}",
     )
@@ -82,7 +82,7 @@ def class_names(namespace: ModuleType) -> list[str]:
             and issubclass(value, nn.Module)
             and defining_module(value) == namespace.__name__
         ):
-            names.setdefault(id(value), name)  # a class under two names is one candidate
+            names.setdefault(id(value), name)  # a class with two names is one candidate
     return list(names.values())
 
 
@@ -98,7 +98,7 @@ def _functions(namespace: ModuleType) -> list[str]:
 
 
 def factory_names(namespace: ModuleType, arguments: Mapping[str, Any]) -> list[str]:
-    """List the functions that make a model and lack no argument; one of known name goes first."""
+    """List the functions that build a model and lack no argument; only one with a usual name if any."""
     names = []
     for name in _functions(namespace):
         function = getattr(namespace, name)
@@ -108,8 +108,8 @@ def factory_names(namespace: ModuleType, arguments: Mapping[str, Any]) -> list[s
     return known if len(known) == 1 else names
 
 
-def _only_makes(namespace: ModuleType, name: str) -> bool:
-    """Return whether a function returns something, and does no work by its name and by what it calls."""
+def _is_pure_factory(namespace: ModuleType, name: str) -> bool:
+    """Return whether a function returns a value and does no work, by its name and its calls."""
     tree = _tree(namespace)
     defined = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
     return (
@@ -122,7 +122,7 @@ def _only_makes(namespace: ModuleType, name: str) -> bool:
 def _returns_module(function: Callable[..., Any]) -> bool:
     try:
         returned = typing.get_type_hints(function).get("return")
-    except Exception:  # an annotation is any expression, and may fail in any way
+    except Exception:  # an annotation may be any expression
         return False
     return is_a(returned, type) and issubclass(returned, nn.Module)
 
@@ -151,10 +151,10 @@ def _instances(namespace: ModuleType, *, own: bool) -> list[str]:
     return list(names.values())
 
 
-def _whole(namespace: ModuleType, classes: list[str]) -> str | None:
-    """Find the class that all other classes of a file are parts of, directly or through each other."""
+def _outermost(namespace: ModuleType, classes: list[str]) -> str | None:
+    """Return the class of which all other classes of a file are parts, directly or indirectly."""
     used = _uses(namespace, set(classes))
-    wholes = []
+    outermost = []
     for name in classes:
         reached, waiting = {name}, [name]
         while waiting:
@@ -162,8 +162,8 @@ def _whole(namespace: ModuleType, classes: list[str]) -> str | None:
             reached |= new
             waiting += new
         if reached == set(classes) and not any(name in used.get(each, ()) for each in reached - {name}):
-            wholes.append(name)
-    return wholes[0] if len(wholes) == 1 else None
+            outermost.append(name)
+    return outermost[0] if len(outermost) == 1 else None
 
 
 def _uses(namespace: ModuleType, classes: set[str]) -> dict[str, set[str]]:
@@ -177,7 +177,7 @@ def _uses(namespace: ModuleType, classes: set[str]) -> dict[str, set[str]]:
 
 
 def _tree(namespace: ModuleType) -> ast.Module:
-    """Parse the file of a module; empty where that is not possible."""
+    """Parse the file of a module; empty if that fails."""
     try:
         return ast.parse(Path(namespace.__file__ or "").read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):

@@ -13,9 +13,9 @@ _PACKAGE = Path(__file__).parent.parent
 
 @cache
 def samples_folder() -> Path:
-    """Return where the samples are.
+    """Return the folder of the samples.
 
-    They are inside an installed package, and at the top of the repository in a checkout.
+    It is inside an installed package, and at the top of the repository in a checkout.
     """
     inside = _PACKAGE / "_samples"
     return inside if inside.is_dir() else _PACKAGE.parent.parent / "models"

@@ -1,8 +1,8 @@
-"""The grammar of targets; read without torch, and without running anything.
+"""Target strings, parsed without torch and without running user code.
 
-`lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `timm:resnet50` (of a library),
-`trace.json` (a saved trace), `model.safetensors` or a folder (a checkpoint), `hf:org/name` (one on the
-hub).
+A target is `lenet` (a sample), `file.py`, `file.py:Name`, `package.module:Name`, `timm:resnet50` (a
+library model), `trace.json` (a saved trace), `model.safetensors` or a folder (a checkpoint), or
+`hf:org/name` (a checkpoint on the hub).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from netinspect.targets.libraries.names import check_name, split_library, target
 from netinspect.targets.samples import find_sample, sample_names
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-# The name is what follows the last colon after `.py`, so that `C:\models\net.py:Net` is understood.
+# The name follows the last colon after `.py`, so that `C:\models\net.py:Net` is valid.
 _FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>.*))?", re.DOTALL)
 _DOTTED_NAME = rf"{_NAME}(?:\.{_NAME})*"
 _ATTRIBUTE = r"[^\W\d]\w*(\.\w+)*"
-"""A name in a file, and what is in it: a layer of a list is named by its number, as in `layers.0`."""
+"""A dotted name in a file; a layer in a list has an index, as in `layers.0`."""
 _DOTTED = re.compile(rf"(?P<module>{_DOTTED_NAME}):(?P<name>.*)", re.DOTALL)
 _GRAMMAR = (
     "a target is a sample (lenet), file.py:Class, package.module:Class, a library's model "
     "(timm:resnet50), a saved trace or a checkpoint (a file, a folder, hf:org/name)"
 )
-_LOOKED_AT = 2000
-"""Files of a folder among which one of nearly the same name is looked for."""
+_MOST_SIBLINGS = 2000
+"""Files of a folder that are searched for a similar name."""
 
 _HUB = "hf:"
 _INDEX = ".index.json"
-"""What the name of an index of shards ends in."""
+"""Suffix of the index of a sharded checkpoint."""
 
 
 @record
@@ -43,38 +43,34 @@ class Target:
     """A parsed target."""
 
     text: str
-    """As typed."""
+    """Target string, as typed."""
 
     kind: Literal["sample", "file", "dotted", "library", "saved", "checkpoint"]
     place: str
-    """Path of the file or folder, or dotted name of the Python module, or the library."""
+    """Path of the file or folder, dotted name of the Python module, or name of the library."""
 
     name: str | None
-    """What to take from it: a class, factory or instance; None to find the only one.
-
-    Of a library: the name that it has for a model.
-    """
+    """Name of a class, factory or instance, or of a library model; None for the main model of a file."""
 
 
 def parse_target(text: str | Target, *, online: bool = False, check: bool = True) -> Target:
     """Parse a target string.
 
     Args:
-        text: The target as typed. A parsed target is returned unchanged, and unchecked.
-        online: Whether it may name a model of the hub, whose configuration would be fetched.
-        check: Whether to make sure that a library has such a model, which takes a while; see
-            `check_target`.
+        text: Target string. A parsed target is returned unchanged and unchecked.
+        online: Whether it may name a model on the hub, whose configuration would be downloaded.
+        check: Whether to check that a library has the model, which takes a while; see `check_target`.
 
     Raises:
-        UsageError: It follows no known form.
-        LoadError: It names a sample, file or model that is not there, or a file of another kind.
+        UsageError: The string does not have the form of a target.
+        LoadError: The sample, file or model does not exist, or the file is of another kind.
     """
     if isinstance(text, Target):
         return text
     if not text.strip():
         raise UsageError("the target is empty", hint=_GRAMMAR)
     if "\0" in text:
-        raise UsageError("the target holds a NUL character", hint=_GRAMMAR)
+        raise UsageError("the target contains a NUL character", hint=_GRAMMAR)
     if (parts := split_library(text)) is not None and not os.path.exists(text):
         library, name = parts
         target = Target(text=text, kind="library", place=library, name=name)
@@ -94,7 +90,7 @@ def parse_target(text: str | Target, *, online: bool = False, check: bool = True
     except LoadError:
         if dotted is None:
             raise
-        mode = None  # a package is not looked for in the current folder alone
+        mode = None  # a package may be in another folder too
     if mode is not None and stat.S_ISDIR(mode):
         return Target(text=text, kind="checkpoint", place=text, name=None)
     if mode is not None:
@@ -111,10 +107,10 @@ def is_on_hub(text: str) -> bool:
 
 
 def check_target(target: Target, *, online: bool = False) -> None:
-    """Make sure that a library has the model that a target names; its source is read for that.
+    """Check that a library has the model of a target, by parsing the source of the library.
 
     Raises:
-        LoadError: It has none of that name.
+        LoadError: The library has no model of that name, or is not installed.
     """
     if target.kind == "library":
         check_name(target.place, target.name or "", online=online)
@@ -124,7 +120,7 @@ def parse_live_target(text: str | Target, *, online: bool = False) -> Target:
     """Parse the target of a model that must be built, which a saved trace is not.
 
     Args:
-        text: The target as typed, or parsed.
+        text: Target string, or a parsed target.
         online: As for `parse_target`.
 
     Raises:
@@ -142,7 +138,7 @@ def parse_live_target(text: str | Target, *, online: bool = False) -> Target:
 
 
 def file_mode(path: Path) -> int | None:
-    """Return what a path is, as `stat` has it; None if nothing is there.
+    """Return the `st_mode` of a path; None if it does not exist.
 
     Raises:
         LoadError: The path cannot be reached.
@@ -151,7 +147,7 @@ def file_mode(path: Path) -> int | None:
         return os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:  # half of a surrogate pair
+    except ValueError as error:  # a lone surrogate
         raise LoadError(f"cannot read {str(path)!r}", cause=str(error)) from error
     except OSError as error:
         closed = _closed_folder(path) if isinstance(error, PermissionError) else None
@@ -160,12 +156,12 @@ def file_mode(path: Path) -> int | None:
             cause=error.strerror if closed is None else f"{error.strerror}: {closed}",
             hint=None
             if closed is None
-            else "let this user enter that folder (chmod +x), or copy what is in it elsewhere",
+            else "allow this user to enter the folder (chmod +x), or copy its content elsewhere",
         ) from error
 
 
 def _closed_folder(path: Path) -> str | None:
-    """Name the outermost folder on the way to a path that may not be entered."""
+    """Return a text for the outermost parent of a path that cannot be entered; None without one."""
     for folder in reversed(path.parents):
         try:
             os.stat(os.path.join(folder, os.curdir))
@@ -180,7 +176,9 @@ def _file_target(text: str, file: str, name: str | None) -> Target:
     path = Path(file)
     mode = file_mode(path)
     if mode is None:
-        raise _missing(file, _near(path, ".py") or suggestion(path.stem, sample_names()) or _GRAMMAR)
+        raise _missing(
+            file, _similar_files(path, ".py") or suggestion(path.stem, sample_names()) or _GRAMMAR
+        )
     if stat.S_ISDIR(mode):
         raise LoadError(f"{file} is a directory", hint=f"name a file in it; {_GRAMMAR}")
     if not stat.S_ISREG(mode):
@@ -191,45 +189,45 @@ def _file_target(text: str, file: str, name: str | None) -> Target:
 
 
 def _missing(file: str, hint: str) -> LoadError:
-    """The error for a file that is not there, with what is there instead of it."""
+    """Return the error for a missing file, a broken link or a removed current folder."""
     if os.path.islink(file):
         return LoadError(
-            f"{file} is a link that leads nowhere",
-            cause=f"it names {os.readlink(file)}",
-            hint="fetch the file again, or name it where it is",
+            f"{file} is a broken link",
+            cause=f"it points to {os.readlink(file)}",
+            hint="restore the file, or name it at its new place",
         )
     cause = None
     if not os.path.isabs(file):
         try:
             os.getcwd()
         except OSError:
-            cause, hint = "the current folder is not there any more", "change to another folder"
-    return LoadError(f"there is no file {file}", cause=cause, hint=hint)
+            cause, hint = "the current folder no longer exists", "change to another folder"
+    return LoadError(f"the file {file} does not exist", cause=cause, hint=hint)
 
 
-def _near(path: Path, suffix: str = "") -> str | None:
+def _similar_files(path: Path, suffix: str = "") -> str | None:
     """Suggest files or folders with similar names in the same folder.
 
     Args:
-        path: What is not there.
-        suffix: Of the files that come into question; empty for all.
+        path: The missing path.
+        suffix: Suffix of the files to suggest; empty for all.
     """
     try:
-        siblings = sorted(os.listdir(path.parent))[:_LOOKED_AT]
+        siblings = sorted(os.listdir(path.parent))[:_MOST_SIBLINGS]
     except (OSError, ValueError):
         return None
-    # All suffixes are equal, so stems decide.
+    # Stems are compared, since the suffix is the same.
     names = {Path(each).stem: each for each in siblings if each.endswith(suffix)}
-    near = [path.parent / names[stem] for stem in close_matches(path.stem, names)]
-    # Broken links are listed too.
-    shown = [repr(str(each)) for each in near if os.path.exists(each)]
-    return f"did you mean {' or '.join(shown)}?" if shown else None
+    similar = [path.parent / names[stem] for stem in close_matches(path.stem, names)]
+    # listdir also returns broken links.
+    existing = [repr(str(each)) for each in similar if os.path.exists(each)]
+    return f"did you mean {' or '.join(existing)}?" if existing else None
 
 
 def _other_file(text: str, path: Path, mode: int) -> Target:
-    """Distinguish a saved trace from a checkpoint by the first bytes, not by the suffix alone.
+    """Return the target of a saved trace or a checkpoint, distinguished by the first bytes.
 
-    Which format a checkpoint has, and whether it is one at all, is seen when it is read.
+    Any other file counts as a checkpoint; its format is only checked when it is read.
     """
     if not stat.S_ISREG(mode):
         raise LoadError(f"{text} is not a regular file", hint=_GRAMMAR)
@@ -251,18 +249,18 @@ def _check_name(text: str, name: str) -> None:
             f"{name!r} in the target {text!r} is not a name" if name else f"{text!r} ends in a colon",
             hint=f"did you mean {text.removesuffix(name).rstrip(':')}:{meant}?"
             if meant != name and re.fullmatch(_DOTTED_NAME, meant)
-            else "after the colon comes the name of a class, a factory function or an instance",
+            else "add the name of a class, a factory function or an instance after the colon",
         )
 
 
 def _in_libraries(name: str) -> str | None:
-    # Of `bert-base-uncased` the library knows the type.
+    # For `bert-base-uncased`, the library has the model type `bert`.
     targets = targets_named(name) or targets_named(name.partition("-")[0])
     return f"did you mean {' or '.join(targets)}?" if targets else None
 
 
 def _of_hub(text: str) -> str | None:
-    """Advise on what has the form of a name on the hub, where no such folder is."""
+    """Return a hint for a text that has the form of a name on the hub, unless it may be a path."""
     if not re.fullmatch(r"[\w-]+/[\w.-]+", text) or os.path.exists(Path(text).parent):
         return None
     return f"on the hub, with --online: {_HUB}{text} is its checkpoint, transformers:{text} its model"
@@ -274,11 +272,11 @@ def _unknown(text: str) -> LoadError:
     if os.path.isfile(f"{text}.py"):
         return LoadError(f"there is no sample {text!r}", hint=f"did you mean {text}.py?")
     if "/" in text or "\\" in text or re.search(r"\.\w+$", text):
-        return _missing(text, _near(Path(text)) or _of_hub(text) or _GRAMMAR)
+        return _missing(text, _similar_files(Path(text)) or _of_hub(text) or _GRAMMAR)
     return LoadError(
         f"there is no sample {text!r}",
         hint=_in_libraries(text)
         or suggestion(text, sample_names())
-        or _near(Path(text))
+        or _similar_files(Path(text))
         or f"the samples are: {', '.join(sample_names())}",
     )

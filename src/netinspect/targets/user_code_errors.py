@@ -1,7 +1,6 @@
-"""Errors of user code, reported at the line that raised them.
+"""Errors of user code, converted to netinspect errors at the line that raised them.
 
-That holds for every exception but KeyboardInterrupt: who presses Ctrl-C, and code that raises the same,
-interrupts.
+Every exception is converted, except KeyboardInterrupt.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from netinspect.tracing.source_lines import is_raised_by_user, raising_line
 
 @contextmanager
 def user_code_errors(failed: str) -> Iterator[None]:
-    """Run user code and report its exceptions at their own line.
+    """Convert exceptions of user code in the block to LoadError.
 
     Args:
-        failed: What could not be done, if it fails.
+        failed: Message of the error, such as `cannot import net.py`.
 
     Raises:
-        LoadError: It failed.
+        LoadError: The code raised.
     """
     try:
         yield
@@ -40,19 +39,19 @@ def user_code_errors(failed: str) -> Iterator[None]:
             failed,
             cause=f"{class_name(type(error))}: {error.msg}\n{line}".rstrip(),
             place=place or _place(error),
-            hint="fix that line: Python cannot parse the file" if place else hint_for(error),
+            hint="fix the syntax of that line" if place else hint_for(error),
         ) from error
     except SystemExit as error:
-        wanted = parser_message(error)
+        message = parser_message(error)
         _trim(error)
         ended = f"it ended the program (exit {_exit_code(error)})"
         raise LoadError(
             failed,
-            cause=ended if wanted is None else f"its command line is incomplete: {wanted}",
-            place=_place(error, own=wanted is not None),
-            hint='guard what runs as a script with: if __name__ == "__main__"'
-            if wanted is None
-            else command_line_hint(wanted),
+            cause=ended if message is None else f"its command line is incomplete: {message}",
+            place=_place(error, own=message is not None),
+            hint='guard the code that runs as a script with: if __name__ == "__main__"'
+            if message is None
+            else command_line_hint(message),
         ) from error
     except RefusedError as error:
         _trim(error)
@@ -60,7 +59,7 @@ def user_code_errors(failed: str) -> Iterator[None]:
             failed,
             cause=text_of(error),
             place=f"{error.file}:{error.line}",
-            hint=f'guard what runs as a script with: if __name__ == "__main__"; or {RUN_FILE}',
+            hint=f'guard the code that runs as a script with: if __name__ == "__main__"; or {RUN_FILE}',
         ) from error
     except BaseException as error:  # whatever the user's code raises is reported as a load error
         _trim(error)
@@ -71,16 +70,16 @@ def user_code_errors(failed: str) -> Iterator[None]:
 
 @contextmanager
 def model_code(target: str) -> Iterator[None]:
-    """Read a model: report what its own methods raise meanwhile as its failure, at their line.
+    """Convert exceptions of a model's own methods in the block to ForwardError.
 
-    Its forward fails elsewhere. This is for `__getattr__`, `__eq__`, `extra_repr` and their like, which
-    run whenever somebody reads an attribute. What our own code raises is passed on as it is.
+    Such methods are `__getattr__`, `__eq__` and `extra_repr`, which run when the model is read. Failures
+    of forward are handled elsewhere. Exceptions of netinspect's own code pass unchanged.
 
     Args:
-        target: Which model.
+        target: Name of the model in the message.
 
     Raises:
-        ForwardError: A line of the user's raised.
+        ForwardError: A line of user code raised.
     """
     try:
         yield
@@ -95,7 +94,7 @@ def model_code(target: str) -> Iterator[None]:
                 f"{target} ended the program during inspection",
                 cause=f"SystemExit: {_exit_code(error)}",
                 place=_place(error),
-                hint="replace sys.exit in the model by an exception",
+                hint="raise an exception in the model instead of calling sys.exit",
             ) from error
         raise ForwardError(
             f"{target} failed during inspection",
@@ -106,12 +105,12 @@ def model_code(target: str) -> Iterator[None]:
 
 
 def _exit_code(error: SystemExit) -> str:
-    """The code as text: it may be any object, with a `__str__` of its own."""
+    """Return the exit code as text; it may be any object, whose `__str__` is not called."""
     return str(error.code) if isinstance(error.code, int | str | None) else class_name(type(error.code))
 
 
 def _syntax_place(error: SyntaxError) -> str | None:
-    """The place that Python cannot read; None if the exception names no file, but text."""
+    """Return the place of a syntax error; None if it is not in a file."""
     file, line = error.filename, error.lineno
     if not isinstance(file, str) or file.startswith("<"):
         return None
@@ -119,7 +118,7 @@ def _syntax_place(error: SyntaxError) -> str | None:
 
 
 def _place(error: BaseException, *, own: bool = False) -> str | None:
-    """Return the innermost line outside torch and Python; with `own` outside installed packages too."""
+    """Return the innermost line outside torch and Python; with `own`, also outside packages."""
     line = raising_line(error)
     if own and line is not None and not is_users(line.file):
         places = [(frame.f_code.co_filename, at) for frame, at in traceback.walk_tb(error.__traceback__)]
@@ -128,10 +127,10 @@ def _place(error: BaseException, *, own: bool = False) -> str | None:
 
 
 def _trim(error: BaseException) -> None:
-    """Begin an exception's traceback at the user's first line: what led there is not theirs to read."""
+    """Start the traceback of an exception at the first line of user code."""
     passed = error.__traceback__
     while passed is not None and owner(passed.tb_frame.f_code.co_filename) != "user":
         passed = passed.tb_next
-    # What Python cannot read has no line that ran, and has its own place.
+    # A syntax error has its own place, and no line of user code ran.
     if passed is not None or isinstance(error, SyntaxError):
         error.__traceback__ = passed

@@ -1,10 +1,10 @@
-"""Zero-filled weights: full shapes that take no memory, for real kernels.
+"""Zero-filled weights: tensors of full shape that take no memory and work with real kernels.
 
-While a model is built under `ZeroWeights`, each large tensor of a factory such as `torch.empty`
-is mapped to pages that the system has not allocated: they read as zeros and take no memory. Their
-initialisation is skipped. Such a model takes no time to initialise, kernels run on it as fast
-as on any other, and unlike one on the meta device it can run code that reads values, or writes them.
-Small tensors, and what is computed from others, are made as ever.
+While a model is built under `ZeroWeights`, each large tensor of a factory such as `torch.empty` is
+mapped to pages that the system has not allocated: they read as zeros and take no memory. Their
+initialization is skipped. Kernels run on such a model as fast as on any other. Unlike a model on the
+meta device, it can run code that reads or writes values. Small tensors, and tensors computed from
+others, are unchanged.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 LARGE = 1 << 20
-"""Elements that are made with values, all tensors from `_MODEST` on taken together; what would go beyond
-is zero-filled. Filling so many takes some milliseconds, and smaller models stay unchanged."""
+"""Total number of elements created with values, in tensors of at least `_MODEST` elements; more are
+zero-filled. Filling that many takes a few milliseconds, and smaller models are not changed."""
 
 _MODEST = 1 << 14
 """Elements below which a tensor is never replaced."""
 
-# Factories whose values are zero or random, by where they take sizes and kind from.
+# Factories whose values are zero or random: with sizes, like a tensor, and methods of a tensor.
 _BY_SIZE = frozenset({torch.empty, torch.zeros, torch.rand, torch.randn})
 _LIKE = frozenset({torch.empty_like, torch.zeros_like, torch.rand_like, torch.randn_like})
 _NEW = frozenset({torch.Tensor.new_empty, torch.Tensor.new_zeros})
@@ -49,11 +49,11 @@ _SETS = frozenset(
         "squeeze_", "swapaxes_", "swapdims_", "t_", "transpose_", "unsqueeze_",
     )
 )  # fmt: skip
-"""Those of them that change shape or flags, and no values."""
+"""In-place functions that change the shape or flags only, not values."""
 
 _DECOMPOSES = frozenset(
-    getattr(place, name)
-    for place, names in (
+    getattr(owner, name)
+    for owner, names in (
         (
             torch.linalg,
             "cholesky det eig eigh eigvals eigvalsh householder_product inv lu lu_factor matrix_exp "
@@ -64,7 +64,7 @@ _DECOMPOSES = frozenset(
     )
     for name in names.split()
 )
-"""Decompositions and inverses: of zeros some fail, and all take long. Their results are zero-filled."""
+"""Decompositions and inverses: some fail on zeros, and all are slow. Their results are zero-filled."""
 
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
 _HUGE: int | None = getattr(mmap, "MADV_HUGEPAGE", None)
@@ -74,7 +74,7 @@ class ZeroWeights(TorchFunctionMode):
     """While entered, large tensors are created zero-filled.
 
     Attributes:
-        made: Number of tensors created so.
+        made: Number of zero-filled tensors.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class ZeroWeights(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Answer one torch function. Called by torch, with the mode itself off."""
+        """Handle one torch function. Called by torch, with the mode disabled."""
         kwargs = dict(kwargs or {})
         made = self._made_by(func, args, kwargs)
         if made is not None:
@@ -136,7 +136,7 @@ class ZeroWeights(TorchFunctionMode):
         try:
             out = func(*given[0], **given[1])
         except (NotImplementedError, RuntimeError):
-            return func(*args, **kwargs)  # it has no such kernel, or the call is wrong
+            return func(*args, **kwargs)  # no meta kernel, or an invalid call
         return tree_map_only(torch.Tensor, self._zeros_like, out)
 
     def _zeros_like(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -175,7 +175,7 @@ class ZeroWeights(TorchFunctionMode):
             made = self._make(shape, dtype)
             return made.requires_grad_() if kwargs.get("requires_grad") else made
         except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, OSError):
-            return None  # a call that is wrong, or no room to promise: torch itself reports it
+            return None  # an invalid call, or too little address space: torch reports it
 
     def _is_enough(self, elements: int) -> bool:
         if self._filled + elements >= LARGE:
@@ -190,10 +190,10 @@ class ZeroWeights(TorchFunctionMode):
                 # Reads then map zeros two megabytes at a time instead of four kilobytes.
                 pages.madvise(_HUGE)
         storage = torch.frombuffer(pages, dtype=dtype).untyped_storage()
-        # No view of another tensor, which could not be detached in place.
+        # Not a view of another tensor: a view could not be detached in place.
         tensor = torch.empty(0, dtype=dtype)
         tensor.set_(storage, 0, shape)  # type: ignore[call-overload]
-        # Kept, so that no other storage gets its address while the mode is on.
+        # A reference, so that no other storage gets its address while the mode is active.
         self._storages[storage._cdata] = storage
         self.made += 1
         return tensor

@@ -1,4 +1,4 @@
-"""Targets of one process do not get into each other's way, nor into the process's own."""
+"""Tests that targets loaded in one process do not affect each other or the process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def project(tmp_path: Path) -> Callable[[str, int], Path]:
     return make
 
 
-def test_files_of_one_name_take_their_own_siblings(project: Callable[[str, int], Path]) -> None:
+def test_import_file_same_name_imports_own_siblings(project: Callable[[str, int], Path]) -> None:
     files = [project("one", 3), project("two", 5), project("three", 7)]
     traces = [netinspect.load(file) for file in files]
     assert [trace.parameters[0].spec.shape[1] for trace in traces] == [3, 5, 7]
@@ -77,7 +77,7 @@ def test_files_of_one_name_take_their_own_siblings(project: Callable[[str, int],
     assert [trace.modules[0].file for trace in traces] == [str(file) for file in files]
 
 
-def test_a_file_is_called_the_same_each_time_and_read_anew(project: Callable[[str, int], Path]) -> None:
+def test_import_file_twice_reloads_under_same_name(project: Callable[[str, int], Path]) -> None:
     file = project("one", 3)
     first = netinspect.load(file, run=False)
     file.write_text(NET.replace("WIDTH, 2", "WIDTH, 20"))
@@ -86,7 +86,7 @@ def test_a_file_is_called_the_same_each_time_and_read_anew(project: Callable[[st
     assert second.parameters[0].spec.shape == (20, 3)
 
 
-def test_what_forward_imports_is_found_and_leaves_no_file(project: Callable[[str, int], Path]) -> None:
+def test_import_in_forward_writes_no_file(project: Callable[[str, int], Path]) -> None:
     file = project("one", 3)
     before = sorted(path.name for path in file.parent.iterdir())
     assert netinspect.load(file, grad=True).failure is None
@@ -94,7 +94,7 @@ def test_what_forward_imports_is_found_and_leaves_no_file(project: Callable[[str
     assert not sys.dont_write_bytecode or "PYTHONDONTWRITEBYTECODE" in os.environ
 
 
-def test_packages_of_an_environment_inside_the_folder_are_not_its_siblings(
+def test_import_file_virtual_environment_in_folder(
     project: Callable[[str, int], Path],
 ) -> None:
     file, other = project("one", 3), project("two", 5)
@@ -108,7 +108,7 @@ def test_packages_of_an_environment_inside_the_folder_are_not_its_siblings(
     assert sys.modules["installed_thing"] is installed
 
 
-def test_a_seed_decides_on_every_source_of_randomness(tmp_path: Path) -> None:
+def test_seed_sets_all_random_generators(tmp_path: Path) -> None:
     file = tmp_path / "drawing.py"
     file.write_text(DRAWING)
 
@@ -126,21 +126,21 @@ def test_a_seed_decides_on_every_source_of_randomness(tmp_path: Path) -> None:
     assert random.getstate() == before[0]
 
 
-def test_a_seed_decides_for_numpy_though_it_is_asked_late(tmp_path: Path) -> None:
-    """NumPy loads its generators when they are first asked for; in this process they are there."""
+def test_seed_sets_numpy_imported_later(tmp_path: Path) -> None:
+    """NumPy creates its generators on first use, which a new process shows."""
     (tmp_path / "net.py").write_text(DRAWING)
-    look = "import netinspect; print(netinspect.load('net.py', stats=True).parameters[0].statistics)"
-    told = {
+    code = "import netinspect; print(netinspect.load('net.py', stats=True).parameters[0].statistics)"
+    outputs = {
         subprocess.run(
-            [sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
         ).stdout
         for _ in range(2)
     }
-    assert len(told) == 1
+    assert len(outputs) == 1
 
 
 @pytest.mark.parametrize("name", ["random", "copy", "queue", "profile", "code", "types", "select"])
-def test_a_file_named_like_pythons_own_is_only_a_target(tmp_path: Path, name: str) -> None:
+def test_import_file_named_like_standard_module(tmp_path: Path, name: str) -> None:
     own = sys.modules.get(name)
     file = tmp_path / f"{name}.py"
     file.write_text(
@@ -153,16 +153,16 @@ def test_a_file_named_like_pythons_own_is_only_a_target(tmp_path: Path, name: st
     assert trace.code[0].file == str(file)
 
 
-def test_one_class_under_two_names_is_one_candidate(tmp_path: Path) -> None:
+def test_single_candidate_class_with_two_names(tmp_path: Path) -> None:
     file = tmp_path / "twice.py"
     file.write_text("from torch import nn\nclass Net(nn.Module):\n    pass\nModel = Net\n")
     assert type(build_module(parse_target(str(file)), {}, seed=0)).__name__ == "Net"
 
 
-def test_a_class_is_found_where_it_stands_though_its_name_stands_twice(tmp_path: Path) -> None:
+def test_source_line_of_nested_class_with_repeated_name(tmp_path: Path) -> None:
     file = tmp_path / "inner.py"
     file.write_text(
-        '"""\nclass Block is told here\n"""\nfrom torch import nn\n\n\n'
+        '"""\nclass Block is here\n"""\nfrom torch import nn\n\n\n'
         "class One(nn.Module):\n    class Block(nn.Module):\n        def forward(self, x):\n"
         "            return x\n\n\n"
         "class Two(nn.Module):\n    class Block(nn.Module):\n        def forward(self, x):\n"

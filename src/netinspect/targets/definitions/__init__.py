@@ -1,1 +1,1 @@
-"""The definitions of a Python file, separated from the work it does on import."""
+"""Analysis of a Python file: its definitions, separated from the work that it does on import."""

@@ -1,4 +1,4 @@
-"""Global names of a statement: which it binds, changes and needs, read from its bytecode."""
+"""Global names that a statement binds, changes and needs, read from its bytecode and syntax tree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Body:
     """Global names."""
 
     attributes: frozenset[str]
-    """Names of attributes and methods, of whatever object."""
+    """Names of attributes and methods of any object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,23 @@ class Names:
 
     binds: frozenset[str] = frozenset()
     now: frozenset[str] = frozenset()
-    """Those that running it needs."""
+    """Names that are needed to run the statement."""
 
     methods: Mapping[str, Body] = field(default_factory=dict)
-    """What functions in it refer to when they are called, by name; of a class, its methods."""
+    """Names that its functions, or the methods of a class, refer to when called; by function name."""
 
 
 def read_names(node: ast.stmt, future: tuple[ast.ImportFrom, ...]) -> Names:
-    """Return what a statement binds and needs.
+    """Return the names that a statement binds and needs.
 
     Args:
         node: The statement.
-        future: The imports of `__future__` that it is compiled with.
+        future: Imports of `__future__` that it is compiled with.
     """
     module = ast.Module(body=[*future, node], type_ignores=[])
     try:
         code = compile(module, "<unit>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # reported where the file is run
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # reported when the file is run
         return Names()
     loads, stores = _names_of(code)
     inner = list(_inner(code))
@@ -65,7 +65,7 @@ def read_names(node: ast.stmt, future: tuple[ast.ImportFrom, ...]) -> Names:
 
 
 def _inner(code: CodeType) -> Iterator[CodeType]:
-    """Give the functions and classes in some code; those with type parameters are one level deeper."""
+    """Yield the functions and classes in a code object; those with type parameters are nested deeper."""
     for each in code.co_consts:
         if isinstance(each, CodeType):
             yield from _inner(each) if each.co_name.startswith("<generic parameters") else (each,)
@@ -99,7 +99,7 @@ def _body(code: CodeType) -> Body:
 
 
 def mutated(node: ast.stmt, reader: WorkReader) -> Iterator[str]:
-    """Give the names of objects that a statement changes in place, as far as it can be read."""
+    """Yield the names of objects that a statement changes in place, as far as its syntax shows."""
     for each in ast.walk(node):
         if isinstance(each, (ast.Attribute, ast.Subscript)) and isinstance(
             each.ctx, (ast.Store, ast.Del)
@@ -109,12 +109,12 @@ def mutated(node: ast.stmt, reader: WorkReader) -> Iterator[str]:
             function = each.func
             yield from reader.assigned_globals(each)
             if isinstance(function, ast.Name) and _mentions_argv(each):
-                yield function.id  # as FLAGS(sys.argv)
+                yield function.id  # for example FLAGS(sys.argv)
             if isinstance(function, ast.Attribute) and reader.is_mutator(function.attr):
                 yield from _root_name(function)
             elif isinstance(node, ast.Expr) and each is node.value and not reader.is_risky(each):
-                # A function is given an object to change, as add_options(parser).
-                yield from (name for given in each.args for name in _root_name(given))
+                # A function that changes its argument, such as add_options(parser).
+                yield from (name for argument in each.args for name in _root_name(argument))
 
 
 def _root_name(node: ast.expr) -> Iterator[str]:
@@ -125,5 +125,5 @@ def _root_name(node: ast.expr) -> Iterator[str]:
 
 
 def _mentions_argv(call: ast.Call) -> bool:
-    nodes = (each for given in call.args for each in ast.walk(given))
+    nodes = (each for argument in call.args for each in ast.walk(argument))
     return any(isinstance(each, ast.Attribute) and each.attr == "argv" for each in nodes)

@@ -1,4 +1,4 @@
-"""Names of calls: which compute or configure only, and which may do work."""
+"""Tables of function names that only compute or configure, and of names whose calls may do work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PURE_ROOTS = _words_of(
     "inspect itertools math numbers operator os.path pathlib platform re string struct textwrap "
     "types typing typing_extensions"
 )
-"""Modules whose functions compute, import or look something up, and do nothing else."""
+"""Modules whose functions only compute, import or look something up."""
 
 SETUP = (
     "warnings.", "logging.", "sys.path.", "sys.setrecursionlimit", "random.seed", "numpy.random.seed",
@@ -38,7 +38,7 @@ SETUP = (
     "threading.RLock", "threading.local", "threading.Event", "sys.stdout.flush", "sys.getrecursionlimit",
     "absl.flags.", "argparse.", "optparse.", "getopt.", "omegaconf.OmegaConf.create", "yacs.config.",
 )  # fmt: skip
-"""Calls that configure the process or read a small file, by the beginnings of their full names."""
+"""Prefixes of the full names of calls that configure the process or read a small file."""
 
 MUTATORS = _words_of(
     "apply bfloat16 double eval half requires_grad_ reset_parameters "
@@ -48,7 +48,7 @@ MUTATORS = _words_of(
     "register_buffer register_module register_parameter remove setLevel set_defaults setdefault sort "
     "update"
 )
-"""Methods that change the object that they are called on, and nothing else."""
+"""Methods that only change the object that they are called on."""
 
 BUILTINS = _words_of(
     "abs all any bool bytearray bytes callable chr classmethod complex dict dir divmod enumerate "
@@ -62,10 +62,10 @@ WRAPPERS = (
     "functools.", "torch.compile", "torch.jit.script", "torch.no_grad", "torch.inference_mode",
     "torch.nn.", "torch.device", "contextlib.", "dataclasses.",
 )  # fmt: skip
-"""Functions that return one which wraps another, or a layer."""
+"""Prefixes of functions that return a wrapped function or a layer."""
 
 HIGHER_ORDER = _words_of("filter functools.reduce itertools.starmap map")
-"""Functions that call what they are given first."""
+"""Functions that call their first argument."""
 
 LOG_METHODS = _words_of("critical debug error exception info log success warn warning")
 
@@ -79,10 +79,10 @@ METHODS = _words_of(
     "splitlines sqrt squeeze startswith state_dict std strftime strip sum timestamp title tolist "
     "total_seconds transpose unsqueeze upper values view with_name with_suffix zero_ zfill"
 )
-"""Methods of strings, containers, paths, tensors and modules that compute only."""
+"""Methods of strings, containers, paths, tensors and modules that only compute."""
 
 FILE_WORDS = _words_of("export file fromfile memmap profile trace")
-"""Further words in the names of functions of torch and numpy that use files or run a model."""
+"""More words in names of functions of torch and numpy that use files or run a model."""
 
 RISKY_ROOTS = _words_of(
     "IPython atexit boto3 comet_ml concurrent.futures cv2.VideoCapture cv2.VideoWriter datasets "
@@ -101,13 +101,13 @@ RISKY_WORDS = _words_of(
     "pretrained quit read rmtree run save savefig search session sleep spawn start step submit "
     "system test touch tqdm train trainer trange tune urlopen validate wget write writer"
 )
-"""Words in the name of a function or class whose call may do work: train_model, DataLoader, mkdir."""
+"""Words in names of functions or classes whose calls may do work: train_model, DataLoader, mkdir."""
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 
 
 def walk_here(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Walk through nodes, functions and classes included, but not through what is in them."""
+    """Yield nodes and their children, without descending into functions and classes."""
     waiting = list(statements)[::-1]
     while waiting:
         node = waiting.pop()
@@ -117,45 +117,45 @@ def walk_here(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 
 def is_below(name: str, modules: frozenset[str]) -> bool:
-    """Return whether a full name is that of a module, or of something in it."""
+    """Return whether a full name is one of some modules or is inside one."""
     parts = name.split(".")
     return any(".".join(parts[:length]) in modules for length in range(1, min(len(parts), 4) + 1))
 
 
 def calls(*nodes: ast.AST) -> Iterator[ast.Call]:
-    """Give the calls that running some nodes makes itself; those in lambdas and functions come later."""
+    """Yield the calls that running some nodes makes directly, without those in lambdas and functions."""
     return (each for each in walk_here(nodes) if isinstance(each, ast.Call))
 
 
 def arguments(call: ast.Call) -> list[ast.expr]:
-    """Return the values that a call is given, without their names."""
+    """Return the positional and keyword values of a call."""
     return [*call.args, *(each.value for each in call.keywords)]
 
 
 def default_values(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
-    """Return the defaults of a function's arguments, which are computed when it is defined."""
+    """Return the defaults of a function's arguments, which are evaluated when it is defined."""
     return [*node.args.defaults, *filter(None, node.args.kw_defaults)]
 
 
 def imports_module(node: ast.AST) -> bool:
-    """Return whether a statement imports modules by name, such as a loop over files."""
+    """Return whether a statement imports modules by a computed name, such as a loop over files."""
     names = (ast.unparse(each.func).rpartition(".")[2] for each in calls(node))
     return not {"import_module", "__import__"}.isdisjoint(names)
 
 
 def words(name: str) -> set[str]:
-    """Return the words of a name, in lower case: train_Model is train and model."""
+    """Return the words of a name in lower case, such as train and model for train_Model."""
     return {word.lower() for word in _WORDS.findall(name)}
 
 
 def names_file(call: ast.Call) -> bool:
-    """Return whether a logger is given a file to write to."""
+    """Return whether a call of `logging` names a file to write to."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     return "FileHandler" in name or any(each.arg == "filename" for each in call.keywords)
 
 
 def writes(call: ast.Call) -> bool:
-    """Return whether a call of `open` is for writing, or for what cannot be read here."""
+    """Return whether a call of `open` opens for writing, or in a mode that is not a literal."""
     modes = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "mode")]
     return any(
         not isinstance(mode, ast.Constant) or not {"w", "a", "x", "+"}.isdisjoint(str(mode.value))

@@ -1,4 +1,4 @@
-"""A file of a project of which only a part is run, and what was left out of it."""
+"""Partial execution of a file: its definitions and what they need, with a note on the rest."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LONGEST_LINE = 60
 
 
 class Program:
-    """The units of one file that have been run.
+    """Runs the units of one file, and records which have run.
 
     Args:
-        module: What it is run in.
-        slicer: Its units.
-        path: Of the file.
-        is_target: Whether it is the file that was asked for.
-        guarding: Refuses what the project may not do while it is imported.
+        module: Module in which the file runs.
+        slicer: Units of the file.
+        path: Path of the file.
+        is_target: Whether the file is the target, not one that the target imports.
+        guarding: Returns a context that refuses actions of the project during its import.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Program:
         self._failed: dict[int, BaseException] = {}
 
     def run_for(self, wanted: set[str]) -> None:
-        """Run the definitions, and what some names need.
+        """Run the definitions and the units that some names need.
 
         Raises:
-            BaseException: Whatever a needed statement raises. One that is refused, and that only forward
-                needs, is left out.
+            BaseException: Any exception of a needed statement. A refused statement that only forward
+                needs is left out instead.
         """
         slicer = self._slicer
         if not slicer.does_work:
@@ -73,7 +73,14 @@ class Program:
         unbound: set[str],
         strict: set[int] | None = None,
     ) -> None:
-        """Run units; those that are required may not fail, those that are strict may not be refused."""
+        """Run units.
+
+        Args:
+            chosen: Units to run.
+            required: Units whose failure is raised.
+            unbound: Names that may come from star imports.
+            strict: Units of which a refusal is raised too; None for `required`.
+        """
         namespace = vars(self._module)
         for statement, units in self._slicer.program(chosen - self._done):
             code: CodeType = compile(statement, self.path, "exec", dont_inherit=True)
@@ -86,8 +93,8 @@ class Program:
                 if isinstance(error, RefusedError) and line and self._slicer.leave_out(units, line):
                     self._run(set(units), required, unbound, strict)
                     continue
-                may_not = required if strict is None or not isinstance(error, RefusedError) else strict
-                if not may_not.isdisjoint(units):
+                must_pass = required if strict is None or not isinstance(error, RefusedError) else strict
+                if not must_pass.isdisjoint(units):
                     self._raise(error)
                 self._failed.update(dict.fromkeys(units, error))
             else:
@@ -96,34 +103,34 @@ class Program:
                     self._take(source, unbound)
 
     def _take(self, source: Program, required: set[str]) -> None:
-        """Take from another file what was left out there: work only if it is required here."""
+        """Bind names that another file left out; a name that work binds only if it is required here."""
         namespace = vars(self._module)
         for name in sorted(self._slicer.mentioned() - namespace.keys()):
             if name in required and source.offers(name):
                 namespace[name] = source.provide(name)
             elif source.offers(name, work=False):
-                with suppress(Exception):  # nothing that is required mentions it
+                with suppress(Exception):  # no required unit mentions it
                     namespace[name] = source.provide(name)
 
     def _star_sources(self, units: Iterable[int]) -> Iterator[Program]:
-        """Give the files that units import everything from, where something was left out of them."""
+        """Yield the partially run files from which some units import `*`."""
         for index in units:
             node = self._slicer.units[index].node
             if isinstance(node, ast.ImportFrom) and self._slicer.imports_all(index):
                 name = "." * node.level + (node.module or "")
                 with suppress(ImportError, ValueError):
                     name = resolve_name(name, self._module.__package__ or None)
-                held = vars(sys.modules[name]) if name in sys.modules else {}
-                provide = getattr(held.get("__getattr__"), "__self__", None)
+                namespace = vars(sys.modules[name]) if name in sys.modules else {}
+                provide = getattr(namespace.get("__getattr__"), "__self__", None)
                 if isinstance(provide, Program):
                     yield provide
 
     def offers(self, name: str, *, work: bool = True) -> bool:
-        """Return whether a name was left out of this file, or of one that it imports everything from.
+        """Return whether a name was left out of this file, or of one from which it imports `*`.
 
         Args:
             name: The name.
-            work: Whether one that work binds counts too.
+            work: Whether to include names that work binds.
         """
         left = (unit for unit in self._slicer.units if unit.index not in self._done)
         if any(name in unit.binds and (work or not unit.works) for unit in left):
@@ -131,7 +138,7 @@ class Program:
         return any(source.offers(name, work=work) for source in self._star_sources(self._done))
 
     def _raise(self, error: BaseException) -> NoReturn:
-        """Raise what kept a required statement from running: that a name is missing has a reason."""
+        """Raise the error of a required statement; for a missing name, the error of its definition."""
         if isinstance(error, NameError):
             for index, reason in self._failed.items():
                 binds = self._slicer.units[index].binds
@@ -140,10 +147,10 @@ class Program:
         raise error
 
     def provide(self, name: str) -> Any:
-        """Run what binds a name that was left out; the module's `__getattr__`.
+        """Run the units that bind a name that was left out. This is the `__getattr__` of the module.
 
         Raises:
-            AttributeError: Nothing in the file binds it.
+            AttributeError: No unit of the file binds it.
         """
         binding = [unit.index for unit in self._slicer.units if name in unit.binds]
         if not binding:
@@ -153,18 +160,20 @@ class Program:
         if not binding or self._done.issuperset(binding):
             raise AttributeError(f"module {self._module.__name__!r} has no attribute {name!r}")
         needed = self._slicer.closure([name])
-        with self._guarding():  # as late as in forward
+        with self._guarding():  # it may run as late as in forward
             self._run(needed.units, needed.units, needed.unbound)
         try:
             return vars(self._module)[name]
         except KeyError:
-            raise AttributeError(f"{name} of {self.path} is bound by work that was not run") from None
+            raise AttributeError(
+                f"{name} of {self.path} is bound by a statement that was not run"
+            ) from None
 
     def note(self) -> str | None:
-        """Return a sentence about what was not run; None if all of it was that does anything."""
+        """Return a sentence about the statements that were not run; None if they have no effect."""
         left = [unit for unit in self._slicer.units if unit.index not in self._done]
         works = [unit for unit in left if unit.works or self._is_refused(unit.index)]
-        # A value that an imported file offers is made as soon as somebody takes it.
+        # A name of an imported file is bound on its first access.
         unknown = [unit for unit in left if unit.unknown and (self._is_target or not unit.binds)]
         if not works and not unknown:
             return None
@@ -172,8 +181,9 @@ class Program:
         verb = "does" if works else "may do"
         others = len(left) - 1
         more = f" and {others} more {'statement' if others == 1 else 'statements'}" if others else ""
+        path = display_path(self.path)
         return (
-            f"{shown(self.path)} {verb} work when it is imported: line {first} ({self._line(first)})"
+            f"{path} {verb} work when it is imported: line {first} ({self._line(first)})"
             f"{more} not run, only definitions and what they need; {RUN_FILE}"
         )
 
@@ -186,11 +196,13 @@ class Program:
 
 
 def line_in(traceback: TracebackType | None, path: str) -> int | None:
-    """Return the line of a file's own statement, or of its class's, that an exception came through."""
+    """Return the line of the top-level or class-level statement of a file that raised an exception."""
     line = None
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if code.co_filename == path and not code.co_flags & CO_OPTIMIZED:  # a function has locals
+        if (
+            code.co_filename == path and not code.co_flags & CO_OPTIMIZED
+        ):  # optimized: the code of a function
             line = traceback.tb_lineno
         elif line is not None:
             break
@@ -198,7 +210,7 @@ def line_in(traceback: TracebackType | None, path: str) -> int | None:
     return line
 
 
-def shown(path: str) -> str:
-    """Return a path as seen from the current folder, if it is below it."""
+def display_path(path: str) -> str:
+    """Return a path relative to the current folder, if it is inside; otherwise unchanged."""
     current = current_folder()
     return os.path.relpath(path, current) if current and path.startswith(current + os.sep) else path

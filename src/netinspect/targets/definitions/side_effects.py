@@ -1,7 +1,7 @@
-"""Top-level statements of a Python file: which of them define something, and which do work.
+"""Classification of top-level statements of a Python file: definitions, and statements that do work.
 
-Read from the syntax tree; nothing is run. Work is what a person would not expect of a summary: training
-loops, downloads, data sets, argument parsing, files that are written, calls whose effect is not known.
+It reads the syntax tree and runs nothing. Work is what a user does not expect from a summary: training
+loops, downloads, data sets, argument parsing, writing files, and calls with unknown effects.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HARMLESS_DESPITE_WORDS = re.compile(
 )
 _CONTEXTS = ("warnings.catch_warnings", "contextlib.suppress", "torch.no_grad", "torch.inference_mode")
 _AUTOSTART = frozenset({"automain", "autorun"})
-"""Decorators that call what they decorate."""
+"""Decorators that call the decorated function."""
 
 _PLAIN_BASES = frozenset({"object", "dict", "list", "NamedTuple", "Enum", "ABC", "Exception", "Generic"})
 _LAYERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
@@ -46,10 +46,10 @@ _MOST_DEPTH = 8
 
 
 class WorkReader:
-    """Judges the top-level statements of one file.
+    """Classifies the top-level statements of one file.
 
     Args:
-        tree: The file.
+        tree: Syntax tree of the file.
     """
 
     def __init__(self, tree: ast.Module) -> None:
@@ -71,16 +71,16 @@ class WorkReader:
                 isinstance(node, ast.Assign)
                 and isinstance(node.value, ast.Name)
                 and (defined := self._functions.get(node.value.id)) is not None
-            ):  # as edict = EasyDict
+            ):  # for example edict = EasyDict
                 names = [each.id for each in node.targets if isinstance(each, ast.Name)]
                 self._functions.update(dict.fromkeys(names, defined))
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._values.add(node.id)
-        self._judging: set[int] = set()
-        self._judged: dict[str, bool] = {}
+        self._in_progress: set[int] = set()
+        self._known_work: dict[str, bool] = {}
 
     def does_work(self, statement: ast.stmt) -> bool:
-        """Return whether running a statement does more than define, compute or configure something."""
+        """Return whether running a statement does more than define, compute or configure."""
         match statement:
             case ast.Expr(value=ast.Call() as call):
                 return self._is_work_alone(call)
@@ -125,11 +125,11 @@ class WorkReader:
         return any(self._is_risky_call(call) for call in calls(expression))
 
     def is_unknown(self, node: ast.AST) -> bool:
-        """Return whether a node contains a call that is not known to compute or configure only."""
+        """Return whether a node contains a call that is not known to only compute or configure."""
         return any(not (self._is_known(call) or self._computes(call)) for call in calls(node))
 
     def assigned_globals(self, call: ast.Call) -> set[str]:
-        """Return the globals that a function of the file declares, as those that a call of it binds."""
+        """Return the globals that a call of a function of the file may bind."""
         node = self._functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
         inner = ast.walk(node) if node is not None else ()
         return {name for each in inner if isinstance(each, ast.Global) for name in each.names}
@@ -143,7 +143,7 @@ class WorkReader:
         return any(map(self.does_work, statements))
 
     def _is_work_alone(self, call: ast.Call) -> bool:
-        """A call whose value no one takes is made for its effect: only known effects are harmless."""
+        """Return whether a call that discards its value does work, which is assumed of unknown calls."""
         if (statements := _executed(call)) is not None:
             return self._any_works(statements)
         if any(self.is_risky(each) for each in arguments(call)):
@@ -160,7 +160,7 @@ class WorkReader:
         return True
 
     def _is_harmless_method(self, function: ast.Attribute) -> bool:
-        """Return whether a method changes its own object only, or logs."""
+        """Return whether a method only changes its own object, or logs."""
         name = self._full_name(function)
         if is_below(name, RISKY_ROOTS):
             return False
@@ -183,7 +183,7 @@ class WorkReader:
         return any(map(_calls_argument, inner if isinstance(decorator, ast.Call) else [node]))
 
     def _passed_calls(self, call: ast.Call) -> list[ast.Call]:
-        """Return the calls that a function makes which is given others: map(f, x), sorted(x, key=f)."""
+        """Return the calls of functions passed to a call, such as map(f, x) or sorted(x, key=f)."""
         name = self._full_name(call.func)
         passed = [each.value for each in call.keywords if each.arg in ("key", "default_factory")]
         if isinstance(call.func, ast.Call):
@@ -225,7 +225,7 @@ class WorkReader:
         if name == "open":
             return not writes(call)
         if isinstance(function, ast.Call):
-            inner = function.func  # as @registry.register("net"), written as a call
+            inner = function.func  # for example registry.register("net")(Net)
             return isinstance(inner, ast.Attribute) and self._is_harmless_method(inner)
         if isinstance(function, ast.Name) and function.id in self._functions:
             return self._body_computes(function.id)
@@ -241,26 +241,26 @@ class WorkReader:
         )
 
     def _body_computes(self, name: str) -> bool:
-        """Return whether a function of the file computes only, or the constructor of a class does."""
+        """Return whether a function of the file, or the constructor of a class, only computes."""
         node = self._functions[name]
         if isinstance(node, ast.AsyncFunctionDef):
-            return True  # its body is run by whoever awaits it
-        if id(node) in self._judging or len(self._judging) >= _MOST_DEPTH:
-            return id(node) in self._judging
+            return True  # its body only runs when awaited
+        if id(node) in self._in_progress or len(self._in_progress) >= _MOST_DEPTH:
+            return id(node) in self._in_progress
         if isinstance(node, ast.ClassDef) and _is_layer(node):
             return not self._body_works(name)
-        self._judging.add(id(node))
+        self._in_progress.add(id(node))
         body = node.body
         if isinstance(node, ast.ClassDef):
             plain = all(map(_is_plain_base, node.bases)) and not node.keywords
-            # Operators and properties run without a call that could be read.
+            # Operators and properties run without a visible call.
             methods = [each for each in body if isinstance(each, ast.FunctionDef)]
             implicit = [each for each in methods if each.name[:2] == "__" or each.decorator_list]
             body = [each for method in implicit for each in method.body]
         else:
             plain = True
         computes = plain and not any(self.does_work(each) or self.is_unknown(each) for each in body)
-        self._judging.discard(id(node))
+        self._in_progress.discard(id(node))
         return computes
 
     def _is_risky_call(self, call: ast.Call) -> bool:
@@ -279,26 +279,26 @@ class WorkReader:
         if isinstance(function, ast.Name) and function.id in self._functions:
             return bool(words(name) & RISKY_WORDS) or self._body_works(function.id)
         if isinstance(function, ast.Name) and function.id in self._values:
-            return function.id not in self._aliases  # an object of the file's is run, as a model
+            return function.id not in self._aliases  # an object of the file is called, such as a model
         return bool(words(name.rpartition(".")[2] or name) & RISKY_WORDS)
 
     def _body_works(self, name: str) -> bool:
         """Return whether calling a function or class of the file does work."""
-        if name in self._judged:
-            return self._judged[name]
+        if name in self._known_work:
+            return self._known_work[name]
         node = self._functions[name]
-        if id(node) in self._judging or len(self._judging) >= _MOST_DEPTH:
-            return id(node) not in self._judging
-        self._judging.add(id(node))
+        if id(node) in self._in_progress or len(self._in_progress) >= _MOST_DEPTH:
+            return id(node) not in self._in_progress
+        self._in_progress.add(id(node))
         if isinstance(node, ast.ClassDef):
             made = [each for each in node.body if getattr(each, "name", "") == "__init__"]
             bodies = [each.body for each in made if isinstance(each, ast.FunctionDef)]
-            # The layers that a constructor makes are calls too; only those that are known to be risky.
+            # Constructors of layers are calls too, so that only risky calls count as work.
             works = any(self._is_risky_call(call) for body in bodies for call in calls(*body))
         else:
             works = self._any_works(node.body)
-        self._judging.discard(id(node))
-        self._judged[name] = works
+        self._in_progress.discard(id(node))
+        self._known_work[name] = works
         return works
 
     def _is_plain_context(self, item: ast.withitem) -> bool:
@@ -311,7 +311,7 @@ class WorkReader:
     def _full_name(self, node: ast.expr) -> str:
         """Return a dotted name with import aliases resolved: np.load is numpy.load.
 
-        What a call returns has no name, so that `Net().cuda` is `.cuda`.
+        The result of a call has no name: `Net().cuda` is `.cuda`.
         """
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
@@ -327,7 +327,7 @@ class WorkReader:
 
 
 def _calls_argument(function: ast.FunctionDef | ast.Lambda) -> bool:
-    """Return whether a function calls its first argument while it runs itself."""
+    """Return whether a function calls its own first argument."""
     first = [each.arg for each in (*function.args.posonlyargs, *function.args.args)][:1]
     body = [function.body] if isinstance(function, ast.Lambda) else function.body
     return any(isinstance(each.func, ast.Name) and each.func.id in first for each in calls(*body))

@@ -1,7 +1,7 @@
-"""The part of a Python file that defines things, without the work that it does when it is imported.
+"""Slicing of a Python file: the units that define a model, without the work done on import.
 
-A file is cut into units: its statements, and those inside of its `if`, `try` and `with`. What a unit
-binds and needs is read from its bytecode; nothing is run here.
+A file is split into units: its statements, and those inside its `if`, `try` and `with` statements. The
+names that a unit binds and needs are read from its bytecode. Nothing is run here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from netinspect.targets.definitions.statements import (
     bodies,
     builds_layer,
     head_names,
-    nothing,
+    pass_at,
     run_parts,
 )
 
@@ -31,7 +31,7 @@ _ALWAYS_LIVE = frozenset({"forward", "extra_repr"})
 FACTORIES = frozenset(
     {"build", "build_model", "create_model", "get_model", "make_model", "model", "net"}
 )
-"""Functions that are called so make the model of their file."""
+"""Names of functions that build the model of their file."""
 
 _INSTANCES = frozenset({"model", "net", "network"})
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -44,52 +44,52 @@ class Unit:
 
     index: int
     node: ast.stmt
-    """What is run: of a class that does work, the class without the statements that do."""
+    """Statement to run; a class without those of its statements that do work."""
 
     origin: ast.stmt
-    """The statement as it is in the file."""
+    """Original statement in the file."""
 
     headers: tuple[int, ...]
-    """Positions of the `if`, `try` and `with` around it, among all of the file."""
+    """Positions of the enclosing `if`, `try` and `with` statements, among all in the file."""
 
     works: bool
     unknown: bool
-    """Whether it calls something that is not known to compute or configure only."""
+    """True if it contains a call that is not known to only compute or configure."""
 
     binds: frozenset[str] = frozenset()
     mutates: frozenset[str] = frozenset()
     now: frozenset[str] = frozenset()
-    """Global names that running it needs."""
+    """Global names that are needed to run it."""
 
     methods: Mapping[str, Body] = field(default_factory=dict)
-    """What functions in it refer to when they are called, by name; of a class, its methods."""
+    """Names that its functions, or the methods of a class, refer to when called; by function name."""
 
     @property
     def defines(self) -> bool:
-        """Whether it is an import, a function or a class."""
+        """True for an import, a function or a class."""
         return isinstance(self.node, _DEFINITIONS)
 
 
 class Closure(NamedTuple):
-    """Statements that some names need."""
+    """Units that some names need."""
 
     units: set[int]
     unbound: set[str]
-    """Names that nothing in the file binds: builtins, and those of star imports."""
+    """Names that no unit binds: builtins, and names of star imports."""
 
 
 class Slicer:
-    """Chooses the units of one file that are run.
+    """Selects the units of one file to run.
 
     Args:
-        tree: The file.
-        blamed: Lines of statements to treat as work regardless of their form.
+        tree: Syntax tree of the file.
+        work_lines: Lines of statements to treat as work regardless of their form.
     """
 
-    def __init__(self, tree: ast.Module, blamed: frozenset[int] = frozenset()) -> None:
+    def __init__(self, tree: ast.Module, work_lines: frozenset[int] = frozenset()) -> None:
         self._tree = tree
         self._reader = WorkReader(tree)
-        self.blamed = blamed
+        self.work_lines = work_lines
         self._headers: list[Branching] = []
         self.units: list[Unit] = []
         self._origins: set[int] = set()
@@ -104,12 +104,12 @@ class Slicer:
 
     @property
     def does_work(self) -> bool:
-        """Whether some unit, or the head of a statement around some, does work or may do it."""
+        """True if some unit, or the head of a statement around it, does or may do work."""
         return any(unit.works or unit.unknown for unit in self.units)
 
     @property
     def is_plain(self) -> bool:
-        """Whether the file can be run whole, as nothing in it calls what is not known."""
+        """True if the file can be run whole: it contains no unknown calls."""
         parts = (part for unit in self.units if unit.defines for part in run_parts(unit.origin))
         return (
             not self.does_work
@@ -118,36 +118,36 @@ class Slicer:
         )
 
     def is_import(self, line: int) -> bool:
-        """Return whether a line is that of an import."""
+        """Return whether a line belongs to an import statement."""
         imports = (unit.node for unit in self.units if isinstance(unit.node, _DEFINITIONS[:2]))
         return any(node.lineno <= line <= (node.end_lineno or line) for node in imports)
 
     def leave_out(self, units: Iterable[int], line: int) -> bool:
-        """Cut the statement of a line out of a class, as one that does work.
+        """Remove the statement at a line from a class, as one that does work.
 
         Args:
-            units: Where the class is.
-            line: In its body.
+            units: Units that contain the class.
+            line: Line in the body of the class.
 
         Returns:
-            Whether a statement was cut out.
+            Whether a statement was removed.
         """
         for unit in [self.units[index] for index in units]:
             node = unit.origin
             last = node.end_lineno or node.lineno
             if isinstance(node, ast.ClassDef) and node.lineno < line <= last:
-                self.blamed |= {line}
+                self.work_lines |= {line}
                 before, unit.node = ast.dump(unit.node), self._without_work(node)
                 return ast.dump(unit.node) != before
         return False
 
     @property
     def docstring(self) -> str | None:
-        """The docstring of the file."""
+        """Docstring of the file."""
         return ast.get_docstring(self._tree, clean=False)
 
     def analyze(self) -> None:
-        """Read what every unit binds and needs; only a file that does work is worth it."""
+        """Read the names that each unit binds and needs; only needed for a file that does work."""
         for unit in self.units:
             unit.mutates = frozenset(mutated(unit.node, self._reader))
             names = read_names(unit.node, self._future)
@@ -159,7 +159,7 @@ class Slicer:
 
     def _collect(self, statements: Iterable[ast.stmt], headers: tuple[int, ...]) -> None:
         for node in statements:
-            if isinstance(node, Branching) and not self._is_blamed(node, header=True):
+            if isinstance(node, Branching) and not self._is_work_line(node, header=True):
                 position = len(self._headers)
                 self._headers.append(node)
                 inner = (*headers, position)
@@ -167,10 +167,10 @@ class Slicer:
                     if not (name == "body" and isinstance(node, ast.If) and is_main_guard(node.test)):
                         self._collect(body, inner)
                 continue
-            less = self._without_work(node) if isinstance(node, ast.ClassDef) else node
-            works = (less is node and self._is_blamed(node)) or self._reader.does_work(node)
+            reduced = self._without_work(node) if isinstance(node, ast.ClassDef) else node
+            works = (reduced is node and self._is_work_line(node)) or self._reader.does_work(node)
             works = works or self._under_work(headers)
-            self._append(less, node, headers, works=works)
+            self._append(reduced, node, headers, works=works)
 
     def _append(
         self, node: ast.stmt, origin: ast.stmt, headers: tuple[int, ...], *, works: bool
@@ -178,13 +178,13 @@ class Slicer:
         is_plain = isinstance(node, (*_DEFINITIONS, ast.Raise)) or imports_module(node)
         unknown = not is_plain and self._reader.is_unknown(node)
         if id(origin) in self._origins:
-            return  # a class is cut again
+            return  # statements are removed from the class again
         self._origins.add(id(origin))
         unit = Unit(len(self.units), node, origin, headers, works=works, unknown=unknown)
         self.units.append(unit)
 
     def _without_work(self, node: ast.ClassDef) -> ast.ClassDef:
-        """Return a class without the statements of its body that do work; these are never run."""
+        """Return a class without the statements in its body that do work, which are never run."""
         body: list[ast.stmt] = []
         for each in node.body:
             is_effect = isinstance(each, (ast.Expr, *_LOOPS, *BRANCHING))
@@ -192,22 +192,22 @@ class Slicer:
                 body.append(self._without_work(each))
             elif isinstance(each, _DEFINITIONS):
                 body.append(each)
-            elif self._is_blamed(each) or (is_effect and self._reader.does_work(each)):
+            elif self._is_work_line(each) or (is_effect and self._reader.does_work(each)):
                 self._append(each, each, (), works=True)
             else:
                 body.append(each)
         if body == node.body:
             return node
-        less = copy(node)
-        less.body = body or [nothing(node)]
-        return less
+        reduced = copy(node)
+        reduced.body = body or [pass_at(node)]
+        return reduced
 
-    def _is_blamed(self, node: ast.stmt, *, header: bool = False) -> bool:
+    def _is_work_line(self, node: ast.stmt, *, header: bool = False) -> bool:
         last = node.body[0].lineno - 1 if header and isinstance(node, Branching) else node.end_lineno
-        return any(node.lineno <= line <= (last or node.lineno) for line in self.blamed)
+        return any(node.lineno <= line <= (last or node.lineno) for line in self.work_lines)
 
     def _under_work(self, headers: tuple[int, ...]) -> bool:
-        """Return whether the head of a statement around it does work, as `if download():`."""
+        """Return whether the head of an enclosing statement does work, such as `if download():`."""
         return any(self._head_works(self._headers[position]) for position in headers)
 
     def _head_works(self, node: Branching) -> bool:
@@ -219,14 +219,14 @@ class Slicer:
         return self._reader.does_work(bare)
 
     def definitions(self, required: set[int], *, is_target: bool) -> set[int]:
-        """Return the units that are run in any case: definitions, what computes or configures only.
+        """Return the units that always run: definitions, and units that only compute or configure.
 
-        A call that is not known is made for what is required, and for what the file's definitions
-        mention. Functions of a target that nothing required calls are those that train the model.
+        A unit with an unknown call runs if it is required or if a definition mentions its names. In a
+        target, functions that no required unit calls do not count: they train the model.
 
         Args:
-            required: Units that are run.
-            is_target: Whether the file is what was asked for.
+            required: Units that run in any case.
+            is_target: Whether the file is the target.
         """
         mentioned = {name for unit in self.units if unit.defines for name in unit.now}
         for unit in self.units:
@@ -241,11 +241,11 @@ class Slicer:
         }
 
     def wanted(self, name: str | None, *, is_target: bool) -> set[str]:
-        """Return the names that what is to be built may be found under.
+        """Return the names of candidates for the model of the file.
 
         Args:
-            name: What a target names, such as a class; None for whatever the file is about.
-            is_target: Whether the file is what was asked for, and not one that it imports.
+            name: Name in the target, such as a class; None for the main model of the file.
+            is_target: Whether the file is the target, not one that the target imports.
         """
         if name is not None:
             return {name.partition(".")[0]}
@@ -258,18 +258,18 @@ class Slicer:
             if isinstance(unit.node, ast.FunctionDef)
             and (unit.node.name in FACTORIES or unit.node.returns)
         }
-        made = [
+        assigned = [
             (unit, unit.node)
             for unit in self.units
             if isinstance(unit.node, (ast.Assign, ast.AnnAssign))
         ]
         instances = {
             name
-            for unit, node in made
+            for unit, node in assigned
             for name in unit.binds
             if name in _INSTANCES or builds_layer(node)
         }
-        unknown = (unit.binds for unit, _ in made if unit.unknown and not unit.works)
+        unknown = (unit.binds for unit, _ in assigned if unit.unknown and not unit.works)
         return factories or instances or set().union(*unknown)
 
     def imports_all(self, index: int) -> bool:
@@ -279,11 +279,11 @@ class Slicer:
 
     @property
     def has_star_imports(self) -> bool:
-        """Whether the file takes names from others without naming them."""
+        """True if the file has a star import."""
         return any(map(self.imports_all, range(len(self.units))))
 
     def mentioned(self) -> set[str]:
-        """Return the global names that anything in the file refers to, at once or when it is called."""
+        """Return the global names that the file refers to, on import or in a later call."""
         bodies_of = (body.names for unit in self.units for body in unit.methods.values())
         return set().union(*(unit.now for unit in self.units), *bodies_of)
 
@@ -292,11 +292,11 @@ class Slicer:
         return set(range(len(self.units)))
 
     def closure(self, names: Iterable[str], *, forward: bool = True) -> Closure:
-        """Return what some names need, directly or through others, work included.
+        """Return the units that some names need, directly or indirectly, including work.
 
         Args:
             names: The names.
-            forward: Whether forward needs it too, and not only the constructor.
+            forward: Whether to include what forward needs, not only the constructor.
         """
         found: set[int] = set()
         wanted = frozenset(names)
@@ -321,7 +321,7 @@ class Slicer:
         return Closure(found, {name for name, _ in seen if name not in self._binding})
 
     def _newly_live(self, found: set[int], live: set[str], called: set[tuple[int, str]]) -> list[Body]:
-        """Return what may be called now: of a class, the methods that something live mentions."""
+        """Return the functions that may be called now; of a class, methods that live code mentions."""
         new = []
         for index in found:
             unit = self.units[index]
@@ -334,31 +334,31 @@ class Slicer:
         return new
 
     def _providers(self, name: str, before: int, *, is_wanted: bool) -> Iterator[Unit]:
-        """Give the units before a position that make a name what it is."""
+        """Yield the units before a position that bind or change a name."""
         binding = [unit for unit in self._binding.get(name, ()) if unit.index < before]
         outside = [unit for unit in binding if not (isinstance(unit.node, _LOOPS) and unit.works)]
-        # A loop that does work is run only for what nothing else binds.
+        # A loop that does work only runs for a name that no other unit binds.
         yield from outside or ([] if is_wanted else binding)
         for unit in self._changing.get(name, ()):
             is_training = unit.works and isinstance(unit.node, _LOOPS)
-            # An instance that was trained is inspected as it was built.
-            # What is not work may come later too: cfg = _C; _C.width = 4.
+            # An instance is inspected without its training.
+            # A change that is not work may come later too: cfg = _C; _C.width = 4.
             is_before = unit.index < before or not unit.works
             if is_before and not is_training and not (is_wanted and unit.works):
                 yield unit
 
     def program(self, chosen: set[int]) -> Iterator[tuple[ast.Module, frozenset[int]]]:
-        """Give each statement of the file that has chosen units in it, cut down to these, and which."""
+        """Yield each top-level statement with chosen units, reduced to these, and their indices."""
         inside = {id(self.units[index].origin): self.units[index] for index in chosen}
         for node in self._tree.body:
             used: set[int] = set()
-            kept = _prune(node, inside, used)
-            if kept is not None:
-                yield ast.Module(body=[*self._future, kept], type_ignores=[]), frozenset(used)
+            pruned = _prune(node, inside, used)
+            if pruned is not None:
+                yield ast.Module(body=[*self._future, pruned], type_ignores=[]), frozenset(used)
 
 
 def _prune(node: ast.stmt, inside: Mapping[int, Unit], used: set[int]) -> ast.stmt | None:
-    """Return a statement without the units that are not inside; None if nothing is left."""
+    """Return a statement reduced to the chosen units inside it; None without any."""
     if (unit := inside.get(id(node))) is not None:
         used.add(unit.index)
         return unit.node
@@ -372,12 +372,12 @@ def _prune(node: ast.stmt, inside: Mapping[int, Unit], used: set[int]) -> ast.st
     if isinstance(bare, (ast.Try, ast.TryStar)):
         bare.handlers = []
         for handler in node.handlers:  # type: ignore[union-attr]
-            less = copy(handler)
-            less.body = _prune_all(handler.body, inside, used) or [nothing(handler)]
-            bare.handlers.append(less)
-    bare.body = bare.body or [nothing(node)]
+            reduced = copy(handler)
+            reduced.body = _prune_all(handler.body, inside, used) or [pass_at(handler)]
+            bare.handlers.append(reduced)
+    bare.body = bare.body or [pass_at(node)]
     return bare if len(used) > before else None
 
 
 def _prune_all(statements: list[ast.stmt], inside: Mapping[int, Unit], used: set[int]) -> list[ast.stmt]:
-    return [kept for node in statements if (kept := _prune(node, inside, used)) is not None]
+    return [each for node in statements if (each := _prune(node, inside, used)) is not None]

@@ -1,4 +1,4 @@
-"""Parts of statements: blocks, heads, and what a definition runs."""
+"""Parts of statements in a syntax tree: blocks, heads, and code that a definition runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BODIES = ("body", "orelse", "finalbody")
 
 
 def run_parts(node: ast.stmt) -> list[ast.AST]:
-    """Return what of a class or function is run when it is defined."""
+    """Return the parts of a class or function that run when it is defined."""
     if isinstance(node, ast.ClassDef):
         inner = [part for each in node.body for part in (each, *run_parts(each))]
         return [*node.decorator_list, *node.bases, *(each.value for each in node.keywords), *inner]
@@ -23,7 +23,7 @@ def run_parts(node: ast.stmt) -> list[ast.AST]:
 
 
 def bodies(node: ast.stmt) -> Iterator[tuple[str, list[ast.stmt]]]:
-    """Give the blocks of a statement, each with the name of its field."""
+    """Yield the blocks of a statement, each with the name of its field."""
     for name in BODIES:
         if body := getattr(node, name, None):
             yield name, body
@@ -31,13 +31,13 @@ def bodies(node: ast.stmt) -> Iterator[tuple[str, list[ast.stmt]]]:
         yield "handler", handler.body
 
 
-def nothing(place: ast.AST) -> ast.stmt:
-    """Return a `pass` at the place of a node."""
-    return ast.copy_location(ast.Pass(), place)
+def pass_at(node: ast.AST) -> ast.stmt:
+    """Return a `pass` statement at the location of a node."""
+    return ast.copy_location(ast.Pass(), node)
 
 
 def head_names(node: Branching) -> set[str]:
-    """Return the names in the heads of a statement: a test, contexts, exception types."""
+    """Return the names in the head of a statement: a test, contexts or exception types."""
     heads: list[ast.AST] = []
     if isinstance(node, ast.If):
         heads = [node.test]
@@ -49,7 +49,7 @@ def head_names(node: Branching) -> set[str]:
 
 
 def builds_layer(node: ast.Assign | ast.AnnAssign) -> bool:
-    """Return whether a call of a name with a capital, such as `nn.Sequential`, is in an assignment."""
+    """Return whether an assignment calls a class, such as `nn.Sequential`, by the form of its name."""
     calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
     names = [each.func for each in calls]
     return any(

@@ -1,7 +1,8 @@
-"""Guard against processes, connections and file writes while a project is imported.
+"""Guard that refuses child processes, connections and file writes while a project is imported.
 
-Python reports each of these to its audit hooks before it happens. A hook cannot be removed again, so
-there is one for the process, added when the first project is imported; it does nothing at other times.
+Python reports each of these actions to its audit hooks before it happens. A hook cannot be removed, so
+the process has one hook, which is added with the first import of a project and is inactive at other
+times.
 """
 
 from __future__ import annotations
@@ -52,17 +53,18 @@ _CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
     "os.utime": ((0, 3),),
     "shutil.rmtree": ((0, 1),),
 }
-"""Where among its arguments an event has the paths that are changed, each with the descriptor of the
-folder that a relative path begins at."""
+"""Positions of the changed paths among the arguments of an event, each with the position of the
+descriptor of the folder that a relative path starts from."""
+
 _TEMPFILE = tempfile.__file__
 _IMPORTER = "<frozen importlib"
 _LONGEST = 200
 
 
 class RefusedError(PermissionError):
-    """An action that project code requested during its import was refused.
+    """Raised when project code requests a refused action during its import.
 
-    Code that goes on without a file or a connection where it may not have one can go on here too.
+    It is a PermissionError, so that code that handles missing permissions handles it too.
     """
 
     def __init__(self, what: str, file: str, line: int) -> None:
@@ -76,11 +78,13 @@ class RefusedError(PermissionError):
 
 
 class Guard:
-    """Refused actions, and those that were attempted.
+    """Refuses actions of a project, and records them.
+
+    Writing in temporary folders is allowed, except in the folders of the project and the current folder.
 
     Args:
-        folders: Of the project: its code, and where nothing is written though it is temporary.
-        current: The current folder, where nothing is written either.
+        folders: Folders of the project's code.
+        current: The current folder.
     """
 
     def __init__(self, folders: Iterable[str], current: str) -> None:
@@ -91,10 +95,10 @@ class Guard:
         self.refused: list[RefusedError] = []
 
     def check(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Refuse what a line of the project asked for.
+        """Check an audit event.
 
         Raises:
-            RefusedError: It is refused.
+            RefusedError: A line of the project requested an action that is refused.
         """
         if event in _PROCESSES:
             what = f"a child process ({_short(arguments)})"
@@ -107,17 +111,17 @@ class Guard:
             if path is None:
                 return
             what = f"writing {path}"
-        asking = self._asking_line()
-        if asking is not None:
-            error = RefusedError(what, *asking)
+        line = self._requesting_line()
+        if line is not None:
+            error = RefusedError(what, *line)
             self.refused.append(error)
             raise error
 
-    def _asking_line(self) -> tuple[str, int] | None:
-        """Return the innermost line of the project that led here; None if it imported a package.
+    def _requesting_line(self) -> tuple[str, int] | None:
+        """Return the innermost line of the project that led to the event; None inside an import.
 
-        What an installed package does when it is imported is its own affair; what it is reported to do
-        is not.
+        Actions of an installed package during its own import are allowed. Actions that the project
+        requests by calling a package are not.
         """
         frame: FrameType | None = sys._getframe(3)
         while frame is not None:
@@ -131,13 +135,13 @@ class Guard:
         return None
 
     def _written(self, event: str, arguments: tuple[Any, ...]) -> str | None:
-        """Return the path that is changed, if it is one that may not be."""
+        """Return the path that an event changes, if that is not allowed."""
         if event == "open" and not _opens_for_writing(arguments):
             return None
-        for place, folder in _CHANGES.get(event, ((0, None),)):
-            given = arguments[place] if place < len(arguments) else None
+        for position, folder in _CHANGES.get(event, ((0, None),)):
+            given = arguments[position] if position < len(arguments) else None
             if not isinstance(given, (str, bytes, os.PathLike)):
-                continue  # a file that is open already
+                continue  # an open file
             text = os.fsdecode(given)
             if folder is not None and folder < len(arguments):
                 text = os.path.join(_folder_of(arguments[folder]), text)
@@ -146,7 +150,7 @@ class Guard:
                 if event != "open":
                     self._made.append(path)
             elif event == "os.mkdir" and os.path.isdir(path):
-                continue  # which fails by itself, or not at all
+                continue  # it exists: mkdir fails, or exist_ok is set
             elif not self._is_allowed(text, path):
                 return text
         return None
@@ -160,12 +164,12 @@ class Guard:
 
 
 def _folder_of(descriptor: object) -> str:
-    """Return the folder of a descriptor; the empty string for the current one."""
+    """Return the path of the folder of a descriptor; the empty string for the current folder."""
     if not isinstance(descriptor, int) or descriptor < 0:
         return ""
     try:
         return os.readlink(f"/proc/self/fd/{descriptor}")
-    except OSError:  # another system: as if it were the root, where nothing is temporary
+    except OSError:  # no /proc: the root, which is not temporary
         return os.sep
 
 
@@ -189,13 +193,13 @@ def _is_in_tempfile() -> bool:
 
 
 def with_links(folders: Iterable[str]) -> tuple[str, ...]:
-    """Return folders with a separator at their ends, as they are named and where links lead."""
+    """Return folders with a trailing separator, both as named and with links resolved."""
     both = (path for folder in folders for path in (os.path.abspath(folder), os.path.realpath(folder)))
     return tuple(dict.fromkeys(os.path.join(path, "") for path in both))
 
 
 def _short(arguments: tuple[Any, ...]) -> str:
-    """Return what was asked for in a few words, without running anybody's code."""
+    """Return the arguments of an event as a short text, without running user code."""
     words = []
     for each in arguments:
         if isinstance(each, (list, tuple)):
@@ -217,7 +221,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def guarded(guard: Guard) -> Iterator[None]:
-    """Refuse what lines of the project ask for in the block."""
+    """Check audit events with a guard inside the block."""
     global _is_hooked
     if not _is_hooked:
         sys.addaudithook(_hook)

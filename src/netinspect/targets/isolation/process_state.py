@@ -1,4 +1,4 @@
-"""The process around a project's code: what its top-level lines change is as before afterwards."""
+"""Process state that project code may change during its import, restored afterwards."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGUSR2")
 
 @contextmanager
 def preserved_process() -> Iterator[None]:
-    """Put back at the end what scripts change in their process.
+    """Restore at the end of the block the process state that scripts change.
 
-    That is `sys.path`, `sys.argv`, the standard streams, the current folder, the environment, warning
-    filters, signal handlers, hooks and the recursion limit of Python; defaults, gradient mode and
-    switches of torch.
+    It consists of `sys.path`, `sys.argv`, the standard streams, the current folder, the environment,
+    warning filters, signal handlers, hooks and the recursion limit of Python, and of the defaults, the
+    gradient mode and the global flags of torch.
     """
     path, argv, current = [*sys.path], [*sys.argv], current_folder()
     streams = sys.stdout, sys.stderr
@@ -32,7 +32,7 @@ def preserved_process() -> Iterator[None]:
     recursion_limit = sys.getrecursionlimit()
     handlers = _handlers()
     try:
-        # What the project sets as torch's defaults holds for its model, as in a script.
+        # Inside the block, torch defaults that the project sets apply to its model.
         with _preserved_torch(), warnings.catch_warnings():
             yield
     finally:
@@ -58,7 +58,7 @@ def preserved_process() -> Iterator[None]:
 
 @contextmanager
 def _preserved_torch() -> Iterator[None]:
-    """Put back torch's defaults, gradient mode and switches, if torch is there."""
+    """Restore torch's defaults, gradient mode and global flags, if torch is imported."""
     if "torch" not in sys.modules:
         yield
         return
@@ -72,7 +72,7 @@ def _preserved_torch() -> Iterator[None]:
 
 
 def _handlers() -> dict[signal.Signals, Any]:
-    """Return the signal handlers that can be put back: those of the main thread, set in Python."""
+    """Return the signal handlers that can be restored: those set in Python, in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]

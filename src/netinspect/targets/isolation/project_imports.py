@@ -1,8 +1,8 @@
-"""A project's code while it is inspected: what of each file is run, and what the process is for it.
+"""Import of a user's project: which parts of each file run, in which process state.
 
-Asked for a model, netinspect must not run the project: of a file that does work when it is imported,
-only the definitions and what they need are run. For the project, the process is as for a script:
-`sys.argv` and `sys.path` are the file's own. Afterwards the process is as before.
+Inspecting a model must not run the project. If a file does work when it is imported, only its
+definitions and what they need are run. The project sees the process of a script, with its own `sys.argv`
+and `sys.path`. The process state is restored afterwards.
 """
 
 from __future__ import annotations
@@ -19,64 +19,64 @@ from typing import Any
 from netinspect._utils import process
 from netinspect.errors import LoadError
 from netinspect.records.trace import RUN_FILE
-from netinspect.targets.definitions.partial_file import Program, line_in, shown
+from netinspect.targets.definitions.partial_file import Program, display_path, line_in
 from netinspect.targets.definitions.slices import Slicer
 from netinspect.targets.isolation.import_guard import Guard, RefusedError, guarded, with_links
 from netinspect.targets.isolation.process_state import current_folder, preserved_process
 from netinspect.tracing.code_owners import is_users
 
 _IMPORTLIB = ("<frozen importlib", os.path.join(os.path.dirname(os.__file__), "importlib", ""))
-_MOST_BLAMED = 20
+_MOST_WORK_LINES = 20
 
 
 class Project:
-    """The code of one project, and what was left out of it.
+    """The code of one project, with the files that ran in part and the refused actions.
 
     Args:
-        whole: Run files whole, and refuse nothing.
+        whole: Run files whole, and refuse no action.
     """
 
     def __init__(self, *, whole: bool) -> None:
         self.whole = whole
         self.entries: list[str] = []
-        """Entries of `sys.path` that are the project's."""
+        """Entries of `sys.path` that belong to the project."""
 
         self.programs: list[Program] = []
-        """The files that were not run whole."""
+        """Files that were run in part."""
 
         self.refused: list[RefusedError] = []
-        """What lines of it asked for while it was imported."""
+        """Actions that its lines requested during the import and that were refused."""
 
         self.targets: dict[str, str | None] = {}
-        """Modules that a target names, each with what is wanted from it."""
+        """Modules that a target names, each with the name in the target."""
 
         self._begun = False
         self._folders: list[str] = []
         self.code_folders: tuple[str, ...] = ()
-        """The folders of its code, each with a separator at its end."""
+        """Folders of its code, each with a trailing separator."""
 
     @property
     def notes(self) -> list[str]:
-        """One sentence for each file that was not run whole, and for each line that was refused."""
+        """One sentence for each file that ran in part and for each refused action."""
         notes = [note for program in self.programs if (note := program.note())]
         return notes + [
-            f"{shown(error.file)}:{error.line}: {error.what} was refused while it was imported; "
+            f"{display_path(error.file)}:{error.line}: {error.what} was refused while it was imported; "
             f"{RUN_FILE}"
             for error in self.refused
         ]
 
     def begin(self) -> None:
-        """Forget what was loaded for an earlier target, once, so that each file is read again."""
+        """Forget the modules of an earlier target, once, so that each file is loaded again."""
         if not self._begun:
             self._begun = True
             _forget_loaded()
 
     def add(self, entries: list[str], *, first: bool = True) -> None:
-        """Search for modules in some folders of the project.
+        """Add folders of the project to the import path.
 
         Args:
             entries: The folders.
-            first: Whether before all others, as for a script; otherwise after them.
+            first: Whether to put them before all others, as for a script, or after them.
         """
         self.entries += [entry for entry in entries if entry not in self.entries]
         self._folders += entries
@@ -87,12 +87,12 @@ class Project:
             sys.path += [entry for entry in entries if entry not in sys.path]
 
     def guard(self) -> Guard:
-        """Return what is refused while the project is imported."""
+        """Return a guard for an import of the project."""
         return Guard(self._folders, current_folder() or os.sep)
 
     @contextmanager
     def guarding(self) -> Iterator[None]:
-        """Refuse it, and note what was refused."""
+        """Refuse actions in the block, and record them in `refused`."""
         guard = self.guard()
         try:
             with guarded(guard):
@@ -101,11 +101,11 @@ class Project:
             self.refused += guard.refused
 
     def is_code(self, file: str) -> bool:
-        """Return whether a file is the project's own."""
+        """Return whether a file is code of the project."""
         return file.startswith(self.code_folders) and is_users(file)
 
-    def is_asked_for(self, name: str) -> bool:
-        """Return whether a module of that name may be the project's, by what its folders hold."""
+    def has_module(self, name: str) -> bool:
+        """Return whether a folder of the project contains a module or package of a name."""
         return any(
             os.path.isfile(os.path.join(entry, f"{name}.py")) or os.path.isdir(os.path.join(entry, name))
             for entry in self.entries
@@ -113,15 +113,15 @@ class Project:
 
 
 class ProjectLoader(SourceFileLoader):
-    """Runs a file of a project: all of it, or only its definitions where it does work.
+    """Loader that runs a file of a project whole, or only its definitions if it does work.
 
     Args:
-        name: Of the module.
-        path: Of the file.
-        project: What it belongs to.
-        wanted: What a target names in it; None for whatever the file is about.
-        is_target: Whether it is the file that was asked for.
-        fresh: Compile the source as it is: Python takes bytecode for that of the same time and size.
+        name: Name of the module.
+        path: Path of the file.
+        project: Project of the file.
+        wanted: Name in the target; None for the main model of the file.
+        is_target: Whether the file is the target.
+        fresh: Whether to ignore cached bytecode, which Python matches by time and size only.
     """
 
     def __init__(
@@ -140,10 +140,10 @@ class ProjectLoader(SourceFileLoader):
         self._is_target = is_target
         self._fresh = fresh
         self.in_part = False
-        """Whether only a part of the file was run."""
+        """True if only a part of the file was run."""
 
     def path_stats(self, path: Any) -> Mapping[str, Any]:
-        """Know nothing of a fresh file, so that neither is bytecode looked for nor written."""
+        """Raise OSError for a fresh file, so that bytecode is neither read nor written."""
         if self._fresh:
             raise OSError(path)
         return super().path_stats(path)
@@ -155,11 +155,11 @@ class ProjectLoader(SourceFileLoader):
             return
         guard = self._project.guard()
         tree = self._parse()
-        blamed: frozenset[int] = frozenset()
+        work_lines: frozenset[int] = frozenset()
         clean = dict(vars(module))
         with guarded(guard):
             while True:
-                slicer = Slicer(tree, blamed)
+                slicer = Slicer(tree, work_lines)
                 try:
                     if slicer.is_plain:
                         super().exec_module(module)
@@ -168,20 +168,20 @@ class ProjectLoader(SourceFileLoader):
                         self._run_part(module, slicer)
                     break
                 except RefusedError as error:
-                    # The statement does work after all: without it then.
+                    # The statement does work after all: run the file again without it.
                     line = line_in(error.__traceback__, self.path)
-                    if line is None or line in blamed or len(blamed) >= _MOST_BLAMED:
+                    if line is None or line in work_lines or len(work_lines) >= _MOST_WORK_LINES:
                         raise
                     if slicer.is_import(line):
                         raise
-                    blamed |= {line}
+                    work_lines |= {line}
                     vars(module).clear()
                     vars(module).update(clean)
-        # What a blamed statement asked for is a part of the note about the file.
+        # The note about the file already covers the statements that were left out.
         self._project.refused += [
             error
             for error in guard.refused
-            if error.file != self.path or not (blamed or error.line in slicer.blamed)
+            if error.file != self.path or not (work_lines or error.line in slicer.work_lines)
         ]
 
     def _parse(self) -> ast.Module:
@@ -208,7 +208,7 @@ class ProjectLoader(SourceFileLoader):
 
 
 class _Finder:
-    """Finds the project's modules for its own code, and those of the environment for everyone else."""
+    """Finder that prefers modules of the project for its own code, and installed ones for other code."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -219,10 +219,10 @@ class _Finder:
         """Find a module. Called by Python."""
         project = self._project
         if path is None:
-            if not project.is_asked_for(name):
+            if not project.has_module(name):
                 return None
-            if not self._is_target(name) and not self._is_asked_by_project():
-                # A rich.py next to the model is not the rich that somebody else imports.
+            if not self._is_target(name) and not self._is_imported_by_project():
+                # A rich.py next to the model must not replace the installed rich for other code.
                 others = [entry for entry in sys.path if entry not in project.entries]
                 if (found := PathFinder.find_spec(name, others, target)) is not None:
                     return found
@@ -243,7 +243,7 @@ class _Finder:
     def _is_target(self, name: str) -> bool:
         return any(each == name or each.startswith(f"{name}.") for each in self._project.targets)
 
-    def _is_asked_by_project(self) -> bool:
+    def _is_imported_by_project(self) -> bool:
         frame: FrameType | None = sys._getframe(2)
         while frame is not None and frame.f_code.co_filename.startswith(_IMPORTLIB):
             frame = frame.f_back
@@ -255,13 +255,13 @@ _current: Project | None = None
 
 @contextmanager
 def project_code(*, whole: bool = False) -> Iterator[Project]:
-    """Be the process that a project's code expects, and none of it afterwards.
+    """Provide the process state that project code expects, and restore the previous one at the end.
 
     Args:
         whole: Run files whole, including statements that do work.
 
     Yields:
-        The project, whose folders are to be added; that of an outer block, where there is one.
+        The project, without folders yet; inside an outer block, the project of that block.
     """
     global _current
     if _current is not None:
@@ -275,24 +275,24 @@ def project_code(*, whole: bool = False) -> Iterator[Project]:
         with preserved_process():
             yield project
     except LoadError as error:
-        # What is missing may be what was left out.
+        # The error may be about a statement that was left out.
         error.hint = "\n".join([*filter(None, [error.hint]), *project.notes])
         raise
     finally:
         _current = None
         with suppress(ValueError):
             sys.meta_path.remove(finder)
-        _set_aside(project, before)
+        _forget_shadowing(project, before)
         if not process.is_ours:
-            # Who imports such a file later wants all of it.
+            # A later import of the same file by other code must run it whole.
             _forget_loaded(in_part=True)
 
 
 def _forget_loaded(*, in_part: bool = False) -> None:
-    """Forget the modules that were loaded for targets.
+    """Remove the modules that were loaded for targets from `sys.modules`.
 
     Args:
-        in_part: Only those of which not all was run.
+        in_part: Remove only those that ran in part.
     """
     for name, module in list(sys.modules.items()):
         loader = getattr(getattr(module, "__dict__", {}).get("__spec__"), "loader", None)
@@ -300,8 +300,8 @@ def _forget_loaded(*, in_part: bool = False) -> None:
             sys.modules.pop(name, None)
 
 
-def _set_aside(project: Project, before: set[str]) -> None:
-    """Forget modules of the project that have the name of one that others import."""
+def _forget_shadowing(project: Project, before: set[str]) -> None:
+    """Remove new modules of the project that shadow installed or standard modules."""
     for name in sys.modules.keys() - before:
         top = name.partition(".")[0]
         file = getattr(sys.modules.get(top), "__file__", None)

@@ -1,4 +1,4 @@
-"""Models by name from the libraries that people take them from: one small adapter a library.
+"""Library models by name: one adapter for each of torchvision, timm and transformers.
 
-An adapter turns a name into a function that builds the model; it builds nothing itself.
+An adapter returns the function that builds the model of a name; it does not call the function.
 """

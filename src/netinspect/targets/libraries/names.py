@@ -1,7 +1,7 @@
-"""The names of the models of a library, read from its source text.
+"""Names of library models, parsed from the source files of the library without importing it.
 
-To import one of these libraries takes seconds, since each imports torch; to read the names off its
-files takes a tenth of one. So a completion, a list and a mistyped name need no import.
+Importing one of these libraries takes seconds, since each imports torch; parsing its files takes a tenth
+of a second. Completion, `netinspect models` and the check of a name use these names.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def split_library(text: str) -> tuple[str, str] | None:
 
 
 def model_names(library: str) -> tuple[str, ...]:
-    """List the models of a library as people would count them: `resnet18` before `resnet101`.
+    """List the models of a library in natural order: `resnet18` before `resnet101`.
 
-    These are the builders that torchvision and timm register, and the model types of transformers.
+    They are the registered builders of torchvision and timm, and the model types of transformers.
 
     Raises:
         LoadError: The library is not installed.
@@ -48,14 +48,14 @@ def model_names(library: str) -> tuple[str, ...]:
 
 
 def known_names(library: str) -> tuple[str, ...]:
-    """List all names that a target can have: the models, and what else the library builds by name."""
+    """List all names valid in a target: models, deprecated names of timm, transformers classes."""
     folder = package_folder(library)
-    further = {"timm": _deprecated, "transformers": _mapped_classes}.get(library)
-    return _names(library, folder) + (further(folder) if further else ())
+    others = {"timm": _deprecated, "transformers": _mapped_classes}.get(library)
+    return _names(library, folder) + (others(folder) if others else ())
 
 
 def targets_named(name: str) -> list[str]:
-    """List the targets of installed libraries that have a model of that name: `timm:resnet50`."""
+    """List the targets in installed libraries for a model name, such as `timm:resnet50`."""
     found = []
     for library in LIBRARIES:
         with contextlib.suppress(LoadError):
@@ -65,7 +65,7 @@ def targets_named(name: str) -> list[str]:
 
 
 def package_folder(library: str) -> Path:
-    """Find the folder of an installed library, without importing it.
+    """Return the folder of an installed library, without importing it.
 
     Raises:
         LoadError: It is not installed.
@@ -80,12 +80,12 @@ def package_folder(library: str) -> Path:
 
 
 def check_name(library: str, name: str, *, online: bool) -> None:
-    """Make sure that a library has a model of that name, before anything slow is done.
+    """Check that a library has a model of a name, without importing the library.
 
     Args:
         library: One of `LIBRARIES`.
         name: The name after the colon.
-        online: Whether a name that the library itself does not know may be one of the model hub.
+        online: Whether to accept names that may be on the model hub.
 
     Raises:
         UsageError: The name is empty.
@@ -93,7 +93,8 @@ def check_name(library: str, name: str, *, online: bool) -> None:
     """
     if not name:
         raise UsageError(
-            f"'{library}:' in the target names no model", hint=f"netinspect models {library}: lists them"
+            f"the target '{library}:' has no model name",
+            hint=f"netinspect models {library}: lists them",
         )
     folder = package_folder(library)
     if library == "timm" and ":" in name:
@@ -109,8 +110,8 @@ def check_name(library: str, name: str, *, online: bool) -> None:
     if library == "transformers":
         if name.isidentifier() and name in _all_classes(folder):
             return
-        if _looks_like_a_path(name):
-            raise LoadError(f"there is no config.json in {name}", hint="name a folder that has one")
+        if _resembles_path(name):
+            raise LoadError(f"{name} has no config.json", hint="name a folder that has one")
         if _HUB_ID.fullmatch(name) and online:
             return
         if _HUB_ID.fullmatch(name) and "/" in name:
@@ -126,15 +127,17 @@ def check_name(library: str, name: str, *, online: bool) -> None:
 
 
 def _of_hub(library: str, name: str, known: Sequence[str]) -> str | None:
-    """Advise on names that old models of the hub have, such as `bert-base-uncased`."""
+    """Return a hint for a name of an old model on the hub, such as `bert-base-uncased`."""
     kind = name.partition("-")[0].lower()
     if library != "transformers" or kind == name or kind not in known:
         return None
-    return f"transformers:{kind} has that type's default sizes; --online looks for {name} on the hub"
+    return (
+        f"transformers:{kind} has the default sizes of that type; --online searches the hub for {name}"
+    )
 
 
 def config_file(name: str) -> Path | None:
-    """Return the local configuration that a name of transformers refers to, if any."""
+    """Return the local configuration file that a name of transformers refers to, if any."""
     path = Path(name)
     try:
         if path.is_dir() and (path / "config.json").is_file():
@@ -144,14 +147,14 @@ def config_file(name: str) -> Path | None:
         return None
 
 
-def _looks_like_a_path(name: str) -> bool:
+def _resembles_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or name.endswith("/") or "\\" in name or os.path.exists(name)
 
 
 def _offline(library: str, name: str) -> LoadError:
     return LoadError(
         f"{library}:{name} is on the model hub, and nothing is fetched unasked",
-        hint="--online fetches its configuration (never its weights); a local folder with config.json "
+        hint="--online downloads its configuration, never its weights; a local folder with config.json "
         "needs no network",
     )
 
@@ -171,10 +174,10 @@ def _names(library: str, folder: Path) -> tuple[str, ...]:
         found = _registered(sorted((folder / "models").glob("*.py")))
     else:
         found = _registered(sorted((folder / "models").rglob("*.py")))
-    return tuple(sorted(set(found), key=_as_counted))
+    return tuple(sorted(set(found), key=_natural_order))
 
 
-def _as_counted(name: str) -> list[tuple[int, str]]:
+def _natural_order(name: str) -> list[tuple[int, str]]:
     parts = re.split(r"(\d+)", name.lower())
     return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
@@ -187,17 +190,17 @@ def _registered(files: list[Path]) -> Iterator[str]:
 
 @cache
 def _deprecated(folder: Path) -> tuple[str, ...]:
-    """Names that timm has given up but still builds."""
+    """Return the deprecated names that timm still builds."""
     files = sorted((folder / "models").glob("*.py"))
     tables = [table for file in files for table in _DEPRECATED.findall(_read(file))]
     return tuple(key for table in tables for key in _KEY.findall(table))
 
 
 def _model_types(folder: Path) -> Iterator[str]:
-    """Read the keys of the table that maps a model type to its configuration class.
+    """Yield the keys of the table that maps a model type to its configuration class.
 
-    It is made in several statements, and in different files from version to version: each that
-    assigns or updates it has pairs of strings, or dictionaries of them.
+    Depending on the version, several statements in one of two files build it. Each assigns or updates
+    it with pairs of strings, or with dictionaries of strings.
     """
     table = "CONFIG_MAPPING_NAMES"
     for file in ("auto_mappings.py", "configuration_auto.py"):
@@ -209,7 +212,7 @@ def _model_types(folder: Path) -> Iterator[str]:
 
 @cache
 def _mapped_classes(folder: Path) -> tuple[str, ...]:
-    """The classes that the automatic classes of transformers build."""
+    """Return the classes that the auto classes of transformers build."""
     names = [
         name
         for _, value in _pairs(_parse(folder / "models" / "auto" / "modeling_auto.py"))
@@ -221,13 +224,13 @@ def _mapped_classes(folder: Path) -> tuple[str, ...]:
 
 @cache
 def _all_classes(folder: Path) -> frozenset[str]:
-    """Every class in the files of transformers that hold models; some are in no table."""
+    """Return all classes in the modeling files of transformers; some are not in a table."""
     files = (folder / "models").glob("*/modeling_*.py")
     return frozenset(name for file in files for name in _CLASS.findall(_read(file)))
 
 
 def _pairs(tree: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Find pairs of a string with a string, or with several, in tuples and dictionaries."""
+    """Yield pairs of a string and one or more strings, in tuples and dictionaries."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Tuple) and len(node.elts) == 2:
             entries = [(node.elts[0], node.elts[1])]
@@ -249,7 +252,7 @@ def _parse(file: Path) -> ast.Module:
 
 
 def _read(file: Path) -> str:
-    """Read a file of a library; a version without it has its names elsewhere."""
+    """Return the text of a file of a library; empty if this version lacks it."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

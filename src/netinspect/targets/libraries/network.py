@@ -1,4 +1,4 @@
-"""No network, unless it was asked for: what a library may do while it builds a model."""
+"""Offline mode of the Hugging Face Hub client while a library builds a model."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _CONSTANTS = "huggingface_hub.constants"
 
 @contextmanager
 def network(*, allowed: bool) -> Iterator[None]:
-    """Keep the hub client offline while entered, then restore its settings.
+    """Keep the hub client offline inside the block, unless allowed, and restore its settings.
 
-    It reads the environment once, when it is imported. One that was imported before is reported by its
-    constant; one that is imported meanwhile must not stay offline for the rest of the process.
+    The client reads the environment once, when it is imported. If it was imported before, its constant
+    is set; if it is imported inside the block, its constant is reset at the end.
     """
     if allowed:
         yield
         return
     before = {name: os.environ.get(name) for name in _VARIABLES}
     constants = sys.modules.get(_CONSTANTS)
-    was = getattr(constants, _VARIABLES[0], None)
+    was_offline = getattr(constants, _VARIABLES[0], None)
     os.environ.update(dict.fromkeys(_VARIABLES, "1"))
     if constants is not None:
         vars(constants)[_VARIABLES[0]] = True
@@ -37,6 +37,6 @@ def network(*, allowed: bool) -> Iterator[None]:
                 os.environ[name] = value
         if constants is None and (constants := sys.modules.get(_CONSTANTS)) is not None:
             setting = next((value for value in before.values() if value), "")
-            was = setting.upper() in ("1", "ON", "YES", "TRUE")
+            was_offline = setting.upper() in ("1", "ON", "YES", "TRUE")
         if constants is not None:
-            vars(constants)[_VARIABLES[0]] = was
+            vars(constants)[_VARIABLES[0]] = was_offline

@@ -1,4 +1,4 @@
-"""timm: a model by its registered name, with or without the tag of its weights."""
+"""Adapter for timm: models by registered name, with or without a tag of weights."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from netinspect.targets.libraries.weights import without_weights
 
 
 def find_builder(name: str, *, online: bool) -> Callable[..., Any]:
-    """Return the function that builds a model of timm, without weights.
+    """Return the function that builds a timm model without pretrained weights.
 
     Args:
-        name: As `timm.list_models()` has it, or `hf-hub:org/name`.
-        online: Of no matter here: a name of the hub has been let through, or not.
+        name: A name of `timm.list_models()`, or `hf-hub:org/name`.
+        online: Unused: `check_name` refuses names of the hub before.
     """
     create = importlib.import_module("timm").create_model
     return without_weights(

@@ -1,6 +1,6 @@
-"""transformers: a model by the configuration of a folder, by its type, or by its class.
+"""Adapter for transformers: models by the configuration in a folder, by model type or by class.
 
-Only the configuration is read: no weights, and never code that comes with a configuration.
+It reads the configuration only: no weights, and never code that comes with a configuration.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _FIRST = (
     "AutoModelForSeq2SeqLM",
     "AutoModelForImageClassification",
 )
-"""Which automatic class is asked first for the model of a configuration; then come all the others."""
+"""Auto classes that are searched first for the model class of a configuration, before all others."""
 
 _LAYERS = "num_hidden_layers"
 
 
 def find_builder(name: str, *, online: bool) -> Callable[..., Any]:
-    """Return the function that builds a model of transformers; its arguments change the configuration.
+    """Return the function that builds a transformers model; its arguments change the configuration.
 
     Args:
         name: A local folder or file, a model type, a class, or the name of a model on the hub.
-        online: Whether the configuration may be fetched from the hub.
+        online: Whether the configuration may be downloaded from the hub.
     """
     library = importlib.import_module("transformers")
     file = config_file(name)
@@ -44,14 +44,14 @@ def find_builder(name: str, *, online: bool) -> Callable[..., Any]:
         config_class = getattr(found, "config_class", None)
         if config_class is None:
             raise LoadError(
-                f"{name} of transformers is not a model with a configuration of its own",
+                f"{name} of transformers is not a model class with a configuration",
                 hint=suggestion(name, model_names("transformers")),
             )
         return _builder(library, config_class, {}, found)
     if not online:
         raise LoadError(
-            f"{name} is not among the classes that transformers offers",
-            hint="another class of the library builds it: name that one",
+            f"transformers does not export the class {name}",
+            hint="name an exported class that contains it",
         )
     settings, _ = library.PreTrainedConfig.get_config_dict(name)
     return _from_settings(library, settings, name)
@@ -77,18 +77,18 @@ def _from_settings(library: Any, settings: dict[str, Any], origin: str) -> Calla
         config_class = model_class.config_class
     elif settings.get("auto_map"):
         raise LoadError(
-            f"{origin} needs code that comes with it, and netinspect does not run such code",
+            f"{origin} needs custom code, which netinspect does not run",
             cause=f"its model type {model_type!r} is not one of transformers {library.__version__}",
-            hint="if you trust it, build the model in a Python file of your own, and name that",
+            hint="if you trust the code, build the model in your own Python file and name that file",
         )
     else:
         raise LoadError(
-            f"{origin} is for no model that transformers {library.__version__} knows",
+            f"transformers {library.__version__} has no model for {origin}",
             cause=f"model_type is {model_type!r}, architectures is {settings.get('architectures')!r}",
             hint=suggestion(model_type or "", model_names("transformers"))
-            or "a newer version of transformers may know it",
+            or "a newer version of transformers may have it",
         )
-    # A class of the library is meant, though the configuration also names code next to it.
+    # Use the class of the library, even if the configuration also names custom code.
     return _builder(
         library, config_class, {key: settings[key] for key in settings if key != "auto_map"}, model_class
     )
@@ -105,9 +105,9 @@ def _builder(
 
 
 def _configure(config_class: Any, settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Any:
-    """Make the configuration, with some values changed.
+    """Return the configuration with some values changed.
 
-    A value of a nested configuration is changed by a dictionary: `text_config={"vocab_size": 99}`.
+    A dictionary changes values of a nested configuration: `text_config={"vocab_size": 99}`.
     """
     unchanged = config_class.from_dict(dict(settings))
     aliases: Mapping[str, str] = getattr(config_class, "attribute_map", {})
@@ -131,7 +131,7 @@ def _configure(config_class: Any, settings: Mapping[str, Any], changes: Mapping[
 
 
 def _with_layers(settings: Mapping[str, Any], before: Any, after: Any) -> dict[str, Any]:
-    """Cut the lists that have an entry for each layer, such as the kinds of attention."""
+    """Truncate lists with one entry per layer, such as the types of attention."""
     if not (isinstance(before, int) and isinstance(after, int)) or after >= before:
         return dict(settings)
     return {
@@ -141,16 +141,16 @@ def _with_layers(settings: Mapping[str, Any], before: Any, after: Any) -> dict[s
 
 
 def _class_for(library: Any, config: Any) -> Any:
-    """Find the class of the model that a configuration is for.
+    """Return the model class for a configuration.
 
-    The automatic classes report it, the plain one first. Some of them build a part of a model from the
-    configuration of the whole, and some models have no `forward` and only hold others: another is taken
-    where there is one. A few models are in no table; those are next to their configuration.
+    The tables of the auto classes list the candidates, `AutoModel` first. A class with the same
+    configuration class and a `forward` is preferred: some classes build only a part of a model, and
+    some only contain others. A few models are in no table; they are found next to their configuration.
     """
     tables = importlib.import_module("transformers.models.auto.modeling_auto")
-    offered = [each for each in vars(tables).values() if isinstance(each, type)]
+    classes = [each for each in vars(tables).values() if isinstance(each, type)]
     automatic: list[Any] = [
-        each for each in offered if getattr(each, "_model_mapping", None) is not None
+        each for each in classes if getattr(each, "_model_mapping", None) is not None
     ]
     automatic.sort(key=lambda each: (*_FIRST, each.__name__).index(each.__name__))
     found: list[Any] = []
@@ -168,7 +168,7 @@ def _class_for(library: Any, config: Any) -> Any:
         return found[0]
     raise LoadError(
         f"transformers has no model for a {type(config).__name__} alone",
-        hint="it configures a part: name the model that it is a part of",
+        hint="it configures a part of a model: name the whole model",
     )
 
 

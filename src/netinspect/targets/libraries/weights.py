@@ -1,4 +1,4 @@
-"""Refusal of pretrained weights: only the structure is inspected, and weights may be gigabytes."""
+"""Refusal of arguments that load pretrained weights, which may be gigabytes and are not inspected."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from netinspect.errors import LoadError
 
 
 def without_weights(builder: Callable[..., Any], names: Collection[str]) -> Callable[..., Any]:
-    """Guard a builder against arguments that ask for weights.
+    """Return a builder that refuses arguments for weights.
 
     Args:
         builder: The function that builds the model.
-        names: The arguments by which it would be asked for weights.
+        names: Names of the arguments for weights.
     """
 
     @functools.wraps(builder, assigned=(), updated=())
     def build(**arguments: Any) -> Any:
-        asked = [name for name in names if arguments.get(name)]
-        if asked:
+        given = [name for name in names if arguments.get(name)]
+        if given:
             raise LoadError(
-                f"--arg {asked[0]} would fetch weights, which netinspect never does",
-                hint="leave it out: shapes and counts are the same without",
+                f"--arg {given[0]} would download weights, which netinspect never does",
+                hint="omit it: shapes and counts are the same without weights",
             )
         return builder(**arguments)
 
