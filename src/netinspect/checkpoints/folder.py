@@ -14,8 +14,10 @@ from netinspect.checkpoints.configuration import with_configuration
 from netinspect.checkpoints.file_sets import FileSet
 from netinspect.checkpoints.foreign_files import foreign_weights
 from netinspect.checkpoints.formats.gguf_split import check_split, is_split
+from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
 from netinspect.checkpoints.io.short_text import some
-from netinspect.checkpoints.readers import join, prefixed, read_source
+from netinspect.checkpoints.join import join, prefixed
+from netinspect.checkpoints.readers import read_source
 from netinspect.checkpoints.shard_index import Expected
 from netinspect.checkpoints.weight_choice import Choice, candidates, choose, name_left_out
 from netinspect.checkpoints.weight_sets import (
@@ -34,6 +36,7 @@ _MOST_TENSORS = 500_000
 _AT_ONCE = 8
 _MOST_PROBLEMS = 50
 _LISTED = 20
+_SUFFIXES = ", ".join(f".{suffix}" for suffix in WEIGHT_SUFFIXES)
 
 
 def read_file_set(file_set: FileSet) -> Checkpoint:
@@ -150,7 +153,7 @@ def _without_weights(file_set: FileSet, present: frozenset[str]) -> CheckpointEr
         )
     return CheckpointError(
         f"{file_set.name} is a folder without a model's weights",
-        cause="no file in it ends in .safetensors, .bin, .pt, .pth, .ckpt, .gguf, .onnx, .npz or .pt2",
+        cause=f"no file in it ends in {_SUFFIXES}",
         hint=_deeper(file_set),
     )
 

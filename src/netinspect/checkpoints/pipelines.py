@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from netinspect.checkpoints.file_sets import FileSet
-from netinspect.checkpoints.readers import join, prefixed
+from netinspect.checkpoints.join import join, prefixed
 from netinspect.checkpoints.weight_sets import find_sets
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from netinspect._utils import units
+from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
 
 _STEMS = ("model", "pytorch_model", "diffusion_pytorch_model", "adapter_model", "consolidated")
 _SUFFIXES = ("safetensors", "bin", "pth")
@@ -26,7 +27,7 @@ _INDEX = re.compile(
 )
 _PART = re.compile(r"consolidated\.(?P<number>\d\d)\.pth")
 _SPREAD = re.compile(r"shard-(?P<number>\d{5})-model-\d{5}-of-\d{5}\.safetensors")
-_WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz)", re.DOTALL)
+_WEIGHTS = re.compile(rf".+\.({'|'.join(WEIGHT_SUFFIXES)})", re.DOTALL)
 _TRAINING_STATE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state.*)\.(bin|pt|pth)")
 """What a training leaves next to the weights."""
 

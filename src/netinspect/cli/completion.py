@@ -9,12 +9,6 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
-_FILES = (
-    *(".py", ".json", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pt2"),
-    *(".gguf", ".onnx", ".npz", ".npy"),
-)
-"""Usual suffixes of files that can be targets; their content decides."""
-
 _BEFORE: ContextVar[str] = ContextVar("before", default="")
 """What precedes the colon of `file.py:Class` or `timm:name`, where the shell asks only for what is
 after it."""
@@ -42,18 +36,27 @@ def complete_target(incomplete: str) -> list[str]:
     except OSError:
         return found
     prefix = incomplete[: len(incomplete) - len(start)]
+    suffixes = _file_suffixes()
     for entry in entries:
         if entry.name.startswith(start) and not entry.name.startswith("."):
             if os.path.isdir(entry):
                 found.append(f"{prefix}{entry.name}/")
-            elif entry.suffix in _FILES:
+            elif entry.suffix in suffixes:
                 found.append(f"{prefix}{entry.name}")
     return found
 
 
 def complete_pattern(incomplete: str) -> list[str]:
     """Complete what `models` lists: samples, libraries and their models."""
-    return [each for each in complete_target(incomplete) if not each.endswith((*_FILES, "/"))]
+    ignored = (*_file_suffixes(), "/")
+    return [each for each in complete_target(incomplete) if not each.endswith(ignored)]
+
+
+def _file_suffixes() -> tuple[str, ...]:
+    """Return the usual suffixes of files that can be targets; their content decides."""
+    from netinspect.runner.stored_files import checkpoint_suffixes
+
+    return (".py", ".json", *checkpoint_suffixes())
 
 
 def _library_names(library: str) -> Sequence[str]:

@@ -10,21 +10,6 @@ from typing import Literal as OneOf
 
 from netinspect.records.base import record
 
-FormatName = OneOf[
-    "safetensors",
-    "torch zip",
-    "torch legacy",
-    "torch tar",
-    "TorchScript",
-    "exported program",
-    "pickle",
-    "GGUF",
-    "ONNX",
-    "npy",
-    "npz",
-    "torch distributed",
-]
-
 
 @record
 class StoredFile:
@@ -243,7 +228,9 @@ class Checkpoint:
     target: str
     """The target as typed."""
 
-    format: FormatName
+    format: str
+    """Name of the format, such as `safetensors`, `torch zip` or `GGUF`."""
+
     files: tuple[StoredFile, ...]
     tensors: tuple[StoredTensor, ...]
     """Tensors in the order of the file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netinspect.records.base import record
-from netinspect.records.checkpoint import Checkpoint, FormatName, StoredFile
+from netinspect.records.checkpoint import Checkpoint, StoredFile
 
 
 @record
@@ -11,7 +11,7 @@ class CheckpointHeader:
     """The checkpoint that a report is about."""
 
     target: str
-    format: FormatName
+    format: str
     files: tuple[StoredFile, ...]
     problems: tuple[str, ...]
     """Missing or damaged parts; with any, the command ends with exit code 1."""

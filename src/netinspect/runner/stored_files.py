@@ -40,6 +40,13 @@ def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool
     return read(text)
 
 
+def checkpoint_suffixes() -> tuple[str, ...]:
+    """Return the usual suffixes of checkpoint files, with the dot."""
+    from netinspect.checkpoints.formats.table import SUFFIXES
+
+    return tuple(f".{suffix}" for suffix in SUFFIXES)
+
+
 def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
     """Return whether a subject is a target that can only be a checkpoint.
 

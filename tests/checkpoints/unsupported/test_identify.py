@@ -208,7 +208,7 @@ def test_read_error_qualifies_uncertain_formats(tmp_path: Path) -> None:
         ("model.mnn", b"\x18\0\0\0" + b"\1" * 60, "by its name it would be an MNN model"),
         ("a.data-00000-of-00001", b"\1" * 60, "it would be a data shard of a TensorFlow checkpoint"),
         ("notes.pt", b"some words\n", "it is text in an unknown format"),
-        ("model.dat", b"\x01" + bytes(60), "unknown format: not safetensors"),
+        ("model.dat", b"\x01" + bytes(60), "unknown format: not torch's own files"),
     ],
 )
 def test_read_error_of_unknown_format(tmp_path: Path, name: str, data: bytes, cause: str) -> None:

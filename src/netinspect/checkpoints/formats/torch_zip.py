@@ -11,7 +11,7 @@ from netinspect.checkpoints.pickle.storages import Storages
 from netinspect.checkpoints.pickle.tensor_extractor import Kinds
 from netinspect.checkpoints.pickle.tensors import Tensors
 from netinspect.errors import CheckpointError
-from netinspect.records.checkpoint import Checkpoint, FormatName
+from netinspect.records.checkpoint import Checkpoint
 
 LARGEST_NOTE = 1 << 10
 
@@ -107,7 +107,7 @@ def place_storages(archive: Archive, storages: Storages, folder: str, within: st
         storage.position = None if inner is None else archive.source.file_position(inner)
 
 
-def finish(archive: Archive, content: Content, kind: FormatName) -> Checkpoint:
+def finish(archive: Archive, content: Content, kind: str) -> Checkpoint:
     """Make the record of an archive."""
     if content.swapped:
         content.warnings.append("its numbers are big-endian")

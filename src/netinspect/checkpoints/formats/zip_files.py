@@ -1,12 +1,12 @@
-"""Zip archives to checkpoints: which kind one is, its members report."""
+"""Checkpoints in zip archives, recognized by the names of their members."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from typing import cast
+from typing import NamedTuple, cast
 
 from netinspect.checkpoints.formats.numpy_files import is_npz
+from netinspect.checkpoints.formats.table import load
 from netinspect.checkpoints.formats.torch_zip import prefix_of
 from netinspect.checkpoints.io.archive_hints import hint_to_unpack
 from netinspect.checkpoints.io.source import ByteSource
@@ -17,49 +17,71 @@ from netinspect.checkpoints.unsupported.catalog import CATALOG
 from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import Checkpoint
 
-# Readers are imported when used.
-_READERS: dict[str, tuple[str, str]] = {
-    "torch zip": ("netinspect.checkpoints.formats.torch_zip", "read_torch_zip"),
-    "TorchScript": ("netinspect.checkpoints.formats.torch_script", "read_torch_script"),
-    "exported program": ("netinspect.checkpoints.formats.exported", "read_exported"),
-    "npz": ("netinspect.checkpoints.formats.numpy_files", "read_npz"),
-}
 _NAMED = 5
+
+
+class ZipFormat(NamedTuple):
+    """One row of the table of formats in zip archives."""
+
+    name: str
+    """Value of `Checkpoint.format`."""
+
+    matches: Callable[[Archive], bool]
+    reader: str
+    """`module:function` in this package that makes a `Checkpoint` from an `Archive`."""
+
+
+def _is_exported(archive: Archive) -> bool:
+    prefix = prefix_of(archive)
+    marks = ("archive_format", "serialized_exported_program.json")
+    return any(f"{prefix}{each}" in archive.members for each in marks)
+
+
+def _is_torch(archive: Archive) -> bool:
+    return archive.find(f"{prefix_of(archive)}data.pkl") is not None
+
+
+def _is_torch_script(archive: Archive) -> bool:
+    return _is_torch(archive) and archive.find(f"{prefix_of(archive)}constants.pkl") is not None
+
+
+ZIP_FORMATS = (
+    ZipFormat("exported program", _is_exported, "exported:read_exported"),
+    ZipFormat("TorchScript", _is_torch_script, "torch_script:read_torch_script"),
+    ZipFormat("torch zip", _is_torch, "torch_zip:read_torch_zip"),
+    ZipFormat("npz", is_npz, "numpy_files:read_npz"),
+)
+"""All formats, in the order in which they are tested."""
 
 
 def read_zip(source: ByteSource) -> Checkpoint:
     """Read a checkpoint that is a zip archive.
 
     Raises:
-        CheckpointError: It is damaged, or no checkpoint.
-        LoadError: It cannot be read.
+        CheckpointError: The archive is damaged, or not a checkpoint.
+        LoadError: The archive cannot be read.
     """
     archive = Archive(source)
-    kind = kind_of(archive)
-    if kind is None:
-        inside = list(archive.members)
-        more = f" and {len(inside) - _NAMED:,} more" if len(inside) > _NAMED else ""
-        holds = ", ".join(inside[:_NAMED]) + more if inside else "nothing"
-        key = match_zip(archive.members)
-        if key is not None:
-            raise unreadable_as(source.name, CATALOG[key])
-        raise CheckpointError(
-            f"{source.name} is not a checkpoint",
-            cause=f"it is a zip archive that holds {holds}",
-            hint=hint_to_unpack(inside, f"unzip {source.name}"),
-        )
-    module, function = _READERS[kind]
-    return cast("Callable[[Archive], Checkpoint]", getattr(import_module(module), function))(archive)
+    if (found := _find_format(archive)) is not None:
+        return cast("Checkpoint", load(found.reader)(archive))
+    inside = list(archive.members)
+    more = f" and {len(inside) - _NAMED:,} more" if len(inside) > _NAMED else ""
+    holds = ", ".join(inside[:_NAMED]) + more if inside else "nothing"
+    key = match_zip(archive.members)
+    if key is not None:
+        raise unreadable_as(source.name, CATALOG[key])
+    raise CheckpointError(
+        f"{source.name} is not a checkpoint",
+        cause=f"it is a zip archive that holds {holds}",
+        hint=hint_to_unpack(inside, f"unzip {source.name}"),
+    )
 
 
 def kind_of(archive: Archive) -> str | None:
-    """Return what an archive is by its members; None if it is not a checkpoint."""
-    prefix = prefix_of(archive)
-    members = archive.members
-    if f"{prefix}archive_format" in members or f"{prefix}serialized_exported_program.json" in members:
-        return "exported program"
-    if archive.find(f"{prefix}data.pkl") is not None:
-        return "TorchScript" if archive.find(f"{prefix}constants.pkl") is not None else "torch zip"
-    if is_npz(archive):
-        return "npz"
-    return None
+    """Return the name of an archive's format; None if it is not a checkpoint."""
+    found = _find_format(archive)
+    return None if found is None else found.name
+
+
+def _find_format(archive: Archive) -> ZipFormat | None:
+    return next((each for each in ZIP_FORMATS if each.matches(archive)), None)

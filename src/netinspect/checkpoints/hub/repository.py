@@ -19,7 +19,7 @@ from netinspect.checkpoints.folder import read_file, read_file_set, read_index
 from netinspect.checkpoints.hub.client import Client, Listing
 from netinspect.checkpoints.hub.remote import DownloadBudget, RemoteSource
 from netinspect.checkpoints.io.source import ByteSource
-from netinspect.checkpoints.weight_sets import is_index
+from netinspect.checkpoints.weight_sets import is_index, is_weights
 from netinspect.errors import LoadError, UsageError
 from netinspect.records.base import record
 from netinspect.records.checkpoint import Checkpoint
@@ -127,7 +127,7 @@ def _opened(text: str, online: bool) -> Iterator[tuple[HubFolder, str]]:
 
 
 def _some_files(listing: Listing) -> str:
-    weights = [name for name in listing.sizes if name.endswith((".safetensors", ".gguf", ".bin", ".pt"))]
+    weights = [name for name in listing.sizes if is_weights(name)]
     named = (weights or list(listing.sizes))[:5]
     return f"it has {', '.join(named)}" if named else "it has no files at all"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from netinspect.checkpoints.formats.table import WEIGHT_SUFFIXES
 from netinspect.checkpoints.io.short_text import some
 
-_WEIGHTS = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|ckpt|pt2|onnx|npz|distcp)", re.DOTALL)
+_WEIGHTS = re.compile(rf".+\.({'|'.join(WEIGHT_SUFFIXES)}|distcp)", re.DOTALL)
 _NAMED = 3
 
 

@@ -21,7 +21,6 @@ from netinspect.errors import CheckpointError
 from netinspect.records.checkpoint import (
     Checkpoint,
     Entry,
-    FormatName,
     Global,
     ModuleVersion,
     StoredModule,
@@ -47,7 +46,7 @@ class Content:
         self.next_storage = 0
         """Lowest unused number of a storage."""
 
-    def checkpoint(self, format: FormatName, warnings: Iterable[str] = ()) -> Checkpoint:
+    def checkpoint(self, format: str, warnings: Iterable[str] = ()) -> Checkpoint:
         """Build the record of the file.
 
         Args:

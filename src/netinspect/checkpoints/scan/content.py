@@ -13,7 +13,7 @@ from netinspect.checkpoints.io.zip_archive import LARGEST_INFLATED, NotRead
 from netinspect.checkpoints.io.zip_directory import find_appended
 from netinspect.checkpoints.pickle.lenient_interpreter import probe
 from netinspect.checkpoints.pickle.names import Names
-from netinspect.checkpoints.recognize import Container, recognize
+from netinspect.checkpoints.recognize import recognize
 from netinspect.checkpoints.scan import archives, streams
 from netinspect.checkpoints.scan.images import image_end
 from netinspect.checkpoints.scan.ledger import Ledger, label
@@ -134,7 +134,7 @@ class _View:
             self._probe(source, member, is_known=kind is not None)
         return end
 
-    def _kind(self, source: ByteSource) -> Container | None:
+    def _kind(self, source: ByteSource) -> str | None:
         head = source.read(0, min(BLOCK, source.size))
         kind = recognize(source)
         if kind != "tar" and is_header(head) and kind in (None, "pickle"):
@@ -146,7 +146,7 @@ class _View:
             return kind if found.end is not None or found.calls else None
         return kind
 
-    def _as(self, kind: Container | None, source: ByteSource, member: str) -> int:
+    def _as(self, kind: str | None, source: ByteSource, member: str) -> int:
         """Examine bytes as one kind of container; return where it ends."""
         ledger = self._ledger
         if kind == "zip":
@@ -262,7 +262,7 @@ class _View:
             self._stream(source, label(member, "as a pickle"), 0)
 
 
-def _is_member(kind: Container | None, source: ByteSource, begin: int, end: int) -> bool:
+def _is_member(kind: str | None, source: ByteSource, begin: int, end: int) -> bool:
     """Return whether a range is within one entry of a tar archive and examined with it."""
     if kind != "tar":
         return False

@@ -33,13 +33,16 @@ def examine_weights(source: ByteSource, member: str, kind: str, ledger: Ledger) 
         from netinspect.checkpoints.formats.onnx import read_onnx
 
         _onnx_operators(read_onnx(source), member, ledger)
-    else:
+    elif kind == "safetensors":
         from netinspect.checkpoints.formats.safetensors import read_safetensors
 
         read_safetensors(source)
         length = min(int.from_bytes(source.read(0, 8), "little"), source.size - 8, _LARGEST_TEXT)
         if runs := find_runs(source.read(8, length)):
             ledger.miss(member, f"in its header: {runs}")
+    else:
+        ledger.miss(member, f"{kind}, whose content is not examined")
+        return end
     ledger.add(member, kind)
     return end
 

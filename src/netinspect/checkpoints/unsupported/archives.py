@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from netinspect.checkpoints.formats.table import SUFFIXES
+
 WEIGHTS = re.compile(
-    r".+\.(?:safetensors|gguf|bin|pt|pth|pth\.tar|ckpt|pt2|onnx|npz|npy|pkl|pickle|joblib)",
+    rf".+\.(?:{'|'.join(SUFFIXES)}|pth\.tar|pkl|pickle|joblib)",
     re.DOTALL | re.IGNORECASE,
 )
 """Members that may be the requested file."""
