@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a calm environment, the command line in this process and in its own."""
+"""Fixtures of all tests: a fixed environment, and the command line in this process or in a new one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 from tests import operators
@@ -17,15 +18,15 @@ from tests.support import PATIENCE, Outcome
 
 operators.declare()
 
-# Signals that the parent process ignores (`&` in a script, `nohup`) would be ignored in all tests too.
+# Signals that the parent process ignores (`&` in a script, `nohup`) would be ignored by all tests too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGHUP, signal.SIGQUIT) if sys.platform != "win32" else ():
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
-# No deadlines, since a busy machine is not a fault of the code, and fixed examples. The second profile
-# tries other examples each time: `pytest --hypothesis-profile=explore`.
+# No deadlines, because a busy machine is not a defect, and fixed examples. The second profile draws new
+# examples in each run: `pytest --hypothesis-profile=explore`.
 for profile, is_fixed in (("fixed", True), ("explore", False)):
     settings.register_profile(
         profile,
@@ -36,37 +37,49 @@ for profile, is_fixed in (("fixed", True), ("explore", False)):
     )
 settings.load_profile("fixed")
 
-_SPEAKS = ("NETINSPECT_", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
+_OUTPUT_VARIABLES = (
+    "NETINSPECT_",
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "GITHUB_ACTIONS",
+    "PY_COLORS",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests of tracing first.
+    """Run tests of tracing first, and skip tests that need a GPU on machines without one.
 
-    Some of them count objects that a trace leaves behind, which depends on the libraries that other
-    tests have loaded into the process.
+    Some tests of tracing count the objects that remain after a trace, which depends on the libraries
+    that other tests have loaded into the process.
     """
     folder = Path(__file__).parent / "tracing"
     items.sort(key=lambda item: not item.path.is_relative_to(folder))
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu") is not None:
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and none is available"))
 
 
 @pytest.fixture(scope="session")
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home for caches that is not the user's."""
+    """Return a temporary folder for caches."""
     return tmp_path_factory.mktemp("cache_home")
 
 
 @pytest.fixture(autouse=True)
-def calm_environment(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> Iterator[None]:
-    """Nothing of the machine's own settings may show in a result; nor may a earlier traces."""
+def fixed_environment(monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> Iterator[None]:
+    """Isolate tests from settings of the machine, cached traces and imports of other tests."""
     for name in list(os.environ):
-        if name.startswith(_SPEAKS):
+        if name.startswith(_OUTPUT_VARIABLES):
             monkeypatch.delenv(name)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
-    monkeypatch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache switch it on
+    monkeypatch.setenv("NETINSPECT_CACHE", "0")  # tests of the cache enable it
     modules, path = set(sys.modules), list(sys.path)
     yield
-    # Files that a test had imported by path must not be found by the next one.
+    # Files that a test imported by path must not be found by the next one.
     for name in set(sys.modules) - modules:
         file = getattr(sys.modules[name], "__file__", None) or ""
         if "pytest-of" in file:
@@ -90,7 +103,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 @pytest.fixture
 def installed() -> Callable[..., Outcome]:
-    """Run the command in a process of its own, as a user does."""
+    """Run the command line in a new process."""
 
     def call(
         *words: str, env: dict[str, str] | None = None, cwd: Path | None = None, input: str | None = None

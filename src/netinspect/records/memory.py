@@ -63,7 +63,7 @@ class MemoryTrack:
     """Paths of the modules whose activations were checkpointed."""
 
     tensor_mode: str = "fake"
-    """The tensor mode of the run; see `Trace`."""
+    """The tensors that the model ran on; see `Trace.tensor_mode`."""
 
     reason: str = ""
     """Reason why the tensors were not fake, or how the model was changed to run without values."""

@@ -87,7 +87,7 @@ def parse_trace(text: str, *, name: str) -> Trace:
 
 
 def _writer(data: dict[str, Any]) -> str:
-    """Return which version of netinspect wrote a trace, as a clause; empty if it does not say so."""
+    """Return a clause with the version of netinspect that wrote a trace; empty if it is unknown."""
     versions = data.get("versions")
     version = versions.get("netinspect") if isinstance(versions, dict) else None
     return f" (written by netinspect {version[:40]})" if isinstance(version, str) else ""

@@ -126,9 +126,9 @@ class Trace:
     """The mode that forward ran in; each module's own mode is `Module.training`."""
 
     tensor_mode: OneOf["real", "meta", "zeros", "fake"]
-    """What the tensors were that forward ran on: `real` ones on the model's own device; `meta`, which
-    have a shape and no values; `fake`, the same with a device; `zeros`, on the CPU, where large
-    weights are zeros that take no memory."""
+    """The tensors that forward ran on: `real` ones on the model's own device; `meta` ones, which have a
+    shape and no values; `fake` ones, the same with a device; or `zeros` on the CPU, where large weights
+    are zeros that take no memory."""
 
     seed: int
     failure: Failure | None
