@@ -29,13 +29,17 @@ class Case:
             torch.manual_seed(0)
             return self.build()
 
-    def look(self, **options: Any) -> Trace:
+    def capture(self, **options: Any) -> Trace:
         """Capture it."""
-        return look(self.model(), *self.args(), options=CaptureOptions(**options), **self.kwargs())
+        return capture_trace(
+            self.model(), *self.args(), options=CaptureOptions(**options), **self.kwargs()
+        )
 
 
-def look(model: nn.Module, /, *args: Any, options: CaptureOptions | None = None, **kwargs: Any) -> Trace:
-    """Capture a live model on values at hand."""
+def capture_trace(
+    model: nn.Module, /, *args: Any, options: CaptureOptions | None = None, **kwargs: Any
+) -> Trace:
+    """Capture a live model on given values."""
     return capture(model, given_arguments(model, args, kwargs), options or CaptureOptions())
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from netinspect.records.trace import Trace
 from netinspect.tracing.capture import CaptureOptions
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 
 
 class Acting(nn.Module):
@@ -42,9 +42,9 @@ class Mistake:
     layers: dict[str, nn.Module]
     training: bool = False
 
-    def look(self) -> Trace:
+    def capture(self) -> Trace:
         options = CaptureOptions(training=self.training)
-        return look(Acting(self.act, self.layers), *self.args, options=options)
+        return capture_trace(Acting(self.act, self.layers), *self.args, options=options)
 
 
 def on(*args: Any, training: bool = False, **layers: nn.Module) -> Callable[..., Mistake]:

@@ -34,7 +34,7 @@ def test_a_family_of_mistakes(family: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(ROOT)
     parts = []
     for name, mistake in FAMILIES[family].items():
-        found = diagnose(mistake.look())
+        found = diagnose(mistake.capture())
         assert found is not None, name
         if family != "python":
             assert found.explanation is not None, name

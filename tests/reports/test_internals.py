@@ -12,7 +12,7 @@ from torch import nn
 import netinspect
 from netinspect.reports.internals.compute import build_internals
 from netinspect.reports.internals.record import Internals
-from tests.nets.case import look
+from tests.nets.case import capture_trace
 
 
 def inside(model: nn.Module, path: str = "") -> Internals:
@@ -74,7 +74,7 @@ def test_hooks_are_told_with_their_place_and_how_they_were_registered(hooked: nn
 def test_looking_runs_no_hook_and_a_run_fires_each_once(hooked: nn.Module, heard: list[str]) -> None:
     inside(hooked)
     assert heard == []
-    look(hooked, torch.randn(3, 4))
+    capture_trace(hooked, torch.randn(3, 4))
     assert heard == [
         "global pre", "pre 0", "pre 1", "pre 2", "global after", "after 1", "after 2",
     ]  # fmt: skip

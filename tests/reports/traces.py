@@ -18,7 +18,7 @@ def trace_of(name: str) -> Trace:
     """Return the trace of a sample or odd model, with its source."""
     if name in SAMPLES:
         return netinspect.load(name, code=True)
-    return next(case for case in CASES if case.name == name).look(code=True)
+    return next(case for case in CASES if case.name == name).capture(code=True)
 
 
 @functools.cache

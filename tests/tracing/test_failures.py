@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from netinspect.records.steps import Failure
 from netinspect.records.trace import Trace
 from tests.nets import failing
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.tracing.invariants import check_steps
 
 
@@ -30,7 +30,7 @@ def place_of(failure: Failure) -> str:
 
 
 def test_a_function_deep_inside() -> None:
-    trace = look(failing.Wrong(), rows(2, 3))
+    trace = capture_trace(failing.Wrong(), rows(2, 3))
     failure = failure_of(trace)
     assert failure.step is not None
     step = trace.steps[failure.step]
@@ -67,7 +67,7 @@ def test_a_function_deep_inside() -> None:
 def test_plain_python_code(
     act: Callable[[Tensor], Any], type_name: str, message: str, line: str
 ) -> None:
-    trace = look(failing.Plain(act), rows(2, 3))
+    trace = capture_trace(failing.Plain(act), rows(2, 3))
     failure = failure_of(trace)
     assert (failure.type, failure.module) == (type_name, "child")
     # It points to the call of the module whose code it was.
@@ -86,7 +86,7 @@ def test_plain_python_code(
 
 
 def test_a_function_of_the_users() -> None:
-    trace = look(failing.Plain(failing.multiply), rows(2, 3))
+    trace = capture_trace(failing.Plain(failing.multiply), rows(2, 3))
     failure = failure_of(trace)
     assert failure.step == trace.steps[-1].index
     assert (trace.steps[-1].name, failure.module) == ("matmul", "child")
@@ -107,7 +107,7 @@ def test_a_hook(when: str) -> None:
     else:
         handle = nn.modules.module.register_module_forward_hook(hook)
     try:
-        trace = look(model, rows(2, 3))
+        trace = capture_trace(model, rows(2, 3))
     finally:
         handle.remove()
     failure = failure_of(trace)
@@ -118,7 +118,7 @@ def test_a_hook(when: str) -> None:
 
 
 def test_an_argument_too_many() -> None:
-    trace = look(nn.Linear(3, 3), rows(2, 3), rows(2, 3))
+    trace = capture_trace(nn.Linear(3, 3), rows(2, 3), rows(2, 3))
     failure = failure_of(trace)
     assert (failure.type, failure.step, failure.module, failure.place) == ("TypeError", 0, "", None)
 
@@ -128,7 +128,7 @@ def test_a_train_that_raises_is_the_models_failure() -> None:
         def train(self, mode: bool = True) -> Refusing:
             raise ValueError("not this one")
 
-    trace = look(Refusing(3, 3), rows(2, 3))
+    trace = capture_trace(Refusing(3, 3), rows(2, 3))
     assert trace.steps == ()
     assert trace.failure is not None
     assert trace.failure.message == "not this one"

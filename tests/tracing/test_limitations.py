@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from netinspect.analysis.module_index import Structure
 from netinspect.records.values import tensors_in
 from netinspect.tracing.capture import CaptureOptions
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.support import PATIENCE
 from tests.tracing.invariants import check_steps
 from tests.tracing.process_snapshot import snapshot
@@ -37,7 +37,9 @@ def test_torchscript_is_one_step_and_warned_of(how: str, where: str) -> None:
     model = compiled if where == "root" else nn.Sequential(compiled, nn.ReLU())
     assert model.forward is not None  # TorchScript keeps what was once asked for
     before = snapshot(model)
-    trace = look(model, rows(2, 3), options=CaptureOptions(backward=True, values=True, code=True))
+    trace = capture_trace(
+        model, rows(2, 3), options=CaptureOptions(backward=True, values=True, code=True)
+    )
     assert trace.failure is None
     check_steps(trace)
     path = "" if where == "root" else "0"
@@ -69,7 +71,7 @@ def test_calls_in_other_threads_are_steps() -> None:
             out: Tensor = self.last(left + right)
             return out
 
-    trace = look(Parallel(), rows(2, 3))
+    trace = capture_trace(Parallel(), rows(2, 3))
     check_steps(trace)
     paths = [step.module for step in trace.steps if step.kind == "module"]
     assert sorted(paths) == ["", "last", "left", "right"]
@@ -83,23 +85,23 @@ warnings.simplefilter("ignore")
 import torch
 from torch import nn
 from tests.tracing.invariants import check_steps
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 
 net = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
 for model, name in ((torch.compile(net, backend="eager"), "OptimizedModule"), (net, "Sequential")):
     if name == "Sequential":
         net.compile(backend="eager")
-    trace = look(model, rows(2, 3))
+    trace = capture_trace(model, rows(2, 3))
     check_steps(trace)
     assert trace.failure is None
     assert [step.name for step in trace.steps if step.kind == "function"] == ["linear", "relu"]
     assert trace.warnings == (f"compiled modules were run uncompiled: {name}",), trace.warnings
     with torch.no_grad():
         model(rows(2, 3))  # now there is compiled code, which must not run either
-    assert look(model, rows(2, 3)).steps == trace.steps
+    assert capture_trace(model, rows(2, 3)).steps == trace.steps
 both = torch.compile(net, backend="eager")
 for model, calls in ((both, 4), (nn.Sequential(both, net), 8), (net, 3)):
-    trace = look(model, rows(2, 3))
+    trace = capture_trace(model, rows(2, 3))
     check_steps(trace)
     assert trace.steps[0].name == type(model).__name__
     assert sum(step.kind == "module" for step in trace.steps) == calls, trace.steps
@@ -131,7 +133,7 @@ def test_buffers_of_every_kind_do_not_crash(make: Callable[[], Tensor]) -> None:
     model, tensor = nn.Linear(3, 3), make()
     model.register_buffer("odd", tensor)
     options = CaptureOptions(values=True, statistics=True, backward=True)
-    trace = look(model, rows(2, 3), options=options)
+    trace = capture_trace(model, rows(2, 3), options=options)
     assert trace.failure is None
     (buffer,) = trace.buffers
     assert buffer.spec.shape == tuple(tensor.shape)
@@ -142,7 +144,7 @@ def test_buffers_of_every_kind_do_not_crash(make: Callable[[], Tensor]) -> None:
 def test_a_model_on_the_meta_device_has_shapes_and_no_values() -> None:
     model = nn.Sequential(nn.Linear(3, 4, device="meta"), nn.ReLU())
     options = CaptureOptions(values=True, statistics=True)
-    trace = look(model, torch.empty(2, 3, device="meta"), options=options)
+    trace = capture_trace(model, torch.empty(2, 3, device="meta"), options=options)
     assert trace.failure is None
     assert [(spec.shape, spec.device) for spec in tensors_in(trace.output)] == [((2, 4), "meta")]
     assert all(entry.statistics is None for entry in trace.parameters)
@@ -153,7 +155,7 @@ def test_nested_tensor_has_the_bytes_of_its_parts() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return torch.nested.nested_tensor([x, x[:1]], layout=torch.jagged) * 2
 
-    trace = look(Jagged(), rows(2, 3))
+    trace = capture_trace(Jagged(), rows(2, 3))
     assert trace.failure is None
     (spec,) = tensors_in(trace.output)
     assert spec.shape[0] == 2

@@ -16,7 +16,7 @@ from netinspect.records.values import Structure as StructureValue
 from netinspect.tracing.recording.pending_steps import UNSEEN
 from netinspect.tracing.tensors.describe import describe, tensors_of
 from tests.nets import every, sharing
-from tests.nets.case import Case, look, rows
+from tests.nets.case import Case, capture_trace, rows
 from tests.tracing.invariants import check_steps, own_record, recorded_calls
 
 NOT_DIFFERENTIATED = frozenset(
@@ -42,7 +42,7 @@ def called(steps: tuple[Step, ...]) -> list[str]:
 
 @every_net
 def test_the_trace_holds_together(case: Case) -> None:
-    trace = case.look()
+    trace = case.capture()
     assert trace.failure is None
     check_steps(trace)
 
@@ -50,7 +50,7 @@ def test_the_trace_holds_together(case: Case) -> None:
 @every_net
 def test_the_calls_are_those_that_hooks_see(case: Case) -> None:
     expected, output = own_record(case.model(), case.args(), case.kwargs())
-    trace = case.look()
+    trace = case.capture()
     assert recorded_calls(trace) == expected
     assert trace.output == describe(output)
 
@@ -59,7 +59,7 @@ def test_the_calls_are_those_that_hooks_see(case: Case) -> None:
 def test_the_output_is_the_same_with_and_without_us(case: Case) -> None:
     model = case.model()
     before = _run(model, case)
-    look(model, *case.args(), **case.kwargs())
+    capture_trace(model, *case.args(), **case.kwargs())
     after = _run(model, case)
     for one, other in zip(tensors_of(before), tensors_of(after), strict=True):
         assert torch.equal(one, other)
@@ -74,7 +74,7 @@ def _run(model: nn.Module, case: Case) -> Any:
 
 @every_net
 def test_with_everything_asked_for(case: Case) -> None:
-    trace = case.look(backward=True, values=True, statistics=True, code=True)
+    trace = case.capture(backward=True, values=True, statistics=True, code=True)
     check_steps(trace)
     if trace.failure is not None:
         assert trace.failure.phase == "backward"
@@ -88,7 +88,7 @@ def test_with_everything_asked_for(case: Case) -> None:
 
 
 def test_nested_inputs_and_outputs_keep_their_names() -> None:
-    trace = named("nested").look()
+    trace = named("nested").capture()
     (data,) = trace.inputs
     spec = TensorSpec(shape=(4, 3), dtype="float32", device="cpu", bytes=48)
     assert list(tensors_in(data.value)) == [spec] * 5
@@ -104,29 +104,29 @@ def test_nested_inputs_and_outputs_keep_their_names() -> None:
 
 
 def test_keywords_are_inputs_under_their_names() -> None:
-    trace = named("keyword-only").look()
+    trace = named("keyword-only").capture()
     assert [entry.name for entry in trace.inputs] == ["x"]
     assert [item.key for item in trace.steps[0].inputs.items] == ["x"]
-    trace = named("any-number").look()
+    trace = named("any-number").capture()
     assert [entry.name for entry in trace.inputs] == ["0", "1", "third"]
     assert [spec.shape for spec in tensors_in(trace.output)] == [(4, 2), (2, 2), (1, 2)]
 
 
 def test_outputs_of_every_kind() -> None:
-    assert named("nothing").look().output == Literal(type="NoneType", text="None")
-    boxed = named("boxed").look().output
+    assert named("nothing").capture().output == Literal(type="NoneType", text="None")
+    boxed = named("boxed").capture().output
     assert isinstance(boxed, StructureValue)
     box, hostile = (item.value for item in boxed.items)
     assert [spec.shape for spec in tensors_in(box)] == [(4, 2)] * 3
     assert hostile == Literal(type="Hostile", text="<Hostile>")
-    distributed = named("distributed").look().output
+    distributed = named("distributed").capture().output
     assert isinstance(distributed, StructureValue)
     assert distributed.type == "Independent"
     assert {spec.shape for spec in tensors_in(distributed)} == {(4, 2)}
 
 
 def test_dtypes_are_told() -> None:
-    dtypes = [spec.dtype for spec in tensors_in(named("dtypes").look().output)]
+    dtypes = [spec.dtype for spec in tensors_in(named("dtypes").capture().output)]
     assert dtypes == ["bfloat16", "complex64", "float16"]
 
 
@@ -134,14 +134,14 @@ def test_dtypes_are_told() -> None:
 
 
 def test_a_reused_layer_is_called_each_time() -> None:
-    steps = [step for step in named("reused").look().steps if step.module == "linear"]
+    steps = [step for step in named("reused").capture().steps if step.module == "linear"]
     layers = [step for step in steps if step.kind == "module"]
     assert [step.call for step in layers] == [1, 2, 3]
     assert [next(tensors_in(step.output)).shape for step in layers] == [(4, 3), (4, 3), (1, 3)]
 
 
 def test_containers_are_walked_though_never_called() -> None:
-    trace = named("containers").look()
+    trace = named("containers").capture()
     assert called(trace.steps) == [
         "",
         "several.0",
@@ -158,7 +158,7 @@ def test_containers_are_walked_though_never_called() -> None:
 
 
 def test_a_layer_called_past_call_is_shown_but_for_its_output() -> None:
-    trace = named("uncalled").look()
+    trace = named("uncalled").capture()
     assert called(trace.steps) == ["", "used", "direct"]
     used, direct = (step for step in trace.steps if step.kind == "function")
     assert (direct.module, direct.name) == ("direct", "linear")
@@ -189,7 +189,7 @@ def test_a_layer_called_past_call_is_shown_but_for_its_output() -> None:
     ],
 )
 def test_ties(name: str, tied: set[tuple[str, ...]], total: int) -> None:
-    trace = named(name).look()
+    trace = named(name).capture()
     groups: dict[int, list[str]] = {}
     sizes: dict[int, int] = {}
     for entry in trace.parameters:
@@ -200,17 +200,17 @@ def test_ties(name: str, tied: set[tuple[str, ...]], total: int) -> None:
 
 
 def test_an_alias_is_told_once_and_called_under_its_first_path() -> None:
-    trace = named("aliased").look()
+    trace = named("aliased").capture()
     assert [(m.path, m.alias_of) for m in trace.modules if m.alias_of] == [("right.1", "left.0")]
     assert called(trace.steps).count("left.0") == 2
-    trace = named("circular").look()
+    trace = named("circular").capture()
     assert [(m.path, m.alias_of) for m in trace.modules if m.alias_of is not None] == [
         ("child.parent", "")
     ]
 
 
 def test_layers_in_a_plain_list_are_warned_of() -> None:
-    trace = named("hidden").look()
+    trace = named("hidden").capture()
     assert called(trace.steps) == ["", "known"]
     assert functions(trace.steps) == ["linear", "add_", "batch_norm"]  # eval() does not reach it either
     (warning,) = trace.warnings
@@ -218,7 +218,7 @@ def test_layers_in_a_plain_list_are_warned_of() -> None:
 
 
 def test_a_layer_made_on_the_spot_is_its_line() -> None:
-    trace = named("on-the-spot").look()
+    trace = named("on-the-spot").capture()
     assert functions(trace.steps) == ["relu", "softmax"]
     softmax = trace.steps[-1]
     assert softmax.source is not None
@@ -227,7 +227,7 @@ def test_a_layer_made_on_the_spot_is_its_line() -> None:
 
 
 def test_a_patched_forward_runs_and_is_found() -> None:
-    trace = named("tricky").look()
+    trace = named("tricky").capture()
     assert called(trace.steps) == ["", "linear"]
     root = trace.modules[0]
     assert root.forward_file == sharing.__file__
@@ -236,7 +236,7 @@ def test_a_patched_forward_runs_and_is_found() -> None:
 
 def test_three_thousand_layers() -> None:
     model = sharing.Deep()
-    trace = look(model, rows(1, 2))
+    trace = capture_trace(model, rows(1, 2))
     assert len(trace.steps) == 1 + 2 * 3000
     assert trace.steps[-1].producers == (trace.steps[-3].index,)
     assert len(trace.modules) == 3001
@@ -246,7 +246,7 @@ def test_three_thousand_layers() -> None:
 
 
 def test_operators_are_steps_in_order() -> None:
-    trace = named("operators").look()
+    trace = named("operators").capture()
     assert functions(trace.steps) == [
         "chunk", "matmul", "split", "einsum", "unbind", "getitem", "neg", "getitem", "rsub", "cat",
         "add_", "relu_", "setitem", "mul", "unsqueeze_", "mT", "getitem",
@@ -261,7 +261,7 @@ def test_operators_are_steps_in_order() -> None:
 
 
 def test_an_exception_that_was_caught_is_no_failure() -> None:
-    trace = named("fallback").look()
+    trace = named("fallback").capture()
     assert trace.failure is None
     assert not any(step.failed for step in trace.steps)
     assert called(trace.steps) == ["", "wrong", "wrong.0", "right"]
@@ -275,12 +275,12 @@ def test_an_exception_that_was_caught_is_no_failure() -> None:
 
 
 def test_reads_of_values_are_steps() -> None:
-    trace = named("reader").look()
+    trace = named("reader").capture()
     assert {"numpy", "item", "bool"} <= set(functions(trace.steps))
 
 
 def test_an_autograd_function_is_seen_inside() -> None:
-    trace = named("custom").look(backward=True)
+    trace = named("custom").capture(backward=True)
     assert functions(trace.steps) == ["mul", "add"]
     assert all(parameter.gradient for parameter in trace.parameters)
 
@@ -288,19 +288,21 @@ def test_an_autograd_function_is_seen_inside() -> None:
 @pytest.mark.parametrize("name", ["checkpointed", "checkpointed-reentrant"])
 def test_a_checkpoint_is_seen_inside_and_differentiated(name: str) -> None:
     case = named(name)
-    trace = case.look(backward=True)
+    trace = case.capture(backward=True)
     assert called(trace.steps) == ["", "block", "block.0", "block.1"]
     assert all(parameter.gradient for parameter in trace.parameters)
 
 
 def test_the_two_kinds_of_checkpoint_give_the_same_gradients() -> None:
-    one, other = (named(name).look(backward=True) for name in ("checkpointed", "checkpointed-reentrant"))
+    one, other = (
+        named(name).capture(backward=True) for name in ("checkpointed", "checkpointed-reentrant")
+    )
     assert [entry.gradient for entry in one.parameters] == [entry.gradient for entry in other.parameters]
 
 
 def test_packed_sequences() -> None:
     (lstm,) = [
-        step for step in named("packed").look().steps if step.module == "lstm" and step.depth == 1
+        step for step in named("packed").capture().steps if step.module == "lstm" and step.depth == 1
     ]
     assert lstm.inputs.items[0].value == StructureValue(
         type="PackedSequence",
@@ -310,13 +312,13 @@ def test_packed_sequences() -> None:
 
 
 def test_a_forward_that_differentiates_gets_its_graph() -> None:
-    trace = named("self-backward").look()
+    trace = named("self-backward").capture()
     assert trace.failure is None
     assert trace.output == TensorSpec(shape=(4, 3), dtype="float32", device="cpu", bytes=48)
 
 
 def test_other_weights_are_followed_through_a_functional_call() -> None:
-    steps = named("functional").look().steps
+    steps = named("functional").capture().steps
     doubled = [step.index for step in steps if step.name == "mul"]
     (linear,) = [step for step in steps if step.name == "linear"]
     assert linear.producers == tuple(doubled)
@@ -324,7 +326,7 @@ def test_other_weights_are_followed_through_a_functional_call() -> None:
 
 
 def test_attention_is_seen_inside_though_torch_has_a_fast_path() -> None:
-    trace = named("transformer").look()
+    trace = named("transformer").capture()
     assert [path for path in called(trace.steps) if "layers.0" in path] == [
         "layers.0",
         *(f"layers.0.{name}" for name in ("self_attn", "dropout1", "norm1", "linear1", "dropout")),
@@ -335,7 +337,7 @@ def test_attention_is_seen_inside_though_torch_has_a_fast_path() -> None:
 
 
 def test_parametrizations_are_modules_that_run() -> None:
-    assert "parametrizations.weight.0" in called(named("weight-norm").look().steps)
+    assert "parametrizations.weight.0" in called(named("weight-norm").capture().steps)
 
 
 def test_every_case_has_a_name_of_its_own() -> None:

@@ -17,7 +17,7 @@ from netinspect.tracing.capture import CaptureOptions
 from netinspect.tracing.recording.data_flow import DataFlow
 from netinspect.tracing.tensors.packed_weights import packed_tensors
 from tests.nets import every, mutating
-from tests.nets.case import Case, look, rows
+from tests.nets.case import Case, capture_trace, rows
 from tests.tracing.invariants import check_steps
 from tests.tracing.stories import STORIES
 from tests.tracing.story import spell, story
@@ -29,17 +29,17 @@ def named(name: str) -> Case:
 
 @pytest.mark.parametrize("name", STORIES)
 def test_the_steps_shapes_and_edges(name: str) -> None:
-    assert story(named(name).look()) == STORIES[name]
+    assert story(named(name).capture()) == STORIES[name]
 
 
 @pytest.mark.parametrize("name", ["hooked", "custom", "checkpointed", "checkpointed-reentrant"])
 def test_a_graph_changes_nothing_of_it(name: str) -> None:
-    assert story(named(name).look(backward=True)) == STORIES[name]
+    assert story(named(name).capture(backward=True)) == STORIES[name]
 
 
 def test_an_object_of_a_library() -> None:
     pytest.importorskip("transformers")
-    trace = named("model-output").look()
+    trace = named("model-output").capture()
     text = "BaseModelOutput[last_hidden_state=(4,2) hidden_states=tuple[0=(4,2) 1=(4,2)]]"
     assert story(trace) == [
         f"inner: (4,3) -> {text} of x",
@@ -63,13 +63,13 @@ def test_an_object_of_a_library() -> None:
     ],
 )
 def test_what_is_seen_in_part_is_said(name: str, parts: list[str]) -> None:
-    told = named(name).look().warnings
+    told = named(name).capture().warnings
     assert len(told) == len(parts)
     assert all(part in warning for part, warning in zip(parts, told, strict=True))
 
 
 def test_attention_of_torchs_own() -> None:
-    trace = named("attention").look()
+    trace = named("attention").capture()
     (step,) = [each for each in trace.steps if each.name == "multi_head_attention_forward"]
     assert step.arguments == ("query", "key", "value")
     assert step.parameters == ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
@@ -77,7 +77,7 @@ def test_attention_of_torchs_own() -> None:
 
 
 def test_a_gradient_of_torch_func_is_followed() -> None:
-    trace = named("gradients").look()
+    trace = named("gradients").capture()
     steps = {step.name: step for step in trace.steps}
     assert steps["Linear"].producers  # z is what `grad` made of y
     made = steps["linear"].index
@@ -86,7 +86,7 @@ def test_a_gradient_of_torch_func_is_followed() -> None:
 
 
 def test_weights_of_a_functional_call_have_their_names() -> None:
-    (linear,) = [step for step in named("functional").look().steps if step.name == "linear"]
+    (linear,) = [step for step in named("functional").capture().steps if step.name == "linear"]
     assert linear.parameters == ("linear.weight", "linear.bias")
 
 
@@ -103,7 +103,7 @@ def test_weights_of_a_functional_call_have_their_names() -> None:
     ],
 )
 def test_packed_weights_are_read(name: str, function: str, weights: dict[str, str]) -> None:
-    trace = named(name).look(values=True)
+    trace = named(name).capture(values=True)
     (step,) = [each for each in trace.steps if each.name == function]
     told = {buffer.name: spell(buffer.spec) for buffer in trace.buffers}
     assert step.parameters == tuple(told)
@@ -125,7 +125,7 @@ def test_an_object_that_does_not_tell_its_tensors_is_left() -> None:
 
 
 def test_lazy_layers_show_their_work_and_not_their_birth() -> None:
-    trace = look(mutating.Lazy(), rows(4, 3))
+    trace = capture_trace(mutating.Lazy(), rows(4, 3))
     assert [step.name for step in trace.steps] == [
         *("Lazy", "LazyLinear", "linear", "LazyBatchNorm1d", "batch_norm"),
     ]
@@ -141,7 +141,7 @@ def test_a_direct_forward_that_fails_is_told_as_such() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.block.forward(x)
 
-    trace = look(Failing(), rows(2, 3))
+    trace = capture_trace(Failing(), rows(2, 3))
     check_steps(trace)
     assert trace.failure is not None
     assert trace.failure.module == "block.1"
@@ -161,7 +161,7 @@ def test_a_direct_forward_of_a_layer_in_a_loop_is_a_call_each_time() -> None:
                 x = self.layer.forward(x)
             return x
 
-    trace = look(Looping(), rows(2, 3))
+    trace = capture_trace(Looping(), rows(2, 3))
     check_steps(trace)
     assert story(trace) == [
         "layer: (2,3) -> ? of x",
@@ -171,7 +171,7 @@ def test_a_direct_forward_of_a_layer_in_a_loop_is_a_call_each_time() -> None:
 
 
 def test_the_source_of_a_layer_that_torch_derived_is_that_of_the_layer() -> None:
-    trace = named("parametrized").look(code=True)
+    trace = named("parametrized").capture(code=True)
     module = next(each for each in trace.modules if each.path == "0")
     assert (module.class_name, module.bases[0]) == ("ParametrizedLinear", "Linear")
     assert module.file is not None
@@ -185,7 +185,7 @@ def test_the_source_of_a_layer_that_torch_derived_is_that_of_the_layer() -> None
 
 def test_the_source_of_a_graph_module_is_what_was_written_for_it() -> None:
     one, other = (torch.fx.symbolic_trace(nn.Sequential(layer)) for layer in (nn.ReLU(), nn.Tanh()))
-    trace = look(nn.Sequential(one, other), rows(2, 3), options=CaptureOptions(code=True))
+    trace = capture_trace(nn.Sequential(one, other), rows(2, 3), options=CaptureOptions(code=True))
     for path in ("0", "1"):
         (listing,) = annotate_source(trace, path=path, whole_class=True).listings
         head, *body = listing.lines
@@ -206,7 +206,7 @@ def test_a_hook_for_every_module_may_call_torch() -> None:
 
     handle = nn.modules.module.register_module_forward_pre_hook(double)
     try:
-        trace = look(model, rows(2, 3))
+        trace = capture_trace(model, rows(2, 3))
     finally:
         handle.remove()
     check_steps(trace)
@@ -235,13 +235,13 @@ def test_what_torch_warns_of_during_backward_is_a_note() -> None:
             out: Tensor = Warning_.apply(Warning_.apply(self.linear(x)))
             return out
 
-    trace = look(Warned(), rows(2, 3), options=CaptureOptions(backward=True))
+    trace = capture_trace(Warned(), rows(2, 3), options=CaptureOptions(backward=True))
     assert trace.failure is None
     assert trace.warnings == ("backward warned: on purpose",)
 
 
 def test_the_facts_of_a_list_of_parameters_are_one_line() -> None:
-    trace = named("containers").look()
+    trace = named("containers").capture()
     (scales,) = [module for module in trace.modules if module.path == "scales"]
     assert "\n" not in scales.extra
     assert scales.extra.startswith("(0): ")

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import netinspect
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.tracing.counting.counted import Calls
 
 
@@ -40,7 +40,7 @@ def test_a_warning_names_the_line_that_made_the_call(function: Any) -> None:
     before = warnings.showwarning
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert look(Calls(function), rows(4, 4)).failure is None
+        assert capture_trace(Calls(function), rows(4, 4)).failure is None
     assert {(each.filename, each.lineno) for each in caught} == {(__file__, line_of(function))}
     assert warnings.showwarning is before
 
@@ -62,7 +62,7 @@ def test_a_warning_in_the_constructor_names_its_line(tmp_path: Path) -> None:
 def test_warnings_that_are_errors_fail_the_forward_at_its_line() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        trace = look(Calls(implicit), rows(4, 4))
+        trace = capture_trace(Calls(implicit), rows(4, 4))
     assert trace.failure is not None
     assert trace.failure.place is not None
     assert trace.failure.place.line == line_of(implicit)
@@ -72,7 +72,9 @@ def test_what_torch_warns_of_in_a_library_model_names_no_file_of_ours() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         layer = nn.TransformerEncoderLayer(8, 2, norm_first=True)
-        look(nn.Sequential(nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)), rows(2, 3, 8))
-        look(Calls(lambda self, x: torch.tensor(x)), rows(2, 3))
+        capture_trace(
+            nn.Sequential(nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)), rows(2, 3, 8)
+        )
+        capture_trace(Calls(lambda self, x: torch.tensor(x)), rows(2, 3))
     ours = str(Path(netinspect.__file__).parent)
     assert not [each for each in caught if each.filename.startswith(ours)]

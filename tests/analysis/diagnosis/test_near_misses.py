@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from netinspect.analysis.diagnosis.diagnose import diagnose
 from netinspect.records.trace import Trace
 from netinspect.records.values import TensorSpec
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.nets.mistakes import Acting, on
 
 
 def explained(act: Callable[..., Any], *args: Any, **layers: nn.Module) -> str | None:
-    found = diagnose(look(Acting(act, layers), *args))
+    found = diagnose(capture_trace(Acting(act, layers), *args))
     assert found is not None
     return found.explanation
 
@@ -62,7 +62,7 @@ def test_what_is_not_known_is_not_explained(name: str) -> None:
 def test_a_hook_that_raises_is_no_mistake_of_the_layer(layer: nn.Module) -> None:
     layer.register_forward_pre_hook(refuse)
     x = torch.tensor([[1, 2]]) if isinstance(layer, nn.Embedding) else rows(2, 3)
-    found = diagnose(look(nn.Sequential(layer), x))
+    found = diagnose(capture_trace(nn.Sequential(layer), x))
     assert found is not None
     assert found.explanation is None
 
@@ -87,7 +87,7 @@ def test_wrong_channels_after_unbatched_image() -> None:
     text = explained(lambda s, x: s.second(s.first(x)), rows(3, 9, 9), first=first, second=second)
     assert text is not None
     assert text.startswith("second expects 5 channels")
-    found = diagnose(on(rows(3, 9, 9), first=first)(lambda s, x: s.first(x) + zeros(5)).look())
+    found = diagnose(on(rows(3, 9, 9), first=first)(lambda s, x: s.first(x) + zeros(5)).capture())
     assert found is not None
     assert found.explanation is not None
     assert found.explanation.startswith("add cannot broadcast")
@@ -95,14 +95,14 @@ def test_wrong_channels_after_unbatched_image() -> None:
 
 
 def test_an_input_as_large_as_the_weight_stays_the_input() -> None:
-    found = diagnose(on(rows(4, 4).double(), fc=nn.Linear(4, 4))(lambda s, x: s.fc(x)).look())
+    found = diagnose(on(rows(4, 4).double(), fc=nn.Linear(4, 4))(lambda s, x: s.fc(x)).capture())
     assert found is not None
     assert [each.name for each in found.operands] == ["input", "fc.weight", "fc.bias"]
 
 
 def test_device_mismatch_in_recorded_trace() -> None:
     """As on a machine with a GPU, whose words these are."""
-    trace = on(rows(2, 4), fc=nn.Linear(3, 5))(lambda s, x: s.fc(x)).look()
+    trace = on(rows(2, 4), fc=nn.Linear(3, 5))(lambda s, x: s.fc(x)).capture()
     found = diagnose(_on_gpu(trace))
     assert found is not None
     assert found.explanation == (
@@ -136,7 +136,7 @@ def test_what_the_code_made_last_helps_where_plain_python_fails() -> None:
     def act(s: Any, x: Tensor) -> Any:
         return {"hidden": s.fc(x)}["output"]
 
-    found = diagnose(look(Acting(act, {"fc": nn.Linear(6, 3)}), rows(2, 6)))
+    found = diagnose(capture_trace(Acting(act, {"fc": nn.Linear(6, 3)}), rows(2, 6)))
     assert found is not None
     assert [(each.name, each.spec.shape) for each in found.made] == [("fc", (2, 3))]
     assert found.place is not None
@@ -186,7 +186,7 @@ def test_whatever_the_shapes_an_explanation_is_made_or_left_out(number: int) -> 
 
     failed = 0
     for _ in range(25):
-        trace = look(Acting(CALLS[number], {}), torch.rand(shape()), torch.rand(shape()))
+        trace = capture_trace(Acting(CALLS[number], {}), torch.rand(shape()), torch.rand(shape()))
         found = diagnose(trace)
         failed += found is not None
         for operand in found.operands if found is not None else ():
@@ -199,6 +199,6 @@ def test_a_packed_sequence_has_lengths_of_their_own_dtype() -> None:
         packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([3, 2]), batch_first=True)
         return s.rnn(packed, zeros(1, 2, 7))
 
-    found = diagnose(on(rows(2, 3, 4), rnn=nn.GRU(4, 5))(act).look())
+    found = diagnose(on(rows(2, 3, 4), rnn=nn.GRU(4, 5))(act).capture())
     assert found is not None
     assert "one dtype" not in (found.explanation or "")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.analysis.totals import totals
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.tracing.counting.counted import Calls, cost, look_at
 
 
@@ -171,7 +171,7 @@ def test_lazy_and_meta_models() -> None:
 
 
 def test_what_ran_before_a_shape_error_is_counted() -> None:
-    trace = look(nn.Sequential(nn.Linear(8, 16), nn.Linear(9, 4)), rows(1, 8))
+    trace = capture_trace(nn.Sequential(nn.Linear(8, 16), nn.Linear(9, 4)), rows(1, 8))
     report = netinspect.cost(trace).record
     assert report.total.macs == 8 * 16
     assert report.header.failure is not None

@@ -16,7 +16,7 @@ import netinspect
 from netinspect.analysis.operator_counts import cost_of_steps
 from netinspect.records.trace import Trace
 from netinspect.tracing.capture import CaptureOptions
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.nets.every import CASES
 from tests.tracing.counting.counted import Calls, backward, cost, look_at, operators
 
@@ -144,7 +144,7 @@ def test_keeping_the_guest_as_it_was_is_no_work_of_the_model() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.filterwarnings("ignore")
 def test_every_odd_model_runs_as_before_and_its_work_adds_up(case: Any) -> None:
-    trace = case.look()
+    trace = case.capture()
     report = netinspect.cost(trace).record
     by_operator = netinspect.cost(trace, by="operator").record
     assert report.total == by_operator.total == cost_of_steps(trace.steps)
@@ -183,7 +183,7 @@ def test_a_formula_that_is_registered_between_two_looks_is_used() -> None:
         return x @ x.t()
 
     def look_once() -> list[int | None]:
-        trace = look(Calls(lambda _, x: product(x)), rows(3, 4))
+        trace = capture_trace(Calls(lambda _, x: product(x)), rows(3, 4))
         return [work.macs for step in trace.steps for work in step.work]
 
     assert look_once() == [None]
@@ -216,7 +216,7 @@ def test_work_in_other_threads_is_counted() -> None:
             out: Tensor = self.last(left)
             return out
 
-    trace = look(Parallel(), rows(2, 3))
+    trace = capture_trace(Parallel(), rows(2, 3))
     assert trace.counted == "yes"
     view = netinspect.cost(trace)
     assert view.record.total.macs == 2 * (2 * 3 * 3)
@@ -314,5 +314,5 @@ def test_as_torch_counts_on_the_meta_device(model: nn.Module, inputs: tuple[Tens
 
 def test_our_counter_leaves_torchs_alone() -> None:
     with FlopCounterMode(display=False) as counter:
-        look(nn.Linear(4, 6), rows(3, 4), options=CaptureOptions())
+        capture_trace(nn.Linear(4, 6), rows(3, 4), options=CaptureOptions())
     assert counter.get_total_flops() == 2 * 3 * 4 * 6

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.analysis.operator_counts import cost_of_steps
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.support import PATIENCE
 from tests.tracing.counting.counted import Calls, look_at
 
@@ -28,7 +28,7 @@ def test_functions_in_other_threads_are_counted() -> None:
         out: Tensor = square @ x
         return out
 
-    trace = look(Calls(run), rows(3, 3))
+    trace = capture_trace(Calls(run), rows(3, 3))
     assert trace.failure is None
     view = netinspect.cost(trace)
     assert (view.record.total.macs, view.record.partly) == (54, False)
@@ -51,7 +51,7 @@ def test_a_profiler_of_threads_is_there_as_before() -> None:
     before = threading.getprofile()
     threading.setprofile(profile)
     try:
-        assert look(Calls(run), rows(3, 3)).counted == "yes"
+        assert capture_trace(Calls(run), rows(3, 3)).counted == "yes"
         assert threading.getprofile() is profile
     finally:
         threading.setprofile(before)
@@ -66,7 +66,7 @@ def test_a_class_of_tensors_that_is_called_is_not_counted_and_runs() -> None:
         out: Tensor = self.layer(x) + Own([1.0, 2.0, 3.0]).sum()
         return out
 
-    trace = look(Calls(run, layer=nn.Linear(3, 3)), rows(2, 3))
+    trace = capture_trace(Calls(run, layer=nn.Linear(3, 3)), rows(2, 3))
     assert trace.failure is None
     assert "Linear" in [step.name for step in trace.steps]
     assert "at least 0 MACs" in netinspect.cost(trace).text()
@@ -79,7 +79,7 @@ def test_what_numpy_does_is_missing_and_said() -> None:
         out: Tensor = self.layer(torch.from_numpy(other @ other))
         return out
 
-    trace = look(Calls(run, layer=nn.Linear(3, 3)), rows(3, 3))
+    trace = capture_trace(Calls(run, layer=nn.Linear(3, 3)), rows(3, 3))
     assert trace.failure is None
     assert "forward: at least 27 MACs" in netinspect.cost(trace).text()
     assert any(note.startswith("values left torch") for note in trace.warnings)
@@ -100,7 +100,7 @@ def test_kernels_of_an_optimized_script_are_missing_and_said() -> None:
     if not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no such kernels")
     optimized = torch.jit.optimize_for_inference(script(nn.Conv2d(3, 6, 3), nn.ReLU()))
-    trace = look(Calls(lambda self, x: self.inner(x), inner=optimized), rows(2, 3, 8, 8))
+    trace = capture_trace(Calls(lambda self, x: self.inner(x), inner=optimized), rows(2, 3, 8, 8))
     assert trace.failure is None
     assert trace.counted == "partly"
     assert any("kernels that are not counted: inner" in note for note in trace.warnings)

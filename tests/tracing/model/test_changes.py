@@ -13,7 +13,7 @@ import netinspect
 from netinspect.records.trace import Trace
 from netinspect.reports.summary.compute import build_summary
 from netinspect.tracing.capture import CaptureOptions
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.tracing.invariants import check_steps
 from tests.tracing.process_snapshot import snapshot
 
@@ -113,7 +113,7 @@ def test_layers_made_in_forward_are_counted(name: str) -> None:
     function, held, note = MADE[name]
     model = Does(function, **held)
     before = snapshot(model)
-    trace = look(model, rows(2, 6), options=CaptureOptions(statistics=True))
+    trace = capture_trace(model, rows(2, 6), options=CaptureOptions(statistics=True))
     check_steps(trace)
     assert trace.failure is None
     assert netinspect.params(trace).record.totals.parameters == 6 * 5 + 5
@@ -133,7 +133,9 @@ def test_parameters_and_buffers_made_in_forward_are_counted() -> None:
         self.kept.append(nn.Parameter(torch.ones(6, 4)))
         return (x * self.scale * self.mask) @ self.kept[0]
 
-    trace = look(Does(run, kept=nn.ParameterList()), rows(2, 6), options=CaptureOptions(backward=True))
+    trace = capture_trace(
+        Does(run, kept=nn.ParameterList()), rows(2, 6), options=CaptureOptions(backward=True)
+    )
     check_steps(trace)
     totals = build_summary(trace).totals
     assert (totals.parameters, totals.buffers) == (6 + 24, 2)
@@ -151,7 +153,7 @@ def test_a_layer_that_forward_removes_counts_only_where_it_was_called() -> None:
 
     layers = {name: nn.Linear(6, 6) for name in ("used", "unused", "last")}
     model = Does(run, **layers)
-    trace = look(model, rows(2, 6))
+    trace = capture_trace(model, rows(2, 6))
     check_steps(trace)
     assert [row.path for row in build_summary(trace).rows] == ["", "last", "used"]
     assert build_summary(trace).totals.parameters == 2 * 42
@@ -167,7 +169,7 @@ def test_layers_that_are_fused_in_forward_count_as_what_they_become() -> None:
         del self.one, self.two
         return self.fused(x)
 
-    trace = look(Does(run, one=nn.Linear(6, 6), two=nn.Linear(6, 6)), rows(2, 6))
+    trace = capture_trace(Does(run, one=nn.Linear(6, 6), two=nn.Linear(6, 6)), rows(2, 6))
     check_steps(trace)
     assert build_summary(trace).totals.parameters == 42
 
@@ -179,7 +181,7 @@ def test_running_statistics_are_no_change() -> None:
 
     model = Does(run, fc=nn.Linear(6, 6))
     model.register_buffer("mean", torch.zeros(6))
-    trace = look(model, rows(2, 6))
+    trace = capture_trace(model, rows(2, 6))
     assert (trace.changes, trace.warnings) == ((), ())
 
 
@@ -190,7 +192,7 @@ def test_a_new_layer_each_time_has_one_row() -> None:
             x = self.step(x)
         return x
 
-    trace = look(Does(run), rows(2, 6))
+    trace = capture_trace(Does(run), rows(2, 6))
     check_steps(trace)
     assert [(row.path, row.calls) for row in build_summary(trace).rows] == [("", 1), ("step", 3)]
     assert total_macs(trace) == 3 * 2 * 36
@@ -206,7 +208,7 @@ def test_a_copy_that_forward_makes_of_a_layer_is_called_once(copied: Any) -> Non
         return self.other(self.fc(x))
 
     model = Does(run, fc=nn.Linear(6, 6))
-    trace = look(model, rows(2, 6))
+    trace = capture_trace(model, rows(2, 6))
     check_steps(trace)
     calls = [(row.path, row.calls) for row in build_summary(trace).rows]
     assert calls == [("", 1), ("fc", 1), ("other", 1)]
@@ -237,7 +239,7 @@ def put_first(self: Any, x: Tensor) -> Any:
 )
 def test_layers_that_forward_moves_are_where_they_are_after_the_run(run: Any, calls: Any) -> None:
     layers = nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)])
-    trace = look(Does(run, layers=layers), rows(2, 6))
+    trace = capture_trace(Does(run, layers=layers), rows(2, 6))
     check_steps(trace)
     summary = build_summary(trace)
     assert {row.path: row.calls for row in summary.rows if row.calls and row.path} == calls
@@ -254,7 +256,7 @@ def test_a_layer_that_is_made_and_not_registered_is_named() -> None:
         self.layers.append(nn.Linear(6, 6))
         return nn.ReLU()(nn.Bilinear(6, 6, 2)(self.layers[0](x), x))
 
-    trace = look(Does(run, layers=[]), rows(2, 6))
+    trace = capture_trace(Does(run, layers=[]), rows(2, 6))
     (note,) = trace.warnings
     assert note.startswith("forward made 2 calls of modules that are not registered (Linear, Bilinear)")
     assert build_summary(trace).totals.parameters == 0
@@ -265,7 +267,7 @@ def test_a_layer_that_was_held_and_is_registered_in_forward_is_the_models() -> N
         self.fc = self.layers[0]
         return self.fc(x)
 
-    trace = look(Does(run, layers=[nn.Linear(6, 6)]), rows(2, 6))
+    trace = capture_trace(Does(run, layers=[nn.Linear(6, 6)]), rows(2, 6))
     (note,) = trace.warnings
     assert note.startswith("forward made: fc (Linear)")
 
@@ -277,7 +279,7 @@ def test_gradients_reach_layers_that_forward_removes() -> None:
         return x
 
     layers = nn.ModuleList([nn.Linear(6, 7), nn.Linear(7, 2)])
-    trace = look(Does(run, layers=layers), rows(2, 6), options=CaptureOptions(backward=True))
+    trace = capture_trace(Does(run, layers=layers), rows(2, 6), options=CaptureOptions(backward=True))
     assert trace.failure is None
     assert [each.gradient is not None for each in trace.parameters] == [True] * 4
 
@@ -287,7 +289,7 @@ def test_what_was_made_before_a_failure_is_shown() -> None:
         self.fc = nn.Linear(6, 3)
         return self.fc(x) @ x
 
-    trace = look(Does(run), rows(2, 6))
+    trace = capture_trace(Does(run), rows(2, 6))
     check_steps(trace)
     assert trace.failure is not None
     assert build_summary(trace).totals.parameters == 21
@@ -308,7 +310,7 @@ def test_nothing_of_ours_stays_on_what_was_made() -> None:
         self.fc = made[-1]
         return self.fc(x)
 
-    look(Does(run), rows(2, 6))
+    capture_trace(Does(run), rows(2, 6))
     assert not made[0]._forward_hooks
     assert not made[0]._forward_pre_hooks
     assert not nn.modules.module._global_module_registration_hooks

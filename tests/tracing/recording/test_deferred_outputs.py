@@ -17,7 +17,7 @@ from netinspect.records.values import Structure, tensors_in
 from netinspect.reports.summary.compute import build_summary
 from netinspect.tracing.recording import deferred_outputs
 from netinspect.tracing.recording.deferred_outputs import MOST_ITEMS
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.tracing.invariants import check_steps
 
 MACS = 2 * 4 * 6 + 2 * 6 * 5
@@ -105,7 +105,7 @@ def shapes(trace: Trace) -> list[tuple[int | str, ...]]:
 @pytest.mark.parametrize("way", ASKS)
 def test_children_that_compute_later_are_called_once(way: str) -> None:
     child, ask = ASKS[way]
-    trace = look(Holder(child(), ask), rows(2, 4))
+    trace = capture_trace(Holder(child(), ask), rows(2, 4))
     check_steps(trace)
     assert (trace.failure, trace.warnings) == (None, ())
     assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1, 1]
@@ -115,7 +115,7 @@ def test_children_that_compute_later_are_called_once(way: str) -> None:
 
 @pytest.mark.parametrize("child", {child for child, _ in ASKS.values()})
 def test_what_the_model_itself_returns_is_used_up(child: type[nn.Module]) -> None:
-    trace = look(child(), rows(2, 4))
+    trace = capture_trace(child(), rows(2, 4))
     check_steps(trace)
     assert trace.failure is None
     assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1]
@@ -126,7 +126,7 @@ def test_what_the_model_itself_returns_is_used_up(child: type[nn.Module]) -> Non
 
 
 def test_a_generator_in_a_container_is_used_up() -> None:
-    trace = look(Holder(Generator(), lambda child, x: {"x": x, "stages": child(x)}), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), lambda child, x: {"x": x, "stages": child(x)}), rows(2, 4))
     assert shapes(trace) == [(2, 4), (2, 6), (2, 5)]
     assert isinstance(trace.output, Structure)
     assert [item.key for item in trace.output.items] == ["x", "stages"]
@@ -142,7 +142,7 @@ def test_a_generator_without_an_end_is_cut_off_and_closed() -> None:
         finally:
             ended.append("closed")
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
     (note,) = trace.warnings
     assert note.endswith(f"the first {MOST_ITEMS} items were taken, and there may be more")
@@ -154,7 +154,7 @@ def test_a_generator_that_is_answered_gives_its_first_item() -> None:
         y = yield child.a(x)
         yield child.b(y)
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert trace.failure is None
     assert shapes(trace) == [(2, 6)]
     (note,) = trace.warnings
@@ -162,7 +162,7 @@ def test_a_generator_that_is_answered_gives_its_first_item() -> None:
 
 
 def test_a_generator_whose_forward_is_called_directly_has_one_call() -> None:
-    trace = look(Holder(Generator(), lambda child, x: [*child.forward(x)]), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), lambda child, x: [*child.forward(x)]), rows(2, 4))
     check_steps(trace)
     assert [row.calls for row in build_summary(trace).rows] == [1, 1, 1, 1]
     (note,) = trace.warnings
@@ -173,7 +173,7 @@ def test_two_generators_that_take_turns() -> None:
     def run(child: Any, x: Tensor) -> Any:
         return [one + other for one, other in zip(child[0](x), child[1](x), strict=True)]
 
-    trace = look(Holder(nn.ModuleList([Generator(), Generator()]), run), rows(2, 4))
+    trace = capture_trace(Holder(nn.ModuleList([Generator(), Generator()]), run), rows(2, 4))
     check_steps(trace)
     assert trace.warnings == ()
     assert build_summary(trace).cost.macs == 2 * MACS
@@ -184,17 +184,17 @@ def test_a_failure_in_a_generator_is_that_of_its_line() -> None:
         yield child.a(x)
         yield child.a(child.b(x))
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert trace.failure is not None
     assert trace.failure.module == "child.b"
 
 
 @pytest.mark.parametrize("make", [lambda layer, x: lambda: layer(x), functools.partial])
 def test_a_function_that_is_returned_is_said_not_to_have_run(make: Any) -> None:
-    trace = look(Holder(Generator(), lambda child, x: make(child.a, x)), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), lambda child, x: make(child.a, x)), rows(2, 4))
     (note,) = trace.warnings
     assert note.startswith("forward ran nothing and returned <")
-    trace = look(Holder(Generator(), lambda child, x: make(child.a, x)()), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), lambda child, x: make(child.a, x)()), rows(2, 4))
     assert (trace.warnings, build_summary(trace).cost.macs) == ((), 2 * 4 * 6)
 
 
@@ -207,7 +207,7 @@ def test_the_consumer_gets_the_very_generator() -> None:
         first = next(items)
         return [first, *items]
 
-    trace = look(Holder(Generator(), ask), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), ask), rows(2, 4))
     assert seen == ["generator"]
     assert shapes(trace) == [(2, 6), (2, 5)]
 
@@ -221,7 +221,7 @@ def test_generators_in_generators_share_a_limit() -> None:
         while True:
             yield inner(child, x)
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
     (note,) = trace.warnings
     assert "257 x generator" in note
@@ -232,7 +232,7 @@ def test_generators_that_yield_themselves_come_to_an_end() -> None:
         child.a(x)
         yield run(child, x)
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert trace.failure is None
     assert 0 < build_summary(trace).cost.macs < MOST_ITEMS * 2 * 4 * 6
 
@@ -242,7 +242,7 @@ def test_an_asynchronous_generator_without_an_end_is_cut_off() -> None:
         while True:
             yield child.a(x)
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert build_summary(trace).cost.macs == MOST_ITEMS * 2 * 4 * 6
 
 
@@ -261,7 +261,7 @@ def test_tasks_that_a_coroutine_leaves_are_cancelled() -> None:
         await asyncio.sleep(0)
         return cast(Tensor, child.a(x))
 
-    look(Holder(Generator(), run), rows(2, 4))
+    capture_trace(Holder(Generator(), run), rows(2, 4))
     assert ended == ["cancelled"]
 
 
@@ -271,7 +271,7 @@ def test_a_future_is_waited_for() -> None:
         done.set_result(child.a(x))
         return {"pool": ThreadPoolExecutor(1).submit(child.a, x), "torch": done}
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert trace.failure is None, trace.failure
     assert shapes(trace) == [(2, 6), (2, 6)]
     assert build_summary(trace).cost.macs == 2 * 2 * 4 * 6
@@ -280,7 +280,7 @@ def test_a_future_is_waited_for() -> None:
 
 def test_a_future_that_is_never_done_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deferred_outputs, "MOST_SECONDS", 0.0)
-    trace = look(Holder(Generator(), lambda child, x: Future()), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), lambda child, x: Future()), rows(2, 4))
     (note,) = trace.warnings
     assert note == "the output is a Future that was not done within 0 seconds"
 
@@ -299,7 +299,7 @@ class Items:
 
 
 def test_an_iterator_of_the_users_is_said_not_to_have_run() -> None:
-    trace = look(Holder(Generator(), lambda child, x: Items(child.a, x)), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), lambda child, x: Items(child.a, x)), rows(2, 4))
     (note,) = trace.warnings
     assert note == "the output is computed on demand (Items) and was not run"
 
@@ -309,5 +309,5 @@ def test_an_iterator_that_python_makes_of_a_function_is_used_up() -> None:
         waiting = [child.a, child.a]
         return iter(lambda: waiting.pop()(x) if waiting else None, None)
 
-    trace = look(Holder(Generator(), run), rows(2, 4))
+    trace = capture_trace(Holder(Generator(), run), rows(2, 4))
     assert shapes(trace) == [(2, 6), (2, 6)]

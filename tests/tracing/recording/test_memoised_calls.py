@@ -17,7 +17,7 @@ from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
 from netinspect.tracing.recording import recorder
 from netinspect.tracing.recording.memoised_calls import Uncounted, key_of
-from tests.nets.case import Case, look, rows
+from tests.nets.case import Case, capture_trace, rows
 from tests.nets.every import CASES
 from tests.tracing.counting.counted import Calls
 
@@ -51,7 +51,7 @@ def same(one: Trace, other: Trace) -> bool:
 def test_every_look_is_the_same_without(
     case: Case, training: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other, _ = both(lambda: case.look(training=training), monkeypatch)
+    one, other, _ = both(lambda: case.capture(training=training), monkeypatch)
     assert same(one, other)
 
 
@@ -65,7 +65,7 @@ def test_every_look_on_meta_is_the_same_without(case: Case, monkeypatch: pytest.
         except (NotImplementedError, RuntimeError, TypeError) as error:  # as some kinds of tensors raise
             pytest.skip(str(error))
         args = [each.to("meta") if isinstance(each, Tensor) else each for each in case.args()]
-        return look(model, *args, **case.kwargs())
+        return capture_trace(model, *args, **case.kwargs())
 
     # The first call of an operator passes other lines of torch, which a traceback contains.
     take()
@@ -76,7 +76,7 @@ def test_every_look_on_meta_is_the_same_without(case: Case, monkeypatch: pytest.
 def check(function: Callable[..., Any], *args: Any, monkeypatch: pytest.MonkeyPatch) -> int:
     """Call a function in a trace with repetitions and without; how many there were."""
     model = Calls(lambda _, *given: function(*given))
-    one, other, repeated = both(lambda: look(model, *args), monkeypatch)
+    one, other, repeated = both(lambda: capture_trace(model, *args), monkeypatch)
     assert one.failure is None
     assert same(one, other)
     return repeated
@@ -121,7 +121,9 @@ def test_the_default_type_tells_calls_apart() -> None:
         return [*found, x / 2]
 
     for device in ("cpu", "meta"):
-        trace = look(Calls(lambda _, x: halves(x)), torch.ones(2, 3, dtype=torch.int64, device=device))
+        trace = capture_trace(
+            Calls(lambda _, x: halves(x)), torch.ones(2, 3, dtype=torch.int64, device=device)
+        )
         assert [each.dtype for each in tensors_in(trace.output)] == ["float32", "float64"]
         assert [step.output.dtype for step in trace.steps[1:]] == ["float32", "float64"]  # type: ignore
 
@@ -139,7 +141,7 @@ def calls_of_linear(device: str) -> int:
     before = sys.getprofile()
     sys.setprofile(counts)
     try:
-        look(model, x)
+        capture_trace(model, x)
     finally:
         sys.setprofile(before)
     return count
@@ -159,7 +161,7 @@ def test_what_stands_for_a_repetition_is_like_it() -> None:
         outputs.extend((first.add_(1), second.add_(1), F.relu(x), F.relu(x)))
 
     x = torch.ones(4, 3, device="meta").t()
-    look(Calls(lambda _, x: layers(x)), x)
+    capture_trace(Calls(lambda _, x: layers(x)), x)
     first, second, _, viewed, _, added, _, activated = outputs
     assert first is not second
     assert first.untyped_storage()._cdata != second.untyped_storage()._cdata
@@ -219,7 +221,7 @@ def test_a_repetition_that_fails_is_told_as_a_failure(monkeypatch: pytest.Monkey
 
     model = Calls(lambda _, *given: looks_up(*given))
     one, other, repeated = both(
-        lambda: look(model, torch.tensor([1, 2]), torch.tensor([1, 9])), monkeypatch
+        lambda: capture_trace(model, torch.tensor([1, 2]), torch.tensor([1, 9])), monkeypatch
     )
     assert repeated == 1
     assert one.failure is not None
@@ -248,7 +250,7 @@ def test_functions_of_the_users_are_never_one(monkeypatch: pytest.MonkeyPatch) -
 
 def test_layers_alike_share_what_was_counted() -> None:
     model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(3)))
-    linears = [step for step in look(model, rows(3, 4)).steps if step.name == "linear"]
+    linears = [step for step in capture_trace(model, rows(3, 4)).steps if step.name == "linear"]
     assert [step.work[0].macs for step in linears] == [48, 48, 48]
     assert [step.parameters for step in linears] == [
         (f"{index}.weight", f"{index}.bias") for index in range(3)
@@ -277,6 +279,6 @@ def test_attention_by_another_kernel_is_no_repetition(monkeypatch: pytest.Monkey
 def test_attention_to_itself_and_to_its_like_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.TransformerDecoderLayer(8, 2, 16, batch_first=True)
     inputs = rows(2, 5, 8), rows(2, 5, 8)
-    one, other, _ = both(lambda: look(model, *inputs), monkeypatch)
+    one, other, _ = both(lambda: capture_trace(model, *inputs), monkeypatch)
     assert one.failure is None
     assert same(one, other)

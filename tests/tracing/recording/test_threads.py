@@ -20,7 +20,7 @@ import netinspect
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.reports.summary.compute import build_summary
-from tests.nets.case import look, rows
+from tests.nets.case import capture_trace, rows
 from tests.tracing.invariants import check_steps
 
 MACS = 4 * 8 * 3
@@ -105,7 +105,7 @@ def calls(trace: Trace, path: str) -> list[Step]:
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.parametrize("way", WAYS)
 def test_layers_in_threads_are_recorded(way: str) -> None:
-    trace = look(Towers(WAYS[way]), rows(4, 8))
+    trace = capture_trace(Towers(WAYS[way]), rows(4, 8))
     check_steps(trace)
     assert trace.failure is None
     for path in ("a", "b"):
@@ -127,7 +127,7 @@ def test_functions_in_threads_are_steps_that_come_from_one_another() -> None:
             parts = [pool.submit(part, start) for start in (0, 2)]
         return torch.cat([part.result() for part in parts])
 
-    trace = look(Towers(run), rows(4, 8))
+    trace = capture_trace(Towers(run), rows(4, 8))
     check_steps(trace)
     assert build_summary(trace).cost.macs == MACS
     last = trace.steps[-1]
@@ -141,7 +141,7 @@ def test_a_layer_that_two_threads_call_at_once_has_two_calls() -> None:
         with ThreadPoolExecutor(4) as pool:
             return sum(pool.map(net.a, [x] * 8)) + net.b(x)
 
-    trace = look(Towers(run), rows(4, 8))
+    trace = capture_trace(Towers(run), rows(4, 8))
     check_steps(trace)
     assert len(calls(trace, "a")) == 8
     assert build_summary(trace).cost.macs == 9 * MACS
@@ -168,14 +168,14 @@ def test_a_pipeline_of_threads_runs_on() -> None:
             thread.join()
         return torch.stack(found)
 
-    trace = look(Towers(run), rows(4, 8))
+    trace = capture_trace(Towers(run), rows(4, 8))
     check_steps(trace)
     assert len(calls(trace, "a")) == 4
     assert build_summary(trace).cost.macs == MACS
 
 
 def test_a_failure_in_a_thread_is_that_of_its_layer() -> None:
-    trace = look(Towers(in_executor), rows(4, 7))
+    trace = capture_trace(Towers(in_executor), rows(4, 7))
     assert trace.failure is not None
     assert trace.failure.module in ("a", "b")
     assert "mat1 and mat2" in trace.failure.message
@@ -189,7 +189,7 @@ def test_a_thread_without_torch_leaves_the_total_exact() -> None:
         timer.cancel()
         return y
 
-    trace = look(Towers(run), rows(4, 8))
+    trace = capture_trace(Towers(run), rows(4, 8))
     assert (trace.counted, trace.warnings) == ("yes", ())
     assert "at least" not in netinspect.cost(trace).text()
 
@@ -208,7 +208,7 @@ def modes_here(_: object) -> tuple[int, int, object]:
 def test_threads_that_outlive_a_look_keep_nothing_of_it(pool: ThreadPoolExecutor) -> None:
     net = Towers(lambda net, x: sum(pool.map(lambda layer: layer(x), (net.a, net.b))))
     for _ in range(2):  # the second one finds the threads waiting
-        trace = look(net, rows(4, 8))
+        trace = capture_trace(net, rows(4, 8))
         check_steps(trace)
         assert (build_summary(trace).cost.macs, trace.counted) == (2 * MACS, "yes")
     assert set(pool.map(modes_here, range(4))) == {(0, 0, None)}
@@ -217,7 +217,7 @@ def test_threads_that_outlive_a_look_keep_nothing_of_it(pool: ThreadPoolExecutor
 def test_layers_in_threads_from_before_are_recorded_and_the_rest_said(pool: ThreadPoolExecutor) -> None:
     list(pool.map(modes_here, range(4)))
     net = Towers(lambda net, x: sum(pool.map(lambda layer: layer(x), (net.a, net.b))))
-    trace = look(net, rows(4, 8))
+    trace = capture_trace(net, rows(4, 8))
     check_steps(trace)
     assert [len(calls(trace, path)) for path in ("a", "b")] == [1, 1]
     assert build_summary(trace).cost.macs == 2 * MACS

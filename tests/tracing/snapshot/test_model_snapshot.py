@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from netinspect.runner.loading import load
 from netinspect.tracing.capture import CaptureOptions
 from tests.nets import every, mutating
-from tests.nets.case import Case, look, rows
+from tests.nets.case import Case, capture_trace, rows
 from tests.tracing.counting.counted import Calls
 from tests.tracing.process_snapshot import snapshot
 
@@ -57,7 +57,7 @@ def test_whatever_forward_does_is_undone(act: str, options: CaptureOptions) -> N
     model, args = case.model(), case.args()
     model.get_submodule("dropout").eval()  # modes are mixed
     before = snapshot(model, args)
-    trace = look(model, *args, options=options)
+    trace = capture_trace(model, *args, options=options)
     assert trace.failure is None or trace.failure.phase == "backward"
     # One act hands a weight to NumPy, and some register others, which is reported.
     said = ("values left torch", "forward made: ", "forward replaced: ", "forward removed: ")
@@ -86,9 +86,9 @@ def test_it_is_undone_when_forward_raises(act: str, error: type[BaseException]) 
     before = snapshot(model, args)
     if error is KeyboardInterrupt:
         with pytest.raises(KeyboardInterrupt):
-            look(model, *args)
+            capture_trace(model, *args)
     else:
-        failure = look(model, *args).failure
+        failure = capture_trace(model, *args).failure
         assert failure is not None
         assert failure.type == error.__name__
     assert_untouched(before, snapshot(model, args))
@@ -99,7 +99,7 @@ def test_it_is_undone_when_forward_raises(act: str, error: type[BaseException]) 
 def test_every_odd_model_is_left_as_it_was(case: Case, options: CaptureOptions) -> None:
     model, args, kwargs = case.model(), case.args(), case.kwargs()
     before = snapshot(model, args, kwargs)
-    look(model, *args, options=options, **kwargs)
+    capture_trace(model, *args, options=options, **kwargs)
     assert_untouched(before, snapshot(model, args, kwargs))
 
 
@@ -127,7 +127,7 @@ class FailsBackward(nn.Module):
 def test_it_is_undone_when_backward_raises() -> None:
     model = FailsBackward()
     before = snapshot(model)
-    trace = look(model, rows(4, 3), options=CaptureOptions(backward=True))
+    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(backward=True))
     assert trace.failure is not None
     assert (trace.failure.phase, trace.failure.message) == ("backward", "backward on purpose")
     assert trace.failure.place is not None
@@ -141,7 +141,7 @@ def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
     model = mutating.Stubborn()
     model.norm.track_running_stats = True
     before = snapshot(model)
-    trace = look(model, rows(4, 3), options=CaptureOptions(training=training))
+    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(training=training))
     assert trace.failure is None
     assert model.switches == 0
     assert_untouched(before, snapshot(model))
@@ -150,7 +150,7 @@ def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
 def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
     model = mutating.Lazy()
     before = snapshot(model)
-    trace = look(model, rows(4, 3), options=CaptureOptions(values=True, statistics=True))
+    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(values=True, statistics=True))
     assert trace.failure is None
     assert trace.warnings == (
         "lazy layers took their sizes from this input; the model itself still has none",
@@ -159,13 +159,13 @@ def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
     assert_untouched(before, snapshot(model))
     assert type(model.linear) is nn.LazyLinear
     assert model(rows(2, 5)).shape == (2, 4)
-    assert look(mutating.Lazy(), rows(1, 1)).failure is None
+    assert capture_trace(mutating.Lazy(), rows(1, 1)).failure is None
 
 
 def test_a_copy_made_inside_forward_is_not_mistaken_for_the_layer() -> None:
     model = mutating.Cloning()
     before = snapshot(model)
-    trace = look(model, rows(4, 3))
+    trace = capture_trace(model, rows(4, 3))
     assert [step.module for step in trace.steps if step.kind == "module"] == ["", "linear"]
     assert_untouched(before, snapshot(model))
 
@@ -180,7 +180,7 @@ def test_the_users_own_hooks_fire_once_and_first_see_what_they_would() -> None:
     model[0].register_forward_hook(lambda _, __, output: output[:1])
     model[0].register_full_backward_hook(lambda *_: heard.append("backward"))
     before = snapshot(model)
-    trace = look(model, rows(4, 3), options=CaptureOptions(backward=True))
+    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(backward=True))
     assert heard == ["pre", "post", "backward"]
     (linear,) = [step for step in trace.steps if step.module == "0" and step.kind == "module"]
     assert linear.output is not None
@@ -191,7 +191,7 @@ def test_the_users_own_hooks_fire_once_and_first_see_what_they_would() -> None:
 def test_a_graph_of_the_users_can_still_be_differentiated() -> None:
     model = mutating.Everything(mutating.ACTS["parameters in place"]).eval()
     loss = model.linear(rows(4, 3)).square().sum()
-    look(model, rows(4, 3))
+    capture_trace(model, rows(4, 3))
     loss.backward()
     assert model.linear.bias.grad is not None
 
@@ -200,10 +200,10 @@ def test_inside_inference_mode_and_on_what_was_made_there() -> None:
     with torch.inference_mode():
         model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
         before = snapshot(model)
-        assert look(model, rows(4, 3)).failure is None
+        assert capture_trace(model, rows(4, 3)).failure is None
         assert_untouched(before, snapshot(model))
     before = snapshot(model)
-    trace = look(model, rows(4, 3), options=CaptureOptions(training=True))
+    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(training=True))
     assert trace.ran
     assert_untouched(before, snapshot(model))
 
@@ -221,7 +221,7 @@ def test_a_write_that_nobody_can_foresee_is_told() -> None:
             out: Tensor = self.linear(x)
             return out
 
-    (warning,) = look(Swapping(), rows(4, 3)).warnings
+    (warning,) = capture_trace(Swapping(), rows(4, 3)).warnings
     assert warning == "forward wrote to linear.weight unforeseen; its old values are lost"
 
 
@@ -230,11 +230,11 @@ def test_a_write_that_nobody_can_foresee_is_told() -> None:
 def test_what_a_look_kept_is_gone_with_it(columns: int, options: CaptureOptions) -> None:
     model = nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3), nn.ReLU())
     kept = [weakref.ref(each) for each in (model, model[0].weight)]
-    look(model, rows(4, columns, 2), options=options)  # what is imported is not counted
+    capture_trace(model, rows(4, columns, 2), options=options)  # what is imported is not counted
     gc.collect()
     gc.disable()
     try:
-        trace = look(model, rows(4, columns, 2), options=options)
+        trace = capture_trace(model, rows(4, columns, 2), options=options)
         del model
         assert [each() for each in kept] == [None, None]
         assert gc.collect() == 0
@@ -270,7 +270,7 @@ def test_the_collector_is_in_users_code_and_after_it_as_it_was(columns: int, is_
     (gc.enable if is_on else gc.disable)()
     try:
         _Asks.asked = []
-        look(
+        capture_trace(
             Calls(forward, linear=nn.Linear(3, 3)),
             rows(4, columns),
             options=CaptureOptions(backward=True),
@@ -290,12 +290,12 @@ def test_nothing_is_searched_for_cycles_while_records_are_made() -> None:
     def note(phase: str, _: dict[str, int]) -> None:
         begun.append(phase)
 
-    look(model, rows(4, 3))
+    capture_trace(model, rows(4, 3))
     threshold = gc.get_threshold()
     gc.set_threshold(100, 10, 10)
     gc.callbacks.append(note)
     try:
-        look(model, rows(4, 3))
+        capture_trace(model, rows(4, 3))
     finally:
         gc.callbacks.remove(note)
         gc.set_threshold(*threshold)
