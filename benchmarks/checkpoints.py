@@ -1,17 +1,16 @@
-"""What reading checkpoints costs, against the least that any program must do, and against torch.
+"""Cost of reading checkpoints, compared with the minimum that any program needs, and with torch.
 
     python benchmarks/checkpoints.py [--rounds N] [--megabytes N] [--tensors N] [--many N] [--only GLOB]
 
-The files are made in a temporary folder: `--megabytes` of weights in `--tensors` tensors, and a file of
-`--many` small ones. Each row compares two processes, measured in turn so that a busy machine slows both
-identical; what counts is the ratio of their medians. Listing is measured as a whole, start of Python and
-output included. What reads values is measured inside its process, from when its modules are imported and
-the header is read, so that the ratio is one of speeds; its peak of memory is that of the whole process.
-All files are read once before, so that they come from memory and not from a disk.
+The files are created in a temporary folder: `--megabytes` of weights in `--tensors` tensors, and a file
+with `--many` small tensors. Each row compares two processes, measured in turn, so that a busy machine
+slows both of them equally; the result is the ratio of their medians. Listing is measured as a whole,
+including the start of Python and the output. Reading of values is measured inside its process, after
+its modules are imported and the header is read, so that the ratio is one of speeds; its peak memory is
+that of the whole process. All files are read once before, so that they are in the page cache.
 
-Two threads read values: where other processes keep the processors busy, they get less than two of them,
-and the ratio is worse than on an idle machine. The ratio of CPU seconds reports what it would be: half
-of that, where two processors are free.
+Two processes read values. On a busy machine they get less than two processors, and the ratio is worse
+than on an idle one: with two free processors, it would be half of the ratio of CPU seconds.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 STATS = """
 import sys, time
 from netinspect._utils import process
-process.is_ours = True  # as the command line says of itself
+process.is_ours = True  # as in the command line
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.values.statistics import summarize_values
 from netinspect.checkpoints.read import read_checkpoint
@@ -108,7 +107,7 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 COMPARE = """
 import sys, time
 from netinspect._utils import process
-process.is_ours = True  # as the command line says of itself
+process.is_ours = True  # as in the command line
 from netinspect.checkpoints.values.compare import compare_pairs
 from netinspect.checkpoints.values.data import CheckpointData
 from netinspect.checkpoints.read import read_checkpoint
@@ -122,25 +121,25 @@ print("seconds", time.perf_counter() - start[0], time.process_time() - start[1])
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison."""
+    """One comparison of two processes."""
 
     name: str
     command: tuple[str, ...]
     floor_name: str
     floor: tuple[str, ...]
     goal: float
-    """Of our time to that of the floor, at most."""
+    """Upper limit for the time divided by that of the floor."""
 
     memory_goal: float | None = None
-    """MiB at the peak, at most."""
+    """Upper limit for the peak memory in MiB."""
 
     whole: bool = False
-    """Whether the whole process counts, and not what it states itself."""
+    """True to measure the whole process instead of the part that it measures itself."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took."""
+    """Cost of one process."""
 
     seconds: float
     cpu_seconds: float
@@ -148,7 +147,7 @@ class Cost:
 
 
 def measure(arguments: tuple[str, ...], whole: bool) -> Cost:
-    """Run one Python process; report its CPU seconds, or those that it states, and its peak memory."""
+    """Run one Python process; return its CPU seconds, or those that it prints, and its peak memory."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with subprocess.Popen(
@@ -171,7 +170,7 @@ def measure(arguments: tuple[str, ...], whole: bool) -> Cost:
 
 
 def rows(folder: Path) -> Iterator[Row]:
-    """All comparisons, on files in a folder."""
+    """Return all comparisons, on files in a folder."""
 
     def file(name: str) -> str:
         return str(folder / name)
@@ -197,7 +196,7 @@ def rows(folder: Path) -> Iterator[Row]:
 
 
 def compare(row: Row, rounds: int) -> str:
-    """Measure a row and format it."""
+    """Measure and format one row."""
     pairs = [
         (measure(row.command, row.whole), measure(row.floor, row.whole)) for _ in range(rounds + 1)
     ][1:]
@@ -219,12 +218,14 @@ def compare(row: Row, rounds: int) -> str:
 
 
 def main() -> None:
-    """Make the files, measure and print the table."""
+    """Create the files, measure, and print the table."""
     parser = argparse.ArgumentParser(description="What reading checkpoints costs, as ratios.")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--megabytes", type=int, default=1000, help="of weights in each large file")
-    parser.add_argument("--tensors", type=int, default=1000, help="in each large file")
-    parser.add_argument("--many", type=int, default=100_000, help="small tensors in another file")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of each large file")
+    parser.add_argument("--tensors", type=int, default=1000, help="tensors in each large file")
+    parser.add_argument(
+        "--many", type=int, default=100_000, help="number of small tensors in another file"
+    )
     parser.add_argument("--only", default="*", help="shell pattern of rows")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

@@ -1,18 +1,18 @@
-"""How many models of a library are summarised when nothing is reported but the name.
+"""Coverage: models of a library that are summarised from their name alone.
 
     python benchmarks/coverage.py [--library timm] [--only GLOB] [--sample N] [--output FILE.json]
 
-For each model, three outcomes, each in a process of its own with a limit of time and memory:
+Three outcomes for each model, each in a process of its own with limits of time and memory:
 
 - `summary`: `netinspect summary LIBRARY:NAME` ends with exit code 0;
-- `forward`: the model, built by the library itself, runs on the right input;
-- `torchinfo`: `torchinfo.summary` of that model, given that input.
+- `forward`: the model, built by the library itself, runs on a suitable input;
+- `torchinfo`: `torchinfo.summary` of that model with that input.
 
-The right input is the one that netinspect chose, where it ran; else one made by hand for the library.
-Models of transformers are reduced first: the default configuration of each type, with two layers, is
-written into a folder, and the folder is the target; where that does not do, so is the whole one. What
-a default lacks to be a configuration at all is made up for. Results are appended to the
-output as JSON lines; what is there already is not run again.
+The suitable input is the one that netinspect inferred or, if that failed, one written by hand for the
+library. Models of transformers are reduced first: the default configuration of each type, with two
+layers, is written to a folder, and the folder is the target; if that fails, the whole configuration is
+used. Values that a default configuration lacks are added. Results are appended to the output as JSON
+lines; models that are in it are not run again.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 STEPS = ("summary", "forward", "torchinfo")
 LARGEST_REAL = 300_000_000
-"""Parameters up to which a forward that fails on the meta device is tried with real weights."""
+"""Largest number of parameters for which a forward that fails on meta is tried with real weights."""
 
 
 @dataclass
 class Job:
-    """A process that measures one step of one model."""
+    """Process that measures one step of one model."""
 
     name: str
     step: str
@@ -65,17 +65,17 @@ class Job:
     pipe: int = 0
     ends: float = 0.0
     began: float = 0.0
-    said: bytes = b""
+    output: bytes = b""
 
 
 # --- one step, in its own process ----------------------------------------------------------------
 
 
 def run_summary(library: str, name: str, target: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Run the command; its report reports which input it chose."""
+    """Run the command; its report has the inferred input."""
     if library != "transformers":
         return summarized(target)
-    outcome: dict[str, Any] = {"ok": False, "cause": "there is no configuration"}
+    outcome: dict[str, Any] = {"ok": False, "cause": "no default configuration"}
     for settings in configurations(name):
         write_config(settings, Path(target.partition(":")[2]))
         outcome = summarized(target)
@@ -91,9 +91,9 @@ def summarized(target: str) -> dict[str, Any]:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = int(run(["summary", target, "--format", "json", "--quiet"]))
-    told = [line for line in err.getvalue().splitlines() if line.startswith('{"error"')]
+    errors = [line for line in err.getvalue().splitlines() if line.startswith('{"error"')]
     if code:
-        error = json.loads(told[-1]) if told else {"message": err.getvalue()[-300:]}
+        error = json.loads(errors[-1]) if errors else {"message": err.getvalue()[-300:]}
         return {
             "ok": False,
             "cause": f"{error.get('message')}: {error.get('cause') or ''}",
@@ -103,8 +103,8 @@ def summarized(target: str) -> dict[str, Any]:
     return {
         "ok": True,
         "parameters": report["totals"]["parameters"],
-        "class_name": report["subject"]["class_name"],
-        "inputs": report["subject"].get("inputs", []),
+        "class_name": report["header"]["class_name"],
+        "inputs": report["header"].get("inputs", []),
     }
 
 
@@ -119,13 +119,13 @@ def run_forward(library: str, name: str, target: str, given: dict[str, Any]) -> 
 
 
 def _working(library: str, name: str, target: str, given: dict[str, Any]) -> tuple[str, Any]:
-    """Find the device on which a model runs; give that, and the model with its arguments."""
+    """Return the device on which a model runs, and the model with its arguments."""
     ready = None
     for device in ("meta", "cpu"):
         try:
             ready = _ready(library, name, target, given, device)
             ready[0](*ready[1], **ready[2])
-        except Exception:  # what fails without values may run with them
+        except Exception:  # it may run with values
             if device == "cpu" or (ready is not None and _size(ready[0]) > LARGEST_REAL):
                 raise
         else:
@@ -148,7 +148,7 @@ def _size(model: Any) -> int:
 
 
 def run_torchinfo(library: str, name: str, target: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Give the model and its input to torchinfo."""
+    """Run torchinfo on the model and its input."""
     import torchinfo
 
     device = given.get("device", "cpu")
@@ -167,7 +167,7 @@ RUN: dict[str, Callable[[str, str, str, dict[str, Any]], dict[str, Any]]] = {
 
 
 def start(job: Job, library: str, target: str, options: argparse.Namespace) -> None:
-    """Fork a process for a job: the library is imported already, which takes longer than most models."""
+    """Fork a process for a job: importing the library again would take longer than most models."""
     reader, writer = os.pipe()
     job.began = time.monotonic()
     job.ends = job.began + options.timeout
@@ -181,7 +181,7 @@ def start(job: Job, library: str, target: str, options: argparse.Namespace) -> N
         os.dup2(nothing, descriptor)
     try:
         result = RUN[job.step](library, job.name, target, job.given)
-    except BaseException as error:  # the outcome of a measurement, of any kind
+    except BaseException as error:  # any exception is an outcome
         result = {"ok": False, "cause": f"{type(error).__name__}: {str(error).strip()}"}
     with open(writer, "w", encoding="utf-8") as pipe:
         json.dump(result, pipe, default=str)
@@ -189,7 +189,7 @@ def start(job: Job, library: str, target: str, options: argparse.Namespace) -> N
 
 
 def finish(job: Job, *, late: bool) -> dict[str, Any]:
-    """Take the outcome of a process that has ended, or that has had its time."""
+    """Return the outcome of a process that has ended or reached its time limit."""
     if late:
         os.kill(job.pid, signal.SIGKILL)
     os.close(job.pipe)
@@ -198,7 +198,7 @@ def finish(job: Job, *, late: bool) -> dict[str, Any]:
     if late:
         return {"ok": False, "cause": "over the time limit", "seconds": seconds}
     try:
-        result: dict[str, Any] = json.loads(job.said)
+        result: dict[str, Any] = json.loads(job.output)
     except ValueError:
         result = {"ok": False, "cause": f"the process ended with status {status}"}
     return {**result, "cause": str(result.get("cause", ""))[:300], "seconds": seconds}
@@ -207,7 +207,7 @@ def finish(job: Job, *, late: bool) -> dict[str, Any]:
 def measure(
     library: str, wanted: dict[str, str], options: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """Measure models, some at a time; a model's steps come one after the other."""
+    """Measure models in parallel; the steps of one model run one after the other."""
     waiting = [Job(name, STEPS[0], {}) for name in wanted]
     outcomes: dict[str, dict[str, Any]] = {name: {} for name in wanted}
     running: list[Job] = []
@@ -221,7 +221,7 @@ def measure(
             ended = False
             if job.pipe in readable:
                 part = os.read(job.pipe, 1 << 20)
-                job.said += part
+                job.output += part
                 ended = not part
             late = time.monotonic() > job.ends
             if not ended and not late:
@@ -245,12 +245,12 @@ def measure(
 
 
 def is_ok(result: dict[str, Any], step: str) -> bool:
-    """Return whether a step succeeded; torchinfo is not asked where the model itself does not run."""
+    """Return whether a step succeeded; torchinfo is not run if the model itself does not run."""
     return bool(result.get(step, {}).get("ok"))
 
 
 def causes(results: Sequence[dict[str, Any]], step: str) -> list[tuple[str, list[str]]]:
-    """Group failures by their message, numbers aside."""
+    """Group failures by their message, ignoring numbers."""
     groups: dict[str, list[str]] = collections.defaultdict(list)
     for result in results:
         if step in result and not is_ok(result, step):
@@ -261,15 +261,18 @@ def causes(results: Sequence[dict[str, Any]], step: str) -> list[tuple[str, list
 
 
 def report(results: Sequence[dict[str, Any]], *, markdown: bool) -> Iterator[str]:
-    """Describe the numbers of each library, and what the failures were."""
+    """Yield the lines of the report: numbers and failures of each library."""
     if markdown:
         import importlib.metadata as metadata
 
         import torch
 
         names = [*LIBRARIES, "torchinfo", "netinspect"]
-        told = [f"torch {torch.__version__}", *(f"{each} {metadata.version(each)}" for each in names)]
-        yield f"Measured on {datetime.date.today():%Y-%m-%d}: {', '.join(told)}.\n"
+        versions = [
+            f"torch {torch.__version__}",
+            *(f"{each} {metadata.version(each)}" for each in names),
+        ]
+        yield f"Measured on {datetime.date.today():%Y-%m-%d}: {', '.join(versions)}.\n"
         yield "| library | models | netinspect, name only | plain forward | torchinfo, given the input |"
         yield "|---|---|---|---|---|"
     for library in LIBRARIES:
@@ -290,13 +293,15 @@ def report(results: Sequence[dict[str, Any]], *, markdown: bool) -> Iterator[str
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--library", choices=LIBRARIES, action="append")
-    parser.add_argument("--only", default="*", metavar="GLOB", help="names to measure")
-    parser.add_argument("--sample", type=int, metavar="N", help="so many of each library, evenly spread")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="names of models")
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="number of models of each library, evenly spread"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     parser.add_argument("--timeout", type=float, default=60, help="seconds for each step")
     parser.add_argument("--memory", type=int, default=16, help="GiB of address space for each step")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE.json", help="JSON lines; resumed if it is there"
+        "--output", type=Path, metavar="FILE.json", help="JSON lines; resumed if the file exists"
     )
     parser.add_argument("--markdown", action="store_true", help="print the table for the documentation")
     options = parser.parse_args()

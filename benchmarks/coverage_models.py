@@ -1,4 +1,4 @@
-"""The models that `coverage.py` measures: their names, reduced configurations, inputs made by hand."""
+"""Models for `coverage.py`: names, reduced configurations, and inputs written by hand."""
 
 from __future__ import annotations
 
@@ -91,24 +91,24 @@ LACKING: dict[str, dict[str, Any]] = {
     "edgetam_vision_model": {"backbone_config": _REPVIT},
     "timm_backbone": {"backbone": "resnet18"},
 }
-"""What the default configuration of a type lacks to be one: the library itself builds no model of it."""
+"""Values that the default configuration of a type lacks, without which the library builds no model."""
 
 
 def targets(library: str, folder: Path) -> dict[str, str]:
-    """Give the target of every model of a library, by name."""
+    """Return the target of every model of a library, by name."""
     module: Any = importlib.import_module(library)
     if library == "torchvision":
         return {name: f"torchvision:{name}" for name in module.models.list_models()}
     if library == "timm":
         return {name: f"timm:{name}" for name in module.list_models()}
     types = importlib.import_module("transformers.models.auto.configuration_auto").CONFIG_MAPPING_NAMES
-    # Some types configure a part of another, and have no model that could be built.
+    # Some types configure a part of another type, and have no model of their own.
     whole = {name for each in automatic_classes() for name in each._model_mapping._model_mapping}
     return {name: f"transformers:{folder / name}" for name in types if name in whole}
 
 
 def automatic_classes() -> list[Any]:
-    """List the automatic classes of transformers, the plain one first."""
+    """List the auto classes of transformers, `AutoModel` first."""
     module = importlib.import_module("transformers.models.auto.modeling_auto")
     classes = [each for each in vars(module).values() if isinstance(each, type)]
     offered: list[Any] = [each for each in classes if getattr(each, "_model_mapping", None)]
@@ -116,9 +116,9 @@ def automatic_classes() -> list[Any]:
 
 
 def reduced(values: Any, *, experts: bool = False) -> Any:
-    """Cut a configuration to few layers, with whatever lists one entry a layer, and to few experts.
+    """Reduce a configuration, and its lists with one entry per layer, to few layers and experts.
 
-    Where layers are of several kinds, one of each is kept.
+    If there are several kinds of layers, one of each kind remains.
     """
     if not isinstance(values, dict):
         return values
@@ -143,9 +143,9 @@ def reduced(values: Any, *, experts: bool = False) -> Any:
 
 
 def configurations(name: str) -> Iterator[dict[str, Any]]:
-    """Yield the default configuration of a model type: reduced, then whole, for not all can be cut.
+    """Yield the default configuration of a model type, reduced and then whole: some cannot be reduced.
 
-    Some can be run with few experts only, being too large otherwise for anything but the meta device.
+    Some run with few experts only: otherwise they are too large for any device but meta.
     """
     from transformers import CONFIG_MAPPING
 
@@ -161,7 +161,7 @@ def configurations(name: str) -> Iterator[dict[str, Any]]:
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Change some values of a configuration, nested ones too."""
+    """Change values of a configuration, nested ones included."""
     return values | {
         key: merged(values.get(key) or {}, value) if isinstance(value, dict) else value
         for key, value in changes.items()
@@ -169,13 +169,13 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_config(settings: dict[str, Any], folder: Path) -> None:
-    """Write a configuration where a target can name it."""
+    """Write a configuration to a folder that a target can name."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(settings, default=str), encoding="utf-8")
 
 
 def class_of(config: Any, name: str) -> Any:
-    """Find the class of the model for a configuration: of a name, else what the library has for it."""
+    """Return the model class of a configuration: the named one, or else that of the library."""
     library = importlib.import_module("transformers")
     module = importlib.import_module(type(config).__module__.replace("configuration_", "modeling_"))
     found = getattr(module, name, None) or getattr(library, name, None) if name else None
@@ -193,10 +193,10 @@ def build(library: str, name: str, target: str, device: str, class_name: str = "
 
     Args:
         library: One of `LIBRARIES`.
-        name: Of the model.
-        target: Where its configuration is.
-        device: Where to build it.
-        class_name: The class that netinspect took, where a configuration has several.
+        name: Name of the model.
+        target: Target of its configuration.
+        device: Device to build it on.
+        class_name: Class that netinspect chose, if a configuration has several.
     """
     import torch
 
@@ -215,7 +215,7 @@ def build(library: str, name: str, target: str, device: str, class_name: str = "
 
 
 def made_by_hand(library: str, name: str, model: Any, device: str) -> list[tuple[str | None, Any]]:
-    """Make an input for a model that netinspect found none for."""
+    """Return an input for a model whose inputs could not be inferred."""
     import torch
 
     def image(*shape: int) -> Any:
@@ -244,7 +244,7 @@ def made_by_hand(library: str, name: str, model: Any, device: str) -> list[tuple
 
 
 def made_again(argument: dict[str, Any], device: str) -> Any:
-    """Make a reported argument: by its spec, with its values; else one of the same sizes."""
+    """Return an argument from a report: from its spec with its values, or else one of the same sizes."""
     import torch
 
     from netinspect.inputs.spec import parse_spec

@@ -1,11 +1,11 @@
-"""Damage valid checkpoints for as long as one likes, and see what reading makes of them.
+"""Fuzzing of the checkpoint readers with damaged checkpoints.
 
     python benchmarks/fuzz.py --seconds N [--format X] [--seed S] [--no-views] [--save FOLDER]
 
-What must hold is in `tests/checkpoints/hostile/fuzzing.py`: an error that names the file, or a record
-that is sound and can be shown; soon, and in little memory. What leads to an outcome that was not seen
-before is damaged further. A case that breaks it is saved and reported, each fault
-once. The random numbers follow from the seed and the format, so that a run can be repeated.
+`tests/checkpoints/hostile/fuzzing.py` defines the expected outcome: an error that names the file, or a
+valid record that can be shown, within limits of time and memory. A case with a new outcome is damaged
+further. A case that violates the expectation is saved and reported, once for each fault. The random
+numbers depend only on the seed and the format, so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ from tests.checkpoints.hostile.fuzz_seeds import FORMATS, UNREAD, all_seeds  # n
 from tests.checkpoints.hostile.fuzzing import Hang, damage, examine, examine_file, random_steps  # noqa: E402
 
 MOST_SECONDS = 2.0
-"""Seconds of one case until it is called slow."""
+"""Seconds after which a case counts as slow."""
 
 _LONGEST_SEED = 100_000
 _MOST_PARTS = 2000
 _SELDOM = 4
-"""One in so many is also asked for values, differences and names: that takes longer."""
+"""Interval of cases that are also checked for values, differences and names, which takes longer."""
 
 _ADDRESS_SPACE = 8 << 30
-"""Beyond it, asking for memory fails instead of stopping the machine."""
+"""Limit of the address space in bytes: beyond it, allocations fail."""
 
 
 @dataclass
 class Tally:
-    """What was seen of one format."""
+    """Statistics of one format."""
 
     cases: int = 0
     errors: int = 0
     ways: int = 0
-    """Different outcomes: places where reading failed, and kinds of what was found."""
+    """Number of different outcomes: places where reading failed, and kinds of records."""
 
     slowest: float = 0.0
     peak: int = 0
     faults: dict[str, Path] = field(default_factory=dict)
-    """For each kind of fault, the first case that has it."""
+    """First case of each kind of fault."""
 
 
 def fuzz(format: str, seconds: float, seed: int, *, views: bool, save: Path) -> Tally:
-    """Damage files of one format for so long."""
+    """Damage files of one format for a number of seconds."""
     with tempfile.TemporaryDirectory() as made:
         return _fuzz(format, seconds, seed, Path(made), views=views, save=save)
 
@@ -68,7 +68,7 @@ def _fuzz(format: str, seconds: float, seed: int, folder: Path, *, views: bool, 
     seen: set[str] = set()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        # What still was a checkpoint is damaged more often: more is traced in it.
+        # A case that is still a checkpoint is damaged more often: more code reads it.
         start = source.choice(valid if source.randrange(4) else broken)
         damaged = damage(start, random_steps(source))
         case = damaged.bytes()
@@ -77,20 +77,20 @@ def _fuzz(format: str, seconds: float, seed: int, folder: Path, *, views: bool, 
             outcome = examine(case, views=views)
             if views and not source.randrange(_SELDOM):
                 examine_file(case, start.bytes(), folder)
-        except (Exception, Hang) as fault:  # of any kind, it is what is looked for
+        except (Exception, Hang) as fault:  # any exception is a fault
             _note(tally, format, fault, case, save)
             continue
         tally.errors += outcome.checkpoint is None
         if outcome.sign not in seen:
             seen.add(outcome.sign)
             tally.ways += 1
-            # What led somewhere new may lead further.
+            # A case with a new outcome may lead to further ones.
             if len(case) < _LONGEST_SEED and len(damaged.parts) < _MOST_PARTS:
                 (broken if outcome.checkpoint is None else valid).append(damaged)
         tally.peak = max(tally.peak, outcome.peak)
         if outcome.seconds > tally.slowest:
             tally.slowest = outcome.seconds
-            # Once more, since the machine may have had something else to do.
+            # Measured again, since the machine may have been busy.
             if min(outcome.seconds, examine(case, views=False).seconds) > MOST_SECONDS:
                 _note(tally, format, TimeoutError(f"{outcome.seconds:.1f} s"), case, save)
     return tally
@@ -111,19 +111,21 @@ def _note(tally: Tally, format: str, fault: BaseException, case: bytes, save: Pa
 
 
 def main() -> int:
-    """Run; 1 where anything was found."""
+    """Run, and return the exit code: 1 if a fault was found."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="for all formats together")
     parser.add_argument("--format", choices=[*FORMATS, UNREAD], action="append")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-views", action="store_true", help="read only: several times as many cases")
+    parser.add_argument(
+        "--no-views", action="store_true", help="only read the files: several times as many cases"
+    )
     parser.add_argument("--save", type=Path, default=Path("fuzz-cases"))
     given = parser.parse_args()
     formats = given.format or [*FORMATS, UNREAD]
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     warnings.simplefilter("ignore")
     print(
-        f"{'format':16}  {'cases':>9}  {'errors':>7}  {'ways':>6}  {'slowest':>8}  {'peak':>9}  faults"
+        f"{'format':16}  {'cases':>9}  {'errors':>7}  {'kinds':>6}  {'slowest':>8}  {'peak':>9}  faults"
     )
     found = 0
     for format in formats:

@@ -1,11 +1,11 @@
-"""What a trace costs inside a process: against a plain forward, and as models grow.
+"""Cost of a trace inside a process: compared with a plain forward, and as models grow.
 
     python benchmarks/growth.py [--rounds N] [--most MODULES]
 
-First, `capture` against the model's own forward on the same inputs, in turn, one thread: medians of CPU
-seconds, and the least and largest ratio of a round. Then the microseconds per module of each part of a
-look, for models of a thousand modules and more: they stay what they are where work grows with the number
-of modules, and not faster.
+The first table compares `capture` with the model's own forward on the same inputs, in turn, with one
+thread: medians of CPU seconds, and the smallest and largest ratio of a round. The second table has the
+microseconds per module of each part of a trace, for models of a thousand modules and more: they are
+constant if work grows linearly with the number of modules.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from netinspect.runner import loading  # noqa: E402
 
 
 class Chain(nn.Module):
-    """Layers in a list, one after the other, with a function between."""
+    """Layers in a list, one after the other, with a function between them."""
 
     def __init__(self, layers: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(2, 2) for _ in range(layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Run them all."""
+        """Run all layers."""
         for layer in self.layers:
             x = torch.relu(layer(x))
         return x
 
 
 class Reused(nn.Module):
-    """One layer, called many times."""
+    """One layer that is called many times."""
 
     def __init__(self, calls: int) -> None:
         super().__init__()
@@ -56,28 +56,28 @@ class Reused(nn.Module):
         self.layer = nn.Linear(2, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Run it so often."""
+        """Run the layer repeatedly."""
         for _ in range(self.calls):
             x = self.layer(x)
         return x
 
 
 def tree(leaves: int) -> nn.Module:
-    """Ten branches at each fork."""
+    """Return a tree with ten branches at each node."""
     if leaves <= 10:
         return nn.Sequential(*(nn.ReLU() for _ in range(leaves)))
     return nn.Sequential(*(tree(leaves // 10) for _ in range(10)))
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """CPU seconds of one call."""
+    """Return the CPU seconds of one call."""
     begin = time.process_time()
     function()
     return time.process_time() - begin
 
 
 def overhead(name: str, model: nn.Module, x: Tensor, rounds: int) -> str:
-    """One row: capture against forward."""
+    """Return one row: capture compared with forward."""
     model.eval()
     pairs = []
     for _ in range(rounds + 2):
@@ -94,7 +94,7 @@ def overhead(name: str, model: nn.Module, x: Tensor, rounds: int) -> str:
 
 
 def parts(model: nn.Module) -> tuple[int, list[float]]:
-    """The number of steps, and the CPU seconds of each part of a trace."""
+    """Return the number of steps, and the CPU seconds of each part of a trace."""
     x = torch.ones(1, 2)
     with torch.no_grad():
         costs = [seconds(partial(model, x))]
@@ -110,12 +110,12 @@ def parts(model: nn.Module) -> tuple[int, list[float]]:
 
 def main() -> None:
     """Measure and print both tables."""
-    parser = argparse.ArgumentParser(description="CPU seconds of a look inside a process.")
+    parser = argparse.ArgumentParser(description="CPU seconds of a trace inside a process.")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--most", type=int, default=50_000)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    gc.set_threshold(100_000, 50, 100)  # as the command line does
+    gc.set_threshold(100_000, 50, 100)  # as in the command line
     image, small = torch.randn(1, 3, 224, 224), torch.randn(1, 3, 64, 64)
     print("| model | forward ms | capture ms | ratio | min-max |\n|---|---|---|---|---|")
     for name, model, x in (
@@ -126,7 +126,7 @@ def main() -> None:
         ("100 linear layers of 2x2", Chain(100), torch.ones(1, 2)),
     ):
         print(overhead(name, model, x, options.rounds), flush=True)
-    print("\nMicroseconds a module:\n")
+    print("\nMicroseconds per module:\n")
     print("| model | modules | steps | forward | capture | summary | rich | plain | json |")
     print("|---|---|---|---|---|---|---|---|---|")
     for make in (Chain, Reused, tree):

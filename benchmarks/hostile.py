@@ -1,11 +1,11 @@
-"""How long hostile files and many names take, against a fixed loop of Python's.
+"""Time for hostile files and for many names, relative to a fixed loop in Python.
 
     python benchmarks/hostile.py [--rounds N] [--slowest N]
 
-The tests bound calls and memory of the same cases; seconds differ between machines, so here each is
-divided by the CPU seconds of a loop of ten million additions, run in turn with it. First the slowest of
-the hostile files, read as a checkpoint and scanned for names; then the pairing of the names of two
-checkpoints, and how it grows when they have ten times the names: 10 is linear.
+The tests limit calls and memory of the same cases. Seconds differ between machines, so they are divided
+by the CPU seconds of a loop of ten million additions, run in turn with each case. The first table has
+the slowest hostile files, read as a checkpoint and scanned for names. The second has the pairing of the
+names of two checkpoints, and its growth for ten times the names: 10 is linear.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from netinspect.reports.diff.pairing import pair_names  # noqa: E402
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """CPU seconds of one call."""
+    """Return the CPU seconds of one call."""
     begin = time.process_time()
     with suppress(NetinspectError):
         function()
@@ -43,7 +43,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def ratio(function: Callable[[], object], rounds: int) -> float:
-    """CPU seconds of a call to those of the loop; the median of some rounds."""
+    """Return the CPU seconds of a call divided by those of the loop; the median of the rounds."""
     loop = partial(sum, range(10_000_000))
     return statistics.median(seconds(function) / seconds(loop) for _ in range(rounds))
 
@@ -65,10 +65,10 @@ def main() -> None:
             read = partial(read_checkpoint, str(file))
             scan = partial(scan_pickles, str(file), "file")
             rows.append((ratio(read, options.rounds), ratio(scan, options.rounds), name))
-    print("| hostile file | read, to the loop | scan, to the loop |\n|---|---|---|")
+    print("| hostile file | read / loop | scan / loop |\n|---|---|---|")
     for read_ratio, scan_ratio, name in sorted(rows, key=lambda row: -max(row[:2]))[: options.slowest]:
         print(f"| {name} | {read_ratio:.2f} | {scan_ratio:.2f} |")
-    print("\n| names | pairing, to the loop | ten times the names |\n|---|---|---|")
+    print("\n| names | pairing / loop | ten times the names |\n|---|---|---|")
     few, many = blocks(250), blocks(2500)
     for what, prefix in (("the same", ""), ("another prefix", "module.")):
         small, large = (

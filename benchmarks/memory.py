@@ -1,12 +1,12 @@
-"""The memory that `netinspect memory` reports, against what torch's allocator gave out for the same run.
+"""Estimates of `netinspect memory` compared with the allocations of torch for the same run.
 
     python benchmarks/memory.py [--only NAME] [--device cpu|cuda]
 
 Every model is run for real, in inference and in training, in a process of its own. On the CPU, torch's
 profiler records each allocation, and the largest running sum is the peak; on a GPU it is
-`torch.cuda.max_memory_allocated`. What is run is the very code that is tracked, with the same loss and
-optimizer. Where the two differ by more than 5 %, the operation in which the true peak was is reported,
-and on the CPU the ratio to a run without oneDNN, whose convolutions keep copies of their own.
+`torch.cuda.max_memory_allocated`. The code that runs is the code that is tracked, with the same loss and
+optimizer. If the two differ by more than 5 %, the table has the operator of the measured peak and, on
+the CPU, the ratio to a run without oneDNN, whose convolutions allocate copies of their own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOKENS = ("input_ids=1x64:int64:0..999",)
 
 @dataclass(frozen=True)
 class Case:
-    """One model, and how much of it."""
+    """One model with its batch and inputs."""
 
     name: str
     target: str
@@ -57,7 +57,7 @@ CASES = (
 
 
 def run(target: str, specs: list[str], training: bool, device: str) -> None:
-    """Build a model, make its inputs, run it: what is measured."""
+    """Build a model, create its inputs, and run it; this is measured."""
     from netinspect.inputs.arguments import make_arguments
     from netinspect.inputs.request import InputRequest
     from netinspect.inputs.spec import parse_spec
@@ -81,11 +81,11 @@ def run(target: str, specs: list[str], training: bool, device: str) -> None:
 
 
 def measure(target: str, specs: list[str], training: bool, device: str, onednn: bool) -> dict[str, Any]:
-    """Return the true peak in bytes, and in which operation it was."""
+    """Return the peak in bytes, and the operators that ran at that moment."""
     import torch
 
     if device == "cuda":
-        run(target, specs, training, device)  # libraries take their workspaces at the first run
+        run(target, specs, training, device)  # libraries allocate their workspaces in the first run
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -113,7 +113,7 @@ def measure(target: str, specs: list[str], training: bool, device: str, onednn: 
 
 
 def measured(case: Case, specs: list[str], training: bool, device: str, *, onednn: bool = True) -> Any:
-    """Measure in a process of its own."""
+    """Measure in a child process."""
     question = json.dumps([case.target, specs, training, device, onednn])
     done = subprocess.run(
         [sys.executable, __file__, "--measure", question],
@@ -153,7 +153,8 @@ def row(case: Case, training: bool, device: str) -> list[str]:
 
 
 TITLES = (
-    "model", "batch", "run", "told, MiB", "true, MiB", "ratio", "true peak in", "ratio without oneDNN",
+    "model", "batch", "run", "estimate, MiB", "measured, MiB", "ratio", "measured peak in",
+    "ratio without oneDNN",
 )  # fmt: skip
 
 
@@ -169,7 +170,7 @@ def main() -> None:
     import torch
 
     if options.device == "cuda" and not torch.cuda.is_available():
-        sys.exit("there is no CUDA device here")
+        sys.exit("no CUDA device is available")
     name = torch.cuda.get_device_name() if options.device == "cuda" else "CPU"
     print(f"torch {torch.__version__}, {name}\n\n| {' | '.join(TITLES)} |\n|{'---|' * len(TITLES)}")
     for case in CASES:

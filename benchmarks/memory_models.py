@@ -1,4 +1,4 @@
-"""Models of libraries, of middling size, for `memory.py`: each a function that builds one."""
+"""Functions that build library models of medium size, for `memory.py`."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ operators.declare()
 
 
 def resnet50() -> Any:
-    """A residual network of torchvision."""
+    """Return a residual network of torchvision."""
     return importlib.import_module("torchvision.models").resnet50()
 
 
 def mobilenet() -> Any:
-    """A network of separable convolutions of torchvision."""
+    """Return a network with separable convolutions of torchvision."""
     return importlib.import_module("torchvision.models").mobilenet_v3_small()
 
 
 def vit() -> Any:
-    """A vision transformer of timm."""
+    """Return a vision transformer of timm."""
     import timm
 
     return timm.create_model("vit_tiny_patch16_224")
 
 
 def convnext() -> Any:
-    """A convolutional network of timm."""
+    """Return a convolutional network of timm."""
     import timm
 
     return timm.create_model("convnext_atto")
 
 
 def bert() -> Any:
-    """A BERT of four layers of transformers, with dropout in its attention."""
+    """Return a BERT with four layers of transformers, with dropout in its attention."""
     from transformers import BertConfig, BertModel
 
     return BertModel(
@@ -48,14 +48,14 @@ def bert() -> Any:
 
 
 def gpt2() -> Any:
-    """A GPT-2 of four layers of transformers."""
+    """Return a GPT-2 with four layers of transformers."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     return GPT2LMHeadModel(GPT2Config(n_embd=256, n_layer=4, n_head=4, vocab_size=8000))
 
 
 def llama() -> Any:
-    """A Llama of four layers of transformers."""
+    """Return a Llama with four layers of transformers."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return LlamaForCausalLM(

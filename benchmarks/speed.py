@@ -1,16 +1,16 @@
-"""What a whole look costs, against the least that any script must do, and against other tools.
+"""Cost of a whole command, compared with the minimum of any script, and with other tools.
 
     python benchmarks/speed.py [--rounds N] [--python PYTHON] [--only GLOB] [--peers [TOOL ...]]
 
-Each cell is a process of its own that imports, builds a model, and looks at one forward; the cells of
-a model are measured in turn, so that a busy machine slows all identical. CPU seconds (user and system)
-and peak memory are medians over the rounds; a first, cold round is left out. What counts is the ratio
-to the
-floor: the bare script that imports torch, builds the model with its weights and runs it once.
+Each cell is a process of its own that imports its tool, builds a model, and analyses one forward. The
+cells of a model are measured in turn, so that a busy machine slows all of them equally. CPU seconds
+(user and system) and peak memory are medians over the rounds; a first, cold round is discarded. The
+result is the ratio to the floor: a bare script that imports torch, builds the model with its weights and
+runs it once.
 
-With `--peers`, other tools do their own work on the same model and inputs: those that are named, or all.
-What PYTHON lacks is left out, and reported to be. The models are published ones, written out in `nets/`;
-their parameter counts are checked before anything is measured.
+With `--peers`, other tools run on the same model and inputs: the named ones, or all. Tools that PYTHON
+lacks are skipped with a message. The models in `nets/` are published ones; their parameter counts are
+checked before the measurement.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FOLDERS = [str(ROOT / "benchmarks" / "nets"), str(ROOT / "models"), str(ROOT)]
 OURS = "netinspect"
 
 HEAD = f"import sys\nsys.path[:0] = {FOLDERS!r}\nimport torch\n"
-# This torchvision may lack its compiled operators, and transformers imports it where it is installed.
+# torchvision may lack its compiled operators here, and transformers imports it if it is installed.
 STAND_INS = "from tests import operators\noperators.declare()\n"
 
 TOOLS = {
@@ -55,7 +55,7 @@ TOOLS = {
         "print(calculate_flops(model, args=list(inputs), print_results=False))"
     ),
 }
-"""What each tool does with `model` and `inputs`."""
+"""Code of each tool, which uses `model` and `inputs`."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,21 @@ class Model:
     elements: int
     options: tuple[str, ...] = ()
     cpu_goal: float = 1.0
-    """Of our CPU seconds to those of the floor."""
+    """Upper limit for the CPU seconds divided by those of the floor."""
 
     library: bool = False
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took."""
+    """Cost of one process."""
 
     seconds: float
     mebibytes: float
 
 
 class Failed(Exception):
-    """A process did not do its work; the message is its last line."""
+    """A process failed; the message is the last line of its errors."""
 
 
 def _llama(folder: Path, name: str, **sizes: int) -> str:
@@ -100,7 +100,7 @@ def _llama(folder: Path, name: str, **sizes: int) -> str:
 
 
 def models(folder: Path) -> Iterator[Model]:
-    """The models, with what other files they need written to a folder."""
+    """Return the models, and write the other files that they need to a folder."""
     nets, image = ROOT / "benchmarks" / "nets", "(torch.randn(1, 3, 224, 224),)"
     tokens = "(torch.randint(0, 50257, (1, 128)),)"
     yield Model(
@@ -154,7 +154,7 @@ def program(model: Model, tool: str) -> str:
     if tool == OURS:
         words = ["netinspect", "summary", model.target, "--format", "rich", *model.options]
         ours = f"sys.argv = {words!r}\nfrom netinspect.cli.run import main\nmain()"
-        # Nothing is imported before it that the command line would not import itself.
+        # Nothing is imported first that the command line would not import itself.
         return (HEAD if model.library else HEAD.replace("import torch\n", "")) + stand_ins + ours
     return (
         f"{HEAD}{stand_ins}torch.manual_seed(0)\n{model.build}\n"
@@ -163,17 +163,17 @@ def program(model: Model, tool: str) -> str:
 
 
 def run(python: str, code: str) -> Cost:
-    """Run a script as a process of its own, and report its CPU seconds and peak memory.
+    """Run a script in a child process, and return its CPU seconds and peak memory.
 
     Raises:
-        Failed: It ends with an error.
+        Failed: The script ends with an error.
     """
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
-    # A home for caches that is empty each time: a trace is kept there, and none answered from.
+    # An empty cache folder for each run: the trace is written to the cache, but never read from it.
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as home:
-        # Errors go to a file: a pipe that no one reads would stop a tool that warns a lot.
+        # Errors go to a file: a full pipe would block a tool with many warnings.
         with subprocess.Popen(
             [python, "-c", code],
             stdout=subprocess.DEVNULL,
@@ -183,15 +183,15 @@ def run(python: str, code: str) -> Cost:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
-        told = errors.read().decode(errors="replace").strip().splitlines()
+        lines = errors.read().decode(errors="replace").strip().splitlines()
     if process.returncode:
-        raise Failed(told[-1] if told else f"exit code {process.returncode}")
+        raise Failed(lines[-1] if lines else f"exit code {process.returncode}")
     scale = 1024 if sys.platform != "darwin" else 1024 * 1024
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
 
 
 def check(python: str, model: Model) -> None:
-    """Hold a model against the number of parameters that was published for it."""
+    """Compare the number of parameters of a model with the published one."""
     stand_ins = STAND_INS if model.library else ""
     run(
         python,
@@ -203,7 +203,7 @@ def check(python: str, model: Model) -> None:
 
 
 def present(python: str, tools: Sequence[str]) -> list[str]:
-    """The tools that an interpreter can import; states which it lacks."""
+    """Return the tools that an interpreter can import, and print which ones it lacks."""
     found = []
     for tool in tools:
         try:

@@ -1,11 +1,11 @@
-"""How much netinspect adds to the bare minimum, as ratios measured in one run.
+"""Start-up cost of commands, as ratios to the minimum of any such program.
 
     python benchmarks/startup.py [ROUNDS]
 
-Every row compares whole processes, measured in turn so that a busy machine slows both identical: the
-command against the least that any such program must do. CPU seconds (user and system) and peak memory
-are medians over the rounds; the first, cold round is left out. A first look keeps what it saw, which
-counts; a second one is answered from it.
+Every row compares whole processes, measured in turn, so that a busy machine slows both of them equally.
+CPU seconds (user and system) and peak memory are medians over the rounds; the first, cold round is
+discarded. A first command includes the time to write its trace to the cache; a second one uses the
+cached trace.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Own(nn.Module):
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison."""
+    """One comparison of a command with its floor."""
 
     name: str
     command: Sequence[str]
@@ -88,31 +88,31 @@ class Row:
     floor: Sequence[str]
     goal: float
     is_second: bool = False
-    """Whether a summary of the same model was asked for before."""
+    """True if a summary of the same model has run before."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took."""
+    """Cost of one process."""
 
     seconds: float
     mebibytes: float
 
 
 class Caches:
-    """Where looks are kept: in one place for good, in another one until the next measurement."""
+    """Cache folders: one for the whole run, and one that is emptied before each measurement."""
 
     def __init__(self, folder: str) -> None:
-        self.kept, self.fresh = Path(folder, "kept"), Path(folder, "fresh")
+        self.filled, self.fresh = Path(folder, "filled"), Path(folder, "fresh")
 
     def empty(self) -> Path:
-        """Return a place without any look."""
+        """Return an empty cache folder."""
         shutil.rmtree(self.fresh, ignore_errors=True)
         return self.fresh
 
 
 def measure(arguments: Sequence[str], cache: Path) -> Cost:
-    """Run one Python process and report its own CPU seconds and peak memory."""
+    """Run one Python process, and return its CPU seconds and peak memory."""
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
@@ -133,12 +133,12 @@ def measure(arguments: Sequence[str], cache: Path) -> Cost:
 
 
 def compare(row: Row, rounds: int, caches: Caches) -> str:
-    """Measure a row and format it."""
+    """Measure and format one row."""
     if row.is_second:
-        measure(look("summary", row.command[3]), caches.kept)
+        measure(arguments("summary", row.command[3]), caches.filled)
     pairs = [
         (
-            measure(row.command, caches.kept if row.is_second else caches.empty()),
+            measure(row.command, caches.filled if row.is_second else caches.empty()),
             measure(row.floor, caches.empty()),
         )
         for _ in range(rounds + 1)
@@ -160,16 +160,21 @@ def compare(row: Row, rounds: int, caches: Caches) -> str:
     )
 
 
-def look(command: str, target: str) -> tuple[str, ...]:
-    """Format a command."""
+def arguments(command: str, target: str) -> tuple[str, ...]:
+    """Return the arguments of Python that run a command."""
     return ("-m", "netinspect", command, target, "--format", "rich")
 
 
 def second(command: str, target: str, name: str) -> Row:
-    """Compare a second command with the first look at the same model."""
-    floor = look("summary", target)
+    """Return the row for a command that uses the cached trace of an earlier summary."""
+    floor = arguments("summary", target)
     return Row(
-        f"{command} {name}, again", look(command, target), f"first summary {name}", floor, 0.25, True
+        f"{command} {name}, again",
+        arguments(command, target),
+        f"first summary {name}",
+        floor,
+        0.25,
+        True,
     )
 
 
@@ -187,14 +192,14 @@ def main() -> None:
             Row("--version", ("-m", "netinspect", "--version"), "import typer, rich", FRAMEWORKS, 2.0),
             Row(
                 "summary lenet",
-                look("summary", "lenet"),
+                arguments("summary", "lenet"),
                 "import torch, build, forward",
                 BARE_LENET,
                 1.15,
             ),
             Row(
                 "summary saved.json",
-                look("summary", saved),
+                arguments("summary", saved),
                 "import torch, build, forward",
                 BARE_LENET,
                 0.25,

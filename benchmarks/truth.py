@@ -1,12 +1,12 @@
-"""Parameter counts, GMACs and activations against the tables that the libraries publish.
+"""Parameter counts, GMACs and activations compared with the published tables of libraries.
 
     python benchmarks/truth.py [--library torchvision|timm] [--only GLOB] [--jobs N]
     python benchmarks/truth.py --costs [--sample N] [--output FILE.jsonl] [...]
 
-Every model of `tests/truth/torchvision.csv` must have exactly the number of parameters of the table,
-every one of `tests/truth/timm.csv` the number of millions, to two decimals. Rows marked as in conflict
-are published for a fused or reparametrised model, and listed apart. Models are built through
-netinspect without weights, which needs no memory for them. With `--costs`, see `truth_costs.py`.
+Every model of `tests/truth/torchvision.csv` must have exactly the number of parameters in the table, and
+every model of `tests/truth/timm.csv` the number of millions, to two decimals. Rows marked as in conflict
+are published for a fused or reparametrised model, and are listed separately. netinspect builds the
+models without weights, which takes no memory. For `--costs`, see `truth_costs.py`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ ROOT = Path(__file__).parents[1]
 TRUTH = ROOT / "tests" / "truth"
 TABLES = ("torchvision", "timm")
 
-# Trained, their backbone has frozen normalisation, whose numbers are buffers; without weights they are
-# parameters, and no argument changes that.
+# With trained weights, their backbone has frozen batch norm, whose values are buffers. Without weights
+# the values are parameters, and no argument changes that.
 FROZEN = {"torchvision:maskrcnn_resnet50_fpn": 53_120}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model of a table, and what was counted."""
+    """One model of a table, with its count."""
 
     target: str
     published: str
@@ -44,7 +44,7 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        """Whether the count is the published one."""
+        """True if the count is the published one."""
         return self.counted == self.published
 
 
@@ -71,7 +71,7 @@ def rows(library: str) -> list[Row]:
 
 
 def count(row: Row) -> Row:
-    """Build one model, and count its parameters."""
+    """Build one model and count its parameters."""
     sys.path.insert(0, str(ROOT))
     from tests import operators
 
@@ -89,11 +89,13 @@ def count(row: Row) -> Row:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--library", choices=TABLES, help="one table only")
-    parser.add_argument("--only", default="*", metavar="GLOB", help="names to check")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="names of models")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    parser.add_argument("--costs", action="store_true", help="GMACs and activations instead")
-    parser.add_argument("--sample", type=int, help="so many rows of each table, spread evenly")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="keep results, and go on from them")
+    parser.add_argument("--costs", action="store_true", help="compare GMACs and activations instead")
+    parser.add_argument("--sample", type=int, help="number of rows of each table, evenly spread")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write results to FILE, and resume from it"
+    )
     options = parser.parse_args()
     if options.costs:
         from truth_costs import check
@@ -115,7 +117,7 @@ def main() -> int:
             for each in dict.fromkeys(rows(library))
             if fnmatch.fnmatch(each.target.partition(":")[2], options.only)
         ]
-        # Processes are renewed now and then: what a library keeps of each model adds up.
+        # Processes are replaced regularly, since libraries cache data of each model.
         with multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=150) as pool:
             done = pool.map(count, wanted, chunksize=10)
         plain = [each for each in done if not each.conflict]
@@ -128,7 +130,7 @@ def main() -> int:
         apart = [each for each in done if each.conflict]
         if apart:
             same = sum(each.agrees for each in apart)
-            print(f"  apart, in conflict: {same} of {len(apart)} as published")
+            print(f"  in conflict: {same} of {len(apart)} as published")
         wrong += len(bad)
     return 1 if wrong else 0
 

@@ -1,9 +1,10 @@
-"""GMACs and activations against the tables that the libraries publish; `truth.py --costs` runs it.
+"""GMACs and activations compared with published tables; run by `truth.py --costs`.
 
 Each model is built without weights and run on the meta device, in a process of its own, on one image of
-the table's size. What is counted is put into the table's convention: torchvision counts matrix products
-and convolutions (3 decimals of GMACs); timm counts with fvcore, which adds normalization, upsampling and
-adaptive pooling (2 decimals of GMACs, and of millions of activations), with attention unfused.
+the size in the table. Counts are converted to the convention of the table. torchvision counts matrix
+products and convolutions (GMACs with 3 decimals). timm counts with fvcore, which adds normalization,
+upsampling and adaptive pooling (GMACs and millions of activations with 2 decimals), with unfused
+attention.
 """
 
 from __future__ import annotations
@@ -27,45 +28,45 @@ from truth_tables import arguments_of, target_of
 ROOT = Path(__file__).parents[1]
 TRUTH = ROOT / "tests" / "truth"
 LIMIT = 240
-"""Seconds for one model."""
+"""Time limit for one model in seconds."""
 
 EXPLAINED: dict[str, str] = {
     "torchvision:maskrcnn_*": "its head for masks runs on what is detected: with other weights, nothing",
     "timm:ghostnetv3_*": "published for a model whose branches are merged, as its parameters are too",
     "timm:*rope_mixed*": "published for an older timm, which had a matrix product in that embedding",
 }
-"""Why the rows of some models differ, by patterns of their names."""
+"""Reasons why rows of some models differ, by patterns of their names."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table, and what was counted."""
+    """One row of a table, with the counts."""
 
     target: str
     inputs: str
     arguments: tuple[tuple[str, Any], ...]
-    """To try where the model refuses an image of that size as it is built by default."""
+    """Arguments to try if the default model does not accept an image of that size."""
 
     published: tuple[float, ...]
-    """GMACs; and for timm millions of activations."""
+    """GMACs and, for timm, millions of activations."""
 
     conflict: bool = False
     built_with: tuple[tuple[str, Any], ...] = ()
-    """What the table's model was built with."""
+    """Arguments with which the model of the table was built."""
 
     counted: tuple[float, ...] = ()
     failure: str = ""
 
     @property
     def key(self) -> str:
-        """What reports it from other rows."""
+        """Key that is unique among the rows."""
         return f"{self.target} {self.inputs} {self.published}"
 
     @property
     def agrees(self) -> bool:
-        """Whether each number is the published one, to its own decimals."""
+        """True if each number equals the published one in its number of decimals."""
         decimals = 3 if self.target.startswith("torchvision") else 2
-        # A half of the last decimal may be rounded to either side, and a float is rarely a half.
+        # Half of the last decimal may be rounded up or down, and floats are rarely exact halves.
         room = 0.5 * 10**-decimals + 1e-6
         return len(self.counted) == len(self.published) and all(
             abs(one - other) <= room for one, other in zip(self.counted, self.published, strict=True)
@@ -98,7 +99,7 @@ def rows(library: str) -> Iterator[Row]:
 
 
 def _image(row: dict[str, str]) -> str:
-    """Return what the table's model was given, as its preprocessing makes it."""
+    """Return the input of the model in the table, after its preprocessing."""
     if row["transforms"] == "ObjectDetection":
         return "images=3x512x512:list"
     found = re.search(r"crop_size=\(?(\d+)", row["transforms"])
@@ -110,7 +111,7 @@ def _image(row: dict[str, str]) -> str:
 
 
 def count(row: Row) -> Row:
-    """Build one model, run it, and put what it does into the table's convention."""
+    """Build and run one model, and return its counts in the convention of the table."""
     import netinspect
     from netinspect.analysis.operator_counts import (
         fvcore_activations,
@@ -145,7 +146,7 @@ def _with(row: Row, *, counted: tuple[float, ...] = (), failure: str = "") -> Ro
 
 
 def vars_of(row: Row) -> dict[str, Any]:
-    """The fields of a row."""
+    """Return the fields of a row."""
     return {name: getattr(row, name) for name in Row.__dataclass_fields__}
 
 
@@ -154,7 +155,7 @@ def _count_in_time(row: Row) -> Row:
     signal.alarm(LIMIT)
     try:
         return count(row)
-    except Exception as error:  # one model must not end the run
+    except Exception as error:  # one failing model must not end the run
         return _with(row, failure=f"{type(error).__name__}: {error}"[:200])
 
 
@@ -163,7 +164,7 @@ def _too_long(*_: Any) -> None:
 
 
 def prepare() -> None:
-    """Import what every model needs, once: each process is a copy of this one."""
+    """Import the libraries of all models once: each process is a fork of this one."""
     os.environ["TIMM_FUSED_ATTN"] = "0"
     sys.path.insert(0, str(ROOT))
     from tests import operators
@@ -182,17 +183,17 @@ def prepare() -> None:
 def check(
     libraries: Sequence[str], *, only: str, sample: int | None, jobs: int, output: Path | None
 ) -> int:
-    """Check the tables, and print what differs.
+    """Check the tables and print the differences.
 
     Args:
-        libraries: The tables.
-        only: A shell pattern of names.
-        sample: So many rows, spread evenly; None for all.
-        jobs: Processes at a time.
-        output: Results are added to this file, and what it holds already is not run again.
+        libraries: Names of the tables.
+        only: Shell pattern of model names.
+        sample: Number of rows of each table, evenly spread; None for all.
+        jobs: Number of parallel processes.
+        output: File to which results are appended; rows in it are not run again.
 
     Returns:
-        How many rows differ without an explanation.
+        Number of rows that differ without an explanation.
     """
     known = _read(output)
     unexplained = 0
@@ -212,7 +213,7 @@ def check(
                 if output is not None:
                     with output.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(done)) + "\n")
-        unexplained += tell(library, [known[each.key] for each in wanted])
+        unexplained += print_results(library, [known[each.key] for each in wanted])
     return unexplained
 
 
@@ -231,8 +232,8 @@ def _read(output: Path | None) -> dict[str, Row]:
     return found
 
 
-def tell(library: str, done: Sequence[Row]) -> int:
-    """Print how many rows agree, and each that does not; return how many are unexplained."""
+def print_results(library: str, done: Sequence[Row]) -> int:
+    """Print the number of equal rows and each different row; return the number without a reason."""
     plain = [each for each in done if not each.conflict]
     built = [each for each in plain if each.counted]
     differing = [each for each in built if not each.agrees]
@@ -256,6 +257,6 @@ def tell(library: str, done: Sequence[Row]) -> int:
 
 
 def explanation(row: Row) -> str:
-    """Why a row differs; empty where that is not known."""
+    """Return the reason why a row differs; empty if unknown."""
     name = row.target
     return next((why for glob, why in EXPLAINED.items() if fnmatch.fnmatch(name, glob)), "")

@@ -1,4 +1,4 @@
-"""GPT-2, the small one as published: 124,439,808 parameters, its embedding tied to its head."""
+"""GPT-2 small as published: 124,439,808 parameters, with the embedding tied to the head."""
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ class Attention(nn.Module):
         self.c_proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix each token with those before it."""
+        """Attend from each token to itself and the tokens before it."""
         batch, length, width = x.shape
         q, k, v = (
             part.view(batch, length, self.heads, -1).transpose(1, 2)
@@ -40,13 +40,13 @@ class Block(nn.Module):
         self.c_proj = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what each part makes of the tokens to the tokens."""
+        """Add the outputs of attention and perceptron to the tokens."""
         x = x + self.attn(self.ln_1(x))
         return x + self.c_proj(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
 
 
 class GPT2(nn.Module):
-    """Twelve blocks between an embedding and its transpose."""
+    """Twelve blocks between an embedding and a head with the same weights."""
 
     def __init__(self, width: int = 768, depth: int = 12, heads: int = 12) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Llama 3 8B as published: 8,030,261,248 parameters, too many to be built with values."""
+"""Llama 3 8B as published: 8,030,261,248 parameters, too many to initialise."""
 
 import torch
 import torch.nn.functional as F
@@ -9,14 +9,14 @@ EXAMPLE_INPUTS = ("ids=1x128:int64:0..128255",)
 
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """Turn pairs of numbers by angles that grow with the position."""
+    """Apply rotary position embeddings."""
     first, second = x.chunk(2, dim=-1)
     turned = torch.cat([-second, first], dim=-1)
     return x * angles.cos() + turned * angles.sin()
 
 
 class Attention(nn.Module):
-    """Causal self-attention whose keys and values are shared by groups of queries."""
+    """Causal self-attention with grouped queries."""
 
     def __init__(self, width: int, heads: int, groups: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(heads * self.size, width, bias=False)
 
     def forward(self, x: Tensor, angles: Tensor) -> Tensor:
-        """Mix each token with those before it."""
+        """Attend from each token to itself and the tokens before it."""
         q, k, v = (
             projection(x).unflatten(2, (-1, self.size)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
@@ -52,7 +52,7 @@ class Block(nn.Module):
         self.down_proj = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x: Tensor, angles: Tensor) -> Tensor:
-        """Add what each part makes of the tokens to the tokens."""
+        """Add the outputs of attention and perceptron to the tokens."""
         x = x + self.attention(self.attention_norm(x), angles)
         y = self.mlp_norm(x)
         return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))

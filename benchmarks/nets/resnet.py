@@ -1,4 +1,4 @@
-"""ResNet-50 and ResNet-152 as their authors published them, in one file of a user's."""
+"""ResNet-50 and ResNet-152 as published, in one file."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ EXAMPLE_INPUTS = ("x=1x3x224x224",)
 
 
 class Bottleneck(nn.Module):
-    """Three convolutions around a shortcut."""
+    """Three convolutions with a residual connection."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Bottleneck(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the convolutions make of the input to the input."""
+        """Add the output of the convolutions to the input."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
@@ -70,10 +70,10 @@ class ResNet(nn.Module):
 
 
 def resnet50() -> ResNet:
-    """25,557,032 parameters."""
+    """Return ResNet-50: 25,557,032 parameters."""
     return ResNet((3, 4, 6, 3))
 
 
 def resnet152() -> ResNet:
-    """60,192,808 parameters."""
+    """Return ResNet-152: 60,192,808 parameters."""
     return ResNet((3, 8, 36, 3))

@@ -18,7 +18,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what each part makes of the tokens to the tokens."""
+        """Add the outputs of attention and perceptron to the tokens."""
         y = self.ln_1(x)
         x = x + self.attention(y, y, y, need_weights=False)[0]
         return x + self.mlp(self.ln_2(x))
