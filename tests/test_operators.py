@@ -10,6 +10,8 @@ import torch
 
 from tests import operators
 
+pytestmark = pytest.mark.libraries
+
 torchvision = pytest.importorskip("torchvision")
 
 

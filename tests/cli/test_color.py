@@ -10,6 +10,8 @@ from netinspect.cli import console
 from netinspect.rendering.formats import Format
 from tests.support import Outcome
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Outcome]
 
 COMMANDS = ["summary", "params", "trace", "tree", "source", "internals", "models", "cache"]

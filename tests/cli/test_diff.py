@@ -152,6 +152,7 @@ def test_two_checkpoints_are_compared_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_reader_of_a_pipe_may_go(installed: Callable[..., Outcome]) -> None:
     command = f"{sys.executable} -m netinspect diff tiny_gpt other.safetensors --no-fold | head -1"
     completed = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)

@@ -103,6 +103,7 @@ def test_removed_current_folder(tmp_path: Path, saved: Path) -> None:
         assert (outcome.code, text in outcome.err) == (code, True), outcome.err
 
 
+@pytest.mark.slow
 def test_torch_is_imported_in_a_removed_folder(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     (tmp_path / "broken.py").write_text("raise ValueError('so far')\n")
@@ -112,6 +113,7 @@ def test_torch_is_imported_in_a_removed_folder(tmp_path: Path) -> None:
     assert "error[load]: cannot import" in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [["memory"], ["summary", "--tensors", "fake", "--no-cache"]], ids=" ".join
 )

@@ -123,6 +123,7 @@ def test_markup_is_shown_and_not_obeyed(cli: Cli) -> None:
     assert r"\x1b[31mred\x1b]0;title\x07" in shown
 
 
+@pytest.mark.slow
 def test_a_hostile_command_line(cli: Cli) -> None:
     for word in POISONS.values():
         for words in (

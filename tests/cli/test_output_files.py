@@ -85,6 +85,7 @@ def test_a_failed_forward_is_written_too(cli: Cli, workshop: Path) -> None:
     assert failure["summary"] in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", ["lenet", "tiny_gpt", "shared_layer", "two_inputs"])
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_saved_look_shows_what_the_live_one_does(

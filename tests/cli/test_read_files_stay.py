@@ -17,6 +17,8 @@ from torch import nn
 from tests.support import Outcome
 from tests.trace_cache.queries import Asker
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "helper.py": "WIDTH = 8\n",
     "late.py": "",

@@ -146,6 +146,7 @@ def test_quiet_silences_talk_and_verbose_tells_more(cli: Cli, workshop: Path) ->
     assert cli("summary", "lente", "-q").err.startswith("error[load]")
 
 
+@pytest.mark.slow
 def test_symbols_may_be_set_and_what_is_typed_goes_before_them(
     cli: Cli, workshop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +170,7 @@ def test_symbols_may_be_set_and_what_is_typed_goes_before_them(
     assert '"(5, 6, ' in cli("summary", "lenet", "-f", "csv").out
 
 
+@pytest.mark.slow
 def test_a_setting_may_name_two_symbols(cli: Cli, workshop: Path) -> None:
     file = workshop / "netinspect.toml"
     file.write_text('symbolic = ["batch", "seq"]\n', encoding="utf-8")
@@ -179,6 +181,7 @@ def test_a_setting_may_name_two_symbols(cli: Cli, workshop: Path) -> None:
     assert "it takes str or list of str" in outcome.err
 
 
+@pytest.mark.slow
 def test_of_a_batch_and_a_first_dimension_as_a_symbol_the_one_that_is_typed_counts(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,8 @@ import pytest
 from netinspect.runner.loading import load, save
 from tests.support import PATIENCE, Outcome
 
+pytestmark = pytest.mark.slow
+
 NETINSPECT = f"{shlex.quote(sys.executable)} -m netinspect"
 
 

@@ -17,9 +17,12 @@ import pytest
 
 from tests.support import PATIENCE, Outcome
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "sigwaitinfo"), reason="no process can wait for signals here"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not hasattr(signal, "sigwaitinfo"), reason="no process can wait for signals here"
+    ),
+]
 
 # The command line's own process without torch: user code is what is on its command line.
 RUN = """

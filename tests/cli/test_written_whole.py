@@ -17,7 +17,10 @@ from netinspect.cli.streams import WholeWriter
 from tests.support import Outcome
 
 NETINSPECT = f"{shlex.quote(sys.executable)} -m netinspect"
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these are the ways of Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="these are the ways of Linux"),
+]
 
 _AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 COMMANDS = ["tree saved.json", "--help", "--version", "models", "--show-completion bash"]

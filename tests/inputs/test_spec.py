@@ -247,6 +247,7 @@ def specs(draw: st.DrawFn) -> InputSpec:
     return InputSpec(name=name, shape=shape, dtype=dtype, low=low, high=high)
 
 
+@pytest.mark.slow
 @given(specs())
 def test_spec_str_round_trip(given_spec: InputSpec) -> None:
     again = parse_spec(str(given_spec))

@@ -199,6 +199,7 @@ def test_lazy_layers_get_their_sizes_from_a_first_run() -> None:
     assert isinstance(lazy[0], nn.LazyLinear)  # the model itself is not run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(
     ("make", "spec"), [(Chain, "32x64"), (TinyGPT, "4x32:int64"), (ResNet18, "2x3x32x32")]
@@ -226,6 +227,7 @@ CASES: list[tuple[Any, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("make", "spec"), CASES, ids=[make.__name__ for make, _ in CASES])
 def test_torchs_own_tracker_comes_to_the_same_peak(make: Any, spec: str, training: bool) -> None:
@@ -313,7 +315,6 @@ def test_the_allocator_of_the_cpu_comes_to_the_same_peak(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 def test_the_allocator_of_a_gpu_comes_near_to_the_peak(training: bool) -> None:
     def run() -> None:

@@ -17,6 +17,8 @@ from netinspect.memory_tracker.parent import track_in_child
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
 from tests.memory_tracker.runs import Chain, tracked
 
+pytestmark = pytest.mark.slow
+
 NET = """
 import os, sys
 print("said while imported")

@@ -50,6 +50,7 @@ def input_bytes(report: Memory) -> int:
     return report.peak.amounts.inputs
 
 
+@pytest.mark.slow
 def test_memory_trains_on_what_a_function_makes(
     installed: Callable[..., Outcome], detector: Path
 ) -> None:

@@ -334,6 +334,8 @@ EXPERTS = {
 }
 
 
+@pytest.mark.slow
+@pytest.mark.libraries
 def test_memory_of_experts_by_name_is_that_of_the_model_as_it_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -62,6 +62,7 @@ def plain_rows(report: Report) -> list[dict[str, str]]:
     return [dict(zip(header, line, strict=True)) for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_no_line_is_wider_than_the_width(sample: str) -> None:
     for name, report in reports(sample).items():

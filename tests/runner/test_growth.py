@@ -12,6 +12,8 @@ from torch import Tensor, nn
 import netinspect
 from tests.support import calls_of
 
+pytestmark = pytest.mark.slow
+
 
 class Reused(nn.Module):
     """One layer that is called many times."""

@@ -151,6 +151,8 @@ def test_hollow_leaves_wrong_calls_to_torch() -> None:
         torch.zeros("many")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
+@pytest.mark.libraries
 def test_a_hollow_transformer_takes_no_memory() -> None:
     # In a process of its own, whose peak is not that of other tests.
     program = (
@@ -202,6 +204,8 @@ finally:
 """
 
 
+@pytest.mark.slow
+@pytest.mark.libraries
 def test_405_billion_parameters_in_little_memory(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(LLAMA_405B))
     runner = Path(__file__).parents[1] / "operators.py"
@@ -239,6 +243,7 @@ def test_values_are_not_told_of_tensors_without(on: str) -> None:
         netinspect.load("lenet", on=on, stats=True, run=False)
 
 
+@pytest.mark.libraries
 def test_experts_run_on_fake_tensors_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
     sizes = {"num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 32, "vocab_size": 99}
     trace = netinspect.load("transformers:mixtral", constructor=sizes, on="fake")

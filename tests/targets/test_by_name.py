@@ -15,6 +15,8 @@ import netinspect
 from netinspect.records.trace import Trace
 from tests.tracing.invariants import check_steps
 
+pytestmark = [pytest.mark.slow, pytest.mark.libraries]
+
 TORCHVISION = [
     "alexnet",
     "convnext_tiny",

@@ -20,6 +20,8 @@ from netinspect.targets.libraries.network import network
 from netinspect.targets.model_factory import build_module
 from netinspect.targets.target import parse_target
 
+pytestmark = pytest.mark.libraries
+
 torchvision = pytest.importorskip("torchvision")
 timm = pytest.importorskip("timm")
 transformers = pytest.importorskip("transformers")

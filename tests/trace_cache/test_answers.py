@@ -13,6 +13,8 @@ from netinspect.runner.cached_traces import _is_same_without_forward, without_fo
 from tests.support import Outcome
 from tests.trace_cache.queries import Asker, write
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Outcome]
 
 COMMANDS = (

@@ -18,6 +18,8 @@ from netinspect.trace_cache.dependencies import Dependencies, File
 from netinspect.trace_cache.memory_tracks import MemoryTrackCache, Watched
 from tests.trace_cache.queries import Asker
 
+pytestmark = pytest.mark.slow
+
 NET = """
 from torch import nn
 

@@ -13,6 +13,8 @@ import pytest
 from tests.support import PATIENCE
 from tests.trace_cache.queries import Asker, write
 
+pytestmark = pytest.mark.slow
+
 # Each file is imported as a model's file would be, in a process without torch, and judged.
 JUDGE = """
 import json, os, sys

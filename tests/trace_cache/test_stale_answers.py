@@ -14,6 +14,8 @@ import pytest
 from tests.support import PATIENCE
 from tests.trace_cache.queries import Asker, make_project, write
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("summary", "net.py:Net")
 ORDERED = """\
 from torch import nn

@@ -19,6 +19,8 @@ from netinspect.trace_cache.store import Store, find_store
 from tests.support import PATIENCE, Outcome
 from tests.trace_cache.queries import Asker
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Outcome]
 WORDS = ("tree", "mlp")
 

@@ -37,6 +37,7 @@ def test_a_graph_changes_nothing_of_it(name: str) -> None:
     assert story(named(name).capture(backward=True)) == STORIES[name]
 
 
+@pytest.mark.libraries
 def test_an_object_of_a_library() -> None:
     pytest.importorskip("transformers")
     trace = named("model-output").capture()

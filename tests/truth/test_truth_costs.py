@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.libraries]
+
 pytest.importorskip("timm")
 pytest.importorskip("torchvision")
 

@@ -72,6 +72,7 @@ def test_hostile_file_is_one_error_that_names_it(files: dict[str, Path], what: s
     assert len(f"{error.message}{error.cause}{error.hint}") < 1000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no proc file system")
 def test_hostile_files_take_bounded_memory(files: dict[str, Path]) -> None:
     """Measure the peak of one process that reads all files, including Python itself."""

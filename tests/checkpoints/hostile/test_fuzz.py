@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tests.checkpoints.hostile.fuzz_seeds import FORMATS, UNREAD, Seed, all_seeds
 from tests.checkpoints.hostile.fuzzing import KINDS, WHOLE, Step, damage, examine, examine_file
 
+pytestmark = pytest.mark.slow
+
 NUMBER = st.integers(0, WHOLE - 1)
 STEPS: st.SearchStrategy[list[Step]] = st.lists(
     st.tuples(st.sampled_from(KINDS), NUMBER, NUMBER, NUMBER), min_size=1, max_size=5

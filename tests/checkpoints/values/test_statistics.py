@@ -340,6 +340,7 @@ def test_summarize_any_values(
     check_spread(found, tensor)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_values_take_bounded_memory(tmp_path: Path) -> None:
     """Read tensors that are larger than the memory limit of a child process."""

@@ -105,6 +105,7 @@ def test_inferred_specs_can_be_given(name: str) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Cifar", "Bert", "Tabular", "Cell", "Vae"])
 def test_infer_inputs_leaves_model_unchanged(name: str) -> None:
     torch.manual_seed(3)

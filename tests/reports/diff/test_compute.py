@@ -21,6 +21,8 @@ from netinspect.records.trace import Trace
 from netinspect.reports.diff.record import Diff
 from tests.reports.diff.state_dicts import save
 
+pytestmark = pytest.mark.libraries
+
 
 def resnet(name: str, **more: int) -> nn.Module:
     with torch.device("meta"):

@@ -21,6 +21,8 @@ from netinspect.records.trace import Trace
 from netinspect.reports.diff.record import Loading
 from tests.reports.diff.state_dicts import save
 
+pytestmark = pytest.mark.libraries
+
 State = dict[str, Tensor]
 
 

@@ -126,6 +126,7 @@ def test_seed_sets_all_random_generators(tmp_path: Path) -> None:
     assert random.getstate() == before[0]
 
 
+@pytest.mark.slow
 def test_seed_sets_numpy_imported_later(tmp_path: Path) -> None:
     """NumPy creates its generators on first use, which a new process shows."""
     (tmp_path / "net.py").write_text(DRAWING)

@@ -524,6 +524,7 @@ def test_the_process_is_as_before(
 SHADOWS = ("rich", "typer", "click", "pygments", "json", "csv", "shutil", "textwrap", "markdown_it")
 
 
+@pytest.mark.slow
 def test_modules_of_our_own_are_not_taken_from_the_project(tmp_path: Path) -> None:
     for name in SHADOWS:
         (tmp_path / f"{name}.py").write_text("WIDTH = 4\n")

@@ -140,6 +140,7 @@ def test_matrices_of_experts_in_groups() -> None:
     assert counted("_grouped_mm", *args, out=sized(4, 6, 8))[0] == 6 * 10 * 8
 
 
+@pytest.mark.libraries
 def test_experts_of_transformers_where_torch_has_no_kernel() -> None:
     moe = pytest.importorskip("transformers.integrations.moe")
     if not hasattr(torch.ops.transformers, "grouped_mm_fallback"):

@@ -138,6 +138,7 @@ for model in (exported, Calls(lambda self, x: self.inner(x), inner=exported)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not hasattr(torch.compiler, "set_stance"), reason="this torch cannot run compiled code uncompiled"
 )

@@ -107,6 +107,7 @@ def subclasses(cls: type[nn.Module]) -> Iterator[type[nn.Module]]:
         yield from subclasses(each)
 
 
+@pytest.mark.slow
 def test_all_of_torchs_layers_are_those_of_inspect() -> None:
     layers = {each for each in subclasses(nn.Module) if each.__module__.startswith("torch.nn.modules")}
     assert len(layers) > 100
