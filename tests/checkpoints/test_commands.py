@@ -100,7 +100,7 @@ def test_every_format_has_every_tensor(cli: Callable[..., Outcome], command: str
     if format == "csv" and command == "params":
         rows = list(csv.DictReader(io.StringIO(outcome.out)))
         assert [row["name"] for row in rows] == list(llama(3))
-        assert int(rows[0]["position"]) > 8
+        assert int(rows[0]["offset"]) > 8
     if format == "plain" and command == "params":
         assert len(outcome.out.splitlines()) == 1 + len(llama(3))
 

@@ -122,7 +122,7 @@ def test_the_footer_of_params_is_the_sum_of_its_rows(sample: str) -> None:
     for buffers in (False, True):
         report = _views.params(look(sample), buffers=buffers).record
         table = tables(lay_out(report))[0]
-        size = [column.key for column in table.columns].index("size")
+        size = [column.key for column in table.columns].index("elements")
         counted = sum(row.elements for row in report.rows if row.counted)
         assert table.footer[0].cells[size].text == f"{counted:,}"
         parameters = sum(row.elements for row in report.rows if row.counted and row.kind == "parameter")
@@ -174,7 +174,7 @@ def test_chosen_columns_come_in_the_order_asked_for(sample: str) -> None:
     plain = render(report, Style(format=Format.PLAIN, columns=("params", "path")))
     assert plain.splitlines()[0] == "params\tpath"
     shown = render(report, Style(columns=("params", "path"))).splitlines()[1]
-    assert shown.split() == ["params", "layer"]
+    assert shown.split() == ["params", "path"]
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

@@ -20,7 +20,7 @@ from netinspect.rendering.layout import (
 
 
 def table(
-    *columns: Column, rows: tuple[tuple[str, ...], ...] = (), footer: tuple[str, ...] = ()
+    *columns: Column[object], rows: tuple[tuple[str, ...], ...] = (), footer: tuple[str, ...] = ()
 ) -> Table:
     def row(texts: tuple[str, ...]) -> Row:
         return Row(cells=tuple(Cell(text=text, value=text) for text in texts))
@@ -30,8 +30,10 @@ def table(
     )
 
 
-def column(key: str, *, drop: int = 0, least: int | None = None, shown: bool = True) -> Column:
-    return Column(key=key, title=key, drop=drop, least=least, shown=shown)
+def column(
+    key: str, *, drop: int = 0, min_width: int | None = None, shown: bool = True
+) -> Column[object]:
+    return Column(key=key, value=str, drop=drop, min_width=min_width, shown=shown)
 
 
 def total(fitted: list[Fitted]) -> int:
@@ -45,9 +47,9 @@ def widths(fitted: list[Fitted]) -> dict[str, int]:
 # --- which columns -------------------------------------------------------------------------------
 
 NAME, SHAPE, NOTE, HIDDEN = (
-    column("name", least=6),
+    column("name", min_width=6),
     column("shape"),
-    column("note", drop=1, least=3),
+    column("note", drop=1, min_width=3),
     column("hidden", drop=2, shown=False),
 )
 LAYERS = table(
@@ -155,10 +157,10 @@ def tables(draw: st.DrawFn) -> Table:
     count = draw(st.integers(1, 6))
     columns = tuple(
         Column(
-            key=f"c{index}",
-            title=draw(st.text("abc", max_size=8)),
+            key=f"c{index}{draw(st.text('abc', max_size=8))}",
+            value=str,
             drop=draw(st.integers(0, 3)),
-            least=draw(st.none() | st.integers(1, 12)),
+            min_width=draw(st.none() | st.integers(1, 12)),
             shown=index == 0 or draw(st.booleans()),
         )
         for index in range(count)
@@ -169,13 +171,22 @@ def tables(draw: st.DrawFn) -> Table:
     return Table(name="", columns=columns, rows=draw(rows), footer=draw(rows))
 
 
-CHOSEN = st.none() | st.lists(st.integers(0, 7).map("c{}".format), max_size=4)
+CHOSEN = st.none() | st.lists(st.integers(0, 7), max_size=4)
+
+
+def keys_at(any_table: Table, positions: list[int] | None) -> list[str] | None:
+    """Return the keys of columns by position; a position beyond the last has an unknown key."""
+    if positions is None:
+        return None
+    keys = [each.key for each in any_table.columns]
+    return [keys[at] if at < len(keys) else "unknown" for at in positions]
 
 
 @given(tables(), st.integers(0, 120), CHOSEN)
 def test_the_total_never_exceeds_the_width_as_long_as_that_is_possible(
-    any_table: Table, width: int, chosen: list[str] | None
+    any_table: Table, width: int, positions: list[int] | None
 ) -> None:
+    chosen = keys_at(any_table, positions)
     natural = fit(any_table, None, chosen)
     fitted = fit(any_table, width, chosen)
     assert fitted
@@ -190,7 +201,8 @@ def test_the_total_never_exceeds_the_width_as_long_as_that_is_possible(
 
 
 @given(tables(), st.integers(0, 120), CHOSEN)
-def test_no_room_is_given_away(any_table: Table, width: int, chosen: list[str] | None) -> None:
+def test_no_room_is_given_away(any_table: Table, width: int, positions: list[int] | None) -> None:
+    chosen = keys_at(any_table, positions)
     natural = fit(any_table, None, chosen)
     fitted = fit(any_table, width, chosen)
     whole = {each.position: each.width for each in natural}
@@ -355,7 +367,7 @@ def test_what_was_filled_is_as_wide_as_asked(text: str, width: int, right: bool)
 
 @pytest.mark.parametrize("width", [20, 33, 80])
 def test_fit_a_name_of_any_length(width: int) -> None:
-    columns = (column("name", least=6), column("shape"), column("note", least=8, drop=2))
+    columns = (column("name", min_width=6), column("shape"), column("note", min_width=8, drop=2))
     short = table(*columns, rows=(("n" * width, "(1, 2)", "o" * width),))
     long = table(*columns, rows=(("n" * 10**6, "(1, 2)", "o" * 10**7),))
     assert widths(fit(long, width, None)) == widths(fit(short, width, None))

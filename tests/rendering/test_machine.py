@@ -13,7 +13,7 @@ from netinspect.rendering.machine import dump_csv, dump_plain
 
 def fields(*values: object) -> list[str]:
     """The fields of one row of csv."""
-    columns = tuple(Column(key=f"c{n}", title=f"c{n}") for n in range(len(values)))
+    columns = tuple(Column(key=f"c{n}", value=str) for n in range(len(values)))
     row = Row(cells=tuple(map(cell, values)))  # type: ignore[arg-type]
     table = Table(name="", columns=columns, rows=(row,))
     document = Document(title=line("x"), blocks=(table,), notes=())

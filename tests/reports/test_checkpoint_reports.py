@@ -115,9 +115,9 @@ def test_list_tensors_limits_the_names_of_a_tied_tensor() -> None:
 
 def test_list_tensors_sorts_filters_and_limits_rows() -> None:
     made = state_dict({"b": (2,), "a": (9,), "c.d": (4,)})
-    assert [row.name for row in list_tensors(made, Selection(sort="size")).rows] == ["a", "c.d", "b"]
+    assert [row.name for row in list_tensors(made, Selection(sort="elements")).rows] == ["a", "c.d", "b"]
     assert [row.name for row in list_tensors(made, Selection(sort="name")).rows] == ["a", "b", "c.d"]
-    assert [row.name for row in list_tensors(made, Selection(sort="position", top=1)).rows] == ["b"]
+    assert [row.name for row in list_tensors(made, Selection(sort="offset", top=1)).rows] == ["b"]
     some = list_tensors(made, Selection(include=["c.*"]))
     assert ([row.name for row in some.rows], some.hidden) == (["c.d"], 2)
     with pytest.raises(UsageError, match="cannot sort by 'szie'"):

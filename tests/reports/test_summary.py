@@ -65,12 +65,13 @@ def test_sorting_is_from_the_largest_and_stable() -> None:
     assert caught.value.hint == "did you mean 'params'?"
 
 
-def test_branches_hold_what_is_below_them() -> None:
+def test_summary_total_params_include_submodules() -> None:
     rows = {row.path: row for row in build_summary(trace_of("tiny_gpt")).rows}
-    assert rows[""].branch == 170_560
-    assert rows["blocks"].branch == 3 * rows["blocks.0"].branch == 3 * 49_984
-    # The head's own weight is the embedding's: it is in its branch, and counted elsewhere.
-    assert (rows["head"].branch, rows["head"].parameters, rows["head"].tied) == (16_384, 0, 16_384)
+    assert rows[""].total_parameters == 170_560
+    assert rows["blocks"].total_parameters == 3 * rows["blocks.0"].total_parameters == 3 * 49_984
+    # The head's weight is the embedding's: its subtree includes it, its own row does not.
+    head = rows["head"]
+    assert (head.total_parameters, head.parameters, head.tied) == (16_384, 0, 16_384)
 
 
 def test_ties_are_named_and_counted_once() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from netinspect.errors import UsageError, suggestion
@@ -27,33 +27,34 @@ class RowKeys(Generic[Row]):
     """The path and the numbers of a table's rows, for filtering and sorting."""
 
     path: Callable[[Row], str]
-    """Dotted path that patterns are matched against, and the sort key `name`."""
+    """Dotted path that patterns are matched against."""
 
     numbers: Mapping[str, Callable[[Row], float]]
     """Sort keys; the largest number comes first."""
 
-    titles: Mapping[str, str] = field(default_factory=dict)
-    """Sort keys by the lower-case titles of their columns, where these differ."""
+    path_key: str = "name"
+    """Sort key of the path, which is also the key of its column."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """All sort keys."""
-        return (*self.numbers, "name")
+        return (*self.numbers, self.path_key)
 
     def resolve(self, sort: str) -> str:
-        """Return the sort key that a key or the title of a column stands for.
+        """Return the sort key for a key or the heading of its column; `name` is always the path's key.
 
         Raises:
             UsageError: There is no such key.
         """
-        lower = sort.lower()
-        for key in (sort, self.titles.get(lower), lower):
-            if key in self.names:
-                return key
-        raise UsageError(
-            f"cannot sort by {sort!r}",
-            hint=suggestion(sort, self.names) or f"one of {', '.join(self.names)}",
-        )
+        key = sort.lower().replace(" ", "_")
+        if key == "name":
+            return self.path_key
+        if key not in self.names:
+            raise UsageError(
+                f"cannot sort by {sort!r}",
+                hint=suggestion(key, self.names) or f"one of {', '.join(self.names)}",
+            )
+        return key
 
 
 class SelectedRows(NamedTuple, Generic[Row]):
@@ -74,7 +75,7 @@ class Selection:
     """Shell patterns of paths that are not shown."""
 
     sort: str | None = None
-    """A sort key of the table or the title of its column; None for the table's own order."""
+    """A sort key of the table or the heading of its column; None for the table's own order."""
 
     top: int | None = None
     """Maximum number of rows; None for all."""
@@ -95,7 +96,7 @@ class Selection:
         ]
         if self.sort is not None:
             name = keys.resolve(self.sort)
-            if name == "name":
+            if name == keys.path_key:
                 shown.sort(key=keys.path)
             else:
                 shown.sort(key=keys.numbers[name], reverse=True)

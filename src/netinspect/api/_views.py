@@ -78,8 +78,8 @@ def summary(
         functions: Give the functions between the layers rows too.
         include: Shell patterns of paths to keep.
         exclude: Shell patterns of paths to leave out.
-        sort: `params`, `branch`, `bytes`, `macs`, `calls`, `output` or `name`; of a checkpoint
-            `params`, `bytes`, `tensors` or `name`.
+        sort: `params`, `total_params`, `bytes`, `macs`, `calls`, `output` or `path`; of a checkpoint
+            `elements`, `bytes`, `tensors` or `path`.
         top: Keep only so many rows.
     """
     selection = Selection(include, exclude, sort, top)
@@ -140,7 +140,7 @@ def params(
         values: Show the tensors themselves.
         include: Shell patterns of names to keep.
         exclude: Shell patterns of names to leave out.
-        sort: `size`, `bytes` or `name`; of a checkpoint also `position`.
+        sort: `elements`, `bytes` or `name`; of a checkpoint also `offset`.
         top: Keep only so many rows.
         progress: Called with bytes done and total bytes while the values of a checkpoint are read.
     """
@@ -217,8 +217,8 @@ def cost(
         depth: Deepest level of modules with rows of its own; None for all.
         include: Shell patterns of rows to keep, by what they are grouped by.
         exclude: Shell patterns of rows to leave out.
-        sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `intensity`, `calls` or
-            `name`.
+        sort: `macs`, `flops`, `other_flops`, `params`, `activations`, `bytes`, `read`, `written`,
+            `intensity`, `calls` or `name`.
         top: Keep only so many rows.
         backward: Run backward too, and show its total.
     """

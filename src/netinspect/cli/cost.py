@@ -44,7 +44,8 @@ def command(
         str | None,
         typer.Option(
             metavar="KEY",
-            help="macs, flops, other_flops, params, activations, bytes, intensity, calls or name.",
+            help="macs, flops, other_flops, params, activations, bytes, read, written, intensity, "
+            "calls or name.",
         ),
     ] = None,
     top: TopOption = None,

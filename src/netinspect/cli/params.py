@@ -38,7 +38,7 @@ def command(
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     sort: Annotated[
-        str | None, typer.Option(metavar="KEY", help="size, bytes, name or position.")
+        str | None, typer.Option(metavar="KEY", help="elements, bytes, name or offset.")
     ] = None,
     top: TopOption = None,
     columns: ColumnsOption = None,

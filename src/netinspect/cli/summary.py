@@ -39,7 +39,10 @@ def command(
     exclude: ExcludeOption = None,
     sort: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="params, branch, bytes, macs, calls, output, name; tensors."),
+        typer.Option(
+            metavar="KEY",
+            help="params, total_params, bytes, macs, calls, output, path; elements, tensors.",
+        ),
     ] = None,
     top: TopOption = None,
     symbolic: SymbolicOption = None,

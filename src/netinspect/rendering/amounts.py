@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from netinspect._utils import units
 from netinspect.records.polynomial import Polynomial, add, multiply, polynomial, read_size
@@ -10,7 +11,7 @@ from netinspect.records.report_header import ReportHeader
 from netinspect.records.symbols import Symbol
 from netinspect.records.values import TensorSpec, Value, tensors_in
 from netinspect.records.work import Cost
-from netinspect.rendering.document import Line, line
+from netinspect.rendering.document import Column, Line, line
 
 UNITS: dict[str, Callable[[int], str]] = {"bytes_read": units.size, "bytes_written": units.size}
 """In what the numbers of a cost are shown to people, where that is not the powers of 1000."""
@@ -49,6 +50,37 @@ def amount(
     if least:
         nothing = None
     return least + _amount(cost, name, header, nothing)
+
+
+class HasCost(Protocol):
+    """A row with a cost."""
+
+    @property
+    def cost(self) -> Cost:
+        """The cost of the row."""
+
+
+def cost_column(
+    key: str, header: ReportHeader, *, field: str | None = None, drop: int = 0, shown: bool = True
+) -> Column[HasCost]:
+    """Return the column of one number of a cost.
+
+    Args:
+        key: Key of the column.
+        header: What the report is about.
+        field: The field of `Cost`; None if its name is the key.
+        drop: Order in which the column is dropped.
+        shown: Whether people see it by default.
+    """
+    name = field or key
+    return Column(
+        key=key,
+        value=lambda row: exact(row.cost, name, header),
+        text=lambda row: amount(row.cost, name, header, nothing="-"),
+        align="right",
+        drop=drop,
+        shown=shown,
+    )
 
 
 def lower_bound(cost: Cost, name: str, *, partly: bool = False) -> str:

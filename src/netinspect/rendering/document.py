@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar, overload
 from typing import Literal as OneOf
 
 from netinspect.records.base import record
+
+T = TypeVar("T")
+Item = TypeVar("Item", contravariant=True)
+"""The record that a row of a table is made from."""
 
 
 @record
@@ -36,45 +41,42 @@ class Cell:
 
 
 @record
-class Column:
-    """One column of a table: its key and layout, and how its cells are made from a record.
-
-    A table made by `make_table` needs `value`; `text`, `style` and `guide` are optional.
-    """
+class Column(Generic[Item]):
+    """One column of a table: its key, its layout, and how a cell is made from the record of a row."""
 
     key: str
-    """Name in machine formats, in lower snake case."""
+    """Name in machine formats and options, in lower snake case."""
+
+    value: Callable[[Item], Value] | None = None
+    """Return the value for programs."""
+
+    text: Callable[[Item], str] | None = None
+    """Return the text for people; None shows the value."""
+
+    style: Callable[[Item], str] | None = None
+    guide: Callable[[Item], str] | None = None
+    """Return the branches of a tree drawn before the text."""
 
     title: str | None = None
-    """Heading for people; by default the key with underscores as spaces."""
 
     align: OneOf["left", "right"] = "left"
     drop: int = 0
     """Order in which columns are dropped if the width is too small: the largest first, equal numbers
     together, 0 never."""
 
-    least: int | None = None
+    min_width: int | None = None
     """Smallest useful width; None for a column that is never cut."""
 
     elide: OneOf["middle", "end"] = "end"
     shown: bool = True
     """Whether the column is shown to people by default; machine formats always have it."""
 
-    value: Callable[[Any], Value] | None = None
-    """Return the value for programs."""
-
-    text: Callable[[Any], str] | None = None
-    """Return the text for people; None shows the value."""
-
-    style: Callable[[Any], str] | None = None
-    guide: Callable[[Any], str] | None = None
-
     @property
     def heading(self) -> str:
         """The text above the column."""
         return self.key.replace("_", " ") if self.title is None else self.title
 
-    def make_cell(self, item: Any) -> Cell:
+    def make_cell(self, item: Item) -> Cell:
         """Return the cell of one record."""
         return cell(
             None if self.value is None else self.value(item),
@@ -124,7 +126,7 @@ class Table:
     name: str
     """Heading, shown if a document has several tables."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Column[Any], ...]
     rows: Sequence[Row]
     footer: tuple[Row, ...] = ()
     """Totals; machine formats leave them out."""
@@ -212,11 +214,12 @@ def cell(
 
 def make_table(
     name: str,
-    columns: Sequence[Column],
-    items: Iterable[Any],
+    columns: Sequence[Column[T]],
+    items: Iterable[T],
     *,
-    style: Callable[[Any], str] | None = None,
+    style: Callable[[T], str] | None = None,
     footer: Sequence[Row] = (),
+    folded: Sequence[Row] | None = None,
 ) -> Table:
     """Make a table with one row for each record.
 
@@ -226,18 +229,26 @@ def make_table(
         items: The records.
         style: Return the style of a record's row.
         footer: Rows of totals.
+        folded: Rows that people see instead.
     """
-    rows = tuple(
-        Row(
-            cells=tuple(column.make_cell(item) for column in columns),
-            style="" if style is None else style(item),
+    rows = LaterRows(
+        lambda: (
+            Row(
+                cells=tuple(column.make_cell(item) for column in columns),
+                style="" if style is None else style(item),
+            )
+            for item in items
         )
-        for item in items
     )
-    return Table(name=name, columns=tuple(columns), rows=rows, footer=tuple(footer))
+    return Table(name=name, columns=tuple(columns), rows=rows, footer=tuple(footer), folded=folded)
 
 
-def make_row(columns: Sequence[Column], cells: Mapping[str, Cell | str], style: str = "") -> Row:
+def hide_columns(columns: Iterable[Column[T]], keys: Container[str]) -> tuple[Column[T], ...]:
+    """Return columns, those of the given keys hidden from people; machine formats still have them."""
+    return tuple(replace(each, shown=False) if each.key in keys else each for each in columns)
+
+
+def make_row(columns: Sequence[Column[Any]], cells: Mapping[str, Cell | str], style: str = "") -> Row:
     """Make a row of given cells by column key, such as a total; a string is text for people only."""
     given = (cells.get(column.key, "") for column in columns)
     return Row(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -24,7 +24,7 @@ class Fitted(NamedTuple):
     position: int
     """Index in the table's columns."""
 
-    column: Column
+    column: Column[Any]
     width: int
 
 
@@ -83,7 +83,7 @@ def text_width(cell: Cell) -> int:
 
 
 def _least(each: Fitted) -> int:
-    return each.width if each.column.least is None else min(each.width, each.column.least)
+    return each.width if each.column.min_width is None else min(each.width, each.column.min_width)
 
 
 def _least_total(fitted: list[Fitted]) -> int:
@@ -96,10 +96,10 @@ def _shrink(fitted: list[Fitted], width: int) -> list[Fitted]:
     while excess > 0:
         # The column with most room above its least gives way; where none has any, the widest.
         room = [
-            size - (1 if each.column.least is None else min(each.column.least, size))
+            size - (1 if each.column.min_width is None else min(each.column.min_width, size))
             for each, size in zip(fitted, widths, strict=True)
         ]
-        elastic = [index for index, each in enumerate(fitted) if each.column.least is not None]
+        elastic = [index for index, each in enumerate(fitted) if each.column.min_width is not None]
         candidates = [index for index in elastic if room[index] > 0] or [
             index for index, size in enumerate(widths) if size > 1
         ]

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar, Protocol
 
 from netinspect._utils.safe_text import safe
@@ -20,9 +21,8 @@ from netinspect.rendering.document import (
     Column,
     Document,
     Lines,
-    Row,
     Table,
-    cell,
+    make_table,
 )
 from netinspect.rendering.layout import wanted_columns
 
@@ -125,8 +125,5 @@ def _named_lines(blocks: Iterable[Block]) -> Iterator[tuple[str, str]]:
 
 
 def _table(keys: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
-    return Table(
-        name="",
-        columns=tuple(Column(key=key) for key in keys),
-        rows=tuple(Row(cells=tuple(map(cell, row))) for row in rows),
-    )
+    columns = [Column(key=key, value=itemgetter(index)) for index, key in enumerate(keys)]
+    return make_table("", columns, rows)

@@ -103,13 +103,11 @@ def _checked(document: Document, columns: Sequence[str] | None) -> Sequence[str]
     if not known:
         raise UsageError("there are no columns in this view", hint="leave --columns out")
     listed = f"the columns are: {', '.join(known)}"
-    # A key takes precedence over a title: `size` is a key of one table, and a title of another.
-    named = {column.heading.lower(): column.key for column in reversed(tables[0].columns)}
-    named |= {key: key for key in known}
-    for column in columns:
-        if column.lower() not in named:
+    keys = [column.lower().replace(" ", "_") for column in columns]
+    for column, key in zip(columns, keys, strict=True):
+        if key not in known:
             raise UsageError(
                 f"there is no column {column!r}",
-                hint="\n".join(filter(None, (suggestion(column, named), listed))),
+                hint="\n".join(filter(None, (suggestion(key, known), listed))),
             )
-    return tuple(dict.fromkeys(named[column.lower()] for column in columns))
+    return tuple(dict.fromkeys(keys))

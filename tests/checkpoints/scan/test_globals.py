@@ -70,7 +70,7 @@ def test_pickle_globals_lists_other_names_first(payload: Path) -> None:
     assert first.arguments == repr(str(payload.parent / "mark"))
     assert first.member == "payload/data.pkl"
     data = members_of(payload)["payload/data.pkl"]
-    assert data[first.position :].startswith(b"cposix\nmkdir\n")
+    assert data[first.offset :].startswith(b"cposix\nmkdir\n")
     assert {row.verdict for row in rest} == {"needed"}
     assert (report.others, report.pickles) == (1, 1)
     assert {row.arguments for row in rest} == {""}

@@ -6,7 +6,7 @@ from netinspect._utils import units
 from netinspect.records.cache_usage import Cache
 from netinspect.rendering.document import Column, Document, line, make_table
 
-_COLUMNS = (
+_COLUMNS: tuple[Column[Cache], ...] = (
     Column(
         key="entries",
         value=lambda cache: cache.entries,
@@ -15,7 +15,6 @@ _COLUMNS = (
     ),
     Column(
         key="bytes",
-        title="size",
         value=lambda cache: cache.bytes,
         text=lambda cache: units.size(cache.bytes),
         align="right",
@@ -28,7 +27,7 @@ _COLUMNS = (
         drop=1,
     ),
     Column(key="removed", value=lambda cache: cache.removed, align="right"),
-    Column(key="folder", value=lambda cache: cache.folder, least=20, elide="middle"),
+    Column(key="folder", value=lambda cache: cache.folder, min_width=20, elide="middle"),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 
 from netinspect.analysis.header import build_header, refuse_without_forward
@@ -31,21 +31,16 @@ ROW_KEYS: RowKeys[CostRow] = RowKeys(
     path=lambda row: row.key,
     numbers={
         "macs": lambda row: row.cost.macs,
+        "share": lambda row: row.cost.macs,
         "flops": lambda row: row.cost.flops,
         "other_flops": lambda row: row.cost.other_flops,
         "params": lambda row: row.parameters or 0,
         "activations": lambda row: row.cost.activations,
         "bytes": lambda row: row.cost.bytes_read + row.cost.bytes_written,
+        "read": lambda row: row.cost.bytes_read,
+        "written": lambda row: row.cost.bytes_written,
         "intensity": lambda row: row.cost.intensity,
         "calls": lambda row: row.calls,
-    },
-    titles={
-        "share": "macs",
-        "other flops": "other_flops",
-        "read": "bytes",
-        "written": "bytes",
-        "flop/byte": "intensity",
-        **dict.fromkeys(GROUPINGS, "name"),
     },
 )
 
@@ -93,7 +88,7 @@ def count_cost(
     rows = [group.row(total.macs) for group in _groups(structure, GROUPINGS[by], depth)]
     if by != "module":
         rows.sort(key=lambda row: (-row.cost.macs, -row.cost.other_flops, row.key))
-    shown, hidden = selection.apply(rows, ROW_KEYS)
+    shown, hidden = selection.apply(rows, replace(ROW_KEYS, path_key=by))
     recorded = trace.backward if backward else None
     return CostReport(
         header=build_header(trace),

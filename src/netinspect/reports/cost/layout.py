@@ -6,7 +6,7 @@ from netinspect._utils import units
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
 from netinspect.rendering import format_values
-from netinspect.rendering.amounts import amount, exact, in_words, lower_bound, own_sizes
+from netinspect.rendering.amounts import amount, cost_column, in_words, lower_bound, own_sizes
 from netinspect.rendering.document import Column, Document, Line, Row, line, make_row, make_table
 from netinspect.reports.cost.record import CostReport, CostRow
 
@@ -14,8 +14,8 @@ _NOTES = (
     "MACs: multiply-accumulates of matrix products, convolutions, attention, recurrent kernels; no bias",
     "FLOPs: two for each MAC; other FLOPs: the arithmetic of all other operators",
     "activations: elements that these products give out; read, written: each tensor once, whole",
+    "intensity: FLOPs for each byte read or written",
 )
-_TITLES = {"class": "module class", "kind": "kind of operator"}
 
 
 def lay_out(report: CostReport) -> Document:
@@ -41,7 +41,7 @@ def lay_out(report: CostReport) -> Document:
     notes += [line((note, "dim")) for note in _NOTES]
     if report.header.symbolic is not None and report.header.symbolic.symbols:
         at = own_sizes(report.header)
-        notes.append(line((f"order, share and FLOP/byte are those at {at}", "dim")))
+        notes.append(line((f"order, share and intensity are those at {at}", "dim")))
     return Document(
         title=format_values.title(report.header),
         blocks=(table,),
@@ -49,29 +49,35 @@ def lay_out(report: CostReport) -> Document:
     )
 
 
-def _columns(report: CostReport) -> tuple[Column, ...]:
+def _columns(report: CostReport) -> tuple[Column[CostRow], ...]:
+    """Return the columns; the first one is named after the grouping."""
     of_modules = report.by in ("module", "class")
-    return (
+    header = report.header
+    columns: list[Column[CostRow]] = [
         Column(
-            key="key",
-            title=_TITLES.get(report.by, report.by),
+            key=report.by,
             value=lambda row: row.key,
             text=lambda row: _name(row, report),
             style=lambda row: "bold",
-            least=30,
+            min_width=30,
             elide="middle",
         ),
-        Column(
-            key="class",
-            title="kind" if report.by == "operator" else "class",
-            value=lambda row: row.class_name or None,
-            text=lambda row: _class(row, report),
-            drop=7,
-            least=14,
-            shown=report.by in ("module", "operator"),
-        ),
+    ]
+    if report.by == "module":
+        columns.append(Column(key="class", value=lambda row: row.class_name, drop=7, min_width=14))
+    elif report.by == "operator":
+        columns.append(
+            Column(
+                key="kind",
+                value=lambda row: row.class_name,
+                text=lambda row: row.class_name.replace("_", " "),
+                drop=7,
+                min_width=14,
+            )
+        )
+    columns += [
         Column(key="calls", value=lambda row: row.calls, align="right", drop=6),
-        _amount(report, "macs", "macs", "MACs"),
+        cost_column("macs", header),
         Column(
             key="share",
             value=lambda row: round(row.share, 6),
@@ -79,8 +85,8 @@ def _columns(report: CostReport) -> tuple[Column, ...]:
             align="right",
             drop=2,
         ),
-        _amount(report, "flops", "flops", "FLOPs", drop=5),
-        _amount(report, "other_flops", "other_flops", "other FLOPs", drop=4),
+        cost_column("flops", header, drop=5),
+        cost_column("other_flops", header, drop=4),
         Column(
             key="params",
             value=lambda row: row.parameters,
@@ -89,12 +95,11 @@ def _columns(report: CostReport) -> tuple[Column, ...]:
             drop=3,
             shown=of_modules,
         ),
-        _amount(report, "activations", "activations", "activations", drop=8),
-        _amount(report, "read", "bytes_read", "read", drop=9),
-        _amount(report, "written", "bytes_written", "written", drop=10),
+        cost_column("activations", header, drop=8),
+        cost_column("read", header, field="bytes_read", drop=9),
+        cost_column("written", header, field="bytes_written", drop=10),
         Column(
             key="intensity",
-            title="FLOP/byte",
             value=lambda row: round(row.cost.intensity, 6),
             text=lambda row: _intensity(row.cost) if row.cost.intensity else "-",
             align="right",
@@ -107,23 +112,8 @@ def _columns(report: CostReport) -> tuple[Column, ...]:
             align="right",
             shown=bool(report.uncounted),
         ),
-    )
-
-
-def _amount(report: CostReport, key: str, field: str, title: str, *, drop: int = 0) -> Column:
-    """Return the column of a field of `Cost`."""
-    return Column(
-        key=key,
-        title=title,
-        value=lambda row: exact(row.cost, field, report.header),
-        text=lambda row: amount(row.cost, field, report.header, nothing="-"),
-        align="right",
-        drop=drop,
-    )
-
-
-def _class(row: CostRow, report: CostReport) -> str:
-    return row.class_name.replace("_", " ") if report.by == "operator" else row.class_name
+    ]
+    return tuple(columns)
 
 
 def _name(row: CostRow, report: CostReport) -> str:
@@ -134,14 +124,14 @@ def _name(row: CostRow, report: CostReport) -> str:
     return row.key.replace("_", " ") if report.by == "kind" else row.key
 
 
-def _total(report: CostReport, columns: tuple[Column, ...]) -> Row:
+def _total(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
     cost = report.total
 
     def total(name: str, nothing: str | None = None) -> str:
         return amount(cost, name, report.header, nothing=nothing, partly=report.partly)
 
     texts = {
-        "key": "total",
+        report.by: "total",
         "macs": total("macs", "-"),
         "share": units.percent(1.0) if cost.macs else "-",
         "flops": total("flops"),
@@ -160,11 +150,11 @@ def _intensity(cost: Cost) -> str:
     return lower_bound(cost, "intensity") + units.decimal(cost.intensity)
 
 
-def _shown(report: CostReport, columns: tuple[Column, ...]) -> Row:
+def _shown(report: CostReport, columns: tuple[Column[CostRow], ...]) -> Row:
     shown = sum_of(row.cost for row in report.rows)
     share = shown.macs / report.total.macs if report.total.macs else 0.0
     texts = {
-        "key": f"{units.plural(len(report.rows), 'row')} shown",
+        report.by: f"{units.plural(len(report.rows), 'row')} shown",
         "macs": amount(shown, "macs", report.header),
         "share": units.percent(share),
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from netinspect._utils import units
 from netinspect.rendering.document import (
@@ -45,19 +46,19 @@ STYLES = {
     "untied": "yellow",
 }
 
-_TENSORS = (
+_TENSORS: tuple[Column[Any], ...] = (
     Column(key="change", title=""),
-    Column(key="name", title="tensor", least=38, elide="middle"),
+    Column(key="name", title="tensor", min_width=38, elide="middle"),
     Column(key="old_name", title="before", shown=False),
-    Column(key="old_shape", title="shape in a", least=14),
-    Column(key="new_shape", title="shape in b", least=14),
+    Column(key="old_shape", title="shape in a", min_width=14),
+    Column(key="new_shape", title="shape in b", min_width=14),
     Column(key="old_dtype", title="dtype in a", shown=False),
     Column(key="new_dtype", title="dtype in b", shown=False),
     Column(key="size", align="right", drop=5),
-    Column(key="differs", title="what differs", drop=1, least=16),
+    Column(key="differs", title="what differs", drop=1, min_width=16),
     Column(key="perhaps", shown=False),
 )
-_VALUES = (
+_VALUES: tuple[Column[Any], ...] = (
     Column(key="max_absolute", title="max |b - a|", align="right"),
     Column(key="max_relative", align="right", drop=6),
     Column(key="relative_norm", align="right", drop=3),
@@ -65,38 +66,38 @@ _VALUES = (
     Column(key="differing", align="right", drop=7),
     Column(key="identical", shown=False),
 )
-_RENAMES = (
+_RENAMES: tuple[Column[Any], ...] = (
     Column(key="change", title=""),
-    Column(key="old", title="name in a", least=16, elide="middle"),
-    Column(key="new", title="name in b", least=16, elide="middle"),
+    Column(key="old", title="name in a", min_width=16, elide="middle"),
+    Column(key="new", title="name in b", min_width=16, elide="middle"),
     Column(key="names", align="right"),
-    Column(key="evidence", title="evidence", drop=1, least=16),
+    Column(key="evidence", title="evidence", drop=1, min_width=16),
 )
-_MODULES = (
+_MODULES: tuple[Column[Any], ...] = (
     Column(key="change", title=""),
-    Column(key="module", least=16, elide="middle"),
-    Column(key="old", title="in a", least=20),
-    Column(key="new", title="in b", least=20),
+    Column(key="module", min_width=16, elide="middle"),
+    Column(key="old", title="in a", min_width=20),
+    Column(key="new", title="in b", min_width=20),
 )
-_TIES = (
+_TIES: tuple[Column[Any], ...] = (
     Column(key="change", title=""),
     Column(key="what", title="memory"),
-    Column(key="names", least=30, elide="middle"),
+    Column(key="names", min_width=30, elide="middle"),
 )
-_MOVED = (
+_MOVED: tuple[Column[Any], ...] = (
     Column(key="change", title=""),
-    Column(key="old", title="name in a", least=20, elide="middle"),
-    Column(key="new", title="same values in b", least=20, elide="middle"),
+    Column(key="old", title="name in a", min_width=20, elide="middle"),
+    Column(key="new", title="same values in b", min_width=20, elide="middle"),
 )
-_SIDES = (
+_SIDES: tuple[Column[Any], ...] = (
     Column(key="side"),
-    Column(key="target", least=16, elide="middle"),
+    Column(key="target", min_width=16, elide="middle"),
     Column(key="what", drop=2),
-    Column(key="section", title="part", least=10, drop=3),
+    Column(key="section", title="part", min_width=10, drop=3),
     Column(key="tensors", align="right"),
     Column(key="size", align="right", drop=1),
     Column(key="bytes", align="right"),
-    Column(key="dtypes", drop=4, least=10),
+    Column(key="dtypes", drop=4, min_width=10),
 )
 _MAX_RENAMES = 24
 """Maximum number of renames shown when folded; another library may rename every layer."""
@@ -134,7 +135,7 @@ def _tensors(report: Diff) -> Table:
             _fold_row(each, report) if isinstance(each, Fold) else _tensor_row(each, report)
             for each in fold(shown, with_values=report.values is not None)
         ]
-    columns: tuple[Column, ...] = (
+    columns: tuple[Column[Any], ...] = (
         _TENSORS if report.values is None else (*_TENSORS[:-2], *_VALUES, *_TENSORS[-2:])
     )
     if not any(_format_differences(row) for row in report.rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netinspect._utils import units
 from netinspect.rendering.document import Column, Row, Table, cell
@@ -16,8 +17,8 @@ _MAX_ROWS = 16
 
 _KINDS = (("added", "+"), ("removed", "-"), ("changed", "~"), ("renamed", ">"))
 
-_COLUMNS = (
-    Column(key="path", title="part", least=12, elide="middle"),
+_COLUMNS: tuple[Column[Any], ...] = (
+    Column(key="path", title="part", min_width=12, elide="middle"),
     *(Column(key=key, title=mark, align="right", drop=3) for key, mark in _KINDS),
     Column(key="same", align="right", drop=4),
     Column(key="old_elements", title="size in a", align="right", drop=2),

@@ -16,7 +16,7 @@ def list_globals(scan: PickleScan) -> Globals:
             arguments=each.arguments,
             file=scan.files[each.file].name,
             member=each.member,
-            position=each.position,
+            offset=each.position,
         )
         for each in scan.globals
     ]

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from netinspect._utils import units
 from netinspect.records.pickles import UnexaminedPart
-from netinspect.rendering.document import Column, Document, Line, Row, Table, cell, line
+from netinspect.rendering.document import (
+    Cell,
+    Column,
+    Document,
+    Line,
+    Row,
+    Table,
+    cell,
+    line,
+    make_row,
+    make_table,
+)
 from netinspect.reports.globals.record import GlobalRow, Globals
 
 _MARKED = "yellow"
@@ -20,70 +32,104 @@ _LISTED = 30
 def lay_out(report: Globals) -> Document:
     """Lay out the names that loading would import; those that tensors do not need are highlighted."""
     header = report.header
-    several = len({row.file for row in report.rows}) > 1
-    archived = any(row.member for row in report.rows)
-    columns = (
-        Column(key="name", title="loading would import", least=24, elide="middle"),
-        Column(key="verdict", title="for tensors"),
-        Column(key="uses", title="calls", align="right"),
-        Column(key="arguments", title="first call with", least=16, drop=2 if several else 1),
-        Column(key="file", least=16, elide="middle", drop=1, shown=several),
-        Column(key="member", title="in", least=16, elide="middle", drop=3, shown=archived),
-        Column(key="position", title="at byte", align="right", drop=4),
-    )
     size = units.size(sum(file.bytes for file in header.files))
     return Document(
         title=line((header.target, "bold"), (f"  {header.format}, {size}", "dim")),
-        blocks=(_table(report, columns),),
+        blocks=(_table(report),),
         notes=tuple(_notes(report)),
     )
 
 
-def _table(report: Globals, columns: tuple[Column, ...]) -> Table:
+def _columns(report: Globals) -> tuple[Column[GlobalRow], ...]:
+    several_files = len({row.file for row in report.rows}) > 1
+    has_members = any(row.member for row in report.rows)
+    return (
+        Column(
+            key="global",
+            value=lambda row: row.name,
+            style=lambda row: f"bold {_style(row)}".strip(),
+            min_width=24,
+            elide="middle",
+        ),
+        Column(
+            key="verdict",
+            value=lambda row: row.verdict,
+            text=lambda row: "NOT NEEDED" if row.verdict == "other" else "needed",
+            style=_style,
+        ),
+        Column(
+            key="calls",
+            value=lambda row: row.uses,
+            text=lambda row: units.count(row.uses),
+            align="right",
+        ),
+        Column(
+            key="arguments",
+            value=lambda row: row.arguments,
+            text=lambda row: row.arguments or "-",
+            min_width=16,
+            drop=2 if several_files else 1,
+        ),
+        Column(
+            key="file",
+            value=lambda row: row.file,
+            min_width=16,
+            elide="middle",
+            drop=1,
+            shown=several_files,
+        ),
+        Column(
+            key="member",
+            value=lambda row: row.member,
+            text=lambda row: row.member or "-",
+            min_width=16,
+            elide="middle",
+            drop=3,
+            shown=has_members,
+        ),
+        Column(
+            key="offset",
+            value=lambda row: row.offset,
+            text=lambda row: units.count(row.offset),
+            align="right",
+            drop=4,
+        ),
+    )
+
+
+def _style(row: GlobalRow) -> str:
+    return _MARKED if row.verdict == "other" else ""
+
+
+def _table(report: Globals) -> Table:
     """Return the table of names; when folded, a name that several pickles need has one row."""
-    rows = tuple(map(_row, report.rows))
+    columns = _columns(report)
     groups: dict[object, list[GlobalRow]] = {}
     for number, row in enumerate(report.rows):
         name = _SCRIPT if row.name.startswith(_SCRIPT) else row.name
         groups.setdefault(name if row.verdict == "needed" else number, []).append(row)
-    folded = tuple(map(_folded, groups.values())) if len(groups) < len(rows) else None
-    return Table(name="globals", columns=columns, rows=rows, folded=folded)
+    folded = None
+    if len(groups) < len(report.rows):
+        folded = [_folded(columns, rows) for rows in groups.values()]
+    return make_table("globals", columns, report.rows, folded=folded)
 
 
-def _folded(rows: list[GlobalRow]) -> Row:
+def _folded(columns: Sequence[Column[GlobalRow]], rows: list[GlobalRow]) -> Row:
     first = rows[0]
+    cells: dict[str, Cell | str] = {column.key: column.make_cell(first) for column in columns}
     if len(rows) == 1:
-        return _row(first)
+        return make_row(columns, cells)
     names = len({row.name for row in rows})
     files, members = (len({getattr(row, key) for row in rows}) for key in ("file", "member"))
     name = f"{_SCRIPT}* ({units.plural(names, 'class', 'classes')})" if names > 1 else first.name
-    return Row(
-        cells=(
-            cell(name, style="bold"),
-            cell(first.verdict),
-            cell(sum(row.uses for row in rows)),
-            cell(None),
-            cell(first.file if files == 1 else units.plural(files, "file")),
-            cell((first.member or "-") if members == 1 else units.plural(members, "member")),
-            cell(None),
-        )
-    )
-
-
-def _row(row: GlobalRow) -> Row:
-    is_other = row.verdict == "other"
-    style = _MARKED if is_other else ""
-    return Row(
-        cells=(
-            cell(row.name, style=f"bold {style}".strip()),
-            cell(row.verdict, "NOT NEEDED" if is_other else "needed", style=style),
-            cell(row.uses, units.count(row.uses)),
-            cell(row.arguments, row.arguments or "-"),
-            cell(row.file),
-            cell(row.member, row.member or "-"),
-            cell(row.position, units.count(row.position)),
-        )
-    )
+    cells["global"] = cell(name, style="bold")
+    cells["calls"] = cell(sum(row.uses for row in rows))
+    cells["arguments"] = cells["offset"] = "-"
+    if files > 1:
+        cells["file"] = units.plural(files, "file")
+    if members > 1:
+        cells["member"] = units.plural(members, "member")
+    return make_row(columns, cells)
 
 
 def _notes(report: Globals) -> list[Line]:

@@ -30,7 +30,7 @@ class GlobalRow:
     member: str
     """Archive member of the pickle that imports it; empty outside an archive."""
 
-    position: int
+    offset: int
     """Offset in bytes within that pickle of the first import."""
 
 

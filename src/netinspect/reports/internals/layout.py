@@ -3,33 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from netinspect.records.modules import Attribute
 from netinspect.rendering import format_values
-from netinspect.rendering.document import Cell, Column, Document, Row, Table, cell, line, make_table
-from netinspect.reports.internals.record import Internals
+from netinspect.rendering.document import Column, Document, Value, line, make_table
+from netinspect.reports.internals.record import CallStage, Internals
 
-_COLUMNS = (
-    Column(key="attribute"),
-    Column(key="key", title="entry", least=12, elide="middle"),
-    Column(key="holds", least=20),
-)
-_CALL_COLUMNS = (
-    Column(key="stage", value=lambda each: each.stage),
-    Column(key="name", title="runs", value=lambda each: each.name, least=14, elide="middle"),
+
+class _Held(NamedTuple):
+    """One row of the first table."""
+
+    attribute: str
+    holds: Value
+    entry: str | None = None
+    is_first: bool = True
+    """Whether it is the first row of its attribute."""
+
+    is_empty: bool = False
+
+
+def _short_place(place: str) -> str:
+    """Shorten the file of `file:line`; return other texts unchanged."""
+    file, colon, rest = place.rpartition(":")
+    if colon and rest[:1].isdigit() and "/" in file:
+        return f"{format_values.short_path(file)}:{rest}"
+    return place
+
+
+_COLUMNS: tuple[Column[_Held], ...] = (
     Column(
-        key="place",
-        title="defined at",
+        key="attribute",
+        value=lambda held: held.attribute,
+        text=lambda held: held.attribute if held.is_first else "",
+    ),
+    Column(
+        key="entry",
+        value=lambda held: held.entry,
+        text=lambda held: held.entry or "",
+        style=lambda held: "" if held.entry is None else "bold",
+        min_width=12,
+        elide="middle",
+    ),
+    Column(
+        key="holds",
+        value=lambda held: held.holds,
+        text=lambda held: _short_place(str(held.holds)),
+        min_width=20,
+    ),
+)
+_CALL_COLUMNS: tuple[Column[CallStage], ...] = (
+    Column(key="stage", value=lambda each: each.stage),
+    Column(key="name", value=lambda each: each.name, min_width=14, elide="middle"),
+    Column(
+        key="defined_at",
         value=lambda each: each.place,
-        text=lambda each: _short_place(each.place),
+        text=lambda each: "-" if each.place is None else _short_place(each.place),
         drop=1,
-        least=14,
+        min_width=14,
         elide="middle",
     ),
 )
-_OWN_COLUMNS = (
-    Column(key="attribute", value=lambda each: each.name, least=12),
+_OWN_COLUMNS: tuple[Column[Attribute], ...] = (
+    Column(key="attribute", value=lambda each: each.name, min_width=12),
     Column(key="type", value=lambda each: each.type, drop=1),
-    Column(key="value", value=lambda each: each.text, least=20),
+    Column(key="value", value=lambda each: each.text, min_width=20),
 )
 
 
@@ -39,7 +77,12 @@ def lay_out(report: Internals) -> Document:
     return Document(
         title=format_values.title(report.header, path=report.path),
         blocks=(
-            Table(name="contents", columns=_COLUMNS, rows=tuple(_held(report))),
+            make_table(
+                "contents",
+                _COLUMNS,
+                _held(report),
+                style=lambda held: "dim" if held.is_empty else "",
+            ),
             make_table("own attributes", _OWN_COLUMNS, report.attributes),
             make_table("call order", _CALL_COLUMNS, report.call_order),
         ),
@@ -47,26 +90,10 @@ def lay_out(report: Internals) -> Document:
     )
 
 
-def _held(report: Internals) -> Iterator[Row]:
-    yield Row(cells=(cell("training"), cell(None, ""), cell(report.training)), style="")
+def _held(report: Internals) -> Iterator[_Held]:
+    yield _Held("training", report.training)
     for dictionary in report.dictionaries:
         if not dictionary.entries:
-            yield Row(cells=(cell(dictionary.name), cell(None, ""), cell("{}")), style="dim")
+            yield _Held(dictionary.name, "{}", is_empty=True)
         for index, entry in enumerate(dictionary.entries):
-            name = cell(dictionary.name, dictionary.name if index == 0 else "")
-            yield Row(cells=(name, cell(entry.key, style="bold"), _holds(entry.text)))
-
-
-def _holds(text: str) -> Cell:
-    # Shorten the file of a hook for people.
-    file, colon, rest = text.rpartition(":")
-    if colon and rest[:1].isdigit() and "/" in file:
-        return cell(text, f"{format_values.short_path(file)}:{rest}")
-    return cell(text)
-
-
-def _short_place(place: str | None) -> str:
-    if place is None:
-        return "-"
-    file, _, number = place.rpartition(":")
-    return f"{format_values.short_path(file)}:{number}"
+            yield _Held(dictionary.name, entry.text, entry.key, is_first=index == 0)

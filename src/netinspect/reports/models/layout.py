@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from netinspect.records.model_list import ModelList
+from netinspect.records.model_list import ModelList, Sample
 from netinspect.rendering.document import Column, Document, line, make_table
 
-_COLUMNS = (
+_COLUMNS: tuple[Column[Sample], ...] = (
     Column(key="name", value=lambda sample: sample.name, style=lambda sample: "bold"),
-    Column(key="description", value=lambda sample: sample.description, least=40),
-    Column(key="input", value=lambda sample: " ".join(sample.inputs), drop=1, least=16),
+    Column(key="description", value=lambda sample: sample.description, min_width=40),
+    Column(key="input", value=lambda sample: " ".join(sample.inputs), drop=1, min_width=16),
     Column(key="class", value=lambda sample: sample.class_name, drop=2),
     Column(key="file", value=lambda sample: sample.file, shown=False),
 )
@@ -25,7 +25,7 @@ def lay_out(report: ModelList) -> Document:
 
 
 def _library_models(report: ModelList, library: str) -> Document:
-    columns = (Column(key="target", value=lambda name: f"{library}:{name}"),)
+    columns: tuple[Column[str], ...] = (Column(key="target", value=lambda name: f"{library}:{name}"),)
     count = f"{len(report.names):,}"
     if report.total is not None and report.total != len(report.names):
         count += f" of {report.total:,}"

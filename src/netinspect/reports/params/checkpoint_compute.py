@@ -16,10 +16,10 @@ from netinspect.reports.params.checkpoint_record import CheckpointTensors, Store
 ROW_KEYS: RowKeys[StoredRow] = RowKeys(
     path=lambda row: row.name,
     numbers={
-        "size": lambda row: row.elements,
+        "elements": lambda row: row.elements,
         "bytes": lambda row: row.bytes,
-        # The first position comes first; unknown positions precede it.
-        "position": lambda row: 1 if row.position is None else -row.position,
+        # The first offset comes first; unknown offsets precede it.
+        "offset": lambda row: 1 if row.offset is None else -row.offset,
     },
 )
 
@@ -68,7 +68,7 @@ def list_tensors(checkpoint: Checkpoint, selection: Selection = ALL_ROWS) -> Che
                 stride=tensor.stride,
                 file=_file(tensor, files),
                 member=tensor.member,
-                position=tensor.position,
+                offset=tensor.position,
                 number=number,
                 pieces=tensor.pieces,
             )

@@ -45,8 +45,8 @@ class StoredRow:
     """Where it is stored in pieces, the files of the first few of them, with commas between."""
 
     member: str
-    position: int | None
-    """Byte of the file at which its first element stands."""
+    offset: int | None
+    """Offset of its first element in the file, in bytes."""
 
     statistics: Statistics | None = None
     distribution: Distribution | None = None

@@ -12,7 +12,7 @@ from netinspect.reports.params.record import Parameters, TensorRow
 
 ROW_KEYS: RowKeys[TensorRow] = RowKeys(
     path=lambda row: row.name,
-    numbers={"size": lambda row: row.elements, "bytes": lambda row: row.spec.bytes},
+    numbers={"elements": lambda row: row.elements, "bytes": lambda row: row.bytes},
 )
 
 

@@ -1,4 +1,4 @@
-"""The view of `params`."""
+"""Layout of the `params` report."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from netinspect._utils import units
 from netinspect.rendering import format_values
 from netinspect.rendering.document import (
     Block,
-    Cell,
     Column,
     Document,
     Line,
     Lines,
-    Row,
-    Table,
-    cell,
+    hide_columns,
     line,
+    make_table,
 )
 from netinspect.reports.params.record import Parameters, TensorRow
-from netinspect.reports.shared.named_tensors import COLUMNS, STATISTICS, footer, statistics_cells
+from netinspect.reports.shared.named_tensors import COLUMNS, NOT_READ, STATISTICS, footer, style
 
-_BUFFER_COLUMNS = (
-    Column(key="kind", drop=2),
-    Column(key="persistent", drop=7),
+_BUFFER_COLUMNS: tuple[Column[TensorRow], ...] = (
+    Column(key="kind", value=lambda row: row.kind, drop=2),
+    Column(
+        key="persistent",
+        value=lambda row: row.persistent,
+        text=lambda row: ("yes" if row.persistent else "no") if row.kind == "buffer" else "-",
+        drop=7,
+    ),
 )
-_LAYOUT = Column(key="layout", drop=5, least=24, elide="end")
-_NOT_READ = Column(key="not_read", shown=False)
+_LAYOUT: Column[TensorRow] = Column(
+    key="layout", value=lambda row: format_values.layout(row.spec), drop=5, min_width=24
+)
 _NAMED = 3
 """Tensors without values that a note names."""
 
@@ -34,25 +38,14 @@ _NAMED = 3
 def lay_out(report: Parameters) -> Document:
     """Lay the named tensors out: a table, or each tensor's values under its name."""
     has_buffers = any(row.kind == "buffer" for row in report.rows)
-    columns = [*COLUMNS]
-    if has_buffers:
-        columns += _BUFFER_COLUMNS
-    if not any(row.tied_to for row in report.rows):
-        # Where nothing is tied, people need no empty column; programs count on it.
-        columns[6] = Column(key="tied_to", shown=False)
-    if report.with_statistics:
-        columns += (*STATISTICS, _NOT_READ)
-    # Last, so that those who count the columns of a CSV find the others where they were.
-    columns.append(replace(_LAYOUT, shown=any(row.spec.layout is not None for row in report.rows)))
-    table = Table(
-        name="parameters and buffers" if has_buffers else "parameters",
-        columns=tuple(columns),
-        rows=tuple(
-            Row(cells=tuple(_cells(row, has_buffers, report.with_statistics)), style=_style(row))
-            for row in report.rows
-        ),
+    columns = _columns(report, has_buffers)
+    table = make_table(
+        "parameters and buffers" if has_buffers else "parameters",
+        columns,
+        report.rows,
+        style=style,
         footer=footer(
-            ((row.elements, row.spec.bytes - row.shared_bytes) for row in report.rows if row.counted),
+            ((row.elements, row.bytes - row.shared_bytes) for row in report.rows if row.counted),
             columns,
             hidden=report.hidden,
         ),
@@ -69,6 +62,19 @@ def lay_out(report: Parameters) -> Document:
     if report.with_statistics:
         notes += _value_notes(report)
     return Document(title=format_values.title(report.header), blocks=tuple(blocks), notes=tuple(notes))
+
+
+def _columns(report: Parameters, has_buffers: bool) -> tuple[Column[TensorRow], ...]:
+    columns: list[Column[TensorRow]] = [*COLUMNS]
+    if has_buffers:
+        columns += _BUFFER_COLUMNS
+    if report.with_statistics:
+        columns += (*STATISTICS, NOT_READ)
+    has_layouts = any(row.spec.layout is not None for row in report.rows)
+    columns.append(replace(_LAYOUT, shown=has_layouts))
+    # An empty column is hidden from people; programs always have it.
+    is_tied = any(row.tied_to for row in report.rows)
+    return hide_columns(columns, () if is_tied else ("tied_to",))
 
 
 def _value_notes(report: Parameters) -> list[Line]:
@@ -89,35 +95,3 @@ def _value_notes(report: Parameters) -> list[Line]:
 def _several(names: list[str]) -> str:
     rest = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {units.count(rest)} more" if rest > 0 else "")
-
-
-def _style(row: TensorRow) -> str:
-    found = row.statistics
-    return "bold red" if found is not None and (found.nan or found.inf) else ""
-
-
-def _cells(row: TensorRow, has_buffers: bool, with_statistics: bool) -> list[Cell]:
-    cells = [
-        cell(row.name, style=_style(row) or "bold"),
-        cell(format_values.shape(row.spec.shape)),
-        cell(row.spec.dtype),
-        cell(row.elements, units.count(row.elements)),
-        cell(row.spec.bytes, units.size(row.spec.bytes)),
-        cell(
-            row.trainable if row.kind == "parameter" else None,
-            ("yes" if row.trainable else "no") if row.kind == "parameter" else "-",
-        ),
-        cell(",".join(row.tied_to), ", ".join(row.tied_to) or "-"),
-    ]
-    if has_buffers:
-        cells += [
-            cell(row.kind),
-            cell(
-                row.persistent,
-                ("yes" if row.persistent else "no") if row.kind == "buffer" else "-",
-            ),
-        ]
-    if with_statistics:
-        cells += (*statistics_cells(row.statistics), cell(row.not_read or None))
-    cells.append(cell(format_values.layout(row.spec)))
-    return cells

@@ -35,6 +35,21 @@ class TensorRow:
     shared_bytes: int = 0
     """Of its bytes those of an inner tensor that an earlier one is made of too."""
 
+    @property
+    def shape(self) -> tuple[int | str, ...]:
+        """Sizes."""
+        return self.spec.shape
+
+    @property
+    def dtype(self) -> str:
+        """Name of the dtype."""
+        return self.spec.dtype
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the elements."""
+        return self.spec.bytes
+
 
 @record
 class Parameters:

@@ -20,10 +20,12 @@ from netinspect.reports.summary.checkpoint_record import CheckpointSummary, File
 ROW_KEYS: RowKeys[Group] = RowKeys(
     path=lambda group: group.path,
     numbers={
-        "params": lambda group: group.elements * group.repeats,
+        "elements": lambda group: group.elements * group.repeats,
         "bytes": lambda group: group.bytes * group.repeats,
+        "share": lambda group: group.bytes * group.repeats,
         "tensors": lambda group: group.tensors * group.repeats,
     },
+    path_key="path",
 )
 
 

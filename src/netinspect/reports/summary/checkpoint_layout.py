@@ -1,110 +1,209 @@
-"""The view of `summary` on a checkpoint."""
+"""Layout of the `summary` report of a checkpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from netinspect._utils import units
-from netinspect.records.checkpoint import Entry, GraphTensor
+from netinspect.records.checkpoint import Entry, Graph, GraphTensor, Operator
 from netinspect.records.checkpoint_header import DtypeShare, Fact, PackedWeights
 from netinspect.rendering import format_values
 from netinspect.rendering.document import (
-    Cell,
     Column,
     Document,
     Line,
-    Row,
     Table,
     branches,
-    cell,
+    hide_columns,
     line,
+    make_table,
 )
 from netinspect.reports.shared import checkpoint_header
+from netinspect.reports.shared.checkpoint_header import times
 from netinspect.reports.summary.checkpoint_record import CheckpointSummary, FileShare, Group
 
-T = TypeVar("T")
 
-_GROUPS = (
-    Column(key="path", title="name", least=30, elide="middle"),
-    Column(key="class", drop=5),
-    Column(key="tensors", align="right", drop=2),
-    Column(key="elements", align="right"),
-    Column(key="bytes", align="right", drop=1),
-    Column(key="share", align="right", drop=3),
-    Column(key="dtypes", drop=4, least=12),
-    Column(key="repeats", align="right", shown=False),
+class _GraphEnd(NamedTuple):
+    """One input or output of a graph."""
+
+    kind: str
+    tensor: GraphTensor
+
+
+def _group_columns(report: CheckpointSummary) -> tuple[Column[Group], ...]:
+    columns: tuple[Column[Group], ...] = (
+        Column(
+            key="path",
+            value=lambda group: group.path,
+            text=lambda group: _name(group, report),
+            style=lambda group: "bold",
+            guide=lambda group: "" if report.flat else branches(group.last),
+            min_width=30,
+            elide="middle",
+        ),
+        Column(key="class", value=lambda group: group.class_name, drop=5),
+        Column(
+            key="tensors",
+            value=lambda group: group.tensors,
+            text=lambda group: times(group.repeats, units.count(group.tensors)),
+            align="right",
+            drop=2,
+        ),
+        Column(
+            key="elements",
+            value=lambda group: group.elements,
+            text=lambda group: times(group.repeats, units.count(group.elements)),
+            align="right",
+        ),
+        Column(
+            key="bytes",
+            value=lambda group: group.bytes,
+            text=lambda group: times(group.repeats, units.size(group.bytes)),
+            align="right",
+            drop=1,
+        ),
+        Column(
+            key="share",
+            value=lambda group: round(group.share, 6),
+            text=lambda group: units.percent(group.share),
+            align="right",
+            drop=3,
+        ),
+        Column(
+            key="dtypes",
+            value=lambda group: ",".join(group.dtypes),
+            text=lambda group: ", ".join(group.dtypes),
+            drop=4,
+            min_width=12,
+        ),
+        Column(key="repeats", value=lambda group: group.repeats, align="right", shown=False),
+    )
+    has_classes = any(group.class_name for group in report.groups)
+    return columns if has_classes else hide_columns(columns, ("class",))
+
+
+def _bits(share: DtypeShare) -> float | None:
+    return share.bytes * 8 / share.elements if share.elements else None
+
+
+_DTYPES: tuple[Column[DtypeShare], ...] = (
+    Column(key="dtype", value=lambda share: share.dtype, style=lambda share: "bold"),
+    Column(
+        key="tensors",
+        value=lambda share: share.tensors,
+        text=lambda share: units.count(share.tensors),
+        align="right",
+    ),
+    Column(
+        key="elements",
+        value=lambda share: share.elements,
+        text=lambda share: units.count(share.elements),
+        align="right",
+    ),
+    Column(
+        key="bytes",
+        value=lambda share: share.bytes,
+        text=lambda share: units.size(share.bytes),
+        align="right",
+    ),
+    Column(
+        key="bits_per_element",
+        value=_bits,
+        text=lambda share: units.decimal(_bits(share)),
+        align="right",
+    ),
 )
-_DTYPES = (
-    Column(key="dtype"),
-    Column(key="tensors", align="right"),
-    Column(key="elements", align="right"),
-    Column(key="bytes", align="right"),
-    Column(key="bits", title="bits an element", align="right"),
+_FILES: tuple[Column[FileShare], ...] = (
+    Column(
+        key="file",
+        value=lambda share: share.file,
+        style=lambda share: "bold",
+        min_width=24,
+        elide="middle",
+    ),
+    Column(
+        key="tensors",
+        value=lambda share: share.tensors,
+        text=lambda share: units.count(share.tensors),
+        align="right",
+    ),
+    Column(
+        key="elements",
+        value=lambda share: share.elements,
+        text=lambda share: units.count(share.elements),
+        align="right",
+        drop=1,
+    ),
+    Column(
+        key="bytes",
+        value=lambda share: share.bytes,
+        text=lambda share: units.size(share.bytes),
+        align="right",
+    ),
+    Column(
+        key="file_bytes",
+        value=lambda share: share.file_bytes,
+        text=lambda share: units.size(share.file_bytes),
+        align="right",
+        drop=2,
+    ),
 )
-_FILES = (
-    Column(key="file", least=24, elide="middle"),
-    Column(key="tensors", align="right"),
-    Column(key="elements", align="right", drop=1),
-    Column(key="bytes", align="right"),
-    Column(key="file_bytes", title="of file", align="right", drop=2),
+_METADATA: tuple[Column[Entry], ...] = (
+    Column(
+        key="name",
+        value=lambda entry: entry.name,
+        style=lambda entry: "bold",
+        min_width=24,
+        elide="middle",
+    ),
+    Column(key="type", value=lambda entry: entry.type, drop=1),
+    Column(key="value", value=lambda entry: entry.text, min_width=30),
 )
-_METADATA = (
-    Column(key="name", title="metadata", least=24, elide="middle"),
-    Column(key="type", drop=1),
-    Column(key="text", title="value", least=30),
+_GRAPH: tuple[Column[_GraphEnd], ...] = (
+    Column(key="kind", value=lambda end: end.kind),
+    Column(
+        key="name",
+        value=lambda end: end.tensor.name,
+        style=lambda end: "bold",
+        min_width=20,
+        elide="middle",
+    ),
+    Column(key="shape", value=lambda end: format_values.shape(end.tensor.shape)),
+    Column(key="dtype", value=lambda end: end.tensor.dtype),
 )
-_GRAPH = (
-    Column(key="kind", title="graph"),
-    Column(key="name", least=20, elide="middle"),
-    Column(key="shape"),
-    Column(key="dtype"),
-)
-_OPERATORS = (
-    Column(key="operator", least=20),
-    Column(key="uses", align="right"),
+_OPERATORS: tuple[Column[Operator], ...] = (
+    Column(key="operator", value=lambda operator: operator.name, min_width=20),
+    Column(
+        key="uses",
+        value=lambda operator: operator.uses,
+        text=lambda operator: units.count(operator.uses),
+        align="right",
+    ),
 )
 _NAMED = 4
+"""Modules that a note names."""
+
 _FEW = 16
-"""Rows of what is only traced in passing; json has all of it."""
+"""Rows of the smaller tables; JSON has all of them."""
 
 
 def lay_out(report: CheckpointSummary) -> Document:
-    """Lay out what a checkpoint is and holds."""
-    groups = Table(
-        name="tensors",
-        columns=_groups(report),
-        rows=tuple(Row(cells=_group(group, report)) for group in report.groups),
-    )
-    # One dtype is reported with the totals.
+    """Return the document with the kind of a checkpoint and tables of its contents."""
+    groups = make_table("tensors", _group_columns(report), report.groups)
+    # A single dtype is reported with the totals.
     dtypes = report.totals.dtypes if len(report.totals.dtypes) > 1 else ()
-    tables = [
-        groups,
-        Table(name="dtypes", columns=_DTYPES, rows=_rows(dtypes, _dtype)),
-        Table(name="files", columns=_FILES, rows=_rows(report.files, _file)),
-    ]
+    tables = [groups, make_table("dtypes", _DTYPES, dtypes), make_table("files", _FILES, report.files)]
     notes = list(_facts(report))
     if report.graph is not None:
-        sides = (("input", report.graph.inputs), ("output", report.graph.outputs))
-        rows = [Row(cells=_graph(kind, each)) for kind, side in sides for each in side]
-        tables.append(Table(name="graph", columns=_GRAPH, rows=tuple(rows[:_FEW])))
-        uses = sorted(report.graph.operators, key=lambda each: (-each.uses, each.name))
-        tables.append(
-            Table(
-                name="operators",
-                columns=_OPERATORS,
-                rows=tuple(
-                    Row(cells=(cell(each.name), cell(each.uses, units.count(each.uses))))
-                    for each in uses[:_FEW]
-                ),
-            )
-        )
-        notes += _left_out("graph input or output", rows) + _left_out("operator", uses)
-    # Facts on the whole file come before facts on a part.
+        graph_tables, graph_notes = _graph(report.graph)
+        tables += graph_tables
+        notes += graph_notes
+    # Entries of the whole file come before those of its parts.
     entries = sorted(report.metadata, key=lambda entry: entry.name.count("."))
-    tables.append(Table(name="metadata", columns=_METADATA, rows=_rows(entries[:_FEW], _entry)))
-    if beside := _beside(report):
-        notes.append(line(f"held directly, in no row of their own: {beside}"))
+    tables.append(make_table("metadata", _METADATA, entries[:_FEW]))
+    if direct := _direct_tensors(report):
+        notes.append(line(f"held directly, in no row of their own: {direct}"))
     notes += _left_out("entry of the metadata", report.metadata, "entries of the metadata")
     notes += checkpoint_header.total_notes(report.totals, report.ties)
     notes += [line(_packed(each)) for each in report.packed]
@@ -118,48 +217,37 @@ def lay_out(report: CheckpointSummary) -> Document:
     )
 
 
-def _groups(report: CheckpointSummary) -> tuple[Column, ...]:
-    if any(group.class_name for group in report.groups):
-        return _GROUPS
-    return tuple(
-        Column(key=column.key, title=column.title, shown=False) if column.key == "class" else column
-        for column in _GROUPS
-    )
+def _graph(graph: Graph) -> tuple[list[Table], list[Line]]:
+    """Return tables of the inputs, outputs and operators of a graph, and notes on what they omit."""
+    ends = [_GraphEnd("input", each) for each in graph.inputs]
+    ends += [_GraphEnd("output", each) for each in graph.outputs]
+    uses = sorted(graph.operators, key=lambda each: (-each.uses, each.name))
+    tables = [
+        make_table("graph", _GRAPH, ends[:_FEW]),
+        make_table("operators", _OPERATORS, uses[:_FEW]),
+    ]
+    return tables, _left_out("graph input or output", ends) + _left_out("operator", uses)
 
 
-def _group(group: Group, report: CheckpointSummary) -> tuple[Cell, ...]:
+def _name(group: Group, report: CheckpointSummary) -> str:
     name = group.path if report.flat else group.name
     name = units.name(name) if group.last else report.header.target
-    return (
-        cell(
-            group.path,
-            checkpoint_header.run_name(name, group.last_name, group.repeats),
-            guide="" if report.flat else branches(group.last),
-            style="bold",
-        ),
-        cell(group.class_name),
-        cell(group.tensors, checkpoint_header.times(group.repeats, units.count(group.tensors))),
-        cell(group.elements, checkpoint_header.times(group.repeats, units.count(group.elements))),
-        cell(group.bytes, checkpoint_header.times(group.repeats, units.size(group.bytes))),
-        cell(round(group.share, 6), units.percent(group.share)),
-        cell(",".join(group.dtypes), ", ".join(group.dtypes)),
-        cell(group.repeats),
-    )
+    return checkpoint_header.run_name(name, group.last_name, group.repeats)
 
 
-def _beside(report: CheckpointSummary) -> str:
-    """Name those that hold tensors which are in no row below them, the largest first."""
+def _direct_tensors(report: CheckpointSummary) -> str:
+    """Name the groups with tensors that are in no row below them, the largest first."""
     found = [] if report.flat else [each for each in report.groups if each.beside_tensors]
     found.sort(key=lambda each: -each.beside_bytes * each.repeats)
-    told = [
+    texts = [
         checkpoint_header.run_name(each.path or report.header.target, each.last_name, each.repeats) + " "
-        f"{checkpoint_header.times(each.repeats, units.plural(each.beside_tensors, 'tensor'))}, "
-        f"{checkpoint_header.times(each.repeats, units.size(each.beside_bytes))}"
+        f"{times(each.repeats, units.plural(each.beside_tensors, 'tensor'))}, "
+        f"{times(each.repeats, units.size(each.beside_bytes))}"
         for each in found[:_NAMED]
     ]
     if len(found) > _NAMED:
-        told.append(f"{len(found) - _NAMED:,} more")
-    return "; ".join(told)
+        texts.append(f"{len(found) - _NAMED:,} more")
+    return "; ".join(texts)
 
 
 def _packed(each: PackedWeights) -> str:
@@ -173,19 +261,15 @@ def _packed(each: PackedWeights) -> str:
 def _facts(report: CheckpointSummary) -> list[Line]:
     notes = [line((report.what, "bold"))]
     for certain in (True, False):
-        said = [_fact(fact) for fact in report.facts if fact.certain is certain]
-        if said:
+        facts = [_fact(fact) for fact in report.facts if fact.certain is certain]
+        if facts:
             start = "" if certain else "not certain, by names and shapes: "
-            notes.append(line(f"{start}{'; '.join(said)}"))
+            notes.append(line(f"{start}{'; '.join(facts)}"))
     return notes
 
 
 def _fact(fact: Fact) -> str:
     return f"{fact.label} {fact.text}"
-
-
-def _rows(items: Sequence[T], spelled: Callable[[T], tuple[Cell, ...]]) -> tuple[Row, ...]:
-    return tuple(Row(cells=spelled(item)) for item in items)
 
 
 def _left_out(noun: str, items: Sequence[object], plural: str | None = None) -> list[Line]:
@@ -194,37 +278,3 @@ def _left_out(noun: str, items: Sequence[object], plural: str | None = None) -> 
         return []
     text = units.plural(more, f"more {noun}", f"more {plural}" if plural else None)
     return [line((f"{text} (--format json)", "dim"))]
-
-
-def _dtype(share: DtypeShare) -> tuple[Cell, ...]:
-    bits = share.bytes * 8 / share.elements if share.elements else None
-    return (
-        cell(share.dtype, style="bold"),
-        cell(share.tensors, units.count(share.tensors)),
-        cell(share.elements, units.count(share.elements)),
-        cell(share.bytes, units.size(share.bytes)),
-        cell(bits, units.decimal(bits)),
-    )
-
-
-def _file(share: FileShare) -> tuple[Cell, ...]:
-    return (
-        cell(share.file, style="bold"),
-        cell(share.tensors, units.count(share.tensors)),
-        cell(share.elements, units.count(share.elements)),
-        cell(share.bytes, units.size(share.bytes)),
-        cell(share.file_bytes, units.size(share.file_bytes)),
-    )
-
-
-def _entry(entry: Entry) -> tuple[Cell, ...]:
-    return (cell(entry.name, style="bold"), cell(entry.type), cell(entry.text))
-
-
-def _graph(kind: str, tensor: GraphTensor) -> tuple[Cell, ...]:
-    return (
-        cell(kind),
-        cell(tensor.name, style="bold"),
-        cell(format_values.shape(tensor.shape)),
-        cell(tensor.dtype),
-    )

@@ -23,13 +23,14 @@ ROW_KEYS: RowKeys[SummaryRow] = RowKeys(
     path=lambda row: row.path,
     numbers={
         "params": lambda row: row.parameters,
-        "branch": lambda row: row.branch,
+        "share": lambda row: row.parameters,
+        "total_params": lambda row: row.total_parameters,
         "bytes": lambda row: row.bytes,
         "macs": lambda row: row.cost.macs,
         "calls": lambda row: row.calls,
         "output": lambda row: sum(spec.elements for spec in tensors_in(row.output)),
     },
-    titles={"with children": "branch", "size": "bytes", "share": "params", "layer": "name"},
+    path_key="path",
 )
 
 
@@ -205,7 +206,7 @@ class _RowBuilder:
             shapes=len({_shapes(output) for output in outputs}),
             calls=len(calls),
             parameters=elements,
-            branch=structure.branch_sizes[module.path],
+            total_parameters=structure.branch_sizes[module.path],
             trainable=_trainable(held),
             bytes=sum(parameter.counted_bytes for parameter in counted),
             share=elements / self._total if self._total else 0.0,
@@ -231,7 +232,7 @@ class _RowBuilder:
             shapes=1,
             calls=1,
             parameters=0,
-            branch=0,
+            total_parameters=0,
             trainable="none",
             bytes=0,
             share=0.0,

@@ -1,57 +1,144 @@
-"""The view of `summary`."""
+"""Layout of the `summary` report."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from netinspect._utils import units
 from netinspect.records.modules import DEEPEST
 from netinspect.records.report_header import ReportHeader
 from netinspect.records.work import Cost, sum_of
 from netinspect.rendering import format_values
-from netinspect.rendering.amounts import amount, exact, in_words
-from netinspect.rendering.document import Cell, Column, Document, Row, Table, branches, cell, line
+from netinspect.rendering.amounts import amount, cost_column, in_words
+from netinspect.rendering.document import (
+    Column,
+    Document,
+    branches,
+    line,
+    make_row,
+    make_table,
+)
 from netinspect.reports.summary.record import Summary, SummaryRow
 
 _NAMED = 4
-"""Of the modules that were never called."""
+"""Modules that were never called and that a note names."""
 
-_COLUMNS = (
-    Column(key="path", title="layer", least=30, elide="middle"),
-    Column(key="class", drop=2, least=18),
-    Column(key="input", drop=8, least=20),
-    Column(key="output", least=22),
-    Column(key="params", align="right"),
-    Column(key="share", align="right", drop=4),
-    Column(key="trainable", drop=5),
-    Column(key="branch", title="with children", align="right", drop=9),
-    Column(key="bytes", title="size", align="right", drop=10),
-    Column(key="calls", align="right", drop=6),
-    Column(key="kind", shown=False),
-    Column(key="extra", title="made with", drop=11, least=24),
-    Column(key="place", title="called at", drop=12),
-    Column(key="tied", align="right", shown=False),
-    Column(key="macs", title="MACs", align="right", drop=3),
-    Column(key="flops", title="FLOPs", align="right", shown=False),
-    Column(key="activations", align="right", shown=False),
-    Column(key="uncounted", align="right", shown=False),
-)
+
+def _columns(report: Summary) -> tuple[Column[SummaryRow], ...]:
+    return (
+        Column(
+            key="path",
+            value=lambda row: row.path if row.kind == "module" else f"{row.path}:{row.name}",
+            text=lambda row: _name(row, report),
+            style=lambda row: _style(row) or ("bold" if row.kind == "module" else ""),
+            guide=lambda row: "" if report.flat else branches(row.last),
+            min_width=30,
+            elide="middle",
+        ),
+        Column(
+            key="class",
+            value=lambda row: row.class_name,
+            text=lambda row: row.class_name if row.kind == "module" else "function",
+            drop=2,
+            min_width=18,
+        ),
+        Column(
+            key="input",
+            value=lambda row: format_values.values(row.inputs) if row.inputs else None,
+            drop=8,
+            min_width=20,
+        ),
+        Column(
+            key="output",
+            value=lambda row: None if row.output is None else format_values.value(row.output),
+            text=_output,
+            style=lambda row: "bold red" if row.failed else "",
+            min_width=22,
+        ),
+        Column(key="params", value=lambda row: row.parameters, text=_parameters, align="right"),
+        Column(
+            key="share",
+            value=lambda row: round(row.share, 6),
+            text=lambda row: units.percent(row.share) if row.parameters else "-",
+            align="right",
+            drop=4,
+        ),
+        Column(
+            key="trainable",
+            value=lambda row: row.trainable,
+            text=lambda row: "-" if row.trainable == "none" else row.trainable,
+            drop=5,
+        ),
+        Column(
+            key="total_params",
+            value=lambda row: row.total_parameters,
+            text=lambda row: units.count(row.total_parameters) if row.total_parameters else "-",
+            align="right",
+            drop=9,
+        ),
+        Column(
+            key="bytes",
+            value=lambda row: row.bytes,
+            text=lambda row: units.size(row.bytes) if row.bytes else "-",
+            align="right",
+            drop=10,
+        ),
+        Column(
+            key="calls",
+            value=lambda row: row.calls,
+            text=lambda row: _calls(row, report),
+            align="right",
+            drop=6,
+        ),
+        Column(key="kind", value=lambda row: row.kind, shown=False),
+        Column(
+            key="extra_repr",
+            value=lambda row: row.extra,
+            text=lambda row: row.extra or "-",
+            drop=11,
+            min_width=24,
+        ),
+        Column(
+            key="called_at",
+            value=lambda row: format_values.full_place(row.place),
+            text=lambda row: format_values.place(row.place) or "-",
+            drop=12,
+        ),
+        Column(
+            key="tied",
+            value=lambda row: row.tied,
+            text=lambda row: units.count(row.tied) if row.tied else "-",
+            align="right",
+            shown=False,
+        ),
+        # Without a run there is no cost to show.
+        cost_column("macs", report.header, drop=3, shown=report.counted != "no"),
+        cost_column("flops", report.header, shown=False),
+        cost_column("activations", report.header, shown=False),
+        Column(
+            key="uncounted",
+            value=lambda row: row.cost.uncounted_flops,
+            text=lambda row: str(row.cost.uncounted_flops or "-"),
+            align="right",
+            shown=False,
+        ),
+    )
 
 
 def lay_out(report: Summary) -> Document:
     """Lay a summary out."""
-    rows = tuple(Row(cells=_cells(row, report), style=_style(row)) for row in report.rows)
-    shown = sum(row.parameters for row in report.rows)
+    columns = _columns(report)
     totals, partly = report.totals, report.counted == "partly"
-    footer = [
-        _total("total", totals.parameters, 1.0, totals.bytes, report.cost, report.header, partly=partly)
-    ]
+    texts = _total(
+        "total", totals.parameters, 1.0, totals.bytes, report.cost, report.header, partly=partly
+    )
+    footer = [make_row(columns, texts, "bold")]
     if report.hidden:
+        shown = sum(row.parameters for row in report.rows)
         share = shown / report.totals.parameters if report.totals.parameters else 0.0
         size = sum(row.bytes for row in report.rows)
         label = f"{units.plural(len(report.rows), 'row')} shown"
         cost = sum_of(row.cost for row in report.rows)
-        footer.insert(0, _total(label, shown, share, size, cost, report.header))
+        texts = _total(label, shown, share, size, cost, report.header)
+        footer.insert(0, make_row(columns, texts, "bold"))
     notes = format_values.total_notes(report.totals, report.ties)
     if report.counted != "no" and report.header.failure is None:
         least = "at least " if report.cost.uncounted or partly else ""
@@ -67,7 +154,7 @@ def lay_out(report: Summary) -> Document:
         )
     folded = sum(row.folded for row in report.rows)
     if folded:
-        # Without a limit of the user's, rows end at the deepest level that there is.
+        # Without --depth, rows end at the deepest level of a trace.
         ends = max(row.depth for row in report.rows) >= DEEPEST
         shows = f"deeper than {DEEPEST} levels" if ends else "--depth 0 shows all"
         notes.append(line(f"{units.plural(folded, 'module')} inside folded rows ({shows})"))
@@ -77,59 +164,21 @@ def lay_out(report: Summary) -> Document:
         notes.append(line(f"never called: {named}{further}"))
     return Document(
         title=format_values.title(report.header),
-        blocks=(Table(name="summary", columns=_columns(report), rows=rows, footer=tuple(footer)),),
+        blocks=(make_table("summary", columns, report.rows, style=_style, footer=footer),),
         notes=(*notes, *format_values.run_notes(report.header)),
     )
 
 
-def _columns(report: Summary) -> tuple[Column, ...]:
-    """The columns; without a forward there is no cost to show."""
-    if report.counted != "no":
-        return _COLUMNS
-    return tuple(replace(column, shown=False) if column.key == "macs" else column for column in _COLUMNS)
+def _name(row: SummaryRow, report: Summary) -> str:
+    name = row.path if report.flat and row.kind == "module" else row.name
+    return (name or row.class_name) + (f" (= {row.alias_of})" if row.alias_of is not None else "")
 
 
-def _cells(row: SummaryRow, report: Summary) -> tuple[Cell, ...]:
-    is_module = row.kind == "module"
-    name = row.path if report.flat and is_module else row.name
-    output = format_values.value(row.output) if row.output is not None else "-"
-    if row.shapes > 1:
-        output += f" +{row.shapes - 1} other"
-    if row.failed and row.output is None:
-        output = "FAILED"
-    return (
-        cell(
-            row.path if is_module else f"{row.path}:{row.name}",
-            (name or row.class_name) + (f" (= {row.alias_of})" if row.alias_of is not None else ""),
-            guide="" if report.flat else branches(row.last),
-            style=_style(row) or ("bold" if is_module else ""),
-        ),
-        cell(row.class_name, row.class_name if is_module else "function"),
-        cell(format_values.values(row.inputs) if row.inputs else None),
-        cell(
-            format_values.value(row.output) if row.output is not None else None,
-            output,
-            style="bold red" if row.failed else "",
-        ),
-        cell(row.parameters, _parameters(row)),
-        cell(round(row.share, 6), units.percent(row.share) if row.parameters else "-"),
-        cell(row.trainable, "-" if row.trainable == "none" else row.trainable),
-        cell(row.branch, units.count(row.branch) if row.branch else "-"),
-        cell(row.bytes, units.size(row.bytes) if row.bytes else "-"),
-        cell(row.calls, _calls(row, report)),
-        cell(row.kind),
-        cell(row.extra, row.extra or "-"),
-        cell(format_values.full_place(row.place), format_values.place(row.place) or "-"),
-        cell(row.tied, units.count(row.tied) if row.tied else "-"),
-        *(
-            cell(
-                exact(row.cost, name, report.header),
-                amount(row.cost, name, report.header, nothing="-"),
-            )
-            for name in ("macs", "flops", "activations")
-        ),
-        cell(row.cost.uncounted_flops, str(row.cost.uncounted_flops or "-")),
-    )
+def _output(row: SummaryRow) -> str:
+    if row.output is None:
+        return "FAILED" if row.failed else "-"
+    others = f" +{row.shapes - 1} other" if row.shapes > 1 else ""
+    return format_values.value(row.output) + others
 
 
 def _parameters(row: SummaryRow) -> str:
@@ -161,8 +210,8 @@ def _total(
     header: ReportHeader,
     *,
     partly: bool = False,
-) -> Row:
-    texts = {
+) -> dict[str, str]:
+    return {
         "path": label,
         "params": units.count(parameters),
         "share": units.percent(share),
@@ -172,4 +221,3 @@ def _total(
         "activations": amount(cost, "activations", header, partly=partly),
         "uncounted": str(cost.uncounted_flops or ""),
     }
-    return Row(cells=tuple(cell(None, texts.get(column.key, "")) for column in _COLUMNS), style="bold")

@@ -40,8 +40,8 @@ class SummaryRow:
     parameters: int
     """Elements that this row accounts for: its own, and those of rows folded into it."""
 
-    branch: int
-    """Elements of the whole branch below it, each tied tensor counted once."""
+    total_parameters: int
+    """Elements of all parameters of the module and its submodules, each tied tensor counted once."""
 
     trainable: OneOf["yes", "no", "partial", "none"]
     bytes: int

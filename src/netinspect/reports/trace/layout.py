@@ -14,6 +14,7 @@ from netinspect.rendering.document import (
     Lines,
     Row,
     cell,
+    hide_columns,
     line,
     make_row,
     make_table,
@@ -35,16 +36,15 @@ def _gradient_text(row: GradientRow) -> str:
     return "none" if row.trainable else "frozen"
 
 
-_COLUMNS = (
+_COLUMNS: tuple[Column[StepRow], ...] = (
     Column(key="step", value=lambda row: row.index, align="right", drop=3),
     Column(
         key="name",
-        title="call",
         value=lambda row: row.name,
         text=_call,
         guide=lambda row: "  " * (row.depth - 1),
         style=lambda row: _style(row) or "bold",
-        least=28,
+        min_width=28,
         elide="middle",
     ),
     Column(
@@ -52,49 +52,47 @@ _COLUMNS = (
         value=lambda row: row.class_name,
         text=lambda row: row.class_name if row.kind == "module" else "function",
         drop=4,
-        least=18,
+        min_width=18,
     ),
     Column(
         key="input",
         value=lambda row: format_values.values(row.inputs) if row.inputs else None,
         drop=2,
-        least=20,
+        min_width=20,
     ),
     Column(
         key="output",
         value=lambda row: None if row.output is None else format_values.value(row.output),
         text=lambda row: "FAILED" if row.failed else format_values.value(row.output),
-        least=22,
+        min_width=22,
     ),
-    Column(key="grad_fn", title="grad_fn", value=lambda row: row.grad_fn, drop=1, least=20),
+    Column(key="grad_fn", value=lambda row: row.grad_fn, drop=1, min_width=20),
     Column(
-        key="place",
-        title="line",
+        key="called_at",
         value=lambda row: format_values.full_place(row.place),
         text=lambda row: format_values.place(row.place) or "-",
         drop=5,
         elide="middle",
-        least=20,
+        min_width=20,
     ),
     Column(
         key="source",
         value=lambda row: row.place.text if row.place else None,
         drop=6,
-        least=40,
+        min_width=40,
     ),
     Column(key="kind", value=lambda row: row.kind, shown=False),
-    Column(key="path", title="module", value=lambda row: row.path, shown=False),
+    Column(key="path", value=lambda row: row.path, shown=False),
     Column(key="depth", value=lambda row: row.depth, align="right", shown=False),
-    Column(key="call_number", title="call no.", value=lambda row: row.call, align="right", shown=False),
+    Column(key="call_number", value=lambda row: row.call, align="right", shown=False),
 )
-_GRADIENT_COLUMNS = (
-    Column(key="parameter", value=lambda row: row.name, least=30, elide="middle"),
+_GRADIENT_COLUMNS: tuple[Column[GradientRow], ...] = (
+    Column(key="parameter", value=lambda row: row.name, min_width=30, elide="middle"),
     Column(
-        key="shape",
-        title="gradient",
+        key="gradient",
         value=lambda row: format_values.shape(row.gradient.shape) if row.gradient else None,
         text=_gradient_text,
-        least=18,
+        min_width=18,
     ),
     Column(
         key="norm",
@@ -107,11 +105,7 @@ _GRADIENT_COLUMNS = (
 
 def lay_out(report: TraceTable) -> Document:
     """Lay out the steps of forward, then its output and gradients."""
-    shows_grad = report.backward is not None
-    columns = tuple(
-        column if column.key != "grad_fn" or shows_grad else replace(column, shown=False)
-        for column in _COLUMNS
-    )
+    columns = _COLUMNS if report.backward is not None else hide_columns(_COLUMNS, ("grad_fn",))
     steps = make_table("steps", columns, report.rows, style=_style)
     if report.output is not None:
         steps = replace(steps, rows=(*steps.rows, _output_row(report)))

@@ -1,0 +1,123 @@
+"""Notes below the tables of the `memory` report."""
+
+from __future__ import annotations
+
+from netinspect._utils import units
+from netinspect.records.memory import BatchSearch
+from netinspect.rendering import format_values
+from netinspect.rendering.amounts import own_sizes, symbols_of
+from netinspect.rendering.document import Line, line
+from netinspect.reports.memory.record import Memory
+
+_LEGEND = "█ parameters, buffers, inputs  ▓ gradients, optimizer states  ▒ activations  ░ temporaries"
+
+
+def notes(report: Memory) -> list[Line]:
+    """Return the legend, how the run was tracked, and what the numbers do not include."""
+    lines = [line((_LEGEND, "dim"))]
+    lines.append(line((f"tracked: {_run(report)}", "dim")))
+    if report.checkpoint:
+        lines.append(line(_checkpointed(report)))
+    lines += [
+        line(
+            (
+                (
+                    "estimate: tracked on tensors without data, nothing was computed. "
+                    if report.header.tensor_mode == "fake"
+                    else "estimate: tracked on the CPU with random values; others may differ. "
+                )
+                + (
+                    "Allocations are rounded to 512 bytes, as on CUDA. "
+                    if report.allocator == "cuda"
+                    else ""
+                )
+                + "Not included: workspaces of kernels, fragmentation of the allocator, the context "
+                "of the device and its libraries",
+                "dim",
+            )
+        )
+    ]
+    if report.unfused:
+        layers = ", ".join(report.unfused[:3]) + (" and others" if len(report.unfused) > 3 else "")
+        lines.append(
+            line(
+                (
+                    f"note: {layers or 'the model'} (LSTM) was tracked step by step; the fused kernel "
+                    "of a device allocates a workspace instead",
+                    "yellow",
+                )
+            )
+        )
+    lines += format_values.run_notes(report.header)
+    symbols = symbols_of(report.header)
+    if report.allocator == "cuda" and symbols:
+        lines.append(
+            line(("expressions are of requested bytes, before allocations are rounded up", "dim"))
+        )
+    if report.peaks and report.peaks[0].first > 1:
+        name = symbols[0].symbol
+        lines.append(
+            line(
+                (
+                    f"the peak of {name} = 1 is not given: it may need fewer copies than larger sizes",
+                    "dim",
+                )
+            )
+        )
+    if report.search is not None:
+        lines.append(line((_found(report.search), "bold")))
+    at = f" at {own_sizes(report.header)}" if symbols else ""
+    lines.append(line((f"peak: {units.size(report.peak.total)}{at} {_place(report)}", "bold")))
+    return lines
+
+
+def _run(report: Memory) -> str:
+    if not report.training:
+        parts = ["one forward without autograd"]
+    elif report.optimizer == "none":
+        parts = ["two iterations of forward and backward, no optimizer"]
+    else:
+        at_once = "all parameters at once (foreach)" if report.allocator == "cuda" else "one by one"
+        parts = [
+            f"two iterations of forward, backward and {report.optimizer}, which steps {at_once}; the "
+            "loss is the sum of the outputs"
+        ]
+    if report.dtype is not None:
+        parts.append(f"parameters and floating inputs in {report.dtype}")
+    parts.append(f"{units.count(report.steps)} allocating steps")
+    return "; ".join(parts)
+
+
+def _checkpointed(report: Memory) -> tuple[str, str]:
+    if not report.wrapped:
+        return (
+            "note: no activations were checkpointed: there are no repeated blocks in a ModuleList or "
+            "Sequential",
+            "yellow",
+        )
+    shown = ", ".join(report.wrapped[:4])
+    more = f" and {len(report.wrapped) - 4} more" if len(report.wrapped) > 4 else ""
+    return f"activations checkpointed in {shown}{more}", ""
+
+
+def _place(report: Memory) -> str:
+    peak = report.peak
+    if peak.phase == "start":
+        return "before anything runs"
+    phase = f"{peak.phase} of iteration {peak.iteration}" if report.training else peak.phase
+    where = f", in {peak.module}" if peak.module else ""
+    return f"in {phase}{where} ({peak.operation})"
+
+
+def _found(search: BatchSearch) -> str:
+    limit = units.size(search.limit)
+    if search.found is None:
+        largest = max(probe.batch for probe in search.probes)
+        return f"all tracked batches fit in {limit}, up to {units.count(largest)}"
+    if search.found == 0:
+        return f"no batch fits in {limit}"
+    how = "a line through two batches" if search.method == "line" else "halving a range"
+    return (
+        f"largest batch in {limit}: {units.count(search.found)}, found by {how}; it and the next larger "
+        f"batch were tracked ({units.plural(len(search.probes), 'batch', 'batches')} in all)"
+    )
