@@ -51,18 +51,16 @@ OPENERS = frozenset(
 """First words of docstrings that are neither noun phrases nor imperatives."""
 
 BOUNDS = {
-    "README.md": 2,
     "analysis": 37,
     "api": 4,
-    "checkpoints": 203,
+    "checkpoints": 201,
     "cli": 9,
     "docs": 5,
     "memory_tracker": 17,
-    "records": 0,
     "rendering": 53,
-    "reports": 142,
+    "reports": 86,
     "runner": 4,
-    "targets": 36,
+    "targets": 1,
     "trace_cache": 1,
     "tracing": 38,
 }
@@ -75,7 +73,7 @@ NAME_STARTS = re.compile(
 """Starts of test names that do not name the unit under test."""
 
 LONGEST_NAME = 80
-BAD_NAMES = 666
+BAD_NAMES = 585
 """Maximum number of test names with such a start; it may only be lowered."""
 
 PROPER_NAMES = frozenset(("Python", "PyTorch", "Torch", "Git", "TorchScript", "Hugging"))

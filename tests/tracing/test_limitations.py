@@ -108,6 +108,7 @@ for model, calls in ((both, 4), (nn.Sequential(both, net), 8), (net, 3)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not hasattr(torch.compiler, "set_stance"), reason="this torch cannot run compiled code uncompiled"
 )

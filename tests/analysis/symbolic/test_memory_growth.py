@@ -51,6 +51,7 @@ def values(expressions: AmountExpressions, **sizes: int) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True], ids=["inference", "training"])
 @pytest.mark.parametrize(("make", "given"), CASES, ids=NAMES)
 def test_the_peak_of_any_batch_is_what_a_run_at_that_batch_takes(

@@ -18,6 +18,8 @@ from tests.checkpoints.hostile.files import ALL
 from tests.checkpoints.hostile.parts import Case
 from tests.support import calls_of
 
+pytestmark = pytest.mark.slow
+
 MOST_CALLS = 12_000_000
 """Maximum function calls of one command: a few for each of at most 2,000,000 examined values."""
 

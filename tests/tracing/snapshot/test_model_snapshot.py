@@ -302,6 +302,7 @@ def test_nothing_is_searched_for_cycles_while_records_are_made() -> None:
     assert begun.count("start") < 10  # of the fifty that there would be
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["lenet", "resnet18", "shared_layer", "lstm_tagger"])
 def test_a_look_at_a_target_leaves_the_process_alone(target: str) -> None:
     bystander = nn.Linear(1, 1)

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 _SCRIPT = """
 import json, sys
 import torch
@@ -43,6 +45,7 @@ def results(early: bool = False) -> list[object]:
     return found
 
 
+@pytest.mark.slow
 def test_they_follow_the_seed_however_late_they_are_loaded() -> None:
     one, other = results(), results()
     assert one[0] == other[0] == one[1]
@@ -55,6 +58,7 @@ def test_they_follow_the_seed_however_late_they_are_loaded() -> None:
     assert one[5] == int(alone.stdout)
 
 
+@pytest.mark.slow
 def test_a_model_that_loads_them_as_it_is_built_leaves_no_order_of_ours() -> None:
     one, other = results(early=True), results(early=True)
     assert one[0] == other[0] == one[1]
