@@ -1,6 +1,6 @@
 """AlexNet in its later, single-tower form: five convolutions.
 
-The convolutions do most of the arithmetic, but 96 % of the 61 million parameters sit in the three
+The convolutions do most of the arithmetic, but 96 % of the 61 million parameters are in the three
 linear layers of the classifier: compare the cost columns with the parameter column. Dropout makes
 two runs in training mode differ; in evaluation mode they agree.
 """
@@ -13,10 +13,10 @@ EXAMPLE_INPUTS = ("x=1x3x224x224",)
 
 
 class AlexNet(nn.Module):
-    """A deep convolutional classifier of 224x224 colour images.
+    """A deep convolutional classifier of 224x224 color images.
 
     Args:
-        classes: How many classes the last layer tells apart.
+        classes: Number of classes.
     """
 
     def __init__(self, classes: int = 1000) -> None:
@@ -36,7 +36,7 @@ class AlexNet(nn.Module):
             nn.ReLU(inplace=True),
             nn.MaxPool2d(kernel_size=3, stride=2),
         )
-        # Pooling to a fixed grid lets larger images through: the classifier always sees 6x6.
+        # Pooling to a fixed grid allows larger images: the classifier always gets 6x6.
         self.avgpool = nn.AdaptiveAvgPool2d((6, 6))
         self.classifier = nn.Sequential(
             nn.Dropout(0.5),

@@ -1,8 +1,8 @@
 """A convolutional autoencoder that returns a tuple.
 
-The encoder squeezes an image into 16 numbers and the decoder rebuilds it from them; both results
-are returned, so the output is not one tensor but two. Look for the narrowest row of the trace, and
-at how the transposed convolutions retrace the shapes of the convolutions backwards.
+The encoder compresses an image to 16 numbers, and the decoder reconstructs it from them; both
+results are returned, so the output is two tensors. Note the smallest output in the trace, and how
+the transposed convolutions have the shapes of the convolutions in reverse order.
 """
 
 from torch import Tensor, nn
@@ -12,10 +12,10 @@ EXAMPLE_INPUTS = ("x=8x1x28x28",)
 
 
 class Autoencoder(nn.Module):
-    """Squeezes a grey 28x28 image into a short code and rebuilds it.
+    """Compresses a gray 28x28 image to a short code and reconstructs it.
 
     Args:
-        code_size: How many numbers describe an image.
+        code_size: Length of the code of an image.
     """
 
     def __init__(self, code_size: int = 16) -> None:
@@ -28,7 +28,7 @@ class Autoencoder(nn.Module):
             nn.Flatten(),
             nn.Linear(16 * 7 * 7, code_size),
         )
-        # A stride of 2 maps both 13 and 14 to 7; output_padding picks the 14 that came in.
+        # A stride of 2 maps both 13 and 14 to 7; output_padding selects 14.
         self.decoder = nn.Sequential(
             nn.Linear(code_size, 16 * 7 * 7),
             nn.Unflatten(1, (16, 7, 7)),
@@ -40,7 +40,7 @@ class Autoencoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rebuilt images and the codes they were rebuilt from."""
+        """Return the reconstructed images and their codes."""
         code = self.encoder(x)
         rebuilt = self.decoder(code)
         return rebuilt, code

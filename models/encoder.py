@@ -1,9 +1,9 @@
 """A vision transformer from stock parts, with a [CLS] parameter.
 
-The image is cut into patches, a learned [CLS] token is put in front, and what the encoder makes of
-that token classifies the image. Look at ``self_attn``: its input projection is a bare parameter,
-and its child ``out_proj`` lends its weight but is never called, so it has parameters and yet no
-trace. The two encoder layers are copies of one, and so start with the same weights.
+The image is split into patches, a learned [CLS] token is prepended, and the output at that token
+classifies the image. Note ``self_attn``: its input projection is a bare parameter, and its child
+``out_proj`` provides a weight but is never called, so it has parameters but no step in the trace.
+The two encoder layers are copies of one layer, so they start with the same weights.
 """
 
 import torch
@@ -18,12 +18,12 @@ class PatchEncoder(nn.Module):
 
     Args:
         width: Features of a patch; a multiple of 4, the number of heads.
-        classes: How many classes the last layer tells apart.
+        classes: Number of classes.
     """
 
     def __init__(self, width: int = 64, classes: int = 10) -> None:
         super().__init__()
-        # Stride equal to kernel size: each output pixel sees one patch, and no two overlap.
+        # Stride equal to kernel size: each output pixel is computed from a patch of its own.
         self.patches = nn.Conv2d(3, width, kernel_size=8, stride=8)
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + 16, width))

@@ -1,9 +1,9 @@
 """LeNet: two convolutions, three linear layers, 28x28 digits.
 
-The classic first network. Look at where the parameters are (most of them in ``fc1``, few in the
-convolutions), and at ``view``, which turns feature maps into rows and so fixes the size of the
-images that the network takes. The ReLU after ``fc3`` is true to the text this network comes from;
-most classifiers leave their scores unrectified.
+A small network from a tutorial. Note where the parameters are (most of them in ``fc1``, few in the
+convolutions), and ``view``, which flattens the feature maps and thus determines the size of the
+images that the network takes. The ReLU after ``fc3`` is part of the original code; most
+classifiers return their scores without it.
 """
 
 import torch.nn.functional as F

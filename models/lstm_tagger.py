@@ -1,8 +1,8 @@
 """A word tagger: embedding, bidirectional LSTM, linear layer.
 
-The input is integers, each the row of an embedding table, so its values must stay below 1000. Look
-at the LSTM: one module with eight parameters and no children, returning a tuple, whose output is
-twice as wide as its hidden state because it reads the sentence both ways.
+The input is integers, each a row of the embedding, so its values must be below 1000. Note the
+LSTM: one module with eight parameters and no children, which returns a tuple. Its output is twice
+as wide as its hidden state because it is bidirectional.
 """
 
 from torch import Tensor, nn
@@ -12,11 +12,11 @@ EXAMPLE_INPUTS = ("tokens=4x12:int64:0..999",)
 
 
 class LSTMTagger(nn.Module):
-    """Gives every word of a sentence a score for every tag.
+    """Scores every tag for every word of a sentence.
 
     Args:
-        vocabulary: How many different words there are; word 0 is padding.
-        tags: How many tags a word may have (17 are the universal parts of speech).
+        vocabulary: Number of different words; word 0 is padding.
+        tags: Number of tags (17 are the universal parts of speech).
     """
 
     def __init__(self, vocabulary: int = 1000, tags: int = 17) -> None:
@@ -29,7 +29,7 @@ class LSTMTagger(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Score each word for each tag."""
         embedded = self.embedding(tokens)
-        # The states after the last word are of no use here: every word gets its own tag.
+        # The final states are not needed: every word gets its own tag.
         states, _ = self.lstm(embedded)
         scores: Tensor = self.head(self.dropout(states))
         return scores

@@ -1,8 +1,8 @@
-"""A multilayer perceptron: one nn.Sequential, nothing else.
+"""A multilayer perceptron: a single nn.Sequential.
 
-The whole network is a list of layers, and so ``forward`` is a single call. Look at the names
-(``layers.1.weight``: ``nn.Sequential`` numbers its children, and the ones without parameters count
-too), and at the first linear layer, which alone holds 85 % of the parameters.
+The whole network is a sequence of layers, so ``forward`` is a single call. Note the names
+(``layers.1.weight``: ``nn.Sequential`` numbers all its children, also those without parameters),
+and the first linear layer, which has 85 % of the parameters.
 """
 
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ EXAMPLE_INPUTS = ("x=32x1x28x28",)
 
 
 class MLP(nn.Module):
-    """A fully connected classifier of small grey images."""
+    """A fully connected classifier of small gray images."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""ResNet-18: residual blocks and batch normalisation.
+"""ResNet-18: residual blocks and batch normalization.
 
 Every block adds its input to its output, so ``forward`` is not a chain and the module tree alone
-does not tell what is computed. Look at the ``downsample`` branches, which exist only where the
-shape changes, at the ``relu`` that each block calls twice, and at the batch normalisation, which
-holds buffers besides its parameters.
+does not show what is computed. Note the ``downsample`` branches, which exist only where the shape
+changes, the ``relu`` that each block calls twice, and the batch normalization, which has buffers
+in addition to its parameters.
 """
 
 import torch
@@ -38,7 +38,7 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the convolutions learned to what came in."""
+        """Add the output of the convolutions to the input."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.bn2(self.conv2(x))
@@ -47,10 +47,10 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """An 18-layer residual classifier of colour images.
+    """An 18-layer residual classifier of color images.
 
     Args:
-        classes: How many classes the last layer tells apart.
+        classes: Number of classes.
     """
 
     def __init__(self, classes: int = 1000) -> None:

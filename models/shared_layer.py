@@ -1,9 +1,9 @@
 """One layer run four times, a bare parameter and two buffers.
 
 The same linear layer refines its own output: the tree shows it once, a trace shows four calls, and
-its parameters count once. Beside it are the other kinds of state: ``step_sizes`` is learned though
-no layer owns it, ``input_mean`` is saved but not learned, and ``decay`` is neither: it moves with
-the model to another device, but is missing from ``state_dict()``.
+its parameters count once. The model also has other kinds of state: ``step_sizes`` is learned
+outside of any layer, ``input_mean`` is saved but not learned, and ``decay`` is neither: it moves
+with the model to another device, but is not in ``state_dict()``.
 """
 
 import torch
@@ -18,7 +18,7 @@ class SharedLayer(nn.Module):
 
     Args:
         width: Features of the vector.
-        steps: How many times to run the layer.
+        steps: Number of calls of the layer.
     """
 
     input_mean: Tensor
@@ -29,11 +29,11 @@ class SharedLayer(nn.Module):
         self.mixing = nn.Linear(width, width)
         self.step_sizes = nn.Parameter(torch.ones(steps))
         self.register_buffer("input_mean", torch.zeros(width))
-        # Derived from the arguments, so that saving it would only invite disagreement.
+        # Derived from the arguments: a saved value could contradict them.
         self.register_buffer("decay", 0.5 ** torch.arange(steps), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Centre the input, then take ever smaller steps."""
+        """Center the input, then take steps of decreasing size."""
         if self.training:
             self.input_mean.lerp_(x.detach().mean(dim=0), 0.1)
         x = x - self.input_mean

@@ -1,8 +1,8 @@
 """A tiny GPT: causal attention, identical blocks, tied weights.
 
-A decoder-only transformer over bytes that predicts, at every position, the next byte. Look at the
-head, which owns no weight of its own: it shares the embedding's, so that counting layer by layer
-counts it twice. The causal attention is a function and not a module; only a trace shows it.
+A decoder-only transformer over bytes that predicts the next byte at every position. Note the
+head, which has no weight of its own: it shares that of the embedding, so that a sum over layers
+counts it twice. The causal attention is a function, not a module; only a trace shows it.
 """
 
 import torch
@@ -14,11 +14,11 @@ EXAMPLE_INPUTS = ("tokens=2x32:int64:0..255",)
 
 
 class CausalSelfAttention(nn.Module):
-    """Lets every position gather from itself and the positions before it.
+    """Attention of every position to itself and the positions before it.
 
     Args:
         width: Features of a position; a multiple of ``heads``.
-        heads: How many attentions run side by side.
+        heads: Number of parallel attentions.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -28,7 +28,7 @@ class CausalSelfAttention(nn.Module):
         self.projection = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix the positions, never looking ahead."""
+        """Mix each position with the positions before it."""
         batch, length, width = x.shape
         x = self.query_key_value(x)
         x = x.view(batch, length, 3, self.heads, width // self.heads)
@@ -40,7 +40,7 @@ class CausalSelfAttention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a small perceptron, each added to what came in.
+    """Attention, then a small perceptron, each added to its input.
 
     Args:
         width: Features of a position.
@@ -69,11 +69,11 @@ class TinyGPT(nn.Module):
     """A language model small enough to read.
 
     Args:
-        vocabulary: How many different tokens there are.
-        context: The most tokens that the model takes at once.
+        vocabulary: Number of different tokens.
+        context: Maximum number of tokens in a sequence.
         width: Features of a position.
         heads: Heads of each attention.
-        blocks: How many identical blocks to stack.
+        blocks: Number of identical blocks.
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class TinyGPT(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
         self.head.weight = self.token_embedding.weight
-        # An embedding starts with a spread of 1, far too much for the head that shares it.
+        # An embedding starts with a deviation of 1, which is too large for the head.
         nn.init.normal_(self.token_embedding.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Score, at each position, each token as the next one."""
+        """Score each token as the next one at each position."""
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.token_embedding(tokens) + self.position_embedding(positions)
         for block in self.blocks:

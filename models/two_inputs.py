@@ -1,7 +1,7 @@
 """Two named inputs, image and words, and a dict of two outputs.
 
-A photo and its title go in together; a category and a price come out by name. Look at how the two
-branches meet in ``torch.cat``, and at the inputs: they differ in shape and dtype, and only the
+The inputs are a photo and its title; the outputs are a category and a price by name. Note how
+``torch.cat`` joins the two branches, and that the inputs differ in shape and dtype: only their
 batch size must agree.
 """
 
@@ -13,11 +13,11 @@ EXAMPLE_INPUTS = ("image=4x3x32x32", "title=4x8:int64:0..499")
 
 
 class TwoInputs(nn.Module):
-    """Guesses category and price of a thing from its photo and its title.
+    """Predicts category and price of a product from its photo and its title.
 
     Args:
-        vocabulary: How many different words a title may have.
-        categories: How many categories there are.
+        vocabulary: Number of different words in titles.
+        categories: Number of categories.
     """
 
     def __init__(self, vocabulary: int = 500, categories: int = 10) -> None:
@@ -30,14 +30,14 @@ class TwoInputs(nn.Module):
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
         )
-        # A bag averages the words of a title: enough for a title, where order says little.
+        # A bag averages the words of a title, in which their order means little.
         self.title_branch = nn.EmbeddingBag(vocabulary, 16, mode="mean")
         self.joint = nn.Sequential(nn.Linear(32 + 16, 64), nn.ReLU())
         self.category_head = nn.Linear(64, categories)
         self.price_head = nn.Linear(64, 1)
 
     def forward(self, image: Tensor, title: Tensor) -> dict[str, Tensor]:
-        """Score the categories and estimate the price of each thing."""
+        """Score the categories and estimate the price of each product."""
         seen = self.image_branch(image)
         read = self.title_branch(title)
         both = self.joint(torch.cat([seen, read], dim=1))

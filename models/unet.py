@@ -1,8 +1,8 @@
 """A small U-Net: down, up, and skip connections by torch.cat.
 
-The way down halves the image and widens the channels; the way up undoes both, and at each level
-joins what the way down saw there. Look at the channels after each ``torch.cat``, and at how long
-the early results must be kept: they, not the parameters, decide the memory that a U-Net needs.
+The way down halves the image and doubles the channels; the way up does the reverse, and joins the
+maps of the way down at each level. Note the channels after each ``torch.cat``, and how long the
+early outputs stay in memory: they, not the parameters, determine the memory of a U-Net.
 """
 
 import torch
@@ -13,7 +13,7 @@ EXAMPLE_INPUTS = ("x=1x1x64x64",)
 
 
 class DoubleConvolution(nn.Sequential):
-    """Two 3x3 convolutions, each normalised and rectified; keeps height and width.
+    """Two 3x3 convolutions, each with normalization and ReLU; keeps height and width.
 
     Args:
         in_channels: Channels of the input.
@@ -35,7 +35,7 @@ class UNet(nn.Module):
     """An encoder and a decoder that label every pixel; sides must be multiples of four.
 
     Args:
-        classes: How many classes a pixel may have.
+        classes: Number of classes of a pixel.
     """
 
     def __init__(self, classes: int = 2) -> None:
@@ -45,7 +45,7 @@ class UNet(nn.Module):
         self.pool = nn.MaxPool2d(2)
         self.bottleneck = DoubleConvolution(32, 64)
         self.upsample2 = nn.ConvTranspose2d(64, 32, 2, stride=2)
-        # Twice the channels come in: half from below, half across the skip connection.
+        # Half of its input channels come from below, half from the skip connection.
         self.up2 = DoubleConvolution(64, 32)
         self.upsample1 = nn.ConvTranspose2d(32, 16, 2, stride=2)
         self.up1 = DoubleConvolution(32, 16)

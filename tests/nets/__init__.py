@@ -1,1 +1,1 @@
-"""Odd little models, one theme a file; each file lists its own in `CASES`."""
+"""Small unusual models for tests, one theme a file; most files list their models in `CASES`."""

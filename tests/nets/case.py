@@ -1,4 +1,4 @@
-"""One odd model and what to call it with."""
+"""The `Case` of an unusual model with its inputs, and helpers that capture a trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from netinspect.tracing.capture import CaptureOptions, capture
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A model that has something odd about it."""
+    """An unusual model and its inputs."""
 
     name: str
     build: Callable[[], nn.Module]
@@ -24,13 +24,13 @@ class Case:
     kwargs: Callable[[], dict[str, Any]] = field(default=dict)
 
     def model(self) -> nn.Module:
-        """Build it, always with the same weights."""
+        """Build the model, always with the same weights."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return self.build()
 
     def capture(self, **options: Any) -> Trace:
-        """Capture it."""
+        """Capture a trace of the model on its inputs."""
         return capture_trace(
             self.model(), *self.args(), options=CaptureOptions(**options), **self.kwargs()
         )
@@ -44,5 +44,5 @@ def capture_trace(
 
 
 def rows(*sizes: int) -> torch.Tensor:
-    """A tensor of normal numbers, always the same."""
+    """Return a tensor of normally distributed values, always the same."""
     return torch.randn(sizes, generator=torch.Generator().manual_seed(1))

@@ -1,4 +1,4 @@
-"""All odd models together."""
+"""The cases of all unusual models."""
 
 from tests.nets import operations, sharing, structures, wild
 

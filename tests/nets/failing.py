@@ -1,4 +1,4 @@
-"""Models that fail, each in another way."""
+"""Models whose forward fails, in a layer or in Python code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Wrong(nn.Module):
-    """A layer deep inside that does not fit."""
+    """A nested layer gets an input of the wrong size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Wrong(nn.Module):
 
 
 class Plain(nn.Module):
-    """Fails in Python code of its own, inside a child."""
+    """Python code in a child module fails."""
 
     def __init__(self, act: Callable[[Tensor], Any]) -> None:
         super().__init__()

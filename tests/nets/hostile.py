@@ -1,4 +1,4 @@
-"""A model that is out to harm the terminal of whoever looks at it: every text it gives is an attack."""
+"""A model whose names and texts contain escape sequences and markup that attack terminals and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes that people make in a forward, by family; one line each, which a diagnosis quotes."""
+"""Common mistakes in a forward, by family of diagnoses; one line each, which a diagnosis quotes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.nets.case import capture_trace, rows
 
 
 class Acting(nn.Module):
-    """A forward that is one function of the module and its arguments."""
+    """A module whose forward is a function of the module and its arguments."""
 
     def __init__(self, act: Callable[..., Any], layers: dict[str, nn.Module]) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Child(nn.Module):
 
 @dataclass(frozen=True)
 class Mistake:
-    """One model and what to call it with."""
+    """A model with a mistake, and its inputs."""
 
     act: Callable[..., Any]
     args: tuple[Any, ...]
@@ -48,7 +48,7 @@ class Mistake:
 
 
 def on(*args: Any, training: bool = False, **layers: nn.Module) -> Callable[..., Mistake]:
-    """Tell what a mistake is made on: the inputs, and the layers of the model."""
+    """Return a decorator that builds a mistake from a forward, with inputs and layers."""
     return lambda act: Mistake(act, args, layers, training)
 
 

@@ -1,4 +1,4 @@
-"""Models that change themselves, or the world, while they run."""
+"""Models that change their own state or the state of the process during forward."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TORCH = tuple(map(int, torch.__version__.split(".")[:2]))
 
 
 class Everything(nn.Module):
-    """Holds one of everything that can change; what forward does to it is told by `act`."""
+    """Has state of every kind that can change; forward changes it by calling `act`."""
 
     counter: Tensor
     scratch: Tensor
@@ -127,7 +127,7 @@ def _modes(net: Everything, x: Tensor) -> None:
     torch.set_grad_enabled(not torch.is_grad_enabled())
     torch.set_default_dtype(torch.float64)
     if TORCH >= (2, 6):
-        # Before, it goes on top of the modes that are entered, and leaving one leaves the other.
+        # Before 2.6, it is pushed on the active modes, so that leaving one mode leaves the other.
         torch.set_default_device("meta")
 
 
@@ -162,7 +162,7 @@ ACTS: dict[str, Callable[[Everything, Tensor], object]] = {
 
 
 class Stubborn(nn.Module):
-    """Keeps its normalisation in eval mode, and counts its switches."""
+    """Keeps its normalization in eval mode, and counts calls of `train`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class Lazy(nn.Module):
 
 
 class Cloning(nn.Module):
-    """Copies a layer of its own while it runs."""
+    """Copies one of its layers during forward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -210,5 +210,5 @@ class Cloning(nn.Module):
 
 
 def everything(act: str) -> Case:
-    """The model that holds everything, doing one thing to it."""
+    """Return the case of `Everything` with one of `ACTS`."""
     return Case(name=act, build=lambda: Everything(ACTS[act]), args=lambda: (rows(4, 3),))

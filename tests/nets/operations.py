@@ -1,4 +1,4 @@
-"""What a forward may do besides calling layers."""
+"""Models whose forward does more than call layers: operators, autograd, checkpoints, functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.nets.case import Case, rows
 
 
 class Operators(nn.Module):
-    """Operators, einsum, pieces of a tensor, work in place."""
+    """Operators, einsum, chunks of a tensor, in-place functions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Operators(nn.Module):
 
 
 class Fallback(nn.Module):
-    """A layer that fails, is caught, and is replaced by another."""
+    """Catches the error of a layer, and calls another layer instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Fallback(nn.Module):
 
 
 class Reader(nn.Module):
-    """Reads values into Python, and lets them decide."""
+    """Reads values into Python, and branches on them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Square(torch.autograd.Function):
 
 
 class Custom(nn.Module):
-    """An autograd function of its own."""
+    """Uses its own autograd function."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class Checkpointed(nn.Module):
 
 
 class Packed(nn.Module):
-    """An LSTM on sentences of different lengths."""
+    """An LSTM on sequences of different lengths."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Packed(nn.Module):
 
 
 class SelfBackward(nn.Module):
-    """Differentiates within forward, and returns the gradient."""
+    """Computes a gradient in forward and returns it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class SelfBackward(nn.Module):
 
 
 class Functional(nn.Module):
-    """Runs a layer with other weights than its own."""
+    """Runs a layer with other weights."""
 
     def __init__(self) -> None:
         super().__init__()

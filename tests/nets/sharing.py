@@ -1,4 +1,4 @@
-"""Layers and tensors that are reached by more than one way, or by none."""
+"""Models with shared, tied, uncalled or unregistered layers and tensors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reused(nn.Module):
 
 
 class Containers(nn.Module):
-    """Layers and parameters in the containers that torch has for them."""
+    """Layers and parameters in torch's containers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Containers(nn.Module):
 
 
 class Uncalled(nn.Module):
-    """A layer never called, a branch never called, and a layer called past `__call__`."""
+    """An uncalled layer, an uncalled branch, and a layer whose `forward` is called directly."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class TiedObject(nn.Module):
 
 
 class TiedStorage(nn.Module):
-    """Two parameters on one memory: as made again from `.data`, and turned around."""
+    """Parameters that share memory: created again from `.data`, and transposed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class TiedStorage(nn.Module):
 
 
 class Halves(nn.Module):
-    """Two parameters on one storage that share no element: not tied."""
+    """Parameters on one storage that share no element, and thus are not tied."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class Child(nn.Module):
 
 
 class Circular(nn.Module):
-    """A child that has registered its parent."""
+    """A child that registers its parent as a submodule."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Circular(nn.Module):
 
 
 class Hidden(nn.Module):
-    """Layers in a plain list, which torch does not know of."""
+    """Layers in a plain list, which are not registered."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class Hidden(nn.Module):
 
 
 class OnTheSpot(nn.Module):
-    """Makes a layer without parameters where it needs one."""
+    """Creates layers without parameters in forward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ class OnTheSpot(nn.Module):
 
 
 class Tricky(nn.Module):
-    """Attributes by property and `__getattr__`, and a forward patched on the instance."""
+    """Attributes from a property and `__getattr__`, and a forward patched on the instance."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What may go into a forward and come out of it: every shape of argument and result."""
+"""Models with all kinds of arguments and results: nested containers, objects, no result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Batch:
 
 
 class Box:
-    """An object of no known kind, with tensors in it."""
+    """An object of an unknown class that contains tensors."""
 
     def __init__(self, value: Tensor) -> None:
         self.value = value
@@ -32,15 +32,15 @@ class Box:
 
 
 class Hostile:
-    """An object whose insides cannot be read."""
+    """An object whose attributes cannot be read."""
 
     @property
     def __dict__(self) -> Any:  # type: ignore[override]
-        raise RuntimeError("do not look")
+        raise RuntimeError("do not read")
 
 
 class Nested(nn.Module):
-    """Containers in containers, in and out."""
+    """Nested containers as argument and result."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class AnyNumber(nn.Module):
 
 
 class Nothing(nn.Module):
-    """Returns None, as a layer that only logs does."""
+    """Returns None, like a layer that only logs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Boxed(nn.Module):
 
 
 class Distributed(nn.Module):
-    """Returns distributions, one of them around another."""
+    """Returns a distribution that wraps another one."""
 
     def __init__(self) -> None:
         super().__init__()

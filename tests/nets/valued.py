@@ -1,4 +1,4 @@
-"""Networks whose forward or constructor needs values, or writes to its weights."""
+"""Networks whose forward or constructor reads values or writes to weights, for tests of tensor modes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 LARGE = 1200
-"""A square of this many rows is more than one stays real for."""
+"""A square matrix with this many rows is large enough to be zero-filled."""
 
 
 class Item(nn.Module):
@@ -47,7 +47,7 @@ class Inverts(Item):
 
 
 class Builds(Item):
-    """Its constructor reads values, as those with a rate of dropout for each depth do."""
+    """Its constructor reads values, such as dropout rates by depth."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class BuildsFromWeights(Item):
 
 
 class Refuses(Item):
-    """Its constructor wants what it was given to hold what it wrote."""
+    """Its constructor checks that its weights have the values that it wrote."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Refuses(Item):
 
 
 class Singular(Item):
-    """Its forward fails whatever its weights are, in words that zero-filled weights fail in too."""
+    """Its forward always fails, with the same message as on zero-filled weights."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layer(x) @ torch.linalg.inv(torch.zeros(LARGE, LARGE))

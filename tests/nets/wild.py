@@ -1,4 +1,4 @@
-"""What real models do besides: objects of libraries, transforms, quantization, wrappers, hooks."""
+"""Models with features of real code: library objects, transforms, quantization, wrappers, hooks."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.nets.structures import Pair
 
 @dataclass
 class Fields(OrderedDict[str, Any]):
-    """A dataclass that is a dictionary too, and keeps its values in its fields only."""
+    """A dataclass and dictionary with its values in its fields only."""
 
     first: Tensor
     more: list[Tensor] = field(default_factory=list)
 
 
 class Layered(nn.Module):
-    """Hands on what its inner model returned, in an object of a library's."""
+    """Returns the result of an inner model, which is an object of a library."""
 
     def __init__(self, wrap: Callable[[Tensor], Any], name: str) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Recursive(nn.Module):
 
 
 class Chosen(nn.Module):
-    """Takes one of its branches, by name and by number."""
+    """Calls one of its branches, by name and by index."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Chosen(nn.Module):
 
 
 class Bare(nn.Module):
-    """Parameters and a buffer without a layer; the buffer is a cache that is written to."""
+    """Parameters and a buffer without a layer; forward writes to the buffer."""
 
     cache: Tensor
 
@@ -104,7 +104,7 @@ class Bare(nn.Module):
 
 
 class Views(nn.Module):
-    """Writes to pieces of a tensor, and reads it through others."""
+    """Writes to views of a tensor, and reads it through other views."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         base = x * 2
@@ -138,7 +138,7 @@ class Attending(nn.Module):
 
 
 class Sentences(nn.Module):
-    """Sequences of different lengths, not sorted, through a recurrent layer."""
+    """A recurrent layer on unsorted sequences of different lengths."""
 
     def __init__(self, layer: type[nn.LSTM] | type[nn.GRU]) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ def _pruned() -> nn.Module:
 
 
 class Mapped(nn.Module):
-    """A layer and an operation under `torch.vmap`, one map within another."""
+    """A layer and an operation under two nested `torch.vmap`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class Mapped(nn.Module):
 
 
 class Gradients(nn.Module):
-    """The gradient of its output by its input, from torch.func."""
+    """The gradient of its output with respect to its input, by torch.func."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class Gradients(nn.Module):
 
 
 class Directly(nn.Module):
-    """Calls the `forward` of layers: of torch's, of a block with layers, of one with a base class."""
+    """Calls `forward` directly: of a torch layer, a block and a derived class."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -234,7 +234,7 @@ class Derived(Base):
 
 
 def _replaced() -> nn.Module:
-    """A layer whose `forward` was put on the instance, as libraries do that move weights about."""
+    """Return a model with a layer whose `forward` is replaced on the instance, as offloading does."""
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
     layer = model[0]
     plain = layer.forward
@@ -249,18 +249,18 @@ def _replaced() -> nn.Module:
 
 def _quantized(layer: nn.Module) -> nn.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says that it moves elsewhere
+        warnings.simplefilter("ignore")  # torch warns that the function will move
         return torch.ao.quantization.quantize_dynamic(nn.Sequential(layer), {type(layer)})
 
 
 def _complex() -> nn.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch says that it is new
+        warnings.simplefilter("ignore")  # torch warns that complex modules are new
         return nn.Linear(3, 2).to(torch.complex64)
 
 
 def _hooked() -> nn.Module:
-    """A layer with a full backward hook, for which torch puts a step of its own around it."""
+    """Return a model with a full backward hook, for which torch adds steps of its own."""
     model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
     model[0].register_full_backward_hook(lambda *_: None)
     return model

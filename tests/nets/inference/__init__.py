@@ -1,4 +1,4 @@
-"""Networks without a word on their inputs: what each takes is to be found out."""
+"""Networks that declare no inputs, for tests of input inference."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""Networks that tell in words what they take: in their documentation, or when they refuse it."""
+"""Networks that describe their inputs in docstrings, annotations or error messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Documented(nn.Module):
-    """No layer takes these arguments at first hand; the documentation of forward tells their shapes."""
+    """No layer takes the arguments directly; the docstring of forward has their shapes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,9 +19,9 @@ class Documented(nn.Module):
 
         Args:
             signal (`torch.FloatTensor` of shape `(batch_size, sequence_length, 5)`):
-                What was measured.
+                The measurements.
             marks (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*):
-                Which of the nine kinds it was.
+                The kind of each, one of nine.
             levels: a tensor of shape [batch_size, sequence_length, 2 * 3 + 1].
 
         Returns:
@@ -29,13 +29,13 @@ class Documented(nn.Module):
         """
         batch, _, features = signal.shape
         if features != 5:
-            raise ValueError("there are five sensors")
+            raise ValueError("wrong number of sensors")
         mixed = signal @ self.weight + self.table[marks] * levels
         return mixed.reshape(batch, -1).sum(1)
 
 
 class Annotated(nn.Module):
-    """Its annotations tell the sizes, as those of jaxtyping do."""
+    """Its annotations have the sizes, in the form of jaxtyping."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,18 +45,18 @@ class Annotated(nn.Module):
         """Scale each of the four channels."""
         batch, channels, _, _ = field.shape
         if channels != 4 or steps.is_floating_point():
-            raise ValueError("not what was annotated")
+            raise ValueError("the inputs do not match the annotations")
         return field * self.scale.view(1, 4, 1, 1) * steps.view(batch, 1, 1, 1)
 
 
-# Written here, since the tools that read annotations do not know that library.
+# Set here, since linters do not know the annotations of that library.
 Annotated.forward.__annotations__.update(
     field='Float[Tensor, "batch 4 height width"]', steps='Int[Tensor, "batch"]'
 )
 
 
 class Strict(nn.Module):
-    """It takes whole frames only, and says so."""
+    """It takes whole frames only; its error message has the unit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,21 +70,21 @@ class Strict(nn.Module):
 
 
 class Exact(nn.Module):
-    """It takes one length only, and tells it."""
+    """It takes one length only; its error message has the length."""
 
     def __init__(self) -> None:
         super().__init__()
         self.mix = nn.Linear(3, 8)
 
     def forward(self, past_values: Tensor) -> Tensor:
-        """Look at the past."""
+        """Project each past value."""
         if past_values.shape[1] != 36:
             raise ValueError(f"Input length ({past_values.shape[1]}) doesn't match configuration (36).")
         return self.mix(past_values)
 
 
 class Pairs(nn.Module):
-    """It takes two images at a time, and tells the dimensions in words."""
+    """It takes two images at a time; its error message names the dimensions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Pairs(nn.Module):
 
 
 class Missed(nn.Module):
-    """An argument may be left out by its signature, and may not by its code."""
+    """An argument is optional in the signature, but required by the code."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Missed(nn.Module):
 
 
 class Patches(nn.Module):
-    """Images come as rows of patches, beside the grids that they were cut from."""
+    """It takes images as rows of patches, with the sizes of their grids."""
 
     def __init__(self) -> None:
         super().__init__()

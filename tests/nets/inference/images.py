@@ -1,4 +1,4 @@
-"""Networks of images, and of what images are flattened to."""
+"""Networks that take images or flattened images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks of texts, waves, points, graphs, tables, and of several things at once."""
+"""Networks that take text, audio, points, graphs, tables, or several inputs."""
 
 from __future__ import annotations
 
