@@ -261,6 +261,13 @@ def test_what_stands_beside_the_tensors_of_a_flat_file(tmp_path: Path) -> None:
     assert torch.equal(other.weight, model.weight)
 
 
+def test_load_lines_state_dict_next_to_pickled_module(tmp_path: Path) -> None:
+    model, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    torch.save({"model": model.state_dict(), "net": nn.Linear(3, 4)}, tmp_path / "both.pt")
+    run_mapping(loading(other, str(tmp_path / "both.pt")), other)
+    assert torch.equal(other.weight, model.weight)
+
+
 def test_parts_of_a_model_in_dictionaries_of_their_own(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = nn.ModuleDict({"encoder": nn.Linear(3, 4), "decoder": nn.Linear(4, 3)})

@@ -61,14 +61,14 @@ def load_lines(checkpoint: Checkpoint, section: str, parts: Sequence[str], *, ot
     files = [each.path for each in checkpoint.files]
     if checkpoint.format in TORCH_FORMATS and len(files) == 1:
         keys = "".join(f"[{key!r}]" for key in section.split(".") if section)
+        is_module = any(module.path == section for module in checkpoint.modules)
+        lines = [
+            f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu'"
+            f"{', weights_only=False' if checkpoint.modules else ''}){keys}"
+            f"{'.state_dict()' if is_module else ''}"
+        ]
         if checkpoint.modules:
-            lines = [
-                "# the file holds a pickled module: loading it runs code from the file",
-                f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu', "
-                f"weights_only=False){keys}.state_dict()",
-            ]
-        else:
-            lines = [f"state_dict = torch.load({checkpoint.target!r}, map_location='cpu'){keys}"]
+            lines.insert(0, "# the file holds a pickled module: loading it runs code from the file")
     elif checkpoint.format == "safetensors" and len(files) == 1:
         lines = [f"state_dict = safetensors.torch.load_file({files[0]!r})"]
     else:
