@@ -29,8 +29,8 @@ import gpt2  # noqa: E402
 import resnet  # noqa: E402
 import resnet18  # noqa: E402
 
+from netinspect import api  # noqa: E402
 from netinspect.api import _views  # noqa: E402
-from netinspect.runner import loading  # noqa: E402
 
 
 class Chain(nn.Module):
@@ -83,7 +83,7 @@ def overhead(name: str, model: nn.Module, x: Tensor, rounds: int) -> str:
     for _ in range(rounds + 2):
         with torch.no_grad():
             plain = seconds(partial(model, x))
-        pairs.append((plain, seconds(partial(loading.capture, model, x))))
+        pairs.append((plain, seconds(partial(api.capture, model, x))))
     pairs = pairs[2:]
     plains, ours = (statistics.median(each) for each in zip(*pairs, strict=True))
     ratios = [one / plain for plain, one in pairs]
@@ -99,7 +99,7 @@ def parts(model: nn.Module) -> tuple[int, list[float]]:
     with torch.no_grad():
         costs = [seconds(partial(model, x))]
     begin = time.process_time()
-    trace = loading.capture(model, x)
+    trace = api.capture(model, x)
     costs.append(time.process_time() - begin)
     begin = time.process_time()
     view = _views.summary(trace)

@@ -79,7 +79,7 @@ def count(row: Row) -> Row:
     import netinspect
 
     try:
-        trace = netinspect.load(row.target, constructor=dict(row.arguments), run=False)
+        trace = netinspect.load(row.target, model_args=dict(row.arguments), run=False)
     except netinspect.NetinspectError as error:
         return replace(row, failure=f"{error.message}: {error.cause or ''}".splitlines()[0])
     counted = netinspect.summary(trace).record.totals.parameters - FROZEN.get(row.target, 0)

@@ -124,7 +124,10 @@ def count(row: Row) -> Row:
         for arguments in dict.fromkeys(((), row.arguments)):
             try:
                 trace = netinspect.load(
-                    row.target, constructor=dict(row.built_with + arguments), inputs=[row.inputs], on=on
+                    row.target,
+                    model_args=dict(row.built_with + arguments),
+                    inputs=[row.inputs],
+                    tensors=on,
                 )
             except netinspect.NetinspectError as error:
                 failure = failure or f"{error.message}: {error.cause or ''}".partition("\n")[0]
@@ -177,7 +180,7 @@ def prepare() -> None:
     import netinspect
 
     torch.set_num_threads(1)
-    netinspect.load("torchvision:alexnet", inputs=["1x3x64x64"], on="meta")
+    netinspect.load("torchvision:alexnet", inputs=["1x3x64x64"], tensors="meta")
 
 
 def check(

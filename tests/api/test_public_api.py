@@ -239,7 +239,7 @@ def test_what_is_no_model_is_told() -> None:
 
 
 def test_a_saved_look_is_the_same_look(tmp_path: Any) -> None:
-    trace = netinspect.load("tiny_gpt", everything=True, stats=True, values=True, grad=True)
+    trace = netinspect.load("tiny_gpt", everything=True, stats=True, values=True, backward=True)
     netinspect.save(trace, tmp_path / "look.json")
     assert netinspect.load(tmp_path / "look.json") == trace
 

@@ -11,9 +11,9 @@ import numpy
 import pytest
 import torch
 
+from netinspect.api import read_checkpoint
 from netinspect.errors import CheckpointError
 from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
-from netinspect.runner.stored_files import read_checkpoint
 from tests.reports.checkpoints import state_dict
 from tests.support import Outcome
 

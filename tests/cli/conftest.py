@@ -126,8 +126,8 @@ class Declares(nn.Module):
 @pytest.fixture(scope="session")
 def saved_lenet() -> str:
     """The text of a saved trace of LeNet, without values."""
+    from netinspect.api import load
     from netinspect.records.saved import dump_trace
-    from netinspect.runner.loading import load
 
     return dump_trace(load("lenet", everything=True))
 

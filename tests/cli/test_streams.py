@@ -16,7 +16,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from netinspect.runner.loading import load, save
+from netinspect.api import load, save
 from tests.support import PATIENCE, Outcome
 
 pytestmark = pytest.mark.slow

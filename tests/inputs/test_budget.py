@@ -12,7 +12,8 @@ import netinspect
 from netinspect.inputs import budget
 from netinspect.inputs.budget import Budget
 from netinspect.records.trace import Trace
-from netinspect.runner.trace_target import RunOptions, trace_target
+from netinspect.runner.run_options import RunOptions
+from netinspect.runner.trace_target import trace_target
 from netinspect.targets.model_factory import find_factory
 from netinspect.targets.target import parse_target
 

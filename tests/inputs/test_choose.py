@@ -16,8 +16,8 @@ from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.spec import DTYPES, parse_spec
 from netinspect.inputs.tensors import build_tensor
+from netinspect.records.request import TraceRequest
 from netinspect.tracing.arguments import Argument
-from netinspect.tracing.capture import CaptureOptions
 
 
 class Two(nn.Module):
@@ -36,7 +36,7 @@ class Nothing(nn.Module):
 
 
 def choose_arguments(model: nn.Module, request: InputRequest) -> list[Argument]:
-    return choose_inputs(model, request, CaptureOptions()).arguments
+    return choose_inputs(model, request, TraceRequest()).arguments
 
 
 def chosen(model: nn.Module, *specs: str, **options: Any) -> list[tuple[str | None, str]]:

@@ -13,6 +13,7 @@ from netinspect.memory_tracker.runs import run_once
 from netinspect.memory_tracker.session import track
 from netinspect.memory_tracker.tracked_models import LiveSource
 from netinspect.records.memory import MemoryTrack
+from netinspect.records.request import TraceRequest
 
 
 class Chain(nn.Module):
@@ -80,9 +81,9 @@ class Asking(nn.Module):
 def tracked(model: nn.Module, *specs: str, with_values: bool = False, **options: Any) -> MemoryTrack:
     """Track a model in this process, exactly as the allocator of the CPU would count."""
     request = TrackRequest(
-        target=type(model).__name__,
+        name=type(model).__name__,
+        run=TraceRequest(inputs=specs),
         options=TrackOptions(**{"device": "cpu", **options}),
-        inputs=specs,
         with_values=with_values,
     )
     return track(request, LiveSource(model, partial(run_once, request))).track

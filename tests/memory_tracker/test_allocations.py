@@ -23,6 +23,7 @@ from netinspect.memory_tracker.request import OPTIMIZERS, TrackOptions, TrackReq
 from netinspect.memory_tracker.session import track as track_request
 from netinspect.memory_tracker.workload import NullObserver, infer, train
 from netinspect.records.memory import MemoryTrack
+from netinspect.records.request import TraceRequest
 from tests.memory_tracker.runs import Blocks, Chain, Tied, tracked
 from tests.tracing.process_snapshot import snapshot
 
@@ -264,9 +265,9 @@ def test_torchs_own_tracker_comes_to_the_same_peak(make: Any, spec: str, trainin
 def test_what_was_copied_while_fake_is_tracked_as_if_it_were_not() -> None:
     """Torch's transformers copy their layers; views of a fake copy do not share its memory."""
     request = TrackRequest(
-        target="encoder",
+        name="encoder",
+        run=TraceRequest(inputs=("2x3x32x32",)),
         options=TrackOptions(device="cpu", training=True),
-        inputs=("2x3x32x32",),
     )
 
     class Anew:

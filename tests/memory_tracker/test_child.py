@@ -15,6 +15,8 @@ from netinspect.analysis.allocation_totals import peak_bytes
 from netinspect.errors import ForwardError, LoadError, UsageError
 from netinspect.memory_tracker.parent import track_in_child
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
+from netinspect.records.request import TraceRequest
+from netinspect.targets.target import parse_target
 from tests.memory_tracker.runs import Chain, tracked
 
 pytestmark = pytest.mark.slow
@@ -84,7 +86,8 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def asked(target: str, **more: object) -> TrackRequest:
     options = TrackOptions(device="cpu", training=True)
-    return TrackRequest(target=target, options=options, inputs=("16x64",), **more)  # type: ignore[arg-type]
+    run = TraceRequest(target=parse_target(target), inputs=("16x64",), **more)  # type: ignore[arg-type]
+    return TrackRequest(name=target, run=run, options=options)
 
 
 def test_it_comes_back_with_what_this_process_finds(net: str) -> None:
@@ -95,7 +98,8 @@ def test_it_comes_back_with_what_this_process_finds(net: str) -> None:
 
 
 def test_a_constructor_may_read_values(net: str) -> None:
-    request = TrackRequest(target=f"{net}:Reading", options=TrackOptions(device="cpu"), inputs=("2x64",))
+    run = TraceRequest(target=parse_target(f"{net}:Reading"), inputs=("2x64",))
+    request = TrackRequest(name="Reading", run=run, options=TrackOptions(device="cpu"))
     track = track_in_child(request).track
     parameters = sum(each.bytes for each in track.allocations if each.kind == "parameter")
     assert parameters == 4 * (64 + 1) * (1 << 15)
@@ -122,7 +126,7 @@ def test_its_errors_are_those_of_this_process(net: str) -> None:
 
 
 def test_a_model_of_other_sizes_is_not_taken_for_the_one_that_was_looked_at(net: str) -> None:
-    look = netinspect.load(f"{net}:Net", constructor={"width": 32}, inputs=["4x32"])
+    look = netinspect.load(f"{net}:Net", model_args={"width": 32}, inputs=["4x32"])
     with pytest.raises(LoadError, match="not the model that was traced") as caught:
         netinspect.memory(look)
     assert "--arg" in str(caught.value.hint)
@@ -182,7 +186,8 @@ print(json.dumps({"error": "LoadError", **words}))
 
 
 def test_process_that_the_system_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    request = TrackRequest(target="lenet", options=TrackOptions(), inputs=("1x1x28x28",))
+    run = TraceRequest(target=parse_target("lenet"), inputs=("1x1x28x28",))
+    request = TrackRequest(name="lenet", run=run, options=TrackOptions())
     with pytest.raises(UsageError, match="cannot start the process that tracks memory") as caught:
         track_in_child(request, command=["/nowhere/python"])
     assert caught.value.cause == "No such file or directory"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import netinspect
 from netinspect.analysis.allocation_totals import peak_bytes
+from netinspect.api import load
 from netinspect.errors import ForwardError
 from netinspect.memory_tracker import runs
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
@@ -20,7 +21,7 @@ from netinspect.memory_tracker.runs import run_once
 from netinspect.memory_tracker.session import track
 from netinspect.memory_tracker.tracked_models import BATCHED, TargetSource
 from netinspect.records.memory import MemoryTrack
-from netinspect.runner.loading import load
+from netinspect.records.request import TraceRequest
 from netinspect.targets.model_factory import find_factory
 from netinspect.targets.target import parse_target
 from tests.memory_tracker.runs import Asking, Chain, Selecting, tracked
@@ -141,12 +142,14 @@ def last_away():
 
 def request_for(target: str, *specs: str, training: bool = True, **more: Any) -> TrackRequest:
     options = TrackOptions(device="cpu", training=training)
-    return TrackRequest(target=target, options=options, inputs=specs, **more)
+    run = TraceRequest(target=parse_target(target), inputs=specs)
+    return TrackRequest(name=target, run=run, options=options, **more)
 
 
 def tracked_target(request: TrackRequest) -> MemoryTrack:
     """Track a target in this process."""
-    factory = find_factory(parse_target(request.target), {})
+    assert request.run.target is not None
+    factory = find_factory(request.run.target, {})
     return track(request, TargetSource(factory, partial(run_once, request))).track
 
 
@@ -188,7 +191,7 @@ def test_weights_are_those_that_the_constructor_made(
 @pytest.mark.parametrize("factory", ["to_cpu", "cast", "normed", "moved_in_constructor"])
 def test_summary_on_fake_tensors_of_what_is_moved(moved: str, factory: str) -> None:
     spec = "4x8:bfloat16" if factory == "cast" else "4x8"
-    trace = load(f"{moved}:{factory}", on="fake", inputs=spec)
+    trace = load(f"{moved}:{factory}", tensors="fake", inputs=spec)
     assert (trace.tensor_mode, trace.failure) == ("fake", None)
     assert trace.output is not None
 

@@ -30,7 +30,7 @@ def test_describe_sample(name: str) -> None:
 
 @pytest.mark.parametrize("name", sample_names())
 def test_sample_runs_and_all_parameters_get_gradients(name: str) -> None:
-    trace = netinspect.load(name, grad=True, training=True)
+    trace = netinspect.load(name, backward=True, train=True)
     assert trace.failure is None
     assert trace.warnings == ()
     without_gradient = [entry.name for entry in trace.parameters if entry.gradient is None]
@@ -97,7 +97,7 @@ def test_params_values_and_statistics_of_lenet() -> None:
 def test_gradients_of_lenet_match_autograd() -> None:
     model = build_module(parse_target("lenet"), {}, seed=0).eval()
     x = torch.randn(3, 1, 28, 28)
-    trace = netinspect.load(model, args=(x,), grad=True, seed=5)
+    trace = netinspect.load(model, args=(x,), backward=True, seed=5)
     output = model(x)
     noise = torch.randn(output.shape, generator=torch.Generator().manual_seed(5))
     output.backward(noise)

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from netinspect.inputs.arguments import given_arguments
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
-from netinspect.tracing.capture import CaptureOptions, capture
+from netinspect.tracing.capture import capture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,15 @@ class Case:
     def capture(self, **options: Any) -> Trace:
         """Capture a trace of the model on its inputs."""
         return capture_trace(
-            self.model(), *self.args(), options=CaptureOptions(**options), **self.kwargs()
+            self.model(), *self.args(), options=TraceRequest(**options), **self.kwargs()
         )
 
 
 def capture_trace(
-    model: nn.Module, /, *args: Any, options: CaptureOptions | None = None, **kwargs: Any
+    model: nn.Module, /, *args: Any, options: TraceRequest | None = None, **kwargs: Any
 ) -> Trace:
     """Capture a live model on given values."""
-    return capture(model, given_arguments(model, args, kwargs), options or CaptureOptions())
+    return capture(model, given_arguments(model, args, kwargs), options or TraceRequest())
 
 
 def rows(*sizes: int) -> torch.Tensor:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn, zeros
 from torch.nn import functional as F
 
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
-from netinspect.tracing.capture import CaptureOptions
 from tests.nets.case import capture_trace, rows
 
 
@@ -43,7 +43,7 @@ class Mistake:
     training: bool = False
 
     def capture(self) -> Trace:
-        options = CaptureOptions(training=self.training)
+        options = TraceRequest(train=self.training)
         return capture_trace(Acting(self.act, self.layers), *self.args, options=options)
 
 

@@ -11,14 +11,13 @@ from functools import cache
 import pytest
 from rich.cells import cell_len
 
-from netinspect.api import _diff, _views
+from netinspect.api import _diff, _views, load
 from netinspect.records.trace import Trace
 from netinspect.rendering.document import Document, Table
 from netinspect.rendering.formats import Format, Style
 from netinspect.rendering.layout import fit
 from netinspect.reports.registry import Report
 from netinspect.reports.render import lay_out, render
-from netinspect.runner.loading import load
 from netinspect.targets.samples import sample_names
 
 SAMPLES = sample_names()
@@ -27,7 +26,7 @@ WIDTHS = [20, 33, 47, 60, 80, 100, 133, 200]
 
 @cache
 def look(sample: str) -> Trace:
-    return load(sample, grad=True, stats=True, values=True, code=True)
+    return load(sample, backward=True, stats=True, values=True, code=True)
 
 
 def reports(sample: str) -> dict[str, Report]:

@@ -107,7 +107,7 @@ def test_count_cost_by_line_lists_lines_of_the_model() -> None:
 
 
 def test_count_cost_backward_total_of_lenet() -> None:
-    trace = netinspect.load("lenet", grad=True)
+    trace = netinspect.load("lenet", backward=True)
     report = count_cost(trace, backward=True)
     # Two products for each of forward, except the gradient of the model's input.
     assert report.backward is not None

@@ -40,7 +40,7 @@ def test_what_needs_values_is_run_all_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Item", "Branch", "Mask", "Numpy"])
 def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
-    trace = netinspect.load(f"tests.nets.valued:{name}", on="meta")
+    trace = netinspect.load(f"tests.nets.valued:{name}", tensors="meta")
     assert trace.tensor_mode == "meta"
     assert trace.failure is not None
     assert trace.steps
@@ -49,14 +49,15 @@ def test_on_meta_the_trace_ends_where_values_are_read(name: str) -> None:
 
 def test_the_same_steps_on_every_kind() -> None:
     traces = {
-        on: netinspect.load("tests.nets.inference:Big", on=on) for on in ("meta", "zeros", "fake", "cpu")
+        on: netinspect.load("tests.nets.inference:Big", tensors=on)
+        for on in ("meta", "zeros", "fake", "real")
     }
-    assert [traces[on].tensor_mode for on in traces] == ["meta", "zeros", "fake", "real"]
+    assert [trace.tensor_mode for trace in traces.values()] == ["meta", "zeros", "fake", "real"]
     shapes = {
         on: [(step.name, step.module, _shapes(step.output)) for step in trace.steps]
         for on, trace in traces.items()
     }
-    assert shapes["meta"] == shapes["zeros"] == shapes["fake"] == shapes["cpu"]
+    assert shapes["meta"] == shapes["zeros"] == shapes["fake"] == shapes["real"]
     sizes = {on: sum(each.spec.bytes for each in trace.parameters) for on, trace in traces.items()}
     assert len(set(sizes.values())) == 1
 
@@ -65,7 +66,7 @@ def _shapes(value: object) -> object:
     return getattr(value, "shape", None)
 
 
-@pytest.mark.parametrize("option", ["values", "stats", "grad"])
+@pytest.mark.parametrize("option", ["values", "stats", "backward"])
 def test_values_are_of_real_weights(option: str) -> None:
     trace = netinspect.load("tests.nets.valued:Item", **{option: True})  # type: ignore[arg-type]
     assert trace.tensor_mode == "real"
@@ -82,12 +83,12 @@ def test_a_live_model_stays_where_it_is() -> None:
     assert netinspect.load(model).tensor_mode == "meta"
     assert netinspect.load(nn.Linear(3, 2)).tensor_mode == "real"
     with pytest.raises(UsageError, match="live model"):
-        netinspect.load(nn.Linear(3, 2), on="meta")
+        netinspect.load(nn.Linear(3, 2), tensors="meta")
 
 
 def test_missing_device_raises() -> None:
     with pytest.raises(UsageError, match="cannot run on device nonsense"):
-        netinspect.load("lenet", on="nonsense")
+        netinspect.load("lenet", device="nonsense")
 
 
 # --- zero-filled weights ------------------------------------------------------------------------------
@@ -240,13 +241,13 @@ def test_a_failure_that_is_the_users_own_is_not_blamed_on_the_weights() -> None:
 @pytest.mark.parametrize("on", ["meta", "zeros", "fake"])
 def test_values_are_not_told_of_tensors_without(on: str) -> None:
     with pytest.raises(UsageError, match="has no values"):
-        netinspect.load("lenet", on=on, stats=True, run=False)
+        netinspect.load("lenet", tensors=on, stats=True, run=False)
 
 
 @pytest.mark.libraries
 def test_experts_run_on_fake_tensors_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
     sizes = {"num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 32, "vocab_size": 99}
-    trace = netinspect.load("transformers:mixtral", constructor=sizes, on="fake")
+    trace = netinspect.load("transformers:mixtral", model_args=sizes, tensors="fake")
     assert trace.failure is None
     assert capfd.readouterr().err == ""
 

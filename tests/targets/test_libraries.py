@@ -18,7 +18,7 @@ from netinspect.errors import LoadError, NetinspectError, UsageError
 from netinspect.targets.libraries import names
 from netinspect.targets.libraries.network import network
 from netinspect.targets.model_factory import build_module
-from netinspect.targets.target import parse_target
+from netinspect.targets.target import check_target, parse_target
 
 pytestmark = pytest.mark.libraries
 
@@ -63,7 +63,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def build(text: str, **arguments: Any) -> Any:
     """Build on the meta device, which is fast."""
     with torch.device("meta"):
-        return build_module(parse_target(text), arguments, seed=0)
+        target = parse_target(text)
+        check_target(target)
+        return build_module(target, arguments, seed=0)
 
 
 def write_config(folder: Path, **settings: Any) -> None:
@@ -123,20 +125,20 @@ def test_parse_target_library(text: str, library: str, name: str) -> None:
 )
 def test_check_name_unknown(text: str, error: type[NetinspectError], message: str, hint: str) -> None:
     with pytest.raises(error) as caught:
-        parse_target(text)
+        check_target(parse_target(text))
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
 def test_check_name_hub_model_online() -> None:
-    assert parse_target("transformers:some/model", online=True).name == "some/model"
-    assert parse_target("timm:hf-hub:timm/resnet18", online=True).name == "hf-hub:timm/resnet18"
+    for text in ("transformers:some/model", "timm:hf-hub:timm/resnet18"):
+        check_target(parse_target(text), online=True)
 
 
 def test_check_name_library_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(LoadError, match="timm is not installed") as caught:
-        parse_target("timm:resnet18")
+        check_target(parse_target("timm:resnet18"))
     assert caught.value.hint == "pip install timm"
 
 

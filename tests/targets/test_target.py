@@ -81,8 +81,3 @@ def test_parse_target_errors(text: str, error: type[NetinspectError], message: s
     assert message in caught.value.message
     assert caught.value.hint is not None
     assert hint in caught.value.hint
-
-
-def test_parse_target_accepts_target() -> None:
-    target = parse_target("lenet")
-    assert parse_target(target) is target

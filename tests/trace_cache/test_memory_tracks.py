@@ -13,7 +13,7 @@ import pytest
 from netinspect.memory_tracker.request import TrackOptions, TrackRequest
 from netinspect.records.codec import to_data
 from netinspect.records.memory import MemoryTrack, Tracking
-from netinspect.trace_cache.cache_key import CacheKey
+from netinspect.records.request import Target, TraceRequest
 from netinspect.trace_cache.dependencies import Dependencies, File
 from netinspect.trace_cache.memory_tracks import MemoryTrackCache, Watched
 from tests.trace_cache.queries import Asker
@@ -76,26 +76,27 @@ def tracks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tracks:
     return Tracks(tmp_path / "here")
 
 
-REQUEST = TrackRequest(target="net.py:Net", options=TrackOptions(), inputs=("2x8",))
+TARGET = Target(text="net.py:Net", kind="file", place="net.py", name="Net")
+RUN = TraceRequest(target=TARGET, inputs=("2x8",))
+REQUEST = TrackRequest(name=TARGET.text, run=RUN, options=TrackOptions())
 
 
 def batch_of(
     tracks: Tracks, request: TrackRequest = REQUEST, cache: MemoryTrackCache | None = None
 ) -> Any:
-    question = CacheKey(target="net.py:Net", kind="file", place="net.py", name="Net")
     cache = cache or MemoryTrackCache()
-    return cache.answer(question, to_data(request), tracks).track.batch
+    return cache.answer(TARGET, to_data(request), tracks).track.batch
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(REQUEST, seed=1),
-        replace(REQUEST, inputs=("3x8",)),
+        replace(REQUEST, run=replace(RUN, seed=1)),
+        replace(REQUEST, run=replace(RUN, inputs=("3x8",))),
         replace(REQUEST, options=TrackOptions(training=True)),
         replace(REQUEST, options=TrackOptions(limit=1 << 30)),
         replace(REQUEST, options=TrackOptions(dtype="bfloat16")),
-        replace(REQUEST, constructor="{'width': 3}"),
+        replace(REQUEST, run=replace(RUN, model_args="{'width': 3}")),
         replace(REQUEST, others=(("3x8",), ("5x8",))),
     ],
 )

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from netinspect.analysis.module_index import Structure
+from netinspect.records.request import TraceRequest
 from netinspect.records.values import tensors_in
-from netinspect.tracing.capture import CaptureOptions
 from tests.nets.case import capture_trace, rows
 from tests.support import PATIENCE
 from tests.tracing.invariants import check_steps
@@ -37,9 +37,7 @@ def test_torchscript_is_one_step_and_warned_of(how: str, where: str) -> None:
     model = compiled if where == "root" else nn.Sequential(compiled, nn.ReLU())
     assert model.forward is not None  # TorchScript keeps what was once asked for
     before = snapshot(model)
-    trace = capture_trace(
-        model, rows(2, 3), options=CaptureOptions(backward=True, values=True, code=True)
-    )
+    trace = capture_trace(model, rows(2, 3), options=TraceRequest(backward=True, values=True, code=True))
     assert trace.failure is None
     check_steps(trace)
     path = "" if where == "root" else "0"
@@ -133,7 +131,7 @@ def test_compiled_modules_run_uncompiled_and_are_named() -> None:
 def test_buffers_of_every_kind_do_not_crash(make: Callable[[], Tensor]) -> None:
     model, tensor = nn.Linear(3, 3), make()
     model.register_buffer("odd", tensor)
-    options = CaptureOptions(values=True, statistics=True, backward=True)
+    options = TraceRequest(values=True, stats=True, backward=True)
     trace = capture_trace(model, rows(2, 3), options=options)
     assert trace.failure is None
     (buffer,) = trace.buffers
@@ -144,7 +142,7 @@ def test_buffers_of_every_kind_do_not_crash(make: Callable[[], Tensor]) -> None:
 
 def test_a_model_on_the_meta_device_has_shapes_and_no_values() -> None:
     model = nn.Sequential(nn.Linear(3, 4, device="meta"), nn.ReLU())
-    options = CaptureOptions(values=True, statistics=True)
+    options = TraceRequest(values=True, stats=True)
     trace = capture_trace(model, torch.empty(2, 3, device="meta"), options=options)
     assert trace.failure is None
     assert [(spec.shape, spec.device) for spec in tensors_in(trace.output)] == [((2, 4), "meta")]

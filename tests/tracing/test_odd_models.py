@@ -74,7 +74,7 @@ def _run(model: nn.Module, case: Case) -> Any:
 
 @every_net
 def test_with_everything_asked_for(case: Case) -> None:
-    trace = case.capture(backward=True, values=True, statistics=True, code=True)
+    trace = case.capture(backward=True, values=True, stats=True, code=True)
     check_steps(trace)
     if trace.failure is not None:
         assert trace.failure.phase == "backward"

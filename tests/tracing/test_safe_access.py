@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import netinspect
-from netinspect.runner.loading import load
+from netinspect.api import load
 from netinspect.tracing.model.members import modules, named_buffers, named_modules, named_parameters
 from netinspect.tracing.model.modes import set_mode
 from tests.tracing import trapped_models
@@ -39,7 +39,7 @@ COMMANDS: dict[str, Callable[[nn.Module], object]] = {
     "cost": lambda model: str(netinspect.cost(model, X)),
     "internals": lambda model: str(netinspect.internals(model)),
     "everything": lambda model: load(
-        model, args=(X,), training=True, grad=True, values=True, stats=True, code=True
+        model, args=(X,), train=True, backward=True, values=True, stats=True, code=True
     ),
     "symbolic": lambda model: load(model, inputs=("x=2x3",), symbolic=("batch",)),
     "a dataclass": lambda model: load(model, args=(_batch(),), symbolic=("n=x.features:0",)),
@@ -117,7 +117,7 @@ def test_tensor_subclass_hears_of_the_calls_of_forward_alone(grad: bool) -> None
         plain = list(Heard.heard)
     before = snapshot(model)
     Heard.heard.clear()
-    trace = load(model, args=(X.clone(),), values=True, stats=True, grad=grad)
+    trace = load(model, args=(X.clone(),), values=True, stats=True, backward=grad)
     heard = list(Heard.heard)
     assert trace.failure is None
     assert [name for name in heard if name != "grad"] == plain  # that is torch.autograd.grad
@@ -231,7 +231,7 @@ def test_train_with_another_signature_is_not_called(
     model = around(fits)
     before = snapshot(model)
     for training in (True, False):
-        trace = load(model, args=(X,), training=training)
+        trace = load(model, args=(X,), train=training)
         assert trace.failure is None
         assert {step.module for step in trace.steps} >= {""}
     assert _Fits.trained == 0
@@ -247,7 +247,7 @@ def test_train_in_the_instance_is_not_called_and_stays(name: str) -> None:
     model = Freezes(_Fits())
     model.inner.__dict__["train"] = FOREIGN[name]
     before = snapshot(model)
-    assert load(model, args=(X,), training=True).failure is None
+    assert load(model, args=(X,), train=True).failure is None
     assert _Fits.trained == 0
     assert difference(before, snapshot(model)) is None
 
@@ -266,7 +266,7 @@ def test_train_that_trains_is_not_called_on_other_tensors(on: Any, tmp_path: Pat
         "    def forward(self, x):\n"
         "        return self.norm(x)\n"
     )
-    assert load(f"{file}:Net", inputs=("x=2x3",), on=on).failure is None
+    assert load(f"{file}:Net", inputs=("x=2x3",), tensors=on).failure is None
 
 
 def test_train_with_torchs_signature_is_called() -> None:

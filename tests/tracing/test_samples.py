@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from netinspect.api import load
 from netinspect.inputs.choose import choose_inputs
 from netinspect.inputs.request import InputRequest
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
-from netinspect.runner.loading import load
 from netinspect.targets.model_factory import build_module
 from netinspect.targets.samples import sample_names
 from netinspect.targets.target import parse_target
 from netinspect.tracing.arguments import split
-from netinspect.tracing.capture import CaptureOptions
 from netinspect.tracing.tensors.describe import describe
 from tests.tracing.invariants import check_steps, own_record, recorded_calls
 
@@ -25,7 +25,7 @@ def test_a_sample_is_told_as_torch_itself_has_it(name: str) -> None:
     assert trace.warnings == ()
     check_steps(trace)
     model = build_module(parse_target(name), {}, seed=0)
-    args, kwargs = split(choose_inputs(model, InputRequest(), CaptureOptions()).arguments)
+    args, kwargs = split(choose_inputs(model, InputRequest(), TraceRequest()).arguments)
     calls, output = own_record(model, args, kwargs)
     assert recorded_calls(trace) == calls
     assert trace.output == trace.steps[0].output == describe(output)

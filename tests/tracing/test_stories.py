@@ -11,9 +11,9 @@ import torch.fx
 from torch import Tensor, nn
 
 from netinspect.analysis.module_index import Structure
+from netinspect.records.request import TraceRequest
 from netinspect.reports.source.compute import annotate_source
 from netinspect.reports.summary.compute import build_summary
-from netinspect.tracing.capture import CaptureOptions
 from netinspect.tracing.recording.data_flow import DataFlow
 from netinspect.tracing.tensors.packed_weights import packed_tensors
 from tests.nets import every, mutating
@@ -186,7 +186,7 @@ def test_the_source_of_a_layer_that_torch_derived_is_that_of_the_layer() -> None
 
 def test_the_source_of_a_graph_module_is_what_was_written_for_it() -> None:
     one, other = (torch.fx.symbolic_trace(nn.Sequential(layer)) for layer in (nn.ReLU(), nn.Tanh()))
-    trace = capture_trace(nn.Sequential(one, other), rows(2, 3), options=CaptureOptions(code=True))
+    trace = capture_trace(nn.Sequential(one, other), rows(2, 3), options=TraceRequest(code=True))
     for path in ("0", "1"):
         (listing,) = annotate_source(trace, path=path, whole_class=True).listings
         head, *body = listing.lines
@@ -236,7 +236,7 @@ def test_what_torch_warns_of_during_backward_is_a_note() -> None:
             out: Tensor = Warning_.apply(Warning_.apply(self.linear(x)))
             return out
 
-    trace = capture_trace(Warned(), rows(2, 3), options=CaptureOptions(backward=True))
+    trace = capture_trace(Warned(), rows(2, 3), options=TraceRequest(backward=True))
     assert trace.failure is None
     assert trace.warnings == ("backward warned: on purpose",)
 

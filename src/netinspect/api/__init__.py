@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netinspect.api._checkpoints import pickle_globals as pickle_globals
     from netinspect.api._diff import diff as diff
+    from netinspect.api._load import capture as capture
+    from netinspect.api._load import load as load
+    from netinspect.api._load import read_checkpoint as read_checkpoint
+    from netinspect.api._load import save as save
     from netinspect.api._memory import memory as memory
     from netinspect.api._view import View as View
     from netinspect.api._views import cache as cache
@@ -29,14 +33,11 @@ if TYPE_CHECKING:
     from netinspect.errors import UsageError as UsageError
     from netinspect.records.checkpoint import Checkpoint as Checkpoint
     from netinspect.records.trace import Trace as Trace
-    from netinspect.runner.loading import capture as capture
-    from netinspect.runner.loading import load as load
-    from netinspect.runner.loading import save as save
-    from netinspect.runner.stored_files import read_checkpoint as read_checkpoint
 
 _MODULES = {
     "netinspect.api._checkpoints": ("pickle_globals",),
     "netinspect.api._diff": ("diff",),
+    "netinspect.api._load": ("capture", "load", "read_checkpoint", "save"),
     "netinspect.api._memory": ("memory",),
     "netinspect.api._view": ("View",),
     "netinspect.api._views": (
@@ -48,8 +49,6 @@ _MODULES = {
     ),
     "netinspect.records.checkpoint": ("Checkpoint",),
     "netinspect.records.trace": ("Trace",),
-    "netinspect.runner.loading": ("capture", "load", "save"),
-    "netinspect.runner.stored_files": ("read_checkpoint",),
 }  # fmt: skip
 MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 """The module that defines each public name."""

@@ -6,12 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from netinspect._utils.classes import is_a
+from netinspect.api._load import load_or_read
 from netinspect.api._view import View
 from netinspect.errors import UsageError
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.runner.loading import load
-from netinspect.runner.stored_files import names_checkpoint, read_checkpoint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +55,7 @@ def diff(
     from netinspect.reports.diff.pairing import pair_names
 
     check_sort(sort, values=compare_values)
-    sides = select_state_dicts(_load_side(a), _load_side(b), section)
+    sides = select_state_dicts(load_or_read(a, run=False), load_or_read(b, run=False), section)
     shows: Literal["changes", "counts"] = "counts" if counts else "changes"
     if compare_values:
         pairing, found, moved = _compare(*sides, progress)
@@ -66,14 +64,6 @@ def diff(
         )
     pairing = pair_names(sides[0].entries, sides[1].entries)
     return View(report(*sides, pairing, shows=shows, fold=fold))
-
-
-def _load_side(
-    side: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
-) -> Trace | Checkpoint:
-    if is_a(side, Checkpoint) or names_checkpoint(side):
-        return read_checkpoint(side)
-    return load(side, run=False)
 
 
 def _compare(

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from netinspect._utils.classes import is_a, is_target
+from netinspect._utils.classes import is_a
+from netinspect.api._load import load, one_or_several, resolve
 from netinspect.api._view import View
-from netinspect.runner.loading import load, one_or_several
+from netinspect.records.request import Target, TraceRequest, format_model_args
+from netinspect.records.trace import Trace
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from netinspect.memory_tracker.request import TrackRequest
+    from netinspect.memory_tracker.request import TrackOptions, TrackRequest
     from netinspect.records.memory import Tracking
-    from netinspect.records.trace import Trace
     from netinspect.reports.memory.record import Memory
     from netinspect.trace_cache.memory_tracks import MemoryTrackCache
 
+Progress = Callable[[str], None]
+
 
 def memory(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     batch: int | None = None,
     train: bool = False,
@@ -51,8 +55,8 @@ def memory(
     kernels, the allocator and the device take for themselves.
 
     Args:
-        subject: A live module; a target; or a trace of one, which is then built again with
-            `constructor`. Code that a target names is run.
+        model: A live module; a target; or a trace of one, which is then built again with
+            `model_args`. Code that a target names is run.
         args: Positional arguments of forward, for a live module. Of tensors only the sizes matter,
             as long as specs can describe them and forward reads no values.
         batch: First dimension of every input; None to leave it.
@@ -83,10 +87,8 @@ def memory(
         ForwardError: The model fails.
     """
     from netinspect.errors import UsageError
-    from netinspect.memory_tracker.prepare import prepare, read_options, tracked_inputs
-    from netinspect.records.trace import Trace
-    from netinspect.reports.memory.compute import build_memory
-    from netinspect.targets.target import parse_live_target
+    from netinspect.memory_tracker.prepare import read_options
+    from netinspect.targets.target import check_live, parse_target
 
     tracks = None
     if cache:
@@ -104,51 +106,103 @@ def memory(
         limit=device_memory,
         symbolic=symbols,
     )
-    if is_target(subject):
-        parse_live_target(os.fspath(subject), online=online)
-    trace = subject
-    if not is_a(trace, Trace):
+    found = resolve(model)
+    target: Target | None
+    if is_a(found, Trace):
+        if symbols:
+            raise UsageError(
+                f"a trace of {found.target} cannot be expressed in other symbols",
+                hint="give the model or its target itself, or a trace that was loaded with symbolic=",
+            )
+        trace, target = found, parse_target(found.target)
+    else:
+        target = found if isinstance(found, Target) else None
+        if target is not None:
+            check_live(target)
         trace = load(
-            trace,
+            model,
             args=args or None,
             inputs=inputs,
             inputs_from=inputs_from,
-            constructor=model_args,
+            model_args=model_args,
             seed=seed,
             online=online,
             run_file=run_file,
-            training=train,
+            train=train,
             symbolic=symbols,
             cache=bool(cache),
         )
-    elif symbols:
-        raise UsageError(
-            f"a trace of {trace.target} cannot be expressed in other symbols",
-            hint="give the model or its target itself, or a trace that was loaded with symbolic=",
-        )
-    from netinspect.analysis.header import refuse_without_forward
+    request = TraceRequest(
+        target=target,
+        model_args=_literal(model_args or {}),
+        online=online,
+        run_file=run_file,
+        inputs_from=None if inputs_from is None else parse_target(inputs_from),
+    )
+    track = partial(_track_live, model, args) if target is None else None
+    return memory_of(
+        trace,
+        request,
+        options,
+        depth=depth,
+        top=top,
+        points=points,
+        progress=progress,
+        cache=tracks,
+        track=track,
+        has_values=bool(args),
+    )
+
+
+def memory_of(
+    trace: Trace,
+    request: TraceRequest,
+    options: TrackOptions,
+    *,
+    depth: int | None,
+    top: int | None,
+    points: int | None,
+    progress: Progress | None,
+    cache: MemoryTrackCache | None,
+    track: Callable[[TrackRequest, Progress | None], Tracking] | None = None,
+    has_values: bool = False,
+) -> View[Memory]:
+    """Track the memory of a traced model, and report it; see `memory`.
+
+    Args:
+        trace: The trace of the model, with its inputs.
+        request: The request of the trace: how the model is built again.
+        options: How to run it.
+        depth: As for `memory`, as are the following ones.
+        top: Number of modules.
+        points: Number of points.
+        progress: Receives a short text for each tracked run.
+        cache: The cache of tracked runs; None to track in any case.
+        track: Tracks the run in this process; None to do so in a child process.
+        has_values: Whether the caller gave the arguments of forward.
+    """
+    from netinspect.analysis.header import build_header, refuse_without_forward
+    from netinspect.memory_tracker.prepare import prepare, tracked_inputs
+    from netinspect.reports.memory.compute import build_memory
 
     refuse_without_forward(trace)
     if trace.failure is not None:
-        from netinspect.analysis.header import build_header as head
         from netinspect.rendering.failure import forward_error
 
-        diagnosis = head(trace).failure
+        diagnosis = build_header(trace).failure
         assert diagnosis is not None
         raise forward_error(diagnosis)
-    request = prepare(
-        trace,
-        options,
-        constructor=model_args,
-        online=online,
-        run_file=run_file,
-        inputs_from=inputs_from,
-        has_values=bool(args),
-    )
+    run = prepare(trace, options, request, has_values=has_values)
+    if track is None:
+        from netinspect.memory_tracker.cached_run import track_target
+
+        tracking = track_target(run, progress, cache)
+    else:
+        tracking = track(run, progress)
     return View(
         build_memory(
             trace,
-            _track(subject, args, request, progress, tracks),
+            tracking,
             inputs=tracked_inputs(trace, options),
             allocator=options.device,
             optimizer=options.optimizer if options.training else None,
@@ -161,23 +215,25 @@ def memory(
     )
 
 
-def _track(
-    subject: nn.Module | Trace | str | os.PathLike[str],
-    args: Sequence[Any],
-    request: TrackRequest,
-    progress: Callable[[str], None] | None,
-    cache: MemoryTrackCache | None,
+def _literal(arguments: Mapping[str, Any]) -> str:
+    from netinspect.errors import UsageError
+
+    text = format_model_args(arguments)
+    if text is None:
+        raise UsageError(
+            "the arguments of the class are not plain literals, and cannot be passed to another process",
+            hint="build the model, and track the memory of the instance",
+        )
+    return text
+
+
+def _track_live(
+    model: Any, args: Sequence[Any], request: TrackRequest, progress: Progress | None
 ) -> Tracking:
-    from netinspect.records.trace import Trace
-
-    if is_a(subject, Trace) or is_target(subject):
-        from netinspect.memory_tracker.cached_run import track_target
-
-        return track_target(request, progress, cache)
     from netinspect.memory_tracker.given_arguments import Given
     from netinspect.memory_tracker.session import track_live
     from netinspect.targets.user_code_errors import model_code
 
-    given = Given((tuple(args), {})) if args and not request.inputs else None
-    with model_code(request.target):
-        return track_live(request, subject, progress, given)
+    given = Given((tuple(args), {})) if args and not request.run.inputs else None
+    with model_code(request.name):
+        return track_live(request, model, progress, given)

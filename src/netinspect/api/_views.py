@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, overload
 from netinspect._utils.classes import is_a
 from netinspect.analysis.rows import Selection
 from netinspect.api._checkpoints import refuse_for_checkpoint, summarize_values
+from netinspect.api._load import load, load_or_read
 from netinspect.api._view import View
 from netinspect.records.checkpoint import Checkpoint
-from netinspect.runner.stored_files import names_checkpoint, read_checkpoint
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 # fmt: off
 @overload
 def summary(
-    subject: Checkpoint, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: Checkpoint, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[CheckpointSummary]: ...
 @overload
 def summary(
-    subject: Model, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: Model, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary]: ...
 @overload
 def summary(
-    subject: Named, *args: Any, depth: int | None = ..., functions: bool = ...,
+    model: Named, *args: Any, depth: int | None = ..., functions: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ...,
 ) -> View[Summary | CheckpointSummary]: ...
@@ -60,7 +60,7 @@ def summary(
 
 
 def summary(
-    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *args: Any,
     depth: int | None = None,
     functions: bool = False,
@@ -72,7 +72,7 @@ def summary(
     """Show the module tree as a table, with totals; or what a checkpoint is and holds.
 
     Args:
-        subject: A model, a trace or a target; see `load` and `read_checkpoint`.
+        model: A model, a trace or a target; see `load` and `read_checkpoint`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level with rows of its own; None for all, up to the 128th.
         functions: Give the functions between the layers rows too.
@@ -83,36 +83,33 @@ def summary(
         top: Keep only so many rows.
     """
     selection = Selection(include, exclude, sort, top)
-    if is_a(subject, Checkpoint) or names_checkpoint(subject):
+    found = load_or_read(model, args=args or None)
+    if is_a(found, Checkpoint):
         from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
 
         refuse_for_checkpoint("--functions", functions, "a checkpoint has no functions")
-        found = read_checkpoint(subject)
         return View(build_checkpoint_summary(found, selection, depth=depth))
     from netinspect.reports.summary.compute import build_summary
-    from netinspect.runner.loading import load
 
-    return View(
-        build_summary(load(subject, args=args or None), selection, depth=depth, functions=functions)
-    )
+    return View(build_summary(found, selection, depth=depth, functions=functions))
 
 
 # fmt: off
 @overload
 def params(
-    subject: Checkpoint, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    model: Checkpoint, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
 ) -> View[CheckpointTensors]: ...
 @overload
 def params(
-    subject: Model, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    model: Model, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
 ) -> View[Parameters]: ...
 @overload
 def params(
-    subject: Named, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
+    model: Named, *, buffers: bool = ..., stats: bool = ..., values: bool = ...,
     include: Sequence[str] = ..., exclude: Sequence[str] = ..., sort: str | None = ...,
     top: int | None = ..., progress: Callable[[int, int], None] | None = ...,
 ) -> View[Parameters | CheckpointTensors]: ...
@@ -120,7 +117,7 @@ def params(
 
 
 def params(
-    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     *,
     buffers: bool = False,
     stats: bool = False,
@@ -134,7 +131,7 @@ def params(
     """Show every named parameter, or every tensor of a checkpoint.
 
     Args:
-        subject: A model, a trace or a target; see `load` and `read_checkpoint`. Forward is not run.
+        model: A model, a trace or a target; see `load` and `read_checkpoint`. Forward is not run.
         buffers: Show the buffers too; a checkpoint shows all it has.
         stats: Show mean, std, min, max, zeros, NaN and Inf of each.
         values: Show the tensors themselves.
@@ -145,23 +142,22 @@ def params(
         progress: Called with bytes done and total bytes while the values of a checkpoint are read.
     """
     selection = Selection(include, exclude, sort, top)
-    if is_a(subject, Checkpoint) or names_checkpoint(subject):
+    found = load_or_read(model, run=False, values=values, stats=stats)
+    if is_a(found, Checkpoint):
         from netinspect.reports.params.checkpoint_compute import list_tensors, with_values
 
         refuse_for_checkpoint("--values", values, "the tensors of a checkpoint are not printed")
-        checkpoint = read_checkpoint(subject)
-        listed = list_tensors(checkpoint, selection)
+        listed = list_tensors(found, selection)
         if stats:
             listed = with_values(
-                listed, *summarize_values(checkpoint, [row.number for row in listed.rows], progress)
+                listed, *summarize_values(found, [row.number for row in listed.rows], progress)
             )
         return View(listed)
     from netinspect.reports.params.compute import list_parameters
-    from netinspect.runner.loading import load
 
     return View(
         list_parameters(
-            load(subject, run=False, values=values, stats=stats),
+            found,
             selection,
             buffers=buffers,
             statistics=stats,
@@ -171,7 +167,7 @@ def params(
 
 
 def trace(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     depth: int | None = None,
     inside_layers: bool = False,
@@ -181,7 +177,7 @@ def trace(
     """Show each step of forward in order.
 
     Args:
-        subject: A model, a trace or a target; see `load`.
+        model: A model, a trace or a target; see `load`.
         args: Positional arguments of forward, for a live module.
         depth: Deepest level of calls to show; None for all.
         inside_layers: Show the functions inside torch's own layers too.
@@ -189,16 +185,15 @@ def trace(
         values: Show the output tensor itself.
     """
     from netinspect.reports.trace.compute import list_steps
-    from netinspect.runner.loading import load
 
-    recorded = load(subject, args=args or None, grad=backward, values=values)
+    recorded = load(model, args=args or None, backward=backward, values=values)
     return View(
         list_steps(recorded, depth=depth, inside_layers=inside_layers, backward=backward, values=values)
     )
 
 
 def cost(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     by: str = "module",
     depth: int | None = None,
@@ -211,7 +206,7 @@ def cost(
     """Show what forward costs: MACs, FLOPs, activations, bytes.
 
     Args:
-        subject: A model, a trace or a target; see `load`.
+        model: A model, a trace or a target; see `load`.
         args: Positional arguments of forward, for a live module.
         by: `module`, `class` (of modules), `function`, `operator`, `kind` (of operators) or `line`.
         depth: Deepest level of modules with rows of its own; None for all.
@@ -223,9 +218,8 @@ def cost(
         backward: Run backward too, and show its total.
     """
     from netinspect.reports.cost.compute import count_cost
-    from netinspect.runner.loading import load
 
-    recorded = load(subject, args=args or None, grad=backward)
+    recorded = load(model, args=args or None, backward=backward)
     return View(
         count_cost(
             recorded,
@@ -240,21 +234,21 @@ def cost(
 # fmt: off
 @overload
 def tree(
-    subject: Checkpoint, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
+    model: Checkpoint, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
 ) -> View[CheckpointTree]: ...
 @overload
 def tree(
-    subject: Model, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
+    model: Model, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
 ) -> View[Tree]: ...
 @overload
 def tree(
-    subject: Named, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
+    model: Named, path: str = ..., *, depth: int | None = ..., fold: bool = ...,
 ) -> View[Tree | CheckpointTree]: ...
 # fmt: on
 
 
 def tree(
-    subject: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
+    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str],
     path: str = "",
     *,
     depth: int | None = None,
@@ -263,23 +257,23 @@ def tree(
     """Show the module tree, or the one that the names of a checkpoint imply.
 
     Args:
-        subject: A model, a trace or a target; see `load` and `read_checkpoint`. Forward is not run.
+        model: A model, a trace or a target; see `load` and `read_checkpoint`. Forward is not run.
         path: Module at the top.
         depth: Deepest level to show; None for all, up to the 128th.
         fold: Whether a run of identical siblings is one row.
     """
-    if is_a(subject, Checkpoint) or names_checkpoint(subject):
+    found = load_or_read(model, run=False)
+    if is_a(found, Checkpoint):
         from netinspect.reports.tree.checkpoint_compute import build_checkpoint_tree
 
-        return View(build_checkpoint_tree(read_checkpoint(subject), path=path, depth=depth, fold=fold))
+        return View(build_checkpoint_tree(found, path=path, depth=depth, fold=fold))
     from netinspect.reports.tree.compute import build_tree
-    from netinspect.runner.loading import load
 
-    return View(build_tree(load(subject, run=False), path=path, depth=depth, fold=fold))
+    return View(build_tree(found, path=path, depth=depth, fold=fold))
 
 
 def source(
-    subject: nn.Module | Trace | str | os.PathLike[str],
+    model: nn.Module | Trace | str | os.PathLike[str],
     *args: Any,
     path: str = "",
     whole_class: bool = False,
@@ -287,30 +281,28 @@ def source(
     """Show the source of a module's class with the shapes that passed through its lines.
 
     Args:
-        subject: A model, a trace or a target; see `load`.
+        model: A model, a trace or a target; see `load`.
         args: Positional arguments of forward, for a live module.
         path: The module.
         whole_class: Show every line of the class.
     """
     from netinspect.reports.source.compute import annotate_source
-    from netinspect.runner.loading import load
 
     return View(
-        annotate_source(load(subject, args=args or None, code=True), path=path, whole_class=whole_class)
+        annotate_source(load(model, args=args or None, code=True), path=path, whole_class=whole_class)
     )
 
 
-def internals(subject: nn.Module | Trace | str | os.PathLike[str], path: str = "") -> View[Internals]:
+def internals(model: nn.Module | Trace | str | os.PathLike[str], path: str = "") -> View[Internals]:
     """Show what one `nn.Module` holds, and what its `__call__` will run.
 
     Args:
-        subject: A model, a trace or a target; see `load`. Forward is not run.
+        model: A model, a trace or a target; see `load`. Forward is not run.
         path: The module.
     """
     from netinspect.reports.internals.compute import build_internals
-    from netinspect.runner.loading import load
 
-    return View(build_internals(load(subject, run=False), path=path))
+    return View(build_internals(load(model, run=False), path=path))
 
 
 def models(pattern: str | None = None) -> View[ModelList]:

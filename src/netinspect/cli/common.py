@@ -16,6 +16,7 @@ from netinspect.cli.options import SETTINGS, ModelOptions, OutputOptions
 from netinspect.cli.outputs import check_outputs, write_output, write_stdout
 from netinspect.cli.streams import users_output_on_stderr
 from netinspect.errors import ExitCode, UsageError
+from netinspect.records.request import Target, TraceRequest, format_model_args
 from netinspect.rendering.formats import Format
 from netinspect.settings import Settings
 
@@ -31,7 +32,7 @@ _FOR_CHECKPOINTS = ("online", "cache")
 
 
 def load_trace(
-    target: str | None,
+    target: str | Target | None,
     model: ModelOptions,
     output: OutputOptions,
     *,
@@ -40,13 +41,12 @@ def load_trace(
     values: bool = False,
     stats: bool = False,
     code: bool = False,
-    needs_model: bool = False,
     symbolic: Sequence[str] | None = None,
 ) -> Trace:
     """Load the target, and save its trace if `--save` was given.
 
     Args:
-        target: As typed; None for the project's default, else `lenet`.
+        target: As typed, or parsed; None for the project's default, else `lenet`.
         model: How to build the model, what to run it on, and where to save the trace.
         output: Verbosity and format.
         run: Whether the command needs a forward; inputs that are given ask for one too.
@@ -54,55 +54,85 @@ def load_trace(
         values: Keep the tensors as printed.
         stats: Summarise the values.
         code: Keep the source of the classes.
-        needs_model: Whether the command builds the model again, for which a saved trace is not enough.
         symbolic: Input sizes to replace by symbols.
 
     Raises:
         ForwardError: The model ended the program.
-        UsageError: The target is a saved trace, but the command needs the model.
+    """
+    request = read_request(target, model, output, symbolic=symbolic)
+    request = replace(
+        request,
+        run=run or model.asks_to_run or bool(request.inputs),
+        backward=backward,
+        values=values,
+        stats=stats,
+        code=code,
+    )
+    return run_request(request, model, output)
+
+
+def read_request(
+    target: str | Target | None,
+    model: ModelOptions,
+    output: OutputOptions,
+    *,
+    symbolic: Sequence[str] | None = None,
+) -> TraceRequest:
+    """Return the request of a command line; see `load_trace`.
+
+    Raises:
+        UsageError: An option is malformed, or an output file would replace a file that is read.
+        LoadError: The target does not exist.
+    """
+    style_for(output)  # reports a wrong output option before a long forward
+    parsed = read_target(target, output)
+    settings = SETTINGS.get()
+    inputs = model.input or []
+    if not _is_of_project(parsed.text, settings) and "input" not in model.typed:
+        # The project's inputs are for the project's target, not for any other.
+        inputs = [] if inputs == settings.values.get("input") else inputs
+    check_outputs(output.output, model.save, sources=_sources(parsed.text, model))
+    batch, symbols = sizes_asked_for(parsed, model, symbolic)
+    return TraceRequest(
+        target=parsed,
+        # What has no literal is passed on as a value.
+        model_args=format_model_args(model.model_args()) or "{}",
+        online=model.online,
+        run_file=model.run_file,
+        inputs=tuple(inputs),
+        inputs_from=None if model.inputs_from is None else _parse(model.inputs_from),
+        input_files=tuple(model.input_file or ()),
+        batch=batch,
+        seed=model.seed,
+        tensors=model.tensors,
+        device=model.device,
+        train=model.train,
+        everything=model.save is not None,
+        symbolic=symbols,
+    )
+
+
+def run_request(request: TraceRequest, model: ModelOptions, output: OutputOptions) -> Trace:
+    """Return the trace of a request, print notes on it, and save it if `--save` was given.
+
+    Raises:
+        ForwardError: The model ended the program.
     """
     from netinspect.records.trace import is_about_partial_run
     from netinspect.runner import loading
     from netinspect.runner.cached_traces import TraceCache
-    from netinspect.runner.tensor_options import tensor_source
+    from netinspect.runner.run_options import GivenValues
 
-    style = style_for(output)  # reports a wrong output option before a long forward
-    settings = SETTINGS.get()
-    inputs = model.input or []
-    if target is None:
-        target = _default_target(output)
-    elif not _is_of_project(target, settings) and "input" not in model.typed:
-        # The project's inputs are for the project's target, not for any other.
-        inputs = [] if inputs == settings.values.get("input") else inputs
-    check_outputs(output.output, model.save, sources=_sources(target, model))
-    if needs_model:
-        from netinspect.targets.target import parse_live_target
-
-        parse_live_target(target, online=model.online)
-    batch, symbols = sizes_asked_for(target, model, symbolic)
+    assert request.target is not None
     cache = TraceCache()
+    given = model.model_args()
+    has_literals = format_model_args(given) is not None
     started = time.perf_counter()
     with users_output_on_stderr():
-        trace = loading.load(
-            target,
-            inputs=inputs,
-            inputs_from=model.inputs_from,
-            input_files=model.input_file or (),
-            on=tensor_source(model.tensors, model.device),
-            batch=batch,
-            seed=model.seed,
-            constructor=model.constructor(),
-            online=model.online,
-            run_file=model.run_file,
-            run=run or model.asks_to_run or bool(inputs),
-            everything=model.save is not None,
-            training=model.train,
-            grad=backward,
-            values=values,
-            stats=stats,
-            code=code,
-            symbolic=symbols,
-            cache=cache if model.cache else False,
+        trace = loading.load_trace(
+            request,
+            GivenValues(model_args=None if has_literals else given),
+            cache if model.cache else False,
         )
     if output.debug and trace.failure is not None and trace.failure.traceback:
         for text in ("Traceback (most recent call last):", *trace.failure.traceback):
@@ -117,14 +147,14 @@ def load_trace(
         seconds = time.perf_counter() - started
         versions = trace.versions
         print_message(
-            f"traced {target} in {seconds:.2f} s: torch {versions.torch}, Python "
+            f"traced {request.target.text} in {seconds:.2f} s: torch {versions.torch}, Python "
             f"{versions.python}, tensor mode {trace.tensor_mode}, seed {trace.seed}"
         )
         if cache.outcome:
             print_message(cache.outcome)
         for warning in trace.warnings:
             print_message(f"note: {warning}")
-    elif style.format in (Format.PLAIN, Format.CSV) and not output.quiet:
+    elif style_for(output).format in (Format.PLAIN, Format.CSV) and not output.quiet:
         # Rows do not show that only a part of a file was run.
         for warning in filter(is_about_partial_run, trace.warnings):
             print_message(f"note: {warning}")
@@ -146,24 +176,21 @@ def _sources(target: str, model: ModelOptions) -> Iterator[str]:
 
 
 def sizes_asked_for(
-    target: str | None, model: ModelOptions, symbolic: Sequence[str] | None
+    target: Target, model: ModelOptions, symbolic: Sequence[str] | None
 ) -> tuple[int | None, tuple[str, ...]]:
     """Return the batch and the symbols that were asked for; of a setting, what goes with what was typed.
 
     Args:
-        target: As typed; None for the default one.
+        target: The target.
         model: The batch, and which options were typed.
         symbolic: Input sizes to replace by symbols, typed or from settings.
     """
     typed, batch, symbols = model.typed, model.batch, tuple(symbolic or ())
     is_set = (symbols and "symbolic" not in typed) or (batch is not None and "batch" not in typed)
-    if is_set and target is not None:
-        from netinspect.targets.target import parse_target
-
-        if parse_target(target, check=False).kind in ("saved", "checkpoint"):
-            # Neither can be run at another size. A typed option is refused later, a setting is ignored.
-            symbols = symbols if "symbolic" in typed else ()
-            batch = batch if "batch" in typed else None
+    if is_set and (target.is_checkpoint or target.kind == "saved"):
+        # Neither can be run at another size. A typed option is refused later, a setting is ignored.
+        symbols = symbols if "symbolic" in typed else ()
+        batch = batch if "batch" in typed else None
     if "batch" in typed and "symbolic" not in typed:
         symbols = tuple(each for each in symbols if not _is_batch(each))
     is_symbol = any(map(_is_batch, symbols)) and "batch" not in typed
@@ -177,7 +204,7 @@ def _is_batch(text: str) -> bool:
 
 
 def load_target(
-    target: str | None,
+    target: str | Target | None,
     model: ModelOptions,
     output: OutputOptions,
     *,
@@ -190,7 +217,7 @@ def load_target(
     """Load the target, or read it where it is a checkpoint; see `load_trace`.
 
     Args:
-        target: As typed; None for the default.
+        target: As typed, or parsed; None for the default.
         model: How to build a model.
         output: Verbosity and format.
         run: Whether the command needs a forward.
@@ -202,14 +229,13 @@ def load_target(
     Raises:
         UsageError: It is a checkpoint, and an option was typed that is for models.
     """
-    from netinspect.runner.stored_files import names_checkpoint, read_checkpoint
+    from netinspect.runner.stored_files import read_checkpoint
 
-    if target is None:
-        target = _default_target(output)
-    if not names_checkpoint(target):
+    target = read_target(target, output)
+    if not target.is_checkpoint:
         return load_trace(target, model, output, run=run, values=values, stats=stats, symbolic=symbolic)
     style_for(output)
-    check_outputs(output.output, sources=(target,))
+    check_outputs(output.output, sources=(target.text,))
     started = time.perf_counter()
     checkpoint = read_checkpoint(target, online=model.online)
     for_models = [
@@ -217,21 +243,39 @@ def load_target(
         for field in fields(model)
         if field.name in model.typed and field.name not in _FOR_CHECKPOINTS
     ]
-    symbols = sizes_asked_for(os.fspath(target), model, symbolic)[1]
+    symbols = sizes_asked_for(target, model, symbolic)[1]
     if (for_models and not is_mixed) or symbols:
         option = (for_models or ["symbolic"])[0].replace("_", "-")
         raise UsageError(
-            f"--{option} is for models; {target} is a checkpoint, with nothing to build or to run",
+            f"--{option} is for models; {target.text} is a checkpoint, with nothing to build or to run",
             hint="leave it out, or name the model itself",
         )
     if output.verbose and not output.quiet:
         seconds = time.perf_counter() - started
         print_message(
-            f"read {target} in {seconds:.2f} s: {checkpoint.format}; nothing in it was executed"
+            f"read {target.text} in {seconds:.2f} s: {checkpoint.format}; nothing in it was executed"
         )
         for warning in checkpoint.warnings:
             print_message(f"note: {warning}")
     return checkpoint
+
+
+def read_target(target: str | Target | None, output: OutputOptions) -> Target:
+    """Parse the target; print which one is taken if none was given.
+
+    Raises:
+        UsageError: The target has no known form.
+        LoadError: The target does not exist.
+    """
+    if isinstance(target, Target):
+        return target
+    return _parse(_default_target(output) if target is None else target)
+
+
+def _parse(text: str) -> Target:
+    from netinspect.targets.target import parse_target
+
+    return parse_target(text)
 
 
 def _default_target(output: OutputOptions) -> str:

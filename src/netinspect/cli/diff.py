@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netinspect.api import _diff
-from netinspect.cli.common import load_target, show
+from netinspect.cli.common import load_target, read_target, show
 from netinspect.cli.completion import complete_target
 from netinspect.cli.options import ColumnsOption, ModelOptions, OutputOptions
 from netinspect.cli.progress import progress_of
@@ -72,17 +72,14 @@ def command(
     columns: ColumnsOption = None,
 ) -> None:
     """Compare two models or checkpoints; forward is not run."""
-    from netinspect.runner.stored_files import names_checkpoint
-
     if model.save is not None:
         raise UsageError(
             "--save writes one trace, but diff has two targets",
             hint="save each with netinspect summary TARGET --save FILE",
         )
-    stored = [names_checkpoint(each) for each in (a, b)]
-    one, other = (
-        load_target(each, model, output, run=False, is_mixed=not all(stored)) for each in (a, b)
-    )
+    targets = [read_target(each, output) for each in (a, b)]
+    is_mixed = not all(each.is_checkpoint for each in targets)
+    one, other = (load_target(each, model, output, run=False, is_mixed=is_mixed) for each in targets)
     with progress_of("values", output) as progress:
         view = _diff.diff(
             one,

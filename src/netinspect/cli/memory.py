@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from netinspect.api import _memory
-from netinspect.cli.common import depth_or_all, load_trace, show, sizes_asked_for
+from netinspect.api._memory import memory_of
+from netinspect.cli.common import (
+    depth_or_all,
+    read_request,
+    read_target,
+    run_request,
+    show,
+    sizes_asked_for,
+)
 from netinspect.cli.console import print_message, progress_line, style_for
 from netinspect.cli.options import (
     ColumnsOption,
@@ -85,6 +92,7 @@ def command(
     The run is tracked on tensors without data; with --train, two training iterations.
     """
     from netinspect.memory_tracker.prepare import read_options
+    from netinspect.targets.target import check_live
     from netinspect.trace_cache.memory_tracks import MemoryTrackCache
 
     # Report a wrong option before running the model.
@@ -93,8 +101,10 @@ def command(
         raise UsageError(
             "--optimizer changes nothing in inference, which has none", hint="it goes with --train"
         )
-    batch, symbols = sizes_asked_for(target, model, symbolic)
-    read_options(
+    parsed = read_target(target, output)
+    check_live(parsed)
+    batch, symbols = sizes_asked_for(parsed, model, symbolic)
+    options = read_options(
         batch=batch,
         train=model.train,
         optimizer=optimizer,
@@ -107,26 +117,18 @@ def command(
     # The inputs are found on what they are declared with: the batch is for the run without data alone.
     plain = replace(model, batch=None)
     tracks = MemoryTrackCache() if model.cache else None
-    trace = load_trace(target, plain, output, needs_model=True, symbolic=symbols)
+    request = read_request(parsed, plain, output, symbolic=symbols)
+    trace = run_request(request, plain, output)
     with progress_line(quiet=output.quiet) as progress:
-        view = _memory.memory(
+        view = memory_of(
             trace,
-            batch=batch,
-            train=model.train,
-            optimizer=optimizer,
-            dtype=dtype,
-            checkpoint_activations=checkpoint_activations,
-            device_memory=device_memory,
-            allocator=allocator,
-            inputs_from=model.inputs_from,
-            model_args=model.constructor(),
-            online=model.online,
-            run_file=model.run_file,
+            request,
+            options,
             depth=depth_or_all(depth),
             top=top or None,
             points=points or None,
             progress=None if progress is None else lambda text: progress(f"tracked {text}"),
-            cache=tracks or False,
+            cache=tracks,
         )
     if output.verbose and not output.quiet and tracks is not None:
         print_message(tracks.outcome)

@@ -256,8 +256,8 @@ class ModelOptions:
         """Whether an option was given that only a forward uses."""
         return bool(self.inputs_from or self.input_file or self.explain_input)
 
-    def constructor(self) -> dict[str, Any]:
-        """Read the `--arg` entries.
+    def model_args(self) -> dict[str, Any]:
+        """Return the `--arg` entries as values, by name.
 
         Raises:
             UsageError: One has no name.

@@ -20,10 +20,11 @@ from netinspect.inputs.declared import declared_specs, live_example
 from netinspect.inputs.request import InputRequest
 from netinspect.inputs.signature import forward_names
 from netinspect.inputs.spec import InputSpec, is_name, parse_spec
+from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure
 from netinspect.records.trace import GIVEN, Attempt
 from netinspect.tracing.arguments import Argument
-from netinspect.tracing.capture import CaptureOptions, Forward, observe
+from netinspect.tracing.capture import Forward, observe
 
 if TYPE_CHECKING:
     from netinspect.inputs.infer.candidate import Candidate
@@ -42,7 +43,7 @@ class Choice:
 def choose_inputs(
     model: nn.Module,
     request: InputRequest,
-    options: CaptureOptions,
+    options: TraceRequest,
     *,
     target: str | None = None,
     stops_at: Callable[[Failure], bool] = lambda failure: False,
@@ -76,7 +77,7 @@ def _inferred(
     model: nn.Module,
     declared: list[tuple[InputSpec, str]],
     request: InputRequest,
-    options: CaptureOptions,
+    options: TraceRequest,
     target: str | None,
     stops_at: Callable[[Failure], bool],
     budget: Budget,
@@ -88,7 +89,7 @@ def _inferred(
     from netinspect.inputs.infer.infer_inputs import infer
     from netinspect.inputs.infer.model_facts import read_facts
 
-    facts = read_facts(model, training=options.training)
+    facts = read_facts(model, training=options.train)
     # Checks that the given names exist and that none is given twice.
     fixed = make_arguments(model, declared, request, complete=False)
     given = {

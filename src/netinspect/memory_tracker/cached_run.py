@@ -26,15 +26,12 @@ def track_target(
     Raises:
         NetinspectError: What the other process reports; or that it ended without an answer.
     """
-    if cache is None or request.online:
+    if cache is None or request.run.online:
         return ask_child(request, progress=progress)[0]
     from netinspect.records.codec import to_data
-    from netinspect.targets.target import parse_target
-    from netinspect.trace_cache.cache_key import CacheKey
     from netinspect.trace_cache.memory_tracks import Watched
 
-    target = parse_target(request.target, online=request.online, check=False)
-    question = CacheKey(target=target.text, kind=target.kind, place=target.place, name=target.name)
+    assert request.run.target is not None
 
     def track(watch: dict[str, Any]) -> Watched:
         tracking, rest = ask_child(
@@ -45,7 +42,7 @@ def track_target(
         )
         return Watched(tracking, rest.get("dependencies"), rest.get("reason", ""))
 
-    return cache.answer(question, to_data(request), track)
+    return cache.answer(request.run.target, to_data(request), track)
 
 
 def main(document: dict[str, Any]) -> None:

@@ -86,20 +86,19 @@ def _answer(request: TrackRequest, path: list[str], tell: Callable[[str], None])
     from netinspect.memory_tracker.runs import run_once
     from netinspect.memory_tracker.session import track
     from netinspect.memory_tracker.tracked_models import TargetSource
-    from netinspect.targets.target import parse_target
     from netinspect.targets.user_code_errors import model_code
 
     # Only now: a file next to the target may have the name of a standard module.
     sys.path[:] = path
-    target = parse_target(request.target, online=request.online)
-    with project_code(whole=request.run_file):
+    run = request.run
+    assert run.target is not None
+    with project_code(whole=run.run_file):
         given = None
-        if request.inputs_from is not None:
-            function = parse_target(request.inputs_from)
-            given = Given(call_function(function, seed=request.seed, run_file=request.run_file))
-        factory = find_factory(target, request.arguments(), seed=request.seed, online=request.online)
+        if run.inputs_from is not None:
+            given = Given(call_function(run.inputs_from, seed=run.seed, run_file=run.run_file))
+        factory = find_factory(run.target, run.arguments(), seed=run.seed, online=run.online)
         # Torch imports parts of itself late, and some of them ask for the current folder.
-        with in_a_folder(), model_code(request.target):
+        with in_a_folder(), model_code(request.name):
             first_run = partial(run_once, request, given=given)
             return track(request, TargetSource(factory, first_run), tell, given=given)
 

@@ -171,7 +171,7 @@ def _ended(request: TrackRequest, err: str, code: int) -> ForwardError:
     words = [line for line in err.splitlines() if line.strip()][-3:]
     killed = code == -_KILL
     return ForwardError(
-        f"the process that tracked the memory of {request.target} ended without an answer",
+        f"the process that tracked the memory of {request.name} ended without an answer",
         cause="\n".join([how, *words]),
         hint="the system ends a process so that takes too much memory: is there enough for the program?"
         if killed

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from netinspect.analysis.symbolic.polynomial_fit import points_of
 from netinspect.errors import UsageError
@@ -21,8 +20,8 @@ from netinspect.memory_tracker.request import (
     TrackOptions,
     TrackRequest,
     checked,
-    format_arguments,
 )
+from netinspect.records.request import TraceRequest
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Input, Trace
 from netinspect.records.values import TensorSpec
@@ -112,11 +111,8 @@ def read_options(
 def prepare(
     trace: Trace,
     options: TrackOptions,
+    request: TraceRequest,
     *,
-    constructor: Mapping[str, Any] | None = None,
-    online: bool = False,
-    run_file: bool = False,
-    inputs_from: str | None = None,
     has_values: bool = False,
 ) -> TrackRequest:
     """Make the request of a run.
@@ -124,17 +120,14 @@ def prepare(
     Args:
         trace: A trace of the model, with its inputs.
         options: How to run.
-        constructor: Arguments of the class or factory.
-        online: Whether a configuration may be fetched.
-        run_file: Whether the project's files are run whole.
-        inputs_from: The function that made the inputs.
+        request: The request of the trace, or of the model that the trace is of.
         has_values: Whether the caller has the inputs at hand.
 
     Raises:
         UsageError: The inputs cannot be made without data, or the arguments not be handed on.
     """
     without_spec = [entry.name for entry in trace.inputs if not entry.spec]
-    if without_spec and inputs_from is None and not has_values:
+    if without_spec and request.inputs_from is None and not has_values:
         raise UsageError(
             f"the input {without_spec[0]} is not one that a spec can describe, and cannot be made again",
             hint="give it as --input, such as x=2x3x32x32; a dotted name is a key of a dictionary\n"
@@ -159,14 +152,17 @@ def prepare(
             hint="leave --batch out",
         )
     return TrackRequest(
-        target=trace.target,
+        name=trace.target,
+        run=replace(
+            request,
+            seed=trace.seed,
+            inputs=specs,
+            inputs_from=request.inputs_from if without_spec else None,
+            input_files=(),
+            batch=None,
+            symbolic=(),
+        ),
         options=options,
-        constructor=format_arguments(constructor or {}),
-        seed=trace.seed,
-        online=online,
-        run_file=run_file,
-        inputs=specs,
-        inputs_from=inputs_from if without_spec else None,
         others=tuple(_resized(trace, symbols, sizes) for sizes in points_of(symbols)),
         # Those that the trace has are of a model that forward has changed since it was built.
         parameters=()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Mapping
-from typing import Any
 from typing import Literal as OneOf
 
 from netinspect.errors import UsageError, suggestion
 from netinspect.records.base import record
+from netinspect.records.request import TraceRequest
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 """Dtypes to cast the model and floating inputs to, by option value."""
@@ -54,22 +52,13 @@ class TrackOptions:
 class TrackRequest:
     """One run to track."""
 
-    target: str
+    name: str
+    """Target as typed, or class name of a live model."""
+
+    run: TraceRequest
+    """How the model is built, and its inputs: the specs or the function that a trace has determined."""
+
     options: TrackOptions
-    constructor: str = "{}"
-    """Arguments of the class or factory, as a Python literal."""
-
-    seed: int = 0
-    online: bool = False
-    run_file: bool = False
-    """Whether the project's files are run whole, though they do work when they are imported."""
-
-    inputs: tuple[str, ...] = ()
-    """Input specs, as far as a trace has determined them."""
-
-    inputs_from: str | None = None
-    """The function that makes the inputs, where specs cannot describe them."""
-
     others: tuple[tuple[str, ...], ...] = ()
     """The same specs at other sizes, which are tracked as well."""
 
@@ -78,30 +67,6 @@ class TrackRequest:
 
     parameters: tuple[NamedShape, ...] = ()
     """Parameters that the model must have to be the traced one; empty to accept any."""
-
-    def arguments(self) -> dict[str, Any]:
-        """Read the arguments of the class or factory."""
-        found: dict[str, Any] = ast.literal_eval(self.constructor)
-        return found
-
-
-def format_arguments(arguments: Mapping[str, Any]) -> str:
-    """Format arguments of a class or factory as a Python literal.
-
-    Raises:
-        UsageError: An argument is not a literal.
-    """
-    text = repr(dict(arguments))
-    try:
-        same = ast.literal_eval(text) == dict(arguments)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        same = False
-    if not same:
-        raise UsageError(
-            "the arguments of the class are not plain literals, and cannot be passed to another process",
-            hint="build the model, and track the memory of the instance",
-        )
-    return text
 
 
 def checked(kind: str, name: str, known: tuple[str, ...]) -> str:

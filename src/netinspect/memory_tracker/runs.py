@@ -144,7 +144,7 @@ class Runs:
                 set_mode(model, request.options.training)
                 if dtype is not None:
                     cast(model, dtype)
-                seed_everything(request.seed)
+                seed_everything(request.run.seed)
             args, kwargs = _arguments(request, self._given, model, specs, mode, dtype)
             on_gpu = request.options.device == "cuda"
             kernels = GpuKernels if on_gpu else nullcontext
@@ -228,8 +228,10 @@ def run_once(request: TrackRequest, model: nn.Module, given: Given | None = None
     """
     with _quiet():
         set_mode(model, False)
-        seed_everything(request.seed)
-        args, kwargs = _arguments(request, given, model, [parse_spec(text) for text in request.inputs])
+        seed_everything(request.run.seed)
+        args, kwargs = _arguments(
+            request, given, model, [parse_spec(text) for text in request.run.inputs]
+        )
         try:
             with torch.no_grad():
                 consume_output(run_forward(model, args, kwargs))
@@ -249,7 +251,7 @@ def _arguments(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if given is not None:
         return given.arguments(model, mode, dtype)
-    asked = InputRequest(seed=request.seed)
+    asked = InputRequest(seed=request.run.seed)
     return split(make_arguments(model, [(spec, "") for spec in specs], asked))
 
 
@@ -284,7 +286,7 @@ def _check(model: nn.Module, request: TrackRequest) -> None:
     differing = [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]
     if differing:
         raise LoadError(
-            f"{request.target} was built again, and is not the model that was traced",
+            f"{request.name} was built again, and is not the model that was traced",
             cause=f"{differing[0]} was {wanted.get(differing[0])}, and is {found.get(differing[0])}",
             hint="give the same --arg as for the trace, and do not build the model at random",
         )

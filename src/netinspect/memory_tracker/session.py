@@ -47,7 +47,7 @@ def track(
 
 
 def _track_all(request: TrackRequest, runs: Runs, progress: Callable[[str], None] | None) -> Tracking:
-    specs = [parse_spec(text) for text in request.inputs]
+    specs = [parse_spec(text) for text in request.run.inputs]
     found = runs.track(specs, request.options.batch)
     search = None
     if request.options.limit is not None and found.batch is not None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from netinspect.errors import SavedTraceError
 from netinspect.records.base import record
 from netinspect.records.codec import from_data, to_data
+from netinspect.records.request import TraceRequest
 from netinspect.records.saved import dump_trace, parse_trace
 from netinspect.records.trace import Trace
+from netinspect.trace_cache import cache_key
 from netinspect.trace_cache.audit_recorder import AuditRecorder, audit_recording
-from netinspect.trace_cache.cache_key import CacheKey, environment
 from netinspect.trace_cache.dependencies import (
     Dependencies,
     NotCacheable,
@@ -48,20 +49,21 @@ class TraceCache:
         for package in self.dependencies.packages if self.dependencies is not None else ():
             yield from (package.root + file for file in package.files)
 
-    def answer(self, cache_key: CacheKey, run: Callable[[], Trace]) -> Trace:
+    def answer(self, request: TraceRequest, run: Callable[[], Trace]) -> Trace:
         """Return the trace that `run` would return, from the cache if it is still valid.
 
         The cache serves only a process that has imported neither torch nor user modules: another one
         may have changed them in memory, which no file shows.
 
         Args:
-            cache_key: The request.
+            request: The request; its target is not None.
             run: Runs the model, and records the source of its classes in the trace.
         """
         self.outcome, self.output, self.dependencies = "", "", None
+        assert request.target is not None
         try:
-            own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(cache_key.place))})
-            around = environment()
+            own = tuple({os.getcwd(), os.path.dirname(os.path.abspath(request.target.place))})
+            around = cache_key.environment()
         except OSError:
             self.outcome = "the cache was not used: there is no current folder"
             return run()
@@ -71,18 +73,18 @@ class TraceCache:
         if (store := find_store()) is None:
             self.outcome = "the cache was not used: there is no home folder for it"
             return run()
-        if (found := self._find(store, cache_key, around)) is not None:
+        if (found := self._find(store, request, around)) is not None:
             self.outcome = "answered from a cached trace (--no-cache runs the model again)"
             return found
         # User code may change the current folder.
-        files = [os.path.abspath(path) for path in cache_key.files()]
+        files = [os.path.abspath(path) for path in cache_key.request_files(request)]
         with audit_recording(own) as recorder:
             trace = run()
-        self._store(store, cache_key, around, trace, recorder, files)
+        self._store(store, request, around, trace, recorder, files)
         return trace
 
-    def _find(self, store: Store, cache_key: CacheKey, around: str) -> Trace | None:
-        lines = store.read(cache_key.key(around)) or []
+    def _find(self, store: Store, request: TraceRequest, around: str) -> Trace | None:
+        lines = store.read(cache_key.cache_key(request, around)) or []
         is_other = len(lines) == 1
         if is_other:
             # The entry refers to a trace with a forward, which may answer this request too.
@@ -103,7 +105,7 @@ class TraceCache:
     def _store(
         self,
         store: Store,
-        cache_key: CacheKey,
+        request: TraceRequest,
         around: str,
         trace: Trace,
         recorder: AuditRecorder,
@@ -113,7 +115,7 @@ class TraceCache:
             if (reason := _unsure(trace)) is not None:
                 raise NotCacheable(reason)
             dependencies = gather(recorder, files)
-            self._write(store, cache_key, around, trace, "".join(recorder.output), dependencies)
+            self._write(store, request, around, trace, "".join(recorder.output), dependencies)
         except NotCacheable as error:
             self.outcome = f"the trace was not cached: {error}"
         except Exception as error:  # a trace that cannot be cached is still valid
@@ -124,21 +126,21 @@ class TraceCache:
     def _write(
         self,
         store: Store,
-        cache_key: CacheKey,
+        request: TraceRequest,
         around: str,
         trace: Trace,
         output: str,
         dependencies: Dependencies,
     ) -> None:
-        other = cache_key.without_forward()
+        other = cache_key.without_forward(request)
         also = other is not None and not output and _is_same_without_forward(trace)
         head = EntryHeader(answers_without_forward=also, output=output)
-        key = cache_key.key(around)
+        key = cache_key.cache_key(request, around)
         lines = [json.dumps(to_data(each), separators=(",", ":")) for each in (head, dependencies)]
         if not store.write(key, [*lines, dump_trace(trace).rstrip("\n")]):
             raise NotCacheable(f"it is too large, or {store.folder} cannot be written")
         if also and other is not None:
-            store.write(other.key(around), [key])
+            store.write(cache_key.cache_key(other, around), [key])
 
 
 @record

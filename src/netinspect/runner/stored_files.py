@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TypeGuard
 
-from netinspect._utils.classes import is_a, is_target
 from netinspect.errors import SavedTraceError
 from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.request import Target
 from netinspect.records.trace import Trace
 
 
-def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:
-    """Read names, shapes, dtypes and offsets of the tensors of a checkpoint, not their values.
-
-    Nothing in the checkpoint is executed, and torch is not imported.
+def read_checkpoint(target: Target, *, online: bool = False) -> Checkpoint:
+    """Read a checkpoint from a file, a folder or the hub.
 
     Args:
-        source: A file of safetensors, torch, GGUF, ONNX or NumPy; an index of shards; a folder with a
-            model's files; a model on the hub (`hf:org/name`).
+        target: A target of the kind `checkpoint` or `hub`.
         online: Whether headers may be fetched from the hub.
 
     Raises:
-        CheckpointError: It is damaged, or not a checkpoint.
+        CheckpointError: The checkpoint is damaged, or the file is not a checkpoint.
         LoadError: It cannot be read.
     """
-    if is_a(source, Checkpoint):
-        return source
-    from netinspect.targets.target import is_on_hub
-
-    text = os.fspath(source)
-    if is_on_hub(text):
+    if target.kind == "hub":
         from netinspect.checkpoints.hub.repository import read_hub
 
-        return read_hub(text, online=online)
+        return read_hub(target.text, online=online)
     from netinspect.checkpoints.read import read_checkpoint as read
 
-    return read(text)
+    return read(target.text)
 
 
 def checkpoint_suffixes() -> tuple[str, ...]:
@@ -45,20 +35,6 @@ def checkpoint_suffixes() -> tuple[str, ...]:
     from netinspect.checkpoints.formats.table import SUFFIXES
 
     return tuple(f".{suffix}" for suffix in SUFFIXES)
-
-
-def names_checkpoint(subject: object) -> TypeGuard[str | os.PathLike[str]]:
-    """Return whether a subject is a target that can only be a checkpoint.
-
-    Raises:
-        UsageError: The target has no known form.
-        LoadError: The target does not exist.
-    """
-    if not is_target(subject):
-        return False
-    from netinspect.targets.target import parse_target
-
-    return parse_target(os.fspath(subject), check=False).kind == "checkpoint"
 
 
 def read_saved(path: str, name: str) -> Trace:

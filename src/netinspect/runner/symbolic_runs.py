@@ -20,10 +20,11 @@ from netinspect.inputs.budget import Budget
 from netinspect.inputs.infer.attempts import suppress_output
 from netinspect.inputs.resize import Dimension, Shape, dimensions_for, resized, shapes_by_name
 from netinspect.inputs.symbols import SymbolRequest
+from netinspect.records.request import TraceRequest
 from netinspect.records.symbols import Symbol
 from netinspect.records.trace import Trace
 from netinspect.tracing.arguments import Argument
-from netinspect.tracing.capture import CaptureOptions, observe
+from netinspect.tracing.capture import observe
 from netinspect.tracing.recording.functions import reads
 
 SELECTED = "forward reads values: with other values, sizes and expressions may differ"
@@ -43,8 +44,8 @@ def trace_symbolically(
     base: Trace,
     model: nn.Module,
     arguments: Sequence[Argument],
-    options: CaptureOptions,
-    requests: Sequence[SymbolRequest],
+    request: TraceRequest,
+    symbols: Sequence[SymbolRequest],
 ) -> Trace:
     """Run a model at other input sizes, and return the trace with formulas.
 
@@ -52,28 +53,27 @@ def trace_symbolically(
         base: The trace of the model with the arguments.
         model: The live module; its state is restored.
         arguments: The arguments of forward.
-        options: How it was run.
-        requests: The sizes to replace by symbols.
+        request: How the base was run.
+        symbols: The sizes to replace by symbols.
 
     Raises:
-        UsageError: A request names a dimension that the inputs do not have.
+        UsageError: A symbol names a dimension that the inputs do not have.
     """
     if base.failure is not None:
         return without_symbols(base, "forward failed")
     shapes = shapes_by_name(arguments)
     if not shapes:
         return without_symbols(base, "no input has a dimension that could be changed")
-    bare = CaptureOptions(
-        training=options.training,
-        seed=options.seed,
-        backward=options.backward,
+    bare = replace(
+        request,
+        values=False,
         # A run with many more steps than the base yields no formulas, and a loop might not end.
         max_steps=2 * len(base.steps) + _MORE_STEPS,
     )
     # Tensors without data cost no arithmetic.
     budget = Budget(scale=_SCALE, is_calculated=base.tensor_mode in ("real", "zeros"))
     runner = _Runner(base, model, arguments, bare, budget)
-    trace = _with_symbols(base, runner, shapes, requests)
+    trace = _with_symbols(base, runner, shapes, symbols)
     return replace(trace, out_of_time=True) if budget.out_of_time else trace
 
 
@@ -115,7 +115,7 @@ class _Runner:
         base: Trace,
         model: nn.Module,
         arguments: Sequence[Argument],
-        options: CaptureOptions,
+        request: TraceRequest,
         budget: Budget,
     ) -> None:
         self.why = ""
@@ -127,7 +127,7 @@ class _Runner:
         self._base = base
         self._model = model
         self._arguments = arguments
-        self._options = options
+        self._request = request
         self._budget = budget
         self._runs: dict[tuple[tuple[Dimension, int], ...], Trace | None] = {}
         self._seen = sizes_seen(base)
@@ -204,7 +204,7 @@ class _Runner:
             self.why = self.why or f"the inputs cannot be made at {at}: {_first_line(error)}"
             return None
         with suppress_output():
-            forward = observe(self._model, arguments, self._options)
+            forward = observe(self._model, arguments, self._request)
         self._budget.charge(forward.steps)
         self.reads_values |= forward.reads_values
         if forward.failure is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from netinspect.errors import LoadError, UsageError
+from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure
 from netinspect.targets.model_factory import ModelFactory, TensorMode
 from netinspect.tracing.model.forwardless import refuses
@@ -36,25 +37,25 @@ class TensorModes:
 
     Args:
         factory: Builds the model.
-        on: The requested mode or device, as in `RunOptions.on`.
+        request: The requested tensor mode and device.
         needs_values: Whether only real weights have the requested values.
     """
 
-    def __init__(self, factory: ModelFactory, on: str, *, needs_values: bool) -> None:
+    def __init__(self, factory: ModelFactory, request: TraceRequest, *, needs_values: bool) -> None:
         self.error: LoadError
-        self._asked = on
+        self._asked = request.tensors if request.device is None else "real"
         self._waiting: list[TensorMode] = []
         self._tried: list[TensorMode] = []
         self._notes: list[str] = []
         self._failed_to_build: str | None = None
-        if on in ("meta", "zeros", "fake"):
+        if (mode := self._asked) in ("meta", "zeros", "fake"):
             if needs_values:
                 raise UsageError(
-                    f"--tensors {on} has no values, but values were requested",
+                    f"--tensors {mode} has no values, but values were requested",
                     hint="use --tensors real or leave it out",
                 )
-            self._waiting = [on]  # type: ignore[list-item]
-        elif on != "auto" or needs_values:
+            self._waiting = [mode]  # type: ignore[list-item]
+        elif mode != "auto" or needs_values:
             self._waiting = ["real"]
         elif factory.target.kind == "library":
             self._waiting = ["meta", "zeros", "fake", "real"]

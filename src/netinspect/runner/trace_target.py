@@ -8,9 +8,9 @@ such as a matrix inverse fail on zeros. Modes are tried in order, and the trace 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,18 +19,16 @@ from torch import nn
 from netinspect._utils.classes import plain_name
 from netinspect.errors import LoadError, UsageError, message_of
 from netinspect.inputs.arguments import as_call, given_arguments
-from netinspect.inputs.budget import Budget
 from netinspect.inputs.choose import Choice, choose_inputs
 from netinspect.inputs.declared import declared_example
 from netinspect.inputs.infer.batch_statistics import are_single, wants_two_examples, with_reason
-from netinspect.inputs.request import InputRequest
-from netinspect.inputs.symbols import SymbolRequest
 from netinspect.records.steps import Step
 from netinspect.records.trace import Trace
 from netinspect.records.values import tensors_in
+from netinspect.runner.run_options import RunOptions
 from netinspect.runner.tensor_modes import TensorModes, is_caused_by_mode, why_not
 from netinspect.targets.model_factory import ModelFactory, TensorMode, adapt_to_meta
-from netinspect.tracing.capture import CaptureOptions, capture
+from netinspect.tracing.capture import capture
 from netinspect.tracing.model.forwardless import lacks_forward, refuses, what_to_name
 from netinspect.tracing.model.offload import lacks_values
 from netinspect.tracing.recording.functions import reads
@@ -39,41 +37,6 @@ from netinspect.tracing.snapshot.random_state import preserved_randomness
 
 ZEROS = "large weights are zeros here: a branch that depends on values went the way of zeros"
 _SELECTS = frozenset({"nonzero", "masked_select", "unique"})
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Inputs, tensor mode and capture options of a run."""
-
-    request: InputRequest = field(default_factory=InputRequest)
-    args: Sequence[Any] | None = None
-    kwargs: Mapping[str, Any] | None = None
-    example: Any = None
-    """Result of the user's input function: arguments, keyword arguments, or both."""
-
-    run: bool = True
-    everything: bool = False
-    """Run forward if possible, and trace the modules only otherwise."""
-
-    on: str = "auto"
-    """`auto`, `meta`, `zeros`, `fake`, or the device of real tensors."""
-
-    capture: CaptureOptions = field(default_factory=CaptureOptions)
-    symbols: Sequence[SymbolRequest] = ()
-    """Sizes to replace by symbols; each takes four more runs."""
-
-    budget: Budget = field(default_factory=Budget)
-    """Budget of the searches for inputs, shared by all tensor modes."""
-
-    @property
-    def has_values(self) -> bool:
-        """Whether the arguments of forward are given as values."""
-        return not (self.args is None and self.kwargs is None and self.example is None)
-
-    @property
-    def needs_values(self) -> bool:
-        """Whether values are requested, which only real weights have."""
-        return self.capture.values or self.capture.statistics or self.capture.backward
 
 
 def trace_module(model: object, options: RunOptions, *, target: str | None = None) -> Trace:
@@ -85,9 +48,10 @@ def trace_module(model: object, options: RunOptions, *, target: str | None = Non
     """
     model = _checked_module(model)
     tensor_mode: TensorMode = "meta" if lacks_values(model) else "real"
-    if options.on not in ("auto", tensor_mode):
+    request = options.request
+    if request.device is not None or request.tensors not in ("auto", tensor_mode):
         raise UsageError(
-            f"cannot run a live model on {options.on}",
+            f"cannot run a live model on {request.device or f'{request.tensors} tensors'}",
             hint="move it there first, or name a target that can be built there",
         )
     return _trace(model, tensor_mode, options, target=target, is_instance=True)
@@ -119,7 +83,7 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
     notes: list[str] = []
     reported: Trace | None = None
     why = ""
-    modes = TensorModes(factory, options.on, needs_values=options.needs_values)
+    modes = TensorModes(factory, options.request, needs_values=options.needs_values)
     for wanted in modes:
         with _entered(wanted) as mode:
             try:
@@ -129,8 +93,8 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
                 continue
             if modes.prefers_meta(model, tensor_mode):
                 continue
-            if wanted == "real" and options.on not in ("auto", "cpu"):
-                model = _moved(model, options.on)
+            if options.request.device not in (None, "cpu"):
+                model = _moved(model, options.request.device)
             notes += modes.building_notes(tensor_mode)
             trace = _trace(model, tensor_mode, options, target=target)
         if reported is not None and _has_same_failure(reported, trace):
@@ -143,7 +107,7 @@ def trace_target(factory: ModelFactory, options: RunOptions) -> Trace:
         if modes.can_go_on(model):
             why = why_not(trace.failure, tensor_mode)
             notes.append(why)
-            options = replace(options, request=replace(options.request, start=_resolved_inputs(trace)))
+            options = replace(options, inputs=replace(options.inputs, start=_resolved_inputs(trace)))
         elif reported is not None:
             limit = f"{why_not(trace.failure, tensor_mode, fell_back=False)}; the trace ends there"
             reported = replace(reported, warnings=(*reported.warnings, limit))
@@ -229,16 +193,16 @@ def _trace(
         no_forward = what_to_name(model, target, is_instance=is_instance)
     if no_forward is not None:
         warnings = ("there is no forward to run: what it holds is listed, and nothing was called",)
-    elif options.run or options.everything:
+    elif options.request.run or options.request.everything:
         try:
             choice = _choose(model, tensor_mode, options, target)
         except UsageError as error:
-            if options.run:
+            if options.request.run:
                 raise
             warnings = (f"saved without a forward: {error.message}",)
     trace = _captured(model, choice, tensor_mode, options, target)
     if choice is not None and wants_two_examples(trace.failure) and _may_choose_batch(choice, options):
-        two = replace(options, request=replace(options.request, batch=2))
+        two = replace(options, inputs=replace(options.inputs, batch=2))
         choice = _choose(model, tensor_mode, two, target)
         choice = replace(choice, arguments=[*map(with_reason, choice.arguments)])
         trace = _captured(model, choice, tensor_mode, two, target)
@@ -247,7 +211,7 @@ def _trace(
     if trace.failure is not None and choice is not None:
         from netinspect.inputs.infer.remedies import with_remedies
 
-        training, sizes = options.capture.training, not options.has_values
+        training, sizes = options.request.train, not options.has_values
         failure = with_remedies(model, choice, trace, budget, training=training, sizes=sizes)
         trace = replace(trace, failure=failure)
     if budget.stopped:
@@ -257,7 +221,7 @@ def _trace(
     if options.symbols and choice is not None:
         from netinspect.runner.symbolic_runs import trace_symbolically
 
-        trace = trace_symbolically(trace, model, choice.arguments, options.capture, options.symbols)
+        trace = trace_symbolically(trace, model, choice.arguments, options.request, options.symbols)
     return replace(trace, warnings=trace.warnings + warnings) if warnings else trace
 
 
@@ -271,7 +235,7 @@ def _captured(
     return capture(
         model,
         choice.arguments if choice is not None else None,
-        options.capture,
+        options.request,
         target=target,
         example=declared_example(model),
         forward=choice.forward if choice is not None else None,
@@ -282,7 +246,7 @@ def _captured(
 
 def _may_choose_batch(choice: Choice, options: RunOptions) -> bool:
     """Return whether the batch of one was chosen by us, not by the caller."""
-    is_asked_for = options.has_values or options.request.specs or options.request.batch is not None
+    is_asked_for = options.has_values or options.inputs.specs or options.inputs.batch is not None
     return not is_asked_for and are_single(choice.arguments)
 
 
@@ -297,7 +261,7 @@ def _choose(
     model: nn.Module, tensor_mode: TensorMode, options: RunOptions, target: str | None
 ) -> Choice:
     if options.has_values:
-        args, kwargs = options.args or (), options.kwargs or {}
+        args, kwargs = options.given.args or (), options.given.kwargs or {}
         if options.example is not None:
             args, kwargs = as_call(model, options.example)
         if target is not None:
@@ -307,8 +271,8 @@ def _choose(
         return Choice(given_arguments(model, args, kwargs))
     return choose_inputs(
         model,
+        options.inputs,
         options.request,
-        options.capture,
         target=target,
         stops_at=lambda failure: is_caused_by_mode(failure, tensor_mode) or refuses(failure),
         budget=options.budget,

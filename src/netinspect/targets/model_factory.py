@@ -17,13 +17,13 @@ from torch import nn
 from netinspect._utils.classes import is_a, namespace_of, plain_name
 from netinspect._utils.signatures import signature_of
 from netinspect.errors import LoadError, UsageError, suggestion
+from netinspect.records.request import Target
 from netinspect.targets.argument_values import with_named_values
 from netinspect.targets.file_imports import import_file, import_package
 from netinspect.targets.isolation.process_state import current_folder
 from netinspect.targets.isolation.project_imports import Project, project_code
 from netinspect.targets.libraries.network import network
 from netinspect.targets.resolve import class_names, factory_names, single_candidate
-from netinspect.targets.target import Target
 from netinspect.targets.user_code_errors import user_code_errors
 from netinspect.targets.zero_weights import ZeroWeights
 from netinspect.tracing.definitions import callable_location

@@ -14,10 +14,10 @@ from torch import nn
 from netinspect._utils.classes import defining_module, is_a
 from netinspect._utils.signatures import signature_of
 from netinspect.errors import LoadError
+from netinspect.records.request import Target
 from netinspect.targets.definitions.calls import walk_here
 from netinspect.targets.definitions.side_effects import WorkReader
 from netinspect.targets.definitions.slices import FACTORIES
-from netinspect.targets.target import Target
 
 MAIN_CLASS = "MODEL"
 """Name of the constant in a file that names its main class."""

@@ -11,10 +11,9 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Literal
 
 from netinspect.errors import LoadError, UsageError, close_matches, suggestion
-from netinspect.records.base import record
+from netinspect.records.request import Target
 from netinspect.records.trace import Trace
 from netinspect.targets.libraries.names import check_name, split_library, targets_named
 from netinspect.targets.samples import find_sample, sample_names
@@ -38,52 +37,29 @@ _INDEX = ".index.json"
 """Suffix of the index of a sharded checkpoint."""
 
 
-@record
-class Target:
-    """A parsed target."""
-
-    text: str
-    """Target string, as typed."""
-
-    kind: Literal["sample", "file", "dotted", "library", "saved", "checkpoint"]
-    place: str
-    """Path of the file or folder, dotted name of the Python module, or name of the library."""
-
-    name: str | None
-    """Name of a class, factory or instance, or of a library model; None for the main model of a file."""
-
-
-def parse_target(text: str | Target, *, online: bool = False, check: bool = True) -> Target:
+def parse_target(text: str) -> Target:
     """Parse a target string.
 
-    Args:
-        text: Target string. A parsed target is returned unchanged and unchecked.
-        online: Whether it may name a model on the hub, whose configuration would be downloaded.
-        check: Whether to check that a library has the model, which takes a while; see `check_target`.
+    Names of models in libraries are not checked; see `check_target`.
 
     Raises:
         UsageError: The string does not have the form of a target.
-        LoadError: The sample, file or model does not exist, or the file is of another kind.
+        LoadError: The sample or file does not exist, or is not a regular file.
     """
-    if isinstance(text, Target):
-        return text
     if not text.strip():
         raise UsageError("the target is empty", hint=_GRAMMAR)
     if "\0" in text:
         raise UsageError("the target contains a NUL character", hint=_GRAMMAR)
     if (parts := split_library(text)) is not None and not os.path.exists(text):
         library, name = parts
-        target = Target(text=text, kind="library", place=library, name=name)
-        if check:
-            check_target(target, online=online)
-        return target
+        return Target(text=text, kind="library", place=library, name=name)
     if is_on_hub(text):
-        return Target(text=text, kind="checkpoint", place=text, name=None)
+        return checkpoint_target(text)
     if match := _FILE.fullmatch(text):
         return _file_target(text, match["file"], match["name"])
     path = Path(text)
     if (sample := find_sample(text)) is not None:
-        return Target(text=text, kind="sample", place=str(sample), name=None)
+        return Target(text=text, kind="sample", place=str(sample))
     dotted = _DOTTED.fullmatch(text)
     try:
         mode = file_mode(path)
@@ -92,7 +68,7 @@ def parse_target(text: str | Target, *, online: bool = False, check: bool = True
             raise
         mode = None  # a package may be in another folder too
     if mode is not None and stat.S_ISDIR(mode):
-        return Target(text=text, kind="checkpoint", place=text, name=None)
+        return checkpoint_target(text)
     if mode is not None:
         return _other_file(text, path, mode)
     if dotted is not None:
@@ -106,6 +82,11 @@ def is_on_hub(text: str) -> bool:
     return text.startswith(_HUB) and not os.path.exists(text)
 
 
+def checkpoint_target(text: str) -> Target:
+    """Return a target that is read as a checkpoint, whatever its text looks like."""
+    return Target(text=text, kind="hub" if is_on_hub(text) else "checkpoint", place=text)
+
+
 def check_target(target: Target, *, online: bool = False) -> None:
     """Check that a library has the model of a target, by parsing the source of the library.
 
@@ -116,25 +97,18 @@ def check_target(target: Target, *, online: bool = False) -> None:
         check_name(target.place, target.name or "", online=online)
 
 
-def parse_live_target(text: str | Target, *, online: bool = False) -> Target:
-    """Parse the target of a model that must be built, which a saved trace is not.
-
-    Args:
-        text: Target string, or a parsed target.
-        online: As for `parse_target`.
+def check_live(target: Target) -> None:
+    """Check that a target names a model that can be built, which a saved trace is not.
 
     Raises:
-        UsageError: The target is a saved trace, or as for `parse_target`.
-        LoadError: As for `parse_target`.
+        UsageError: The target is a saved trace.
     """
-    target = parse_target(text, online=online)
     if target.kind == "saved":
         # A saved trace records the target it came from, but reading a file must not run a model.
         raise UsageError(
             f"{target.text} is a saved trace; this command must build the model",
             hint="pass the target of the model itself",
         )
-    return target
 
 
 def file_mode(path: Path) -> int | None:
@@ -238,8 +212,8 @@ def _other_file(text: str, path: Path, mode: int) -> Target:
         raise LoadError(f"cannot read {text}", cause=error.strerror) from error
     is_json = head.lstrip().startswith(b"{") and not text.endswith(_INDEX)
     if is_json and (path.suffix == ".json" or Trace.schema.encode() in head):
-        return Target(text=text, kind="saved", place=str(path), name=None)
-    return Target(text=text, kind="checkpoint", place=text, name=None)
+        return Target(text=text, kind="saved", place=str(path))
+    return checkpoint_target(text)
 
 
 def _check_name(text: str, name: str) -> None:

@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import netinspect
-from netinspect.records.base import record
 from netinspect.records.codec import to_data
+from netinspect.records.request import Target, TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.version import __version__
 
@@ -32,77 +31,42 @@ All others are part of the key. A user file that mentions one of these is never 
 """
 
 _ACCELERATORS = ("nvidia", "kfd", "dri", "accel", "davinci", "habanalabs")
-_LITERALS = (str, bytes, int, float, complex, bool, type(None))
 
 
-@record
-class CacheKey:
-    """Request of a trace; equal keys have equal traces as long as no dependency changes."""
+def cache_key(request: TraceRequest, around: str) -> str:
+    """Return the name of a request's cache entry, in hexadecimal.
 
-    target: str
-    """As typed; the trace repeats it."""
-
-    kind: str
-    place: str
-    name: str | None
-    """Parsed target; see `Target`."""
-
-    inputs: tuple[str, ...] = ()
-    inputs_from: str | None = None
-    input_files: tuple[str, ...] = ()
-    batch: int | None = None
-    seed: int = 0
-    constructor: str = "{}"
-    run_file: bool = False
-    on: str = "auto"
-    run: bool = True
-    everything: bool = False
-    training: bool = False
-    grad: bool = False
-    values: bool = False
-    stats: bool = False
-    symbolic: tuple[str, ...] = ()
-
-    def files(self) -> tuple[str, ...]:
-        """Return the paths that determine the target; some may not exist."""
-        if self.kind == "library":
-            name = self.name or ""
-            return (self.target, name, os.path.join(name, "config.json"), *self._input_paths())
-        return ((self.place,) if self.kind != "dotted" else (self.target,)) + self._input_paths()
-
-    def _input_paths(self) -> tuple[str, ...]:
-        # Compiled code reads some of them, which raises no audit events.
-        return tuple(path for text in self.input_files for path in (text, text.rpartition("=")[2]))
-
-    def without_forward(self) -> CacheKey | None:
-        """Return the key of the trace without a forward; None if it cannot be derived from this one."""
-        if not self.run or self.grad or self.values or self.stats or self.inputs_from is not None:
-            return None
-        return replace(self, run=False, inputs=(), input_files=(), batch=None, symbolic=())
-
-    def key(self, environment: str) -> str:
-        """Return the digest that names the cache entry, in hexadecimal."""
-        return digest([environment, to_data(self)])
-
-
-def format_model_args(arguments: Mapping[str, Any]) -> str | None:
-    """Format the arguments of a class unambiguously; None if one is not a literal.
-
-    The order is significant: a function with `**kwargs` may iterate over them.
+    Args:
+        request: The request; its target is not None.
+        around: The environment; see `environment`.
     """
-    return repr(dict(arguments)) if all(map(_is_literal, arguments.values())) else None
+    # A cached trace has the code in any case, and everything else only if forward is not needed.
+    everything = request.everything and not request.run
+    return digest([around, to_data(replace(request, code=False, everything=everything))])
 
 
-def _is_literal(value: Any, depth: int = 0) -> bool:
-    if type(value) in _LITERALS:
-        return True
-    if depth > 20:
-        return False
-    if type(value) in (tuple, list, set):
-        return all(_is_literal(each, depth + 1) for each in value)
-    return type(value) is dict and all(
-        _is_literal(key, depth + 1) and _is_literal(each, depth + 1) for key, each in value.items()
-    )
+def target_files(target: Target) -> tuple[str, ...]:
+    """Return the paths that determine what a target names; some may not exist."""
+    if target.kind == "library":
+        name = target.name or ""
+        return (target.text, name, os.path.join(name, "config.json"))
+    return (target.place,) if target.kind != "dotted" else (target.text,)
+
+
+def request_files(request: TraceRequest) -> tuple[str, ...]:
+    """Return the paths that determine the target and the inputs; some may not exist."""
+    assert request.target is not None
+    # Compiled code reads some of the inputs, which raises no audit events.
+    inputs = (path for text in request.input_files for path in (text, text.rpartition("=")[2]))
+    return (*target_files(request.target), *inputs)
+
+
+def without_forward(request: TraceRequest) -> TraceRequest | None:
+    """Return the request of the trace without a forward; None if it cannot be derived from this one."""
+    needs_forward = request.backward or request.values or request.stats
+    if not request.run or needs_forward or request.inputs_from is not None:
+        return None
+    return replace(request, run=False, inputs=(), input_files=(), batch=None, symbolic=())
 
 
 def environment() -> str:

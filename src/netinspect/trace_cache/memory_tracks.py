@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.memory import Tracking
+from netinspect.records.request import Target
 from netinspect.trace_cache.audit_recorder import audit_recording
-from netinspect.trace_cache.cache_key import CacheKey, digest, environment
+from netinspect.trace_cache.cache_key import digest, environment, target_files
 from netinspect.trace_cache.dependencies import Dependencies, NotCacheable, gather
 from netinspect.trace_cache.store import find_store
 
@@ -58,29 +59,29 @@ class MemoryTrackCache:
 
     def answer(
         self,
-        cache_key: CacheKey,
+        target: Target,
         request: Any,
         track: Callable[[dict[str, Any]], Watched],
     ) -> Tracking:
         """Return the run that `track` would return, from the cache if it is still valid.
 
         Args:
-            cache_key: The target and its options.
-            request: Everything else that the run depends on, as data.
+            target: The target.
+            request: The whole request of the run, as data.
             track: Tracks the run in a child process, which passes its argument to `watch`.
         """
         store = find_store()
         if store is None or self._environment is None or self._environment != _environment_or_none():
             self.outcome = "the cache was not used for the run: its environment is uncertain"
             return track({}).tracking
-        key = digest([_KIND, self._environment, to_data(cache_key), request])
+        key = digest([_KIND, self._environment, request])
         if (found := _read(store.read(key))) is not None:
             self.outcome = "answered from a cached run (--no-cache tracks it again)"
             return found
         watched = track(
             {
-                "own": sorted({os.getcwd(), os.path.dirname(os.path.abspath(cache_key.place))}),
-                "files": [os.path.abspath(path) for path in cache_key.files()],
+                "own": sorted({os.getcwd(), os.path.dirname(os.path.abspath(target.place))}),
+                "files": [os.path.abspath(path) for path in target_files(target)],
             }
         )
         if watched.dependencies is None:

@@ -17,7 +17,7 @@ from netinspect._utils.classes import plain_name
 from netinspect._utils.process import without_collector
 from netinspect._utils.tracebacks import traceback_lines
 from netinspect.errors import class_name, message_of
-from netinspect.records.base import record
+from netinspect.records.request import TraceRequest
 from netinspect.records.steps import Failure, Step
 from netinspect.records.tensors import Buffer, Gradient, Parameter
 from netinspect.records.trace import Attempt, Backward, Trace, Versions
@@ -48,32 +48,6 @@ from netinspect.tracing.user_warnings import at_the_users_line
 from netinspect.version import __version__
 
 
-@record
-class CaptureOptions:
-    """Options of a capture."""
-
-    training: bool = False
-    """Run in train mode instead of eval mode."""
-
-    seed: int = 0
-    """Seed of everything random that forward and backward draw."""
-
-    backward: bool = False
-    """Also run backward, and record `grad_fn` and gradients."""
-
-    values: bool = False
-    """Store parameters, buffers and the output as torch prints them."""
-
-    statistics: bool = False
-    """Compute statistics of parameters and buffers."""
-
-    code: bool = False
-    """Store the source of the classes."""
-
-    max_steps: int | None = None
-    """Number of steps after which forward fails; None for no limit."""
-
-
 @dataclass(slots=True)
 class Forward:
     """Result of one run of forward."""
@@ -102,7 +76,7 @@ class Forward:
 def capture(
     model: nn.Module,
     arguments: Sequence[Argument] | None,
-    options: CaptureOptions | None = None,
+    request: TraceRequest | None = None,
     *,
     target: str | None = None,
     example: Sequence[str] = (),
@@ -115,7 +89,7 @@ def capture(
     Args:
         model: The live module.
         arguments: What to call `forward` with; None to look without running it.
-        options: What to record besides shapes.
+        request: What to record besides shapes.
         target: What the user called the model; its class name if None.
         example: The input specs that the model's own file declares.
         forward: What `observe` noted on these arguments, where that was done already.
@@ -126,23 +100,23 @@ def capture(
         The trace. Where forward raised, it reaches up to there and reports the failure; nothing is
         raised for it.
     """
-    options = options or CaptureOptions()
+    request = request or TraceRequest()
     with without_collector(), torch._C.DisableTorchFunction():
         modules = walk_modules(model)
         parameters, buffers = walk_tensors(model)
         unregistered = unregistered_tensors(model)
     ran = Forward()
     if arguments is not None:
-        ran = forward or observe(model, arguments, options)
+        ran = forward or observe(model, arguments, request)
         parameters, buffers = ran.tensors or (parameters, buffers)
         if ran.after is not None:
             modules, parameters, buffers, ran.steps = ran.after.whole(
                 modules, parameters, buffers, ran.steps
             )
-    if ran.gradients or options.values or options.statistics:
+    if ran.gradients or request.values or request.stats:
         live = live_tensors(model, ran.after)
         parameters = with_gradients(parameters, live, ran.gradients)
-        text, summary = options.values, options.statistics
+        text, summary = request.values, request.stats
         parameters = with_values(parameters, live, text=text, summary=summary)
         buffers = with_values(buffers, live, text=text, summary=summary)
     return Trace(
@@ -164,41 +138,41 @@ def capture(
         steps=ran.steps,
         output=ran.output,
         output_values=ran.output_values,
-        mode="train" if options.training else "eval",
+        mode="train" if request.train else "eval",
         tensor_mode=tensor_mode,
         attempts=tuple(attempts),
         counted=ran.counted,
-        seed=options.seed,
+        seed=request.seed,
         failure=ran.failure,
         backward=ran.backward,
-        code=class_code(modules_of(model)) if options.code else (),
+        code=class_code(modules_of(model)) if request.code else (),
         warnings=tuple(ran.warnings),
         changes=ran.after.changes if ran.after is not None else (),
         unregistered=unregistered,
     )
 
 
-def observe(model: nn.Module, arguments: Sequence[Argument], options: CaptureOptions) -> Forward:
+def observe(model: nn.Module, arguments: Sequence[Argument], request: TraceRequest) -> Forward:
     """Run forward once and record it; the model is restored afterwards."""
-    had_compiler, with_graph = _has_compiler(), options.backward
-    ran = _run(model, arguments, options, with_graph=with_graph)
+    had_compiler, with_graph = _has_compiler(), request.backward
+    ran = _run(model, arguments, request, with_graph=with_graph)
     if _has_compiler() and not had_compiler:
         # Forward was the first to load it, and what it compiles was not kept from it.
-        ran = _run(model, arguments, options, with_graph=with_graph)
+        ran = _run(model, arguments, request, with_graph=with_graph)
     if ran.failure is not None and not with_graph and "does not require grad" in ran.failure.message:
         # A forward that differentiates needs the graph that is saved all others.
         with_graph = True
-        ran = _run(model, arguments, options, with_graph=with_graph)
+        ran = _run(model, arguments, request, with_graph=with_graph)
     if ran.failure is not None and "Creating a new Tensor subclass" in ran.failure.message:
         # Torch cannot construct such a class while a dispatch mode is active.
-        ran = _run(model, arguments, options, with_graph=with_graph, counting=False)
+        ran = _run(model, arguments, request, with_graph=with_graph, counting=False)
     return ran
 
 
 def _run(
     model: nn.Module,
     arguments: Sequence[Argument],
-    options: CaptureOptions,
+    request: TraceRequest,
     *,
     with_graph: bool,
     counting: bool = True,
@@ -216,14 +190,14 @@ def _run(
         stack.enter_context(at_the_users_line())
         try:
             snapshot = stack.enter_context(
-                snapshot_for_run(model, (args, kwargs), training=options.training)
+                snapshot_for_run(model, (args, kwargs), training=request.train)
             )
         except KeyboardInterrupt:
             raise
         except BaseException as raised:  # the model's own train() or eval()
             ran.failure = _plain_failure(raised)
             return ran
-        seed_everything(options.seed)
+        seed_everything(request.seed)
         with torch._C.DisableTorchFunction():
             before = Before(model)
         given = dict(named_leaves({each.record.name: each.value for each in arguments}))
@@ -232,9 +206,9 @@ def _run(
             model,
             snapshot,
             operators,
-            backward=options.backward,
+            backward=request.backward,
             arguments=given,
-            max_steps=options.max_steps,
+            max_steps=request.max_steps,
         )
         try:
             with (
@@ -268,11 +242,11 @@ def _run(
                     f"forward ran nothing and returned {ran.output.text}: what that does when it is "
                     "used is not seen"
                 )
-            if options.values:
+            if request.values:
                 ran.output_values = as_printed(output)
-            if options.backward:
+            if request.backward:
                 with collector.at_work():
-                    _differentiate(model, output, options, ran, Operators(snapshot), recorder.registered)
+                    _differentiate(model, output, request, ran, Operators(snapshot), recorder.registered)
         if snapshot.lazy:
             with torch._C.DisableTorchFunction():
                 ran.tensors = walk_tensors(model)
@@ -326,7 +300,7 @@ def run_forward(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, An
 def _differentiate(
     model: nn.Module,
     output: Any,
-    options: CaptureOptions,
+    request: TraceRequest,
     ran: Forward,
     operators: Operators,
     registered: Registered,
@@ -337,7 +311,7 @@ def _differentiate(
     parameters = list({id(parameter): parameter for parameter in held}.values())
     try:
         ran.backward, gradients = run_backward(
-            output, parameters, seed=options.seed, notes=ran.warnings, operators=operators
+            output, parameters, seed=request.seed, notes=ran.warnings, operators=operators
         )
     except KeyboardInterrupt:
         raise

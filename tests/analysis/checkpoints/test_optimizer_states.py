@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from netinspect.api import read_checkpoint
 from netinspect.reports.summary.checkpoint_compute import build_checkpoint_summary
-from netinspect.runner.stored_files import read_checkpoint
 
 NAMES = {
     "SGD": "SGD with momentum",

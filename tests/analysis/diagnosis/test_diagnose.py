@@ -130,7 +130,7 @@ def test_a_failed_backward_says_so(tmp_path: Path) -> None:
         "    def forward(self, x):\n"
         "        return x.argmax()\n"
     )
-    found = failure(str(file), "2x2", grad=True)
+    found = failure(str(file), "2x2", backward=True)
     assert (found.phase, found.summary) == ("backward", "the backward pass of Net failed")
 
 

@@ -62,7 +62,7 @@ def outputs(trace: Trace) -> list[tuple[int | str, ...]]:
 
 @pytest.fixture(scope="module", params=SAMPLES)
 def sample(request: pytest.FixtureRequest) -> tuple[str, Trace]:
-    return request.param, netinspect.load(request.param, on="meta", symbolic="batch")
+    return request.param, netinspect.load(request.param, tensors="meta", symbolic="batch")
 
 
 def test_a_sample_is_at_another_batch_what_its_expressions_tell(sample: tuple[str, Trace]) -> None:
@@ -71,7 +71,7 @@ def test_a_sample_is_at_another_batch_what_its_expressions_tell(sample: tuple[st
     assert [each.symbol for each in trace.symbolic.symbols] == ["N"]
     batch = 9
     assert batch not in (*trace.symbolic.symbols[0].fitted, trace.symbolic.symbols[0].confirmed)
-    truth = netinspect.load(name, on="meta", batch=batch)
+    truth = netinspect.load(name, tensors="meta", batch=batch)
     assert at(trace, {"N": batch}) == shapes(truth)
     total = cost_of_steps(trace.steps)
     assert numbers(total, {"N": batch}) == own(cost_of_steps(truth.steps))
@@ -91,7 +91,7 @@ def test_a_look_has_its_own_numbers_and_its_expressions_come_to_them(
     sample: tuple[str, Trace],
 ) -> None:
     name, trace = sample
-    plain = netinspect.load(name, on="meta")
+    plain = netinspect.load(name, tensors="meta")
     assert trace.symbolic is not None
     batch = trace.symbolic.symbols[0].size
     assert at(trace, {"N": batch}) == shapes(plain)
@@ -232,8 +232,8 @@ def test_the_second_dimension_is_no_batch_without_a_layer_that_says_so() -> None
 
 
 def test_backward_has_expressions_too() -> None:
-    trace = netinspect.load("lenet", grad=True, symbolic="batch")
-    truth = netinspect.load("lenet", grad=True, batch=9)
+    trace = netinspect.load("lenet", backward=True, symbolic="batch")
+    truth = netinspect.load("lenet", backward=True, batch=9)
     one, other = netinspect.cost(trace, backward=True), netinspect.cost(truth, backward=True)
     assert one.record.backward is not None
     assert other.record.backward is not None
@@ -244,7 +244,7 @@ def test_the_model_is_left_as_it_was() -> None:
     model = torch.nn.Sequential(torch.nn.BatchNorm1d(6), torch.nn.Dropout()).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = torch.get_rng_state()
-    netinspect.load(model, args=(rows(10, 6),), training=True, symbolic="batch")
+    netinspect.load(model, args=(rows(10, 6),), train=True, symbolic="batch")
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training
     for name, tensor in model.state_dict().items():

@@ -15,9 +15,10 @@ import pytest
 import netinspect
 from netinspect.errors import SavedTraceError, UsageError
 from netinspect.inputs.symbols import SymbolRequest, parse_symbols
+from netinspect.records.request import Target, TraceRequest
 from netinspect.records.saved import parse_trace
 from netinspect.runner.cached_traces import without_forward
-from netinspect.trace_cache.cache_key import CacheKey
+from netinspect.trace_cache import cache_key
 from tests.reports.test_schemas import complaints
 from tests.support import Outcome
 
@@ -175,10 +176,10 @@ def test_a_kept_look_answers_for_the_same_symbols(
     assert "281,640*N MACs" in first.out
     assert again.out == first.out
     assert list(tmp_path.rglob("*")) != []
-    one = CacheKey(target="lenet", kind="sample", place="lenet.py", name=None)
+    one = TraceRequest(target=Target(text="lenet", kind="sample", place="lenet.py"))
     other = replace(one, symbolic=("batch",))
-    assert one.key("") != other.key("")
-    assert one.without_forward() == other.without_forward()
+    assert cache_key.cache_key(one, "") != cache_key.cache_key(other, "")
+    assert cache_key.without_forward(one) == cache_key.without_forward(other)
     trace = without_forward(netinspect.load("lenet", symbolic="batch"))
     assert trace == netinspect.load("lenet", run=False)
 

@@ -18,11 +18,10 @@ import safetensors.torch
 import torch
 from jsonschema import Draft202012Validator
 
-from netinspect.api import _views
+from netinspect.api import _views, read_checkpoint
 from netinspect.errors import LoadError
 from netinspect.rendering.bars import bars
 from netinspect.reports.schemas import all_schemas
-from netinspect.runner.stored_files import read_checkpoint
 from tests.checkpoints.values.tensor_values import normal
 from tests.support import PATIENCE, Outcome, assert_golden
 

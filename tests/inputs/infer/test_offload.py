@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import netinspect
+from netinspect.api import load
 from netinspect.inputs.infer.model_facts import device_of
-from netinspect.runner.loading import load
 
 
 def net() -> nn.Sequential:

@@ -162,6 +162,6 @@ def test_passing_sizes_hint_names_image(cli: Callable[..., Outcome]) -> None:
 def test_passing_sizes_leaves_model_unchanged() -> None:
     model = UNet()
     before, state = snapshot(model), torch.get_rng_state()
-    unit_and_specs(model, "1x1x28x28", training=True)
+    unit_and_specs(model, "1x1x28x28", train=True)
     assert snapshot(model) == before
     assert torch.equal(torch.get_rng_state(), state)

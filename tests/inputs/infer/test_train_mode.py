@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import netinspect
+from netinspect.api import load
 from netinspect.records.trace import Trace
-from netinspect.runner.loading import load
 
 
 def specs(trace: Trace) -> list[str]:
@@ -90,14 +90,14 @@ class Refuses(nn.Module):
     ],
 )
 def test_labels_are_inferred_in_train_mode_only(model: nn.Module, given: str) -> None:
-    trace = load(model, training=True)
+    trace = load(model, train=True)
     assert trace.failure is None
     assert specs(trace)[1:] == [given]
     assert len(specs(load(model))) == 1
 
 
 def test_labels_not_inferred_are_named() -> None:
-    trace = load(Refuses(), training=True)
+    trace = load(Refuses(), train=True)
     assert trace.failure is not None
     assert trace.failure.type == "ValueError"  # the error of the model, not that of an invented label
     assert "--input targets=SIZES" in remedies(trace)
@@ -105,7 +105,7 @@ def test_labels_not_inferred_are_named() -> None:
 
 
 def test_labels_missing_next_to_given_inputs() -> None:
-    trace = load(Classifier(), training=True, inputs="x=2x8")
+    trace = load(Classifier(), train=True, inputs="x=2x8")
     assert "--input labels=SIZES" in remedies(trace)
     assert "labels" not in remedies(load(Classifier(), inputs="x=2x9"))
 
@@ -123,7 +123,7 @@ class Pooled(nn.Module):
 
 
 def test_batch_statistics_inferred_batch_of_two() -> None:
-    trace = load(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)), training=True)
+    trace = load(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)), train=True)
     assert specs(trace) == ["input=2x6"]
     assert "2 examples" in trace.inputs[0].origin
     assert specs(load(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4)))) == ["input=1x6"]
@@ -148,7 +148,7 @@ class Pooled(nn.Module):
 def test_batch_statistics_declared_example_is_doubled(tmp_path: Path) -> None:
     (tmp_path / "pooled.py").write_text(DECLARED, encoding="utf-8")
     target = f"{tmp_path}/pooled.py:Pooled"
-    trace = load(target, training=True, grad=True)
+    trace = load(target, train=True, backward=True)
     assert (trace.failure, specs(trace)) == (None, ["x=2x6", "scale=2"])
     assert trace.inputs[0].origin.startswith("the model's own example; 2 examples")
     assert specs(load(target)) == ["x=1x6", "scale=1"]
@@ -158,6 +158,6 @@ def test_batch_statistics_declared_example_is_doubled(tmp_path: Path) -> None:
     "given", [{"inputs": ["1x6", "1"]}, {"args": [torch.ones(1, 6), torch.ones(1)]}]
 )
 def test_batch_statistics_given_single_example_fails(given: dict[str, Any]) -> None:
-    trace = load(Pooled(), training=True, **given)
+    trace = load(Pooled(), train=True, **given)
     assert trace.failure is not None
     assert "--batch 2" in remedies(trace)

@@ -89,7 +89,7 @@ def test_import_file_twice_reloads_under_same_name(project: Callable[[str, int],
 def test_import_in_forward_writes_no_file(project: Callable[[str, int], Path]) -> None:
     file = project("one", 3)
     before = sorted(path.name for path in file.parent.iterdir())
-    assert netinspect.load(file, grad=True).failure is None
+    assert netinspect.load(file, backward=True).failure is None
     assert sorted(path.name for path in file.parent.iterdir()) == before
     assert not sys.dont_write_bytecode or "PYTHONDONTWRITEBYTECODE" in os.environ
 
@@ -148,7 +148,7 @@ def test_import_file_named_like_standard_module(tmp_path: Path, name: str) -> No
         'from torch import nn\nEXAMPLE_INPUTS = ("1x2",)\nclass Net(nn.Linear):\n'
         "    def __init__(self):\n        super().__init__(2, 2)\n"
     )
-    trace = netinspect.load(file, grad=True, values=True, stats=True, code=True)
+    trace = netinspect.load(file, backward=True, values=True, stats=True, code=True)
     assert trace.failure is None
     assert sys.modules.get(name) is own
     assert trace.code[0].file == str(file)

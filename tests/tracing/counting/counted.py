@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from netinspect.analysis.operator_counts import cost_of, cost_of_steps
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.records.work import Cost, Work
-from netinspect.tracing.capture import CaptureOptions
 from tests.nets.case import capture_trace
 
 
@@ -32,7 +32,7 @@ def look_at(model: nn.Module | Callable[..., Any], *args: Any, **options: Any) -
     if not isinstance(model, nn.Module):
         function = model
         model = Calls(lambda _, *given: function(*given))
-    trace = capture_trace(model, *args, options=CaptureOptions(**options))
+    trace = capture_trace(model, *args, options=TraceRequest(**options))
     assert trace.failure is None, trace.failure
     assert trace.counted == "yes"
     return trace

@@ -130,7 +130,7 @@ def test_layers_in_training_for_quantization_have_no_uncounted_parts() -> None:
     model = torch.ao.quantization.QuantWrapper(nn.Sequential(nn.Conv2d(4, 6, 3), nn.ReLU())).train()
     model.qconfig = torch.ao.quantization.get_default_qat_qconfig("fbgemm")
     prepared = torch.ao.quantization.prepare_qat(model)
-    found = cost(prepared, rows(2, 4, 8, 8), training=True)
+    found = cost(prepared, rows(2, 4, 8, 8), train=True)
     assert (found.macs, found.uncounted) == (2 * 6 * 36 * (4 * 9), 0)
 
 

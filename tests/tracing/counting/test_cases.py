@@ -310,4 +310,4 @@ def test_other_classes_have_conventions_of_their_own() -> None:
         (nn.Flatten(), 0),
     ):
         assert cost(model, image).other_flops == flops, model
-    assert cost(nn.BatchNorm2d(4), image, training=True).other_flops == 5 * elements + 1
+    assert cost(nn.BatchNorm2d(4), image, train=True).other_flops == 5 * elements + 1

@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry, register_fl
 
 import netinspect
 from netinspect.analysis.operator_counts import cost_of_steps
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
-from netinspect.tracing.capture import CaptureOptions
 from tests.nets.case import capture_trace, rows
 from tests.nets.every import CASES
 from tests.tracing.counting.counted import Calls, backward, cost, look_at, operators
@@ -314,5 +314,5 @@ def test_as_torch_counts_on_the_meta_device(model: nn.Module, inputs: tuple[Tens
 
 def test_our_counter_leaves_torchs_alone() -> None:
     with FlopCounterMode(display=False) as counter:
-        capture_trace(nn.Linear(4, 6), rows(3, 4), options=CaptureOptions())
+        capture_trace(nn.Linear(4, 6), rows(3, 4), options=TraceRequest())
     assert counter.get_total_flops() == 2 * 3 * 4 * 6

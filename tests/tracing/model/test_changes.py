@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import netinspect
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.reports.summary.compute import build_summary
-from netinspect.tracing.capture import CaptureOptions
 from tests.nets.case import capture_trace, rows
 from tests.tracing.invariants import check_steps
 from tests.tracing.process_snapshot import snapshot
@@ -113,7 +113,7 @@ def test_layers_made_in_forward_are_counted(name: str) -> None:
     function, held, note = MADE[name]
     model = Does(function, **held)
     before = snapshot(model)
-    trace = capture_trace(model, rows(2, 6), options=CaptureOptions(statistics=True))
+    trace = capture_trace(model, rows(2, 6), options=TraceRequest(stats=True))
     check_steps(trace)
     assert trace.failure is None
     assert netinspect.params(trace).record.totals.parameters == 6 * 5 + 5
@@ -134,7 +134,7 @@ def test_parameters_and_buffers_made_in_forward_are_counted() -> None:
         return (x * self.scale * self.mask) @ self.kept[0]
 
     trace = capture_trace(
-        Does(run, kept=nn.ParameterList()), rows(2, 6), options=CaptureOptions(backward=True)
+        Does(run, kept=nn.ParameterList()), rows(2, 6), options=TraceRequest(backward=True)
     )
     check_steps(trace)
     totals = build_summary(trace).totals
@@ -279,7 +279,7 @@ def test_gradients_reach_layers_that_forward_removes() -> None:
         return x
 
     layers = nn.ModuleList([nn.Linear(6, 7), nn.Linear(7, 2)])
-    trace = capture_trace(Does(run, layers=layers), rows(2, 6), options=CaptureOptions(backward=True))
+    trace = capture_trace(Does(run, layers=layers), rows(2, 6), options=TraceRequest(backward=True))
     assert trace.failure is None
     assert [each.gradient is not None for each in trace.parameters] == [True] * 4
 

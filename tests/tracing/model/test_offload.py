@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import netinspect
-from netinspect.runner.loading import load
+from netinspect.api import load
 
 _PACKAGE = """
 class Loader:
@@ -69,7 +69,7 @@ def test_hooks_that_hold_buffers_are_left_as_they_were(package: Any) -> None:
     layer.chain = package.Chain([hook])
     layer.register_forward_pre_hook(hook.before)
     layer.register_forward_hook(hook.after)
-    assert load(layer, args=(torch.randn(4, 3),), training=True).failure is None
+    assert load(layer, args=(torch.randn(4, 3),), train=True).failure is None
     assert all(torch.equal(table[name], before[name]) for name in before)
     assert hook.last == ()
     assert not hasattr(hook, "away")

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 import netinspect
+from netinspect.api import load
 from netinspect.records.tensors import Unregistered
-from netinspect.runner.loading import load
 
 
 class Hidden(nn.Module):

@@ -51,7 +51,7 @@ def same(one: Trace, other: Trace) -> bool:
 def test_every_look_is_the_same_without(
     case: Case, training: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other, _ = both(lambda: case.capture(training=training), monkeypatch)
+    one, other, _ = both(lambda: case.capture(train=training), monkeypatch)
     assert same(one, other)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netinspect.runner.loading import load
+from netinspect.api import load
 from tests.tracing.counting.counted import Calls
 from tests.tracing.process_snapshot import difference, snapshot
 

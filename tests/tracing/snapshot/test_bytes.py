@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netinspect.runner.loading import load
+from netinspect.api import load
 from tests.nets.changing import MODELS, X
 from tests.tracing.process_snapshot import difference, snapshot
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 COMMANDS: dict[str, dict[str, Any]] = {
     "eval": {},
-    "train": {"training": True},
-    "backward": {"training": True, "grad": True, "values": True, "stats": True},
+    "train": {"train": True},
+    "backward": {"train": True, "backward": True, "values": True, "stats": True},
     "static": {"run": False, "values": True, "stats": True, "code": True},
 }
 
@@ -53,7 +53,7 @@ def test_model_after_an_interrupted_command_is_unchanged(name: str) -> None:
         model = nn.Sequential(MODELS[name](), Raises(error))
         before = snapshot(model, X)
         with suppress(KeyboardInterrupt):
-            load(model, args=(X,), training=True, grad=True)
+            load(model, args=(X,), train=True, backward=True)
         assert difference(before, snapshot(model, X)) is None
 
 

@@ -13,19 +13,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netinspect.runner.loading import load
-from netinspect.tracing.capture import CaptureOptions
+from netinspect.api import load
+from netinspect.records.request import TraceRequest
 from tests.nets import every, mutating
 from tests.nets.case import Case, capture_trace, rows
 from tests.tracing.counting.counted import Calls
 from tests.tracing.process_snapshot import snapshot
 
 OPTIONS = {
-    "eval": CaptureOptions(),
-    "train": CaptureOptions(training=True),
-    "backward": CaptureOptions(backward=True),
-    "train and backward": CaptureOptions(training=True, backward=True),
-    "all": CaptureOptions(backward=True, values=True, statistics=True, code=True),
+    "eval": TraceRequest(),
+    "train": TraceRequest(train=True),
+    "backward": TraceRequest(backward=True),
+    "train and backward": TraceRequest(train=True, backward=True),
+    "all": TraceRequest(backward=True, values=True, stats=True, code=True),
 }
 
 # The state_dict() of a module that contains itself never ends, so that no picture can be taken.
@@ -52,7 +52,7 @@ def assert_untouched(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("act", mutating.ACTS)
-def test_whatever_forward_does_is_undone(act: str, options: CaptureOptions) -> None:
+def test_whatever_forward_does_is_undone(act: str, options: TraceRequest) -> None:
     case = mutating.everything(act)
     model, args = case.model(), case.args()
     model.get_submodule("dropout").eval()  # modes are mixed
@@ -96,7 +96,7 @@ def test_it_is_undone_when_forward_raises(act: str, error: type[BaseException]) 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("case", PICTURED, ids=lambda case: case.name)
-def test_every_odd_model_is_left_as_it_was(case: Case, options: CaptureOptions) -> None:
+def test_every_odd_model_is_left_as_it_was(case: Case, options: TraceRequest) -> None:
     model, args, kwargs = case.model(), case.args(), case.kwargs()
     before = snapshot(model, args, kwargs)
     capture_trace(model, *args, options=options, **kwargs)
@@ -127,7 +127,7 @@ class FailsBackward(nn.Module):
 def test_it_is_undone_when_backward_raises() -> None:
     model = FailsBackward()
     before = snapshot(model)
-    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(backward=True))
+    trace = capture_trace(model, rows(4, 3), options=TraceRequest(backward=True))
     assert trace.failure is not None
     assert (trace.failure.phase, trace.failure.message) == ("backward", "backward on purpose")
     assert trace.failure.place is not None
@@ -141,7 +141,7 @@ def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
     model = mutating.Stubborn()
     model.norm.track_running_stats = True
     before = snapshot(model)
-    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(training=training))
+    trace = capture_trace(model, rows(4, 3), options=TraceRequest(train=training))
     assert trace.failure is None
     assert model.switches == 0
     assert_untouched(before, snapshot(model))
@@ -150,7 +150,7 @@ def test_an_overridden_train_is_respected_and_undone(training: bool) -> None:
 def test_lazy_layers_stay_lazy_and_their_sizes_are_told() -> None:
     model = mutating.Lazy()
     before = snapshot(model)
-    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(values=True, statistics=True))
+    trace = capture_trace(model, rows(4, 3), options=TraceRequest(values=True, stats=True))
     assert trace.failure is None
     assert trace.warnings == (
         "lazy layers took their sizes from this input; the model itself still has none",
@@ -180,7 +180,7 @@ def test_the_users_own_hooks_fire_once_and_first_see_what_they_would() -> None:
     model[0].register_forward_hook(lambda _, __, output: output[:1])
     model[0].register_full_backward_hook(lambda *_: heard.append("backward"))
     before = snapshot(model)
-    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(backward=True))
+    trace = capture_trace(model, rows(4, 3), options=TraceRequest(backward=True))
     assert heard == ["pre", "post", "backward"]
     (linear,) = [step for step in trace.steps if step.module == "0" and step.kind == "module"]
     assert linear.output is not None
@@ -203,7 +203,7 @@ def test_inside_inference_mode_and_on_what_was_made_there() -> None:
         assert capture_trace(model, rows(4, 3)).failure is None
         assert_untouched(before, snapshot(model))
     before = snapshot(model)
-    trace = capture_trace(model, rows(4, 3), options=CaptureOptions(training=True))
+    trace = capture_trace(model, rows(4, 3), options=TraceRequest(train=True))
     assert trace.ran
     assert_untouched(before, snapshot(model))
 
@@ -227,7 +227,7 @@ def test_a_write_that_nobody_can_foresee_is_told() -> None:
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("columns", [3, 4], ids=["runs", "fails"])
-def test_what_a_look_kept_is_gone_with_it(columns: int, options: CaptureOptions) -> None:
+def test_what_a_look_kept_is_gone_with_it(columns: int, options: TraceRequest) -> None:
     model = nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3), nn.ReLU())
     kept = [weakref.ref(each) for each in (model, model[0].weight)]
     capture_trace(model, rows(4, columns, 2), options=options)  # what is imported is not counted
@@ -273,7 +273,7 @@ def test_the_collector_is_in_users_code_and_after_it_as_it_was(columns: int, is_
         capture_trace(
             Calls(forward, linear=nn.Linear(3, 3)),
             rows(4, columns),
-            options=CaptureOptions(backward=True),
+            options=TraceRequest(backward=True),
         )
         assert _Asks.asked == ([is_on, is_on] if columns == 3 else [])
         assert gc.isenabled() is is_on
@@ -307,7 +307,7 @@ def test_nothing_is_searched_for_cycles_while_records_are_made() -> None:
 def test_a_look_at_a_target_leaves_the_process_alone(target: str) -> None:
     bystander = nn.Linear(1, 1)
     before = snapshot(bystander)
-    load(target, training=True, grad=True, values=True, stats=True, code=True)
+    load(target, train=True, backward=True, values=True, stats=True, code=True)
     assert_untouched(before, snapshot(bystander))
 
 

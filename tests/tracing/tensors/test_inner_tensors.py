@@ -13,13 +13,13 @@ from torch.masked import masked_tensor
 from torch.testing._internal.two_tensor import TwoTensor
 
 import netinspect
+from netinspect.api import load
 from netinspect.errors import UsageError
 from netinspect.memory_tracker.allocations import AllocationTracker
 from netinspect.records.codec import from_data, to_data
 from netinspect.records.tensors import Buffer
 from netinspect.records.trace import Trace
 from netinspect.records.values import TensorSpec
-from netinspect.runner.loading import load
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -19,9 +19,10 @@ from netinspect.inputs.infer.attempts import suppress_output
 from netinspect.inputs.spec import InputSpec, parse_spec
 from netinspect.inputs.tensors import build_tensor
 from netinspect.records.dataflow import sources_of
+from netinspect.records.request import TraceRequest
 from netinspect.records.trace import Trace
 from netinspect.tracing.arguments import Argument
-from netinspect.tracing.capture import CaptureOptions, observe
+from netinspect.tracing.capture import observe
 
 _SHARE = 0.1
 """Part of the budget for this search: its result is only a hint."""
@@ -115,7 +116,7 @@ class _Attempt:
             else each
             for at, each in enumerate(self.arguments)
         ]
-        options = CaptureOptions(training=self.training, max_steps=self.budget.remaining_operators)
+        options = TraceRequest(train=self.training, max_steps=self.budget.remaining_operators)
         with suppress_output():
             forward = observe(self.model, arguments, options)
         self.budget.charge(forward.steps)

@@ -1,0 +1,211 @@
+"""Public functions `load`, `capture`, `save` and `read_checkpoint`; what a public function was given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netinspect._utils.classes import is_a, is_target
+from netinspect.records.checkpoint import Checkpoint
+from netinspect.records.request import Target, TraceRequest, format_model_args
+from netinspect.records.trace import Trace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from netinspect.runner.cached_traces import TraceCache
+
+
+def capture(model: nn.Module, /, *args: Any, **kwargs: Any) -> Trace:
+    """Run a model in eval mode, and return its trace.
+
+    The state of the model is restored afterwards. If forward raises, the trace ends there and describes
+    the failure; no exception is raised for it.
+
+    Args:
+        model: A live module.
+        args: Positional arguments of forward. If omitted, the inputs that the file of the model declares
+            are used, or inputs are inferred.
+        kwargs: Keyword arguments of forward.
+    """
+    # With the source of the classes, every view can be made of the trace without a second run.
+    return load(model, args=args or None, kwargs=kwargs or None, code=True)
+
+
+def load(
+    model: nn.Module | Trace | str | os.PathLike[str],
+    *,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    inputs: str | Sequence[str] = (),
+    inputs_from: str | None = None,
+    input_files: str | Sequence[str] = (),
+    batch: int | None = None,
+    seed: int = 0,
+    model_args: Mapping[str, Any] | None = None,
+    online: bool = False,
+    run_file: bool = False,
+    tensors: str = "auto",
+    device: str | None = None,
+    run: bool = True,
+    train: bool = False,
+    backward: bool = False,
+    values: bool = False,
+    stats: bool = False,
+    code: bool = False,
+    everything: bool = False,
+    symbolic: str | Sequence[str] = (),
+    cache: bool | TraceCache = False,
+) -> Trace:
+    """Trace a model, or read a saved trace.
+
+    Args:
+        model: A live module; or a target: a sample, `file.py:Name`, `package.module:Name`, a library's
+            model such as `timm:resnet50`, a saved trace. Code that a target names is executed.
+        args: Positional arguments of forward, as values.
+        kwargs: Keyword arguments of forward.
+        inputs: Input specs, such as `10x1x28x28` or `ids=2x16:int64:0..999`.
+        inputs_from: A function such as `data.py:make` that returns arguments, a dictionary of keyword
+            arguments, or a pair of both. It is called.
+        input_files: `FILE` or `NAME=FILE`, arrays of NumPy or tensors saved by torch or safetensors.
+        batch: First dimension of every input.
+        seed: Seed of the weights of a model that is built here, of the inputs, and of random numbers
+            that forward draws.
+        model_args: Arguments of the class or factory that a target names.
+        online: Whether the configuration of a model on the hub may be fetched; weights never are.
+        run_file: Whether files that do work when they are imported are run whole. Otherwise only their
+            imports, definitions and what they need are run, and while the project is imported it may
+            not start processes, use the network or write files.
+        tensors: Tensors to run on: `real`; `zeros` (large weights are zeros that take no memory); `meta`
+            (no values, any size); `fake` (the same, on a device); or `auto` for the first that works.
+        device: Device of real tensors, such as `cpu` or `cuda:0`; None for the CPU.
+        run: Run forward; shapes are unknown otherwise.
+        train: Run in train mode.
+        backward: Also run backward, and record `grad_fn` and gradients.
+        values: Record the tensors as printed.
+        stats: Summarise the values of the named tensors.
+        code: Record the source of the classes.
+        everything: Record everything that any view needs; forward is run if possible.
+        symbolic: Input sizes to replace by symbols; shapes and costs become formulas where runs at other
+            sizes confirm them: `batch` (N), `seq` (T), `height`, `width`, or any name with its
+            dimensions, such as `points=x:2` or `seq=ids:1,mask:1`.
+        cache: Reuse a cached trace if nothing has changed, and cache this one; see docs/cache.md. Only a
+            process that has imported neither torch nor user code, such as the command line, uses the
+            cache.
+
+    Raises:
+        LoadError: The target could not be loaded.
+        ForwardError: A method of the model raised while the model was read. If forward itself raises,
+            the trace describes the failure.
+        UsageError: The inputs do not match the model's signature, or cannot be read.
+    """
+    from netinspect.runner.loading import load_trace, not_a_model, trace_live
+    from netinspect.runner.run_options import GivenValues, RunOptions
+
+    found = resolve(model)
+    text = format_model_args(model_args or {})
+    request = TraceRequest(
+        target=found if isinstance(found, Target) else None,
+        model_args=text or "{}",
+        online=online,
+        run_file=run_file,
+        inputs=one_or_several(inputs),
+        inputs_from=None if inputs_from is None else _function(inputs_from),
+        input_files=one_or_several(input_files),
+        batch=batch,
+        seed=seed,
+        tensors=tensors,
+        device=device,
+        run=run,
+        train=train,
+        backward=backward,
+        values=values,
+        stats=stats,
+        code=code,
+        everything=everything,
+        symbolic=one_or_several(symbolic),
+    )
+    given = GivenValues(args, kwargs, model_args if text is None else None)
+    if isinstance(found, Target):
+        return load_trace(request, given, cache)
+    if is_a(found, Trace):
+        RunOptions.parse(request, given)
+        return found
+    if is_a(found, Checkpoint):
+        raise not_a_model(found.target)
+    return trace_live(found, request, given)
+
+
+def save(trace: Trace, file: str | os.PathLike[str]) -> None:
+    """Write a trace to a file atomically.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    from netinspect._utils.atomic_files import write_whole
+    from netinspect.records.saved import dump_trace
+
+    write_whole(Path(file), dump_trace(trace))
+
+
+def read_checkpoint(source: Checkpoint | str | os.PathLike[str], *, online: bool = False) -> Checkpoint:
+    """Read names, shapes, dtypes and offsets of the tensors of a checkpoint, not their values.
+
+    Nothing in the checkpoint is executed, and torch is not imported.
+
+    Args:
+        source: A file of safetensors, torch, GGUF, ONNX or NumPy; an index of shards; a folder with a
+            model's files; a model on the hub (`hf:org/name`).
+        online: Whether headers may be fetched from the hub.
+
+    Raises:
+        CheckpointError: It is damaged, or not a checkpoint.
+        LoadError: It cannot be read.
+    """
+    if is_a(source, Checkpoint):
+        return source
+    from netinspect.runner import stored_files
+    from netinspect.targets.target import checkpoint_target
+
+    return stored_files.read_checkpoint(checkpoint_target(os.fspath(source)), online=online)
+
+
+def load_or_read(
+    model: nn.Module | Trace | Checkpoint | str | os.PathLike[str], **options: Any
+) -> Trace | Checkpoint:
+    """Return the checkpoint that a target names, or else the trace; see `load` for the options."""
+    found = resolve(model)
+    if is_a(found, Checkpoint):
+        return found
+    if isinstance(found, Target) and found.is_checkpoint:
+        from netinspect.runner.stored_files import read_checkpoint
+
+        return read_checkpoint(found)
+    return load(found, **options)
+
+
+def resolve(model: Any) -> Any:
+    """Return the parsed target of a string or path; anything else unchanged.
+
+    Raises:
+        UsageError: The target has no known form.
+        LoadError: The target does not exist.
+    """
+    if not is_target(model):
+        return model
+    from netinspect.targets.target import parse_target
+
+    return parse_target(os.fspath(model))
+
+
+def one_or_several(texts: str | Sequence[str]) -> tuple[str, ...]:
+    """Return texts as a tuple; a single string is one text, not a sequence of characters."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def _function(text: str) -> Target:
+    from netinspect.targets.target import parse_target
+
+    return parse_target(text)
