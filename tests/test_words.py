@@ -72,6 +72,7 @@ NAME_STARTS = re.compile(
 )
 """Starts of test names that do not name the unit under test."""
 
+_TEST = re.compile(r" *def (test_\w+)")
 LONGEST_NAME = 80
 BAD_NAMES = 585
 """Maximum number of test names with such a start; it may only be lowered."""
@@ -135,9 +136,12 @@ def findings() -> tuple[Finding, ...]:
     found = []
     python = python_files(SOURCE)
     for file in (*python, *sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"):
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-            if words := dropped_words(line):
-                found.append(Finding(file, number, f"{words}: {line.strip()}"))
+        text = file.read_text(encoding="utf-8")
+        lines = text.split("\n")
+        # One search of the whole file is several times as fast as one of each line.
+        for number in sorted({text.count("\n", 0, match.start()) for match in DROPPED.finditer(text)}):
+            if words := dropped_words(lines[number]):
+                found.append(Finding(file, number + 1, f"{words}: {lines[number].strip()}"))
     for file in python:
         for number, text in docstrings(tree_of(file)):
             if first := opener(text):
@@ -257,11 +261,11 @@ def test_error_messages_have_documented_form() -> None:
 def named_tests() -> tuple[Finding, ...]:
     """Return the test functions and methods of the project."""
     return tuple(
-        Finding(file, node.lineno, node.name)
+        Finding(file, number, match[1])
         for file in python_files(ROOT / "tests")
         if file.name.startswith("test_")
-        for node in ast.walk(tree_of(file))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1)
+        if (match := _TEST.match(line))
     )
 
 
